@@ -1,0 +1,18 @@
+//go:build !unix && !windows
+
+package durable
+
+import "os"
+
+// nonBlock is nothing where the system has no such flag.
+const nonBlock = 0
+
+// rename gives the file at from the name to, replacing what may have it.
+func rename(from, to string) error {
+	return os.Rename(from, to)
+}
+
+// syncFolder does nothing where the system cannot sync a folder.
+func syncFolder(string) error {
+	return nil
+}

@@ -1,0 +1,37 @@
+package durable
+
+import (
+	"errors"
+	"os"
+	"syscall"
+	"time"
+)
+
+// nonBlock is nothing on Windows, whose named pipes are not in folders.
+const nonBlock = 0
+
+// errSharingViolation is ERROR_SHARING_VIOLATION: another process has the file open.
+const errSharingViolation = syscall.Errno(32)
+
+// renameFor is how long rename tries. Whoever reads the old file (another node, a virus scanner) has it open for
+// milliseconds.
+const renameFor = 2 * time.Second
+
+// rename gives the file at from the name to, replacing what may have it. Windows refuses that while somebody has the
+// old file open, so rename tries for a while.
+func rename(from, to string) error {
+	deadline := time.Now().Add(renameFor)
+	for pause := time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
+		err := os.Rename(from, to)
+		inUse := errors.Is(err, syscall.ERROR_ACCESS_DENIED) || errors.Is(err, errSharingViolation)
+		if !inUse || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(pause)
+	}
+}
+
+// syncFolder does nothing: Windows cannot sync a folder, and NTFS keeps names in a journal.
+func syncFolder(string) error {
+	return nil
+}

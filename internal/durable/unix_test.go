@@ -1,0 +1,68 @@
+//go:build unix
+
+package durable
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+func TestPipeDoesNotHoldReadUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip(err)
+	}
+	if _, _, err := Read(path, 8); !errors.Is(err, ErrNotRegular) {
+		t.Errorf("Read of a pipe: %v", err)
+	}
+}
+
+func TestFilesOfTheSystemThatGrowAreBounded(t *testing.T) {
+	const path = "/proc/self/maps" // says that it has 0 bytes, and has more
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		t.Skip(err)
+	}
+	if _, _, err := Read(path, 8); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("Read: %v", err)
+	}
+}
+
+// fullDisk, when set in the environment, makes the test binary try to write the file that it names where no file may
+// grow beyond 4 bytes, which is how a full disk looks to a writer.
+const fullDisk = "PEERNET_DURABLE_FULL_DISK"
+
+func init() {
+	path := os.Getenv(fullDisk)
+	if path == "" {
+		return
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4, Max: 4}); err != nil {
+		panic(err)
+	}
+	content := []byte("new content")
+	if Replace(path, content, 0o600) == nil || create(path+"2", content, 0o600, os.Link) == nil ||
+		create(path+"2", content, 0o600, noLinks) == nil {
+		panic("written beyond the limit")
+	}
+	os.Exit(0)
+}
+
+func TestFullDiskLeavesTheOldFileAndNothingElse(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "f")
+	if err := Create(path, []byte("old content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), fullDisk+"="+path)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	checkFile(t, path, "old content", 0o600)
+	checkFolder(t, folder, "f")
+}
