@@ -1,0 +1,85 @@
+package handshake
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+)
+
+// seeds adds message n of every vector there is, whole, cut and with its last bit flipped, to what add takes.
+func seeds(f *testing.F, n int, add func(message []byte)) {
+	f.Helper()
+	for _, name := range []string{vectors.NoiseNative, vectors.NoisePrologue, vectors.NoiseBEAM} {
+		for _, v := range vectors.Noise(f, name).Vectors {
+			body := v.Messages[n-1].Body
+			add(body)
+			add(body[:len(body)-1])
+			add(flip(body, len(body)-1))
+		}
+	}
+	for _, v := range vectors.Failures(f).Vectors {
+		if len(v.Messages) == n {
+			add(v.Messages[n-1])
+		}
+	}
+}
+
+// requireOneOf fails unless err is one of wants.
+func requireOneOf(t *testing.T, err error, wants ...error) {
+	t.Helper()
+	if !slices.ContainsFunc(wants, func(want error) bool { return errors.Is(err, want) }) {
+		t.Fatalf("got %v, want one of %v", err, wants)
+	}
+}
+
+// FuzzInitiatorRead gives an initiator anything for message 2. Only what the responder that it dialled has written is
+// taken; what another peer has written properly, as some vectors are, fails for its key.
+func FuzzInitiatorRead(f *testing.F) {
+	fix := counting(f)
+	seeds(f, 2, func(m []byte) { f.Add(m) })
+	f.Fuzz(func(t *testing.T, body []byte) {
+		s := initiatorAt2(t, fix.config(Initiator))
+		err := s.Read(body)
+		if bytes.Equal(body, fix.message2) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		requireOneOf(t, err, ErrSize, ErrEphemeral, ErrMessage2, ErrKey, ErrSelf, ErrWrongKey)
+		requireNoResult(t, s)
+	})
+}
+
+// FuzzResponderRead gives a responder anything for messages 1 and 3. Any good key is taken as message 1; after that only
+// what the initiator that it trusts has written.
+func FuzzResponderRead(f *testing.F) {
+	fix := counting(f)
+	seeds(f, 1, func(m []byte) { f.Add(m, fix.message3) })
+	seeds(f, 3, func(m []byte) { f.Add(fix.message1, m) })
+	config := fix.config(Responder)
+	config.Trusted = func(k identity.PublicKey) bool { return k == fix.static[Initiator].PublicKey() }
+	f.Fuzz(func(t *testing.T, message1, message3 []byte) {
+		config.Rand = bytes.NewReader(fix.ephemeral[Responder])
+		s := mustNew(t, config)
+		if err := s.Read(message1); err != nil {
+			requireOneOf(t, err, ErrSize, ErrEphemeral)
+			requireNoResult(t, s)
+			return
+		}
+		mustWrite(t, s)
+		err := s.Read(message3)
+		if bytes.Equal(message1, fix.message1) && bytes.Equal(message3, fix.message3) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+		requireOneOf(t, err, ErrSize, ErrMessage3, ErrKey, ErrSelf, ErrUntrusted)
+		requireOver(t, s)
+	})
+}

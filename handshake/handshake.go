@@ -1,0 +1,263 @@
+// Package handshake turns a key pair and a bare byte stream into a peer whose key is proved and two secret keys: wire.md
+// §4, the XX pattern of Noise §7.5 with X25519, ChaCha20-Poly1305 and SHA-256, empty payloads, and the rules of this
+// protocol on whom to trust and when.
+//
+//	-> e                  message 1, 32 bytes
+//	<- e, ee, s, es       message 2, 96 bytes
+//	-> s, se              message 3, 64 bytes
+//
+// A [State] is one end of one handshake. It does no I/O: the caller asks [State.Next] whose turn it is and how long the
+// message is, and carries the bytes between [State.Write], [State.Read] and the connection, each body in a frame.
+//
+// Trust is decided here, at the step where it matters, by a function the caller gives. The initiator checks the
+// responder's key after message 2, before message 3 exists, so that a responder it does not trust, or did not dial, never
+// learns who called. The responder checks the initiator's key after message 3. No key comes out before the end.
+//
+// Any failure is final: there is no way back to an earlier step, and using a State that has finished or failed panics.
+package handshake
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/flynn/noise"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// Lengths of the handshake messages in bytes, without the frame's header (wire.md §4.2, §4.3, §4.4). A message of any
+// other length is refused before anything is computed.
+const (
+	Message1Size = 32           // e
+	Message2Size = 32 + 48 + 16 // e, encrypted s, tag of the empty payload
+	Message3Size = 48 + 16      // encrypted s, tag of the empty payload
+)
+
+// sizes of the messages, in order. The initiator writes those with an even index.
+var sizes = [...]int{Message1Size, Message2Size, Message3Size}
+
+// A Config says how one end takes part in one handshake.
+type Config struct {
+	// Role is this end's role. If zero, Initiator.
+	Role Role
+
+	// Static is this end's identity. It must be set.
+	Static identity.KeyPair
+
+	// Prologue is what both ends must agree on beforehand: the bytes of the namespace, empty by default (wire.md §4.1).
+	// It is not kept.
+	Prologue []byte
+
+	// Expect is the key that was dialled: the initiator accepts no other. The initiator must set it, and the responder
+	// must not.
+	Expect identity.PublicKey
+
+	// Trusted says whether the peer with that key may connect. It must be set. It is called at most once, by the Read
+	// that has just proved the key and on its goroutine; the initiator's only if the key is the expected one.
+	Trusted func(identity.PublicKey) bool
+
+	// Rand is where the ephemeral key comes from: exactly 32 bytes are read, in Write. If nil, crypto/rand.
+	Rand io.Reader
+}
+
+// check returns an ErrConfig or ErrSelf if no handshake can be made of c.
+func (c *Config) check() error {
+	switch {
+	case c.Role > Responder:
+		return fmt.Errorf("%w: unknown role %d", ErrConfig, c.Role)
+	case c.Static.IsZero():
+		return fmt.Errorf("%w: no static key", ErrConfig)
+	case c.Trusted == nil:
+		return fmt.Errorf("%w: no way to tell whom to trust", ErrConfig)
+	case c.Role == Initiator && c.Expect.IsZero():
+		return fmt.Errorf("%w: an initiator must say whom it dialled", ErrConfig)
+	case c.Role == Responder && !c.Expect.IsZero():
+		return fmt.Errorf("%w: a responder has dialled nobody", ErrConfig)
+	case c.Expect == c.Static.PublicKey():
+		return ErrSelf
+	}
+	return nil
+}
+
+// A State is one end of a handshake in progress. It is not safe for concurrent use. However it is printed or logged it does
+// not show a key that is secret.
+type State struct {
+	role    Role
+	self    identity.PublicKey
+	expect  identity.PublicKey // of the initiator; zero for the responder
+	trusted func(identity.PublicKey) bool
+
+	noise   secret[*noise.HandshakeState] // nil once the handshake has finished or failed: its private keys are let go
+	message int                           // index in sizes of the next message
+	remote  identity.PublicKey            // once the peer has proved it
+	result  *Result                       // once there are keys
+	done    bool
+}
+
+// New begins a handshake. The error is an [ErrConfig], or [ErrSelf] if c.Expect is this end's own key.
+func New(c Config) (*State, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	hs, err := newNoise(c)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return &State{role: c.Role, self: c.Static.PublicKey(), expect: c.Expect, trusted: c.Trusted, noise: hide(hs)}, nil
+}
+
+// newNoise returns the Noise part of a handshake, which trusts everybody.
+func newNoise(c Config) (*noise.HandshakeState, error) {
+	s := &suite{CipherSuite: primitives, static: c.Static}
+	return noise.NewHandshakeState(noise.Config{
+		CipherSuite:   s,
+		Random:        c.Rand,
+		Pattern:       noise.HandshakeXX,
+		Initiator:     c.Role == Initiator,
+		Prologue:      c.Prologue,
+		StaticKeypair: s.staticKey(),
+	})
+}
+
+// Next says what this end must do next, write or read, and the exact size in bytes of the message that is due. When the
+// handshake has finished or failed nothing is due and size is 0.
+func (s *State) Next() (write bool, size int) {
+	if s.noise == nil {
+		return false, 0
+	}
+	return (s.message%2 == 0) == (s.role == Initiator), sizes[s.message]
+}
+
+// Done reports whether the handshake has ended well: the peer has proved its key, the key is trusted, and no message is
+// due. For the initiator that is so once message 3 has been written; whether the responder accepts it is not known yet.
+func (s *State) Done() bool { return s.done }
+
+// Write appends the next message to b. It fails only if Config.Rand does, and then returns b as it was. It panics if this
+// end is not to write: see [State.Next].
+func (s *State) Write(b []byte) ([]byte, error) {
+	hs := s.take(true)
+	out, k1, k2, err := hs.WriteMessage(b, nil)
+	if err != nil {
+		return b, fmt.Errorf("handshake: writing message %d: %w", s.message+1, err)
+	}
+	s.message++
+	if k1 != nil {
+		s.split(hs, k1, k2)
+		s.done = true
+		return out, nil
+	}
+	s.noise = hide(hs)
+	return out, nil
+}
+
+// Read consumes the next message, whose body must have exactly the size that [State.Next] tells. It neither changes body
+// nor keeps it. Any error is final. In the order of the checks (wire.md §4.2 to §4.5) they are:
+//
+//   - [ErrSize] for a body of another length.
+//   - [ErrEphemeral], of messages 1 and 2.
+//   - [ErrMessage2] or [ErrMessage3] for a message that does not authenticate.
+//   - [ErrKey] and [ErrSelf] for a static key that no honest peer shows.
+//   - [ErrWrongKey], a [*WrongKeyError], at the initiator only.
+//   - [ErrUntrusted], an [*UntrustedError]. At the responder the [State.Result] is there all the same, so that it can tell
+//     the peer, which has proved its key, that it is refused. Nothing else may be done with it.
+//
+// Read panics if this end is not to read.
+func (s *State) Read(body []byte) error {
+	hs := s.take(false)
+	if err := s.read(hs, body); err != nil {
+		return err
+	}
+	if !s.done {
+		s.noise = hide(hs)
+	}
+	return nil
+}
+
+// take returns the Noise part for one step. The state is without it until the step has succeeded, so that whatever goes
+// wrong in between, a panic of Config.Trusted included, has ended the handshake.
+func (s *State) take(write bool) *noise.HandshakeState {
+	if s.noise == nil {
+		panic("handshake: State used after its end")
+	}
+	if mine, _ := s.Next(); mine != write {
+		panic("handshake: State used out of turn")
+	}
+	hs := s.noise()
+	s.noise = nil
+	return hs
+}
+
+// read does the work of Read, for all messages alike: size, ephemeral key, tags, static key, trust.
+func (s *State) read(hs *noise.HandshakeState, body []byte) error {
+	if want := sizes[s.message]; len(body) != want {
+		return fmt.Errorf("%w: message %d has %d bytes, want %d", ErrSize, s.message+1, len(body), want)
+	}
+	if s.message < 2 { // messages 1 and 2 begin with e
+		// A key has one encoding here as everywhere. Low order would be found by the DH as well, but for message 1 only
+		// when its answer is written.
+		if _, err := identity.NewPublicKey(body[:identity.PublicKeySize]); err != nil {
+			return fmt.Errorf("%w: %w", ErrEphemeral, err)
+		}
+	}
+	_, k1, k2, err := hs.ReadMessage(nil, body)
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrKey):
+		return err // the static key, whose tag was right, is of low order
+	case s.message == 1:
+		return ErrMessage2
+	default:
+		return ErrMessage3
+	}
+	s.message++
+	if s.message == 1 {
+		return nil // message 1 proves nothing
+	}
+	if err := s.identify(hs.PeerStatic()); err != nil {
+		return err
+	}
+	trusted := s.trusted(s.remote)
+	if k1 != nil {
+		s.split(hs, k1, k2)
+		s.done = trusted
+	}
+	if !trusted {
+		return &UntrustedError{Remote: s.remote}
+	}
+	return nil
+}
+
+// identify takes the static key that the peer has proved as its identity, if it can be the peer's: it must be the only
+// encoding of itself, or trust could be evaded by an alias, and not our own, and the one that was dialled.
+func (s *State) identify(static []byte) error {
+	remote, err := identity.NewPublicKey(static)
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrKey, err)
+	case remote == s.self:
+		return ErrSelf
+	case s.role == Initiator && remote != s.expect:
+		return &WrongKeyError{Want: s.expect, Got: remote}
+	}
+	s.remote = remote
+	return nil
+}
+
+// split keeps the outcome of Split, in which the initiator sends with the first key (Noise §5.3).
+func (s *State) split(hs *noise.HandshakeState, k1, k2 *noise.CipherState) {
+	k := keys{send: k1.UnsafeKey(), recv: k2.UnsafeKey()}
+	if s.role == Responder {
+		k.send, k.recv = k.recv, k.send
+	}
+	s.result = &Result{Remote: s.remote, Hash: [32]byte(hs.ChannelBinding()), keys: hide(k)}
+}
+
+// Result returns the outcome. It panics unless the handshake is [State.Done], or has ended with [ErrUntrusted] at the
+// responder.
+func (s *State) Result() Result {
+	if s.result == nil {
+		panic("handshake: no result")
+	}
+	return *s.result
+}

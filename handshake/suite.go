@@ -1,0 +1,61 @@
+package handshake
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/flynn/noise"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// primitives are those of Noise_XX_25519_ChaChaPoly_SHA256 (wire.md §4.1). Of the library's DH only name and length are
+// used: each handshake's suite brings its own.
+var primitives = noise.NewCipherSuite(noise.DH25519, noise.CipherChaChaPoly, noise.HashSHA256)
+
+// A suite is the cipher suite of one handshake, and holds that handshake's two private keys.
+//
+// The library passes private keys as bytes, so its own DH must parse them each time, and parsing an X25519 key computes
+// its public half: as much work as the DH itself. Here the library gets a handle of one byte in place of each private
+// key, and the parsed keys stay with the suite. As a side effect no private key ever enters the library.
+type suite struct {
+	noise.CipherSuite
+	static, ephemeral identity.KeyPair
+}
+
+// Handles of the private keys.
+const (
+	staticHandle byte = iota
+	ephemeralHandle
+)
+
+// staticKey returns the static key as the library wants it.
+func (s *suite) staticKey() noise.DHKey {
+	public := s.static.PublicKey()
+	return noise.DHKey{Private: []byte{staticHandle}, Public: public[:]}
+}
+
+// GenerateKeypair makes the ephemeral key (token e of Noise §5.3) from exactly 32 bytes of random, so that vectors replay.
+func (s *suite) GenerateKeypair(random io.Reader) (noise.DHKey, error) {
+	kp, err := identity.GenerateKeyPair(random)
+	if err != nil {
+		return noise.DHKey{}, err
+	}
+	s.ephemeral = kp
+	public := kp.PublicKey()
+	return noise.DHKey{Private: []byte{ephemeralHandle}, Public: public[:]}, nil
+}
+
+// DH computes the shared secret of the private key behind the handle and the peer's public key. The peer's ephemeral key
+// has been checked when it arrived, so what can fail here is its static key: an error is an ErrKey.
+func (s *suite) DH(handle, public []byte) ([]byte, error) {
+	kp := s.static
+	if handle[0] == ephemeralHandle {
+		kp = s.ephemeral
+	}
+	secret, err := kp.DH(public)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrKey, err)
+	}
+	return secret, nil
+}

@@ -1,0 +1,132 @@
+package handshake
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"testing"
+
+	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+)
+
+var update = flag.Bool("update", false, "write the vector files that the reference implementation makes")
+
+const protocol = "Noise_XX_25519_ChaChaPoly_SHA256"
+
+// sameAsFile fails unless the vector file is what v encodes to. With -update it writes the file instead.
+func sameAsFile(t *testing.T, name string, v any) {
+	t.Helper()
+	want, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = append(want, '\n')
+	path := vectors.Path(t, name)
+	if *update {
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(bytes.ReplaceAll(got, []byte("\r\n"), []byte("\n")), want) {
+		t.Errorf("%s is not what the reference makes; go test ./handshake -run %s -update writes it", name, t.Name())
+	}
+}
+
+// count returns 32 bytes that count up from first.
+func count(first byte) []byte {
+	b := make([]byte, 32)
+	for i := range b {
+		b[i] = first + byte(i)
+	}
+	return b
+}
+
+// TestReferenceReproducesNativeVectors shows that the reference, which makes the other vectors, agrees with an
+// implementation in another language.
+func TestReferenceReproducesNativeVectors(t *testing.T) {
+	for _, v := range vectors.Noise(t, vectors.NoiseNative).Vectors {
+		t.Run(v.Name, func(t *testing.T) {
+			got := referenceHandshake(t, v)
+			if a, b := must(json.Marshal(got)), must(json.Marshal(v)); !bytes.Equal(a, b) {
+				t.Errorf("got  %s\nwant %s", a, b)
+			}
+		})
+	}
+}
+
+// TestPrologueVectorsAreTheReferences holds noise_xx_prologue.json to what the reference makes of these inputs.
+func TestPrologueVectorsAreTheReferences(t *testing.T) {
+	long := make([]byte, 255)
+	for i := range long {
+		long[i] = byte(i)
+	}
+	file := vectors.NoiseFile{Protocol: protocol, Payloads: "empty"}
+	for _, c := range []struct {
+		name     string
+		prologue []byte
+		keys     byte // first byte of the counting private keys
+	}{
+		{"namespace", []byte("example.org/chat"), 0x01}, // the keys of "counting" in noise_xx_native.json
+		{"one_zero_byte", []byte{0}, 0x01},
+		{"utf8", []byte("Küche 2"), 0x31},
+		{"one_hash", bytes.Repeat([]byte{0xaa}, 32), 0x52},
+		{"long", long, 0x73},
+	} {
+		prologue := vectors.Hex(c.prologue)
+		v := vectors.NoiseHandshake{
+			Name: c.name, Prologue: &prologue,
+			InitiatorStaticPrivate: count(c.keys), InitiatorEphemeralPrivate: count(c.keys + 0x40),
+			ResponderStaticPrivate: count(c.keys + 0x20), ResponderEphemeralPrivate: count(c.keys + 0x60),
+		}
+		for _, direction := range []string{vectors.ToResponder, vectors.ToInitiator} {
+			for n, text := range []string{"", "hello", string(long)} {
+				v.Transport = append(v.Transport, vectors.NoiseTransport{Direction: direction, N: uint64(n), Plaintext: vectors.Hex(text)})
+			}
+		}
+		file.Vectors = append(file.Vectors, referenceHandshake(t, v))
+	}
+	sameAsFile(t, vectors.NoisePrologue, file)
+}
+
+// referenceHandshake returns v with all that follows from its name, prologue, private keys and plaintexts.
+func referenceHandshake(t *testing.T, v vectors.NoiseHandshake) vectors.NoiseHandshake {
+	t.Helper()
+	i := newReference(true, *v.Prologue, v.InitiatorStaticPrivate, v.InitiatorEphemeralPrivate)
+	r := newReference(false, *v.Prologue, v.ResponderStaticPrivate, v.ResponderEphemeralPrivate)
+	out := vectors.NoiseHandshake{
+		Name: v.Name, Prologue: v.Prologue,
+		InitiatorStaticPrivate: v.InitiatorStaticPrivate, InitiatorStaticPublic: i.s.PublicKey().Bytes(),
+		InitiatorEphemeralPrivate: v.InitiatorEphemeralPrivate, InitiatorEphemeralPublic: i.e.PublicKey().Bytes(),
+		ResponderStaticPrivate: v.ResponderStaticPrivate, ResponderStaticPublic: r.s.PublicKey().Bytes(),
+		ResponderEphemeralPrivate: v.ResponderEphemeralPrivate, ResponderEphemeralPublic: r.e.PublicKey().Bytes(),
+	}
+	for from, to := i, r; len(out.Messages) < 3; from, to = to, from {
+		body := from.write()
+		out.Messages = append(out.Messages, vectors.NoiseMessage{Body: body, Frame: frame.Append(nil, body)})
+		if err := to.read(body); err != nil {
+			t.Fatalf("message %d: %v", len(out.Messages), err)
+		}
+	}
+	if !bytes.Equal(i.h, r.h) || !bytes.Equal(i.k1, r.k1) || !bytes.Equal(i.k2, r.k2) {
+		t.Fatal("the two ends differ")
+	}
+	out.HandshakeHash, out.KeyInitiatorToResponder, out.KeyResponderToInitiator = i.h, i.k1, i.k2
+	for _, m := range v.Transport {
+		key := i.k1
+		if m.Direction == vectors.ToInitiator {
+			key = i.k2
+		}
+		m.Ciphertext = must(chacha20poly1305.New(key)).Seal(nil, referenceNonce(m.N), m.Plaintext, nil)
+		m.Frame = frame.Append(nil, m.Ciphertext)
+		out.Transport = append(out.Transport, m)
+	}
+	return out
+}
