@@ -1,0 +1,138 @@
+package trust
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// blanks are the characters between the fields of a line.
+const blanks = " \t"
+
+// parsePeer reads a line that is neither blank nor a comment, without its end. If the line is wrong but its key is
+// legible, the peer beside the error has the key.
+func parsePeer(text string) (Peer, error) {
+	word, rest := cutWord(strings.Trim(text, blanks))
+	key, err := identity.ParsePublicKey(word)
+	if err != nil {
+		return Peer{}, err
+	}
+	peer := Peer{Key: key}
+	peer.Options, rest, err = cutOptions(rest)
+	if err != nil {
+		return Peer{Key: key}, err
+	}
+	peer.Label, err = parseLabel(rest)
+	if err == nil {
+		err = peer.check()
+	}
+	if err != nil {
+		return Peer{Key: key}, err
+	}
+	return peer, nil
+}
+
+// formatPeer writes the line that parsePeer reads as peer, which must pass its check and have spaces around its label
+// trimmed.
+func formatPeer(peer Peer) string {
+	var b strings.Builder
+	b.WriteString(peer.Key.String())
+	for _, option := range peer.Options {
+		b.WriteString(" " + option.Name + "=")
+		if strings.ContainsAny(option.Value, ` "`) {
+			b.WriteString(quote(option.Value))
+		} else {
+			b.WriteString(option.Value)
+		}
+	}
+	switch word, _ := cutWord(peer.Label); {
+	case peer.Label == "":
+	case peer.Label[0] == '"' || strings.Contains(word, "="):
+		b.WriteString(" " + quote(peer.Label))
+	default:
+		b.WriteString(" " + peer.Label)
+	}
+	return b.String()
+}
+
+// cutWord returns text up to the first blank and what follows the blanks there.
+func cutWord(text string) (word, rest string) {
+	i := strings.IndexAny(text, blanks)
+	if i < 0 {
+		return text, ""
+	}
+	return text[:i], strings.TrimLeft(text[i:], blanks)
+}
+
+// cutOptions reads options until the label or the end, and returns what follows them.
+func cutOptions(text string) (options []Option, rest string, err error) {
+	for {
+		word, _ := cutWord(text)
+		name, _, found := strings.Cut(word, "=")
+		if !found || word[0] == '"' {
+			return options, text, nil
+		}
+		value, rest, err := cutValue(text[len(name)+len("="):])
+		if err != nil {
+			return nil, "", fmt.Errorf("option %.80q: %w", name, err)
+		}
+		options = append(options, Option{name, value})
+		text = rest
+	}
+}
+
+// cutValue reads the value of an option and returns what follows the blanks after it.
+func cutValue(text string) (value, rest string, err error) {
+	if strings.HasPrefix(text, `"`) {
+		value, rest, err = unquote(text)
+		if err != nil {
+			return "", "", err
+		}
+		if trimmed := strings.TrimLeft(rest, blanks); trimmed != rest || rest == "" {
+			return value, trimmed, nil
+		}
+		return "", "", fmt.Errorf("%w: text right after a quoted value", ErrQuote)
+	}
+	value, rest = cutWord(text)
+	if strings.Contains(value, `"`) {
+		return "", "", fmt.Errorf("%w: in the middle of a value", ErrQuote)
+	}
+	return value, rest, nil
+}
+
+// parseLabel reads what follows the options.
+func parseLabel(text string) (string, error) {
+	if strings.HasPrefix(text, `"`) {
+		label, rest, err := unquote(text)
+		if err == nil && rest != "" {
+			err = fmt.Errorf("%w: text after a quoted label", ErrQuote)
+		}
+		return strings.TrimSpace(label), err
+	}
+	return strings.TrimSpace(text), nil
+}
+
+// quote returns text between quotation marks.
+func quote(text string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
+}
+
+// unquote reads what quote writes, at the beginning of text, and returns what follows it.
+func unquote(text string) (unquoted, rest string, err error) {
+	var b strings.Builder
+	for i := 1; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			return b.String(), text[i+1:], nil
+		case c != '\\':
+			b.WriteByte(c)
+		case i+1 < len(text) && (text[i+1] == '"' || text[i+1] == '\\'):
+			i++
+			b.WriteByte(text[i])
+		default:
+			return "", "", fmt.Errorf(`%w: want \" or \\`, ErrQuote)
+		}
+	}
+	return "", "", fmt.Errorf("%w: it is not closed", ErrQuote)
+}

@@ -1,0 +1,203 @@
+// Package trust says which keys may connect: a set of peers, kept in a file that people edit by hand. A handshake asks
+// it at the steps of wire.md §4.3 and §4.4, and it decides by the key alone.
+//
+// [Open] reads the set from its file and [NewSet] makes one in memory. [Set.Contains] answers, [Set.Add] and
+// [Set.Remove] change the set and its file, [Set.Poll] follows what others do to the file, [Set.Watch] tells of every
+// change. A [Set] is safe for concurrent use; Contains, Get, List and Find never wait.
+//
+// # The peers file
+//
+// One peer per line, as in OpenSSH's authorized_keys:
+//
+//	# laptops
+//	pnet1s5s0qzvfxzn4gayt0hwtg0hhtgxm7wsdycup4a8t5j5ca25mfe4qwgsew4 Alice's laptop
+//	pnet1m60dkltm0hqmf56mv8pweep4xulcxs7gtduxwnddl3lpgmug9d8s2sumpy addr=192.0.2.7:7100 dialect=native Bob
+//
+//	file   = { line end }              the last line needs no end
+//	end    = LF | CR LF
+//	line   = blank | "#" comment | peer
+//	peer   = key { option } [ label ]  separated by spaces and tabs, which may stand at both ends as well
+//	option = name "=" value            name: a-z, then a-z, 0-9 and "-"
+//	value  = word | quoted             word: no space, no tab, no quotation mark
+//	label  = text | quoted             text: to the end of the line
+//	quoted = a quotation mark, characters, a quotation mark; in it \" is a quotation mark and \\ a backslash
+//
+// A key is in any form that [identity.ParsePublicKey] reads. Options come before the label: a label whose first word has
+// a "=", or that begins with a quotation mark, must be quoted. A label is at most 64 bytes, spaces around it do not
+// count, and it must not look like a key. Options and labels are UTF-8 without control characters. The options that mean
+// something are [OptionAddr] and [OptionDialect]; any other is kept.
+//
+// A line counts whole or not at all. One that is wrong (a mistyped key, a key that an earlier line has, a label that is
+// too long, more than 4 KiB) trusts nobody, is named in [Set.Problems], and costs no other line anything. It stays in
+// the file as it is until somebody mends it, or removes the key that it begins with.
+//
+// What the set writes is the line it is about; every other line, comments and blank ones too, keeps its place and its
+// bytes.
+//
+// # When the file is not as it should be
+//
+// A set that has been read is not lost because of what happens to its file later. It stays as it was, [Set.Reload]
+// returns an error, and Add and Remove refuse to write, if the file
+//
+//   - cannot be read, is not a file, or is larger than 1 MiB;
+//   - is gone, because that is how it looks while some editors save it; to trust nobody, make it empty;
+//   - has lost its last good line and gained a bad one, because a bad line never empties the set.
+//
+// A peer counts as removed only once it is missing from a second reading too, 20 ms later: an editor may be halfway
+// through writing.
+package trust
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// Names of the options that mean something to a node.
+const (
+	// OptionAddr is an address where the peer can be reached, host:port. It may be given several times.
+	OptionAddr = "addr"
+	// OptionDialect fixes the dialect that is spoken with the peer: a word of a-z, 0-9 and "-", given once at most. Which
+	// words there are is for the node to say.
+	OptionDialect = "dialect"
+)
+
+// labelLimit is the length of a label in bytes: a line on a screen, with room for a key beside it.
+const labelLimit = 64
+
+// A Peer is a key that may connect and what its owner, never the peer, says about it.
+type Peer struct {
+	Key     identity.PublicKey
+	Label   string   // for people; may be empty
+	Options []Option // in their order in the file
+}
+
+// An Option is one name=value of a peer. A name may stand several times.
+type Option struct {
+	Name, Value string
+}
+
+// Option returns all values of the option called name, in order.
+func (p Peer) Option(name string) []string {
+	var values []string
+	for _, option := range p.Options {
+		if option.Name == name {
+			values = append(values, option.Value)
+		}
+	}
+	return values
+}
+
+// String returns the peer as a line of a peers file, without an end.
+func (p Peer) String() string {
+	return formatPeer(p)
+}
+
+// clone returns a copy of p that shares no memory with it.
+func (p Peer) clone() Peer {
+	p.Options = slices.Clone(p.Options)
+	return p
+}
+
+// equal reports whether p and o are the same peer with the same label and options.
+func (p Peer) equal(o Peer) bool {
+	return p.Key == o.Key && p.Label == o.Label && slices.Equal(p.Options, o.Options)
+}
+
+// check returns the reason why p cannot stand in a peers file, or nil.
+func (p Peer) check() error {
+	if _, err := identity.NewPublicKey(p.Key[:]); err != nil {
+		return err
+	}
+	for _, option := range p.Options {
+		if err := checkOption(option); err != nil {
+			return err
+		}
+	}
+	if dialects := p.Option(OptionDialect); len(dialects) > 1 {
+		return fmt.Errorf("%w: %s is given %d times", ErrOptionValue, OptionDialect, len(dialects))
+	}
+	return checkLabel(p.Label)
+}
+
+// checkLabel returns the reason why label cannot be one, or nil.
+func checkLabel(label string) error {
+	if len(label) > labelLimit {
+		return fmt.Errorf("%w: %d bytes, at most %d are taken", ErrLabelTooLong, len(label), labelLimit)
+	}
+	if err := checkText(label); err != nil {
+		return fmt.Errorf("label: %w", err)
+	}
+	if looksLikeKey(label) {
+		return fmt.Errorf("%w: %q", ErrLabelIsKey, label)
+	}
+	return nil
+}
+
+// looksLikeKey reports whether somebody could take text for a key: it is one, it would be one but for a mistake, or it
+// begins as keys do.
+func looksLikeKey(text string) bool {
+	_, err := identity.ParsePublicKey(text)
+	return !isKeyText(err) || strings.HasPrefix(strings.ToLower(text), "pnet1")
+}
+
+// checkOption returns the reason why option cannot be one, or nil.
+func checkOption(option Option) error {
+	if !isName(option.Name) {
+		return fmt.Errorf("%w: %.80q", ErrOptionName, option.Name)
+	}
+	if err := checkText(option.Value); err != nil {
+		return fmt.Errorf("option %.80s: %w", option.Name, err)
+	}
+	switch option.Name {
+	case OptionAddr:
+		if !isAddress(option.Value) {
+			return fmt.Errorf("%w: %s=%.80q: want host:port", ErrOptionValue, option.Name, option.Value)
+		}
+	case OptionDialect:
+		if !isName(option.Value) {
+			return fmt.Errorf("%w: %s=%.80q: want a word of a-z, 0-9 and -", ErrOptionValue, option.Name, option.Value)
+		}
+	}
+	return nil
+}
+
+// checkText returns [ErrCharacter] unless text is UTF-8 without control characters.
+func checkText(text string) error {
+	if !utf8.ValidString(text) {
+		return fmt.Errorf("%w: not UTF-8", ErrCharacter)
+	}
+	if i := strings.IndexFunc(text, unicode.IsControl); i >= 0 {
+		char, _ := utf8.DecodeRuneInString(text[i:])
+		return fmt.Errorf("%w: control character %U", ErrCharacter, char)
+	}
+	return nil
+}
+
+// isName reports whether text is a-z, then a-z, 0-9 and "-".
+func isName(text string) bool {
+	for i, char := range text {
+		letter := 'a' <= char && char <= 'z'
+		other := '0' <= char && char <= '9' || char == '-'
+		if !letter && (!other || i == 0) {
+			return false
+		}
+	}
+	return text != ""
+}
+
+// isAddress reports whether text is host:port with a host and a port other than 0.
+func isAddress(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || host == "" {
+		return false
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && number != 0
+}

@@ -1,0 +1,73 @@
+//go:build unix
+
+package trust
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+func TestAPipeDoesNotHoldTheSetUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "peers")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Skip(err)
+	}
+	_, err := Open(path)
+	checkIs(t, "Open", err, ErrFileKind)
+}
+
+// fullDisk, when set in the environment, makes the test binary edit the peers file that it names where no file may grow
+// at all, which is how a full disk looks to a writer.
+const fullDisk = "PEERNET_TRUST_FULL_DISK"
+
+func init() {
+	path := os.Getenv(fullDisk)
+	if path == "" {
+		return
+	}
+	if err := editOnFullDisk(path); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+func editOnFullDisk(path string) error {
+	s, err := Open(path)
+	if err != nil {
+		return err
+	}
+	var changed []Change
+	s.Watch(func(c Change) { changed = append(changed, c) })
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{}); err != nil {
+		return err
+	}
+	if err := s.Add(Peer{Key: keyOf("C"), Label: "C"}); err == nil {
+		return fmt.Errorf("added on a full disk")
+	}
+	if found, err := s.Remove(keyOf("A")); err == nil || found {
+		return fmt.Errorf("removed on a full disk: %t, %v", found, err)
+	}
+	if s.Contains(keyOf("C")) || !s.Contains(keyOf("A")) || len(s.List()) != 2 || len(changed) != 0 {
+		return fmt.Errorf("the set changed: %v, %v", s.List(), changed)
+	}
+	return nil
+}
+
+func TestAFullDiskChangesNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "peers")
+	writeFile(t, path, text("A", "B"))
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), fullDisk+"="+path)
+	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	checkFile(t, path, text("A", "B"))
+	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 2 {
+		t.Errorf("beside the file and its lock: %v, %v", entries, err)
+	}
+}
