@@ -1,0 +1,29 @@
+package envelope
+
+import "fmt"
+
+// NameCancel is the name of the send that stops a call of the sender's on the same session (wire.md §6.9). The call is
+// answered all the same.
+const NameCancel = "$/cancel"
+
+// AppendCancel appends the send that cancels the call with that id, and returns the longer slice. It panics if id is 0.
+func AppendCancel(b []byte, id CallID) []byte {
+	if id == 0 {
+		panic(ErrID)
+	}
+	b = append(b, fixArray|3, byte(KindSend))
+	b = appendString(b, NameCancel)
+	return appendUint(b, uint64(id))
+}
+
+// ParseCancel returns the id in the args of a send called NameCancel: the args are that integer.
+func ParseCancel(args []byte) (CallID, error) {
+	if err := guardAll(args); err != nil {
+		return 0, err
+	}
+	id, err := callID(args, 0)
+	if err != nil {
+		return 0, fmt.Errorf("cancel: %w", err)
+	}
+	return id, nil
+}

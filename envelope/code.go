@@ -1,0 +1,151 @@
+package envelope
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// MaxCode is the bytes that a code may have, of an error as of a bye. Codes go into metrics, logs and switches.
+const MaxCode = 64
+
+// displayText is the bytes of a peer's text that an error shows; the rest is cut, so that a peer cannot flood a log.
+const displayText = 1024
+
+// ErrCode reports a code of 0 or more than MaxCode bytes, or with bytes other than ASCII from '!' to '~'.
+var ErrCode = errors.New("envelope: a code has 1 to 64 bytes of ASCII without spaces")
+
+// A Code says why a call failed (wire.md §10). Handlers may choose others than these. Append only.
+type Code string
+
+// The codes of replies that this package knows.
+const (
+	CodeNoHandler  Code = "no_handler" // nobody handles that name, or not for this caller
+	CodeForbidden  Code = "forbidden"  // somebody does, but not for this caller
+	CodeBadArgs    Code = "bad_args"   // the handler could not read its args
+	CodeFailed     Code = "failed"     // the handler returned an error
+	CodeInternal   Code = "internal"   // the handler broke; the text has an incident id
+	CodeOverloaded Code = "overloaded" // too many calls, or too much in them
+	CodeCancelled  Code = "cancelled"  // the caller gave up
+	CodeDeadline   Code = "deadline"   // the caller's time had run out
+	CodeTooLarge   Code = "too_large"  // the result does not fit a frame
+)
+
+// Errors that a *RemoteError is, for errors.Is, by its code. A handler that returns one of them, or an error that wraps it,
+// answers with that code: see CodeOf.
+var (
+	ErrNoHandler  error = &codeError{CodeNoHandler, "no such handler"}
+	ErrForbidden  error = &codeError{CodeForbidden, "not allowed"}
+	ErrBadArgs    error = &codeError{CodeBadArgs, "the arguments cannot be read"}
+	ErrFailed     error = &codeError{CodeFailed, "the handler failed"}
+	ErrInternal   error = &codeError{CodeInternal, "the handler broke"}
+	ErrOverloaded error = &codeError{CodeOverloaded, "too much to do"}
+	ErrCancelled  error = &codeError{CodeCancelled, "the caller gave up"}
+	ErrDeadline   error = &codeError{CodeDeadline, "the caller's deadline has passed"}
+	ErrTooLarge   error = &codeError{CodeTooLarge, "too large for a frame"}
+)
+
+// A codeError is the Go error of one code.
+type codeError struct {
+	code Code
+	text string
+}
+
+// Error implements error.
+func (e *codeError) Error() string { return "envelope: " + e.text }
+
+// CodeOf returns the code that tells a caller of err: a *RemoteError's own (if it can travel), that of ErrNoHandler and its
+// like, CodeCancelled for context.Canceled, CodeDeadline for context.DeadlineExceeded, and CodeFailed for every other
+// error. All of them may be wrapped. CodeOf(nil) is empty.
+func CodeOf(err error) Code {
+	var (
+		remote *RemoteError
+		local  *codeError
+	)
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &remote):
+		if checkCode(string(remote.Code)) == nil {
+			return remote.Code
+		}
+	case errors.As(err, &local):
+		return local.code
+	case errors.Is(err, context.Canceled):
+		return CodeCancelled
+	case errors.Is(err, context.DeadlineExceeded):
+		return CodeDeadline
+	}
+	return CodeFailed
+}
+
+// A RemoteError is the error of a reply (wire.md §6.4): what a peer says of a call that failed. Text and Data are a peer's,
+// so believe and print them accordingly; Error does.
+type RemoteError struct {
+	Code Code
+	Text string // for people. As received, valid UTF-8
+	Data Raw    // for programs; zero if there is none. As received, it aliases the parsed body
+}
+
+// Error returns the code, and the first 1,024 bytes of the text, quoted.
+func (e *RemoteError) Error() string {
+	c := string(e.Code)
+	if checkCode(c) != nil {
+		c = quote(c)
+	}
+	if e.Text == "" {
+		return "remote error: " + c
+	}
+	return fmt.Sprintf("remote error: %s: %s", c, quote(e.Text))
+}
+
+// Is reports whether target stands for e's code: ErrNoHandler and its like, or a *RemoteError with that code.
+func (e *RemoteError) Is(target error) bool {
+	switch t := target.(type) {
+	case *codeError:
+		return t.code == e.Code
+	case *RemoteError:
+		return t.Code == e.Code
+	}
+	return false
+}
+
+// checkCode returns ErrCode if c cannot be the code of an error or a bye.
+func checkCode[T string | []byte](c T) error {
+	if len(c) == 0 || len(c) > MaxCode {
+		return ErrCode
+	}
+	for i := range len(c) {
+		if c[i] <= ' ' || c[i] > '~' {
+			return ErrCode
+		}
+	}
+	return nil
+}
+
+// validText returns s with what is not UTF-8 replaced, so that other languages' decoders take it.
+func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
+
+// quote returns at most the first displayText bytes of s, quoted for people.
+func quote(s string) string {
+	if len(s) <= displayText {
+		return strconv.Quote(s)
+	}
+	return strconv.Quote(cutText(s, displayText)) + "…"
+}
+
+// cutText returns s, or as many of its first n bytes as leave no character cut in two.
+func cutText(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for end := n; end >= max(n-utf8.UTFMax+1, 0); end-- {
+		if utf8.RuneStart(s[end]) {
+			return s[:end]
+		}
+	}
+	return s[:n]
+}

@@ -1,0 +1,164 @@
+// Package envelope says what a message means: it implements wire.md §6, the five kinds of envelope and the protocol's own
+// messages, in MessagePack.
+//
+//	call   [0, id, name, args]  or  [0, id, name, args, options]
+//	reply  [1, id, error, result]
+//	send   [2, name, args]
+//	ping   [3, nonce]
+//	pong   [4, nonce]
+//
+// A session has one [Codec]: Parse reads what came, Append* writes what goes. Args and results stay bytes, a [Raw], until
+// somebody knows their type. [ParseHello], [ParseBye] and [ParseCancel] read the args of the sends whose names begin with
+// "$/".
+//
+// # What is read
+//
+// Parse walks all of a body with [Guard] before it reads any of it, and refuses everything but the shapes above. Integers
+// and lengths may have any width; a float is not an integer, a binary not a string, nil not an empty map. Ids are 1 to
+// 2^64-1. Names are UTF-8 of 1 to 255 bytes without control characters. Nonces are binaries of 1 to 64 bytes. The error of a
+// reply is nil, [code, text] or [code, text, data]; only beside nil may the result be anything else than nil. Codes are 1 to
+// 64 bytes of ASCII from '!' to '~', so that they can be printed and compared anywhere.
+//
+// Options are a map, never nil, with string keys. "t" is an unsigned number of milliseconds, read as at most 24 hours.
+// "trace" is a string of at most 256 bytes, ASCII from ' ' to '~' (a W3C traceparent has 55). Other keys are ignored. A
+// map of the protocol has at most 32 keys, none of them twice.
+//
+// # What is written
+//
+// Integers and lengths in their shortest form; floats as they are, in 4 or 8 bytes, also when their value is whole. Structs
+// become maps from field names to values, renamed by `msgpack:"name"` tags or else by `json:"name"` tags. Append* hold what
+// they wrote against the same guard, so an application learns of data that no peer would take by an error of its own,
+// and not by losing the session. Whether an envelope fits a frame is for the caller to check.
+//
+// # Promises
+//
+// Nothing here does I/O, starts a goroutine or keeps what it is given. All functions may be called from several goroutines
+// at once, as long as nobody changes the bytes. Each reason to refuse is an error of its own, for errors.Is.
+package envelope
+
+import (
+	"errors"
+	"strconv"
+	"time"
+)
+
+// Bounds of the fields of an envelope (wire.md §6.3, §6.6).
+const (
+	// MaxTimeout is the longest timeout of a call; longer ones are read and written as this. It keeps a peer's number from
+	// overflowing a clock.
+	MaxTimeout = 24 * time.Hour
+	// MaxTrace is the bytes that the trace of a call may have. It is copied into logs and further calls.
+	MaxTrace = 256
+	// MaxNonce is the bytes that the nonce of a ping may have. It comes back in the pong, so it bounds what a ping costs.
+	MaxNonce = 64
+)
+
+// Reasons to refuse an envelope, beside those of the guard, of its fields' types and of names.
+var (
+	// ErrKind reports an envelope of a kind that there is not.
+	ErrKind = errors.New("envelope: no such kind")
+	// ErrID reports the id 0.
+	ErrID = errors.New("envelope: an id is 1 to 2^64-1")
+	// ErrNonce reports a nonce of 0 or more than MaxNonce bytes.
+	ErrNonce = errors.New("envelope: a nonce has 1 to 64 bytes")
+	// ErrTrace reports a trace of more than MaxTrace bytes, or with bytes other than ASCII from ' ' to '~'.
+	ErrTrace = errors.New("envelope: a trace has at most 256 bytes of ASCII")
+	// ErrResultWithError reports a reply that has an error and a result that is not nil.
+	ErrResultWithError = errors.New("envelope: a reply has both an error and a result")
+)
+
+// A Kind is the first element of an envelope (wire.md §6). Append only.
+type Kind uint8
+
+// The kinds of envelopes.
+const (
+	KindCall  Kind = 0 // answered by exactly one reply
+	KindReply Kind = 1
+	KindSend  Kind = 2 // never answered
+	KindPing  Kind = 3 // answered by a pong with the same nonce
+	KindPong  Kind = 4
+)
+
+var kindNames = [...]string{KindCall: "call", KindReply: "reply", KindSend: "send", KindPing: "ping", KindPong: "pong"}
+
+// String returns the name that wire.md gives the kind.
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "kind " + strconv.Itoa(int(k))
+}
+
+// A CallID names a call within one session and one direction. The caller chooses it; it is never 0.
+type CallID uint64
+
+// Options are what a call may say about itself (wire.md §6.3). The zero Options say nothing.
+type Options struct {
+	// Timeout is the time that the caller will wait, if HasTimeout. It travels in milliseconds, rounded up, between 0
+	// (expired) and MaxTimeout.
+	Timeout    time.Duration
+	HasTimeout bool
+	// Trace is a W3C traceparent, or empty. It is whatever the caller wrote within the bounds of MaxTrace.
+	Trace string
+}
+
+// An Envelope is one parsed envelope. Its slices, and those in Err, alias the parsed body and have no room to append: they
+// are good for as long as the body is.
+type Envelope struct {
+	Kind    Kind
+	ID      CallID       // call, reply
+	Name    []byte       // call, send
+	Args    []byte       // call, send: exactly one value, guarded
+	Options Options      // call
+	Err     *RemoteError // reply; nil if the call succeeded
+	Result  []byte       // reply; exactly one value, guarded. Nil if the call failed
+	Nonce   []byte       // ping, pong
+}
+
+// A Codec reads and writes the envelopes of one dialect. It is safe for concurrent use.
+//
+// The Append methods append one envelope to b and return the longer slice, in the manner of append; if they fail, they
+// return b with nothing added. args and result are any Go value that can be encoded, a [Raw], or nil. They are encoded before
+// the method returns, and not kept.
+type Codec interface {
+	// Parse sets e to the envelope that body holds. The error is one of this package's, perhaps wrapped; then what is in e
+	// means nothing.
+	Parse(body []byte, e *Envelope) error
+	// AppendCall appends a call. The error may be ErrID, one of names or options, or one of encoding or guarding args.
+	AppendCall(b []byte, id CallID, name string, o Options, args any) ([]byte, error)
+	// AppendReply appends the reply to a call that succeeded.
+	AppendReply(b []byte, id CallID, result any) ([]byte, error)
+	// AppendError appends the reply to a call that failed. e must not be nil. What is not UTF-8 in its text is replaced.
+	AppendError(b []byte, id CallID, e *RemoteError) ([]byte, error)
+	// AppendSend appends a send.
+	AppendSend(b []byte, name string, args any) ([]byte, error)
+	// AppendPing appends a ping. It panics if nonce is not 1 to MaxNonce bytes.
+	AppendPing(b, nonce []byte) []byte
+	// AppendPong appends the answer to a ping with that nonce. It panics if nonce is not 1 to MaxNonce bytes, which Parse
+	// never returns.
+	AppendPong(b, nonce []byte) []byte
+	// AppendValue appends one value: what AppendCall makes of its args.
+	AppendValue(b []byte, v any) ([]byte, error)
+	// DecodeValue decodes the one value that data holds into v, a pointer. data may be hostile. What it stores never
+	// aliases data.
+	DecodeValue(data []byte, v any) error
+}
+
+// milliseconds returns the timeout as it travels.
+func (o Options) milliseconds() uint64 {
+	timeout := min(max(o.Timeout, 0), MaxTimeout)
+	return uint64((timeout + time.Millisecond - 1) / time.Millisecond)
+}
+
+// checkTrace returns ErrTrace if t is not a trace.
+func checkTrace[T string | []byte](t T) error {
+	if len(t) > MaxTrace {
+		return ErrTrace
+	}
+	for i := range len(t) {
+		if t[i] < ' ' || t[i] > '~' {
+			return ErrTrace
+		}
+	}
+	return nil
+}

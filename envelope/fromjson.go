@@ -1,0 +1,142 @@
+package envelope
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Reasons of FromJSON to refuse a text, beside ErrDepth, ErrElements and ErrDuplicateKey.
+var (
+	// ErrJSON reports a text that is not one JSON value.
+	ErrJSON = errors.New("envelope: not JSON")
+	// ErrNumber reports a number that neither an int64, a uint64 nor a float64 can hold: a whole one that would lose
+	// digits, or any beyond the range of a float64.
+	ErrNumber = errors.New("envelope: a number that cannot be represented")
+)
+
+// FromJSON returns the one value that text holds, in a form that every codec can encode: nil, bool, string, []any and
+// map[string]any; int64 for numbers written without fraction and exponent (uint64 above 2^63-1), float64 for the others.
+//
+// It holds text against the guard's limits of depth and number as it reads. An object with a key twice is refused.
+func FromJSON(text []byte) (any, error) {
+	r := jsonReader{dec: json.NewDecoder(bytes.NewReader(text)), walker: walker{elements: 1}}
+	r.dec.UseNumber()
+	v, err := r.value(0)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("%w: something follows the value", ErrJSON)
+	}
+	return v, nil
+}
+
+// A jsonReader reads values token by token, so that nothing is built that exceeds the limits.
+type jsonReader struct {
+	dec *json.Decoder
+	walker
+}
+
+// token returns the next token.
+func (r *jsonReader) token() (json.Token, error) {
+	t, err := r.dec.Token()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrJSON, err)
+	}
+	return t, nil
+}
+
+// count counts one value more.
+func (r *jsonReader) count() error {
+	if r.elements == MaxElements {
+		return ErrElements
+	}
+	r.elements++
+	return nil
+}
+
+// value reads a value that lies inside depth arrays and objects. Its recursion ends at MaxDepth.
+func (r *jsonReader) value(depth int) (any, error) {
+	t, err := r.token()
+	if err != nil {
+		return nil, err
+	}
+	switch t := t.(type) {
+	case json.Delim:
+		if depth == MaxDepth {
+			return nil, ErrDepth
+		}
+		if t == '[' {
+			return r.array(depth + 1)
+		}
+		return r.object(depth + 1)
+	case json.Number:
+		return number(t.String())
+	default:
+		return t, nil
+	}
+}
+
+// array reads the elements of an array, and its end.
+func (r *jsonReader) array(depth int) (any, error) {
+	list := []any{}
+	for r.dec.More() {
+		if err := r.count(); err != nil {
+			return nil, err
+		}
+		v, err := r.value(depth)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	_, err := r.token()
+	return list, err
+}
+
+// object reads the entries of an object, and its end.
+func (r *jsonReader) object(depth int) (any, error) {
+	object := map[string]any{}
+	for r.dec.More() {
+		t, err := r.token()
+		if err != nil {
+			return nil, err
+		}
+		key := t.(string) // the decoder lets nothing else be a key
+		if _, twice := object[key]; twice {
+			return nil, fmt.Errorf("%w: %s", ErrDuplicateKey, quote(key))
+		}
+		if err := errors.Join(r.count(), r.count()); err != nil {
+			return nil, err
+		}
+		if object[key], err = r.value(depth); err != nil {
+			return nil, err
+		}
+	}
+	_, err := r.token()
+	return object, err
+}
+
+// number returns the value of a JSON number. Whole ones take no detour through a float, which would lose digits.
+func number(s string) (any, error) {
+	if strings.ContainsAny(s, ".eE") {
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return nil, fmt.Errorf("%w: %s", ErrNumber, quote(s))
+		}
+		return f, nil
+	}
+	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return i, nil
+	}
+	u, err := strconv.ParseUint(s, 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s", ErrNumber, quote(s))
+	}
+	return u, nil
+}

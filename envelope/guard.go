@@ -1,0 +1,253 @@
+package envelope
+
+import (
+	"encoding/binary"
+	"errors"
+)
+
+// Limits of the guard, wire.md §6.1 and §9. Both ends know them, so neither is cut off for what the other could have
+// refused to send.
+const (
+	// MaxDepth is how deep arrays and maps may nest. The array of an envelope is the first level, so that its args or
+	// result may nest 31. It bounds the stack of whatever decodes a value.
+	MaxDepth = 32
+	// MaxElements is how many values one frame may hold: everything counts as one, the arrays and maps themselves, a map's
+	// keys, and the envelope's own. It bounds the memory that small elements take when they are decoded: an empty map is one
+	// byte on the wire and a hundred in memory.
+	MaxElements = 131072
+)
+
+// Reasons of the guard to refuse bytes (wire.md §6.1).
+var (
+	// ErrTruncated reports bytes that end where a value, or the rest of a number or of a length, should be.
+	ErrTruncated = errors.New("envelope: a value is cut short")
+	// ErrTrailing reports bytes after the one value that should be there.
+	ErrTrailing = errors.New("envelope: bytes follow the value")
+	// ErrFormat reports the byte 0xc1, which begins no value.
+	ErrFormat = errors.New("envelope: 0xc1 begins no value")
+	// ErrLength reports a string, binary or timestamp longer than the bytes that are left.
+	ErrLength = errors.New("envelope: a declared length exceeds the bytes that are left")
+	// ErrCount reports an array or map that declares more values than bytes are left (a map has two per entry).
+	ErrCount = errors.New("envelope: a declared count exceeds the bytes that are left")
+	// ErrDepth reports arrays and maps nested deeper than MaxDepth.
+	ErrDepth = errors.New("envelope: arrays and maps nest deeper than 32")
+	// ErrElements reports more than MaxElements values.
+	ErrElements = errors.New("envelope: more than 131072 values")
+	// ErrExtension reports an extension of a type other than the timestamp's, -1.
+	ErrExtension = errors.New("envelope: an extension type other than the timestamp's")
+	// ErrTimestamp reports an extension of type -1 that is none of the three forms of a timestamp (fixext 4, fixext 8, and
+	// ext 8 of 12 bytes), or has a billion nanoseconds or more.
+	ErrTimestamp = errors.New("envelope: no form of a timestamp")
+)
+
+// Guard returns the length of the one value that b begins with, or why no decoder may see it (wire.md §6.1). What
+// follows that value is not looked at.
+//
+// It reads each byte at most once, skips the contents of strings and binaries, allocates nothing and does not recurse.
+// A value that passes nests at most MaxDepth deep, holds at most MaxElements values, declares no length or count that the
+// bytes do not bear out, and has no extension but timestamps.
+func Guard(b []byte) (n int, err error) {
+	w := walker{elements: 1}
+	return w.value(b, 0, 0)
+}
+
+// guardAll is Guard for bytes that must hold one value and nothing else.
+func guardAll(b []byte) error {
+	n, err := Guard(b)
+	if err == nil && n != len(b) {
+		err = ErrTrailing
+	}
+	return err
+}
+
+// A walker finds the end of values and counts what they hold.
+type walker struct {
+	// elements counts the values seen so far and those declared by the arrays and maps that hold them. Whoever asks for a
+	// value has counted that value itself.
+	elements int
+	// partial says that the bytes are the beginning of something longer, so that a count may exceed what is left.
+	partial bool
+}
+
+// value returns where the value that begins at b[p] ends. It lies inside depth arrays and maps.
+func (w *walker) value(b []byte, p, depth int) (end int, err error) {
+	// Most values are a number or a short string: they need none of the bookkeeping below.
+	if p < len(b) {
+		if size := int(fixedSize[b[p]]); size != 0 && size <= len(b)-p {
+			return p + size, nil
+		}
+	}
+	var (
+		outer [MaxDepth]uint32 // by depth, the values that are still to come there after the inner one
+		base  = depth
+		todo  = 1 // values still to come at this depth
+	)
+	for {
+		for todo > 0 {
+			if p >= len(b) {
+				return 0, ErrTruncated
+			}
+			// What is short and common is measured without a look-up, for which the next value would have to wait.
+			var (
+				c     = b[p]
+				end   = p + 1
+				count = int64(-1)
+			)
+			switch {
+			case c <= fixIntMax:
+			case c >= fixStr && c < codeNil:
+				end += int(c - fixStr)
+			case fixedSize[c] != 0:
+				end = p + int(fixedSize[c])
+			case c < fixArray:
+				count = 2 * int64(c-fixMap)
+			case c < fixStr:
+				count = int64(c - fixArray)
+			default:
+				if end, count, err = form(b, p); err != nil {
+					return 0, err
+				}
+			}
+			if end > len(b) {
+				return 0, cut(c)
+			}
+			p = end
+			todo--
+			if count < 0 {
+				continue
+			}
+			if depth == MaxDepth {
+				return 0, ErrDepth
+			}
+			if count > int64(len(b)-p) && !w.partial {
+				return 0, ErrCount
+			}
+			if count > int64(MaxElements-w.elements) {
+				return 0, ErrElements
+			}
+			w.elements += int(count)
+			outer[depth] = uint32(todo)
+			depth++
+			todo = int(count)
+		}
+		if depth == base {
+			return p, nil
+		}
+		depth--
+		todo = int(outer[depth])
+	}
+}
+
+// form returns where the string, binary or extension that begins at b[p] ends, and a count below 0. Of an array or map it
+// returns where its first value begins, and how many values follow. It is not for the forms in fixedSize.
+func form(b []byte, p int) (end int, count int64, err error) {
+	switch c := b[p]; {
+	case c < fixArray:
+		return p + 1, 2 * int64(c-fixMap), nil
+	case c < fixStr:
+		return p + 1, int64(c - fixArray), nil
+	case c == codeNever:
+		return 0, 0, ErrFormat
+	case c >= codeFixExt1 && c <= codeFixExt16, c >= codeExt8 && c <= codeExt32:
+		end, err := extension(b, p)
+		return end, -1, err
+	}
+	n, begin, ok := length(b, p)
+	if !ok {
+		return 0, 0, ErrTruncated
+	}
+	switch b[p] {
+	case codeArray16, codeArray32:
+		return begin, int64(n), nil
+	case codeMap16, codeMap32:
+		return begin, 2 * int64(n), nil
+	}
+	if uint64(n) > uint64(len(b)-begin) {
+		return 0, 0, ErrLength
+	}
+	return begin + int(n), -1, nil
+}
+
+// length returns the length or count that follows b[p], the first byte of a string, binary, array or map of which the
+// first byte alone does not tell it, and where its contents begin. ok is false if b ends before that.
+func length(b []byte, p int) (n uint32, begin int, ok bool) {
+	switch b[p] {
+	case codeStr8, codeBin8:
+		if len(b)-p < 2 {
+			return 0, 0, false
+		}
+		return uint32(b[p+1]), p + 2, true
+	case codeStr16, codeBin16, codeArray16, codeMap16:
+		if len(b)-p < 3 {
+			return 0, 0, false
+		}
+		return uint32(binary.BigEndian.Uint16(b[p+1:])), p + 3, true
+	default:
+		if len(b)-p < 5 {
+			return 0, 0, false
+		}
+		return binary.BigEndian.Uint32(b[p+1:]), p + 5, true
+	}
+}
+
+// extension returns where the extension that begins at b[p] ends. Only the three forms of a timestamp pass.
+func extension(b []byte, p int) (end int, err error) {
+	header := 2 // up to and with the type
+	switch b[p] {
+	case codeExt8:
+		header = 3
+	case codeExt16:
+		header = 4
+	case codeExt32:
+		header = 6
+	}
+	if len(b)-p < header {
+		return 0, ErrTruncated
+	}
+	if b[p+header-1] != extTimestamp {
+		return 0, ErrExtension
+	}
+	size := 0
+	switch b[p] {
+	case codeFixExt4:
+		size = 4
+	case codeFixExt8:
+		size = 8
+	case codeExt8:
+		if b[p+1] != 12 {
+			return 0, ErrTimestamp
+		}
+		size = 12
+	default:
+		return 0, ErrTimestamp
+	}
+	data := b[p+header:]
+	if len(data) < size {
+		return 0, ErrLength
+	}
+	if _, nsec := timestamp(data[:size]); nsec >= 1e9 {
+		return 0, ErrTimestamp
+	}
+	return p + header + size, nil
+}
+
+// timestamp returns what the 4, 8 or 12 bytes of a timestamp say: seconds since 1970 and nanoseconds on top of them.
+func timestamp(data []byte) (sec int64, nsec uint32) {
+	switch len(data) {
+	case 4:
+		return int64(binary.BigEndian.Uint32(data)), 0
+	case 8:
+		both := binary.BigEndian.Uint64(data)
+		return int64(both & (1<<34 - 1)), uint32(both >> 34)
+	default:
+		return int64(binary.BigEndian.Uint64(data[4:])), binary.BigEndian.Uint32(data)
+	}
+}
+
+// cut names what is wrong with a value of a form in fixedSize, with first byte c, that is not all there.
+func cut(c byte) error {
+	if c >= fixStr && c < codeNil {
+		return ErrLength
+	}
+	return ErrTruncated
+}

@@ -1,0 +1,121 @@
+package envelope
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// NameHello is the name of the send that is the first message of each side (wire.md §6.7).
+const NameHello = "$/hello"
+
+// Version is the version of the protocol that this package speaks. Of two, the lower applies.
+const Version = 1
+
+// MaxHelloString is the bytes that each string of a hello may have.
+const MaxHelloString = 64
+
+// Reasons to refuse a hello.
+var (
+	// ErrVersion reports a hello with version 0.
+	ErrVersion = errors.New("envelope: there is no version 0")
+	// ErrHelloString reports a string of more than MaxHelloString bytes.
+	ErrHelloString = errors.New("envelope: a string of a hello has at most 64 bytes")
+	// ErrBoot reports a boot id that does not have 8 bytes.
+	ErrBoot = errors.New("envelope: a boot id has 8 bytes")
+)
+
+// A Hello is what a node says about itself first. All of it is the peer's own word.
+type Hello struct {
+	Version int     // key v, 1 or more. A hello without it is read as version 1
+	Agent   string  // key agent: the program, like "peernode/1.2"; may be empty
+	Name    string  // key name: what the node is called; may be empty
+	Boot    [8]byte // key boot: random bytes of this run of the process, if HasBoot
+	HasBoot bool
+	Max     int // key max: bytes of the largest frame body that the sender accepts; 0 if it does not say
+}
+
+// AppendHello appends the send that says h, and returns the longer slice. The keys are in the order of the fields; empty
+// ones are left out. Strings are cut to MaxHelloString bytes. It panics if h.Version is below 1 or h.Max below 0.
+func AppendHello(b []byte, h Hello) []byte {
+	if h.Version < 1 || h.Max < 0 {
+		panic(fmt.Sprintf("envelope: hello of version %d with max %d", h.Version, h.Max))
+	}
+	b = append(b, fixArray|3, byte(KindSend))
+	b = appendString(b, NameHello)
+	size := len(b)
+	b = append(b, fixMap|1)
+	b = appendUint(appendString(b, "v"), uint64(h.Version))
+	if h.Agent != "" {
+		b[size]++
+		b = appendString(appendString(b, "agent"), cutText(h.Agent, MaxHelloString))
+	}
+	if h.Name != "" {
+		b[size]++
+		b = appendString(appendString(b, "name"), cutText(h.Name, MaxHelloString))
+	}
+	if h.HasBoot {
+		b[size]++
+		b = appendBinary(appendString(b, "boot"), h.Boot[:])
+	}
+	if h.Max > 0 {
+		b[size]++
+		b = appendUint(appendString(b, "max"), uint64(h.Max))
+	}
+	return b
+}
+
+// ParseHello returns what the args of a send called NameHello say. Each key may be missing, unknown ones are ignored. A
+// version or max above 2^31-1 is read as that.
+func ParseHello(args []byte) (Hello, error) {
+	h := Hello{Version: Version}
+	if err := guardAll(args); err != nil {
+		return Hello{}, err
+	}
+	err := eachKey(args, 0, func(key []byte, value int) (err error) {
+		switch string(key) {
+		case "v":
+			if h.Version, err = clamped(args, value); err == nil && h.Version == 0 {
+				err = ErrVersion
+			}
+		case "agent":
+			h.Agent, err = helloString(args, value)
+		case "name":
+			h.Name, err = helloString(args, value)
+		case "boot":
+			var boot []byte
+			if boot, err = bin(args, value); err == nil && len(boot) != len(h.Boot) {
+				err = ErrBoot
+			}
+			h.HasBoot = copy(h.Boot[:], boot) > 0
+		case "max":
+			h.Max, err = clamped(args, value)
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+		return nil
+	})
+	if err != nil {
+		return Hello{}, fmt.Errorf("hello: %w", err)
+	}
+	return h, nil
+}
+
+// clamped returns an integer of at least 0, or 2^31-1 if it is more than that.
+func clamped(b []byte, p int) (int, error) {
+	u, err := unsigned(b, p)
+	return int(min(u, math.MaxInt32)), err
+}
+
+// helloString returns a string of at most MaxHelloString bytes.
+func helloString(b []byte, p int) (string, error) {
+	s, err := text(b, p)
+	if err == nil && len(s) > MaxHelloString {
+		err = ErrHelloString
+	}
+	if err != nil {
+		return "", err
+	}
+	return string(s), nil
+}

@@ -1,0 +1,165 @@
+package envelope
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+)
+
+// MarshalJSON implements json.Marshaler. Integers have all their digits, floats a fraction or an exponent; NaN and the
+// infinities, and times outside the years 0 to 9999, are null. A binary is a string in base64 (RFC 4648 with padding), a
+// timestamp one in RFC 3339, in UTC. Keys that are no strings are written as strings of their JSON; an array or a map as a
+// key is ErrMapKey. What is not UTF-8 becomes U+FFFD, and every control character is escaped, those that JSON would allow
+// included, so that no peer can steer a terminal.
+func (r Raw) MarshalJSON() ([]byte, error) {
+	b, err := r.msgpack()
+	if err != nil {
+		return nil, err
+	}
+	if err := guardAll(b); err != nil {
+		return nil, err
+	}
+	out, _, err := appendJSON(nil, b, 0)
+	return out, err
+}
+
+// appendJSON appends the guarded value at b[p] as JSON, and returns where it ends. Its depth is that of the value.
+func appendJSON(out, b []byte, p int) (_ []byte, end int, err error) {
+	switch c := b[p]; {
+	case c >= fixMap && c < fixArray, c == codeMap16, c == codeMap32:
+		return appendObject(out, b, p)
+	case c >= fixArray && c < fixStr, c == codeArray16, c == codeArray32:
+		return appendList(out, b, p)
+	}
+	end = skip(b, p)
+	if s, err := text(b, p); err == nil {
+		return appendJSONString(out, s), end, nil
+	}
+	s, quoted := scalarText(b, p, end)
+	if quoted {
+		return appendJSONString(out, s), end, nil
+	}
+	return append(out, s...), end, nil
+}
+
+// appendList is appendJSON for an array.
+func appendList(out, b []byte, p int) (_ []byte, end int, err error) {
+	n, p, err := array(b, p)
+	if err != nil {
+		return nil, 0, err
+	}
+	out = append(out, '[')
+	for i := range n {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		if out, p, err = appendJSON(out, b, p); err != nil {
+			return nil, 0, err
+		}
+	}
+	return append(out, ']'), p, nil
+}
+
+// appendObject is appendJSON for a map.
+func appendObject(out, b []byte, p int) (_ []byte, end int, err error) {
+	n, p, err := mapping(b, p)
+	if err != nil {
+		return nil, 0, err
+	}
+	out = append(out, '{')
+	for i := range n {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		value := skip(b, p)
+		key, err := text(b, p)
+		if err != nil {
+			// An array or a map as a key would be quoted again at each level, and double in size.
+			if name := formName(b[p]); name == "array" || name == "map" {
+				return nil, 0, fmt.Errorf("%w: %s", ErrMapKey, name)
+			}
+			key, _ = scalarText(b, p, value)
+		}
+		out = append(appendJSONString(out, key), ':')
+		if out, p, err = appendJSON(out, b, value); err != nil {
+			return nil, 0, err
+		}
+	}
+	return append(out, '}'), p, nil
+}
+
+// scalarText returns the JSON of the guarded value at b[p:end], which is neither a string, an array nor a map. If
+// quoted, it is the contents of a JSON string.
+func scalarText(b []byte, p, end int) (s []byte, quoted bool) {
+	if u, negative, ok := integer(b, p); ok {
+		if negative {
+			return strconv.AppendInt(nil, int64(u), 10), false
+		}
+		return strconv.AppendUint(nil, u, 10), false
+	}
+	switch c := b[p]; {
+	case c == codeNil:
+		return []byte("null"), false
+	case c == codeFalse, c == codeTrue:
+		return strconv.AppendBool(nil, c == codeTrue), false
+	case c == codeFloat32:
+		return floatText(floatAt(b, p), 32), false
+	case c == codeFloat64:
+		return floatText(floatAt(b, p), 64), false
+	case c >= codeBin8 && c <= codeBin32:
+		data, _ := bin(b, p)
+		return base64.StdEncoding.AppendEncode(nil, data), true
+	}
+	t := timeAt(b, p, end).UTC()
+	if t.Year() < 0 || t.Year() > 9999 {
+		return []byte("null"), false
+	}
+	return t.AppendFormat(nil, time.RFC3339Nano), true
+}
+
+// floatText returns the shortest JSON number that reads back as f, a float of bits bits, and is not written like an integer;
+// null if there is none.
+func floatText(f float64, bits int) []byte {
+	if math.IsNaN(f) || math.IsInf(f, 0) {
+		return []byte("null")
+	}
+	if size := math.Abs(f); size != 0 && (size < 1e-6 || size >= 1e21) {
+		return strconv.AppendFloat(nil, f, 'e', -1, bits)
+	}
+	out := strconv.AppendFloat(nil, f, 'f', -1, bits)
+	if bytes.IndexByte(out, '.') < 0 {
+		out = append(out, ".0"...)
+	}
+	return out
+}
+
+// appendJSONString appends s as a JSON string.
+func appendJSONString(out, s []byte) []byte {
+	const hexDigits = "0123456789abcdef"
+	out = append(out, '"')
+	for len(s) > 0 {
+		r, n := utf8.DecodeRune(s)
+		switch {
+		case r == '"' || r == '\\':
+			out = append(out, '\\', byte(r))
+		case r == '\n':
+			out = append(out, '\\', 'n')
+		case r == '\r':
+			out = append(out, '\\', 'r')
+		case r == '\t':
+			out = append(out, '\\', 't')
+		case r < ' ', r >= 0x7f && r <= 0x9f:
+			out = append(out, '\\', 'u', '0', '0', hexDigits[r>>4], hexDigits[r&0x0f])
+		case r == utf8.RuneError && n == 1:
+			out = append(out, "\uFFFD"...)
+		default:
+			out = append(out, s[:n]...)
+		}
+		s = s[n:]
+	}
+	return append(out, '"')
+}

@@ -1,0 +1,229 @@
+package envelope
+
+import (
+	"fmt"
+	"time"
+)
+
+// maxArity is the most elements that an envelope has: a call with options.
+const maxArity = 5
+
+// Parse implements Codec.
+func (msgpackCodec) Parse(body []byte, e *Envelope) error {
+	*e = Envelope{}
+	var at [maxArity]int
+	arity, err := elements(body, &at)
+	if err != nil {
+		return err
+	}
+	kind, err := unsigned(body, at[0])
+	if err != nil {
+		return fmt.Errorf("kind: %w", err)
+	}
+	if kind > uint64(KindPong) {
+		return ErrKind
+	}
+	e.Kind = Kind(kind)
+	switch e.Kind {
+	case KindCall:
+		return parseCall(body, at[:arity], e)
+	case KindReply:
+		return parseReply(body, at[:arity], e)
+	case KindSend:
+		return parseSend(body, at[:arity], e)
+	default:
+		return parseNonce(body, at[:arity], e)
+	}
+}
+
+// elements guards body, which must hold one array of 1 to maxArity elements and nothing else, and sets at to where they
+// begin. What it refuses for a reason of the guard, Guard refuses for the same.
+func elements(body []byte, at *[maxArity]int) (arity int, err error) {
+	if len(body) == 0 || body[0] <= fixArray || body[0] > fixArray|maxArity || int(body[0]-fixArray) >= len(body) {
+		return rareElements(body, at)
+	}
+	arity = int(body[0] - fixArray)
+	return arity, guardElements(body, 1, at[:arity])
+}
+
+// rareElements is elements for what nobody sends: an array in a wider form than it needs, or what is no envelope at all.
+func rareElements(body []byte, at *[maxArity]int) (arity int, err error) {
+	if err := guardAll(body); err != nil {
+		return 0, err
+	}
+	arity, first, err := array(body, 0)
+	if err != nil {
+		return 0, err
+	}
+	if arity == 0 || arity > maxArity {
+		return 0, ErrArity
+	}
+	return arity, guardElements(body, first, at[:arity])
+}
+
+// guardElements guards len(at) values from body[p] to its end, and sets at to where they begin.
+func guardElements(body []byte, p int, at []int) (err error) {
+	w := walker{elements: 1 + len(at)}
+	for i := range at {
+		at[i] = p
+		if p, err = w.value(body, p, 1); err != nil {
+			return err
+		}
+	}
+	if p != len(body) {
+		return ErrTrailing
+	}
+	return nil
+}
+
+// parseCall reads [0, id, name, args] or [0, id, name, args, options], wire.md §6.3.
+func parseCall(body []byte, at []int, e *Envelope) (err error) {
+	if len(at) != 4 && len(at) != 5 {
+		return ErrArity
+	}
+	if e.ID, err = callID(body, at[1]); err != nil {
+		return err
+	}
+	if e.Name, err = name(body, at[2]); err != nil {
+		return err
+	}
+	end := len(body)
+	if len(at) == 5 {
+		end = at[4]
+		if err := parseOptions(body, at[4], &e.Options); err != nil {
+			return fmt.Errorf("options: %w", err)
+		}
+	}
+	e.Args = body[at[3]:end:end]
+	return nil
+}
+
+// parseOptions reads {"t": milliseconds, "trace": string}.
+func parseOptions(body []byte, p int, o *Options) error {
+	return eachKey(body, p, func(key []byte, value int) error {
+		switch string(key) {
+		case "t":
+			ms, err := unsigned(body, value)
+			if err != nil {
+				return fmt.Errorf("t: %w", err)
+			}
+			o.HasTimeout = true
+			o.Timeout = time.Duration(min(ms, uint64(MaxTimeout/time.Millisecond))) * time.Millisecond
+		case "trace":
+			trace, err := text(body, value)
+			if err == nil {
+				err = checkTrace(trace)
+			}
+			if err != nil {
+				return fmt.Errorf("trace: %w", err)
+			}
+			o.Trace = string(trace)
+		}
+		return nil
+	})
+}
+
+// parseReply reads [1, id, error, result], wire.md §6.4.
+func parseReply(body []byte, at []int, e *Envelope) (err error) {
+	if len(at) != 4 {
+		return ErrArity
+	}
+	if e.ID, err = callID(body, at[1]); err != nil {
+		return err
+	}
+	result := body[at[3]:len(body):len(body)]
+	if body[at[2]] == codeNil {
+		e.Result = result
+		return nil
+	}
+	if e.Err, err = parseError(body, at[2]); err != nil {
+		return fmt.Errorf("error: %w", err)
+	}
+	if result[0] != codeNil {
+		return ErrResultWithError
+	}
+	return nil
+}
+
+// parseError reads [code, text] or [code, text, data].
+func parseError(body []byte, p int) (*RemoteError, error) {
+	n, p, err := array(body, p)
+	if err != nil {
+		return nil, err
+	}
+	if n != 2 && n != 3 {
+		return nil, ErrArity
+	}
+	c, err := code(body, p)
+	if err != nil {
+		return nil, err
+	}
+	p = skip(body, p)
+	t, err := text(body, p)
+	if err != nil {
+		return nil, fmt.Errorf("text: %w", err)
+	}
+	e := &RemoteError{Code: Code(c), Text: validText(string(t))}
+	if n == 3 {
+		p = skip(body, p)
+		end := skip(body, p)
+		e.Data = NewRaw(msgpackCodec{}, body[p:end:end])
+	}
+	return e, nil
+}
+
+// parseSend reads [2, name, args], wire.md §6.5.
+func parseSend(body []byte, at []int, e *Envelope) (err error) {
+	if len(at) != 3 {
+		return ErrArity
+	}
+	if e.Name, err = name(body, at[1]); err != nil {
+		return err
+	}
+	e.Args = body[at[2]:len(body):len(body)]
+	return nil
+}
+
+// parseNonce reads [3, nonce] or [4, nonce], wire.md §6.6.
+func parseNonce(body []byte, at []int, e *Envelope) (err error) {
+	if len(at) != 2 {
+		return ErrArity
+	}
+	if e.Nonce, err = bin(body, at[1]); err != nil {
+		return fmt.Errorf("nonce: %w", err)
+	}
+	if len(e.Nonce) == 0 || len(e.Nonce) > MaxNonce {
+		return ErrNonce
+	}
+	return nil
+}
+
+// callID returns the id at body[p].
+func callID(body []byte, p int) (CallID, error) {
+	id, err := unsigned(body, p)
+	if err != nil {
+		return 0, fmt.Errorf("id: %w", err)
+	}
+	if id == 0 {
+		return 0, ErrID
+	}
+	return CallID(id), nil
+}
+
+// name returns the name at body[p].
+func name(body []byte, p int) ([]byte, error) {
+	n, err := text(body, p)
+	if err != nil {
+		return nil, fmt.Errorf("name: %w", err)
+	}
+	return n, checkName(n)
+}
+
+// code returns the code of an error or of a bye at body[p].
+func code(body []byte, p int) ([]byte, error) {
+	c, err := text(body, p)
+	if err != nil {
+		return nil, fmt.Errorf("code: %w", err)
+	}
+	return c, checkCode(c)
+}

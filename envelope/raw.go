@@ -1,0 +1,125 @@
+package envelope
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// A Raw is one value, still as bytes of the codec that it came in: the args of a call, its result, or the data of an
+// error (wire.md §6.2). It costs nothing to pass on. The zero Raw is nil.
+//
+// A Raw may be a field of what is encoded or decoded.
+type Raw struct {
+	codec Codec // nil only in the zero Raw
+	b     []byte
+}
+
+// rawNil is what the zero Raw stands for. Nobody changes it.
+var rawNil = []byte{codeNil}
+
+// NewRaw returns the value that b holds in the form of c. It neither copies b nor looks at it: what is wrong with b is an
+// error of whatever uses the Raw.
+func NewRaw(c Codec, b []byte) Raw { return Raw{c, b} }
+
+// RawOf returns v, encoded by c.
+func RawOf(c Codec, v any) (Raw, error) {
+	b, err := c.AppendValue(nil, v)
+	if err != nil {
+		return Raw{}, err
+	}
+	return Raw{c, b}, nil
+}
+
+// Codec returns the codec of r's bytes; nil if r is the zero Raw.
+func (r Raw) Codec() Codec { return r.codec }
+
+// Bytes returns r's bytes, which are not to be changed; nil if r is the zero Raw.
+func (r Raw) Bytes() []byte { return r.b }
+
+// IsZero reports whether r is the zero Raw, as opposed to a value that says nil.
+func (r Raw) IsZero() bool { return r.codec == nil }
+
+// IsNil reports whether r is nil: the zero Raw, or a value that says so.
+func (r Raw) IsNil() bool {
+	if _, ok := r.codec.(msgpackCodec); ok {
+		return len(r.b) == 1 && r.b[0] == codeNil
+	}
+	if r.codec == nil {
+		return true
+	}
+	var v any
+	return r.codec.DecodeValue(r.b, &v) == nil && v == nil
+}
+
+// Decode decodes r into v, a pointer, as DecodeValue of its codec does. What it stores never aliases r's bytes.
+func (r Raw) Decode(v any) error {
+	if r.codec == nil {
+		return msgpackCodec{}.DecodeValue(rawNil, v)
+	}
+	return r.codec.DecodeValue(r.b, v)
+}
+
+// Clone returns r with its own copy of the bytes, so that it outlives the parsed body.
+func (r Raw) Clone() Raw { return Raw{r.codec, slices.Clone(r.b)} }
+
+// String returns the size of r: what a peer sent does not go into logs.
+func (r Raw) String() string { return fmt.Sprintf("raw value of %d bytes", len(r.b)) }
+
+// EncodeMsgpack implements msgpack.CustomEncoder, so that a Raw may be part of what is encoded.
+func (r Raw) EncodeMsgpack(enc *msgpack.Encoder) error {
+	b, err := r.msgpack()
+	if err == nil {
+		err = guardAll(b)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = enc.Writer().Write(b)
+	return err
+}
+
+// Binary returns what Decode stores in a []byte, but as part of r's bytes: it allocates nothing, and is not to be changed
+// if r's bytes are not.
+func (r Raw) Binary() (b []byte, err error) {
+	if _, ok := r.codec.(msgpackCodec); !ok {
+		err = r.Decode(&b)
+		return b, err
+	}
+	if err = guardAll(r.b); err != nil {
+		return nil, err
+	}
+	if b, err = bytesAt(r.b); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrDecode, err)
+	}
+	return b[:len(b):len(b)], nil
+}
+
+// DecodeMsgpack implements msgpack.CustomDecoder, so that a Raw may be part of what is decoded. It keeps a copy.
+func (r *Raw) DecodeMsgpack(dec *msgpack.Decoder) error {
+	s, ok := dec.Buffered().(*source)
+	if !ok {
+		b, err := dec.DecodeRaw()
+		*r = Raw{msgpackCodec{}, b}
+		return err
+	}
+	b, err := s.next()
+	*r = Raw{msgpackCodec{}, slices.Clone(b)}
+	return err
+}
+
+// msgpack returns r in MessagePack, unguarded: its own bytes, or new ones by way of any if it came in another codec.
+func (r Raw) msgpack() ([]byte, error) {
+	if r.codec == nil {
+		return rawNil, nil
+	}
+	if _, ok := r.codec.(msgpackCodec); ok {
+		return r.b, nil
+	}
+	var v any
+	if err := r.codec.DecodeValue(r.b, &v); err != nil {
+		return nil, err
+	}
+	return appendInside(nil, v, 0, 1)
+}

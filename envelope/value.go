@@ -1,0 +1,178 @@
+package envelope
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/vmihailenco/msgpack/v5"
+)
+
+// ErrEncode reports a Go value that has no encoding: of a kind like func or chan, or whose own method of encoding failed
+// or panicked.
+var ErrEncode = errors.New("envelope: the value cannot be encoded")
+
+// appendInside appends v, which will lie inside depth arrays of an envelope that holds elements values with it, not
+// counting what is in it. What it appends has passed the guard; if it fails, the error is all that means anything.
+//
+// The forms that most arguments have are written here, and as they cannot fail the guard, not read again. The others go
+// through the library. Both write the same bytes.
+func appendInside(b []byte, v any, depth, elements int) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return appendNil(b), nil
+	case bool:
+		return appendBool(b, v), nil
+	case int:
+		return appendInt(b, int64(v)), nil
+	case int8:
+		return appendInt(b, int64(v)), nil
+	case int16:
+		return appendInt(b, int64(v)), nil
+	case int32:
+		return appendInt(b, int64(v)), nil
+	case int64:
+		return appendInt(b, v), nil
+	case uint:
+		return appendUint(b, uint64(v)), nil
+	case uint8:
+		return appendUint(b, uint64(v)), nil
+	case uint16:
+		return appendUint(b, uint64(v)), nil
+	case uint32:
+		return appendUint(b, uint64(v)), nil
+	case uint64:
+		return appendUint(b, v), nil
+	case float64:
+		return appendFloat(b, v), nil
+	case string:
+		return appendString(b, v), nil
+	case []byte:
+		if v == nil {
+			return appendNil(b), nil
+		}
+		return appendBinary(b, v), nil
+	case Raw:
+		return appendRaw(b, v, depth, elements)
+	}
+	start := len(b)
+	b, err := encode(b, v)
+	if err != nil {
+		return nil, err
+	}
+	return guardInside(b, start, depth, elements)
+}
+
+// appendRaw is appendInside for a Raw.
+func appendRaw(b []byte, r Raw, depth, elements int) ([]byte, error) {
+	value, err := r.msgpack()
+	if err != nil {
+		return nil, err
+	}
+	return guardInside(append(b, value...), len(b), depth, elements)
+}
+
+// guardInside returns b if b[start:] is one value that passes the guard.
+func guardInside(b []byte, start, depth, elements int) ([]byte, error) {
+	w := walker{elements: elements}
+	end, err := w.value(b, start, depth)
+	if err != nil {
+		return nil, err
+	}
+	if end != len(b) {
+		return nil, ErrTrailing
+	}
+	return b, nil
+}
+
+// makeRoom returns b, with room for v and around bytes more if it has not even room for v, so that what is large is copied
+// once.
+func makeRoom(b []byte, v any, around int) []byte {
+	n := 0
+	switch v := v.(type) {
+	case string:
+		n = len(v)
+	case []byte:
+		n = len(v)
+	case Raw:
+		n = len(v.b)
+	}
+	if n <= cap(b)-len(b) {
+		return b
+	}
+	return slices.Grow(b, n+around)
+}
+
+// An encoder is the library's encoder with the slice that it writes to.
+type encoder struct {
+	enc  *msgpack.Encoder
+	sink sink
+}
+
+var encoders = sync.Pool{New: func() any { return &encoder{enc: msgpack.NewEncoder(nil)} }}
+
+// encode appends v as the library encodes it, in the way that the package comment says. The bytes have not passed the
+// guard: methods of v wrote some of them.
+func encode(b []byte, v any) (_ []byte, err error) {
+	e := encoders.Get().(*encoder)
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: encoding %T panicked: %v", ErrEncode, v, r)
+			return // without e, which may be in any state
+		}
+		e.sink = sink{}
+		e.enc.ResetWriter(nil)
+		encoders.Put(e)
+	}()
+	e.sink = sink{b: b, start: len(b), check: len(b) + firstCheck}
+	e.enc.Reset(&e.sink)
+	e.enc.SetCustomStructTag("json")
+	e.enc.UseCompactInts(true)
+	err = e.enc.Encode(v)
+	switch {
+	case e.sink.err != nil:
+		return nil, e.sink.err
+	case err != nil:
+		return nil, fmt.Errorf("%w: encoding %T: %w", ErrEncode, v, err)
+	}
+	return e.sink.b, nil
+}
+
+// firstCheck is the bytes after which a sink looks at what it has for the first time.
+const firstCheck = 4096
+
+// A sink is the slice that the library encodes to. The library follows pointers for as long as there are any, so a value
+// that holds itself would overflow the stack, which ends the process. To stop that, the sink looks whenever it has
+// doubled whether what it holds is within the guard's limits of depth and number.
+type sink struct {
+	b     []byte
+	start int   // where the value begins
+	check int   // the length of b at which to look
+	err   error // ErrDepth or ErrElements, once found
+}
+
+// Write implements io.Writer.
+func (s *sink) Write(p []byte) (int, error) {
+	s.b = append(s.b, p...)
+	return len(p), s.look()
+}
+
+// WriteByte implements io.ByteWriter.
+func (s *sink) WriteByte(c byte) error {
+	s.b = append(s.b, c)
+	return s.look()
+}
+
+func (s *sink) look() error {
+	if len(s.b) < s.check || s.err != nil {
+		return s.err
+	}
+	s.check = s.start + 2*(len(s.b)-s.start)
+	w := walker{elements: 1, partial: true}
+	_, err := w.value(s.b, s.start, 0)
+	if errors.Is(err, ErrDepth) || errors.Is(err, ErrElements) {
+		s.err = err
+	}
+	return s.err
+}
