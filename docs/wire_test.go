@@ -1,0 +1,563 @@
+// Package docs_test holds wire.md to the code: every named block of bytes on the page is checked, and the tables that repeat
+// constants are compared with them. If the two differ the page is right.
+package docs_test
+
+import (
+	"bytes"
+	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/channel"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+)
+
+// checks has a check for each named block of the page.
+var checks = map[string]func(*testing.T, page, block){
+	"low-order-keys": checkLowOrder,
+
+	"inputs":        checkInputs,
+	"key-texts":     checkKeyTexts,
+	"steps-m1":      checkSteps("steps-m1"),
+	"steps-m2":      checkSteps("steps-m2"),
+	"steps-m3":      checkSteps("steps-m3"),
+	"frame-m1":      checkSteps("frame-m1"),
+	"frame-m2":      checkSteps("frame-m2"),
+	"frame-m3":      checkSteps("frame-m3"),
+	"with-prologue": checkSteps("with-prologue"),
+
+	"plain-hello-initiator": checkPlain("plain-hello-initiator"),
+	"plain-ping":            checkPlain("plain-ping"),
+	"plain-hello-responder": checkPlain("plain-hello-responder"),
+	"plain-pong":            checkPlain("plain-pong"),
+	"plain-call-echo":       checkPlain("plain-call-echo"),
+	"plain-reply-echo":      checkPlain("plain-reply-echo"),
+	"plain-call-options":    checkPlain("plain-call-options"),
+	"plain-call-unknown":    checkPlain("plain-call-unknown"),
+	"plain-reply-error":     checkPlain("plain-reply-error"),
+	"plain-send":            checkPlain("plain-send"),
+	"plain-cancel":          checkPlain("plain-cancel"),
+	"plain-reply-data":      checkPlain("plain-reply-data"),
+	"plain-bye":             checkPlain("plain-bye"),
+	"plain-bye-answer":      checkPlain("plain-bye-answer"),
+	"plain-refused":         checkPlain("plain-refused"),
+	"sealed":                checkSealed,
+	"sealed-refused":        checkRefused,
+
+	"accept":      checkAccept,
+	"accept-args": checkAccept,
+	"refuse":      checkRefuse,
+	"refuse-args": checkRefuseArgs,
+
+	"first-frames":  checkFirstFrames,
+	"announce-7100": checkAnnounce,
+}
+
+func TestEveryBlockIsWhatTheCodeDoes(t *testing.T) {
+	p := readPage(t)
+	for _, name := range slices.Sorted(maps.Keys(p.blocks)) {
+		t.Run(name, func(t *testing.T) {
+			check := checks[name]
+			if check == nil {
+				t.Fatal("nothing checks this block")
+			}
+			check(t, p, p.blocks[name])
+		})
+	}
+	for name := range checks {
+		if p.blocks[name] == nil {
+			t.Errorf("the page has no block %s", name)
+		}
+	}
+}
+
+// same fails unless got is want.
+func same(t *testing.T, what string, got, want []byte) {
+	t.Helper()
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s:\npage %x\ncode %x", what, got, want)
+	}
+}
+
+// count fails unless the block has n items.
+func (b block) count(t *testing.T, n int) {
+	t.Helper()
+	if len(b) != n {
+		t.Fatalf("the block has %d byte strings, want %d", len(b), n)
+	}
+}
+
+func checkLowOrder(t *testing.T, _ page, b block) {
+	b.count(t, 5)
+	for _, i := range b {
+		if _, err := identity.NewPublicKey(i.bytes); !errors.Is(err, identity.ErrKeyLowOrder) {
+			t.Errorf("%x: %v", i.bytes, err)
+		}
+	}
+}
+
+// counting returns the vector that appendix A is made of.
+func counting(t *testing.T) vectors.NoiseHandshake {
+	t.Helper()
+	for _, v := range vectors.Noise(t, vectors.NoiseNative).Vectors {
+		if v.Name == "counting" {
+			return v
+		}
+	}
+	t.Fatal("no vector counting")
+	panic("unreachable")
+}
+
+func checkInputs(t *testing.T, _ page, b block) {
+	v := counting(t)
+	b.count(t, 8)
+	for i, want := range []vectors.Hex{
+		v.InitiatorStaticPrivate, v.InitiatorStaticPublic, v.InitiatorEphemeralPrivate, v.InitiatorEphemeralPublic,
+		v.ResponderStaticPrivate, v.ResponderStaticPublic, v.ResponderEphemeralPrivate, v.ResponderEphemeralPublic,
+	} {
+		same(t, b[i].comment, b[i].bytes, want)
+	}
+}
+
+func checkKeyTexts(t *testing.T, _ page, b block) {
+	v := counting(t)
+	b.count(t, 2)
+	for i, raw := range []vectors.Hex{v.InitiatorStaticPublic, v.ResponderStaticPublic} {
+		key, err := identity.NewPublicKey(raw)
+		if err != nil || key.String() != b[i].text {
+			t.Errorf("page %s, code %v, %v", b[i].text, key, err)
+		}
+		if back, err := identity.ParsePublicKey(b[i].text); err != nil || back != key {
+			t.Errorf("%s is read as %v, %v", b[i].text, back, err)
+		}
+	}
+}
+
+// checkSteps compares a block with what transcript makes of the steps on the page, and with package handshake.
+func checkSteps(name string) func(*testing.T, page, block) {
+	return func(t *testing.T, _ page, b block) {
+		v := counting(t)
+		var got []byte
+		switch {
+		case name == "with-prologue":
+			tr := newTranscript(t, v, []byte("example.org/chat"))
+			m := shake(t, v, []byte("example.org/chat"))
+			for i := range m.messages {
+				same(t, "message", tr.messages[i], m.messages[i])
+			}
+			got = slices.Concat(tr.messages[1][64:80], tr.messages[1][80:], tr.messages[2][32:48], tr.messages[2][48:], m.hash[:])
+		case strings.HasPrefix(name, "frame"):
+			i := int(name[len(name)-1] - '1')
+			got = frame.Append(nil, shake(t, v, nil).messages[i])
+			same(t, "the vector's frame", got, v.Messages[i].Frame)
+			same(t, "the steps' frame", frame.Append(nil, newTranscript(t, v, nil).messages[i]), got)
+		default:
+			i := int(name[len(name)-1] - '1')
+			got = bytes.Join(newTranscript(t, v, nil).steps[i], nil)
+			if i == 2 {
+				m := shake(t, v, nil)
+				same(t, "h, k1, k2", got[len(got)-96:], slices.Concat(m.hash[:], m.k1[:], m.k2[:]))
+			}
+		}
+		same(t, name, b.bytes(), got)
+	}
+}
+
+// shaken is what two ends of package handshake did.
+type shaken struct {
+	messages     [3][]byte
+	hash, k1, k2 [32]byte
+}
+
+// shake runs package handshake with the keys of v.
+func shake(t *testing.T, v vectors.NoiseHandshake, prologue []byte) (out shaken) {
+	t.Helper()
+	end := func(role handshake.Role, static, ephemeral, expect vectors.Hex) *handshake.State {
+		pair, err := identity.NewKeyPair(static)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := handshake.Config{Role: role, Static: pair, Prologue: prologue, Rand: bytes.NewReader(ephemeral),
+			Trusted: func(identity.PublicKey) bool { return true }}
+		if role == handshake.Initiator {
+			c.Expect = identity.PublicKey(expect)
+		}
+		s, err := handshake.New(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	i := end(handshake.Initiator, v.InitiatorStaticPrivate, v.InitiatorEphemeralPrivate, v.ResponderStaticPublic)
+	r := end(handshake.Responder, v.ResponderStaticPrivate, v.ResponderEphemeralPrivate, nil)
+	for n, from, to := 0, i, r; n < 3; n, from, to = n+1, to, from {
+		var err error
+		if out.messages[n], err = from.Write(nil); err == nil {
+			err = to.Read(out.messages[n])
+		}
+		if err != nil {
+			t.Fatalf("message %d: %v", n+1, err)
+		}
+	}
+	out.hash, out.k1, out.k2 = i.Result().Hash, i.Result().SendKey(), i.Result().RecvKey()
+	if r.Result().Hash != out.hash || r.Result().RecvKey() != out.k1 || r.Result().SendKey() != out.k2 {
+		t.Fatal("the two ends differ")
+	}
+	return out
+}
+
+// plain makes, for each plaintext of A.3 and A.6, the same envelope.
+var plain = map[string]func() ([]byte, error){
+	"plain-hello-initiator": ok(func() []byte {
+		return envelope.AppendHello(nil, envelope.Hello{Version: 1, Agent: "example/1", Boot: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}, HasBoot: true})
+	}),
+	"plain-ping": ok(func() []byte { return envelope.Msgpack.AppendPing(nil, []byte{0, 0, 0, 1}) }),
+	"plain-hello-responder": ok(func() []byte {
+		return envelope.AppendHello(nil, envelope.Hello{Version: 1, Agent: "example/1", Name: "kitchen",
+			Boot: [8]byte{0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18}, HasBoot: true, Max: 2 << 20})
+	}),
+	"plain-pong": ok(func() []byte { return envelope.Msgpack.AppendPong(nil, []byte{0, 0, 0, 1}) }),
+	"plain-call-echo": func() ([]byte, error) {
+		return envelope.Msgpack.AppendCall(nil, 1, "echo", envelope.Options{}, "hello")
+	},
+	"plain-reply-echo": func() ([]byte, error) { return envelope.Msgpack.AppendReply(nil, 1, "hello") },
+	"plain-call-options": func() ([]byte, error) {
+		return envelope.Msgpack.AppendCall(nil, 2, "slow", envelope.Options{HasTimeout: true, Timeout: 1500 * time.Millisecond,
+			Trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, nil)
+	},
+	"plain-call-unknown": func() ([]byte, error) { return envelope.Msgpack.AppendCall(nil, 3, "nope", envelope.Options{}, nil) },
+	"plain-reply-error": func() ([]byte, error) {
+		return envelope.Msgpack.AppendError(nil, 3, &envelope.RemoteError{Code: envelope.CodeNoHandler})
+	},
+	"plain-send":   func() ([]byte, error) { return envelope.Msgpack.AppendSend(nil, "note", []any{256, true}) },
+	"plain-cancel": ok(func() []byte { return envelope.AppendCancel(nil, 2) }),
+	"plain-reply-data": func() ([]byte, error) {
+		data, err := envelope.Msgpack.AppendValue(nil, map[string]int{"done": 40})
+		if err != nil {
+			return nil, err
+		}
+		return envelope.Msgpack.AppendError(nil, 2, &envelope.RemoteError{Code: envelope.CodeCancelled, Text: "stopped",
+			Data: envelope.NewRaw(envelope.Msgpack, data)})
+	},
+	"plain-bye": ok(func() []byte {
+		return envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonShutdown, RetryAfter: 5 * time.Second})
+	}),
+	"plain-bye-answer": ok(func() []byte { return envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonShutdown}) }),
+	"plain-refused":    ok(func() []byte { return envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonRefused}) }),
+}
+
+func ok(f func() []byte) func() ([]byte, error) { return func() ([]byte, error) { return f(), nil } }
+
+func checkPlain(name string) func(*testing.T, page, block) {
+	return func(t *testing.T, _ page, b block) {
+		want, err := plain[name]()
+		if err != nil {
+			t.Fatal(err)
+		}
+		same(t, name, b.bytes(), want)
+		if err := parse(b.bytes()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// dialogue holds the plaintexts of A.3 in order, and whether the initiator says them.
+var dialogue = []struct {
+	name      string
+	initiator bool
+}{
+	{"plain-hello-initiator", true},
+	{"plain-ping", true},
+	{"plain-hello-responder", false},
+	{"plain-pong", false},
+	{"plain-call-echo", true},
+	{"plain-reply-echo", false},
+	{"plain-call-options", true},
+	{"plain-call-unknown", true},
+	{"plain-reply-error", false},
+	{"plain-send", true},
+	{"plain-cancel", true},
+	{"plain-reply-data", false},
+	{"plain-bye", false},
+	{"plain-bye-answer", true},
+}
+
+func checkSealed(t *testing.T, p page, b block) {
+	m := shake(t, counting(t), nil)
+	send := map[bool]*channel.CipherState{true: channel.NewCipherState(m.k1), false: channel.NewCipherState(m.k2)}
+	recv := map[bool]*channel.CipherState{true: channel.NewCipherState(m.k1), false: channel.NewCipherState(m.k2)}
+	arrow := map[bool]string{true: "-> ", false: "<- "}
+	b.count(t, len(dialogue))
+	for i, d := range dialogue {
+		if want := arrow[d.initiator] + strconv.FormatUint(send[d.initiator].Nonce(), 10); b[i].comment != want {
+			t.Errorf("frame %d is called %q, want %q", i, b[i].comment, want)
+		}
+		checkFrame(t, b[i].bytes, p.blocks[d.name].bytes(), send[d.initiator], recv[d.initiator])
+	}
+}
+
+func checkRefused(t *testing.T, p page, b block) {
+	key := shake(t, counting(t), nil).k2
+	checkFrame(t, b.bytes(), p.blocks["plain-refused"].bytes(), channel.NewCipherState(key), channel.NewCipherState(key))
+}
+
+// checkFrame fails unless wire is the frame that send makes of plaintext, and recv makes plaintext of it.
+func checkFrame(t *testing.T, wire, plaintext []byte, send, recv *channel.CipherState) {
+	t.Helper()
+	sealed, err := send.Seal(nil, plaintext)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "frame", wire, frame.Append(nil, sealed))
+	body, rest, err := frame.Next(wire, frame.DefaultLimit)
+	if err != nil || len(rest) != 0 {
+		t.Fatalf("%x is not one frame: %v", wire, err)
+	}
+	opened, err := recv.Open(nil, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same(t, "plaintext", plaintext, opened)
+}
+
+// parse reads an envelope, and the args of a protocol name.
+func parse(plaintext []byte) error {
+	var e envelope.Envelope
+	if err := envelope.Msgpack.Parse(plaintext, &e); err != nil {
+		return err
+	}
+	var err error
+	if e.Kind == envelope.KindSend {
+		switch string(e.Name) {
+		case envelope.NameHello:
+			_, err = envelope.ParseHello(e.Args)
+		case envelope.NameBye:
+			_, err = envelope.ParseBye(e.Args)
+		case envelope.NameCancel:
+			_, err = envelope.ParseCancel(e.Args)
+		}
+	}
+	return err
+}
+
+func checkAccept(t *testing.T, _ page, b block) {
+	for _, i := range b {
+		if err := parse(i.bytes); err != nil {
+			t.Errorf("%s: %v", i.comment, err)
+		}
+	}
+}
+
+func checkRefuse(t *testing.T, _ page, b block) {
+	for _, i := range b {
+		if err := envelope.Msgpack.Parse(i.bytes, new(envelope.Envelope)); err == nil {
+			t.Errorf("%s: %x is accepted", i.comment, i.bytes)
+		}
+	}
+}
+
+func checkRefuseArgs(t *testing.T, _ page, b block) {
+	for _, i := range b {
+		if err := envelope.Msgpack.Parse(i.bytes, new(envelope.Envelope)); err != nil {
+			t.Errorf("%s is no envelope: %v", i.comment, err)
+		}
+		if err := parse(i.bytes); err == nil {
+			t.Errorf("%s: %x is accepted", i.comment, i.bytes)
+		}
+	}
+}
+
+// TestElementsAreCountedAsThePageSays holds the code to the example below the refused envelopes in A.4.
+func TestElementsAreCountedAsThePageSays(t *testing.T) {
+	for extra, want := range map[int]error{0: nil, 1: envelope.ErrElements} {
+		n := 131068 + extra
+		b := append([]byte{0x93, 2, 0xa1, 'a', 0xdd, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)},
+			bytes.Repeat([]byte{0xc0}, n)...)
+		if err := parse(b); !errors.Is(err, want) {
+			t.Errorf("%d elements: %v, want %v", n, err, want)
+		}
+	}
+}
+
+// checkFirstFrames shows each first frame to a responder, which must refuse it before it has anything to answer.
+func checkFirstFrames(t *testing.T, _ page, b block) {
+	pair, err := identity.NewKeyPair(counting(t).ResponderStaticPrivate)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range b {
+		s, err := handshake.New(handshake.Config{Role: handshake.Responder, Static: pair, Trusted: func(identity.PublicKey) bool { return true }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, size := s.Next()
+		body := make([]byte, size)
+		_, err = frame.ReadExact(bytes.NewReader(i.bytes), body, size)
+		if wrong := new(frame.SizeError); len(i.bytes) == frame.HeaderSize && !errors.As(err, &wrong) {
+			t.Errorf("%s: %v", i.comment, err)
+		}
+		if err == nil {
+			err = s.Read(body)
+		}
+		if err == nil {
+			t.Errorf("%s: %x is accepted", i.comment, i.bytes)
+		}
+	}
+}
+
+func checkAnnounce(t *testing.T, p page, b block) {
+	var file struct {
+		Vectors []struct {
+			Name      string      `json:"name"`
+			Packet    vectors.Hex `json:"packet"`
+			Verdict   string      `json:"verdict"`
+			Version   int         `json:"version"`
+			Port      int         `json:"port"`
+			PublicKey vectors.Hex `json:"public_key"`
+		} `json:"vectors"`
+	}
+	vectors.Load(t, "announce.json", &file)
+	for _, v := range file.Vectors {
+		if v.Name == "valid_7100" {
+			same(t, "packet", b.bytes(), v.Packet)
+			same(t, "key", b[3].bytes, v.PublicKey)
+			if _, err := identity.NewPublicKey(b[3].bytes); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	b.count(t, 4)
+	offset := 0
+	for i, row := range p.table(t, "8.1 offset") {
+		if number(t, row[0]) != offset || number(t, row[1]) != len(b[i].bytes) {
+			t.Errorf("the field %s is not where the table has it", row[2])
+		}
+		offset += len(b[i].bytes)
+	}
+	if offset != 39 {
+		t.Errorf("the fields have %d bytes", offset)
+	}
+}
+
+func TestHandshakeTableIsTheCodes(t *testing.T) {
+	rows := readPage(t).table(t, "4 message")
+	for i, size := range []int{handshake.Message1Size, handshake.Message2Size, handshake.Message3Size} {
+		if body, whole := number(t, rows[i][4]), number(t, rows[i][5]); body != size || whole != size+frame.HeaderSize {
+			t.Errorf("message %d: page %d and %d, code %d", i+1, body, whole, size)
+		}
+	}
+}
+
+// TestLimitsTableIsTheCodes compares the limits that the packages of the wire have as constants.
+func TestLimitsTableIsTheCodes(t *testing.T) {
+	want := map[string]int{
+		"frame body":                 frame.DefaultLimit,
+		"message 1":                  handshake.Message1Size,
+		"message 2":                  handshake.Message2Size,
+		"message 3":                  handshake.Message3Size,
+		"bytes read from a stranger": 2*frame.HeaderSize + handshake.Message1Size + handshake.Message3Size,
+		"depth":                      envelope.MaxDepth,
+		"elements per frame":         envelope.MaxElements,
+		"pairs of options or hello":  envelope.MaxKeys,
+		"name":                       envelope.MaxName,
+		"ping nonce":                 envelope.MaxNonce,
+		"option t":                   int(envelope.MaxTimeout.Milliseconds()),
+		"option trace":               envelope.MaxTrace,
+		"hello strings":              envelope.MaxHelloString,
+		"error code, bye code":       envelope.MaxCode,
+		"bye text":                   envelope.MaxByeText,
+		"bye retry_after_ms":         int(envelope.MaxRetryAfter.Milliseconds()),
+	}
+	for _, row := range readPage(t).table(t, "9 limit") {
+		code, here := want[row[0]]
+		if here && number(t, row[1]) != code {
+			t.Errorf("%s: page %s, code %d", row[0], row[1], code)
+		}
+		delete(want, row[0])
+	}
+	for name := range want {
+		t.Errorf("the table has no row %q", name)
+	}
+}
+
+// TestRegistriesAreTheCodes compares the kinds, the codes of replies and the codes of bye with all constants of their types.
+func TestRegistriesAreTheCodes(t *testing.T) {
+	p := readPage(t)
+	declared := constants(t, "../envelope")
+	for _, c := range []struct {
+		table, typ string
+		cell       int
+	}{
+		{"6 kind", "Kind", 1},
+		{"6.8 code", "Reason", 0},
+		{"10 code", "Code", 0},
+	} {
+		var page []string
+		for _, row := range p.table(t, c.table) {
+			page = append(page, row[c.cell])
+			if c.typ == "Kind" && envelope.Kind(number(t, row[1])).String() != row[0] {
+				t.Errorf("kind %s is not %s", row[1], row[0])
+			}
+		}
+		if !slices.Equal(page, declared[c.typ]) {
+			t.Errorf("%s: page %q, code %q", c.typ, page, declared[c.typ])
+		}
+	}
+	for name, heading := range map[string]string{envelope.NameHello: "6.7", envelope.NameBye: "6.8", envelope.NameCancel: "6.9"} {
+		if !envelope.Reserved([]byte(name)) || !strings.HasPrefix(name, "$/") {
+			t.Errorf("%s is not a name of the protocol (§%s)", name, heading)
+		}
+	}
+}
+
+// constants returns the values of the typed constants that the files of a package declare, by type, in order.
+func constants(t *testing.T, dir string) map[string][]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string][]string{}
+	for _, name := range files {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, is := n.(*ast.ValueSpec)
+			if !is || len(spec.Values) != 1 {
+				return true
+			}
+			typ, is := spec.Type.(*ast.Ident)
+			if !is {
+				return true
+			}
+			if lit, is := spec.Values[0].(*ast.BasicLit); is {
+				value := lit.Value
+				if lit.Kind == token.STRING {
+					if value, err = strconv.Unquote(value); err != nil {
+						t.Fatal(err)
+					}
+				}
+				values[typ.Name] = append(values[typ.Name], value)
+			}
+			return true
+		})
+	}
+	return values
+}
