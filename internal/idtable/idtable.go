@@ -1,0 +1,86 @@
+// Package idtable finds calls by their ids, which mostly count up.
+package idtable
+
+import "github.com/seed-f6ddb928/peernet-go/envelope"
+
+// slots is how many calls find room without a map. It is a power of two.
+const slots = 64
+
+// A Table maps ids to values that are not the zero V. It is made for ids that count up while few of them are
+// in it at once: those cost an index. Any others work too, for the price of a map. The zero Table is empty. It
+// is not safe for concurrent use.
+type Table[V comparable] struct {
+	ring *[slots]slot[V]       // nil until something is put; an id lies at its index modulo slots
+	more map[envelope.CallID]V // ids whose slot was taken
+	n    int
+}
+
+type slot[V comparable] struct {
+	id    envelope.CallID
+	value V
+}
+
+// Get returns the value of id, zero if there is none.
+func (t *Table[V]) Get(id envelope.CallID) (v V) {
+	if t.ring == nil {
+		return v
+	}
+	if s := &t.ring[id%slots]; s.id == id {
+		return s.value
+	}
+	return t.more[id]
+}
+
+// Put enters id, which must not be 0 nor there already.
+func (t *Table[V]) Put(id envelope.CallID, v V) {
+	if t.ring == nil {
+		t.ring = new([slots]slot[V])
+	}
+	t.n++
+	if s := &t.ring[id%slots]; s.id == 0 {
+		*s = slot[V]{id, v}
+		return
+	}
+	if t.more == nil {
+		t.more = make(map[envelope.CallID]V)
+	}
+	t.more[id] = v
+}
+
+// Take removes id and returns its value, zero if there was none.
+func (t *Table[V]) Take(id envelope.CallID) (v V) {
+	var zero V
+	if t.ring == nil {
+		return zero
+	}
+	if s := &t.ring[id%slots]; s.id == id {
+		v, *s = s.value, slot[V]{}
+	} else if v = t.more[id]; v != zero {
+		delete(t.more, id)
+	}
+	if v == zero {
+		return zero
+	}
+	if t.n--; t.n == 0 && len(t.more) == 0 {
+		t.more = nil
+	}
+	return v
+}
+
+// Len returns how many ids there are.
+func (t *Table[V]) Len() int { return t.n }
+
+// All calls f with every value. The table must not be changed meanwhile.
+func (t *Table[V]) All(f func(V)) {
+	if t.ring == nil {
+		return
+	}
+	for i := range t.ring {
+		if t.ring[i].id != 0 {
+			f(t.ring[i].value)
+		}
+	}
+	for _, v := range t.more {
+		f(v)
+	}
+}

@@ -1,0 +1,56 @@
+package idtable
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+)
+
+// TestTableAgreesWithAMap runs random operations over ids that count up, that collide and that are anything.
+func TestTableAgreesWithAMap(t *testing.T) {
+	for name, next := range map[string]func(i int, r *rand.Rand) envelope.CallID{
+		"counting":  func(i int, _ *rand.Rand) envelope.CallID { return envelope.CallID(i + 1) },
+		"colliding": func(i int, _ *rand.Rand) envelope.CallID { return envelope.CallID(i+1) * slots },
+		"random":    func(_ int, r *rand.Rand) envelope.CallID { return envelope.CallID(r.Uint64N(300) + 1) },
+		"largest":   func(i int, _ *rand.Rand) envelope.CallID { return ^envelope.CallID(0) - envelope.CallID(i) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rand.New(rand.NewPCG(1, 2))
+			var table Table[int]
+			want := make(map[envelope.CallID]int)
+			var ids []envelope.CallID
+			for i := range 10_000 {
+				id := next(i, r)
+				if want[id] == 0 {
+					table.Put(id, i+1)
+					want[id] = i + 1
+					ids = append(ids, id)
+				}
+				if r.IntN(3) > 0 || len(ids) > 200 {
+					k := r.IntN(len(ids))
+					out := ids[k]
+					ids = append(ids[:k], ids[k+1:]...)
+					if got := table.Take(out); got != want[out] {
+						t.Fatalf("Take(%d) = %d, want %d", out, got, want[out])
+					}
+					delete(want, out)
+				}
+				if got := table.Get(id); got != want[id] {
+					t.Fatalf("Get(%d) = %d, want %d", id, got, want[id])
+				}
+				if table.Len() != len(want) {
+					t.Fatalf("Len() = %d, want %d", table.Len(), len(want))
+				}
+			}
+			n := 0
+			table.All(func(v int) { n++ })
+			if n != len(want) {
+				t.Errorf("All gave %d values, want %d", n, len(want))
+			}
+			if table.Take(0) != 0 || table.Get(0) != 0 {
+				t.Error("id 0 is in the table")
+			}
+		})
+	}
+}

@@ -1,0 +1,105 @@
+package session
+
+import (
+	"sync"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/idtable"
+)
+
+// A result ends one call: a value, what the peer answered instead, or why there will be no answer.
+type result struct {
+	value []byte // the caller's to keep
+	err   error
+}
+
+// A pending is one call, or one ping, that waits for its answer. It is used again for another.
+type pending struct {
+	done chan result // has room for one; exactly one arrives for each time the pending leaves its table unclaimed
+	seq  uint64      // place in the queue, set and read under its lock; 0: not queued yet
+}
+
+var pendings = sync.Pool{New: func() any { return &pending{done: make(chan result, 1)} }}
+
+func newPending() *pending {
+	p := pendings.Get().(*pending)
+	p.seq = 0
+	return p
+}
+
+// inFlight is the calls and pings of ours that wait for an answer. A caller's goroutine enters its call and
+// may take it out again; the session answers or fails it. Whoever takes a call out of the table ends it, so
+// each ends exactly once.
+type inFlight struct {
+	mu    sync.Mutex // guards the rest
+	calls idtable.Table[*pending]
+	pings map[uint64]*ping
+	err   error // not nil: the session has ended, nothing enters any more
+}
+
+type ping struct {
+	pending *pending // nil: nobody waits
+	sent    time.Time
+}
+
+func (t *inFlight) enter(id envelope.CallID, p *pending) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err != nil {
+		return t.err
+	}
+	t.calls.Put(id, p)
+	return nil
+}
+
+// take takes a call out; nil: somebody else has, and its result is in done or about to be.
+func (t *inFlight) take(id envelope.CallID) *pending {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.calls.Take(id)
+}
+
+func (t *inFlight) enterPing(nonce uint64, p *ping) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.err != nil {
+		return t.err
+	}
+	if t.pings == nil {
+		t.pings = make(map[uint64]*ping)
+	}
+	t.pings[nonce] = p
+	return nil
+}
+
+func (t *inFlight) takePing(nonce uint64) *ping {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	p := t.pings[nonce]
+	delete(t.pings, nonce)
+	return p
+}
+
+func (t *inFlight) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.calls.Len()
+}
+
+// close ends everything with the error that why gives for it, and lets nothing in from now on.
+func (t *inFlight) close(err error, why func(*pending) error) {
+	t.mu.Lock()
+	calls, pings := t.calls, t.pings
+	t.calls, t.pings = idtable.Table[*pending]{}, nil
+	if t.err == nil {
+		t.err = err
+	}
+	t.mu.Unlock()
+	calls.All(func(p *pending) { p.done <- result{err: why(p)} })
+	for _, p := range pings {
+		if p.pending != nil { // nobody waits for the pings of liveness
+			p.pending.done <- result{err: why(p.pending)}
+		}
+	}
+}

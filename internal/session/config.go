@@ -1,0 +1,63 @@
+package session
+
+import (
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+)
+
+// A Config is what all sessions of a node share. It is never changed; every field is required.
+type Config struct {
+	Static   identity.KeyPair
+	Prologue []byte // the namespace
+	Hello    envelope.Hello
+	Rand     io.Reader
+	Clock    clock.Clock
+	Log      *slog.Logger
+	Pool     *actorkit.Pool
+
+	// Trusted says whether a key may connect. It is asked during the handshake, from its goroutine.
+	Trusted func(identity.PublicKey) bool
+
+	// Serve returns what answers the peer of a session that was admitted. It is called by the session's actor.
+	Serve func(*Link) Inbound
+
+	// Compute bounds how many handshakes compute at once: a handshake holds one place while it does.
+	Compute chan struct{}
+
+	FrameLimit int // largest frame body accepted, in bytes, tag included
+	QueueBytes int // bytes of envelopes that may wait to be written
+
+	HandshakeTimeout time.Duration // from the connection to the first valid frame of the peer
+	PingAfter        time.Duration // without inbound traffic for so long: ping
+	PongWithin       time.Duration // a ping unanswered for so long is a missed pong; two end the session
+	WriteStall       time.Duration // no byte written for so long ends the session
+	Linger           time.Duration // how long a half-close may take
+}
+
+// Inbound answers what a peer asks over one session. Its methods are called by the session's actor and never
+// block. Slices of an envelope are the receiver's to keep.
+type Inbound interface {
+	// Call runs a handler. An error is a breach of the protocol (wire.md §6.3) and ends the session.
+	Call(*envelope.Envelope) error
+
+	// Send runs a handler that answers nothing.
+	Send(*envelope.Envelope)
+
+	// Cancel ends the context of a call, if it is still running.
+	Cancel(envelope.CallID)
+
+	// Sealed says that the peer has said its bye: no call and no send will follow.
+	Sealed()
+
+	// Pending returns how many calls are not yet answered. It is safe for concurrent use.
+	Pending() int
+
+	// Close says that the session has ended: handlers are cancelled, their answers will go nowhere.
+	Close(error)
+}

@@ -1,0 +1,94 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"net"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+)
+
+// Errors of calls and sends that have no answer from the peer.
+var (
+	// ErrLinkLost is the session that ended before the answer came; see LinkError.
+	ErrLinkLost = errors.New("the link to the peer was lost")
+
+	// ErrTooLarge is a message over the size that the peer accepts; nothing was sent.
+	ErrTooLarge = errors.New("message is larger than the peer accepts")
+
+	errDraining = errors.New("the session is closing") // nothing was queued; another session may serve
+)
+
+// Reasons why a session ended that are not codes of a bye, and so never on the wire.
+const (
+	ReasonLost      envelope.Reason = "lost"      // the connection broke, or was closed without a bye
+	ReasonHandshake envelope.Reason = "handshake" // the handshake failed
+)
+
+// A LinkError says why a session ended under a call. It is an ErrLinkLost and a net.ErrClosed.
+type LinkError struct {
+	Reason envelope.Reason
+	Text   string // what the peer said, if it did: untrusted
+	ByPeer bool   // the peer ended the session
+	Sent   bool   // the request may have reached the peer
+	Err    error  // what broke, if something did
+}
+
+func (e *LinkError) Error() string {
+	who := "this node"
+	if e.ByPeer {
+		who = "the peer"
+	}
+	sent := "the request was not sent"
+	if e.Sent {
+		sent = "the request may have been carried out"
+	}
+	switch {
+	case e.Reason == ReasonLost && e.Err != nil:
+		return fmt.Sprintf("the link was lost (%v): %s", e.Err, sent)
+	case e.Reason == ReasonLost:
+		return "the link was lost: " + sent
+	case e.Text != "":
+		return fmt.Sprintf("%s closed the link (%s, %.256q): %s", who, e.Reason, e.Text, sent)
+	}
+	return fmt.Sprintf("%s closed the link (%s): %s", who, e.Reason, sent)
+}
+
+func (e *LinkError) Unwrap() error { return e.Err }
+
+// Is makes a LinkError an ErrLinkLost and a net.ErrClosed.
+func (e *LinkError) Is(target error) bool { return target == ErrLinkLost || target == net.ErrClosed }
+
+// An AbandonedError is a call that its own context ended.
+type AbandonedError struct {
+	Err  error // context.Canceled or context.DeadlineExceeded
+	Sent bool  // the request may have reached the peer
+}
+
+func (e *AbandonedError) Error() string {
+	if e.Sent {
+		return e.Err.Error() + ": no answer in time, the request may have been carried out"
+	}
+	return e.Err.Error() + ": the request was not sent"
+}
+
+func (e *AbandonedError) Unwrap() error { return e.Err }
+
+// IsDraining says whether nothing was sent because the session is closing: another one may serve.
+func IsDraining(err error) bool { return errors.Is(err, errDraining) }
+
+// A SizeError is an ErrTooLarge that gives the numbers.
+type SizeError struct{ Size, Limit int }
+
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("message of %d bytes is larger than the %d the peer accepts: send it in parts", e.Size, e.Limit)
+}
+
+// Is makes a SizeError an ErrTooLarge.
+func (e *SizeError) Is(target error) bool { return target == ErrTooLarge }
+
+// A protocolError is a frame, an envelope or an order of them that wire.md does not allow.
+type protocolError struct{ err error }
+
+func (e *protocolError) Error() string { return e.err.Error() }
+func (e *protocolError) Unwrap() error { return e.err }

@@ -1,0 +1,313 @@
+package session
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-f6ddb928/peernet-go/channel"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// A Link is a session as the rest of the node holds it. It is safe for concurrent use.
+//
+// Calls and sends go from the caller's goroutine straight into the queue of the writer; the actor is not asked.
+type Link struct {
+	config *Config
+	conn   net.Conn
+	role   handshake.Role
+	addr   netip.AddrPort // the peer's
+	remote identity.PublicKey
+	codec  envelope.Codec
+	system *actor.ActorSystem
+	pid    *actor.PID
+	since  time.Time
+
+	inbound Inbound // nil until the session is admitted, which is before the writer runs
+
+	queue   *queue
+	flight  inFlight
+	lastID  atomic.Uint64 // of calls; the first is 1
+	lastNon atomic.Uint64 // of pings
+
+	flying   atomic.Int32 // calls of ours in flight
+	accepts  atomic.Int64 // largest frame body the peer accepts, tag included
+	heard    atomic.Int64 // nanoseconds from since to the last valid frame
+	rtt      atomic.Int64 // nanoseconds, of the last ping answered; 0: none yet
+	hello    atomic.Pointer[envelope.Hello]
+	draining atomic.Bool // a bye was said or heard: the actor wants to know when things settle
+}
+
+// ID returns the id of the session's actor.
+func (l *Link) ID() string { return l.pid.GetId() }
+
+// Remote returns the peer's static key, proved by the handshake.
+func (l *Link) Remote() identity.PublicKey { return l.remote }
+
+// Addr returns the peer's address of this connection.
+func (l *Link) Addr() netip.AddrPort { return l.addr }
+
+// Role returns this node's role in the handshake.
+func (l *Link) Role() handshake.Role { return l.role }
+
+// Since returns when the connection was made.
+func (l *Link) Since() time.Time { return l.since }
+
+// Heard returns when the last valid frame arrived.
+func (l *Link) Heard() time.Time { return l.since.Add(time.Duration(l.heard.Load())) }
+
+// RTT returns the round trip of the last ping answered, 0 if there was none.
+func (l *Link) RTT() time.Duration { return time.Duration(l.rtt.Load()) }
+
+// Hello returns what the peer said of itself, zero if it said nothing. It is untrusted.
+func (l *Link) Hello() envelope.Hello {
+	if h := l.hello.Load(); h != nil {
+		return *h
+	}
+	return envelope.Hello{}
+}
+
+// Call asks the peer to run a handler and waits for its answer (wire.md §6.3). The result is the caller's.
+//
+// The error is a *envelope.RemoteError if the peer answered so, a *LinkError if the session ended, an
+// *AbandonedError if ctx ended first, ErrTooLarge, or what the codec says of args. IsDraining tells whether
+// nothing was sent because this session is closing.
+func (l *Link) Call(ctx context.Context, name, trace string, args any) (envelope.Raw, error) {
+	o := envelope.Options{Trace: trace}
+	if deadline, ok := ctx.Deadline(); ok {
+		o.HasTimeout, o.Timeout = true, max(0, deadline.Sub(l.config.Clock.Now()))
+	}
+	id := envelope.CallID(l.lastID.Add(1))
+	buf := begin(args)
+	var err error
+	if buf.b, err = l.codec.AppendCall(buf.b, id, name, o, args); err == nil {
+		err = l.fits(buf)
+	}
+	if err != nil {
+		buf.release()
+		return envelope.Raw{}, fmt.Errorf("encode the arguments of %q: %w", name, err)
+	}
+	l.flying.Add(1)
+	defer l.flying.Add(-1)
+	p := newPending()
+	if err := l.flight.enter(id, p); err != nil {
+		buf.release()
+		pendings.Put(p)
+		return envelope.Raw{}, err
+	}
+	if err := l.queue.push(ctx, bulk, buf, p); err != nil {
+		return envelope.Raw{}, l.withdraw(id, p, err)
+	}
+	var r result
+	if done := ctx.Done(); done == nil {
+		r = <-p.done
+	} else {
+		select {
+		case r = <-p.done:
+		case <-done:
+			if l.flight.take(id) != nil {
+				l.cancel(id)
+				err := &AbandonedError{Err: ctx.Err(), Sent: l.queue.written(p)}
+				pendings.Put(p)
+				return envelope.Raw{}, err
+			}
+			r = <-p.done // answered in the same moment
+		}
+	}
+	pendings.Put(p)
+	if r.err != nil {
+		return envelope.Raw{}, r.err
+	}
+	return envelope.NewRaw(l.codec, r.value), nil
+}
+
+// crowded says whether several calls are in flight, either way. The writer asks.
+func (l *Link) crowded() bool { return l.flying.Load() > 1 || l.inbound.Pending() > 1 }
+
+// withdraw takes a call back that could not be queued.
+func (l *Link) withdraw(id envelope.CallID, p *pending, err error) error {
+	if l.flight.take(id) == nil {
+		err = (<-p.done).err // the session ended meanwhile, and knows better why
+	}
+	pendings.Put(p)
+	if err == context.Canceled || err == context.DeadlineExceeded {
+		return &AbandonedError{Err: err}
+	}
+	return err
+}
+
+// cancel tells the peer that nobody waits for a call any more. It follows the call in the same lane.
+func (l *Link) cancel(id envelope.CallID) {
+	buf := begin(nil)
+	buf.b = envelope.AppendCancel(buf.b, id)
+	l.queue.force(bulk, buf)
+}
+
+// Send queues a message that has no answer (wire.md §6.5). nil means that it was queued, not that it arrived.
+func (l *Link) Send(ctx context.Context, name string, args any) error {
+	buf := begin(args)
+	var err error
+	if buf.b, err = l.codec.AppendSend(buf.b, name, args); err == nil {
+		err = l.fits(buf)
+	}
+	if err != nil {
+		buf.release()
+		return fmt.Errorf("encode the arguments of %q: %w", name, err)
+	}
+	if err = l.queue.push(ctx, bulk, buf, nil); err == context.Canceled || err == context.DeadlineExceeded {
+		return &AbandonedError{Err: err}
+	}
+	return err
+}
+
+// Ping returns the time from here to the peer's session and back.
+func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
+	p := newPending()
+	nonce, err := l.sendPing(p)
+	if err != nil {
+		pendings.Put(p)
+		return 0, err
+	}
+	var r result
+	select {
+	case r = <-p.done:
+	case <-ctx.Done():
+		if l.flight.takePing(nonce) != nil {
+			pendings.Put(p)
+			return 0, &AbandonedError{Err: ctx.Err(), Sent: true}
+		}
+		r = <-p.done
+	}
+	pendings.Put(p)
+	if r.err != nil {
+		return 0, r.err
+	}
+	return time.Duration(binary.BigEndian.Uint64(r.value)), nil
+}
+
+func (l *Link) sendPing(p *pending) (uint64, error) {
+	nonce := l.lastNon.Add(1)
+	if err := l.flight.enterPing(nonce, &ping{pending: p, sent: l.config.Clock.Now()}); err != nil {
+		return 0, err
+	}
+	buf := begin(nil)
+	buf.b = l.codec.AppendPing(buf.b, binary.BigEndian.AppendUint64(nil, nonce))
+	l.queue.force(urgent, buf)
+	return nonce, nil
+}
+
+// ponged is the pong that a ping of ours waited for; any other is ignored.
+func (l *Link) ponged(nonce []byte) {
+	if len(nonce) != 8 {
+		return
+	}
+	p := l.flight.takePing(binary.BigEndian.Uint64(nonce))
+	if p == nil {
+		return
+	}
+	rtt := l.config.Clock.Now().Sub(p.sent)
+	l.rtt.Store(int64(rtt))
+	if p.pending != nil {
+		p.pending.done <- result{value: binary.BigEndian.AppendUint64(nil, uint64(rtt))}
+	}
+}
+
+// Reply answers a call of the peer (wire.md §6.4) with result, or with refusal if it is not nil. It waits for
+// room until the session ends. What cannot be sent becomes an error that can.
+func (l *Link) Reply(id envelope.CallID, value any, refusal *envelope.RemoteError) {
+	buf := begin(value)
+	var err error
+	if refusal == nil {
+		if buf.b, err = l.codec.AppendReply(buf.b, id, value); err == nil {
+			err = l.fits(buf)
+		}
+		if err != nil {
+			l.config.Log.Warn("the result of a handler cannot be sent", "peer", l.remote, "err", err)
+			refusal = unsendable(err)
+		}
+	}
+	if refusal != nil {
+		buf.b = buf.b[:frame.HeaderSize]
+		if buf.b, err = l.codec.AppendError(buf.b, id, refusal); err != nil || l.fits(buf) != nil {
+			plain := &envelope.RemoteError{Code: refusal.Code, Text: "the error's data cannot be sent"}
+			if buf.b, err = l.codec.AppendError(buf.b[:frame.HeaderSize], id, plain); err != nil {
+				plain.Code = envelope.CodeInternal // a code that is none
+				buf.b, _ = l.codec.AppendError(buf.b[:frame.HeaderSize], id, plain)
+			}
+		}
+	}
+	ln := urgent
+	if len(buf.b) > copyBytes {
+		ln = bulk
+	}
+	l.queue.answer(ln, buf)
+}
+
+func unsendable(err error) *envelope.RemoteError {
+	if size, ok := err.(*SizeError); ok {
+		return &envelope.RemoteError{Code: envelope.CodeTooLarge,
+			Text: fmt.Sprintf("the result has %d bytes, %d are accepted", size.Size, size.Limit)}
+	}
+	return &envelope.RemoteError{Code: envelope.CodeInternal, Text: "the result cannot be encoded"}
+}
+
+// Refuse answers a call without ever waiting, and says false if too many such answers wait already.
+func (l *Link) Refuse(id envelope.CallID, e *envelope.RemoteError) bool {
+	buf := begin(nil)
+	var err error
+	if buf.b, err = l.codec.AppendError(buf.b, id, e); err != nil {
+		buf.release()
+		return false
+	}
+	return l.queue.refusal(buf)
+}
+
+// Settled says that a call of the peer has been answered and is no longer pending.
+func (l *Link) Settled() {
+	if l.draining.Load() {
+		l.system.Root.Send(l.pid, settled{})
+	}
+}
+
+// Close ends the session as its reason demands: see session.close.
+func (l *Link) Close(c Close) { l.system.Root.Send(l.pid, c) }
+
+// Probe pings the peer and tells owner, by a Probed, whether it answered in time.
+func (l *Link) Probe(p Probe) { l.system.Root.Send(l.pid, p) }
+
+// Admit lets the session go on after its handshake; owner hears of it from now on.
+func (l *Link) Admit(owner *actor.PID) { l.system.Root.Send(l.pid, admit{owner}) }
+
+// fits checks an encoded envelope, with its 4 bytes for the length, against what the peer accepts.
+func (l *Link) fits(buf *buffer) error {
+	size, limit := len(buf.b)-frame.HeaderSize+channel.Overhead, int(l.accepts.Load())
+	if size > limit {
+		return &SizeError{Size: size, Limit: limit}
+	}
+	return nil
+}
+
+// begin returns a buffer for an envelope that holds v: the 4 bytes for its length are there.
+func begin(v any) *buffer {
+	hint := 0
+	switch v := v.(type) {
+	case []byte:
+		hint = len(v)
+	case string:
+		hint = len(v)
+	case envelope.Raw:
+		hint = len(v.Bytes())
+	}
+	buf := newBuffer(hint + 320) // a name and an id besides
+	buf.b = append(buf.b, 0, 0, 0, 0)
+	return buf
+}

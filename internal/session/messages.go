@@ -1,0 +1,112 @@
+package session
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// Commands from whoever the session answers to.
+type (
+	// admit lets a session that has proved its peer go on. owner is told its events from now on.
+	admit struct{ owner *actor.PID }
+
+	// Close ends the session with a bye of that reason: with a half-close or at once, as wire.md §6.8 says.
+	Close struct {
+		Reason     envelope.Reason
+		Text       string
+		RetryAfter time.Duration
+	}
+
+	// Probe asks for a ping whose answer is awaited for Within.
+	Probe struct{ Within time.Duration }
+)
+
+// Events to whoever the session answers to: its parent, and once it is admitted the owner named there.
+type (
+	// Proved says that the handshake is complete and both keys are trusted on this side. The session waits
+	// to be admitted or closed.
+	Proved struct{ Link *Link }
+
+	// Refused says that a peer proved a key that is not trusted here, and was told so.
+	Refused struct {
+		Key  identity.PublicKey
+		Addr netip.AddrPort
+	}
+
+	// Up says that the peer has accepted: its first valid frame other than a bye has come.
+	Up struct{ Link *Link }
+
+	// Greeted says that the peer's hello has come; Link.Hello has it. It may come after Up.
+	Greeted struct{ Link *Link }
+
+	// Sealed says that the peer has said a bye that half-closes: nothing new can be started.
+	Sealed struct {
+		Link *Link
+		Bye  envelope.Bye
+	}
+
+	// Probed answers a Probe.
+	Probed struct {
+		Link  *Link
+		Alive bool
+	}
+
+	// Ended says that the session is over. It is the last event, and comes exactly once.
+	Ended struct {
+		Session    *actor.PID
+		Link       *Link // nil if the handshake was not completed
+		Role       handshake.Role
+		Addr       netip.AddrPort
+		Reason     envelope.Reason
+		Text       string // the peer's, untrusted, if ByPeer
+		RetryAfter time.Duration
+		ByPeer     bool
+		WasUp      bool
+		Err        error // what broke, or why the handshake failed
+	}
+)
+
+// Events from its own goroutines and timers.
+type (
+	// shaken is the end of the handshake.
+	shaken struct {
+		result handshake.Result
+		err    error
+	}
+
+	// received is what one read of the connection brought. It goes back to the reader.
+	received struct{ batch *batch }
+
+	// violated is a breach of the protocol, after which the reader only discards.
+	violated struct{ err error }
+
+	readEnded  struct{ err error }
+	writeEnded struct{ err error }
+	settled    struct{} // while draining: something was answered or written
+	late       struct{} // the handshake's deadline
+	tick       struct{} // time to look at liveness
+	lingered   struct{} // the connection must be closed now
+	probeEnded struct{ alive bool }
+)
+
+// Nobody needs to read in a log that a goroutine's last word came after its session's end.
+func (shaken) IgnoreDeadLetterLogging()     {}
+func (received) IgnoreDeadLetterLogging()   {}
+func (violated) IgnoreDeadLetterLogging()   {}
+func (readEnded) IgnoreDeadLetterLogging()  {}
+func (writeEnded) IgnoreDeadLetterLogging() {}
+func (settled) IgnoreDeadLetterLogging()    {}
+func (late) IgnoreDeadLetterLogging()       {}
+func (tick) IgnoreDeadLetterLogging()       {}
+func (lingered) IgnoreDeadLetterLogging()   {}
+func (probeEnded) IgnoreDeadLetterLogging() {}
+func (admit) IgnoreDeadLetterLogging()      {}
+func (Close) IgnoreDeadLetterLogging()      {}
+func (Probe) IgnoreDeadLetterLogging()      {}
+func (Ended) IgnoreDeadLetterLogging()      {}

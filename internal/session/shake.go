@@ -1,0 +1,97 @@
+package session
+
+import (
+	"errors"
+	"net"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/channel"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+)
+
+var errStopped = errors.New("the handshake was stopped")
+
+// shake does the handshake over conn (wire.md §4). It runs in a goroutine of its own, which ends when conn is
+// closed and stop too. conn is closed if the error is not nil.
+//
+// Before it has sent message 2 a responder that gives up resets the connection; from then on it just closes.
+func (c *Config) shake(conn net.Conn, hc handshake.Config, stop <-chan struct{}) (handshake.Result, error) {
+	hc.Static, hc.Prologue, hc.Rand, hc.Trusted = c.Static, c.Prologue, c.Rand, c.Trusted
+	state, err := handshake.New(hc)
+	if err != nil {
+		Reset(conn)
+		return handshake.Result{}, err
+	}
+	silent := hc.Role == handshake.Responder // nothing has been sent yet
+	var in [handshake.Message2Size]byte
+	out := make([]byte, 0, frame.HeaderSize+handshake.Message2Size)
+	for !state.Done() {
+		write, size := state.Next()
+		if !write {
+			if _, err = frame.ReadExact(conn, in[:], size); err != nil {
+				break
+			}
+		}
+		if out, err = c.compute(state, write, in[:size], out[:0], stop); err != nil {
+			break
+		}
+		if write {
+			if _, err = conn.Write(out); err != nil {
+				break
+			}
+			silent = false
+		}
+	}
+	switch {
+	case err == nil:
+		return state.Result(), nil
+	case errors.Is(err, handshake.ErrUntrusted) && hc.Role == handshake.Responder:
+		refuse(conn, state.Result().SendKey())
+	case silent:
+		Reset(conn)
+	default:
+		_ = conn.Close()
+	}
+	return handshake.Result{}, err
+}
+
+// compute takes one step while it holds one of the places of Compute. A message to write is framed.
+func (c *Config) compute(s *handshake.State, write bool, in, out []byte, stop <-chan struct{}) ([]byte, error) {
+	select {
+	case c.Compute <- struct{}{}:
+		defer func() { <-c.Compute }()
+	case <-stop:
+		return nil, errStopped
+	}
+	if !write {
+		return nil, s.Read(in)
+	}
+	_, size := s.Next()
+	return s.Write(frame.AppendHeader(out, size))
+}
+
+// refuse tells a peer that has proved a key that is not trusted so, and nothing else (wire.md §7.3).
+func refuse(conn net.Conn, key [32]byte) {
+	defer conn.Close()
+	bye := envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonRefused})
+	sealed, err := channel.NewCipherState(key).Seal(nil, bye)
+	if err != nil {
+		return
+	}
+	_ = conn.SetDeadline(time.Now().Add(lingerAfterBye))
+	if _, err := conn.Write(frame.Append(nil, sealed)); err != nil {
+		return
+	}
+	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
+		return
+	}
+	var scrap [512]byte
+	for left := discardMost; left > 0; {
+		n, err := conn.Read(scrap[:])
+		if left -= n; err != nil {
+			return
+		}
+	}
+}
