@@ -1,0 +1,116 @@
+package serve
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+)
+
+// A callContext is a context.Context that costs nothing until somebody waits for it: the channel and the
+// timer are made when Done or AfterFunc is first called.
+type callContext struct {
+	clock    clock.Clock
+	deadline time.Time // zero: none
+
+	mu    sync.Mutex // guards the rest
+	err   error
+	done  chan struct{}
+	after map[int]func() // called once the context ends
+	next  int
+	stop  func() bool // of the deadline's timer
+}
+
+// Deadline implements context.Context.
+func (c *callContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
+
+// Value implements context.Context.
+func (c *callContext) Value(any) any { return nil }
+
+// Err implements context.Context.
+func (c *callContext) Err() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil && !c.deadline.IsZero() && !c.clock.Now().Before(c.deadline) {
+		c.end(context.DeadlineExceeded)
+	}
+	return c.err
+}
+
+// Done implements context.Context.
+func (c *callContext) Done() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.done == nil {
+		c.done = make(chan struct{})
+		if c.err != nil {
+			close(c.done)
+		}
+		c.watch()
+	}
+	return c.done
+}
+
+// AfterFunc lets package context derive contexts from this one without a goroutine for each.
+func (c *callContext) AfterFunc(f func()) (stop func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		go f()
+		return func() bool { return false }
+	}
+	if c.after == nil {
+		c.after = make(map[int]func())
+	}
+	id := c.next
+	c.next++
+	c.after[id] = f
+	c.watch()
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		_, waiting := c.after[id]
+		delete(c.after, id)
+		return waiting
+	}
+}
+
+func (c *callContext) cancel() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.end(context.Canceled)
+}
+
+// finish ends the context when its handler has returned, as a server's context does.
+func (c *callContext) finish() { c.cancel() }
+
+// watch starts the deadline's timer, once, with mu held.
+func (c *callContext) watch() {
+	if c.err != nil || c.deadline.IsZero() || c.stop != nil {
+		return
+	}
+	c.stop = c.clock.AfterFunc(c.deadline.Sub(c.clock.Now()), func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.end(context.DeadlineExceeded)
+	})
+}
+
+// end is called with mu held.
+func (c *callContext) end(err error) {
+	if c.err != nil {
+		return
+	}
+	c.err = err
+	if c.done != nil {
+		close(c.done)
+	}
+	if c.stop != nil {
+		c.stop()
+	}
+	for _, f := range c.after {
+		go f()
+	}
+	c.after = nil
+}

@@ -1,0 +1,75 @@
+// Package serve runs the handlers that peers call, by name: it authorises, limits, contains panics, and keeps
+// the order of sends (wire.md §6.3 to §6.5, §9).
+//
+// Limits are per peer: two sessions of one peer share them.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+)
+
+// A Handler answers a call; of a send, its result goes nowhere.
+type Handler func(ctx context.Context, r *Request) (any, error)
+
+// An Entry is a handler as it is registered.
+type Entry struct {
+	Name    string
+	Handler Handler
+
+	// Allow says whether a caller may know and use the handler; nil: every trusted peer may. It is asked on
+	// every call and send, in the handler's goroutine.
+	Allow func(ctx context.Context, r *Request) bool
+}
+
+// ErrTaken is a name that has a handler already.
+var ErrTaken = errors.New("the name has a handler already")
+
+// A Table is the handlers of a node by name. It is safe for concurrent use.
+type Table struct {
+	mu      sync.RWMutex // guards entries
+	entries map[string]*Entry
+}
+
+// Add registers a handler. The error is ErrTaken or what envelope.CheckName says.
+func (t *Table) Add(e *Entry) error {
+	if err := envelope.CheckName(e.Name); err != nil {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.entries[e.Name] != nil {
+		return fmt.Errorf("handler %q: %w: call Unhandle first", e.Name, ErrTaken)
+	}
+	if t.entries == nil {
+		t.entries = make(map[string]*Entry)
+	}
+	t.entries[e.Name] = e
+	return nil
+}
+
+// Remove takes a handler away. Calls that run go on.
+func (t *Table) Remove(name string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.entries, name)
+}
+
+// Names returns the names that have a handler, sorted.
+func (t *Table) Names() []string {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return slices.Sorted(maps.Keys(t.entries))
+}
+
+func (t *Table) find(name []byte) *Entry {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return t.entries[string(name)]
+}
