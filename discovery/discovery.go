@@ -1,0 +1,67 @@
+// Package discovery says where keys were seen on the network (wire.md §8); never whether they are trusted.
+//
+// A Provider looks in one way: by broadcasts, by mDNS, by what a program or a test tells it. Whatever it
+// reports is a hint where to dial. The handshake alone decides who is there.
+package discovery
+
+import (
+	"context"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// A Provider watches for other nodes, and announces this one, until it is told to stop.
+type Provider interface {
+	// Name is short, lower case and does not change: "udp", "mdns", "manual".
+	Name() string
+
+	// Run looks for peers until ctx ends, then stops announcing, waits for its goroutines and returns nil.
+	// An error says why it cannot work; it is reported, and Run is called again later.
+	//
+	// sight may be called from any goroutine of Run's, never after Run has returned. It does not block.
+	Run(ctx context.Context, self Self, sight func(Sighting)) error
+}
+
+// Self is what a provider may know of the node it works for. It holds neither the private key nor whom the
+// node trusts.
+type Self struct {
+	Key        identity.PublicKey
+	Port       uint16 // TCP port the node listens on; 0: it does not listen, there is nothing to announce
+	ListenOnly bool   // look, but announce nothing
+
+	// Interfaces lists the network interfaces as they are now.
+	Interfaces func() ([]Interface, error)
+
+	// ListenPacket opens a datagram socket as net.ListenConfig.ListenPacket does.
+	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
+}
+
+// An Interface is a network interface at one moment.
+type Interface struct {
+	Index int
+	Name  string
+	Flags net.Flags
+	Addrs []netip.Prefix // link-local IPv6 addresses without their zone: it is Name
+}
+
+// A Sighting is one thing a provider has seen, or stopped seeing. Nothing in it is authenticated.
+type Sighting struct {
+	Key       identity.PublicKey
+	Addr      netip.AddrPort // where the key is said to listen; IPv6 zones kept
+	Interface string         // where it was heard; empty if that means nothing
+	TTL       time.Duration  // how long it holds without being repeated; 0: until it is withdrawn
+	Gone      Reason         // not empty: this address is no longer announced
+}
+
+// A Reason says why a sighting ended.
+type Reason string
+
+// Reasons why a sighting ended.
+const (
+	Expired   Reason = "expired"   // not repeated in time; decided by the presence table, not by providers
+	Goodbye   Reason = "goodbye"   // the peer said that it stops
+	Withdrawn Reason = "withdrawn" // the provider that reported it takes it back
+)

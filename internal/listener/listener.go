@@ -1,0 +1,207 @@
+// Package listener accepts connections and bounds what has not authenticated (wire.md §9, §12).
+//
+// Its children are the sessions that others initiate, for their whole life: one that fails is stopped and
+// costs nobody else anything. Once a session has proved its peer it is the node's to direct.
+package listener
+
+import (
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
+)
+
+// A Config is what the listener needs; every field is required.
+type Config struct {
+	Listener net.Listener // the actor's from now on
+	Session  *session.Config
+	Clock    clock.Clock
+	Log      *slog.Logger
+	Pool     *actorkit.Pool
+	Counters *Counters
+
+	Strangers, StrangersPerSource int
+
+	// Tell hands an event to the node. It does not block.
+	Tell func(any)
+}
+
+// Counters count what became of connections. They are safe for concurrent use.
+type Counters struct {
+	Accepted atomic.Uint64 // connections
+	Failed   atomic.Uint64 // handshakes that failed, timed out or were cut off
+	Refused  atomic.Uint64 // proved a key that is not trusted
+	Evicted  atomic.Uint64 // made room for newer ones; counted in Failed as well
+}
+
+// Stop ends accepting, at once; sessions go on.
+type Stop struct{}
+
+// Events to the node.
+type (
+	// Proved is a session whose handshake is complete.
+	Proved struct{ Link *session.Link }
+
+	// Refused is a peer that proved a key that is not trusted.
+	Refused struct {
+		Key  identity.PublicKey
+		Addr netip.AddrPort
+	}
+)
+
+// acceptsAhead bounds the connections that are accepted and not yet looked at.
+const acceptsAhead = 16
+
+// Accepting goes on after an error, with a pause that doubles between these.
+const (
+	firstPause = 5 * time.Millisecond
+	maxPause   = time.Second
+)
+
+// Events from its own goroutine.
+type (
+	accepted     struct{ conn net.Conn }
+	acceptPaused struct {
+		err   error
+		pause time.Duration
+	}
+)
+
+func (accepted) IgnoreDeadLetterLogging()     {}
+func (acceptPaused) IgnoreDeadLetterLogging() {}
+
+// Props describes the listener's actor.
+func Props(c *Config) *actor.Props {
+	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
+		return &listener{Config: c, strangers: newStrangers(c.Strangers, c.StrangersPerSource),
+			pids: make(map[string]*actor.PID), room: make(chan struct{}, acceptsAhead), stop: make(chan struct{})}
+	})
+}
+
+// A listener is the actor that owns the listening socket.
+type listener struct {
+	*Config
+	strangers *strangers
+	pids      map[string]*actor.PID // of strangers, by id
+	room      chan struct{}         // held for each connection accepted and not yet looked at
+	stop      chan struct{}
+	stopped   bool
+	join      sync.WaitGroup
+}
+
+// Receive implements actor.Actor.
+func (l *listener) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		system, self := ctx.ActorSystem(), ctx.Self()
+		l.join.Add(1)
+		go func() {
+			defer l.join.Done()
+			l.accept(func(m any) { system.Root.Send(self, m) })
+		}()
+	case *actor.Stopping:
+		l.close()
+		l.join.Wait()
+	case Stop:
+		l.close()
+	case accepted:
+		<-l.room
+		l.accepted(ctx, m.conn)
+	case acceptPaused:
+		l.Log.Warn("cannot accept connections for now", "err", m.err, "pause", m.pause)
+	case session.Proved:
+		l.forget(m.Link.ID())
+		l.Tell(Proved{m.Link})
+	case session.Refused:
+		l.Counters.Refused.Add(1)
+		l.Tell(Refused{m.Key, m.Addr})
+	case session.Ended:
+		l.ended(m)
+	case *actor.Terminated:
+		l.forget(m.Who.GetId())
+	}
+}
+
+func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
+	if l.stopped {
+		session.Reset(conn)
+		return
+	}
+	l.Counters.Accepted.Add(1)
+	var addr netip.Addr
+	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
+		addr = a.AddrPort().Addr()
+	}
+	pid := ctx.Spawn(session.Props(session.Params{Config: l.Session, Conn: conn, Role: handshake.Responder, Owner: ctx.Self()}))
+	if old := l.strangers.add(pid.GetId(), addr, l.Clock.Now()); old != "" {
+		l.Counters.Evicted.Add(1)
+		ctx.Send(l.pids[old], session.Close{Reason: envelope.ReasonBusy})
+		delete(l.pids, old)
+	}
+	l.pids[pid.GetId()] = pid
+}
+
+func (l *listener) forget(id string) {
+	l.strangers.remove(id)
+	delete(l.pids, id)
+}
+
+func (l *listener) ended(m session.Ended) {
+	l.forget(m.Session.GetId())
+	if m.Reason == session.ReasonHandshake && !errors.Is(m.Err, handshake.ErrUntrusted) {
+		l.Counters.Failed.Add(1)
+		l.Log.Debug("handshake failed", "addr", m.Addr, "err", m.Err)
+	}
+}
+
+func (l *listener) close() {
+	if !l.stopped {
+		l.stopped = true
+		close(l.stop)
+		_ = l.Listener.Close()
+	}
+}
+
+// accept accepts until the listener is closed. It runs in a goroutine of its own.
+func (l *listener) accept(post func(any)) {
+	pause := firstPause
+	for {
+		select {
+		case l.room <- struct{}{}:
+		case <-l.stop:
+			return
+		}
+		conn, err := l.Listener.Accept()
+		if err == nil {
+			pause = firstPause
+			post(accepted{conn})
+			continue
+		}
+		<-l.room
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		post(acceptPaused{err, pause})
+		wait := make(chan struct{})
+		cancel := l.Clock.AfterFunc(pause, func() { close(wait) })
+		select {
+		case <-wait:
+		case <-l.stop:
+			cancel()
+			return
+		}
+		pause = min(maxPause, 2*pause)
+	}
+}

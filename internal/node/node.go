@@ -1,0 +1,146 @@
+// Package node is the root actor of a node: it starts the listener, the finder and the peers, passes on what
+// one has to say to another, and ends them in order.
+//
+//	node
+//	├── listener ── session × n, one per inbound connection
+//	├── finder ──── one actor per discovery provider
+//	└── peers ───── peer × n, one per trusted key ── session, one per outbound connection
+//
+// Commands go down, events go up, siblings do not talk: what the finder has found reaches a peer through here.
+package node
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/listener"
+	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// A Config is what the actors of a node need. Their Tell functions are set here.
+type Config struct {
+	Listener listener.Config
+	Finder   finder.Config
+	Peers    peers.Config
+	Pool     *actorkit.Pool
+	Log      *slog.Logger
+
+	// Tell is handed finder.Change, listener.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
+	// in order. It does not block.
+	Tell func(any)
+}
+
+// A Node is the running root actor. It is safe for concurrent use.
+type Node struct {
+	system *actor.ActorSystem
+	pid    *actor.PID
+	done   chan struct{}
+}
+
+// Start starts the actors on system. The trust set's peers are told by Trust, from now on.
+func Start(system *actor.ActorSystem, c Config) *Node {
+	n := &Node{system: system, done: make(chan struct{})}
+	n.pid = system.Root.SpawnPrefix(actorkit.RootProps(c.Pool, c.Log, func() actor.Actor { return &root{Config: c, done: n.done} }), "node")
+	return n
+}
+
+// Trust tells of a change of the trust set.
+func (n *Node) Trust(c trust.Change) { n.system.Root.Send(n.pid, peers.Trust{Change: c}) }
+
+// Connect asks to dial a peer now; see peers.Connect.
+func (n *Node) Connect(c peers.Connect) { n.system.Root.Send(n.pid, c) }
+
+// Done is closed when no actor of the node is left.
+func (n *Node) Done() <-chan struct{} { return n.done }
+
+// Stop ends the node: it listens and announces no more, says goodbye to everybody, and lets what is in flight
+// finish until ctx ends. When it returns no actor of the node is left. The error is the context's, if that cut
+// something short.
+func (n *Node) Stop(ctx context.Context) error {
+	n.system.Root.Send(n.pid, stop{})
+	select {
+	case <-n.done:
+		return nil
+	case <-ctx.Done():
+		n.system.Root.Stop(n.pid)
+		<-n.done
+		return ctx.Err()
+	}
+}
+
+type stop struct{}
+
+func (stop) IgnoreDeadLetterLogging() {}
+
+// A root is the actor. It ends when the finder and the peers say that they have ended what Stop began.
+type root struct {
+	Config
+	done chan struct{}
+
+	listener, finder, peers *actor.PID
+	stopping                bool
+	waiting                 int // for the finder and the peers
+}
+
+// Receive implements actor.Actor.
+func (r *root) Receive(ctx actor.Context) {
+	switch m := ctx.Message().(type) {
+	case *actor.Started:
+		r.start(ctx)
+	case *actor.Stopped:
+		close(r.done)
+	case peers.Trust:
+		ctx.Send(r.peers, m)
+		if m.Kind == trust.Added {
+			ctx.Send(r.finder, finder.Trusted{Key: m.Peer.Key})
+		}
+	case peers.Connect:
+		if r.stopping {
+			m.Done <- peers.ErrStopping
+			return
+		}
+		ctx.Send(r.peers, m)
+	case finder.Change:
+		ctx.Send(r.peers, peers.Sighted{Key: m.Key, Addr: m.Addr, Source: m.Source, Gone: m.Kind == finder.Lost})
+		r.Tell(m)
+	case listener.Proved:
+		ctx.Send(r.peers, peers.Inbound{Link: m.Link})
+	case listener.Refused, peers.Up, peers.Down, peers.Conflict:
+		r.Tell(m)
+	case stop:
+		r.stop(ctx)
+	case finder.Stopped, peers.Stopped:
+		if r.waiting--; r.waiting == 0 {
+			ctx.Stop(ctx.Self())
+		}
+	case *actor.Terminated:
+		if !r.stopping { // a child has panicked, and the log says how: a node that lost a limb must not look alive
+			r.Log.Error("the node stops: one of its actors failed", "actor", m.Who.GetId())
+			ctx.Stop(ctx.Self())
+		}
+	}
+}
+
+func (r *root) start(ctx actor.Context) {
+	system, self := ctx.ActorSystem(), ctx.Self()
+	tell := func(m any) { system.Root.Send(self, m) }
+	r.Config.Peers.Tell, r.Config.Finder.Tell, r.Config.Listener.Tell = tell, tell, tell
+	r.peers = ctx.SpawnPrefix(peers.Props(&r.Config.Peers), "peers")
+	r.finder = ctx.SpawnPrefix(finder.Props(&r.Config.Finder), "finder")
+	r.listener = ctx.SpawnPrefix(listener.Props(&r.Config.Listener), "listener")
+}
+
+func (r *root) stop(ctx actor.Context) {
+	if r.stopping {
+		return
+	}
+	r.stopping, r.waiting = true, 2
+	ctx.Send(r.listener, listener.Stop{})
+	ctx.Send(r.finder, finder.Stop{})
+	ctx.Send(r.peers, peers.Stop{})
+}

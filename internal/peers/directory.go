@@ -1,0 +1,142 @@
+package peers
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
+)
+
+// A State is what a peer's link is doing.
+type State string
+
+// States of a peer.
+const (
+	Unknown    State = "unknown"     // no address is known
+	Found      State = "found"       // an address is known, and not being dialled
+	Dialling   State = "dialling"    // an address is being dialled, or a handshake runs
+	Connected  State = "connected"   // a session is up
+	BackingOff State = "backing off" // waiting before the next dial
+)
+
+// An Address is one place where a peer may be.
+type Address struct {
+	Addr       netip.AddrPort
+	Source     string
+	LastSeen   time.Time
+	LastResult string // of the last dial; empty: not dialled
+}
+
+// Info is what a peer looks like at one moment.
+type Info struct {
+	State     State
+	Since     time.Time
+	Reason    string // why it is in this state
+	Addresses []Address
+}
+
+// A Directory is what the rest of the node reads of its peers without asking an actor. The peer actors write
+// it. It is safe for concurrent use.
+type Directory struct {
+	mu    sync.RWMutex // guards the rest
+	slots map[identity.PublicKey]*slot
+}
+
+type slot struct {
+	owner   *peer // who may write; another actor's leftovers are ignored. Nil: somebody waits for the peer's actor
+	link    *session.Link
+	info    Info
+	changed chan struct{} // closed when link changes
+}
+
+// NewDirectory returns one without peers.
+func NewDirectory() *Directory { return &Directory{slots: make(map[identity.PublicKey]*slot)} }
+
+// Link returns the session to use for key; nil: not connected.
+func (d *Directory) Link(key identity.PublicKey) *session.Link {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if s := d.slots[key]; s != nil {
+		return s.link
+	}
+	return nil
+}
+
+// Info returns what is known of a trusted peer, and its session if it has one.
+func (d *Directory) Info(key identity.PublicKey) (Info, *session.Link) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	if s := d.slots[key]; s != nil {
+		return s.info, s.link
+	}
+	return Info{State: Unknown}, nil
+}
+
+// Await returns the session to a trusted peer as soon as it is another than not. It returns nil if not was the
+// last one; if not is nil it waits for the first. The error is the context's.
+func (d *Directory) Await(ctx context.Context, key identity.PublicKey, not *session.Link) (*session.Link, error) {
+	for {
+		d.mu.Lock()
+		s := d.slots[key]
+		if s == nil {
+			if not != nil {
+				d.mu.Unlock()
+				return nil, nil
+			}
+			s = &slot{changed: make(chan struct{})} // its actor is on its way
+			d.slots[key] = s
+		}
+		link, changed := s.link, s.changed
+		d.mu.Unlock()
+		if link != not {
+			return link, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// enter makes p the one that writes its key's slot.
+func (d *Directory) enter(p *peer) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	old := d.slots[p.key]
+	d.slots[p.key] = &slot{owner: p, changed: make(chan struct{})}
+	if old != nil {
+		close(old.changed)
+	}
+}
+
+// leave removes p's slot.
+func (d *Directory) leave(p *peer) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.slots[p.key]; s != nil && s.owner == p {
+		delete(d.slots, p.key)
+		close(s.changed)
+	}
+}
+
+func (d *Directory) setLink(p *peer, link *session.Link) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.slots[p.key]; s != nil && s.owner == p && s.link != link {
+		s.link = link
+		close(s.changed)
+		s.changed = make(chan struct{})
+	}
+}
+
+func (d *Directory) setInfo(p *peer, info Info) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s := d.slots[p.key]; s != nil && s.owner == p {
+		s.info = info
+	}
+}

@@ -1,0 +1,85 @@
+package peers
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
+)
+
+// Errors that a Connect is answered with.
+var (
+	// ErrNotTrusted is a key that is not in the trust set.
+	ErrNotTrusted = errors.New("the key is not trusted here")
+
+	// ErrNoAddress is a peer of which no address is known.
+	ErrNoAddress = errors.New("no address of the peer is known")
+
+	// ErrUnreachable is a peer that answers at none of its addresses. The error is a *DialError.
+	ErrUnreachable = errors.New("the peer cannot be reached")
+
+	// ErrRefused is a peer that does not trust this node's key, or has no room for it. The error is a
+	// *RefusedError.
+	ErrRefused = errors.New("the peer refuses this node")
+
+	// ErrStopping is a node that is being shut down.
+	ErrStopping = errors.New("the node is stopping")
+)
+
+// A DialError says why the last address that was tried did not work. It is an ErrUnreachable, unless what
+// answered there is not the peer: then errors.Is finds handshake.ErrWrongKey.
+type DialError struct {
+	Addr netip.AddrPort
+	Err  error
+}
+
+func (e *DialError) Error() string {
+	if e.Addr.IsValid() {
+		return fmt.Sprintf("dial %v: %v", e.Addr, e.Err)
+	}
+	return fmt.Sprintf("dial: %v", e.Err)
+}
+
+func (e *DialError) Unwrap() error { return e.Err }
+
+// Is makes a DialError an ErrUnreachable.
+func (e *DialError) Is(target error) bool {
+	return target == ErrUnreachable && !errors.Is(e.Err, handshake.ErrWrongKey)
+}
+
+// A RefusedError is what a peer answered that has proved its key and does not want this node.
+type RefusedError struct {
+	Addr       netip.AddrPort
+	Reason     envelope.Reason
+	Text       string // untrusted
+	RetryAfter time.Duration
+}
+
+func (e *RefusedError) Error() string {
+	switch {
+	case e.Reason == envelope.ReasonRefused || e.Reason == envelope.ReasonRevoked:
+		return fmt.Sprintf("the peer at %v does not trust this node's key: let it add the key", e.Addr)
+	case e.RetryAfter > 0:
+		return fmt.Sprintf("the peer at %v refuses this node for now (%s): try again in %v", e.Addr, e.Reason, e.RetryAfter)
+	}
+	return fmt.Sprintf("the peer at %v refuses this node for now (%s)", e.Addr, e.Reason)
+}
+
+// Is makes a RefusedError an ErrRefused.
+func (e *RefusedError) Is(target error) bool { return target == ErrRefused }
+
+// dialError is what a Connect is told of a session that did not come up.
+func dialError(m session.Ended) error {
+	if m.ByPeer {
+		return &RefusedError{Addr: m.Addr, Reason: m.Reason, Text: m.Text, RetryAfter: m.RetryAfter}
+	}
+	err := m.Err
+	if err == nil {
+		err = fmt.Errorf("the connection ended before the peer accepted (%s)", m.Reason)
+	}
+	return &DialError{Addr: m.Addr, Err: err}
+}
