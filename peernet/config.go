@@ -1,0 +1,185 @@
+package peernet
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// A Config says what a Node is to be. The zero Config is one with a fresh identity in memory that listens on
+// loopback and discovers nobody. New copies and checks it.
+type Config struct {
+	// DataDir is the folder of identity.pem and peers, made with mode 0700 if it is not there. If empty, both
+	// are in memory and lost with the node.
+	DataDir string
+
+	// Identity is the node's key pair. If zero, it is read from DataDir, made there at first use, or fresh.
+	Identity identity.KeyPair
+
+	// Listen is the TCP address to listen on, "host:port"; port 0 is any free one, ":0" on all addresses.
+	// If empty, "127.0.0.1:0".
+	Listen string
+
+	// Namespace separates nodes that share a network: the handshake fails between different ones (wire.md
+	// §4.1). If empty, the common one. At most 255 bytes.
+	Namespace string
+
+	// Name is what the node calls itself to its peers. If empty, nothing. At most 64 bytes.
+	Name string
+
+	// Discovery says how peers are found. If empty, they are found by Connect and by dialling in alone.
+	Discovery []discovery.Provider
+
+	// Network is the network underneath. Of each field that is nil, the system's.
+	Network Network
+
+	// Clock is the time. If nil, the system's.
+	Clock Clock
+
+	// Rand is where keys and ids come from. If nil, crypto/rand.Reader. It is used from several goroutines, one
+	// at a time.
+	Rand io.Reader
+
+	// Logger gets one Info line per change of state and the rest at Debug; never keys, never contents. If nil,
+	// nothing is logged.
+	Logger *slog.Logger
+
+	// Limits bound what peers and strangers can make the node hold.
+	Limits Limits
+
+	// Timing is how patient the node is.
+	Timing Timing
+
+	// System is the actor system to run on; the node publishes its events on that system's EventStream. If nil,
+	// the node makes one of its own.
+	System *actor.ActorSystem
+}
+
+// Limits bound what peers and strangers can make a node hold. Of each field that is zero, the default.
+type Limits struct {
+	// Frame is the largest frame accepted from a peer, in bytes, at least the 1 MiB that every node accepts.
+	Frame int
+
+	// CallsPerPeer is how many calls of one peer run at once; 256. The next is answered `overloaded`.
+	CallsPerPeer int
+
+	// CallBytesPerPeer is the bytes of their arguments together; 8 MiB. Likewise.
+	CallBytesPerPeer int
+
+	// SendsPerPeer is how many sends of one peer wait for their handlers; 1,024. The next is dropped and counted.
+	SendsPerPeer int
+
+	// SendBytesPerPeer is the bytes of their arguments together; 8 MiB. Likewise.
+	SendBytesPerPeer int
+
+	// QueueBytes is how much may wait to be written to one session; 2 MiB. Callers wait for room.
+	QueueBytes int
+
+	// Strangers is how many connections may be unauthenticated; 256. At the limit the oldest of the source
+	// that has most is reset.
+	Strangers int
+
+	// StrangersPerSource is the same for one IPv4 address or IPv6 /64; 32.
+	StrangersPerSource int
+}
+
+// Timing is how patient a node is. Of each field that is zero, the default.
+type Timing struct {
+	Dial      time.Duration // one TCP connect; 5 s
+	Handshake time.Duration // from the connection to the first word of the peer; 10 s
+	PingAfter time.Duration // without inbound traffic for so long: ping; 15 s
+	Pong      time.Duration // a ping unanswered for so long is missed, and two end the link; 5 s
+	Stall     time.Duration // no byte written for so long ends the link; 30 s
+	Linger    time.Duration // how long calls in flight may hold up the end of a session; 30 s
+	Reload    time.Duration // how often the peers file is looked at; 500 ms
+}
+
+// A Network is what a node reaches others through.
+type Network struct {
+	Listen       func(ctx context.Context, network, address string) (net.Listener, error)
+	Dial         func(ctx context.Context, network, address string) (net.Conn, error)
+	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
+	Interfaces   func() ([]discovery.Interface, error)
+}
+
+// A Clock tells the time and runs functions later. It is safe for concurrent use.
+type Clock interface {
+	Now() time.Time
+
+	// AfterFunc runs f in a goroutine of its own once d has passed. stop prevents that and says whether it did.
+	AfterFunc(d time.Duration, f func()) (stop func() bool)
+}
+
+// check fills in the defaults.
+func (c *Config) check() error {
+	switch {
+	case len(c.Namespace) > 255:
+		return fmt.Errorf("config: the namespace has %d bytes, at most 255 are possible", len(c.Namespace))
+	case len(c.Name) > 64:
+		return fmt.Errorf("config: the name has %d bytes, at most 64 are possible", len(c.Name))
+	case c.Limits.Frame != 0 && c.Limits.Frame < frame.DefaultLimit:
+		return fmt.Errorf("config: Limits.Frame is %d, every node accepts frames of %d", c.Limits.Frame, frame.DefaultLimit)
+	}
+	for _, l := range []struct {
+		name  string
+		value *int
+		def   int
+	}{
+		{"Frame", &c.Limits.Frame, frame.DefaultLimit},
+		{"CallsPerPeer", &c.Limits.CallsPerPeer, 256},
+		{"CallBytesPerPeer", &c.Limits.CallBytesPerPeer, 8 << 20},
+		{"SendsPerPeer", &c.Limits.SendsPerPeer, 1024},
+		{"SendBytesPerPeer", &c.Limits.SendBytesPerPeer, 8 << 20},
+		{"QueueBytes", &c.Limits.QueueBytes, 2 << 20},
+		{"Strangers", &c.Limits.Strangers, 256},
+		{"StrangersPerSource", &c.Limits.StrangersPerSource, 32},
+	} {
+		if *l.value < 0 {
+			return fmt.Errorf("config: Limits.%s is negative", l.name)
+		}
+		if *l.value == 0 {
+			*l.value = l.def
+		}
+	}
+	for _, t := range []struct {
+		name  string
+		value *time.Duration
+		def   time.Duration
+	}{
+		{"Dial", &c.Timing.Dial, 5 * time.Second},
+		{"Handshake", &c.Timing.Handshake, 10 * time.Second},
+		{"PingAfter", &c.Timing.PingAfter, 15 * time.Second},
+		{"Pong", &c.Timing.Pong, 5 * time.Second},
+		{"Stall", &c.Timing.Stall, 30 * time.Second},
+		{"Linger", &c.Timing.Linger, 30 * time.Second},
+		{"Reload", &c.Timing.Reload, 500 * time.Millisecond},
+	} {
+		if *t.value < 0 {
+			return fmt.Errorf("config: Timing.%s is negative", t.name)
+		}
+		if *t.value == 0 {
+			*t.value = t.def
+		}
+	}
+	if c.Listen == "" {
+		c.Listen = "127.0.0.1:0"
+	}
+	if c.Clock == nil {
+		c.Clock = systemClock{}
+	}
+	c.Rand = newRandom(c.Rand)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.Network.fill()
+	return nil
+}

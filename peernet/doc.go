@@ -1,0 +1,19 @@
+// Package peernet is a node that calls and is called by other nodes, which it names by their public key.
+//
+// A program makes a Node, starts it, registers handlers by name and calls handlers on peers:
+//
+//	node, err := peernet.New(peernet.Config{DataDir: dir, Listen: ":0"})
+//	err = node.Start(ctx)
+//	defer node.Shutdown(ctx)
+//
+//	peernet.Handle(node, "greet", func(ctx context.Context, from peernet.Caller, name string) (string, error) {
+//		return "hello " + name, nil
+//	})
+//	reply, err := peernet.Call[string](ctx, node, key, "greet", "Ada")
+//
+// Nothing is reachable until it is handled, and nobody connects who is not trusted: Node.Pair adds a key, on
+// both nodes. Each connection is a Noise XX handshake and then encrypted envelopes, both ways (docs/wire.md).
+// Trusted peers that discovery finds are dialled and redialled by themselves.
+//
+// A Node and all its methods are safe for concurrent use. What can block takes a context first.
+package peernet

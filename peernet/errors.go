@@ -1,0 +1,57 @@
+package peernet
+
+import (
+	"errors"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+	"github.com/seed-f6ddb928/peernet-go/internal/serve"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// What can go wrong on this side, for errors.Is.
+var (
+	ErrNotTrusted   = peers.ErrNotTrusted                     // the key is not in the trust set
+	ErrSelf         = trust.ErrSelf                           // the key is the node's own
+	ErrNotConnected = errors.New("the peer is not connected") // no session to it is up
+	ErrNoAddress    = peers.ErrNoAddress                      // nobody has said where the peer is
+	ErrUnreachable  = peers.ErrUnreachable                    // nobody answers there
+	ErrWrongKey     = handshake.ErrWrongKey                   // somebody else answers there
+	ErrRefused      = peers.ErrRefused                        // the peer does not trust this node, or is too busy
+	ErrLinkLost     = session.ErrLinkLost                     // the session ended before the answer came
+	ErrNotStarted   = errors.New("the node is not started")
+	ErrClosed       = errors.New("the node is shut down")
+	ErrTaken        = serve.ErrTaken // the name has a handler already
+)
+
+// What a peer answers instead of a result, for errors.Is; the error is a *RemoteError. A handler that returns
+// one of them, or an error that wraps it, answers with its code.
+var (
+	ErrNoHandler  = envelope.ErrNoHandler
+	ErrForbidden  = envelope.ErrForbidden
+	ErrBadArgs    = envelope.ErrBadArgs
+	ErrFailed     = envelope.ErrFailed
+	ErrInternal   = envelope.ErrInternal
+	ErrOverloaded = envelope.ErrOverloaded
+	ErrCancelled  = envelope.ErrCancelled
+	ErrDeadline   = envelope.ErrDeadline
+	ErrTooLarge   = envelope.ErrTooLarge
+)
+
+// A RemoteError is what a peer answered instead of a result. Its text is the peer's: print it quoted.
+type RemoteError = envelope.RemoteError
+
+// Sent reports whether the request of a call that failed with err may have reached the peer, and so may have
+// been carried out.
+func Sent(err error) bool {
+	if e, ok := errors.AsType[*session.LinkError](err); ok {
+		return e.Sent
+	}
+	if e, ok := errors.AsType[*session.AbandonedError](err); ok {
+		return e.Sent
+	}
+	_, answered := errors.AsType[*RemoteError](err)
+	return answered
+}

@@ -1,0 +1,245 @@
+package peernet
+
+import (
+	"context"
+	"iter"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// An Event is one of the types below, as a value.
+type Event interface {
+	Kind() string    // "found", "lost", "connected", …: does not change
+	Time() time.Time // when it happened
+}
+
+// At is when an event happened.
+type At struct{ at time.Time }
+
+// Time implements Event.
+func (a At) Time() time.Time { return a.at }
+
+type (
+	// Found says that a provider sees a key at an address, trusted or not. Nothing is proved.
+	Found struct {
+		At
+		Peer   identity.PublicKey
+		Addr   netip.AddrPort
+		Source string // the provider
+	}
+
+	// Lost says that it no longer does. A session that is up stays up.
+	Lost struct {
+		At
+		Peer   identity.PublicKey
+		Addr   netip.AddrPort
+		Source string
+		Reason string // "expired", "goodbye" or "withdrawn"
+	}
+
+	// Connected says that calls to a peer can be made. It alternates with Disconnected.
+	Connected struct {
+		At
+		Peer identity.PublicKey
+		Addr netip.AddrPort
+		Role string // this node's: "initiator" or "responder"
+		Name string // the peer's own word: untrusted
+	}
+
+	// Disconnected says that no session to a peer is left.
+	Disconnected struct {
+		At
+		Peer   identity.PublicKey
+		Addr   netip.AddrPort
+		Reason string // "shutdown", "lost", "revoked", …: docs/wire.md §6.8
+		Text   string // the peer's, untrusted; or what broke
+	}
+
+	// Paired says that a key was added to the trust set, by Pair or by an edit of the peers file.
+	Paired struct {
+		At
+		Peer  identity.PublicKey
+		Label string
+	}
+
+	// Unpaired says that a key was taken from it.
+	Unpaired struct {
+		At
+		Peer identity.PublicKey
+	}
+
+	// Refused says that somebody proved a key that is not trusted.
+	Refused struct {
+		At
+		Peer   identity.PublicKey
+		Addr   netip.AddrPort
+		Reason string
+	}
+
+	// IdentityConflict says that two nodes use one peer's key at the same time.
+	IdentityConflict struct {
+		At
+		Peer         identity.PublicKey
+		Older, Newer netip.AddrPort
+	}
+
+	// Lagged says that its reader was too slow and N events before this one are lost to it. Node.Peers has what
+	// is true now.
+	Lagged struct {
+		At
+		N int
+	}
+)
+
+// Kind implements Event.
+func (Found) Kind() string { return "found" }
+
+// Kind implements Event.
+func (Lost) Kind() string { return "lost" }
+
+// Kind implements Event.
+func (Connected) Kind() string { return "connected" }
+
+// Kind implements Event.
+func (Disconnected) Kind() string { return "disconnected" }
+
+// Kind implements Event.
+func (Paired) Kind() string { return "paired" }
+
+// Kind implements Event.
+func (Unpaired) Kind() string { return "unpaired" }
+
+// Kind implements Event.
+func (Refused) Kind() string { return "refused" }
+
+// Kind implements Event.
+func (IdentityConflict) Kind() string { return "conflict" }
+
+// Kind implements Event.
+func (Lagged) Kind() string { return "lagged" }
+
+// Events returns what happens to the node from now on: the subscription begins with the call, not with the
+// loop. It ends with ctx, or after the node has shut down. Each subscriber has its own queue of 256 events; one
+// that is slower gets Lagged and stalls nobody. The sequence can be iterated once.
+func (n *Node) Events(ctx context.Context) iter.Seq[Event] { return n.hub.subscribe(ctx) }
+
+// maxQueued bounds the events that wait for one subscriber; then the oldest are dropped, and counted.
+const maxQueued = 256
+
+// A hub hands events to subscribers. It never blocks the one that publishes.
+type hub struct {
+	mu     sync.Mutex // guards the rest
+	subs   map[*subscription]struct{}
+	closed bool
+}
+
+type subscription struct {
+	wake chan struct{} // has room for one
+
+	mu     sync.Mutex // guards the rest
+	queue  []Event
+	lagged int
+	closed bool
+}
+
+func newHub() *hub { return &hub{subs: make(map[*subscription]struct{})} }
+
+func (h *hub) publish(e Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for s := range h.subs {
+		s.put(e)
+	}
+}
+
+// close lets every subscriber read what it has and then end.
+func (h *hub) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	for s := range h.subs {
+		s.close()
+	}
+}
+
+func (h *hub) subscribe(ctx context.Context) iter.Seq[Event] {
+	s := &subscription{wake: make(chan struct{}, 1)}
+	h.mu.Lock()
+	h.subs[s] = struct{}{}
+	if h.closed {
+		s.close()
+	}
+	h.mu.Unlock()
+	leave := func() {
+		h.mu.Lock()
+		delete(h.subs, s)
+		h.mu.Unlock()
+	}
+	stop := context.AfterFunc(ctx, func() { leave(); s.close() })
+	return func(yield func(Event) bool) {
+		defer leave()
+		defer stop()
+		for {
+			e, ok := s.next()
+			if !ok || ctx.Err() != nil || !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+func (s *subscription) put(e Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.queue) == maxQueued {
+		s.queue[0] = nil
+		s.queue = s.queue[1:]
+		s.lagged++
+	}
+	s.queue = append(s.queue, e)
+	s.signal()
+}
+
+func (s *subscription) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.signal()
+}
+
+// signal is called with mu held.
+func (s *subscription) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// next waits for an event; false: there will be no more.
+func (s *subscription) next() (Event, bool) {
+	for {
+		s.mu.Lock()
+		switch {
+		case s.lagged > 0:
+			n := s.lagged
+			s.lagged = 0
+			at := At{s.queue[0].Time()}
+			s.mu.Unlock()
+			return Lagged{At: at, N: n}, true
+		case len(s.queue) > 0:
+			e := s.queue[0]
+			s.queue[0] = nil
+			s.queue = s.queue[1:]
+			s.mu.Unlock()
+			return e, true
+		case s.closed:
+			s.mu.Unlock()
+			return nil, false
+		}
+		s.mu.Unlock()
+		<-s.wake
+	}
+}

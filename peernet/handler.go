@@ -1,0 +1,123 @@
+package peernet
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/serve"
+)
+
+// A Handler answers what peers call or send by its name. It runs in a goroutine of its own; calls of one peer
+// run concurrently, its sends one at a time in order.
+//
+// The result may be anything that MessagePack can hold, or a Raw. ctx ends when the caller has given up, its
+// time is over, or the link is lost. An error answers with its code: see ErrNoHandler and its like; any other
+// is `failed`, with its text. A panic is contained: the caller gets `internal` and the number of an incident,
+// which the log explains.
+type Handler func(ctx context.Context, r *Request) (any, error)
+
+// A Raw is one MessagePack value as bytes, decoded when its type is known.
+type Raw = envelope.Raw
+
+// A Request is what a handler is asked.
+type Request struct {
+	r    *serve.Request
+	node *Node
+}
+
+// Name returns the handler's name.
+func (r *Request) Name() string { return r.r.Name() }
+
+// Args returns the arguments. Its bytes are the handler's to keep, not to change.
+func (r *Request) Args() Raw { return r.r.Args() }
+
+// IsSend reports whether nobody waits for an answer.
+func (r *Request) IsSend() bool { return r.r.IsSend() }
+
+// Caller returns who asks.
+func (r *Request) Caller() Caller { return r.node.caller(r.r.Session()) }
+
+// A Caller is a peer that calls a handler. Its key is proved.
+type Caller struct {
+	Key   identity.PublicKey
+	Label string         // ours for it, from the trust set
+	Name  string         // its own word for itself: untrusted
+	Addr  netip.AddrPort // where it calls from
+}
+
+// known is a Caller as it was when the trust set had changed so many times.
+type known struct {
+	caller  Caller
+	changes uint64
+}
+
+// caller returns who calls over a session. It is asked for on every call, so it is remembered until the trust
+// set changes.
+func (n *Node) caller(s *serve.Session) Caller {
+	changes := n.changes.Load()
+	if k, ok := s.Note.Load().(*known); ok && k.changes == changes {
+		return k.caller
+	}
+	c := s.Conn()
+	p, _ := n.trust.Get(c.Remote())
+	k := &known{Caller{Key: c.Remote(), Label: p.Label, Name: c.Hello().Name, Addr: c.Addr()}, changes}
+	s.Note.Store(k)
+	return k.caller
+}
+
+// A HandleOption changes how a handler is served.
+type HandleOption func(*Node, *serve.Entry)
+
+// Authorize lets only callers use the handler for whom allow returns true; to others it looks as if there were
+// no such handler. allow is asked on every call and send, in the handler's goroutine.
+func Authorize(allow func(ctx context.Context, c Caller) bool) HandleOption {
+	return func(n *Node, e *serve.Entry) {
+		e.Allow = func(ctx context.Context, r *serve.Request) bool { return allow(ctx, n.caller(r.Session())) }
+	}
+}
+
+// Handle registers a handler. The error is ErrTaken, or what is wrong with the name: 1 to 255 bytes of UTF-8,
+// no control characters, not beginning with "$/". It may be called at any time, before Start too.
+func (n *Node) Handle(name string, h Handler, opts ...HandleOption) error {
+	e := &serve.Entry{Name: name, Handler: func(ctx context.Context, r *serve.Request) (any, error) {
+		return h(ctx, &Request{r, n})
+	}}
+	for _, o := range opts {
+		o(n, e)
+	}
+	return n.server.Add(e)
+}
+
+// Unhandle takes a handler away. Calls that run go on.
+func (n *Node) Unhandle(name string) { n.server.Remove(name) }
+
+// Handlers returns the names that have a handler, sorted.
+func (n *Node) Handlers() []string { return n.server.Names() }
+
+// Handle registers a handler whose arguments and result have types. Arguments that do not decode into an A are
+// answered `bad_args` without asking f. It is otherwise as Node.Handle.
+func Handle[A, R any](n *Node, name string, f func(ctx context.Context, from Caller, args A) (R, error), opts ...HandleOption) error {
+	return n.Handle(name, func(ctx context.Context, r *Request) (any, error) {
+		var args A
+		if err := decode(r.Args(), &args); err != nil {
+			return nil, &RemoteError{Code: envelope.CodeBadArgs, Text: fmt.Sprintf("%q takes a %T", name, args)}
+		}
+		return f(ctx, r.Caller(), args)
+	}, opts...)
+}
+
+// decode leaves a Raw as it is, and a binary where it is: the bytes are ours alone, and nobody else's to change.
+func decode[T any](r Raw, v *T) (err error) {
+	switch v := any(v).(type) {
+	case *Raw:
+		*v = r
+	case *[]byte:
+		*v, err = r.Binary()
+	default:
+		err = r.Decode(v)
+	}
+	return err
+}

@@ -1,0 +1,346 @@
+package peernet
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/listener"
+	"github.com/seed-f6ddb928/peernet-go/internal/node"
+	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+	"github.com/seed-f6ddb928/peernet-go/internal/serve"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// A Node is one end: an identity, whom it trusts, what it handles, and its links to its peers. Several may run
+// in one process. It is safe for concurrent use.
+type Node struct {
+	config    Config
+	keys      identity.KeyPair
+	self      identity.PublicKey
+	trust     *trust.Set
+	server    *serve.Server
+	directory *peers.Directory
+	hub       *hub
+	pool      *actorkit.Pool
+	counters  listener.Counters
+	changes   atomic.Uint64 // of the trust set
+
+	mu       sync.Mutex // held by Start and by the first Shutdown; guards the rest
+	state    atomic.Int32
+	listener net.Listener
+	system   *actor.ActorSystem
+	root     *node.Node
+	unwatch  func()             // of the trust set
+	cancel   context.CancelFunc // of the goroutines below
+	join     sync.WaitGroup
+	stopped  chan struct{} // closed when Shutdown is done
+	stopErr  error
+}
+
+// States of a Node.
+const (
+	stateNew int32 = iota
+	stateRunning
+	stateStopping
+	stateStopped
+)
+
+// New returns a node that is not started. It reads the identity and the peers file, or makes the identity; it
+// opens no socket and starts no goroutine.
+func New(c Config) (*Node, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	n := &Node{config: c, keys: c.Identity, directory: peers.NewDirectory(), hub: newHub(),
+		pool: actorkit.NewPool(parkedGoroutines), stopped: make(chan struct{})}
+	if err := n.load(); err != nil {
+		return nil, err
+	}
+	n.self = n.keys.PublicKey()
+	n.server = serve.New(serve.Config{Clock: c.Clock, Log: c.Logger, Pool: n.pool, Rand: c.Rand,
+		Calls: c.Limits.CallsPerPeer, CallBytes: c.Limits.CallBytesPerPeer,
+		Sends: c.Limits.SendsPerPeer, SendBytes: c.Limits.SendBytesPerPeer})
+	return n, nil
+}
+
+// parkedGoroutines is how many goroutines a node keeps for actors and handlers between their messages and
+// calls. More run when there is more to do.
+const parkedGoroutines = 64
+
+// load finds out who the node is and whom it trusts.
+func (n *Node) load() (err error) {
+	dir := n.config.DataDir
+	switch {
+	case !n.keys.IsZero():
+	case dir == "":
+		n.keys, err = identity.GenerateKeyPair(n.config.Rand)
+	default:
+		n.keys, _, err = identity.LoadOrCreate(filepath.Join(dir, "identity.pem"), n.config.Rand)
+	}
+	if err != nil {
+		return fmt.Errorf("identity: %w", err)
+	}
+	self := trust.WithSelf(n.keys.PublicKey())
+	if dir == "" {
+		n.trust = trust.NewSet(self)
+		return nil
+	}
+	if n.trust, err = trust.Open(filepath.Join(dir, "peers"), self); err != nil {
+		return fmt.Errorf("peers: %w", err)
+	}
+	return nil
+}
+
+// Start listens, runs discovery, and connects to whom it finds. ctx bounds the start alone.
+func (n *Node) Start(ctx context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch n.state.Load() {
+	case stateRunning:
+		return errors.New("start: the node is started already")
+	case stateStopping, stateStopped:
+		return fmt.Errorf("start: %w", ErrClosed)
+	}
+	l, err := n.config.Network.Listen(ctx, "tcp", n.config.Listen)
+	if err != nil {
+		return fmt.Errorf("listen on %s: %w", n.config.Listen, err)
+	}
+	c, err := n.wire(l)
+	if err != nil {
+		_ = l.Close()
+		return err
+	}
+	n.listener = l
+	n.system = n.config.System
+	if n.system == nil {
+		n.system = newSystem(n.config.Logger)
+	}
+	n.root = node.Start(n.system, c)
+	run, cancel := context.WithCancel(context.Background())
+	n.cancel = cancel
+	if n.config.System != nil {
+		n.join.Add(1)
+		go n.republish(n.hub.subscribe(run))
+	}
+	n.unwatch = n.trust.Watch(n.trustChanged)
+	for _, p := range n.trust.List() {
+		n.root.Trust(trust.Change{Peer: p, Kind: trust.Added})
+	}
+	if n.config.DataDir != "" {
+		n.join.Add(1)
+		go func() {
+			defer n.join.Done()
+			n.trust.Poll(run, n.config.Timing.Reload, func(err error) { n.config.Logger.Warn("peers file", "err", err) })
+		}()
+	}
+	n.state.Store(stateRunning)
+	n.config.Logger.Info("node", "state", "running", "key", n.self.String(), "listen", l.Addr().String())
+	return nil
+}
+
+func newSystem(log *slog.Logger) *actor.ActorSystem {
+	// The library logs at Info what is of interest to those who debug actors.
+	quiet := slog.New(demote{log.Handler()})
+	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+}
+
+// Shutdown ends the node: it listens and announces no more, tells every peer `shutdown`, lets handlers and calls
+// in flight finish until ctx ends, and closes everything. When it returns nothing of the node runs, save
+// handlers that do not heed their context; the error then is the context's. It may be called more than once:
+// every call waits, under its own context, for the same end.
+func (n *Node) Shutdown(ctx context.Context) error {
+	n.mu.Lock()
+	state := n.state.Load()
+	switch state {
+	case stateNew:
+		n.state.Store(stateStopped)
+		n.finish(nil)
+	case stateRunning:
+		n.state.Store(stateStopping)
+		go n.stop(ctx)
+	}
+	n.mu.Unlock()
+	if state == stateRunning { // this call's context bounds the stop, and the stop is bounded by it
+		<-n.stopped
+		return n.stopErr
+	}
+	select {
+	case <-n.stopped:
+		return n.stopErr
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// stop ends what runs, in order.
+func (n *Node) stop(ctx context.Context) {
+	n.unwatch()
+	err := n.root.Stop(ctx)
+	n.cancel()
+	handlers := make(chan struct{})
+	go func() {
+		n.server.Wait()
+		close(handlers)
+	}()
+	select {
+	case <-handlers:
+	case <-ctx.Done():
+		// Their contexts have ended; one that does not care is the application's.
+		err = ctx.Err()
+	}
+	n.hub.close()
+	n.join.Wait()
+	n.pool.Close()
+	if n.config.System == nil {
+		n.system.Shutdown()
+	}
+	n.state.Store(stateStopped)
+	n.config.Logger.Info("node", "state", "stopped", "key", n.self.String())
+	n.finish(err)
+}
+
+func (n *Node) finish(err error) {
+	n.hub.close()
+	n.stopErr = err
+	close(n.stopped)
+}
+
+func (n *Node) running() bool { return n.state.Load() == stateRunning }
+
+func (n *Node) done() bool { return n.state.Load() >= stateStopping }
+
+// PublicKey returns the key that peers know the node by.
+func (n *Node) PublicKey() identity.PublicKey { return n.self }
+
+// Addrs returns the addresses that others can dial, as they are now: one for each of the machine's if the node
+// listens on all. It is empty before Start.
+func (n *Node) Addrs() []netip.AddrPort {
+	n.mu.Lock()
+	l := n.listener
+	n.mu.Unlock()
+	if l == nil {
+		return nil
+	}
+	return reachable(l.Addr(), n.config.Network.Interfaces)
+}
+
+// Pair trusts a key from now on, under a label of at most 64 bytes that may be empty. The peer must do the
+// same. With a DataDir the key is in its peers file when Pair returns. A key that is trusted already gets the
+// new label, if there is one.
+func (n *Node) Pair(key identity.PublicKey, label string) error {
+	return n.trust.Add(trust.Peer{Key: key, Label: label})
+}
+
+// Unpair trusts a key no more. A session with it is closed at once, and handlers that run for it are
+// cancelled. The error is ErrNotTrusted if it was not trusted.
+func (n *Node) Unpair(key identity.PublicKey) error {
+	was, err := n.trust.Remove(key)
+	if err == nil && !was {
+		err = ErrNotTrusted
+	}
+	return err
+}
+
+// Connect dials a peer now, at addrs ("host:port") and at the addresses that are known, whatever became of
+// them before. It returns nil once the peer is connected, by this dial or by the peer's own; otherwise the
+// error says why the last address did not work: ErrUnreachable, ErrWrongKey, ErrRefused; or ErrNotTrusted,
+// ErrNoAddress.
+func (n *Node) Connect(ctx context.Context, key identity.PublicKey, addrs ...string) error {
+	switch {
+	case key == n.self:
+		return fmt.Errorf("connect: %w", ErrSelf)
+	case n.done():
+		return fmt.Errorf("connect: %w", ErrClosed)
+	case !n.running():
+		return fmt.Errorf("connect: %w", ErrNotStarted)
+	case !n.trust.Contains(key):
+		return fmt.Errorf("connect: %w: pair with it first", ErrNotTrusted)
+	}
+	var to []netip.AddrPort
+	for _, a := range addrs {
+		found, err := resolve(ctx, a)
+		if err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
+		to = append(to, found...)
+	}
+	done := make(chan error, 1)
+	n.root.Connect(peers.Connect{Key: key, Addrs: to, Done: done})
+	select {
+	case err := <-done:
+		if err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("connect: %w", ctx.Err())
+	case <-n.root.Done():
+		return fmt.Errorf("connect: %w", ErrClosed)
+	}
+}
+
+// resolve returns the addresses of "host:port".
+func resolve(ctx context.Context, address string) ([]netip.AddrPort, error) {
+	if a, err := netip.ParseAddrPort(address); err == nil {
+		if a.Port() == 0 {
+			return nil, fmt.Errorf("address %q: port 0 cannot be dialled", address)
+		}
+		return []netip.AddrPort{a}, nil
+	}
+	host, service, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, fmt.Errorf("address %q is not host:port: %w", address, err)
+	}
+	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", service)
+	if err != nil || port == 0 {
+		return nil, fmt.Errorf("address %q has no port from 1 to 65535", address)
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+	if err != nil {
+		return nil, fmt.Errorf("address %q: %w", address, err)
+	}
+	var list []netip.AddrPort
+	for _, ip := range ips {
+		list = append(list, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
+	}
+	return list, nil
+}
+
+// newJitter returns a source of numbers in [0, 1), seeded from the node's randomness.
+func newJitter(r io.Reader) (func() float64, error) {
+	var seed [16]byte
+	if _, err := io.ReadFull(r, seed[:]); err != nil {
+		return nil, fmt.Errorf("read randomness: %w", err)
+	}
+	var mu sync.Mutex
+	rng := mathrand.New(mathrand.NewPCG(binary.LittleEndian.Uint64(seed[:]), binary.LittleEndian.Uint64(seed[8:])))
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return rng.Float64()
+	}, nil
+}
+
+// agent is what the node says it is, in its hello.
+func agent() string {
+	const name = "peernet-go"
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" && b.Main.Version != "(devel)" {
+		return name + "/" + b.Main.Version
+	}
+	return name
+}

@@ -1,0 +1,92 @@
+package peernet
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// A PeerState is what the link to a peer is doing.
+type PeerState string
+
+// States of a peer.
+const (
+	StateUnknown    = PeerState(peers.Unknown)    // no address is known
+	StateFound      = PeerState(peers.Found)      // an address is known, and not being dialled
+	StateDialling   = PeerState(peers.Dialling)   // an address is being dialled, or a handshake runs
+	StateConnected  = PeerState(peers.Connected)  // calls can be made
+	StateBackingOff = PeerState(peers.BackingOff) // waiting before the next dial
+)
+
+// A PeerInfo is what a peer looks like from outside, at one moment.
+type PeerInfo struct {
+	Key    identity.PublicKey
+	Label  string // ours, from the trust set
+	Name   string // its own word for itself: untrusted, empty unless connected
+	State  PeerState
+	Since  time.Time // when it entered the state
+	Reason string    // why, as part of a sentence
+
+	// Of the session, while connected.
+	Addr      netip.AddrPort
+	Role      string        // this node's: "initiator" or "responder"
+	RTT       time.Duration // of the last ping; 0: none yet
+	LastHeard time.Time
+
+	Addresses []Address // where it may be
+}
+
+// An Address is one place where a peer may be.
+type Address struct {
+	Addr       netip.AddrPort
+	Source     string // who said so
+	LastSeen   time.Time
+	LastResult string // of the last dial; empty: not dialled yet
+}
+
+// Peers returns every trusted peer, in the order of the peers file.
+func (n *Node) Peers() []PeerInfo {
+	trusted := n.trust.List()
+	list := make([]PeerInfo, 0, len(trusted))
+	for _, p := range trusted {
+		list = append(list, n.info(p))
+	}
+	return list
+}
+
+// Peer returns one trusted peer; false: the key is not trusted.
+func (n *Node) Peer(key identity.PublicKey) (PeerInfo, bool) {
+	p, ok := n.trust.Get(key)
+	if !ok {
+		return PeerInfo{}, false
+	}
+	return n.info(p), true
+}
+
+func (n *Node) info(p trust.Peer) PeerInfo {
+	info, link := n.directory.Info(p.Key)
+	i := PeerInfo{Key: p.Key, Label: p.Label, State: PeerState(info.State), Since: info.Since, Reason: info.Reason}
+	for _, a := range info.Addresses {
+		i.Addresses = append(i.Addresses, Address(a))
+	}
+	if link != nil {
+		i.Name, i.Addr, i.Role = link.Hello().Name, link.Addr(), link.Role().String()
+		i.RTT, i.LastHeard = link.RTT(), link.Heard()
+	}
+	return i
+}
+
+// Trusted returns the trust set, in the order of the peers file.
+func (n *Node) Trusted() []trust.Peer { return n.trust.List() }
+
+// Lookup returns the key that text names: a key in any text form, or the label of a trusted peer.
+func (n *Node) Lookup(text string) (identity.PublicKey, error) {
+	if key, err := identity.ParsePublicKey(text); err == nil {
+		return key, nil
+	}
+	p, err := n.trust.Find(text)
+	return p.Key, err
+}

@@ -1,0 +1,115 @@
+package peernet
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+)
+
+// What a Config that says nothing takes from the system.
+
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) AfterFunc(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }
+
+// A random lets one reader be used from several goroutines.
+type random struct {
+	mu sync.Mutex // held while reading
+	r  io.Reader
+}
+
+func newRandom(r io.Reader) io.Reader {
+	if r == nil {
+		return rand.Reader // safe as it is
+	}
+	return &random{r: r}
+}
+
+func (r *random) Read(b []byte) (int, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return io.ReadFull(r.r, b)
+}
+
+func (n *Network) fill() {
+	if n.Listen == nil {
+		n.Listen = new(net.ListenConfig).Listen
+	}
+	if n.Dial == nil {
+		n.Dial = new(net.Dialer).DialContext
+	}
+	if n.ListenPacket == nil {
+		n.ListenPacket = new(net.ListenConfig).ListenPacket
+	}
+	if n.Interfaces == nil {
+		n.Interfaces = systemInterfaces
+	}
+}
+
+func systemInterfaces() ([]discovery.Interface, error) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	var list []discovery.Interface
+	for _, i := range all {
+		addrs, err := i.Addrs()
+		if err != nil {
+			continue // it has gone since
+		}
+		one := discovery.Interface{Index: i.Index, Name: i.Name, Flags: i.Flags}
+		for _, a := range addrs {
+			if n, ok := a.(*net.IPNet); ok {
+				if addr, ok := netip.AddrFromSlice(n.IP); ok {
+					ones, _ := n.Mask.Size()
+					one.Addrs = append(one.Addrs, netip.PrefixFrom(addr.Unmap(), ones))
+				}
+			}
+		}
+		list = append(list, one)
+	}
+	return list, nil
+}
+
+// reachable expands the address of a listening socket into those that others can dial.
+func reachable(listening net.Addr, interfaces func() ([]discovery.Interface, error)) []netip.AddrPort {
+	tcp, ok := listening.(*net.TCPAddr)
+	if !ok {
+		return nil
+	}
+	at := tcp.AddrPort()
+	addr := at.Addr().Unmap()
+	if !addr.IsUnspecified() {
+		return []netip.AddrPort{netip.AddrPortFrom(addr, at.Port())}
+	}
+	all, err := interfaces()
+	if err != nil {
+		return nil
+	}
+	var list []netip.AddrPort
+	for _, i := range all {
+		for _, p := range i.Addrs {
+			a := p.Addr()
+			if i.Flags&net.FlagUp == 0 || addr.Is4() && !a.Is4() {
+				continue
+			}
+			if a.Is6() && a.IsLinkLocalUnicast() {
+				a = a.WithZone(i.Name)
+			}
+			list = append(list, netip.AddrPortFrom(a, at.Port()))
+		}
+	}
+	return list
+}
+
+func (n *Network) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+	return n.Dial(ctx, "tcp", to.String())
+}

@@ -1,0 +1,160 @@
+package peernet
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/listener"
+	"github.com/seed-f6ddb928/peernet-go/internal/node"
+	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+	"github.com/seed-f6ddb928/peernet-go/internal/serve"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+	"time"
+)
+
+// handshakesAtOnce bounds the handshakes that compute at the same time, so that a flood of them leaves the
+// machine to those who are connected.
+const handshakesAtOnce = 2
+
+// staggerDials is how long the dial of one address is alone before the next one starts.
+const staggerDials = 250 * time.Millisecond
+
+// wire makes the configurations of the actors.
+func (n *Node) wire(l net.Listener) (node.Config, error) {
+	c := n.config
+	hello := envelope.Hello{Version: envelope.Version, Agent: agent(), Name: c.Name, HasBoot: true, Max: c.Limits.Frame}
+	if _, err := io.ReadFull(c.Rand, hello.Boot[:]); err != nil {
+		return node.Config{}, fmt.Errorf("read randomness: %w", err)
+	}
+	if hello.Max == frame.DefaultLimit {
+		hello.Max = 0 // what every node accepts need not be said
+	}
+	jitter, err := newJitter(c.Rand)
+	if err != nil {
+		return node.Config{}, err
+	}
+	sessions := &session.Config{
+		Static: n.keys, Prologue: []byte(c.Namespace), Hello: hello, Rand: c.Rand, Clock: c.Clock, Log: c.Logger,
+		Pool: n.pool, Trusted: n.trust.Contains, Compute: make(chan struct{}, handshakesAtOnce),
+		Serve:      func(l *session.Link) session.Inbound { return inbound{n.server.Open(l)} },
+		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes,
+		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
+		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger,
+	}
+	var port uint16
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		port = a.AddrPort().Port()
+	}
+	return node.Config{
+		Pool: n.pool, Log: c.Logger, Tell: n.told,
+		Listener: listener.Config{Listener: l, Session: sessions, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
+			Counters: &n.counters, Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource},
+		Finder: finder.Config{Providers: c.Discovery, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
+			Self: discovery.Self{Key: n.self, Port: port, Interfaces: c.Network.Interfaces, ListenPacket: c.Network.ListenPacket}},
+		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains,
+			Dial: c.Network.dial, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Jitter: jitter,
+			DialTimeout: c.Timing.Dial, Stagger: staggerDials},
+	}, nil
+}
+
+// inbound is what serve does for a session, in the session's terms.
+type inbound struct{ *serve.Session }
+
+func (i inbound) Close(err error) {
+	e, ok := err.(*session.LinkError)
+	i.Session.Close(ok && e.Reason == envelope.ReasonRevoked)
+}
+
+// trustChanged is called by the trust set, in order.
+func (n *Node) trustChanged(c trust.Change) {
+	n.changes.Add(1)
+	now := At{n.config.Clock.Now()}
+	switch c.Kind {
+	case trust.Added:
+		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "paired")
+		n.hub.publish(Paired{now, c.Peer.Key, c.Peer.Label})
+	case trust.Removed:
+		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "unpaired")
+		n.hub.publish(Unpaired{now, c.Peer.Key})
+	}
+	n.root.Trust(c)
+}
+
+// told is called by the root actor, in order.
+func (n *Node) told(m any) {
+	now, log := At{n.config.Clock.Now()}, n.config.Logger
+	switch m := m.(type) {
+	case finder.Change:
+		switch m.Kind {
+		case finder.Found:
+			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "found")
+			n.hub.publish(Found{now, m.Key, m.Addr, m.Source})
+		case finder.Lost:
+			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "lost", "reason", string(m.Reason))
+			n.hub.publish(Lost{now, m.Key, m.Addr, m.Source, string(m.Reason)})
+		}
+	case peers.Up:
+		log.Info("peer", "peer", m.Key, "role", m.Role.String(), "state", "connected", "addr", m.Addr)
+		n.hub.publish(Connected{now, m.Key, m.Addr, m.Role.String(), m.Name})
+	case peers.Down:
+		text := m.Text
+		if m.Err != nil {
+			text = m.Err.Error()
+		}
+		log.Info("peer", "peer", m.Key, "state", "disconnected", "reason", string(m.Reason), "text", text, "by_peer", m.ByPeer)
+		n.hub.publish(Disconnected{now, m.Key, m.Addr, string(m.Reason), text})
+	case peers.Conflict:
+		log.Warn("two nodes use the same key", "peer", m.Key, "older", m.Older, "newer", m.Newer)
+		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer})
+	case listener.Refused:
+		log.Info("stranger", "peer", m.Key, "addr", m.Addr, "state", "refused")
+		n.hub.publish(Refused{now, m.Key, m.Addr, "not trusted"})
+	}
+}
+
+// republish publishes the node's events on the actor system that it was given. A subscriber there runs in this
+// goroutine: one that blocks costs events, not the node.
+func (n *Node) republish(events iter.Seq[Event]) {
+	defer n.join.Done()
+	for e := range events {
+		func() {
+			defer func() {
+				if r := recover(); r != nil {
+					n.config.Logger.Error("a subscriber of the event stream panicked", "panic", r)
+				}
+			}()
+			n.system.EventStream.Publish(e)
+		}()
+	}
+}
+
+// demote makes Info records Debug ones.
+type demote struct{ slog.Handler }
+
+func (d demote) Enabled(ctx context.Context, l slog.Level) bool {
+	return d.Handler.Enabled(ctx, demoted(l))
+}
+
+func (d demote) Handle(ctx context.Context, r slog.Record) error {
+	r.Level = demoted(r.Level)
+	return d.Handler.Handle(ctx, r)
+}
+
+func (d demote) WithAttrs(a []slog.Attr) slog.Handler { return demote{d.Handler.WithAttrs(a)} }
+func (d demote) WithGroup(name string) slog.Handler   { return demote{d.Handler.WithGroup(name)} }
+
+func demoted(l slog.Level) slog.Level {
+	if l == slog.LevelInfo {
+		return slog.LevelDebug
+	}
+	return l
+}
