@@ -122,8 +122,9 @@ func (IdentityConflict) Kind() string { return "conflict" }
 func (Lagged) Kind() string { return "lagged" }
 
 // Events returns what happens to the node from now on: the subscription begins with the call, not with the
-// loop. It ends with ctx, or after the node has shut down. Each subscriber has its own queue of 256 events; one
-// that is slower gets Lagged and stalls nobody. The sequence can be iterated once.
+// loop. It ends with ctx, or after the node has shut down; a loop that breaks off may be followed by another,
+// which goes on from there. Each subscriber has its own queue of 256 events; one that is slower gets Lagged and
+// stalls nobody. Only one goroutine may iterate at a time.
 func (n *Node) Events(ctx context.Context) iter.Seq[Event] { return n.hub.subscribe(ctx) }
 
 // maxQueued bounds the events that wait for one subscriber; then the oldest are dropped, and counted.
@@ -173,15 +174,13 @@ func (h *hub) subscribe(ctx context.Context) iter.Seq[Event] {
 		s.close()
 	}
 	h.mu.Unlock()
-	leave := func() {
+	context.AfterFunc(ctx, func() {
 		h.mu.Lock()
 		delete(h.subs, s)
 		h.mu.Unlock()
-	}
-	stop := context.AfterFunc(ctx, func() { leave(); s.close() })
+		s.close()
+	})
 	return func(yield func(Event) bool) {
-		defer leave()
-		defer stop()
 		for {
 			e, ok := s.next()
 			if !ok || ctx.Err() != nil || !yield(e) {

@@ -46,6 +46,7 @@ var layers = map[string]int{
 	"discovery/mdns":   2,
 	"discovery/udp":    2,
 	"envelope/etf":     2,
+	"internal/idtable": 2,
 
 	"discovery":         1,
 	"envelope":          1,

@@ -20,13 +20,21 @@ type pending struct {
 	seq  uint64      // place in the queue, set and read under its lock; 0: not queued yet
 }
 
-var pendings = sync.Pool{New: func() any { return &pending{done: make(chan result, 1)} }}
+// pendings keeps those of one node that wait for their next use. They are not kept for all nodes together: a
+// channel made inside a testing/synctest bubble is of no use outside.
+type pendings struct{ pool sync.Pool }
 
-func newPending() *pending {
-	p := pendings.Get().(*pending)
+func (ps *pendings) get() *pending {
+	p, ok := ps.pool.Get().(*pending)
+	if !ok {
+		return &pending{done: make(chan result, 1)}
+	}
 	p.seq = 0
 	return p
 }
+
+// put takes p back. Its result, if it left the table by another's hand, has been received.
+func (ps *pendings) put(p *pending) { ps.pool.Put(p) }
 
 // inFlight is the calls and pings of ours that wait for an answer. A caller's goroutine enters its call and
 // may take it out again; the session answers or fails it. Whoever takes a call out of the table ends it, so

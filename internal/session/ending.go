@@ -62,17 +62,13 @@ func (s *session) finish(end Ended, bye *envelope.Bye) {
 		buf = begin(nil)
 		buf.b = envelope.AppendBye(buf.b, *bye)
 	}
-	link := &LinkError{Reason: end.Reason}
-	s.queue.finish(buf, link)
+	s.queue.finish(buf, end.link())
 	s.fail(end)
 	if s.stopLinger != nil {
 		s.stopLinger()
 	}
 	s.stopLinger = s.after(lingerAfterBye, lingered{})
 	s.reader.deaf.Store(true)
-	if end.ByPeer && bye == nil && s.bye == nil {
-		_ = s.conn.Close() // the peer has said its last word, and waits for nothing of ours
-	}
 }
 
 // lingered is the end of patience: with a half-close, or with the last words.
@@ -95,8 +91,8 @@ func (s *session) violated(err error) {
 func (s *session) readEnded(err error) {
 	s.reading = false
 	if s.state < ending {
-		if errors.Is(err, io.EOF) {
-			err = s.end.Err // a write may have failed before; "lost" says the rest
+		if s.end.Err != nil || errors.Is(err, io.EOF) {
+			err = s.end.Err // of the write that failed before, if one did; "lost" says the rest
 		}
 		if s.state == draining && s.bye != nil {
 			s.finish(s.end, nil)
@@ -114,6 +110,9 @@ func (s *session) writeEnded(err error) {
 		// The peer may have said why: read what is left before deciding (wire.md §7.3).
 		s.end.Err = err
 		s.queue.finish(nil, &LinkError{Reason: ReasonLost, Err: err})
+		if s.stopLinger != nil {
+			s.stopLinger()
+		}
 		s.stopLinger = s.after(lingerAfterBye, lingered{})
 	}
 	s.ended()

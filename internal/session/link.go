@@ -98,10 +98,10 @@ func (l *Link) Call(ctx context.Context, name, trace string, args any) (envelope
 	}
 	l.flying.Add(1)
 	defer l.flying.Add(-1)
-	p := newPending()
+	p := l.config.pendings.get()
 	if err := l.flight.enter(id, p); err != nil {
 		buf.release()
-		pendings.Put(p)
+		l.config.pendings.put(p)
 		return envelope.Raw{}, err
 	}
 	if err := l.queue.push(ctx, bulk, buf, p); err != nil {
@@ -116,14 +116,13 @@ func (l *Link) Call(ctx context.Context, name, trace string, args any) (envelope
 		case <-done:
 			if l.flight.take(id) != nil {
 				l.cancel(id)
-				err := &AbandonedError{Err: ctx.Err(), Sent: l.queue.written(p)}
-				pendings.Put(p)
-				return envelope.Raw{}, err
+				l.config.pendings.put(p)
+				return envelope.Raw{}, &AbandonedError{Err: ctx.Err(), Sent: true} // what is queued will leave
 			}
 			r = <-p.done // answered in the same moment
 		}
 	}
-	pendings.Put(p)
+	l.config.pendings.put(p)
 	if r.err != nil {
 		return envelope.Raw{}, r.err
 	}
@@ -138,7 +137,8 @@ func (l *Link) withdraw(id envelope.CallID, p *pending, err error) error {
 	if l.flight.take(id) == nil {
 		err = (<-p.done).err // the session ended meanwhile, and knows better why
 	}
-	pendings.Put(p)
+	l.Settled()
+	l.config.pendings.put(p)
 	if err == context.Canceled || err == context.DeadlineExceeded {
 		return &AbandonedError{Err: err}
 	}
@@ -171,10 +171,10 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 
 // Ping returns the time from here to the peer's session and back.
 func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
-	p := newPending()
+	p := l.config.pendings.get()
 	nonce, err := l.sendPing(p)
 	if err != nil {
-		pendings.Put(p)
+		l.config.pendings.put(p)
 		return 0, err
 	}
 	var r result
@@ -182,12 +182,12 @@ func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
 	case r = <-p.done:
 	case <-ctx.Done():
 		if l.flight.takePing(nonce) != nil {
-			pendings.Put(p)
+			l.config.pendings.put(p)
 			return 0, &AbandonedError{Err: ctx.Err(), Sent: true}
 		}
 		r = <-p.done
 	}
-	pendings.Put(p)
+	l.config.pendings.put(p)
 	if r.err != nil {
 		return 0, r.err
 	}
@@ -271,7 +271,7 @@ func (l *Link) Refuse(id envelope.CallID, e *envelope.RemoteError) bool {
 	return l.queue.refusal(buf)
 }
 
-// Settled says that a call of the peer has been answered and is no longer pending.
+// Settled says that a call of the peer has been answered and is no longer pending, or one of ours came to nothing.
 func (l *Link) Settled() {
 	if l.draining.Load() {
 		l.system.Root.Send(l.pid, settled{})

@@ -72,6 +72,11 @@ type (
 	}
 )
 
+// link is the end as calls and sends hear of it.
+func (e *Ended) link() *LinkError {
+	return &LinkError{Reason: e.Reason, Text: e.Text, ByPeer: e.ByPeer, Err: e.Err}
+}
+
 // Events from its own goroutines and timers.
 type (
 	// shaken is the end of the handshake.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -34,6 +35,8 @@ type segment struct {
 	lane   lane
 	frames int
 	alone  bool // one large envelope, queued by reference
+
+	refusals int // frames of it that refuse a call
 }
 
 // A queue holds encoded envelopes on their way from many goroutines to the one that writes. Room is given to
@@ -57,10 +60,13 @@ type queue struct {
 	err      error // not nil: closed, and why
 }
 
-// A waiter waits for room. ready is closed when room has been set aside for it, or the queue has closed.
+// A waiter waits for room. ready is closed when it waits no more: room has been set aside for it, the queue has
+// closed, or our bye is queued and it would start something.
 type waiter struct {
-	need  int
-	ready chan struct{}
+	need    int
+	starts  bool
+	granted bool // room has been set aside
+	ready   chan struct{}
 }
 
 func newQueue(limit int, crowd func() bool) *queue {
@@ -72,6 +78,10 @@ func newQueue(limit int, crowd func() bool) *queue {
 //
 // p, if not nil, learns its envelope's place in the queue before the writer can have it.
 func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *pending) error {
+	if err := ctx.Err(); err != nil {
+		buf.release()
+		return err
+	}
 	q.mu.Lock()
 	err := q.wait(ctx, ln, len(buf.b), true)
 	if err != nil {
@@ -105,7 +115,7 @@ func (q *queue) wait(ctx context.Context, ln lane, need int, starts bool) error 
 	if err := q.refuse(starts); err != nil || len(q.waiters[ln]) == 0 && q.fits(ln, need) {
 		return err
 	}
-	w := &waiter{need: need, ready: make(chan struct{})}
+	w := &waiter{need: need, starts: starts, ready: make(chan struct{})}
 	q.waiters[ln] = append(q.waiters[ln], w)
 	q.mu.Unlock()
 	select {
@@ -114,13 +124,14 @@ func (q *queue) wait(ctx context.Context, ln lane, need int, starts bool) error 
 	}
 	q.mu.Lock()
 	if q.forget(ln, w) {
+		q.grant(ln) // those behind it may need less
 		return ctx.Err()
 	}
-	if q.err == nil {
-		q.bytes[ln] -= need // set aside by grant; add counts it again
+	if w.granted {
+		q.bytes[ln] -= need // add counts it again
 	}
 	err := q.refuse(starts)
-	if err != nil && q.err == nil {
+	if err != nil {
 		q.grant(ln)
 	}
 	return err
@@ -166,8 +177,9 @@ func (q *queue) refusal(buf *buffer) bool {
 		buf.release()
 		return false
 	}
-	q.refusals++
 	q.add(urgent, buf)
+	q.refusals++
+	q.segments[urgent][len(q.segments[urgent])-1].refusals++
 	q.signal()
 	return true
 }
@@ -181,6 +193,15 @@ func (q *queue) seal(bye *buffer) {
 		return
 	}
 	q.sealed = true
+	for ln := range q.waiters {
+		q.waiters[ln] = slices.DeleteFunc(q.waiters[ln], func(w *waiter) bool {
+			if w.starts {
+				close(w.ready) // another session may serve: it need not wait for this one's room
+			}
+			return w.starts
+		})
+		q.grant(lane(ln))
+	}
 	q.add(bulk, bye)
 	q.signal()
 }
@@ -282,14 +303,12 @@ func (q *queue) take(batch []segment) ([]segment, bool) {
 			if lane(ln) == bulk {
 				q.taken += uint64(s.frames)
 			}
+			q.refusals -= s.refusals
 			n++
 		}
 		rest := copy(q.segments[ln], q.segments[ln][n:])
 		clear(q.segments[ln][rest:])
 		q.segments[ln] = q.segments[ln][:rest]
-		if lane(ln) == urgent {
-			q.refusals = 0
-		}
 	}
 	q.mu.Unlock()
 	return batch, true
@@ -341,6 +360,7 @@ func (q *queue) grant(ln lane) {
 		w := q.waiters[ln][0]
 		q.waiters[ln] = q.waiters[ln][1:]
 		q.bytes[ln] += w.need
+		w.granted = true
 		close(w.ready)
 	}
 }

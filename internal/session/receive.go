@@ -103,6 +103,7 @@ func (s *session) byeHeard(args []byte) error {
 	}
 	if !halfCloses(bye.Code) {
 		s.finish(Ended{Reason: bye.Code, Text: bye.Text, RetryAfter: bye.RetryAfter, ByPeer: true}, nil)
+		_ = s.conn.Close() // the peer has said its last word, and waits for nothing of ours
 		return nil
 	}
 	if s.bye != nil {
@@ -140,7 +141,8 @@ func (s *session) tick() {
 		s.reader.shrink()
 		s.pinged = now
 		s.missed++
-		_, _ = s.sendPing(nil)
+		s.flight.takePing(s.nonce) // a late pong to it would tell no more than this one's: they must not add up
+		s.nonce, _ = s.sendPing(nil)
 	case giveUp:
 		s.finish(Ended{Reason: envelope.ReasonUnresponsive}, &envelope.Bye{Code: envelope.ReasonUnresponsive})
 		return
@@ -183,7 +185,7 @@ func (s *session) probe(m Probe) {
 		s.tell(Probed{s.Link, false})
 		return
 	}
-	p := newPending()
+	p := s.config.pendings.get()
 	nonce, err := s.sendPing(p)
 	if err != nil {
 		s.tell(Probed{s.Link, false})

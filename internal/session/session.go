@@ -56,13 +56,14 @@ func (s state) String() string {
 // Only Receive touches its fields. Goroutines and timers post messages.
 type session struct {
 	*Link
-	params Params
-	owner  *actor.PID
-	state  state
-	reader *reader
-	writer *channel.CipherState // until the writer runs
-	stop   chan struct{}        // closed when the handshake must end
-	join   sync.WaitGroup
+	params  Params
+	owner   *actor.PID
+	state   state
+	stopped bool // the actor was told to stop
+	reader  *reader
+	writer  *channel.CipherState // until the writer runs
+	stop    chan struct{}        // closed when the handshake must end
+	join    sync.WaitGroup
 
 	up      bool
 	said    bool          // our bye that half-closes is queued
@@ -71,6 +72,8 @@ type session struct {
 	writing bool          // the writer runs
 	missed  int           // pongs in a row
 	pinged  time.Time     // when the last liveness ping left
+	nonce   uint64        // of the last ping that nobody waits for
+	failed  bool          // what waits for the peer has been told of the end
 	end     Ended
 
 	stopLate, stopTick, stopLinger func() bool
@@ -108,6 +111,7 @@ func (s *session) Receive(ctx actor.Context) {
 	case *actor.Started:
 		s.start(ctx)
 	case *actor.Stopping:
+		s.stopped = true
 		s.abandon()
 	case shaken:
 		s.shaken(m)
@@ -136,7 +140,8 @@ func (s *session) Receive(ctx actor.Context) {
 	case writeEnded:
 		s.writeEnded(m.err)
 	}
-	if s.state == over {
+	if s.state == over && !s.stopped {
+		s.stopped = true
 		ctx.Stop(ctx.Self())
 	}
 }
@@ -198,15 +203,19 @@ func (s *session) abandon() {
 
 // fail ends what waits for the peer or works for it.
 func (s *session) fail(e Ended) {
-	link := LinkError{Reason: e.Reason, Text: e.Text, ByPeer: e.ByPeer, Err: e.Err}
-	s.flight.close(&link, func(p *pending) error {
-		one := link
+	if s.failed {
+		return
+	}
+	s.failed = true
+	link := e.link()
+	s.queue.finish(nil, link)
+	s.flight.close(link, func(p *pending) error {
+		one := *link
 		one.Sent = s.queue.written(p)
 		return &one
 	})
-	s.queue.finish(nil, &link)
 	if s.inbound != nil {
-		s.inbound.Close(&link)
+		s.inbound.Close(link)
 	}
 }
 
@@ -239,7 +248,8 @@ func (s *session) late() {
 		s.cut(fmt.Errorf("no handshake within %v", s.config.HandshakeTimeout))
 	case !s.up && s.state < ending:
 		waiting := s.state == proved
-		s.finish(Ended{Reason: envelope.ReasonUnresponsive, Err: fmt.Errorf("no word of the peer within %v", s.config.HandshakeTimeout)}, nil)
+		s.finish(Ended{Reason: envelope.ReasonUnresponsive, Err: fmt.Errorf("no word of the peer within %v", s.config.HandshakeTimeout)},
+			&envelope.Bye{Code: envelope.ReasonUnresponsive})
 		if waiting {
 			s.converse()
 		}
@@ -275,7 +285,7 @@ func (s *session) admit(owner *actor.PID) {
 	hello.b = envelope.AppendHello(hello.b, s.config.Hello)
 	s.queue.force(urgent, hello)
 	if s.role == handshake.Initiator {
-		_, _ = s.sendPing(nil) // its pong is the proof that the responder has accepted
+		s.nonce, _ = s.sendPing(nil) // its pong is the proof that the responder has accepted
 	}
 	s.converse()
 	s.stopTick = s.after(s.config.PingAfter, tick{})

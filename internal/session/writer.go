@@ -28,6 +28,9 @@ func (l *Link) write(send *channel.CipherState) error {
 		if !more {
 			break
 		}
+		if len(batch) == 0 {
+			continue // the queue closed while take let others append to it
+		}
 		size := 0
 		for _, s := range batch {
 			size += len(s.b) + s.frames*channel.Overhead
