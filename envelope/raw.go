@@ -82,18 +82,24 @@ func (r Raw) EncodeMsgpack(enc *msgpack.Encoder) error {
 
 // Binary returns what Decode stores in a []byte, but as part of r's bytes: it allocates nothing, and is not to be changed
 // if r's bytes are not.
-func (r Raw) Binary() (b []byte, err error) {
+func (r Raw) Binary() ([]byte, error) {
 	if _, ok := r.codec.(msgpackCodec); !ok {
-		err = r.Decode(&b)
-		return b, err
+		return r.binaryOf()
 	}
-	if err = guardAll(r.b); err != nil {
+	if err := guardAll(r.b); err != nil {
 		return nil, err
 	}
-	if b, err = bytesAt(r.b); err != nil {
+	b, err := bytesAt(r.b)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDecode, err)
 	}
 	return b[:len(b):len(b)], nil
+}
+
+// binaryOf is Binary for other codecs; a variable whose address is taken would cost an allocation there.
+func (r Raw) binaryOf() (b []byte, err error) {
+	err = r.Decode(&b)
+	return b, err
 }
 
 // DecodeMsgpack implements msgpack.CustomDecoder, so that a Raw may be part of what is decoded. It keeps a copy.

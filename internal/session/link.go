@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -123,10 +124,13 @@ func (l *Link) Call(ctx context.Context, name, trace string, args any) (envelope
 		}
 	}
 	l.config.pendings.put(p)
-	if r.err != nil {
-		return envelope.Raw{}, r.err
+	switch {
+	case r.err == nil:
+		return envelope.NewRaw(l.codec, r.value), nil
+	case ctx.Err() != nil && (errors.Is(r.err, envelope.ErrDeadline) || errors.Is(r.err, envelope.ErrCancelled)):
+		return envelope.Raw{}, &AbandonedError{Err: ctx.Err(), Sent: true} // the peer was first to notice
 	}
-	return envelope.NewRaw(l.codec, r.value), nil
+	return envelope.Raw{}, r.err
 }
 
 // crowded says whether several calls are in flight, either way. The writer asks.

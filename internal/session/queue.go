@@ -229,16 +229,6 @@ func (q *queue) finish(bye *buffer, err error) {
 	q.close(err)
 }
 
-// flush closes behind what waits: the writer writes all of it and ends.
-func (q *queue) flush(err error) {
-	q.mu.Lock()
-	if q.err != nil {
-		q.mu.Unlock()
-		return
-	}
-	q.close(err)
-}
-
 // close is called with mu held, and releases it.
 func (q *queue) close(err error) {
 	q.err, q.last = err, true

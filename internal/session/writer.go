@@ -85,18 +85,27 @@ func sealAll(out, segment []byte, send *channel.CipherState) ([]byte, error) {
 	return out, nil
 }
 
-// writeAll writes b, for as long as some of it is taken within each WriteStall.
+// stallLooks is how often within WriteStall writeAll looks whether anything was written.
+const stallLooks = 6
+
+// writeAll writes b, for as long as some of it is taken within each WriteStall (wire.md §7.2). A connection does
+// not tell when it took the last byte, so the end may come later, by one look.
 func (l *Link) writeAll(b []byte) error {
-	for {
-		if err := l.conn.SetWriteDeadline(time.Now().Add(l.config.WriteStall)); err != nil {
+	for idle := 0; ; {
+		if err := l.conn.SetWriteDeadline(time.Now().Add(l.config.WriteStall / stallLooks)); err != nil {
 			return err
 		}
 		n, err := l.conn.Write(b)
-		b = b[n:]
-		if n > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
-			continue
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			return err
 		}
-		return err
+		b = b[n:]
+		if idle++; n > 0 {
+			idle = 0
+		}
+		if idle == stallLooks {
+			return err
+		}
 	}
 }
 
