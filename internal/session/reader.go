@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	idleRead    = 4 << 10  // bytes of read buffer that an idle session keeps
+	idleRead    = 2 << 10  // bytes of read buffer that an idle session keeps
 	busyRead    = 64 << 10 // bytes of read buffer under load; a frame that does not fit gets one of its own
 	arenaBytes  = 4 << 10  // plaintexts share an allocation of at most this, so one that is kept pins no more
 	maxBatches  = 2        // reads that may be on their way to the actor; then the reader waits, and so does TCP
-	idleBatch   = 8        // envelopes that a batch of an idle session has room for
+	idleBatch   = 4        // envelopes that a batch of an idle session has room for
 	discardMost = 64 << 10 // bytes thrown away after the end, so that no reset overtakes our bye (wire.md §7.3)
 )
 

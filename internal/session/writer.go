@@ -11,64 +11,43 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/frame"
 )
 
-// keepIdle is how large a buffer an idle session may keep, in bytes.
-const keepIdle = 4 << 10
-
 // write seals what the queue holds and writes it, until the queue is closed and empty or the connection
-// breaks. It runs in a goroutine of its own.
-func (l *Link) write(send *channel.CipherState) error {
-	var (
-		batch []segment
-		out   *buffer
-		more  bool
-		err   error
-	)
-	for {
-		batch, more = l.queue.take(batch[:0])
-		if !more {
+// breaks. It runs in a goroutine of its own, and holds no buffer while it waits.
+func (l *Link) write(send *channel.CipherState) (err error) {
+	var batch []segment
+	for more := true; err == nil; {
+		if batch, more = l.queue.take(batch[:0]); !more {
 			break
 		}
 		if len(batch) == 0 {
 			continue // the queue closed while take let others append to it
 		}
-		size := 0
-		for _, s := range batch {
-			size += len(s.b) + s.frames*channel.Overhead
-		}
-		if out == nil || cap(out.b) < size {
-			if out != nil {
-				out.release()
-			}
-			out = newBuffer(size)
-		}
-		for _, s := range batch {
-			if out.b, err = sealAll(out.b, s.b, send); err != nil {
-				break
-			}
-		}
-		if err == nil {
-			err = l.writeAll(out.b)
-		}
-		out.b = out.b[:0]
+		err = l.flush(batch, send)
 		l.queue.wrote(batch)
-		if err != nil {
-			break
-		}
-		if cap(out.b) > keepIdle {
-			out.release()
-			out = nil
-		}
-		if l.draining.Load() {
+		if err == nil && l.draining.Load() {
 			l.system.Root.Send(l.pid, settled{})
 		}
-	}
-	if out != nil {
-		out.release()
 	}
 	if half, ok := l.conn.(interface{ CloseWrite() error }); ok && err == nil {
 		err = half.CloseWrite()
 	}
 	return err
+}
+
+// flush writes a batch with one call.
+func (l *Link) flush(batch []segment, send *channel.CipherState) (err error) {
+	size := 0
+	for _, s := range batch {
+		size += len(s.b) + s.frames*channel.Overhead
+	}
+	out := newBuffer(size)
+	defer out.release()
+	for _, s := range batch {
+		if out.b, err = sealAll(out.b, s.b, send); err != nil {
+			return err
+		}
+	}
+	return l.writeAll(out.b)
 }
 
 // sealAll appends each envelope of the segment as a sealed frame (wire.md §5).

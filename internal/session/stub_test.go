@@ -1,0 +1,123 @@
+package session
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+)
+
+// A stub is what answers the peer in the tests. It keeps all that it is told.
+type stub struct {
+	link    *Link
+	pending atomic.Int64
+
+	mu      sync.Mutex // guards the rest
+	answer  func(*stub, envelope.Envelope)
+	breach  error // what Call returns, if not nil
+	calls   []envelope.Envelope
+	sends   []envelope.Envelope
+	cancels []envelope.CallID
+	sealed  int
+	closed  []error
+}
+
+func newStub(l *Link) *stub { return &stub{link: l, answer: echo} }
+
+// Call implements Inbound.
+func (s *stub) Call(e *envelope.Envelope) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.breach != nil {
+		return s.breach
+	}
+	s.calls = append(s.calls, *e)
+	s.pending.Add(1)
+	if s.answer != nil {
+		go s.answer(s, *e)
+	}
+	return nil
+}
+
+// Send implements Inbound.
+func (s *stub) Send(e *envelope.Envelope) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sends = append(s.sends, *e)
+}
+
+// Cancel implements Inbound.
+func (s *stub) Cancel(id envelope.CallID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cancels = append(s.cancels, id)
+}
+
+// Sealed implements Inbound.
+func (s *stub) Sealed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sealed++
+}
+
+// Pending implements Inbound.
+func (s *stub) Pending() int { return int(s.pending.Load()) }
+
+// Close implements Inbound.
+func (s *stub) Close(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = append(s.closed, err)
+}
+
+// serve sets how calls are answered, in goroutines of their own; nil: not at all.
+func (s *stub) serve(answer func(*stub, envelope.Envelope)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
+// reply answers a call, as what runs handlers does.
+func (s *stub) reply(id envelope.CallID, value any, refusal *envelope.RemoteError) {
+	s.link.Reply(id, value, refusal)
+	s.pending.Add(-1)
+	s.link.Settled()
+}
+
+// echo answers a call with its arguments.
+func echo(s *stub, e envelope.Envelope) {
+	s.reply(e.ID, envelope.NewRaw(envelope.Msgpack, e.Args), nil)
+}
+
+func (s *stub) called() []envelope.Envelope {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+func (s *stub) sent() []envelope.Envelope {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.sends)
+}
+
+func (s *stub) cancelled() []envelope.CallID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.cancels)
+}
+
+// check fails unless the session's end was told exactly once.
+func (s *stub) check(t *testing.T) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.closed) != 1 || s.closed[0] == nil {
+		t.Errorf("what answers the peer was told %d times of the end: %v", len(s.closed), s.closed)
+	}
+	if s.sealed > 1 {
+		t.Errorf("what answers the peer was told %d times of the peer's bye", s.sealed)
+	}
+}
