@@ -28,7 +28,7 @@ func (n *Node) Call(ctx context.Context, key identity.PublicKey, name string, ar
 	link, err := n.link(ctx, key, opts)
 	for err == nil {
 		var result Raw
-		if result, err = link.Call(ctx, name, "", args); !session.IsDraining(err) {
+		if result, err = link.Call(ctx, name, "", args); !session.Unsent(err) {
 			return result, err
 		}
 		link, err = n.relink(ctx, key, link, opts)
@@ -54,7 +54,7 @@ func Call[R any](ctx context.Context, n *Node, key identity.PublicKey, name stri
 func (n *Node) Send(ctx context.Context, key identity.PublicKey, name string, args any, opts ...CallOption) error {
 	link, err := n.link(ctx, key, opts)
 	for err == nil {
-		if err = link.Send(ctx, name, args); !session.IsDraining(err) {
+		if err = link.Send(ctx, name, args); !session.Unsent(err) {
 			return err
 		}
 		link, err = n.relink(ctx, key, link, opts)
@@ -65,10 +65,14 @@ func (n *Node) Send(ctx context.Context, key identity.PublicKey, name string, ar
 // Ping returns the time that a message takes to the peer's node and back.
 func (n *Node) Ping(ctx context.Context, key identity.PublicKey) (time.Duration, error) {
 	link, err := n.link(ctx, key, nil)
-	if err != nil {
-		return 0, fmt.Errorf("ping: %w", err)
+	for err == nil {
+		var rtt time.Duration
+		if rtt, err = link.Ping(ctx); !session.Unsent(err) {
+			return rtt, err
+		}
+		link, err = n.relink(ctx, key, link, nil)
 	}
-	return link.Ping(ctx)
+	return 0, fmt.Errorf("ping: %w", err)
 }
 
 // link returns the session to use, or why there is none.

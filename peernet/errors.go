@@ -22,8 +22,8 @@ var (
 	ErrRefused      = peers.ErrRefused                        // the peer does not trust this node, or is too busy
 	ErrLinkLost     = session.ErrLinkLost                     // the session ended before the answer came
 	ErrNotStarted   = errors.New("the node is not started")
-	ErrClosed       = errors.New("the node is shut down")
-	ErrTaken        = serve.ErrTaken // the name has a handler already
+	ErrClosed       = peers.ErrStopping // the node is shut down, or about to be
+	ErrTaken        = serve.ErrTaken    // the name has a handler already
 )
 
 // What a peer answers instead of a result, for errors.Is; the error is a *RemoteError. A handler that returns

@@ -6,10 +6,12 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -304,6 +306,33 @@ func TestEachLayoutRuleBites(t *testing.T) {
 				t.Errorf("%s imports %s: %q, want allowed %v", c.importer, c.target, offence, c.allowed)
 			}
 		})
+	}
+}
+
+// tableRow is a row of the table in CONTRIBUTING.md: the layer and the first of its packages, or more of them.
+var tableRow = regexp.MustCompile(`^ {7}([0-9 ]) {4}(\w.*)$`)
+
+func TestContributingShowsTheTable(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(moduleRoot(t), "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := make(map[string]int)
+	layer := -1
+	for line := range strings.Lines(string(text)) {
+		row := tableRow.FindStringSubmatch(strings.TrimRight(line, "\n"))
+		if row == nil {
+			continue
+		}
+		if row[1] != " " {
+			layer = int(row[1][0] - '0')
+		}
+		for _, p := range strings.Fields(row[2]) {
+			shown[p] = layer
+		}
+	}
+	if !maps.Equal(shown, layers) {
+		t.Errorf("CONTRIBUTING.md shows %v, the table is %v", shown, layers)
 	}
 }
 

@@ -74,8 +74,14 @@ func (e *AbandonedError) Error() string {
 
 func (e *AbandonedError) Unwrap() error { return e.Err }
 
-// IsDraining says whether nothing was sent because the session is closing: another one may serve.
-func IsDraining(err error) bool { return errors.Is(err, errDraining) }
+// Unsent says whether nothing was sent because the session is closing or has ended: another one may serve.
+func Unsent(err error) bool {
+	if errors.Is(err, errDraining) {
+		return true
+	}
+	e, ok := errors.AsType[*LinkError](err)
+	return ok && !e.Sent
+}
 
 // A SizeError is an ErrTooLarge that gives the numbers.
 type SizeError struct{ Size, Limit int }

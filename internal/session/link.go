@@ -80,8 +80,8 @@ func (l *Link) Hello() envelope.Hello {
 // Call asks the peer to run a handler and waits for its answer (wire.md §6.3). The result is the caller's.
 //
 // The error is a *envelope.RemoteError if the peer answered so, a *LinkError if the session ended, an
-// *AbandonedError if ctx ended first, ErrTooLarge, or what the codec says of args. IsDraining tells whether
-// nothing was sent because this session is closing.
+// *AbandonedError if ctx ended first, ErrTooLarge, or what the codec says of args. Unsent tells whether
+// another session may serve.
 func (l *Link) Call(ctx context.Context, name, trace string, args any) (envelope.Raw, error) {
 	o := envelope.Options{Trace: trace}
 	if deadline, ok := ctx.Deadline(); ok {

@@ -268,8 +268,9 @@ func (o *owner) hear(m any) {
 	o.events = append(o.events, m)
 }
 
-// heard returns the events so far.
+// heard returns the events so far, once all that can happen without time going on has happened.
 func (e *end) heard() []any {
+	synctest.Wait()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.Clone(e.events)
@@ -278,7 +279,6 @@ func (e *end) heard() []any {
 // ended returns how the session ended, once all that can happen without time going on has happened.
 func (e *end) ended() Ended {
 	e.Helper()
-	synctest.Wait()
 	events := e.heard()
 	if len(events) > 0 {
 		if m, ok := events[len(events)-1].(Ended); ok {

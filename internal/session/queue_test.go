@@ -1,0 +1,605 @@
+package session
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+
+	"github.com/seed-f6ddb928/peernet-go/channel"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+)
+
+var errTest = errors.New("the end of the test")
+
+func testQueue(limit int) *queue { return newQueue(limit, func() bool { return false }) }
+
+// numbered returns an envelope of size bytes, its header's 4 included, that begins with n.
+func numbered(n, size int) *buffer {
+	buf := newBuffer(size)
+	buf.b = append(buf.b, 0, 0, 0, 0)
+	buf.b = binary.BigEndian.AppendUint32(buf.b, uint32(n))
+	for len(buf.b) < size {
+		buf.b = append(buf.b, byte(n))
+	}
+	return buf
+}
+
+// number returns the n of a numbered envelope that has come out whole.
+func number(t *testing.T, plain []byte) int {
+	t.Helper()
+	if len(plain) < 4 {
+		t.Fatalf("an envelope of %d bytes came out", len(plain))
+	}
+	n := int(binary.BigEndian.Uint32(plain))
+	if rest := plain[4:]; !bytes.Equal(rest, bytes.Repeat([]byte{byte(n)}, len(rest))) {
+		t.Fatalf("envelope %d came out changed", n)
+	}
+	return n
+}
+
+// plaintexts returns the envelopes of segments, and fails unless what the segments say of themselves is true.
+func plaintexts(t *testing.T, batch []segment) (all [][]byte) {
+	t.Helper()
+	for _, s := range batch {
+		n := 0
+		for b := s.b; len(b) > 0; n++ {
+			end := frame.HeaderSize + int(binary.BigEndian.Uint32(b))
+			all = append(all, bytes.Clone(b[frame.HeaderSize:end]))
+			b = b[end:]
+		}
+		if n != s.frames {
+			t.Fatalf("a segment of %d envelopes says that it has %d", n, s.frames)
+		}
+	}
+	return all
+}
+
+// drain takes all that waits and returns the envelopes in the order in which they leave.
+func drain(t *testing.T, q *queue) (all [][]byte) {
+	t.Helper()
+	for {
+		q.mu.Lock()
+		idle := len(q.segments[urgent]) == 0 && len(q.segments[bulk]) == 0 && len(q.pongs) == 0
+		q.mu.Unlock()
+		if idle {
+			return all
+		}
+		batch, more := q.take(nil)
+		if !more {
+			t.Fatal("take says that there is no more, and there is")
+		}
+		all = append(all, plaintexts(t, batch)...)
+		q.wrote(batch)
+	}
+}
+
+func numbers(t *testing.T, plain [][]byte) (ns []int) {
+	t.Helper()
+	for _, p := range plain {
+		ns = append(ns, number(t, p))
+	}
+	return ns
+}
+
+func push(t *testing.T, q *queue, ln lane, n, size int) {
+	t.Helper()
+	if err := q.push(t.Context(), ln, numbered(n, size), nil); err != nil {
+		t.Fatalf("push: %v", err)
+	}
+}
+
+// wantSettled fails unless the queue accounts for nothing any more.
+func wantSettled(t *testing.T, q *queue) {
+	t.Helper()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.bytes != [lanes]int{} || q.refusals != 0 || len(q.pongs) != 0 || len(q.waiters[urgent])+len(q.waiters[bulk]) != 0 {
+		t.Errorf("left over: bytes %v, refusals %d, pongs %d, waiters %d and %d", q.bytes, q.refusals, len(q.pongs),
+			len(q.waiters[urgent]), len(q.waiters[bulk]))
+	}
+	if q.queued != q.taken {
+		t.Errorf("%d envelopes queued in bulk, %d taken", q.queued, q.taken)
+	}
+}
+
+func TestEachLaneKeepsItsOrder(t *testing.T) {
+	q := testQueue(10 << 20)
+	var want [lanes][]int
+	for n := range 400 {
+		ln := lane(n % 2)
+		size := []int{8, 100, copyBytes - 1, copyBytes, copyBytes + 1, 70_000}[n/2%6]
+		if ln == urgent {
+			q.force(urgent, numbered(n, size))
+		} else {
+			push(t, q, bulk, n, size)
+		}
+		want[ln] = append(want[ln], n)
+	}
+	var got [lanes][]int
+	for _, n := range numbers(t, drain(t, q)) {
+		got[n%2] = append(got[n%2], n)
+	}
+	for ln := range want {
+		if !slices.Equal(got[ln], want[ln]) {
+			t.Errorf("lane %d: %v, want %v", ln, got[ln], want[ln])
+		}
+	}
+	if !q.empty() {
+		t.Error("the queue is not empty")
+	}
+	wantSettled(t, q)
+}
+
+func TestUrgentLeavesBeforeBulk(t *testing.T) {
+	q := testQueue(1 << 20)
+	push(t, q, bulk, 1, 50)
+	push(t, q, bulk, 2, 20_000)
+	q.force(urgent, numbered(3, 50))
+	if got, want := numbers(t, drain(t, q)), []int{3, 1, 2}; !slices.Equal(got, want) {
+		t.Errorf("order %v, want %v", got, want)
+	}
+}
+
+// TestOnlyLargeEnvelopesAreQueuedByReference looks at what becomes of the buffers on both sides of copyBytes.
+func TestOnlyLargeEnvelopesAreQueuedByReference(t *testing.T) {
+	q := testQueue(1 << 20)
+	for n, size := range []int{copyBytes, copyBytes + 1, copyBytes, 8} {
+		buf := numbered(n, size)
+		if err := q.push(t.Context(), bulk, buf, nil); err != nil {
+			t.Fatal(err)
+		}
+		segs := q.segments[bulk]
+		if last := segs[len(segs)-1]; last.alone != (size > copyBytes) || last.alone != (last.buffer == buf) {
+			t.Errorf("%d bytes: alone %v, by reference %v", size, last.alone, last.buffer == buf)
+		}
+	}
+	if n := len(q.segments[bulk]); n != 3 {
+		t.Errorf("%d segments, want 3: the two after the large one share theirs", n)
+	}
+	drain(t, q)
+	wantSettled(t, q)
+}
+
+// TestOneWriteIsBounded holds flushBytes: what one take hands out has at most so many bytes, or is one envelope.
+func TestOneWriteIsBounded(t *testing.T) {
+	q := testQueue(100 << 20)
+	for n := range 300 {
+		push(t, q, bulk, n, []int{30, 15_000, 64 << 10, 300 << 10, 250 << 10}[n%5])
+	}
+	var got []int
+	for range 300 {
+		if q.empty() {
+			break
+		}
+		batch, _ := q.take(nil)
+		size := 0
+		for _, s := range batch {
+			size += len(s.b)
+		}
+		if size > flushBytes && len(batch) > 1 {
+			t.Fatalf("%d bytes in %d segments for one write", size, len(batch))
+		}
+		got = append(got, numbers(t, plaintexts(t, batch))...)
+		q.wrote(batch)
+	}
+	if len(got) != 300 || !slices.IsSorted(got) {
+		t.Errorf("%d envelopes came out, sorted: %v", len(got), slices.IsSorted(got))
+	}
+	wantSettled(t, q)
+}
+
+// A pushed is a push that may have to wait.
+type pushed struct {
+	done chan struct{}
+	err  error
+}
+
+func goPush(ctx context.Context, q *queue, ln lane, n, size int, p *pending) *pushed {
+	w := &pushed{done: make(chan struct{})}
+	go func() {
+		defer close(w.done)
+		w.err = q.push(ctx, ln, numbered(n, size), p)
+	}()
+	synctest.Wait()
+	return w
+}
+
+// is says how far the push has come: "waits", "queued" or its error.
+func (w *pushed) is() string {
+	synctest.Wait()
+	select {
+	case <-w.done:
+	default:
+		return "waits"
+	}
+	if w.err != nil {
+		return w.err.Error()
+	}
+	return "queued"
+}
+
+func wantPushed(t *testing.T, w *pushed, want string) {
+	t.Helper()
+	if got := w.is(); got != want {
+		t.Errorf("the push %s, want %s", got, want)
+	}
+}
+
+func TestRoomIsGivenInTheOrderOfWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := testQueue(1000)
+		push(t, q, bulk, 0, 900)
+		big := goPush(t.Context(), q, bulk, 1, 800, nil)
+		small := goPush(t.Context(), q, bulk, 2, 50, nil) // would fit, but others were first
+		last := goPush(t.Context(), q, bulk, 3, 400, nil)
+		for _, w := range []*pushed{big, small, last} {
+			wantPushed(t, w, "waits")
+		}
+		batch, _ := q.take(nil)
+		wantPushed(t, big, "waits") // what is being written still takes its room
+		q.wrote(batch)
+		wantPushed(t, big, "queued")
+		wantPushed(t, small, "queued")
+		wantPushed(t, last, "waits")
+		drain(t, q)
+		wantPushed(t, last, "queued")
+		drain(t, q)
+		wantSettled(t, q)
+	})
+}
+
+func TestOneEnvelopeFitsAnEmptyLaneHoweverLarge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := testQueue(1000)
+		push(t, q, bulk, 0, 50_000)
+		next := goPush(t.Context(), q, bulk, 1, 60_000, nil)
+		wantPushed(t, next, "waits")
+		drain(t, q)
+		wantPushed(t, next, "queued")
+		drain(t, q)
+		wantSettled(t, q)
+	})
+}
+
+func TestLanesHaveRoomOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := testQueue(1000)
+		push(t, q, bulk, 0, 1000)
+		push(t, q, urgent, 1, urgentRoom)
+		small := goPush(t.Context(), q, urgent, 2, 8, nil)
+		wantPushed(t, small, "waits")
+		q.force(urgent, numbered(3, 8)) // waits for nothing
+		drain(t, q)
+		wantPushed(t, small, "queued")
+		drain(t, q)
+		wantSettled(t, q)
+	})
+}
+
+// TestCancelledWaiterLeavesAtOnce also looks at the one behind it, which needs less room.
+func TestCancelledWaiterLeavesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := testQueue(1000)
+		push(t, q, bulk, 0, 600)
+		ctx, cancel := context.WithCancel(t.Context())
+		var p pending
+		big := goPush(ctx, q, bulk, 1, 500, &p)
+		small := goPush(t.Context(), q, bulk, 2, 300, nil)
+		wantPushed(t, big, "waits")
+		wantPushed(t, small, "waits")
+		cancel()
+		wantPushed(t, big, context.Canceled.Error())
+		wantPushed(t, small, "queued")
+		if p.seq != 0 || q.written(&p) {
+			t.Error("a cancelled push has a place in the queue")
+		}
+		if got, want := numbers(t, drain(t, q)), []int{0, 2}; !slices.Equal(got, want) {
+			t.Errorf("%v left, want %v", got, want)
+		}
+		wantSettled(t, q)
+	})
+}
+
+func TestDeadContextQueuesNothing(t *testing.T) {
+	q := testQueue(1000)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := q.push(ctx, bulk, numbered(1, 10), nil); err != context.Canceled {
+		t.Errorf("push: %v", err)
+	}
+	wantSettled(t, q)
+}
+
+func TestClosingWakesAllWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := testQueue(100)
+		push(t, q, bulk, 0, 100)
+		push(t, q, urgent, 1, urgentRoom)
+		waiting := []*pushed{goPush(t.Context(), q, bulk, 2, 10, nil), goPush(t.Context(), q, urgent, 3, 10, nil)}
+		answered := make(chan struct{})
+		go func() {
+			q.answer(bulk, numbered(4, 10))
+			close(answered)
+		}()
+		synctest.Wait()
+		q.finish(nil, errTest)
+		for _, w := range waiting {
+			wantPushed(t, w, errTest.Error())
+		}
+		<-answered
+		if err := q.push(t.Context(), bulk, numbered(5, 10), nil); err != errTest {
+			t.Errorf("push after the end: %v", err)
+		}
+		q.answer(urgent, numbered(6, 10))
+		q.force(urgent, numbered(7, 10))
+		q.pong([]byte("x"))
+		q.seal(numbered(8, 10))
+		q.finish(numbered(9, 10), errors.New("another end"))
+		if !q.refusal(numbered(10, 10)) {
+			t.Error("a refusal after the end counts as one too many")
+		}
+		if batch, more := q.take(nil); more || len(batch) != 0 {
+			t.Errorf("%d segments after the end", len(batch))
+		}
+	})
+}
+
+// TestFinishDropsAllButTheBye also looks at what the writer has in hand: that it finishes.
+func TestFinishDropsAllButTheBye(t *testing.T) {
+	q := testQueue(1 << 20)
+	push(t, q, bulk, 0, 100)
+	batch, _ := q.take(nil)
+	push(t, q, bulk, 1, 100)
+	push(t, q, bulk, 2, 100_000)
+	q.force(urgent, numbered(3, 100))
+	q.pong([]byte("nonce"))
+	q.finish(numbered(4, 50), errTest)
+	q.wrote(batch)
+	batch, more := q.take(nil)
+	if got, want := numbers(t, plaintexts(t, batch)), []int{4}; !more || !slices.Equal(got, want) {
+		t.Errorf("%v left, want %v", got, want)
+	}
+	q.wrote(batch)
+	if batch, more = q.take(nil); more || len(batch) != 0 {
+		t.Errorf("%d segments follow the bye", len(batch))
+	}
+}
+
+// TestSealedQueueStartsNothing holds wire.md §7.3, half-close step 1, in the queue: our bye follows all that was
+// begun, nothing begins after it, and everything else goes on.
+func TestSealedQueueStartsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := testQueue(1000)
+		push(t, q, bulk, 0, 900)
+		waiting := goPush(t.Context(), q, bulk, 1, 500, nil)
+		answered := make(chan struct{})
+		go func() {
+			q.answer(bulk, numbered(2, 200))
+			close(answered)
+		}()
+		behind := goPush(t.Context(), q, bulk, 3, 500, nil)
+		q.seal(numbered(4, 50))
+		wantPushed(t, waiting, errDraining.Error())
+		wantPushed(t, behind, errDraining.Error())
+		if err := q.push(t.Context(), bulk, numbered(5, 10), nil); err != errDraining {
+			t.Errorf("push after the bye: %v", err)
+		}
+		q.force(bulk, numbered(6, 10)) // a cancel
+		q.seal(numbered(7, 10))        // a second bye is none
+		if got, want := numbers(t, drain(t, q)), []int{0, 4, 6}; !slices.Equal(got, want) {
+			t.Errorf("%v left, want %v", got, want)
+		}
+		<-answered
+		if got, want := numbers(t, drain(t, q)), []int{2}; !slices.Equal(got, want) {
+			t.Errorf("%v left, want %v", got, want)
+		}
+		wantSettled(t, q)
+	})
+}
+
+// TestWaiterWithRoomStartsNothingOnceSealed gives a push its room, and seals the queue before it can use it.
+func TestWaiterWithRoomStartsNothingOnceSealed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := testQueue(100)
+		push(t, q, bulk, 0, 100)
+		w := goPush(t.Context(), q, bulk, 1, 80, nil)
+		batch, _ := q.take(nil)
+		q.mu.Lock() // the push cannot go on before the seal
+		for _, s := range batch {
+			q.bytes[s.lane] -= len(s.b)
+		}
+		q.grant(bulk)
+		q.sealed = true
+		q.add(bulk, numbered(2, 10))
+		q.mu.Unlock()
+		wantPushed(t, w, errDraining.Error())
+		if got, want := numbers(t, drain(t, q)), []int{2}; !slices.Equal(got, want) {
+			t.Errorf("%v left, want %v", got, want)
+		}
+		wantSettled(t, q)
+	})
+}
+
+// TestOnlyTheNewestPongsWait holds wire.md §6.6.
+func TestOnlyTheNewestPongsWait(t *testing.T) {
+	q := testQueue(1000)
+	push(t, q, bulk, 0, 100)
+	nonce := make([]byte, 1)
+	for i := range 10 {
+		nonce[0] = byte(i) // the queue keeps a copy
+		q.pong(nonce)
+		if n := len(q.pongs); n > maxPongs {
+			t.Fatalf("%d pongs wait", n)
+		}
+	}
+	if q.empty() {
+		t.Error("the queue is empty, with pongs in it")
+	}
+	plain := drain(t, q)
+	for i, p := range plain[:len(plain)-1] {
+		var e envelope.Envelope
+		if err := envelope.Msgpack.Parse(p, &e); err != nil || e.Kind != envelope.KindPong || !bytes.Equal(e.Nonce, []byte{byte(6 + i)}) {
+			t.Errorf("pong %d: %x, %v", i, p, err)
+		}
+	}
+	if len(plain) != maxPongs+1 {
+		t.Errorf("%d envelopes left, want %d pongs and another", len(plain), maxPongs)
+	}
+	wantSettled(t, q)
+}
+
+// TestRefusalsAreBounded fills the queue with refusals of several sizes, and goes on after every take: also when
+// a write has room for only some of them, no more than the bound wait.
+func TestRefusalsAreBounded(t *testing.T) {
+	for _, size := range []int{20, 1000, 5000} {
+		q := testQueue(1000)
+		fill := func() (n int) {
+			for q.refusal(numbered(1, size)) {
+				n++
+			}
+			return n
+		}
+		if n := fill(); n != maxRefusals {
+			t.Errorf("%d bytes: %d refusals wait, want %d", size, n, maxRefusals)
+		}
+		for range 20 {
+			batch, _ := q.take(nil)
+			frames := 0
+			for _, s := range batch {
+				frames += s.frames
+			}
+			if n := fill(); n != frames {
+				t.Fatalf("%d bytes: %d left and %d more fit", size, frames, n)
+			}
+			if waiting := q.bytes[urgent] - frames*size; waiting > maxRefusals*size {
+				t.Fatalf("%d bytes: %d bytes of refusals wait, want at most %d", size, waiting, maxRefusals*size)
+			}
+			q.wrote(batch)
+		}
+		drain(t, q)
+		wantSettled(t, q)
+	}
+}
+
+// TestWrittenSaysWhatTheWriterHas is what tells a caller whether its request may have left.
+func TestWrittenSaysWhatTheWriterHas(t *testing.T) {
+	q := testQueue(1 << 20)
+	var ps [4]pending
+	for i, size := range []int{10, 200_000, 100_000, 10} {
+		if q.written(&ps[i]) {
+			t.Errorf("envelope %d is written before it is queued", i)
+		}
+		if err := q.push(t.Context(), bulk, numbered(i, size), &ps[i]); err != nil {
+			t.Fatal(err)
+		}
+		q.force(bulk, numbered(9, 10)) // others count too
+	}
+	want := func(n int) {
+		t.Helper()
+		for i := range ps {
+			if got := q.written(&ps[i]); got != (i < n) {
+				t.Errorf("envelope %d written: %v", i, got)
+			}
+		}
+	}
+	want(0)
+	batch, _ := q.take(nil)
+	want(2)
+	q.finish(nil, errTest)
+	q.wrote(batch)
+	want(2)
+}
+
+// TestNoWakeupIsLost lets the writer fall asleep after each envelope, whichever way the next one comes.
+func TestNoWakeupIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := testQueue(1000)
+		q.crowd = func() bool { return true } // the writer yields, and looks again
+		taken := make(chan [][]byte)
+		go func() {
+			defer close(taken)
+			for {
+				batch, more := q.take(nil)
+				if !more {
+					return
+				}
+				plain := plaintexts(t, batch)
+				q.wrote(batch)
+				taken <- plain
+			}
+		}()
+		for range 3 {
+			for name, add := range map[string]func(){
+				"push":    func() { push(t, q, bulk, 1, 20) },
+				"answer":  func() { q.answer(urgent, numbered(1, 20)) },
+				"force":   func() { q.force(urgent, numbered(1, 20)) },
+				"pong":    func() { q.pong([]byte("nonce")) },
+				"refusal": func() { q.refusal(numbered(1, 20)) },
+			} {
+				synctest.Wait()
+				add()
+				if got := <-taken; len(got) != 1 {
+					t.Errorf("%s: %d envelopes", name, len(got))
+				}
+			}
+		}
+		synctest.Wait()
+		q.seal(numbered(2, 20))
+		<-taken
+		synctest.Wait()
+		q.finish(numbered(3, 20), errTest)
+		<-taken
+		if _, more := <-taken; more {
+			t.Error("the writer goes on after the end")
+		}
+	})
+}
+
+// TestSealedSegmentsAreTheFramesOfTheirEnvelopes goes from the queue to the bytes of a write (wire.md §5).
+func TestSealedSegmentsAreTheFramesOfTheirEnvelopes(t *testing.T) {
+	q := testQueue(10 << 20)
+	sizes := []int{8, 100, copyBytes, copyBytes + 1, 1 << 20, 9}
+	for n, size := range sizes {
+		push(t, q, bulk, n, size)
+	}
+	key := [32]byte{1}
+	sealer, opener := channel.NewCipherState(key), channel.NewCipherState(key)
+	n := 0
+	for !q.empty() {
+		batch, _ := q.take(nil)
+		for _, s := range batch {
+			room := make([]byte, 0, len(s.b)+s.frames*channel.Overhead)
+			out, err := sealAll(room, s.b, sealer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if cap(out) != cap(room) {
+				t.Errorf("%d envelopes of together %d bytes did not fit the room made for them", s.frames, len(s.b))
+			}
+			for len(out) > 0 {
+				body, rest, err := frame.Next(out, 2<<20)
+				if err != nil {
+					t.Fatal(err)
+				}
+				plain, err := opener.Open(nil, body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := number(t, plain); got != n || len(plain) != sizes[n]-frame.HeaderSize {
+					t.Errorf("frame %d is envelope %d of %d bytes", n, got, len(plain))
+				}
+				out = rest
+				n++
+			}
+		}
+		q.wrote(batch)
+	}
+	if n != len(sizes) {
+		t.Errorf("%d frames, want %d", n, len(sizes))
+	}
+}

@@ -1,0 +1,42 @@
+package peernet_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+)
+
+// TestAllocationsPerCall asserts what a whole call allocates, both ends counted: encoded, sealed, opened, run,
+// answered and decoded, over TCP, through the public API. docs/architecture.md says what each is for.
+func TestAllocationsPerCall(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates too")
+	}
+	a, b := pairOf(t, peernet.Config{}, peernet.Config{})
+	ctx, key := context.Background(), b.PublicKey()
+	handle(t, b, "raw", echo)
+	if err := peernet.Handle(b, "typed", func(_ context.Context, _ peernet.Caller, v []byte) ([]byte, error) { return v, nil }); err != nil {
+		t.Fatal(err)
+	}
+	payload := make([]byte, 64)
+	for _, c := range []struct {
+		name string
+		want float64
+		call func() error
+	}{
+		{"untyped", 7, func() error { _, err := a.Call(ctx, key, "raw", nil); return err }},
+		{"typed", 10, func() error { _, err := peernet.Call[[]byte](ctx, a, key, "typed", payload); return err }},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := testing.AllocsPerRun(2000, func() {
+				if err := c.call(); err != nil {
+					t.Fatal(err)
+				}
+			})
+			if got != c.want {
+				t.Errorf("%v allocations per call, want %v", got, c.want)
+			}
+		})
+	}
+}
