@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// errBadJSON: the argument of a call is not JSON, or nothing that can be sent.
+var errBadJSON = errors.New("the argument cannot be sent")
+
+// A backend does on a node what arrives at its control socket.
+type backend struct{ node *peernet.Node }
+
+var _ control.Backend = backend{}
+
+// Node implements control.Backend.
+func (b backend) Node(context.Context, control.NodeRequest) (control.Node, error) {
+	return control.Node{PublicKey: b.node.PublicKey().String(), Addresses: texts(b.node.Addrs())}, nil
+}
+
+// Peers implements control.Backend.
+func (b backend) Peers(context.Context, control.PeersRequest) (control.Peers, error) {
+	answer := control.Peers{Peers: []control.Peer{}}
+	for _, p := range b.node.Peers() {
+		answer.Peers = append(answer.Peers, newPeer(p))
+	}
+	return answer, nil
+}
+
+// Connect implements control.Backend.
+func (b backend) Connect(ctx context.Context, q control.ConnectRequest) (control.Peer, error) {
+	p, err := b.find(q.Peer)
+	if err != nil {
+		return control.Peer{}, err
+	}
+	if err := b.node.Connect(ctx, p.Key, q.Addresses...); err != nil {
+		return control.Peer{}, b.about(q.Peer, err)
+	}
+	info, ok := b.node.Peer(p.Key)
+	if !ok {
+		return control.Peer{}, b.about(q.Peer, peernet.ErrNotTrusted) // not any more
+	}
+	return newPeer(info), nil
+}
+
+// Call implements control.Backend.
+func (b backend) Call(ctx context.Context, q control.CallRequest) (control.CallAnswer, error) {
+	p, args, err := b.prepare(q)
+	if err != nil {
+		return control.CallAnswer{}, err
+	}
+	raw, err := b.node.Call(ctx, p.Key, q.Name, args)
+	if err != nil {
+		return control.CallAnswer{}, b.about(q.Peer, err)
+	}
+	result, err := raw.MarshalJSON()
+	if err != nil {
+		return control.CallAnswer{}, b.about(q.Peer, fmt.Errorf("writing the result as JSON: %w", err))
+	}
+	return control.CallAnswer{Result: result}, nil
+}
+
+// Send implements control.Backend.
+func (b backend) Send(ctx context.Context, q control.CallRequest) (control.SendAnswer, error) {
+	p, args, err := b.prepare(q)
+	if err != nil {
+		return control.SendAnswer{}, err
+	}
+	if err := b.node.Send(ctx, p.Key, q.Name, args); err != nil {
+		return control.SendAnswer{}, b.about(q.Peer, err)
+	}
+	return control.SendAnswer{PublicKey: p.Key.String(), Label: p.Label}, nil
+}
+
+// Ping implements control.Backend.
+func (b backend) Ping(ctx context.Context, q control.PingRequest) (control.PingAnswer, error) {
+	p, err := b.find(q.Peer)
+	if err != nil {
+		return control.PingAnswer{}, err
+	}
+	rtt, err := b.node.Ping(ctx, p.Key)
+	if err != nil {
+		return control.PingAnswer{}, b.about(q.Peer, err)
+	}
+	return control.PingAnswer{PublicKey: p.Key.String(), Label: p.Label, RTT: control.Milliseconds(rtt)}, nil
+}
+
+// prepare returns the peer and the arguments of a call or send.
+func (b backend) prepare(q control.CallRequest) (trust.Peer, any, error) {
+	p, err := b.find(q.Peer)
+	if err != nil {
+		return trust.Peer{}, nil, err
+	}
+	if len(q.Args) == 0 {
+		return p, nil, nil
+	}
+	args, err := parseJSON(q.Args)
+	return p, args, err
+}
+
+// find returns the peer that text names. A key that is not trusted is returned without a label: what is to
+// be done with it fails with the reason.
+func (b backend) find(text string) (trust.Peer, error) {
+	key, err := b.node.Lookup(text)
+	if err != nil {
+		return orByPrefix(b.node.Trusted(), text, err)
+	}
+	info, _ := b.node.Peer(key)
+	return trust.Peer{Key: key, Label: info.Label}, nil
+}
+
+// about says that err concerns the peer that the user named like this.
+func (b backend) about(peer string, err error) error {
+	return &peerError{self: b.node.PublicKey().String(), peer: peer, err: err}
+}
+
+// parseJSON returns the value that is sent for text.
+func parseJSON(text []byte) (any, error) {
+	v, err := envelope.FromJSON(text)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errBadJSON, err)
+	}
+	return v, nil
+}
+
+// newPeer returns p as the control socket tells it.
+func newPeer(p peernet.PeerInfo) control.Peer {
+	peer := control.Peer{
+		PublicKey: p.Key.String(),
+		Label:     p.Label,
+		Name:      p.Name,
+		State:     string(p.State),
+		Since:     moment(p.Since),
+		Reason:    p.Reason,
+		Role:      p.Role,
+		RTT:       control.Milliseconds(p.RTT),
+		LastHeard: moment(p.LastHeard),
+	}
+	if p.Addr.IsValid() {
+		peer.Address = p.Addr.String()
+	}
+	for _, a := range p.Addresses {
+		peer.Addresses = append(peer.Addresses, control.Address{
+			Address:    a.Addr.String(),
+			Source:     a.Source,
+			LastSeen:   moment(a.LastSeen),
+			LastResult: a.LastResult,
+		})
+	}
+	return peer
+}
+
+// moment returns t to the millisecond in UTC, or nil for the zero time.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Millisecond)
+	return &t
+}
+
+// texts returns each of values as it prints.
+func texts[T fmt.Stringer](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = v.String()
+	}
+	return out
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/spf13/cobra"
+)
+
+// maxStdin bounds the JSON that is read from standard input: it is more than the control socket takes.
+const maxStdin = 16 << 20
+
+// argumentHelp says in help texts how the argument of a call is given.
+const argumentHelp = `The argument is one JSON value, null if there is none; - reads it from standard input. Put -- before the
+first argument that begins with a minus sign and is none of peernode's flags.`
+
+func (a *app) callCommand() *cobra.Command {
+	call := &cobra.Command{
+		Use:   "call PEER NAME [JSON|-]",
+		Short: "Call a handler of a connected peer and print its result",
+		Long: `Call has the running node call the handler NAME of a connected peer, and prints the result as JSON:
+indented for people, on one line with --json. Strings keep their quotes, so that the output is always JSON.
+
+` + argumentHelp + `
+
+` + peerHelp,
+		Example: `  peernode call bob echo '{"hello": "world"}'
+  date +'"%F"' | peernode call bob echo -`,
+		Args:              cobra.RangeArgs(2, 3),
+		ValidArgsFunction: a.completePeer,
+	}
+	timeout := timeoutFlag(call, "how long to wait for the result; the peer is told")
+	call.RunE = func(cmd *cobra.Command, args []string) error {
+		argument, err := a.argument(args[2:])
+		if err != nil {
+			return err
+		}
+		return a.command(func(node control.Backend) error {
+			answer, err := node.Call(cmd.Context(), control.CallRequest{
+				Timeout: control.Within(*timeout), Peer: args[0], Name: args[1], Args: argument,
+			})
+			if err != nil {
+				return err
+			}
+			return a.result(answer.Result)
+		})
+	}
+	return call
+}
+
+// argument returns the JSON that args give: none, the text itself, or standard input for -.
+func (a *app) argument(args []string) (json.RawMessage, error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
+	text := []byte(args[0])
+	if args[0] == "-" {
+		var err error
+		if text, err = io.ReadAll(io.LimitReader(a.in, maxStdin)); err != nil {
+			return nil, fmt.Errorf("reading standard input: %w", err)
+		}
+	}
+	if _, err := parseJSON(text); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSpace(text), nil
+}
+
+// result prints what a handler returned.
+func (a *app) result(result json.RawMessage) error {
+	if a.json {
+		return a.object(result)
+	}
+	var b bytes.Buffer
+	if err := json.Indent(&b, result, "", "  "); err != nil {
+		return fmt.Errorf("reading the result: %w", err)
+	}
+	_, err := fmt.Fprintf(a.out, "%s\n", printableJSON(b.Bytes()))
+	return err
+}

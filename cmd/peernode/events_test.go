@@ -1,0 +1,93 @@
+package main
+
+import (
+	"flag"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// testKey returns a valid key that is the same in every run.
+func testKey(t *testing.T, text string) identity.PublicKey {
+	t.Helper()
+	key, err := identity.ParsePublicKey(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+const (
+	bobKey   = "pnet1s5s0qzvfxzn4gayt0hwtg0hhtgxm7wsdycup4a8t5j5ca25mfe4qwgsew4"
+	carolKey = "pnet1m60dkltm0hqmf56mv8pweep4xulcxs7gtduxwnddl3lpgmug9d8s2sumpy"
+)
+
+// golden compares got with the file of that name in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; got:\n%s\nwant:\n%s", file, got, want)
+	}
+}
+
+func TestEventsAsPrinted(t *testing.T) {
+	bob, carol := testKey(t, bobKey), testKey(t, carolKey)
+	addr := netip.MustParseAddrPort("192.168.1.7:41237")
+	when := func(ms int) time.Time {
+		return time.Date(2026, 11, 21, 20, 15, 0, ms*1e6, time.UTC)
+	}
+	events := []peernet.Event{
+		peernet.Paired{Peer: bob, Label: "bob"},
+		peernet.Found{Peer: bob, Addr: addr, Source: "manual"},
+		peernet.Connected{Peer: bob, Addr: addr, Role: "initiator", Name: "bob's\x1b laptop"},
+		peernet.Disconnected{Peer: bob, Addr: addr, Reason: "shutdown", Text: "good night"},
+		peernet.Lost{Peer: bob, Addr: addr, Source: "manual", Reason: "goodbye"},
+		peernet.Unpaired{Peer: carol},
+		peernet.Refused{Peer: carol, Addr: netip.MustParseAddrPort("[fe80::1%eth0]:7100"), Reason: "not trusted"},
+		peernet.Refused{Peer: carol},
+		peernet.IdentityConflict{Peer: bob, Older: addr, Newer: netip.MustParseAddrPort("192.168.1.8:41237")},
+		peernet.Lagged{N: 12},
+	}
+	defer func(local *time.Location) { time.Local = local }(time.Local)
+	time.Local = time.FixedZone("", 3600)
+	for file, json := range map[string]bool{"events.json": true, "events.txt": false} {
+		var out strings.Builder
+		p := &eventPrinter{
+			app:   &app{out: &output{w: &out}, json: json},
+			label: func(key identity.PublicKey) string { return map[identity.PublicKey]string{bob: "bob"}[key] },
+			begun: make(chan struct{}),
+		}
+		if err := p.listening(bob, []netip.AddrPort{addr, netip.MustParseAddrPort("[::1]:41237")}, "/run/control.sock"); err != nil {
+			t.Fatal(err)
+		}
+		for i, e := range events {
+			l := newEventLine(e)
+			l.at = when(i)
+			p.line(l)
+		}
+		p.line(eventLine{
+			Event: "received", Address: "192.168.1.7:41237", Name: "echo", Args: []byte(`{"text":"<b>\u001b"}`),
+			at: when(998), key: bob,
+		})
+		p.line(eventLine{Event: "stopped", at: when(999)})
+		golden(t, file, out.String())
+	}
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+func TestErrorsEndWithTheirExitCode(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		code string
+		exit int
+	}{
+		{errors.New("anything"), "failed", 1},
+		{fs.ErrNotExist, "failed", 1},
+		{context.Canceled, "interrupted", 1},
+		{context.DeadlineExceeded, "timeout", 3},
+
+		{&usageError{errors.New("two arguments"), ""}, "usage", 2},
+		{&usageError{identity.ErrKeyChecksum, ""}, "usage", 2},
+		{errBadJSON, "bad_json", 2},
+		{errAmbiguousPrefix, "ambiguous", 1},
+
+		{control.ErrNoNode, "no_node", 3},
+		{control.ErrStopping, "stopping", 3},
+		{control.ErrRunning, "running", 1},
+		{control.ErrPathTooLong, "path_too_long", 1},
+		{control.ErrBusy, "busy", 1},
+		{control.ErrTooLarge, "too_large", 1},
+		{control.ErrRequest, "bad_request", 2},
+		{control.ErrStranger, "stranger", 4},
+
+		{identity.ErrPermissions, "permissions", 1},
+		{identity.ErrKeyChecksum, "bad_key", 2},
+		{identity.ErrKeyLength, "bad_key", 2},
+		{identity.ErrKeyRange, "bad_key", 2},
+		{identity.ErrKeyLowOrder, "bad_key", 2},
+		{trust.ErrNotFound, "unknown_peer", 1},
+		{trust.ErrAmbiguous, "ambiguous", 1},
+		{trust.ErrSelf, "self", 2},
+		{trust.ErrLabelTaken, "label_taken", 1},
+		{trust.ErrLabelIsKey, "bad_label", 2},
+		{trust.ErrLabelTooLong, "bad_label", 2},
+		{trust.ErrCharacter, "bad_label", 2},
+
+		{peernet.ErrSelf, "self", 2},
+		{peernet.ErrNotTrusted, "not_trusted", 4},
+		{peernet.ErrRefused, "refused", 4},
+		{peernet.ErrWrongKey, "wrong_key", 3},
+		{handshake.ErrSelf, "own_address", 3},
+		{handshake.ErrMessage2, "no_handshake", 3},
+		{&net.DNSError{Err: "no such host", Name: "bob", IsNotFound: true}, "unknown_host", 3},
+		{peernet.ErrNoAddress, "no_address", 3},
+		{peernet.ErrNotConnected, "not_connected", 3},
+		{peernet.ErrUnreachable, "unreachable", 3},
+		{peernet.ErrLinkLost, "link_lost", 3},
+		{peernet.ErrClosed, "stopping", 3},
+		{peernet.ErrNotStarted, "not_started", 3},
+		{peernet.ErrNoHandler, "no_handler", 1},
+		{peernet.ErrForbidden, "forbidden", 4},
+		{peernet.ErrBadArgs, "bad_args", 1},
+		{peernet.ErrFailed, "failed", 1},
+		{peernet.ErrInternal, "internal", 1},
+		{peernet.ErrOverloaded, "overloaded", 1},
+		{peernet.ErrCancelled, "cancelled", 1},
+		{peernet.ErrDeadline, "deadline", 3},
+		{peernet.ErrTooLarge, "too_large", 1},
+
+		{&peernet.RemoteError{Code: envelope.CodeForbidden}, "forbidden", 4},
+		{&peernet.RemoteError{Code: envelope.CodeDeadline}, "deadline", 3},
+		{&peernet.RemoteError{Code: "out_of_milk"}, "out_of_milk", 1},
+		{&control.Error{Code: "refused", Exit: 4}, "refused", 4},
+	} {
+		for name, err := range map[string]error{
+			"bare":       c.err,
+			"wrapped":    fmt.Errorf("doing it: %w", c.err),
+			"with peer":  &peerError{"pnet1self", "bob", c.err},
+			"with cause": fmt.Errorf("doing it: %w: %w", c.err, fs.ErrNotExist),
+		} {
+			if got := explain(err); got.Code != c.code || got.Exit != c.exit {
+				t.Errorf("%v, %s: got %s and %d, want %s and %d", c.err, name, got.Code, got.Exit, c.code, c.exit)
+			}
+		}
+	}
+}
+
+// An error that means the end of a call in time reaches people as that, also if something timed out below it.
+func TestTheParticularErrorCountsBeforeTheGeneral(t *testing.T) {
+	err := fmt.Errorf("%w: %w", peernet.ErrUnreachable, context.DeadlineExceeded)
+	if got := explain(err); got.Code != "unreachable" {
+		t.Errorf("got %s", got.Code)
+	}
+}
+
+func TestHintsSpeakOfThePeerAndTheNode(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"peer", &peerError{"pnet1self", "bob", peernet.ErrNotConnected}, "connect first with: peernode connect bob ADDR"},
+		{"node", &peerError{"pnet1self", "bob", peernet.ErrRefused}, "on the other machine run: peernode trust add pnet1self"},
+		{"neither", peernet.ErrNotTrusted, "trust it first with: peernode trust add PEER"},
+		{"no key", peernet.ErrRefused, "on the other machine run: peernode trust add KEY"},
+		{"of its own", &hintedError{control.ErrNoNode, "start one with: peernode run --data-dir x"}, "start one with: peernode run --data-dir x"},
+		{"none", context.Canceled, ""},
+	} {
+		if got := explain(c.err).Hint; got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestEveryOutcomeHasAHintInPlainWords(t *testing.T) {
+	for _, o := range outcomes {
+		if o.hint == "" && o.exit != exitFailed {
+			t.Errorf("%v has no hint", o.err)
+		}
+		if strings.HasSuffix(o.hint, ".") || strings.ContainsAny(o.hint, "\n\t") {
+			t.Errorf("%v: %q", o.err, o.hint)
+		}
+		if o.exit < exitFailed || o.exit > exitRefused {
+			t.Errorf("%v: exit code %d", o.err, o.exit)
+		}
+	}
+}
+
+func TestErrorsAreOneLine(t *testing.T) {
+	var out, err strings.Builder
+	a := &app{out: &output{w: &out}, err: &output{w: &err}}
+	a.report(&peerError{"pnet1self", "bob\x1b[31m", errors.Join(peernet.ErrNotConnected, errors.New("two\nlines"))})
+	if n := strings.Count(err.String(), "\n"); n != 2 || strings.Contains(err.String(), "\x1b") {
+		t.Errorf("got %q", err.String())
+	}
+	if out.Len() != 0 {
+		t.Errorf("on standard output: %q", out.String())
+	}
+}

@@ -1,0 +1,137 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+const (
+	maxAnswer = 16 << 20        // bytes of an answer's body: JSON of the largest reply, escapes included
+	grace     = 2 * time.Second // beyond a request's own time, so that the node's account of it arrives
+)
+
+// A Client commands the node that runs on a data directory. It is safe for concurrent use and holds no
+// connection between two requests.
+type Client struct{ http http.Client }
+
+var _ Backend = (*Client)(nil)
+
+// NewClient returns a client for the data directory dir. Whether a node runs there shows with each request.
+func NewClient(dir string) *Client {
+	return &Client{http.Client{Transport: &http.Transport{
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, dir) },
+		DisableKeepAlives: true,
+	}}}
+}
+
+// Node implements Backend.
+func (c *Client) Node(ctx context.Context, q NodeRequest) (Node, error) {
+	return post[Node](ctx, c, "node", q)
+}
+
+// Peers implements Backend.
+func (c *Client) Peers(ctx context.Context, q PeersRequest) (Peers, error) {
+	return post[Peers](ctx, c, "peers", q)
+}
+
+// Connect implements Backend.
+func (c *Client) Connect(ctx context.Context, q ConnectRequest) (Peer, error) {
+	return post[Peer](ctx, c, "connect", q)
+}
+
+// Call implements Backend.
+func (c *Client) Call(ctx context.Context, q CallRequest) (CallAnswer, error) {
+	return post[CallAnswer](ctx, c, "call", q)
+}
+
+// Send implements Backend.
+func (c *Client) Send(ctx context.Context, q CallRequest) (SendAnswer, error) {
+	return post[SendAnswer](ctx, c, "send", q)
+}
+
+// Ping implements Backend.
+func (c *Client) Ping(ctx context.Context, q PingRequest) (PingAnswer, error) {
+	return post[PingAnswer](ctx, c, "ping", q)
+}
+
+// dial connects to the control socket of the data directory dir. A socket that is not there, or that nobody
+// listens on any more, is ErrNoNode.
+func dial(ctx context.Context, dir string) (net.Conn, error) {
+	path, err := find(dir)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
+	if err != nil {
+		if ctx.Err() != nil || errors.Is(err, fs.ErrPermission) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w: %w", ErrNoNode, err)
+	}
+	if err := checkClientSide(conn); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// post asks for one operation and returns its answer, or the *Error that came instead.
+func post[A any, Q request](ctx context.Context, c *Client, name string, q Q) (A, error) {
+	var a A
+	body := new(bytes.Buffer)
+	e := json.NewEncoder(body)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(q); err != nil {
+		return a, fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	if body.Len() > maxRequest {
+		return a, fmt.Errorf("%w: requests have at most %d bytes", ErrTooLarge, maxRequest)
+	}
+	ctx, cancel := context.WithTimeout(ctx, q.limit()+grace)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://peernode/v1/"+name, body)
+	if err != nil {
+		return a, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	answer, err := c.http.Do(r)
+	if err != nil {
+		if u := (*url.Error)(nil); errors.As(err, &u) {
+			err = u.Err // the URL means nothing to the user
+		}
+		return a, fmt.Errorf("asking the node: %w", err)
+	}
+	defer answer.Body.Close()
+	return a, readAnswer(answer, &a)
+}
+
+// readAnswer decodes the body of r into a, or returns the error that it holds.
+func readAnswer(r *http.Response, a any) error {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxAnswer+1))
+	if err != nil {
+		return fmt.Errorf("reading the node's answer: %w", err)
+	}
+	if len(body) > maxAnswer {
+		return fmt.Errorf("%w: answers have at most %d bytes", ErrTooLarge, maxAnswer)
+	}
+	if r.StatusCode == http.StatusOK {
+		if err := json.Unmarshal(body, a); err != nil {
+			return fmt.Errorf("reading the node's answer: %w", err)
+		}
+		return nil
+	}
+	var f failure
+	if err := json.Unmarshal(body, &f); err != nil || f.Error == nil {
+		return fmt.Errorf("the node answered with status %s", r.Status)
+	}
+	return f.Error
+}

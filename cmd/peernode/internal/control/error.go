@@ -1,0 +1,39 @@
+package control
+
+import "errors"
+
+// Errors of this package.
+var (
+	// ErrNoNode: nothing answers at the data directory's control socket.
+	ErrNoNode = errors.New("no node runs on this data directory")
+	// ErrRunning: another process holds the data directory's lock.
+	ErrRunning = errors.New("another node already runs on this data directory")
+	// ErrPathTooLong: neither the data directory nor the system's temporary directory leaves room for a socket.
+	ErrPathTooLong = errors.New("no directory with a path short enough for a control socket")
+	// ErrStranger: the process at the other end of the socket belongs to another user.
+	ErrStranger = errors.New("the control socket's other end belongs to another user")
+	// ErrRequest: a request that is not what its operation takes.
+	ErrRequest = errors.New("the node does not understand this request")
+	// ErrTooLarge: a request or an answer over the limit.
+	ErrTooLarge = errors.New("too large for the control socket")
+	// ErrBusy: too many requests at once.
+	ErrBusy = errors.New("too many commands at this node at once")
+	// ErrStopping: the node is being stopped.
+	ErrStopping = errors.New("the node is stopping")
+)
+
+// An Error is a failure as it travels over the control socket.
+type Error struct {
+	Code string `json:"code"`           // for programs; never changes
+	Text string `json:"text"`           // for people; one line
+	Hint string `json:"hint,omitempty"` // what to do about it; one line
+	Exit int    `json:"exit"`           // the exit code peernode ends with
+}
+
+// Error returns the text.
+func (e *Error) Error() string { return e.Text }
+
+// failure is the body of an answer whose status is not 200.
+type failure struct {
+	Error *Error `json:"error"`
+}

@@ -1,0 +1,83 @@
+package control
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+)
+
+// Files in a data directory.
+const (
+	socketName  = "control.sock" // the socket
+	pointerName = "control.path" // where the socket is, when its path would be too long here
+	lockName    = "node.lock"    // locked while a node runs
+)
+
+// maxPath returns how long the path of a Unix socket may be: sun_path less its terminating zero. It has 104
+// bytes on the systems that descend from BSD and 108 on the others.
+func maxPath() int {
+	switch runtime.GOOS {
+	case "darwin", "ios", "freebsd", "netbsd", "openbsd", "dragonfly":
+		return 103
+	}
+	return 107
+}
+
+// place decides where the control socket of the data directory dir goes. Where the path would be too long it
+// makes a private directory under temp, which the caller removes with the socket, and private is true.
+func place(dir, temp string) (path string, private bool, err error) {
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return "", false, err
+	}
+	if path = filepath.Join(dir, socketName); len(path) <= maxPath() {
+		return path, false, nil
+	}
+	short, err := os.MkdirTemp(temp, "peernode-") // mode 0700
+	if err != nil {
+		return "", false, err
+	}
+	if path = filepath.Join(short, socketName); len(path) > maxPath() {
+		return "", false, errors.Join(ErrPathTooLong, os.Remove(short))
+	}
+	return path, true, nil
+}
+
+// find returns where a node that runs on the data directory dir listens. It is the path the node wrote down,
+// or else the one in the directory itself.
+func find(dir string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, pointerName))
+	switch path := strings.TrimSpace(string(text)); {
+	case err == nil && filepath.IsAbs(path):
+		return path, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", err
+	}
+	return filepath.Join(dir, socketName), nil
+}
+
+// point writes down that the socket of the data directory dir is at path.
+func point(dir, path string) error {
+	final := filepath.Join(dir, pointerName)
+	draft := final + ".new"
+	if err := os.WriteFile(draft, []byte(path+"\n"), 0o600); err != nil {
+		return err
+	}
+	return os.Rename(draft, final)
+}
+
+// sweep removes what a node that was killed left behind. The caller holds the lock of dir.
+func sweep(dir string) {
+	old, err := find(dir)
+	if err != nil {
+		return
+	}
+	os.Remove(old)
+	if filepath.Base(old) == socketName && strings.HasPrefix(filepath.Base(filepath.Dir(old)), "peernode-") {
+		os.Remove(filepath.Dir(old)) // does nothing unless it is empty now
+	}
+	os.Remove(filepath.Join(dir, pointerName))
+}

@@ -1,0 +1,168 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Limits of the server. They bound what a runaway script of the same user can cost the node.
+const (
+	maxRequests   = 64               // at once; one more is answered with ErrBusy
+	maxRequest    = 8 << 20          // bytes of a request's body: JSON of the largest call, escapes included
+	maxHeader     = 16 << 10         // bytes of a request's header
+	headerTimeout = 5 * time.Second  // for a header to arrive
+	bodyTimeout   = 10 * time.Second // for a body to arrive, and for an answer to be read
+	idleTimeout   = 30 * time.Second // between two requests on a connection
+)
+
+// A Server answers the requests that arrive on a Socket.
+type Server struct {
+	http    http.Server
+	explain func(error) *Error
+	slots   chan struct{} // one taken per running request
+	stop    context.CancelCauseFunc
+}
+
+// NewServer returns a server that has b do the work. explain says what an error means to a person; it is
+// never given nil nor returns it. If log is nil, nothing is logged.
+func NewServer(b Backend, explain func(error) *Error, log *slog.Logger) *Server {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	ctx, stop := context.WithCancelCause(context.Background())
+	s := &Server{explain: explain, slots: make(chan struct{}, maxRequests), stop: stop}
+
+	mux := http.NewServeMux()
+	mux.Handle("POST /v1/node", operation(s, b.Node))
+	mux.Handle("POST /v1/peers", operation(s, b.Peers))
+	mux.Handle("POST /v1/connect", operation(s, b.Connect))
+	mux.Handle("POST /v1/call", operation(s, b.Call))
+	mux.Handle("POST /v1/send", operation(s, b.Send))
+	mux.Handle("POST /v1/ping", operation(s, b.Ping))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.refuse(w, fmt.Errorf("%w: no operation %s %.64q", ErrRequest, r.Method, r.URL.Path))
+	})
+	s.http = http.Server{
+		Handler:           patient(mux),
+		ReadHeaderTimeout: headerTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeader,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	return s
+}
+
+// Serve answers on l until Shutdown, and returns nil then.
+func (s *Server) Serve(l net.Listener) error {
+	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// Shutdown stops listening, has every running request answered with ErrStopping, and waits for that until
+// ctx ends; then it closes the connections that are left.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.stop(ErrStopping)
+	if err := s.http.Shutdown(ctx); err != nil {
+		return s.http.Close()
+	}
+	return nil
+}
+
+// A request is what an operation takes.
+type request interface{ limit() time.Duration }
+
+// operation serves one operation: it reads a Q, gives it to do and writes what comes back. The context of do
+// ends with the request's time, when the client goes away, and at Shutdown.
+func operation[Q request, A any](s *Server, do func(context.Context, Q) (A, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case s.slots <- struct{}{}:
+			defer func() { <-s.slots }()
+		default:
+			s.refuse(w, ErrBusy)
+			return
+		}
+		var q Q
+		if err := readRequest(w, r, &q); err != nil {
+			s.refuse(w, err)
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), q.limit())
+		defer cancel()
+		a, err := do(ctx, q)
+		switch {
+		case err != nil && errors.Is(context.Cause(ctx), ErrStopping):
+			s.refuse(w, ErrStopping)
+		case err != nil:
+			s.refuse(w, err)
+		default:
+			write(w, http.StatusOK, a)
+		}
+	}
+}
+
+// patient gives the body of each request bodyTimeout to arrive, whether h reads it or leaves it to be
+// discarded.
+func patient(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		h.ServeHTTP(w, r)
+	})
+}
+
+// readRequest decodes the body of r, which must be exactly one JSON value with no field that q lacks.
+func readRequest(w http.ResponseWriter, r *http.Request, q any) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return fmt.Errorf("%w: requests have at most %d bytes", ErrTooLarge, tooLarge.Limit)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	// From here on a read only watches for the client to go away.
+	http.NewResponseController(w).SetReadDeadline(time.Time{})
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(q); err != nil {
+		return fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return fmt.Errorf("%w: more than one JSON value", ErrRequest)
+	}
+	return nil
+}
+
+// refuse answers with what err means.
+func (s *Server) refuse(w http.ResponseWriter, err error) {
+	status := http.StatusUnprocessableEntity
+	switch {
+	case errors.Is(err, ErrRequest):
+		status = http.StatusBadRequest
+	case errors.Is(err, ErrTooLarge):
+		status = http.StatusRequestEntityTooLarge
+	case errors.Is(err, ErrBusy), errors.Is(err, ErrStopping):
+		status = http.StatusServiceUnavailable
+	}
+	write(w, status, failure{s.explain(err)})
+}
+
+// write answers with v as JSON. A client that has gone, or does not read, is nobody to tell about an error.
+func write(w http.ResponseWriter, status int, v any) {
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTimeout))
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.Encode(v)
+}

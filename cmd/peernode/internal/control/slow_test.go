@@ -1,0 +1,67 @@
+package control
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A pipes is a listener for the connections it is given.
+type pipes struct{ conns chan net.Conn }
+
+func (p pipes) Accept() (net.Conn, error) {
+	c, ok := <-p.conns
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (p pipes) Close() error {
+	close(p.conns)
+	return nil
+}
+
+func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+func TestSlowClientsAreCutOff(t *testing.T) {
+	const header = "POST /v1/ping HTTP/1.1\r\nHost: peernode\r\n"
+	for _, c := range []struct {
+		name, sent, want string
+		after            time.Duration
+	}{
+		{"says nothing", "", "", headerTimeout},
+		{"stops in the header", header, "", headerTimeout},
+		{"stops in the body", header + "Content-Length: 20\r\n\r\n{", `"code":"request"`, bodyTimeout},
+		{"stops in the body of an unknown operation", strings.Replace(header, "ping", "pong", 1) + "Content-Length: 20\r\n\r\n{", "", bodyTimeout},
+		{"asks once and stays", header + "Content-Length: 2\r\n\r\n{}", `"rtt_ms":0.25`, idleTimeout},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			server := NewServer(fake{}, explainTest, nil)
+			l := pipes{make(chan net.Conn)}
+			served := make(chan error, 1)
+			go func() { served <- server.Serve(l) }()
+			client, end := net.Pipe()
+			l.conns <- end
+			begin := time.Now()
+			go io.WriteString(client, c.sent)
+			answer, err := io.ReadAll(client)
+			if err != nil || !strings.Contains(string(answer), c.want) {
+				t.Errorf("%s: got %q (%v), want %q", c.name, answer, err, c.want)
+			}
+			if took := time.Since(begin); took != c.after {
+				t.Errorf("%s: cut off after %v, want %v", c.name, took, c.after)
+			}
+			client.Close()
+			if err := server.Shutdown(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/spf13/cobra"
+)
+
+// A node that is told to stop has stopTime to do so; the commands that wait at its control socket are
+// answered within controlTime of that.
+const (
+	stopTime    = 5 * time.Second
+	controlTime = time.Second
+)
+
+// noDiscovery is the name that --discovery takes for looking for nobody.
+const noDiscovery = "none"
+
+// A runner is one run of a node.
+type runner struct {
+	*app
+	listen    string
+	name      string
+	namespace string
+	discovery string
+	echo      bool
+	logLevel  string
+}
+
+func (a *app) runCommand() *cobra.Command {
+	r := &runner{app: a}
+	run := &cobra.Command{
+		Use:   "run",
+		Short: "Run the node until it is interrupted",
+		Long: `Run runs the node of the data directory: it listens, connects to the peers it trusts where it knows how,
+and does what the other subcommands ask of it. It prints what happens, with --json as one object per line;
+the first says where it listens. Interrupt it, or send it SIGTERM, and it takes leave of its peers and
+stops within 5 seconds; a second time ends it at once.`,
+		Example: `  peernode run --listen 127.0.0.1:7100 --echo
+  peernode run --json | jq -c 'select(.event == "connected")'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
+	}
+	flags := run.Flags()
+	flags.StringVar(&r.listen, "listen", ":0", "where to listen: `HOST:PORT`, or :PORT for all addresses; port 0 is any free one")
+	flags.StringVar(&r.name, "name", "", "the `NAME` this node calls itself to its peers, at most 64 bytes")
+	flags.StringVar(&r.namespace, "namespace", "", "`NAME` a network of its own: only nodes of the same namespace can connect")
+	flags.StringVar(&r.discovery, "discovery", noDiscovery, "`HOW` to look for peers; there is only "+noDiscovery+", see peernode connect")
+	flags.BoolVar(&r.echo, "echo", false, "serve the handler echo: it returns what it is called with and prints what it is sent")
+	flags.StringVar(&r.logLevel, "log-level", "warn", "the least `LEVEL` to log to standard error: debug, info, warn or error")
+	run.RegisterFlagCompletionFunc("discovery", cobra.FixedCompletions([]string{noDiscovery}, cobra.ShellCompDirectiveNoFileComp))
+	run.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
+	return run
+}
+
+// run runs the node until ctx ends, and stops it.
+func (r *runner) run(ctx context.Context) (err error) {
+	if r.discovery != noDiscovery {
+		return usage("there is no discovery called "+oneLine(r.discovery), "those that are there: "+noDiscovery)
+	}
+	log, err := r.logger()
+	if err != nil {
+		return err
+	}
+	dir, err := r.makeDataDir()
+	if err != nil {
+		return err
+	}
+	lock, err := control.Acquire(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+
+	node, err := peernet.New(peernet.Config{
+		DataDir:   dir,
+		Listen:    r.listen,
+		Name:      r.name,
+		Namespace: r.namespace,
+		Logger:    log,
+	})
+	if err != nil {
+		return err
+	}
+	p := newEventPrinter(r.app, node)
+	if r.echo {
+		if err := node.Handle("echo", p.echo); err != nil {
+			return err
+		}
+	}
+	subscribed, unsubscribe := context.WithCancel(context.Background())
+	defer unsubscribe()
+	events := node.Events(subscribed) // before the start, so that none is missed
+	if err := node.Start(ctx); err != nil {
+		return err
+	}
+	printed := make(chan struct{})
+	close(printed) // nothing is printing yet
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+		defer cancel()
+		if e := node.Shutdown(ctx); err == nil {
+			err = e
+		}
+		select {
+		case <-printed: // the last events are out
+		case <-ctx.Done():
+		}
+		p.stopped()
+	}()
+	socket, err := control.Listen(dir, log)
+	if err != nil {
+		return err
+	}
+	if err := p.listening(node.PublicKey(), node.Addrs(), socket.Path()); err != nil {
+		socket.Close()
+		return err
+	}
+	printed = make(chan struct{})
+	go func() {
+		defer close(printed)
+		p.print(events)
+	}()
+	return serve(ctx, control.NewServer(backend{node}, explain, log), socket)
+}
+
+// serve answers at the control socket until ctx ends.
+func serve(ctx context.Context, server *control.Server, socket *control.Socket) error {
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(socket) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), controlTime)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if e := <-served; err == nil {
+		err = e
+	}
+	return err
+}
+
+// logger returns a logger to standard error.
+func (r *runner) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(r.logLevel)); err != nil {
+		return nil, usage("there is no log level called "+oneLine(r.logLevel), "those that are there: debug, info, warn, error")
+	}
+	return slog.New(slog.NewTextHandler(logWriter{r.err}, &slog.HandlerOptions{Level: level})), nil
+}
+
+// A logWriter begins each record as everything on standard error begins.
+type logWriter struct{ w io.Writer }
+
+func (l logWriter) Write(record []byte) (int, error) {
+	if _, err := l.w.Write(append([]byte("peernode: "), record...)); err != nil {
+		return 0, err
+	}
+	return len(record), nil
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"go.uber.org/goleak"
+)
+
+// waitTime bounds how long a script waits for anything; pollTime is how often it looks.
+const (
+	waitTime = 20 * time.Second
+	pollTime = 10 * time.Millisecond
+)
+
+// TestMain lets the scripts run this test binary as peernode, and as peernode-to FILE ARGS…, which is peernode
+// with its standard output in a file that a script can read while it runs.
+func TestMain(m *testing.M) {
+	testscript.Main(leakless{m}, map[string]func(){
+		"peernode": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
+		"peernode-to": func() {
+			f, err := os.Create(os.Args[1])
+			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
+				os.Exit(1)
+			}
+			os.Exit(run(os.Args[2:], os.Stdin, f, os.Stderr))
+		},
+	})
+}
+
+// A leakless is a run of tests that fails if it leaves goroutines behind.
+type leakless struct{ *testing.M }
+
+func (l leakless) Run() int {
+	code := l.M.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	return code
+}
+
+// TestScripts runs the sessions in testdata/script. Beside testscript's own commands they have
+//
+//	ready DIR NAME       waits for a node to run on DIR; sets NAME_KEY and NAME_ADDR
+//	await FILE REGEXP    waits for a line of FILE that matches
+//	exits CODE COMMAND…  runs a command that ends with exit code CODE
+//	mode PERM FILE       checks the permissions of a file
+//	setenv NAME FILE     sets a variable to what is in a file, or in stdout
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv(dataDirVariable, "")            // not that of whoever runs the tests
+			e.Setenv("GORACE", "atexit_sleep_ms=10") // not a second per command when built with -race
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"ready": scriptReady,
+			"await": scriptAwait,
+			"exits": scriptExits,
+			"mode":  scriptMode,
+			"setenv": func(ts *testscript.TestScript, _ bool, args []string) {
+				ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
+			},
+		},
+	})
+}
+
+// poll calls done until it returns nil, and fails with its last error after waitTime.
+func poll(ts *testscript.TestScript, done func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.Background(), waitTime)
+	defer cancel()
+	tick := time.NewTicker(pollTime)
+	defer tick.Stop()
+	for {
+		err := done(ctx)
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			ts.Fatalf("waited for %v: %v", waitTime, err)
+		}
+	}
+}
+
+func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: ready DIR NAME")
+	}
+	client := control.NewClient(ts.MkAbs(args[0]))
+	poll(ts, func(ctx context.Context) error {
+		node, err := client.Node(ctx, control.NodeRequest{})
+		if err != nil {
+			return err
+		}
+		ts.Setenv(args[1]+"_KEY", node.PublicKey)
+		ts.Setenv(args[1]+"_ADDR", node.Addresses[0])
+		return nil
+	})
+}
+
+func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await FILE REGEXP")
+	}
+	file, line := ts.MkAbs(args[0]), regexp.MustCompile("(?m)"+args[1])
+	poll(ts, func(context.Context) error {
+		text, err := os.ReadFile(file)
+		if err == nil && !line.Match(text) {
+			err = fmt.Errorf("no line matches %s in:\n%s", args[1], text)
+		}
+		return err
+	})
+}
+
+func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE COMMAND…")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if e := (*exec.ExitError)(nil); errors.As(err, &e) {
+		code = e.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("%s ended with exit code %d, want %s", strings.Join(args[1:], " "), code, args[0])
+	}
+}
+
+func scriptMode(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: mode PERM FILE")
+	}
+	info, err := os.Lstat(ts.MkAbs(args[1]))
+	ts.Check(err)
+	if got := fmt.Sprintf("%04o", info.Mode().Perm()); got != args[0] {
+		ts.Fatalf("%s has mode %s, want %s", args[1], got, args[0])
+	}
+}
