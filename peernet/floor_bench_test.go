@@ -36,7 +36,7 @@ func BenchmarkFloorSessions(b *testing.B) {
 			defer o.close()
 			var c sessionCost
 			for b.Loop() {
-				c = measureSessions(b, o, workers, 500, floorTime)
+				c = measureSessions(b, o, workers, 500)
 			}
 			reportColumns(b, costColumns, c)
 		})

@@ -51,13 +51,12 @@ func compare(tb testing.TB, floor, other subject, callers, size, rounds int, d t
 	return c
 }
 
-// compareSessions measures the sessions of the floor and of another opener by turns, rounds times, each time with workers that connect
-// for the time d, and with idle sessions.
-func compareSessions(tb testing.TB, floor, other opener, workers, idle, rounds int, d time.Duration) comparison[sessionCost] {
+// compareSessions measures the sessions of the floor and of another opener by turns, rounds times.
+func compareSessions(tb testing.TB, floor, other opener, workers, sessions, rounds int) comparison[sessionCost] {
 	tb.Helper()
 	c := compareBy(costColumns, rounds,
-		func() sessionCost { return measureSessions(tb, floor, workers, idle, d) },
-		func() sessionCost { return measureSessions(tb, other, workers, idle, d) })
+		func() sessionCost { return measureSessions(tb, floor, workers, sessions) },
+		func() sessionCost { return measureSessions(tb, other, workers, sessions) })
 	c.title, c.floorName, c.otherName = "sessions", floor.name, other.name
 	return c
 }

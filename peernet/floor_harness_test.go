@@ -19,7 +19,7 @@ func TestComparisonHasEveryFigure(t *testing.T) {
 func TestComparisonOfSessionsHasEveryFigure(t *testing.T) {
 	o := floorOpener(t)
 	defer o.close()
-	c := compareSessions(t, o, o, 2, 20, 3, 20*time.Millisecond)
+	c := compareSessions(t, o, o, 2, 20, 3)
 	checkComparison(t, costColumns, c)
 	for _, cost := range []sessionCost{c.floor, c.other} {
 		if math.Round(cost.goroutines) != 4 { // a leak from one round would be subtracted from the next

@@ -1,8 +1,10 @@
 package peernet_test
 
 import (
+	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -19,70 +21,45 @@ type opener struct {
 
 // sessionCost is what sessions cost, both ends counted.
 type sessionCost struct {
-	connectsPerSec float64 // sessions opened and ended
+	connectsPerSec float64 // sessions opened
 	idleKiB        float64 // heap and stacks of an idle session, in 1024 bytes
 	goroutines     float64 // of an idle session
 }
 
-// measureSessions opens and ends sessions from workers goroutines for the time d, then keeps idle sessions open.
-func measureSessions(tb testing.TB, o opener, workers, idle int, d time.Duration) (c sessionCost) {
+// measureSessions opens a number of sessions from workers goroutines, keeps them all, in which nobody has called, and returns how many were
+// opened in a second and what one of them takes with both its ends. That they are closed afterwards is not measured.
+func measureSessions(tb testing.TB, o opener, workers, sessions int) sessionCost {
 	tb.Helper()
-	c.connectsPerSec = measureConnects(tb, o, workers, d)
-	c.idleKiB, c.goroutines = measureIdle(tb, o, idle)
-	return c
-}
-
-// measureConnects opens sessions and ends each at once, from workers goroutines for the time d, and returns how many a second.
-func measureConnects(tb testing.TB, o opener, workers int, d time.Duration) (perSec float64) {
-	tb.Helper()
-	runtime.GC()
 	var (
 		running sync.WaitGroup
-		counts  = make([]int, workers)
+		ends    = make([]func(), sessions)
 		errs    = make([]error, workers)
-		began   = time.Now()
+		next    atomic.Int64
 	)
-	for i := range workers {
+	bytesBefore, goroutinesBefore := settledMemory(), runtime.NumGoroutine()
+	began := time.Now()
+	for w := range workers {
 		running.Go(func() {
-			for errs[i] == nil && time.Since(began) < d {
-				var end func()
-				if end, errs[i] = o.open(); errs[i] == nil {
-					end()
-					counts[i]++
-				}
+			for i := next.Add(1) - 1; i < int64(sessions) && errs[w] == nil; i = next.Add(1) - 1 {
+				ends[i], errs[w] = o.open()
 			}
 		})
 	}
 	running.Wait()
-	took, sessions := time.Since(began), 0
-	for i := range workers {
-		if errs[i] != nil {
-			tb.Fatalf("%s: %v", o.name, errs[i])
-		}
-		sessions += counts[i]
-	}
-	return float64(sessions) / took.Seconds()
-}
-
-// measureIdle keeps a number of sessions open, in which nobody has called, and returns what one of them takes with both its ends.
-func measureIdle(tb testing.TB, o opener, sessions int) (kib, goroutines float64) {
-	tb.Helper()
-	ends := make([]func(), 0, sessions)
-	defer func() {
-		for _, end := range ends {
+	took := time.Since(began)
+	perSession := func(n float64) float64 { return n / float64(sessions) }
+	c := sessionCost{connectsPerSec: float64(sessions) / took.Seconds()}
+	c.idleKiB = perSession(settledMemory()-bytesBefore) / 1024
+	c.goroutines = perSession(float64(runtime.NumGoroutine() - goroutinesBefore))
+	for _, end := range ends {
+		if end != nil {
 			end()
 		}
-	}()
-	bytesBefore, goroutinesBefore := settledMemory(), runtime.NumGoroutine()
-	for range sessions {
-		end, err := o.open()
-		if err != nil {
-			tb.Fatalf("%s: %v", o.name, err)
-		}
-		ends = append(ends, end)
 	}
-	perSession := func(n float64) float64 { return n / float64(sessions) }
-	return perSession(settledMemory()-bytesBefore) / 1024, perSession(float64(runtime.NumGoroutine() - goroutinesBefore))
+	if err := errors.Join(errs...); err != nil {
+		tb.Fatalf("%s: %v", o.name, err)
+	}
+	return c
 }
 
 // settledMemory returns the bytes of live heap and of stacks. It collects several times: a pool keeps what it holds for two collections, a

@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -153,10 +154,15 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
+// throttleDeadLetters is how often at most three dead letters are logged. A goroutine of the library's lives that
+// long after one, also when the node has shut down.
+const throttleDeadLetters = 10 * time.Millisecond
+
 func newSystem(log *slog.Logger) *actor.ActorSystem {
 	// The library logs at Info what is of interest to those who debug actors.
 	quiet := slog.New(demote{log.Handler()})
-	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+		actor.WithDeadLetterThrottleInterval(throttleDeadLetters))
 }
 
 // Shutdown ends the node: it listens and announces no more, tells every peer `shutdown`, lets handlers and calls

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -90,7 +91,10 @@ func (l *Link) Call(ctx context.Context, name, trace string, args any) (envelope
 	id := envelope.CallID(l.lastID.Add(1))
 	buf := begin(args)
 	var err error
-	if buf.b, err = l.codec.AppendCall(buf.b, id, name, o, args); err == nil {
+	if err = usable(name); err == nil {
+		buf.b, err = l.codec.AppendCall(buf.b, id, name, o, args)
+	}
+	if err == nil {
 		err = l.fits(buf)
 	}
 	if err != nil {
@@ -160,7 +164,10 @@ func (l *Link) cancel(id envelope.CallID) {
 func (l *Link) Send(ctx context.Context, name string, args any) error {
 	buf := begin(args)
 	var err error
-	if buf.b, err = l.codec.AppendSend(buf.b, name, args); err == nil {
+	if err = usable(name); err == nil {
+		buf.b, err = l.codec.AppendSend(buf.b, name, args)
+	}
+	if err == nil {
 		err = l.fits(buf)
 	}
 	if err != nil {
@@ -291,6 +298,14 @@ func (l *Link) Probe(p Probe) { l.system.Root.Send(l.pid, p) }
 // Admit lets the session go on after its handshake; owner hears of it from now on.
 func (l *Link) Admit(owner *actor.PID) { l.system.Root.Send(l.pid, admit{owner}) }
 
+// usable returns an error for the names of the protocol's own messages (wire.md §6.5). The codec checks the rest.
+func usable(name string) error {
+	if strings.HasPrefix(name, "$/") {
+		return envelope.ErrNameReserved
+	}
+	return nil
+}
+
 // fits checks an encoded envelope, with its 4 bytes for the length, against what the peer accepts.
 func (l *Link) fits(buf *buffer) error {
 	size, limit := len(buf.b)-frame.HeaderSize+channel.Overhead, int(l.accepts.Load())
@@ -311,7 +326,7 @@ func begin(v any) *buffer {
 	case envelope.Raw:
 		hint = len(v.Bytes())
 	}
-	buf := newBuffer(hint + 320) // a name and an id besides
+	buf := newBuffer(hint + 320) // a name, an id and the tag besides
 	buf.b = append(buf.b, 0, 0, 0, 0)
 	return buf
 }

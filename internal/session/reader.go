@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	idleRead    = 2 << 10  // bytes of read buffer that an idle session keeps
+	idleRead    = 1 << 10  // bytes of read buffer that an idle session keeps
 	busyRead    = 64 << 10 // bytes of read buffer under load; a frame that does not fit gets one of its own
 	arenaBytes  = 4 << 10  // plaintexts share an allocation of at most this, so one that is kept pins no more
 	maxBatches  = 2        // reads that may be on their way to the actor; then the reader waits, and so does TCP
-	idleBatch   = 4        // envelopes that a batch of an idle session has room for
+	idleBatch   = 2        // envelopes that a batch of an idle session has room for
 	discardMost = 64 << 10 // bytes thrown away after the end, so that no reset overtakes our bye (wire.md §7.3)
 )
 
@@ -31,6 +31,7 @@ type reader struct {
 	recv *channel.CipherState
 
 	buf   *buffer // its length is what has been read and is not decoded yet
+	full  bool    // the last read filled it
 	big   []byte  // body of a frame that buf cannot hold, its envelope's to keep
 	have  int     // bytes of big that have been read
 	arena []byte  // plaintexts; what is handed on is never written again
@@ -80,11 +81,12 @@ func (r *reader) fill() error {
 			n, err = r.conn.Read(r.big[r.have:])
 			r.have += n
 		} else {
-			if len(r.buf.b) == cap(r.buf.b) {
-				r.resize(busyRead) // the last read filled it: there is more where that came from
+			if r.full {
+				r.resize(busyRead) // there is more where that came from
 			}
 			n, err = r.conn.Read(r.buf.b[len(r.buf.b):cap(r.buf.b)])
 			r.buf.b = r.buf.b[:len(r.buf.b)+n]
+			r.full = len(r.buf.b) == cap(r.buf.b)
 		}
 		switch {
 		case n > 0:
@@ -112,7 +114,7 @@ func (r *reader) shrink() {
 }
 
 func (r *reader) resize(size int) {
-	if size < len(r.buf.b) {
+	if size <= len(r.buf.b) {
 		return
 	}
 	next := &buffer{}

@@ -47,6 +47,7 @@ func (s *session) handle(e *envelope.Envelope) error {
 	if err == nil && !s.up {
 		s.up = true
 		s.stopLate()
+		s.stopLate = nil // and its timer with it
 		s.tell(Up{s.Link})
 	}
 	return err

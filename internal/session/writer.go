@@ -36,6 +36,9 @@ func (l *Link) write(send *channel.CipherState) (err error) {
 
 // flush writes a batch with one call.
 func (l *Link) flush(batch []segment, send *channel.CipherState) (err error) {
+	if len(batch) == 1 && batch[0].alone {
+		return l.flushAlone(batch[0].b, send)
+	}
 	size := 0
 	for _, s := range batch {
 		size += len(s.b) + s.frames*channel.Overhead
@@ -48,6 +51,18 @@ func (l *Link) flush(batch []segment, send *channel.CipherState) (err error) {
 		}
 	}
 	return l.writeAll(out.b)
+}
+
+// flushAlone writes one large envelope, sealed where it lies: that spares a second buffer as large. begin has left
+// room for the tag behind it; if the envelope has grown into that, append finds other room.
+func (l *Link) flushAlone(b []byte, send *channel.CipherState) error {
+	plain := b[frame.HeaderSize:]
+	frame.AppendHeader(b[:0], len(plain)+channel.Overhead)
+	sealed, err := send.Seal(b[:frame.HeaderSize], plain)
+	if err != nil {
+		return err
+	}
+	return l.writeAll(sealed)
 }
 
 // sealAll appends each envelope of the segment as a sealed frame (wire.md §5).
