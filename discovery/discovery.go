@@ -18,10 +18,13 @@ type Provider interface {
 	// Name is short, lower case and does not change: "udp", "mdns", "manual".
 	Name() string
 
-	// Run looks for peers until ctx ends, then stops announcing, waits for its goroutines and returns nil.
-	// An error says why it cannot work; it is reported, and Run is called again later.
+	// Run looks for peers until ctx ends, then stops announcing, waits for its goroutines and returns nil, all
+	// within 5 s. An error says why it cannot work; it is reported, and Run is called again later. What it has
+	// reported without a TTL is withdrawn then.
 	//
-	// sight may be called from any goroutine of Run's, never after Run has returned. It does not block.
+	// sight may be called from any goroutine of Run's, never after Run has returned. It does not block: when more
+	// than 1,024 of a provider's sightings wait to be looked at, another one is dropped. So report again what still
+	// holds. What has no valid address, port 0, a TTL below 0 or Self's key is ignored.
 	Run(ctx context.Context, self Self, sight func(Sighting)) error
 }
 
@@ -53,7 +56,7 @@ type Sighting struct {
 	Addr      netip.AddrPort // where the key is said to listen; IPv6 zones kept
 	Interface string         // where it was heard; empty if that means nothing
 	TTL       time.Duration  // how long it holds without being repeated; 0: until it is withdrawn
-	Gone      Reason         // not empty: this address is no longer announced
+	Gone      Reason         // not empty: the provider that reported this address takes it back, and why
 }
 
 // A Reason says why a sighting ended.
@@ -61,7 +64,7 @@ type Reason string
 
 // Reasons why a sighting ended.
 const (
-	Expired   Reason = "expired"   // not repeated in time; decided by the presence table, not by providers
+	Expired   Reason = "expired"   // not repeated in time, or displaced by others of the key; the presence table decides that
 	Goodbye   Reason = "goodbye"   // the peer said that it stops
 	Withdrawn Reason = "withdrawn" // the provider that reported it takes it back
 )

@@ -5,6 +5,7 @@ package manual
 
 import (
 	"context"
+	"errors"
 	"net/netip"
 	"sync"
 
@@ -12,8 +13,11 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
+// ErrInUse is a Provider that runs already, for another node.
+var ErrInUse = errors.New("manual discovery runs already: each node needs a provider of its own")
+
 // A Provider reports what it is told. It is safe for concurrent use, before, during and after Run; what it
-// was told while nothing ran is reported when Run begins. One Provider serves one node.
+// was told while nothing ran is reported when Run begins. One Provider serves one node at a time.
 type Provider struct {
 	mu    sync.Mutex // guards the rest; sight is called under it, so that order is kept
 	seen  []discovery.Sighting
@@ -26,7 +30,7 @@ func New() *Provider { return &Provider{} }
 // Name returns "manual".
 func (p *Provider) Name() string { return "manual" }
 
-// Found says that key is to be found at addr. It holds until Lost.
+// Found says that key is to be found at addr. It holds until Lost. To say it again reports it again.
 func (p *Provider) Found(key identity.PublicKey, addr netip.AddrPort) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -46,9 +50,13 @@ func (p *Provider) Lost(key identity.PublicKey, addr netip.AddrPort) {
 	p.report(s)
 }
 
-// Run reports until ctx ends.
+// Run reports until ctx ends. The error is ErrInUse, or nil.
 func (p *Provider) Run(ctx context.Context, _ discovery.Self, sight func(discovery.Sighting)) error {
 	p.mu.Lock()
+	if p.sight != nil {
+		p.mu.Unlock()
+		return ErrInUse
+	}
 	p.sight = sight
 	for _, s := range p.seen {
 		sight(s)
@@ -61,7 +69,8 @@ func (p *Provider) Run(ctx context.Context, _ discovery.Self, sight func(discove
 	return nil
 }
 
-// report and forget are called with mu held.
+// The rest is called with mu held.
+
 func (p *Provider) report(s discovery.Sighting) {
 	if p.sight != nil {
 		p.sight(s)

@@ -1,13 +1,7 @@
 package finder
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -27,44 +21,16 @@ type Config struct {
 	Log       *slog.Logger
 	Pool      *actorkit.Pool
 
-	// Tell hands a Change to the node. It does not block.
+	// Tell hands a Change or Stopped to the node. It does not block.
 	Tell func(any)
 }
 
-// Commands from the node.
-type (
-	// Trusted asks for what is known of a key that is trusted from now on: it is told as Found again.
-	Trusted struct{ Key identity.PublicKey }
+// expireEvery is how often at most the table is searched for what has expired, so that a flood of sightings that
+// all expire at other moments costs no more. An expiry may be told so much late.
+const expireEvery = 100 * time.Millisecond
 
-	// Stop ends the providers, which say goodbye. Stopped follows.
-	Stop struct{}
-)
-
-// Stopped says that after Stop no provider runs.
-type Stopped struct{}
-
-// maxAhead bounds the sightings that are reported and not yet looked at. More are dropped: what is true is
-// announced again.
-const maxAhead = 1024
-
-// A provider that fails is started again after a pause that doubles between these.
-const (
-	firstPause = 5 * time.Second
-	maxPause   = time.Minute
-)
-
-// From the providers' actors.
-type (
-	sighted struct {
-		source string
-		discovery.Sighting
-	}
-)
-
-type expireDue struct{}
-
-func (sighted) IgnoreDeadLetterLogging()   {}
-func (expireDue) IgnoreDeadLetterLogging() {}
+// warnEvery is how often it is logged that there was no room.
+const warnEvery = time.Minute
 
 // Props describes the finder's actor.
 func Props(c *Config) *actor.Props {
@@ -72,15 +38,23 @@ func Props(c *Config) *actor.Props {
 }
 
 // A finder is the actor above the providers' actors.
+//
+//	running --Stop--> stopping --last provider gone: Stopped--> stopped
+//
+// From Stop on it tells no changes. Only Receive touches its fields.
 type finder struct {
 	*Config
 	table    *table
-	ahead    atomic.Int64
-	dropped  atomic.Uint64
-	running  int
+	running  int // providers' actors
 	stopping bool
-	stopDue  func() bool
-	due      time.Time
+	stopped  bool // and told so
+
+	due     time.Time // when expireDue comes; zero: it does not
+	stopDue func() bool
+
+	noRoom uint64    // sightings dropped by providers' bounds
+	warned time.Time // of these and those that the table refused
+	told   uint64    // how many of them
 }
 
 // Receive implements actor.Actor.
@@ -89,31 +63,23 @@ func (f *finder) Receive(ctx actor.Context) {
 	case *actor.Started:
 		for _, p := range f.Providers {
 			f.running++
-			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return &provider{finder: f, Provider: p} }))
+			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return &provider{Provider: p, config: f.Config} }))
 		}
 	case *actor.Stopping:
 		if f.stopDue != nil {
 			f.stopDue()
 		}
 	case sighted:
-		f.ahead.Add(-1)
-		if m.Key == f.Self.Key || f.stopping {
-			return
-		}
-		now := f.Clock.Now()
-		f.tell(f.table.see(now, m.source, m.Sighting))
-		if m.TTL > 0 {
-			f.watch(ctx, now.Add(m.TTL))
-		}
+		f.sighted(ctx, m)
+	case failed:
+		f.tell(f.table.withdraw(m.from.name))
 	case expireDue:
 		f.due = time.Time{}
 		changes, next := f.table.expire(f.Clock.Now())
 		f.tell(changes)
 		f.watch(ctx, next)
 	case Trusted:
-		for _, p := range f.table.known(m.Key) {
-			f.Tell(Change{Presence: p, Kind: Found})
-		}
+		f.tell(f.table.trust(m.Key))
 	case Stop:
 		f.stopping = true
 		for _, child := range ctx.Children() {
@@ -126,7 +92,24 @@ func (f *finder) Receive(ctx actor.Context) {
 	}
 }
 
+func (f *finder) sighted(ctx actor.Context, m sighted) {
+	m.from.ahead.Add(-1)
+	f.noRoom += m.from.dropped.Swap(0)
+	if m.Key == f.Self.Key {
+		return
+	}
+	now := f.Clock.Now()
+	f.tell(f.table.see(now, m.from.name, m.Sighting))
+	if m.TTL > 0 {
+		f.watch(ctx, now.Add(m.TTL))
+	}
+	f.warn(now)
+}
+
 func (f *finder) tell(changes []Change) {
+	if f.stopping {
+		return
+	}
 	for _, c := range changes {
 		f.Tell(c)
 	}
@@ -137,84 +120,32 @@ func (f *finder) watch(ctx actor.Context, next time.Time) {
 	if next.IsZero() || !f.due.IsZero() && !next.Before(f.due) {
 		return
 	}
+	now := f.Clock.Now()
+	if soonest := now.Add(expireEvery); next.Before(soonest) {
+		next = soonest
+	}
 	if f.stopDue != nil {
 		f.stopDue()
 	}
 	f.due = next
 	system, self := ctx.ActorSystem(), ctx.Self()
-	f.stopDue = f.Clock.AfterFunc(next.Sub(f.Clock.Now()), func() { system.Root.Send(self, expireDue{}) })
+	f.stopDue = f.Clock.AfterFunc(next.Sub(now), func() { system.Root.Send(self, expireDue{}) })
 }
 
+// warn logs, now and then, what there was no room for.
+func (f *finder) warn(now time.Time) {
+	n := f.noRoom + f.table.refused
+	if n == f.told || !f.warned.IsZero() && now.Sub(f.warned) < warnEvery {
+		return
+	}
+	f.Log.Warn("sightings dropped: too many at once, or too many keys that are not trusted", "dropped", n-f.told)
+	f.told, f.warned = n, now
+}
+
+// settle tells that the last provider has gone.
 func (f *finder) settle() {
-	if f.stopping && f.running == 0 {
-		f.running = -1 // once
+	if f.stopping && !f.stopped && f.running == 0 {
+		f.stopped = true
 		f.Tell(Stopped{})
 	}
-}
-
-// A provider is the actor that runs one discovery provider, and runs it again when it fails.
-type provider struct {
-	discovery.Provider
-	finder *finder // its parent; only what is safe for concurrent use is touched
-	cancel context.CancelFunc
-	join   sync.WaitGroup
-}
-
-// Receive implements actor.Actor.
-func (p *provider) Receive(ctx actor.Context) {
-	switch ctx.Message().(type) {
-	case *actor.Started:
-		run, cancel := context.WithCancel(context.Background())
-		p.cancel = cancel
-		system, parent := ctx.ActorSystem(), ctx.Parent()
-		p.join.Add(1)
-		go func() {
-			defer p.join.Done()
-			p.keepRunning(run, func(m any) { system.Root.Send(parent, m) })
-		}()
-	case *actor.Stopping:
-		p.cancel()
-		p.join.Wait()
-	}
-}
-
-// keepRunning runs the provider until ctx ends.
-func (p *provider) keepRunning(ctx context.Context, post func(any)) {
-	for pause := firstPause; ; pause = min(maxPause, 2*pause) {
-		err := p.runOnce(ctx, post)
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil {
-			err = errors.New("it stopped by itself")
-		}
-		p.finder.Log.Warn("discovery does not work; it will be tried again", "provider", p.Name(), "err", err, "after", pause)
-		again := make(chan struct{})
-		cancel := p.finder.Clock.AfterFunc(pause, func() { close(again) })
-		select {
-		case <-again:
-		case <-ctx.Done():
-			cancel()
-			return
-		}
-	}
-}
-
-// runOnce contains a panic of the provider.
-func (p *provider) runOnce(ctx context.Context, post func(any)) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			p.finder.Log.Error("discovery provider panicked", "provider", p.Name(), "panic", r, "stack", string(debug.Stack()))
-			err = fmt.Errorf("panic: %v", r)
-		}
-	}()
-	source := p.Name()
-	return p.Run(ctx, p.finder.Self, func(s discovery.Sighting) {
-		if p.finder.ahead.Add(1) > maxAhead {
-			p.finder.ahead.Add(-1)
-			p.finder.dropped.Add(1)
-			return
-		}
-		post(sighted{source, s})
-	})
 }

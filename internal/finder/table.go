@@ -3,6 +3,7 @@
 package finder
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 // Bounds of the presence table (wire.md §9). What is over them is not entered, and counted.
 const (
-	MaxAddressesPerKey = 8    // the one heard of longest ago makes room
+	MaxAddressesPerKey = 8    // one heard of longest ago makes room
 	MaxStrangers       = 1024 // keys that are not trusted; trusted ones have room of their own
 )
 
@@ -54,20 +55,20 @@ type place struct {
 // A table is the presence table. Time is passed in. It is not safe for concurrent use.
 type table struct {
 	trusted   func(identity.PublicKey) bool
-	keys      map[identity.PublicKey]map[place]*Presence
-	strangers int // keys that were not trusted when they were entered
-	counted   map[identity.PublicKey]bool
-	refused   uint64 // sightings for which there was no room
+	keys      map[identity.PublicKey]map[place]*Presence // no inner map is empty
+	strangers map[identity.PublicKey]bool                // keys that were not trusted when they were entered, nor since
+	refused   uint64                                     // sightings for which there was no room
 }
 
 func newTable(trusted func(identity.PublicKey) bool) *table {
-	return &table{trusted: trusted, keys: make(map[identity.PublicKey]map[place]*Presence), counted: make(map[identity.PublicKey]bool)}
+	return &table{trusted: trusted, keys: make(map[identity.PublicKey]map[place]*Presence), strangers: make(map[identity.PublicKey]bool)}
 }
 
 // see enters what a provider reports, and returns what that changes.
 func (t *table) see(now time.Time, source string, s discovery.Sighting) []Change {
-	at := place{s.Addr, source}
+	addr := netip.AddrPortFrom(s.Addr.Addr().Unmap(), s.Addr.Port())
 	places := t.keys[s.Key]
+	at := place{addr, source}
 	p := places[at]
 	if s.Gone != "" {
 		if p == nil {
@@ -75,7 +76,7 @@ func (t *table) see(now time.Time, source string, s discovery.Sighting) []Change
 		}
 		return []Change{t.lose(p, s.Gone)}
 	}
-	if !s.Addr.IsValid() || s.Addr.Port() == 0 {
+	if !addr.IsValid() || addr.Port() == 0 || s.TTL < 0 {
 		return nil
 	}
 	var until time.Time
@@ -92,23 +93,41 @@ func (t *table) see(now time.Time, source string, s discovery.Sighting) []Change
 	}
 	var changes []Change
 	if places == nil {
-		if !t.trusted(s.Key) {
-			if t.strangers >= MaxStrangers {
-				t.refused++
-				return nil
-			}
-			t.strangers++
-			t.counted[s.Key] = true
+		if !t.admit(s.Key) {
+			return nil
 		}
 		places = make(map[place]*Presence)
 		t.keys[s.Key] = places
 	} else if len(places) >= MaxAddressesPerKey {
-		changes = append(changes, t.lose(oldest(places), discovery.Expired))
-		t.keys[s.Key] = places // lose forgets a key whose last place it was
+		changes = append(changes, t.lose(oldest(places, source), discovery.Expired))
 	}
-	p = &Presence{Key: s.Key, Addr: s.Addr, Source: source, Interface: s.Interface, First: now, Last: now, Until: until}
+	p = &Presence{Key: s.Key, Addr: addr, Source: source, Interface: s.Interface, First: now, Last: now, Until: until}
 	places[at] = p
 	return append(changes, Change{Presence: *p, Kind: Found})
+}
+
+// admit says whether there is room for a new key.
+func (t *table) admit(key identity.PublicKey) bool {
+	if t.trusted(key) {
+		return true
+	}
+	if len(t.strangers) >= MaxStrangers {
+		t.refused++
+		return false
+	}
+	t.strangers[key] = true
+	return true
+}
+
+// trust gives a key that is trusted from now on its own room, and tells where it is as if that were new. The order is
+// that in which it was found.
+func (t *table) trust(key identity.PublicKey) (changes []Change) {
+	delete(t.strangers, key)
+	for _, p := range t.keys[key] {
+		changes = append(changes, Change{Presence: *p, Kind: Found})
+	}
+	slices.SortFunc(changes, func(a, b Change) int { return cmp.Or(a.First.Compare(b.First), a.Addr.Compare(b.Addr)) })
+	return changes
 }
 
 // expire returns what has not been heard of in time, and when to look again; zero: nothing will expire.
@@ -127,11 +146,11 @@ func (t *table) expire(now time.Time) (changes []Change, next time.Time) {
 	return changes, next
 }
 
-// withdraw forgets all that one provider has seen.
+// withdraw forgets what one provider has seen that only that provider could end.
 func (t *table) withdraw(source string) (changes []Change) {
 	for _, places := range t.keys {
 		for _, p := range places {
-			if p.Source == source {
+			if p.Source == source && p.Until.IsZero() {
 				changes = append(changes, t.lose(p, discovery.Withdrawn))
 			}
 		}
@@ -139,31 +158,26 @@ func (t *table) withdraw(source string) (changes []Change) {
 	return changes
 }
 
-// known returns where a key is now.
-func (t *table) known(key identity.PublicKey) (all []Presence) {
-	for _, p := range t.keys[key] {
-		all = append(all, *p)
-	}
-	slices.SortFunc(all, func(a, b Presence) int { return a.First.Compare(b.First) })
-	return all
-}
-
 func (t *table) lose(p *Presence, why discovery.Reason) Change {
 	places := t.keys[p.Key]
 	delete(places, place{p.Addr, p.Source})
 	if len(places) == 0 {
 		delete(t.keys, p.Key)
-		if t.counted[p.Key] {
-			delete(t.counted, p.Key)
-			t.strangers--
-		}
+		delete(t.strangers, p.Key)
 	}
 	return Change{Presence: *p, Kind: Lost, Reason: why}
 }
 
-func oldest(places map[place]*Presence) (o *Presence) {
+// oldest returns the place to make room for another that source reports: the one that it heard of longest ago, or if
+// it has none, the one that anybody did. So a provider that is flooded displaces its own.
+func oldest(places map[place]*Presence, source string) (o *Presence) {
 	for _, p := range places {
-		if o == nil || p.Last.Before(o.Last) {
+		if o == nil {
+			o = p
+			continue
+		}
+		own, theirs := p.Source == source, o.Source == source
+		if own && !theirs || own == theirs && p.Last.Before(o.Last) {
 			o = p
 		}
 	}

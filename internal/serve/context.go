@@ -9,17 +9,16 @@ import (
 )
 
 // A callContext is a context.Context that costs nothing until somebody waits for it: the channel and the
-// timer are made when Done or AfterFunc is first called.
+// timer are made when Done or AfterFunc is first called. It is safe for concurrent use.
 type callContext struct {
-	clock    clock.Clock
+	config   *Config
 	deadline time.Time // zero: none
 
-	mu    sync.Mutex // guards the rest
+	mu    sync.Mutex // guards the rest; taken with a peer's mu held, never the other way round
 	err   error
 	done  chan struct{}
-	after map[int]func() // called once the context ends
-	next  int
-	stop  func() bool // of the deadline's timer
+	after map[*func()]bool // called once the context ends
+	stop  func() bool      // of the deadline's timer
 }
 
 // Deadline implements context.Context.
@@ -32,9 +31,7 @@ func (c *callContext) Value(any) any { return nil }
 func (c *callContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil && !c.deadline.IsZero() && !c.clock.Now().Before(c.deadline) {
-		c.end(context.DeadlineExceeded)
-	}
+	c.look()
 	return c.err
 }
 
@@ -61,17 +58,15 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 		return func() bool { return false }
 	}
 	if c.after == nil {
-		c.after = make(map[int]func())
+		c.after = make(map[*func()]bool)
 	}
-	id := c.next
-	c.next++
-	c.after[id] = f
+	c.after[&f] = true
 	c.watch()
 	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		_, waiting := c.after[id]
-		delete(c.after, id)
+		waiting := c.after[&f]
+		delete(c.after, &f)
 		return waiting
 	}
 }
@@ -82,22 +77,38 @@ func (c *callContext) cancel() {
 	c.end(context.Canceled)
 }
 
-// finish ends the context when its handler has returned, as a server's context does.
-func (c *callContext) finish() { c.cancel() }
+// finish ends the context when its handler has returned, as a server's context does. It returns what had ended it
+// before, nil if nothing had.
+func (c *callContext) finish() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.look()
+	before := c.err
+	c.end(context.Canceled)
+	return before
+}
 
-// watch starts the deadline's timer, once, with mu held.
+// The rest is called with mu held.
+
+// look ends the context if its time is over, whatever its timer says.
+func (c *callContext) look() {
+	if c.err == nil && !c.deadline.IsZero() && !c.clock().Now().Before(c.deadline) {
+		c.end(context.DeadlineExceeded)
+	}
+}
+
+// watch starts the deadline's timer, once.
 func (c *callContext) watch() {
 	if c.err != nil || c.deadline.IsZero() || c.stop != nil {
 		return
 	}
-	c.stop = c.clock.AfterFunc(c.deadline.Sub(c.clock.Now()), func() {
+	c.stop = c.clock().AfterFunc(c.deadline.Sub(c.clock().Now()), func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		c.end(context.DeadlineExceeded)
 	})
 }
 
-// end is called with mu held.
 func (c *callContext) end(err error) {
 	if c.err != nil {
 		return
@@ -109,8 +120,13 @@ func (c *callContext) end(err error) {
 	if c.stop != nil {
 		c.stop()
 	}
-	for _, f := range c.after {
-		go f()
+	if c.after == nil { // as for most
+		return
+	}
+	for f := range c.after {
+		go (*f)()
 	}
 	c.after = nil
 }
+
+func (c *callContext) clock() clock.Clock { return c.config.Clock }

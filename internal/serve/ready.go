@@ -10,28 +10,21 @@ type ready struct {
 	server *Server
 
 	mu     sync.Mutex // guards the rest
-	first  *Request   // a list through Request.next: what waits is bounded by the limits per peer
-	last   *Request
-	waking bool // a goroutine is on its way
+	calls  list       // what waits is bounded by the limits per peer
+	waking bool       // a goroutine is on its way; always so when a call waits and mu is free
 }
 
 // start lets a call's handler begin.
-func (s *Server) start(r *Request) {
-	q := &s.ready
+func (q *ready) start(r *Request) {
 	q.mu.Lock()
-	if q.first == nil {
-		q.first = r
-	} else {
-		q.last.next = r
-	}
-	q.last = r
+	q.calls.push(r)
 	q.wake()
 }
 
 // wake makes sure that a goroutine will come if there is something to take. It is called with mu held, and
 // releases it.
 func (q *ready) wake() {
-	wake := q.first != nil && !q.waking
+	wake := q.calls.first != nil && !q.waking
 	q.waking = q.waking || wake
 	q.mu.Unlock()
 	if wake {
@@ -48,13 +41,11 @@ func (q *ready) Run() {
 		if arrived {
 			q.waking = false
 		}
-		r := q.first
+		r := q.calls.pop()
+		q.wake()
 		if r == nil {
-			q.mu.Unlock()
 			return
 		}
-		q.first, r.next = r.next, nil
-		q.wake()
 		r.answer()
 	}
 }

@@ -18,20 +18,18 @@ type Request struct {
 	session *Session
 	entry   *Entry
 	id      envelope.CallID // 0: a send
-	size    int             // of the arguments, as counted
 	args    envelope.Raw
 	trace   string
-	next    *Request // of those that have not begun
+	next    *Request // in its list
 	result  any
 	refusal *envelope.RemoteError
 }
 
 func newRequest(s *Session, entry *Entry, e *envelope.Envelope) *Request {
-	r := &Request{session: s, entry: entry, id: e.ID, size: len(e.Args), args: envelope.NewRaw(envelope.Msgpack, e.Args),
-		trace: e.Options.Trace}
-	r.clock = s.server.config.Clock
+	r := &Request{session: s, entry: entry, id: e.ID, args: envelope.NewRaw(envelope.Msgpack, e.Args), trace: e.Options.Trace}
+	r.config = &s.server.config
 	if e.Options.HasTimeout {
-		r.deadline = r.clock.Now().Add(e.Options.Timeout)
+		r.deadline = r.config.Clock.Now().Add(e.Options.Timeout)
 	}
 	return r
 }
@@ -51,22 +49,24 @@ func (r *Request) Trace() string { return r.trace }
 // Session returns what brought the request.
 func (r *Request) Session() *Session { return r.session }
 
+// size is what counts towards the limits, in bytes.
+func (r *Request) size() int { return len(r.args.Bytes()) }
+
 // answer runs the handler of a call and replies, also if the handler ends its goroutine.
 func (r *Request) answer() {
 	s := r.session
+	defer s.settled(r)
 	defer func() {
 		s.finished(r)
 		s.conn.Reply(r.id, r.result, r.refusal)
-		s.settled(r)
 	}()
 	r.handle()
 }
 
 // handle runs the handler, contains what goes wrong in it, and keeps the outcome.
 func (r *Request) handle() {
-	returned := false
+	allowed, returned := r.entry.Allow == nil, false
 	defer func() {
-		r.finish()
 		if returned {
 			return
 		}
@@ -74,23 +74,31 @@ func (r *Request) handle() {
 		if p == nil {
 			p = "the handler ended its goroutine"
 		}
+		r.finish()
 		r.result, r.refusal = nil, r.session.server.incident(r, p)
+		if !allowed { // what asks for permission has failed: the caller must not learn even that
+			r.refusal = noHandler(r.entry.Name)
+		}
 	}()
-	if allow := r.entry.Allow; allow != nil && !allow(r, r) {
-		returned = true
+	if !allowed {
+		allowed = r.entry.Allow(r, r)
+	}
+	if !allowed {
+		r.finish()
 		r.refusal = noHandler(r.entry.Name) // to those who may not use it, it is not there
+		returned = true
 		return
 	}
 	result, err := r.entry.Handler(r, r)
-	returned = true
-	if ended := r.Err(); ended != nil {
+	if ended := r.finish(); ended != nil {
 		err = ended // nobody waits: the answer is short, whatever the handler made of it
 	}
 	if err != nil {
 		r.refusal = toRemote(err)
-		return
+	} else {
+		r.result = result
 	}
-	r.result = result
+	returned = true
 }
 
 // incident logs a panic with its stack, and returns what the caller may know of it.
@@ -106,9 +114,10 @@ func (s *Server) incident(r *Request, p any) *envelope.RemoteError {
 // maxText bounds the text of a handler's error on the wire, in bytes.
 const maxText = 1024
 
-// toRemote is what a caller learns of a handler's error: its code, and its text, cut to length.
+// toRemote is what a caller learns of a handler's error: its code, and its text, cut to length. It panics if the
+// error does when it is asked for its text.
 func toRemote(err error) *envelope.RemoteError {
-	if e, ok := errors.AsType[*envelope.RemoteError](err); ok {
+	if e, ok := errors.AsType[*envelope.RemoteError](err); ok && e != nil {
 		return e
 	}
 	text := err.Error()
@@ -117,10 +126,6 @@ func toRemote(err error) *envelope.RemoteError {
 
 func noHandler(name string) *envelope.RemoteError {
 	return &envelope.RemoteError{Code: envelope.CodeNoHandler, Text: fmt.Sprintf("no handler %q here", name)}
-}
-
-func limitText(what string, limit int) string {
-	return fmt.Sprintf("limit reached: %d %s; try again when some have ended", limit, what)
 }
 
 var _ context.Context = (*Request)(nil)

@@ -1,48 +1,46 @@
 package serve
 
 import (
-	"slices"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
 // Sends of one peer run one at a time, in the order in which they were made. While a peer has two sessions, one
-// is taking over from the other, and only the peer's bye tells which: until then both wait, and then those of the
-// session that can bring no more come first (wire.md §7.4).
+// is taking over from the other, and only the peer's bye tells which: until then what comes over either waits, and
+// then that of the session that can bring no more comes first (wire.md §7.4).
 
 // holdSends bounds that wait.
 const holdSends = 2 * time.Second
 
-// Send queues a send for its handler, or drops it.
+// warnEvery is how often dropped sends of one peer are logged.
+const warnEvery = time.Minute
+
+// Send queues a send for its handler, or drops it. The envelope's slices are the request's to keep.
 func (s *Session) Send(e *envelope.Envelope) {
 	entry := s.server.find(e.Name)
 	if entry == nil {
 		s.server.config.Log.Debug("send to no handler", "peer", s.peer.key, "name", string(e.Name))
-		s.server.unhandled.Add(1)
 		return
 	}
 	c, p := &s.server.config, s.peer
 	p.mu.Lock()
-	if p.sends >= c.Sends || p.sendBytes+len(e.Args) > c.SendBytes {
-		p.drop()
+	if !p.sends.has(c.Sends, c.SendBytes, len(e.Args)) {
+		p.refuseSend()
 		return
 	}
-	p.sends++
-	p.sendBytes += len(e.Args)
-	s.sends = append(s.sends, newRequest(s, entry, e))
+	r := newRequest(s, entry, e)
+	p.sends.add(r)
+	if p.heldUntil.IsZero() {
+		p.waiting.push(r)
+	} else {
+		p.held.push(r)
+	}
 	p.work()
 }
 
-// Sealed says that the session brings no more sends.
-func (s *Session) Sealed() {
-	s.peer.mu.Lock()
-	s.sealed = true
-	s.peer.work()
-}
-
-// drop is called with mu held, and releases it.
-func (p *peer) drop() {
+// refuseSend drops a send for which there is no room. It is called with mu held, and releases it.
+func (p *peer) refuseSend() {
 	s := p.server
 	s.dropped.Add(1)
 	p.unwarned++
@@ -59,10 +57,51 @@ func (p *peer) drop() {
 	}
 }
 
+// Sealed says that the session brings no more calls and no more sends.
+func (s *Session) Sealed() {
+	s.peer.mu.Lock()
+	s.peer.seal(s)
+	s.peer.work()
+}
+
+// Run implements actorkit.Runner: it handles sends until there are none whose turn it is.
+func (p *peer) Run() {
+	defer p.server.runs.Done()
+	defer func() { // a send that came meanwhile, or is left by a handler that ended its goroutine, is another's
+		p.mu.Lock()
+		p.draining = false
+		p.work()
+	}()
+	for {
+		p.mu.Lock()
+		r := p.waiting.pop()
+		p.handling = r
+		p.mu.Unlock()
+		if r == nil {
+			return
+		}
+		p.handle(r)
+	}
+}
+
+func (p *peer) handle(r *Request) {
+	defer func() {
+		p.mu.Lock()
+		p.handling = nil
+		p.sends.sub(r)
+		idle := p.idle()
+		p.mu.Unlock()
+		if idle {
+			p.server.forget(p)
+		}
+	}()
+	r.handle()
+}
+
 // work starts a goroutine for the sends if there is work and none runs. It is called with mu held, and
 // releases it.
 func (p *peer) work() {
-	start := !p.draining && p.next() != nil
+	start := !p.draining && p.waiting.first != nil
 	p.draining = p.draining || start
 	p.mu.Unlock()
 	if start {
@@ -71,82 +110,68 @@ func (p *peer) work() {
 	}
 }
 
-// open enters a session. It is called with mu held.
-func (p *peer) open(s *Session) {
-	p.order = append(p.order, s)
-	if p.unsealed() > 1 {
-		p.heldUntil = p.server.config.Clock.Now().Add(holdSends)
-		if p.stopHold != nil {
-			p.stopHold()
-		}
-		p.stopHold = p.server.config.Clock.AfterFunc(holdSends, func() {
-			p.mu.Lock()
-			p.work()
-		})
-	}
-}
+// The rest is called with mu held.
 
-func (p *peer) unsealed() (n int) {
-	for _, s := range p.order {
-		if !s.sealed {
-			n++
-		}
+// open enters a session. If it is not the only one that can bring sends, what comes from now on is held. What has come
+// already is older than all that the new session can bring.
+func (p *peer) open() {
+	p.sessions++
+	if p.unsealed++; p.unsealed < 2 {
+		return
 	}
-	return n
-}
-
-// next returns the session whose send is next, nil if there is none or it must wait. Sessions that bring no more
-// leave the order. It is called with mu held.
-func (p *peer) next() *Session {
-	p.order = slices.DeleteFunc(p.order, func(s *Session) bool { return s.sealed && len(s.sends) == 0 })
-	for _, s := range p.order {
-		if s.sealed {
-			return s
-		}
+	if p.stopHold != nil {
+		p.stopHold()
 	}
-	if len(p.order) > 1 && p.server.config.Clock.Now().Before(p.heldUntil) {
-		return nil
-	}
-	for _, s := range p.order {
-		if len(s.sends) > 0 {
-			return s
-		}
-	}
-	return nil
-}
-
-// Run implements actorkit.Runner: it handles sends until there are none whose turn it is.
-func (p *peer) Run() {
-	defer p.server.runs.Done()
-	for {
+	clock := p.server.config.Clock
+	p.heldUntil = clock.Now().Add(holdSends)
+	p.stopHold = clock.AfterFunc(holdSends, func() {
 		p.mu.Lock()
-		s := p.next()
-		if s == nil {
-			p.draining = false
-			p.mu.Unlock()
-			return
+		if !clock.Now().Before(p.heldUntil) { // no session has come since
+			p.release()
 		}
-		r := s.sends[0]
-		s.sends[0] = nil
-		if s.sends = s.sends[1:]; len(s.sends) == 0 {
-			s.sends = nil
-		}
-		p.mu.Unlock()
-		r.handle()
-		p.mu.Lock()
-		p.sends--
-		p.sendBytes -= r.size
-		p.mu.Unlock()
+		p.work()
+	})
+}
+
+// seal takes note that a session brings no more sends: those that it brought come before any other's.
+func (p *peer) seal(s *Session) {
+	if s.sealed {
+		return
+	}
+	s.sealed = true
+	first, others := p.held.split(s)
+	p.waiting.take(&first)
+	p.held = others
+	if p.unsealed--; p.unsealed < 2 {
+		p.release()
 	}
 }
 
-// discard drops what waits of one session.
+// release lets all go whose turn it is in the order they came.
+func (p *peer) release() {
+	p.waiting.take(&p.held)
+	p.heldUntil = time.Time{}
+	if p.stopHold != nil {
+		p.stopHold()
+		p.stopHold = nil
+	}
+}
+
+// discard drops what one session brought, and cancels it if it runs.
 func (p *peer) discard(s *Session) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, r := range s.sends {
-		p.sends--
-		p.sendBytes -= r.size
+	for _, l := range []*list{&p.waiting, &p.held} {
+		of, others := l.split(s)
+		p.drop(&of)
+		*l = others
 	}
-	s.sends = nil
+	if p.handling != nil && p.handling.session == s {
+		p.handling.cancel()
+	}
+}
+
+// drop empties a list.
+func (p *peer) drop(l *list) {
+	for r := l.pop(); r != nil; r = l.pop() {
+		p.sends.sub(r)
+	}
 }

@@ -1,12 +1,12 @@
 package serve
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -19,23 +19,23 @@ type Config struct {
 	Clock clock.Clock
 	Log   *slog.Logger
 	Pool  *actorkit.Pool
-	Rand  io.Reader // for incident ids
+	Rand  io.Reader // for incident ids; it is used from several goroutines at once
 
 	Calls     int // calls of one peer that run at once; the next is refused with `overloaded`
 	CallBytes int // bytes of their arguments together; likewise
-	Sends     int // sends of one peer that wait; the next is dropped and counted
+	Sends     int // sends of one peer that wait or run; the next is dropped and counted
 	SendBytes int // bytes of their arguments together; likewise
 }
 
 // A Server runs the handlers of one node. It is safe for concurrent use.
 type Server struct {
 	Table
-	config Config
+	config     Config
+	overloaded *envelope.RemoteError // what a call is answered that reaches a limit
 
-	dropped   atomic.Uint64 // sends
-	unhandled atomic.Uint64 // sends to a name that has no handler
+	dropped atomic.Uint64 // sends
 
-	mu    sync.Mutex // guards peers, and each peer's count of sessions
+	mu    sync.Mutex // guards peers
 	peers map[identity.PublicKey]*peer
 	runs  sync.WaitGroup // of goroutines that run handlers
 	ready ready
@@ -60,11 +60,13 @@ type Conn interface {
 // New returns a server without handlers.
 func New(c Config) *Server {
 	s := &Server{config: c, peers: make(map[identity.PublicKey]*peer)}
+	s.overloaded = &envelope.RemoteError{Code: envelope.CodeOverloaded,
+		Text: fmt.Sprintf("at the limit of %d calls at once with %d bytes of arguments; try again later", c.Calls, c.CallBytes)}
 	s.ready.server = s
 	return s
 }
 
-// Open begins to serve what comes over conn.
+// Open begins to serve what comes over conn, until the session that it returns is closed.
 func (s *Server) Open(conn Conn) *Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,71 +75,41 @@ func (s *Server) Open(conn Conn) *Session {
 		p = &peer{server: s, key: conn.Remote()}
 		s.peers[p.key] = p
 	}
-	p.sessions++
-	session := &Session{server: s, peer: p, conn: conn}
 	p.mu.Lock()
-	p.open(session)
-	p.mu.Unlock()
-	return session
+	defer p.mu.Unlock()
+	p.open()
+	return &Session{server: s, peer: p, conn: conn}
 }
 
-// left is called once for each session that has closed.
-func (s *Server) left(p *peer) {
+// forget drops a peer of which nothing is left: no session, no handler that runs, no send that waits. Until then a
+// peer that comes back finds its limits as they were, and its sends still in order.
+func (s *Server) forget(p *peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p.sessions--; p.sessions == 0 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.idle() && s.peers[p.key] == p {
 		delete(s.peers, p.key)
-		p.mu.Lock()
-		if p.stopHold != nil {
-			p.stopHold()
-		}
-		p.mu.Unlock()
 	}
 }
 
 // Dropped returns how many sends were dropped because too many waited.
 func (s *Server) Dropped() uint64 { return s.dropped.Load() }
 
-// Wait returns when no handler runs. No session may be open any more.
+// Wait returns when no handler runs and no send waits. No session may be open any more.
 func (s *Server) Wait() { s.runs.Wait() }
 
-// A peer is what the sessions of one peer share: its limits, and the order of its sends.
-type peer struct {
-	server *Server
-	key    identity.PublicKey
-
-	sessions int // guarded by server.mu
-
-	calls     atomic.Int64 // running
-	callBytes atomic.Int64
-
-	mu        sync.Mutex // guards the rest
-	order     []*Session // in the order they were opened, until they can bring no more sends
-	heldUntil time.Time  // with two of them
-	stopHold  func() bool
-	sends     int // waiting
-	sendBytes int
-	draining  bool // a goroutine works the sends off
-	warned    time.Time
-	unwarned  uint64 // dropped since
-}
-
-// enter takes the limits for a call, and names the one that is reached.
-func (p *peer) enter(args int) *envelope.RemoteError {
-	c := &p.server.config
-	if n := p.calls.Add(1); n > int64(c.Calls) {
-		p.calls.Add(-1)
-		return &envelope.RemoteError{Code: envelope.CodeOverloaded, Text: limitText("calls at once from one peer", c.Calls)}
+// DropSends drops the sends that wait and cancels those that run: nothing else ends them once their sessions are
+// closed. It is for when Wait takes too long. No session may be open any more.
+func (s *Server) DropSends() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.peers {
+		p.mu.Lock()
+		p.drop(&p.waiting)
+		if p.handling != nil {
+			p.handling.cancel()
+		}
+		p.mu.Unlock()
 	}
-	if n := p.callBytes.Add(int64(args)); n > int64(c.CallBytes) {
-		p.callBytes.Add(int64(-args))
-		p.calls.Add(-1)
-		return &envelope.RemoteError{Code: envelope.CodeOverloaded, Text: limitText("bytes of arguments at once from one peer", c.CallBytes)}
-	}
-	return nil
-}
-
-func (p *peer) leave(args int) {
-	p.callBytes.Add(int64(-args))
-	p.calls.Add(-1)
 }

@@ -3,9 +3,7 @@ package serve
 import (
 	"errors"
 	"fmt"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/internal/idtable"
@@ -17,11 +15,8 @@ var ErrDuplicateID = errors.New("call id is in flight already")
 // ErrFlood is a peer that goes on calling without reading that it is refused.
 var ErrFlood = errors.New("too many refused calls unanswered: the peer does not read")
 
-// warnEvery is how often dropped sends of one peer are logged.
-const warnEvery = time.Minute
-
-// A Session is what one session asks. Its methods are called by the session's actor and do not block, but for
-// Pending they are not safe for concurrent use.
+// A Session is what one session asks. Its methods do not block. They are called by the session's actor, and are not
+// safe for concurrent use but for Pending. After Close come Close and Pending alone.
 type Session struct {
 	server *Server
 	peer   *peer
@@ -32,19 +27,17 @@ type Session struct {
 
 	pending atomic.Int64 // calls whose reply is not queued
 
-	mu     sync.Mutex // guards the rest
-	calls  idtable.Table[*Request]
-	closed bool
-
 	// Guarded by peer.mu.
-	sends  []*Request
+	calls  idtable.Table[*Request]
 	sealed bool
+	closed bool
 }
 
 // Conn returns the session that brings the calls.
 func (s *Session) Conn() Conn { return s.conn }
 
-// Call runs a handler, or refuses.
+// Call runs a handler, or refuses. The error is ErrDuplicateID or ErrFlood. The envelope's slices are the request's
+// to keep.
 func (s *Session) Call(e *envelope.Envelope) error {
 	entry := s.server.find(e.Name)
 	if entry == nil {
@@ -53,43 +46,45 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	if e.Options.HasTimeout && e.Options.Timeout <= 0 {
 		return s.refuse(e.ID, &envelope.RemoteError{Code: envelope.CodeDeadline, Text: "the call arrived after its time"})
 	}
-	if refusal := s.peer.enter(len(e.Args)); refusal != nil {
-		return s.refuse(e.ID, refusal)
-	}
-	r := newRequest(s, entry, e)
-	s.mu.Lock()
-	taken := s.calls.Get(e.ID) != nil
-	if !taken {
+	r, p := newRequest(s, entry, e), s.peer
+	p.mu.Lock()
+	taken, room := s.calls.Get(e.ID) != nil, p.room(len(e.Args))
+	if room && !taken {
 		s.calls.Put(e.ID, r)
+		p.running.add(r)
+		s.pending.Add(1)
 	}
-	s.mu.Unlock()
-	if taken {
-		s.peer.leave(len(e.Args))
-		return fmt.Errorf("call %d: %w", e.ID, ErrDuplicateID)
+	p.mu.Unlock()
+	switch {
+	case taken:
+		return duplicate(e.ID)
+	case !room:
+		return s.refuse(e.ID, s.server.overloaded)
 	}
-	s.pending.Add(1)
-	s.server.start(r)
+	s.server.ready.start(r)
 	return nil
 }
 
 func (s *Session) refuse(id envelope.CallID, e *envelope.RemoteError) error {
-	s.mu.Lock()
+	s.peer.mu.Lock()
 	taken := s.calls.Get(id) != nil
-	s.mu.Unlock()
+	s.peer.mu.Unlock()
 	switch {
 	case taken:
-		return fmt.Errorf("call %d: %w", id, ErrDuplicateID)
+		return duplicate(id)
 	case !s.conn.Refuse(id, e):
 		return ErrFlood
 	}
 	return nil
 }
 
+func duplicate(id envelope.CallID) error { return fmt.Errorf("call %d: %w", id, ErrDuplicateID) }
+
 // Cancel ends the context of a call that still runs.
 func (s *Session) Cancel(id envelope.CallID) {
-	s.mu.Lock()
+	s.peer.mu.Lock()
 	r := s.calls.Get(id)
-	s.mu.Unlock()
+	s.peer.mu.Unlock()
 	if r != nil {
 		r.cancel()
 	}
@@ -98,38 +93,47 @@ func (s *Session) Cancel(id envelope.CallID) {
 // Pending returns how many calls are not yet answered. It is safe for concurrent use.
 func (s *Session) Pending() int { return int(s.pending.Load()) }
 
-// Close cancels what runs. Sends that wait are still handled, unless they are to be discarded.
+// Close cancels the calls that run. Sends that wait are still handled; with discard they are dropped, and the one
+// that runs is cancelled.
 func (s *Session) Close(discard bool) {
-	s.mu.Lock()
+	p := s.peer
+	p.mu.Lock()
 	if s.closed {
-		s.mu.Unlock()
+		p.mu.Unlock()
 		return
 	}
 	s.closed = true
-	running := make([]*Request, 0, s.calls.Len())
-	s.calls.All(func(r *Request) { running = append(running, r) })
-	s.mu.Unlock()
-	for _, r := range running {
-		r.cancel()
-	}
+	s.calls.All((*Request).cancel)
 	if discard {
-		s.peer.discard(s)
+		p.discard(s)
 	}
-	s.Sealed()
-	s.server.left(s.peer)
+	p.seal(s)
+	p.sessions--
+	p.work()
+	s.server.forget(p)
 }
 
 // finished takes a call out of the table, before its reply is queued: from then on the peer may use its id
-// again.
+// again, and its place among those that run.
 func (s *Session) finished(r *Request) {
-	s.mu.Lock()
+	p := s.peer
+	p.mu.Lock()
 	s.calls.Take(r.id)
-	s.mu.Unlock()
+	p.running.sub(r)
+	p.replying.add(r)
+	p.mu.Unlock()
 }
 
-// settled gives back what a call took, once its reply is queued.
+// settled gives back the rest of what a call took, once its reply is queued.
 func (s *Session) settled(r *Request) {
-	s.peer.leave(r.size)
+	p := s.peer
+	p.mu.Lock()
+	p.replying.sub(r)
+	idle := p.idle()
+	p.mu.Unlock()
+	if idle {
+		s.server.forget(p)
+	}
 	s.pending.Add(-1)
 	s.conn.Settled()
 }

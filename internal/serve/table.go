@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
@@ -33,8 +34,8 @@ var ErrTaken = errors.New("the name has a handler already")
 
 // A Table is the handlers of a node by name. It is safe for concurrent use.
 type Table struct {
-	mu      sync.RWMutex // guards entries
-	entries map[string]*Entry
+	mu      sync.Mutex                        // held by who changes the entries
+	entries atomic.Pointer[map[string]*Entry] // replaced, never changed: every call reads it. Nil: none yet
 }
 
 // Add registers a handler. The error is ErrTaken or what envelope.CheckName says.
@@ -44,13 +45,14 @@ func (t *Table) Add(e *Entry) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.entries[e.Name] != nil {
+	entries := t.all()
+	if entries[e.Name] != nil {
 		return fmt.Errorf("handler %q: %w: call Unhandle first", e.Name, ErrTaken)
 	}
-	if t.entries == nil {
-		t.entries = make(map[string]*Entry)
-	}
-	t.entries[e.Name] = e
+	next := make(map[string]*Entry, len(entries)+1)
+	maps.Copy(next, entries)
+	next[e.Name] = e
+	t.entries.Store(&next)
 	return nil
 }
 
@@ -58,18 +60,20 @@ func (t *Table) Add(e *Entry) error {
 func (t *Table) Remove(name string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.entries, name)
+	next := maps.Clone(t.all())
+	delete(next, name)
+	t.entries.Store(&next)
 }
 
 // Names returns the names that have a handler, sorted.
-func (t *Table) Names() []string {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return slices.Sorted(maps.Keys(t.entries))
-}
+func (t *Table) Names() []string { return slices.Sorted(maps.Keys(t.all())) }
 
-func (t *Table) find(name []byte) *Entry {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	return t.entries[string(name)]
+func (t *Table) find(name []byte) *Entry { return t.all()[string(name)] }
+
+// all returns the entries as they are. The map is not to be changed.
+func (t *Table) all() map[string]*Entry {
+	if m := t.entries.Load(); m != nil {
+		return *m
+	}
+	return nil
 }

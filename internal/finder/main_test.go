@@ -1,0 +1,198 @@
+package finder
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/goleak"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// self is the key of the node in these tests.
+var self = key(1_000_000)
+
+// A rig is a finder on an actor system of its own, inside a bubble.
+type rig struct {
+	t      *testing.T
+	system *actor.ActorSystem
+	pid    *actor.PID
+	log    syncBuffer
+
+	mu      sync.Mutex // guards the rest
+	changes []Change
+	stopped int
+	full    chan struct{} // not nil: Tell waits until it is closed
+}
+
+// bubble runs f with a finder that has these providers. Key 1 is trusted. Afterwards no goroutine may be left.
+func bubble(t *testing.T, f func(t *testing.T, g *rig), providers ...discovery.Provider) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		g := &rig{t: t}
+		quiet := slog.New(slog.DiscardHandler)
+		g.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+		pool := actorkit.NewPool(4)
+		g.pid = g.system.Root.Spawn(Props(&Config{Self: discovery.Self{Key: self, Port: 7100}, Providers: providers,
+			Trusted: func(k identity.PublicKey) bool { return k == key(1) },
+			Clock:   clock.System, Log: slog.New(slog.NewTextHandler(&g.log, nil)), Pool: pool, Tell: g.tell}))
+		t.Cleanup(func() {
+			g.system.Root.Stop(g.pid)
+			synctest.Wait()
+			pool.Close()
+			g.system.Shutdown()
+			time.Sleep(2 * time.Second) // the library's throttle of dead letters
+		})
+		synctest.Wait()
+		f(t, g)
+	})
+}
+
+func (g *rig) tell(m any) {
+	g.mu.Lock()
+	full := g.full
+	g.mu.Unlock()
+	if full != nil {
+		<-full
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch m := m.(type) {
+	case Change:
+		g.changes = append(g.changes, m)
+	case Stopped:
+		g.stopped++
+	default:
+		g.t.Errorf("told %T", m)
+	}
+}
+
+func (g *rig) send(m any) { g.system.Root.Send(g.pid, m) }
+
+// told returns the changes since the last time, once nothing more happens.
+func (g *rig) told() []Change {
+	synctest.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.changes
+	g.changes = nil
+	return c
+}
+
+func (g *rig) want(want string) {
+	g.t.Helper()
+	if got := describe(g.told()); got != want {
+		g.t.Errorf("told %q, want %q", got, want)
+	}
+}
+
+// wantStopped fails the test unless Stopped was told that often by now.
+func (g *rig) wantStopped(n int) {
+	g.t.Helper()
+	synctest.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopped != n {
+		g.t.Errorf("Stopped was told %d times, want %d", g.stopped, n)
+	}
+}
+
+// A scripted is a provider that the test drives.
+type scripted struct {
+	name string
+	run  func(ctx context.Context) error // nil: runs until ctx ends
+
+	mu     sync.Mutex // guards the rest
+	sight  func(discovery.Sighting)
+	began  []time.Time
+	self   discovery.Self
+	active int
+}
+
+func (s *scripted) Name() string { return s.name }
+
+func (s *scripted) Run(ctx context.Context, self discovery.Self, sight func(discovery.Sighting)) error {
+	s.mu.Lock()
+	s.sight, s.self = sight, self
+	s.began = append(s.began, time.Now())
+	s.active++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.active--
+	}()
+	if s.run != nil {
+		return s.run(ctx)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// sees reports from the test's goroutine.
+func (s *scripted) sees(all ...discovery.Sighting) {
+	for _, one := range all {
+		s.sight(one)
+	}
+}
+
+// runs returns how long after the first each Run has begun.
+func (s *scripted) runs() (after []time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, at := range s.began {
+		after = append(after, at.Sub(s.began[0]))
+	}
+	return after
+}
+
+// running says how many Runs have not returned.
+func (s *scripted) running() int {
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.active
+}
+
+// seconds makes durations of numbers.
+func seconds(n ...int) (d []time.Duration) {
+	for _, n := range n {
+		d = append(d, time.Duration(n)*time.Second)
+	}
+	return d
+}
+
+// A syncBuffer is a log that several goroutines write.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+// lines returns the lines that contain all of what.
+func (s *syncBuffer) lines(what ...string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lines := slices.Collect(strings.Lines(s.b.String()))
+	return slices.DeleteFunc(lines, func(line string) bool {
+		return slices.ContainsFunc(what, func(w string) bool { return !strings.Contains(line, w) })
+	})
+}

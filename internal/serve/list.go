@@ -1,0 +1,53 @@
+package serve
+
+// A list is requests in order, linked through Request.next: a request is in one list at most. The zero list is
+// empty.
+type list struct{ first, last *Request }
+
+func (l *list) push(r *Request) {
+	if l.first == nil {
+		l.first = r
+	} else {
+		l.last.next = r
+	}
+	l.last = r
+}
+
+// pop returns nil if the list is empty.
+func (l *list) pop() *Request {
+	r := l.first
+	if r == nil {
+		return nil
+	}
+	if l.first = r.next; l.first == nil {
+		l.last = nil
+	}
+	r.next = nil
+	return r
+}
+
+// split empties the list into two, in the same order: the requests that session s brought, and the others.
+func (l *list) split(s *Session) (of, others list) {
+	for r := l.pop(); r != nil; r = l.pop() {
+		if r.session == s {
+			of.push(r)
+		} else {
+			others.push(r)
+		}
+	}
+	return of, others
+}
+
+// take moves all of m behind what is in the list.
+func (l *list) take(m *list) {
+	if m.first == nil {
+		return
+	}
+	if l.first == nil {
+		l.first = m.first
+	} else {
+		l.last.next = m.first
+	}
+	l.last = m.last
+	*m = list{}
+}

@@ -1,0 +1,60 @@
+package serve
+
+import (
+	"sync"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// minReplies may be queued at once however few calls may run: so many may have left without this node noting it.
+const minReplies = 16
+
+// A peer is what the sessions of one peer share: its limits, and the order of its sends. It lasts until the last
+// session is closed and all that they brought is done.
+type peer struct {
+	server *Server
+	key    identity.PublicKey
+
+	mu       sync.Mutex // guards the rest, and what each session says; taken with the server's held, never the other way round
+	sessions int        // not closed
+	unsealed int        // of them; they can bring more sends
+	running  load       // calls, from their arrival until their handlers have returned
+	replying load       // calls whose reply is being queued
+
+	sends    load // all that follow
+	handling *Request
+	waiting  list // their turn is certain
+	held     list // in order of arrival: their turn is not
+	draining bool // a goroutine works the sends off
+
+	heldUntil time.Time // zero: nothing is held
+	stopHold  func() bool
+
+	warned   time.Time // of drops
+	unwarned uint64    // dropped since
+}
+
+// A load is a number of calls or sends, and the bytes of their arguments.
+type load struct{ n, bytes int }
+
+func (l *load) add(r *Request) { l.n, l.bytes = l.n+1, l.bytes+r.size() }
+func (l *load) sub(r *Request) { l.n, l.bytes = l.n-1, l.bytes-r.size() }
+
+// has says whether there is room for one more with so many bytes.
+func (l *load) has(n, bytes, more int) bool { return l.n < n && l.bytes+more <= bytes }
+
+// room says whether there is room for a call with so many bytes of arguments. It is called with mu held.
+//
+// A call whose reply is being queued counts apart: the reply may have reached the caller before this node takes
+// note, and a caller that keeps to the limit must never find itself over it. It does count, as a peer that reads
+// slowly must not pile up replies: as many as may run, may wait to be queued.
+func (p *peer) room(args int) bool {
+	c := &p.server.config
+	return p.running.has(c.Calls, c.CallBytes, args) && p.replying.has(max(c.Calls, minReplies), c.CallBytes, 0)
+}
+
+// idle says whether nothing is left of the peer. It is called with mu held.
+func (p *peer) idle() bool {
+	return p.sessions == 0 && p.running.n == 0 && p.replying.n == 0 && p.sends.n == 0
+}
