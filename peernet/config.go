@@ -150,6 +150,11 @@ func (c *Config) check() error {
 			*l.value = l.def
 		}
 	}
+	for name, bytes := range map[string]int{"CallBytesPerPeer": c.Limits.CallBytesPerPeer, "SendBytesPerPeer": c.Limits.SendBytesPerPeer} {
+		if bytes < c.Limits.Frame {
+			return fmt.Errorf("config: Limits.%s is %d, less than one message of Limits.Frame (%d) may hold", name, bytes, c.Limits.Frame)
+		}
+	}
 	for _, t := range []struct {
 		name  string
 		value *time.Duration

@@ -206,7 +206,7 @@ func (n *Node) stop(ctx context.Context) {
 	select {
 	case <-handlers:
 	case <-ctx.Done():
-		// Their contexts have ended; one that does not care is the application's.
+		n.server.DropSends() // and end the contexts of those that run; one that does not care is the application's
 		err = ctx.Err()
 	}
 	n.hub.close()

@@ -560,6 +560,7 @@ func TestBadConfigsAreRefused(t *testing.T) {
 		"namespace":      {Namespace: strings.Repeat("x", 256)},
 		"name":           {Name: strings.Repeat("x", 65)},
 		"frame":          {Limits: peernet.Limits{Frame: 1000}},
+		"call bytes":     {Limits: peernet.Limits{CallBytesPerPeer: 1000}},
 		"negative limit": {Limits: peernet.Limits{Strangers: -1}},
 		"negative time":  {Timing: peernet.Timing{Dial: -1}},
 	} {

@@ -71,7 +71,7 @@ type inbound struct{ *serve.Session }
 
 func (i inbound) Close(err error) {
 	e, ok := err.(*session.LinkError)
-	i.Session.Close(ok && e.Reason == envelope.ReasonRevoked)
+	i.Session.Close(ok && (e.Reason == envelope.ReasonRevoked || e.Reason == envelope.ReasonConflict))
 }
 
 // trustChanged is called by the trust set, in order.

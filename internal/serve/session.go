@@ -39,17 +39,18 @@ func (s *Session) Conn() Conn { return s.conn }
 // Call runs a handler, or refuses. The error is ErrDuplicateID or ErrFlood. The envelope's slices are the request's
 // to keep.
 func (s *Session) Call(e *envelope.Envelope) error {
-	entry := s.server.find(e.Name)
-	if entry == nil {
-		return s.refuse(e.ID, noHandler(string(e.Name)))
-	}
+	// What is told before the handler is looked up is told of any name: nobody learns by it what there is.
 	if e.Options.HasTimeout && e.Options.Timeout <= 0 {
 		return s.refuse(e.ID, &envelope.RemoteError{Code: envelope.CodeDeadline, Text: "the call arrived after its time"})
 	}
-	r, p := newRequest(s, entry, e), s.peer
+	entry, p := s.server.find(e.Name), s.peer
+	var r *Request
+	if entry != nil {
+		r = newRequest(s, entry, e)
+	}
 	p.mu.Lock()
 	taken, room := s.calls.Get(e.ID) != nil, p.room(len(e.Args))
-	if room && !taken {
+	if room && !taken && r != nil {
 		s.calls.Put(e.ID, r)
 		p.running.add(r)
 		s.pending.Add(1)
@@ -60,6 +61,8 @@ func (s *Session) Call(e *envelope.Envelope) error {
 		return duplicate(e.ID)
 	case !room:
 		return s.refuse(e.ID, s.server.overloaded)
+	case r == nil:
+		return s.refuse(e.ID, noHandler(string(e.Name)))
 	}
 	s.server.ready.start(r)
 	return nil

@@ -131,10 +131,20 @@ func (l *Link) Call(ctx context.Context, name, trace string, args any) (envelope
 	switch {
 	case r.err == nil:
 		return envelope.NewRaw(l.codec, r.value), nil
-	case ctx.Err() != nil && (errors.Is(r.err, envelope.ErrDeadline) || errors.Is(r.err, envelope.ErrCancelled)):
-		return envelope.Raw{}, &AbandonedError{Err: ctx.Err(), Sent: true} // the peer was first to notice
+	case errors.Is(r.err, envelope.ErrDeadline) || errors.Is(r.err, envelope.ErrCancelled):
+		if err := l.over(ctx); err != nil {
+			return envelope.Raw{}, &AbandonedError{Err: err, Sent: true} // the peer was first to notice
+		}
 	}
 	return envelope.Raw{}, r.err
+}
+
+// over returns why ctx has ended, also if its time is over and its timer has not said so yet.
+func (l *Link) over(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !l.config.Clock.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 // crowded says whether several calls are in flight, either way. The writer asks.
