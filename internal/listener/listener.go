@@ -61,7 +61,7 @@ type (
 	}
 )
 
-// acceptsAhead bounds the connections that are accepted and not yet looked at.
+// acceptsAhead bounds the connections that are accepted and not yet looked at; there may be one more.
 const acceptsAhead = 16
 
 // Accepting goes on after an error, with a pause that doubles between these.
@@ -72,7 +72,7 @@ const (
 
 // Events from its own goroutine.
 type (
-	accepted     struct{ conn net.Conn }
+	accepted     struct{} // arrived has one more
 	acceptPaused struct {
 		err   error
 		pause time.Duration
@@ -86,7 +86,7 @@ func (acceptPaused) IgnoreDeadLetterLogging() {}
 func Props(c *Config) *actor.Props {
 	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
 		return &listener{Config: c, strangers: newStrangers(c.Strangers, c.StrangersPerSource),
-			pids: make(map[string]*actor.PID), room: make(chan struct{}, acceptsAhead), stop: make(chan struct{})}
+			pids: make(map[string]*actor.PID), arrived: make(chan net.Conn, acceptsAhead), stop: make(chan struct{})}
 	})
 }
 
@@ -95,8 +95,8 @@ type listener struct {
 	*Config
 	strangers *strangers
 	pids      map[string]*actor.PID // of strangers, by id
-	room      chan struct{}         // held for each connection accepted and not yet looked at
-	stop      chan struct{}
+	arrived   chan net.Conn         // accepted, and not yet looked at
+	stop      chan struct{}         // closed when nothing more is to be accepted
 	stopped   bool
 	join      sync.WaitGroup
 }
@@ -112,18 +112,21 @@ func (l *listener) Receive(ctx actor.Context) {
 			l.accept(func(m any) { system.Root.Send(self, m) })
 		}()
 	case *actor.Stopping:
-		l.close()
-		l.join.Wait()
+		l.abandon()
 	case Stop:
 		l.close()
 	case accepted:
-		<-l.room
-		l.accepted(ctx, m.conn)
+		select {
+		case conn := <-l.arrived:
+			l.accepted(ctx, conn)
+		default: // abandon has reset it
+		}
 	case acceptPaused:
 		l.Log.Warn("cannot accept connections for now", "err", m.err, "pause", m.pause)
 	case session.Proved:
-		l.forget(m.Link.ID())
-		l.Tell(Proved{m.Link})
+		if l.forget(m.Link.ID()) { // else it has been told to make room
+			l.Tell(Proved{m.Link})
+		}
 	case session.Refused:
 		l.Counters.Refused.Add(1)
 		l.Tell(Refused{m.Key, m.Addr})
@@ -153,9 +156,12 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 	l.pids[pid.GetId()] = pid
 }
 
-func (l *listener) forget(id string) {
+// forget is a stranger that is none any more; false: it was none.
+func (l *listener) forget(id string) bool {
+	_, known := l.pids[id]
 	l.strangers.remove(id)
 	delete(l.pids, id)
+	return known
 }
 
 func (l *listener) ended(m session.Ended) {
@@ -163,6 +169,15 @@ func (l *listener) ended(m session.Ended) {
 	if m.Reason == session.ReasonHandshake && !errors.Is(m.Err, handshake.ErrUntrusted) {
 		l.Counters.Failed.Add(1)
 		l.Log.Debug("handshake failed", "addr", m.Addr, "err", m.Err)
+	}
+}
+
+// abandon is the end, however it came to it.
+func (l *listener) abandon() {
+	l.close()
+	l.join.Wait()
+	for len(l.arrived) > 0 {
+		session.Reset(<-l.arrived)
 	}
 }
 
@@ -178,18 +193,17 @@ func (l *listener) close() {
 func (l *listener) accept(post func(any)) {
 	pause := firstPause
 	for {
-		select {
-		case l.room <- struct{}{}:
-		case <-l.stop:
-			return
-		}
 		conn, err := l.Listener.Accept()
 		if err == nil {
 			pause = firstPause
-			post(accepted{conn})
+			select {
+			case l.arrived <- conn:
+				post(accepted{})
+			case <-l.stop:
+				session.Reset(conn)
+			}
 			continue
 		}
-		<-l.room
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}

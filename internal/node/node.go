@@ -39,7 +39,7 @@ type Config struct {
 type Node struct {
 	system *actor.ActorSystem
 	pid    *actor.PID
-	done   chan struct{}
+	done   chan struct{} // closed when the actor has stopped
 }
 
 // Start starts the actors on system. The trust set's peers are told by Trust, from now on.
@@ -52,7 +52,8 @@ func Start(system *actor.ActorSystem, c Config) *Node {
 // Trust tells of a change of the trust set.
 func (n *Node) Trust(c trust.Change) { n.system.Root.Send(n.pid, peers.Trust{Change: c}) }
 
-// Connect asks to dial a peer now; see peers.Connect.
+// Connect asks to dial a peer now; see peers.Connect. If the node ends there may be no answer: look at Done as
+// well.
 func (n *Node) Connect(c peers.Connect) { n.system.Root.Send(n.pid, c) }
 
 // Done is closed when no actor of the node is left.
@@ -67,24 +68,36 @@ func (n *Node) Stop(ctx context.Context) error {
 	case <-n.done:
 		return nil
 	case <-ctx.Done():
-		n.system.Root.Stop(n.pid)
+		n.system.Root.Send(n.pid, cut{})
 		<-n.done
 		return ctx.Err()
 	}
 }
 
-type stop struct{}
+// Commands from Node.Stop.
+type (
+	stop struct{} // in good order
+	cut  struct{} // at once
+)
+
+// gone says that a child has stopped. The root sends it to itself on Terminated, which overtakes the last words of
+// that child; this follows them.
+type gone struct{ who *actor.PID }
 
 func (stop) IgnoreDeadLetterLogging() {}
+func (cut) IgnoreDeadLetterLogging()  {}
+func (gone) IgnoreDeadLetterLogging() {}
 
-// A root is the actor. It ends when the finder and the peers say that they have ended what Stop began.
+// A root is the actor. Stop begins its end, which goes on when the finder and the peers have said that they are
+// done with what Stop began, and is complete when every child is gone.
 type root struct {
 	Config
 	done chan struct{}
 
 	listener, finder, peers *actor.PID
-	stopping                bool
-	waiting                 int // for the finder and the peers
+	stopping, cutting       bool
+	busy                    map[*actor.PID]bool // children that have not yet ended what Stop began
+	left                    int                 // children
 }
 
 // Receive implements actor.Actor.
@@ -114,15 +127,16 @@ func (r *root) Receive(ctx actor.Context) {
 		r.Tell(m)
 	case stop:
 		r.stop(ctx)
-	case finder.Stopped, peers.Stopped:
-		if r.waiting--; r.waiting == 0 {
-			ctx.Stop(ctx.Self())
-		}
+	case cut:
+		r.cut(ctx)
+	case finder.Stopped:
+		r.ready(ctx, r.finder)
+	case peers.Stopped:
+		r.ready(ctx, r.peers)
 	case *actor.Terminated:
-		if !r.stopping { // a child has panicked, and the log says how: a node that lost a limb must not look alive
-			r.Log.Error("the node stops: one of its actors failed", "actor", m.Who.GetId())
-			ctx.Stop(ctx.Self())
-		}
+		ctx.Send(ctx.Self(), gone{m.Who})
+	case gone:
+		r.gone(ctx, m.who)
 	}
 }
 
@@ -133,14 +147,52 @@ func (r *root) start(ctx actor.Context) {
 	r.peers = ctx.SpawnPrefix(peers.Props(&r.Config.Peers), "peers")
 	r.finder = ctx.SpawnPrefix(finder.Props(&r.Config.Finder), "finder")
 	r.listener = ctx.SpawnPrefix(listener.Props(&r.Config.Listener), "listener")
+	r.left = 3
 }
 
+// stop lets the children end what they do.
 func (r *root) stop(ctx actor.Context) {
 	if r.stopping {
 		return
 	}
-	r.stopping, r.waiting = true, 2
+	r.stopping, r.busy = true, map[*actor.PID]bool{r.finder: true, r.peers: true}
 	ctx.Send(r.listener, listener.Stop{})
 	ctx.Send(r.finder, finder.Stop{})
 	ctx.Send(r.peers, peers.Stop{})
+}
+
+// ready is a child that has ended what Stop began.
+func (r *root) ready(ctx actor.Context, child *actor.PID) {
+	if delete(r.busy, child); len(r.busy) == 0 {
+		r.cut(ctx)
+	}
+}
+
+// cut stops the children, whatever they do.
+func (r *root) cut(ctx actor.Context) {
+	if r.cutting {
+		return
+	}
+	r.stopping, r.cutting = true, true
+	for _, child := range ctx.Children() {
+		ctx.Stop(child)
+	}
+}
+
+// gone is a child that has stopped. One that nobody has told to has panicked, and the log says how: a node that lost
+// a limb must not look alive.
+func (r *root) gone(ctx actor.Context, who *actor.PID) {
+	if !r.stopping {
+		r.Log.Error("the node stops: one of its actors failed", "actor", who.GetId())
+		r.cut(ctx)
+	}
+	if r.left--; r.left == 0 {
+		ctx.Stop(ctx.Self())
+		return
+	}
+	for child := range r.busy {
+		if child.Equal(who) {
+			r.ready(ctx, child)
+		}
+	}
 }

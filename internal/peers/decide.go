@@ -13,16 +13,24 @@ import (
 
 // Decisions, as functions of what is known and of the time.
 
-// Bounds of redialling (wire.md §7.5).
+// Bounds of redialling (wire.md §6.8, §7.5).
 const (
 	firstBackoff = 500 * time.Millisecond
 	maxBackoff   = 30 * time.Second
 	firstRefusal = time.Minute
 	maxRefusal   = 10 * time.Minute
 	conflictWait = time.Minute
-	maxAddresses = 8 // of one peer; one that a handshake has proved is never evicted
-	probeWithin  = time.Second
+	steadyAfter  = maxBackoff // a session that lasts so long has not failed
 )
+
+// Bounds of what is kept of one peer (wire.md §8.1).
+const (
+	maxAddresses = 8
+	maxProven    = 4 // never displaced by one that was only announced; so there is always room for such
+)
+
+// probeWithin is how long a session that another one may replace has for its pong (wire.md §7.4).
+const probeWithin = time.Second
 
 // An address is one place where a peer may be, and what became of it.
 type address struct {
@@ -30,7 +38,7 @@ type address struct {
 	source   string    // who said so first
 	sources  []string  // who still says so
 	seen     time.Time // when somebody last said so
-	proven   time.Time // when a handshake last proved the peer there; zero: never
+	proven   time.Time // when a handshake last proved the peer there; zero: never, or longest ago of too many
 	failures int       // in a row
 	next     time.Time // not dialled before, unless somebody asks
 	result   string    // of the last dial; empty: not dialled yet
@@ -50,7 +58,7 @@ func backoff(failures int, r float64) time.Duration {
 }
 
 // order returns the addresses worth dialling now, best first: those that worked last, then those heard last.
-// If there are none, wait says how long until there will be; 0: never.
+// wait is how long until there is one more; 0: there will be none.
 func order(addrs []*address, now time.Time, ignoreBackoff bool) (ready []*address, wait time.Duration) {
 	for _, a := range addrs {
 		if !a.present() && a.proven.IsZero() {
@@ -74,26 +82,50 @@ func order(addrs []*address, now time.Time, ignoreBackoff bool) (ready []*addres
 	return ready, wait
 }
 
-// evict returns the index of the address to forget when there are too many: the one unproven that was heard
-// of longest ago; -1 if all are proven.
+// evict returns the index of the address to forget when there are too many: one that nobody names any more
+// before one that somebody does, then the one heard of longest ago. It is never one that a handshake has proved;
+// -1: all are.
 func evict(addrs []*address) int {
 	worst := -1
 	for i, a := range addrs {
 		if !a.proven.IsZero() {
 			continue
 		}
-		if worst < 0 || a.seen.Before(addrs[worst].seen) {
-			worst = i
+		if worst >= 0 {
+			w := addrs[worst]
+			if a.present() && !w.present() || a.present() == w.present() && !a.seen.Before(w.seen) {
+				continue
+			}
 		}
+		worst = i
 	}
 	return worst
 }
 
-// redial says whether, and after how long, to dial again once a session has ended (wire.md §6.8). refusals is
-// how many in a row the peer has refused us, this one included; r is in [0, 1).
-func redial(reason envelope.Reason, byPeer bool, retryAfter time.Duration, refusals int, r float64) (time.Duration, bool) {
+// prove notes that a handshake has proved the peer at a, which is one of addrs. The address proved longest ago
+// loses that rank if there are too many.
+func prove(addrs []*address, a *address, now time.Time) {
+	a.proven, a.failures, a.next, a.result = now, 0, time.Time{}, "connected"
+	oldest, n := a, 0
+	for _, o := range addrs {
+		if o.proven.IsZero() {
+			continue
+		}
+		if n++; o.proven.Before(oldest.proven) {
+			oldest = o
+		}
+	}
+	if n > maxProven {
+		oldest.proven = time.Time{}
+	}
+}
+
+// redial says whether, and after how long, to dial again once no session is left (wire.md §6.8). refusals is how
+// many in a row the peer has refused us, falls how many sessions in a row have ended soon after they came up;
+// this one is included in both. r is in [0, 1).
+func redial(reason envelope.Reason, byPeer bool, retryAfter time.Duration, refusals, falls int, r float64) (time.Duration, bool) {
 	switch reason {
-	case envelope.ReasonDuplicate, envelope.ReasonRotated, envelope.ReasonIdle:
+	case envelope.ReasonIdle:
 		return 0, false
 	case envelope.ReasonRefused, envelope.ReasonRevoked:
 		if !byPeer {
@@ -105,32 +137,69 @@ func redial(reason envelope.Reason, byPeer bool, retryAfter time.Duration, refus
 		return min(maxRefusal, firstRefusal<<max(0, refusals-1)), true
 	case envelope.ReasonConflict:
 		return conflictWait, true
+	case envelope.ReasonDuplicate, envelope.ReasonRotated: // and the other session that it spoke of has ended too
+		byPeer = false
 	case envelope.ReasonProtocol, envelope.ReasonUnresponsive, session.ReasonLost:
-		retryAfter = 0 // means nothing here
+		byPeer = false // retryAfter means nothing here
 	}
-	if retryAfter > 0 {
-		return min(retryAfter, envelope.MaxRetryAfter), true
+	if !byPeer {
+		retryAfter = 0
 	}
-	return time.Duration(r * float64(firstBackoff)), true
+	return min(max(retryAfter, 0), envelope.MaxRetryAfter) + backoff(falls, r), true
 }
+
+// A contender is one of several sessions to a peer that are up, as arbitration sees it.
+type contender struct {
+	role    handshake.Role
+	boot    [8]byte // of the peer's hello, if hasBoot
+	hasBoot bool
+}
+
+// otherBoot says whether the two are known to lead to different processes.
+func (c contender) otherBoot(o contender) bool { return c.hasBoot && o.hasBoot && c.boot != o.boot }
 
 // A verdict says what to do about two sessions to one peer.
 type verdict uint8
 
 const (
-	leave    verdict = iota // the other end decides
-	probeOwn                // keep the one this node initiated, if its ping is answered
-	keepNew                 // the older is a duplicate
+	leave      verdict = iota // nothing: there is but one, or the other end decides
+	keepNewer                 // the older is a duplicate
+	probeOwn                  // keep the one that this node initiated, if its ping is answered
+	probeOlder                // boot rule: the peer has restarted, or its key is in use twice
 )
 
-// arbitrate settles two sessions to one peer that are both up (wire.md §7.4): the holder of the smaller key
-// decides, alone.
-func arbitrate(self, remote identity.PublicKey, older, newer handshake.Role) verdict {
-	switch {
-	case self.Compare(remote) > 0:
-		return leave
-	case older == newer:
-		return keepNew
+// arbitrate finds two sessions to one peer that cannot both stay, of those that are up in the order they came
+// up, and says what to do about them (wire.md §7.4). Both ends apply the boot rule; for the rest the holder of the
+// smaller key decides, alone. The two longest up come first, so that a third waits until they are settled.
+func arbitrate(self, remote identity.PublicKey, live []contender) (older, newer int, v verdict) {
+	for newer = range live {
+		for older = range newer {
+			if live[newer].otherBoot(live[older]) {
+				return older, newer, probeOlder
+			}
+		}
 	}
-	return probeOwn
+	switch {
+	case len(live) < 2 || self.Compare(remote) > 0:
+		return 0, 0, leave
+	case live[0].role == live[1].role:
+		return 0, 1, keepNewer
+	}
+	return 0, 1, probeOwn
+}
+
+// settle says which of two sessions ends, and with which bye. v is the verdict on them, newer this node's role in
+// the newer one, and alive whether the probe was answered, if v asks for one.
+func settle(v verdict, newer handshake.Role, alive bool) (endNewer bool, reason envelope.Reason) {
+	switch v {
+	case probeOlder:
+		if alive {
+			return true, envelope.ReasonConflict
+		}
+		return false, envelope.ReasonUnresponsive
+	case probeOwn:
+		own := newer == handshake.Initiator // it is the newer one
+		return own != alive, envelope.ReasonDuplicate
+	}
+	return false, envelope.ReasonDuplicate
 }

@@ -41,15 +41,17 @@ type Info struct {
 // A Directory is what the rest of the node reads of its peers without asking an actor. The peer actors write
 // it. It is safe for concurrent use.
 type Directory struct {
-	mu    sync.RWMutex // guards the rest
-	slots map[identity.PublicKey]*slot
+	mu     sync.RWMutex // guards the rest, and every slot
+	slots  map[identity.PublicKey]*slot
+	closed bool
 }
 
 type slot struct {
 	owner   *peer // who may write; another actor's leftovers are ignored. Nil: somebody waits for the peer's actor
 	link    *session.Link
 	info    Info
-	changed chan struct{} // closed when link changes
+	changed chan struct{} // closed when link changes, or the slot is another's
+	waiting int           // how many wait for that
 }
 
 // NewDirectory returns one without peers.
@@ -69,36 +71,55 @@ func (d *Directory) Link(key identity.PublicKey) *session.Link {
 func (d *Directory) Info(key identity.PublicKey) (Info, *session.Link) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if s := d.slots[key]; s != nil {
+	if s := d.slots[key]; s != nil && s.owner != nil {
 		return s.info, s.link
 	}
 	return Info{State: Unknown}, nil
 }
 
 // Await returns the session to a trusted peer as soon as it is another than not. It returns nil if not was the
-// last one; if not is nil it waits for the first. The error is the context's.
+// last one, and if the peer is not trusted any more; if not is nil it waits for the first one, also of a peer that
+// is only about to be trusted. The error is the context's, or ErrStopping.
 func (d *Directory) Await(ctx context.Context, key identity.PublicKey, not *session.Link) (*session.Link, error) {
-	for {
-		d.mu.Lock()
-		s := d.slots[key]
-		if s == nil {
-			if not != nil {
-				d.mu.Unlock()
-				return nil, nil
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s := d.slots[key]
+	if s == nil && not == nil && !d.closed {
+		s = &slot{changed: make(chan struct{})}
+		d.slots[key] = s
+	}
+	for s != nil && s.link == not && !d.closed {
+		if err := d.wait(ctx, s); err != nil {
+			if s.owner == nil && s.waiting == 0 && d.slots[key] == s {
+				delete(d.slots, key) // nobody misses it
 			}
-			s = &slot{changed: make(chan struct{})} // its actor is on its way
-			d.slots[key] = s
+			return nil, err
 		}
-		link, changed := s.link, s.changed
-		d.mu.Unlock()
-		if link != not {
-			return link, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+		s = d.slots[key]
+	}
+	switch {
+	case d.closed:
+		return nil, ErrStopping
+	case s == nil:
+		return nil, nil
+	}
+	return s.link, nil
+}
+
+// wait is called with mu held, and returns with it held once s may have changed.
+func (d *Directory) wait(ctx context.Context, s *slot) error {
+	changed := s.changed
+	s.waiting++
+	d.mu.Unlock()
+	defer func() {
+		d.mu.Lock()
+		s.waiting--
+	}()
+	select {
+	case <-changed:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -107,7 +128,7 @@ func (d *Directory) enter(p *peer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	old := d.slots[p.key]
-	d.slots[p.key] = &slot{owner: p, changed: make(chan struct{})}
+	d.slots[p.key] = &slot{owner: p, info: Info{State: Unknown}, changed: make(chan struct{})}
 	if old != nil {
 		close(old.changed)
 	}
@@ -138,5 +159,16 @@ func (d *Directory) setInfo(p *peer, info Info) {
 	defer d.mu.Unlock()
 	if s := d.slots[p.key]; s != nil && s.owner == p {
 		s.info = info
+	}
+}
+
+// close ends every Await, now and from now on. What the peers still write can be read.
+func (d *Directory) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	for _, s := range d.slots {
+		close(s.changed)
+		s.changed = make(chan struct{})
 	}
 }

@@ -26,8 +26,8 @@ var (
 	// *RefusedError.
 	ErrRefused = errors.New("the peer refuses this node")
 
-	// ErrStopping is a node that is being shut down.
-	ErrStopping = errors.New("the node is stopping")
+	// ErrStopping is a node that is shut down, or about to be.
+	ErrStopping = errors.New("the node is shut down")
 )
 
 // A DialError says why the last address that was tried did not work. It is an ErrUnreachable, unless what
@@ -72,14 +72,14 @@ func (e *RefusedError) Error() string {
 // Is makes a RefusedError an ErrRefused.
 func (e *RefusedError) Is(target error) bool { return target == ErrRefused }
 
-// dialError is what a Connect is told of a session that did not come up.
-func dialError(m session.Ended) error {
+// dialError is what a Connect is told of a session at addr that did not come up.
+func dialError(addr netip.AddrPort, m session.Ended) error {
 	if m.ByPeer {
-		return &RefusedError{Addr: m.Addr, Reason: m.Reason, Text: m.Text, RetryAfter: m.RetryAfter}
+		return &RefusedError{Addr: addr, Reason: m.Reason, Text: m.Text, RetryAfter: m.RetryAfter}
 	}
 	err := m.Err
 	if err == nil {
 		err = fmt.Errorf("the connection ended before the peer accepted (%s)", m.Reason)
 	}
-	return &DialError{Addr: m.Addr, Err: err}
+	return &DialError{Addr: addr, Err: err}
 }

@@ -2,7 +2,7 @@ package peers
 
 import (
 	"net/netip"
-	"time"
+	"sync/atomic"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -26,7 +26,8 @@ type (
 		Gone   bool
 	}
 
-	// Connect dials now, whatever was tried before. Done has room for one and gets nil once the peer is up.
+	// Connect dials now, whatever was tried before. Done has room for one and gets nil once the peer is up. It
+	// gets nothing if the node ends first.
 	Connect struct {
 		Key   identity.PublicKey
 		Addrs []netip.AddrPort // besides those that are known
@@ -40,7 +41,7 @@ type (
 	Stop struct{}
 )
 
-// Events to the node.
+// Events to the node. Of one key, Up and Down alternate.
 type (
 	// Up says that the first session to a peer is up.
 	Up struct {
@@ -50,7 +51,7 @@ type (
 		Name string // the peer's own word
 	}
 
-	// Down says that the last session to a peer has ended.
+	// Down says that the last session to a peer has ended, or that the peer is not trusted any more.
 	Down struct {
 		Key    identity.PublicKey
 		Addr   netip.AddrPort
@@ -60,44 +61,51 @@ type (
 		Err    error
 	}
 
-	// Conflict says that two nodes use the same key at the same time.
+	// Conflict says that two nodes use the same key at the same time: a peer's key, from the two addresses; or,
+	// if ByPeer, this node's own, as the peer at Newer has found (wire.md §7.4).
 	Conflict struct {
-		Key          identity.PublicKey
+		Key          identity.PublicKey // in use twice
 		Older, Newer netip.AddrPort
+		ByPeer       bool
 	}
 
 	// Stopped says that after Stop no session is left.
 	Stopped struct{}
 )
 
-// From the table to a peer, besides Sighted, Connect and Inbound as they are.
+// From the table to a peer, besides Sighted and Inbound as they are.
 type (
+	connect struct {
+		addrs  []netip.AddrPort
+		waiter *waiter
+	}
 	revoke struct{} // the key is not trusted any more
 	stop   struct{}
 )
 
-// From a peer's own goroutines and timers.
+// From a peer's own goroutines and timers, and from itself.
 type (
-	dialled struct {
-		round  *round
-		won    connection
-		failed []connection
-	}
+	dialled   struct{ attempt *attempt }
 	redialDue struct{ serial int }
+
+	// gone says that an actor has stopped. It is sent to oneself on Terminated, which overtakes the last words
+	// of that actor; this follows them.
+	gone struct{ who *actor.PID }
 )
 
 func (dialled) IgnoreDeadLetterLogging()   {}
 func (redialDue) IgnoreDeadLetterLogging() {}
+func (gone) IgnoreDeadLetterLogging()      {}
 
-// A round is one attempt to reach a peer: the addresses that are left to try, until a session is up or there
-// are none.
-type round struct {
-	began   time.Time
-	left    []netip.AddrPort
-	last    error // why the last address did not work
-	cancel  func()
-	dialing bool                    // TCP connects are under way
-	session *actor.PID              // the handshake is under way
-	waiters []chan<- error          // Connects
-	forced  map[netip.AddrPort]bool // named by a Connect: dialled whatever happened there before
+// A waiter is a Connect that waits for its answer. The peer's actor answers it; the table does if that fails.
+type waiter struct {
+	done     chan<- error
+	answered atomic.Bool
+}
+
+// answer answers, unless somebody has.
+func (w *waiter) answer(err error) {
+	if !w.answered.Swap(true) {
+		w.done <- err // has room for one
+	}
 }

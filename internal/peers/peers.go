@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -42,24 +43,38 @@ type Config struct {
 // Props describes the table's actor. It starts with nobody; the node tells it whom to trust.
 func Props(c *Config) *actor.Props {
 	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
-		return &table{Config: c, peers: make(map[identity.PublicKey]*entry), leaving: make(map[string]bool)}
+		return &table{Config: c, peers: make(map[identity.PublicKey]*entry), leaving: make(map[string]*entry)}
 	})
 }
 
-// A table is the actor above all peers. It hands on what it is told to the peer concerned.
+// sourceFile is who names the addresses of the peers file.
+const sourceFile = "peers file"
+
+// A table is the actor above all peers. It hands on what it is told to the peer concerned, and what the peer has
+// to say to the node: a peer whose key was taken out and put in again has two actors for a while, and only one of
+// them counts.
 type table struct {
 	*Config
 	peers    map[identity.PublicKey]*entry
-	leaving  map[string]bool // ids of actors that were told to leave and are not gone
+	leaving  map[string]*entry // by id of the actor: keys taken out, whose sessions are not gone
 	stopping bool
 	stopped  bool
 }
 
-type entry struct{ pid *actor.PID }
+// An entry is the actor of one key, as the table knows it.
+type entry struct {
+	key     identity.PublicKey
+	pid     *actor.PID
+	named   []netip.AddrPort // by the peers file
+	waiters []*waiter        // Connects that were handed on; some may be answered
+	up      *Up              // told; nil: Down was told since
+}
 
 // Receive implements actor.Actor.
 func (t *table) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
+	case *actor.Stopping:
+		t.abandon()
 	case Trust:
 		t.trust(ctx, m)
 	case Sighted:
@@ -69,74 +84,163 @@ func (t *table) Receive(ctx actor.Context) {
 	case Connect:
 		t.connect(ctx, m)
 	case Inbound:
-		if e := t.peers[m.Link.Remote()]; e != nil {
-			ctx.Send(e.pid, m)
-		} else {
-			m.Link.Close(session.Close{Reason: envelope.ReasonRefused})
+		t.inbound(ctx, m)
+	case Up:
+		if e := t.sender(ctx, m.Key); e != nil {
+			e.up = &m
+			t.Tell(m)
+		}
+	case Down:
+		if e := t.sender(ctx, m.Key); e != nil {
+			t.down(e, m)
 		}
 	case Stop:
 		t.stopping = true
-		for key, e := range t.peers {
-			t.leave(ctx, key, e, stop{})
+		t.Directory.close()
+		for _, e := range t.peers {
+			ctx.Send(e.pid, stop{})
 		}
 		t.settle()
 	case *actor.Terminated:
-		t.terminated(m.Who)
+		ctx.Send(ctx.Self(), gone{m.Who})
+	case gone:
+		t.gone(m.who)
 	}
+}
+
+// enter returns the entry of a key, made if the key is trusted; nil: it is not, or nobody new is let in. The key
+// of a peer that connects, or is to be connected to, may be trusted before Trust tells of it.
+func (t *table) enter(ctx actor.Context, key identity.PublicKey) *entry {
+	e := t.peers[key]
+	if e == nil && !t.stopping && t.Trusted(key) {
+		e = &entry{key: key, pid: ctx.Spawn(actorkit.Props(t.Pool, t.Log, func() actor.Actor { return &peer{Config: t.Config, key: key} }))}
+		t.peers[key] = e
+	}
+	return e
+}
+
+// sender returns the entry of a key if the message is from its actor; nil: from one that was there before.
+func (t *table) sender(ctx actor.Context, key identity.PublicKey) *entry {
+	if e := t.peers[key]; e != nil && e.pid.Equal(ctx.Sender()) {
+		return e
+	}
+	return nil
 }
 
 func (t *table) trust(ctx actor.Context, m Trust) {
-	key := m.Peer.Key
-	e := t.peers[key]
-	switch {
-	case m.Kind == trust.Removed && e != nil:
-		t.leave(ctx, key, e, revoke{})
-	case m.Kind == trust.Removed || t.stopping || !t.Trusted(key): // a removal is on its way
-	case e == nil:
-		e = &entry{pid: ctx.Spawn(actorkit.Props(t.Pool, t.Log, func() actor.Actor { return &peer{Config: t.Config, key: key} }))}
-		t.peers[key] = e
-		for _, addr := range m.Peer.Option("addr") {
-			if a, err := netip.ParseAddrPort(addr); err == nil {
-				ctx.Send(e.pid, Sighted{Key: key, Addr: a, Source: "peers file"})
-			}
+	if m.Kind == trust.Removed {
+		if e := t.peers[m.Peer.Key]; e != nil {
+			t.revoke(ctx, e)
 		}
+		return
+	}
+	e := t.enter(ctx, m.Peer.Key)
+	if e == nil {
+		return // a removal is on its way
+	}
+	var named []netip.AddrPort
+	for _, addr := range m.Peer.Option(trust.OptionAddr) {
+		if a, err := netip.ParseAddrPort(addr); err == nil {
+			named = append(named, a)
+		}
+	}
+	for _, a := range e.named {
+		if !slices.Contains(named, a) {
+			ctx.Send(e.pid, Sighted{Key: e.key, Addr: a, Source: sourceFile, Gone: true})
+		}
+	}
+	for _, a := range named {
+		if !slices.Contains(e.named, a) {
+			ctx.Send(e.pid, Sighted{Key: e.key, Addr: a, Source: sourceFile})
+		}
+	}
+	e.named = named
+}
+
+// revoke tells a peer to end its sessions and itself. The table forgets it at once, so that the key can be
+// trusted again while the old sessions are still ending.
+func (t *table) revoke(ctx actor.Context, e *entry) {
+	delete(t.peers, e.key)
+	t.leaving[e.pid.GetId()] = e
+	ctx.Send(e.pid, revoke{})
+	if e.up != nil {
+		t.down(e, Down{Key: e.key, Addr: e.up.Addr, Reason: envelope.ReasonRevoked})
 	}
 }
 
-// leave tells a peer to end its sessions and itself; the table forgets it at once, so that the key can be
-// trusted again while the old sessions are still ending.
-func (t *table) leave(ctx actor.Context, key identity.PublicKey, e *entry, how any) {
-	delete(t.peers, key)
-	t.leaving[e.pid.GetId()] = true
-	ctx.Send(e.pid, how)
+func (t *table) connect(ctx actor.Context, m Connect) {
+	w := &waiter{done: m.Done}
+	switch e := t.enter(ctx, m.Key); {
+	case t.stopping:
+		w.answer(ErrStopping)
+	case e == nil:
+		w.answer(ErrNotTrusted)
+	default:
+		e.waiters = slices.DeleteFunc(e.waiters, func(w *waiter) bool { return w.answered.Load() })
+		e.waiters = append(e.waiters, w)
+		ctx.Send(e.pid, connect{m.Addrs, w})
+	}
 }
 
-func (t *table) connect(ctx actor.Context, m Connect) {
-	switch e := t.peers[m.Key]; {
+func (t *table) inbound(ctx actor.Context, m Inbound) {
+	switch e := t.enter(ctx, m.Link.Remote()); {
 	case t.stopping:
-		m.Done <- ErrStopping
+		m.Link.Close(session.Close{Reason: envelope.ReasonShutdown})
 	case e == nil:
-		m.Done <- ErrNotTrusted
+		m.Link.Close(session.Close{Reason: envelope.ReasonRefused})
 	default:
 		ctx.Send(e.pid, m)
 	}
 }
 
-// terminated is a peer that has left, or one that failed: that one is as if it had never been trusted, which
-// is the safe side to err on.
-func (t *table) terminated(who *actor.PID) {
+func (t *table) down(e *entry, m Down) {
+	if e.up != nil {
+		e.up = nil
+		t.Tell(m)
+	}
+}
+
+// gone is a peer that has left, or one that failed: that one is gone until it connects, somebody asks to connect
+// to it, or its trust is given again.
+func (t *table) gone(who *actor.PID) {
+	e := t.leaving[who.GetId()]
 	delete(t.leaving, who.GetId())
-	for key, e := range t.peers {
-		if e.pid.Equal(who) {
+	for key, o := range t.peers {
+		if o.pid.Equal(who) {
+			e = o
 			delete(t.peers, key)
 		}
+	}
+	if e != nil {
+		t.release(e)
 	}
 	t.settle()
 }
 
+// release ends what an actor that is gone has left open.
+func (t *table) release(e *entry) {
+	for _, w := range e.waiters {
+		w.answer(ErrStopping)
+	}
+	if e.up != nil {
+		t.down(e, Down{Key: e.key, Addr: e.up.Addr, Reason: session.ReasonLost})
+	}
+}
+
 func (t *table) settle() {
-	if t.stopping && !t.stopped && len(t.leaving) == 0 {
+	if t.stopping && !t.stopped && len(t.peers) == 0 && len(t.leaving) == 0 {
 		t.stopped = true
 		t.Tell(Stopped{})
+	}
+}
+
+// abandon is the end, however it came to it: peers that are still there are cut off.
+func (t *table) abandon() {
+	t.Directory.close()
+	for _, e := range t.peers {
+		t.release(e)
+	}
+	for _, e := range t.leaving {
+		t.release(e)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
@@ -12,8 +14,38 @@ import (
 
 // What a peer does with its sessions. It holds one in the long run; which, one end alone decides.
 
-func (p *peer) find(l *session.Link) *held {
-	if i := slices.IndexFunc(p.sessions, func(h *held) bool { return h.link == l }); i >= 0 {
+// A held is one session of the peer.
+type held struct {
+	link   *session.Link
+	up     time.Time // zero: the other end has not accepted yet
+	sealed bool      // it takes nothing new
+	doomed bool      // told to close
+}
+
+// usable says whether calls can be made over it.
+func (h *held) usable() bool { return !h.up.IsZero() && !h.sealed && !h.doomed }
+
+// A dispute is two sessions of which one must go, and the verdict on them.
+type dispute struct {
+	older, newer *held
+	verdict      verdict
+}
+
+// probed returns the session whose pong decides; nil: none does.
+func (d dispute) probed() *held {
+	switch {
+	case d.verdict == probeOlder:
+		return d.older
+	case d.verdict == probeOwn && d.newer.link.Role() == handshake.Initiator:
+		return d.newer
+	case d.verdict == probeOwn:
+		return d.older
+	}
+	return nil
+}
+
+func (p *peer) find(id string) *held {
+	if i := slices.IndexFunc(p.sessions, func(h *held) bool { return h.link.ID() == id }); i >= 0 {
 		return p.sessions[i]
 	}
 	return nil
@@ -22,9 +54,16 @@ func (p *peer) find(l *session.Link) *held {
 // proved registers a session whose handshake is complete. Trust is asked again, here where its changes arrive
 // in order: what was taken away since the handshake is not let in.
 func (p *peer) proved(l *session.Link) {
-	if p.leaving || !p.Trusted(p.key) {
+	switch {
+	case p.leaving:
+		l.Close(session.Close{Reason: p.goodbye})
+		return
+	case !p.Trusted(p.key):
 		l.Close(session.Close{Reason: envelope.ReasonRefused})
 		return
+	}
+	if l.Role() == handshake.Responder { // its end may be told to its parent, if it is at this moment
+		p.ctx.Watch(p.ctx.ActorSystem().NewLocalPID(l.ID()))
 	}
 	p.sessions = append(p.sessions, &held{link: l})
 	l.Admit(p.self)
@@ -32,160 +71,199 @@ func (p *peer) proved(l *session.Link) {
 
 // up is a session that the other end has accepted too.
 func (p *peer) up(l *session.Link) {
-	h := p.find(l)
+	h := p.find(l.ID())
 	if h == nil {
 		return
 	}
-	h.up = true
-	p.refusals, p.notBefore = 0, time.Time{}
-	if l.Role() == handshake.Initiator {
-		for _, a := range p.addrs {
-			if a.addr == l.Addr() {
-				a.proven, a.failures, a.result = p.Clock.Now(), 0, "connected"
-			}
-		}
-	}
-	if p.leaving || h.doomed {
+	h.up = p.Clock.Now()
+	p.sessions = append(slices.DeleteFunc(p.sessions, func(o *held) bool { return o == h }), h)
+	p.worked(l)
+	if p.leaving || !h.usable() {
 		return
 	}
-	p.unschedule()
-	p.giveUp(nil)
 	if p.current == nil {
 		p.use(h)
 	}
-	p.become(Connected, fmt.Sprintf("%v at %v", l.Role(), l.Addr()))
+	p.unschedule()
+	p.giveUp(nil)
 	if !p.wasUp {
 		p.wasUp = true
-		p.Tell(Up{Key: p.key, Addr: l.Addr(), Role: l.Role(), Name: l.Hello().Name})
+		p.report(Up{Key: p.key, Addr: l.Addr(), Role: l.Role(), Name: l.Hello().Name})
 	}
-	p.settleTwo()
+	p.arbitrate()
 }
 
-// use makes h the session that calls use.
+// use makes h the session that calls use; nil: none is.
 func (p *peer) use(h *held) {
+	if p.current == h {
+		return
+	}
 	p.current = h
 	if h == nil {
 		p.Directory.setLink(p, nil)
 		return
 	}
 	p.Directory.setLink(p, h.link)
+	p.become(Connected, fmt.Sprintf("%v at %v", h.link.Role(), h.link.Addr()))
 }
 
-// settleTwo decides between two sessions that are up, if this end is the one to decide (wire.md §7.4).
-func (p *peer) settleTwo() {
-	var live []*held
-	for _, h := range p.sessions {
-		if h.up && !h.sealed && !h.doomed {
-			live = append(live, h)
-		}
-	}
-	if len(live) < 2 {
-		return
-	}
-	older, newer := live[len(live)-2], live[len(live)-1]
-	switch arbitrate(p.Self, p.key, older.link.Role(), newer.link.Role()) {
-	case keepNew:
-		p.keep(newer, older)
-	case probeOwn:
-		own := older
-		if newer.link.Role() == handshake.Initiator {
-			own = newer
-		}
-		own.link.Probe(session.Probe{Within: probeWithin})
-	}
-}
-
-// keep makes one of two sessions the only one.
-func (p *peer) keep(kept, other *held) {
-	p.use(kept)
-	other.doomed = true
-	other.link.Close(session.Close{Reason: envelope.ReasonDuplicate})
-}
-
-// probed is the answer to settleTwo: whether the session that this end initiated is alive.
-func (p *peer) probed(m session.Probed) {
-	own := p.find(m.Link)
-	if own == nil || own.doomed || own.sealed {
-		return
-	}
-	for _, other := range p.sessions {
-		if other == own || !other.up || other.sealed || other.doomed || other.link.Role() == own.link.Role() {
-			continue
-		}
-		if m.Alive {
-			p.keep(own, other)
-		} else {
-			p.keep(other, own)
-		}
-		return
-	}
-}
-
-// sealed is a session over which the peer starts nothing more, and takes nothing new.
-func (p *peer) sealed(m session.Sealed) {
-	h := p.find(m.Link)
-	if h == nil {
-		return
-	}
-	h.sealed = true
-	if p.current == h {
-		p.use(p.other(h))
-	}
-}
-
-// other returns a session that is up and takes calls, other than h; nil if there is none.
-func (p *peer) other(h *held) *held {
-	for _, o := range slices.Backward(p.sessions) {
-		if o != h && o.up && !o.sealed && !o.doomed {
-			return o
+// other returns the usable session that came up last; nil if there is none.
+func (p *peer) other() *held {
+	for _, h := range slices.Backward(p.sessions) {
+		if h.usable() {
+			return h
 		}
 	}
 	return nil
 }
 
+// arbitrate sees to it that of several sessions one stays, as far as this end has to (wire.md §7.4).
+func (p *peer) arbitrate() {
+	for {
+		var live []*held
+		var contenders []contender
+		for _, h := range p.sessions {
+			if h.usable() {
+				hello := h.link.Hello()
+				live = append(live, h)
+				contenders = append(contenders, contender{h.link.Role(), hello.Boot, hello.HasBoot})
+			}
+		}
+		older, newer, verdict := arbitrate(p.Self, p.key, contenders)
+		if verdict == leave {
+			p.dispute = dispute{}
+			return
+		}
+		d := dispute{live[older], live[newer], verdict}
+		if d == p.dispute {
+			return // its probe is under way
+		}
+		p.dispute = d
+		if verdict == probeOlder {
+			p.use(d.newer)
+		}
+		if h := d.probed(); h != nil {
+			h.link.Probe(session.Probe{Within: probeWithin})
+			return
+		}
+		p.decide(false)
+	}
+}
+
+// decide ends one of the two in dispute.
+func (p *peer) decide(alive bool) {
+	d := p.dispute
+	p.dispute = dispute{}
+	kept, other := d.newer, d.older
+	endNewer, reason := settle(d.verdict, d.newer.link.Role(), alive)
+	if endNewer {
+		kept, other = d.older, d.newer
+	}
+	p.use(kept)
+	other.doomed = true
+	other.link.Close(session.Close{Reason: reason})
+	if reason == envelope.ReasonConflict {
+		p.Tell(Conflict{Key: p.key, Older: d.older.link.Addr(), Newer: d.newer.link.Addr()})
+	}
+}
+
+// probed is the answer to arbitrate.
+func (p *peer) probed(m session.Probed) {
+	if h := p.dispute.probed(); h != nil && h.link == m.Link {
+		p.decide(m.Alive)
+		p.arbitrate()
+	}
+}
+
+// sealed is a session over which the peer starts nothing more, and takes nothing new.
+func (p *peer) sealed(m session.Sealed) {
+	h := p.find(m.Link.ID())
+	if h == nil {
+		return
+	}
+	h.sealed = true
+	p.without(h, session.Ended{Reason: m.Bye.Code, RetryAfter: m.Bye.RetryAfter, ByPeer: true})
+	p.arbitrate()
+}
+
+// without goes on without a session, of which m is the end or what will be. If there is no other to use, that
+// decides when to dial again.
+func (p *peer) without(h *held, m session.Ended) {
+	if h == nil || p.current != h {
+		return
+	}
+	p.use(p.other())
+	if p.current != nil {
+		return
+	}
+	if p.Clock.Now().Sub(h.up) >= steadyAfter {
+		p.falls = 0
+	} else {
+		p.falls++
+	}
+	wait, ok := p.heed(m)
+	if p.pending() {
+		wait = max(wait, probeWithin) // it will come up before
+	}
+	if ok && len(p.addrs) > 0 {
+		p.schedule(wait)
+	}
+	p.rest(fmt.Sprintf("disconnected: %s", m.Reason))
+}
+
 func (p *peer) ended(m session.Ended) {
-	var h *held
-	if m.Link != nil {
-		h = p.find(m.Link)
-		p.sessions = slices.DeleteFunc(p.sessions, func(o *held) bool { return o == h })
+	h := p.find(m.Session.GetId())
+	p.sessions = slices.DeleteFunc(p.sessions, func(o *held) bool { return o == h })
+	p.without(h, m)
+	if m.ByPeer && m.Reason == envelope.ReasonConflict {
+		p.Tell(Conflict{Key: p.Self, Newer: m.Addr, ByPeer: true})
 	}
-	if h != nil && p.current == h {
-		p.use(p.other(h))
-	}
-	if r := p.round; r != nil && r.session != nil && r.session.Equal(m.Session) && !m.WasUp {
-		r.session = nil
-		p.attempted(m)
-	}
-	if p.wasUp && !slices.ContainsFunc(p.sessions, func(o *held) bool { return o.up }) {
-		p.wasUp = false
-		p.Tell(Down{Key: p.key, Addr: m.Addr, Reason: m.Reason, Text: m.Text, ByPeer: m.ByPeer, Err: m.Err})
-		if !p.leaving {
-			p.again(m)
+	if addr, ok := p.dialledTo[m.Session.GetId()]; ok {
+		delete(p.dialledTo, m.Session.GetId())
+		if !m.WasUp {
+			p.attempted(addr, m)
 		}
 	}
+	if p.wasUp && !p.lasts(m.Reason) {
+		p.wasUp = false
+		p.report(Down{Key: p.key, Addr: m.Addr, Reason: m.Reason, Text: m.Text, ByPeer: m.ByPeer, Err: m.Err})
+	}
+	p.arbitrate()
 	p.settle()
 }
 
-// attempted is a session of the round that did not come up.
-func (p *peer) attempted(m session.Ended) {
-	err := dialError(m)
-	p.tried(m.Addr, err)
-	if !m.ByPeer {
-		p.next(err)
+// gone is a session that has stopped. Only one that could not say so is still known.
+func (p *peer) gone(who *actor.PID) {
+	h := p.find(who.GetId())
+	addr, known := p.dialledTo[who.GetId()]
+	if h == nil && !known {
 		return
 	}
-	// The peer itself has answered: there is no use in its other addresses.
-	p.heed(m)
-	p.round.left = nil
-	p.next(err)
+	m := session.Ended{Session: who, Addr: addr, Reason: session.ReasonLost}
+	if h != nil {
+		m.Link, m.Role, m.Addr, m.WasUp = h.link, h.link.Role(), h.link.Addr(), !h.up.IsZero()
+	}
+	p.ended(m)
 }
 
-// heed puts off the next dial as the peer's bye demands.
+// lasts says whether the peer is still connected though a session has ended for that reason. A session that was
+// replaced may end before the one that replaces it has come up here.
+func (p *peer) lasts(reason envelope.Reason) bool {
+	replaced := reason == envelope.ReasonDuplicate || reason == envelope.ReasonRotated
+	return replaced && p.pending() || slices.ContainsFunc(p.sessions, func(h *held) bool { return !h.up.IsZero() })
+}
+
+// pending says whether a session may still come up.
+func (p *peer) pending() bool {
+	return slices.ContainsFunc(p.sessions, func(h *held) bool { return h.up.IsZero() && !h.sealed && !h.doomed })
+}
+
+// heed puts off the next dial as the end of a session demands.
 func (p *peer) heed(m session.Ended) (wait time.Duration, ok bool) {
 	if m.ByPeer && (m.Reason == envelope.ReasonRefused || m.Reason == envelope.ReasonRevoked) {
 		p.refusals++
 	}
-	wait, ok = redial(m.Reason, m.ByPeer, m.RetryAfter, p.refusals, p.Jitter())
+	wait, ok = redial(m.Reason, m.ByPeer, m.RetryAfter, p.refusals, p.falls, p.Jitter())
 	if !ok {
 		return 0, false
 	}
@@ -196,15 +274,4 @@ func (p *peer) heed(m session.Ended) (wait time.Duration, ok bool) {
 		}
 	}
 	return wait, true
-}
-
-// again decides whether to dial again once the last session has ended.
-func (p *peer) again(m session.Ended) {
-	if p.round != nil {
-		return
-	}
-	if wait, ok := p.heed(m); ok && len(p.addrs) > 0 {
-		p.schedule(wait)
-	}
-	p.rest(fmt.Sprintf("disconnected: %s", m.Reason))
 }

@@ -110,7 +110,7 @@ func (s *stub) cancelled() []envelope.CallID {
 }
 
 // check fails unless the session's end was told exactly once.
-func (s *stub) check(t *testing.T) {
+func (s *stub) check(t testing.TB) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 
 // TestInitiatorSaysHelloAndPingAtOnce holds wire.md §7.1 step 1: neither waits for a word of the responder's.
 func TestInitiatorSaysHelloAndPingAtOnce(t *testing.T) {
-	bubble(t, func(w *world) {
+	bubble(t, func(t *testing.T, w *world) {
 		c := w.config(ours, theirs)
 		e, r := w.connect(c, handshake.Initiator)
 		r.shake()
@@ -23,7 +23,7 @@ func TestInitiatorSaysHelloAndPingAtOnce(t *testing.T) {
 }
 
 func TestResponderSaysHelloFirst(t *testing.T) {
-	bubble(t, func(w *world) {
+	bubble(t, func(t *testing.T, w *world) {
 		c := w.config(ours, theirs)
 		_, r := w.connect(c, handshake.Responder)
 		r.shake()
@@ -37,7 +37,7 @@ func TestResponderSaysHelloFirst(t *testing.T) {
 func TestNothingIsSaidBeforeAdmission(t *testing.T) {
 	for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {
 		t.Run(role.String(), func(t *testing.T) {
-			bubble(t, func(w *world) {
+			bubble(t, func(t *testing.T, w *world) {
 				e, r := w.detained(role)
 				r.write(r.frames(aHello(), aPing(1)))
 				e.alive(proved)
@@ -92,7 +92,7 @@ func TestSessionIsUpAtTheFirstValidFrame(t *testing.T) {
 	} {
 		for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {
 			t.Run(name+"/"+role.String(), func(t *testing.T) {
-				bubble(t, func(w *world) {
+				bubble(t, func(t *testing.T, w *world) {
 					e, r := w.connect(w.config(ours, theirs), role)
 					r.shake()
 					r.want(helloOf(e.config))
@@ -107,7 +107,7 @@ func TestSessionIsUpAtTheFirstValidFrame(t *testing.T) {
 }
 
 func TestGreetedMayComeAfterUp(t *testing.T) {
-	bubble(t, func(w *world) {
+	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
 		r.shake()
 		r.say(aPing(1))
@@ -123,7 +123,7 @@ func TestGreetedMayComeAfterUp(t *testing.T) {
 
 // TestFirstHelloCounts sends two: the second is checked and otherwise ignored (wire.md §6.7).
 func TestFirstHelloCounts(t *testing.T) {
-	bubble(t, func(w *world) {
+	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
 		r.shake()
 		first := envelope.Hello{Version: 3, Agent: "one", Name: "kitchen", Boot: [8]byte{1, 2}, HasBoot: true, Max: 2 << 20}
@@ -141,7 +141,7 @@ func TestFirstHelloCounts(t *testing.T) {
 }
 
 func TestLinkTellsWhoAndWhere(t *testing.T) {
-	bubble(t, func(w *world) {
+	bubble(t, func(t *testing.T, w *world) {
 		for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {
 			e, r := w.open(role)
 			l := e.link

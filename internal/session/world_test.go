@@ -55,6 +55,7 @@ type world struct {
 
 	network  *memnet.Network
 	near     *memnet.Host
+	far      *memnet.Host
 	listener net.Listener
 	conns    []net.Conn // ends that are the test's to close
 	ends     []*end
@@ -62,12 +63,12 @@ type world struct {
 
 // bubble runs f in a world of its own. When f is done, each of its sessions must have ended exactly once, or does
 // so now, and have left no goroutine, no socket and no timer.
-func bubble(t *testing.T, f func(w *world)) {
+func bubble(t *testing.T, f func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		t.Cleanup(w.close)
-		f(w)
+		f(t, w)
 	})
 }
 
@@ -76,9 +77,9 @@ func newWorld(t *testing.T) *world {
 	quiet := slog.New(slog.DiscardHandler)
 	w.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
 	w.near = w.network.Host(netip.MustParseAddr("10.0.0.1"))
-	far := w.network.Host(netip.MustParseAddr("10.0.0.2"))
+	w.far = w.network.Host(netip.MustParseAddr("10.0.0.2"))
 	var err error
-	if w.listener, err = far.Listen(t.Context(), "tcp", "10.0.0.2:1"); err != nil {
+	if w.listener, err = w.far.Listen(t.Context(), "tcp", "10.0.0.2:1"); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -127,7 +128,7 @@ func (w *world) pipe() (near, far net.Conn) {
 func (w *world) config(keys identity.KeyPair, trusted ...identity.KeyPair) *Config {
 	return &Config{
 		Static: keys, Hello: envelope.Hello{Version: envelope.Version, Agent: "test/1"}, Rand: rand.Reader,
-		Clock: w.clock, Log: slog.New(&watcher{w: w}), Pool: w.pool,
+		Clock: w.clock, Log: slog.New(&watcher{broken: func(text string) { w.Error(text) }, warned: &w.warned}), Pool: w.pool,
 		Trusted: func(k identity.PublicKey) bool {
 			return slices.ContainsFunc(trusted, func(t identity.KeyPair) bool { return t.PublicKey() == k })
 		},
@@ -141,7 +142,8 @@ func (w *world) config(keys identity.KeyPair, trusted ...identity.KeyPair) *Conf
 // A watcher is a log that fails the test for what must never happen: an actor that panics.
 type watcher struct {
 	slog.Handler // nil: With and WithGroup are not used
-	w            *world
+	broken       func(text string)
+	warned       *atomic.Int64 // nil: not counted
 }
 
 func (l *watcher) Enabled(context.Context, slog.Level) bool { return true }
@@ -154,9 +156,9 @@ func (l *watcher) Handle(_ context.Context, r slog.Record) error {
 			text += "\n" + a.String()
 			return true
 		})
-		l.w.Errorf("logged: %s", text)
-	case r.Level >= slog.LevelWarn:
-		l.w.warned.Add(1)
+		l.broken("logged: " + text)
+	case r.Level >= slog.LevelWarn && l.warned != nil:
+		l.warned.Add(1)
 	}
 	return nil
 }
@@ -204,9 +206,8 @@ type end struct {
 	config *Config
 	pid    *actor.PID
 	owner  *actor.PID
-	s      *session // to look at while the bubble is idle
-	served *stub    // what answers the peer, once the session is admitted
-	detain bool     // do not admit
+	served *stub // what answers the peer, once the session is admitted
+	detain bool  // do not admit
 
 	mu     sync.Mutex // guards the rest
 	link   *Link
@@ -233,12 +234,37 @@ func (w *world) spawn(c *Config, conn net.Conn, role handshake.Role, detain bool
 	e.owner = w.system.Root.Spawn(actorkit.RootProps(w.pool, c.Log, func() actor.Actor { return (*owner)(e) }))
 	p.Owner = e.owner
 	w.system.Root.Send(e.owner, actorkit.Props(c.Pool, c.Log, func() actor.Actor {
-		e.s = newSession(p)
-		return e.s
+		return &glass{newSession(p)}
 	}))
 	w.ends = append(w.ends, e)
 	synctest.Wait()
 	return e
+}
+
+// A glass is a session that can be looked into.
+type glass struct{ *session }
+
+// Receive implements actor.Actor.
+func (g *glass) Receive(ctx actor.Context) {
+	if f, ok := ctx.Message().(func(*session)); ok {
+		f(g.session)
+		return
+	}
+	g.session.Receive(ctx)
+}
+
+// look runs f in the session's actor, and fails if there is none any more.
+func (e *end) look(f func(*session)) {
+	e.Helper()
+	if events := e.heard(); slices.ContainsFunc(events, func(m any) bool { _, ok := m.(Ended); return ok }) {
+		e.Fatalf("the session has ended: its owner heard %v", kinds(events))
+	}
+	done := make(chan struct{})
+	e.tell(func(s *session) {
+		f(s)
+		close(done)
+	})
+	<-done
 }
 
 // An owner is the parent of one session.
@@ -285,16 +311,21 @@ func (e *end) ended() Ended {
 			return m
 		}
 	}
-	e.Fatalf("the session is %v, not ended; its owner heard %v", e.s.state, kinds(events))
+	e.look(func(s *session) { e.Errorf("the session is %v; its owner heard %v", s.state, kinds(events)) })
+	e.FailNow()
 	panic("unreachable")
 }
 
 // alive fails unless the session is in that state.
 func (e *end) alive(want state) {
 	e.Helper()
-	synctest.Wait()
-	if e.s.state != want {
-		e.Fatalf("the session is %v, want %v; its owner heard %v", e.s.state, want, kinds(e.heard()))
+	e.look(func(s *session) {
+		if s.state != want {
+			e.Errorf("the session is %v, want %v", s.state, want)
+		}
+	})
+	if e.Failed() {
+		e.FailNow()
 	}
 }
 

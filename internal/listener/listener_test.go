@@ -1,0 +1,448 @@
+package listener
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+	"go.uber.org/goleak"
+
+	"github.com/seed-f6ddb928/peernet-go/channel"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
+)
+
+// A door is a listener under test, in a bubble, and what it tells the node.
+type door struct {
+	*testing.T
+	net      *memnet.Network
+	server   *memnet.Host
+	addr     string
+	keys     identity.KeyPair
+	system   *actor.ActorSystem
+	pid      *actor.PID
+	counters Counters
+	trusted  map[identity.PublicKey]bool // guarded by mu
+
+	mu   sync.Mutex // guards the rest
+	told []any
+}
+
+// keyPair returns the n-th key pair of the tests.
+func keyPair(t *testing.T, n byte) identity.KeyPair {
+	t.Helper()
+	kp, err := identity.GenerateKeyPair(bytes.NewReader(bytes.Repeat([]byte{n}, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kp
+}
+
+// inBubble runs f on a listener at 10.0.0.1:7100 that wrap, if not nil, puts something in front of. It checks that
+// nothing is left of it.
+func inBubble(t *testing.T, wrap func(net.Listener) net.Listener, f func(*door)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		before := goleak.IgnoreCurrent()
+		d := &door{T: t, net: memnet.New(1), addr: "10.0.0.1:7100", keys: keyPair(t, 1), trusted: make(map[identity.PublicKey]bool)}
+		d.server = d.net.Host(netip.MustParseAddr("10.0.0.1"))
+		var l net.Listener
+		l, err := d.server.Listen(t.Context(), "tcp", d.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wrap != nil {
+			l = wrap(l)
+		}
+		quiet := slog.New(slog.DiscardHandler)
+		pool := actorkit.NewPool(4)
+		d.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+		s := &session.Config{Static: d.keys, Hello: envelope.Hello{Version: 1}, Rand: rand1{}, Clock: clock.System, Log: quiet, Pool: pool,
+			Trusted: d.trusts, Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 1 << 20,
+			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second}
+		stopped := make(chan struct{})
+		props := Props(&Config{Listener: l, Session: s, Clock: clock.System, Log: quiet, Pool: pool, Counters: &d.counters,
+			Strangers: MaxStrangers, StrangersPerSource: MaxStrangersPerSource, Tell: d.tell})
+		d.pid = d.system.Root.Spawn(props.Configure(actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+			return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
+				next(c, e)
+				if _, ok := e.Message.(*actor.Stopped); ok {
+					close(stopped)
+				}
+			}
+		})))
+		f(d)
+		d.system.Root.Stop(d.pid)
+		<-stopped
+		time.Sleep(2 * time.Second) // the library's throttle of dead letters lives for one
+		synctest.Wait()
+		if s := d.net.Stats(); s.Listeners != 0 {
+			t.Errorf("left open: %+v", s)
+		}
+		pool.Close()
+		d.system.Shutdown()
+		synctest.Wait()
+		goleak.VerifyNone(t, before)
+	})
+}
+
+// rand1 is randomness that repeats: every byte is 1.
+type rand1 struct{}
+
+func (rand1) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = 1
+	}
+	return len(b), nil
+}
+
+func (d *door) tell(m any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.told = append(d.told, m)
+}
+
+// take returns what the listener has told since the last time.
+func (d *door) take() []any {
+	synctest.Wait()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	told := d.told
+	d.told = nil
+	return told
+}
+
+func (d *door) trust(key identity.PublicKey) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.trusted[key] = true
+}
+
+func (d *door) trusts(key identity.PublicKey) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.trusted[key]
+}
+
+func (d *door) host(addr string) *memnet.Host { return d.net.Host(netip.MustParseAddr(addr)) }
+
+// knock opens a connection that says nothing.
+func (d *door) knock(from *memnet.Host) net.Conn {
+	d.Helper()
+	c, err := from.Dial(d.Context(), "tcp", d.addr)
+	if err != nil {
+		d.Fatal(err)
+	}
+	d.Cleanup(func() { _ = c.Close() })
+	synctest.Wait()
+	return c
+}
+
+// enter does the initiator's part of a handshake on c, and returns the keys.
+func (d *door) enter(c net.Conn, keys identity.KeyPair) handshake.Result {
+	d.Helper()
+	s, err := handshake.New(handshake.Config{Role: handshake.Initiator, Static: keys, Expect: d.keys.PublicKey(),
+		Trusted: func(identity.PublicKey) bool { return true }})
+	if err != nil {
+		d.Fatal(err)
+	}
+	for !s.Done() {
+		write, size := s.Next()
+		if write {
+			b, err := s.Write(frame.AppendHeader(nil, size))
+			if err == nil {
+				_, err = c.Write(b)
+			}
+			if err != nil {
+				d.Fatal(err)
+			}
+			continue
+		}
+		b := make([]byte, size)
+		if _, err := frame.ReadExact(c, b, size); err != nil {
+			d.Fatal(err)
+		}
+		if err := s.Read(b); err != nil {
+			d.Fatal(err)
+		}
+	}
+	return s.Result()
+}
+
+// ended says how a connection has ended: nil while it has not.
+func ended(t *testing.T, c net.Conn) error {
+	t.Helper()
+	synctest.Wait()
+	if err := c.SetReadDeadline(time.Now().Add(time.Nanosecond)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := c.Read(make([]byte, 1))
+	if n != 0 {
+		t.Fatal("the connection has something to say")
+	}
+	if ne := net.Error(nil); errors.As(err, &ne) && ne.Timeout() {
+		return nil
+	}
+	return err
+}
+
+func expectOpen(t *testing.T, what string, c net.Conn) {
+	t.Helper()
+	if err := ended(t, c); err != nil {
+		t.Errorf("%s has ended: %v", what, err)
+	}
+}
+
+func expectReset(t *testing.T, what string, c net.Conn) {
+	t.Helper()
+	if err := ended(t, c); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("%s: %v, want a reset", what, err)
+	}
+}
+
+func TestWhoProvesATrustedKeyIsPassedOn(t *testing.T) {
+	inBubble(t, nil, func(d *door) {
+		peer := keyPair(d.T, 2)
+		d.trust(peer.PublicKey())
+		c := d.knock(d.host("10.0.0.2"))
+		d.enter(c, peer)
+		told := d.take()
+		if len(told) != 1 {
+			t.Fatalf("told %+v, want one Proved", told)
+		}
+		p, ok := told[0].(Proved)
+		if !ok || p.Link.Remote() != peer.PublicKey() || p.Link.Role() != handshake.Responder {
+			t.Fatalf("told %+v, want Proved", told[0])
+		}
+		if n := d.counters.Accepted.Load(); n != 1 {
+			t.Errorf("accepted %d", n)
+		}
+		// It is no stranger any more: a flood from its address costs it nothing.
+		from := d.host("10.0.0.3")
+		for range MaxStrangers {
+			d.knock(from)
+		}
+		expectOpen(t, "a session that has authenticated", c)
+	})
+}
+
+func TestWhoIsNotTrustedLearnsThatItIsRefusedAndNothingElse(t *testing.T) {
+	inBubble(t, nil, func(d *door) {
+		stranger := keyPair(d.T, 2)
+		c := d.knock(d.host("10.0.0.2"))
+		keys := d.enter(c, stranger)
+		sealed := make([]byte, 35)
+		if _, err := frame.ReadExact(c, sealed, len(sealed)); err != nil {
+			t.Fatal(err)
+		}
+		plain, err := channel.NewCipherState(keys.RecvKey()).Open(nil, sealed)
+		if want := envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonRefused}); err != nil || !bytes.Equal(plain, want) {
+			t.Errorf("told %x, %v; want the bye of wire.md §A.6", plain, err)
+		}
+		if err := ended(t, c); !errors.Is(err, io.EOF) {
+			t.Errorf("after the bye: %v, want the end", err)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+		told := d.take()
+		if want := []any{Refused{stranger.PublicKey(), netip.MustParseAddrPort(c.LocalAddr().String())}}; !slices.Equal(told, want) {
+			t.Errorf("told %+v, want %+v", told, want)
+		}
+		if r, f := d.counters.Refused.Load(), d.counters.Failed.Load(); r != 1 || f != 0 {
+			t.Errorf("refused %d, failed %d; want 1, 0", r, f)
+		}
+	})
+}
+
+func TestSilentConnectionsEndAtTheDeadline(t *testing.T) {
+	inBubble(t, nil, func(d *door) {
+		c := d.knock(d.host("10.0.0.2"))
+		time.Sleep(10*time.Second - time.Nanosecond)
+		expectOpen(t, "a connection before the deadline", c)
+		time.Sleep(time.Nanosecond)
+		expectReset(t, "a connection that said nothing", c)
+		if n := d.counters.Failed.Load(); n != 1 {
+			t.Errorf("failed %d, want 1", n)
+		}
+	})
+}
+
+func TestAtABoundTheOldestOfTheCrowdIsReset(t *testing.T) {
+	inBubble(t, nil, func(d *door) {
+		honest := d.knock(d.host("192.0.2.1"))
+		crowd := d.host("10.0.0.2")
+		var flood []net.Conn
+		for range MaxStrangersPerSource + 3 {
+			flood = append(flood, d.knock(crowd))
+		}
+		for i, c := range flood {
+			if i < 3 {
+				expectReset(t, fmt.Sprintf("connection %d of the crowd", i), c)
+			} else {
+				expectOpen(t, fmt.Sprintf("connection %d of the crowd", i), c)
+			}
+		}
+		// Sources enough to reach the bound of all: 32 of the crowd, 1, and 223 more.
+		var others []net.Conn
+		for i := range MaxStrangers - MaxStrangersPerSource - 1 {
+			if i%28 == 0 {
+				crowd = d.host(fmt.Sprintf("10.0.1.%d", 1+i/28))
+			}
+			others = append(others, d.knock(crowd))
+		}
+		expectOpen(t, "the oldest of the largest crowd", flood[3])
+		late := d.knock(d.host("192.0.2.2"))
+		expectReset(t, "the oldest of the largest crowd", flood[3])
+		for what, c := range map[string]net.Conn{"the newcomer": late, "the oldest of all": honest, "one of a smaller crowd": others[0]} {
+			expectOpen(t, what, c)
+		}
+		if a, e, f := d.counters.Accepted.Load(), d.counters.Evicted.Load(), d.counters.Failed.Load(); a != MaxStrangers+4 || e != 4 || f != 4 {
+			t.Errorf("accepted %d, evicted %d, failed %d; want %d, 4, 4", a, e, f, MaxStrangers+4)
+		}
+		peer := keyPair(d.T, 2)
+		d.trust(peer.PublicKey())
+		d.enter(d.knock(d.host("192.0.2.3")), peer)
+		if told := d.take(); len(told) != 1 {
+			t.Errorf("told %+v: a peer must get in during a flood", told)
+		}
+	})
+}
+
+func TestAfterStopNothingIsAcceptedAndSessionsGoOn(t *testing.T) {
+	inBubble(t, nil, func(d *door) {
+		peer := keyPair(d.T, 2)
+		d.trust(peer.PublicKey())
+		from := d.host("10.0.0.2")
+		c := d.knock(from)
+		d.system.Root.Send(d.pid, Stop{})
+		d.system.Root.Send(d.pid, Stop{})
+		synctest.Wait()
+		if _, err := from.Dial(d.Context(), "tcp", d.addr); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Errorf("dial after Stop: %v, want a refusal", err)
+		}
+		d.enter(c, peer)
+		if told := d.take(); len(told) != 1 {
+			t.Errorf("told %+v: a handshake that was under way must go on", told)
+		}
+	})
+}
+
+// A scripted listener hands out what its test wants.
+type scripted struct {
+	net.Listener
+	accept func() (net.Conn, error)
+}
+
+func (s *scripted) Accept() (net.Conn, error) { return s.accept() }
+
+func TestAcceptedAfterStopIsReset(t *testing.T) {
+	release := make(chan struct{})
+	inBubble(t, func(l net.Listener) net.Listener {
+		return &scripted{l, func() (net.Conn, error) {
+			c, err := l.Accept()
+			if err == nil {
+				release = make(chan struct{})
+				<-release // what has left the queue is not closed with the listener
+			}
+			return c, err
+		}}
+	}, func(d *door) {
+		c := d.knock(d.host("10.0.0.2"))
+		d.system.Root.Send(d.pid, Stop{})
+		synctest.Wait()
+		expectOpen(t, "a connection between Accept and the listener", c)
+		close(release)
+		expectReset(t, "a connection accepted after Stop", c)
+		if n := d.counters.Accepted.Load(); n != 0 {
+			t.Errorf("accepted %d", n)
+		}
+	})
+}
+
+func TestAcceptErrorsBackOffAndRecover(t *testing.T) {
+	var mu sync.Mutex // guards the rest
+	failing, attempts := true, []time.Time(nil)
+	emfile := &net.OpError{Op: "accept", Net: "tcp", Err: syscall.EMFILE}
+	inBubble(t, func(l net.Listener) net.Listener {
+		return &scripted{l, func() (net.Conn, error) {
+			mu.Lock()
+			fails := failing
+			attempts = append(attempts, time.Now())
+			mu.Unlock()
+			if fails {
+				return nil, emfile
+			}
+			return l.Accept()
+		}}
+	}, func(d *door) {
+		time.Sleep(10 * time.Second)
+		mu.Lock()
+		failing = false
+		var pauses []time.Duration
+		for i, a := range attempts[1:] {
+			pauses = append(pauses, a.Sub(attempts[i]))
+		}
+		mu.Unlock()
+		want := []time.Duration{}
+		for p := firstPause; p < maxPause; p *= 2 {
+			want = append(want, p)
+		}
+		if len(pauses) < len(want)+5 || !slices.Equal(pauses[:len(want)], want) {
+			t.Fatalf("pauses %v, want them to begin with %v", pauses, want)
+		}
+		for _, p := range pauses[len(want):] {
+			if p != maxPause {
+				t.Errorf("pauses %v, want %v at last", pauses, maxPause)
+			}
+		}
+		time.Sleep(maxPause)
+		expectOpen(t, "a connection after the errors", d.knock(d.host("10.0.0.2")))
+		if n := d.counters.Accepted.Load(); n != 1 {
+			t.Errorf("accepted %d, want 1", n)
+		}
+		mu.Lock()
+		failing = true
+		attempts = nil
+		mu.Unlock()
+		d.knock(d.host("10.0.0.3")) // the Accept that waits takes it; the next one fails
+		time.Sleep(firstPause)
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
+		if len(attempts) < 2 || attempts[1].Sub(attempts[0]) != firstPause {
+			t.Errorf("attempts %v: after a success the pause must be %v again", attempts, firstPause)
+		}
+	})
+}
+
+func TestStopEndsAnAcceptThatPauses(t *testing.T) {
+	inBubble(t, func(l net.Listener) net.Listener {
+		return &scripted{l, func() (net.Conn, error) { return nil, syscall.EMFILE }}
+	}, func(d *door) {
+		time.Sleep(time.Minute)
+		began := time.Now()
+		d.system.Root.Send(d.pid, Stop{})
+		synctest.Wait() // goleak finds what is left
+		if took := time.Since(began); took != 0 {
+			t.Errorf("took %v", took)
+		}
+	})
+}

@@ -1,0 +1,234 @@
+package peers
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
+)
+
+// A round is one attempt to reach a peer: the addresses that are left to try, until a session is up or there
+// are none.
+type round struct {
+	left    []netip.AddrPort
+	last    error                   // why the last address did not work
+	attempt *attempt                // TCP connects are under way
+	session *actor.PID              // the handshake is under way
+	waiters []*waiter               // Connects
+	entered map[netip.AddrPort]bool // that are or were in left; they enter once, and once more if a Connect names them
+	named   map[netip.AddrPort]bool // by a Connect
+}
+
+// An attempt is a race of TCP connects for a round. Its goroutine writes what is found before it posts it.
+type attempt struct {
+	round  *round
+	cancel func()
+	more   chan netip.AddrPort // what else to try
+	won    connection
+	failed []connection
+}
+
+// drop closes the connection that nobody wants any more.
+func (a *attempt) drop() {
+	if a.won.conn != nil {
+		_ = a.won.conn.Close()
+	}
+}
+
+func (p *peer) connect(m connect) {
+	switch {
+	case p.leaving:
+		m.waiter.answer(ErrStopping)
+		return
+	case p.current != nil:
+		m.waiter.answer(nil)
+		return
+	}
+	for _, addr := range m.addrs {
+		p.learn(addr, "connect").seen = p.Clock.Now()
+	}
+	if p.round == nil {
+		p.begin(m.addrs, true)
+	} else {
+		p.name(m.addrs)
+	}
+	if p.round == nil {
+		m.waiter.answer(ErrNoAddress)
+		return
+	}
+	p.round.waiters = append(p.round.waiters, m.waiter)
+}
+
+// dial begins a round unless there is no need, or no address whose time has come.
+func (p *peer) dial() {
+	if p.leaving || p.round != nil || p.current != nil {
+		return
+	}
+	p.begin(nil, false)
+}
+
+// begin begins a round over the named addresses and those that are worth it.
+func (p *peer) begin(named []netip.AddrPort, ignoreBackoff bool) {
+	p.unschedule()
+	ready, wait := order(p.addrs, p.Clock.Now(), ignoreBackoff)
+	r := &round{last: ErrNoAddress, entered: make(map[netip.AddrPort]bool), named: make(map[netip.AddrPort]bool)}
+	for _, addr := range named {
+		r.named[addr] = true
+		r.enter(addr)
+	}
+	for _, a := range ready {
+		r.enter(a.addr)
+	}
+	if len(r.left) == 0 {
+		why := "no address to dial"
+		if wait > 0 {
+			p.schedule(wait)
+			why = p.info.Reason // still
+		}
+		p.rest(why)
+		return
+	}
+	p.round = r
+	p.raceOn()
+}
+
+// name adds addresses that a Connect names to the round that is under way, unless their turn is still to come.
+func (p *peer) name(addrs []netip.AddrPort) {
+	r := p.round
+	for _, addr := range addrs {
+		if r.named[addr] {
+			continue
+		}
+		r.named[addr] = true
+		if !slices.Contains(r.left, addr) {
+			delete(r.entered, addr)
+			p.extend(addr)
+		}
+	}
+}
+
+// extend adds an address to the round that is under way, and to its race if there is one.
+func (p *peer) extend(addr netip.AddrPort) {
+	r := p.round
+	if !r.enter(addr) || r.attempt == nil {
+		return
+	}
+	select {
+	case r.attempt.more <- addr:
+	default: // its turn comes after the race
+	}
+}
+
+// raceOn connects to the addresses that are left in the round.
+func (p *peer) raceOn() {
+	r := p.round
+	p.become(Dialling, fmt.Sprintf("dialling %v", r.left[0]))
+	addrs := slices.Clone(r.left)
+	ctx, cancel := context.WithCancel(context.Background())
+	a := &attempt{round: r, cancel: cancel, more: make(chan netip.AddrPort, maxAddresses)}
+	r.attempt = a
+	p.attempts[a] = true
+	system, self := p.ctx.ActorSystem(), p.self
+	p.join.Add(1)
+	go func() {
+		defer p.join.Done()
+		a.won, a.failed = p.race(ctx, addrs, a.more)
+		system.Root.Send(self, dialled{a})
+	}()
+}
+
+func (p *peer) dialled(a *attempt) {
+	a.cancel()
+	delete(p.attempts, a)
+	for _, f := range a.failed {
+		p.tried(f.addr, f.err)
+	}
+	if p.round != a.round { // given up meanwhile
+		a.drop()
+		p.publish()
+		return
+	}
+	r := p.round
+	r.attempt = nil
+	for _, f := range a.failed {
+		r.last = &DialError{f.addr, f.err}
+		r.drop(f.addr)
+	}
+	if a.won.conn == nil {
+		p.next()
+		return
+	}
+	r.drop(a.won.addr)
+	p.become(Dialling, fmt.Sprintf("handshake with %v", a.won.addr))
+	r.session = p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: a.won.conn,
+		Role: handshake.Initiator, Expect: p.key, Owner: p.self}))
+	p.dialledTo[r.session.GetId()] = a.won.addr
+}
+
+// attempted is a session that this node initiated, at addr, and that did not come up.
+func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
+	err := dialError(addr, m)
+	p.tried(addr, err)
+	if m.ByPeer && p.current == nil {
+		p.heed(m)
+	}
+	r := p.round
+	if r == nil || r.session == nil || !r.session.Equal(m.Session) {
+		return // given up meanwhile
+	}
+	r.session, r.last = nil, err
+	if m.ByPeer { // the peer itself has answered: there is no use in its other addresses
+		r.left = nil
+	}
+	p.next()
+}
+
+// next goes on with the round after an address has failed, or ends it.
+func (p *peer) next() {
+	if len(p.round.left) > 0 {
+		p.raceOn()
+		return
+	}
+	err := p.round.last
+	p.giveUp(err)
+	if ready, wait := order(p.addrs, p.Clock.Now(), false); len(ready) > 0 {
+		p.schedule(backoff(1, p.Jitter()))
+	} else if wait > 0 {
+		p.schedule(wait)
+	}
+	p.rest(err.Error())
+}
+
+// giveUp ends the round, if there is one, and answers those who wait for it. A handshake that is under way goes on.
+func (p *peer) giveUp(err error) {
+	r := p.round
+	if r == nil {
+		return
+	}
+	p.round = nil
+	if r.attempt != nil {
+		r.attempt.cancel()
+	}
+	for _, w := range r.waiters {
+		w.answer(err)
+	}
+}
+
+// enter adds an address to those left, and says false if it was there before.
+func (r *round) enter(addr netip.AddrPort) bool {
+	if r.entered[addr] {
+		return false
+	}
+	r.entered[addr] = true
+	r.left = append(r.left, addr)
+	return true
+}
+
+func (r *round) drop(addr netip.AddrPort) {
+	r.left = slices.DeleteFunc(r.left, func(a netip.AddrPort) bool { return a == addr })
+}

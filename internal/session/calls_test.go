@@ -1,0 +1,111 @@
+package session
+
+import (
+	"errors"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+)
+
+// TestEachCallEndsOnce lets callers give up, answers arrive and the session end, all at once: every call that entered ends by
+// exactly one of them.
+func TestEachCallEndsOnce(t *testing.T) {
+	for seed := range uint64(20) {
+		var table inFlight
+		var pool pendings
+		var entered, answered, abandoned, failed atomic.Int64
+		var join sync.WaitGroup
+		const callers, each = 8, 200
+		asked := make(chan envelope.CallID, callers)
+		for id := range callers {
+			join.Go(func() {
+				rnd := rand.New(rand.NewPCG(seed, uint64(id)))
+				for i := range each {
+					p, call := pool.get(), envelope.CallID(1+id*each+i)
+					if len(p.done) != 0 || p.seq != 0 {
+						t.Error("a pending comes from the pool with something of its last call")
+					}
+					if table.enter(call, p) != nil {
+						pool.put(p)
+						continue
+					}
+					entered.Add(1)
+					asked <- call
+					if rnd.IntN(3) == 0 && table.take(call) != nil {
+						abandoned.Add(1)
+						pool.put(p)
+						continue
+					}
+					if r := <-p.done; r.err == nil {
+						answered.Add(1)
+					} else {
+						failed.Add(1)
+					}
+					pool.put(p)
+				}
+			})
+		}
+		var actor sync.WaitGroup
+		actor.Go(func() {
+			for call := range asked {
+				if p := table.take(call); p != nil {
+					p.done <- result{}
+				}
+			}
+		})
+		for entered.Load() < callers*each/4 && seed%2 == 0 {
+			runtime.Gosched()
+		}
+		end := func() { table.close(errTest, func(*pending) error { return errTest }) }
+		if seed%2 == 0 {
+			end()
+		}
+		join.Wait()
+		close(asked)
+		actor.Wait()
+		if n := answered.Load() + abandoned.Load() + failed.Load(); n != entered.Load() {
+			t.Errorf("%d calls entered, %d ended", entered.Load(), n)
+		}
+		if table.count() != 0 {
+			t.Errorf("%d calls are in flight", table.count())
+		}
+		end()
+	}
+}
+
+func TestNothingEntersAnEndedTable(t *testing.T) {
+	var table inFlight
+	var p, waiting pending
+	waiting.done = make(chan result, 1)
+	if err := table.enter(1, &waiting); err != nil {
+		t.Fatal(err)
+	}
+	pinged := &pending{done: make(chan result, 1)}
+	if err := table.enterPing(1, &ping{pending: pinged}); err != nil {
+		t.Fatal(err)
+	}
+	if err := table.enterPing(2, &ping{}); err != nil {
+		t.Fatal(err)
+	}
+	second := errors.New("another end")
+	table.close(errTest, func(p *pending) error { return errTest })
+	table.close(second, func(*pending) error { return second })
+	for _, p := range []*pending{&waiting, pinged} {
+		if r := <-p.done; r.err != errTest {
+			t.Errorf("ended with %v", r.err)
+		}
+	}
+	if err := table.enter(2, &p); err != errTest {
+		t.Errorf("enter: %v", err)
+	}
+	if err := table.enterPing(3, &ping{}); err != errTest {
+		t.Errorf("enterPing: %v", err)
+	}
+	if table.take(1) != nil || table.takePing(1) != nil {
+		t.Error("what has ended is still in the table")
+	}
+}

@@ -1,0 +1,568 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+)
+
+var (
+	halves     = []envelope.Reason{envelope.ReasonDuplicate, envelope.ReasonRotated, envelope.ReasonIdle, envelope.ReasonShutdown}
+	immediates = []envelope.Reason{envelope.ReasonRefused, envelope.ReasonRevoked, envelope.ReasonConflict, envelope.ReasonBusy,
+		envelope.ReasonProtocol, envelope.ReasonUnresponsive}
+)
+
+func TestReasonsThatHalfClose(t *testing.T) {
+	for _, code := range append(slices.Clone(halves), "later", "a-code-of-tomorrow") {
+		if !halfCloses(code) {
+			t.Errorf("%s closes at once", code)
+		}
+	}
+	for _, code := range immediates {
+		if halfCloses(code) {
+			t.Errorf("%s half-closes", code)
+		}
+	}
+}
+
+// TestImmediateClose holds wire.md §7.3: what waits is dropped, the bye is the last frame, and the peer can read it though it
+// goes on sending.
+func TestImmediateClose(t *testing.T) {
+	for _, code := range immediates {
+		t.Run(string(code), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.open(handshake.Responder)
+				e.served.serve(nil)
+				r.say(aCall(1, "slow", nil))
+				mine := e.goCall(t.Context(), "mine", nil)
+				r.want(aCall(1, "mine", nil))
+				e.link.Close(Close{Reason: code, Text: "because", RetryAfter: time.Minute})
+				r.say(aSend("late", nil), aPing(2)) // read and thrown away
+				mine.wantLink(t, code, false, true)
+				e.served.reply(1, "too late", nil)
+				r.want(envelope.AppendBye(nil, envelope.Bye{Code: code, Text: "because", RetryAfter: time.Minute}))
+				r.wantEnd()
+				r.hangUp()
+				if m := e.ended(); m.Reason != code || m.ByPeer || m.Text != "because" || m.RetryAfter != time.Minute || !m.WasUp {
+					t.Errorf("ended %+v", m)
+				}
+				if n := len(e.served.sent()); n != 0 {
+					t.Errorf("%d sends were handled after the decision", n)
+				}
+				if link, ok := e.served.closed[0].(*LinkError); !ok || link.Reason != code {
+					t.Errorf("what answers the peer heard %v", e.served.closed[0])
+				}
+			})
+		})
+	}
+}
+
+// TestImmediateCloseDropsWhatWaits has a peer that did not read: what TCP has taken is finished, the rest is not sent.
+func TestImmediateCloseDropsWhatWaits(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		first := e.goCall(t.Context(), "first", make([]byte, 200_000))
+		second := e.goCall(t.Context(), "second", nil)
+		e.tell(Close{Reason: envelope.ReasonRevoked})
+		first.wantLink(t, envelope.ReasonRevoked, false, true)
+		second.wantLink(t, envelope.ReasonRevoked, false, false)
+		r.want(aCall(1, "first", make([]byte, 200_000)), aBye(envelope.ReasonRevoked))
+		r.wantEnd()
+		r.hangUp()
+		e.ended()
+	})
+}
+
+// TestImmediateCloseIsOverInASecond has peers that do not care: one reads nothing, one does not close, one never stops
+// sending.
+func TestImmediateCloseIsOverInASecond(t *testing.T) {
+	for name, peer := range map[string]func(r *raw){
+		"silent": func(*raw) {},
+		"talks on": func(r *raw) {
+			for err := error(nil); err == nil; {
+				_, err = r.conn.Write(make([]byte, 1000))
+				time.Sleep(time.Millisecond)
+			}
+		},
+		"floods": func(r *raw) {
+			for err := error(nil); err == nil; {
+				_, err = r.conn.Write(make([]byte, 10_000))
+			}
+		},
+	} {
+		for _, full := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, window full %v", name, full), func(t *testing.T) {
+				bubble(t, func(t *testing.T, w *world) {
+					e, r := w.open(handshake.Responder)
+					if full {
+						e.goCall(t.Context(), "big", make([]byte, 500_000))
+					}
+					e.tell(Close{Reason: envelope.ReasonConflict})
+					go peer(r)
+					time.Sleep(lingerAfterBye)
+					if m := e.ended(); m.Reason != envelope.ReasonConflict || m.ByPeer {
+						t.Errorf("ended %+v", m)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestPeersImmediateBye holds the receiver's part: nothing is handled after it, nothing is sent, the connection is closed
+// at once, whatever this side was doing.
+func TestPeersImmediateBye(t *testing.T) {
+	for _, code := range immediates {
+		for _, during := range []string{"open", "own half-close", "peer's half-close", "blocked write"} {
+			t.Run(string(code)+"/"+during, func(t *testing.T) {
+				bubble(t, func(t *testing.T, w *world) {
+					e, r := w.open(handshake.Responder)
+					mine := e.goCall(t.Context(), "mine", nil)
+					r.want(aCall(1, "mine", nil))
+					switch during {
+					case "own half-close":
+						e.tell(Close{Reason: envelope.ReasonRotated})
+						r.want(aBye(envelope.ReasonRotated))
+					case "peer's half-close":
+						r.say(aBye(envelope.ReasonRotated))
+						r.want(aBye(envelope.ReasonRotated))
+					case "blocked write":
+						e.goCall(t.Context(), "big", make([]byte, 500_000))
+					}
+					r.say(envelope.AppendBye(nil, envelope.Bye{Code: code, Text: "why", RetryAfter: time.Second}),
+						aCall(1, "echo", nil), aSend("late", nil), aPing(3))
+					m := e.ended() // no time has passed
+					if m.Reason != code || !m.ByPeer || m.Text != "why" || m.RetryAfter != time.Second {
+						t.Errorf("ended %+v", m)
+					}
+					mine.wantLink(t, code, true, true)
+					if during != "blocked write" {
+						r.wantClosed()
+					}
+					if n := len(e.served.called()) + len(e.served.sent()); n != 0 {
+						t.Errorf("%d envelopes were handled after the bye", n)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestHalfCloseOfAnIdleSession lets each side begin: the other answers with the same code, and both close without waiting
+// for anything.
+func TestHalfCloseOfAnIdleSession(t *testing.T) {
+	for _, code := range append(slices.Clone(halves), "later") {
+		t.Run("begun here/"+string(code), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.open(handshake.Responder)
+				e.link.Close(Close{Reason: code, Text: "bye now", RetryAfter: time.Second})
+				r.want(envelope.AppendBye(nil, envelope.Bye{Code: code, Text: "bye now", RetryAfter: time.Second}))
+				e.alive(draining)
+				r.say(aBye(code))
+				r.wantEnd()
+				r.hangUp()
+				if m := e.ended(); m.Reason != code || m.ByPeer || m.Text != "bye now" || m.Err != nil {
+					t.Errorf("ended %+v", m)
+				}
+				if got, want := kinds(e.heard()), []string{"proved", "greeted", "up", "ended " + string(code)}; !slices.Equal(got, want) {
+					t.Errorf("the owner heard %v, want %v", got, want)
+				}
+			})
+		})
+		t.Run("begun by the peer/"+string(code), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.open(handshake.Responder)
+				r.say(envelope.AppendBye(nil, envelope.Bye{Code: code, Text: "bye now", RetryAfter: time.Minute}))
+				r.want(aBye(code)) // the same code, no text, no retry
+				r.wantEnd()
+				r.hangUp()
+				if m := e.ended(); m.Reason != code || !m.ByPeer || m.Text != "bye now" || m.RetryAfter != time.Minute || m.Err != nil {
+					t.Errorf("ended %+v", m)
+				}
+				if got, want := kinds(e.heard()), []string{"proved", "greeted", "up", "sealed " + string(code), "ended " + string(code) + " by peer"}; !slices.Equal(got, want) {
+					t.Errorf("the owner heard %v, want %v", got, want)
+				}
+				if e.served.sealed != 1 {
+					t.Error("what answers the peer was not told that nothing follows")
+				}
+			})
+		})
+	}
+}
+
+// TestByesThatCross has both sides begin at once: each goes by its own reason, and neither answers again.
+func TestByesThatCross(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		e.tell(Close{Reason: envelope.ReasonShutdown})
+		synctest.Wait()
+		r.say(aBye(envelope.ReasonRotated), aBye(envelope.ReasonIdle)) // the second is ignored
+		r.want(aBye(envelope.ReasonShutdown))
+		r.wantEnd()
+		r.hangUp()
+		if m := e.ended(); m.Reason != envelope.ReasonShutdown || m.ByPeer {
+			t.Errorf("ended %+v", m)
+		}
+	})
+}
+
+// TestHalfCloseBegunHereLosesNothing follows wire.md §7.3 step by step, with calls in flight both ways.
+func TestHalfCloseBegunHereLosesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		e.served.serve(nil)
+		mine := e.goCall(t.Context(), "mine", nil)
+		r.say(aCall(1, "before", nil))
+		if err := e.link.Send(t.Context(), "note", nil); err != nil {
+			t.Fatal(err)
+		}
+		e.tell(Close{Reason: envelope.ReasonShutdown})
+		r.want(aCall(1, "mine", nil), aSend("note", nil), aBye(envelope.ReasonShutdown)) // 1: behind what was begun
+		err := e.goCall(t.Context(), "late", nil).wait(t)
+		if !errors.Is(err, errDraining) {
+			t.Errorf("a call after the bye: %v", err)
+		}
+		if err := e.link.Send(t.Context(), "late", nil); !errors.Is(err, errDraining) {
+			t.Errorf("a send after the bye: %v", err)
+		}
+		r.say(aCall(2, "between", nil), aPing(7)) // 3: served as always
+		r.want(aPong(7))
+		if n := len(e.served.called()); n != 2 {
+			t.Fatalf("%d calls were handled, want 2", n)
+		}
+		r.say(aBye(envelope.ReasonShutdown))
+		e.alive(draining)
+		e.served.reply(1, "first", nil)
+		r.want(aReply(1, "first"))
+		r.say(aCancel(2), aPing(8)) // still allowed
+		r.want(aPong(8))
+		r.say(aReply(1, "yours"))
+		mine.want(t, "yours")
+		e.alive(draining) // 5: a call of the peer's is not answered yet
+		e.served.reply(2, nil, &envelope.RemoteError{Code: envelope.CodeCancelled})
+		r.want(aRefusal(2, envelope.CodeCancelled, ""))
+		r.wantEnd()
+		r.hangUp()
+		if m := e.ended(); m.Reason != envelope.ReasonShutdown || m.ByPeer || m.Err != nil {
+			t.Errorf("ended %+v", m)
+		}
+	})
+}
+
+// TestHalfCloseWaitsForOurOwnCalls lets a reply of the peer's come last, and late.
+func TestHalfCloseWaitsForOurOwnCalls(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		mine := e.goCall(t.Context(), "mine", nil)
+		r.want(aCall(1, "mine", nil))
+		r.say(aBye(envelope.ReasonIdle))
+		r.want(aBye(envelope.ReasonIdle))
+		time.Sleep(10 * time.Second)
+		e.alive(draining)
+		r.say(aReply(1, "at last"))
+		mine.want(t, "at last")
+		r.wantEnd()
+		r.hangUp()
+		e.ended()
+	})
+}
+
+// TestCallThatComesToNothingEndsTheHalfClose has calls that wait for room when the half-close begins. They are told at
+// once that another session may serve, and hold nothing up.
+func TestCallThatComesToNothingEndsTheHalfClose(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder, func(c *Config) { c.QueueBytes = 100_000 })
+		if err := e.link.Send(t.Context(), "big", make([]byte, 300_000)); err != nil {
+			t.Fatal(err)
+		}
+		var waiting []*calling
+		for range 5 {
+			waiting = append(waiting, e.goCall(t.Context(), "waits", nil))
+		}
+		e.tell(Close{Reason: envelope.ReasonRotated})
+		for _, c := range waiting {
+			if err := c.wait(t); !errors.Is(err, errDraining) {
+				t.Errorf("the call failed with %v", err)
+			}
+		}
+		r.want(aSend("big", make([]byte, 300_000)), aBye(envelope.ReasonRotated))
+		r.say(aBye(envelope.ReasonRotated))
+		r.wantEnd()
+		r.hangUp()
+		e.ended()
+	})
+}
+
+// TestHalfCloseIsBounded has peers that do not answer the bye, or answer and then let a call hang.
+func TestHalfCloseIsBounded(t *testing.T) {
+	for name, c := range map[string]struct {
+		begin func(e *end, r *raw)
+		want  string
+	}{
+		"our bye is not answered": {func(e *end, r *raw) { e.tell(Close{Reason: envelope.ReasonShutdown}) }, "ended shutdown"},
+		"our call is not answered": {func(e *end, r *raw) {
+			e.goCall(e.Context(), "slow", nil)
+			r.write(r.frames(aBye(envelope.ReasonIdle)))
+		}, "ended idle by peer"},
+		"the peer's call is not answered": {func(e *end, r *raw) {
+			e.served.serve(nil)
+			r.write(r.frames(aCall(1, "slow", nil), aBye(envelope.ReasonIdle)))
+		}, "ended idle by peer"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.open(handshake.Responder)
+				start := time.Now()
+				c.begin(e, r)
+				for range 29 {
+					time.Sleep(time.Second)
+					r.say(aPing(1)) // it is alive
+				}
+				e.alive(draining)
+				all := r.rest()
+				if d := time.Since(start); d != 30*time.Second {
+					t.Errorf("closed after %v, want 30s", d)
+				}
+				if len(all) == 0 {
+					t.Error("no bye was heard")
+				}
+				r.hangUp()
+				e.ended()
+				if got := kinds(e.heard()); got[len(got)-1] != c.want {
+					t.Errorf("the owner heard %v, want %s", got, c.want)
+				}
+			})
+		})
+	}
+}
+
+// TestLateWithdrawalEndsTheHalfClose has a call that entered the table before the byes and finds only then that nothing may
+// begin: it is the last thing that the half-close waits for, and no frame tells the actor that it is gone.
+func TestLateWithdrawalEndsTheHalfClose(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		p := e.config.pendings.get()
+		if err := e.link.flight.enter(77, p); err != nil {
+			t.Fatal(err)
+		}
+		r.say(aBye(envelope.ReasonRotated))
+		r.want(aBye(envelope.ReasonRotated))
+		e.alive(draining)
+		if err := e.link.withdraw(77, p, errDraining); err != errDraining {
+			t.Errorf("withdrawn for %v", err)
+		}
+		e.alive(ending)
+		r.wantEnd()
+		r.hangUp()
+		e.ended()
+	})
+}
+
+// TestPeerClosesInTheMiddleOfAHalfClose ends the stream before and after the peer's bye: only the latter is orderly.
+func TestPeerClosesInTheMiddleOfAHalfClose(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		e.tell(Close{Reason: envelope.ReasonShutdown})
+		r.want(aBye(envelope.ReasonShutdown))
+		r.hangUp()
+		if m := e.ended(); m.Reason != ReasonLost {
+			t.Errorf("ended %+v", m)
+		}
+	})
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		mine := e.goCall(t.Context(), "mine", nil)
+		r.want(aCall(1, "mine", nil))
+		r.say(aBye(envelope.ReasonShutdown))
+		r.want(aBye(envelope.ReasonShutdown))
+		r.hangUp()
+		mine.wantLink(t, envelope.ReasonShutdown, true, true)
+		if m := e.ended(); m.Reason != envelope.ReasonShutdown || !m.ByPeer {
+			t.Errorf("ended %+v", m)
+		}
+	})
+}
+
+// TestHalfCloseEndsInAnImmediateClose lets this node lose its patience, or its trust, in the middle.
+func TestHalfCloseEndsInAnImmediateClose(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		mine := e.goCall(t.Context(), "mine", nil)
+		e.tell(Close{Reason: envelope.ReasonShutdown})
+		e.tell(Close{Reason: envelope.ReasonIdle}) // the first counts
+		synctest.Wait()
+		e.tell(Close{Reason: envelope.ReasonRevoked})
+		r.want(aCall(1, "mine", nil), aBye(envelope.ReasonShutdown), aBye(envelope.ReasonRevoked))
+		r.wantEnd()
+		mine.wantLink(t, envelope.ReasonRevoked, false, true)
+		r.hangUp()
+		if m := e.ended(); m.Reason != envelope.ReasonRevoked {
+			t.Errorf("ended %+v", m)
+		}
+	})
+}
+
+// TestLostConnection has the peer vanish: by the end of its stream, by a reset, by its machine.
+func TestLostConnection(t *testing.T) {
+	for name, vanish := range map[string]func(r *raw){
+		"end of stream": func(r *raw) { r.hangUp() },
+		"reset":         func(r *raw) { Reset(r.conn) },
+		"crash":         func(r *raw) { r.far.Crash() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.open(handshake.Initiator)
+				mine := e.goCall(t.Context(), "mine", nil)
+				r.want(aCall(1, "mine", nil))
+				vanish(r)
+				want := ReasonLost
+				if name == "crash" {
+					want = envelope.ReasonUnresponsive
+				}
+				mine.wantLink(t, want, false, true)
+				time.Sleep(2 * time.Second)
+				if m := e.ended(); m.Reason != want || m.ByPeer || !m.WasUp || (m.Err != nil) != (name == "reset") {
+					t.Errorf("ended %+v", m)
+				}
+			})
+		})
+	}
+}
+
+// TestActorThatIsStoppedLeavesNothing stops it in each state, as a parent does that stops or fails.
+func TestActorThatIsStoppedLeavesNothing(t *testing.T) {
+	for name, prepare := range map[string]func(e *end, r *raw){
+		"open":     func(*end, *raw) {},
+		"draining": func(e *end, r *raw) { e.tell(Close{Reason: envelope.ReasonIdle}) },
+		"ending":   func(e *end, r *raw) { e.tell(Close{Reason: envelope.ReasonBusy}) },
+		"blocked write": func(e *end, r *raw) {
+			e.goCall(e.Context(), "big", make([]byte, 500_000))
+		},
+		"probing": func(e *end, r *raw) { e.link.Probe(Probe{Within: time.Hour}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.open(handshake.Responder)
+				mine := e.goCall(t.Context(), "mine", nil)
+				prepare(e, r)
+				synctest.Wait()
+				w.system.Root.Stop(e.pid)
+				if err := mine.wait(t); !errors.Is(err, ErrLinkLost) {
+					t.Errorf("the call failed with %v", err)
+				}
+				e.ended()
+			})
+		})
+	}
+	t.Run("proved", func(t *testing.T) {
+		bubble(t, func(t *testing.T, w *world) {
+			e, _ := w.detained(handshake.Responder)
+			w.system.Root.Stop(e.pid)
+			if m := e.ended(); m.Reason != ReasonLost || m.WasUp || m.Link == nil {
+				t.Errorf("ended %+v", m)
+			}
+		})
+	})
+}
+
+// TestClosedBeforeItIsAdmitted has the bye as the first and the last word.
+func TestClosedBeforeItIsAdmitted(t *testing.T) {
+	for _, code := range []envelope.Reason{envelope.ReasonRefused, envelope.ReasonBusy, envelope.ReasonShutdown} {
+		for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {
+			t.Run(string(code)+"/"+role.String(), func(t *testing.T) {
+				bubble(t, func(t *testing.T, w *world) {
+					e, r := w.detained(role)
+					r.write(r.frames(aHello(), aPing(1), aCall(1, "echo", nil)))
+					e.link.Close(Close{Reason: code})
+					r.want(aBye(code))
+					r.wantEnd()
+					r.hangUp()
+					if m := e.ended(); m.Reason != code || m.ByPeer || m.WasUp || m.Link == nil {
+						t.Errorf("ended %+v", m)
+					}
+				})
+			})
+		}
+	}
+}
+
+// both returns two sessions that are the ends of one connection, both up.
+func (w *world) both(change ...func(*Config)) (a, b *end) {
+	w.Helper()
+	near, far := w.pipe()
+	ca, cb := w.config(ours, theirs), w.config(theirs, ours)
+	for _, f := range change {
+		f(ca)
+		f(cb)
+	}
+	b = w.spawn(cb, far, handshake.Responder, false)
+	a = w.spawn(ca, near, handshake.Initiator, false)
+	a.alive(open)
+	b.alive(open)
+	return a, b
+}
+
+// TestTwoSessionsCloseTogether has both ends begin a half-close in the same moment, or one of them, with many calls in
+// flight each way and more being made: each call that was begun gets its reply, the others are told to go elsewhere.
+func TestTwoSessionsCloseTogether(t *testing.T) {
+	for name, begin := range map[string]func(a, b *end){
+		"both": func(a, b *end) {
+			a.tell(Close{Reason: envelope.ReasonRotated})
+			b.tell(Close{Reason: envelope.ReasonShutdown})
+		},
+		"initiator": func(a, b *end) { a.tell(Close{Reason: envelope.ReasonRotated}) },
+		"responder": func(a, b *end) { b.tell(Close{Reason: envelope.ReasonShutdown}) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				a, b := w.both()
+				var join sync.WaitGroup
+				var mu sync.Mutex
+				answered, elsewhere := 0, 0
+				for _, e := range []*end{a, b} {
+					e.served.serve(func(s *stub, m envelope.Envelope) {
+						time.Sleep(time.Duration(1+m.ID%7) * time.Second)
+						echo(s, m)
+					})
+					for i := range 50 {
+						join.Go(func() {
+							for {
+								_, err := e.link.Call(t.Context(), "echo", "", i)
+								mu.Lock()
+								if err == nil {
+									answered++
+								} else if Unsent(err) {
+									elsewhere++
+								} else {
+									t.Errorf("a call was lost: %v", err)
+								}
+								mu.Unlock()
+								if err != nil {
+									return
+								}
+							}
+						})
+					}
+				}
+				time.Sleep(5 * time.Second)
+				begin(a, b)
+				join.Wait()
+				ma, mb := a.ended(), b.ended()
+				if answered < 100 || elsewhere != 100 {
+					t.Errorf("%d calls were answered, %d told to go elsewhere", answered, elsewhere)
+				}
+				if ma.Err != nil || mb.Err != nil || strings.HasPrefix(string(ma.Reason+mb.Reason), "lost") {
+					t.Errorf("ended %+v and %+v", ma, mb)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,191 @@
+package session
+
+import (
+	"bytes"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-f6ddb928/peernet-go/channel"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+)
+
+// An outside is what sessions need that live by the real clock, over real connections or for a fuzzer. Nothing in it waits
+// for time to pass.
+type outside struct {
+	testing.TB
+	system   *actor.ActorSystem
+	pool     *actorkit.Pool
+	listener net.Listener
+}
+
+func newOutside(t testing.TB) *outside {
+	t.Helper()
+	o := &outside{TB: t, pool: actorkit.NewPool(8)}
+	quiet := slog.New(slog.DiscardHandler)
+	o.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+	var err error
+	if o.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = o.listener.Close()
+		o.pool.Close()
+		o.system.Shutdown()
+	})
+	return o
+}
+
+// A met is one session of ours as its peer met it.
+type met struct {
+	ended  Ended
+	events []string
+	served *stub
+	heard  [][]byte // by the peer, before the stream ended
+	timers int      // left
+}
+
+// meet starts a session, does the handshake with it, writes what talk returns, in one piece and without caring whether it is
+// taken, ends the stream, and returns what came of it all.
+func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), talk func(send *channel.CipherState) []byte) *met {
+	t.Helper()
+	m := &met{}
+	ended, stopped := make(chan Ended, 1), make(chan struct{})
+	clock := &countingClock{waiting: make(map[int]bool)}
+	log := slog.New(&watcher{broken: func(text string) { t.Error(text) }})
+	c := &Config{
+		Static: ours, Hello: envelope.Hello{Version: envelope.Version}, Rand: rand.Reader, Clock: clock, Log: log, Pool: o.pool,
+		Trusted: func(k identity.PublicKey) bool { return k == theirs.PublicKey() }, Compute: make(chan struct{}, 2),
+		Serve: func(l *Link) Inbound {
+			m.served = newStub(l)
+			return m.served
+		},
+		FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20, HandshakeTimeout: time.Minute, PingAfter: time.Minute,
+		PongWithin: time.Minute, WriteStall: time.Minute, Linger: time.Minute,
+	}
+	owner := o.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+		switch e := ctx.Message().(type) {
+		case *actor.Props:
+			ctx.Spawn(e)
+		case *actor.Stopped:
+			close(stopped)
+		case Proved:
+			m.events = append(m.events, "proved")
+			e.Link.Admit(ctx.Self())
+		case Up, Greeted, Sealed, Refused:
+			m.events = append(m.events, kinds([]any{e})...)
+		case Ended:
+			m.events = append(m.events, "ended")
+			ended <- e
+		}
+	}))
+	near, far := pipe()
+	defer far.Close()
+	o.system.Root.Send(owner, Props(Params{Config: c, Conn: near, Role: handshake.Responder, Owner: owner}))
+
+	noise, err := handshake.New(handshake.Config{Role: handshake.Initiator, Static: theirs, Expect: ours.PublicKey(), Rand: rand.Reader,
+		Trusted: func(identity.PublicKey) bool { return true }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for !noise.Done() {
+		write, size := noise.Next()
+		var b []byte
+		if write {
+			if b, err = noise.Write(frame.AppendHeader(nil, size)); err == nil {
+				_, err = far.Write(b)
+			}
+		} else {
+			b = make([]byte, size)
+			if _, err = frame.ReadExact(far, b, size); err == nil {
+				err = noise.Read(b)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := make(chan []byte)
+	go func() {
+		b, _ := io.ReadAll(far)
+		read <- b
+	}()
+	_, _ = far.Write(talk(channel.NewCipherState(noise.Result().SendKey())))
+	_ = far.(interface{ CloseWrite() error }).CloseWrite()
+	stream := <-read
+	_ = far.Close()
+	m.ended = <-ended
+	o.system.Root.Stop(owner)
+	<-stopped
+	m.timers = clock.count()
+	recv := channel.NewCipherState(noise.Result().RecvKey())
+	for len(stream) > 0 {
+		body, rest, err := frame.Next(stream, frame.DefaultLimit)
+		if err != nil {
+			t.Fatalf("the stream ends inside a frame: %v", err)
+		}
+		plain, err := recv.Open(nil, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.heard = append(m.heard, plain)
+		stream = rest
+	}
+	return m
+}
+
+// check fails unless the session ended exactly once and left nothing.
+func (m *met) check(t testing.TB) {
+	t.Helper()
+	if n := len(m.events); slices.Index(m.events, "ended") != n-1 {
+		t.Errorf("events %v", m.events)
+	}
+	if m.timers != 0 {
+		t.Errorf("%d timers are left", m.timers)
+	}
+	if m.served != nil {
+		m.served.check(t)
+	}
+}
+
+// tcp returns the two ends of a connection over loopback.
+func (o *outside) tcp() (near, far net.Conn) {
+	o.Helper()
+	accepted := make(chan net.Conn, 1)
+	go func() {
+		c, _ := o.listener.Accept()
+		accepted <- c
+	}()
+	far, err := net.Dial("tcp", o.listener.Addr().String())
+	if err != nil {
+		o.Fatal(err)
+	}
+	return <-accepted, far
+}
+
+// TestByeSurvivesRealTCP has peers that break the protocol and have sent more than is read before they look for an
+// answer: closing with unread input would make the system reset the connection, and the bye be lost.
+func TestByeSurvivesRealTCP(t *testing.T) {
+	o := newOutside(t)
+	for _, behind := range []int{0, 1000, 50_000} {
+		for range 20 {
+			m := o.meet(t, o.tcp, func(*channel.CipherState) []byte {
+				return append([]byte{0, 0, 0, 0}, make([]byte, behind)...)
+			})
+			m.check(t)
+			if n := len(m.heard); n == 0 || !bytes.Equal(m.heard[n-1], aBye(envelope.ReasonProtocol)) {
+				t.Fatalf("with %d bytes behind the breach the peer heard %x", behind, m.heard)
+			}
+		}
+	}
+}

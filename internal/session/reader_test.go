@@ -1,0 +1,316 @@
+package session
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/channel"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+)
+
+// sized returns a send whose frame has a body of size bytes, tag included, filled with a pattern of its own.
+func sized(size int) []byte {
+	empty := aSend("s", []byte{})
+	if size-channel.Overhead < len(empty) {
+		panic(fmt.Sprintf("no send has a body of %d bytes", size))
+	}
+	for pad := size - channel.Overhead - len(empty); ; pad-- { // the header of the binary grows too
+		args := make([]byte, pad)
+		for i := range args {
+			args[i] = byte(i*7 + i>>8 + size)
+		}
+		plain := aSend("s", args)
+		if len(plain)+channel.Overhead == size {
+			return plain
+		}
+		if len(plain)+channel.Overhead < size { // sizes that one header skips: a longer name
+			return append(append([]byte{0x93, 0x02, 0xa2, 's', 's'}, plain[4:]...), []byte{}...)
+		}
+	}
+}
+
+// argsOf returns the arguments of a send.
+func argsOf(t *testing.T, plain []byte) []byte {
+	t.Helper()
+	var e envelope.Envelope
+	if err := envelope.Msgpack.Parse(plain, &e); err != nil {
+		t.Fatal(err)
+	}
+	return e.Args
+}
+
+// wantSends fails unless exactly these sends have been handled, in that order, and their bytes are as they were.
+func (e *end) wantSends(t *testing.T, want [][]byte) {
+	t.Helper()
+	synctest.Wait()
+	got := e.served.sent()
+	if len(got) != len(want) {
+		t.Fatalf("%d sends were handled, want %d", len(got), len(want))
+	}
+	for i := range want {
+		if !bytes.Equal(got[i].Args, argsOf(t, want[i])) {
+			t.Fatalf("send %d of %d bytes came out changed", i, len(want[i]))
+		}
+	}
+}
+
+// borders are the sizes of bodies at which the reader does something else: the idle buffer, the busy buffer, a frame
+// that has a buffer of its own, the limit.
+var borders = []int{
+	30, arenaBytes - 1, arenaBytes, arenaBytes + 1,
+	idleRead - frame.HeaderSize - 1, idleRead - frame.HeaderSize, idleRead - frame.HeaderSize + 1, idleRead + 1,
+	busyRead - 2*frame.HeaderSize, busyRead - frame.HeaderSize - 1, busyRead - frame.HeaderSize, busyRead - frame.HeaderSize + 1,
+	busyRead - 1, busyRead, busyRead + 1,
+	frame.DefaultLimit - 1, frame.DefaultLimit,
+}
+
+// TestFramesOfEverySizeInPiecesOfEverySize puts each border between small frames and writes that in pieces, so that
+// frames and reads straddle each other. All envelopes are looked at when all have come: none may share bytes with
+// what was read later.
+func TestFramesOfEverySizeInPiecesOfEverySize(t *testing.T) {
+	for _, piece := range []int{0, 3, idleRead - 1, idleRead, idleRead + 1, busyRead - 1, busyRead, busyRead + 1} {
+		name := fmt.Sprintf("pieces of %d", piece)
+		if piece == 0 {
+			name = "headers and bodies apart"
+		}
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.open(handshake.Responder)
+				var want [][]byte
+				var stream, cuts []byte
+				for _, size := range borders {
+					if piece == 3 && size > 2*idleRead {
+						continue // so many pieces are no use
+					}
+					for _, plain := range [][]byte{sized(40), sized(size), sized(41)} {
+						want = append(want, plain)
+						b := r.frames(plain)
+						stream = append(stream, b...)
+						cuts = append(append(append(cuts, 0, 0, 0, 1), make([]byte, len(b)-frame.HeaderSize-1)...), 1)
+					}
+				}
+				for begin := 0; begin < len(stream); {
+					end := min(begin+piece, len(stream))
+					if piece == 0 {
+						end = begin + 1 + bytes.IndexByte(cuts[begin:], 1)
+					}
+					r.write(stream[begin:end])
+					if end-begin < busyRead/2 {
+						synctest.Wait() // the reader has read it, and waits for more
+					}
+					begin = end
+				}
+				e.wantSends(t, want)
+			})
+		})
+	}
+}
+
+// TestRandomFramesInRandomPieces is the same without a plan.
+func TestRandomFramesInRandomPieces(t *testing.T) {
+	for seed := range uint64(4) {
+		bubble(t, func(t *testing.T, w *world) {
+			rnd := rand.New(rand.NewPCG(seed, 0))
+			e, r := w.open(handshake.Responder)
+			var want [][]byte
+			var stream []byte
+			for range 60 {
+				plain := sized(30 + rnd.IntN([]int{100, 6000, 140_000}[rnd.IntN(3)]))
+				want = append(want, plain)
+				stream = append(stream, r.frames(plain)...)
+			}
+			for len(stream) > 0 {
+				n := min(1+rnd.IntN([]int{10, 5000, 100_000}[rnd.IntN(3)]), len(stream))
+				r.write(stream[:n])
+				if rnd.IntN(2) == 0 {
+					synctest.Wait()
+				}
+				stream = stream[n:]
+			}
+			e.wantSends(t, want)
+		})
+	}
+}
+
+// TestEnvelopesCannotGrowIntoTheirNeighbours appends to what the envelopes of one read hold. They lie in one piece of
+// memory.
+func TestEnvelopesCannotGrowIntoTheirNeighbours(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		var want [][]byte
+		for n := range 20 {
+			want = append(want, sized(60+n))
+		}
+		r.say(want...)
+		for _, s := range e.served.sent() {
+			_ = append(s.Args, "overwritten"...)
+			_ = append(s.Name, "overwritten"...)
+		}
+		e.wantSends(t, want)
+	})
+}
+
+// TestIdleSessionGivesItsBuffersBack loads the reader, in each of the ways that make it larger, and leaves it alone. What
+// was left in the buffer is still there afterwards, however much it is.
+func TestIdleSessionGivesItsBuffersBack(t *testing.T) {
+	for _, left := range []int{0, 1, frame.HeaderSize, frame.HeaderSize + 1, idleRead - 1, idleRead, idleRead + 1, 2 * idleRead, busyRead - 10} {
+		t.Run(fmt.Sprintf("with %d bytes of a frame", left), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.open(handshake.Responder)
+				var want [][]byte
+				for range 2000 { // many in one read, several reads
+					want = append(want, sized(60))
+				}
+				last := sized(busyRead - frame.HeaderSize)
+				want = append(want, last)
+				load, tail := r.frames(want[:2000]...), r.frames(last)
+				r.write(append(load, tail[:left]...))
+				swollen := func() (is bool) {
+					e.look(func(s *session) { is = s.reader.swollen.Load() })
+					return is
+				}
+				if !swollen() {
+					t.Fatal("so much makes no larger buffer: the test shows nothing")
+				}
+				time.Sleep(15 * time.Second) // the session pings, as nothing has come for so long
+				r.want(aPing(1))
+				if small := !swollen(); small != (left < idleRead) {
+					t.Errorf("with %d bytes waiting the buffer is small: %v", left, small)
+				}
+				r.write(tail[left:])
+				e.wantSends(t, want)
+				r.say(aPong(1))
+				time.Sleep(15 * time.Second)
+				r.want(aPing(2))
+				r.say(aPong(2))
+				if swollen() {
+					t.Error("an idle session keeps a large buffer")
+				}
+				e.look(func(s *session) {
+					if n := cap(s.reader.buf.b); n != idleRead {
+						t.Errorf("an idle session keeps %d bytes to read into, want %d", n, idleRead)
+					}
+					for range len(s.reader.free) {
+						b := <-s.reader.free
+						if cap(b.envelopes) > idleBatch {
+							t.Errorf("an idle session keeps room for %d envelopes", cap(b.envelopes))
+						}
+						s.reader.free <- b
+					}
+				})
+				r.say(aCall(1, "echo", "awake"))
+				r.want(aReply(1, "awake"))
+			})
+		})
+	}
+}
+
+// TestIdleSessionWaitsForTheRestOfALargeFrame lets time pass inside a frame that has a buffer of its own.
+func TestIdleSessionWaitsForTheRestOfALargeFrame(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		want := [][]byte{sized(300_000), sized(frame.DefaultLimit)}
+		b := r.frames(want...)
+		r.write(b[:len(b)-10])
+		time.Sleep(15 * time.Second)
+		r.want(aPing(1))
+		r.write(b[len(b)-10:])
+		e.wantSends(t, want)
+		r.say(aPong(1))
+		e.alive(open)
+	})
+}
+
+// TestReaderAllocatesNothingForAFrameThatItRefuses announces 2^32-1 bytes, and the limit without a body.
+func TestAnnouncedLengthsAreNotBelieved(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		r.write(binary.BigEndian.AppendUint32(nil, frame.DefaultLimit))
+		e.look(func(s *session) {
+			if n := len(s.reader.big); n != frame.DefaultLimit {
+				t.Errorf("room for %d bytes, want %d: that much the limit allows", n, frame.DefaultLimit)
+			}
+		})
+		r.hangUp()
+		if m := e.ended(); m.Reason != ReasonLost || m.Err != nil {
+			t.Errorf("ended %+v", m)
+		}
+	})
+}
+
+// TestReaderWaitsForTheActor fills all batches while the actor is busy: the reader reads no more, TCP holds the peer back,
+// and nothing is lost.
+func TestReaderWaitsForTheActor(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		gate := make(chan struct{})
+		e.tell(func(*session) { <-gate })
+		synctest.Wait()
+		var want [][]byte
+		var stream []byte
+		for range 100 {
+			want = append(want, sized(10_000))
+			stream = append(stream, r.frames(want[len(want)-1])...)
+		}
+		written := make(chan int, 1)
+		go func() {
+			n, _ := r.conn.Write(stream)
+			written <- n
+		}()
+		synctest.Wait()
+		if got := w.network.Stats().Bytes; got > 64<<10+(maxBatches+2)*busyRead {
+			t.Errorf("%d bytes were taken from the peer while the actor was busy", got)
+		}
+		close(gate)
+		if n := <-written; n != len(stream) {
+			t.Errorf("%d of %d bytes were taken", n, len(stream))
+		}
+		e.wantSends(t, want)
+	})
+}
+
+// TestStoppedActorLeavesNoReaderBehind stops a session whose reader waits for it.
+func TestStoppedActorLeavesNoReaderBehind(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		gate := make(chan struct{})
+		e.tell(func(*session) { <-gate })
+		synctest.Wait()
+		go func() { _, _ = r.conn.Write(make([]byte, 0)) }()
+		for range 10 {
+			r.say(sized(3000))
+		}
+		w.system.Root.Stop(e.pid)
+		close(gate)
+		if m := e.ended(); m.Reason != ReasonLost || !m.WasUp {
+			t.Errorf("ended %+v", m)
+		}
+	})
+}
+
+// TestConnectionCutAtEveryByteOfAFrame ends the stream inside a frame: lost, and the part is never used (wire.md §3).
+func TestConnectionCutAtEveryByteOfAFrame(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		size := len(aSend("note", nil)) + channel.Overhead + frame.HeaderSize
+		for n := range size + 1 {
+			e, r := w.open(handshake.Responder)
+			r.write(r.frames(aSend("note", nil))[:n])
+			r.halfClose()
+			m := e.ended()
+			if m.Reason != ReasonLost || m.ByPeer || m.Err != nil || !m.WasUp {
+				t.Errorf("cut after %d bytes: ended %+v", n, m)
+			}
+			if got := len(e.served.sent()); (got == 1) != (n == size) {
+				t.Errorf("cut after %d bytes: %d sends were handled", n, got)
+			}
+			r.wantClosed()
+		}
+	})
+}

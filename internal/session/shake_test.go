@@ -1,0 +1,509 @@
+package session
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+)
+
+// wantFailed fails unless the handshake has failed, with that error, and nobody heard of anything else.
+func (e *end) wantFailed(want error) {
+	e.Helper()
+	m := e.ended()
+	if m.Reason != ReasonHandshake || m.ByPeer || m.WasUp || m.Link != nil || want != nil && !errors.Is(m.Err, want) || m.Err == nil {
+		e.Errorf("ended %+v, want a failed handshake: %v", m, want)
+	}
+	if got, want := kinds(e.heard()), []string{"ended handshake"}; !slices.Equal(got, want) {
+		e.Errorf("the owner heard %v, want %v", got, want)
+	}
+}
+
+// wantClosed fails unless the connection has ended, in whatever way, with nothing sent before.
+func (r *raw) wantClosed() {
+	r.Helper()
+	synctest.Wait()
+	if err := r.conn.SetReadDeadline(time.Now().Add(1)); err != nil {
+		r.Fatal(err)
+	}
+	defer r.conn.SetReadDeadline(time.Time{})
+	var b [1]byte
+	n, err := r.conn.Read(b[:])
+	if _, late := errors.AsType[net.Error](err); n != 0 || err == nil || late && err.(net.Error).Timeout() {
+		r.Errorf("read %d bytes, %v, want a closed connection", n, err)
+	}
+}
+
+// TestConnectionCutAtEveryByteOfTheHandshake ends the peer's stream after each number of bytes.
+func TestConnectionCutAtEveryByteOfTheHandshake(t *testing.T) {
+	for _, how := range []string{"closed", "reset"} {
+		t.Run("responder "+how, func(t *testing.T) {
+			const message1, message3 = frame.HeaderSize + handshake.Message1Size, frame.HeaderSize + handshake.Message3Size
+			bubble(t, func(t *testing.T, w *world) {
+				for n := range message1 + message3 {
+					e, r := w.connect(w.config(ours, theirs), handshake.Responder)
+					if n < message1 {
+						r.write(r.message()[:n])
+					} else {
+						r.write(r.message())
+						r.hearMessage()
+						r.write(r.message()[:n-message1])
+					}
+					e.alive(shaking)
+					if how == "reset" {
+						Reset(r.conn)
+					} else {
+						r.halfClose()
+						if n < message1 {
+							r.wantReset() // an orderly end here would mean something else (wire.md §4.3)
+						} else {
+							r.wantClosed()
+						}
+					}
+					e.wantFailed(nil)
+				}
+			})
+		})
+		t.Run("initiator "+how, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				for n := range frame.HeaderSize + handshake.Message2Size {
+					e, r := w.connect(w.config(ours, theirs), handshake.Initiator)
+					r.hearMessage()
+					r.write(r.message()[:n])
+					e.alive(shaking)
+					if how == "reset" {
+						Reset(r.conn)
+					} else {
+						r.halfClose()
+						r.wantClosed()
+					}
+					e.wantFailed(nil)
+				}
+			})
+		})
+	}
+}
+
+// halfClose ends what the raw end sends.
+func (r *raw) halfClose() {
+	r.Helper()
+	if err := r.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		r.Fatal(err)
+	}
+	synctest.Wait()
+}
+
+// TestEachByteOfTheHandshakeMatters flips one bit in each byte of what the peer sends, headers included.
+func TestEachByteOfTheHandshakeMatters(t *testing.T) {
+	t.Run("message 1", func(t *testing.T) {
+		bubble(t, func(t *testing.T, w *world) {
+			for i := range frame.HeaderSize {
+				e, r := w.connect(w.config(ours, theirs), handshake.Responder)
+				m := r.message()
+				m[i] ^= 0x40
+				r.write(m)
+				e.wantFailed(nil)
+				r.wantReset()
+			}
+			e, r := w.connect(w.config(ours, theirs), handshake.Responder)
+			m := r.message()
+			m[len(m)-1] |= 0x80 // bit 255 of e
+			r.write(m)
+			e.wantFailed(handshake.ErrEphemeral)
+			r.wantReset()
+		})
+	})
+	t.Run("message 2", func(t *testing.T) {
+		bubble(t, func(t *testing.T, w *world) {
+			for i := range frame.HeaderSize + handshake.Message2Size {
+				e, r := w.connect(w.config(ours, theirs), handshake.Initiator)
+				r.hearMessage()
+				m := r.message()
+				m[i] ^= 0x40
+				r.write(m)
+				e.wantFailed(nil)
+				r.wantClosed()
+			}
+		})
+	})
+	t.Run("message 3", func(t *testing.T) {
+		bubble(t, func(t *testing.T, w *world) {
+			for i := range frame.HeaderSize + handshake.Message3Size {
+				e, r := w.connect(w.config(ours, theirs), handshake.Responder)
+				r.write(r.message())
+				r.hearMessage()
+				m := r.message()
+				m[i] ^= 0x40
+				r.write(m)
+				e.wantFailed(nil)
+				r.wantClosed()
+			}
+		})
+	})
+}
+
+// TestFirstFrameOfAnotherKindIsReset holds wire.md §3: on the header alone, with the connection left open.
+func TestFirstFrameOfAnotherKindIsReset(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		for _, header := range [][]byte{{0, 0, 0, 0}, {0, 0, 0, 31}, {0, 0, 0, 33}, {0, 0, 0, 38}, {0xff, 0xff, 0xff, 0xff}, []byte("GET ")} {
+			e, r := w.connect(w.config(ours, theirs), handshake.Responder)
+			r.write(header)
+			e.wantFailed(nil)
+			if _, ok := errors.AsType[*frame.SizeError](e.ended().Err); !ok {
+				t.Errorf("%x: %v", header, e.ended().Err)
+			}
+			r.wantReset()
+		}
+	})
+}
+
+// TestHandshakeDeadline leaves each role waiting for what is due, with part of it or none.
+func TestHandshakeDeadline(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		role  handshake.Role
+		begin func(r *raw)
+		reset bool
+	}{
+		{"silence", handshake.Responder, func(*raw) {}, true},
+		{"half of message 1", handshake.Responder, func(r *raw) { r.write(r.message()[:20]) }, true},
+		{"no message 3", handshake.Responder, func(r *raw) { r.write(r.message()); r.hearMessage() }, true},
+		{"half of message 3", handshake.Responder, func(r *raw) { r.write(r.message()); r.hearMessage(); r.write(r.message()[:40]) }, true},
+		{"no message 2", handshake.Initiator, func(r *raw) { r.hearMessage() }, false},
+		{"half of message 2", handshake.Initiator, func(r *raw) { r.hearMessage(); r.write(r.message()[:50]) }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.connect(w.config(ours, theirs), c.role)
+				start := time.Now()
+				c.begin(r)
+				time.Sleep(10*time.Second - time.Since(start) - 1)
+				e.alive(shaking)
+				time.Sleep(1)
+				e.wantFailed(nil)
+				if c.reset {
+					r.wantReset()
+				} else {
+					r.wantClosed()
+				}
+			})
+		})
+	}
+}
+
+// TestNotUpInTimeIsUnresponsive has a handshake that succeeds and a peer that says nothing after it, or a node that
+// does not admit the session.
+func TestNotUpInTimeIsUnresponsive(t *testing.T) {
+	for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {
+		t.Run("silent peer of "+role.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				start := time.Now()
+				c := w.config(ours, theirs)
+				e, r := w.connect(c, role)
+				r.shake()
+				r.want(helloOf(c))
+				if role == handshake.Initiator {
+					r.want(aPing(1))
+				}
+				r.want(aBye(envelope.ReasonUnresponsive))
+				if d := time.Since(start); d != 10*time.Second {
+					t.Errorf("after %v, want 10s", d)
+				}
+				r.wantEnd()
+				r.hangUp()
+				if m := e.ended(); m.Reason != envelope.ReasonUnresponsive || m.ByPeer || m.WasUp || m.Err == nil {
+					t.Errorf("ended %+v", m)
+				}
+			})
+		})
+		t.Run("not admitted "+role.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.detained(role)
+				r.want(aBye(envelope.ReasonUnresponsive))
+				r.wantEnd()
+				r.hangUp()
+				if m := e.ended(); m.Reason != envelope.ReasonUnresponsive || m.ByPeer || m.WasUp || m.Link == nil {
+					t.Errorf("ended %+v", m)
+				}
+			})
+		})
+	}
+}
+
+// TestHandshakeTricklesByteByByte does the whole of it so, and the first envelopes too.
+func TestHandshakeTricklesByteByByte(t *testing.T) {
+	trickle := func(r *raw, b []byte) {
+		for i := range b {
+			r.write(b[i : i+1])
+			synctest.Wait()
+		}
+	}
+	for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {
+		t.Run(role.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.connect(w.config(ours, theirs), role)
+				for !r.noise.Done() {
+					if write, _ := r.noise.Next(); write {
+						trickle(r, r.message())
+					} else {
+						r.hearMessage()
+					}
+				}
+				r.keys()
+				r.want(helloOf(e.config))
+				if role == handshake.Initiator {
+					r.want(aPing(1))
+				}
+				trickle(r, r.frames(aHello(), aPing(3), aCall(1, "echo", "bit by bit")))
+				r.want(aPong(3), aReply(1, "bit by bit"))
+				e.alive(open)
+			})
+		})
+	}
+}
+
+// TestStrangerIsRefusedAndLearnsNothingElse holds wire.md §4.4 step 8, to the byte of §A.6.
+func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
+	for name, more := range map[string][]byte{"silent": nil, "talks on": bytes.Repeat([]byte("garbage "), 1000)} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.connect(w.config(ours, theirs), handshake.Responder)
+				r.begin(handshake.Initiator, stranger, ours.PublicKey())
+				r.shake()
+				r.write(more)
+				r.want([]byte("\x93\x02\xa5$/bye\x93\xa7refused\xa0\x00"))
+				r.wantEnd()
+				r.hangUp()
+				m := e.ended()
+				u, ok := errors.AsType[*handshake.UntrustedError](m.Err)
+				if m.Reason != ReasonHandshake || m.ByPeer || m.WasUp || m.Link != nil || !ok || u.Remote != stranger.PublicKey() {
+					t.Errorf("ended %+v", m)
+				}
+				addr := netip.MustParseAddrPort(r.conn.LocalAddr().String())
+				if got, want := e.heard()[:1], []any{Refused{Key: stranger.PublicKey(), Addr: addr}}; !slices.Equal(got, want) {
+					t.Errorf("the owner heard %v, want %v", got, want)
+				}
+				if got, want := kinds(e.heard()), []string{"refused", "ended handshake"}; !slices.Equal(got, want) {
+					t.Errorf("the owner heard %v, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
+// TestRefusalEndsHoweverTheStrangerBehaves lets it neither close nor stop talking.
+func TestRefusalEndsHoweverTheStrangerBehaves(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
+		r.begin(handshake.Initiator, stranger, ours.PublicKey())
+		r.shake()
+		e.alive(shaking)
+		time.Sleep(time.Second)
+		e.ended()
+	})
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
+		r.begin(handshake.Initiator, stranger, ours.PublicKey())
+		r.shake()
+		for err := error(nil); err == nil; {
+			_, err = r.conn.Write(make([]byte, 1<<10))
+		}
+		e.ended()
+		if sent := w.network.Stats().Bytes; sent > 200<<10 {
+			t.Errorf("%d bytes were taken", sent)
+		}
+	})
+}
+
+// TestInitiatorShowsItsKeyToNobodyElse holds wire.md §4.3 step 9: no message 3 to whom it did not dial or does not
+// trust.
+func TestInitiatorShowsItsKeyToNobodyElse(t *testing.T) {
+	for name, c := range map[string]struct {
+		trusted []identity.KeyPair
+		answers identity.KeyPair
+		want    error
+	}{
+		"not trusted":                 {nil, theirs, handshake.ErrUntrusted},
+		"not dialled":                 {[]identity.KeyPair{theirs, stranger}, stranger, handshake.ErrWrongKey},
+		"neither dialled nor trusted": {[]identity.KeyPair{theirs}, stranger, handshake.ErrWrongKey},
+		"ourselves":                   {[]identity.KeyPair{theirs}, ours, handshake.ErrSelf},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.connect(w.config(ours, c.trusted...), handshake.Initiator)
+				r.begin(handshake.Responder, c.answers, identity.PublicKey{})
+				r.hearMessage()
+				r.write(r.message())
+				e.wantFailed(c.want)
+				r.wantClosed()
+			})
+		})
+	}
+}
+
+// TestInitiatorHearsThatItIsRefused has a responder that does not trust this node: each bye that may answer message 3.
+func TestInitiatorHearsThatItIsRefused(t *testing.T) {
+	for _, code := range []envelope.Reason{envelope.ReasonRefused, envelope.ReasonBusy} {
+		t.Run(string(code), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.connect(w.config(ours, theirs), handshake.Initiator)
+				r.shake()
+				r.say(envelope.AppendBye(nil, envelope.Bye{Code: code, Text: "why", RetryAfter: time.Minute}))
+				m := e.ended()
+				if m.Reason != code || !m.ByPeer || m.WasUp || m.Text != "why" || m.RetryAfter != time.Minute || m.Link != e.link {
+					t.Errorf("ended %+v", m)
+				}
+				if got, want := kinds(e.heard()), []string{"proved", fmt.Sprintf("ended %s by peer", code)}; !slices.Equal(got, want) {
+					t.Errorf("the owner heard %v, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
+// TestNamespacesKeepApart has two ends that disagree about the prologue.
+func TestNamespacesKeepApart(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := w.config(ours, theirs)
+		c.Prologue = []byte("example.org/chat")
+		e, r := w.connect(c, handshake.Initiator)
+		r.hearMessage()
+		r.write(r.message())
+		e.wantFailed(handshake.ErrMessage2)
+		r.wantClosed()
+	})
+}
+
+// TestHandshakesWaitForTheirTurnToCompute holds all places, and lets go of one in time or not.
+func TestHandshakesWaitForTheirTurnToCompute(t *testing.T) {
+	for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {
+		t.Run(role.String(), func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				c := w.config(ours, theirs)
+				take := func() {
+					for range cap(c.Compute) {
+						c.Compute <- struct{}{}
+					}
+				}
+				take()
+				e, r := w.connect(c, role)
+				time.Sleep(9 * time.Second)
+				e.alive(shaking)
+				<-c.Compute
+				r.shake()
+				e.alive(open)
+				c.Compute <- struct{}{}
+
+				late, r := w.connect(c, role)
+				if role == handshake.Responder {
+					r.write(r.message())
+				}
+				time.Sleep(10 * time.Second)
+				late.wantFailed(nil)
+				if role == handshake.Responder {
+					r.wantReset()
+				} else {
+					r.wantClosed()
+				}
+			})
+		})
+	}
+}
+
+// TestClosedWhileShaking stops a handshake at each point at which it may wait: from outside, and by the end of the
+// actor itself.
+func TestClosedWhileShaking(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		role  handshake.Role
+		begin func(r *raw)
+	}{
+		{"waits for message 1", handshake.Responder, func(*raw) {}},
+		{"waits for message 3", handshake.Responder, func(r *raw) { r.write(r.message()); r.hearMessage() }},
+		{"refuses", handshake.Responder, func(r *raw) {
+			r.begin(handshake.Initiator, stranger, ours.PublicKey())
+			r.shake()
+		}},
+		{"waits for message 2", handshake.Initiator, func(r *raw) { r.hearMessage() }},
+	} {
+		for how, stop := range map[string]func(e *end){
+			"Close": func(e *end) { e.tell(Close{Reason: envelope.ReasonBusy}) },
+			"Stop":  func(e *end) { e.system.Root.Stop(e.pid) },
+		} {
+			t.Run(c.name+"/"+how, func(t *testing.T) {
+				bubble(t, func(t *testing.T, w *world) {
+					e, r := w.connect(w.config(ours, theirs), c.role)
+					c.begin(r)
+					e.alive(shaking)
+					stop(e)
+					m := e.ended()
+					if m.WasUp || m.ByPeer || m.Link != nil {
+						t.Errorf("ended %+v", m)
+					}
+					if c.name == "waits for message 1" {
+						r.wantReset()
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestBadConfigFailsTheHandshake dials our own key, which package handshake refuses to begin.
+func TestBadConfigFailsTheHandshake(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		near, far := w.pipe()
+		w.conns = append(w.conns, far)
+		c := w.config(ours, theirs)
+		e := &end{world: w, config: c}
+		p := Params{Config: c, Conn: near, Role: handshake.Initiator, Expect: ours.PublicKey()}
+		e.owner = w.system.Root.Spawn(actorkit.RootProps(w.pool, c.Log, func() actor.Actor { return (*owner)(e) }))
+		p.Owner = e.owner
+		w.ends = append(w.ends, e)
+		w.system.Root.Send(e.owner, Props(p))
+		e.wantFailed(handshake.ErrSelf)
+		if _, err := far.Read(make([]byte, 1)); err == nil || err == io.EOF {
+			t.Errorf("read: %v, want a reset", err)
+		}
+	})
+}
+
+// TestSessionOverAPipe runs over a connection that knows neither half-close nor addresses, and that hands over bytes
+// only when both ends are there.
+func TestSessionOverAPipe(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		near, far := net.Pipe()
+		w.conns = append(w.conns, far)
+		c := w.config(ours, theirs)
+		r := &raw{world: w, conn: far}
+		r.begin(handshake.Initiator, theirs, ours.PublicKey())
+		e := w.spawn(c, near, handshake.Responder, false)
+		r.shake()
+		r.want(helloOf(c))
+		r.write(r.frames(aHello(), aCall(1, "echo", "over a pipe")))
+		r.want(aReply(1, "over a pipe"))
+		if e.link.Addr().IsValid() {
+			t.Errorf("addr %v of a pipe", e.link.Addr())
+		}
+		e.tell(Close{Reason: envelope.ReasonRevoked})
+		r.want(aBye(envelope.ReasonRevoked))
+		r.wantEnd()
+		if m := e.ended(); m.Reason != envelope.ReasonRevoked || !m.WasUp {
+			t.Errorf("ended %+v", m)
+		}
+	})
+}

@@ -1,0 +1,68 @@
+package session
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+)
+
+// A vector is one plaintext of testdata/vectors/envelope_native.json.
+type vector struct {
+	name  string
+	plain []byte
+}
+
+// A part is a byte string written so many times.
+type part struct {
+	Hex   vectors.Hex `json:"hex"`
+	Times int         `json:"times"`
+}
+
+func join(whole []byte, parts []part) []byte {
+	for _, p := range parts {
+		whole = append(whole, bytes.Repeat(p.Hex, p.Times)...)
+	}
+	return whole
+}
+
+// envelopes returns the plaintexts that must be taken and those that must be refused. Arguments of the protocol's
+// own messages are in their sends.
+func envelopes(t testing.TB) (good, hostile []vector) {
+	t.Helper()
+	var f struct {
+		Vectors []json.RawMessage `json:"vectors"`
+		Hostile []struct {
+			Name  string      `json:"name"`
+			Layer string      `json:"layer"`
+			Input vectors.Hex `json:"input"`
+			Parts []part      `json:"parts"`
+			Error string      `json:"error"`
+		} `json:"hostile"`
+	}
+	vectors.Load(t, "envelope_native.json", &f)
+	for _, b := range f.Vectors {
+		var v struct {
+			Name     string      `json:"name"`
+			Envelope vectors.Hex `json:"envelope"`
+			Parts    []part      `json:"parts"`
+		}
+		if err := json.Unmarshal(b, &v); err != nil {
+			t.Fatal(err)
+		}
+		good = append(good, vector{v.Name, join(v.Envelope, v.Parts)})
+	}
+	for _, h := range f.Hostile {
+		plain := join(h.Input, h.Parts)
+		if name := map[string]string{"hello": envelope.NameHello, "bye": envelope.NameBye, "cancel": envelope.NameCancel}[h.Layer]; name != "" {
+			plain = append(append([]byte{0x93, byte(envelope.KindSend), 0xa0 | byte(len(name))}, name...), plain...)
+		}
+		hostile = append(hostile, vector{h.Name, plain})
+	}
+	if len(good) < 100 || len(hostile) < 200 {
+		t.Fatalf("%d vectors and %d hostile ones: some are missing", len(good), len(hostile))
+	}
+	return good, hostile
+}
