@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
@@ -68,6 +69,10 @@ func (n *Node) Peer(key identity.PublicKey) (PeerInfo, bool) {
 
 func (n *Node) info(p trust.Peer) PeerInfo {
 	info, link := n.directory.Info(p.Key)
+	return peerInfo(p, info, link)
+}
+
+func peerInfo(p trust.Peer, info peers.Info, link *session.Link) PeerInfo {
 	i := PeerInfo{Key: p.Key, Label: p.Label, State: PeerState(info.State), Since: info.Since, Reason: info.Reason}
 	for _, a := range info.Addresses {
 		i.Addresses = append(i.Addresses, Address(a))

@@ -45,6 +45,7 @@ func (p *peer) sighted(m Sighted) {
 	a.seen = p.Clock.Now()
 	if !slices.Contains(a.sources, m.Source) {
 		a.sources = append(a.sources, m.Source)
+		p.note(Step{Addr: m.Addr, Source: m.Source, Reason: "heard"})
 	}
 	p.publish()
 	if p.round == nil {
@@ -61,6 +62,7 @@ func (p *peer) missed(m Sighted) {
 		return
 	}
 	a.sources = slices.DeleteFunc(a.sources, func(s string) bool { return s == m.Source })
+	p.note(Step{Addr: m.Addr, Source: m.Source, Reason: "gone"})
 	if p.leaving || p.round != nil || p.current != nil {
 		p.publish()
 		return

@@ -36,6 +36,9 @@ type Info struct {
 	Since     time.Time
 	Reason    string // why it is in this state
 	Addresses []Address
+	History   []Step    // oldest first
+	Next      time.Time // when it is dialled again by itself; zero: not by itself
+	Err       error     // why the last round of dialling failed; nil once connected
 }
 
 // A Directory is what the rest of the node reads of its peers without asking an actor. The peer actors write

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
@@ -50,6 +51,9 @@ type peer struct {
 	notBefore time.Time // no dial by itself before
 	serial    int       // of the redial timer that counts
 	stopDue   func() bool
+	due       time.Time // when it fires; zero: there is none
+	failed    error     // why the last round failed; nil once a session was up
+	history   []Step    // oldest first
 
 	leaving bool            // revoked or stopped: nothing new, and gone once no session is left
 	goodbye envelope.Reason // why, if leaving
@@ -76,7 +80,7 @@ func (p *peer) Receive(ctx actor.Context) {
 		p.dialled(m.attempt)
 	case redialDue:
 		if m.serial == p.serial {
-			p.stopDue = nil
+			p.stopDue, p.due = nil, time.Time{}
 			p.dial()
 		}
 	case revoke:
@@ -109,12 +113,18 @@ func (p *peer) become(s State, why string) {
 		p.info.Since = p.Clock.Now()
 	}
 	p.info.State, p.info.Reason = s, why
+	step := Step{Reason: why}
+	if s == Connected && p.current != nil {
+		step.Addr = p.current.link.Addr()
+	}
+	p.note(step)
 	p.publish()
 }
 
 // publish tells the directory.
 func (p *peer) publish() {
 	info := p.info
+	info.History, info.Next, info.Err = slices.Clone(p.history), p.due, p.failed
 	info.Addresses = make([]Address, 0, len(p.addrs))
 	for _, a := range p.addrs {
 		info.Addresses = append(info.Addresses, Address{a.addr, a.source, a.seen, a.result})
@@ -139,6 +149,7 @@ func (p *peer) report(event any) { p.ctx.Request(p.ctx.Parent(), event) }
 
 func (p *peer) schedule(d time.Duration) {
 	p.unschedule()
+	p.due = p.Clock.Now().Add(d)
 	system, self, serial := p.ctx.ActorSystem(), p.self, p.serial
 	p.stopDue = p.Clock.AfterFunc(d, func() { system.Root.Send(self, redialDue{serial}) })
 }
@@ -149,6 +160,7 @@ func (p *peer) unschedule() {
 		p.stopDue()
 		p.stopDue = nil
 	}
+	p.due = time.Time{}
 }
 
 // leave ends every session, and the actor with the last of them.

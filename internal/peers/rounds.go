@@ -195,6 +195,7 @@ func (p *peer) next() {
 		return
 	}
 	err := p.round.last
+	p.failed = err
 	p.giveUp(err)
 	if ready, wait := order(p.addrs, p.Clock.Now(), false); len(ready) > 0 {
 		p.schedule(backoff(1, p.Jitter()))

@@ -103,6 +103,7 @@ func (p *peer) use(h *held) {
 		p.Directory.setLink(p, nil)
 		return
 	}
+	p.failed = nil
 	p.Directory.setLink(p, h.link)
 	p.become(Connected, fmt.Sprintf("%v at %v", h.link.Role(), h.link.Addr()))
 }

@@ -1,0 +1,102 @@
+package peernet
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// An Explanation says why a peer is connected, or is not.
+type Explanation struct {
+	Peer    PeerInfo
+	History []Step    // oldest first, at most 32
+	Next    time.Time // when the node dials it again by itself; zero: not by itself
+	Advice  string    // what a person can do, if anything
+
+	at time.Time
+}
+
+// A Step is something that happened to a peer.
+type Step struct {
+	At     time.Time
+	State  PeerState      // after it
+	Addr   netip.AddrPort // where, if it happened somewhere
+	Source string         // who said so, of an address that was heard or is gone
+	Reason string         // why, as part of a sentence; may hold what the peer said, so print it quoted or to people
+}
+
+// Explain tells what the node knows of its link to a trusted peer. The error is ErrNotTrusted or ErrSelf.
+func (n *Node) Explain(key identity.PublicKey) (Explanation, error) {
+	if key == n.self {
+		return Explanation{}, ErrSelf
+	}
+	p, ok := n.trust.Get(key)
+	if !ok {
+		return Explanation{}, fmt.Errorf("%w: pair with it first", ErrNotTrusted)
+	}
+	info, link := n.directory.Info(key)
+	e := Explanation{Peer: peerInfo(p, info, link), Next: info.Next, at: n.config.Clock.Now()}
+	for _, s := range info.History {
+		e.History = append(e.History, Step{s.At, PeerState(s.State), s.Addr, s.Source, s.Reason})
+	}
+	e.Advice = advice(n.self, e.Peer, info.Err)
+	return e, nil
+}
+
+// advice says what a person can do about a peer that is not connected.
+func advice(self identity.PublicKey, p PeerInfo, failed error) string {
+	switch {
+	case p.State == StateConnected:
+		return ""
+	case errors.Is(failed, ErrRefused):
+		return fmt.Sprintf("let the peer trust this node's key, %v", self)
+	case errors.Is(failed, ErrWrongKey):
+		return "another node answers at that address: check the address, or the key"
+	case errors.Is(failed, handshake.ErrMessage2):
+		return "check that both nodes use the same namespace"
+	case errors.Is(failed, ErrUnreachable):
+		return "check that the peer runs, its address, and what lies between, such as a firewall"
+	case p.State == StateUnknown:
+		return "nobody has said where the peer is: connect to it once at an address, or give it one in the peers file (addr=HOST:PORT)"
+	}
+	return ""
+}
+
+// String tells it in sentences, the newest last.
+func (e Explanation) String() string {
+	var b strings.Builder
+	for _, s := range e.History {
+		fmt.Fprintf(&b, "%s ago", e.ago(s.At))
+		switch {
+		case s.Source != "":
+			fmt.Fprintf(&b, ": %s at %v by %s\n", s.Reason, s.Addr, s.Source)
+		default:
+			fmt.Fprintf(&b, ": %s: %s\n", s.State, s.Reason)
+		}
+	}
+	fmt.Fprintf(&b, "now %s", e.Peer.State)
+	if e.Peer.State == StateConnected {
+		fmt.Fprintf(&b, " to %v as %s, last heard %s ago", e.Peer.Addr, e.Peer.Role, e.ago(e.Peer.LastHeard))
+	} else if e.Next.IsZero() {
+		b.WriteString("; will be dialled when trust or addresses change, or when asked")
+	} else {
+		fmt.Fprintf(&b, "; will be dialled again in %v", max(0, e.Next.Sub(e.at)).Round(100*time.Millisecond))
+	}
+	if e.Advice != "" {
+		fmt.Fprintf(&b, "; %s", e.Advice)
+	}
+	return b.String()
+}
+
+func (e Explanation) ago(t time.Time) time.Duration {
+	d := e.at.Sub(t)
+	if d > 10*time.Second {
+		return d.Round(time.Second)
+	}
+	return d.Round(time.Millisecond)
+}
