@@ -36,7 +36,7 @@ type Info struct {
 	Since     time.Time
 	Reason    string // why it is in this state
 	Addresses []Address
-	History   []Step    // oldest first
+	History   []Step    // oldest first; not to be changed
 	Next      time.Time // when it is dialled again by itself; zero: not by itself
 	Err       error     // why the last round of dialling failed; nil once connected
 }

@@ -27,8 +27,6 @@ func (p *peer) note(s Step) {
 			return // nothing new
 		}
 	}
-	if len(p.history) == keepSteps {
-		p.history = slices.Delete(p.history, 0, 1)
-	}
-	p.history = append(p.history, s)
+	// Always a new array: the directory has handed out the old one.
+	p.history = append(slices.Clip(p.history[max(0, len(p.history)-keepSteps+1):]), s)
 }

@@ -2,7 +2,6 @@ package peers
 
 import (
 	"net/netip"
-	"slices"
 	"sync"
 	"time"
 
@@ -124,7 +123,7 @@ func (p *peer) become(s State, why string) {
 // publish tells the directory.
 func (p *peer) publish() {
 	info := p.info
-	info.History, info.Next, info.Err = slices.Clone(p.history), p.due, p.failed
+	info.History, info.Next, info.Err = p.history, p.due, p.failed
 	info.Addresses = make([]Address, 0, len(p.addrs))
 	for _, a := range p.addrs {
 		info.Addresses = append(info.Addresses, Address{a.addr, a.source, a.seen, a.result})
