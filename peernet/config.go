@@ -100,7 +100,7 @@ type Timing struct {
 	Pong      time.Duration // a ping unanswered for so long is missed, and two end the link; 5 s
 	Stall     time.Duration // no byte written for so long ends the link; 30 s
 	Linger    time.Duration // how long calls in flight may hold up the end of a session; 30 s
-	Reload    time.Duration // how often the peers file is looked at; 500 ms
+	Reload    time.Duration // how often the peers file is looked at; 200 ms
 }
 
 // A Network is what a node reaches others through.
@@ -166,7 +166,7 @@ func (c *Config) check() error {
 		{"Pong", &c.Timing.Pong, 5 * time.Second},
 		{"Stall", &c.Timing.Stall, 30 * time.Second},
 		{"Linger", &c.Timing.Linger, 30 * time.Second},
-		{"Reload", &c.Timing.Reload, 500 * time.Millisecond},
+		{"Reload", &c.Timing.Reload, 200 * time.Millisecond},
 	} {
 		if *t.value < 0 {
 			return fmt.Errorf("config: Timing.%s is negative", t.name)

@@ -46,6 +46,8 @@ var (
 
 // Reasons why a peers file cannot be used as it is. A file that cannot be read gives the system's error.
 var (
+	// ErrPermissions is returned for a file that others than its owner may write: whoever can, decides who is trusted.
+	ErrPermissions = errors.New("others may write it")
 	// ErrFileKind is returned for a path that leads to a folder, a pipe, a device: to anything but a file.
 	ErrFileKind = errors.New("not a regular file")
 	// ErrFileTooLarge is returned for a file of more than 1 MiB, and for an Add that would make it so.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
@@ -176,6 +177,8 @@ func (s *Set) read(path string) (*document, error) {
 		return nil, fmt.Errorf("%w: at most %d bytes are taken", ErrFileTooLarge, fileLimit)
 	case err != nil:
 		return nil, err
+	case runtime.GOOS != "windows" && mode.Perm()&0o022 != 0:
+		return nil, fmt.Errorf("%w: make it yours alone to write: chmod go-w %s", ErrPermissions, path)
 	}
 	if current.present && current.mode == mode && current.text == string(data) {
 		return current, nil

@@ -99,7 +99,7 @@ func TestTheModeOfTheFileIsKept(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "peers")
 	writeFile(t, path, "")
-	for _, mode := range []fs.FileMode{0o640, 0o666, 0o400} {
+	for _, mode := range []fs.FileMode{0o640, 0o644, 0o400} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}

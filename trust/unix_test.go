@@ -20,6 +20,20 @@ func TestAPipeDoesNotHoldTheSetUp(t *testing.T) {
 	checkIs(t, "Open", err, ErrFileKind)
 }
 
+func TestAFileThatOthersMayWriteIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "peers")
+	for mode, want := range map[os.FileMode]error{0o600: nil, 0o644: nil, 0o664: ErrPermissions, 0o602: ErrPermissions} {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Open(path)
+		checkIs(t, fmt.Sprintf("Open with mode %o", mode), err, want)
+	}
+}
+
 // fullDisk, when set in the environment, makes the test binary edit the peers file that it names where no file may grow
 // at all, which is how a full disk looks to a writer.
 const fullDisk = "PEERNET_TRUST_FULL_DISK"

@@ -44,7 +44,8 @@ func bubble(t *testing.T, f func(t *testing.T, g *rig), providers ...discovery.P
 	synctest.Test(t, func(t *testing.T) {
 		g := &rig{t: t}
 		quiet := slog.New(slog.DiscardHandler)
-		g.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+		g.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+			actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
 		pool := actorkit.NewPool(4)
 		g.pid = g.system.Root.Spawn(Props(&Config{Self: discovery.Self{Key: self, Port: 7100}, Providers: providers,
 			Trusted: func(k identity.PublicKey) bool { return k == key(1) },

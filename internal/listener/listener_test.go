@@ -43,6 +43,22 @@ type door struct {
 
 	mu   sync.Mutex // guards the rest
 	told []any
+	busy chan struct{} // not nil: Tell waits until it is closed
+}
+
+// occupy makes the listener's actor wait in its next Tell until release is called.
+func (d *door) occupy() (release func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	busy := make(chan struct{})
+	d.busy = busy
+	return func() {
+		d.mu.Lock()
+		d.busy = nil
+		d.mu.Unlock()
+		close(busy)
+		synctest.Wait()
+	}
 }
 
 // keyPair returns the n-th key pair of the tests.
@@ -73,7 +89,8 @@ func inBubble(t *testing.T, wrap func(net.Listener) net.Listener, f func(*door))
 		}
 		quiet := slog.New(slog.DiscardHandler)
 		pool := actorkit.NewPool(4)
-		d.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+		d.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+			actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
 		s := &session.Config{Static: d.keys, Hello: envelope.Hello{Version: 1}, Rand: rand1{}, Clock: clock.System, Log: quiet, Pool: pool,
 			Trusted: d.trusts, Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 1 << 20,
 			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second}
@@ -115,8 +132,12 @@ func (rand1) Read(b []byte) (int, error) {
 
 func (d *door) tell(m any) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.told = append(d.told, m)
+	busy := d.busy
+	d.mu.Unlock()
+	if busy != nil {
+		<-busy
+	}
 }
 
 // take returns what the listener has told since the last time.
@@ -341,6 +362,65 @@ func TestAfterStopNothingIsAcceptedAndSessionsGoOn(t *testing.T) {
 		d.enter(c, peer)
 		if told := d.take(); len(told) != 1 {
 			t.Errorf("told %+v: a handshake that was under way must go on", told)
+		}
+	})
+}
+
+// TestEvictedInTheMomentOfItsProof: who has been told to make room is not passed on as well.
+func TestEvictedInTheMomentOfItsProof(t *testing.T) {
+	inBubble(t, nil, func(d *door) {
+		first, second := keyPair(d.T, 2), keyPair(d.T, 3)
+		d.trust(first.PublicKey())
+		d.trust(second.PublicKey())
+		from := d.host("10.0.0.2")
+		b := d.knock(from)
+		for range MaxStrangersPerSource - 1 {
+			d.knock(from)
+		}
+		release := d.occupy()
+		d.enter(d.knock(d.host("10.0.0.3")), first)
+		synctest.Wait()
+		d.knock(from) // makes b go, once the listener has time
+		keys := d.enter(b, second)
+		synctest.Wait()
+		release()
+		if told := d.take(); len(told) != 1 {
+			t.Errorf("told %+v, want one Proved", told)
+		}
+		sealed := make([]byte, 32)
+		if _, err := frame.ReadExact(b, sealed, len(sealed)); err != nil {
+			t.Fatal(err)
+		}
+		plain, err := channel.NewCipherState(keys.RecvKey()).Open(nil, sealed)
+		if want := envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonBusy}); err != nil || !bytes.Equal(plain, want) {
+			t.Errorf("told %x, %v; want busy", plain, err)
+		}
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestWhatWaitsToBeLookedAtIsResetAtTheEnd: the listener's actor stops while it is busy.
+func TestWhatWaitsToBeLookedAtIsResetAtTheEnd(t *testing.T) {
+	var waiting []net.Conn
+	inBubble(t, nil, func(d *door) {
+		peer := keyPair(d.T, 2)
+		d.trust(peer.PublicKey())
+		release := d.occupy()
+		d.enter(d.knock(d.host("10.0.0.2")), peer)
+		synctest.Wait()
+		from := d.host("10.0.0.3")
+		for range acceptsAhead + 1 {
+			waiting = append(waiting, d.knock(from))
+		}
+		d.system.Root.Stop(d.pid)
+		release()
+		for i, c := range waiting {
+			expectReset(t, fmt.Sprintf("connection %d", i), c)
+		}
+		if n := d.counters.Accepted.Load(); n != 1 {
+			t.Errorf("accepted %d, want 1", n)
 		}
 	})
 }

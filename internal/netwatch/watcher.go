@@ -49,9 +49,8 @@ type Watcher struct {
 // one that is taken back before it counts is none.
 //
 // That the machine slept is seen at once. Where the monotonic clock stands still in sleep (Linux, macOS), the wall
-// clock has run on; where it runs on (Windows), the look comes later than it was due. So now should carry a
-// monotonic reading, as time.Now's does; without one, a wall clock that is set forward by more than Jump looks
-// like sleep. With one it does too, which costs a few pings.
+// clock has run on without it; where it does not (Windows), and if now has no monotonic reading, the look comes
+// later than it was due. A wall clock that is set forward by more than Jump looks like sleep, which costs a few pings.
 func (w *Watcher) Look(now time.Time, snapshot []discovery.Interface, err error) Change {
 	return w.look(readingOf(now), snapshot, err)
 }

@@ -51,7 +51,7 @@ func TestPeerThatRestartsWithoutAWord(t *testing.T) {
 				t.Fatal("the former session was not waited for")
 			}
 			time.Sleep(time.Second)
-			err := <-result
+			err := answer(w, result)
 			if l := (*session.LinkError)(nil); !errors.As(err, &l) || l.Reason != envelope.ReasonUnresponsive || l.ByPeer {
 				t.Errorf("the call over the former session: %v", err)
 			}
@@ -136,6 +136,32 @@ func TestKeyInUseTwice(t *testing.T) {
 	})
 }
 
+// TestHelloThatComesLate: of a session whose first frame is not its hello the boot rule is asked when that comes.
+func TestHelloThatComesLate(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		x, y := w.pair()
+		x.dials(y)
+		time.Sleep(time.Second)
+		one(x, y)
+		link := x.link(y)
+		raw := w.raw(x, y.keys)
+		w.net.SetDelay(10*time.Millisecond, 0) // the arbiter's ping takes longer than the hello
+		raw.write(envelope.Msgpack.AppendPing(nil, []byte("first")))
+		time.Sleep(5 * time.Millisecond)
+		raw.write(envelope.AppendHello(nil, envelope.Hello{Version: 1, Boot: [8]byte{1, 2, 3}, HasBoot: true}))
+		time.Sleep(100 * time.Millisecond)
+		if c := only[peers.Conflict](x); c.Key != y.key {
+			t.Errorf("told %+v", c)
+		}
+		if x.link(y) != link {
+			t.Error("the session of the first process did not stay")
+		}
+		raw.expectBye(envelope.ReasonConflict)
+		w.end()
+	})
+}
+
 // TestSameProcessDialsTwice: of two sessions of one initiator the arbiter keeps the newer, and nobody notices.
 func TestSameProcessDialsTwice(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
@@ -151,16 +177,76 @@ func TestSameProcessDialsTwice(t *testing.T) {
 			one(x, y)
 			x.dialsAgain(y)
 			time.Sleep(5 * time.Second)
-			for _, n := range []*testNode{x, y} {
-				if u, d := take[peers.Up](n), take[peers.Down](n); len(u) != 0 || len(d) != 0 {
-					t.Errorf("seed %d: %s was told %+v, %+v", seed, n.name, u, d)
-				}
-			}
-			works(x, y)
-			if s := w.net.Stats(); s.Conns != 2 {
-				t.Errorf("seed %d: %d ends of connections are open", seed, s.Conns)
-			}
+			stillOne(x, y)
 			w.end()
 		}
 	})
+}
+
+// TestBothDialThrice: also of several sessions one stays.
+func TestBothDialThrice(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		for seed := range uint64(40) {
+			w := b.world(seed)
+			x, y := w.pair()
+			x.dials(y)
+			time.Sleep(time.Second)
+			one(x, y)
+			w.net.SetDelay(time.Millisecond, 20*time.Millisecond)
+			for range 2 {
+				go x.dialsAgain(y)
+				go y.dialsAgain(x)
+				time.Sleep(time.Duration(w.rand.IntN(30)) * time.Millisecond)
+			}
+			time.Sleep(10 * time.Second)
+			stillOne(x, y)
+			w.end()
+		}
+	})
+}
+
+// TestReplacedBeforeItsSuccessorIsUp: the arbiter's duplicate overtakes what brings the newer session up at the other
+// end. The peer is connected all the time.
+func TestReplacedBeforeItsSuccessorIsUp(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		x, y := w.pair()
+		x.dials(y)
+		time.Sleep(time.Second)
+		one(x, y)
+		y.finds(x)
+		w.net.SetTamper(func(from, _ netip.AddrPort, stream uint64, offset int64, _ []byte) {
+			if from.Addr() == x.addr.Addr() && stream == 2 && offset >= 36+68 {
+				time.Sleep(3 * time.Second) // the hello, and what follows
+			}
+		})
+		x.dialsAgain(y)
+		time.Sleep(time.Second / 2)
+		if s := w.net.Stats(); s.Conns != 2 {
+			t.Fatalf("%d ends of connections are open: the older session has not ended", s.Conns)
+		}
+		time.Sleep(20 * time.Second)
+		w.net.SetTamper(nil)
+		stillOne(x, y)
+		w.end()
+	})
+}
+
+// stillOne checks that there is one session between two nodes, which both use, and that neither has noticed that it was
+// ever another.
+func stillOne(x, y *testNode) {
+	x.w.Helper()
+	for _, n := range []*testNode{x, y} {
+		if u, d := take[peers.Up](n), take[peers.Down](n); len(u) != 0 || len(d) != 0 {
+			n.w.Errorf("seed %d: %s was told %+v, %+v", n.w.seed, n.name, u, d)
+		}
+	}
+	if lx, ly := x.link(y), y.link(x); lx == nil || ly == nil || lx.Role() == ly.Role() {
+		x.w.Errorf("seed %d: they do not use one session", x.w.seed)
+		return
+	}
+	works(x, y)
+	if s := x.w.net.Stats(); s.Conns != 2 {
+		x.w.Errorf("seed %d: %d ends of connections are open", x.w.seed, s.Conns)
+	}
 }

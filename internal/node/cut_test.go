@@ -79,7 +79,7 @@ func TestLostLinkIsDialledAgain(t *testing.T) {
 						reason = envelope.ReasonUnresponsive
 						w.net.Cut(x.host, y.host)
 					}
-					err := <-call
+					err := answer(w, call)
 					if l := (*session.LinkError)(nil); !errors.As(err, &l) || l.Reason != reason || !l.Sent {
 						t.Errorf("the call: %v", err)
 					}

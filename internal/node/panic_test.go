@@ -1,6 +1,7 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -73,7 +74,7 @@ func TestPeerThatFailsCostsNobodyElseAnything(t *testing.T) {
 		waiting := x.connect(y, y.addr)
 		synctest.Wait()
 		close(gate)
-		if err := <-waiting; !errors.Is(err, peers.ErrStopping) {
+		if err := answer(w, waiting); !errors.Is(err, peers.ErrStopping) {
 			t.Errorf("Connect: %v", err)
 		}
 		x.asked.Store(nil)
@@ -129,7 +130,9 @@ func TestNodeThatLosesALimbStops(t *testing.T) {
 		if x.link(y) != nil {
 			t.Error("there is still a link")
 		}
-		if _, err := x.directory.Await(t.Context(), y.key, nil); !errors.Is(err, peers.ErrStopping) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if _, err := x.directory.Await(ctx, y.key, nil); !errors.Is(err, peers.ErrStopping) {
 			t.Errorf("Await: %v", err)
 		}
 		w.end()

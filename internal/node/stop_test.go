@@ -62,12 +62,12 @@ func TestStopLetsCallsInFlightFinish(t *testing.T) {
 					t.Errorf("%d calls were running, want %d", n, calls)
 				}
 				for range calls {
-					if err := <-results; err != nil {
+					if err := answer(w, results); err != nil {
 						t.Errorf("a call in flight: %v", err)
 					}
 				}
 				began := time.Now()
-				if err := <-done; err != nil {
+				if err := answer(w, done); err != nil {
 					t.Errorf("Stop: %v", err)
 				}
 				if took := time.Since(began); took > 2*time.Second {
@@ -82,6 +82,36 @@ func TestStopLetsCallsInFlightFinish(t *testing.T) {
 	}
 }
 
+// TestWhoComesWhileTheNodeStopsIsToldSo: not that it is not trusted, which would keep it away for minutes.
+func TestWhoComesWhileTheNodeStopsIsToldSo(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		x, y := w.pair()
+		z := w.node("z")
+		z.trusts(x)
+		x.trusts(z)
+		z.start()
+		y.dials(x)
+		results := y.calling(x, 1) // x cannot stop before this is over
+		w.net.SetDelay(10*time.Millisecond, 0)
+		late := z.connect(x, x.addr)
+		time.Sleep(25 * time.Millisecond) // message 1 is on its way
+		done := x.stopping(time.Minute)
+		err := answer(w, late)
+		if r := (*peers.RefusedError)(nil); !errors.As(err, &r) || r.Reason != envelope.ReasonShutdown {
+			t.Errorf("connect: %v, want to be told of the shutdown", err)
+		}
+		x.release()
+		if err := answer(w, results); err != nil {
+			t.Errorf("the call in flight: %v", err)
+		}
+		if err := answer(w, done); err != nil {
+			t.Errorf("Stop: %v", err)
+		}
+		w.end()
+	})
+}
+
 func TestAfterItsContextStopFailsCallsInFlight(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		w := b.world(1)
@@ -94,7 +124,7 @@ func TestAfterItsContextStopFailsCallsInFlight(t *testing.T) {
 		z.dials(x)
 		there, back, other := x.calling(y, 3), y.calling(x, 3), x.calling(z, 3)
 		began := time.Now()
-		if err := <-x.stopping(3 * time.Second); !errors.Is(err, context.DeadlineExceeded) {
+		if err := answer(w, x.stopping(3*time.Second)); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Stop: %v", err)
 		}
 		if took := time.Since(began); took > 3*time.Second {
@@ -102,12 +132,46 @@ func TestAfterItsContextStopFailsCallsInFlight(t *testing.T) {
 		}
 		for _, results := range []<-chan error{there, back, other} {
 			for range 3 {
-				if l := (*session.LinkError)(nil); !errors.As(<-results, &l) || !l.Sent {
+				if l := (*session.LinkError)(nil); !errors.As(answer(w, results), &l) || !l.Sent {
 					t.Errorf("a call in flight: %v", l)
 				}
 			}
 		}
 		only[peers.Down](y)
+		w.end()
+	})
+}
+
+// TestStopThatIsCutShortLosesNoEvent: the owner is told that every peer is disconnected, however slow it is; stop checks
+// that.
+func TestStopThatIsCutShortLosesNoEvent(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		x, y := w.node("x"), w.node("y")
+		x.slow = time.Second
+		x.trusts(y)
+		y.trusts(x)
+		x.start()
+		y.start()
+		for i := range 5 {
+			z := w.node(fmt.Sprint("z", i))
+			z.trusts(x)
+			x.trusts(z)
+			z.start()
+			z.dials(x)
+		}
+		y.dials(x)
+		time.Sleep(time.Minute)
+		x.calling(y, 1)
+		if n := len(take[peers.Up](x)); n != 6 {
+			t.Fatalf("%d peers are connected", n)
+		}
+		if err := x.stop(time.Second / 2); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("Stop: %v", err)
+		}
+		if n := len(take[peers.Down](x)); n != 6 {
+			t.Errorf("%d peers were disconnected", n)
+		}
 		w.end()
 	})
 }
@@ -186,7 +250,7 @@ func TestStopWhileDialling(t *testing.T) {
 					t.Errorf("Stop took %v", took)
 				}
 				for _, done := range waiting {
-					if err := <-done; !errors.Is(err, peers.ErrStopping) {
+					if err := answer(w, done); !errors.Is(err, peers.ErrStopping) {
 						t.Errorf("Connect: %v", err)
 					}
 				}

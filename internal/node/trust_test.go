@@ -67,7 +67,7 @@ func TestConnectIsAnswered(t *testing.T) {
 			{"one of several", y, []netip.AddrPort{stranger.addr, y.addr}, nil},
 			{"when it is up", y, nil, nil},
 		} {
-			if err := <-x.connect(test.to, test.addrs...); !errors.Is(err, test.want) {
+			if err := answer(w, x.connect(test.to, test.addrs...)); !errors.Is(err, test.want) {
 				t.Errorf("%s: %v, want %v", test.name, err, test.want)
 			}
 		}
@@ -86,7 +86,7 @@ func TestConnectDuringARoundIsDialledAtOnce(t *testing.T) {
 		time.Sleep(time.Second)
 		second := x.connect(y, y.addr)
 		for _, done := range []<-chan error{first, second} {
-			if err := <-done; err != nil {
+			if err := answer(w, done); err != nil {
 				t.Errorf("connect: %v", err)
 			}
 		}
@@ -104,7 +104,7 @@ func TestConnectThatIsAnsweredCanCall(t *testing.T) {
 		for seed := range uint64(50) {
 			w := b.world(seed)
 			x, y := w.pair()
-			if err := <-x.connect(y, y.addr); err != nil {
+			if err := answer(w, x.connect(y, y.addr)); err != nil {
 				t.Fatal(err)
 			}
 			if err := x.call(y, "echo"); err != nil {
@@ -130,7 +130,7 @@ func TestWhoIsNotTrustedIsToldAndStaysAway(t *testing.T) {
 		x.trusts(y)
 		x.start()
 		y.start()
-		err := <-x.connect(y, y.addr)
+		err := answer(w, x.connect(y, y.addr))
 		if r := (*peers.RefusedError)(nil); !errors.Is(err, peers.ErrRefused) || !errors.As(err, &r) || r.Reason != envelope.ReasonRefused {
 			t.Errorf("connect: %v, want a refusal", err)
 		}
@@ -184,7 +184,7 @@ func TestAnotherKeyAtTheAddress(t *testing.T) {
 		z.trusts(x)
 		x.start()
 		z.start()
-		err := <-x.connect(y, z.addr)
+		err := answer(w, x.connect(y, z.addr))
 		if wrong := (*handshake.WrongKeyError)(nil); !errors.Is(err, handshake.ErrWrongKey) || !errors.As(err, &wrong) || wrong.Got != z.key || wrong.Want != y.key {
 			t.Errorf("connect: %v, want the wrong key", err)
 		}
@@ -214,7 +214,7 @@ func TestAnotherNamespace(t *testing.T) {
 		y.trusts(x)
 		x.start()
 		y.start()
-		if err := <-x.connect(y, y.addr); !errors.Is(err, handshake.ErrMessage2) || !errors.Is(err, peers.ErrUnreachable) {
+		if err := answer(w, x.connect(y, y.addr)); !errors.Is(err, handshake.ErrMessage2) || !errors.Is(err, peers.ErrUnreachable) {
 			t.Errorf("connect: %v, want ErrMessage2", err)
 		}
 		w.end()
@@ -236,7 +236,7 @@ func TestTrustTakenAwayEndsACallThatRuns(t *testing.T) {
 				taker, other = y, x
 			}
 			taker.distrusts(other)
-			err := <-result
+			err := answer(w, result)
 			if l := (*session.LinkError)(nil); !errors.As(err, &l) || l.Reason != envelope.ReasonRevoked || l.ByPeer != byCallee || !l.Sent {
 				t.Errorf("the call: %+v", err)
 			}
@@ -360,7 +360,7 @@ func TestSessionThatEndsBeforeItIsAdmittedIsForgotten(t *testing.T) {
 		x, y := w.pair()
 		slow := func() { time.Sleep(15 * time.Second) } // longer than a handshake may take
 		x.asked.Store(&slow)
-		if err := <-y.connect(x, x.addr); !errors.Is(err, peers.ErrUnreachable) {
+		if err := answer(w, y.connect(x, x.addr)); !errors.Is(err, peers.ErrUnreachable) {
 			t.Errorf("connect: %v", err)
 		}
 		time.Sleep(time.Minute)
@@ -371,6 +371,33 @@ func TestSessionThatEndsBeforeItIsAdmittedIsForgotten(t *testing.T) {
 		began := time.Now()
 		if err := x.stop(time.Minute); err != nil || time.Since(began) > time.Second {
 			t.Errorf("Stop: %v after %v: it waits for a session that is gone", err, time.Since(began))
+		}
+		w.end()
+	})
+}
+
+// TestFormerActorHasNoSay: the end of sessions from before trust was taken away and given again is no news.
+func TestFormerActorHasNoSay(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		x, y := w.pair()
+		x.dials(y)
+		one(x, y)
+		moved := w.node("y elsewhere")
+		moved.keys, moved.key = y.keys, y.key
+		moved.trusts(x)
+		moved.start()
+		w.net.Cut(x.host, y.host)
+		x.distrusts(y) // its bye does not arrive, and so the session lasts for another second
+		if d := only[peers.Down](x); d.Reason != envelope.ReasonRevoked || d.Key != y.key {
+			t.Errorf("told %+v", d)
+		}
+		x.trusts(y)
+		moved.dials(x)
+		only[peers.Up](x)
+		time.Sleep(10 * time.Second)
+		if d := take[peers.Down](x); len(d) != 0 || x.link(y) == nil {
+			t.Errorf("told %+v of a session of before", d)
 		}
 		w.end()
 	})

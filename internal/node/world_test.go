@@ -54,7 +54,8 @@ func inBubble(t *testing.T, f func(*testing.T, *bubble)) {
 		before := goleak.IgnoreCurrent()
 		b := &bubble{T: t, pool: actorkit.NewPool(8)}
 		quiet := slog.New(slog.DiscardHandler)
-		b.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+		b.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+			actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
 		t.Cleanup(func() { // in the bubble, also after a failure
 			for len(b.worlds) > 0 {
 				b.worlds[0].end()
@@ -120,6 +121,7 @@ type testNode struct {
 	directory *peers.Directory
 	counters  listener.Counters
 	prologue  string
+	slow      time.Duration          // how long the node's owner takes with each event
 	asked     atomic.Pointer[func()] // called before the table or a peer asks whether a key is trusted; nil: nothing is
 	session   *session.Config        // of every session
 
@@ -255,6 +257,7 @@ func (n *testNode) stop(within time.Duration) error {
 
 // told records an event, and checks that Up and Down alternate.
 func (n *testNode) told(m any) {
+	time.Sleep(n.slow)
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.events = append(n.events, m)
@@ -326,10 +329,22 @@ func (n *testNode) connect(o *testNode, addrs ...netip.AddrPort) <-chan error {
 	return done
 }
 
+// answer waits for what a channel brings, an hour at most.
+func answer(w *world, c <-chan error) error {
+	w.Helper()
+	select {
+	case err := <-c:
+		return err
+	case <-time.After(time.Hour):
+		w.Fatalf("seed %d: no answer", w.seed)
+		return nil
+	}
+}
+
 // dials connects to another node and waits until it is up at both ends.
 func (n *testNode) dials(o *testNode) {
 	n.w.Helper()
-	if err := <-n.connect(o, o.addr); err != nil {
+	if err := answer(n.w, n.connect(o, o.addr)); err != nil {
 		n.w.Fatalf("seed %d: %s connects to %s: %v", n.w.seed, n.name, o.name, err)
 	}
 	synctest.Wait()

@@ -170,6 +170,28 @@ func TestDeadlineOfACallIsKept(t *testing.T) {
 	})
 }
 
+// TestPeerIsFirstToNoticeTheDeadline has the peer's answer and the caller's own clock say the same in the same moment: whichever
+// is first, the caller hears it as the end of its context. Before that it is the peer's own word.
+func TestPeerIsFirstToNoticeTheDeadline(t *testing.T) {
+	for _, code := range []envelope.Code{envelope.CodeDeadline, envelope.CodeCancelled} {
+		bubble(t, func(t *testing.T, w *world) {
+			e, r := w.open(handshake.Initiator)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			early, late := e.goCall(ctx, "x", nil), e.goCall(ctx, "x", nil)
+			_, _ = r.hear()
+			_, _ = r.hear()
+			r.say(aRefusal(1, code, ""))
+			if _, ok := errors.AsType[*envelope.RemoteError](early.wait(t)); !ok {
+				t.Errorf("the call failed with %#v", early.err)
+			}
+			time.Sleep(time.Second)
+			r.say(aRefusal(2, code, ""))
+			late.wantAbandoned(t, context.DeadlineExceeded, true)
+		})
+	}
+}
+
 func TestDeadContextSendsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Initiator)

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -462,6 +463,20 @@ func TestActorThatIsStoppedLeavesNothing(t *testing.T) {
 			})
 		})
 	}
+	t.Run("panics", func(t *testing.T) {
+		bubble(t, func(t *testing.T, w *world) {
+			e, r := w.open(handshake.Responder, func(c *Config) { c.Log = slog.New(slog.DiscardHandler) })
+			mine := e.goCall(t.Context(), "mine", nil)
+			e.tell(func(*session) { panic("on purpose") })
+			for range 10 {
+				_, _ = r.conn.Write(r.frames(aSend("note", nil))) // the reader waits for an actor that is no more
+			}
+			mine.wantLink(t, ReasonLost, false, true)
+			if m := e.ended(); m.Reason != ReasonLost {
+				t.Errorf("ended %+v", m)
+			}
+		})
+	})
 	t.Run("proved", func(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
 			e, _ := w.detained(handshake.Responder)

@@ -33,7 +33,8 @@ func newOutside(t testing.TB) *outside {
 	t.Helper()
 	o := &outside{TB: t, pool: actorkit.NewPool(8)}
 	quiet := slog.New(slog.DiscardHandler)
-	o.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+	o.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+		actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
 	var err error
 	if o.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)

@@ -249,9 +249,7 @@ func (r *reader) give(b *batch) {
 // discard reads on, for a while, so that the peer can read our last words: a close with unread input would
 // reset the connection. The actor closes it when it takes too long.
 func (r *reader) discard() error {
-	if cap(r.buf.b) == 0 {
-		return nil
-	}
+	_ = r.conn.SetReadDeadline(time.Time{}) // shrink may have set it: fill would have lifted it
 	for left := discardMost; left > 0; {
 		n, err := r.conn.Read(r.buf.b[:cap(r.buf.b)])
 		if left -= n; err != nil {

@@ -4,8 +4,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/asynkron/protoactor-go/actor"
+
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 )
 
 // TestInitiatorSaysHelloAndPingAtOnce holds wire.md §7.1 step 1: neither waits for a word of the responder's.
@@ -71,6 +74,29 @@ func (w *world) detained(role handshake.Role) (*end, *raw) {
 	r.shake()
 	e.alive(proved)
 	return e, r
+}
+
+// TestAdmittingOwnerHearsTheRest has one actor that spawns the session and another that admits it.
+func TestAdmittingOwnerHearsTheRest(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.detained(handshake.Responder)
+		other := &end{world: w, pid: e.pid}
+		other.owner = w.system.Root.Spawn(actorkit.RootProps(w.pool, e.config.Log, func() actor.Actor { return (*owner)(other) }))
+		e.link.Admit(other.owner)
+		e.link.Admit(e.owner) // the first counts
+		r.want(helloOf(e.config))
+		r.say(aHello())
+		r.say(aBye(envelope.ReasonBusy))
+		if got, want := kinds(other.heard()), []string{"greeted", "up", "ended busy by peer"}; !slices.Equal(got, want) {
+			t.Errorf("who admitted it heard %v, want %v", got, want)
+		}
+		if got, want := kinds(e.heard()), []string{"proved"}; !slices.Equal(got, want) {
+			t.Errorf("who spawned it heard %v, want %v", got, want)
+		}
+		w.ends = nil // this end's owner does not hear of its own
+		w.system.Root.Stop(other.owner)
+		w.system.Root.Stop(e.owner)
+	})
 }
 
 // TestSessionIsUpAtTheFirstValidFrame holds wire.md §7.1 step 3, for each envelope that may be the first.

@@ -75,7 +75,8 @@ func bubble(t *testing.T, f func(t *testing.T, w *world)) {
 func newWorld(t *testing.T) *world {
 	w := &world{T: t, pool: actorkit.NewPool(8), clock: &countingClock{waiting: make(map[int]bool)}, network: memnet.New(1)}
 	quiet := slog.New(slog.DiscardHandler)
-	w.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+	w.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+		actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
 	w.near = w.network.Host(netip.MustParseAddr("10.0.0.1"))
 	w.far = w.network.Host(netip.MustParseAddr("10.0.0.2"))
 	var err error
