@@ -19,7 +19,8 @@ var (
 	ErrNoAddress    = peers.ErrNoAddress                      // nobody has said where the peer is
 	ErrUnreachable  = peers.ErrUnreachable                    // nobody answers there
 	ErrWrongKey     = handshake.ErrWrongKey                   // somebody else answers there
-	ErrRefused      = peers.ErrRefused                        // the peer does not trust this node, or is too busy
+	ErrRefused      = peers.ErrRefused                        // the peer does not trust this node
+	ErrBusy         = peers.ErrBusy                           // the peer does not want this node for now
 	ErrLinkLost     = session.ErrLinkLost                     // the session ended before the answer came
 	ErrNotStarted   = errors.New("the node is not started")
 	ErrClosed       = peers.ErrStopping // the node is shut down, or about to be

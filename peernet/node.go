@@ -262,6 +262,10 @@ func (n *Node) Unpair(key identity.PublicKey) error {
 	return err
 }
 
+// Reload reads the peers file now, and not only within Timing.Reload: for who has just edited it. Without a DataDir
+// it does nothing.
+func (n *Node) Reload() error { return n.trust.Reload() }
+
 // Connect dials a peer now, at addrs ("host:port") and at the addresses that are known, whatever became of
 // them before. It returns nil once the peer is connected, by this dial or by the peer's own; otherwise the
 // error says why the last address did not work: ErrUnreachable, ErrWrongKey, ErrRefused; or ErrNotTrusted,

@@ -314,9 +314,9 @@ func TestUnpairEndsTheSessionOnBothEnds(t *testing.T) {
 	}
 }
 
-func TestEditOfThePeersFileCountsAtOnce(t *testing.T) {
+func TestEditOfThePeersFileCounts(t *testing.T) {
 	dir := t.TempDir()
-	a := startNode(t, peernet.Config{DataDir: dir, Timing: peernet.Timing{Reload: 10 * time.Millisecond}})
+	a := startNode(t, peernet.Config{DataDir: dir, Timing: peernet.Timing{Reload: time.Hour}})
 	b := startNode(t, peernet.Config{})
 	if err := b.Pair(a.PublicKey(), ""); err != nil {
 		t.Fatal(err)
@@ -327,11 +327,17 @@ func TestEditOfThePeersFileCountsAtOnce(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "peers"), []byte("# mine\n"+line), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := a.Reload(); err != nil {
+		t.Fatal(err)
+	}
 	if e := await[peernet.Paired](t, events); e.Peer != b.PublicKey() || e.Label != "laptop of Bea" {
 		t.Errorf("paired %+v", e)
 	}
 	await[peernet.Connected](t, events) // at the address in the file
 	if err := os.WriteFile(filepath.Join(dir, "peers"), []byte("# mine\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Reload(); err != nil {
 		t.Fatal(err)
 	}
 	if e := await[peernet.Disconnected](t, events); e.Reason != "revoked" {
@@ -596,5 +602,18 @@ func TestNodesShareAnActorSystemAndPublishThere(t *testing.T) {
 		if e := <-seen; e.Peer != a.PublicKey() && e.Peer != b.PublicKey() {
 			t.Errorf("connected to %v", e.Peer)
 		}
+	}
+}
+
+func TestPeersFileIsReadAgainByItself(t *testing.T) {
+	dir := t.TempDir()
+	a := startNode(t, peernet.Config{DataDir: dir, Timing: peernet.Timing{Reload: 5 * time.Millisecond}})
+	key := startNode(t, peernet.Config{}).PublicKey()
+	events := a.Events(patiently(t))
+	if err := os.WriteFile(filepath.Join(dir, "peers"), []byte(key.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if e := await[peernet.Paired](t, events); e.Peer != key {
+		t.Errorf("paired %+v", e)
 	}
 }

@@ -22,9 +22,12 @@ var (
 	// ErrUnreachable is a peer that answers at none of its addresses. The error is a *DialError.
 	ErrUnreachable = errors.New("the peer cannot be reached")
 
-	// ErrRefused is a peer that does not trust this node's key, or has no room for it. The error is a
-	// *RefusedError.
+	// ErrRefused is a peer that does not trust this node's key. The error is a *RefusedError.
 	ErrRefused = errors.New("the peer refuses this node")
+
+	// ErrBusy is a peer that has proved its key and does not want this node for now. The error is a
+	// *RefusedError.
+	ErrBusy = errors.New("the peer is not ready for this node")
 
 	// ErrStopping is a node that is shut down, or about to be.
 	ErrStopping = errors.New("the node is shut down")
@@ -69,8 +72,13 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("the peer at %v refuses this node for now (%s)", e.Addr, e.Reason)
 }
 
-// Is makes a RefusedError an ErrRefused.
-func (e *RefusedError) Is(target error) bool { return target == ErrRefused }
+// Is makes a RefusedError an ErrRefused or an ErrBusy.
+func (e *RefusedError) Is(target error) bool {
+	if e.Reason == envelope.ReasonRefused || e.Reason == envelope.ReasonRevoked {
+		return target == ErrRefused
+	}
+	return target == ErrBusy
+}
 
 // dialError is what a Connect is told of a session at addr that did not come up.
 func dialError(addr netip.AddrPort, m session.Ended) error {
