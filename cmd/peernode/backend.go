@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
@@ -16,22 +17,68 @@ import (
 var errBadJSON = errors.New("the argument cannot be sent")
 
 // A backend does on a node what arrives at its control socket.
-type backend struct{ node *peernet.Node }
+type backend struct {
+	node *peernet.Node
+	run  runInfo
+}
 
 var _ control.Backend = backend{}
 
+// A runInfo is what run knows about its node beyond what the node tells.
+type runInfo struct {
+	listen    string    // where it was told to listen
+	discovery []string  // the names of its providers
+	started   time.Time // when it was started
+	socket    string    // the path of its control socket
+}
+
+// newRunInfo returns what is known of a node with this configuration that has just started.
+func newRunInfo(c peernet.Config) runInfo {
+	names := []string{}
+	for _, p := range c.Discovery {
+		names = append(names, p.Name())
+	}
+	return runInfo{listen: c.Listen, discovery: names, started: time.Now()}
+}
+
+// states are those a peer can be in, in the order in which status counts them.
+var states = []peernet.PeerState{
+	peernet.StateConnected, peernet.StateDialling, peernet.StateBackingOff, peernet.StateFound, peernet.StateUnknown,
+}
+
 // Node implements control.Backend.
 func (b backend) Node(context.Context, control.NodeRequest) (control.Node, error) {
-	return control.Node{PublicKey: b.node.PublicKey().String(), Addresses: texts(b.node.Addrs())}, nil
+	peers := make(map[string]int, len(states))
+	for _, s := range states {
+		peers[string(s)] = 0
+	}
+	for _, p := range b.node.Peers() {
+		peers[string(p.State)]++
+	}
+	return control.Node{
+		PublicKey: b.node.PublicKey().String(),
+		Addresses: texts(b.node.Addrs()),
+		Listen:    b.run.listen,
+		Discovery: b.run.discovery,
+		Started:   moment(b.run.started),
+		Uptime:    control.Milliseconds(time.Since(b.run.started)),
+		Peers:     peers,
+		Control:   b.run.socket,
+	}, nil
 }
 
 // Peers implements control.Backend.
 func (b backend) Peers(context.Context, control.PeersRequest) (control.Peers, error) {
-	answer := control.Peers{Peers: []control.Peer{}}
+	return control.Peers{Peers: b.peers()}, nil
+}
+
+// peers returns all peers as the control socket tells them; there may be none, but there is a list.
+func (b backend) peers() []control.Peer {
+	peers := []control.Peer{}
 	for _, p := range b.node.Peers() {
-		answer.Peers = append(answer.Peers, newPeer(p))
+		peers = append(peers, newPeer(p))
 	}
-	return answer, nil
+	return peers
 }
 
 // Connect implements control.Backend.
@@ -48,6 +95,19 @@ func (b backend) Connect(ctx context.Context, q control.ConnectRequest) (control
 		return control.Peer{}, b.about(q.Peer, peernet.ErrNotTrusted) // not any more
 	}
 	return newPeer(info), nil
+}
+
+// Why implements control.Backend.
+func (b backend) Why(_ context.Context, q control.WhyRequest) (control.Why, error) {
+	p, err := b.find(q.Peer)
+	if err != nil {
+		return control.Why{}, err
+	}
+	e, err := b.node.Explain(p.Key)
+	if err != nil {
+		return control.Why{}, b.about(q.Peer, err)
+	}
+	return newWhy(e), nil
 }
 
 // Call implements control.Backend.
@@ -108,6 +168,17 @@ func (b backend) prepare(q control.CallRequest) (trust.Peer, any, error) {
 // find returns the peer that text names. A key that is not trusted is returned without a label: what is to
 // be done with it fails with the reason.
 func (b backend) find(text string) (trust.Peer, error) {
+	p, err := b.lookup(text)
+	if _, trusted := b.node.Peer(p.Key); trusted && err == nil {
+		return p, nil
+	}
+	if b.node.Reload() != nil { // the node reports by itself what is wrong with the file
+		return p, err
+	}
+	return b.lookup(text) // it may have been edited a moment ago
+}
+
+func (b backend) lookup(text string) (trust.Peer, error) {
 	key, err := b.node.Lookup(text)
 	if err != nil {
 		return orByPrefix(b.node.Trusted(), text, err)
@@ -139,12 +210,10 @@ func newPeer(p peernet.PeerInfo) control.Peer {
 		State:     string(p.State),
 		Since:     moment(p.Since),
 		Reason:    p.Reason,
+		Address:   address(p.Addr),
 		Role:      p.Role,
 		RTT:       control.Milliseconds(p.RTT),
 		LastHeard: moment(p.LastHeard),
-	}
-	if p.Addr.IsValid() {
-		peer.Address = p.Addr.String()
 	}
 	for _, a := range p.Addresses {
 		peer.Addresses = append(peer.Addresses, control.Address{
@@ -155,6 +224,26 @@ func newPeer(p peernet.PeerInfo) control.Peer {
 		})
 	}
 	return peer
+}
+
+// newWhy returns e as the control socket tells it.
+func newWhy(e peernet.Explanation) control.Why {
+	why := control.Why{Peer: newPeer(e.Peer), History: []control.Step{}, Next: moment(e.Next), Advice: e.Advice}
+	plain := e
+	plain.History = nil
+	for _, s := range e.History {
+		why.History = append(why.History, control.Step{
+			Time:    moment(s.At),
+			State:   string(s.State),
+			Address: address(s.Addr),
+			Source:  s.Source,
+			Reason:  s.Reason,
+		})
+		s.Reason = oneLine(s.Reason) // it may hold what the peer said
+		plain.History = append(plain.History, s)
+	}
+	why.Sentences = strings.Split(plain.String(), "\n")
+	return why
 }
 
 // moment returns t to the millisecond in UTC, or nil for the zero time.

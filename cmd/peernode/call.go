@@ -32,7 +32,7 @@ indented for people, on one line with --json. Strings keep their quotes, so that
 		Args:              cobra.RangeArgs(2, 3),
 		ValidArgsFunction: a.completePeer,
 	}
-	timeout := timeoutFlag(call, "how long to wait for the result; the peer is told")
+	timeout := timeoutFlag(call, control.DefaultTimeout, "how long to wait for the result; the peer is told")
 	call.RunE = func(cmd *cobra.Command, args []string) error {
 		argument, err := a.argument(args[2:])
 		if err != nil {

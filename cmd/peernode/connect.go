@@ -15,15 +15,15 @@ func (a *app) connectCommand() *cobra.Command {
 		Use:   "connect PEER [ADDR]…",
 		Short: "Connect the running node to a peer",
 		Long: `Connect has the running node connect to a trusted peer, and waits until both ends have accepted, or
-says why not. ADDR is HOST:PORT, as the other node's peernode run prints it; without one the addresses that
-the node knows are tried.
+says why not; peernode why tells more. ADDR is HOST:PORT, as the other node's peernode run prints it;
+without one the addresses that the node knows are tried.
 
 ` + peerHelp,
 		Example:           "  peernode connect bob 192.168.1.7:41237",
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: a.completePeer,
 	}
-	timeout := timeoutFlag(connect, "how long to try")
+	timeout := timeoutFlag(connect, control.DefaultTimeout, "how long to try")
 	connect.RunE = func(cmd *cobra.Command, args []string) error {
 		for _, addr := range args[1:] {
 			if err := checkAddress(addr); err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
@@ -51,8 +52,8 @@ func golden(t *testing.T, name, got string) {
 func TestEventsAsPrinted(t *testing.T) {
 	bob, carol := testKey(t, bobKey), testKey(t, carolKey)
 	addr := netip.MustParseAddrPort("192.168.1.7:41237")
-	when := func(ms int) time.Time {
-		return time.Date(2026, 11, 21, 20, 15, 0, ms*1e6, time.UTC)
+	when := func(ms int) string {
+		return timestamp(time.Date(2026, 11, 21, 20, 15, 0, ms*1e6, time.UTC))
 	}
 	events := []peernet.Event{
 		peernet.Paired{Peer: bob, Label: "bob"},
@@ -66,28 +67,29 @@ func TestEventsAsPrinted(t *testing.T) {
 		peernet.IdentityConflict{Peer: bob, Older: addr, Newer: netip.MustParseAddrPort("192.168.1.8:41237")},
 		peernet.Lagged{N: 12},
 	}
+	label := func(key identity.PublicKey) string { return map[identity.PublicKey]string{bob: "bob"}[key] }
 	defer func(local *time.Location) { time.Local = local }(time.Local)
 	time.Local = time.FixedZone("", 3600)
 	for file, json := range map[string]bool{"events.json": true, "events.txt": false} {
 		var out strings.Builder
 		p := &eventPrinter{
 			app:   &app{out: &output{w: &out}, json: json},
-			label: func(key identity.PublicKey) string { return map[identity.PublicKey]string{bob: "bob"}[key] },
+			label: label,
 			begun: make(chan struct{}),
 		}
 		if err := p.listening(bob, []netip.AddrPort{addr, netip.MustParseAddrPort("[::1]:41237")}, "/run/control.sock"); err != nil {
 			t.Fatal(err)
 		}
 		for i, e := range events {
-			l := newEventLine(e)
-			l.at = when(i)
-			p.line(l)
+			l := newEvent(e, label)
+			l.Time = when(i)
+			p.event(l)
 		}
-		p.line(eventLine{
-			Event: "received", Address: "192.168.1.7:41237", Name: "echo", Args: []byte(`{"text":"<b>\u001b"}`),
-			at: when(998), key: bob,
+		p.event(control.Event{
+			Kind: "received", Time: when(998), Peer: bobKey, Label: "bob", Address: "192.168.1.7:41237", Name: "echo",
+			Args: []byte(`{"text":"<b>\u001b"}`),
 		})
-		p.line(eventLine{Event: "stopped", at: when(999)})
+		p.event(control.Event{Kind: "stopped", Time: when(999)})
 		golden(t, file, out.String())
 	}
 }

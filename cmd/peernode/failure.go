@@ -41,11 +41,16 @@ var outcomes = []struct {
 	{control.ErrNoNode, "no_node", exitUnreachable, "start one with: peernode run"},
 	{control.ErrRunning, "running", exitFailed, "stop that one first, or give this one a directory of its own with --data-dir"},
 	{control.ErrStopping, "stopping", exitUnreachable, "start it again with: peernode run"},
+	{control.ErrGone, "gone", exitUnreachable, "start it again with: peernode run"},
 	{control.ErrPathTooLong, "path_too_long", exitFailed, "set TMPDIR to a directory with a short path"},
 	{control.ErrStranger, "stranger", exitRefused, "run this command as the user the node runs as"},
 	{control.ErrRequest, "bad_request", exitUsage, "is the running node of another version than this command?"},
 	{control.ErrTooLarge, "too_large", exitFailed, "send less at a time"},
 	{control.ErrBusy, "busy", exitFailed, "wait for the other commands to end"},
+
+	// What another node sends wrong comes before what the user may have typed wrong: one wraps the other.
+	{handshake.ErrEphemeral, "no_handshake", exitUnreachable, "what answers there breaks the protocol: is it a node?"},
+	{handshake.ErrKey, "no_handshake", exitUnreachable, "what answers there breaks the protocol: is it a node?"},
 
 	{errBadJSON, "bad_json", exitUsage, `quote it for the shell, as in '{"text": "hello"}'`},
 	{errAmbiguousPrefix, "ambiguous", exitFailed, "give more of the key, or its label"},
@@ -60,17 +65,20 @@ var outcomes = []struct {
 	{identity.ErrKeyRange, "bad_key", exitUsage, "no node has such a key: copy it again"},
 	{identity.ErrKeyLowOrder, "bad_key", exitUsage, "no node has such a key: copy it again"},
 	{trust.ErrSelf, "self", exitUsage, "this is the node's own key: give that of the other node"},
+	{trust.ErrPermissions, "permissions", exitFailed, "whoever can write that file decides who is trusted: chmod go-w it, and look through it"},
 	{identity.ErrPermissions, "permissions", exitFailed, "nobody else may read a private key: chmod 600 the file, and make a new one if somebody has"},
 
+	{errNotInTime, "not_in_time", exitUnreachable, "see: peernode why PEER; or allow it more time with --timeout"},
 	{peernet.ErrNotTrusted, "not_trusted", exitRefused, "trust it first with: peernode trust add PEER"},
 	{peernet.ErrRefused, "refused", exitRefused, "on the other machine run: peernode trust add SELF"},
+	{peernet.ErrBusy, "peer_busy", exitUnreachable, "the peer does not want this node for now: try again later"},
 	{peernet.ErrWrongKey, "wrong_key", exitUnreachable, "another node answers at this address: check the address and the key"},
 	{handshake.ErrSelf, "own_address", exitUnreachable, "this node itself listens at this address: give that of the other node"},
 	{handshake.ErrMessage2, "no_handshake", exitUnreachable, "does a node listen there, and do both have the same --namespace?"},
 	{peernet.ErrNoAddress, "no_address", exitUnreachable, "say where it is with: peernode connect PEER ADDR"},
 	{peernet.ErrNotConnected, "not_connected", exitUnreachable, "connect first with: peernode connect PEER ADDR"},
 	{peernet.ErrUnreachable, "unreachable", exitUnreachable, "is the peer running, and is the address right?"},
-	{peernet.ErrLinkLost, "link_lost", exitUnreachable, "the connection broke; see: peernode peers"},
+	{peernet.ErrLinkLost, "link_lost", exitUnreachable, "the connection broke; see: peernode why PEER"},
 	{peernet.ErrClosed, "stopping", exitUnreachable, "start it again with: peernode run"},
 	{peernet.ErrNotStarted, "not_started", exitUnreachable, "wait until the node has started"},
 

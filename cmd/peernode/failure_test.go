@@ -35,6 +35,7 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 
 		{control.ErrNoNode, "no_node", 3},
 		{control.ErrStopping, "stopping", 3},
+		{control.ErrGone, "gone", 3},
 		{control.ErrRunning, "running", 1},
 		{control.ErrPathTooLong, "path_too_long", 1},
 		{control.ErrBusy, "busy", 1},
@@ -43,6 +44,10 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{control.ErrStranger, "stranger", 4},
 
 		{identity.ErrPermissions, "permissions", 1},
+		{trust.ErrPermissions, "permissions", 1},
+		{fmt.Errorf("%w: %w", handshake.ErrEphemeral, identity.ErrKeyLowOrder), "no_handshake", 3},
+		{fmt.Errorf("%w: %w", handshake.ErrKey, identity.ErrKeyRange), "no_handshake", 3},
+		{peernet.ErrBusy, "peer_busy", 3},
 		{identity.ErrKeyChecksum, "bad_key", 2},
 		{identity.ErrKeyLength, "bad_key", 2},
 		{identity.ErrKeyRange, "bad_key", 2},
@@ -55,6 +60,7 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{trust.ErrLabelTooLong, "bad_label", 2},
 		{trust.ErrCharacter, "bad_label", 2},
 
+		{errNotInTime, "not_in_time", 3},
 		{peernet.ErrSelf, "self", 2},
 		{peernet.ErrNotTrusted, "not_trusted", 4},
 		{peernet.ErrRefused, "refused", 4},

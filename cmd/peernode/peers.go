@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"text/tabwriter"
 	"time"
@@ -10,14 +11,25 @@ import (
 )
 
 func (a *app) peersCommand() *cobra.Command {
-	return &cobra.Command{
+	var watch bool
+	peers := &cobra.Command{
 		Use:   "peers",
 		Short: "List the running node's peers and how they are connected",
 		Long: `Peers lists every trusted peer as the running node sees it now: whether it is connected, since when, at
-which address, its last round trip, and why it is in that state.`,
+which address, its last round trip, and why it is in that state.
+
+With --watch it goes on with a line for each thing that happens to a peer: found, lost, connected,
+disconnected, paired, unpaired, conflict. With --json these are the objects that have an event, as
+peernode run prints them. Whoever reads too slowly is told how many events were missed (lagged), and gets
+the list again. It ends when it is interrupted, or with exit code 3 when the node stops.`,
+		Example: `  peernode peers
+  peernode peers --watch --json | jq -c 'select(.event == "disconnected")'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.command(func(node control.Backend) error {
+				if watch {
+					return a.watchPeers(cmd.Context(), node)
+				}
 				answer, err := node.Peers(cmd.Context(), control.PeersRequest{})
 				if err != nil {
 					return err
@@ -26,6 +38,22 @@ which address, its last round trip, and why it is in that state.`,
 			})
 		},
 	}
+	peers.Flags().BoolVar(&watch, "watch", false, "go on and print what happens to the peers until interrupted")
+	return peers
+}
+
+// watchPeers prints the peers and what happens to them until ctx ends, which is how it should end.
+func (a *app) watchPeers(ctx context.Context, node control.Backend) error {
+	err := node.Watch(ctx, control.WatchRequest{}, func(c control.Change) error {
+		if c.Event != nil {
+			return a.event(*c.Event)
+		}
+		return a.peers(c.Peers)
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	return err
 }
 
 // peers prints the peers, as a table or as one object each.

@@ -54,7 +54,7 @@ in milliseconds, and at the end the least, the mean and the greatest. It fails i
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: a.completePeer,
 	}
-	timeout := timeoutFlag(ping, "how long to wait for each answer")
+	timeout := timeoutFlag(ping, control.DefaultTimeout, "how long to wait for each answer")
 	ping.Flags().IntVarP(&p.count, "count", "c", 4, "how many pings; 0: until interrupted")
 	ping.Flags().DurationVar(&p.interval, "interval", time.Second, "from one ping to the next")
 	ping.RunE = func(cmd *cobra.Command, args []string) error {

@@ -88,6 +88,7 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
   peernode trust add pnet1… --label bob
   peernode run --echo &
   peernode connect bob 192.168.1.7:41237
+  peernode why bob
   peernode call bob echo '{"hello": "world"}'`,
 		Version:       version(),
 		SilenceErrors: true,
@@ -110,8 +111,8 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 	flags.BoolVar(&a.json, "json", false, "print one JSON object per line")
 	root.MarkPersistentFlagDirname("data-dir")
 	root.AddCommand(
-		a.demoCommand(), a.idCommand(), a.trustCommand(), a.runCommand(),
-		a.connectCommand(), a.callCommand(), a.sendCommand(), a.pingCommand(), a.peersCommand(),
+		a.demoCommand(), a.idCommand(), a.trustCommand(), a.runCommand(), a.statusCommand(), a.peersCommand(),
+		a.connectCommand(), a.waitCommand(), a.whyCommand(), a.callCommand(), a.sendCommand(), a.pingCommand(),
 	)
 	return root
 }
@@ -176,9 +177,9 @@ func (a *app) command(ask func(node control.Backend) error) error {
 	return err
 }
 
-// timeoutFlag adds --timeout to cmd and returns where its value will be.
-func timeoutFlag(cmd *cobra.Command, what string) *time.Duration {
-	d := cmd.Flags().Duration("timeout", control.DefaultTimeout, what)
+// timeoutFlag adds --timeout to cmd, which is usual if it is not given, and returns where its value will be.
+func timeoutFlag(cmd *cobra.Command, usual time.Duration, what string) *time.Duration {
+	d := cmd.Flags().Duration("timeout", usual, what)
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if *d <= 0 {
 			return usage("--timeout must be more than 0", "give it as 500ms, 10s or 2m")

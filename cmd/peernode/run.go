@@ -77,17 +77,18 @@ func (r *runner) run(ctx context.Context) (err error) {
 	}
 	defer lock.Release()
 
-	node, err := peernet.New(peernet.Config{
+	config := peernet.Config{
 		DataDir:   dir,
 		Listen:    r.listen,
 		Name:      r.name,
 		Namespace: r.namespace,
 		Logger:    log,
-	})
+	}
+	node, err := peernet.New(config)
 	if err != nil {
 		return err
 	}
-	p := newEventPrinter(r.app, node)
+	p := newEventPrinter(r.app, newLabeller(node))
 	if r.echo {
 		if err := node.Handle("echo", p.echo); err != nil {
 			return err
@@ -99,6 +100,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 	if err := node.Start(ctx); err != nil {
 		return err
 	}
+	info := newRunInfo(config)
 	printed := make(chan struct{})
 	close(printed) // nothing is printing yet
 	defer func() {
@@ -117,7 +119,8 @@ func (r *runner) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := p.listening(node.PublicKey(), node.Addrs(), socket.Path()); err != nil {
+	info.socket = socket.Path()
+	if err := p.listening(node.PublicKey(), node.Addrs(), info.socket); err != nil {
 		socket.Close()
 		return err
 	}
@@ -126,7 +129,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 		defer close(printed)
 		p.print(events)
 	}()
-	return serve(ctx, control.NewServer(backend{node}, explain, log), socket)
+	return serve(ctx, control.NewServer(backend{node, info}, explain, log), socket)
 }
 
 // serve answers at the control socket until ctx ends.

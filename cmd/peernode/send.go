@@ -28,7 +28,7 @@ that it was sent does not say that it arrived, or that there is such a handler. 
 		Args:              cobra.RangeArgs(2, 3),
 		ValidArgsFunction: a.completePeer,
 	}
-	timeout := timeoutFlag(send, "how long to wait for room on the connection")
+	timeout := timeoutFlag(send, control.DefaultTimeout, "how long to wait for room on the connection")
 	send.RunE = func(cmd *cobra.Command, args []string) error {
 		argument, err := a.argument(args[2:])
 		if err != nil {

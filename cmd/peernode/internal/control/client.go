@@ -43,9 +43,24 @@ func (c *Client) Peers(ctx context.Context, q PeersRequest) (Peers, error) {
 	return post[Peers](ctx, c, "peers", q)
 }
 
+// Watch implements Backend.
+func (c *Client) Watch(ctx context.Context, q WatchRequest, tell func(Change) error) error {
+	return follow(ctx, c, "watch", q, tell)
+}
+
 // Connect implements Backend.
 func (c *Client) Connect(ctx context.Context, q ConnectRequest) (Peer, error) {
 	return post[Peer](ctx, c, "connect", q)
+}
+
+// Wait implements Backend.
+func (c *Client) Wait(ctx context.Context, q WaitRequest) (Peer, error) {
+	return post[Peer](ctx, c, "wait", q)
+}
+
+// Why implements Backend.
+func (c *Client) Why(ctx context.Context, q WhyRequest) (Why, error) {
+	return post[Why](ctx, c, "why", q)
 }
 
 // Call implements Backend.
@@ -87,20 +102,30 @@ func dial(ctx context.Context, dir string) (net.Conn, error) {
 // post asks for one operation and returns its answer, or the *Error that came instead.
 func post[A any, Q request](ctx context.Context, c *Client, name string, q Q) (A, error) {
 	var a A
+	ctx, cancel := context.WithTimeout(ctx, q.limit()+grace)
+	defer cancel()
+	answer, err := c.ask(ctx, name, q)
+	if err != nil {
+		return a, err
+	}
+	defer answer.Body.Close()
+	return a, readAnswer(answer, &a)
+}
+
+// ask asks for one operation and returns what the node answers, once that begins. The caller closes its body.
+func (c *Client) ask(ctx context.Context, name string, q any) (*http.Response, error) {
 	body := new(bytes.Buffer)
 	e := json.NewEncoder(body)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(q); err != nil {
-		return a, fmt.Errorf("%w: %w", ErrRequest, err)
+		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	if body.Len() > maxRequest {
-		return a, fmt.Errorf("%w: requests have at most %d bytes", ErrTooLarge, maxRequest)
+		return nil, fmt.Errorf("%w: requests have at most %d bytes", ErrTooLarge, maxRequest)
 	}
-	ctx, cancel := context.WithTimeout(ctx, q.limit()+grace)
-	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://peernode/v1/"+name, body)
 	if err != nil {
-		return a, err
+		return nil, err
 	}
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := c.http.Do(r)
@@ -108,10 +133,9 @@ func post[A any, Q request](ctx context.Context, c *Client, name string, q Q) (A
 		if u := (*url.Error)(nil); errors.As(err, &u) {
 			err = u.Err // the URL means nothing to the user
 		}
-		return a, fmt.Errorf("asking the node: %w", err)
+		return nil, fmt.Errorf("asking the node: %w", err)
 	}
-	defer answer.Body.Close()
-	return a, readAnswer(answer, &a)
+	return answer, nil
 }
 
 // readAnswer decodes the body of r into a, or returns the error that it holds.

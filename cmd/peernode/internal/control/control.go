@@ -1,9 +1,10 @@
 // Package control is the control socket of a running node: how the subcommands of peernode talk to it.
 //
 // It is HTTP with JSON bodies over a Unix socket in the node's data directory. Every operation is
-// POST /v1/NAME; a status of 200 carries the answer, any other an Error. Only the user the node runs as, and
-// root, can reach it: the socket's mode is 0600 at every moment of its life, and where the system tells who
-// is at the other end, that is checked as well.
+// POST /v1/NAME; a status of 200 carries the answer, any other an Error. The answer of watch is a stream: a
+// line for each thing to tell, and an Error as the last. Only the user the node runs as, and root, can reach
+// it: the socket's mode is 0600 at every moment of its life, and where the system tells who is at the other
+// end, that is checked as well.
 //
 // The package moves requests and answers. What they do is the Backend's business, and what an error means to
 // a person is said by the function given to NewServer.
@@ -18,12 +19,19 @@ import (
 // Backend is what a node does on command. Server calls it, Client implements it. It is safe for concurrent
 // use, and every method returns soon after its context ends.
 type Backend interface {
-	// Node says who the node is.
+	// Node says who the node is and how it is doing.
 	Node(context.Context, NodeRequest) (Node, error)
 	// Peers lists the trusted peers, in the order of the peers file.
 	Peers(context.Context, PeersRequest) (Peers, error)
-	// Connect waits until the node is connected to the peer.
+	// Watch tells the peers as they are, then each thing that happens to them, one at a time. It goes on until
+	// its context ends, tell fails or the node stops, and returns why: never nil.
+	Watch(ctx context.Context, q WatchRequest, tell func(Change) error) error
+	// Connect connects the node to the peer, and waits until it is.
 	Connect(context.Context, ConnectRequest) (Peer, error)
+	// Wait waits until the node is connected to the peer, and does nothing to bring that about.
+	Wait(context.Context, WaitRequest) (Peer, error)
+	// Why tells what the node knows of its link to the peer.
+	Why(context.Context, WhyRequest) (Why, error)
 	// Call runs a handler of the peer and waits for its result.
 	Call(context.Context, CallRequest) (CallAnswer, error)
 	// Send hands a message to the connection to the peer and does not wait for it to arrive.
@@ -62,17 +70,32 @@ func (t Timeout) limit() time.Duration {
 
 // Requests. A peer is named by its key in any text form, its label, or the beginning of its printed key.
 type (
-	// NodeRequest asks who the node is.
+	// NodeRequest asks who the node is and how it is doing.
 	NodeRequest struct{ Timeout }
 
 	// PeersRequest asks for the trusted peers.
 	PeersRequest struct{ Timeout }
+
+	// WatchRequest asks for the trusted peers and what happens to them. It has no time of its own.
+	WatchRequest struct{}
 
 	// ConnectRequest asks for a connection. Without addresses those already known are tried.
 	ConnectRequest struct {
 		Timeout
 		Peer      string   `json:"peer"`
 		Addresses []string `json:"addresses,omitempty"`
+	}
+
+	// WaitRequest asks to be told when there is a connection.
+	WaitRequest struct {
+		Timeout
+		Peer string `json:"peer"`
+	}
+
+	// WhyRequest asks what is known of the link to the peer.
+	WhyRequest struct {
+		Timeout
+		Peer string `json:"peer"`
 	}
 
 	// CallRequest asks for a call, or for a send. Args is one JSON value; none means null.
@@ -90,12 +113,19 @@ type (
 	}
 )
 
-// Answers. The fields of Peer are also what peernode prints with --json: names are never changed.
+// Answers. The fields of Node, Peer, Why and Event are also what peernode prints with --json: names are never
+// changed.
 type (
-	// Node is who the node is.
+	// Node is who the node is and how it is doing.
 	Node struct {
-		PublicKey string   `json:"public_key"`
-		Addresses []string `json:"addresses"`
+		PublicKey string         `json:"public_key"`
+		Addresses []string       `json:"addresses"` // that others can dial
+		Listen    string         `json:"listen"`    // where it was told to listen
+		Discovery []string       `json:"discovery"` // the providers that look for peers
+		Started   *time.Time     `json:"started,omitempty"`
+		Uptime    float64        `json:"uptime_ms"`
+		Peers     map[string]int `json:"peers"`   // how many are in each state
+		Control   string         `json:"control"` // the path of the control socket
 	}
 
 	// Peers are the trusted peers.
@@ -124,6 +154,56 @@ type (
 		Source     string     `json:"source,omitempty"`
 		LastSeen   *time.Time `json:"last_seen,omitempty"`
 		LastResult string     `json:"last_result,omitempty"`
+	}
+
+	// Why is what the node knows of its link to a peer.
+	Why struct {
+		Peer
+		History   []Step     `json:"history"`        // oldest first
+		Next      *time.Time `json:"next,omitempty"` // when the node dials it again by itself
+		Advice    string     `json:"advice,omitempty"`
+		Sentences []string   `json:"sentences"` // all of it, as peernode prints it without --json
+	}
+
+	// Step is something that happened to a peer.
+	Step struct {
+		Time    *time.Time `json:"time,omitempty"`
+		State   string     `json:"state"` // after it
+		Address string     `json:"address,omitempty"`
+		Source  string     `json:"source,omitempty"` // who said so, of an address
+		Reason  string     `json:"reason,omitempty"`
+	}
+
+	// Change is one thing that Watch tells: one of its fields is there.
+	Change struct {
+		Peers []Peer `json:"peers,omitzero"` // all of them, as they are now
+		Event *Event `json:"event,omitempty"`
+	}
+
+	// Event is one thing that happened to the node.
+	Event struct {
+		Kind string `json:"event"`
+		Time string `json:"time,omitempty"` // RFC 3339, UTC, to the millisecond; listening has none
+
+		// Of listening, the first that run prints.
+		PublicKey string   `json:"public_key,omitempty"`
+		Addresses []string `json:"addresses,omitempty"`
+		Control   string   `json:"control,omitempty"` // the path of the control socket
+
+		// Of all that concern a peer.
+		Peer    string `json:"peer,omitempty"`
+		Label   string `json:"label,omitempty"`
+		Address string `json:"address,omitempty"`
+
+		Source string          `json:"source,omitempty"` // found, lost: who says so
+		Role   string          `json:"role,omitempty"`   // connected: this node's, initiator or responder
+		Name   string          `json:"name,omitempty"`   // connected: what the peer calls itself; received: the handler
+		Reason string          `json:"reason,omitempty"` // lost, disconnected, refused
+		Text   string          `json:"text,omitempty"`   // disconnected: the peer's own words
+		Args   json.RawMessage `json:"args,omitempty"`   // received: what was sent
+		Older  string          `json:"older,omitempty"`  // conflict: the addresses of the two nodes that use one key
+		Newer  string          `json:"newer,omitempty"`
+		Missed int             `json:"missed,omitempty"` // lagged: events that nobody will see
 	}
 
 	// CallAnswer is what the handler returned, as one JSON value.

@@ -16,14 +16,23 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // A fake is a Backend that does what it is given. What it is not given fails with errNothing.
 type fake struct {
 	peers   func(context.Context, PeersRequest) (Peers, error)
+	watch   func(context.Context, WatchRequest, func(Change) error) error
 	connect func(context.Context, ConnectRequest) (Peer, error)
+	wait    func(context.Context, WaitRequest) (Peer, error)
+	why     func(context.Context, WhyRequest) (Why, error)
 	call    func(context.Context, CallRequest) (CallAnswer, error)
 }
 
 var errNothing = errors.New("nothing to do")
 
+// testNode is the node that every fake is.
+var testNode = Node{
+	PublicKey: "pnet1key", Addresses: []string{"127.0.0.1:7100"}, Listen: ":7100", Discovery: []string{"manual"},
+	Uptime: 1.5, Peers: map[string]int{"connected": 1}, Control: "/run/control.sock",
+}
+
 func (f fake) Node(context.Context, NodeRequest) (Node, error) {
-	return Node{PublicKey: "pnet1key", Addresses: []string{"127.0.0.1:7100"}}, nil
+	return testNode, nil
 }
 
 func (f fake) Peers(ctx context.Context, q PeersRequest) (Peers, error) {
@@ -33,11 +42,32 @@ func (f fake) Peers(ctx context.Context, q PeersRequest) (Peers, error) {
 	return f.peers(ctx, q)
 }
 
+func (f fake) Watch(ctx context.Context, q WatchRequest, tell func(Change) error) error {
+	if f.watch == nil {
+		return errNothing
+	}
+	return f.watch(ctx, q, tell)
+}
+
 func (f fake) Connect(ctx context.Context, q ConnectRequest) (Peer, error) {
 	if f.connect == nil {
 		return Peer{}, errNothing
 	}
 	return f.connect(ctx, q)
+}
+
+func (f fake) Wait(ctx context.Context, q WaitRequest) (Peer, error) {
+	if f.wait == nil {
+		return Peer{}, errNothing
+	}
+	return f.wait(ctx, q)
+}
+
+func (f fake) Why(ctx context.Context, q WhyRequest) (Why, error) {
+	if f.why == nil {
+		return Why{}, errNothing
+	}
+	return f.why(ctx, q)
 }
 
 func (f fake) Call(ctx context.Context, q CallRequest) (CallAnswer, error) {
@@ -123,6 +153,11 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 		Address: "127.0.0.1:1", Role: "initiator", RTT: 0.5, LastHeard: &since,
 		Addresses: []Address{{Address: "127.0.0.1:1", Source: "manual", LastSeen: &since, LastResult: "connected"}},
 	}
+	why := Why{
+		Peer:    bob,
+		History: []Step{{Time: &since, State: "found", Address: "127.0.0.1:1", Source: "manual", Reason: "heard"}},
+		Next:    &since, Advice: "wait", Sentences: []string{"heard of", "connected"},
+	}
 	dir, _, _ := serve(t, fake{
 		peers: func(context.Context, PeersRequest) (Peers, error) { return Peers{[]Peer{bob}}, nil },
 		connect: func(_ context.Context, q ConnectRequest) (Peer, error) {
@@ -130,6 +165,18 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
+		},
+		wait: func(_ context.Context, q WaitRequest) (Peer, error) {
+			if q.Peer != "bob" || q.limit() != time.Minute {
+				t.Errorf("got %+v", q)
+			}
+			return bob, nil
+		},
+		why: func(_ context.Context, q WhyRequest) (Why, error) {
+			if q.Peer != "bob" {
+				t.Errorf("got %+v", q)
+			}
+			return why, nil
 		},
 		call: func(_ context.Context, q CallRequest) (CallAnswer, error) {
 			if q.Peer != "bob" || q.Name != "echo" || q.limit() != DefaultTimeout {
@@ -141,11 +188,15 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	c, ctx := NewClient(dir), t.Context()
 
 	node, err := c.Node(ctx, NodeRequest{})
-	expect(t, node, Node{PublicKey: "pnet1key", Addresses: []string{"127.0.0.1:7100"}}, err)
+	expect(t, node, testNode, err)
 	peers, err := c.Peers(ctx, PeersRequest{})
 	expect(t, peers, Peers{[]Peer{bob}}, err)
 	peer, err := c.Connect(ctx, ConnectRequest{Timeout: Within(time.Second), Peer: "bob", Addresses: []string{"127.0.0.1:1"}})
 	expect(t, peer, bob, err)
+	peer, err = c.Wait(ctx, WaitRequest{Timeout: Within(time.Minute), Peer: "bob"})
+	expect(t, peer, bob, err)
+	reasons, err := c.Why(ctx, WhyRequest{Peer: "bob"})
+	expect(t, reasons, why, err)
 	// The answer keeps what a JSON library would lose in a float, or escape for HTML.
 	args := json.RawMessage(`{"n":12345678901234567890,"s":"<&>"}`)
 	result, err := c.Call(ctx, CallRequest{Peer: "bob", Name: "echo", Args: args})

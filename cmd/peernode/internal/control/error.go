@@ -20,6 +20,8 @@ var (
 	ErrBusy = errors.New("too many commands at this node at once")
 	// ErrStopping: the node is being stopped.
 	ErrStopping = errors.New("the node is stopping")
+	// ErrGone: the node ended in the middle of an answer, without a word.
+	ErrGone = errors.New("the node has gone")
 )
 
 // An Error is a failure as it travels over the control socket.
@@ -33,7 +35,7 @@ type Error struct {
 // Error returns the text.
 func (e *Error) Error() string { return e.Text }
 
-// failure is the body of an answer whose status is not 200.
+// failure is the body of an answer whose status is not 200, and the last line of a stream.
 type failure struct {
 	Error *Error `json:"error"`
 }

@@ -16,6 +16,7 @@ import (
 // Limits of the server. They bound what a runaway script of the same user can cost the node.
 const (
 	maxRequests   = 64               // at once; one more is answered with ErrBusy
+	maxStreams    = 16               // at once and beside the others, which they leave room for; likewise
 	maxRequest    = 8 << 20          // bytes of a request's body: JSON of the largest call, escapes included
 	maxHeader     = 16 << 10         // bytes of a request's header
 	headerTimeout = 5 * time.Second  // for a header to arrive
@@ -27,7 +28,8 @@ const (
 type Server struct {
 	http    http.Server
 	explain func(error) *Error
-	slots   chan struct{} // one taken per running request
+	slots   chan struct{} // one taken per running request that has one answer
+	streams chan struct{} // one taken per running request for a stream
 	stop    context.CancelCauseFunc
 }
 
@@ -38,12 +40,15 @@ func NewServer(b Backend, explain func(error) *Error, log *slog.Logger) *Server 
 		log = slog.New(slog.DiscardHandler)
 	}
 	ctx, stop := context.WithCancelCause(context.Background())
-	s := &Server{explain: explain, slots: make(chan struct{}, maxRequests), stop: stop}
+	s := &Server{explain: explain, slots: make(chan struct{}, maxRequests), streams: make(chan struct{}, maxStreams), stop: stop}
 
 	mux := http.NewServeMux()
 	mux.Handle("POST /v1/node", operation(s, b.Node))
 	mux.Handle("POST /v1/peers", operation(s, b.Peers))
+	mux.Handle("POST /v1/watch", stream(s, b.Watch))
 	mux.Handle("POST /v1/connect", operation(s, b.Connect))
+	mux.Handle("POST /v1/wait", operation(s, b.Wait))
+	mux.Handle("POST /v1/why", operation(s, b.Why))
 	mux.Handle("POST /v1/call", operation(s, b.Call))
 	mux.Handle("POST /v1/send", operation(s, b.Send))
 	mux.Handle("POST /v1/ping", operation(s, b.Ping))
@@ -86,13 +91,11 @@ type request interface{ limit() time.Duration }
 // ends with the request's time, when the client goes away, and at Shutdown.
 func operation[Q request, A any](s *Server, do func(context.Context, Q) (A, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case s.slots <- struct{}{}:
-			defer func() { <-s.slots }()
-		default:
+		if !take(s.slots) {
 			s.refuse(w, ErrBusy)
 			return
 		}
+		defer func() { <-s.slots }()
 		var q Q
 		if err := readRequest(w, r, &q); err != nil {
 			s.refuse(w, err)
@@ -109,6 +112,16 @@ func operation[Q request, A any](s *Server, do func(context.Context, Q) (A, erro
 		default:
 			write(w, http.StatusOK, a)
 		}
+	}
+}
+
+// take takes one of slots, if one is left.
+func take(slots chan<- struct{}) bool {
+	select {
+	case slots <- struct{}{}:
+		return true
+	default:
+		return false
 	}
 }
 

@@ -46,6 +46,7 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 		{"not JSON", "POST", "/v1/node", "peer=bob", 400, "request"},
 		{"cut off", "POST", "/v1/ping", `{"peer":"bo`, 400, "request"},
 		{"another type", "POST", "/v1/ping", `{"peer":7}`, 400, "request"},
+		{"unknown field of a stream", "POST", "/v1/watch", `{"peer":"bob"}`, 400, "request"},
 		{"unknown field", "POST", "/v1/ping", `{"peer":"bob","force":true}`, 400, "request"},
 		{"two values", "POST", "/v1/ping", `{"peer":"bob"}{}`, 400, "request"},
 		{"trailing text", "POST", "/v1/ping", `{"peer":"bob"} x`, 400, "request"},

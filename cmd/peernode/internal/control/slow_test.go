@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"io"
 	"net"
 	"strings"
@@ -26,6 +27,38 @@ func (p pipes) Close() error {
 }
 
 func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
+
+// A stream is for as long as its client likes, also when it does not read: what gathers is the backend's to bound.
+func TestStreamWaitsForItsClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := NewServer(fake{watch: func(_ context.Context, _ WatchRequest, tell func(Change) error) error {
+			for range 3 {
+				time.Sleep(time.Hour)
+				if err := tell(Change{Event: &Event{Kind: "paired"}}); err != nil {
+					return err
+				}
+			}
+			return errNothing
+		}}, explainTest, nil)
+		l := pipes{make(chan net.Conn)}
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(l) }()
+		client, end := net.Pipe()
+		l.conns <- end
+		io.WriteString(client, "POST /v1/watch HTTP/1.1\r\nHost: peernode\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+		time.Sleep(24 * time.Hour)
+		answer, err := io.ReadAll(client)
+		if n := strings.Count(string(answer), `{"event":{"event":"paired"}}`); n != 3 || err != nil {
+			t.Errorf("got %q (%v)", answer, err)
+		}
+		if err := server.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+}
 
 func TestSlowClientsAreCutOff(t *testing.T) {
 	const header = "POST /v1/ping HTTP/1.1\r\nHost: peernode\r\n"

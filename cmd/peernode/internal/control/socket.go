@@ -10,7 +10,7 @@ import (
 )
 
 // maxConns bounds the connections that are open at once; one more is closed as soon as it is accepted. It is
-// above maxRequests, so that a command too many is told so before this bound closes on it.
+// above maxRequests and maxStreams together, so that a command too many is told so before this bound closes on it.
 const maxConns = 2 * maxRequests
 
 // A Socket is the listening end of a control socket. Its methods are safe for concurrent use.

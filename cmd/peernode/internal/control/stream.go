@@ -1,0 +1,115 @@
+package control
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// stream serves one operation that has many things to tell: it reads a Q, and each A that do tells becomes a line
+// of JSON, sent at once. The last line is the error that do returns; if that is all, it is refused with it. There
+// is no limit of time, and none for a client that is slow to read: tell waits for it, and do sees to it that what
+// gathers meanwhile is bounded. The context of do ends when the client goes away, and at Shutdown.
+func stream[Q, A any](s *Server, do func(context.Context, Q, func(A) error) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !take(s.streams) {
+			s.refuse(w, ErrBusy)
+			return
+		}
+		defer func() { <-s.streams }()
+		var q Q
+		if err := readRequest(w, r, &q); err != nil {
+			s.refuse(w, err)
+			return
+		}
+		l := lines{w: w}
+		err := do(r.Context(), q, func(a A) error { return l.write(a) })
+		if errors.Is(context.Cause(r.Context()), ErrStopping) {
+			err = ErrStopping
+		}
+		if !l.begun {
+			s.refuse(w, err)
+			return
+		}
+		l.write(failure{s.explain(err)}) // a client that has gone is nobody to tell
+	}
+}
+
+// lines writes an answer line by line.
+type lines struct {
+	w     http.ResponseWriter
+	begun bool
+}
+
+// write sends v as one line, and waits for the client to take it.
+func (l *lines) write(v any) error {
+	control := http.NewResponseController(l.w)
+	if !l.begun {
+		l.begun = true
+		control.SetWriteDeadline(time.Time{})
+		l.w.Header().Set("Content-Type", "application/x-ndjson")
+		l.w.WriteHeader(http.StatusOK)
+	}
+	e := json.NewEncoder(l.w)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	return control.Flush()
+}
+
+// follow asks for an operation that stream serves and gives tell each thing as it arrives. It returns the *Error
+// that the node ends with, tell's error, the context's, or ErrGone if the node ends without a word.
+func follow[Q, A any](ctx context.Context, c *Client, name string, q Q, tell func(A) error) error {
+	ctx, cancel := context.WithCancel(ctx) // ends the request if tell fails
+	defer cancel()
+	answer, err := c.ask(ctx, name, q)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		return readAnswer(answer, nil)
+	}
+	scan := bufio.NewScanner(answer.Body)
+	scan.Buffer(nil, maxAnswer)
+	scan.Split(wholeLine)
+	for scan.Scan() {
+		var f failure
+		if err := json.Unmarshal(scan.Bytes(), &f); err != nil {
+			return fmt.Errorf("reading the node's answer: %w", err)
+		}
+		if f.Error != nil {
+			return f.Error
+		}
+		var a A
+		if err := json.Unmarshal(scan.Bytes(), &a); err != nil {
+			return fmt.Errorf("reading the node's answer: %w", err)
+		}
+		if err := tell(a); err != nil {
+			return err
+		}
+	}
+	switch err := scan.Err(); {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("%w: lines of an answer have at most %d bytes", ErrTooLarge, maxAnswer)
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return ErrGone
+}
+
+// wholeLine is a bufio.SplitFunc for lines. One that the end cuts off is none.
+func wholeLine(data []byte, _ bool) (advance int, token []byte, err error) {
+	if i := bytes.IndexByte(data, '\n'); i >= 0 {
+		return i + 1, data[:i], nil
+	}
+	return 0, nil, nil
+}
