@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"testing"
 	"testing/synctest"
@@ -223,11 +224,11 @@ func TestStopWhileDialling(t *testing.T) {
 			}
 			go func() {
 				c, err := l.Accept()
-				if err == nil {
-					_, _ = c.Read(make([]byte, 1000))
-					_, err = c.Read(make([]byte, 1))
-					_, _ = c.Close(), l.Close()
+				if err != nil {
+					return
 				}
+				_, _ = io.Copy(io.Discard, c)
+				_, _ = c.Close(), l.Close()
 			}()
 			return netip.MustParseAddrPort("10.0.0.98:1")
 		}},

@@ -168,8 +168,11 @@ func TestWhoDoesNotTrustDoesNotDial(t *testing.T) {
 		if n := dialsIn(time.Hour, y); n != 0 {
 			t.Errorf("%d dials", n)
 		}
+		before := y.counters.Accepted.Load()
 		x.trusts(y)
-		if n := dialsIn(time.Second, y); n != 1 { // the finder remembers where it is
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if n := y.counters.Accepted.Load() - before; n != 1 { // the finder remembers where it is
 			t.Errorf("%d dials once it is trusted, want 1", n)
 		}
 		w.end()
@@ -398,6 +401,40 @@ func TestFormerActorHasNoSay(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if d := take[peers.Down](x); len(d) != 0 || x.link(y) == nil {
 			t.Errorf("told %+v of a session of before", d)
+		}
+		w.end()
+	})
+}
+
+// TestAnnouncesDoNotDecideHowOftenIsDialled: whoever announces a key at a new address ten times a second has this node
+// dial four of them in ten seconds, and does not keep it from where the peer is.
+func TestAnnouncesDoNotDecideHowOftenIsDialled(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		x, y := w.pair()
+		victim := w.node("victim")
+		victim.start()
+		x.trusts(victim)
+		lie := func(seconds int) {
+			for range 10 * seconds {
+				port := uint16(20_000 + w.rand.IntN(40_000))
+				x.manual.Found(y.key, netip.AddrPortFrom(victim.addr.Addr(), port))
+				x.manual.Found(y.key, victim.addr)
+				x.manual.Lost(y.key, victim.addr)
+				time.Sleep(time.Second / 10)
+			}
+		}
+		began := x.dialled.Load()
+		lie(60)
+		if n := x.dialled.Load() - began; n > 28 {
+			t.Errorf("%d dials in a minute, want at most 4 in 10 s", n)
+		}
+		x.dials(y)
+		time.Sleep(time.Minute)
+		w.net.Reset(x.host, y.host)
+		lie(2)
+		if x.link(y) == nil {
+			t.Error("not connected again: the lies displaced what a handshake had proved")
 		}
 		w.end()
 	})

@@ -120,6 +120,7 @@ type testNode struct {
 	manual    *manual.Provider
 	directory *peers.Directory
 	counters  listener.Counters
+	dialled   atomic.Int64 // how often it has dialled
 	prologue  string
 	slow      time.Duration          // how long the node's owner takes with each event
 	asked     atomic.Pointer[func()] // called before the table or a peer asks whether a key is trusted; nil: nothing is
@@ -355,7 +356,8 @@ func (n *testNode) dialsAgain(o *testNode) {
 	n.w.Helper()
 	c, err := n.host.Dial(n.w.Context(), "tcp", o.addr.String())
 	if err != nil {
-		n.w.Fatal(err)
+		n.w.Error(err)
+		return
 	}
 	root, system := n.Node, n.w.system
 	system.Root.Spawn(actorkit.RootProps(n.w.pool, n.w.log, func() actor.Actor {

@@ -50,9 +50,22 @@ func (p *peer) sighted(m Sighted) {
 	p.publish()
 	if p.round == nil {
 		p.dial()
-	} else if !a.next.After(a.seen) {
+	} else if !a.next.After(a.seen) && !p.round.entered[a.addr] && p.spend(a, false) == 0 {
 		p.extend(a.addr)
 	}
+}
+
+// spend counts a dial that is to begin, if the address is a hint. Unless it is forced, it may have to wait.
+func (p *peer) spend(a *address, force bool) (wait time.Duration) {
+	if !a.hint() {
+		return 0
+	}
+	now := p.Clock.Now()
+	if n, wait := budget(p.hints, now); n == 0 && !force {
+		return wait
+	}
+	p.hints = append(p.hints[max(0, len(p.hints)-maxHints+1):], now)
+	return 0
 }
 
 // missed is an address that a source does not name any more.

@@ -26,7 +26,15 @@ const (
 // Bounds of what is kept of one peer (wire.md §8.1).
 const (
 	maxAddresses = 8
+	maxSessions  = 4 // one that stays, and some that are coming or going (wire.md §9); the next is told `busy`
 	maxProven    = 4 // never displaced by one that was only announced; so there is always room for such
+)
+
+// Bounds of dials to addresses that are hints: whoever can announce could otherwise have this node dial wherever, and
+// as often, as he likes (wire.md §8.1).
+const (
+	maxHints   = 4
+	hintPeriod = 10 * time.Second
 )
 
 // probeWithin is how long a session that another one may replace has for its pong (wire.md §7.4).
@@ -46,6 +54,27 @@ type address struct {
 
 // present says whether somebody still says that the peer is there.
 func (a *address) present() bool { return len(a.sources) > 0 }
+
+// hint says whether nothing but discovery speaks for the address.
+func (a *address) hint() bool { return a.proven.IsZero() && !slices.Contains(a.sources, sourceFile) }
+
+// budget returns how many dials to hints may begin now, and if that is none, how long until one may. begun is when
+// the latest of them began, oldest first.
+func budget(begun []time.Time, now time.Time) (n int, wait time.Duration) {
+	begun = begun[max(0, len(begun)-maxHints):]
+	for _, t := range begun {
+		if left := t.Add(hintPeriod).Sub(now); left > 0 {
+			n++
+			if wait == 0 {
+				wait = left
+			}
+		}
+	}
+	if n < maxHints {
+		wait = 0
+	}
+	return maxHints - n, wait
+}
 
 // backoff returns how long to wait after the given number of failures in a row: full jitter up to a bound
 // that doubles. r is in [0, 1).

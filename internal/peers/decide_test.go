@@ -82,6 +82,52 @@ func TestOrderPutsFirstWhatWorkedLast(t *testing.T) {
 	}
 }
 
+func TestDialsToHintsAreRationed(t *testing.T) {
+	s := func(n ...int) (times []time.Time) {
+		for _, seconds := range n {
+			times = append(times, after(time.Duration(seconds)*time.Second))
+		}
+		return times
+	}
+	for _, test := range []struct {
+		name  string
+		begun []time.Time
+		now   int // seconds
+		n     int
+		wait  time.Duration
+	}{
+		{"none yet", nil, 0, 4, 0},
+		{"some", s(0, 1), 1, 2, 0},
+		{"all", s(0, 1, 2, 3), 3, 0, 7 * time.Second},
+		{"all at once", s(3, 3, 3, 3), 3, 0, 10 * time.Second},
+		{"just before the first is forgotten", s(0, 1, 2, 3), 9, 0, time.Second},
+		{"the first is forgotten", s(0, 1, 2, 3), 10, 1, 0},
+		{"all are forgotten", s(0, 1, 2, 3), 13, 4, 0},
+		{"only the latest count", s(0, 1, 2, 3, 4, 5), 5, 0, 7 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			n, wait := budget(test.begun, after(time.Duration(test.now)*time.Second))
+			if n != test.n || wait != test.wait {
+				t.Errorf("budget = %d, %v; want %d, %v", n, wait, test.n, test.wait)
+			}
+		})
+	}
+	for _, test := range []struct {
+		name string
+		a    address
+		want bool
+	}{
+		{"announced", address{sources: []string{"udp", "mdns"}}, true},
+		{"nobody names it", address{}, true},
+		{"proved", address{sources: []string{"udp"}, proven: start}, false},
+		{"in the peers file", address{sources: []string{"udp", sourceFile}}, false},
+	} {
+		if got := test.a.hint(); got != test.want {
+			t.Errorf("%s: hint = %v", test.name, got)
+		}
+	}
+}
+
 func TestEvictionSparesWhatAHandshakeHasProved(t *testing.T) {
 	announced := []string{"udp"}
 	for _, test := range []struct {

@@ -26,8 +26,10 @@ func TestWhatAConnectIsToldOfASessionThatDidNotComeUp(t *testing.T) {
 			[]error{ErrUnreachable, handshake.ErrMessage2}, []error{ErrRefused}},
 		{"another peer is there", session.Ended{Reason: session.ReasonHandshake, Err: wrong},
 			[]error{handshake.ErrWrongKey}, []error{ErrUnreachable, ErrRefused}},
-		{"it does not trust us", session.Ended{Reason: envelope.ReasonRefused, ByPeer: true}, []error{ErrRefused}, []error{ErrUnreachable}},
-		{"it is busy", session.Ended{Reason: envelope.ReasonBusy, ByPeer: true}, []error{ErrRefused}, []error{ErrUnreachable}},
+		{"it does not trust us", session.Ended{Reason: envelope.ReasonRefused, ByPeer: true}, []error{ErrRefused}, []error{ErrUnreachable, ErrBusy}},
+		{"it trusts us no more", session.Ended{Reason: envelope.ReasonRevoked, ByPeer: true}, []error{ErrRefused}, []error{ErrUnreachable, ErrBusy}},
+		{"it is busy", session.Ended{Reason: envelope.ReasonBusy, ByPeer: true}, []error{ErrBusy}, []error{ErrUnreachable, ErrRefused}},
+		{"it stops", session.Ended{Reason: envelope.ReasonShutdown, ByPeer: true}, []error{ErrBusy}, []error{ErrUnreachable, ErrRefused}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := dialError(at("10.0.0.1:1"), test.ended)

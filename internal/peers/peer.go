@@ -45,10 +45,11 @@ type peer struct {
 	dispute  dispute // about two of them, until a probe is answered; zero: none
 	wasUp    bool    // Up was told, Down was not
 
-	refusals  int       // in a row
-	falls     int       // sessions in a row that ended soon after they came up
-	notBefore time.Time // no dial by itself before
-	serial    int       // of the redial timer that counts
+	hints     []time.Time // when dials to addresses began that are only announced; the latest
+	refusals  int         // in a row
+	falls     int         // sessions in a row that ended soon after they came up
+	notBefore time.Time   // no dial by itself before
+	serial    int         // of the redial timer that counts
 	stopDue   func() bool
 	due       time.Time // when it fires; zero: there is none
 	failed    error     // why the last round failed; nil once a session was up

@@ -72,17 +72,24 @@ func (p *peer) dial() {
 	p.begin(nil, false)
 }
 
-// begin begins a round over the named addresses and those that are worth it.
-func (p *peer) begin(named []netip.AddrPort, ignoreBackoff bool) {
+// begin begins a round over the named addresses and those that are worth it, all of these if it is forced.
+func (p *peer) begin(named []netip.AddrPort, force bool) {
 	p.unschedule()
-	ready, wait := order(p.addrs, p.Clock.Now(), ignoreBackoff)
+	ready, wait := order(p.addrs, p.Clock.Now(), force)
 	r := &round{last: ErrNoAddress, entered: make(map[netip.AddrPort]bool), named: make(map[netip.AddrPort]bool)}
 	for _, addr := range named {
 		r.named[addr] = true
 		r.enter(addr)
 	}
 	for _, a := range ready {
-		r.enter(a.addr)
+		if r.entered[a.addr] {
+			continue
+		}
+		if w := p.spend(a, force); w == 0 {
+			r.enter(a.addr)
+		} else if wait == 0 || w < wait {
+			wait = w
+		}
 	}
 	if len(r.left) == 0 {
 		why := "no address to dial"

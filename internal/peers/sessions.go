@@ -61,6 +61,9 @@ func (p *peer) proved(l *session.Link) {
 	case !p.Trusted(p.key):
 		l.Close(session.Close{Reason: envelope.ReasonRefused})
 		return
+	case len(p.sessions) >= maxSessions:
+		l.Close(session.Close{Reason: envelope.ReasonBusy, RetryAfter: probeWithin})
+		return
 	}
 	if l.Role() == handshake.Responder { // its end may be told to its parent, if it is at this moment
 		p.ctx.Watch(p.ctx.ActorSystem().NewLocalPID(l.ID()))

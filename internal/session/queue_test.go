@@ -391,11 +391,10 @@ func TestSealedQueueStartsNothing(t *testing.T) {
 		}
 		q.force(bulk, numbered(6, 10)) // a cancel
 		q.seal(numbered(7, 10))        // a second bye is none
-		if got, want := numbers(t, drain(t, q)), []int{0, 4, 6}; !slices.Equal(got, want) {
-			t.Errorf("%v left, want %v", got, want)
-		}
+		got := numbers(t, drain(t, q))
 		<-answered
-		if got, want := numbers(t, drain(t, q)), []int{2}; !slices.Equal(got, want) {
+		got = append(got, numbers(t, drain(t, q))...)
+		if want := []int{0, 4, 6, 2}; !slices.Equal(got, want) {
 			t.Errorf("%v left, want %v", got, want)
 		}
 		wantSettled(t, q)

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
@@ -192,6 +193,10 @@ func (r *reader) open(b *batch, dst, body []byte) (int, error) {
 	if err := r.codec.Parse(plain, &b.envelopes[len(b.envelopes)-1]); err != nil {
 		b.envelopes = b.envelopes[:len(b.envelopes)-1]
 		return 0, err
+	}
+	if e := &b.envelopes[len(b.envelopes)-1]; len(plain)-len(e.Args)-len(e.Name) > arenaBytes {
+		// Most of a large frame is options that nobody keeps: what is kept must not pin them.
+		e.Args, e.Name = bytes.Clone(e.Args), bytes.Clone(e.Name)
 	}
 	return len(plain), nil
 }
