@@ -69,7 +69,8 @@ type Limits struct {
 	// Frame is the largest frame accepted from a peer, in bytes, at least the 1 MiB that every node accepts.
 	Frame int
 
-	// CallsPerPeer is how many calls of one peer run at once; 256. The next is answered `overloaded`.
+	// CallsPerPeer is how many calls of one peer run at once; 256. The next is answered `overloaded`. As many more
+	// may wait for room to reply, each holding its result: for handlers whose results are large, choose less.
 	CallsPerPeer int
 
 	// CallBytesPerPeer is the bytes of their arguments together; 8 MiB. Likewise.

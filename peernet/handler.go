@@ -99,6 +99,9 @@ func (n *Node) Handlers() []string { return n.server.Names() }
 
 // Handle registers a handler whose arguments and result have types. Arguments that do not decode into an A are
 // answered `bad_args` without asking f. It is otherwise as Node.Handle.
+//
+// An A with a type costs what its arguments hold. Decoded into any, a hostile peer's arguments may take a hundred
+// times their size in memory.
 func Handle[A, R any](n *Node, name string, f func(ctx context.Context, from Caller, args A) (R, error), opts ...HandleOption) error {
 	return n.Handle(name, func(ctx context.Context, r *Request) (any, error) {
 		var args A

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
@@ -151,7 +152,8 @@ func (a *app) dataDir() (string, error) {
 	return filepath.Abs(dir)
 }
 
-// makeDataDir returns the data directory and makes it if need be, for this user alone.
+// makeDataDir returns the data directory and makes it if need be, for this user alone. One in which others may put
+// files is refused: they would decide who the node is, and whom it trusts.
 func (a *app) makeDataDir() (string, error) {
 	dir, err := a.dataDir()
 	if err != nil {
@@ -159,6 +161,13 @@ func (a *app) makeDataDir() (string, error) {
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("making the data directory: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", fmt.Errorf("the data directory: %w", err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
+		return "", &hintedError{fmt.Errorf("others may write to the data directory %s", dir), "take that from them with: chmod go-w " + dir}
 	}
 	return dir, nil
 }
