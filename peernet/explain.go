@@ -75,6 +75,8 @@ func (e Explanation) String() string {
 		switch {
 		case s.Source != "":
 			fmt.Fprintf(&b, ": %s at %v by %s\n", s.Reason, s.Addr, s.Source)
+		case strings.HasPrefix(s.Reason, string(s.State)):
+			fmt.Fprintf(&b, ": %s\n", s.Reason)
 		default:
 			fmt.Fprintf(&b, ": %s: %s\n", s.State, s.Reason)
 		}

@@ -34,7 +34,8 @@ func TestPacedKeepsItsRate(t *testing.T) {
 				time.Sleep(time.Second) // late
 			}
 		})
-		if len(at) != 200 || at[9] != 100*time.Millisecond || at[49] != 500*time.Millisecond || at[149] != 1500*time.Millisecond || at[199] != 2*time.Second {
+		const ms = time.Millisecond
+		if len(at) != 200 || at[9] != 100*ms || at[49] != 500*ms || at[149] != 1500*ms || at[199] != 2000*ms {
 			t.Errorf("calls at %v", at)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
