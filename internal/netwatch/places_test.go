@@ -70,8 +70,8 @@ func TestWhatMattersOfASnapshot(t *testing.T) {
 		{"another name", snapshot{card(2, "eth0", up, "10.0.0.5/24", "fe80::5/64")}, snapshot{card(2, "lan", up, "10.0.0.5/24", "fe80::5/64")},
 			addrs("fe80::5%eth0"), addrs("10.0.0.5", "fe80::5%lan")},
 		{"another prefix length", snapshot{wlan}, snapshot{card(3, "wlan0", up, "192.168.1.7/16")}, nil, addrs("192.168.1.7")},
-		{"link-local on a second link", snapshot{card(2, "eth0", up, "fe80::5/64")}, snapshot{card(2, "eth0", up, "fe80::5/64"), card(3, "eth1", up, "fe80::5/64")},
-			nil, addrs("fe80::5%eth1")},
+		{"link-local on a second link", snapshot{card(2, "eth0", up, "fe80::5/64")},
+			snapshot{card(2, "eth0", up, "fe80::5/64"), card(3, "eth1", up, "fe80::5/64")}, nil, addrs("fe80::5%eth1")},
 
 		{"loopback goes", snapshot{lo(), wlan}, snapshot{wlan}, nil, nil},
 		{"loopback grows", snapshot{lo()}, snapshot{card(1, "lo", virtual, "127.0.0.1/8", "127.0.0.2/8", "::1/128", "::ffff:127.0.0.3/104")}, nil, nil},
@@ -81,8 +81,8 @@ func TestWhatMattersOfASnapshot(t *testing.T) {
 		{"IPv4 in its IPv6 form", snapshot{wlan}, snapshot{{Index: 3, Name: "wlan0", Flags: up,
 			Addrs: []netip.Prefix{netip.PrefixFrom(netip.MustParseAddr("::ffff:192.168.1.7"), 24)}}}, nil, nil},
 		{"no address", snapshot{wlan}, snapshot{wlan, card(4, "odd", up, "", "0.0.0.0/0", "::/0")}, nil, nil},
-		{"no prefix length", nil, snapshot{{Index: 4, Name: "odd", Flags: up, Addrs: []netip.Prefix{netip.PrefixFrom(netip.MustParseAddr("10.9.9.9"), -1)}}},
-			nil, addrs("10.9.9.9")},
+		{"no prefix length", nil,
+			snapshot{{Index: 4, Name: "odd", Flags: up, Addrs: []netip.Prefix{netip.PrefixFrom(netip.MustParseAddr("10.9.9.9"), -1)}}}, nil, addrs("10.9.9.9")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			gone, fresh := compare(placesOf(test.old), placesOf(test.now))
