@@ -82,7 +82,7 @@ func (r *reader) fill() error {
 			n, err = r.conn.Read(r.big[r.have:])
 			r.have += n
 		} else {
-			if r.full {
+			if r.full && cap(r.buf.b) < busyRead {
 				r.resize(busyRead) // there is more where that came from
 			}
 			n, err = r.conn.Read(r.buf.b[len(r.buf.b):cap(r.buf.b)])
