@@ -136,6 +136,34 @@ func TestKeyInUseTwice(t *testing.T) {
 	})
 }
 
+// TestPeerThatMovedAndDialsAgain: the same process comes from another address, and what it had before is silent here. The
+// end that is not the arbiter cannot wait for a word of the arbiter, which is not told of anything any more.
+func TestPeerThatMovedAndDialsAgain(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		for _, arbiter := range []bool{true, false} {
+			w := b.world(1)
+			x, y := w.pair()
+			if !arbiter {
+				x, y = y, x
+			}
+			y.dials(x)
+			time.Sleep(time.Second)
+			one(x, y)
+			old := x.link(y)
+			y.host.SetAddrs(netip.MustParseAddr("10.0.0.60"))
+			y.dialsAgain(x)
+			time.Sleep(6 * time.Second) // a missed pong, and something
+			if l := x.link(y); l == nil || l == old {
+				t.Fatalf("arbiter %v: calls still use what is silent", arbiter)
+			}
+			works(x, y)
+			time.Sleep(time.Minute)
+			stillOne(x, y)
+			w.end()
+		}
+	})
+}
+
 // TestHelloThatComesLate: of a session whose first frame is not its hello the boot rule is asked when that comes.
 func TestHelloThatComesLate(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {

@@ -191,10 +191,11 @@ func (c contender) otherBoot(o contender) bool { return c.hasBoot && o.hasBoot &
 type verdict uint8
 
 const (
-	leave      verdict = iota // nothing: there is but one, or the other end decides
+	leave      verdict = iota // nothing: there is but one
 	keepNewer                 // the older is a duplicate
 	probeOwn                  // keep the one that this node initiated, if its ping is answered
 	probeOlder                // boot rule: the peer has restarted, or its key is in use twice
+	checkOlder                // the other end decides; but if it has lost the older one it will not, and here it looks alive
 )
 
 // arbitrate finds two sessions to one peer that cannot both stay, of those that are up in the order they came
@@ -209,21 +210,28 @@ func arbitrate(self, remote identity.PublicKey, live []contender) (older, newer 
 		}
 	}
 	switch {
-	case len(live) < 2 || self.Compare(remote) > 0:
+	case len(live) < 2:
 		return 0, 0, leave
+	case self.Compare(remote) > 0:
+		return 0, 1, checkOlder
 	case live[0].role == live[1].role:
 		return 0, 1, keepNewer
 	}
 	return 0, 1, probeOwn
 }
 
-// settle says which of two sessions ends, and with which bye. v is the verdict on them, newer this node's role in
-// the newer one, and alive whether the probe was answered, if v asks for one.
+// settle says which of two sessions ends, and with which bye; "": neither. v is the verdict on them, newer this node's
+// role in the newer one, and alive whether the probe was answered, if v asks for one.
 func settle(v verdict, newer handshake.Role, alive bool) (endNewer bool, reason envelope.Reason) {
 	switch v {
 	case probeOlder:
 		if alive {
 			return true, envelope.ReasonConflict
+		}
+		return false, envelope.ReasonUnresponsive
+	case checkOlder:
+		if alive {
+			return false, ""
 		}
 		return false, envelope.ReasonUnresponsive
 	case probeOwn:

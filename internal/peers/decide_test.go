@@ -241,7 +241,7 @@ func TestArbitration(t *testing.T) {
 		older, newer int
 		v            verdict
 	}
-	none := result{0, 0, leave}
+	none, check := result{0, 0, leave}, result{0, 1, checkOlder}
 	for _, test := range []struct {
 		name    string
 		live    []contender
@@ -250,16 +250,16 @@ func TestArbitration(t *testing.T) {
 	}{
 		{"no session", nil, none, none},
 		{"one session", []contender{ours}, none, none},
-		{"both dialled, ours is newer", []contender{theirs, ours}, result{0, 1, probeOwn}, none},
-		{"both dialled, ours is older", []contender{ours, theirs}, result{0, 1, probeOwn}, none},
-		{"we dialled twice", []contender{ours, ours}, result{0, 1, keepNewer}, none},
-		{"the peer dialled twice", []contender{theirs, theirs}, result{0, 1, keepNewer}, none},
-		{"the same process dialled twice", []contender{booted1, booted1}, result{0, 1, keepNewer}, none},
-		{"the hello of one is not there yet", []contender{booted1, theirs}, result{0, 1, keepNewer}, none},
-		{"one says no boot", []contender{theirs, booted2}, result{0, 1, keepNewer}, none},
+		{"both dialled, ours is newer", []contender{theirs, ours}, result{0, 1, probeOwn}, check},
+		{"both dialled, ours is older", []contender{ours, theirs}, result{0, 1, probeOwn}, check},
+		{"we dialled twice", []contender{ours, ours}, result{0, 1, keepNewer}, check},
+		{"the peer dialled twice", []contender{theirs, theirs}, result{0, 1, keepNewer}, check},
+		{"the same process dialled twice", []contender{booted1, booted1}, result{0, 1, keepNewer}, check},
+		{"the hello of one is not there yet", []contender{booted1, theirs}, result{0, 1, keepNewer}, check},
+		{"one says no boot", []contender{theirs, booted2}, result{0, 1, keepNewer}, check},
 		{"another boot", []contender{booted1, booted2}, result{0, 1, probeOlder}, result{0, 1, probeOlder}},
 		{"another boot on the session that we dialled", []contender{mine1, booted2}, result{0, 1, probeOlder}, result{0, 1, probeOlder}},
-		{"a third waits", []contender{theirs, ours, theirs}, result{0, 1, probeOwn}, none},
+		{"a third waits", []contender{theirs, ours, theirs}, result{0, 1, probeOwn}, check},
 		{"a third with another boot does not", []contender{booted1, mine1, booted2}, result{0, 2, probeOlder}, result{0, 2, probeOlder}},
 		{"a third with the first one's boot waits", []contender{booted1, booted2, booted1}, result{0, 1, probeOlder}, result{0, 1, probeOlder}},
 	} {
@@ -294,6 +294,8 @@ func TestTheProbeSettlesWhichSessionEnds(t *testing.T) {
 		{"own is older and silent", probeOwn, handshake.Responder, false, false, envelope.ReasonDuplicate},
 		{"the older process answers", probeOlder, handshake.Responder, true, true, envelope.ReasonConflict},
 		{"the older process is gone", probeOlder, handshake.Responder, false, false, envelope.ReasonUnresponsive},
+		{"the other end decides", checkOlder, handshake.Responder, true, false, ""},
+		{"the other end has lost the older one", checkOlder, handshake.Responder, false, false, envelope.ReasonUnresponsive},
 		{"the older process is gone, we dialled the newer", probeOlder, handshake.Initiator, false, false, envelope.ReasonUnresponsive},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -26,8 +26,8 @@ type Config struct {
 	Self      identity.PublicKey
 	Session   *session.Config
 	Directory *Directory
-	Trusted   func(identity.PublicKey) bool
-	Dial      func(context.Context, netip.AddrPort) (net.Conn, error)
+	Trusted   func(identity.PublicKey) bool                           // safe for concurrent use
+	Dial      func(context.Context, netip.AddrPort) (net.Conn, error) // likewise; it returns once its context has ended
 	Clock     clock.Clock
 	Log       *slog.Logger
 	Pool      *actorkit.Pool

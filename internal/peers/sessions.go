@@ -25,7 +25,7 @@ type held struct {
 // usable says whether calls can be made over it.
 func (h *held) usable() bool { return !h.up.IsZero() && !h.sealed && !h.doomed }
 
-// A dispute is two sessions of which one must go, and the verdict on them.
+// A dispute is two sessions of which one must go, or may have gone, and the verdict on them.
 type dispute struct {
 	older, newer *held
 	verdict      verdict
@@ -34,7 +34,7 @@ type dispute struct {
 // probed returns the session whose pong decides; nil: none does.
 func (d dispute) probed() *held {
 	switch {
-	case d.verdict == probeOlder:
+	case d.verdict == probeOlder || d.verdict == checkOlder:
 		return d.older
 	case d.verdict == probeOwn && d.newer.link.Role() == handshake.Initiator:
 		return d.newer
@@ -140,14 +140,18 @@ func (p *peer) arbitrate() {
 		}
 		d := dispute{live[older], live[newer], verdict}
 		if d == p.dispute {
-			return // its probe is under way
+			return // its probe is under way, or has left it to the other end
 		}
 		p.dispute = d
 		if verdict == probeOlder {
 			p.use(d.newer)
 		}
 		if h := d.probed(); h != nil {
-			h.link.Probe(session.Probe{Within: probeWithin})
+			within := probeWithin
+			if verdict == checkOlder {
+				within = p.Session.PongWithin // a missed pong will do: there is another session
+			}
+			h.link.Probe(session.Probe{Within: within})
 			return
 		}
 		p.decide(false)
@@ -157,9 +161,12 @@ func (p *peer) arbitrate() {
 // decide ends one of the two in dispute.
 func (p *peer) decide(alive bool) {
 	d := p.dispute
+	endNewer, reason := settle(d.verdict, d.newer.link.Role(), alive)
+	if reason == "" {
+		return
+	}
 	p.dispute = dispute{}
 	kept, other := d.newer, d.older
-	endNewer, reason := settle(d.verdict, d.newer.link.Role(), alive)
 	if endNewer {
 		kept, other = d.older, d.newer
 	}
