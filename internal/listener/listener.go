@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -123,6 +124,12 @@ func (l *listener) Receive(ctx actor.Context) {
 		}
 	case acceptPaused:
 		l.Log.Warn("cannot accept connections for now", "err", m.err, "pause", m.pause)
+		if errors.Is(m.err, syscall.EMFILE) || errors.Is(m.err, syscall.ENFILE) {
+			// Strangers that hold what file descriptors there are must not keep a peer out.
+			if crowd := l.strangers.crowd(); len(crowd) > 0 {
+				l.evict(ctx, crowd[0].id)
+			}
+		}
 	case session.Proved:
 		if l.forget(m.Link.ID()) { // else it has been told to make room
 			l.Tell(Proved{m.Link})
@@ -149,11 +156,16 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 	}
 	pid := ctx.Spawn(session.Props(session.Params{Config: l.Session, Conn: conn, Role: handshake.Responder, Owner: ctx.Self()}))
 	if old := l.strangers.add(pid.GetId(), addr, l.Clock.Now()); old != "" {
-		l.Counters.Evicted.Add(1)
-		ctx.Send(l.pids[old], session.Close{Reason: envelope.ReasonBusy})
-		delete(l.pids, old)
+		l.evict(ctx, old)
 	}
 	l.pids[pid.GetId()] = pid
+}
+
+// evict resets a stranger, so that there is room.
+func (l *listener) evict(ctx actor.Context, id string) {
+	l.Counters.Evicted.Add(1)
+	ctx.Send(l.pids[id], session.Close{Reason: envelope.ReasonBusy})
+	l.forget(id)
 }
 
 // forget is a stranger that is none any more; false: it was none.

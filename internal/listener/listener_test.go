@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -510,6 +511,34 @@ func TestAcceptErrorsBackOffAndRecover(t *testing.T) {
 		if len(attempts) < 2 || attempts[1].Sub(attempts[0]) != firstPause {
 			t.Errorf("attempts %v: after a success the pause must be %v again", attempts, firstPause)
 		}
+	})
+}
+
+func TestStrangersMakeRoomWhenDescriptorsRunOut(t *testing.T) {
+	var out atomic.Bool
+	inBubble(t, func(l net.Listener) net.Listener {
+		return &scripted{l, func() (net.Conn, error) {
+			if out.Load() {
+				return nil, &net.OpError{Op: "accept", Net: "tcp", Err: syscall.EMFILE}
+			}
+			return l.Accept()
+		}}
+	}, func(d *door) {
+		crowd := d.host("10.0.0.2")
+		oldest := d.knock(crowd)
+		time.Sleep(time.Second)
+		newer := d.knock(crowd)
+		synctest.Wait()
+		out.Store(true)
+		d.knock(d.host("10.0.0.3")) // the Accept that waits takes it; the next one fails
+		synctest.Wait()
+		if n := d.counters.Evicted.Load(); n != 1 {
+			t.Errorf("%d strangers made room at the first error, want 1", n)
+		}
+		expectReset(t, "the oldest of the source that has most", oldest)
+		expectOpen(t, "the newer one", newer)
+		out.Store(false)
+		time.Sleep(maxPause)
 	})
 }
 
