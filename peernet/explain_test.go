@@ -48,6 +48,14 @@ func TestExplainSaysWhyAPeerIsNotConnected(t *testing.T) {
 	if e.Peer.State != peernet.StateConnected || e.Advice != "" || !strings.Contains(e.String(), "now connected to "+b.Addrs()[0].String()) {
 		t.Errorf("connected: %v", e)
 	}
+	events := a.Events(ctx)
+	if err := b.Unpair(a.PublicKey()); err != nil {
+		t.Fatal(err)
+	}
+	await[peernet.Disconnected](t, events)
+	if r := explain(); !strings.Contains(r.String(), "let the peer trust this node's key") || r.Next.IsZero() {
+		t.Errorf("revoked: %v", r)
+	}
 	if len(e.History) == 0 || e.History[len(e.History)-1].State != peernet.StateConnected || e.History[0].State != peernet.StateUnknown {
 		t.Errorf("history: %+v", e.History)
 	}

@@ -212,6 +212,9 @@ func (p *peer) without(h *held, m session.Ended) {
 	} else {
 		p.falls++
 	}
+	if m.ByPeer && m.Reason == envelope.ReasonRevoked {
+		p.failed = dialError(m.Addr, m)
+	}
 	wait, ok := p.heed(m)
 	if p.pending() {
 		wait = max(wait, probeWithin) // it will come up before
