@@ -79,7 +79,8 @@ type (
 		Reason string
 	}
 
-	// IdentityConflict says that two nodes use one peer's key at the same time.
+	// IdentityConflict says that two nodes use one key at the same time: a peer's, or, if Peer is the node's own
+	// key, this node's; the peer at Newer found that out, and Older is not known.
 	IdentityConflict struct {
 		At
 		Peer         identity.PublicKey

@@ -83,6 +83,29 @@ func TestFailedActorIsLoggedWithItsStackAndStopped(t *testing.T) {
 	}
 }
 
+type brittle struct{ stopped chan struct{} }
+
+func (b *brittle) Receive(ctx actor.Context) {
+	switch ctx.Message().(type) {
+	case *actor.Stopping:
+		panic("while stopping")
+	case *actor.Stopped:
+		close(b.stopped)
+	}
+}
+
+func TestActorThatFailsWhileStoppingStops(t *testing.T) {
+	p := NewPool(2)
+	defer p.Close()
+	quiet := slog.New(slog.DiscardHandler)
+	system := actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }))
+	defer system.Shutdown()
+	b := &brittle{make(chan struct{})}
+	pid := system.Root.Spawn(RootProps(p, quiet, func() actor.Actor { return b }))
+	system.Root.Stop(pid)
+	<-b.stopped
+}
+
 func BenchmarkPool(b *testing.B) {
 	p := NewPool(4)
 	defer p.Close()

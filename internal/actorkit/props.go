@@ -22,7 +22,8 @@ func RootProps(pool *Pool, log *slog.Logger, produce func() actor.Actor) *actor.
 	return Props(pool, log, produce).Configure(actor.WithGuardian(stopFailed))
 }
 
-// A witness logs a panic of the actor inside it and lets it go on.
+// A witness logs a panic of the actor inside it and lets it go on, but for one of an actor that is stopping: the
+// library would never stop it then.
 type witness struct {
 	actor.Actor
 	log *slog.Logger
@@ -32,7 +33,11 @@ func (w *witness) Receive(ctx actor.Context) {
 	defer func() {
 		if r := recover(); r != nil {
 			w.log.Error("actor panicked", "actor", ctx.Self().GetId(), "panic", r, "stack", string(debug.Stack()))
-			panic(r)
+			switch ctx.Message().(type) {
+			case *actor.Stopping, *actor.Stopped:
+			default:
+				panic(r)
+			}
 		}
 	}()
 	w.Actor.Receive(ctx)

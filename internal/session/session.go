@@ -184,7 +184,11 @@ func (s *session) abandon() {
 	if s.end.Reason == "" {
 		s.end.Reason = ReasonLost
 	}
+	defer s.bury() // also if what serves the peer fails
 	s.fail(s.end)
+}
+
+func (s *session) bury() {
 	s.stopShaking()
 	if s.reader != nil {
 		close(s.reader.stop)
@@ -276,10 +280,13 @@ func (s *session) stopShaking() {
 }
 
 func (s *session) admit(owner *actor.PID) {
+	if s.inbound == nil {
+		s.owner = owner // also of a session that is ending, so that it is told; the first who admits it counts
+	}
 	if s.state != proved {
 		return
 	}
-	s.state, s.owner = open, owner
+	s.state = open
 	s.inbound = s.config.Serve(s.Link)
 	hello := begin(nil)
 	hello.b = envelope.AppendHello(hello.b, s.config.Hello)
