@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -43,7 +44,9 @@ func TestWrapBreaksBetweenWords(t *testing.T) {
 	}
 }
 
-func TestStepsAsPrinted(t *testing.T) {
+func TestStepsAsPrinted(t *testing.T) { synctest.Test(t, testStepsAsPrinted) }
+
+func testStepsAsPrinted(t *testing.T) {
 	var out strings.Builder
 	n := &narrator{app: &app{out: &output{w: &out}}, begun: time.Now()}
 	n.step = "pair"
