@@ -38,7 +38,12 @@ type Self struct {
 	// Interfaces lists the network interfaces as they are now.
 	Interfaces func() ([]Interface, error)
 
-	// ListenPacket opens a datagram socket as net.ListenConfig.ListenPacket does.
+	// Changed receives after the machine's addresses have changed, or it has been asleep: time to announce again, and
+	// to look at the interfaces anew. It has room for one, so that several changes may be one. Nil: never.
+	Changed <-chan struct{}
+
+	// ListenPacket opens a datagram socket as net.ListenConfig.ListenPacket does. Other sockets of this machine may
+	// be bound to the same address: each of them receives what is broadcast or multicast there.
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 }
 

@@ -104,6 +104,9 @@ func (n *Node) relink(ctx context.Context, key identity.PublicKey, closing *sess
 	case closing == nil && !o.wait:
 		return nil, ErrNotConnected
 	}
+	if o.wait {
+		n.root.Wake(key)
+	}
 	link, err := n.directory.Await(ctx, key, closing)
 	switch {
 	case err != nil:

@@ -91,6 +91,15 @@ type Limits struct {
 
 	// StrangersPerSource is the same for one IPv4 address or IPv6 /64; 32.
 	StrangersPerSource int
+
+	// Peers is how many peers may be connected at the same time. The next one that connects is told to come back
+	// later (`busy`), and no other is dialled. If zero, as many as are trusted.
+	Peers int
+
+	// Sessions is how many sessions there may be with all peers together, those included that are being replaced: a
+	// peer has one in the long run, and two for a moment now and then. At the limit none is replaced because of its
+	// age, and it is as for Peers. If zero, at most four with each peer.
+	Sessions int
 }
 
 // Timing is how patient a node is. Of each field that is zero, the default.
@@ -102,6 +111,8 @@ type Timing struct {
 	Stall     time.Duration // no byte written for so long ends the link; 30 s
 	Linger    time.Duration // how long calls in flight may hold up the end of a session; 30 s
 	Reload    time.Duration // how often the peers file is looked at; 200 ms
+	Rotate    time.Duration // age at which a link gets a new handshake, or up to a quarter more; 60 min
+	Idle      time.Duration // a link that nobody has used for so long, or up to a quarter longer, ends; never if zero
 }
 
 // A Network is what a node reaches others through.
@@ -143,6 +154,8 @@ func (c *Config) check() error {
 		{"QueueBytes", &c.Limits.QueueBytes, 2 << 20},
 		{"Strangers", &c.Limits.Strangers, 256},
 		{"StrangersPerSource", &c.Limits.StrangersPerSource, 32},
+		{"Peers", &c.Limits.Peers, 0},
+		{"Sessions", &c.Limits.Sessions, 0},
 	} {
 		if *l.value < 0 {
 			return fmt.Errorf("config: Limits.%s is negative", l.name)
@@ -168,6 +181,8 @@ func (c *Config) check() error {
 		{"Stall", &c.Timing.Stall, 30 * time.Second},
 		{"Linger", &c.Timing.Linger, 30 * time.Second},
 		{"Reload", &c.Timing.Reload, 200 * time.Millisecond},
+		{"Rotate", &c.Timing.Rotate, time.Hour},
+		{"Idle", &c.Timing.Idle, 0},
 	} {
 		if *t.value < 0 {
 			return fmt.Errorf("config: Timing.%s is negative", t.name)
@@ -186,6 +201,6 @@ func (c *Config) check() error {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	c.Network.fill()
+	c.Network.fill(c.Timing.Stall)
 	return nil
 }

@@ -21,6 +21,7 @@ var (
 	ErrWrongKey     = handshake.ErrWrongKey                   // somebody else answers there
 	ErrRefused      = peers.ErrRefused                        // the peer does not trust this node
 	ErrBusy         = peers.ErrBusy                           // the peer does not want this node for now
+	ErrFull         = peers.ErrFull                           // this node is at Limits.Peers or Limits.Sessions
 	ErrLinkLost     = session.ErrLinkLost                     // the session ended before the answer came
 	ErrNotStarted   = errors.New("the node is not started")
 	ErrClosed       = peers.ErrStopping // the node is shut down, or about to be

@@ -62,6 +62,7 @@ var layers = map[string]int{
 	"internal/clock":    0,
 	"internal/durable":  0,
 	"internal/memnet":   0,
+	"internal/netns":    0, // tests alone
 	"internal/vectors":  0,
 }
 
@@ -74,6 +75,7 @@ var sideways = map[[2]string]bool{
 // forTests are imported by tests alone, and by the packages named here.
 var forTests = map[string][]string{
 	"internal/memnet":  {"peernet/peertest"},
+	"internal/netns":   nil,
 	"internal/vectors": nil,
 }
 
@@ -283,6 +285,8 @@ func TestEachLayoutRuleBites(t *testing.T) {
 		{"command's own test", "cmd/peernode", true, "cmd/peernode/internal/control", true},
 		{"vectors in a test", "channel", true, "internal/vectors", true},
 		{"vectors outside tests", "channel", false, "internal/vectors", false},
+		{"netns in a command's test", "cmd/peernode", true, "internal/netns", true},
+		{"netns outside tests", "peernet", false, "internal/netns", false},
 		{"memnet outside tests", "internal/node", false, "internal/memnet", false},
 		{"memnet for peertest", "peernet/peertest", false, "internal/memnet", true},
 		{"wire imports trust", "channel", false, "trust", false},

@@ -39,12 +39,14 @@ func (r *random) Read(b []byte) (int, error) {
 	return io.ReadFull(r.r, b)
 }
 
-func (n *Network) fill() {
+// fill fills in what the system offers. What a connection has sent and nobody acknowledges for as long as stall ends it,
+// where the system can be told so.
+func (n *Network) fill(stall time.Duration) {
 	if n.Listen == nil {
-		n.Listen = new(net.ListenConfig).Listen
+		n.Listen = (&net.ListenConfig{Control: userTimeout(stall)}).Listen
 	}
 	if n.Dial == nil {
-		n.Dial = new(net.Dialer).DialContext
+		n.Dial = (&net.Dialer{Control: userTimeout(stall)}).DialContext
 	}
 	if n.ListenPacket == nil {
 		n.ListenPacket = new(net.ListenConfig).ListenPacket

@@ -28,6 +28,10 @@ const handshakesAtOnce = 2
 // staggerDials is how long the dial of one address is alone before the next one starts.
 const staggerDials = 250 * time.Millisecond
 
+// wornAfter is how many messages one way a session carries before it is replaced: half of what docs/wire.md §7.4
+// allows, as it is noticed a little later.
+const wornAfter = 1 << 31
+
 // wire makes the configurations of the actors.
 func (n *Node) wire(l net.Listener) (node.Config, error) {
 	c := n.config
@@ -48,21 +52,22 @@ func (n *Node) wire(l net.Listener) (node.Config, error) {
 		Serve:      func(l *session.Link) session.Inbound { return inbound{n.server.Open(l)} },
 		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes,
 		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
-		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger,
+		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, WornAfter: wornAfter,
 	}
 	var port uint16
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
 		port = a.AddrPort().Port()
 	}
 	return node.Config{
-		Pool: n.pool, Log: c.Logger, Tell: n.told,
+		Pool: n.pool, Log: c.Logger, Clock: c.Clock, Interfaces: c.Network.Interfaces, Tell: n.told,
 		Listener: listener.Config{Listener: l, Session: sessions, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
 			Counters: &n.counters, Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource},
 		Finder: finder.Config{Providers: c.Discovery, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
 			Self: discovery.Self{Key: n.self, Port: port, Interfaces: c.Network.Interfaces, ListenPacket: c.Network.ListenPacket}},
 		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains,
 			Dial: c.Network.dial, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Jitter: jitter,
-			DialTimeout: c.Timing.Dial, Stagger: staggerDials},
+			DialTimeout: c.Timing.Dial, Stagger: staggerDials, RotateAfter: c.Timing.Rotate, IdleAfter: c.Timing.Idle,
+			MaxPeers: c.Limits.Peers, MaxSessions: c.Limits.Sessions},
 	}, nil
 }
 

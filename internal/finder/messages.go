@@ -10,6 +10,9 @@ type (
 	// Trusted asks for what is known of a key that is trusted from now on: it is told as Found again.
 	Trusted struct{ Key identity.PublicKey }
 
+	// Moved says that the machine's addresses have changed, or that it was asleep.
+	Moved struct{}
+
 	// Stop ends the providers, which say goodbye. Stopped follows.
 	Stop struct{}
 )

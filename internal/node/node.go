@@ -15,7 +15,10 @@ import (
 
 	"github.com/asynkron/protoactor-go/actor"
 
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
@@ -29,6 +32,11 @@ type Config struct {
 	Peers    peers.Config
 	Pool     *actorkit.Pool
 	Log      *slog.Logger
+	Clock    clock.Clock
+
+	// Interfaces lists this machine's network interfaces, so that a change is noticed. It is called about every two
+	// seconds, in a goroutine of its own. If nil, none is noticed.
+	Interfaces func() ([]discovery.Interface, error)
 
 	// Tell is handed finder.Change, listener.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
 	// in order. It does not block.
@@ -45,7 +53,9 @@ type Node struct {
 // Start starts the actors on system. The trust set's peers are told by Trust, from now on.
 func Start(system *actor.ActorSystem, c Config) *Node {
 	n := &Node{system: system, done: make(chan struct{})}
-	n.pid = system.Root.SpawnPrefix(actorkit.RootProps(c.Pool, c.Log, func() actor.Actor { return &root{Config: c, done: n.done} }), "node")
+	n.pid = system.Root.SpawnPrefix(actorkit.RootProps(c.Pool, c.Log, func() actor.Actor {
+		return &root{Config: c, watch: watch{Interfaces: c.Interfaces, Clock: c.Clock}, done: n.done}
+	}), "node")
 	return n
 }
 
@@ -55,6 +65,9 @@ func (n *Node) Trust(c trust.Change) { n.system.Root.Send(n.pid, peers.Trust{Cha
 // Connect asks to dial a peer now; see peers.Connect. If the node ends there may be no answer: look at Done as
 // well.
 func (n *Node) Connect(c peers.Connect) { n.system.Root.Send(n.pid, c) }
+
+// Wake dials a peer whose last session ended for want of use; see peers.Wake.
+func (n *Node) Wake(key identity.PublicKey) { n.system.Root.Send(n.pid, peers.Wake{Key: key}) }
 
 // Done is closed when no actor of the node is left.
 func (n *Node) Done() <-chan struct{} { return n.done }
@@ -92,7 +105,8 @@ func (gone) IgnoreDeadLetterLogging() {}
 // done with what Stop began, and is complete when every child is gone.
 type root struct {
 	Config
-	done chan struct{}
+	watch watch
+	done  chan struct{}
 
 	listener, finder, peers *actor.PID
 	stopping, cutting       bool
@@ -105,8 +119,12 @@ func (r *root) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		r.start(ctx)
+	case *actor.Stopping:
+		r.watch.end()
 	case *actor.Stopped:
 		close(r.done)
+	case looked:
+		r.looked(ctx, m)
 	case peers.Trust:
 		ctx.Send(r.peers, m)
 		if m.Kind == trust.Added {
@@ -117,6 +135,8 @@ func (r *root) Receive(ctx actor.Context) {
 			m.Done <- peers.ErrStopping
 			return
 		}
+		ctx.Send(r.peers, m)
+	case peers.Wake:
 		ctx.Send(r.peers, m)
 	case finder.Change:
 		ctx.Send(r.peers, peers.Sighted{Key: m.Key, Addr: m.Addr, Source: m.Source, Gone: m.Kind == finder.Lost})
@@ -148,6 +168,7 @@ func (r *root) start(ctx actor.Context) {
 	r.finder = ctx.SpawnPrefix(finder.Props(&r.Config.Finder), "finder")
 	r.listener = ctx.SpawnPrefix(listener.Props(&r.Config.Listener), "listener")
 	r.left = 3
+	r.watch.begin(tell)
 }
 
 // stop lets the children end what they do.

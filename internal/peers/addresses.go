@@ -80,7 +80,7 @@ func (p *peer) missed(m Sighted) {
 		p.publish()
 		return
 	}
-	p.rest("gone from where it was seen")
+	p.rest(m.Addr, "gone from where it was seen")
 }
 
 // worked notes that a session has come up (wire.md §7.5).

@@ -37,6 +37,19 @@ const (
 	hintPeriod = 10 * time.Second
 )
 
+// How a session is kept (wire.md §7.4, §7.6).
+const (
+	rotationRetry = time.Minute // at least, between two attempts to rotate a session
+	idleLooks     = 4           // how often within IdleAfter it is looked whether a session was used
+)
+
+// fullWait is at least how long a peer waits while the node is at its limit of peers or sessions, whether it dials or
+// is dialled.
+const fullWait = 30 * time.Second
+
+// patience is how long the peer has for its message 2 until the next address is tried beside (wire.md §8.1).
+const patience = time.Second
+
 // probeWithin is how long a session that another one may replace has for its pong (wire.md §7.4).
 const probeWithin = time.Second
 
@@ -84,6 +97,11 @@ func backoff(failures int, r float64) time.Duration {
 		bound = min(maxBackoff, firstBackoff<<max(0, failures-1))
 	}
 	return time.Duration(r * float64(bound))
+}
+
+// rotation returns when to replace a session: after the given age, or up to a quarter later. r is in [0, 1).
+func rotation(age time.Duration, r float64) time.Duration {
+	return age + time.Duration(r*float64(age/4))
 }
 
 // order returns the addresses worth dialling now, best first: those that worked last, then those heard last.
@@ -182,6 +200,11 @@ type contender struct {
 	role    handshake.Role
 	boot    [8]byte // of the peer's hello, if hasBoot
 	hasBoot bool
+}
+
+func contenderOf(h *held) contender {
+	hello := h.link.Hello()
+	return contender{h.link.Role(), hello.Boot, hello.HasBoot}
 }
 
 // otherBoot says whether the two are known to lead to different processes.

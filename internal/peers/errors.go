@@ -29,6 +29,9 @@ var (
 	// *RefusedError.
 	ErrBusy = errors.New("the peer is not ready for this node")
 
+	// ErrFull is a node that has as many peers connected, or sessions, as it may. The error is a *LimitError.
+	ErrFull = errors.New("the node is at its limit")
+
 	// ErrStopping is a node that is shut down, or about to be.
 	ErrStopping = errors.New("the node is shut down")
 )

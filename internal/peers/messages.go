@@ -9,6 +9,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
@@ -33,6 +34,12 @@ type (
 		Addrs []netip.AddrPort // besides those that are known
 		Done  chan<- error
 	}
+
+	// Wake dials a peer whose last session ended for want of use; of any other it changes nothing.
+	Wake struct{ Key identity.PublicKey }
+
+	// Moved is a change of the machine's addresses, or the end of its sleep.
+	Moved struct{ Change netwatch.Change }
 
 	// Inbound is a session that a peer initiated and whose keys are proved. The node passes it on.
 	Inbound struct{ Link *session.Link }
@@ -73,7 +80,7 @@ type (
 	Stopped struct{}
 )
 
-// From the table to a peer, besides Sighted and Inbound as they are.
+// From the table to a peer, besides Sighted, Wake, Moved and Inbound as they are.
 type (
 	connect struct {
 		addrs  []netip.AddrPort
@@ -88,14 +95,23 @@ type (
 	dialled   struct{ attempt *attempt }
 	redialDue struct{ serial int }
 
+	// impatient says that the handshake that the round began last has had its time.
+	impatient struct{ round *round }
+
+	rotationDue struct{ link *session.Link }
+	idleDue     struct{ link *session.Link }
+
 	// gone says that an actor has stopped. It is sent to oneself on Terminated, which overtakes the last words
 	// of that actor; this follows them.
 	gone struct{ who *actor.PID }
 )
 
-func (dialled) IgnoreDeadLetterLogging()   {}
-func (redialDue) IgnoreDeadLetterLogging() {}
-func (gone) IgnoreDeadLetterLogging()      {}
+func (dialled) IgnoreDeadLetterLogging()     {}
+func (redialDue) IgnoreDeadLetterLogging()   {}
+func (gone) IgnoreDeadLetterLogging()        {}
+func (impatient) IgnoreDeadLetterLogging()   {}
+func (rotationDue) IgnoreDeadLetterLogging() {}
+func (idleDue) IgnoreDeadLetterLogging()     {}
 
 // A waiter is a Connect that waits for its answer. The peer's actor answers it; the table does if that fails.
 type waiter struct {

@@ -44,6 +44,7 @@ type peer struct {
 	current  *held   // the one that calls use
 	dispute  dispute // about two of them, until a probe is answered; zero: none
 	wasUp    bool    // Up was told, Down was not
+	asleep   bool    // the last session ended for want of use: not dialled unless somebody asks
 
 	hints     []time.Time // when dials to addresses began that are only announced; the latest
 	refusals  int         // in a row
@@ -67,13 +68,17 @@ func (p *peer) Receive(ctx actor.Context) {
 		p.self = ctx.Self()
 		p.attempts, p.dialledTo = make(map[*attempt]bool), make(map[string]netip.AddrPort)
 		p.Directory.enter(p)
-		p.become(Unknown, "no address is known")
+		p.become(Unknown, netip.AddrPort{}, "no address is known")
 	case *actor.Stopping:
 		p.abandon()
 	case Sighted:
 		p.sighted(m)
 	case connect:
 		p.connect(m)
+	case Wake:
+		p.wake()
+	case Moved:
+		p.moved(m)
 	case Inbound:
 		p.proved(m.Link)
 	case dialled:
@@ -83,6 +88,12 @@ func (p *peer) Receive(ctx actor.Context) {
 			p.stopDue, p.due = nil, time.Time{}
 			p.dial()
 		}
+	case impatient:
+		p.hurry(m.round)
+	case rotationDue:
+		p.rotationDue(m.link)
+	case idleDue:
+		p.idleDue(m.link)
 	case revoke:
 		p.leave(envelope.ReasonRevoked, ErrNotTrusted)
 	case stop:
@@ -95,6 +106,10 @@ func (p *peer) Receive(ctx actor.Context) {
 		p.arbitrate()
 	case session.Sealed:
 		p.sealed(m)
+	case session.Ending:
+		p.ending(m)
+	case session.Worn:
+		p.rotationDue(m.Link)
 	case session.Probed:
 		p.probed(m)
 	case session.Ended:
@@ -106,18 +121,14 @@ func (p *peer) Receive(ctx actor.Context) {
 	}
 }
 
-// become enters a state; why is for people.
-func (p *peer) become(s State, why string) {
+// become enters a state; why is for people, as part of a sentence. addr is where it happens, if it happens somewhere.
+func (p *peer) become(s State, addr netip.AddrPort, why string) {
 	if s != p.info.State {
 		p.Log.Debug("peer", "peer", p.key, "state", string(s), "why", why)
 		p.info.Since = p.Clock.Now()
 	}
 	p.info.State, p.info.Reason = s, why
-	step := Step{Reason: why}
-	if s == Connected && p.current != nil {
-		step.Addr = p.current.link.Addr()
-	}
-	p.note(step)
+	p.note(Step{Addr: addr, Reason: why})
 	p.publish()
 }
 
@@ -133,14 +144,14 @@ func (p *peer) publish() {
 }
 
 // rest enters the state of a peer that is neither connected nor being dialled.
-func (p *peer) rest(why string) {
+func (p *peer) rest(addr netip.AddrPort, why string) {
 	switch {
 	case p.stopDue != nil:
-		p.become(BackingOff, why)
+		p.become(BackingOff, addr, why)
 	case p.somewhere():
-		p.become(Found, why)
+		p.become(Found, addr, why)
 	default:
-		p.become(Unknown, why)
+		p.become(Unknown, addr, why)
 	}
 }
 
@@ -150,8 +161,13 @@ func (p *peer) report(event any) { p.ctx.Request(p.ctx.Parent(), event) }
 func (p *peer) schedule(d time.Duration) {
 	p.unschedule()
 	p.due = p.Clock.Now().Add(d)
-	system, self, serial := p.ctx.ActorSystem(), p.self, p.serial
-	p.stopDue = p.Clock.AfterFunc(d, func() { system.Root.Send(self, redialDue{serial}) })
+	p.stopDue = p.after(d, redialDue{p.serial})
+}
+
+// after posts a message once d has passed.
+func (p *peer) after(d time.Duration, m any) (stop func() bool) {
+	system, self := p.ctx.ActorSystem(), p.self
+	return p.Clock.AfterFunc(d, func() { system.Root.Send(self, m) })
 }
 
 func (p *peer) unschedule() {
@@ -201,6 +217,9 @@ func (p *peer) abandon() {
 	p.giveUp(ErrStopping)
 	p.Directory.leave(p)
 	p.closeAll(envelope.ReasonBusy)
+	for len(p.sessions) > 0 {
+		p.forget(p.sessions[0])
+	}
 	p.join.Wait()
 	for a := range p.attempts {
 		a.drop()

@@ -36,12 +36,20 @@ type Config struct {
 	DialTimeout time.Duration // of one TCP connect
 	Stagger     time.Duration // between the starts of two of them
 
+	RotateAfter time.Duration // age of a session that it is replaced at, or up to a quarter more; 0: never
+	IdleAfter   time.Duration // a session that nobody has used for so long ends, or up to a quarter longer; 0: never
+	MaxPeers    int           // that have a session; 0: no bound
+	MaxSessions int           // of all peers together; 0: no bound
+
 	// Tell hands an event to the node. It does not block.
 	Tell func(any)
+
+	quota *quota
 }
 
 // Props describes the table's actor. It starts with nobody; the node tells it whom to trust.
 func Props(c *Config) *actor.Props {
+	c.quota = &quota{maxPeers: c.MaxPeers, maxSessions: c.MaxSessions}
 	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
 		return &table{Config: c, peers: make(map[identity.PublicKey]*entry), leaving: make(map[string]*entry)}
 	})
@@ -79,6 +87,14 @@ func (t *table) Receive(ctx actor.Context) {
 		t.trust(ctx, m)
 	case Sighted:
 		if e := t.peers[m.Key]; e != nil {
+			ctx.Send(e.pid, m)
+		}
+	case Wake:
+		if e := t.peers[m.Key]; e != nil {
+			ctx.Send(e.pid, m)
+		}
+	case Moved:
+		for _, e := range t.peers {
 			ctx.Send(e.pid, m)
 		}
 	case Connect:

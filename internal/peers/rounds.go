@@ -2,11 +2,12 @@ package peers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
-
-	"github.com/asynkron/protoactor-go/actor"
+	"sync/atomic"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
@@ -17,8 +18,11 @@ import (
 type round struct {
 	left    []netip.AddrPort
 	last    error                   // why the last address did not work
+	at      netip.AddrPort          // that address
 	attempt *attempt                // TCP connects are under way
-	session *actor.PID              // the handshake is under way
+	shaking []string                // handshakes that are under way, by session
+	claimed *atomic.Bool            // by the handshake that has proved the peer: the others yield
+	rotates *held                   // the session that the round is to replace; nil: there is none
 	waiters []*waiter               // Connects
 	entered map[netip.AddrPort]bool // that are or were in left; they enter once, and once more if a Connect names them
 	named   map[netip.AddrPort]bool // by a Connect
@@ -52,13 +56,11 @@ func (p *peer) connect(m connect) {
 	for _, addr := range m.addrs {
 		p.learn(addr, "connect").seen = p.Clock.Now()
 	}
-	if p.round == nil {
-		p.begin(m.addrs, true)
-	} else {
+	p.asleep = false
+	if p.round != nil {
 		p.name(m.addrs)
-	}
-	if p.round == nil {
-		m.waiter.answer(ErrNoAddress)
+	} else if err := p.begin(m.addrs, true); err != nil {
+		m.waiter.answer(err)
 		return
 	}
 	p.round.waiters = append(p.round.waiters, m.waiter)
@@ -66,17 +68,22 @@ func (p *peer) connect(m connect) {
 
 // dial begins a round unless there is no need, or no address whose time has come.
 func (p *peer) dial() {
-	if p.leaving || p.round != nil || p.current != nil {
+	if p.leaving || p.asleep || p.round != nil || p.current != nil {
 		return
 	}
-	p.begin(nil, false)
+	_ = p.begin(nil, false) // the state says what came of it
 }
 
-// begin begins a round over the named addresses and those that are worth it, all of these if it is forced.
-func (p *peer) begin(named []netip.AddrPort, force bool) {
+// begin begins a round over the named addresses and those that are worth it, all of these if it is forced. If none
+// begins the error says why; what can be tried later is.
+func (p *peer) begin(named []netip.AddrPort, force bool) error {
 	p.unschedule()
 	ready, wait := order(p.addrs, p.Clock.Now(), force)
-	r := &round{last: ErrNoAddress, entered: make(map[netip.AddrPort]bool), named: make(map[netip.AddrPort]bool)}
+	if err := p.quota.full(len(p.sessions) == 0); err != nil && len(named)+len(ready) > 0 {
+		p.stay(rotation(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
+		return err
+	}
+	r := &round{last: ErrNoAddress, claimed: new(atomic.Bool), entered: make(map[netip.AddrPort]bool), named: make(map[netip.AddrPort]bool)}
 	for _, addr := range named {
 		r.named[addr] = true
 		r.enter(addr)
@@ -94,14 +101,25 @@ func (p *peer) begin(named []netip.AddrPort, force bool) {
 	if len(r.left) == 0 {
 		why := "no address to dial"
 		if wait > 0 {
-			p.schedule(wait)
 			why = p.info.Reason // still
 		}
-		p.rest(why)
-		return
+		p.stay(wait, netip.AddrPort{}, why)
+		return ErrNoAddress
 	}
 	p.round = r
 	p.raceOn()
+	return nil
+}
+
+// stay is a peer that is not dialled now, unless it is connected; it will be after wait, unless that is 0.
+func (p *peer) stay(wait time.Duration, addr netip.AddrPort, why string) {
+	if p.current != nil {
+		return
+	}
+	if wait > 0 {
+		p.schedule(wait)
+	}
+	p.rest(addr, why)
 }
 
 // name adds addresses that a Connect names to the round that is under way, unless their turn is still to come.
@@ -134,7 +152,7 @@ func (p *peer) extend(addr netip.AddrPort) {
 // raceOn connects to the addresses that are left in the round.
 func (p *peer) raceOn() {
 	r := p.round
-	p.become(Dialling, fmt.Sprintf("dialling %v", r.left[0]))
+	p.progress(r.left[0], fmt.Sprintf("dialling %v", r.left[0]))
 	addrs := slices.Clone(r.left)
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &attempt{round: r, cancel: cancel, more: make(chan netip.AddrPort, maxAddresses)}
@@ -163,7 +181,7 @@ func (p *peer) dialled(a *attempt) {
 	r := p.round
 	r.attempt = nil
 	for _, f := range a.failed {
-		r.last = &DialError{f.addr, f.err}
+		r.last, r.at = &DialError{f.addr, f.err}, f.addr
 		r.drop(f.addr)
 	}
 	if a.won.conn == nil {
@@ -171,24 +189,55 @@ func (p *peer) dialled(a *attempt) {
 		return
 	}
 	r.drop(a.won.addr)
-	p.become(Dialling, fmt.Sprintf("handshake with %v", a.won.addr))
-	r.session = p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: a.won.conn,
-		Role: handshake.Initiator, Expect: p.key, Owner: p.self}))
-	p.dialledTo[r.session.GetId()] = a.won.addr
+	p.progress(a.won.addr, fmt.Sprintf("handshake with %v", a.won.addr))
+	claimed := r.claimed
+	pid := p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: a.won.conn, Role: handshake.Initiator,
+		Expect: p.key, Owner: p.self, Claim: func() bool { return claimed.CompareAndSwap(false, true) }}))
+	r.shaking = append(r.shaking, pid.GetId())
+	p.dialledTo[pid.GetId()] = a.won.addr
+	if len(r.left) > 0 {
+		p.after(patience, impatient{r})
+	}
+}
+
+// progress tells of what is tried. That a session is being rotated does not change the state.
+func (p *peer) progress(addr netip.AddrPort, why string) {
+	if p.current == nil {
+		p.become(Dialling, addr, why)
+		return
+	}
+	p.note(Step{Addr: addr, Reason: why + ", to rotate the session"})
+	p.publish()
+}
+
+// hurry tries the next addresses beside the handshake that takes long.
+func (p *peer) hurry(r *round) {
+	if p.round == r && r.attempt == nil && len(r.left) > 0 && !r.claimed.Load() {
+		p.raceOn()
+	}
 }
 
 // attempted is a session that this node initiated, at addr, and that did not come up.
 func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
 	err := dialError(addr, m)
-	p.tried(addr, err)
+	yielded := errors.Is(m.Err, session.ErrYielded)
+	if !yielded {
+		p.tried(addr, err)
+	}
 	if m.ByPeer && p.current == nil {
 		p.heed(m)
 	}
 	r := p.round
-	if r == nil || r.session == nil || !r.session.Equal(m.Session) {
+	if r == nil || !r.has(m.Session.GetId()) {
 		return // given up meanwhile
 	}
-	r.session, r.last = nil, err
+	r.shaking = slices.DeleteFunc(r.shaking, func(id string) bool { return id == m.Session.GetId() })
+	if !yielded {
+		r.last, r.at = err, addr
+	}
+	if m.Link != nil {
+		r.claimed.Store(false) // it had the claim
+	}
 	if m.ByPeer { // the peer itself has answered: there is no use in its other addresses
 		r.left = nil
 	}
@@ -197,19 +246,29 @@ func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
 
 // next goes on with the round after an address has failed, or ends it.
 func (p *peer) next() {
-	if len(p.round.left) > 0 {
+	r := p.round
+	switch {
+	case r.attempt != nil:
+		return
+	case len(r.left) > 0:
 		p.raceOn()
 		return
+	case len(r.shaking) > 0:
+		return
 	}
-	err := p.round.last
-	p.failed = err
+	err := r.last
 	p.giveUp(err)
-	if ready, wait := order(p.addrs, p.Clock.Now(), false); len(ready) > 0 {
-		p.schedule(backoff(1, p.Jitter()))
-	} else if wait > 0 {
-		p.schedule(wait)
+	if p.current != nil {
+		p.note(Step{Reason: "the session was not rotated: " + err.Error()})
+		p.publish()
+		return
 	}
-	p.rest(err.Error())
+	p.failed = err
+	wait := max(1, backoff(1, p.Jitter())) // 0 would be never
+	if ready, due := order(p.addrs, p.Clock.Now(), false); len(ready) == 0 {
+		wait = due
+	}
+	p.stay(wait, r.at, err.Error())
 }
 
 // giveUp ends the round, if there is one, and answers those who wait for it. A handshake that is under way goes on.
@@ -225,7 +284,13 @@ func (p *peer) giveUp(err error) {
 	for _, w := range r.waiters {
 		w.answer(err)
 	}
+	if h := r.rotates; h != nil && h.usable() {
+		p.rotateIn(h, p.rotationRetry())
+	}
 }
+
+// has says whether a session is one of the round's handshakes.
+func (r *round) has(id string) bool { return slices.Contains(r.shaking, id) }
 
 // enter adds an address to those left, and says false if it was there before.
 func (r *round) enter(addr netip.AddrPort) bool {

@@ -20,6 +20,20 @@ type held struct {
 	up     time.Time // zero: the other end has not accepted yet
 	sealed bool      // it takes nothing new
 	doomed bool      // told to close
+
+	traffic uint64    // at the last look
+	quiet   time.Time // the traffic is the same since
+
+	stopRotation, stopIdle func() bool // nil: not wanted
+}
+
+// stop ends its timers.
+func (h *held) stop() {
+	for _, stop := range []func() bool{h.stopRotation, h.stopIdle} {
+		if stop != nil {
+			stop()
+		}
+	}
 }
 
 // usable says whether calls can be made over it.
@@ -65,6 +79,12 @@ func (p *peer) proved(l *session.Link) {
 		l.Close(session.Close{Reason: envelope.ReasonBusy, RetryAfter: probeWithin})
 		return
 	}
+	if err := p.quota.enter(len(p.sessions) == 0); err != nil {
+		p.note(Step{Addr: l.Addr(), Reason: "told to come back later: " + err.Error()})
+		p.publish()
+		l.Close(session.Close{Reason: envelope.ReasonBusy, RetryAfter: rotation(fullWait, p.Jitter())})
+		return
+	}
 	if l.Role() == handshake.Responder { // its end may be told to its parent, if it is at this moment
 		p.ctx.Watch(p.ctx.ActorSystem().NewLocalPID(l.ID()))
 	}
@@ -84,6 +104,9 @@ func (p *peer) up(l *session.Link) {
 	if p.leaving || !h.usable() {
 		return
 	}
+	p.asleep = false
+	p.keep(h)
+	p.rotated(h)
 	if p.current == nil {
 		p.use(h)
 	}
@@ -108,7 +131,7 @@ func (p *peer) use(h *held) {
 	}
 	p.failed = nil
 	p.Directory.setLink(p, h.link)
-	p.become(Connected, fmt.Sprintf("%v at %v", h.link.Role(), h.link.Addr()))
+	p.become(Connected, h.link.Addr(), fmt.Sprintf("%v at %v", h.link.Role(), h.link.Addr()))
 }
 
 // other returns the usable session that came up last; nil if there is none.
@@ -128,9 +151,8 @@ func (p *peer) arbitrate() {
 		var contenders []contender
 		for _, h := range p.sessions {
 			if h.usable() {
-				hello := h.link.Hello()
 				live = append(live, h)
-				contenders = append(contenders, contender{h.link.Role(), hello.Boot, hello.HasBoot})
+				contenders = append(contenders, contenderOf(h))
 			}
 		}
 		older, newer, verdict := arbitrate(p.Self, p.key, contenders)
@@ -197,6 +219,18 @@ func (p *peer) sealed(m session.Sealed) {
 	p.arbitrate()
 }
 
+// ending is a session that says its last word.
+func (p *peer) ending(m session.Ending) {
+	h := p.find(m.Link.ID())
+	if h == nil {
+		return
+	}
+	h.doomed = true
+	m.End.Addr = m.Link.Addr()
+	p.without(h, m.End)
+	p.arbitrate()
+}
+
 // without goes on without a session, of which m is the end or what will be. If there is no other to use, that
 // decides when to dial again.
 func (p *peer) without(h *held, m session.Ended) {
@@ -215,19 +249,28 @@ func (p *peer) without(h *held, m session.Ended) {
 	if m.ByPeer && m.Reason == envelope.ReasonRevoked {
 		p.failed = dialError(m.Addr, m)
 	}
+	p.asleep = m.Reason == envelope.ReasonIdle
 	wait, ok := p.heed(m)
+	why := fmt.Sprintf("disconnected: %s", m.Reason)
+	if p.round != nil { // it was to replace this one
+		p.round.rotates = nil
+		p.become(Dialling, m.Addr, why)
+		return
+	}
 	if p.pending() {
 		wait = max(wait, probeWithin) // it will come up before
 	}
 	if ok && len(p.addrs) > 0 {
 		p.schedule(wait)
 	}
-	p.rest(fmt.Sprintf("disconnected: %s", m.Reason))
+	p.rest(m.Addr, why)
 }
 
 func (p *peer) ended(m session.Ended) {
 	h := p.find(m.Session.GetId())
-	p.sessions = slices.DeleteFunc(p.sessions, func(o *held) bool { return o == h })
+	if h != nil {
+		p.forget(h)
+	}
 	p.without(h, m)
 	if m.ByPeer && m.Reason == envelope.ReasonConflict {
 		p.Tell(Conflict{Key: p.Self, Newer: m.Addr, ByPeer: true})
@@ -244,6 +287,13 @@ func (p *peer) ended(m session.Ended) {
 	}
 	p.arbitrate()
 	p.settle()
+}
+
+// forget drops a session that is over.
+func (p *peer) forget(h *held) {
+	h.stop()
+	p.sessions = slices.DeleteFunc(p.sessions, func(o *held) bool { return o == h })
+	p.quota.leave(len(p.sessions) == 0)
 }
 
 // gone is a session that has stopped. Only one that could not say so is still known.

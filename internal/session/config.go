@@ -11,7 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
 
-// A Config is what all sessions of a node share. It is never changed; every exported field is required.
+// A Config is what all sessions of a node share. It is never changed; every exported field is required but WornAfter.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -38,6 +38,8 @@ type Config struct {
 	PongWithin       time.Duration // a ping unanswered for so long is a missed pong; two end the session
 	WriteStall       time.Duration // no byte written for so long ends the session
 	Linger           time.Duration // how long a half-close may take
+
+	WornAfter uint64 // messages one way after which an initiator says Worn; 0: never
 
 	pendings pendings // safe for concurrent use
 }

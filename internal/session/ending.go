@@ -55,6 +55,9 @@ func (s *session) finish(end Ended, bye *envelope.Bye) {
 	if s.state >= ending {
 		return
 	}
+	if s.state == open && s.up && bye != nil {
+		s.tell(Ending{s.Link, end})
+	}
 	s.state = ending
 	s.end = end
 	var buf *buffer

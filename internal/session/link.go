@@ -40,6 +40,10 @@ type Link struct {
 	flight  inFlight
 	lastID  atomic.Uint64 // of calls; the first is 1
 	lastNon atomic.Uint64 // of pings
+	sealed  atomic.Uint64 // messages; the writer counts
+	opened  atomic.Uint64 // messages; the reader counts
+	started atomic.Uint64 // sends of ours
+	asked   atomic.Uint64 // calls, replies and sends of the peer
 
 	flying   atomic.Int32 // calls of ours in flight
 	accepts  atomic.Int64 // largest frame body the peer accepts, tag included
@@ -58,6 +62,14 @@ func (l *Link) Remote() identity.PublicKey { return l.remote }
 // Addr returns the peer's address of this connection.
 func (l *Link) Addr() netip.AddrPort { return l.addr }
 
+// Local returns this node's address of this connection; zero if it is not known.
+func (l *Link) Local() netip.Addr {
+	if a, ok := l.conn.LocalAddr().(*net.TCPAddr); ok {
+		return a.AddrPort().Addr().Unmap()
+	}
+	return netip.Addr{}
+}
+
 // Role returns this node's role in the handshake.
 func (l *Link) Role() handshake.Role { return l.role }
 
@@ -66,6 +78,13 @@ func (l *Link) Since() time.Time { return l.since }
 
 // Heard returns when the last valid frame arrived.
 func (l *Link) Heard() time.Time { return l.since.Add(time.Duration(l.heard.Load())) }
+
+// Traffic returns a number that grows with every call, reply and send, either way, and whether a call is in flight,
+// either way. If the number is the same later, and nothing is in flight, nobody has used the session meanwhile.
+func (l *Link) Traffic() (n uint64, inFlight bool) {
+	n = l.lastID.Load() + l.started.Load() + l.asked.Load()
+	return n, l.flying.Load() > 0 || l.inbound.Pending() > 0
+}
 
 // RTT returns the round trip of the last ping answered, 0 if there was none.
 func (l *Link) RTT() time.Duration { return time.Duration(l.rtt.Load()) }
@@ -184,18 +203,29 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 		buf.release()
 		return fmt.Errorf("encode the arguments of %q: %w", name, err)
 	}
+	l.started.Add(1)
 	if err = l.queue.push(ctx, bulk, buf, nil); err == context.Canceled || err == context.DeadlineExceeded {
 		return &AbandonedError{Err: err}
 	}
 	return err
 }
 
-// Ping returns the time from here to the peer's session and back.
+// Ping returns the time from here to the peer's session and back. It waits for room like a call.
 func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
 	p := l.config.pendings.get()
-	nonce, err := l.sendPing(p)
+	nonce, buf, err := l.enterPing(p)
 	if err != nil {
 		l.config.pendings.put(p)
+		return 0, err
+	}
+	if err := l.queue.push(ctx, urgent, buf, nil); err != nil {
+		if l.flight.takePing(nonce) == nil {
+			err = (<-p.done).err // the session ended meanwhile, and knows better why
+		}
+		l.config.pendings.put(p)
+		if err == context.Canceled || err == context.DeadlineExceeded {
+			return 0, &AbandonedError{Err: err}
+		}
 		return 0, err
 	}
 	var r result
@@ -215,15 +245,24 @@ func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
 	return time.Duration(binary.BigEndian.Uint64(r.value)), nil
 }
 
+// sendPing sends a ping of the session's own: there are never more than a few.
 func (l *Link) sendPing(p *pending) (uint64, error) {
-	nonce := l.lastNon.Add(1)
-	if err := l.flight.enterPing(nonce, &ping{pending: p, sent: l.config.Clock.Now()}); err != nil {
-		return 0, err
+	nonce, buf, err := l.enterPing(p)
+	if err == nil {
+		l.queue.force(urgent, buf)
 	}
-	buf := begin(nil)
+	return nonce, err
+}
+
+// enterPing makes a ping. p, if not nil, gets the round trip.
+func (l *Link) enterPing(p *pending) (nonce uint64, buf *buffer, err error) {
+	nonce = l.lastNon.Add(1)
+	if err := l.flight.enterPing(nonce, &ping{pending: p, sent: l.config.Clock.Now()}); err != nil {
+		return 0, nil, err
+	}
+	buf = begin(nil)
 	buf.b = l.codec.AppendPing(buf.b, binary.BigEndian.AppendUint64(nil, nonce))
-	l.queue.force(urgent, buf)
-	return nonce, nil
+	return nonce, buf, nil
 }
 
 // ponged is the pong that a ping of ours waited for; any other is ignored.
@@ -301,6 +340,9 @@ func (l *Link) Settled() {
 
 // Close ends the session as its reason demands: see session.close.
 func (l *Link) Close(c Close) { l.system.Root.Send(l.pid, c) }
+
+// Check asks the peer for a sign of life now.
+func (l *Link) Check() { l.system.Root.Send(l.pid, Check{}) }
 
 // Probe pings the peer and tells owner, by a Probed, whether it answered in time.
 func (l *Link) Probe(p Probe) { l.system.Root.Send(l.pid, p) }

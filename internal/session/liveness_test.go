@@ -1,7 +1,6 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"os"
 	"testing"
@@ -227,7 +226,7 @@ func TestFailedWriteWithoutABye(t *testing.T) {
 	for _, state := range []string{"open", "draining"} {
 		t.Run(state, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
-				e, _ := w.open(handshake.Responder)
+				e, r := w.open(handshake.Responder)
 				want := ReasonLost
 				if state == "draining" {
 					want = envelope.ReasonShutdown
@@ -235,8 +234,7 @@ func TestFailedWriteWithoutABye(t *testing.T) {
 					synctest.Wait()
 				}
 				start := time.Now()
-				_ = e.link.conn.(interface{ CloseWrite() error }).CloseWrite()
-				go func() { _, _ = e.link.Ping(context.Background()) }()
+				breakWrites(e, r)
 				synctest.Wait()
 				time.Sleep(2 * lingerAfterBye)
 				m := e.ended()

@@ -25,6 +25,10 @@ type (
 
 	// Probe asks for a ping whose answer is awaited for Within.
 	Probe struct{ Within time.Duration }
+
+	// Check asks for a sign of life now rather than after PingAfter (wire.md §7.2): something has happened that may
+	// have cut the connection.
+	Check struct{}
 )
 
 // Events to whoever the session answers to: its parent, and once it is admitted the owner named there.
@@ -49,6 +53,17 @@ type (
 	Sealed struct {
 		Link *Link
 		Bye  envelope.Bye
+	}
+
+	// Worn says that so many messages have gone one way that the session should be replaced (wire.md §7.4). Only an
+	// initiator says so, once.
+	Worn struct{ Link *Link }
+
+	// Ending says that the session takes nothing more, either way, while its last word is being written; End is how it
+	// will end. It comes between Up and Ended, if a session ends that has not been half-closed.
+	Ending struct {
+		Link *Link
+		End  Ended
 	}
 
 	// Probed answers a Probe.
@@ -114,4 +129,7 @@ func (probeEnded) IgnoreDeadLetterLogging() {}
 func (admit) IgnoreDeadLetterLogging()      {}
 func (Close) IgnoreDeadLetterLogging()      {}
 func (Probe) IgnoreDeadLetterLogging()      {}
+func (Check) IgnoreDeadLetterLogging()      {}
+func (Worn) IgnoreDeadLetterLogging()       {}
+func (Ending) IgnoreDeadLetterLogging()     {}
 func (Ended) IgnoreDeadLetterLogging()      {}

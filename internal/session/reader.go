@@ -59,6 +59,7 @@ func (r *reader) read() error {
 		b, err := r.decode()
 		if b != nil {
 			r.heard.Store(int64(r.config.Clock.Now().Sub(r.since)))
+			r.opened.Store(r.recv.Nonce())
 			crowd := len(b.envelopes) > 1
 			r.system.Root.Send(r.pid, received{b})
 			if crowd {

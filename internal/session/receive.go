@@ -4,10 +4,12 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
 )
 
 // received handles what one read brought, in order, and gives the batch back.
 func (s *session) received(b *batch) {
+	s.wear()
 	for i := range b.envelopes {
 		if s.state != open && s.state != draining {
 			break // the rest came behind the end
@@ -34,8 +36,10 @@ func (s *session) handle(e *envelope.Envelope) error {
 		if s.bye != nil {
 			return errAfterBye
 		}
+		s.asked.Add(1)
 		err = s.inbound.Call(e)
 	case envelope.KindReply:
+		s.asked.Add(1)
 		s.answered(e)
 	case envelope.KindSend:
 		err = s.sent(e)
@@ -70,6 +74,7 @@ func (s *session) sent(e *envelope.Envelope) error {
 		if s.bye != nil {
 			return errAfterBye
 		}
+		s.asked.Add(1)
 		s.inbound.Send(e)
 		return nil
 	}
@@ -130,20 +135,46 @@ func halfCloses(code envelope.Reason) bool {
 	return true
 }
 
+// wear tells the owner, once, that the session should be replaced.
+func (s *session) wear() {
+	limit := s.config.WornAfter
+	if s.worn || limit == 0 || s.role != handshake.Initiator || s.state != open || max(s.sealed.Load(), s.opened.Load()) < limit {
+		return
+	}
+	s.worn = true
+	s.tell(Worn{s.Link})
+}
+
+// check pings the peer now, and gives it up as if it had been silent for PingAfter.
+func (s *session) check() {
+	if s.state != open && s.state != draining || s.missed > 0 {
+		return // not the time, or it is being asked already
+	}
+	s.stopTick()
+	s.askForLife()
+	s.stopTick = s.after(s.config.PongWithin, tick{})
+}
+
+// askForLife sends a ping whose answer nobody waits for.
+func (s *session) askForLife() {
+	s.pinged = s.config.Clock.Now()
+	s.missed++
+	s.flight.takePing(s.nonce) // a late pong to it would tell no more than this one's: they must not add up
+	s.nonce, _ = s.sendPing(nil)
+}
+
 // tick looks whether the peer is alive (wire.md §7.2).
 func (s *session) tick() {
 	if s.state != open && s.state != draining {
 		return
 	}
+	s.wear()
 	now := s.config.Clock.Now()
 	act, next := liveness(now.Sub(s.Heard()), now.Sub(s.pinged), s.missed, s.config.PingAfter, s.config.PongWithin)
 	switch act {
 	case sendPing:
 		s.reader.shrink()
-		s.pinged = now
-		s.missed++
-		s.flight.takePing(s.nonce) // a late pong to it would tell no more than this one's: they must not add up
-		s.nonce, _ = s.sendPing(nil)
+		s.askForLife()
 	case giveUp:
 		s.finish(Ended{Reason: envelope.ReasonUnresponsive}, &envelope.Bye{Code: envelope.ReasonUnresponsive})
 		return

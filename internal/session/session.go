@@ -73,6 +73,7 @@ type session struct {
 	missed  int           // pongs in a row
 	pinged  time.Time     // when the last liveness ping left
 	nonce   uint64        // of the last ping that nobody waits for
+	worn    bool          // and told so
 	failed  bool          // what waits for the peer has been told of the end
 	end     Ended
 
@@ -86,6 +87,10 @@ type Params struct {
 	Role   handshake.Role
 	Expect identity.PublicKey // the key that was dialled, for an initiator
 	Owner  *actor.PID         // is told the session's events until Admit names another
+
+	// Claim, if not nil, is asked by an initiator once the peer has proved its key, before message 3: false ends
+	// the handshake with ErrYielded. It is called from the handshake's goroutine.
+	Claim func() bool
 }
 
 // Props describes a session's actor.
@@ -123,6 +128,8 @@ func (s *session) Receive(ctx actor.Context) {
 		s.close(m)
 	case Probe:
 		s.probe(m)
+	case Check:
+		s.check()
 	case probeEnded:
 		s.tell(Probed{s.Link, m.alive})
 	case received:
@@ -152,7 +159,7 @@ func (s *session) start(ctx actor.Context) {
 	hc := handshake.Config{Role: s.params.Role, Expect: s.params.Expect}
 	stop := s.stop
 	s.run(func() any {
-		r, err := s.config.shake(s.conn, hc, stop)
+		r, err := s.config.shake(s.conn, hc, s.params.Claim, stop)
 		return shaken{r, err}
 	})
 }

@@ -13,11 +13,15 @@ import (
 
 var errStopped = errors.New("the handshake was stopped")
 
+// ErrYielded ends a handshake whose peer was proved at another address first (wire.md §8.1).
+var ErrYielded = errors.New("the peer was proved at another address first")
+
 // shake does the handshake over conn (wire.md §4). It runs in a goroutine of its own, which ends when conn is
 // closed and stop too. conn is closed if the error is not nil.
 //
-// Before it has sent message 2 a responder that gives up resets the connection; from then on it just closes.
-func (c *Config) shake(conn net.Conn, hc handshake.Config, stop <-chan struct{}) (handshake.Result, error) {
+// Before it has sent message 2 a responder that gives up resets the connection; from then on it just closes. An
+// initiator asks claim, if there is one, before it sends message 3.
+func (c *Config) shake(conn net.Conn, hc handshake.Config, claim func() bool, stop <-chan struct{}) (handshake.Result, error) {
 	hc.Static, hc.Prologue, hc.Rand, hc.Trusted = c.Static, c.Prologue, c.Rand, c.Trusted
 	state, err := handshake.New(hc)
 	if err != nil {
@@ -35,6 +39,10 @@ func (c *Config) shake(conn net.Conn, hc handshake.Config, stop <-chan struct{})
 			}
 		}
 		if out, err = c.compute(state, write, in[:size], out[:0], stop); err != nil {
+			break
+		}
+		if !write && hc.Role == handshake.Initiator && claim != nil && !claim() {
+			err = ErrYielded
 			break
 		}
 		if write {

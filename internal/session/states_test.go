@@ -68,9 +68,11 @@ var messages = []struct {
 	{"Close for a half-close", tells(Close{Reason: envelope.ReasonShutdown}), [...]string{
 		"over +ended handshake", "ending >bye shutdown", "draining >bye shutdown", "draining >bye shutdown", ignored, ignored, ignored}},
 	{"Close at once", tells(Close{Reason: envelope.ReasonRevoked}), [...]string{
-		"over +ended handshake", "ending >bye revoked", "ending >bye revoked", "ending >bye revoked", "ending >bye revoked", "ending >bye revoked", ignored}},
+		"over +ended handshake", "ending >bye revoked", "ending >bye revoked", "ending +ending revoked >bye revoked", "ending >bye revoked", "ending >bye revoked", ignored}},
 	{"Probe", tells(Probe{Within: time.Minute}), [...]string{
 		"shaking +probed dead", "proved +probed dead", "open >ping", "open >ping", "draining >ping", "draining >ping", "ending +probed dead"}},
+	{"Check", tells(Check{}), [...]string{
+		ignored, ignored, "open >ping", "open >ping", "draining >ping", "draining >ping", ignored}},
 
 	// From the peer, by way of the reader.
 	{"hello", says(aHello()), [...]string{
@@ -94,13 +96,13 @@ var messages = []struct {
 	{"bye of an immediate close", says(aBye(envelope.ReasonConflict)), [...]string{
 		never, ignored, "over +ended conflict by peer", "over +ended conflict by peer", "over +ended conflict by peer", "over +ended conflict by peer", ignored}},
 	{"malformed envelope", says([]byte{0x90}), [...]string{
-		never, ignored, "ending >bye protocol", "ending >bye protocol", "ending >bye protocol", "ending >bye protocol", ignored}},
+		never, ignored, "ending >bye protocol", "ending +ending protocol >bye protocol", "ending >bye protocol", "ending >bye protocol", ignored}},
 
 	// From its goroutines.
 	{"shaken, with an error", func(_ *end, r *raw) { r.write([]byte("GET ")) }, [...]string{
 		"over +ended handshake", never, never, never, never, never, never}},
 	{"violated", tells(violated{errTest}), [...]string{
-		never, never, "ending >bye protocol", "ending >bye protocol", "ending >bye protocol", "ending >bye protocol", ignored}},
+		never, never, "ending >bye protocol", "ending +ending protocol >bye protocol", "ending >bye protocol", "ending >bye protocol", ignored}},
 	{"readEnded", func(_ *end, r *raw) { r.halfClose() }, [...]string{
 		"over +ended handshake", ignored, "over +ended lost", "over +ended lost", "over +ended lost", "over +ended idle by peer", "over +ended busy"}},
 	{"writeEnded, with an error", breakWrites, [...]string{

@@ -281,7 +281,7 @@ func (o *owner) Receive(ctx actor.Context) {
 		if !o.detain {
 			m.Link.Admit(ctx.Self())
 		}
-	case Refused, Up, Greeted, Sealed, Probed, Ended:
+	case Refused, Up, Greeted, Sealed, Worn, Ending, Probed, Ended:
 		o.hear(m)
 	}
 }
@@ -381,6 +381,10 @@ func kinds(events []any) []string {
 			name = "greeted"
 		case Sealed:
 			name = "sealed " + string(m.Bye.Code)
+		case Worn:
+			name = "worn"
+		case Ending:
+			name = "ending " + string(m.End.Reason)
 		case Probed:
 			name = "probed dead"
 			if m.Alive {

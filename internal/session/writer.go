@@ -24,6 +24,7 @@ func (l *Link) write(send *channel.CipherState) (err error) {
 		}
 		err = l.flush(batch, send)
 		l.queue.wrote(batch)
+		l.sealed.Store(send.Nonce())
 		if err == nil && l.draining.Load() {
 			l.system.Root.Send(l.pid, settled{})
 		}

@@ -1,0 +1,71 @@
+package peers
+
+import (
+	"fmt"
+	"sync"
+)
+
+// A quota bounds the peers that are connected and the sessions with them, of all peers together. It is safe for
+// concurrent use.
+type quota struct {
+	maxPeers, maxSessions int // 0: no bound
+
+	mu       sync.Mutex // guards the rest
+	peers    int        // with at least one session
+	sessions int
+}
+
+// full returns the *LimitError that enter would return now.
+func (q *quota) full(first bool) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.check(first)
+}
+
+// check is called with mu held.
+func (q *quota) check(first bool) error {
+	switch {
+	case first && q.maxPeers > 0 && q.peers >= q.maxPeers:
+		return &LimitError{What: "peers", Limit: q.maxPeers}
+	case q.maxSessions > 0 && q.sessions >= q.maxSessions:
+		return &LimitError{What: "sessions", Limit: q.maxSessions}
+	}
+	return nil
+}
+
+// enter counts a session, the first one of its peer or another one. The error is a *LimitError.
+func (q *quota) enter(first bool) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err := q.check(first); err != nil {
+		return err
+	}
+	q.sessions++
+	if first {
+		q.peers++
+	}
+	return nil
+}
+
+// leave takes back what enter has counted; last: the peer has no other session.
+func (q *quota) leave(last bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.sessions--
+	if last {
+		q.peers--
+	}
+}
+
+// A LimitError is a limit of this node that another session would exceed.
+type LimitError struct {
+	What  string // "peers" or "sessions"
+	Limit int
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("this node has %d %s, as many as its limit allows", e.Limit, e.What)
+}
+
+// Is makes a LimitError an ErrFull.
+func (e *LimitError) Is(target error) bool { return target == ErrFull }
