@@ -43,7 +43,9 @@ func (r *random) Read(b []byte) (int, error) {
 // where the system can be told so.
 func (n *Network) fill(stall time.Duration) {
 	if n.Listen == nil {
-		n.Listen = (&net.ListenConfig{Control: userTimeout(stall)}).Listen
+		l := &net.ListenConfig{Control: userTimeout(stall)}
+		l.SetMultipathTCP(false) // its sockets do not hand the timeout on
+		n.Listen = l.Listen
 	}
 	if n.Dial == nil {
 		n.Dial = (&net.Dialer{Control: userTimeout(stall)}).DialContext

@@ -125,6 +125,7 @@ type testNode struct {
 	slow      time.Duration          // how long the node's owner takes with each event
 	asked     atomic.Pointer[func()] // called before the table or a peer asks whether a key is trusted; nil: nothing is
 	session   *session.Config        // of every session
+	adjust    func(*Config)          // called before a start; nil: nothing is
 
 	mu        sync.Mutex // guards the rest
 	events    []any
@@ -152,9 +153,12 @@ func (w *world) node(name string) *testNode {
 
 // pair returns two nodes that trust each other, started, and of which the first has the smaller key: it is the
 // arbiter.
-func (w *world) pair() (a, b *testNode) {
+func (w *world) pair(adjust ...func(*Config)) (a, b *testNode) {
 	w.Helper()
 	a, b = w.node("a"), w.node("b")
+	for _, f := range adjust {
+		a.adjust, b.adjust = f, f
+	}
 	if a.key.Compare(b.key) > 0 {
 		a.name, b.name, a, b = "b", "a", b, a
 	}
@@ -211,13 +215,14 @@ func (n *testNode) start() {
 		HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second,
 		WriteStall: 30 * time.Second, Linger: 30 * time.Second,
 	}
-	n.Node = Start(n.w.system, Config{
+	c := Config{
 		Listener: listener.Config{Listener: l, Session: n.session, Clock: clock.System, Log: log, Pool: pool, Counters: &n.counters,
 			Strangers: listener.MaxStrangers, StrangersPerSource: listener.MaxStrangersPerSource},
 		Finder: finder.Config{Self: discovery.Self{Key: n.key, Port: n.addr.Port()}, Providers: []discovery.Provider{n.manual},
 			Trusted: n.trust.Contains, Clock: clock.System, Log: log, Pool: pool},
 		Peers: peers.Config{Self: n.key, Session: n.session, Directory: n.directory, Trusted: trusted,
 			Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
+				n.dialled.Add(1)
 				return n.host.Dial(ctx, "tcp", to.String())
 			},
 			Clock: clock.System, Log: log, Pool: pool,
@@ -227,8 +232,12 @@ func (n *testNode) start() {
 				return jitter.Float64()
 			},
 			DialTimeout: 5 * time.Second, Stagger: 250 * time.Millisecond},
-		Pool: pool, Log: log, Tell: n.told,
-	})
+		Pool: pool, Log: log, Clock: clock.System, Tell: n.told,
+	}
+	if n.adjust != nil {
+		n.adjust(&c)
+	}
+	n.Node = Start(n.w.system, c)
 	n.unwatch = n.trust.Watch(n.Trust)
 	for _, p := range n.trust.List() {
 		n.Trust(trust.Change{Peer: p, Kind: trust.Added})

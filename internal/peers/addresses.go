@@ -94,6 +94,7 @@ func (p *peer) worked(l *session.Link) {
 	}
 	if a := p.at(p.dialledTo[l.ID()]); a != nil {
 		prove(p.addrs, a, p.Clock.Now())
+		a.failures, a.next, a.result = 0, time.Time{}, "connected"
 	}
 }
 

@@ -37,7 +37,7 @@ const (
 	hintPeriod = 10 * time.Second
 )
 
-// How a session is kept (wire.md §7.4, §7.6).
+// How a session is kept (wire.md §6.8, §7.4).
 const (
 	rotationRetry = time.Minute // at least, between two attempts to rotate a session
 	idleLooks     = 4           // how often within IdleAfter it is looked whether a session was used
@@ -149,10 +149,10 @@ func evict(addrs []*address) int {
 	return worst
 }
 
-// prove notes that a handshake has proved the peer at a, which is one of addrs. The address proved longest ago
+// prove notes that a handshake has proved the peer at a, which is one of addrs, whatever came of it. The address proved longest ago
 // loses that rank if there are too many.
 func prove(addrs []*address, a *address, now time.Time) {
-	a.proven, a.failures, a.next, a.result = now, 0, time.Time{}, "connected"
+	a.proven = now
 	oldest, n := a, 0
 	for _, o := range addrs {
 		if o.proven.IsZero() {

@@ -32,6 +32,14 @@ func TestBackoffIsFullJitterUnderABoundThatDoubles(t *testing.T) {
 	}
 }
 
+func TestRotationComesWithinAQuarterOfTheAge(t *testing.T) {
+	for r, want := range map[float64]time.Duration{0: time.Hour, 0.5: time.Hour + 15*time.Minute/2, almost: 75 * time.Minute} {
+		if got := rotation(time.Hour, r); got < want-time.Millisecond || got > want {
+			t.Errorf("rotation(1h, %v) = %v, want %v", r, got, want)
+		}
+	}
+}
+
 func TestOrderPutsFirstWhatWorkedLast(t *testing.T) {
 	announced := []string{"udp"}
 	now := after(time.Hour)

@@ -68,7 +68,11 @@ func (p *peer) connect(m connect) {
 
 // dial begins a round unless there is no need, or no address whose time has come.
 func (p *peer) dial() {
-	if p.leaving || p.asleep || p.round != nil || p.current != nil {
+	switch {
+	case p.leaving || p.round != nil || p.current != nil:
+		return
+	case p.asleep:
+		p.rest(netip.AddrPort{}, "not needed since it was idle")
 		return
 	}
 	_ = p.begin(nil, false) // the state says what came of it
@@ -224,8 +228,13 @@ func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
 	if !yielded {
 		p.tried(addr, err)
 	}
-	if m.ByPeer && p.current == nil {
-		p.heed(m)
+	if m.ByPeer {
+		if a := p.at(addr); a != nil {
+			prove(p.addrs, a, p.Clock.Now())
+		}
+		if p.current == nil {
+			p.heed(m)
+		}
 	}
 	r := p.round
 	if r == nil || !r.has(m.Session.GetId()) {

@@ -1,0 +1,406 @@
+package node
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+)
+
+// TestIdleSessionEnds: after that nothing but need brings the nodes together again (wire.md §6.8).
+func TestIdleSessionEnds(t *testing.T) {
+	for _, both := range []bool{false, true} {
+		inBubble(t, func(t *testing.T, b *bubble) {
+			w := b.world(1)
+			x, y := w.pair()
+			x.stop(time.Minute)
+			x.adjust = func(c *Config) { c.Peers.IdleAfter = 10 * time.Minute }
+			if both {
+				y.stop(time.Minute)
+				y.adjust = x.adjust
+				y.start()
+			}
+			x.start()
+			x.dials(y)
+			only[peers.Up](x)
+			for range 20 { // calls of either side keep it
+				time.Sleep(9 * time.Minute)
+				if err := x.call(y, "echo"); err != nil {
+					t.Fatal(err)
+				}
+				x, y = y, x
+			}
+			long := make(chan error, 1) // and so does one that is in flight
+			go func() { long <- x.call(y, "wait") }()
+			time.Sleep(time.Hour)
+			if downs := take[peers.Down](x); len(downs) > 0 {
+				t.Fatalf("ended while a call was in flight: %+v", downs)
+			}
+			y.release()
+			if err := answer(w, long); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(10*time.Minute - time.Second)
+			if downs := take[peers.Down](x); len(downs) > 0 {
+				t.Fatalf("ended too early: %+v", downs)
+			}
+			time.Sleep(2*time.Minute + 32*time.Second)
+			for _, n := range []*testNode{x, y} {
+				if down := only[peers.Down](n); down.Reason != envelope.ReasonIdle {
+					t.Errorf("%s: %+v", n.name, down)
+				}
+			}
+			dials := x.dialled.Load() + y.dialled.Load()
+			for range 10 { // what is heard again is not dialled
+				x.finds(y)
+				y.finds(x)
+				time.Sleep(time.Minute)
+			}
+			if x.link(y) != nil || x.state(y) != peers.Found || x.dialled.Load()+y.dialled.Load() != dials {
+				t.Errorf("connected again: %v, state %s", x.link(y) != nil, x.state(y))
+			}
+			for _, n := range []*testNode{x, y} {
+				take[peers.Up](n)
+			}
+			x.Wake(y.key)
+			synctest.Wait()
+			one(x, y)
+			w.end()
+		})
+	}
+}
+
+// TestConnectEndsIdleness: and so does a session that the peer initiates.
+func TestConnectEndsIdleness(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		x, y := w.pair(func(c *Config) { c.Peers.IdleAfter = time.Minute })
+		for range 3 {
+			x.dials(y)
+			time.Sleep(2 * time.Minute)
+			if x.link(y) != nil {
+				t.Fatal("did not end")
+			}
+			x, y = y, x
+		}
+		x.Wake(y.key) // as a call that waits for the peer does
+		time.Sleep(time.Second)
+		w.net.Reset(x.host, y.host) // lost, which is not for want of use
+		time.Sleep(10 * time.Second)
+		if x.link(y) == nil {
+			t.Error("not dialled again")
+		}
+		w.end()
+	})
+}
+
+// TestPeersAreBounded: who comes too many is told to come back later, and does.
+func TestPeersAreBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		hub := w.node("hub")
+		hub.adjust = func(c *Config) { c.Peers.MaxPeers = 2 }
+		hub.start()
+		var others []*testNode
+		for _, name := range []string{"one", "two", "three"} {
+			n := w.node(name)
+			n.start()
+			n.trusts(hub)
+			hub.trusts(n)
+			others = append(others, n)
+		}
+		stranger := w.node("stranger")
+		stranger.start()
+		stranger.trusts(hub)
+		others[0].dials(hub)
+		others[1].dials(hub)
+		err := answer(w, others[2].connect(hub, hub.addr))
+		if e, ok := err.(*peers.RefusedError); !ok || e.Reason != envelope.ReasonBusy || e.RetryAfter < 30*time.Second || e.RetryAfter > time.Minute {
+			t.Errorf("one too many: %v", err)
+		}
+		if e, ok := answer(w, stranger.connect(hub, hub.addr)).(*peers.RefusedError); !ok || e.Reason != envelope.ReasonRefused {
+			t.Errorf("a stranger: %v", e)
+		}
+		if err, ok := answer(w, hub.connect(others[2], others[2].addr)).(*peers.LimitError); !ok || err.What != "peers" || err.Limit != 2 {
+			t.Errorf("the node's own dial: %v", err)
+		}
+		time.Sleep(10 * time.Minute)
+		if hub.link(others[2]) != nil {
+			t.Fatal("connected though the limit is reached")
+		}
+		if n := others[2].counters.Accepted.Load(); n != 0 {
+			t.Errorf("the hub has dialled %d times though it has no room", n)
+		}
+		others[0].stop(time.Minute)
+		time.Sleep(2 * time.Minute)
+		if hub.link(others[2]) == nil || others[2].link(hub) == nil {
+			t.Error("there is room now, and the third did not come back")
+		}
+		others[0].start()
+		time.Sleep(10 * time.Minute)
+		if hub.link(others[0]) != nil {
+			t.Error("connected though the limit is reached again")
+		}
+		w.end()
+	})
+}
+
+// TestSessionsAreBounded: a second session with a peer counts too, and what has ended does not.
+func TestSessionsAreBounded(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		x, y := w.pair(func(c *Config) { c.Peers.MaxSessions = 1; c.Peers.RotateAfter = time.Hour })
+		for range 5 {
+			x.dials(y)
+			first := x.link(y)
+			time.Sleep(4 * time.Hour)
+			if x.link(y) != first {
+				t.Error("rotated though there is room for one session alone")
+			}
+			y.dialsAgain(x)
+			time.Sleep(time.Second)
+			if x.link(y) != first {
+				t.Error("replaced though there is room for one session alone")
+			}
+			w.net.Reset(x.host, y.host)
+			time.Sleep(time.Minute)
+		}
+		works(x, y)
+		w.end()
+	})
+}
+
+// A machine is the interfaces that a node is told of.
+type machine struct {
+	mu   sync.Mutex // guards addr
+	addr string
+}
+
+func (m *machine) set(addr string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.addr = addr
+}
+
+func (m *machine) interfaces() ([]discovery.Interface, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return []discovery.Interface{{Index: 2, Name: "eth0", Flags: net.FlagUp | net.FlagRunning, Addrs: []netip.Prefix{netip.MustParsePrefix(m.addr)}}}, nil
+}
+
+// TestAddressThatIsGoneEndsItsSessions: at once, and the next one is dialled without backoff (wire.md §7.5).
+func TestAddressThatIsGoneEndsItsSessions(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		x, y := w.pair()
+		x.stop(time.Minute)
+		m := &machine{addr: "10.0.0.1/24"}
+		m.set(netip.PrefixFrom(x.addr.Addr(), 24).String())
+		x.adjust = func(c *Config) { c.Interfaces = m.interfaces }
+		x.start()
+		x.dials(y)
+		time.Sleep(10 * time.Second)
+		moved := netip.MustParseAddr("10.0.0.77")
+		x.host.SetAddrs(moved) // what was sent from the old one goes nowhere any more
+		m.set("10.0.0.77/24")
+		began := time.Now()
+		for x.link(y) != nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("noticed after %v", took)
+		}
+		time.Sleep(time.Second)
+		if err := x.call(y, "echo"); err != nil {
+			t.Errorf("a second later: %v", err)
+		}
+		time.Sleep(6 * time.Second) // the other end asks the old session for life before it gives that up
+		if l := y.link(x); l == nil || l.Addr().Addr() != moved {
+			t.Errorf("not connected from the new address")
+		}
+		w.end()
+	})
+}
+
+// TestOtherSessionsAreAskedForLife: one that a change has cut off is found out in two pongs' time, others go on.
+func TestOtherSessionsAreAskedForLife(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		x, y := w.pair()
+		z := w.node("z")
+		x.trusts(z)
+		z.trusts(x)
+		z.start()
+		x.stop(time.Minute)
+		m := &machine{addr: netip.PrefixFrom(x.addr.Addr(), 24).String()}
+		x.adjust = func(c *Config) { c.Interfaces = m.interfaces }
+		x.start()
+		x.dials(y)
+		z.dials(x)
+		time.Sleep(time.Second)
+		take[peers.Up](x)
+		w.net.Cut(x.host, y.host)
+		m.set(netip.PrefixFrom(x.addr.Addr(), 25).String()) // the same address on another network
+		began := time.Now()
+		for x.link(y) != nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if took := time.Since(began); took > 13*time.Second {
+			t.Errorf("noticed after %v", took)
+		}
+		time.Sleep(2 * time.Second)
+		if downs := take[peers.Down](x); len(downs) != 1 || downs[0].Key != y.key {
+			t.Errorf("%+v", downs)
+		}
+		works(x, z)
+		w.end()
+	})
+}
+
+// TestChangeOfNetworkResetsBackoff: what was not reachable may be now.
+func TestChangeOfNetworkResetsBackoff(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		x, y := w.pair()
+		x.stop(time.Minute)
+		m := &machine{addr: "10.0.0.1/24"}
+		x.adjust = func(c *Config) {
+			c.Interfaces = m.interfaces
+			c.Peers.Jitter = func() float64 { return 0.999 }
+		}
+		x.start()
+		w.net.Cut(x.host, y.host)
+		x.finds(y)
+		time.Sleep(10 * time.Minute) // backoff is at its bound
+		for x.state(y) == peers.Dialling {
+			time.Sleep(time.Second)
+		}
+		w.net.Heal(x.host, y.host)
+		m.set("10.0.0.1/25")
+		time.Sleep(3 * time.Second)
+		one(x, y)
+		if info, _ := x.directory.Info(y.key); !slices.ContainsFunc(info.History, func(s peers.Step) bool { return s.Reason == "this machine's addresses have changed" }) {
+			t.Errorf("the history does not tell: %+v", info.History)
+		}
+		w.end()
+	})
+}
+
+// TestSilentAddressDoesNotHoldUpTheNext: the first address takes the connection and says nothing (wire.md §8.1).
+func TestSilentAddressDoesNotHoldUpTheNext(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		for _, silent := range []int{1, 3} {
+			w := b.world(1)
+			x, y := w.pair()
+			mute := w.node("mute")
+			var addrs []netip.AddrPort
+			for i := range silent {
+				addr := netip.AddrPortFrom(mute.addr.Addr(), uint16(9000+i))
+				l, err := mute.host.Listen(t.Context(), "tcp", addr.String())
+				if err != nil {
+					t.Fatal(err)
+				}
+				addrs = append(addrs, addr)
+				defer l.Close()
+			}
+			began := time.Now()
+			if err := answer(w, x.connect(y, append(addrs, y.addr)...)); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > time.Duration(silent)*time.Second+100*time.Millisecond {
+				t.Errorf("%d silent addresses: connected after %v", silent, took)
+			}
+			time.Sleep(time.Minute) // the others are given up
+			only[peers.Up](x)
+			works(x, y)
+			mute.host.Crash()
+			w.end()
+		}
+	})
+}
+
+// TestOnlyTheFirstToProveTheKeyGetsMessage3: two ways to one node, of which the first is slow.
+func TestOnlyTheFirstToProveTheKeyGetsMessage3(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		for _, slow := range []time.Duration{900 * time.Millisecond, 1200 * time.Millisecond, 5 * time.Second} {
+			w := b.world(1)
+			x, y := w.pair()
+			relay := w.node("relay")
+			passed := delay(t, w, relay, y, slow)
+			began := time.Now()
+			if err := answer(w, x.connect(y, relay.addr, y.addr)); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(began); took > 1100*time.Millisecond && slow > time.Second {
+				t.Errorf("the first address answers after %v: connected after %v", slow, took)
+			}
+			time.Sleep(time.Minute)
+			if got, both := passed(), 36+68; slow > time.Second && got != 36 || slow < time.Second && got < both {
+				t.Errorf("the first address answers after %v: %d bytes were sent there", slow, got)
+			}
+			if slow > time.Second {
+				one(x, y)
+			}
+			relay.host.Crash()
+			w.end()
+		}
+	})
+}
+
+// delay passes connections to one node on to another, and holds what that answers back for some time. passed returns how
+// many bytes have come from those who connect.
+func delay(t *testing.T, w *world, at, to *testNode, by time.Duration) (passed func() int) {
+	t.Helper()
+	l, err := at.host.Listen(t.Context(), "tcp", at.addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex // guards count
+	count := 0
+	copyAll := func(dst, src net.Conn, by time.Duration, counted bool) {
+		defer dst.Close()
+		var b [4096]byte
+		for {
+			n, err := src.Read(b[:])
+			if err != nil {
+				return
+			}
+			time.Sleep(by)
+			if counted {
+				mu.Lock()
+				count += n
+				mu.Unlock()
+			}
+			if _, err := dst.Write(b[:n]); err != nil {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := at.host.Dial(t.Context(), "tcp", to.addr.String())
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			go copyAll(out, in, 0, true)
+			go copyAll(in, out, by, false)
+		}
+	}()
+	return func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return count
+	}
+}
