@@ -16,6 +16,7 @@ type Explanation struct {
 	Peer    PeerInfo
 	History []Step    // oldest first, at most 32
 	Next    time.Time // when the node dials it again by itself; zero: not by itself
+	Asleep  bool      // it was idle, and is dialled when somebody needs it: Connect, or a call with WaitForReady
 	Advice  string    // what a person can do, if anything
 
 	at time.Time
@@ -40,7 +41,7 @@ func (n *Node) Explain(key identity.PublicKey) (Explanation, error) {
 		return Explanation{}, fmt.Errorf("%w: pair with it first", ErrNotTrusted)
 	}
 	info, link := n.directory.Info(key)
-	e := Explanation{Peer: peerInfo(p, info, link), Next: info.Next, at: n.config.Clock.Now()}
+	e := Explanation{Peer: peerInfo(p, info, link), Next: info.Next, Asleep: info.Asleep, at: n.config.Clock.Now()}
 	for _, s := range info.History {
 		e.History = append(e.History, Step{s.At, PeerState(s.State), s.Addr, s.Source, s.Reason})
 	}
@@ -71,19 +72,24 @@ func advice(self identity.PublicKey, p PeerInfo, failed error) string {
 func (e Explanation) String() string {
 	var b strings.Builder
 	for _, s := range e.History {
-		fmt.Fprintf(&b, "%s ago", e.ago(s.At))
-		switch {
-		case s.Source != "":
-			fmt.Fprintf(&b, ": %s at %v by %s\n", s.Reason, s.Addr, s.Source)
-		case strings.HasPrefix(s.Reason, string(s.State)):
-			fmt.Fprintf(&b, ": %s\n", s.Reason)
-		default:
-			fmt.Fprintf(&b, ": %s: %s\n", s.State, s.Reason)
+		fmt.Fprintf(&b, "%s ago: ", e.ago(s.At))
+		if s.Source == "" && !strings.HasPrefix(s.Reason, string(s.State)) {
+			fmt.Fprintf(&b, "%s: ", s.State)
 		}
+		b.WriteString(s.Reason)
+		if s.Addr.IsValid() && !strings.Contains(s.Reason, s.Addr.String()) {
+			fmt.Fprintf(&b, " at %v", s.Addr)
+		}
+		if s.Source != "" {
+			fmt.Fprintf(&b, " by %s", s.Source)
+		}
+		b.WriteByte('\n')
 	}
 	fmt.Fprintf(&b, "now %s", e.Peer.State)
 	if e.Peer.State == StateConnected {
 		fmt.Fprintf(&b, " to %v as %s, last heard %s ago", e.Peer.Addr, e.Peer.Role, e.ago(e.Peer.LastHeard))
+	} else if e.Asleep {
+		b.WriteString("; will be dialled when it is needed: by a call that waits for it, or when asked")
 	} else if e.Next.IsZero() {
 		b.WriteString("; will be dialled when trust or addresses change, or when asked")
 	} else {

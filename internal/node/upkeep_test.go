@@ -128,7 +128,7 @@ func TestPeersAreBounded(t *testing.T) {
 		if e, ok := answer(w, stranger.connect(hub, hub.addr)).(*peers.RefusedError); !ok || e.Reason != envelope.ReasonRefused {
 			t.Errorf("a stranger: %v", e)
 		}
-		if err, ok := answer(w, hub.connect(others[2], others[2].addr)).(*peers.LimitError); !ok || err.What != "peers" || err.Limit != 2 {
+		if err, ok := answer(w, hub.connect(others[2], others[2].addr)).(*peers.LimitError); !ok || err.What != "Peers" || err.Limit != 2 {
 			t.Errorf("the node's own dial: %v", err)
 		}
 		time.Sleep(10 * time.Minute)

@@ -38,6 +38,7 @@ type Info struct {
 	Addresses []Address
 	History   []Step    // oldest first; not to be changed
 	Next      time.Time // when it is dialled again by itself; zero: not by itself
+	Asleep    bool      // not dialled by itself until somebody needs it, since it was idle
 	Err       error     // why the last round of dialling failed; nil once connected
 }
 

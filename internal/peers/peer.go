@@ -135,7 +135,7 @@ func (p *peer) become(s State, addr netip.AddrPort, why string) {
 // publish tells the directory.
 func (p *peer) publish() {
 	info := p.info
-	info.History, info.Next, info.Err = p.history, p.due, p.failed
+	info.History, info.Next, info.Asleep, info.Err = p.history, p.due, p.asleep, p.failed
 	info.Addresses = make([]Address, 0, len(p.addrs))
 	for _, a := range p.addrs {
 		info.Addresses = append(info.Addresses, Address{a.addr, a.source, a.seen, a.result})

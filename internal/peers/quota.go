@@ -2,6 +2,7 @@ package peers
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -26,9 +27,9 @@ func (q *quota) full(first bool) error {
 func (q *quota) check(first bool) error {
 	switch {
 	case first && q.maxPeers > 0 && q.peers >= q.maxPeers:
-		return &LimitError{What: "peers", Limit: q.maxPeers}
+		return &LimitError{What: "Peers", Limit: q.maxPeers}
 	case q.maxSessions > 0 && q.sessions >= q.maxSessions:
-		return &LimitError{What: "sessions", Limit: q.maxSessions}
+		return &LimitError{What: "Sessions", Limit: q.maxSessions}
 	}
 	return nil
 }
@@ -59,12 +60,12 @@ func (q *quota) leave(last bool) {
 
 // A LimitError is a limit of this node that another session would exceed.
 type LimitError struct {
-	What  string // "peers" or "sessions"
+	What  string // "Peers" or "Sessions", as the field of peernet.Limits is called
 	Limit int
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("this node has %d %s, as many as its limit allows", e.Limit, e.What)
+	return fmt.Sprintf("this node has %d %s, as many as it may: raise Limits.%s, or wait until one has gone", e.Limit, strings.ToLower(e.What), e.What)
 }
 
 // Is makes a LimitError an ErrFull.

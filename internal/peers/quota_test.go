@@ -16,9 +16,9 @@ func TestQuotaCountsPeersAndSessions(t *testing.T) {
 	}{
 		{"no bounds", 0, 0, []bool{true, true, false}, "", ""},
 		{"room for one more peer", 2, 0, []bool{true, false, false}, "", ""},
-		{"as many peers as may", 2, 0, []bool{true, true}, "peers", ""},
-		{"as many sessions as may", 0, 3, []bool{true, true, false}, "sessions", "sessions"},
-		{"both", 1, 1, []bool{true}, "peers", "sessions"},
+		{"as many peers as may", 2, 0, []bool{true, true}, "Peers", ""},
+		{"as many sessions as may", 0, 3, []bool{true, true, false}, "Sessions", "Sessions"},
+		{"both", 1, 1, []bool{true}, "Peers", "Sessions"},
 	} {
 		q := &quota{maxPeers: c.peers, maxSessions: c.sessions}
 		for _, first := range c.enter {

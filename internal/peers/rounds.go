@@ -265,36 +265,44 @@ func (p *peer) next() {
 	case len(r.shaking) > 0:
 		return
 	}
-	err := r.last
-	p.giveUp(err)
+	defer r.answer(r.last) // when the state tells it too
+	p.endRound()
 	if p.current != nil {
-		p.note(Step{Reason: "the session was not rotated: " + err.Error()})
+		p.note(Step{Addr: r.at, Reason: "the session was not rotated: " + r.last.Error()})
 		p.publish()
 		return
 	}
-	p.failed = err
+	p.failed = r.last
 	wait := max(1, backoff(1, p.Jitter())) // 0 would be never
 	if ready, due := order(p.addrs, p.Clock.Now(), false); len(ready) == 0 {
 		wait = due
 	}
-	p.stay(wait, r.at, err.Error())
+	p.stay(wait, r.at, r.last.Error())
 }
 
-// giveUp ends the round, if there is one, and answers those who wait for it. A handshake that is under way goes on.
+// giveUp ends the round, if there is one, and answers those who wait for it.
 func (p *peer) giveUp(err error) {
-	r := p.round
-	if r == nil {
-		return
+	if r := p.round; r != nil {
+		p.endRound()
+		r.answer(err)
 	}
+}
+
+// endRound ends the round. A handshake that is under way goes on.
+func (p *peer) endRound() {
+	r := p.round
 	p.round = nil
 	if r.attempt != nil {
 		r.attempt.cancel()
 	}
-	for _, w := range r.waiters {
-		w.answer(err)
-	}
 	if h := r.rotates; h != nil && h.usable() {
 		p.rotateIn(h, p.rotationRetry())
+	}
+}
+
+func (r *round) answer(err error) {
+	for _, w := range r.waiters {
+		w.answer(err)
 	}
 }
 

@@ -237,9 +237,13 @@ func (p *peer) without(h *held, m session.Ended) {
 	if h == nil || p.current != h {
 		return
 	}
-	p.use(p.other())
-	if p.current != nil {
+	if next := p.other(); next != nil {
+		p.use(next)
 		return
+	}
+	follows := replaced(m.Reason) && p.pending()
+	if p.current = nil; !follows { // else callers find the old one closing, and wait for the next
+		p.Directory.setLink(p, nil)
 	}
 	if p.Clock.Now().Sub(h.up) >= steadyAfter {
 		p.falls = 0
@@ -263,7 +267,17 @@ func (p *peer) without(h *held, m session.Ended) {
 	if ok && len(p.addrs) > 0 {
 		p.schedule(wait)
 	}
+	if follows {
+		p.note(Step{Addr: m.Addr, Reason: "the session was replaced, and the next is coming up"})
+		p.publish()
+		return
+	}
 	p.rest(m.Addr, why)
+}
+
+// replaced says whether a session that ended for that reason has a successor.
+func replaced(reason envelope.Reason) bool {
+	return reason == envelope.ReasonDuplicate || reason == envelope.ReasonRotated
 }
 
 func (p *peer) ended(m session.Ended) {
@@ -279,6 +293,12 @@ func (p *peer) ended(m session.Ended) {
 		delete(p.dialledTo, m.Session.GetId())
 		if !m.WasUp {
 			p.attempted(addr, m)
+		}
+	}
+	if p.current == nil && !p.pending() { // if there was to be a successor, it did not come up
+		p.Directory.setLink(p, nil)
+		if p.info.State == Connected {
+			p.rest(m.Addr, fmt.Sprintf("disconnected: %s", m.Reason))
 		}
 	}
 	if p.wasUp && !p.lasts(m.Reason) {
@@ -313,8 +333,7 @@ func (p *peer) gone(who *actor.PID) {
 // lasts says whether the peer is still connected though a session has ended for that reason. A session that was
 // replaced may end before the one that replaces it has come up here.
 func (p *peer) lasts(reason envelope.Reason) bool {
-	replaced := reason == envelope.ReasonDuplicate || reason == envelope.ReasonRotated
-	return replaced && p.pending() || slices.ContainsFunc(p.sessions, func(h *held) bool { return !h.up.IsZero() })
+	return replaced(reason) && p.pending() || slices.ContainsFunc(p.sessions, func(h *held) bool { return !h.up.IsZero() })
 }
 
 // pending says whether a session may still come up.
