@@ -121,7 +121,9 @@ func (n *Node) told(m any) {
 		log.Warn("two nodes use the same key", "peer", m.Key, "older", m.Older, "newer", m.Newer)
 		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer})
 	case listener.Refused:
-		log.Info("stranger", "peer", m.Key, "addr", m.Addr, "state", "refused")
+		if ok, dropped := n.strangers.allow(now.Time()); ok {
+			log.Info("stranger", "peer", m.Key, "addr", m.Addr, "state", "refused", "not_logged", dropped)
+		}
 		n.hub.publish(Refused{now, m.Key, m.Addr, "not trusted"})
 	}
 }
