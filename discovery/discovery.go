@@ -35,6 +35,10 @@ type Self struct {
 	Port       uint16 // TCP port the node listens on; 0: it does not listen, there is nothing to announce
 	ListenOnly bool   // look, but announce nothing
 
+	// Addr is the address that the node listens on; zero, or unspecified: all of this machine's. A node that listens on
+	// one is announced only where that address is.
+	Addr netip.Addr
+
 	// Interfaces lists the network interfaces as they are now.
 	Interfaces func() ([]Interface, error)
 

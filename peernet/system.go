@@ -51,7 +51,7 @@ func (n *Network) fill(stall time.Duration) {
 		n.Dial = (&net.Dialer{Control: userTimeout(stall)}).DialContext
 	}
 	if n.ListenPacket == nil {
-		n.ListenPacket = new(net.ListenConfig).ListenPacket
+		n.ListenPacket = (&net.ListenConfig{Control: sharePort}).ListenPacket
 	}
 	if n.Interfaces == nil {
 		n.Interfaces = systemInterfaces

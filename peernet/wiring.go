@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"net"
+	"net/netip"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -54,16 +55,16 @@ func (n *Node) wire(l net.Listener) (node.Config, error) {
 		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
 		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, WornAfter: wornAfter,
 	}
-	var port uint16
+	var listens netip.AddrPort
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
-		port = a.AddrPort().Port()
+		listens = a.AddrPort()
 	}
 	return node.Config{
 		Pool: n.pool, Log: c.Logger, Clock: c.Clock, Interfaces: c.Network.Interfaces, Tell: n.told,
 		Listener: listener.Config{Listener: l, Session: sessions, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
 			Counters: &n.counters, Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource},
 		Finder: finder.Config{Providers: c.Discovery, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
-			Self: discovery.Self{Key: n.self, Port: port, Interfaces: c.Network.Interfaces, ListenPacket: c.Network.ListenPacket}},
+			Self: discovery.Self{Key: n.self, Port: listens.Port(), Addr: listens.Addr(), Interfaces: c.Network.Interfaces, ListenPacket: c.Network.ListenPacket}},
 		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains,
 			Dial: c.Network.dial, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Jitter: jitter,
 			DialTimeout: c.Timing.Dial, Stagger: staggerDials, RotateAfter: c.Timing.Rotate, IdleAfter: c.Timing.Idle,

@@ -1,0 +1,95 @@
+// Package udp finds nodes by announces of 39 bytes, broadcast over IPv4 and multicast over IPv6 on every link of the
+// machine: wire.md §8.1.
+//
+// A [Provider] made by [New] is what a node is given. It announces three times within a second, then every five
+// seconds or a little less, and once more when it hears a key for the first time or the machine's addresses change.
+// Whoever falls silent is lost after 15 s: the protocol has no goodbye. Nodes on one machine share the port and find
+// each other too.
+//
+// Whatever is heard is a hint, and may be forged. So a datagram that is no announce is dropped before anything is
+// allocated for it, only addresses on a link of this machine are reported, what is remembered is bounded, and a flood
+// of forged keys draws one announce a second from this node on each link.
+package udp
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+)
+
+// DefaultPort is the UDP port of announces: wire.md §8.1.
+const DefaultPort = 4040
+
+// Options are how a Provider looks. The zero value is what nodes on a network want.
+type Options struct {
+	// Port is the UDP port that announces go to and are heard on, the same for all nodes. If zero, DefaultPort.
+	Port uint16
+
+	// Interfaces are the names of the interfaces to announce and listen on; they need not exist yet. If empty, all
+	// that carry broadcasts or IPv6 multicasts, but for loopback and point-to-point ones; if there is none such, the
+	// loopback.
+	Interfaces []string
+
+	// Broadcast are IPv4 addresses to announce to instead of the broadcast addresses of the interfaces and the group
+	// of IPv6: 127.255.255.255 for the nodes of this machine alone. Only interfaces with a subnet that holds one of
+	// them are used then. If empty, every usable interface is announced on.
+	Broadcast []netip.Addr
+
+	// Jitter returns random numbers in [0, 1), and is called from several goroutines. If nil, those of math/rand.
+	Jitter func() float64
+}
+
+// A Provider finds nodes by announces. It is safe for concurrent use, and may run for several nodes at once.
+type Provider struct {
+	options  Options
+	counters counters
+}
+
+// New returns a provider. It does nothing before Run.
+func New(o Options) *Provider {
+	if o.Port == 0 {
+		o.Port = DefaultPort
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
+	}
+	o.Interfaces = slices.Clone(o.Interfaces)
+	o.Broadcast = slices.Clone(o.Broadcast)
+	return &Provider{options: o}
+}
+
+// Name returns "udp".
+func (p *Provider) Name() string { return "udp" }
+
+// Stats returns what has been counted until now.
+func (p *Provider) Stats() Stats { return p.counters.snapshot() }
+
+// Run announces self, unless it is to listen only or listens on no port, and reports every announce of another node,
+// until ctx ends. Then it returns nil within a second or so, and has left nothing behind.
+//
+// The error is a [*ListenError] if the port cannot be had, [ErrBroadcast] for such an option, or why reading from the
+// socket failed again and again. What fails on one interface does not stop the others, nor does IPv6 stop IPv4: it is
+// counted in Stats, and tried again with the next announce.
+func (p *Provider) Run(ctx context.Context, self discovery.Self, sight func(discovery.Sighting)) error {
+	for _, a := range p.options.Broadcast {
+		if !a.Is4() {
+			return ErrBroadcast
+		}
+	}
+	conn, err := listen(ctx, self, false, p.options.Port)
+	if ctx.Err() != nil {
+		if err == nil {
+			_ = conn.Close()
+		}
+		return nil
+	}
+	if err != nil {
+		return &ListenError{Port: p.options.Port, Err: err}
+	}
+	r := newRun(&p.options, &p.counters, self, sight, conn)
+	defer r.stop()
+	return r.loop(ctx)
+}
