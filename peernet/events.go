@@ -23,21 +23,33 @@ type At struct{ at time.Time }
 func (a At) Time() time.Time { return a.at }
 
 type (
-	// Found says that a provider sees a key at an address, trusted or not. Nothing is proved.
+	// Found says that a provider sees a key that no provider saw before, trusted or not. Nothing is proved.
 	Found struct {
 		At
-		Peer   identity.PublicKey
-		Addr   netip.AddrPort
-		Source string // the provider
+		Peer      identity.PublicKey
+		Addr      netip.AddrPort
+		Source    string // the provider
+		Interface string // where it was heard; empty if that means nothing
 	}
 
-	// Lost says that it no longer does. A session that is up stays up.
+	// Updated says that a key that is seen already is also seen at this address, or by this provider, or on another
+	// interface than before; or that it is seen there and is trusted from now on.
+	Updated struct {
+		At
+		Peer      identity.PublicKey
+		Addr      netip.AddrPort
+		Source    string
+		Interface string
+	}
+
+	// Lost says that a provider does not see a key at an address any more. A session that is up stays up.
 	Lost struct {
 		At
 		Peer   identity.PublicKey
 		Addr   netip.AddrPort
 		Source string
 		Reason string // "expired", "goodbye" or "withdrawn"
+		Left   int    // at how many addresses, by how many providers, it is still seen; 0: it is gone
 	}
 
 	// Connected says that calls to a peer can be made. It alternates with Disconnected.
@@ -97,6 +109,9 @@ type (
 
 // Kind implements Event.
 func (Found) Kind() string { return "found" }
+
+// Kind implements Event.
+func (Updated) Kind() string { return "updated" }
 
 // Kind implements Event.
 func (Lost) Kind() string { return "lost" }

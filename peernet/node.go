@@ -20,6 +20,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/node"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
@@ -36,6 +37,7 @@ type Node struct {
 	trust     *trust.Set
 	server    *serve.Server
 	directory *peers.Directory
+	board     *finder.Board
 	hub       *hub
 	pool      *actorkit.Pool
 	counters  listener.Counters
@@ -68,7 +70,7 @@ func New(c Config) (*Node, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	n := &Node{config: c, keys: c.Identity, directory: peers.NewDirectory(), hub: newHub(),
+	n := &Node{config: c, keys: c.Identity, directory: peers.NewDirectory(), board: finder.NewBoard(), hub: newHub(),
 		pool: actorkit.NewPool(parkedGoroutines), stopped: make(chan struct{})}
 	if err := n.load(); err != nil {
 		return nil, err

@@ -63,7 +63,7 @@ func (n *Node) wire(l net.Listener) (node.Config, error) {
 		Pool: n.pool, Log: c.Logger, Clock: c.Clock, Interfaces: c.Network.Interfaces, Tell: n.told,
 		Listener: listener.Config{Listener: l, Session: sessions, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
 			Counters: &n.counters, Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource},
-		Finder: finder.Config{Providers: c.Discovery, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
+		Finder: finder.Config{Providers: c.Discovery, Board: n.board, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
 			Self: discovery.Self{Key: n.self, Port: listens.Port(), Addr: listens.Addr(), Interfaces: c.Network.Interfaces, ListenPacket: c.Network.ListenPacket}},
 		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains,
 			Dial: c.Network.dial, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Jitter: jitter,
@@ -103,10 +103,13 @@ func (n *Node) told(m any) {
 		switch m.Kind {
 		case finder.Found:
 			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "found")
-			n.hub.publish(Found{now, m.Key, m.Addr, m.Source})
+			n.hub.publish(Found{now, m.Key, m.Addr, m.Source, m.Interface})
+		case finder.Updated:
+			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "updated")
+			n.hub.publish(Updated{now, m.Key, m.Addr, m.Source, m.Interface})
 		case finder.Lost:
 			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "lost", "reason", string(m.Reason))
-			n.hub.publish(Lost{now, m.Key, m.Addr, m.Source, string(m.Reason)})
+			n.hub.publish(Lost{now, m.Key, m.Addr, m.Source, string(m.Reason), m.Left})
 		}
 	case peers.Up:
 		log.Info("peer", "peer", m.Key, "role", m.Role.String(), "state", "connected", "addr", m.Addr)

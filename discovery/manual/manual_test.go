@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -131,6 +132,62 @@ func TestWhatIsToldAfterRunIsReportedByTheNext(t *testing.T) {
 		second.want("lost", lost(bob, home))
 		first.want("long after it has ended")
 		second.stop()
+	})
+}
+
+func TestUpdatedReplacesAnAddressAndTheNewOneComesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		withdrawn := func(addr netip.AddrPort) discovery.Sighting {
+			return discovery.Sighting{Key: alice, Addr: addr, Gone: discovery.Withdrawn}
+		}
+		p := manual.New()
+		p.Found(alice, home)
+		p.Updated(alice, home, away)
+		r := start(t, p)
+		r.want("begin", found(alice, away))
+		p.Updated(alice, away, home)
+		r.want("updated", found(alice, home), withdrawn(away))
+		p.Updated(alice, home, home)
+		r.want("updated to the same", found(alice, home))
+		p.Updated(alice, away, home)
+		r.want("updated from where it was not", found(alice, home), withdrawn(away))
+		r.stop()
+		r = start(t, p)
+		r.want("begin of the second", found(alice, home))
+		r.stop()
+	})
+}
+
+func TestStaticAddressesAreReportedByEachRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := manual.New(manual.At(alice, home), manual.At(bob, away))
+		for range 2 {
+			r := start(t, p)
+			r.want("begin", found(alice, home), found(bob, away))
+			r.stop()
+		}
+	})
+}
+
+func TestSightReportsWhatItIsGiven(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		short := discovery.Sighting{Key: alice, Addr: home, Interface: "eth0", TTL: time.Second}
+		long := discovery.Sighting{Key: bob, Addr: home, Interface: "eth1"}
+		gone := discovery.Sighting{Key: bob, Addr: home, Gone: discovery.Expired}
+		p := manual.New(manual.At(alice, home), short, long)
+		r := start(t, p)
+		r.want("begin", short, long)
+		p.Sight(short)
+		r.want("with a TTL", short)
+		r.stop()
+		r = start(t, p)
+		r.want("begin of the second: what has a TTL was reported once", long)
+		p.Sight(gone)
+		r.want("gone", gone)
+		r.stop()
+		r = start(t, p)
+		r.want("begin of the third")
+		r.stop()
 	})
 }
 

@@ -14,8 +14,9 @@ import (
 
 // A Config is what the finder needs; every field is required.
 type Config struct {
-	Self      discovery.Self
+	Self      discovery.Self // Changed is set here, for each Run
 	Providers []discovery.Provider
+	Board     *Board // of this finder alone
 	Trusted   func(identity.PublicKey) bool
 	Clock     clock.Clock
 	Log       *slog.Logger
@@ -29,22 +30,25 @@ type Config struct {
 // all expire at other moments costs no more. An expiry may be told so much late.
 const expireEvery = 100 * time.Millisecond
 
+// asleep is how late a search has to be to mean that the machine was asleep: then nobody could be heard, and what is
+// over would be over for everybody at once.
+const asleep = 5 * time.Second
+
 // warnEvery is how often it is logged that there was no room.
 const warnEvery = time.Minute
 
 // Props describes the finder's actor.
 func Props(c *Config) *actor.Props {
-	return actorkit.Props(c.Pool, c.Log, func() actor.Actor { return &finder{Config: c, table: newTable(c.Trusted)} })
+	return actorkit.Props(c.Pool, c.Log, func() actor.Actor { return &finder{Config: c} })
 }
 
-// A finder is the actor above the providers' actors.
+// A finder is the actor above the providers' actors. It alone writes the table on its Board.
 //
 //	running --Stop--> stopping --last provider gone: Stopped--> stopped
 //
 // From Stop on it tells no changes. Only Receive touches its fields.
 type finder struct {
 	*Config
-	table    *table
 	running  int // providers' actors
 	stopping bool
 	stopped  bool // and told so
@@ -52,9 +56,9 @@ type finder struct {
 	due     time.Time // when expireDue comes; zero: it does not
 	stopDue func() bool
 
-	noRoom uint64    // sightings dropped by providers' bounds
-	warned time.Time // of these and those that the table refused
-	told   uint64    // how many of them
+	dropped uint64    // sightings, by providers' bounds and those of the table
+	warned  time.Time // of these
+	told    uint64    // how many of them
 }
 
 // Receive implements actor.Actor.
@@ -66,22 +70,27 @@ func (f *finder) Receive(ctx actor.Context) {
 			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return &provider{Provider: p, config: f.Config} }))
 		}
 	case *actor.Stopping:
-		if f.stopDue != nil {
-			f.stopDue()
-		}
+		f.clear()
 	case sighted:
 		f.sighted(ctx, m)
 	case failed:
-		f.tell(f.table.withdraw(m.from.name))
+		f.change(ctx, func(t *table, now time.Time) []Change { return t.withdraw(now, m.from.name) })
 	case expireDue:
-		f.due = time.Time{}
-		changes, next := f.table.expire(f.Clock.Now())
-		f.tell(changes)
-		f.watch(ctx, next)
+		f.expire(ctx)
 	case Trusted:
-		f.tell(f.table.trust(m.Key))
+		f.change(ctx, func(t *table, _ time.Time) []Change { return t.trust(m.Key) })
+	case Connected:
+		f.change(ctx, func(t *table, now time.Time) []Change { t.connect(now, m.Key, m.Addr); return nil })
+	case Disconnected:
+		f.change(ctx, func(t *table, now time.Time) []Change { t.disconnect(now, m.Key); return nil })
+	case Moved:
+		f.change(ctx, func(t *table, now time.Time) []Change { t.renew(now); return nil })
+		for _, child := range ctx.Children() {
+			ctx.Send(child, m)
+		}
 	case Stop:
 		f.stopping = true
+		f.clear()
 		for _, child := range ctx.Children() {
 			ctx.Stop(child)
 		}
@@ -94,35 +103,61 @@ func (f *finder) Receive(ctx actor.Context) {
 
 func (f *finder) sighted(ctx actor.Context, m sighted) {
 	m.from.ahead.Add(-1)
-	f.noRoom += m.from.dropped.Swap(0)
-	if m.Key == f.Self.Key {
-		return
+	dropped := m.from.dropped.Swap(0)
+	if m.Key != f.Self.Key && !f.stopping {
+		// Not asked while the Board is locked.
+		stranger := f.Board.table.keys[m.Key] == nil && !f.Trusted(m.Key)
+		f.change(ctx, func(t *table, now time.Time) []Change {
+			changes, room := t.see(now, m.from.name, m.Sighting, stranger)
+			if !room {
+				dropped++
+			}
+			return changes
+		})
 	}
-	now := f.Clock.Now()
-	f.tell(f.table.see(now, m.from.name, m.Sighting))
-	if m.TTL > 0 {
-		f.watch(ctx, now.Add(m.TTL))
-	}
-	f.warn(now)
+	f.Board.set(m.from.status, func(s *ProviderStatus) {
+		s.Sightings++
+		s.Dropped += dropped
+	})
+	f.dropped += dropped
+	f.warn(f.Clock.Now())
 }
 
-func (f *finder) tell(changes []Change) {
+// change does something to the table, tells what that changes, and makes sure that expiries are looked for in time.
+func (f *finder) change(ctx actor.Context, do func(t *table, now time.Time) []Change) {
 	if f.stopping {
 		return
 	}
-	for _, c := range changes {
+	now := f.Clock.Now()
+	for _, c := range f.Board.write(func(t *table) []Change { return do(t, now) }) {
 		f.Tell(c)
 	}
+	f.watch(ctx, now)
 }
 
-// watch makes sure that expiries are looked for at next, unless that is zero.
-func (f *finder) watch(ctx actor.Context, next time.Time) {
+// expire looks for what is not heard of in time.
+func (f *finder) expire(ctx actor.Context) {
+	due := f.due
+	f.due = time.Time{}
+	f.change(ctx, func(t *table, now time.Time) []Change {
+		if now.Sub(due) > asleep {
+			t.renew(now)
+		}
+		return t.expire(now)
+	})
+}
+
+// watch sets the timer to when the table has to be searched.
+func (f *finder) watch(ctx actor.Context, now time.Time) {
+	next := f.Board.table.next
 	if next.IsZero() || !f.due.IsZero() && !next.Before(f.due) {
 		return
 	}
-	now := f.Clock.Now()
 	if soonest := now.Add(expireEvery); next.Before(soonest) {
 		next = soonest
+		if !f.due.IsZero() && !next.Before(f.due) {
+			return
+		}
 	}
 	if f.stopDue != nil {
 		f.stopDue()
@@ -134,12 +169,19 @@ func (f *finder) watch(ctx actor.Context, next time.Time) {
 
 // warn logs, now and then, what there was no room for.
 func (f *finder) warn(now time.Time) {
-	n := f.noRoom + f.table.refused
-	if n == f.told || !f.warned.IsZero() && now.Sub(f.warned) < warnEvery {
+	if f.dropped == f.told || !f.warned.IsZero() && now.Sub(f.warned) < warnEvery {
 		return
 	}
-	f.Log.Warn("sightings dropped: too many at once, or too many keys that are not trusted", "dropped", n-f.told)
-	f.told, f.warned = n, now
+	f.Log.Warn("sightings dropped: too many at once, too many addresses of a key, or too many keys that are not trusted", "dropped", f.dropped-f.told)
+	f.told, f.warned = f.dropped, now
+}
+
+// clear says that nobody is seen any more.
+func (f *finder) clear() {
+	f.Board.clear()
+	if f.stopDue != nil {
+		f.stopDue()
+	}
 }
 
 // settle tells that the last provider has gone.

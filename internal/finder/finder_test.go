@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
 
 func TestSightingsOfAllProvidersAreToldInOrder(t *testing.T) {
@@ -18,13 +21,7 @@ func TestSightingsOfAllProvidersAreToldInOrder(t *testing.T) {
 		udp.sees(seen(2, 1, 15*time.Second))
 		g.want("found 2@1 udp")
 		manual.sees(seen(1, 1, 0), seen(2, 1, 0), gone(1, 1), gone(3, 1))
-		var got []string
-		for _, c := range g.told() {
-			got = append(got, describe([]Change{c}))
-		}
-		if want := "found 1@1 manual, found 2@1 manual, lost 1@1 manual goodbye"; strings.Join(got, ", ") != want {
-			t.Errorf("told %q, want %q", got, want)
-		}
+		g.want("found 1@1 manual; updated 2@1 manual; lost 1@1 manual goodbye, 0 left")
 	}, udp, manual)
 }
 
@@ -40,22 +37,22 @@ func TestPresencesExpireOnTime(t *testing.T) {
 	udp := &scripted{name: "udp"}
 	bubble(t, func(t *testing.T, g *rig) {
 		udp.sees(seen(1, 1, 15*time.Second), seen(2, 2, 5*time.Second), seen(3, 3, 0))
-		g.want("found 1@1 udp, found 2@2 udp, found 3@3 udp")
+		g.want("found 1@1 udp; found 2@2 udp; found 3@3 udp")
 		time.Sleep(5*time.Second - time.Nanosecond)
 		g.want("")
 		time.Sleep(time.Nanosecond)
-		g.want("lost 2@2 udp expired")
+		g.want("lost 2@2 udp expired, 0 left")
 		udp.sees(seen(1, 1, 15*time.Second)) // heard again after 5 s
 		time.Sleep(15*time.Second - time.Nanosecond)
 		g.want("")
 		time.Sleep(time.Nanosecond)
-		g.want("lost 1@1 udp expired")
+		g.want("lost 1@1 udp expired, 0 left")
 		udp.sees(seen(2, 2, time.Hour), seen(1, 1, time.Second)) // what comes later ends earlier
-		g.want("found 1@1 udp, found 2@2 udp")
+		g.want("found 2@2 udp; found 1@1 udp")
 		time.Sleep(time.Second)
-		g.want("lost 1@1 udp expired")
+		g.want("lost 1@1 udp expired, 0 left")
 		time.Sleep(time.Hour)
-		g.want("lost 2@2 udp expired")
+		g.want("lost 2@2 udp expired, 0 left")
 	}, udp)
 }
 
@@ -97,11 +94,11 @@ func TestTrustedReplaysWhatIsKnown(t *testing.T) {
 		manual.sees(seen(2, 1, 0))
 		g.told()
 		g.send(Trusted{key(2)})
-		g.want("found 2@1 manual, found 2@1 udp, found 2@2 udp")
+		g.want("updated 2@1 manual; updated 2@1 udp; updated 2@2 udp")
 		time.Sleep(time.Minute)
 		g.told()
 		g.send(Trusted{key(2)})
-		g.want("found 2@1 manual")
+		g.want("updated 2@1 manual")
 	}, udp, manual)
 }
 
@@ -211,4 +208,94 @@ func TestTheActorsEndStopsTheProvidersToo(t *testing.T) {
 		g.want("")
 		g.wantStopped(0)
 	}, udp, failing)
+}
+
+func TestConnectedKeysStayPresent(t *testing.T) {
+	udp := &scripted{name: "udp"}
+	bubble(t, func(t *testing.T, g *rig) {
+		udp.sees(seen(1, 1, 15*time.Second))
+		g.want("found 1@1 udp")
+		time.Sleep(14 * time.Second)
+		g.send(Connected{Key: key(1), Addr: addr(1)})
+		time.Sleep(time.Hour)
+		g.want("")
+		g.send(Disconnected{Key: key(1)})
+		time.Sleep(15*time.Second - 1)
+		g.want("")
+		time.Sleep(time.Nanosecond)
+		g.want("lost 1@1 udp expired, 0 left")
+		g.send(Connected{Key: key(1)})
+		udp.sees(seen(1, 2, 15*time.Second), gone(1, 2))
+		g.want("found 1@2 udp; lost 1@2 udp goodbye, 0 left")
+	}, udp)
+}
+
+func TestMovedGivesPresencesTheirWholeTimeAndTellsTheProviders(t *testing.T) {
+	told := make(chan string, 10)
+	listen := func(s *scripted) func(context.Context) error {
+		return func(ctx context.Context) error {
+			for {
+				select {
+				case <-s.self.Changed:
+					told <- s.name
+				case <-ctx.Done():
+					return nil
+				}
+			}
+		}
+	}
+	udp, mdns, deaf := &scripted{name: "udp"}, &scripted{name: "mdns"}, &scripted{name: "deaf"}
+	udp.run, mdns.run = listen(udp), listen(mdns)
+	bubble(t, func(t *testing.T, g *rig) {
+		udp.sees(seen(1, 1, 15*time.Second))
+		g.want("found 1@1 udp")
+		time.Sleep(14 * time.Second)
+		for range 3 { // one who does not listen holds up nobody
+			g.send(Moved{})
+			synctest.Wait()
+		}
+		if len(told) != 6 {
+			t.Errorf("told %d, want two providers three times", len(told))
+		}
+		time.Sleep(15*time.Second - 1)
+		g.want("")
+		time.Sleep(time.Nanosecond)
+		g.want("lost 1@1 udp expired, 0 left")
+	}, udp, mdns, deaf)
+}
+
+// A sleeper is a clock of a machine that can be suspended: time goes on, and what was due comes late.
+type sleeper struct {
+	clock.Clock
+	slept atomic.Int64
+}
+
+func (s *sleeper) Now() time.Time { return s.Clock.Now().Add(time.Duration(s.slept.Load())) }
+
+func TestNothingExpiresWhileTheMachineSleeps(t *testing.T) {
+	for name, test := range map[string]struct {
+		sleep time.Duration
+		lost  bool // at once, when it wakes
+	}{
+		"for hours": {8 * time.Hour, false},
+		"briefly":   {asleep, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			udp, s := &scripted{name: "udp"}, &sleeper{Clock: clock.System}
+			bubbleWith(t, s, func(t *testing.T, g *rig) {
+				udp.sees(seen(1, 1, 15*time.Second), seen(2, 1, time.Minute))
+				g.want("found 1@1 udp; found 2@1 udp")
+				time.Sleep(10 * time.Second)
+				s.slept.Add(int64(test.sleep))
+				time.Sleep(5 * time.Second) // now the timer goes off
+				if !test.lost {
+					g.want("")
+					time.Sleep(15*time.Second - 1)
+					g.want("")
+					time.Sleep(time.Nanosecond)
+				}
+				g.want("lost 1@1 udp expired, 0 left")
+			}, udp)
+		})
+	}
 }

@@ -30,6 +30,7 @@ type rig struct {
 	t      *testing.T
 	system *actor.ActorSystem
 	pid    *actor.PID
+	board  *Board
 	log    syncBuffer
 
 	mu      sync.Mutex // guards the rest
@@ -41,15 +42,21 @@ type rig struct {
 // bubble runs f with a finder that has these providers. Key 1 is trusted. Afterwards no goroutine may be left.
 func bubble(t *testing.T, f func(t *testing.T, g *rig), providers ...discovery.Provider) {
 	t.Helper()
+	bubbleWith(t, clock.System, f, providers...)
+}
+
+// bubbleWith is bubble with a clock of one's own.
+func bubbleWith(t *testing.T, c clock.Clock, f func(t *testing.T, g *rig), providers ...discovery.Provider) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		g := &rig{t: t}
+		g := &rig{t: t, board: NewBoard()}
 		quiet := slog.New(slog.DiscardHandler)
 		g.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
 			actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
 		pool := actorkit.NewPool(4)
-		g.pid = g.system.Root.Spawn(Props(&Config{Self: discovery.Self{Key: self, Port: 7100}, Providers: providers,
+		g.pid = g.system.Root.Spawn(Props(&Config{Self: discovery.Self{Key: self, Port: 7100}, Providers: providers, Board: g.board,
 			Trusted: func(k identity.PublicKey) bool { return k == key(1) },
-			Clock:   clock.System, Log: slog.New(slog.NewTextHandler(&g.log, nil)), Pool: pool, Tell: g.tell}))
+			Clock:   c, Log: slog.New(slog.NewTextHandler(&g.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Pool: pool, Tell: g.tell}))
 		t.Cleanup(func() {
 			g.system.Root.Stop(g.pid)
 			synctest.Wait()
@@ -158,6 +165,13 @@ func (s *scripted) runs() (after []time.Duration) {
 		after = append(after, at.Sub(s.began[0]))
 	}
 	return after
+}
+
+// changes returns Self.Changed of the latest Run.
+func (s *scripted) changes() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.self.Changed
 }
 
 // running says how many Runs have not returned.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -24,6 +26,10 @@ const (
 	maxPause   = time.Minute
 )
 
+// maxReasons bounds the reasons that are logged as warnings until a provider that fails is forgiven. One that fails
+// for ever other reasons is not worth more.
+const maxReasons = 8
+
 // stopWithin is how long a provider may take to stop. One that takes longer is left to itself, so that it cannot hold
 // up the end of the node.
 const stopWithin = 5 * time.Second
@@ -35,12 +41,14 @@ type provider struct {
 	discovery.Provider
 	config *Config
 	name   string
+	status *ProviderStatus // on the Board
 
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when the provider does not run and will not again
 
-	ahead   atomic.Int64  // sightings that the finder has not looked at
-	dropped atomic.Uint64 // sightings since it last looked
+	changed atomic.Pointer[chan struct{}] // Self.Changed of the latest Run; nil before the first
+	ahead   atomic.Int64                  // sightings that the finder has not looked at
+	dropped atomic.Uint64                 // sightings since it last looked
 }
 
 // Receive implements actor.Actor.
@@ -48,13 +56,23 @@ func (p *provider) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *actor.Started:
 		p.name = p.Name()
+		p.status = p.config.Board.enter(p.name)
+		p.show(Running, nil, time.Time{})
 		run, cancel := context.WithCancel(context.Background())
 		p.cancel, p.ended = cancel, make(chan struct{})
 		system, parent := ctx.ActorSystem(), ctx.Parent()
 		go func() {
 			defer close(p.ended)
 			p.keepRunning(run, func(m any) { system.Root.Send(parent, m) })
+			p.show(Ended, nil, time.Time{})
 		}()
+	case Moved:
+		if c := p.changed.Load(); c != nil {
+			select {
+			case *c <- struct{}{}:
+			default: // one waits already
+			}
+		}
 	case *actor.Stopping:
 		if p.cancel != nil {
 			p.stop()
@@ -76,33 +94,78 @@ func (p *provider) stop() {
 
 // keepRunning runs the provider until ctx ends.
 func (p *provider) keepRunning(ctx context.Context, post func(any)) {
+	var last error       // why it failed; nil: it did not, or is forgiven
+	var reasons []string // that were logged since it was last forgiven
 	pause := firstPause
-	for {
+	for ctx.Err() == nil {
+		changed := make(chan struct{}, 1)
+		p.changed.Store(&changed)
 		began := p.config.Clock.Now()
-		err := p.runOnce(ctx, post)
+		p.show(Running, last, time.Time{})
+		stop := p.forgive(last)
+		err := p.runOnce(ctx, changed, post)
+		stop()
 		if ctx.Err() != nil {
 			return
 		}
 		post(failed{p})
-		if p.config.Clock.Now().Sub(began) > maxPause {
-			pause = firstPause
+		now := p.config.Clock.Now()
+		if now.Sub(began) > maxPause {
+			pause, reasons = firstPause, nil
 		}
-		p.config.Log.Warn("discovery does not work; it will be tried again", "provider", p.name, "err", err, "after", pause)
-		again := make(chan struct{})
-		stop := p.config.Clock.AfterFunc(pause, func() { close(again) })
-		select {
-		case <-again:
-		case <-ctx.Done():
-			stop()
-			return
+		last = err
+		p.show(Failed, err, now.Add(pause))
+		level := slog.LevelDebug
+		if text := err.Error(); len(reasons) < maxReasons && !slices.Contains(reasons, text) {
+			reasons, level = append(reasons, text), slog.LevelWarn
 		}
+		p.config.Log.Log(ctx, level, "discovery does not work; it will be tried again", "provider", p.name, "err", err, "after", pause)
+		p.wait(ctx, pause, changed)
 		pause = min(maxPause, 2*pause)
 	}
 }
 
+// wait waits for d, or until something has changed that may help, or ctx ends.
+func (p *provider) wait(ctx context.Context, d time.Duration, changed <-chan struct{}) {
+	over := make(chan struct{})
+	defer p.config.Clock.AfterFunc(d, func() { close(over) })()
+	select {
+	case <-over:
+	case <-changed:
+	case <-ctx.Done():
+	}
+}
+
+// show puts on the Board what the provider is doing from now on.
+func (p *provider) show(state State, err error, next time.Time) {
+	now := p.config.Clock.Now()
+	p.config.Board.set(p.status, func(s *ProviderStatus) { s.State, s.Since, s.Err, s.Next = state, now, err, next })
+}
+
+// forgive forgets on the Board why the provider failed before, once it has run for long, unless it is stopped before.
+func (p *provider) forgive(last error) (stop func() bool) {
+	if last == nil {
+		return func() bool { return false }
+	}
+	began := p.config.Clock.Now()
+	return p.config.Clock.AfterFunc(maxPause, func() {
+		works := false
+		p.config.Board.set(p.status, func(s *ProviderStatus) {
+			if works = s.State == Running && !s.Since.After(began); works {
+				s.Err = nil
+			}
+		})
+		if works {
+			p.config.Log.Info("discovery works again", "provider", p.name)
+		}
+	})
+}
+
 // runOnce runs the provider in a goroutine of its own, so that all it can break is that. It returns why the provider
 // has ended.
-func (p *provider) runOnce(ctx context.Context, post func(any)) error {
+func (p *provider) runOnce(ctx context.Context, changed <-chan struct{}, post func(any)) error {
+	self := p.config.Self
+	self.Changed = changed
 	ended := make(chan error, 1)
 	go func() {
 		err := errEnded
@@ -113,7 +176,7 @@ func (p *provider) runOnce(ctx context.Context, post func(any)) error {
 			}
 			ended <- err
 		}()
-		if e := p.Run(ctx, p.config.Self, func(s discovery.Sighting) { p.report(s, post) }); e != nil {
+		if e := p.Run(ctx, self, func(s discovery.Sighting) { p.report(s, post) }); e != nil {
 			err = e
 		}
 	}()

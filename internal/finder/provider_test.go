@@ -35,8 +35,11 @@ func TestProviderThatFailsIsRunAgainEverMorePatiently(t *testing.T) {
 				if got, want := broken.runs(), seconds(0, 5, 15, 35, 75, 135, 195); !slices.Equal(got, want) {
 					t.Errorf("run at %v, want %v", got, want)
 				}
-				if n := len(g.log.lines("level=WARN", "provider=broken", test.why)); n != 7 {
-					t.Errorf("logged %d times why it does not work, want 7", n)
+				if n := len(g.log.lines("level=WARN", "provider=broken", test.why)); n != 1 {
+					t.Errorf("warned %d times why it does not work, want once", n)
+				}
+				if n := len(g.log.lines("level=DEBUG", "provider=broken", test.why)); n != 6 {
+					t.Errorf("logged %d times that it still does not, want 6", n)
 				}
 				if panics := g.log.lines("level=ERROR", "provider=broken", "provider_test.go"); (len(panics) == 7) != (name == "panic") {
 					t.Errorf("logged %d stacks", len(panics))
@@ -91,11 +94,11 @@ func TestProviderThatFailsTakesBackWhatNothingElseWouldEnd(t *testing.T) {
 	}}
 	bubble(t, func(t *testing.T, g *rig) {
 		p.sees(seen(1, 1, 0), seen(1, 2, time.Minute))
-		g.want("found 1@1 udp, found 1@2 udp")
+		g.want("found 1@1 udp; updated 1@2 udp")
 		time.Sleep(time.Second)
-		g.want("lost 1@1 udp withdrawn")
+		g.want("lost 1@1 udp withdrawn, 1 left")
 		time.Sleep(firstPause)
-		g.want("found 1@1 udp")
+		g.want("updated 1@1 udp")
 	}, p)
 }
 
@@ -117,7 +120,7 @@ func TestFloodIsBoundedPerProviderAndCounted(t *testing.T) {
 		join.Wait()
 		mdns.sees(seen(1, 9, time.Hour), gone(1, 9)) // another provider has room of its own
 		close(g.full)
-		if got := describe(g.told()); !strings.Contains(got, "found 1@9 mdns") || !strings.Contains(got, "lost 1@9 mdns goodbye") {
+		if got := describe(g.told()); !strings.Contains(got, "updated 1@9 mdns") || !strings.Contains(got, "lost 1@9 mdns goodbye") {
 			t.Errorf("told %q", got)
 		}
 		lines := g.log.lines("level=WARN", "sightings dropped", "dropped=8976\n") // all but the 1,024 that waited
@@ -169,4 +172,94 @@ func TestProviderWithoutANameIsLeftOut(t *testing.T) {
 			}, broken, udp)
 		})
 	}
+}
+
+func TestEachReasonIsAWarningOnce(t *testing.T) {
+	reason := func(i int) string { return "reason " + string(rune('A'+i%26)) }
+	var p *scripted
+	each := func(f func(i int) string) func(context.Context) error {
+		return func(context.Context) error { return errors.New(f(len(p.runs()) - 1)) }
+	}
+	t.Run("by turns", func(t *testing.T) {
+		p = &scripted{name: "udp", run: each(func(i int) string { return reason(i % 3) })}
+		bubble(t, func(t *testing.T, g *rig) {
+			time.Sleep(time.Hour)
+			for i := range 3 {
+				if n := len(g.log.lines("level=WARN", reason(i))); n != 1 {
+					t.Errorf("%s: warned %d times", reason(i), n)
+				}
+			}
+			if n := len(g.log.lines("level=DEBUG", "reason")); n < 50 {
+				t.Errorf("logged %d of the rest", n)
+			}
+		}, p)
+	})
+	t.Run("ever others", func(t *testing.T) {
+		p = &scripted{name: "udp", run: each(reason)}
+		bubble(t, func(t *testing.T, g *rig) {
+			time.Sleep(20 * time.Minute)
+			if n := len(g.log.lines("level=WARN", "reason")); n != maxReasons {
+				t.Errorf("warned %d times, want %d", n, maxReasons)
+			}
+		}, p)
+	})
+	t.Run("after it was forgiven", func(t *testing.T) {
+		p = &scripted{name: "udp", run: func(context.Context) error {
+			if len(p.runs()) == 3 {
+				time.Sleep(maxPause + 1)
+			}
+			return errNoNetwork
+		}}
+		bubble(t, func(t *testing.T, g *rig) {
+			time.Sleep(time.Hour)
+			if n := len(g.log.lines("level=WARN", "no network")); n != 2 {
+				t.Errorf("warned %d times, want twice", n)
+			}
+			if n := len(g.log.lines("works again")); n != 1 {
+				t.Errorf("logged %d times that it works, want once", n)
+			}
+		}, p)
+	})
+}
+
+func TestProviderThatHasFailedIsRunAgainAtOnceWhenTheNetworkChanges(t *testing.T) {
+	broken := &scripted{name: "broken", run: func(context.Context) error { return errNoNetwork }}
+	bubble(t, func(t *testing.T, g *rig) {
+		time.Sleep(10 * time.Second) // run at 0 and 5 s, next at 15 s
+		g.send(Moved{})
+		time.Sleep(24 * time.Second) // pauses double nevertheless
+		if got, want := broken.runs(), seconds(0, 5, 10, 30); !slices.Equal(got, want) {
+			t.Errorf("run at %v, want %v", got, want)
+		}
+	}, broken)
+}
+
+func TestEachRunHasItsOwnChanges(t *testing.T) {
+	var p *scripted
+	p = &scripted{name: "udp", run: func(ctx context.Context) error {
+		if len(p.runs()) == 1 {
+			time.Sleep(time.Second) // and does not listen
+			return errNoNetwork
+		}
+		<-ctx.Done()
+		return nil
+	}}
+	bubble(t, func(t *testing.T, g *rig) {
+		first := p.changes()
+		for range 3 {
+			g.send(Moved{})
+		}
+		synctest.Wait()
+		if len(first) != 1 || cap(first) != 1 {
+			t.Errorf("%d of %d changes wait, want one", len(first), cap(first))
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got, want := p.runs(), seconds(0, 1); !slices.Equal(got, want) { // something had changed
+			t.Errorf("run at %v, want %v", got, want)
+		}
+		if second := p.changes(); second == first || len(second) != 0 {
+			t.Error("the second run has the changes of the first")
+		}
+	}, p)
 }

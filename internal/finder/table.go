@@ -1,5 +1,6 @@
 // Package finder runs the discovery providers, one actor each, and owns the one presence table: which key was
-// seen at which address by whom, and for how much longer that holds (wire.md §8).
+// seen at which address by whom, and for how much longer that holds (wire.md §8). What it knows can be read from
+// its Board.
 package finder
 
 import (
@@ -12,39 +13,21 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Bounds of the presence table (wire.md §9). What is over them is not entered, and counted.
-const (
-	MaxAddressesPerKey = 8    // one heard of longest ago makes room
-	MaxStrangers       = 1024 // keys that are not trusted; trusted ones have room of their own
-)
-
-// A Presence is one address at which one provider saw a key.
-type Presence struct {
-	Key       identity.PublicKey
-	Addr      netip.AddrPort
-	Source    string // the provider
-	Interface string
-	First     time.Time
-	Last      time.Time
-	Until     time.Time // zero: until it is withdrawn
+// A table is the presence table. Time is passed in. It is not safe for concurrent use.
+type table struct {
+	keys      map[identity.PublicKey]*record
+	strangers map[identity.PublicKey]bool // keys that were not trusted when they were entered, nor since
+	next      time.Time                   // when to call expire; zero: there is no need
 }
 
-// A Change is what became of a presence.
-type Change struct {
-	Presence
-	Kind   ChangeKind
-	Reason discovery.Reason // of Lost
+// A record is what is known of one key. It is there while it has an entry or the key is connected.
+type record struct {
+	places    map[place]*entry
+	live      int            // entries that are not remembered
+	connected bool           // a session is up: authenticated traffic counts as presence
+	proved    netip.AddrPort // where a session was last dialled: nothing that is only announced displaces it
+	displaced brake
 }
-
-// A ChangeKind is one of Found, Updated and Lost.
-type ChangeKind uint8
-
-// Kinds of changes. Updated is another interface; that something is heard again is no change.
-const (
-	Found ChangeKind = iota
-	Updated
-	Lost
-)
 
 // A place is what a presence is known by.
 type place struct {
@@ -52,134 +35,233 @@ type place struct {
 	source string
 }
 
-// A table is the presence table. Time is passed in. It is not safe for concurrent use.
-type table struct {
-	trusted   func(identity.PublicKey) bool
-	keys      map[identity.PublicKey]map[place]*Presence // no inner map is empty
-	strangers map[identity.PublicKey]bool                // keys that were not trusted when they were entered, nor since
-	refused   uint64                                     // sightings for which there was no room
+// An entry is a presence, and what is remembered of it (see flap.go). Until is when its phase ends.
+type entry struct {
+	Presence
+	phase    phase
+	ttl      time.Duration    // of the last sighting; 0: its provider will say when it ends
+	why      discovery.Reason // of held: how it ended
+	since    time.Time        // when it came, or came back
+	returns  int              // how often it has come back soon after it had ended
+	heard    time.Time        // when it was last heard on Interface
+	switched bool             // Interface is not its first
 }
 
-func newTable(trusted func(identity.PublicKey) bool) *table {
-	return &table{trusted: trusted, keys: make(map[identity.PublicKey]map[place]*Presence), strangers: make(map[identity.PublicKey]bool)}
+func newTable() *table {
+	return &table{keys: make(map[identity.PublicKey]*record), strangers: make(map[identity.PublicKey]bool)}
 }
 
-// see enters what a provider reports, and returns what that changes.
-func (t *table) see(now time.Time, source string, s discovery.Sighting) []Change {
-	addr := netip.AddrPortFrom(s.Addr.Addr().Unmap(), s.Addr.Port())
-	places := t.keys[s.Key]
-	at := place{addr, source}
-	p := places[at]
-	if s.Gone != "" {
-		if p == nil {
-			return nil
-		}
-		return []Change{t.lose(p, s.Gone)}
+// see enters what a provider reports, and returns what that changes. stranger says that the key is not trusted; it
+// means nothing if the table knows the key. room is false if the sighting was dropped for lack of it.
+func (t *table) see(now time.Time, source string, s discovery.Sighting, stranger bool) (changes []Change, room bool) {
+	at := place{netip.AddrPortFrom(s.Addr.Addr().Unmap(), s.Addr.Port()), source}
+	r := t.keys[s.Key]
+	var e *entry
+	if r != nil {
+		e = r.places[at]
 	}
-	if !addr.IsValid() || addr.Port() == 0 || s.TTL < 0 {
+	switch {
+	case s.Gone != "":
+		if e == nil || e.phase != present {
+			return nil, true
+		}
+		return t.end(now, r, e, s.Gone), true
+	case !at.addr.IsValid() || at.addr.Port() == 0 || s.TTL < 0:
+		return nil, true
+	case e != nil:
+		return t.again(now, r, e, s), true
+	}
+	if r == nil {
+		if r = t.admit(s.Key, stranger); r == nil {
+			return nil, false
+		}
+	}
+	changes, room = t.makeRoom(now, r, at, s.TTL)
+	if !room {
+		return nil, false
+	}
+	e = &entry{Presence: Presence{Key: s.Key, Addr: at.addr, Source: source}, ttl: s.TTL}
+	r.places[at] = e
+	return append(changes, t.begin(now, r, e, s)), true
+}
+
+// begin makes an entry present.
+func (t *table) begin(now time.Time, r *record, e *entry, s discovery.Sighting) Change {
+	e.phase, e.since, e.heard, e.switched = present, now, now, false
+	e.Interface, e.First, e.Last = s.Interface, now, now
+	t.extend(now, r, e)
+	r.live++
+	c := Change{Presence: e.Presence, Kind: Updated}
+	if r.live == 1 {
+		c.Kind = Found
+	}
+	return c
+}
+
+// again is a sighting of what the table knows.
+func (t *table) again(now time.Time, r *record, e *entry, s discovery.Sighting) []Change {
+	e.ttl = s.TTL
+	switch e.phase {
+	case remembered:
+		e.returns++
+		return []Change{t.begin(now, r, e, s)}
+	case held:
+		e.phase, e.since = present, now
+	}
+	e.Last = now
+	t.extend(now, r, e)
+	if !e.hears(now, s.Interface) {
 		return nil
 	}
-	var until time.Time
-	if s.TTL > 0 {
-		until = now.Add(s.TTL)
-	}
-	if p != nil {
-		p.Last, p.Until = now, until
-		if p.Interface == s.Interface {
-			return nil
-		}
-		p.Interface = s.Interface
-		return []Change{{Presence: *p, Kind: Updated}}
-	}
-	var changes []Change
-	if places == nil {
-		if !t.admit(s.Key) {
-			return nil
-		}
-		places = make(map[place]*Presence)
-		t.keys[s.Key] = places
-	} else if len(places) >= MaxAddressesPerKey {
-		changes = append(changes, t.lose(oldest(places, source), discovery.Expired))
-	}
-	p = &Presence{Key: s.Key, Addr: addr, Source: source, Interface: s.Interface, First: now, Last: now, Until: until}
-	places[at] = p
-	return append(changes, Change{Presence: *p, Kind: Found})
+	return []Change{{Presence: e.Presence, Kind: Updated}}
 }
 
-// admit says whether there is room for a new key.
-func (t *table) admit(key identity.PublicKey) bool {
-	if t.trusted(key) {
-		return true
+// extend gives a presence its whole time.
+func (t *table) extend(now time.Time, r *record, e *entry) {
+	if e.ttl == 0 || r.connected {
+		e.Until = time.Time{}
+		return
 	}
-	if len(t.strangers) >= MaxStrangers {
-		t.refused++
-		return false
-	}
-	t.strangers[key] = true
-	return true
+	t.due(e, now.Add(e.ttl))
 }
 
-// trust gives a key that is trusted from now on its own room, and tells where it is as if that were new. The order is
-// that in which it was found.
+// due sets when an entry's phase ends.
+func (t *table) due(e *entry, at time.Time) {
+	e.Until = at
+	if t.next.IsZero() || at.Before(t.next) {
+		t.next = at
+	}
+}
+
+// lose ends a presence for all to see.
+func (t *table) lose(now time.Time, r *record, e *entry, why discovery.Reason) Change {
+	r.live--
+	c := Change{Presence: e.Presence, Kind: Lost, Reason: why, Left: r.live}
+	if e.ttl == 0 {
+		t.forget(r, e)
+	} else {
+		e.phase = remembered
+		t.due(e, now.Add(rememberFor))
+	}
+	return c
+}
+
+// forget removes an entry, and the record with its last one.
+func (t *table) forget(r *record, e *entry) {
+	delete(r.places, place{e.Addr, e.Source})
+	t.prune(e.Key, r)
+}
+
+func (t *table) prune(key identity.PublicKey, r *record) {
+	if len(r.places) == 0 && !r.connected {
+		delete(t.keys, key)
+		delete(t.strangers, key)
+	}
+}
+
+// expire returns what has not been heard of in time, in the order in which it ends, and sets next.
+func (t *table) expire(now time.Time) (changes []Change) {
+	over := t.pick(func(e *entry) bool { return !e.Until.IsZero() && !now.Before(e.Until) })
+	for _, e := range over {
+		r := t.keys[e.Key]
+		switch e.phase {
+		case present:
+			changes = append(changes, t.end(now, r, e, discovery.Expired)...)
+		case held:
+			changes = append(changes, t.lose(now, r, e, e.why))
+		case remembered:
+			t.forget(r, e)
+		}
+	}
+	t.next = time.Time{}
+	for _, r := range t.keys {
+		for _, e := range r.places {
+			if !e.Until.IsZero() {
+				t.due(e, e.Until)
+			}
+		}
+	}
+	return changes
+}
+
+// withdraw ends what one provider has seen that only that provider could end.
+func (t *table) withdraw(now time.Time, source string) (changes []Change) {
+	for _, e := range t.pick(func(e *entry) bool { return e.Source == source && e.ttl == 0 && e.phase == present }) {
+		changes = append(changes, t.end(now, t.keys[e.Key], e, discovery.Withdrawn)...)
+	}
+	return changes
+}
+
+// renew gives every presence its whole time: nobody could be heard for a while.
+func (t *table) renew(now time.Time) {
+	for _, r := range t.keys {
+		for _, e := range r.places {
+			switch e.phase {
+			case present:
+				t.extend(now, r, e)
+			case held:
+				t.due(e, now.Add(holdFor))
+			}
+		}
+	}
+}
+
+// connect notes that a session with key is up; addr is where it was dialled, if it was.
+func (t *table) connect(now time.Time, key identity.PublicKey, addr netip.AddrPort) {
+	r := t.keys[key]
+	if r == nil {
+		r = t.enter(key)
+	}
+	delete(t.strangers, key)
+	r.connected = true
+	if addr.IsValid() {
+		r.proved = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+	}
+	for _, e := range r.places {
+		if e.phase == held && e.why == discovery.Expired {
+			e.phase, e.since = present, now
+		}
+		if e.phase == present {
+			t.extend(now, r, e)
+		}
+	}
+}
+
+// disconnect notes that no session with key is up any more.
+func (t *table) disconnect(now time.Time, key identity.PublicKey) {
+	r := t.keys[key]
+	if r == nil || !r.connected {
+		return
+	}
+	r.connected = false
+	for _, e := range r.places {
+		if e.phase == present {
+			t.extend(now, r, e)
+		}
+	}
+	t.prune(key, r)
+}
+
+// trust gives a key that is trusted from now on its own room, and tells again where it is, in the order in which it
+// was found there.
 func (t *table) trust(key identity.PublicKey) (changes []Change) {
 	delete(t.strangers, key)
-	for _, p := range t.keys[key] {
-		changes = append(changes, Change{Presence: *p, Kind: Found})
+	for _, p := range t.presencesOf(key) {
+		changes = append(changes, Change{Presence: p, Kind: Updated})
 	}
-	slices.SortFunc(changes, func(a, b Change) int { return cmp.Or(a.First.Compare(b.First), a.Addr.Compare(b.Addr)) })
+	slices.SortStableFunc(changes, func(a, b Change) int { return a.First.Compare(b.First) })
 	return changes
 }
 
-// expire returns what has not been heard of in time, and when to look again; zero: nothing will expire.
-func (t *table) expire(now time.Time) (changes []Change, next time.Time) {
-	for _, places := range t.keys {
-		for _, p := range places {
-			switch {
-			case p.Until.IsZero():
-			case !now.Before(p.Until):
-				changes = append(changes, t.lose(p, discovery.Expired))
-			case next.IsZero() || p.Until.Before(next):
-				next = p.Until
+// pick returns the entries that f chooses, in the order in which their phases end.
+func (t *table) pick(f func(*entry) bool) (list []*entry) {
+	for _, r := range t.keys {
+		for _, e := range r.places {
+			if f(e) {
+				list = append(list, e)
 			}
 		}
 	}
-	return changes, next
-}
-
-// withdraw forgets what one provider has seen that only that provider could end.
-func (t *table) withdraw(source string) (changes []Change) {
-	for _, places := range t.keys {
-		for _, p := range places {
-			if p.Source == source && p.Until.IsZero() {
-				changes = append(changes, t.lose(p, discovery.Withdrawn))
-			}
-		}
-	}
-	return changes
-}
-
-func (t *table) lose(p *Presence, why discovery.Reason) Change {
-	places := t.keys[p.Key]
-	delete(places, place{p.Addr, p.Source})
-	if len(places) == 0 {
-		delete(t.keys, p.Key)
-		delete(t.strangers, p.Key)
-	}
-	return Change{Presence: *p, Kind: Lost, Reason: why}
-}
-
-// oldest returns the place to make room for another that source reports: the one that it heard of longest ago, or if
-// it has none, the one that anybody did. So a provider that is flooded displaces its own.
-func oldest(places map[place]*Presence, source string) (o *Presence) {
-	for _, p := range places {
-		if o == nil {
-			o = p
-			continue
-		}
-		own, theirs := p.Source == source, o.Source == source
-		if own && !theirs || own == theirs && p.Last.Before(o.Last) {
-			o = p
-		}
-	}
-	return o
+	slices.SortFunc(list, func(a, b *entry) int { return cmp.Or(a.Until.Compare(b.Until), byPlace(a.Presence, b.Presence)) })
+	return list
 }

@@ -3,7 +3,6 @@ package finder
 import (
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -34,8 +33,7 @@ func gone(k, a int) discovery.Sighting {
 	return discovery.Sighting{Key: key(k), Addr: addr(a), Gone: discovery.Goodbye}
 }
 
-// describe returns changes as text: "found 1@2 udp", the number of the key and that of the address; sorted, as what
-// happens at one moment has no order.
+// describe returns changes as text, in their order: "found 1@2 udp" has the number of the key and that of the address.
 func describe(changes []Change) string {
 	var all []string
 	for _, c := range changes {
@@ -43,25 +41,28 @@ func describe(changes []Change) string {
 		a := c.Addr.Addr().As16()
 		text := fmt.Sprintf("%s %d@%d %s", kind, binary.BigEndian.Uint64(c.Key[24:]), binary.BigEndian.Uint16(a[14:]), c.Source)
 		if c.Kind == Lost {
-			text += " " + string(c.Reason)
+			text += fmt.Sprintf(" %s, %d left", c.Reason, c.Left)
 		}
 		all = append(all, text)
 	}
-	slices.Sort(all)
-	return strings.Join(all, ", ")
+	return strings.Join(all, "; ")
 }
 
 // A fixture is a table with a clock of its own.
 type fixture struct {
 	*table
-	t   *testing.T
-	now time.Time
+	t       *testing.T
+	now     time.Time
+	trusted []int
 }
 
 func newFixture(t *testing.T, trusted ...int) *fixture {
-	return &fixture{newTable(func(k identity.PublicKey) bool {
-		return slices.ContainsFunc(trusted, func(n int) bool { return key(n) == k })
-	}), t, time.Unix(1_000_000, 0)}
+	return &fixture{newTable(), t, time.Unix(1_000_000, 0), trusted}
+}
+
+// sees enters a sighting.
+func (f *fixture) sees(source string, s discovery.Sighting) (changes []Change, room bool) {
+	return f.see(f.now, source, s, !slices.ContainsFunc(f.trusted, func(n int) bool { return key(n) == s.Key }))
 }
 
 func (f *fixture) want(changes []Change, want string) {
@@ -71,20 +72,32 @@ func (f *fixture) want(changes []Change, want string) {
 	}
 }
 
+// saw enters a sighting for which there has to be room.
 func (f *fixture) saw(source string, s discovery.Sighting, want string) {
 	f.t.Helper()
-	f.want(f.see(f.now, source, s), want)
+	changes, room := f.sees(source, s)
+	if !room {
+		f.t.Errorf("at %v: no room", f.now.Sub(time.Unix(1_000_000, 0)))
+	}
+	f.want(changes, want)
 }
 
-// expired advances the clock and fails the test unless that is what expires, and then next is what is to expire next,
-// from now.
+// dropped enters a sighting for which there must be none.
+func (f *fixture) dropped(source string, s discovery.Sighting) {
+	f.t.Helper()
+	if changes, room := f.sees(source, s); room || len(changes) != 0 {
+		f.t.Errorf("at %v: %q, room %t, want it dropped", f.now.Sub(time.Unix(1_000_000, 0)), describe(changes), room)
+	}
+}
+
+// expired advances the clock and fails the test unless that is what expires, and then next is when to look again, from
+// now; 0: never.
 func (f *fixture) expired(after time.Duration, want string, next time.Duration) {
 	f.t.Helper()
 	f.now = f.now.Add(after)
-	changes, at := f.expire(f.now)
-	f.want(changes, want)
-	if next == 0 != at.IsZero() || next != 0 && at.Sub(f.now) != next {
-		f.t.Errorf("next expiry at %v, want in %v", at, next)
+	f.want(f.expire(f.now), want)
+	if next == 0 != f.next.IsZero() || next != 0 && f.next.Sub(f.now) != next {
+		f.t.Errorf("at %v: next in %v, want %v", f.now.Sub(time.Unix(1_000_000, 0)), f.next.Sub(f.now), next)
 	}
 }
 
@@ -96,7 +109,8 @@ func TestPresenceIsFoundOnceAndLostOnce(t *testing.T) {
 	f.saw("udp", seen(1, 1, 15*time.Second), "")
 	f.expired(5*time.Second, "", 10*time.Second)
 	f.expired(10*time.Second-1, "", 1)
-	f.expired(1, "lost 1@1 udp expired", 0)
+	f.expired(1, "lost 1@1 udp expired, 0 left", rememberFor)
+	f.expired(rememberFor, "", 0)
 	f.expired(time.Hour, "", 0)
 	f.saw("udp", seen(1, 1, time.Second), "found 1@1 udp")
 }
@@ -105,11 +119,26 @@ func TestPresenceWithoutATimeHoldsUntilItIsTakenBack(t *testing.T) {
 	f := newFixture(t)
 	f.saw("manual", seen(1, 1, 0), "found 1@1 manual")
 	f.expired(1000*time.Hour, "", 0)
-	f.saw("manual", gone(1, 1), "lost 1@1 manual goodbye")
+	f.saw("manual", gone(1, 1), "lost 1@1 manual goodbye, 0 left")
 	f.saw("manual", gone(1, 1), "")
+	f.expired(0, "", 0) // and is forgotten
 	f.saw("manual", seen(1, 1, 0), "found 1@1 manual")
 	f.saw("manual", seen(1, 1, time.Second), "") // now it has one
-	f.expired(time.Second, "lost 1@1 manual expired", 0)
+	f.expired(time.Second, "lost 1@1 manual expired, 0 left", rememberFor)
+}
+
+func TestTheFirstPresenceOfAKeyIsFoundTheRestAreUpdatesAndTheLastLeavesNone(t *testing.T) {
+	f := newFixture(t)
+	f.saw("udp", seen(1, 1, time.Minute), "found 1@1 udp")
+	f.saw("udp", seen(1, 2, time.Minute), "updated 1@2 udp")   // another address
+	f.saw("mdns", seen(1, 1, time.Minute), "updated 1@1 mdns") // another provider
+	f.saw("udp", seen(2, 1, time.Minute), "found 2@1 udp")
+	f.saw("mdns", gone(1, 1), "lost 1@1 mdns goodbye, 2 left")
+	f.saw("udp", gone(1, 1), "lost 1@1 udp goodbye, 1 left")
+	f.saw("udp", seen(1, 3, time.Minute), "updated 1@3 udp") // one address replaces another
+	f.saw("udp", gone(1, 2), "lost 1@2 udp goodbye, 1 left")
+	f.saw("udp", gone(1, 3), "lost 1@3 udp goodbye, 0 left")
+	f.saw("udp", seen(1, 2, time.Minute), "found 1@2 udp")
 }
 
 func TestPresenceTellsFirstAndLast(t *testing.T) {
@@ -118,43 +147,52 @@ func TestPresenceTellsFirstAndLast(t *testing.T) {
 	f.saw("udp", seen(1, 1, time.Minute), "found 1@1 udp")
 	f.now = f.now.Add(time.Second)
 	f.saw("udp", seen(1, 1, time.Minute), "")
-	changes := f.trust(key(1))
 	want := Presence{Key: key(1), Addr: addr(1), Source: "udp", First: began, Last: f.now, Until: f.now.Add(time.Minute)}
-	if len(changes) != 1 || changes[0].Presence != want {
-		t.Errorf("%+v, want %+v", changes, want)
+	if got := f.presencesOf(key(1)); len(got) != 1 || got[0] != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	f.saw("udp", gone(1, 1), "lost 1@1 udp goodbye, 0 left")
+	if got := f.presencesOf(key(1)); len(got) != 0 {
+		t.Errorf("%+v is there although it is lost", got)
+	}
+	f.now = f.now.Add(time.Second)
+	f.saw("udp", seen(1, 1, time.Minute), "found 1@1 udp")
+	if got := f.presencesOf(key(1)); len(got) != 1 || got[0].First != f.now {
+		t.Errorf("%+v, want it present since now", got)
 	}
 }
 
-func TestAnotherInterfaceIsAnUpdate(t *testing.T) {
+func TestPresencesAreInOrder(t *testing.T) {
 	f := newFixture(t)
-	s := seen(1, 1, time.Minute)
-	s.Interface = "eth0"
-	f.saw("udp", s, "found 1@1 udp")
-	f.saw("udp", s, "")
-	s.Interface = "eth1"
-	changes := f.see(f.now, "udp", s)
-	f.want(changes, "updated 1@1 udp")
-	if len(changes) == 1 && changes[0].Interface != "eth1" {
-		t.Errorf("updated to %q", changes[0].Interface)
+	if got := f.presences(); len(got) != 0 {
+		t.Errorf("%+v", got)
 	}
-	f.saw("udp", s, "")
-	s.Gone = discovery.Goodbye
-	s.Interface = "eth0" // a goodbye may be heard anywhere
-	f.saw("udp", s, "lost 1@1 udp goodbye")
+	for _, s := range []discovery.Sighting{seen(2, 1, 0), seen(1, 2, 0), seen(1, 1, 0)} {
+		f.sees("udp", s)
+		f.sees("mdns", s)
+	}
+	var got []string
+	for _, p := range f.presences() {
+		got = append(got, describe([]Change{{Presence: p}}))
+	}
+	want := []string{"found 1@1 mdns", "found 1@1 udp", "found 1@2 mdns", "found 1@2 udp", "found 2@1 mdns", "found 2@1 udp"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
 }
 
 func TestProvidersSpeakForThemselves(t *testing.T) {
 	f := newFixture(t)
 	f.saw("udp", seen(1, 1, 15*time.Second), "found 1@1 udp")
-	f.saw("mdns", seen(1, 1, time.Minute), "found 1@1 mdns")
-	f.saw("manual", seen(1, 1, 0), "found 1@1 manual")
-	f.saw("mdns", seen(1, 2, time.Minute), "found 1@2 mdns")
+	f.saw("mdns", seen(1, 1, time.Minute), "updated 1@1 mdns")
+	f.saw("manual", seen(1, 1, 0), "updated 1@1 manual")
+	f.saw("mdns", seen(1, 2, time.Minute), "updated 1@2 mdns")
 	f.saw("udp", gone(1, 2), "") // what it has not said it cannot take back
-	f.saw("mdns", gone(1, 1), "lost 1@1 mdns goodbye")
+	f.saw("mdns", gone(1, 1), "lost 1@1 mdns goodbye, 3 left")
 	f.saw("mdns", gone(2, 1), "")
-	f.expired(15*time.Second, "lost 1@1 udp expired", 45*time.Second)
-	f.saw("manual", discovery.Sighting{Key: key(1), Addr: addr(1), Gone: discovery.Withdrawn}, "lost 1@1 manual withdrawn")
-	f.expired(45*time.Second, "lost 1@2 mdns expired", 0)
+	f.expired(15*time.Second, "lost 1@1 udp expired, 2 left", 15*time.Second)
+	f.saw("manual", discovery.Sighting{Key: key(1), Addr: addr(1), Gone: discovery.Withdrawn}, "lost 1@1 manual withdrawn, 1 left")
+	f.expired(45*time.Second, "lost 1@2 mdns expired, 0 left", rememberFor)
 }
 
 func TestSightingsThatMeanNothingAreIgnored(t *testing.T) {
@@ -166,8 +204,8 @@ func TestSightingsThatMeanNothingAreIgnored(t *testing.T) {
 		"past":                seen(1, 1, -time.Second),
 		"gone without a word": gone(1, 1),
 	} {
-		if changes := f.see(f.now, "udp", s); len(changes) != 0 {
-			t.Errorf("%s: %s", name, describe(changes))
+		if changes, room := f.sees("udp", s); len(changes) != 0 || !room {
+			t.Errorf("%s: %s, room %t", name, describe(changes), room)
 		}
 	}
 	if len(f.keys) != 0 || len(f.strangers) != 0 {
@@ -179,192 +217,107 @@ func TestAddressesAreTheSameHoweverTheyAreWritten(t *testing.T) {
 	f := newFixture(t)
 	mapped := seen(1, 1, time.Minute)
 	mapped.Addr = netip.AddrPortFrom(netip.AddrFrom16(addr(1).Addr().As16()), addr(1).Port())
-	changes := f.see(f.now, "udp", mapped)
+	changes, _ := f.sees("udp", mapped)
 	if len(changes) != 1 || changes[0].Addr != addr(1) {
 		t.Fatalf("found at %+v, want %v", changes, addr(1))
 	}
 	f.saw("udp", seen(1, 1, time.Minute), "")
 	mapped.Gone = discovery.Goodbye
-	f.saw("udp", mapped, "lost 1@1 udp goodbye")
+	f.saw("udp", mapped, "lost 1@1 udp goodbye, 0 left")
 	for i, text := range []string{"[fe80::1%eth0]:7100", "[fe80::1%eth1]:7100", "[fe80::1%eth0]:7101"} { // zones and ports tell apart
 		s := seen(1, 1, time.Minute)
 		s.Addr = netip.MustParseAddrPort(text)
-		if changes := f.see(f.now, "udp", s); len(changes) != 1 || changes[0].Addr != s.Addr {
+		if changes, _ := f.sees("udp", s); len(changes) != 1 || changes[0].Addr != s.Addr {
 			t.Errorf("%d: %+v, want found at %s", i, changes, text)
 		}
-	}
-}
-
-func TestTheAddressHeardOfLongestAgoMakesRoom(t *testing.T) {
-	f := newFixture(t, 1)
-	for i := range MaxAddressesPerKey {
-		f.saw("udp", seen(1, i, time.Minute), fmt.Sprintf("found 1@%d udp", i))
-		f.now = f.now.Add(time.Second)
-	}
-	f.saw("udp", seen(1, 0, time.Minute), "") // heard again: now 1 is the oldest
-	f.saw("udp", seen(1, 100, time.Minute), "found 1@100 udp, lost 1@1 udp expired")
-	f.saw("udp", seen(2, 1, time.Minute), "found 2@1 udp") // another key has its own
-	f.saw("udp", seen(1, 1, time.Minute), "found 1@1 udp, lost 1@2 udp expired")
-	if n := len(f.keys[key(1)]); n != MaxAddressesPerKey {
-		t.Errorf("%d addresses, want %d", n, MaxAddressesPerKey)
-	}
-}
-
-func TestAFloodedProviderDisplacesItsOwn(t *testing.T) {
-	f := newFixture(t, 1)
-	f.saw("manual", seen(1, 1, 0), "found 1@1 manual")
-	f.saw("mdns", seen(1, 2, time.Hour), "found 1@2 mdns")
-	for i := range 1000 {
-		f.now = f.now.Add(time.Millisecond)
-		f.see(f.now, "udp", seen(1, 10+i, time.Hour))
-	}
-	var left []Change
-	for _, p := range f.keys[key(1)] {
-		left = append(left, Change{Presence: *p})
-	}
-	f.want(left, "found 1@1 manual, found 1@1004 udp, found 1@1005 udp, found 1@1006 udp, found 1@1007 udp, found 1@1008 udp, found 1@1009 udp, found 1@2 mdns")
-
-	g := newFixture(t, 1)
-	for i := range MaxAddressesPerKey {
-		g.saw("manual", seen(1, i, 0), fmt.Sprintf("found 1@%d manual", i))
-		g.now = g.now.Add(time.Second)
-	}
-	g.saw("udp", seen(1, 100, time.Hour), "found 1@100 udp, lost 1@0 manual expired") // it has none
-	g.saw("udp", seen(1, 101, time.Hour), "found 1@101 udp, lost 1@100 udp expired")
-}
-
-func TestStrangersHaveALimitAndTrustedKeysTheirOwnRoom(t *testing.T) {
-	const friend, later = 1, 2
-	trusted := []int{friend}
-	f := newFixture(t)
-	f.trusted = func(k identity.PublicKey) bool {
-		return slices.ContainsFunc(trusted, func(n int) bool { return key(n) == k })
-	}
-	f.saw("udp", seen(later, 1, 0), "found 2@1 udp")
-	for i := 1; i < MaxStrangers; i++ {
-		f.saw("udp", seen(1000+i, 1, time.Minute), fmt.Sprintf("found %d@1 udp", 1000+i))
-	}
-	f.saw("udp", seen(9999, 1, time.Minute), "")
-	f.saw("udp", seen(9999, 2, time.Minute), "")
-	if f.refused != 2 {
-		t.Errorf("refused %d, want 2", f.refused)
-	}
-	f.saw("udp", seen(1001, 1, time.Minute), "") // one that is there is heard again
-	f.saw("udp", seen(1001, 2, time.Minute), "found 1001@2 udp")
-	f.saw("udp", seen(friend, 1, time.Minute), "found 1@1 udp")
-
-	trusted = append(trusted, later)
-	f.want(f.trust(key(later)), "found 2@1 udp")
-	f.want(f.trust(key(later)), "found 2@1 udp")
-	f.want(f.trust(key(7777)), "")
-	f.saw("udp", seen(9999, 1, time.Minute), "found 9999@1 udp") // in the room that it has left
-	f.saw("udp", seen(9998, 1, time.Minute), "")
-	f.saw("udp", gone(later, 1), "lost 2@1 udp goodbye")
-	f.saw("udp", seen(9998, 1, time.Minute), "") // that was no stranger's room any more
-
-	f.saw("udp", gone(1001, 1), "lost 1001@1 udp goodbye")
-	f.saw("udp", seen(9998, 1, time.Minute), "") // it is still somewhere else
-	f.saw("udp", gone(1001, 2), "lost 1001@2 udp goodbye")
-	f.saw("udp", seen(9998, 1, time.Minute), "found 9998@1 udp")
-	if n := len(f.strangers); n != MaxStrangers {
-		t.Errorf("%d strangers, want %d", n, MaxStrangers)
-	}
-	f.now = f.now.Add(time.Minute)
-	if changes, _ := f.expire(f.now); len(changes) != MaxStrangers+1 || len(f.keys) != 0 || len(f.strangers) != 0 {
-		t.Errorf("%d expired; %d keys and %d strangers are left", len(changes), len(f.keys), len(f.strangers))
 	}
 }
 
 func TestTrustTellsTheOrderInWhichAddressesWereFound(t *testing.T) {
 	f := newFixture(t)
 	for _, a := range []int{5, 3, 4, 1, 2} {
-		f.see(f.now, "udp", seen(1, a, time.Minute))
+		f.sees("udp", seen(1, a, time.Minute))
 		if a != 3 { // 3 and 4 in the same moment
 			f.now = f.now.Add(time.Second)
 		}
 	}
-	var got []netip.AddrPort
-	for _, c := range f.trust(key(1)) {
-		got = append(got, c.Addr)
-	}
-	if want := []netip.AddrPort{addr(5), addr(3), addr(4), addr(1), addr(2)}; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
-	}
+	f.saw("udp", gone(1, 5), "lost 1@5 udp goodbye, 4 left")
+	f.want(f.trust(key(1)), "updated 1@3 udp; updated 1@4 udp; updated 1@1 udp; updated 1@2 udp")
+	f.want(f.trust(key(2)), "")
 }
 
 func TestWithdrawTakesWhatNothingElseWouldEnd(t *testing.T) {
 	f := newFixture(t)
 	f.saw("udp", seen(1, 1, 0), "found 1@1 udp")
 	f.saw("udp", seen(2, 2, 0), "found 2@2 udp")
-	f.saw("udp", seen(1, 3, time.Minute), "found 1@3 udp")
-	f.saw("manual", seen(1, 1, 0), "found 1@1 manual")
-	f.want(f.withdraw("udp"), "lost 1@1 udp withdrawn, lost 2@2 udp withdrawn")
-	f.want(f.withdraw("udp"), "")
-	f.expired(time.Minute, "lost 1@3 udp expired", 0)
+	f.saw("udp", seen(1, 3, time.Minute), "updated 1@3 udp")
+	f.saw("manual", seen(1, 1, 0), "updated 1@1 manual")
+	f.want(f.withdraw(f.now, "udp"), "lost 1@1 udp withdrawn, 2 left; lost 2@2 udp withdrawn, 0 left")
+	f.want(f.withdraw(f.now, "udp"), "")
+	f.expired(time.Minute, "lost 1@3 udp expired, 1 left", rememberFor)
 }
 
-// TestTableAgreesWithAPlainerOne plays random sightings against a list that is searched from end to end.
-func TestTableAgreesWithAPlainerOne(t *testing.T) {
-	f := newFixture(t, 0, 1)
-	var plain []Presence
-	random := rand.New(rand.NewPCG(1, 2))
-	for range 20_000 {
-		f.now = f.now.Add(time.Duration(1+random.IntN(1000)) * time.Millisecond)
-		k, a := random.IntN(4), random.IntN(6)
-		source := []string{"udp", "mdns"}[random.IntN(2)]
-		i := slices.IndexFunc(plain, func(p Presence) bool { return p.Key == key(k) && p.Addr == addr(a) && p.Source == source })
-		switch random.IntN(4) {
-		case 0:
-			want := ""
-			if i >= 0 {
-				want = fmt.Sprintf("lost %d@%d %s goodbye", k, a, source)
-				plain = slices.Delete(plain, i, i+1)
-			}
-			f.saw(source, gone(k, a), want)
-		case 1:
-			var want []Change
-			plain = slices.DeleteFunc(plain, func(p Presence) bool {
-				over := !p.Until.After(f.now)
-				if over {
-					want = append(want, Change{p, Lost, discovery.Expired})
-				}
-				return over
-			})
-			changes, _ := f.expire(f.now)
-			f.want(changes, describe(want))
-		default:
-			ttl := time.Duration(1+random.IntN(20)) * time.Second
-			p := Presence{Key: key(k), Addr: addr(a), Source: source, Last: f.now, Until: f.now.Add(ttl)}
-			var want []Change
-			if i >= 0 {
-				plain[i] = p
-			} else {
-				of := slices.DeleteFunc(slices.Clone(plain), func(o Presence) bool { return o.Key != p.Key })
-				if len(of) == MaxAddressesPerKey {
-					own := slices.DeleteFunc(slices.Clone(of), func(o Presence) bool { return o.Source != source })
-					if len(own) > 0 {
-						of = own
-					}
-					out := slices.MinFunc(of, func(a, b Presence) int { return a.Last.Compare(b.Last) })
-					want = append(want, Change{out, Lost, discovery.Expired})
-					plain = slices.DeleteFunc(plain, func(o Presence) bool { return o == out })
-				}
-				want = append(want, Change{p, Found, ""})
-				plain = append(plain, p)
-			}
-			f.saw(source, seen(k, a, ttl), describe(want))
-		}
-		if t.Failed() {
-			return
+func TestWhatExpiresTogetherIsToldInTheOrderOfItsEnds(t *testing.T) {
+	f := newFixture(t)
+	for i := range 8 {
+		f.sees("udp", seen(1+i%2, 1+i, time.Duration(20-i/2)*time.Second))
+	}
+	f.expired(time.Minute, "lost 1@7 udp expired, 3 left; lost 2@8 udp expired, 3 left; lost 1@5 udp expired, 2 left; lost 2@6 udp expired, 2 left; "+
+		"lost 1@3 udp expired, 1 left; lost 2@4 udp expired, 1 left; lost 1@1 udp expired, 0 left; lost 2@2 udp expired, 0 left", rememberFor)
+}
+
+func TestPresencesOfAConnectedKeyDoNotExpire(t *testing.T) {
+	f := newFixture(t, 1)
+	f.saw("udp", seen(1, 1, 15*time.Second), "found 1@1 udp")
+	f.saw("udp", seen(2, 1, 15*time.Second), "found 2@1 udp")
+	f.connect(f.now, key(1), addr(1))
+	f.saw("mdns", seen(1, 2, time.Minute), "updated 1@2 mdns") // also those that come later
+	f.expired(15*time.Second, "lost 2@1 udp expired, 0 left", rememberFor)
+	f.expired(time.Hour, "", 0)
+	for _, p := range f.presencesOf(key(1)) {
+		if !p.Until.IsZero() {
+			t.Errorf("it says until %v", p.Until)
 		}
 	}
-	for k := range 4 {
-		var want []Change
-		for _, p := range plain {
-			if p.Key == key(k) {
-				want = append(want, Change{p, Found, ""})
-			}
-		}
-		f.want(f.trust(key(k)), describe(want))
+	f.saw("mdns", gone(1, 2), "lost 1@2 mdns goodbye, 1 left") // what is taken back is lost
+	f.connect(f.now, key(1), addr(1))                          // again: no change
+	f.now = f.now.Add(time.Hour)
+	f.disconnect(f.now, key(1))
+	f.expired(15*time.Second-1, "", 1)
+	f.expired(1, "lost 1@1 udp expired, 0 left", rememberFor)
+	f.disconnect(f.now, key(1)) // again: no change
+	f.disconnect(f.now, key(3))
+}
+
+func TestConnectionsLeaveNothingBehind(t *testing.T) {
+	f := newFixture(t, 1)
+	f.connect(f.now, key(1), addr(1))
+	if got := f.presences(); len(got) != 0 {
+		t.Errorf("a session alone makes %+v", got)
 	}
+	f.saw("udp", seen(1, 1, time.Second), "found 1@1 udp")
+	f.saw("udp", gone(1, 1), "lost 1@1 udp goodbye, 0 left")
+	f.expired(rememberFor, "", 0)
+	if len(f.keys) != 1 {
+		t.Errorf("%d keys, want the one that is connected", len(f.keys))
+	}
+	f.disconnect(f.now, key(1))
+	if len(f.keys) != 0 {
+		t.Errorf("%d keys are left", len(f.keys))
+	}
+}
+
+func TestRenewGivesEverythingItsWholeTime(t *testing.T) {
+	f := newFixture(t, 3)
+	f.saw("udp", seen(1, 1, 15*time.Second), "found 1@1 udp")
+	f.saw("mdns", seen(2, 1, time.Minute), "found 2@1 mdns")
+	f.saw("manual", seen(2, 2, 0), "updated 2@2 manual")
+	f.saw("udp", seen(3, 1, 15*time.Second), "found 3@1 udp")
+	f.connect(f.now, key(3), netip.AddrPort{})
+	f.now = f.now.Add(8 * time.Hour)
+	f.renew(f.now)
+	f.expired(0, "", 15*time.Second)
+	f.expired(15*time.Second, "lost 1@1 udp expired, 0 left", rememberFor)
+	f.expired(45*time.Second, "lost 2@1 mdns expired, 1 left", rememberFor)
+	f.expired(time.Hour, "", 0)
 }

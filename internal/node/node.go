@@ -16,6 +16,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
@@ -143,7 +144,17 @@ func (r *root) Receive(ctx actor.Context) {
 		r.Tell(m)
 	case listener.Proved:
 		ctx.Send(r.peers, peers.Inbound{Link: m.Link})
-	case listener.Refused, peers.Up, peers.Down, peers.Conflict:
+	case peers.Up:
+		up := finder.Connected{Key: m.Key}
+		if m.Role == handshake.Initiator {
+			up.Addr = m.Addr // else it is not where the peer listens
+		}
+		ctx.Send(r.finder, up)
+		r.Tell(m)
+	case peers.Down:
+		ctx.Send(r.finder, finder.Disconnected{Key: m.Key})
+		r.Tell(m)
+	case listener.Refused, peers.Conflict:
 		r.Tell(m)
 	case stop:
 		r.stop(ctx)

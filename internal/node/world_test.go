@@ -218,7 +218,7 @@ func (n *testNode) start() {
 	c := Config{
 		Listener: listener.Config{Listener: l, Session: n.session, Clock: clock.System, Log: log, Pool: pool, Counters: &n.counters,
 			Strangers: listener.MaxStrangers, StrangersPerSource: listener.MaxStrangersPerSource},
-		Finder: finder.Config{Self: discovery.Self{Key: n.key, Port: n.addr.Port()}, Providers: []discovery.Provider{n.manual},
+		Finder: finder.Config{Self: discovery.Self{Key: n.key, Port: n.addr.Port()}, Providers: []discovery.Provider{n.manual}, Board: finder.NewBoard(),
 			Trusted: n.trust.Contains, Clock: clock.System, Log: log, Pool: pool},
 		Peers: peers.Config{Self: n.key, Session: n.session, Directory: n.directory, Trusted: trusted,
 			Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {

@@ -1,0 +1,98 @@
+package finder
+
+import (
+	"sync"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// A State is what a provider is doing.
+type State string
+
+// States of a provider.
+const (
+	Running State = "running" // it looks and announces, as far as it says
+	Failed  State = "failed"  // it has ended by itself, and is run again later
+	Ended   State = "ended"   // the node stops, or has stopped
+)
+
+// A ProviderStatus is what a provider looks like at one moment.
+type ProviderStatus struct {
+	Name      string
+	State     State
+	Since     time.Time
+	Err       error     // of Failed: why; of Running: why it failed before, until it has run for a minute; else nil
+	Next      time.Time // of Failed: when it is run again, at the latest; else zero
+	Sightings uint64    // that were looked at
+	Dropped   uint64    // that were not, or for which the presence table had no room
+}
+
+// A Board is what the rest of the node reads of discovery without asking an actor. One finder writes it. It is safe
+// for concurrent use.
+type Board struct {
+	mu        sync.RWMutex // guards the rest. The finder alone writes the table, and reads it without
+	table     *table
+	providers []*ProviderStatus
+}
+
+// NewBoard returns one without providers, on which nobody is present.
+func NewBoard() *Board { return &Board{table: newTable()} }
+
+// Providers returns the providers, in the order in which they began.
+func (b *Board) Providers() []ProviderStatus {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	list := make([]ProviderStatus, 0, len(b.providers))
+	for _, s := range b.providers {
+		list = append(list, *s)
+	}
+	return list
+}
+
+// Presences returns who is seen where, trusted or not, in the order of keys, addresses and sources. There is none
+// once the finder has been told to stop.
+func (b *Board) Presences() []Presence {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.table.presences()
+}
+
+// PresencesOf returns where one key is seen, in the order of addresses and sources.
+func (b *Board) PresencesOf(key identity.PublicKey) []Presence {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.table.presencesOf(key)
+}
+
+// The rest is for the finder and its providers' actors.
+
+// write changes the table.
+func (b *Board) write(f func(*table) []Change) []Change {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return f(b.table)
+}
+
+// clear forgets who is present.
+func (b *Board) clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.table = newTable()
+}
+
+// enter adds a provider, which sets its status from then on.
+func (b *Board) enter(name string) *ProviderStatus {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := &ProviderStatus{Name: name}
+	b.providers = append(b.providers, s)
+	return s
+}
+
+// set changes the status of a provider.
+func (b *Board) set(s *ProviderStatus, f func(*ProviderStatus)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f(s)
+}

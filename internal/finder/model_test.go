@@ -1,0 +1,402 @@
+package finder
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// A plain is the presence table as a list that is searched from end to end, with every rule written out anew.
+type plain struct {
+	list []*spot
+	keys map[identity.PublicKey]*owner
+}
+
+// An owner is what is kept of a key while it has spots or a session.
+type owner struct {
+	connected bool
+	proved    netip.AddrPort
+	credit    time.Duration // of displacing: displaceEvery is taken for each
+	credited  time.Time
+}
+
+type spot struct {
+	key     identity.PublicKey
+	addr    netip.AddrPort
+	source  string
+	ttl     time.Duration
+	state   string // "there", "doubted", "gone"
+	ends    time.Time
+	returns int
+	since   time.Time
+	first   time.Time
+	last    time.Time
+	why     discovery.Reason
+}
+
+func (p *plain) of(k identity.PublicKey, also func(*spot) bool) (n []*spot) {
+	for _, s := range p.list {
+		if s.key == k && also(s) {
+			n = append(n, s)
+		}
+	}
+	return n
+}
+
+func whatever(*spot) bool { return true }
+func live(s *spot) bool   { return s.state != "gone" }
+func (s *spot) as(kind ChangeKind) Change {
+	return Change{Presence: Presence{Key: s.key, Addr: s.addr, Source: s.source}, Kind: kind}
+}
+
+// tidy forgets keys of which nothing is left.
+func (p *plain) tidy() {
+	for k, o := range p.keys {
+		if !o.connected && len(p.of(k, whatever)) == 0 {
+			delete(p.keys, k)
+		}
+	}
+}
+
+func (p *plain) remove(s *spot) {
+	p.list = slices.DeleteFunc(p.list, func(o *spot) bool { return o == s })
+}
+
+func (p *plain) whole(now time.Time, s *spot) {
+	s.ends = now.Add(s.ttl)
+	if s.ttl == 0 || p.keys[s.key].connected {
+		s.ends = time.Time{}
+	}
+}
+
+func (p *plain) lose(now time.Time, s *spot, why discovery.Reason) Change {
+	s.state, s.ends = "gone", now.Add(30*time.Second)
+	c := s.as(Lost)
+	c.Reason, c.Left = why, len(p.of(s.key, live))
+	if s.ttl == 0 {
+		p.remove(s)
+	}
+	return c
+}
+
+func (p *plain) end(now time.Time, s *spot, why discovery.Reason) []Change {
+	if now.Sub(s.since) >= time.Minute {
+		s.returns = 0
+	}
+	if s.returns >= 2 && s.ttl != 0 {
+		s.state, s.why, s.ends = "doubted", why, now.Add(30*time.Second)
+		return nil
+	}
+	return []Change{p.lose(now, s, why)}
+}
+
+func (p *plain) see(now time.Time, source string, g discovery.Sighting) []Change {
+	defer p.tidy()
+	var s *spot
+	if at := p.of(g.Key, func(s *spot) bool { return s.addr == g.Addr && s.source == source }); len(at) > 0 {
+		s = at[0]
+	}
+	if g.Gone != "" {
+		if s == nil || s.state != "there" {
+			return nil
+		}
+		return p.end(now, s, g.Gone)
+	}
+	var changes []Change
+	if s == nil {
+		if p.keys[g.Key] == nil {
+			p.keys[g.Key] = &owner{credit: 40 * time.Second, credited: now}
+		}
+		var ok bool
+		if changes, ok = p.room(now, source, g); !ok {
+			return nil
+		}
+		s = &spot{key: g.Key, addr: g.Addr, source: source, state: "new"}
+		p.list = append(p.list, s)
+	}
+	was := s.state
+	s.state, s.ttl, s.last = "there", g.TTL, now
+	p.whole(now, s)
+	switch was {
+	case "gone":
+		s.returns++
+		fallthrough
+	case "new":
+		s.since, s.first = now, now
+		kind := Updated
+		if len(p.of(s.key, live)) == 1 {
+			kind = Found
+		}
+		return append(changes, s.as(kind))
+	case "doubted":
+		s.since = now
+	}
+	return nil
+}
+
+func (p *plain) room(now time.Time, source string, g discovery.Sighting) ([]Change, bool) {
+	o := p.keys[g.Key]
+	all := p.of(g.Key, whatever)
+	onHost := func(a netip.Addr) (n int) {
+		if a == g.Addr.Addr() {
+			n++
+		}
+		return n + len(p.of(g.Key, func(s *spot) bool { return s.addr.Addr() == a }))
+	}
+	crowded := onHost(g.Addr.Addr()) > 4
+	if len(all) < 8 && !crowded {
+		return nil, true
+	}
+	who := p.of(g.Key, func(s *spot) bool {
+		return (s.state == "gone" || s.addr != o.proved) && (!crowded || s.addr.Addr() == g.Addr.Addr())
+	})
+	if len(who) == 0 {
+		return nil, false
+	}
+	slices.SortFunc(who, func(a, b *spot) int { // by what speaks against displacing one
+		score := func(s *spot) (n int) {
+			if s.state != "gone" {
+				n += 1000
+			}
+			if s.source != source {
+				n += 100
+			}
+			if s.state != "doubted" {
+				n += 50
+			}
+			return n - onHost(s.addr.Addr())
+		}
+		return cmp.Or(score(a)-score(b), a.last.Compare(b.last), a.addr.Compare(b.addr), cmp.Compare(a.source, b.source))
+	})
+	if g.TTL != 0 && slices.ContainsFunc(all, func(s *spot) bool { return s.source == source }) {
+		o.credit = min(40*time.Second, o.credit+now.Sub(o.credited))
+		o.credited = now
+		if o.credit < 5*time.Second {
+			return nil, false
+		}
+		o.credit -= 5 * time.Second
+	}
+	out := who[0]
+	var changes []Change
+	switch out.state {
+	case "there":
+		changes = []Change{p.lose(now, out, discovery.Expired)}
+	case "doubted":
+		changes = []Change{p.lose(now, out, out.why)}
+	}
+	p.remove(out)
+	return changes, true
+}
+
+func (p *plain) expire(now time.Time) (changes []Change) {
+	over := slices.DeleteFunc(slices.Clone(p.list), func(s *spot) bool { return s.ends.IsZero() || s.ends.After(now) })
+	slices.SortFunc(over, func(a, b *spot) int {
+		return cmp.Or(a.ends.Compare(b.ends), a.key.Compare(b.key), a.addr.Compare(b.addr), cmp.Compare(a.source, b.source))
+	})
+	for _, s := range over {
+		switch s.state {
+		case "there":
+			changes = append(changes, p.end(now, s, discovery.Expired)...)
+		case "doubted":
+			changes = append(changes, p.lose(now, s, s.why))
+		case "gone":
+			p.remove(s)
+		}
+	}
+	p.tidy()
+	return changes
+}
+
+func (p *plain) withdraw(now time.Time, source string) (changes []Change) {
+	mine := slices.DeleteFunc(slices.Clone(p.list), func(s *spot) bool { return s.source != source || s.ttl != 0 || s.state != "there" })
+	slices.SortFunc(mine, func(a, b *spot) int { return cmp.Or(a.key.Compare(b.key), a.addr.Compare(b.addr)) })
+	for _, s := range mine {
+		changes = append(changes, p.lose(now, s, discovery.Withdrawn))
+	}
+	p.tidy()
+	return changes
+}
+
+func (p *plain) connect(now time.Time, k identity.PublicKey, at netip.AddrPort) {
+	if p.keys[k] == nil {
+		p.keys[k] = &owner{credit: 40 * time.Second, credited: now}
+	}
+	p.keys[k].connected = true
+	if at.IsValid() {
+		p.keys[k].proved = at
+	}
+	for _, s := range p.of(k, whatever) {
+		if s.state == "doubted" && s.why == discovery.Expired {
+			s.state, s.since = "there", now
+		}
+		if s.state == "there" {
+			s.ends = time.Time{}
+		}
+	}
+}
+
+func (p *plain) disconnect(now time.Time, k identity.PublicKey) {
+	if o := p.keys[k]; o != nil && o.connected {
+		o.connected = false
+		for _, s := range p.of(k, func(s *spot) bool { return s.state == "there" }) {
+			p.whole(now, s)
+		}
+	}
+	p.tidy()
+}
+
+func (p *plain) renew(now time.Time) {
+	for _, s := range p.list {
+		switch s.state {
+		case "there":
+			p.whole(now, s)
+		case "doubted":
+			s.ends = now.Add(30 * time.Second)
+		}
+	}
+}
+
+// A history plays the same steps to a table and to a plain one, chosen by bytes, and checks what Change promises.
+type history struct {
+	*fixture
+	kind  [3]byte // the longest pause, how many hosts and how many ports there are: some rules are about little else
+	plain plain
+	there map[Presence]bool // by key, address and source
+}
+
+func (h *history) check(what string, got, want []Change) {
+	h.t.Helper()
+	if describe(got) != describe(want) {
+		h.t.Fatalf("%s: told %q, want %q", what, describe(got), describe(want))
+	}
+	for _, c := range got {
+		id := Presence{Key: c.Key, Addr: c.Addr, Source: c.Source}
+		others := 0
+		for o := range h.there {
+			if o.Key == id.Key && o != id {
+				others++
+			}
+		}
+		switch {
+		case h.there[id] != (c.Kind == Lost):
+			h.t.Fatalf("%s: %s although it is there: %t", what, describe([]Change{c}), h.there[id])
+		case c.Kind == Lost && c.Left != others, c.Kind == Found && others > 0, c.Kind == Updated && others == 0:
+			h.t.Fatalf("%s: %s besides %d", what, describe([]Change{c}), others)
+		}
+		if h.there[id] = true; c.Kind == Lost {
+			delete(h.there, id)
+		}
+	}
+}
+
+func (h *history) step(b [4]byte) {
+	h.t.Helper()
+	steps := []time.Duration{0, 1, time.Second, 5 * time.Second, 16 * time.Second, 31 * time.Second, time.Minute}
+	h.now = h.now.Add(steps[int(b[0])%(1+int(h.kind[0])%len(steps))])
+	k, source := int(b[1]&1), []string{"udp", "mdns"}[b[1]>>1&1]
+	where := netip.AddrPortFrom(addr(int(b[2]&7&h.kind[1])).Addr(), 7100+uint16(b[2]>>3&7&h.kind[2]))
+	ttl := []time.Duration{0, time.Second, 15 * time.Second, time.Minute}[b[1]>>2&3]
+	sighting := discovery.Sighting{Key: key(k), Addr: where, TTL: ttl}
+	switch what := b[3] & 31; what {
+	case 0:
+		h.check("withdraw", h.withdraw(h.now, source), h.plain.withdraw(h.now, source))
+	case 1:
+		h.renew(h.now)
+		h.plain.renew(h.now)
+	case 2, 3:
+		h.connect(h.now, key(k), where)
+		h.plain.connect(h.now, key(k), where)
+	case 4:
+		h.connect(h.now, key(k), netip.AddrPort{})
+		h.plain.connect(h.now, key(k), netip.AddrPort{})
+	case 5, 6, 7, 8:
+		h.disconnect(h.now, key(k))
+		h.plain.disconnect(h.now, key(k))
+	case 9, 10, 11, 12, 13, 14:
+		h.check("expire", h.expire(h.now), h.plain.expire(h.now))
+	default:
+		if what < 20 {
+			sighting.Gone = discovery.Goodbye
+		}
+		changes, _ := h.sees(source, sighting)
+		h.check(fmt.Sprintf("%v", sighting), changes, h.plain.see(h.now, source, sighting))
+	}
+	next := time.Time{}
+	for k, r := range h.keys {
+		if len(r.places) > MaxAddressesPerKey || len(r.places) == 0 && !r.connected {
+			h.t.Fatalf("key %v has %d places, connected %t", k, len(r.places), r.connected)
+		}
+		for _, e := range r.places {
+			if !e.Until.IsZero() && (next.IsZero() || e.Until.Before(next)) {
+				next = e.Until
+			}
+		}
+	}
+	if !next.IsZero() && (h.next.IsZero() || h.next.After(next)) {
+		h.t.Fatalf("expire is due at %v, but asked for at %v", next, h.next)
+	}
+}
+
+// end compares what is there.
+func (h *history) end() {
+	h.t.Helper()
+	var want []Presence
+	for _, s := range h.plain.list {
+		if live(s) {
+			want = append(want, Presence{Key: s.key, Addr: s.addr, Source: s.source, First: s.first, Last: s.last, Until: s.ends})
+		}
+	}
+	slices.SortFunc(want, byPlace)
+	if got := h.presences(); !slices.Equal(got, want) {
+		h.t.Fatalf("there is %+v, want %+v", got, want)
+	}
+}
+
+func newHistory(t *testing.T, kind [3]byte) *history {
+	return &history{newFixture(t, 0, 1), kind, plain{keys: make(map[identity.PublicKey]*owner)}, make(map[Presence]bool)}
+}
+
+func TestTableAgreesWithAPlainerOne(t *testing.T) {
+	for seed := range uint64(60) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		four := func() (b [4]byte) {
+			binary.BigEndian.PutUint32(b[:], random.Uint32())
+			return b
+		}
+		kind := four()
+		h := newHistory(t, [3]byte(kind[:]))
+		for range 600 {
+			h.step(four())
+		}
+		h.end()
+	}
+}
+
+func FuzzTableAgreesWithAPlainerOne(f *testing.F) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for n := range 20 {
+		b := make([]byte, 40*n)
+		for i := range b {
+			b[i] = byte(random.Uint32())
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) < 3 {
+			return
+		}
+		h := newHistory(t, [3]byte(b))
+		for b = b[3:]; len(b) >= 4; b = b[4:] {
+			h.step([4]byte(b))
+		}
+		h.end()
+	})
+}

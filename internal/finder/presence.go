@@ -1,0 +1,82 @@
+package finder
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// A Presence is one address at which one provider sees a key.
+type Presence struct {
+	Key       identity.PublicKey
+	Addr      netip.AddrPort
+	Source    string    // the provider
+	Interface string    // where it was heard; empty if that means nothing
+	First     time.Time // since when it is present
+	Last      time.Time // when the provider last said so
+	Until     time.Time // when it is lost unless the provider says so again; zero: not by itself
+}
+
+// A Change is what became of a presence.
+//
+// Of each presence, that is of each key, address and source, Lost follows on Found or Updated, and what comes next is
+// Found or Updated again. Of each key, Found and a Lost with Left 0 alternate. So whoever wants to know where a key is
+// takes Found and Updated as "there", and Lost as "not there any more, says this source"; whoever wants to know
+// whether a key is there looks at Found, and at Lost with Left 0.
+type Change struct {
+	Presence
+	Kind   ChangeKind
+	Reason discovery.Reason // of Lost
+	Left   int              // of Lost: how many presences the key still has
+}
+
+// A ChangeKind is one of Found, Updated and Lost.
+type ChangeKind uint8
+
+// Kinds of changes. That something is heard again is none.
+const (
+	// Found is the first presence of a key.
+	Found ChangeKind = iota
+
+	// Updated is a presence of a key that has others already, or a presence that is now heard on another interface,
+	// or one that is told again because of Trusted.
+	Updated
+
+	// Lost is the end of a presence.
+	Lost
+)
+
+// presences returns all that is present, in the order of keys, addresses and sources.
+func (t *table) presences() (list []Presence) {
+	for _, r := range t.keys {
+		list = append(list, r.presences()...)
+	}
+	slices.SortFunc(list, byPlace)
+	return list
+}
+
+// presencesOf returns the same of one key.
+func (t *table) presencesOf(key identity.PublicKey) (list []Presence) {
+	if r := t.keys[key]; r != nil {
+		list = r.presences()
+		slices.SortFunc(list, byPlace)
+	}
+	return list
+}
+
+func (r *record) presences() (list []Presence) {
+	for _, e := range r.places {
+		if e.phase != remembered {
+			list = append(list, e.Presence)
+		}
+	}
+	return list
+}
+
+func byPlace(a, b Presence) int {
+	return cmp.Or(a.Key.Compare(b.Key), a.Addr.Compare(b.Addr), cmp.Compare(a.Source, b.Source))
+}

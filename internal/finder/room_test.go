@@ -1,0 +1,241 @@
+package finder
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+)
+
+// at returns a sighting of a key at a port of the n-th address.
+func at(k, a int, port uint16, ttl time.Duration) discovery.Sighting {
+	return discovery.Sighting{Key: key(k), Addr: netip.AddrPortFrom(addr(a).Addr(), port), TTL: ttl}
+}
+
+// full fills the room of key 1 with addresses 1 to 8, found a second apart.
+func (f *fixture) full(source string, ttl time.Duration) {
+	f.t.Helper()
+	for i := range MaxAddressesPerKey {
+		f.mustSee(source, seen(1, 1+i, ttl))
+		f.now = f.now.Add(time.Second)
+	}
+}
+
+func TestTheAddressHeardOfLongestAgoMakesRoom(t *testing.T) {
+	f := newFixture(t, 1)
+	f.full("udp", time.Hour)
+	f.saw("udp", seen(1, 1, time.Hour), "") // heard again: now 2 is the oldest
+	f.saw("udp", seen(1, 100, time.Hour), "lost 1@2 udp expired, 7 left; updated 1@100 udp")
+	f.saw("udp", seen(2, 1, time.Hour), "found 2@1 udp") // another key has its own
+	f.saw("udp", seen(1, 2, time.Hour), "lost 1@3 udp expired, 7 left; updated 1@2 udp")
+	if n := len(f.presencesOf(key(1))); n != MaxAddressesPerKey {
+		t.Errorf("%d addresses, want %d", n, MaxAddressesPerKey)
+	}
+}
+
+func TestDisplacingIsSlow(t *testing.T) {
+	f := newFixture(t, 1)
+	f.full("udp", time.Hour)
+	for i := range displaceBurst {
+		f.saw("udp", seen(1, 100+i, time.Hour), fmt.Sprintf("lost 1@%d udp expired, 7 left; updated 1@%d udp", 1+i, 100+i))
+	}
+	f.dropped("udp", seen(1, 200, time.Hour))
+	f.now = f.now.Add(displaceEvery - 1)
+	f.dropped("udp", seen(1, 200, time.Hour))
+	f.saw("udp", seen(1, 107, time.Hour), "") // what is there is heard
+	f.now = f.now.Add(1)
+	f.saw("udp", seen(1, 200, time.Hour), "lost 1@100 udp expired, 7 left; updated 1@200 udp")
+	f.dropped("udp", seen(1, 201, time.Hour))
+	f.saw("mdns", seen(1, 201, time.Hour), "lost 1@101 udp expired, 7 left; updated 1@201 mdns") // its first need not wait
+	f.dropped("mdns", seen(1, 202, time.Hour))
+	f.saw("manual", seen(1, 203, 0), "lost 1@102 udp expired, 7 left; updated 1@203 manual")
+	f.saw("manual", seen(1, 204, 0), "lost 1@203 manual expired, 7 left; updated 1@204 manual") // nor what a program says
+	f.now = f.now.Add(displaceBurst * displaceEvery)
+	for i := range displaceBurst {
+		f.mustSee("udp", seen(1, 300+i, time.Hour))
+	}
+	f.dropped("udp", seen(1, 400, time.Hour))
+}
+
+func TestAFloodedProviderDisplacesItsOwn(t *testing.T) {
+	f := newFixture(t, 1)
+	f.saw("manual", seen(1, 1, 0), "found 1@1 manual")
+	f.saw("mdns", seen(1, 2, time.Hour), "updated 1@2 mdns")
+	for i := range 10_000 {
+		f.now = f.now.Add(10 * time.Millisecond)
+		f.sees("udp", seen(1, 10+i, time.Hour))
+	}
+	count := map[string]int{}
+	for _, p := range f.presences() {
+		count[p.Source]++
+	}
+	if count["manual"] != 1 || count["mdns"] != 1 || count["udp"] != MaxAddressesPerKey-2 {
+		t.Errorf("%v are left", count)
+	}
+}
+
+func TestOneHostCannotTakeTheRoomOfOthers(t *testing.T) {
+	f := newFixture(t, 1)
+	for i := range uint16(10_000) { // 100 s of forged announces, ever other ports
+		f.now = f.now.Add(10 * time.Millisecond)
+		f.sees("udp", at(1, 66, 1+i, time.Hour))
+		f.expire(f.now)
+	}
+	if n := len(f.presences()); n != maxPerHost {
+		t.Errorf("the forger has %d addresses, want %d", n, maxPerHost)
+	}
+	for i := range MaxAddressesPerKey - maxPerHost {
+		f.saw("udp", seen(1, 1+i, 15*time.Second), fmt.Sprintf("updated 1@%d udp", 1+i))
+	}
+	f.now = f.now.Add(displaceEvery)
+	f.saw("udp", at(1, 66, 20_000, time.Hour), "lost 1@66 udp expired, 7 left; updated 1@66 udp") // its own
+	f.now = f.now.Add(displaceEvery)
+	f.saw("udp", seen(1, 9, time.Hour), "lost 1@66 udp expired, 7 left; updated 1@9 udp") // of whom has most
+}
+
+func TestWhatIsRememberedOrHeldMakesRoomFirst(t *testing.T) {
+	f := newFixture(t, 1)
+	f.flap() // 1, by mdns
+	f.saw("mdns", gone(1, 1), "")
+	for i := range MaxAddressesPerKey - 1 {
+		f.mustSee("mdns", seen(1, 2+i, time.Hour))
+	}
+	f.saw("mdns", gone(1, 8), "lost 1@8 mdns goodbye, 7 left")
+	f.saw("mdns", seen(1, 9, time.Hour), "updated 1@9 mdns")                                  // instead of 8
+	f.saw("mdns", seen(1, 10, time.Hour), "lost 1@1 mdns goodbye, 7 left; updated 1@10 mdns") // as it has ended
+	f.saw("mdns", seen(1, 11, time.Hour), "lost 1@2 mdns expired, 7 left; updated 1@11 mdns")
+}
+
+func TestWhatASessionWasDialledAtIsNotDisplaced(t *testing.T) {
+	f := newFixture(t, 1)
+	f.connect(f.now, key(1), addr(1))
+	f.full("udp", time.Hour)
+	f.disconnect(f.now, key(1))
+	flood := func() bool {
+		for i := range 100 {
+			f.now = f.now.Add(displaceEvery)
+			f.sees("udp", seen(1, 100+i, time.Hour))
+		}
+		for _, p := range f.presencesOf(key(1)) {
+			if p.Addr == addr(1) {
+				return true
+			}
+		}
+		return false
+	}
+	if !flood() {
+		t.Error("it is displaced")
+	}
+	f.connect(f.now, key(1), netip.AddrPort{}) // dialled by the peer
+	if !flood() {
+		t.Error("it is displaced by a session that says nothing about it")
+	}
+	f.connect(f.now, key(1), addr(199)) // another one
+	if flood() {
+		t.Error("it is there for ever")
+	}
+	f.connect(f.now, key(1), netip.MustParseAddrPort("[::ffff:10.0.0.199]:7100"))
+	if r := f.keys[key(1)]; r.proved != addr(199) {
+		t.Errorf("%v is not %v", r.proved, addr(199))
+	}
+}
+
+func TestAHostOfWhichAllIsProvedTakesNoMore(t *testing.T) {
+	f := newFixture(t, 1)
+	for _, source := range []string{"a", "b", "c", "d"} {
+		f.mustSee(source, seen(1, 1, time.Hour))
+	}
+	f.connect(f.now, key(1), addr(1))
+	f.dropped("a", at(1, 1, 9, time.Hour))
+}
+
+func TestStrangersHaveALimitAndTrustedKeysTheirOwnRoom(t *testing.T) {
+	const friend, later = 1, 2
+	f := newFixture(t, friend)
+	f.saw("udp", seen(later, 1, 0), "found 2@1 udp")
+	for i := 1; i < MaxStrangers; i++ {
+		f.saw("udp", seen(1000+i, 1, time.Minute), fmt.Sprintf("found %d@1 udp", 1000+i))
+	}
+	f.dropped("udp", seen(9999, 1, time.Minute))
+	f.dropped("udp", seen(9999, 2, time.Minute))
+	f.saw("udp", seen(1001, 1, time.Minute), "") // one that is there is heard again
+	f.saw("udp", seen(1001, 2, time.Minute), "updated 1001@2 udp")
+	f.saw("udp", seen(friend, 1, time.Minute), "found 1@1 udp")
+
+	f.trusted = append(f.trusted, later)
+	f.want(f.trust(key(later)), "updated 2@1 udp")
+	f.want(f.trust(key(later)), "updated 2@1 udp")
+	f.want(f.trust(key(7777)), "")
+	f.saw("udp", seen(9999, 1, time.Minute), "found 9999@1 udp") // in the room that it has left
+	f.dropped("udp", seen(9998, 1, time.Minute))
+	f.saw("udp", gone(later, 1), "lost 2@1 udp goodbye, 0 left")
+	f.dropped("udp", seen(9998, 1, time.Minute)) // that was no stranger's room any more
+
+	f.saw("udp", gone(1001, 1), "lost 1001@1 udp goodbye, 1 left")
+	f.saw("udp", gone(1001, 2), "lost 1001@2 udp goodbye, 0 left")
+	f.dropped("udp", seen(9998, 1, time.Minute)) // it is still remembered
+	f.expired(rememberFor, "", 30*time.Second)
+	f.saw("udp", seen(9998, 1, time.Minute), "found 9998@1 udp")
+	if n := len(f.strangers); n != MaxStrangers {
+		t.Errorf("%d strangers, want %d", n, MaxStrangers)
+	}
+	f.connect(f.now, key(9998), addr(1)) // one who connects is none
+	f.disconnect(f.now, key(9998))
+	f.saw("udp", seen(9997, 1, time.Minute), "found 9997@1 udp")
+
+	f.now = f.now.Add(time.Minute)
+	if n := len(f.expire(f.now)); n != MaxStrangers+2 {
+		t.Errorf("%d expired", n)
+	}
+	f.expired(rememberFor, "", 0)
+	if len(f.keys) != 0 || len(f.strangers) != 0 {
+		t.Errorf("%d keys and %d strangers are left", len(f.keys), len(f.strangers))
+	}
+}
+
+// TestFloodsMakeFewChanges floods the table for two minutes, from a thousand addresses, with a goodbye after every
+// announce; and so with a key of each own.
+func TestFloodsMakeFewChanges(t *testing.T) {
+	const minutes, perSecond = 2, 50
+	for name, test := range map[string]struct {
+		key  func(i int) int
+		most int
+	}{
+		// Places that are entered: those displaced, and those forgotten in rememberFor. Each comes and goes.
+		"of one key": {func(int) int { return 1 }, 2 * (displaceBurst + minutes*60/5 + MaxAddressesPerKey*(1+2*minutes))},
+		// Strangers come and go, and are remembered for half a minute.
+		"of ever other keys": {func(i int) int { return 1000 + i }, 2 * MaxStrangers * (1 + 2*minutes)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, 1)
+			told := 0
+			for i := range minutes * 60 * perSecond {
+				f.now = f.now.Add(time.Second / perSecond)
+				if i%10 == 0 {
+					told += len(f.expire(f.now))
+				}
+				k, a := test.key(i), i%1000
+				changes, _ := f.sees("mdns", seen(k, a, time.Minute))
+				told += len(changes)
+				told += len(f.mustSee("mdns", gone(k, a)))
+				if len(f.strangers) > MaxStrangers || len(f.keys[key(k)].placesOrNone()) > MaxAddressesPerKey {
+					t.Fatalf("%d strangers, %d places", len(f.strangers), len(f.keys[key(k)].places))
+				}
+			}
+			t.Logf("%d changes", told)
+			if told > test.most || told < test.most/10 {
+				t.Errorf("%d changes, want at most %d, and some", told, test.most)
+			}
+		})
+	}
+}
+
+// placesOrNone is places, also of no record.
+func (r *record) placesOrNone() map[place]*entry {
+	if r == nil {
+		return nil
+	}
+	return r.places
+}

@@ -1,0 +1,61 @@
+package peernet
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// A Presence is one address at which one provider sees a key. Nothing of it is proved: whoever can send on a network
+// can claim that any key is there.
+type Presence struct {
+	Peer      identity.PublicKey
+	Trusted   bool   // whether Connect would be allowed
+	Label     string // ours, if it is trusted
+	Addr      netip.AddrPort
+	Source    string    // the provider
+	Interface string    // where it was heard; empty if that means nothing
+	First     time.Time // since when it is seen there
+	Last      time.Time // when it was last heard
+	Until     time.Time // when it is lost unless it is heard again; zero: not by itself, as while the peer is connected
+}
+
+// Discovered returns who is seen now, trusted or not, in the order of keys, addresses and providers. There is nobody
+// once Shutdown has begun. Of keys that are not trusted 1,024 are kept, of each key at most 8 addresses.
+func (n *Node) Discovered() []Presence {
+	seen := n.board.Presences()
+	list := make([]Presence, 0, len(seen))
+	for _, s := range seen {
+		p := Presence{Peer: s.Key, Addr: s.Addr, Source: s.Source, Interface: s.Interface, First: s.First, Last: s.Last, Until: s.Until}
+		if t, ok := n.trust.Get(s.Key); ok {
+			p.Trusted, p.Label = true, t.Label
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// A ProviderState is what a discovery provider is doing: "running", "failed" or "ended".
+type ProviderState string
+
+// A ProviderStatus is what a discovery provider looks like at one moment.
+type ProviderStatus struct {
+	Name      string
+	State     ProviderState
+	Since     time.Time
+	Err       error     // why it failed, with what can be done about it; also for a minute after it has been run again
+	Next      time.Time // when one that has failed is run again, at the latest; else zero
+	Sightings uint64    // that were looked at
+	Dropped   uint64    // that were not: too many at once, or too many keys that are not trusted
+}
+
+// Providers returns the discovery providers, in the order of Config.Discovery once they have begun.
+func (n *Node) Providers() []ProviderStatus {
+	all := n.board.Providers()
+	list := make([]ProviderStatus, 0, len(all))
+	for _, s := range all {
+		list = append(list, ProviderStatus{s.Name, ProviderState(s.State), s.Since, s.Err, s.Next, s.Sightings, s.Dropped})
+	}
+	return list
+}

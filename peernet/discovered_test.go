@@ -1,0 +1,90 @@
+package peernet_test
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/manual"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+)
+
+// A broken provider cannot work.
+type broken struct{ err error }
+
+func (b broken) Name() string { return "broken" }
+
+func (b broken) Run(context.Context, discovery.Self, func(discovery.Sighting)) error { return b.err }
+
+func TestDiscoveredShowsWhoIsSeen(t *testing.T) {
+	m := manual.New()
+	a := startNode(t, peernet.Config{Discovery: []discovery.Provider{m}})
+	friend, stranger := peerKey(t), peerKey(t)
+	if err := a.Pair(friend, "friend"); err != nil {
+		t.Fatal(err)
+	}
+	one, two := netip.MustParseAddrPort("127.0.0.1:1"), netip.MustParseAddrPort("127.0.0.1:2")
+	ctx := patiently(t)
+	events := a.Events(ctx)
+	m.Found(friend, one)
+	m.Found(stranger, two)
+	m.Found(friend, two)
+	var kinds []string
+	for e := range events {
+		switch e.(type) {
+		case peernet.Found, peernet.Updated, peernet.Lost:
+			kinds = append(kinds, e.Kind())
+		}
+		if len(kinds) == 3 {
+			break
+		}
+	}
+	if kinds[0] != "found" || kinds[1] != "found" || kinds[2] != "updated" {
+		t.Errorf("events %v", kinds)
+	}
+	seen := map[identity.PublicKey]int{}
+	for _, p := range a.Discovered() {
+		seen[p.Peer]++
+		if p.Source != "manual" || p.Trusted != (p.Peer == friend) || p.Label != map[bool]string{true: "friend"}[p.Trusted] || p.First.IsZero() {
+			t.Errorf("%+v", p)
+		}
+	}
+	if seen[friend] != 2 || seen[stranger] != 1 || len(seen) != 2 {
+		t.Errorf("seen %v", seen)
+	}
+	m.Lost(friend, one)
+	if e := await[peernet.Lost](t, events); e.Left != 1 || e.Peer != friend {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestProvidersShowWhatDoesNotWork(t *testing.T) {
+	want := errors.New("no cable")
+	a := startNode(t, peernet.Config{Discovery: []discovery.Provider{manual.New(), broken{want}}})
+	for deadline := time.Now().Add(patience); ; { // what a provider does is told by no event
+		list := a.Providers()
+		if len(list) == 2 && list[0].State == "running" && list[1].State == "failed" {
+			if list[0].Name != "manual" || list[1].Name != "broken" || !errors.Is(list[1].Err, want) || list[1].Next.IsZero() {
+				t.Errorf("%+v", list)
+			}
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v", list)
+		}
+	}
+}
+
+// peerKey returns the key of some node.
+func peerKey(t *testing.T) identity.PublicKey {
+	t.Helper()
+	keys, err := identity.GenerateKeyPair(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys.PublicKey()
+}
