@@ -50,7 +50,7 @@ type ProviderStatus struct {
 	Dropped   uint64    // that were not: too many at once, or too many keys that are not trusted
 }
 
-// Providers returns the discovery providers, in the order of Config.Discovery once they have begun.
+// Providers returns the discovery providers, in the order of Config.Discovery, once they have begun.
 func (n *Node) Providers() []ProviderStatus {
 	all := n.board.Providers()
 	list := make([]ProviderStatus, 0, len(all))

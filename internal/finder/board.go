@@ -39,13 +39,15 @@ type Board struct {
 // NewBoard returns one without providers, on which nobody is present.
 func NewBoard() *Board { return &Board{table: newTable()} }
 
-// Providers returns the providers, in the order in which they began.
+// Providers returns the providers, in the order of Config.Providers, once they have begun.
 func (b *Board) Providers() []ProviderStatus {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	list := make([]ProviderStatus, 0, len(b.providers))
 	for _, s := range b.providers {
-		list = append(list, *s)
+		if s.Name != "" { // else it has not begun
+			list = append(list, *s)
+		}
 	}
 	return list
 }
@@ -81,11 +83,11 @@ func (b *Board) clear() {
 	b.table = newTable()
 }
 
-// enter adds a provider, which sets its status from then on.
-func (b *Board) enter(name string) *ProviderStatus {
+// enter keeps a place for a provider, which sets its status from then on.
+func (b *Board) enter() *ProviderStatus {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s := &ProviderStatus{Name: name}
+	s := &ProviderStatus{}
 	b.providers = append(b.providers, s)
 	return s
 }

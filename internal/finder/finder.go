@@ -67,7 +67,8 @@ func (f *finder) Receive(ctx actor.Context) {
 	case *actor.Started:
 		for _, p := range f.Providers {
 			f.running++
-			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return &provider{Provider: p, config: f.Config} }))
+			status := f.Board.enter()
+			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return &provider{Provider: p, config: f.Config, status: status} }))
 		}
 	case *actor.Stopping:
 		f.clear()

@@ -56,7 +56,7 @@ func (p *provider) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *actor.Started:
 		p.name = p.Name()
-		p.status = p.config.Board.enter(p.name)
+		p.config.Board.set(p.status, func(s *ProviderStatus) { s.Name = p.name })
 		p.show(Running, nil, time.Time{})
 		run, cancel := context.WithCancel(context.Background())
 		p.cancel, p.ended = cancel, make(chan struct{})
