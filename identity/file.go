@@ -76,9 +76,10 @@ func LoadOrCreate(path string, rand io.Reader) (kp KeyPair, created bool, err er
 // the permissions of the file that is read. A pipe without a writer does not hold it up.
 func Load(path string) (KeyPair, error) {
 	data, mode, err := durable.Read(path, fileLimit)
+	other, isOther := errors.AsType[*durable.KindError](err)
 	switch {
-	case errors.Is(err, durable.ErrNotRegular):
-		return KeyPair{}, fmt.Errorf("identity file %s: %w", path, ErrFileKind)
+	case isOther:
+		return KeyPair{}, fmt.Errorf("identity file %s: %w: it is %s", path, ErrFileKind, other.Kind)
 	case errors.Is(err, durable.ErrTooLarge):
 		return KeyPair{}, fmt.Errorf("identity file %s: %w: more than %d bytes", path, ErrFileContent, fileLimit)
 	case err != nil:

@@ -119,7 +119,7 @@ func (k KeyPair) MarshalText() ([]byte, error) {
 	return k.public.MarshalText()
 }
 
-// LogValue returns the public key's fingerprint, or no text for the zero value.
+// LogValue returns the public key as [PublicKey.Short] does, or no text for the zero value.
 func (k KeyPair) LogValue() slog.Value {
 	if k.IsZero() {
 		return slog.StringValue("")

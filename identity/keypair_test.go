@@ -226,7 +226,7 @@ func TestKeyPairShowsItsPublicKey(t *testing.T) {
 	if want := fmt.Sprintf(`[%q,""]`, public); string(data) != want || err != nil {
 		t.Errorf("JSON: %s, %v, want %s", data, err, want)
 	}
-	if got := kp.LogValue().String(); got != kp.PublicKey().Fingerprint() {
+	if got := kp.LogValue().String(); got != kp.PublicKey().Short() {
 		t.Errorf("logged as %s", got)
 	}
 	if got := (KeyPair{}).LogValue().String(); got != "" {

@@ -122,10 +122,16 @@ func (k PublicKey) String() string {
 	return text
 }
 
-// Fingerprint returns the first 8 characters of the key after pnet1, for logs. Somebody who makes keys until one fits
-// can have the same fingerprint, so it identifies nobody.
+// Fingerprint returns the first 8 characters of the key after pnet1. Somebody who makes keys until one fits can have the
+// same fingerprint, so it identifies nobody. People are shown [PublicKey.Short].
 func (k PublicKey) Fingerprint() string {
 	return k.String()[len(bech32Prefix):][:fingerprintSize]
+}
+
+// Short returns pnet1, the fingerprint and …, for logs and lists: the beginning of a key, marked as no more than that.
+// It identifies nobody, and ParsePublicKey does not read it.
+func (k PublicKey) Short() string {
+	return bech32Prefix + k.Fingerprint() + "…"
 }
 
 // Compare returns -1, 0 or +1 as k is less than, equal to, or greater than o, byte by byte from the first. It is the
@@ -154,9 +160,9 @@ func (k *PublicKey) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// LogValue returns the fingerprint, so that a logged key is short.
+// LogValue returns the key as [PublicKey.Short] does.
 func (k PublicKey) LogValue() slog.Value {
-	return slog.StringValue(k.Fingerprint())
+	return slog.StringValue(k.Short())
 }
 
 // inRange reports whether k is below 2^255-19.

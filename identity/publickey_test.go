@@ -83,6 +83,9 @@ func TestKeysAsText(t *testing.T) {
 			if got := key.Fingerprint(); got != v.Fingerprint {
 				t.Errorf("Fingerprint() = %s, want %s", got, v.Fingerprint)
 			}
+			if got, want := key.Short(), v.Bech32[:13]+"…"; got != want {
+				t.Errorf("Short() = %s, want %s", got, want)
+			}
 			for _, text := range []string{v.Bech32, v.Base32, hex.EncodeToString(v.Key)} {
 				for _, form := range []string{text, strings.ToLower(text), strings.ToUpper(text)} {
 					if got, err := ParsePublicKey(form); got != key || err != nil {
@@ -214,11 +217,11 @@ func TestCompareIsTheOrderOfBytes(t *testing.T) {
 	}
 }
 
-func TestLogsHoldTheFingerprint(t *testing.T) {
+func TestLogsHoldTheShortKey(t *testing.T) {
 	v := loadKeys(t).Valid[0]
 	var log bytes.Buffer
 	slog.New(slog.NewTextHandler(&log, nil)).Info("message", "peer", PublicKey(v.Key))
-	if want := " peer=" + v.Fingerprint + "\n"; !strings.HasSuffix(log.String(), want) {
+	if want := " peer=" + v.Bech32[:13] + "…\n"; !strings.HasSuffix(log.String(), want) {
 		t.Errorf("logged %q, want it to end in %q", log.String(), want)
 	}
 }

@@ -3,7 +3,6 @@ package peernet
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -20,15 +19,6 @@ type Explanation struct {
 	Advice  string    // what a person can do, if anything
 
 	at time.Time
-}
-
-// A Step is something that happened to a peer.
-type Step struct {
-	At     time.Time
-	State  PeerState      // after it
-	Addr   netip.AddrPort // where, if it happened somewhere
-	Source string         // who said so, of an address that was heard or is gone
-	Reason string         // why, as part of a sentence; may hold what the peer said, so print it quoted or to people
 }
 
 // Explain tells what the node knows of its link to a trusted peer. The error is ErrNotTrusted or ErrSelf.
@@ -72,22 +62,11 @@ func advice(self identity.PublicKey, p PeerInfo, failed error) string {
 func (e Explanation) String() string {
 	var b strings.Builder
 	for _, s := range e.History {
-		fmt.Fprintf(&b, "%s ago: ", e.ago(s.At))
-		if s.Source == "" && !strings.HasPrefix(s.Reason, string(s.State)) {
-			fmt.Fprintf(&b, "%s: ", s.State)
-		}
-		b.WriteString(s.Reason)
-		if s.Addr.IsValid() && !strings.Contains(s.Reason, s.Addr.String()) {
-			fmt.Fprintf(&b, " at %v", s.Addr)
-		}
-		if s.Source != "" {
-			fmt.Fprintf(&b, " by %s", s.Source)
-		}
-		b.WriteByte('\n')
+		fmt.Fprintf(&b, "%s ago: %v\n", ago(e.at.Sub(s.At)), s)
 	}
 	fmt.Fprintf(&b, "now %s", e.Peer.State)
 	if e.Peer.State == StateConnected {
-		fmt.Fprintf(&b, " to %v as %s, last heard %s ago", e.Peer.Addr, e.Peer.Role, e.ago(e.Peer.LastHeard))
+		fmt.Fprintf(&b, " to %v as %s, last heard %s ago", e.Peer.Addr, e.Peer.Role, ago(e.at.Sub(e.Peer.LastHeard)))
 	} else if e.Asleep {
 		b.WriteString("; will be dialled when it is needed: by a call that waits for it, or when asked")
 	} else if e.Next.IsZero() {
@@ -99,12 +78,4 @@ func (e Explanation) String() string {
 		fmt.Fprintf(&b, "; %s", e.Advice)
 	}
 	return b.String()
-}
-
-func (e Explanation) ago(t time.Time) time.Duration {
-	d := e.at.Sub(t)
-	if d > 10*time.Second {
-		return d.Round(time.Second)
-	}
-	return d.Round(time.Millisecond)
 }

@@ -48,7 +48,8 @@ var (
 var (
 	// ErrPermissions is returned for a file that others than its owner may write: whoever can, decides who is trusted.
 	ErrPermissions = errors.New("others may write it")
-	// ErrFileKind is returned for a path that leads to a folder, a pipe, a device: to anything but a file.
+	// ErrFileKind is returned for a path that leads to a folder, a pipe, a device: to anything but a file. It is the path of
+	// the peers file, or of the file beside it that writers lock; the text says which, and what is there.
 	ErrFileKind = errors.New("not a regular file")
 	// ErrFileTooLarge is returned for a file of more than 1 MiB, and for an Add that would make it so.
 	ErrFileTooLarge = errors.New("file too large")

@@ -166,13 +166,14 @@ func (s *Set) settle(path string) (*document, error) {
 func (s *Set) read(path string) (*document, error) {
 	current := s.current.Load()
 	data, mode, err := durable.Read(path, fileLimit)
+	other, isOther := errors.AsType[*durable.KindError](err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && current.present:
 		return nil, ErrFileMissing
 	case errors.Is(err, fs.ErrNotExist):
 		return parse("", s.self), nil
-	case errors.Is(err, durable.ErrNotRegular):
-		return nil, ErrFileKind
+	case isOther:
+		return nil, fmt.Errorf("%w: it is %s", ErrFileKind, other.Kind)
 	case errors.Is(err, durable.ErrTooLarge):
 		return nil, fmt.Errorf("%w: at most %d bytes are taken", ErrFileTooLarge, fileLimit)
 	case err != nil:
@@ -247,15 +248,36 @@ func lock(path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
 		return nil, err
 	}
+	path += lockSuffix
+	if err := durable.CheckRegular(path); err != nil {
+		return nil, lockFailed(err)
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
 	defer cancel()
-	file := flock.New(path + lockSuffix)
+	file := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|durable.NonBlock))
 	_, err = file.TryLockContext(ctx, lockRetry)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return nil, fmt.Errorf("%w: %s", ErrLocked, file.Path())
+		return nil, fmt.Errorf("%w: %s", ErrLocked, path)
 	case err != nil:
 		return nil, err
 	}
-	return func() { _ = file.Unlock() }, nil // the lock ends when the file is closed, whatever Unlock says
+	unlock = func() { _ = file.Unlock() } // the lock ends when the file is closed, whatever Unlock says
+	info, err := file.Stat()
+	if err == nil {
+		err = durable.CheckInfo(path, info) // something else may have taken its place
+	}
+	if err != nil {
+		unlock()
+		return nil, lockFailed(err)
+	}
+	return unlock, nil
+}
+
+// lockFailed returns err as one of this package.
+func lockFailed(err error) error {
+	if other, isOther := errors.AsType[*durable.KindError](err); isOther {
+		return fmt.Errorf("%w: its lock %s is %s", ErrFileKind, other.Path, other.Kind)
+	}
+	return err
 }

@@ -139,7 +139,7 @@ func (s *Set) Add(peer Peer) error {
 		err = s.edit(func(doc *document) (string, error) { return doc.with(peer) })
 	}
 	if err != nil {
-		return fmt.Errorf("adding peer %s: %w", peer.Key.Fingerprint(), err)
+		return fmt.Errorf("adding peer %s: %w", peer.Key.Short(), err)
 	}
 	return nil
 }
@@ -153,7 +153,7 @@ func (s *Set) Remove(key identity.PublicKey) (bool, error) {
 		return text, nil
 	})
 	if err != nil {
-		return false, fmt.Errorf("removing peer %s: %w", key.Fingerprint(), err)
+		return false, fmt.Errorf("removing peer %s: %w", key.Short(), err)
 	}
 	return found, nil
 }

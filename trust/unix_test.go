@@ -20,6 +20,21 @@ func TestAPipeDoesNotHoldTheSetUp(t *testing.T) {
 	checkIs(t, "Open", err, ErrFileKind)
 }
 
+func TestAPipeInPlaceOfTheLockDoesNotHoldWritersUp(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "peers")
+	if err := syscall.Mkfifo(path+lockSuffix, 0o600); err != nil {
+		t.Skip(err)
+	}
+	s, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkIs(t, "Add", s.Add(Peer{Key: keyOf("A")}), ErrFileKind)
+	if s.Contains(keyOf("A")) {
+		t.Error("the set has changed")
+	}
+}
+
 func TestAFileThatOthersMayWriteIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "peers")
 	for mode, want := range map[os.FileMode]error{0o600: nil, 0o644: nil, 0o664: ErrPermissions, 0o602: ErrPermissions} {

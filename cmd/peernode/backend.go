@@ -192,13 +192,31 @@ func (b backend) about(peer string, err error) error {
 	return &peerError{self: b.node.PublicKey().String(), peer: peer, err: err}
 }
 
-// parseJSON returns the value that is sent for text.
+// parseJSON returns the value that is sent for text, which fits into an envelope.
 func parseJSON(text []byte) (any, error) {
 	v, err := envelope.FromJSON(text)
+	if err == nil {
+		_, err = envelope.Msgpack.AppendCall(nil, 1, "any", envelope.Options{}, v) // some may be too deep just there
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errBadJSON, err)
+		return nil, &hintedError{fmt.Errorf("%w: %w", errBadJSON, plain(err)), jsonHint(err)}
 	}
 	return v, nil
+}
+
+// jsonHint says what to do about a text of which no value can be made.
+func jsonHint(err error) string {
+	switch {
+	case errors.Is(err, envelope.ErrDepth):
+		return fmt.Sprintf("nest arrays and objects at most %d deep: the message itself is one more", envelope.MaxDepth-1)
+	case errors.Is(err, envelope.ErrElements):
+		return fmt.Sprintf("send fewer than %d values at a time", envelope.MaxElements)
+	case errors.Is(err, envelope.ErrNumber):
+		return "whole numbers go from -9223372036854775808 to 18446744073709551615, others to 1.7e308: give larger ones as text"
+	case errors.Is(err, envelope.ErrDuplicateKey):
+		return "give each key of an object once"
+	}
+	return `quote it for the shell, as in '{"text": "hello"}' or '"hello"'`
 }
 
 // newPeer returns p as the control socket tells it.
@@ -229,8 +247,6 @@ func newPeer(p peernet.PeerInfo) control.Peer {
 // newWhy returns e as the control socket tells it.
 func newWhy(e peernet.Explanation) control.Why {
 	why := control.Why{Peer: newPeer(e.Peer), History: []control.Step{}, Next: moment(e.Next), Advice: e.Advice}
-	plain := e
-	plain.History = nil
 	for _, s := range e.History {
 		why.History = append(why.History, control.Step{
 			Time:    moment(s.At),
@@ -239,10 +255,8 @@ func newWhy(e peernet.Explanation) control.Why {
 			Source:  s.Source,
 			Reason:  s.Reason,
 		})
-		s.Reason = oneLine(s.Reason) // it may hold what the peer said
-		plain.History = append(plain.History, s)
 	}
-	why.Sentences = strings.Split(plain.String(), "\n")
+	why.Sentences = strings.Split(e.String(), "\n")
 	return why
 }
 

@@ -29,11 +29,14 @@ indented for people, on one line with --json. Strings keep their quotes, so that
 ` + peerHelp,
 		Example: `  peernode call bob echo '{"hello": "world"}'
   date +'"%F"' | peernode call bob echo -`,
-		Args:              cobra.RangeArgs(2, 3),
+		Args:              arguments,
 		ValidArgsFunction: a.completePeer,
 	}
 	timeout := timeoutFlag(call, control.DefaultTimeout, "how long to wait for the result; the peer is told")
 	call.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkTarget(args[0], args[1]); err != nil {
+			return err
+		}
 		argument, err := a.argument(args[2:])
 		if err != nil {
 			return err
@@ -59,8 +62,11 @@ func (a *app) argument(args []string) (json.RawMessage, error) {
 	text := []byte(args[0])
 	if args[0] == "-" {
 		var err error
-		if text, err = io.ReadAll(io.LimitReader(a.in, maxStdin)); err != nil {
+		if text, err = io.ReadAll(io.LimitReader(a.in, maxStdin+1)); err != nil {
 			return nil, fmt.Errorf("reading standard input: %w", err)
+		}
+		if len(text) > maxStdin {
+			return nil, fmt.Errorf("%w: standard input has more than %d bytes", control.ErrTooLarge, maxStdin)
 		}
 	}
 	if _, err := parseJSON(text); err != nil {

@@ -35,7 +35,7 @@ func (a *app) demoCommand() *cobra.Command {
 loopback: they are paired, find each other, connect, call, send and ping, refuse a stranger, lose each
 other and stop. It says what happens, and fails if any of it does not. It needs no network, no privileges
 and no data directory, and leaves nothing behind.`,
-		Args: cobra.NoArgs,
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
 	}
 }
@@ -134,8 +134,8 @@ func (d *demo) pair(context.Context) error {
 	if err := d.bob.node.Pair(d.alice.key, "alice"); err != nil {
 		return err
 	}
-	d.tell(demoLine{Node: "alice", Peer: "bob", PublicKey: d.bob.key.String()}, "alice trusts %s and calls it bob", short(d.bob.key))
-	d.tell(demoLine{Node: "bob", Peer: "alice", PublicKey: d.alice.key.String()}, "bob trusts %s and calls it alice", short(d.alice.key))
+	d.tell(demoLine{Node: "alice", Peer: "bob", PublicKey: d.bob.key.String()}, "alice trusts %s and calls it bob", d.bob.key.Short())
+	d.tell(demoLine{Node: "bob", Peer: "alice", PublicKey: d.alice.key.String()}, "bob trusts %s and calls it alice", d.alice.key.Short())
 	return nil
 }
 
@@ -253,7 +253,7 @@ func (d *demo) refuse(ctx context.Context) error {
 	}
 	d.tell(demoLine{Node: "mallory", Peer: "alice", Error: told.Error()}, "mallory dials alice: %v", told)
 	d.tell(demoLine{Node: "alice", Peer: "mallory", PublicKey: e.Peer.String(), Address: e.Addr.String(), Reason: e.Reason},
-		"alice counts %d refused: %s at %s", d.alice.refused, short(e.Peer), e.Addr)
+		"alice counts %d refused: %s at %s", d.alice.refused, e.Peer.Short(), e.Addr)
 	return nil
 }
 

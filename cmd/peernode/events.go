@@ -73,9 +73,14 @@ func (l eventLine) String() string {
 			fmt.Fprintf(&b, format, text)
 		}
 	}
-	if l.Peer != "" {
-		add(" %s", peerName(l.Peer, l.Label))
+	name := peerName(l.Peer, l.Label)
+	switch l.Kind {
+	case "found", "lost", "refused", "unpaired":
+		if l.Label == "" { // it may be a stranger's
+			name = l.Peer
+		}
 	}
+	add(" %s", name)
 	add(" at %s", l.Address)
 	add(": %s", oneLine(l.Reason))
 	add(", by %s", l.Source)
@@ -126,8 +131,13 @@ func (p *eventPrinter) listening(key identity.PublicKey, addrs []netip.AddrPort,
 	})
 }
 
-// stopped prints the last line.
+// stopped prints the last line, if there was a first.
 func (p *eventPrinter) stopped() {
+	select {
+	case <-p.begun:
+	default:
+		return
+	}
 	p.event(control.Event{Kind: "stopped", Time: timestamp(time.Now())}) // a write that fails is remembered by the output
 }
 

@@ -66,6 +66,8 @@ func TestEventsAsPrinted(t *testing.T) {
 		peernet.Refused{Peer: carol},
 		peernet.IdentityConflict{Peer: bob, Older: addr, Newer: netip.MustParseAddrPort("192.168.1.8:41237")},
 		peernet.Lagged{N: 12},
+		peernet.Found{Peer: carol, Addr: addr, Source: "manual"},
+		peernet.Lost{Peer: carol, Addr: addr, Source: "manual", Reason: "expired"},
 	}
 	label := func(key identity.PublicKey) string { return map[identity.PublicKey]string{bob: "bob"}[key] }
 	defer func(local *time.Location) { time.Local = local }(time.Local)

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"strings"
 	"syscall"
@@ -30,6 +31,15 @@ const (
 	peerHint = "PEER" // the peer as the user named it
 )
 
+// codePermission is the code of what the system does not let this user do.
+const codePermission = "permission_denied"
+
+// fileKindHint is the hint for what is in the place of one of the node's files.
+const fileKindHint = "move it away: the node keeps a file of its own there"
+
+// keyFileHint is the hint for an identity file that holds no key.
+const keyFileHint = "put a copy of the right file there; or move it away, and a new key is made, which the peers must trust anew"
+
 // outcomes say what an error means to the user. The first row whose error is in the chain counts, so that
 // the particular stands before the general.
 var outcomes = []struct {
@@ -42,6 +52,7 @@ var outcomes = []struct {
 	{control.ErrRunning, "running", exitFailed, "stop that one first, or give this one a directory of its own with --data-dir"},
 	{control.ErrStopping, "stopping", exitUnreachable, "start it again with: peernode run"},
 	{control.ErrGone, "gone", exitUnreachable, "start it again with: peernode run"},
+	{control.ErrFileKind, "file_kind", exitFailed, fileKindHint},
 	{control.ErrPathTooLong, "path_too_long", exitFailed, "set TMPDIR to a directory with a short path"},
 	{control.ErrStranger, "stranger", exitRefused, "run this command as the user the node runs as"},
 	{control.ErrRequest, "bad_request", exitUsage, "is the running node of another version than this command?"},
@@ -53,6 +64,10 @@ var outcomes = []struct {
 	{handshake.ErrKey, "no_handshake", exitUnreachable, "what answers there breaks the protocol: is it a node?"},
 
 	{errBadJSON, "bad_json", exitUsage, `quote it for the shell, as in '{"text": "hello"}'`},
+	{envelope.ErrNameLength, "bad_name", exitUsage, nameForm},
+	{envelope.ErrNameUTF8, "bad_name", exitUsage, nameForm},
+	{envelope.ErrNameControl, "bad_name", exitUsage, nameForm},
+	{envelope.ErrNameReserved, "bad_name", exitUsage, nameForm},
 	{errAmbiguousPrefix, "ambiguous", exitFailed, "give more of the key, or its label"},
 	{trust.ErrAmbiguous, "ambiguous", exitFailed, "several peers have this label: name the one you mean by its key"},
 	{trust.ErrNotFound, "unknown_peer", exitFailed, "see who is trusted with: peernode trust list"},
@@ -65,6 +80,12 @@ var outcomes = []struct {
 	{identity.ErrKeyRange, "bad_key", exitUsage, "no node has such a key: copy it again"},
 	{identity.ErrKeyLowOrder, "bad_key", exitUsage, "no node has such a key: copy it again"},
 	{trust.ErrSelf, "self", exitUsage, "this is the node's own key: give that of the other node"},
+	{trust.ErrLocked, "locked", exitFailed, "another command is writing the peers file: try again, or see which one hangs"},
+	{trust.ErrFileKind, "file_kind", exitFailed, fileKindHint},
+	{identity.ErrFileKind, "file_kind", exitFailed, fileKindHint},
+	{trust.ErrFileTooLarge, "peers_file", exitFailed, "is that a peers file? remove from it what is no peer"},
+	{identity.ErrFileContent, "identity_file", exitFailed, keyFileHint},
+	{identity.ErrFileAlgorithm, "identity_file", exitFailed, keyFileHint},
 	{trust.ErrPermissions, "permissions", exitFailed, "whoever can write that file decides who is trusted: chmod go-w it, and look through it"},
 	{identity.ErrPermissions, "permissions", exitFailed, "nobody else may read a private key: chmod 600 the file, and make a new one if somebody has"},
 
@@ -93,6 +114,11 @@ var outcomes = []struct {
 	{peernet.ErrTooLarge, "too_large", exitFailed, "a call and its result must each fit in one frame, 1 MiB unless the peer takes more"},
 
 	{syscall.EADDRINUSE, "address_in_use", exitFailed, "another program has this port: choose another with --listen"},
+	{syscall.EADDRNOTAVAIL, "no_such_address", exitFailed, "this machine has no such address: give one that it has, or :PORT for all, with --listen"},
+	{syscall.ENOSPC, "disk_full", exitFailed, "make room on the disk"},
+	{syscall.EROFS, "read_only", exitFailed, "the disk is read-only: choose another directory with --data-dir"},
+	{syscall.ENOTDIR, "not_a_directory", exitFailed, "choose another directory with --data-dir"},
+	{fs.ErrPermission, codePermission, exitFailed, "this user may not do that"},
 	{context.DeadlineExceeded, "timeout", exitUnreachable, "allow it more time with --timeout"},
 	{context.Canceled, "interrupted", exitFailed, ""},
 }
@@ -126,21 +152,9 @@ func explain(err error) *control.Error {
 	}
 	about := new(peerError)
 	errors.As(err, &about)
-	e.Hint = strings.NewReplacer(selfHint, orElse(about.self, "KEY"), peerHint, orElse(about.peer, "PEER")).Replace(e.Hint)
+	e.Hint = strings.NewReplacer(selfHint, orElse(about.self, "KEY"), peerHint, orElse(shellWord(about.peer), "PEER")).Replace(e.Hint)
 	return e
 }
-
-// A usageError is a command line that cannot work.
-type usageError struct {
-	err  error
-	hint string
-}
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
-// usage returns a usageError with a text of its own.
-func usage(text, hint string) error { return &usageError{errors.New(text), hint} }
 
 // A hintedError is an error whose hint is better than the one in outcomes.
 type hintedError struct {

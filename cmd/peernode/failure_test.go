@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
@@ -41,7 +42,26 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{control.ErrBusy, "busy", 1},
 		{control.ErrTooLarge, "too_large", 1},
 		{control.ErrRequest, "bad_request", 2},
+		{control.ErrFileKind, "file_kind", 1},
 		{control.ErrStranger, "stranger", 4},
+
+		{envelope.ErrNameLength, "bad_name", 2},
+		{envelope.ErrNameUTF8, "bad_name", 2},
+		{envelope.ErrNameControl, "bad_name", 2},
+		{envelope.ErrNameReserved, "bad_name", 2},
+
+		{identity.ErrFileKind, "file_kind", 1},
+		{identity.ErrFileContent, "identity_file", 1},
+		{identity.ErrFileAlgorithm, "identity_file", 1},
+		{trust.ErrFileKind, "file_kind", 1},
+		{trust.ErrFileTooLarge, "peers_file", 1},
+		{trust.ErrLocked, "locked", 1},
+		{syscall.EADDRINUSE, "address_in_use", 1},
+		{syscall.EADDRNOTAVAIL, "no_such_address", 1},
+		{syscall.ENOSPC, "disk_full", 1},
+		{syscall.EROFS, "read_only", 1},
+		{syscall.ENOTDIR, "not_a_directory", 1},
+		{fs.ErrPermission, "permission_denied", 1},
 
 		{identity.ErrPermissions, "permissions", 1},
 		{trust.ErrPermissions, "permissions", 1},
@@ -118,6 +138,7 @@ func TestHintsSpeakOfThePeerAndTheNode(t *testing.T) {
 	}{
 		{"peer", &peerError{"pnet1self", "bob", peernet.ErrNotConnected}, "connect first with: peernode connect bob ADDR"},
 		{"node", &peerError{"pnet1self", "bob", peernet.ErrRefused}, "on the other machine run: peernode trust add pnet1self"},
+		{"a label of words", &peerError{"pnet1self", "Bob's laptop", peernet.ErrNotConnected}, `connect first with: peernode connect 'Bob'\''s laptop' ADDR`},
 		{"neither", peernet.ErrNotTrusted, "trust it first with: peernode trust add PEER"},
 		{"no key", peernet.ErrRefused, "on the other machine run: peernode trust add KEY"},
 		{"of its own", &hintedError{control.ErrNoNode, "start one with: peernode run --data-dir x"}, "start one with: peernode run --data-dir x"},

@@ -22,7 +22,7 @@ func (a *app) idCommand() *cobra.Command {
 		Long: `Id prints the public key by which others know this node. The key pair is made at first use and kept
 in identity.pem in the data directory, readable by you alone. Give the public key to whoever should
 trust this node: it is no secret.`,
-		Args: cobra.NoArgs,
+		Args: arguments,
 		RunE: func(*cobra.Command, []string) error { return a.id() },
 	}
 }

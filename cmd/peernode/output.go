@@ -10,8 +10,6 @@ import (
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
-
-	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
 // An output is a stream that remembers the first write that failed. It is safe for concurrent use.
@@ -97,13 +95,31 @@ func oneLine(text string) string {
 	return text
 }
 
-// short returns the beginning of a printed key; it is accepted wherever a peer is named.
-func short(key identity.PublicKey) string { return keyPrefix + key.Fingerprint() + "…" }
+// plainWord are the characters that mean nothing to a shell.
+const plainWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-…"
 
-// called returns how a person knows a peer: its label if it has one, and the beginning of its key.
-func called(key identity.PublicKey, label string) string {
-	if label == "" {
-		return short(key)
+// shellWord returns text as it is given to a shell, for hints.
+func shellWord(text string) string {
+	if strings.Trim(text, plainWord) == "" {
+		return text
 	}
-	return oneLine(label) + " (" + short(key) + ")"
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// peerName returns how a person knows the trusted peer with this printed key: by its label, if it has one, and by the
+// beginning of the key, which is marked as such and names the peer in every subcommand.
+func peerName(key, label string) string {
+	if len(key) == keyLength {
+		key = key[:len(keyPrefix)+minPrefix] + "…"
+	}
+	return wholeName(key, label)
+}
+
+// wholeName is peerName with the whole key: for one that is not trusted, or not any more, since only a whole key can be
+// trusted.
+func wholeName(key, label string) string {
+	if label == "" {
+		return key
+	}
+	return oneLine(label) + " (" + key + ")"
 }

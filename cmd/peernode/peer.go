@@ -10,10 +10,11 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Every printed key begins with keyPrefix. At least minPrefix characters more must be given of a key that is
-// not given whole: 8 characters are 40 bits.
+// Every printed key begins with keyPrefix and has keyLength characters. At least minPrefix characters more must be
+// given of a key that is not given whole: 8 characters are 40 bits.
 const (
 	keyPrefix = "pnet1"
+	keyLength = 63
 	minPrefix = 8
 )
 
@@ -32,30 +33,35 @@ func findPeer(set *trust.Set, text string) (trust.Peer, error) {
 	return orByPrefix(set.List(), text, err)
 }
 
-// orByPrefix returns the one of peers whose printed key begins with text, or err if there is none.
+// orByPrefix returns the one of peers whose printed key begins with text, or err if text is not the beginning of a key.
 func orByPrefix(peers []trust.Peer, text string, err error) (trust.Peer, error) {
-	switch p, found, prefixErr := byPrefix(peers, text); {
-	case prefixErr != nil:
-		return trust.Peer{}, prefixErr
-	case found:
-		return p, nil
+	begin, ok := beginning(text)
+	if !ok {
+		return trust.Peer{}, err
 	}
-	return trust.Peer{}, err
+	p, found, err := byPrefix(peers, begin)
+	if err == nil && !found {
+		err = fmt.Errorf("%w: no trusted key begins with %s", trust.ErrNotFound, begin)
+	}
+	return p, err
 }
 
-// byPrefix returns the one of peers whose printed key begins with text. The … that shortened keys are shown
-// with may be there still.
-func byPrefix(peers []trust.Peer, text string) (p trust.Peer, found bool, err error) {
-	begin := strings.ToLower(strings.TrimSuffix(text, "…"))
-	if !strings.HasPrefix(begin, keyPrefix) || len(begin) < len(keyPrefix)+minPrefix {
-		return trust.Peer{}, false, nil
-	}
+// beginning returns the text that a key begins with, and whether text is that: more than a few characters, and not a
+// whole key. The … that shortened keys are shown with may be there still.
+func beginning(text string) (begin string, ok bool) {
+	begin = strings.ToLower(strings.TrimSuffix(text, "…"))
+	ok = strings.HasPrefix(begin, keyPrefix) && len(begin) >= len(keyPrefix)+minPrefix && len(begin) < keyLength
+	return begin, ok
+}
+
+// byPrefix returns the one of peers whose printed key has this beginning.
+func byPrefix(peers []trust.Peer, begin string) (p trust.Peer, found bool, err error) {
 	for _, candidate := range peers {
 		if !strings.HasPrefix(candidate.Key.String(), begin) {
 			continue
 		}
 		if found {
-			return trust.Peer{}, false, fmt.Errorf("%s: %w", oneLine(text), errAmbiguousPrefix)
+			return trust.Peer{}, false, fmt.Errorf("%s: %w", begin, errAmbiguousPrefix)
 		}
 		p, found = candidate, true
 	}
@@ -78,7 +84,7 @@ func (a *app) completePeer(_ *cobra.Command, args []string, _ string) ([]string,
 	}
 	var names []string
 	for _, p := range set.List() {
-		names = append(names, orElse(p.Label, keyPrefix+p.Key.Fingerprint()))
+		names = append(names, orElse(p.Label, strings.TrimSuffix(p.Key.Short(), "…")))
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -24,7 +24,7 @@ peernode run prints them. Whoever reads too slowly is told how many events were 
 the list again. It ends when it is interrupted, or with exit code 3 when the node stops.`,
 		Example: `  peernode peers
   peernode peers --watch --json | jq -c 'select(.event == "disconnected")'`,
-		Args: cobra.NoArgs,
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.command(func(node control.Backend) error {
 				if watch {

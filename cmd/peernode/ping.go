@@ -51,15 +51,21 @@ func (a *app) pingCommand() *cobra.Command {
 in milliseconds, and at the end the least, the mean and the greatest. It fails if no ping was answered.
 
 ` + peerHelp,
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments,
 		ValidArgsFunction: a.completePeer,
 	}
 	timeout := timeoutFlag(ping, control.DefaultTimeout, "how long to wait for each answer")
 	ping.Flags().IntVarP(&p.count, "count", "c", 4, "how many pings; 0: until interrupted")
 	ping.Flags().DurationVar(&p.interval, "interval", time.Second, "from one ping to the next")
 	ping.RunE = func(cmd *cobra.Command, args []string) error {
-		if p.count < 0 || p.interval < 0 {
-			return usage("--count and --interval must not be negative", "see: peernode ping --help")
+		switch {
+		case p.count < 0:
+			return usage("--count must not be negative", "give it as 4, or as 0 for no end")
+		case p.interval < 0:
+			return usage("--interval must not be negative", timeHint)
+		}
+		if err := checkPeer(args[0]); err != nil {
+			return err
 		}
 		p.peer, p.timeout = args[0], *timeout
 		return a.command(func(node control.Backend) error { return p.run(cmd.Context(), node) })

@@ -7,23 +7,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
-	"runtime"
 	"runtime/debug"
 	"syscall"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/spf13/cobra"
-)
-
-// dataDirVariable names the environment variable that says where the data directory is.
-const dataDirVariable = "PEERNODE_DATA_DIR"
-
-// Files of a node in its data directory, as package peernet keeps them.
-const (
-	identityFile = "identity.pem"
-	peersFile    = "peers"
 )
 
 // An app is one invocation of the command.
@@ -57,21 +46,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case failed != nil:
 		err = fmt.Errorf("writing the result: %w", failed)
 	case err != nil && !a.began:
-		err = &usageError{err, usageHint(root, cmd, args)}
-	}
-	return a.report(err)
-}
-
-// usageHint says what to do about args, which cmd cannot make sense of.
-func usageHint(root, cmd *cobra.Command, args []string) string {
-	if _, _, err := root.Find(args); err != nil { // no such subcommand
-		for _, arg := range args {
-			if likely := root.SuggestionsFor(arg); len(likely) > 0 {
-				return "did you mean: peernode " + likely[0]
-			}
+		if _, told := errors.AsType[*usageError](err); !told {
+			err = &usageError{err, usageHint(root, cmd, args)}
 		}
 	}
-	return fmt.Sprintf("see: %s --help", cmd.CommandPath())
+	return a.report(err)
 }
 
 // rootCommand returns the command tree.
@@ -98,14 +77,19 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 		DisableSuggestions:         true, // they take several lines; usageHint makes one
 		SuggestionsMinimumDistance: 2,
 
-		PersistentPreRun: func(*cobra.Command, []string) {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.began = true
+			if cmd.Flag("data-dir").Changed && a.dir == "" { // of a variable that is not set, say: not the usual one then
+				return usage("--data-dir is empty", "give it as --data-dir DIR, or leave it out for the usual one")
+			}
+			return nil
 		},
 	}
 	root.SetVersionTemplate("peernode {{.Version}}\n")
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
+	root.SetFlagErrorFunc(flagError)
 	flags := root.PersistentFlags()
 	flags.StringVar(&a.dir, "data-dir", "", "the `DIR` that holds the node's key and peers (default $"+dataDirVariable+
 		", else peernode in the user's configuration directory)")
@@ -115,6 +99,7 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 		a.demoCommand(), a.idCommand(), a.trustCommand(), a.runCommand(), a.statusCommand(), a.peersCommand(),
 		a.connectCommand(), a.waitCommand(), a.whyCommand(), a.callCommand(), a.sendCommand(), a.pingCommand(),
 	)
+	strictHelp(root)
 	return root
 }
 
@@ -124,6 +109,9 @@ func (a *app) report(err error) int {
 		return exitDone
 	}
 	e := explain(err)
+	if hint := a.accessHint(err); hint != "" && e.Code == codePermission {
+		e.Hint = hint
+	}
 	a.say("%s", e.Text)
 	if e.Hint != "" {
 		a.say("hint: %s", e.Hint)
@@ -136,42 +124,6 @@ func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.err, "peernode: %s\n", oneLine(fmt.Sprintf(format, args...)))
 }
 
-// dataDir returns the absolute path of the data directory, whether it is there or not.
-func (a *app) dataDir() (string, error) {
-	dir := a.dir
-	if dir == "" {
-		dir = os.Getenv(dataDirVariable)
-	}
-	if dir == "" {
-		base, err := os.UserConfigDir()
-		if err != nil {
-			return "", &usageError{err, "say where the node keeps its files with --data-dir"}
-		}
-		dir = filepath.Join(base, "peernode")
-	}
-	return filepath.Abs(dir)
-}
-
-// makeDataDir returns the data directory and makes it if need be, for this user alone. One in which others may put
-// files is refused: they would decide who the node is, and whom it trusts.
-func (a *app) makeDataDir() (string, error) {
-	dir, err := a.dataDir()
-	if err != nil {
-		return "", err
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return "", fmt.Errorf("making the data directory: %w", err)
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return "", fmt.Errorf("the data directory: %w", err)
-	}
-	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return "", &hintedError{fmt.Errorf("others may write to the data directory %s", dir), "take that from them with: chmod go-w " + dir}
-	}
-	return dir, nil
-}
-
 // command has ask command the node that runs on the data directory. When none runs, the error says how to
 // start one there.
 func (a *app) command(ask func(node control.Backend) error) error {
@@ -181,7 +133,7 @@ func (a *app) command(ask func(node control.Backend) error) error {
 	}
 	err = ask(control.NewClient(dir))
 	if errors.Is(err, control.ErrNoNode) && a.dir != "" {
-		return &hintedError{err, "start one with: peernode run --data-dir " + a.dir}
+		return &hintedError{err, "start one with: peernode run --data-dir " + shellWord(a.dir)}
 	}
 	return err
 }
@@ -191,7 +143,7 @@ func timeoutFlag(cmd *cobra.Command, usual time.Duration, what string) *time.Dur
 	d := cmd.Flags().Duration("timeout", usual, what)
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if *d <= 0 {
-			return usage("--timeout must be more than 0", "give it as 500ms, 10s or 2m")
+			return usage("--timeout must be more than 0", timeHint)
 		}
 		return nil
 	}

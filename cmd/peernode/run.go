@@ -2,8 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
@@ -16,6 +20,12 @@ import (
 const (
 	stopTime    = 5 * time.Second
 	controlTime = time.Second
+)
+
+// Limits of --name and --namespace in bytes: wire.md §6.7 and §4.1.
+const (
+	maxName      = 64
+	maxNamespace = 255
 )
 
 // noDiscovery is the name that --discovery takes for looking for nobody.
@@ -43,7 +53,7 @@ the first says where it listens. Interrupt it, or send it SIGTERM, and it takes 
 stops within 5 seconds; a second time ends it at once.`,
 		Example: `  peernode run --listen 127.0.0.1:7100 --echo
   peernode run --json | jq -c 'select(.event == "connected")'`,
-		Args: cobra.NoArgs,
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}
 	flags := run.Flags()
@@ -60,8 +70,8 @@ stops within 5 seconds; a second time ends it at once.`,
 
 // run runs the node until ctx ends, and stops it.
 func (r *runner) run(ctx context.Context) (err error) {
-	if r.discovery != noDiscovery {
-		return usage("there is no discovery called "+oneLine(r.discovery), "those that are there: "+noDiscovery)
+	if err := r.check(); err != nil {
+		return err
 	}
 	log, err := r.logger()
 	if err != nil {
@@ -98,7 +108,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 	defer unsubscribe()
 	events := node.Events(subscribed) // before the start, so that none is missed
 	if err := node.Start(ctx); err != nil {
-		return err
+		return listenFailed(err)
 	}
 	info := newRunInfo(config)
 	printed := make(chan struct{})
@@ -132,6 +142,32 @@ func (r *runner) run(ctx context.Context) (err error) {
 	return serve(ctx, control.NewServer(backend{node, info}, explain, log), socket)
 }
 
+// check says whether the flags can work.
+func (r *runner) check() error {
+	if r.discovery != noDiscovery {
+		return usage(fmt.Sprintf("--discovery: there is none called %.80q", r.discovery), "those that are there: "+noDiscovery)
+	}
+	if err := checkListen(r.listen); err != nil {
+		return err
+	}
+	if err := checkLength("name", r.name, maxName); err != nil {
+		return err
+	}
+	return checkLength("namespace", r.namespace, maxNamespace)
+}
+
+// listenFailed returns the error of a start with the hint that fits --listen: what else can fail at a start has one
+// that fits.
+func listenFailed(err error) error {
+	if d, ok := errors.AsType[*net.DNSError](err); ok {
+		return usage(fmt.Sprintf("--listen: %v", d), "give the host as an address of this machine, or leave it out for all addresses")
+	}
+	if o, ok := errors.AsType[*net.OpError](err); ok && errors.Is(o, fs.ErrPermission) {
+		return &hintedError{err, "the system keeps this port for others, as those below 1024: choose another with --listen"}
+	}
+	return err
+}
+
 // serve answers at the control socket until ctx ends.
 func serve(ctx context.Context, server *control.Server, socket *control.Socket) error {
 	served := make(chan error, 1)
@@ -154,7 +190,7 @@ func serve(ctx context.Context, server *control.Server, socket *control.Socket) 
 func (r *runner) logger() (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(r.logLevel)); err != nil {
-		return nil, usage("there is no log level called "+oneLine(r.logLevel), "those that are there: debug, info, warn, error")
+		return nil, usage(fmt.Sprintf("--log-level: there is none called %.80q", r.logLevel), "those that are there: debug, info, warn, error")
 	}
 	return slog.New(slog.NewTextHandler(logWriter{r.err}, &slog.HandlerOptions{Level: level})), nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -58,6 +59,9 @@ func (l leakless) Run() int {
 //	exits CODE COMMAND…  runs a command that ends with exit code CODE
 //	mode PERM FILE       checks the permissions of a file
 //	setenv NAME FILE     sets a variable to what is in a file, or in stdout
+//	denied COMMAND…      runs a command that fails with exit code 1, and to which permissions apply even if it is root's
+//
+// and the conditions [denied], that there is this command, and [root], that root runs the tests.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -68,16 +72,42 @@ func TestScripts(t *testing.T) {
 			e.Setenv("GORACE", "atexit_sleep_ms=10") // not a second per command when built with -race
 			return nil
 		},
+		Condition: func(name string) (bool, error) {
+			switch name {
+			case "denied":
+				prefix, ok := unprivileged()
+				return ok && (len(prefix) == 0 || exec.Command(prefix[0], append(prefix[1:], "true")...).Run() == nil), nil
+			case "root":
+				return os.Geteuid() == 0, nil
+			}
+			return false, fmt.Errorf("there is no condition %s", name)
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"ready": scriptReady,
 			"await": scriptAwait,
 			"exits": scriptExits,
 			"mode":  scriptMode,
+			"denied": func(ts *testscript.TestScript, neg bool, args []string) {
+				prefix, _ := unprivileged()
+				scriptExits(ts, neg, slices.Concat([]string{"1"}, prefix, args))
+			},
 			"setenv": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile(args[1])))
 			},
 		},
 	})
+}
+
+// unprivileged returns what goes before a command so that it must heed permissions, and whether there is a way: root
+// need not.
+func unprivileged() (prefix []string, ok bool) {
+	switch os.Geteuid() {
+	case -1: // no such system
+		return nil, false
+	case 0:
+		return []string{"setpriv", "--bounding-set=-all", "--inh-caps=-all"}, true
+	}
+	return nil, true
 }
 
 // poll calls done until it returns nil, and fails with its last error after waitTime.

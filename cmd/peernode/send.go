@@ -25,11 +25,14 @@ that it was sent does not say that it arrived, or that there is such a handler. 
 
 ` + peerHelp,
 		Example:           `  peernode send bob echo '"good morning"'`,
-		Args:              cobra.RangeArgs(2, 3),
+		Args:              arguments,
 		ValidArgsFunction: a.completePeer,
 	}
 	timeout := timeoutFlag(send, control.DefaultTimeout, "how long to wait for room on the connection")
 	send.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkTarget(args[0], args[1]); err != nil {
+			return err
+		}
 		argument, err := a.argument(args[2:])
 		if err != nil {
 			return err

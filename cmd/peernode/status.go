@@ -17,7 +17,7 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: `Status prints the running node's public key, the addresses at which others can dial it, where it was told
 to listen, how it looks for peers, for how long it has run, how many of its peers are in which state, and
 the path of its control socket. It ends with exit code 3 if no node runs.`,
-		Args: cobra.NoArgs,
+		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.command(func(node control.Backend) error {
 				answer, err := node.Node(cmd.Context(), control.NodeRequest{})

@@ -17,8 +17,16 @@ type trustLine struct {
 	PublicKey string              `json:"public_key"`
 	Label     string              `json:"label,omitempty"`
 	Options   map[string][]string `json:"options,omitempty"`
-	Change    string              `json:"change,omitempty"` // added, updated, removed; list has none
+	Change    string              `json:"change,omitempty"` // added, updated, unchanged, removed; list has none
 }
+
+// Values of trustLine.Change: what became of a key.
+const (
+	changeAdded   = "added"
+	changeUpdated = "updated"
+	changeNone    = "unchanged"
+	changeRemoved = "removed"
+)
 
 func (a *app) trustCommand() *cobra.Command {
 	trust := &cobra.Command{
@@ -47,7 +55,7 @@ func (a *app) trustAddCommand() *cobra.Command {
 		Use:     "add KEY",
 		Short:   "Trust a key, or give a trusted key another label",
 		Example: "  peernode trust add pnet1… --label bob",
-		Args:    cobra.ExactArgs(1),
+		Args:    arguments,
 		RunE: func(_ *cobra.Command, args []string) error {
 			return a.trustAdd(args[0], label)
 		},
@@ -60,7 +68,7 @@ func (a *app) trustListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "List the trusted keys",
-		Args:  cobra.NoArgs,
+		Args:  arguments,
 		RunE:  func(*cobra.Command, []string) error { return a.trustList() },
 	}
 }
@@ -70,7 +78,7 @@ func (a *app) trustRemoveCommand() *cobra.Command {
 		Use:               "remove PEER",
 		Aliases:           []string{"rm"},
 		Short:             "Trust a key no longer",
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments,
 		ValidArgsFunction: a.completePeer,
 		RunE:              func(_ *cobra.Command, args []string) error { return a.trustRemove(args[0]) },
 	}
@@ -90,14 +98,18 @@ func (a *app) trustAdd(text, label string) error {
 	if err != nil {
 		return err
 	}
-	change := "added"
-	if set.Contains(key) {
-		change = "updated"
-	}
+	before, trusted := set.Get(key)
 	if err := set.Add(trust.Peer{Key: key, Label: label}); err != nil {
 		return err
 	}
 	peer, _ := set.Get(key)
+	change := changeAdded
+	if trusted {
+		change = changeUpdated
+	}
+	if trusted && peer.Label == before.Label { // nothing else can change
+		change = changeNone
+	}
 	return a.trustChanged(peer, change)
 }
 
@@ -108,6 +120,9 @@ func (a *app) trustRemove(text string) error {
 	}
 	set, err := a.openPeers(dir)
 	if err != nil {
+		return err
+	}
+	if err := checkPeer(text); err != nil {
 		return err
 	}
 	peer, err := findPeer(set, text)
@@ -122,9 +137,9 @@ func (a *app) trustRemove(text string) error {
 		return err
 	}
 	if !removed {
-		return fmt.Errorf("%w: %s", trust.ErrNotFound, peer.Key)
+		return fmt.Errorf("%w: %s is not trusted", trust.ErrNotFound, peer.Key)
 	}
-	return a.trustChanged(peer, "removed")
+	return a.trustChanged(peer, changeRemoved)
 }
 
 func (a *app) trustList() error {
@@ -176,7 +191,14 @@ func (a *app) trustChanged(p trust.Peer, change string) error {
 	if a.json {
 		return a.object(newTrustLine(p, change))
 	}
-	_, err := fmt.Fprintf(a.out, "%s %s\n", change, called(p.Key, p.Label))
+	words, name := change, peerName(p.Key.String(), p.Label)
+	switch change {
+	case changeNone:
+		words = "already trusted:"
+	case changeRemoved:
+		name = wholeName(p.Key.String(), p.Label)
+	}
+	_, err := fmt.Fprintf(a.out, "%s %s\n", words, name)
 	return err
 }
 

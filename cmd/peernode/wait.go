@@ -21,11 +21,14 @@ at once. When the time is up it ends with exit code 3 and says what the node was
 ` + peerHelp,
 		Example: `  peernode wait bob && peernode call bob echo '"hello"'
   peernode wait bob --timeout 5m`,
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments,
 		ValidArgsFunction: a.completePeer,
 	}
 	timeout := timeoutFlag(wait, waitTimeout, "how long to wait")
 	wait.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkPeer(args[0]); err != nil {
+			return err
+		}
 		return a.command(func(node control.Backend) error {
 			p, err := node.Wait(cmd.Context(), control.WaitRequest{Timeout: control.Within(*timeout), Peer: args[0]})
 			if err != nil {

@@ -19,9 +19,12 @@ it is one object: the fields of peernode peers and what else there is to tell.
 ` + peerHelp,
 		Example: `  peernode why bob
   peernode why bob --json | jq -r .advice`,
-		Args:              cobra.ExactArgs(1),
+		Args:              arguments,
 		ValidArgsFunction: a.completePeer,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkPeer(args[0]); err != nil {
+				return err
+			}
 			return a.command(func(node control.Backend) error {
 				answer, err := node.Why(cmd.Context(), control.WhyRequest{Peer: args[0]})
 				if err != nil {

@@ -2,8 +2,8 @@
 // power fails or several processes write at once.
 //
 // [Replace] puts new content in the place of old, [Create] makes a file that must not be there yet, [Read] reads one
-// back without being held up by what is not a file. A reader in any process sees the old content or the new, never a
-// part of either.
+// back without being held up by what is not a file, and [CheckRegular] says beforehand that it is not. A reader in any
+// process sees the old content or the new, never a part of either.
 //
 // All functions are safe for concurrent use. None takes a lock: two processes that read, change and replace the same
 // file need one of their own, or the later replaces what the earlier wrote.

@@ -4,8 +4,8 @@ package durable
 
 import "os"
 
-// nonBlock is nothing where the system has no such flag.
-const nonBlock = 0
+// NonBlock is 0 where the system has no such flag.
+const NonBlock = 0
 
 // rename gives the file at from the name to, replacing what may have it.
 func rename(from, to string) error {

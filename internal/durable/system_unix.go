@@ -8,8 +8,9 @@ import (
 	"syscall"
 )
 
-// nonBlock makes opening a pipe return at once instead of waiting for a writer.
-const nonBlock = syscall.O_NONBLOCK
+// NonBlock is the flag that makes opening a pipe return at once instead of waiting for its other end. It changes nothing
+// for a file.
+const NonBlock = syscall.O_NONBLOCK
 
 // rename gives the file at from the name to, replacing what may have it.
 func rename(from, to string) error {

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// nonBlock is nothing on Windows, whose named pipes are not in folders.
-const nonBlock = 0
+// NonBlock is 0 on Windows, whose named pipes are not in folders.
+const NonBlock = 0
 
 // errSharingViolation is ERROR_SHARING_VIOLATION: another process has the file open.
 const errSharingViolation = syscall.Errno(32)

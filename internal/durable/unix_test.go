@@ -5,6 +5,7 @@ package durable
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,13 +13,25 @@ import (
 	"testing"
 )
 
-func TestPipeDoesNotHoldReadUp(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "pipe")
-	if err := syscall.Mkfifo(path, 0o600); err != nil {
+func TestWhatIsNoFileDoesNotHoldReadUp(t *testing.T) {
+	folder := t.TempDir()
+	pipe, socket := filepath.Join(folder, "pipe"), filepath.Join(folder, "socket")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Skip(err)
 	}
-	if _, _, err := Read(path, 8); !errors.Is(err, ErrNotRegular) {
-		t.Errorf("Read of a pipe: %v", err)
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer listener.Close()
+	for path, want := range map[string]string{pipe: "a named pipe", socket: "a socket", os.DevNull: "a device"} {
+		_, _, err := Read(path, 8)
+		if e, ok := errors.AsType[*KindError](err); !ok || e.Kind != want || e.Path != path {
+			t.Errorf("Read of %s: %v", want, err)
+		}
+		if err := CheckRegular(path); !errors.Is(err, ErrNotRegular) {
+			t.Errorf("CheckRegular of %s: %v", want, err)
+		}
 	}
 }
 

@@ -79,10 +79,13 @@ func (c *Client) Ping(ctx context.Context, q PingRequest) (PingAnswer, error) {
 }
 
 // dial connects to the control socket of the data directory dir. A socket that is not there, or that nobody
-// listens on any more, is ErrNoNode.
+// listens on any more, is ErrNoNode; what is there and no socket is ErrFileKind.
 func dial(ctx context.Context, dir string) (net.Conn, error) {
 	path, err := find(dir)
 	if err != nil {
+		return nil, err
+	}
+	if err := checkSocket(path); err != nil {
 		return nil, err
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)

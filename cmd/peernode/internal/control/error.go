@@ -8,6 +8,8 @@ var (
 	ErrNoNode = errors.New("no node runs on this data directory")
 	// ErrRunning: another process holds the data directory's lock.
 	ErrRunning = errors.New("another node already runs on this data directory")
+	// ErrFileKind: something else is where the node keeps a file or a socket.
+	ErrFileKind = errors.New("something else is in the place of one of the node's files")
 	// ErrPathTooLong: neither the data directory nor the system's temporary directory leaves room for a socket.
 	ErrPathTooLong = errors.New("no directory with a path short enough for a control socket")
 	// ErrStranger: the process at the other end of the socket belongs to another user.

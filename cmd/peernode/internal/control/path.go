@@ -47,9 +47,9 @@ func place(dir, temp string) (path string, private bool, err error) {
 }
 
 // find returns where a node that runs on the data directory dir listens. It is the path the node wrote down,
-// or else the one in the directory itself.
+// or else the one in the directory itself. The error is ErrFileKind if what should say so is no file.
 func find(dir string) (string, error) {
-	text, err := os.ReadFile(filepath.Join(dir, pointerName))
+	text, err := readFile(filepath.Join(dir, pointerName), maxPointer)
 	switch path := strings.TrimSpace(string(text)); {
 	case err == nil && filepath.IsAbs(path):
 		return path, nil
@@ -63,21 +63,36 @@ func find(dir string) (string, error) {
 func point(dir, path string) error {
 	final := filepath.Join(dir, pointerName)
 	draft := final + ".new"
-	if err := os.WriteFile(draft, []byte(path+"\n"), 0o600); err != nil {
+	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a node that was killed
+		return err
+	}
+	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // never what somebody else puts there
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(path + "\n")
+	if err := errors.Join(err, f.Close()); err != nil {
 		return err
 	}
 	return os.Rename(draft, final)
 }
 
-// sweep removes what a node that was killed left behind. The caller holds the lock of dir.
-func sweep(dir string) {
+// sweep removes what a node that was killed left behind, and nothing else: what is in the way otherwise is an
+// ErrFileKind. The caller holds the lock of dir.
+func sweep(dir string) error {
 	old, err := find(dir)
 	if err != nil {
-		return
+		return err
 	}
-	os.Remove(old)
+	if err := checkSocket(filepath.Join(dir, socketName)); err != nil {
+		return err
+	}
+	if checkSocket(old) == nil {
+		os.Remove(old)
+	}
 	if filepath.Base(old) == socketName && strings.HasPrefix(filepath.Base(filepath.Dir(old)), "peernode-") {
 		os.Remove(filepath.Dir(old)) // does nothing unless it is empty now
 	}
 	os.Remove(filepath.Join(dir, pointerName))
+	return nil
 }

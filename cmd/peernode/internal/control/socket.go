@@ -24,12 +24,15 @@ type Socket struct {
 }
 
 // Listen opens the control socket of the data directory dir, whose Lock the caller holds, and clears away
-// what a killed node left there. If log is nil, nothing is logged.
+// what a killed node left there. What no node left there stays, and is an ErrFileKind. If log is nil, nothing is
+// logged.
 func Listen(dir string, log *slog.Logger) (*Socket, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	sweep(dir)
+	if err := sweep(dir); err != nil {
+		return nil, err
+	}
 	path, private, err := place(dir, os.TempDir())
 	if err != nil {
 		return nil, err
