@@ -221,11 +221,107 @@ func TestAddressThatIsGoneEndsItsSessions(t *testing.T) {
 		if err := x.call(y, "echo"); err != nil {
 			t.Errorf("a second later: %v", err)
 		}
-		time.Sleep(6 * time.Second) // the other end asks the old session for life before it gives that up
 		if l := y.link(x); l == nil || l.Addr().Addr() != moved {
 			t.Errorf("not connected from the new address")
 		}
 		w.end()
+	})
+}
+
+// TestMachineThatMovesAgainAndAgain is connected again soon, each time, and the other end knows it soon after.
+func TestMachineThatMovesAgainAndAgain(t *testing.T) {
+	for _, mover := range []string{"arbiter", "other"} {
+		t.Run(mover, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bubble) {
+				w := b.world(1)
+				x, y := w.pair()
+				if mover == "other" {
+					x, y = y, x
+				}
+				x.stop(time.Minute)
+				m := &machine{addr: netip.PrefixFrom(x.addr.Addr(), 24).String()}
+				x.adjust = func(c *Config) { c.Interfaces = m.interfaces }
+				x.start()
+				x.dials(y)
+				time.Sleep(10 * time.Second)
+				for i := range 7 {
+					moved := netip.AddrFrom4([4]byte{10, 0, 0, byte(70 + i)})
+					x.host.SetAddrs(moved)
+					m.set(netip.PrefixFrom(moved, 24).String())
+					time.Sleep(4 * time.Second)
+					for _, way := range [][2]*testNode{{x, y}, {y, x}} {
+						if l := way[0].link(way[1]); l == nil || l.Local() != moved && l.Addr().Addr() != moved {
+							t.Errorf("%d: 4 s later %s has no session from the new address", i, way[0].name)
+						}
+					}
+					works(x, y)
+				}
+				time.Sleep(time.Minute)
+				if s := w.net.Stats(); s.Conns != 2 {
+					t.Errorf("%d ends of connections are open, want 2", s.Conns)
+				}
+				if c := append(take[peers.Conflict](x), take[peers.Conflict](y)...); len(c) > 0 {
+					t.Errorf("%+v", c)
+				}
+				w.end()
+			})
+		})
+	}
+}
+
+// TestMoveDuringADial: it goes on from the new address, and is not held up by what went out from the old one.
+func TestMoveDuringADial(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		for seed, when := range []time.Duration{time.Second, 2500 * time.Millisecond, 4 * time.Second} {
+			w := b.world(uint64(seed))
+			x, y := w.pair()
+			x.stop(time.Minute)
+			m := &machine{addr: netip.PrefixFrom(x.addr.Addr(), 24).String()}
+			x.adjust = func(c *Config) { c.Interfaces = m.interfaces }
+			x.start()
+			w.net.Cut(x.host, y.host)
+			x.finds(y)
+			time.Sleep(when)
+			w.net.Heal(x.host, y.host)
+			moved := netip.MustParseAddr("10.0.0.77")
+			x.host.SetAddrs(moved)
+			m.set("10.0.0.77/24")
+			time.Sleep(3 * time.Second)
+			if x.link(y) == nil {
+				t.Errorf("moved after %v: not connected 3 s later", when)
+			}
+			w.end()
+		}
+	})
+}
+
+// TestDownTellsOfTheSessionInUse: not of a duplicate that ends with it.
+func TestDownTellsOfTheSessionInUse(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		for seed := range uint64(20) {
+			w := b.world(seed)
+			x, y := w.pair()
+			w.net.SetDelay(20*time.Millisecond, 20*time.Millisecond)
+			x.finds(y)
+			y.finds(x)
+			long := make(chan error, 1)
+			for x.link(y) == nil {
+				time.Sleep(time.Millisecond)
+			}
+			go func() { long <- x.call(y, "wait") }() // keeps the duplicate, if it is that
+			time.Sleep(2 * time.Second)
+			w.net.Reset(x.host, y.host)
+			time.Sleep(time.Second)
+			<-long
+			for _, n := range []*testNode{x, y} {
+				for _, d := range take[peers.Down](n) {
+					if d.Reason == envelope.ReasonDuplicate {
+						t.Errorf("seed %d: %s: %+v", seed, n.name, d)
+					}
+				}
+			}
+			w.end()
+		}
 	})
 }
 

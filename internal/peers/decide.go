@@ -26,7 +26,8 @@ const (
 // Bounds of what is kept of one peer (wire.md §8.1).
 const (
 	maxAddresses = 8
-	maxSessions  = 4 // one that stays, and some that are coming or going (wire.md §9); the next is told `busy`
+	maxSessions  = 4 // one that stays, and some that are coming (wire.md §9); the next is told `busy`
+	maxEnding    = 4 // besides, that were told to end
 	maxProven    = 4 // never displaced by one that was only announced; so there is always room for such
 )
 

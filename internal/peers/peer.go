@@ -44,6 +44,7 @@ type peer struct {
 	current  *held   // the one that calls use
 	dispute  dispute // about two of them, until a probe is answered; zero: none
 	wasUp    bool    // Up was told, Down was not
+	down     Down    // what to tell of the end of the session that was used last, if wasUp
 	asleep   bool    // the last session ended for want of use: not dialled unless somebody asks
 
 	hints     []time.Time // when dials to addresses began that are only announced; the latest
@@ -107,7 +108,10 @@ func (p *peer) Receive(ctx actor.Context) {
 	case session.Sealed:
 		p.sealed(m)
 	case session.Ending:
-		p.ending(m)
+		if h := p.find(m.Link.ID()); h != nil {
+			m.End.Addr = m.Link.Addr()
+			p.ending(h, m.End)
+		}
 	case session.Worn:
 		p.rotationDue(m.Link)
 	case session.Probed:

@@ -177,7 +177,7 @@ func (p *peer) dialled(a *attempt) {
 	for _, f := range a.failed {
 		p.tried(f.addr, f.err)
 	}
-	if p.round != a.round { // given up meanwhile
+	if p.round != a.round || p.round.attempt != a { // given up meanwhile
 		a.drop()
 		p.publish()
 		return
@@ -202,6 +202,23 @@ func (p *peer) dialled(a *attempt) {
 	if len(r.left) > 0 {
 		p.after(patience, impatient{r})
 	}
+}
+
+// raceAnew begins the round's attempts again: what is under way may have begun at an address that this machine does not
+// have any more. A handshake that comes to its end all the same counts.
+func (p *peer) raceAnew() {
+	r := p.round
+	if r.attempt != nil {
+		r.attempt.cancel()
+		r.attempt = nil
+	}
+	for _, id := range r.shaking {
+		if addr, ok := p.dialledTo[id]; ok && !slices.Contains(r.left, addr) {
+			r.left = append(r.left, addr)
+		}
+	}
+	r.shaking, r.claimed = nil, new(atomic.Bool)
+	p.next()
 }
 
 // progress tells of what is tried. That a session is being rotated does not change the state.

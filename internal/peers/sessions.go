@@ -20,6 +20,7 @@ type held struct {
 	up     time.Time // zero: the other end has not accepted yet
 	sealed bool      // it takes nothing new
 	doomed bool      // told to close
+	over   bool      // nothing comes of it any more but its end
 
 	traffic uint64    // at the last look
 	quiet   time.Time // the traffic is the same since
@@ -75,7 +76,7 @@ func (p *peer) proved(l *session.Link) {
 	case !p.Trusted(p.key):
 		l.Close(session.Close{Reason: envelope.ReasonRefused})
 		return
-	case len(p.sessions) >= maxSessions:
+	case p.crowded():
 		l.Close(session.Close{Reason: envelope.ReasonBusy, RetryAfter: probeWithin})
 		return
 	}
@@ -90,6 +91,17 @@ func (p *peer) proved(l *session.Link) {
 	}
 	p.sessions = append(p.sessions, &held{link: l})
 	l.Admit(p.self)
+}
+
+// crowded says whether there are as many sessions as one peer may have.
+func (p *peer) crowded() bool {
+	ending := 0
+	for _, h := range p.sessions {
+		if h.doomed {
+			ending++
+		}
+	}
+	return len(p.sessions)-ending >= maxSessions || len(p.sessions) >= maxSessions+maxEnding
 }
 
 // up is a session that the other end has accepted too.
@@ -129,7 +141,7 @@ func (p *peer) use(h *held) {
 		p.Directory.setLink(p, nil)
 		return
 	}
-	p.failed = nil
+	p.failed, p.down = nil, Down{}
 	p.Directory.setLink(p, h.link)
 	p.become(Connected, h.link.Addr(), fmt.Sprintf("%v at %v", h.link.Role(), h.link.Addr()))
 }
@@ -159,6 +171,9 @@ func (p *peer) arbitrate() {
 		if verdict == leave {
 			p.dispute = dispute{}
 			return
+		}
+		if verdict == checkOlder && !slices.ContainsFunc(live, func(h *held) bool { return h.link.Role() != live[0].link.Role() }) {
+			p.use(live[len(live)-1]) // the other end keeps that, if it has them all
 		}
 		d := dispute{live[older], live[newer], verdict}
 		if d == p.dispute {
@@ -215,20 +230,34 @@ func (p *peer) sealed(m session.Sealed) {
 		return
 	}
 	h.sealed = true
-	p.without(h, session.Ended{Reason: m.Bye.Code, RetryAfter: m.Bye.RetryAfter, ByPeer: true})
+	p.without(h, session.Ended{Reason: m.Bye.Code, Text: m.Bye.Text, RetryAfter: m.Bye.RetryAfter, ByPeer: true})
 	p.arbitrate()
 }
 
-// ending is a session that says its last word.
-func (p *peer) ending(m session.Ending) {
-	h := p.find(m.Link.ID())
-	if h == nil {
+// ending is a session that says its last word, and how it will end.
+func (p *peer) ending(h *held, m session.Ended) {
+	h.doomed, h.over = true, true
+	p.without(h, m)
+	p.tellDown(m)
+	p.arbitrate()
+}
+
+// tellDown tells that the peer is not connected any more, if that is so after the end m of a session. It is told of the
+// session that was in use last, which another one may have outlived on its way to its end.
+func (p *peer) tellDown(m session.Ended) {
+	if !p.wasUp || p.lasts(m.Reason) {
 		return
 	}
-	h.doomed = true
-	m.End.Addr = m.Link.Addr()
-	p.without(h, m.End)
-	p.arbitrate()
+	p.wasUp = false
+	if p.down.Reason == "" {
+		p.down = p.downOf(m)
+	}
+	p.report(p.down)
+	p.down = Down{}
+}
+
+func (p *peer) downOf(m session.Ended) Down {
+	return Down{Key: p.key, Addr: m.Addr, Reason: m.Reason, Text: m.Text, ByPeer: m.ByPeer, Err: m.Err}
 }
 
 // without goes on without a session, of which m is the end or what will be. If there is no other to use, that
@@ -240,6 +269,10 @@ func (p *peer) without(h *held, m session.Ended) {
 	if next := p.other(); next != nil {
 		p.use(next)
 		return
+	}
+	m.Addr = h.link.Addr()
+	if !replaced(m.Reason) {
+		p.down = p.downOf(m)
 	}
 	follows := replaced(m.Reason) && p.pending()
 	if p.current = nil; !follows { // else callers find the old one closing, and wait for the next
@@ -301,10 +334,7 @@ func (p *peer) ended(m session.Ended) {
 			p.rest(m.Addr, fmt.Sprintf("disconnected: %s", m.Reason))
 		}
 	}
-	if p.wasUp && !p.lasts(m.Reason) {
-		p.wasUp = false
-		p.report(Down{Key: p.key, Addr: m.Addr, Reason: m.Reason, Text: m.Text, ByPeer: m.ByPeer, Err: m.Err})
-	}
+	p.tellDown(m)
 	p.arbitrate()
 	p.settle()
 }
@@ -333,7 +363,7 @@ func (p *peer) gone(who *actor.PID) {
 // lasts says whether the peer is still connected though a session has ended for that reason. A session that was
 // replaced may end before the one that replaces it has come up here.
 func (p *peer) lasts(reason envelope.Reason) bool {
-	return replaced(reason) && p.pending() || slices.ContainsFunc(p.sessions, func(h *held) bool { return !h.up.IsZero() })
+	return replaced(reason) && p.pending() || slices.ContainsFunc(p.sessions, func(h *held) bool { return !h.up.IsZero() && !h.over })
 }
 
 // pending says whether a session may still come up.

@@ -1,7 +1,9 @@
 package peers
 
 import (
+	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -107,18 +109,27 @@ func (p *peer) moved(m Moved) {
 		why = "this machine was asleep"
 	}
 	p.note(Step{Reason: why})
-	for _, h := range p.sessions {
+	for _, h := range slices.Clone(p.sessions) {
 		switch {
-		case h.doomed:
+		case h.over:
 		case m.Change.Took(h.link.Local()):
-			h.link.Close(session.Close{Reason: envelope.ReasonUnresponsive, Text: "the address of this end is gone"})
+			h.link.Close(session.Close{Reason: envelope.ReasonUnresponsive})
+			p.ending(h, session.Ended{Reason: envelope.ReasonUnresponsive, Addr: h.link.Addr(), Err: errAddressGone})
 		default:
 			h.link.Check()
 		}
 	}
+	p.falls = 0
 	for _, a := range p.addrs {
 		a.failures, a.next = 0, p.notBefore
 	}
 	p.publish()
+	if p.round != nil {
+		p.raceAnew()
+		return
+	}
 	p.dial()
 }
+
+// errAddressGone is why a session ends whose local address this machine does not have any more.
+var errAddressGone = errors.New("this machine does not have the address any more from which the connection was made")
