@@ -1,0 +1,44 @@
+package mdns
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// Reasons why mDNS cannot be used, beside those that the system has.
+var (
+	// ErrNoInterface says that no interface is on, with its cable in, able to multicast and with an address, or none of
+	// those that Options names.
+	ErrNoInterface = errors.New("no network interface that can be used")
+	// ErrNetwork says that the node has a network of its own: mDNS needs the system's.
+	ErrNetwork = errors.New("the node does not use the system's network")
+)
+
+// A NetworkError says that mDNS cannot be used as the network is now.
+type NetworkError struct {
+	Doing string // what failed
+	Err   error  // ErrNoInterface, ErrNetwork, or the system's
+}
+
+func (e *NetworkError) Error() string {
+	return fmt.Sprintf("mdns: %s: %v (%s)", e.Doing, e.Err, e.Hint())
+}
+
+// Unwrap returns Err.
+func (e *NetworkError) Unwrap() error { return e.Err }
+
+// Hint says what to do about it, in a sentence fragment.
+func (e *NetworkError) Hint() string {
+	switch {
+	case errors.Is(e.Err, ErrNoInterface):
+		return "connect the machine to a network, or name another interface"
+	case errors.Is(e.Err, ErrNetwork):
+		return "leave it out on a network in memory"
+	case errors.Is(e.Err, errInUse):
+		return "another program has UDP port 5353 for itself: stop it, or find peers in another way"
+	case errors.Is(e.Err, fs.ErrPermission):
+		return "the system forbids it: let this program use the network"
+	}
+	return "until this works, peers are found in other ways alone"
+}

@@ -1,0 +1,117 @@
+package mdns
+
+import (
+	"encoding/hex"
+	"net"
+	"net/netip"
+	"testing"
+
+	"github.com/miekg/dns"
+)
+
+// flush is the cache-flush bit: RFC 6762 §10.2.
+const flush = 1 << 15
+
+// A fact is what a test's packets say of one instance. The zero values are left out.
+type fact struct {
+	name  string // canonical, with escapes
+	host  string
+	port  uint16
+	txt   []string
+	addrs []string
+	ttl   uint32 // of all but addresses; 0: goodbye
+}
+
+// factOf is what node n says with these addresses.
+func factOf(n int, addrs ...string) fact {
+	k := key(n)
+	return fact{name: nameOf(k), host: hostOf(k) + "." + domain, port: uint16(7100 + n), txt: attributes(k), addrs: addrs, ttl: 3200}
+}
+
+func header(name string, kind uint16, ttl uint32) dns.RR_Header {
+	return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET, Ttl: ttl}
+}
+
+func (f fact) ptr() dns.RR {
+	return &dns.PTR{Hdr: header(serviceName, dns.TypePTR, f.ttl), Ptr: f.name}
+}
+func (f fact) text() dns.RR {
+	return &dns.TXT{Hdr: header(f.name, dns.TypeTXT, f.ttl), Txt: f.txt}
+}
+func (f fact) srv() dns.RR {
+	return &dns.SRV{Hdr: header(f.name, dns.TypeSRV, f.ttl), Port: f.port, Target: f.host}
+}
+func (f fact) hosts() (list []dns.RR) {
+	for _, a := range f.addrs {
+		list = append(list, address(f.host, a, 120))
+	}
+	return list
+}
+
+func address(host, a string, ttl uint32) dns.RR {
+	if netip.MustParseAddr(a).Is4() {
+		return &dns.A{Hdr: header(host, dns.TypeA, ttl), A: net.ParseIP(a)}
+	}
+	return &dns.AAAA{Hdr: header(host, dns.TypeAAAA, ttl), AAAA: net.ParseIP(a)}
+}
+
+// answer is how a node answers the question who is there; announcement what it says unasked; goodbye what it says last.
+func (f fact) answer() *dns.Msg {
+	m := response(f.ptr())
+	m.Extra = append([]dns.RR{f.srv(), f.text()}, f.hosts()...)
+	return m
+}
+
+func (f fact) announcement() *dns.Msg {
+	m := response(append([]dns.RR{f.srv(), f.text(), f.ptr()}, f.hosts()...)...)
+	for _, r := range m.Answer {
+		if r.Header().Rrtype != dns.TypePTR {
+			r.Header().Class |= flush
+		}
+	}
+	return m
+}
+
+func (f fact) goodbye() *dns.Msg {
+	f.ttl = 0
+	return response(f.srv(), f.text(), f.ptr())
+}
+
+func response(answers ...dns.RR) *dns.Msg {
+	return &dns.Msg{MsgHdr: dns.MsgHdr{Response: true, Authoritative: true}, Compress: true, Answer: answers}
+}
+
+func pack(t testing.TB, m *dns.Msg) []byte {
+	t.Helper()
+	b, err := m.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// read parses a packet that must mean something.
+func read(t testing.TB, m *dns.Msg) message {
+	t.Helper()
+	got, ok := parse(pack(t, m))
+	if !ok {
+		t.Fatalf("nothing in %v", m)
+	}
+	return got
+}
+
+func unhex(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func addrs(list ...string) (all []netip.Addr) {
+	for _, s := range list {
+		all = append(all, netip.MustParseAddr(s))
+	}
+	return all
+}

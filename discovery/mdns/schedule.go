@@ -1,0 +1,104 @@
+package mdns
+
+import "time"
+
+// Times of asking. Where a time is random, it is so that nodes which have heard the same do not ask at the same moment.
+const (
+	// askLeast is the least time between two questions: RFC 6762 §5.2.
+	askLeast = time.Second
+
+	// hurryAfter to hurryAfter+hurryRange: how soon one asks for what an answer lacked.
+	hurryAfter = 20 * time.Millisecond
+	hurryRange = 100 * time.Millisecond
+
+	// maxHurries bounds the questions out of turn between two in turn, so that nobody makes us ask all the time.
+	maxHurries = 4
+)
+
+// burst are the pauses after the first questions on newly opened interfaces, as long as nobody has answered: a packet may
+// be lost, and a link that has just come up may lose more. Up to a half is added at random.
+var burst = [...]time.Duration{time.Second, 2 * time.Second}
+
+// A schedule says when to ask who is there. Everybody hears every answer, so whoever asks asks for all: a node whose
+// records somebody else's question has refreshed waits. Time is passed in. It is not safe for concurrent use.
+type schedule struct {
+	period time.Duration
+	random func() float64 // in [0, 1)
+
+	asked   time.Time // last; zero: never
+	turn    time.Time // when to ask next
+	begun   int       // pauses of burst that are behind us
+	hurry   time.Time // when to ask out of turn; zero: not
+	hurries int       // since the last turn
+}
+
+// opened makes the first question due: the interfaces are new.
+func (s *schedule) opened(now time.Time) { s.turn, s.begun = now, 0 }
+
+// want makes a question due soon: an answer was not complete.
+func (s *schedule) want(now time.Time) {
+	if !s.hurry.IsZero() || s.hurries >= maxHurries {
+		return
+	}
+	s.hurry = now.Add(hurryAfter + s.part(hurryRange))
+	if least := s.asked.Add(askLeast); s.hurry.Before(least) {
+		s.hurry = least.Add(s.part(hurryRange))
+	}
+}
+
+// next returns when due may say yes.
+func (s *schedule) next() time.Time {
+	if !s.hurry.IsZero() && s.hurry.Before(s.turn) {
+		return s.hurry
+	}
+	return s.turn
+}
+
+// due reports whether to ask now, and takes it as done. stalest is when that instance was heard which was not heard
+// for longest; zero: there is none. wanting says whether an answer is still not complete.
+func (s *schedule) due(now, stalest time.Time, wanting bool) bool {
+	if !s.hurry.IsZero() && !now.Before(s.hurry) {
+		s.hurry = time.Time{}
+		if wanting {
+			s.hurries++
+			s.asked = now
+			return true
+		}
+	}
+	if now.Before(s.turn) || s.waits(now, stalest) {
+		return false
+	}
+	s.asked, s.hurries = now, 0
+	if s.begun < len(burst) {
+		s.turn = now.Add(burst[s.begun] + s.part(burst[s.begun]/2))
+		s.begun++
+	} else {
+		s.turn = now.Add(s.period*3/4 + s.part(s.period/2))
+	}
+	return true
+}
+
+// waits puts off a turn that is not needed: all that is known was heard of lately. No turn is put off beyond two periods
+// after the last question.
+func (s *schedule) waits(now, stalest time.Time) bool {
+	if stalest.IsZero() || s.begun == 0 {
+		return false
+	}
+	s.begun = len(burst)
+	if !s.asked.IsZero() && now.Sub(s.asked) < askLeast {
+		s.turn = s.asked.Add(askLeast)
+		return true
+	}
+	latest := s.asked.Add(2 * s.period)
+	if now.Sub(stalest) >= s.period*6/10 || !now.Before(latest) {
+		return false
+	}
+	s.turn = stalest.Add(s.period*6/10 + s.part(s.period*4/10))
+	if s.turn.After(latest) {
+		s.turn = latest
+	}
+	return s.turn.After(now)
+}
+
+// part returns a random part of d.
+func (s *schedule) part(d time.Duration) time.Duration { return time.Duration(s.random() * float64(d)) }
