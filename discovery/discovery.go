@@ -39,6 +39,10 @@ type Self struct {
 	// one is announced only where that address is.
 	Addr netip.Addr
 
+	// Private, if not nil, is private mode: neither Key nor Port may be sent, but what Private makes. Only a Discreet
+	// provider is given it.
+	Private Private
+
 	// Interfaces lists the network interfaces as they are now.
 	Interfaces func() ([]Interface, error)
 

@@ -22,7 +22,7 @@ type transcript struct {
 	steps    [3][][]byte // the values that A.2 lists, by message
 }
 
-// newTranscript goes through §4.1 to §4.5 with the keys of v.
+// newTranscript goes through §4.1 to §4.6 with the keys of v, and its knock if it has one.
 func newTranscript(t *testing.T, v vectors.NoiseHandshake, prologue []byte) *transcript {
 	t.Helper()
 	dh := func(private, public []byte) []byte {
@@ -45,7 +45,7 @@ func newTranscript(t *testing.T, v vectors.NoiseHandshake, prologue []byte) *tra
 
 	steps := [][]byte{name, s.mixHash(prologue)}
 	steps = append(steps, s.mixHash(v.InitiatorEphemeralPublic))
-	s.messages[0] = append(v.InitiatorEphemeralPublic[:32:32], s.encryptAndHash(nil)...)
+	s.messages[0] = append(v.InitiatorEphemeralPublic[:32:32], s.encryptAndHash(v.Knock)...)
 	s.steps[0] = append(steps, s.h)
 
 	steps = [][]byte{s.mixHash(v.ResponderEphemeralPublic)}

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/channel"
+	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
@@ -60,6 +61,12 @@ var checks = map[string]func(*testing.T, page, block){
 	"accept-args": checkAccept,
 	"refuse":      checkRefuse,
 	"refuse-args": checkRefuseArgs,
+
+	"private-steps":        checkPrivateSteps,
+	"private-frame-m1":     checkPrivateFrame,
+	"private-tags":         checkPrivateTags,
+	"private-first-frames": checkPrivateFirstFrames,
+	"private-announce":     checkPrivateAnnounce,
 
 	"first-frames":  checkFirstFrames,
 	"announce-7100": checkAnnounce,
@@ -191,8 +198,12 @@ func shake(t *testing.T, v vectors.NoiseHandshake, prologue []byte) (out shaken)
 		}
 		c := handshake.Config{Role: role, Static: pair, Prologue: prologue, Rand: bytes.NewReader(ephemeral),
 			Trusted: func(identity.PublicKey) bool { return true }}
+		peer := v.InitiatorStaticPublic
 		if role == handshake.Initiator {
-			c.Expect = identity.PublicKey(expect)
+			c.Expect, peer = identity.PublicKey(expect), expect
+		}
+		if v.Time != nil {
+			c.Knocks = keyring(t, static, peer, *v.Time)
 		}
 		s, err := handshake.New(c)
 		if err != nil {
@@ -391,14 +402,18 @@ func TestElementsAreCountedAsThePageSays(t *testing.T) {
 	}
 }
 
-// checkFirstFrames shows each first frame to a responder, which must refuse it before it has anything to answer.
-func checkFirstFrames(t *testing.T, _ page, b block) {
+func checkFirstFrames(t *testing.T, _ page, b block) { refuseFirst(t, b, nil) }
+
+// refuseFirst shows each first frame to a responder, which must refuse it before it has anything to answer.
+func refuseFirst(t *testing.T, b block, knocks handshake.Knocks) {
+	t.Helper()
 	pair, err := identity.NewKeyPair(counting(t).ResponderStaticPrivate)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, i := range b {
-		s, err := handshake.New(handshake.Config{Role: handshake.Responder, Static: pair, Trusted: func(identity.PublicKey) bool { return true }})
+		s, err := handshake.New(handshake.Config{Role: handshake.Responder, Static: pair, Knocks: knocks,
+			Trusted: func(identity.PublicKey) bool { return true }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -446,13 +461,17 @@ func checkAnnounce(t *testing.T, p page, b block) {
 		}
 		offset += len(b[i].bytes)
 	}
-	if offset != 39 {
+	if offset != udp.AnnounceSize {
 		t.Errorf("the fields have %d bytes", offset)
 	}
 }
 
 func TestHandshakeTableIsTheCodes(t *testing.T) {
 	rows := readPage(t).table(t, "4 message")
+	private := readPage(t).table(t, "4.6 message")[0]
+	if body, whole := number(t, private[4]), number(t, private[5]); body != handshake.PrivateMessage1Size || whole != body+frame.HeaderSize {
+		t.Errorf("message 1 in private mode: page %d and %d", body, whole)
+	}
 	for i, size := range []int{handshake.Message1Size, handshake.Message2Size, handshake.Message3Size} {
 		if body, whole := number(t, rows[i][4]), number(t, rows[i][5]); body != size || whole != size+frame.HeaderSize {
 			t.Errorf("message %d: page %d and %d, code %d", i+1, body, whole, size)
@@ -465,6 +484,7 @@ func TestLimitsTableIsTheCodes(t *testing.T) {
 	want := map[string]int{
 		"frame body":                 frame.DefaultLimit,
 		"message 1":                  handshake.Message1Size,
+		"message 1 in private mode":  handshake.PrivateMessage1Size,
 		"message 2":                  handshake.Message2Size,
 		"message 3":                  handshake.Message3Size,
 		"bytes read from a stranger": 2*frame.HeaderSize + handshake.Message1Size + handshake.Message3Size,

@@ -19,6 +19,12 @@ var (
 	// would make the shared secret one that anybody can compute.
 	ErrEphemeral = errors.New("handshake: bad ephemeral key")
 
+	// ErrKnock says that message 1 has no knock that this end accepts now. The responder then sends nothing.
+	ErrKnock = errors.New("handshake: nobody who is trusted has knocked: a stranger, or a clock that is wrong by more than 5 minutes")
+
+	// ErrOtherKnock says that a peer has proved a key which is not the one that message 1 was made with.
+	ErrOtherKnock = errors.New("handshake: another key than the one that knocked")
+
 	// ErrMessage2 says that message 2 does not authenticate. That is all an initiator can know: both ends derive the
 	// message's keys from everything sent before, from the protocol's name and from the prologue.
 	ErrMessage2 = errors.New("handshake: message 2 does not authenticate: another namespace, another protocol, or interference")

@@ -2,7 +2,7 @@
 // §4, the XX pattern of Noise §7.5 with X25519, ChaCha20-Poly1305 and SHA-256, empty payloads, and the rules of this
 // protocol on whom to trust and when.
 //
-//	-> e                  message 1, 32 bytes
+//	-> e                  message 1, 32 bytes; 48 in private mode, with a knock
 //	<- e, ee, s, es       message 2, 96 bytes
 //	-> s, se              message 3, 64 bytes
 //
@@ -12,6 +12,9 @@
 // Trust is decided here, at the step where it matters, by a function the caller gives. The initiator checks the
 // responder's key after message 2, before message 3 exists, so that a responder it does not trust, or did not dial, never
 // learns who called. The responder checks the initiator's key after message 3. No key comes out before the end.
+//
+// In private mode (wire.md §4.6) a responder answers only who shows with message 1 that it has the private key of somebody
+// trusted: see [Config.Knocks].
 //
 // Any failure is final: there is no way back to an earlier step, and using a State that has finished or failed panics.
 package handshake
@@ -32,10 +35,27 @@ const (
 	Message1Size = 32           // e
 	Message2Size = 32 + 48 + 16 // e, encrypted s, tag of the empty payload
 	Message3Size = 48 + 16      // encrypted s, tag of the empty payload
+
+	KnockSize           = 16                       // payload of message 1 in private mode
+	PrivateMessage1Size = Message1Size + KnockSize // e, knock (wire.md §4.6)
 )
 
-// sizes of the messages, in order. The initiator writes those with an even index.
-var sizes = [...]int{Message1Size, Message2Size, Message3Size}
+// sizes of the messages, in order, without private mode and in it. The initiator writes those with an even index.
+var (
+	sizes        = [...]int{Message1Size, Message2Size, Message3Size}
+	privateSizes = [...]int{PrivateMessage1Size, Message2Size, Message3Size}
+)
+
+// Knocks makes and recognises the payloads of message 1 in private mode: wire.md §4.6.
+type Knocks interface {
+	// Knock returns what an initiator that has dialled the peer with key sends beside its ephemeral public key. false: there
+	// is no secret shared with that peer, which is one that is not trusted.
+	Knock(key identity.PublicKey, ephemeral [32]byte) (knock [KnockSize]byte, ok bool)
+
+	// Knocked returns which trusted peer has made the knock, for this node and these minutes. false: none. How long it takes
+	// does not depend on which, nor on whether there is one.
+	Knocked(ephemeral [32]byte, knock [KnockSize]byte) (key identity.PublicKey, ok bool)
+}
 
 // A Config says how one end takes part in one handshake.
 type Config struct {
@@ -56,6 +76,10 @@ type Config struct {
 	// Trusted says whether the peer with that key may connect. It must be set. It is called at most once, by the Read
 	// that has just proved the key and on its goroutine; the initiator's only if the key is the expected one.
 	Trusted func(identity.PublicKey) bool
+
+	// Knocks, if not nil, puts this end into private mode. The other end must be in it too: they do not understand each
+	// other else. Its methods are called by Write and Read of message 1, on their goroutine.
+	Knocks Knocks
 
 	// Rand is where the ephemeral key comes from: exactly 32 bytes are read, in Write. If nil, crypto/rand.
 	Rand io.Reader
@@ -87,12 +111,21 @@ type State struct {
 	self    identity.PublicKey
 	expect  identity.PublicKey // of the initiator; zero for the responder
 	trusted func(identity.PublicKey) bool
+	knocks  Knocks // nil: not in private mode
+	rand    io.Reader
 
-	noise   secret[*noise.HandshakeState] // nil once the handshake has finished or failed: its private keys are let go
-	message int                           // index in sizes of the next message
-	remote  identity.PublicKey            // once the peer has proved it
-	result  *Result                       // once there are keys
+	noise   secret[pattern]    // nil once the handshake has finished or failed: its private keys are let go
+	message int                // index in sizes of the next message
+	knocked identity.PublicKey // who has, in private mode
+	remote  identity.PublicKey // once the peer has proved it
+	result  *Result            // once there are keys
 	done    bool
+}
+
+// A pattern is the Noise part of a handshake, which trusts everybody.
+type pattern struct {
+	*noise.HandshakeState
+	suite *suite // its own
 }
 
 // New begins a handshake. The error is an [ErrConfig], or [ErrSelf] if c.Expect is this end's own key.
@@ -104,13 +137,13 @@ func New(c Config) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	return &State{role: c.Role, self: c.Static.PublicKey(), expect: c.Expect, trusted: c.Trusted, noise: hide(hs)}, nil
+	return &State{role: c.Role, self: c.Static.PublicKey(), expect: c.Expect, trusted: c.Trusted,
+		knocks: c.Knocks, rand: c.Rand, noise: hide(hs)}, nil
 }
 
-// newNoise returns the Noise part of a handshake, which trusts everybody.
-func newNoise(c Config) (*noise.HandshakeState, error) {
+func newNoise(c Config) (pattern, error) {
 	s := &suite{CipherSuite: primitives, static: c.Static}
-	return noise.NewHandshakeState(noise.Config{
+	hs, err := noise.NewHandshakeState(noise.Config{
 		CipherSuite:   s,
 		Random:        c.Rand,
 		Pattern:       noise.HandshakeXX,
@@ -118,6 +151,7 @@ func newNoise(c Config) (*noise.HandshakeState, error) {
 		Prologue:      c.Prologue,
 		StaticKeypair: s.staticKey(),
 	})
+	return pattern{hs, s}, err
 }
 
 // Next says what this end must do next, write or read, and the exact size in bytes of the message that is due. When the
@@ -126,18 +160,27 @@ func (s *State) Next() (write bool, size int) {
 	if s.noise == nil {
 		return false, 0
 	}
-	return (s.message%2 == 0) == (s.role == Initiator), sizes[s.message]
+	return (s.message%2 == 0) == (s.role == Initiator), s.size()
+}
+
+// size returns the size of the message that is due.
+func (s *State) size() int {
+	if s.knocks != nil {
+		return privateSizes[s.message]
+	}
+	return sizes[s.message]
 }
 
 // Done reports whether the handshake has ended well: the peer has proved its key, the key is trusted, and no message is
 // due. For the initiator that is so once message 3 has been written; whether the responder accepts it is not known yet.
 func (s *State) Done() bool { return s.done }
 
-// Write appends the next message to b. It fails only if Config.Rand does, and then returns b as it was. It panics if this
-// end is not to write: see [State.Next].
+// Write appends the next message to b. It fails if Config.Rand does, and in private mode with [ErrUntrusted], an
+// [*UntrustedError], if there is no secret shared with the key that was dialled; then it returns b as it was. It panics if
+// this end is not to write: see [State.Next].
 func (s *State) Write(b []byte) ([]byte, error) {
 	hs := s.take(true)
-	out, k1, k2, err := hs.WriteMessage(b, nil)
+	out, k1, k2, err := s.write(hs, b)
 	if err != nil {
 		return b, fmt.Errorf("handshake: writing message %d: %w", s.message+1, err)
 	}
@@ -151,14 +194,30 @@ func (s *State) Write(b []byte) ([]byte, error) {
 	return out, nil
 }
 
+// write does the work of Write: nothing but message 1 in private mode has a payload.
+func (s *State) write(hs pattern, b []byte) ([]byte, *noise.CipherState, *noise.CipherState, error) {
+	if s.knocks == nil || s.message > 0 {
+		return hs.WriteMessage(b, nil)
+	}
+	if err := hs.suite.prepare(s.rand); err != nil {
+		return nil, nil, nil, err
+	}
+	knock, ok := s.knocks.Knock(s.expect, hs.suite.ephemeral.PublicKey())
+	if !ok {
+		return nil, nil, nil, &UntrustedError{Remote: s.expect}
+	}
+	return hs.WriteMessage(b, knock[:])
+}
+
 // Read consumes the next message, whose body must have exactly the size that [State.Next] tells. It neither changes body
 // nor keeps it. Any error is final. In the order of the checks (wire.md §4.2 to §4.5) they are:
 //
 //   - [ErrSize] for a body of another length.
 //   - [ErrEphemeral], of messages 1 and 2.
+//   - [ErrKnock] for message 1 in private mode.
 //   - [ErrMessage2] or [ErrMessage3] for a message that does not authenticate.
 //   - [ErrKey] and [ErrSelf] for a static key that no honest peer shows.
-//   - [ErrWrongKey], a [*WrongKeyError], at the initiator only.
+//   - [ErrWrongKey], a [*WrongKeyError], at the initiator only; [ErrOtherKnock] at the responder, in private mode.
 //   - [ErrUntrusted], an [*UntrustedError]. At the responder the [State.Result] is there all the same, so that it can tell
 //     the peer, which has proved its key, that it is refused. Nothing else may be done with it.
 //
@@ -176,7 +235,7 @@ func (s *State) Read(body []byte) error {
 
 // take returns the Noise part for one step. The state is without it until the step has succeeded, so that whatever goes
 // wrong in between, a panic of Config.Trusted included, has ended the handshake.
-func (s *State) take(write bool) *noise.HandshakeState {
+func (s *State) take(write bool) pattern {
 	if s.noise == nil {
 		panic("handshake: State used after its end")
 	}
@@ -188,9 +247,9 @@ func (s *State) take(write bool) *noise.HandshakeState {
 	return hs
 }
 
-// read does the work of Read, for all messages alike: size, ephemeral key, tags, static key, trust.
-func (s *State) read(hs *noise.HandshakeState, body []byte) error {
-	if want := sizes[s.message]; len(body) != want {
+// read does the work of Read, for all messages alike: size, ephemeral key, knock, tags, static key, trust.
+func (s *State) read(hs pattern, body []byte) error {
+	if want := s.size(); len(body) != want {
 		return fmt.Errorf("%w: message %d has %d bytes, want %d", ErrSize, s.message+1, len(body), want)
 	}
 	if s.message < 2 { // messages 1 and 2 begin with e
@@ -198,6 +257,12 @@ func (s *State) read(hs *noise.HandshakeState, body []byte) error {
 		// when its answer is written.
 		if _, err := identity.NewPublicKey(body[:identity.PublicKeySize]); err != nil {
 			return fmt.Errorf("%w: %w", ErrEphemeral, err)
+		}
+	}
+	if s.knocks != nil && s.message == 0 {
+		var ok bool
+		if s.knocked, ok = s.knocks.Knocked([Message1Size]byte(body), [KnockSize]byte(body[Message1Size:])); !ok {
+			return ErrKnock
 		}
 	}
 	_, k1, k2, err := hs.ReadMessage(nil, body)
@@ -239,13 +304,15 @@ func (s *State) identify(static []byte) error {
 		return ErrSelf
 	case s.role == Initiator && remote != s.expect:
 		return &WrongKeyError{Want: s.expect, Got: remote}
+	case s.role == Responder && s.knocks != nil && remote != s.knocked:
+		return ErrOtherKnock
 	}
 	s.remote = remote
 	return nil
 }
 
 // split keeps the outcome of Split, in which the initiator sends with the first key (Noise §5.3).
-func (s *State) split(hs *noise.HandshakeState, k1, k2 *noise.CipherState) {
+func (s *State) split(hs pattern, k1, k2 *noise.CipherState) {
 	k := keys{send: k1.UnsafeKey(), recv: k2.UnsafeKey()}
 	if s.role == Responder {
 		k.send, k.recv = k.recv, k.send

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ecdh"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -20,6 +21,7 @@ type reference struct {
 	s, e      *ecdh.PrivateKey
 	showS     []byte // if not nil, the public key that it claims in place of its own
 	rs, re    []byte
+	knock     []byte // payload of message 1: none, unless in private mode
 
 	h, ck  []byte
 	k      []byte // nil: no key yet
@@ -117,9 +119,17 @@ func (r *reference) write() []byte {
 			r.dh(token)
 		}
 	}
-	out = append(out, r.encryptAndHash(nil)...)
+	out = append(out, r.encryptAndHash(r.payload())...)
 	r.next()
 	return out
+}
+
+// payload returns what the message that is due carries.
+func (r *reference) payload() []byte {
+	if r.sent == 0 {
+		return r.knock
+	}
+	return nil
 }
 
 func (r *reference) read(body []byte) error {
@@ -148,8 +158,8 @@ func (r *reference) read(body []byte) error {
 	}
 	if payload, err := r.decryptAndHash(body); err != nil {
 		return err
-	} else if len(payload) != 0 {
-		return errors.New("a payload")
+	} else if !bytes.Equal(payload, r.payload()) {
+		return errors.New("another payload")
 	}
 	r.next()
 	return nil
@@ -161,6 +171,34 @@ func (r *reference) next() {
 		out := must(hkdf.Key(sha256.New, nil, r.ck, "", 64))
 		r.k1, r.k2 = out[:32], out[32:]
 	}
+}
+
+// referenceSecret is K of wire.md §4.6.
+func referenceSecret(own *ecdh.PrivateKey, peer []byte) []byte {
+	z := must(own.ECDH(must(ecdh.X25519().NewPublicKey(peer))))
+	a, b := own.PublicKey().Bytes(), peer
+	if bytes.Compare(a, b) > 0 {
+		a, b = b, a
+	}
+	t := referenceHMAC([]byte("PeerNet private mode 1"), z)
+	return referenceHMAC(t, a, b, []byte{1})
+}
+
+// referenceKnock is what an initiator with that secret sends in an epoch.
+func referenceKnock(secret []byte, smaller bool, epoch int64, e []byte) []byte {
+	use := byte(2)
+	if smaller {
+		use = 1
+	}
+	return referenceHMAC(secret, binary.BigEndian.AppendUint64([]byte{use}, uint64(epoch)), e)[:16]
+}
+
+func referenceHMAC(key []byte, data ...[]byte) []byte {
+	m := hmac.New(sha256.New, key)
+	for _, d := range data {
+		m.Write(d)
+	}
+	return m.Sum(nil)
 }
 
 func must[T any](v T, err error) T {

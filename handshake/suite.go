@@ -21,6 +21,7 @@ var primitives = noise.NewCipherSuite(noise.DH25519, noise.CipherChaChaPoly, noi
 type suite struct {
 	noise.CipherSuite
 	static, ephemeral identity.KeyPair
+	ready             bool // ephemeral is made, and not yet in use
 }
 
 // Handles of the private keys.
@@ -35,14 +36,23 @@ func (s *suite) staticKey() noise.DHKey {
 	return noise.DHKey{Private: []byte{staticHandle}, Public: public[:]}
 }
 
-// GenerateKeypair makes the ephemeral key (token e of Noise §5.3) from exactly 32 bytes of random, so that vectors replay.
+// prepare makes the ephemeral key from exactly 32 bytes of random, so that vectors replay. The payload of a message is given
+// to the library together with its tokens, so a payload that depends on the key needs it before.
+func (s *suite) prepare(random io.Reader) (err error) {
+	s.ephemeral, err = identity.GenerateKeyPair(random)
+	s.ready = err == nil
+	return err
+}
+
+// GenerateKeypair returns the ephemeral key for token e of Noise §5.3: the one that is prepared, once, or a new one.
 func (s *suite) GenerateKeypair(random io.Reader) (noise.DHKey, error) {
-	kp, err := identity.GenerateKeyPair(random)
-	if err != nil {
-		return noise.DHKey{}, err
+	if !s.ready {
+		if err := s.prepare(random); err != nil {
+			return noise.DHKey{}, err
+		}
 	}
-	s.ephemeral = kp
-	public := kp.PublicKey()
+	s.ready = false
+	public := s.ephemeral.PublicKey()
 	return noise.DHKey{Private: []byte{ephemeralHandle}, Public: public[:]}, nil
 }
 

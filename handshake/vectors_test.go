@@ -96,6 +96,41 @@ func TestPrologueVectorsAreTheReferences(t *testing.T) {
 	sameAsFile(t, vectors.NoisePrologue, file)
 }
 
+// TestPrivateVectorsAreTheReferences holds noise_xx_private.json to what the reference makes of these inputs.
+func TestPrivateVectorsAreTheReferences(t *testing.T) {
+	file := vectors.NoiseFile{Protocol: protocol, Payloads: "knock"}
+	for _, c := range []struct {
+		name     string
+		prologue string
+		swapped  bool // the initiator has the larger key
+		time     int64
+	}{
+		{"smaller_knocks", "", false, 1767225600}, // the keys of "counting" in noise_xx_native.json
+		{"larger_knocks", "", true, 1767225600},
+		{"same_epoch", "", false, 1767225899},
+		{"next_epoch", "", false, 1767225900},
+		{"prologue", "example.org/chat", false, 1767225600},
+		{"epoch_0", "", false, 299},
+		{"before_1970", "", true, -1},
+	} {
+		prologue := vectors.Hex(c.prologue)
+		v := vectors.NoiseHandshake{
+			Name: c.name, Prologue: &prologue, Time: &c.time,
+			InitiatorStaticPrivate: staticI, InitiatorEphemeralPrivate: ephemeralI,
+			ResponderStaticPrivate: staticR, ResponderEphemeralPrivate: ephemeralR,
+			Transport: []vectors.NoiseTransport{
+				{Direction: vectors.ToResponder, Plaintext: vectors.Hex("hello")},
+				{Direction: vectors.ToInitiator, Plaintext: vectors.Hex("hello")},
+			},
+		}
+		if c.swapped {
+			v.InitiatorStaticPrivate, v.ResponderStaticPrivate = v.ResponderStaticPrivate, v.InitiatorStaticPrivate
+		}
+		file.Vectors = append(file.Vectors, referenceHandshake(t, v))
+	}
+	sameAsFile(t, vectors.NoisePrivate, file)
+}
+
 // referenceHandshake returns v with all that follows from its name, prologue, private keys and plaintexts.
 func referenceHandshake(t *testing.T, v vectors.NoiseHandshake) vectors.NoiseHandshake {
 	t.Helper()
@@ -107,6 +142,17 @@ func referenceHandshake(t *testing.T, v vectors.NoiseHandshake) vectors.NoiseHan
 		InitiatorEphemeralPrivate: v.InitiatorEphemeralPrivate, InitiatorEphemeralPublic: i.e.PublicKey().Bytes(),
 		ResponderStaticPrivate: v.ResponderStaticPrivate, ResponderStaticPublic: r.s.PublicKey().Bytes(),
 		ResponderEphemeralPrivate: v.ResponderEphemeralPrivate, ResponderEphemeralPublic: r.e.PublicKey().Bytes(),
+	}
+	if v.Time != nil {
+		epoch := *v.Time / 300
+		if *v.Time%300 < 0 {
+			epoch--
+		}
+		smaller := bytes.Compare(out.InitiatorStaticPublic, out.ResponderStaticPublic) < 0
+		out.Time, out.PairSecret = v.Time, referenceSecret(i.s, out.ResponderStaticPublic)
+		out.Knock = referenceKnock(out.PairSecret, smaller, epoch, out.InitiatorEphemeralPublic)
+		i.knock = out.Knock
+		r.knock = referenceKnock(referenceSecret(r.s, out.InitiatorStaticPublic), smaller, epoch, out.InitiatorEphemeralPublic)
 	}
 	for from, to := i, r; len(out.Messages) < 3; from, to = to, from {
 		body := from.write()

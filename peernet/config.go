@@ -39,6 +39,11 @@ type Config struct {
 	// Discovery says how peers are found. If empty, they are found by Connect and by dialling in alone.
 	Discovery []discovery.Provider
 
+	// Private hides who the node is from everybody but its peers: it announces itself so that they alone recognise it, and
+	// answers nobody else who connects (wire.md §4.6, §8.3). The peers must be in private mode too, and all clocks right to
+	// 5 minutes. Each provider of Discovery must be a discovery.Discreet, as those of discovery/udp and discovery/manual are.
+	Private bool
+
 	// Network is the network underneath. Of each field that is nil, the system's.
 	Network Network
 
@@ -140,6 +145,11 @@ func (c *Config) check() error {
 		return fmt.Errorf("config: the name has %d bytes, at most 64 are possible", len(c.Name))
 	case c.Limits.Frame != 0 && c.Limits.Frame < frame.DefaultLimit:
 		return fmt.Errorf("config: Limits.Frame is %d, every node accepts frames of %d", c.Limits.Frame, frame.DefaultLimit)
+	}
+	for _, p := range c.Discovery {
+		if _, ok := p.(discovery.Discreet); c.Private && !ok {
+			return fmt.Errorf("config: private mode with discovery by %s: %w", p.Name(), ErrNotDiscreet)
+		}
 	}
 	for _, l := range []struct {
 		name  string

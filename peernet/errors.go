@@ -19,6 +19,7 @@ var (
 	ErrNoAddress    = peers.ErrNoAddress                      // nobody has said where the peer is
 	ErrUnreachable  = peers.ErrUnreachable                    // nobody answers there
 	ErrWrongKey     = handshake.ErrWrongKey                   // somebody else answers there
+	ErrUnanswered   = session.ErrUnanswered                   // somebody there ends the connection at once; an ErrUnreachable
 	ErrRefused      = peers.ErrRefused                        // the peer does not trust this node
 	ErrBusy         = peers.ErrBusy                           // the peer does not want this node for now
 	ErrFull         = peers.ErrFull                           // this node is at Limits.Peers or Limits.Sessions
@@ -26,6 +27,9 @@ var (
 	ErrNotStarted   = errors.New("the node is not started")
 	ErrClosed       = peers.ErrStopping // the node is shut down, or about to be
 	ErrTaken        = serve.ErrTaken    // the name has a handler already
+
+	// ErrNotDiscreet is a discovery provider that has no place in private mode.
+	ErrNotDiscreet = errors.New("it would tell everybody who this node is: leave it out")
 )
 
 // What a peer answers instead of a result, for errors.Is; the error is a *RemoteError. A handler that returns

@@ -35,12 +35,12 @@ func (n *Node) Explain(key identity.PublicKey) (Explanation, error) {
 	for _, s := range info.History {
 		e.History = append(e.History, Step{s.At, PeerState(s.State), s.Addr, s.Source, s.Reason})
 	}
-	e.Advice = advice(n.self, e.Peer, info.Err)
+	e.Advice = advice(n.self, e.Peer, info.Err, n.config.Private)
 	return e, nil
 }
 
-// advice says what a person can do about a peer that is not connected.
-func advice(self identity.PublicKey, p PeerInfo, failed error) string {
+// advice says what a person can do about a peer that is not connected, by a node that is in private mode or is not.
+func advice(self identity.PublicKey, p PeerInfo, failed error, private bool) string {
 	switch {
 	case p.State == StateConnected:
 		return ""
@@ -50,8 +50,15 @@ func advice(self identity.PublicKey, p PeerInfo, failed error) string {
 		return "another node answers at that address: check the address, or the key"
 	case errors.Is(failed, handshake.ErrMessage2):
 		return "check that both nodes use the same namespace"
+	case errors.Is(failed, ErrUnanswered) && private:
+		return fmt.Sprintf("check that private mode is on at the peer too, that it trusts this node's key, %v, and that both clocks are right to 5 minutes", self)
+	case errors.Is(failed, ErrUnanswered):
+		return "check whether the peer is in private mode, which must be on at both ends; it may also be busy"
 	case errors.Is(failed, ErrUnreachable):
 		return "check that the peer runs, its address, and what lies between, such as a firewall"
+	case p.State == StateUnknown && private:
+		return fmt.Sprintf("nobody has said where the peer is: check that private mode is on at the peer too, that it trusts this node's key, %v, and that both clocks are right to 5 minutes; "+
+			"or connect to it once at an address, or give it one in the peers file (addr=HOST:PORT)", self)
 	case p.State == StateUnknown:
 		return "nobody has said where the peer is: connect to it once at an address, or give it one in the peers file (addr=HOST:PORT)"
 	}

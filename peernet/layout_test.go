@@ -54,6 +54,7 @@ var layers = map[string]int{
 	"discovery": 1,
 	"envelope":  1,
 	"handshake": 1,
+	"private":   1,
 	"trust":     1,
 
 	"frame":             0,
@@ -80,7 +81,7 @@ var forTests = map[string][]string{
 }
 
 // wire is what knows nothing of trust and discovery, although some of it stands above them.
-var wire = []string{"identity", "frame", "handshake", "channel", "envelope", "envelope/etf"}
+var wire = []string{"identity", "frame", "handshake", "channel", "envelope", "envelope/etf", "private"}
 
 // An imported is one import of one file, with packages of the module named by their folders.
 type imported struct {

@@ -25,6 +25,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/node"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/serve"
+	"github.com/seed-f6ddb928/peernet-go/private"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
@@ -35,6 +36,7 @@ type Node struct {
 	keys      identity.KeyPair
 	self      identity.PublicKey
 	trust     *trust.Set
+	keyring   *private.Keyring // of private mode; else nil
 	server    *serve.Server
 	directory *peers.Directory
 	board     *finder.Board
@@ -76,6 +78,9 @@ func New(c Config) (*Node, error) {
 		return nil, err
 	}
 	n.self = n.keys.PublicKey()
+	if c.Private {
+		n.keepSecrets()
+	}
 	n.server = serve.New(serve.Config{Clock: c.Clock, Log: c.Logger, Pool: n.pool, Rand: c.Rand,
 		Calls: c.Limits.CallsPerPeer, CallBytes: c.Limits.CallBytesPerPeer,
 		Sends: c.Limits.SendsPerPeer, SendBytes: c.Limits.SendBytesPerPeer})

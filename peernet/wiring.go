@@ -12,12 +12,14 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/node"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/serve"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/private"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 	"time"
 )
@@ -59,12 +61,15 @@ func (n *Node) wire(l net.Listener) (node.Config, error) {
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
 		listens = a.AddrPort()
 	}
+	self := discovery.Self{Key: n.self, Port: listens.Port(), Addr: listens.Addr(), Interfaces: c.Network.Interfaces, ListenPacket: c.Network.ListenPacket}
+	if c.Private {
+		sessions.Knocks, self.Private = n.keyring, n.keyring
+	}
 	return node.Config{
 		Pool: n.pool, Log: c.Logger, Clock: c.Clock, Interfaces: c.Network.Interfaces, Tell: n.told,
 		Listener: listener.Config{Listener: l, Session: sessions, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
 			Counters: &n.counters, Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource},
-		Finder: finder.Config{Providers: c.Discovery, Board: n.board, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
-			Self: discovery.Self{Key: n.self, Port: listens.Port(), Addr: listens.Addr(), Interfaces: c.Network.Interfaces, ListenPacket: c.Network.ListenPacket}},
+		Finder: finder.Config{Providers: c.Discovery, Board: n.board, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Self: self},
 		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains,
 			Dial: c.Network.dial, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Jitter: jitter,
 			DialTimeout: c.Timing.Dial, Stagger: staggerDials, RotateAfter: c.Timing.Rotate, IdleAfter: c.Timing.Idle,
@@ -93,6 +98,28 @@ func (n *Node) trustChanged(c trust.Change) {
 		n.hub.publish(Unpaired{now, c.Peer.Key})
 	}
 	n.root.Trust(c)
+}
+
+// keepSecrets makes the secrets that private mode needs, and has them follow the trust set.
+func (n *Node) keepSecrets() {
+	n.keyring = private.New(private.Config{Static: n.keys, Trusted: n.trust.Contains, Now: n.config.Clock.Now, Rand: n.config.Rand})
+	n.trust.Watch(func(c trust.Change) {
+		switch c.Kind {
+		case trust.Added:
+			n.keepSecret(c.Peer.Key)
+		case trust.Removed:
+			n.keyring.Remove(c.Peer.Key)
+		}
+	})
+	for _, p := range n.trust.List() {
+		n.keepSecret(p.Key)
+	}
+}
+
+func (n *Node) keepSecret(key identity.PublicKey) {
+	if err := n.keyring.Add(key); err != nil { // the trust set holds no such key
+		n.config.Logger.Error("no private mode with a peer", "peer", key, "err", err)
+	}
 }
 
 // told is called by the root actor, in order.

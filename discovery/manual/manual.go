@@ -47,6 +47,9 @@ func New(seen ...discovery.Sighting) *Provider {
 // Name returns "manual".
 func (p *Provider) Name() string { return "manual" }
 
+// Discreet implements discovery.Discreet: nothing is sent, in private mode or not.
+func (p *Provider) Discreet() {}
+
 // Found says that key is to be found at addr. It holds until Lost. To say it again reports it again.
 func (p *Provider) Found(key identity.PublicKey, addr netip.AddrPort) { p.Sight(At(key, addr)) }
 

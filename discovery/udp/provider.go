@@ -6,6 +6,9 @@
 // Whoever falls silent is lost after 15 s: the protocol has no goodbye. Nodes on one machine share the port and find
 // each other too.
 //
+// In private mode the announces are those of wire.md §8.3, which only peers recognise, and only while there are any. What
+// they cost to look at grows with the number of peers, so the rest of a flood of them is dropped unseen.
+//
 // Whatever is heard is a hint, and may be forged. So a datagram that is no announce is dropped before anything is
 // allocated for it, only addresses on a link of this machine are reported, what is remembered is bounded, and a flood
 // of forged keys draws one announce a second from this node on each link.
@@ -63,6 +66,9 @@ func New(o Options) *Provider {
 
 // Name returns "udp".
 func (p *Provider) Name() string { return "udp" }
+
+// Discreet implements discovery.Discreet: in private mode private announces are sent and heard, and no others.
+func (p *Provider) Discreet() {}
 
 // Stats returns what has been counted until now.
 func (p *Provider) Stats() Stats { return p.counters.snapshot() }

@@ -27,7 +27,7 @@ type run struct {
 	sight   func(discovery.Sighting)
 
 	// Of the sending goroutine alone.
-	announce []byte // what is sent; nil: nothing is
+	announce []byte // what is sent; nil: nothing is, or something else each time
 	schedule schedule
 	due      time.Time // when to announce on every link
 	ipv4     *socket
@@ -40,8 +40,10 @@ type run struct {
 	failed  chan error             // room for one of each socket: it is given up
 	readers sync.WaitGroup
 
-	mu      sync.Mutex // guards answers
+	silent  bool       // nothing is announced
+	mu      sync.Mutex // guards the rest
 	answers *answers
+	covert  *covert // nil: not in private mode
 }
 
 func newRun(o *Options, c *counters, self discovery.Self, sight func(discovery.Sighting), ipv4 *socket) *run {
@@ -53,8 +55,14 @@ func newRun(o *Options, c *counters, self discovery.Self, sight func(discovery.S
 		failed:  make(chan error, 2),
 		answers: newAnswers(),
 	}
-	if self.Port != 0 && !self.ListenOnly {
+	switch {
+	case self.Port == 0 || self.ListenOnly:
+		r.silent = true
+	case self.Private == nil:
 		r.announce = Announce{Port: self.Port, Key: self.Key}.Append(nil)
+	}
+	if self.Private != nil {
+		r.covert = newCovert(time.Now())
 	}
 	r.links.Store(new([]link))
 	return r
@@ -209,8 +217,13 @@ func (r *run) answer() {
 
 // announceOn announces on these links.
 func (r *run) announceOn(links []link) {
-	if r.announce == nil {
+	if r.silent {
 		return
+	}
+	if r.covert != nil {
+		r.mu.Lock()
+		r.covert.begin()
+		r.mu.Unlock()
 	}
 	until := time.Now().Add(sendWithin)
 	for _, s := range []*socket{r.ipv4, r.ipv6} {
@@ -233,11 +246,28 @@ func (r *run) announceOn(links []link) {
 }
 
 func (r *run) send(s *socket, t target, l *link) {
-	if err := s.send(r.announce, t, r.options.Port, l); err != nil {
-		r.count.fail(&r.count.sendErrors, err)
-		return
+	for _, datagram := range r.datagrams() {
+		if err := s.send(datagram, t, r.options.Port, l); err != nil {
+			r.count.fail(&r.count.sendErrors, err)
+			return
+		}
+		r.count.sent.Add(1)
 	}
-	r.count.sent.Add(1)
+}
+
+// datagrams returns what is sent to one target.
+func (r *run) datagrams() [][]byte {
+	if r.covert == nil {
+		return [][]byte{r.announce}
+	}
+	list, err := r.self.Private.Announce(r.self.Port)
+	if err != nil {
+		r.count.fail(&r.count.otherErrors, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.covert.sent(list)
+	return list
 }
 
 // receiveFrom starts to receive from a socket.
@@ -281,6 +311,10 @@ func (r *run) receive(s *socket) error {
 
 // hear looks at one datagram. The checks are those of wire.md §8.1, the cheapest first.
 func (r *run) hear(s *socket, payload, control []byte, src netip.Addr) {
+	if r.covert != nil {
+		r.hearPrivate(s, payload, control, src)
+		return
+	}
 	a, err := ParseAnnounce(payload)
 	switch {
 	case err != nil:
@@ -298,11 +332,16 @@ func (r *run) hear(s *socket, payload, control []byte, src netip.Addr) {
 	r.count.heard.Add(1)
 	at := netip.AddrPortFrom(l.zoned(src), a.Port)
 	r.sight(discovery.Sighting{Key: a.Key, Addr: at, Interface: l.name, TTL: holds})
-	if r.announce == nil {
+	r.heard(voice{a.Key, at, l.index})
+}
+
+// heard sees to it that somebody who is heard for the first time is answered.
+func (r *run) heard(v voice) {
+	if r.silent {
 		return
 	}
 	r.mu.Lock()
-	fresh := r.answers.hear(time.Now(), voice{a.Key, at, l.index}, r.options.Jitter())
+	fresh := r.answers.hear(time.Now(), v, r.options.Jitter())
 	r.mu.Unlock()
 	if fresh {
 		r.poke()

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/ipv6"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/private"
 )
 
 // group is where announces go over IPv6: a group of link-local scope, so that no router passes them on.
@@ -74,7 +75,7 @@ func room() []byte {
 	if runtime.GOOS == "windows" {
 		return make([]byte, 1<<16)
 	}
-	return make([]byte, AnnounceSize+1)
+	return make([]byte, max(AnnounceSize, private.PacketSize)+1)
 }
 
 // read waits for a datagram, puts what fits of it into b, and allocates nothing. control is valid until the next read.

@@ -13,6 +13,8 @@ type Stats struct {
 	Own         uint64 // our own announces, heard
 	Junk        uint64 // datagrams that are no announce
 	OffLink     uint64 // announces from a machine that is on no link of ours
+	Unknown     uint64 // private announces of nobody who is paired with the node
+	Excess      uint64 // private announces that were not looked at, because there were too many
 	OtherErrors uint64 // failures to receive, to list the interfaces, to use IPv6
 
 	Interfaces []string // those that announces are sent and heard on, as last seen
@@ -21,7 +23,7 @@ type Stats struct {
 
 // counters are where the goroutines of a Provider count. Its methods are safe for concurrent use.
 type counters struct {
-	sent, sendErrors, heard, own, junk, offLink, otherErrors atomic.Uint64
+	sent, sendErrors, heard, own, junk, offLink, unknown, excess, otherErrors atomic.Uint64
 
 	mu         sync.Mutex // guards the rest
 	interfaces []string   // never changed, only replaced
@@ -33,7 +35,7 @@ func (c *counters) snapshot() Stats {
 	defer c.mu.Unlock()
 	return Stats{
 		Sent: c.sent.Load(), SendErrors: c.sendErrors.Load(), Heard: c.heard.Load(), Own: c.own.Load(),
-		Junk: c.junk.Load(), OffLink: c.offLink.Load(), OtherErrors: c.otherErrors.Load(),
+		Junk: c.junk.Load(), OffLink: c.offLink.Load(), Unknown: c.unknown.Load(), Excess: c.excess.Load(), OtherErrors: c.otherErrors.Load(),
 		Interfaces: append([]string(nil), c.interfaces...), LastError: c.lastError,
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
@@ -23,6 +24,10 @@ type Config struct {
 
 	// Trusted says whether a key may connect. It is asked during the handshake, from its goroutine.
 	Trusted func(identity.PublicKey) bool
+
+	// Knocks, if not nil, is private mode: who does not knock gets no answer (wire.md §4.6). It is asked during the
+	// handshake, from its goroutine, while it holds a place of Compute.
+	Knocks handshake.Knocks
 
 	// Serve returns what answers the peer of a session that was admitted. It is called by the session's actor.
 	Serve func(*Link) Inbound

@@ -16,6 +16,12 @@ var (
 	// ErrTooLarge is a message over the size that the peer accepts; nothing was sent.
 	ErrTooLarge = errors.New("message is larger than the peer accepts")
 
+	// ErrMode is an initiator in private mode that has dialled a node which is not, or the reverse.
+	ErrMode = errors.New("private mode is on at one end only")
+
+	// ErrUnanswered is a responder that ends the connection in place of message 2; see UnansweredError.
+	ErrUnanswered = errors.New("the peer ended the connection without an answer")
+
 	errDraining = errors.New("the session is closing") // nothing was queued; another session may serve
 )
 
@@ -58,6 +64,25 @@ func (e *LinkError) Unwrap() error { return e.Err }
 
 // Is makes a LinkError an ErrLinkLost and a net.ErrClosed.
 func (e *LinkError) Is(target error) bool { return target == ErrLinkLost || target == net.ErrClosed }
+
+// An UnansweredError is an ErrUnanswered. A responder does not say why; most reasons have to do with private mode.
+type UnansweredError struct {
+	Private bool  // this node is in private mode
+	Err     error // of the connection
+}
+
+func (e *UnansweredError) Error() string {
+	hint := "is it in private mode, or busy?"
+	if e.Private {
+		hint = "is private mode on at both ends? does the peer trust this node's key? are both clocks right to 5 minutes?"
+	}
+	return fmt.Sprintf("%v (%v): %s", ErrUnanswered, e.Err, hint)
+}
+
+func (e *UnansweredError) Unwrap() error { return e.Err }
+
+// Is makes an UnansweredError an ErrUnanswered.
+func (e *UnansweredError) Is(target error) bool { return target == ErrUnanswered }
 
 // An AbandonedError is a call that its own context ended.
 type AbandonedError struct {

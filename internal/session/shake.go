@@ -2,6 +2,7 @@ package session
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -19,10 +20,13 @@ var ErrYielded = errors.New("the peer was proved at another address first")
 // shake does the handshake over conn (wire.md §4). It runs in a goroutine of its own, which ends when conn is
 // closed and stop too. conn is closed if the error is not nil.
 //
+// A first message that is not of this mode (wire.md §4.6) is an ErrMode, and an end of the connection where message 2 is
+// due an ErrUnanswered.
+//
 // Before it has sent message 2 a responder that gives up resets the connection; from then on it just closes. An
 // initiator asks claim, if there is one, before it sends message 3.
 func (c *Config) shake(conn net.Conn, hc handshake.Config, claim func() bool, stop <-chan struct{}) (handshake.Result, error) {
-	hc.Static, hc.Prologue, hc.Rand, hc.Trusted = c.Static, c.Prologue, c.Rand, c.Trusted
+	hc.Static, hc.Prologue, hc.Rand, hc.Trusted, hc.Knocks = c.Static, c.Prologue, c.Rand, c.Trusted, c.Knocks
 	state, err := handshake.New(hc)
 	if err != nil {
 		Reset(conn)
@@ -35,6 +39,7 @@ func (c *Config) shake(conn net.Conn, hc handshake.Config, claim func() bool, st
 		write, size := state.Next()
 		if !write {
 			if _, err = frame.ReadExact(conn, in[:], size); err != nil {
+				err = c.unread(err, size)
 				break
 			}
 		}
@@ -63,6 +68,22 @@ func (c *Config) shake(conn net.Conn, hc handshake.Config, claim func() bool, st
 		_ = conn.Close()
 	}
 	return handshake.Result{}, err
+}
+
+// unread says more about the error of reading a message of that size, if it may be that only one end is in private mode.
+func (c *Config) unread(err error, size int) error {
+	other := handshake.PrivateMessage1Size
+	if c.Knocks != nil {
+		other = handshake.Message1Size
+	}
+	wrong, isSize := errors.AsType[*frame.SizeError](err)
+	switch {
+	case isSize && size <= handshake.PrivateMessage1Size && wrong.Got == uint32(other): // of message 1
+		return fmt.Errorf("%w: %w", ErrMode, err)
+	case !isSize && size == handshake.Message2Size && !errors.Is(err, net.ErrClosed): // which is our own end
+		return &UnansweredError{Private: c.Knocks != nil, Err: err}
+	}
+	return err
 }
 
 // compute takes one step while it holds one of the places of Compute. A message to write is framed.

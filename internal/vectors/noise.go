@@ -7,6 +7,7 @@ const (
 	NoiseNative   = "noise_xx_native.json"
 	NoisePrologue = "noise_xx_prologue.json"
 	NoiseBEAM     = "noise_xx_beam.json"
+	NoisePrivate  = "noise_xx_private.json"
 	NoiseFailures = "noise_xx_failures.json"
 )
 
@@ -14,7 +15,7 @@ const (
 type NoiseFile struct {
 	Protocol   string           `json:"protocol"`
 	Prologue   *Hex             `json:"prologue,omitempty"`   // nil: each handshake has its own
-	Payloads   string           `json:"payloads"`             // always "empty"
+	Payloads   string           `json:"payloads"`             // "empty", or "knock": message 1 has one
 	Transcript string           `json:"transcript,omitempty"` // "beam", or empty for the Noise specification's
 	Vectors    []NoiseHandshake `json:"vectors"`
 }
@@ -31,7 +32,10 @@ type NoiseHandshake struct {
 	ResponderStaticPublic     Hex              `json:"responder_static_public"`
 	ResponderEphemeralPrivate Hex              `json:"responder_ephemeral_private"`
 	ResponderEphemeralPublic  Hex              `json:"responder_ephemeral_public"`
-	Messages                  []NoiseMessage   `json:"messages"` // three
+	Time                      *int64           `json:"time,omitempty"`        // private mode: when the initiator knocks, in seconds since 1970
+	PairSecret                Hex              `json:"pair_secret,omitempty"` // likewise
+	Knock                     Hex              `json:"knock,omitempty"`       // likewise
+	Messages                  []NoiseMessage   `json:"messages"`              // three
 	HandshakeHash             Hex              `json:"handshake_hash"`
 	KeyInitiatorToResponder   Hex              `json:"key_initiator_to_responder"`
 	KeyResponderToInitiator   Hex              `json:"key_responder_to_initiator"`

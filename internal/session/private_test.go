@@ -1,0 +1,179 @@
+package session
+
+import (
+	"crypto/rand"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/private"
+)
+
+// ring returns the secrets that keys share with others, by a clock that is wrong by so much.
+func (w *world) ring(keys identity.KeyPair, wrong time.Duration, others ...identity.KeyPair) *private.Keyring {
+	w.Helper()
+	k := private.New(private.Config{Static: keys, Trusted: func(identity.PublicKey) bool { return true },
+		Now: func() time.Time { return clock.System.Now().Add(wrong) }})
+	for _, o := range others {
+		if err := k.Add(o.PublicKey()); err != nil {
+			w.Fatal(err)
+		}
+	}
+	return k
+}
+
+// privately returns the configuration of a node in private mode that trusts theirs.
+func (w *world) privately() *Config {
+	c := w.config(ours, theirs)
+	c.Knocks = w.ring(ours, 0, theirs)
+	return c
+}
+
+// knock makes the handshake that a raw initiator will do one in private mode.
+func (r *raw) knock(keys identity.KeyPair, knocks handshake.Knocks, expect identity.PublicKey) {
+	r.Helper()
+	var err error
+	r.noise, err = handshake.New(handshake.Config{Static: keys, Rand: rand.Reader, Expect: expect, Knocks: knocks,
+		Trusted: func(identity.PublicKey) bool { return true }})
+	if err != nil {
+		r.Fatal(err)
+	}
+}
+
+// TestPairedNodesConnectInPrivateMode has both ends in it, with clocks five minutes apart.
+func TestPairedNodesConnectInPrivateMode(t *testing.T) {
+	for _, wrong := range []time.Duration{-5 * time.Minute, 0, 5 * time.Minute} {
+		bubble(t, func(t *testing.T, w *world) {
+			e, r := w.connect(w.privately(), handshake.Responder)
+			r.knock(theirs, w.ring(theirs, wrong, ours), ours.PublicKey())
+			r.shake()
+			r.want(helloOf(e.config))
+			r.say(aPing(3))
+			r.want(aPong(3))
+			e.alive(open)
+		})
+	}
+}
+
+// TestWhoDoesNotKnockIsReset holds wire.md §4.6: no stranger gets message 2, whatever it sends.
+func TestWhoDoesNotKnockIsReset(t *testing.T) {
+	for name, c := range map[string]struct {
+		first func(r *raw) []byte
+		want  error
+	}{
+		"message 1 of 32 bytes": {func(r *raw) []byte { return r.message() }, ErrMode},
+		"its header alone":      {func(*raw) []byte { return []byte{0, 0, 0, 32} }, ErrMode},
+		"48 random bytes": {func(r *raw) []byte {
+			b := frame.AppendHeader(nil, handshake.PrivateMessage1Size)
+			b = append(b, r.message()[frame.HeaderSize:]...) // a key
+			return append(b, []byte("sixteen bytes...")...)
+		}, handshake.ErrKnock},
+		"the knock of a stranger": {func(r *raw) []byte {
+			r.knock(stranger, r.ring(stranger, 0, ours), ours.PublicKey())
+			return r.message()
+		}, handshake.ErrKnock},
+		"a knock for another": {func(r *raw) []byte {
+			r.knock(theirs, r.ring(theirs, 0, stranger), stranger.PublicKey())
+			return r.message()
+		}, handshake.ErrKnock},
+		"a stale knock": {func(r *raw) []byte {
+			r.knock(theirs, r.ring(theirs, -10*time.Minute, ours), ours.PublicKey())
+			return r.message()
+		}, handshake.ErrKnock},
+		"a knock of the future": {func(r *raw) []byte {
+			r.knock(theirs, r.ring(theirs, 10*time.Minute, ours), ours.PublicKey())
+			return r.message()
+		}, handshake.ErrKnock},
+		"a knock with another key": {func(r *raw) []byte {
+			r.knock(theirs, r.ring(theirs, 0, ours), ours.PublicKey())
+			b := r.message()
+			r.knock(theirs, r.ring(theirs, 0, ours), ours.PublicKey())
+			copy(b[frame.HeaderSize:], r.message()[frame.HeaderSize:][:handshake.Message1Size])
+			return b
+		}, handshake.ErrKnock},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.connect(w.privately(), handshake.Responder)
+				r.write(c.first(r))
+				e.wantFailed(c.want)
+				r.wantReset()
+			})
+		})
+	}
+}
+
+// TestReplayedKnockOpensNoSession sends message 1 again: it is answered, which is all.
+func TestReplayedKnockOpensNoSession(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := w.privately()
+		e, r := w.connect(c, handshake.Responder)
+		r.knock(theirs, w.ring(theirs, 0, ours), ours.PublicKey())
+		first := r.message()
+		r.write(first)
+		r.hearMessage()
+		r.write(r.message()[:1])
+		e.alive(shaking)
+		r.hangUp()
+
+		e, r = w.connect(c, handshake.Responder)
+		r.write(first)
+		var b [handshake.Message2Size]byte
+		if _, err := frame.ReadExact(r.conn, b[:], handshake.Message2Size); err != nil {
+			t.Fatal(err)
+		}
+		r.write(frame.Append(nil, b[:handshake.Message3Size]))
+		e.wantFailed(handshake.ErrMessage3)
+		r.wantClosed()
+	})
+}
+
+// TestOneEndInPrivateModeIsToldApart has each end report what may be wrong.
+func TestOneEndInPrivateModeIsToldApart(t *testing.T) {
+	t.Run("responder", func(t *testing.T) {
+		bubble(t, func(t *testing.T, w *world) {
+			e, r := w.connect(w.config(ours, theirs), handshake.Responder)
+			r.knock(theirs, w.ring(theirs, 0, ours), ours.PublicKey())
+			r.write(r.message()[:frame.HeaderSize])
+			e.wantFailed(ErrMode)
+			r.wantReset()
+		})
+	})
+	for name, private := range map[string]bool{"private initiator": true, "initiator": false} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				c := w.config(ours, theirs)
+				size := frame.HeaderSize + handshake.Message1Size
+				if private {
+					c, size = w.privately(), frame.HeaderSize+handshake.PrivateMessage1Size
+				}
+				e, r := w.connect(c, handshake.Initiator)
+				synctest.Wait()
+				if n, err := r.conn.Read(make([]byte, size+1)); n != size || err != nil {
+					t.Errorf("read %d bytes, %v, want %d", n, err, size)
+				}
+				Reset(r.conn)
+				e.wantFailed(ErrUnanswered)
+				if u, ok := errors.AsType[*UnansweredError](e.ended().Err); !ok || u.Private != private {
+					t.Errorf("ended with %v", e.ended().Err)
+				}
+			})
+		})
+	}
+}
+
+// TestInitiatorWithoutASecretDialsInVain has trust taken away before the handshake.
+func TestInitiatorWithoutASecretDialsInVain(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := w.privately()
+		c.Knocks = w.ring(ours, 0)
+		e, r := w.connect(c, handshake.Initiator)
+		e.wantFailed(handshake.ErrUntrusted)
+		r.wantClosed()
+	})
+}

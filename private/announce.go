@@ -1,0 +1,91 @@
+package private
+
+import (
+	"crypto/subtle"
+	"encoding/binary"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// Announce returns the datagrams that tell each peer of the keyring, and nobody else, that this node listens on port: one
+// for every 16 of them, none if there is nobody. They are others each time, and hold in this epoch and the next. Which
+// peer's entry is where is random, over all datagrams. The error is Config.Rand's.
+func (k *Keyring) Announce(port uint16) ([][]byte, error) {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	packets := make([]Packet, (len(k.pairs)+EntriesPerPacket-1)/EntriesPerPacket)
+	if len(packets) == 0 {
+		return nil, nil
+	}
+	slots, err := k.randomize(packets)
+	if err != nil {
+		return nil, fmt.Errorf("private announce: %w", err)
+	}
+	epoch := k.epoch()
+	for i := range k.pairs {
+		p, to := &k.pairs[i], &packets[slots[i]/EntriesPerPacket]
+		made := k.mac(p.secret(), newMessage(to.Nonce[:]).of(p.use(useAnnounce, true), epoch))
+		e := &to.Entries[slots[i]%EntriesPerPacket]
+		copy(e[:TagSize], made[:TagSize])
+		binary.BigEndian.PutUint16(e[TagSize:], port^mask(&made))
+	}
+	list := make([][]byte, len(packets))
+	for i := range packets {
+		list[i] = packets[i].Append(make([]byte, 0, PacketSize))
+	}
+	return list, nil
+}
+
+// randomize fills packets with random bytes, and returns the places of their entries in random order.
+func (k *Keyring) randomize(packets []Packet) (slots []int, err error) {
+	var seed [32]byte
+	if _, err := io.ReadFull(k.config.Rand, seed[:]); err != nil {
+		return nil, err
+	}
+	var b [NonceSize + EntriesPerPacket*EntrySize]byte
+	for i := range packets {
+		if _, err := io.ReadFull(k.config.Rand, b[:]); err != nil {
+			return nil, err
+		}
+		packets[i].Nonce = [NonceSize]byte(b[:])
+		for j := range packets[i].Entries {
+			packets[i].Entries[j] = Entry(b[NonceSize+j*EntrySize:])
+		}
+	}
+	return mathrand.New(mathrand.NewChaCha8(seed)).Perm(len(packets) * EntriesPerPacket), nil
+}
+
+// Hear returns which peer of the keyring has made the datagram, and the port that it listens on. Whoever has heard the
+// datagram can send it again, from anywhere, until its epoch is over, and can change the port: it is a hint like any
+// other. It fails with [ErrSize], [ErrMagic], [ErrVersion], [ErrNobody] or [ErrPort].
+func (k *Keyring) Hear(datagram []byte) (identity.PublicKey, uint16, error) {
+	packet, err := ParsePacket(datagram)
+	if err != nil {
+		return identity.PublicKey{}, 0, err
+	}
+	m := newMessage(packet.Nonce[:])
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	found, port := -1, 0
+	k.each(useAnnounce, m, func(i int, made *[32]byte) {
+		for j := range packet.Entries {
+			e := &packet.Entries[j]
+			match := subtle.ConstantTimeCompare(made[:TagSize], e[:TagSize])
+			found = subtle.ConstantTimeSelect(match, i, found)
+			port = subtle.ConstantTimeSelect(match, int(mask(made)^binary.BigEndian.Uint16(e[TagSize:])), port)
+		}
+	})
+	switch {
+	case found < 0:
+		return identity.PublicKey{}, 0, ErrNobody
+	case port == 0:
+		return identity.PublicKey{}, 0, ErrPort
+	}
+	return k.pairs[found].key, uint16(port), nil
+}
+
+// mask returns what hides the port of the entry whose tag comes from the same HMAC.
+func mask(made *[32]byte) uint16 { return binary.BigEndian.Uint16(made[TagSize:]) }

@@ -1,0 +1,177 @@
+// Package private is what private mode makes of the secrets that paired nodes share: the knock that begins a handshake
+// (wire.md §4.6), and the announce that tells nobody else who is there (wire.md §8.3).
+//
+// Two nodes that have each other's static key have a secret in common without a word on the network: the X25519 of the
+// one's private and the other's public key. A [Keyring] holds these secrets, one for each key that is trusted. What it
+// makes of them looks random to everybody else, and is another each time.
+//
+// It reads the wall clock: what it makes holds for some minutes. A clock that is wrong by more than five minutes may make
+// a node neither find others nor be found, and one that is wrong by ten certainly does.
+package private
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// EpochLength is how long what a Keyring makes is that of one epoch. Those of the epochs before and after are accepted.
+const EpochLength = 5 * time.Minute
+
+// A Config is what a Keyring needs.
+type Config struct {
+	// Static is this node's identity. It must be set.
+	Static identity.KeyPair
+
+	// Trusted says whether a key is trusted now. It must be set, and be safe for concurrent use. It is called with the
+	// keyring locked, so it must not call its methods.
+	Trusted func(identity.PublicKey) bool
+
+	// Now tells the wall-clock time. If nil, time.Now.
+	Now func() time.Time
+
+	// Rand is where nonces and whatever hides real entries come from. If nil, crypto/rand. It must be safe for concurrent
+	// use.
+	Rand io.Reader
+}
+
+// A Keyring holds the secret that this node shares with each peer it trusts: computed once when trust is given, forgotten
+// when it is taken away. It is safe for concurrent use. However it is printed or logged it does not show a secret.
+//
+// Knocked and Hear do the same work, three HMACs for each key, whether anybody matches or nobody, and wherever in the
+// ring: how long they take tells how many are trusted, and not who.
+type Keyring struct {
+	config Config
+	self   identity.PublicKey
+	mac    func(*[secretSize]byte, []byte) [32]byte // hmacSHA256; tests count
+
+	mu    sync.RWMutex               // guards the rest
+	pairs []pair                     // in no order
+	index map[identity.PublicKey]int // in pairs
+}
+
+// A pair is this node and one that it trusts.
+type pair struct {
+	key    identity.PublicKey // the other's
+	first  bool               // this node has the smaller key
+	secret secret
+}
+
+// New returns a keyring that holds nothing.
+func New(c Config) *Keyring {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Rand == nil {
+		c.Rand = rand.Reader
+	}
+	return &Keyring{config: c, self: c.Static.PublicKey(), mac: hmacSHA256, index: make(map[identity.PublicKey]int)}
+}
+
+// Add computes the secret shared with key, unless it is there, or the key is not trusted by now or is the node's own. So it
+// may be called for each trusted key and for each change of trust, in any order, and the keyring ends with those that are
+// trusted: whoever takes trust away does so before it calls Remove. It fails only for a key that [identity.NewPublicKey]
+// refuses.
+func (k *Keyring) Add(key identity.PublicKey) error {
+	if key == k.self || k.has(key) {
+		return nil
+	}
+	s, err := newSecret(k.config.Static, key)
+	if err != nil {
+		return fmt.Errorf("the secret of a pair: %w", err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, there := k.index[key]; there || !k.config.Trusted(key) {
+		return nil
+	}
+	k.index[key] = len(k.pairs)
+	k.pairs = append(k.pairs, pair{key: key, first: k.self.Compare(key) < 0, secret: s})
+	return nil
+}
+
+// Remove forgets the secret shared with key.
+func (k *Keyring) Remove(key identity.PublicKey) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	i, there := k.index[key]
+	if !there {
+		return
+	}
+	last := len(k.pairs) - 1
+	k.pairs[i] = k.pairs[last]
+	k.index[k.pairs[i].key] = i
+	k.pairs = slices.Delete(k.pairs, last, last+1) // which clears what is left behind
+	delete(k.index, key)
+}
+
+// Len returns with how many peers a secret is shared.
+func (k *Keyring) Len() int {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	return len(k.pairs)
+}
+
+func (k *Keyring) has(key identity.PublicKey) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	_, there := k.index[key]
+	return there
+}
+
+// epoch returns the number of the present epoch: those of 1970-01-01 00:00:00 UTC begin with 0 (wire.md §4.6).
+func (k *Keyring) epoch() int64 {
+	const length = int64(EpochLength / time.Second)
+	s := k.config.Now().Unix()
+	e := s / length
+	if s%length < 0 {
+		e-- // the quotient is rounded down, before 1970 too
+	}
+	return e
+}
+
+// Uses of a pair's secret: the first byte of what is authenticated. There are two of each, so that nothing that one node
+// of a pair has made can be taken for the other's.
+const (
+	useKnock    byte = 1 // of the node with the smaller key; the other's is 2
+	useAnnounce byte = 3 // likewise, and 4
+)
+
+// use returns the use that is of this node, or of the other one.
+func (p *pair) use(first byte, ours bool) byte {
+	if p.first == ours {
+		return first
+	}
+	return first + 1
+}
+
+// A message is what an HMAC is computed of: use, epoch, and what is peculiar to the occasion.
+type message []byte
+
+func newMessage(of []byte) message { return append(make(message, 9, 9+len(of)), of...) }
+
+// of returns the message for a use in an epoch, in the same memory.
+func (m message) of(use byte, epoch int64) message {
+	m[0] = use
+	binary.BigEndian.PutUint64(m[1:], uint64(epoch))
+	return m
+}
+
+// each calls f with what a peer makes of the message in each epoch that is accepted now, for all peers.
+func (k *Keyring) each(first byte, m message, f func(i int, made *[32]byte)) {
+	now := k.epoch()
+	made := new([32]byte) // one for all: f may hold on to it as far as the compiler knows
+	for i := range k.pairs {
+		p := &k.pairs[i]
+		for _, e := range [...]int64{now - 1, now, now + 1} {
+			*made = k.mac(p.secret(), m.of(p.use(first, false), e))
+			f(i, made)
+		}
+	}
+}

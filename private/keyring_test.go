@@ -1,0 +1,518 @@
+package private
+
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// A node is a keyring whose clock the test sets.
+type node struct {
+	*Keyring
+	kp      identity.KeyPair
+	at      time.Time
+	trusted map[identity.PublicKey]bool
+}
+
+var start = time.Unix(1767225600, 0)
+
+func newNode(tb testing.TB, first byte) *node {
+	tb.Helper()
+	n := &node{kp: keyPair(tb, count(first)), at: start, trusted: make(map[identity.PublicKey]bool)}
+	n.Keyring = New(Config{
+		Static:  n.kp,
+		Trusted: func(k identity.PublicKey) bool { return n.trusted[k] },
+		Now:     func() time.Time { return n.at },
+		Rand:    mathrand.NewChaCha8([32]byte{first}),
+	})
+	return n
+}
+
+func (n *node) key() identity.PublicKey { return n.kp.PublicKey() }
+
+// trust pairs n with others, on its side.
+func (n *node) trust(tb testing.TB, others ...*node) {
+	tb.Helper()
+	for _, o := range others {
+		n.trusted[o.key()] = true
+		if err := n.Add(o.key()); err != nil {
+			tb.Fatal(err)
+		}
+	}
+}
+
+// pairUp makes all of them trust each other.
+func pairUp(tb testing.TB, nodes ...*node) {
+	tb.Helper()
+	for _, n := range nodes {
+		for _, o := range nodes {
+			if n != o {
+				n.trust(tb, o)
+			}
+		}
+	}
+}
+
+func (n *node) announce(tb testing.TB, port uint16) [][]byte {
+	tb.Helper()
+	packets, err := n.Announce(port)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return packets
+}
+
+func TestOnlyThePairedNodeRecognisesAnEntry(t *testing.T) {
+	a, b, c, d := newNode(t, 0x01), newNode(t, 0x21), newNode(t, 0x41), newNode(t, 0x61)
+	pairUp(t, a, b)
+	pairUp(t, c, b)
+	d.trust(t, a, b, c) // nobody trusts it
+	packets := a.announce(t, 7100)
+	if len(packets) != 1 || len(packets[0]) != PacketSize {
+		t.Fatalf("%d packets", len(packets))
+	}
+	if key, port, err := b.Hear(packets[0]); err != nil || key != a.key() || port != 7100 {
+		t.Errorf("the paired node hears %v, %d, %v", key, port, err)
+	}
+	for name, n := range map[string]*node{"the sender": a, "a peer's other peer": c, "a stranger": d} {
+		if key, _, err := n.Hear(packets[0]); !errors.Is(err, ErrNobody) {
+			t.Errorf("%s hears %v, %v", name, key, err)
+		}
+	}
+}
+
+// TestPacketsAnHourApartShareNoField compares all fields of what one node sends, at one moment and an hour later, with one
+// peer and with as many as fit.
+func TestPacketsAnHourApartShareNoField(t *testing.T) {
+	for _, peers := range []int{1, 7, EntriesPerPacket} {
+		a := newNode(t, 0x01)
+		for i := range peers {
+			a.trust(t, newNode(t, byte(0x02+i)))
+		}
+		var packets []Packet
+		for _, later := range []time.Duration{0, 0, time.Second, time.Hour, 24 * time.Hour} {
+			a.at = start.Add(later)
+			for _, b := range a.announce(t, 7100) {
+				if key := a.key(); bytes.Contains(b, key[:4]) {
+					t.Error("the packet has a part of the key")
+				}
+				packets = append(packets, mustParse(t, b))
+			}
+		}
+		fields := make(map[string]bool)
+		for _, p := range packets {
+			for _, field := range append([]string{string(p.Nonce[:])}, entries(p)...) {
+				if field = field[:TagSize]; fields[field] { // the port alone is too short to differ always
+					t.Errorf("%d peers: two packets have the field %x", peers, field)
+				}
+				fields[field] = true
+			}
+		}
+	}
+}
+
+func mustParse(tb testing.TB, b []byte) Packet {
+	tb.Helper()
+	p, err := ParsePacket(b)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+func entries(p Packet) (list []string) {
+	for _, e := range p.Entries {
+		list = append(list, string(e[:]))
+	}
+	return list
+}
+
+// TestPortDoesNotShow announces two ports under the same randomness: nothing differs but the bytes that hide them.
+func TestPortDoesNotShow(t *testing.T) {
+	var first []byte
+	for _, port := range []uint16{1, 7100, 65535} {
+		a, b := newNode(t, 0x01), newNode(t, 0x21)
+		pairUp(t, a, b)
+		packet := a.announce(t, port)[0]
+		if _, got, err := b.Hear(packet); err != nil || got != port {
+			t.Errorf("port %d is heard as %d, %v", port, got, err)
+		}
+		e := a.entryFor(t, b, packet, port)
+		at := bytes.Index(packet, e)
+		if at < 0 || bytes.Equal(e[TagSize:], []byte{byte(port >> 8), byte(port)}) {
+			t.Errorf("port %d: %x in %x", port, e, packet)
+		}
+		if first == nil {
+			first = packet
+		}
+		copy(packet[at+TagSize:], first[at+TagSize:at+EntrySize])
+		if !bytes.Equal(packet, first) {
+			t.Errorf("port %d changes more than two bytes", port)
+		}
+	}
+}
+
+// TestManyPeersFillSeveralPackets has each of 40 peers find its entry in exactly one of them, and in any place.
+func TestManyPeersFillSeveralPackets(t *testing.T) {
+	a := newNode(t, 0x01)
+	var peers []*node
+	for i := range 40 {
+		p := newNode(t, byte(0x02+i))
+		pairUp(t, a, p)
+		peers = append(peers, p)
+	}
+	for _, n := range []int{EntriesPerPacket, EntriesPerPacket + 1, 2 * EntriesPerPacket, 40} {
+		some := newNode(t, 0x01)
+		some.trust(t, peers[:n]...)
+		if got, want := len(some.announce(t, 1)), (n+15)/16; got != want {
+			t.Errorf("%d peers: %d packets, want %d", n, got, want)
+		}
+	}
+	places := make(map[[2]int]bool)
+	for round := range 20 {
+		packets := a.announce(t, 7100)
+		for _, p := range peers {
+			found := 0
+			for i, b := range packets {
+				if key, port, err := p.Hear(b); err == nil && key == a.key() && port == 7100 {
+					found++
+				} else if !errors.Is(err, ErrNobody) {
+					t.Fatal(err)
+				} else {
+					continue
+				}
+				if p == peers[0] {
+					places[[2]int{i, slices.Index(entries(mustParse(t, b)), string(a.entryFor(t, p, b, 7100)))}] = true
+				}
+			}
+			if found != 1 {
+				t.Fatalf("round %d: %d entries for one peer", round, found)
+			}
+		}
+	}
+	if len(places) < 10 {
+		t.Errorf("in 20 announces the entry of one peer was in %d places", len(places))
+	}
+}
+
+// entryFor returns the entry that n, whose private key is the first, makes for a peer in a packet, by the reference.
+func (n *node) entryFor(tb testing.TB, peer *node, packet []byte, port uint16) []byte {
+	tb.Helper()
+	key := peer.key()
+	return referenceEntry(count(0x01), key[:], n.epoch(), packet[nonceAt:entriesAt], port)
+}
+
+func TestNobodyPairedAnnouncesNothing(t *testing.T) {
+	a, b := newNode(t, 0x01), newNode(t, 0x21)
+	if packets := a.announce(t, 7100); len(packets) != 0 {
+		t.Errorf("%d packets", len(packets))
+	}
+	pairUp(t, a, b)
+	a.Remove(b.key())
+	if packets := a.announce(t, 7100); len(packets) != 0 || a.Len() != 0 {
+		t.Errorf("after the only peer has gone: %d packets", len(packets))
+	}
+}
+
+// TestClocks holds wire.md §4.6: five minutes apart always work, ten never, wherever in its epoch the sender is.
+func TestClocks(t *testing.T) {
+	a, b := newNode(t, 0x01), newNode(t, 0x21)
+	pairUp(t, a, b)
+	e := [32]byte{1}
+	for phase := time.Duration(0); phase < EpochLength; phase += 37 * time.Second {
+		a.at = start.Add(phase)
+		knock, _ := a.Knock(b.key(), e)
+		packet := a.announce(t, 7100)[0]
+		for off := -15 * time.Minute; off <= 15*time.Minute; off += 10 * time.Second {
+			b.at = a.at.Add(off)
+			_, knocked := b.Knocked(e, knock)
+			_, _, err := b.Hear(packet)
+			heard := err == nil
+			switch {
+			case knocked != heard:
+				t.Errorf("off by %v in %v: knocked %t, heard %t", off, phase, knocked, heard)
+			case off.Abs() <= EpochLength && !knocked:
+				t.Errorf("off by %v in %v: not recognised", off, phase)
+			case off.Abs() >= 2*EpochLength && knocked:
+				t.Errorf("off by %v in %v: recognised", off, phase)
+			}
+		}
+	}
+}
+
+func TestKnockIsForOneHandshakeOneWay(t *testing.T) {
+	a, b, c := newNode(t, 0x01), newNode(t, 0x21), newNode(t, 0x41)
+	pairUp(t, a, b, c)
+	e, other := [32]byte{1}, [32]byte{2}
+	knock, ok := a.Knock(b.key(), e)
+	if !ok {
+		t.Fatal("no knock")
+	}
+	if key, ok := b.Knocked(e, knock); !ok || key != a.key() {
+		t.Errorf("%v, %t", key, ok)
+	}
+	for name, c := range map[string]struct {
+		at        *node
+		ephemeral [32]byte
+	}{
+		"another ephemeral key": {b, other}, "the sender itself": {a, e}, "another peer": {c, e},
+	} {
+		if key, ok := c.at.Knocked(c.ephemeral, knock); ok {
+			t.Errorf("%s takes it for %v", name, key)
+		}
+	}
+	for i := range knock {
+		wrong := knock
+		wrong[i] ^= 0x80
+		if _, ok := b.Knocked(e, wrong); ok {
+			t.Errorf("byte %d changed, and taken", i)
+		}
+	}
+	if _, ok := newNode(t, 0x61).Knock(a.key(), e); ok {
+		t.Error("a knock for a key that is not trusted")
+	}
+}
+
+// TestRecognisingCostsTheSameWhoeverItIs counts the HMACs: three for each key, for the first, the last and nobody.
+func TestRecognisingCostsTheSameWhoeverItIs(t *testing.T) {
+	b := newNode(t, 0x01)
+	var peers []*node
+	for i := range 21 {
+		p := newNode(t, byte(0x02+i))
+		pairUp(t, b, p)
+		peers = append(peers, p)
+	}
+	stranger := newNode(t, 0x81)
+	stranger.trust(t, b)
+	macs := 0
+	b.mac = func(key *[secretSize]byte, m []byte) [32]byte { macs++; return hmacSHA256(key, m) }
+	for name, n := range map[string]*node{"first": peers[0], "middle": peers[10], "last": peers[20], "stranger": stranger} {
+		knock, _ := n.Knock(b.key(), [32]byte{1})
+		packet := n.announce(t, 7100)[0]
+		n.at = start.Add(-EpochLength)
+		early, _ := n.Knock(b.key(), [32]byte{1})
+		for what, f := range map[string]func() bool{
+			"knock":         func() bool { _, ok := b.Knocked([32]byte{1}, knock); return ok },
+			"earlier knock": func() bool { _, ok := b.Knocked([32]byte{1}, early); return ok },
+			"stale knock":   func() bool { _, ok := b.Knocked([32]byte{2}, knock); return ok },
+			"announce":      func() bool { _, _, err := b.Hear(packet); return err == nil },
+		} {
+			macs = 0
+			if ok, want := f(), n != stranger && what != "stale knock"; ok != want || macs != 3*len(peers) {
+				t.Errorf("%s of %s: %t after %d HMACs, want %t after %d", what, name, ok, macs, want, 3*len(peers))
+			}
+		}
+	}
+}
+
+// TestJunkAllocatesNothing bounds what a datagram of a stranger's costs in memory, however many are trusted.
+func TestJunkAllocatesNothing(t *testing.T) {
+	b := newNode(t, 0x01)
+	for i := range 50 {
+		b.trust(t, newNode(t, byte(0x02+i)))
+	}
+	stranger := newNode(t, 0x81)
+	stranger.trust(t, b)
+	packet := stranger.announce(t, 7100)[0]
+	for name, c := range map[string]struct {
+		datagram []byte
+		most     float64
+	}{
+		"another length":  {packet[:180], 0},
+		"another magic":   {append([]byte("PNET"), packet[4:]...), 0},
+		"another version": {append([]byte("PNEP\x00"), packet[5:]...), 0},
+		"of a stranger":   {packet, 5}, // three small ones, whatever there is to compare
+	} {
+		if got := testing.AllocsPerRun(100, func() { b.Hear(c.datagram) }); got > c.most {
+			t.Errorf("%s: %v allocations, at most %v are good", name, got, c.most)
+		}
+	}
+	if got := testing.AllocsPerRun(100, func() { b.Knocked([32]byte{1}, [KnockSize]byte{}) }); got > 5 {
+		t.Errorf("a knock of a stranger: %v allocations", got)
+	}
+}
+
+func TestKeyringFollowsTrust(t *testing.T) {
+	a, b, c := newNode(t, 0x01), newNode(t, 0x21), newNode(t, 0x41)
+	if err := a.Add(b.key()); err != nil || a.Len() != 0 {
+		t.Errorf("a key that is not trusted: %d secrets, %v", a.Len(), err)
+	}
+	a.trusted[a.key()] = true
+	if err := a.Add(a.key()); err != nil || a.Len() != 0 {
+		t.Errorf("its own key: %d secrets, %v", a.Len(), err)
+	}
+	bad := identity.PublicKey{1}
+	a.trusted[bad] = true
+	if err := a.Add(bad); !errors.Is(err, identity.ErrKeyLowOrder) || a.Len() != 0 {
+		t.Errorf("a key of low order: %d secrets, %v", a.Len(), err)
+	}
+	bad[31] = 0xff
+	if err := a.Add(bad); !errors.Is(err, identity.ErrKeyRange) || a.Len() != 0 {
+		t.Errorf("a key out of range: %d secrets, %v", a.Len(), err)
+	}
+	a.trust(t, b, c, b)
+	if a.Len() != 2 {
+		t.Errorf("%d secrets of two", a.Len())
+	}
+	pairUp(t, a, b, c)
+	for _, gone := range []*node{b, c} {
+		a.Remove(gone.key())
+		a.Remove(gone.key())
+		knock, _ := gone.Knock(a.key(), [32]byte{1})
+		if _, ok := a.Knocked([32]byte{1}, knock); ok {
+			t.Error("a peer that is gone is recognised")
+		}
+		if _, ok := a.Knock(gone.key(), [32]byte{1}); ok {
+			t.Error("a knock for a peer that is gone")
+		}
+		if gone == b {
+			knock, _ = c.Knock(a.key(), [32]byte{1})
+			if key, ok := a.Knocked([32]byte{1}, knock); !ok || key != c.key() {
+				t.Errorf("the other peer: %v, %t", key, ok)
+			}
+		}
+	}
+	if a.Len() != 0 || len(a.index) != 0 {
+		t.Errorf("%d secrets are left", a.Len())
+	}
+}
+
+// TestKeyringIsSafeForConcurrentUse does everything at once; whoever stays trusted is recognised throughout.
+func TestKeyringIsSafeForConcurrentUse(t *testing.T) {
+	var mu sync.Mutex
+	trusted := make(map[identity.PublicKey]bool)
+	a, b := newNode(t, 0x01), newNode(t, 0x21)
+	pairUp(t, a, b)
+	trusted[b.key()] = true
+	a.config.Trusted = func(k identity.PublicKey) bool { mu.Lock(); defer mu.Unlock(); return trusted[k] }
+	a.config.Rand = lockedReader{&mu, mathrand.NewChaCha8([32]byte{})}
+	knock, _ := b.Knock(a.key(), [32]byte{1})
+	packet := b.announce(t, 7100)[0]
+	var wg sync.WaitGroup
+	for i := range 4 {
+		key := newNode(t, byte(0x60+i)).key()
+		wg.Go(func() {
+			for range 50 {
+				mu.Lock()
+				trusted[key] = true
+				mu.Unlock()
+				if err := a.Add(key); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				trusted[key] = false
+				mu.Unlock()
+				a.Remove(key)
+			}
+		})
+	}
+	for range 50 {
+		if key, ok := a.Knocked([32]byte{1}, knock); !ok || key != b.key() {
+			t.Fatalf("%v, %t", key, ok)
+		}
+		if key, _, err := a.Hear(packet); err != nil || key != b.key() {
+			t.Fatalf("%v, %v", key, err)
+		}
+		if _, err := a.Announce(7100); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wg.Wait()
+	if a.Len() != 1 {
+		t.Errorf("%d secrets are left of one", a.Len())
+	}
+}
+
+type lockedReader struct {
+	mu *sync.Mutex
+	r  io.Reader
+}
+
+func (l lockedReader) Read(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.r.Read(b)
+}
+
+func TestAnnounceFailsWithItsRandomness(t *testing.T) {
+	a, b := newNode(t, 0x01), newNode(t, 0x21)
+	pairUp(t, a, b)
+	for _, n := range []int64{0, 31, 32, 32 + 175} {
+		a.config.Rand = io.LimitReader(mathrand.NewChaCha8([32]byte{}), n)
+		if packets, err := a.Announce(7100); err == nil || packets != nil {
+			t.Errorf("with %d bytes: %d packets, %v", n, len(packets), err)
+		}
+	}
+}
+
+func TestHMACIsTheStandardOne(t *testing.T) {
+	r := mathrand.NewChaCha8([32]byte{})
+	for n := range 3 * sha256.BlockSize {
+		var key [secretSize]byte
+		m := make([]byte, n)
+		r.Read(key[:])
+		r.Read(m)
+		want := hmac.New(sha256.New, key[:])
+		want.Write(m)
+		if got := hmacSHA256(&key, m); !bytes.Equal(got[:], want.Sum(nil)) {
+			t.Errorf("%d bytes: %x", n, got)
+		}
+	}
+}
+
+func TestSecretsNeverPrint(t *testing.T) {
+	a, b := newNode(t, 0x01), newNode(t, 0x21)
+	pairUp(t, a, b)
+	secret := a.pairs[0].secret()
+	key := b.key()
+	if want := referenceSecret(count(0x01), key[:]); !bytes.Equal(secret[:], want) {
+		t.Fatalf("the secret is %x, want %x", *secret, want)
+	}
+	a.config.Rand = nil // what a reader of a test's shows is not ours to hide
+	for _, thing := range []any{a.Keyring, &a.Keyring, a.pairs, a.pairs[0], a.config, struct{ k *Keyring }{a.Keyring}, struct{ p pair }{a.pairs[0]}} {
+		var log bytes.Buffer
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", thing)
+		texts := []string{log.String()}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x", "%d", "%q"} {
+			texts = append(texts, fmt.Sprintf(verb, thing))
+		}
+		for _, text := range texts {
+			for name, bytes := range map[string][]byte{"secret": secret[:], "private key": count(0x01)} {
+				decimals := strings.Trim(fmt.Sprint(bytes[:6]), "[]")
+				if strings.Contains(text, decimals) || strings.Contains(strings.ToLower(text), hex.EncodeToString(bytes[:6])) ||
+					strings.Contains(text, strings.ReplaceAll(decimals, " ", ", ")) || strings.Contains(text, string(bytes[:6])) {
+					t.Errorf("%T shows the %s: %s", thing, name, text)
+				}
+			}
+		}
+	}
+	if text := fmt.Sprint(*secret); !strings.Contains(text, strings.Trim(fmt.Sprint(secret[:6]), "[]")) {
+		t.Error("a bare secret is not found where it is printed: this test can tell nothing")
+	}
+}
+
+// BenchmarkHear measures a datagram of a stranger's for 100 trusted keys.
+func BenchmarkHear(b *testing.B) {
+	n, stranger := newNode(b, 0x01), newNode(b, 0xf1)
+	for i := range 100 {
+		n.trust(b, newNode(b, byte(0x02+i)))
+	}
+	stranger.trust(b, n)
+	packet := stranger.announce(b, 7100)[0]
+	for b.Loop() {
+		n.Hear(packet)
+	}
+}

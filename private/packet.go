@@ -1,0 +1,76 @@
+package private
+
+import "errors"
+
+// Sizes of a private announce in bytes: wire.md §8.3. A datagram of any other length is none.
+const (
+	NonceSize = 16
+	TagSize   = 8
+	EntrySize = TagSize + 2
+
+	// EntriesPerPacket is how many entries an announce has, whatever the number of those that mean something.
+	EntriesPerPacket = 16
+
+	PacketSize = nonceAt + NonceSize + EntriesPerPacket*EntrySize
+)
+
+// The fields of a private announce with one possible value.
+const (
+	packetMagic   = "PNEP"
+	packetVersion = 1
+)
+
+// Where the fields of a private announce begin.
+const (
+	versionAt = len(packetMagic)
+	nonceAt   = versionAt + 1
+	entriesAt = nonceAt + NonceSize
+)
+
+// Reasons to drop a private announce.
+var (
+	ErrSize    = errors.New("not a private announce: it has another length")
+	ErrMagic   = errors.New("not a private announce: it does not begin with PNEP")
+	ErrVersion = errors.New("private announce of another version")
+	ErrNobody  = errors.New("private announce of nobody who is paired with this node, or whose clock is wrong by minutes")
+	ErrPort    = errors.New("private announce of port 0")
+)
+
+// A Packet is one private announce: wire.md §8.3. Who cannot tell the entries that mean something from the others sees
+// only random bytes.
+type Packet struct {
+	Nonce   [NonceSize]byte
+	Entries [EntriesPerPacket]Entry
+}
+
+// An Entry is for one peer, or for nobody: a tag that it recognises, then the port, hidden.
+type Entry [EntrySize]byte
+
+// Append appends the 181 bytes of p to b.
+func (p *Packet) Append(b []byte) []byte {
+	b = append(b, packetMagic...)
+	b = append(b, packetVersion)
+	b = append(b, p.Nonce[:]...)
+	for i := range p.Entries {
+		b = append(b, p.Entries[i][:]...)
+	}
+	return b
+}
+
+// ParsePacket reads the payload of one datagram. It keeps nothing of b and allocates nothing. It fails with [ErrSize],
+// [ErrMagic] or [ErrVersion].
+func ParsePacket(b []byte) (p Packet, err error) {
+	switch {
+	case len(b) != PacketSize:
+		return Packet{}, ErrSize
+	case string(b[:versionAt]) != packetMagic:
+		return Packet{}, ErrMagic
+	case b[versionAt] != packetVersion:
+		return Packet{}, ErrVersion
+	}
+	p.Nonce = [NonceSize]byte(b[nonceAt:])
+	for i := range p.Entries {
+		p.Entries[i] = Entry(b[entriesAt+i*EntrySize:])
+	}
+	return p, nil
+}

@@ -1,0 +1,79 @@
+package private
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+)
+
+func TestPacketIsReadAndWrittenByteForByte(t *testing.T) {
+	read := 0
+	for _, v := range announceVectors(t) {
+		p, err := ParsePacket(v.Packet)
+		if err != nil {
+			continue
+		}
+		read++
+		if got := p.Append([]byte("before")); !bytes.Equal(got, append([]byte("before"), v.Packet...)) {
+			t.Errorf("%s: %x is written as %x", v.Name, v.Packet, got)
+		}
+		for n := range v.Packet {
+			if _, err := ParsePacket(v.Packet[:n]); !errors.Is(err, ErrSize) {
+				t.Errorf("%s: cut to %d bytes: %v", v.Name, n, err)
+			}
+		}
+		for n := range versionAt + 1 {
+			b := bytes.Clone(v.Packet)
+			b[n] ^= 1
+			if _, err := ParsePacket(b); err == nil {
+				t.Errorf("%s: byte %d changed, and taken", v.Name, n)
+			}
+		}
+	}
+	if read == 0 {
+		t.Fatal("no vector is a packet")
+	}
+}
+
+// FuzzPacket reads anything. What is read is written as it was.
+func FuzzPacket(f *testing.F) {
+	for _, v := range announceVectors(f) {
+		f.Add([]byte(v.Packet))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := ParsePacket(b)
+		if err != nil {
+			if !errors.Is(err, ErrSize) && !errors.Is(err, ErrMagic) && !errors.Is(err, ErrVersion) {
+				t.Fatal(err)
+			}
+			return
+		}
+		if got := p.Append(nil); !bytes.Equal(got, b) {
+			t.Fatalf("%x is written as %x", b, got)
+		}
+	})
+}
+
+// FuzzHear gives a keyring anything. Only what a peer has made for it, the port aside, is taken.
+func FuzzHear(f *testing.F) {
+	all := announceVectors(f)
+	for _, v := range all {
+		f.Add([]byte(v.Packet))
+	}
+	first := all[0]
+	k := ringAt(f, first.ReceiverStatic, first.Time, first.Trusted...)
+	made := referenceEntry(staticA, referencePublic(staticB), k.epoch(), first.Packet[nonceAt:entriesAt], 1)
+	f.Fuzz(func(t *testing.T, b []byte) {
+		key, port, err := k.Hear(b)
+		if err != nil {
+			if !key.IsZero() || port != 0 {
+				t.Fatalf("%v, %d with %v", key, port, err)
+			}
+			return
+		}
+		if !bytes.Equal(key[:], first.PublicKey) || !bytes.Equal(b[nonceAt:entriesAt], first.Packet[nonceAt:entriesAt]) ||
+			!bytes.Contains(b[entriesAt:], made[:TagSize]) {
+			t.Fatalf("%x is taken for %v", b, key)
+		}
+	})
+}
