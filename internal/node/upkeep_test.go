@@ -210,8 +210,8 @@ func TestAddressThatIsGoneEndsItsSessions(t *testing.T) {
 		moved := netip.MustParseAddr("10.0.0.77")
 		x.host.SetAddrs(moved) // what was sent from the old one goes nowhere any more
 		m.set("10.0.0.77/24")
-		began := time.Now()
-		for x.link(y) != nil {
+		old, began := x.link(y), time.Now()
+		for x.link(y) == old {
 			time.Sleep(10 * time.Millisecond)
 		}
 		if took := time.Since(began); took > 3*time.Second {

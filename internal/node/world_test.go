@@ -47,12 +47,15 @@ type bubble struct {
 	worlds []*world // that have not ended
 }
 
+// parked is how many goroutines the pool of a bubble keeps.
+const parked = 8
+
 // inBubble runs f in a bubble of its own, and checks that f leaves no goroutine.
 func inBubble(t *testing.T, f func(*testing.T, *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		before := goleak.IgnoreCurrent()
-		b := &bubble{T: t, pool: actorkit.NewPool(8)}
+		b := &bubble{T: t, pool: actorkit.NewPool(parked)}
 		quiet := slog.New(slog.DiscardHandler)
 		b.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
 			actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that

@@ -76,7 +76,7 @@ func (p *peer) missed(m Sighted) {
 	}
 	a.sources = slices.DeleteFunc(a.sources, func(s string) bool { return s == m.Source })
 	p.note(Step{Addr: m.Addr, Source: m.Source, Reason: "gone"})
-	if p.leaving || p.round != nil || p.current != nil {
+	if p.leaving || p.round != nil || p.info.State == Connected {
 		p.publish()
 		return
 	}

@@ -196,6 +196,18 @@ func redial(reason envelope.Reason, byPeer bool, retryAfter time.Duration, refus
 	return min(max(retryAfter, 0), envelope.MaxRetryAfter) + backoff(falls, r), true
 }
 
+// demands says whether the end of a session asks for a pause, which an address that is new or a change of the network
+// does not end (wire.md §6.8).
+func demands(reason envelope.Reason, byPeer bool) bool {
+	switch reason {
+	case envelope.ReasonIdle:
+		return true
+	case envelope.ReasonDuplicate, envelope.ReasonRotated, envelope.ReasonProtocol, envelope.ReasonUnresponsive, session.ReasonLost:
+		return false
+	}
+	return byPeer
+}
+
 // A contender is one of several sessions to a peer that are up, as arbitration sees it.
 type contender struct {
 	role    handshake.Role

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -68,7 +69,6 @@ func (p *peer) Receive(ctx actor.Context) {
 	case *actor.Started:
 		p.self = ctx.Self()
 		p.attempts, p.dialledTo = make(map[*attempt]bool), make(map[string]netip.AddrPort)
-		p.Directory.enter(p)
 		p.become(Unknown, netip.AddrPort{}, "no address is known")
 	case *actor.Stopping:
 		p.abandon()
@@ -196,7 +196,9 @@ func (p *peer) leave(goodbye envelope.Reason, err error) {
 	p.unschedule()
 	p.giveUp(err)
 	p.use(nil)
+	p.dispute = dispute{}
 	p.closeAll(goodbye)
+	p.rest(netip.AddrPort{}, fmt.Sprintf("disconnected: %s", goodbye))
 	p.settle()
 }
 

@@ -129,7 +129,9 @@ func (t *table) Receive(ctx actor.Context) {
 func (t *table) enter(ctx actor.Context, key identity.PublicKey) *entry {
 	e := t.peers[key]
 	if e == nil && !t.stopping && t.Trusted(key) {
-		e = &entry{key: key, pid: ctx.Spawn(actorkit.Props(t.Pool, t.Log, func() actor.Actor { return &peer{Config: t.Config, key: key} }))}
+		p := &peer{Config: t.Config, key: key}
+		t.Directory.enter(p) // here, where the actors of one key come one after the other
+		e = &entry{key: key, pid: ctx.Spawn(actorkit.Props(t.Pool, t.Log, func() actor.Actor { return p }))}
 		t.peers[key] = e
 	}
 	return e
@@ -259,4 +261,8 @@ func (t *table) abandon() {
 	for _, e := range t.leaving {
 		t.release(e)
 	}
+	// What a peer says until it is gone too, nobody is to hear: there would be no end to it.
+	clear(t.peers)
+	clear(t.leaving)
+	t.stopping, t.stopped = true, true
 }

@@ -71,6 +71,8 @@ func (p *peer) dial() {
 	switch {
 	case p.leaving || p.round != nil || p.current != nil:
 		return
+	case p.info.State == Connected && p.stopDue != nil: // the next session is coming up
+		return
 	case p.asleep:
 		p.rest(netip.AddrPort{}, "not needed since it was idle")
 		return

@@ -119,10 +119,10 @@ func (p *peer) up(l *session.Link) {
 	p.asleep = false
 	p.keep(h)
 	p.rotated(h)
+	p.unschedule()
 	if p.current == nil {
 		p.use(h)
 	}
-	p.unschedule()
 	p.giveUp(nil)
 	if !p.wasUp {
 		p.wasUp = true
@@ -133,14 +133,15 @@ func (p *peer) up(l *session.Link) {
 
 // use makes h the session that calls use; nil: none is.
 func (p *peer) use(h *held) {
+	if h == nil {
+		p.current = nil
+		p.Directory.setLink(p, nil)
+		return
+	}
 	if p.current == h {
 		return
 	}
 	p.current = h
-	if h == nil {
-		p.Directory.setLink(p, nil)
-		return
-	}
 	p.failed, p.down = nil, Down{}
 	p.Directory.setLink(p, h.link)
 	p.become(Connected, h.link.Addr(), fmt.Sprintf("%v at %v", h.link.Role(), h.link.Addr()))
@@ -208,6 +209,9 @@ func (p *peer) decide(alive bool) {
 		kept, other = d.older, d.newer
 	}
 	p.use(kept)
+	if d.verdict == keepNewer {
+		kept.inherit(other)
+	}
 	other.doomed = true
 	other.link.Close(session.Close{Reason: reason})
 	if reason == envelope.ReasonConflict {
@@ -230,7 +234,12 @@ func (p *peer) sealed(m session.Sealed) {
 		return
 	}
 	h.sealed = true
-	p.without(h, session.Ended{Reason: m.Bye.Code, Text: m.Bye.Text, RetryAfter: m.Bye.RetryAfter, ByPeer: true})
+	if o := p.other(); m.Bye.Code == envelope.ReasonRotated && o != nil {
+		o.inherit(h)
+	}
+	end := session.Ended{Addr: m.Link.Addr(), Reason: m.Bye.Code, Text: m.Bye.Text, RetryAfter: m.Bye.RetryAfter, ByPeer: true}
+	p.without(h, end)
+	p.bereft(end)
 	p.arbitrate()
 }
 
@@ -239,7 +248,20 @@ func (p *peer) ending(h *held, m session.Ended) {
 	h.doomed, h.over = true, true
 	p.without(h, m)
 	p.tellDown(m)
+	p.bereft(m)
 	p.arbitrate()
+}
+
+// bereft waits no longer for the successor of a session that was replaced, if that will not come up, or if the peer is not
+// connected until then.
+func (p *peer) bereft(m session.Ended) {
+	if p.current != nil || p.pending() && p.wasUp {
+		return
+	}
+	p.Directory.setLink(p, nil)
+	if p.info.State == Connected {
+		p.rest(m.Addr, fmt.Sprintf("disconnected: %s", m.Reason))
+	}
 }
 
 // tellDown tells that the peer is not connected any more, if that is so after the end m of a session. It is told of the
@@ -289,6 +311,9 @@ func (p *peer) without(h *held, m session.Ended) {
 	p.asleep = m.Reason == envelope.ReasonIdle
 	wait, ok := p.heed(m)
 	why := fmt.Sprintf("disconnected: %s", m.Reason)
+	if demands(m.Reason, m.ByPeer) {
+		p.giveUp(ErrUnreachable) // of the round that was to replace this session: nobody waits for it
+	}
 	if p.round != nil { // it was to replace this one
 		p.round.rotates = nil
 		p.become(Dialling, m.Addr, why)
@@ -319,6 +344,9 @@ func (p *peer) ended(m session.Ended) {
 		p.forget(h)
 	}
 	p.without(h, m)
+	if h != nil && h.sealed && m.ByPeer {
+		p.overruled(m)
+	}
 	if m.ByPeer && m.Reason == envelope.ReasonConflict {
 		p.Tell(Conflict{Key: p.Self, Newer: m.Addr, ByPeer: true})
 	}
@@ -328,15 +356,26 @@ func (p *peer) ended(m session.Ended) {
 			p.attempted(addr, m)
 		}
 	}
-	if p.current == nil && !p.pending() { // if there was to be a successor, it did not come up
-		p.Directory.setLink(p, nil)
-		if p.info.State == Connected {
-			p.rest(m.Addr, fmt.Sprintf("disconnected: %s", m.Reason))
-		}
-	}
 	p.tellDown(m)
+	p.bereft(m)
 	p.arbitrate()
 	p.settle()
+}
+
+// overruled is a half-close that may have been cut short by a bye that asks for more (wire.md §7.3).
+func (p *peer) overruled(m session.Ended) {
+	switch m.Reason {
+	case envelope.ReasonRefused, envelope.ReasonRevoked, envelope.ReasonConflict, envelope.ReasonBusy:
+	default:
+		return
+	}
+	if p.stopDue == nil {
+		return
+	}
+	if wait, ok := p.heed(m); ok && p.Clock.Now().Add(wait).After(p.due) {
+		p.schedule(wait)
+		p.rest(m.Addr, fmt.Sprintf("disconnected: %s", m.Reason))
+	}
 }
 
 // forget drops a session that is over.
@@ -380,10 +419,13 @@ func (p *peer) heed(m session.Ended) (wait time.Duration, ok bool) {
 	if !ok {
 		return 0, false
 	}
-	p.notBefore = p.Clock.Now().Add(wait)
+	until := p.Clock.Now().Add(wait)
+	if demands(m.Reason, m.ByPeer) {
+		p.notBefore = until
+	}
 	for _, a := range p.addrs {
-		if a.next.Before(p.notBefore) {
-			a.next = p.notBefore
+		if a.next.Before(until) {
+			a.next = until
 		}
 	}
 	return wait, true

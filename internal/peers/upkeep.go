@@ -73,8 +73,16 @@ func (p *peer) rotated(h *held) {
 		return
 	}
 	p.use(h)
+	h.inherit(old)
 	old.doomed = true
 	old.link.Close(session.Close{Reason: envelope.ReasonRotated})
+}
+
+// inherit counts the time that the session that h replaces was not used.
+func (h *held) inherit(old *held) {
+	if n, inFlight := old.link.Traffic(); !inFlight && n == old.traffic {
+		h.quiet = old.quiet
+	}
 }
 
 // idleDue ends a session that nobody has used for IdleAfter.
@@ -94,6 +102,7 @@ func (p *peer) idleDue(l *session.Link) {
 	h.doomed = true
 	l.Close(session.Close{Reason: envelope.ReasonIdle})
 	p.without(h, session.Ended{Reason: envelope.ReasonIdle, Addr: l.Addr()})
+	p.arbitrate()
 }
 
 // wake dials a peer that sleeps since its last session ended for want of use.

@@ -1,0 +1,6 @@
+//go:build race
+
+package node
+
+// defaultHistories is how many histories TestChaos runs: a handshake costs ten times as much under the race detector.
+const defaultHistories = 300

@@ -1,0 +1,221 @@
+package peers
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
+)
+
+// A situation is a state of a peer, told apart where the same message means something else.
+type situation struct {
+	name    string
+	state   string // as rig.state says it
+	arrange func(r *rig)
+}
+
+// alone are the situations without a session that is up.
+var alone = []situation{
+	{"unknown", "unknown", func(*rig) {}},
+	{"dialling", "dialling", func(r *rig) {
+		r.tell(sighted(x))
+		r.connect()
+	}},
+	{"shaking", "dialling", shaking}, // and y is next
+	{"not accepted", "dialling", func(r *rig) {
+		shaking(r)
+		r.the("a").shake()
+	}},
+	{"backing off", "backing off 250ms", func(r *rig) {
+		r.tell(sighted(x))
+		r.lost(x)
+	}},
+	{"fallen", "backing off 250ms", func(r *rig) {
+		initiated(r)
+		r.the("a").hangsUp()
+	}},
+	{"asleep", "found", func(r *rig) {
+		initiated(r)
+		r.the("a").says(aBye(envelope.ReasonIdle)).hangsUp()
+	}},
+	{"at the limit", "backing off 33.75s", func(r *rig) {
+		r.fill()
+		r.tell(sighted(x))
+	}},
+}
+
+// together are those with one that is: a came up first, b second.
+var together = []situation{
+	{"initiator", "connected a", initiated},
+	{"responder", "connected a", func(r *rig) { r.inbound("a").says(aHello(1)) }}, // and no address is known
+	{"rotating", "connected a", rotating},
+	{"rotating, shaking", "connected a", func(r *rig) {
+		rotating(r)
+		r.won(x, "b")
+	}},
+	{"arbiter", "connected a", disputed},
+	{"not arbiter", "connected a", disputed}, // by its key: see onRig
+	{"two boots", "connected b", func(r *rig) {
+		initiated(r)
+		r.inbound("b").says(aHello(2))
+	}},
+}
+
+// leaving are those in which a session is left that takes nothing new.
+var leaving = []situation{
+	{"sealed", "backing off 5.25s", func(r *rig) { // a call is not answered yet
+		initiated(r)
+		r.the("a").says(aCall, aBye(envelope.ReasonShutdown))
+	}},
+	{"stopped", "found", func(r *rig) {
+		initiated(r)
+		r.tell(stop{})
+	}},
+	{"stopped, two", "found", func(r *rig) {
+		disputed(r)
+		r.tell(stop{})
+	}},
+	{"revoked", "found", func(r *rig) {
+		initiated(r)
+		r.tell(revoke{})
+	}},
+	{"replaced", "connected a 1s", func(r *rig) { // and b, which takes its place, is not up yet
+		initiated(r)
+		r.inbound("b")
+		r.the("a").says(aCall, aBye(envelope.ReasonRotated))
+	}},
+}
+
+func sighted(addr netip.AddrPort) Sighted { return Sighted{Addr: addr, Source: "test"} }
+
+func shaking(r *rig) {
+	r.connect(x, y)
+	r.won(x, "a")
+	r.tell(sighted(x))
+	r.tell(sighted(y))
+}
+
+// initiated makes session a, which this node has initiated.
+func initiated(r *rig) {
+	r.tell(sighted(x))
+	r.won(x, "a").shake().says(aHello(1))
+}
+
+// rotating is about to replace a: x is dialled.
+func rotating(r *rig) {
+	initiated(r)
+	r.tell(rotationDue{r.linkOf("a")})
+}
+
+// disputed makes a and b, of different initiators. b has not said its hello.
+func disputed(r *rig) {
+	initiated(r)
+	r.inbound("b").says(aPing)
+}
+
+// fill brings the node to its limit.
+func (r *rig) fill() {
+	r.others = 1
+	_ = r.config.quota.enter(true)
+	r.config.quota.maxSessions = 1
+}
+
+// What brings a message about.
+
+func tells(m any) func(*rig) { return func(r *rig) { r.tell(m) } }
+
+// tellsOf tells something of the session with the end of that name.
+func tellsOf(name string, m func(*session.Link) any) func(*rig) {
+	return func(r *rig) { r.tell(m(r.linkOf(name))) }
+}
+
+func rotates(l *session.Link) any { return rotationDue{l} }
+
+func wears(l *session.Link) any { return session.Worn{Link: l} }
+
+func answers(l *session.Link) any { return session.Probed{Link: l, Alive: true} }
+
+func isSilent(l *session.Link) any { return session.Probed{Link: l} }
+
+// says has an end say something: as its first words, if its handshake is not done.
+func says(name string, plain ...[]byte) func(*rig) {
+	return func(r *rig) {
+		e := r.the(name)
+		if e.recv == nil {
+			e.shake()
+		}
+		e.says(plain...)
+	}
+}
+
+// leaves has an end say a bye and hang up.
+func leaves(name string, code envelope.Reason) func(*rig) {
+	return func(r *rig) {
+		says(name, aBye(code))(r)
+		r.the(name).hangsUp()
+	}
+}
+
+func hangsUp(name string) func(*rig) { return func(r *rig) { r.the(name).hangsUp() } }
+
+func shakes(name string) func(*rig) { return func(r *rig) { r.the(name).shake() } }
+
+// unused makes it so that nobody has used a session for as long as one may last.
+func unused(r *rig, name string) {
+	id := r.linkOf(name).ID()
+	r.look(func(p *peer) {
+		if h := p.find(id); h != nil {
+			h.quiet = time.Now().Add(-p.IdleAfter)
+		}
+	})
+}
+
+// idles says that it is time to look whether a session is used, and it is not.
+func idles(name string) func(*rig) {
+	return func(r *rig) {
+		unused(r, name)
+		r.tell(idleDue{r.linkOf(name)})
+	}
+}
+
+// fails says that a session's actor has stopped, and nothing before: as if it had failed without a word.
+func fails(name string) func(*rig) {
+	return func(r *rig) {
+		var id string
+		if l := r.the(name).link; l != nil {
+			id = l.ID()
+		} else {
+			r.look(func(p *peer) { id = p.round.shaking[0] })
+		}
+		r.tell(&actor.Terminated{Who: r.system.NewLocalPID(id)})
+	}
+}
+
+// crowds makes as many sessions as there may be, and c.
+func crowds(r *rig) {
+	n := 0
+	for r.look(func(p *peer) { n = len(p.sessions) }); n < maxSessions; n++ {
+		r.inbound("one of many")
+	}
+	r.outcome()
+	r.inbound("c")
+}
+
+// distrusts takes trust away, of which the peer has not been told yet.
+func distrusts(r *rig) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.trusted = false
+}
+
+// waits lets the time pass until the next dial.
+func waits(r *rig) {
+	info, _ := r.config.Directory.Info(r.theirs.PublicKey())
+	if info.Next.IsZero() {
+		r.Fatal("there will be no dial")
+	}
+	time.Sleep(time.Until(info.Next))
+}
