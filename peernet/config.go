@@ -39,6 +39,9 @@ type Config struct {
 	// Discovery says how peers are found. If empty, they are found by Connect and by dialling in alone.
 	Discovery []discovery.Provider
 
+	// ListenOnly has Discovery find others without announcing this node.
+	ListenOnly bool
+
 	// Private hides who the node is from everybody but its peers: it announces itself so that they alone recognise it, and
 	// answers nobody else who connects (wire.md §4.6, §8.3). The peers must be in private mode too, and all clocks right to
 	// 5 minutes. Each provider of Discovery must be a discovery.Discreet, as those of discovery/udp and discovery/manual are.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 )
 
 // A Presence is one address at which one provider sees a key. Nothing of it is proved: whoever can send on a network
@@ -36,8 +37,15 @@ func (n *Node) Discovered() []Presence {
 	return list
 }
 
-// A ProviderState is what a discovery provider is doing: "running", "failed" or "ended".
+// A ProviderState is what a discovery provider is doing.
 type ProviderState string
+
+// States of a provider.
+const (
+	ProviderRunning = ProviderState(finder.Running) // it looks and announces, as far as it says
+	ProviderFailed  = ProviderState(finder.Failed)  // it has ended by itself, and is run again later
+	ProviderEnded   = ProviderState(finder.Ended)   // the node stops, or has stopped
+)
 
 // A ProviderStatus is what a discovery provider looks like at one moment.
 type ProviderStatus struct {

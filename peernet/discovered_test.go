@@ -87,3 +87,24 @@ func peerKey(t *testing.T) identity.PublicKey {
 	}
 	return keys.PublicKey()
 }
+
+// A curious provider tells what it knows of its node.
+type curious chan discovery.Self
+
+func (curious) Name() string { return "curious" }
+
+func (c curious) Run(ctx context.Context, self discovery.Self, _ func(discovery.Sighting)) error {
+	c <- self
+	<-ctx.Done()
+	return nil
+}
+
+func TestListenOnlyReachesTheProviders(t *testing.T) {
+	for _, listenOnly := range []bool{false, true} {
+		told := make(curious, 1)
+		n := startNode(t, peernet.Config{Discovery: []discovery.Provider{told}, ListenOnly: listenOnly})
+		if self := <-told; self.ListenOnly != listenOnly || self.Key != n.PublicKey() || self.Port != n.Addrs()[0].Port() {
+			t.Errorf("got %+v, want ListenOnly %v", self, listenOnly)
+		}
+	}
+}
