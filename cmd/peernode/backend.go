@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/seed-f6ddb928/peernet-go/trust"
@@ -26,19 +28,16 @@ var _ control.Backend = backend{}
 
 // A runInfo is what run knows about its node beyond what the node tells.
 type runInfo struct {
-	listen    string    // where it was told to listen
-	discovery []string  // the names of its providers
+	listen    string // where it was told to listen
+	discovery []discovery.Provider
+	advertise bool      // whether these announce it
 	started   time.Time // when it was started
 	socket    string    // the path of its control socket
 }
 
 // newRunInfo returns what is known of a node with this configuration that has just started.
 func newRunInfo(c peernet.Config) runInfo {
-	names := []string{}
-	for _, p := range c.Discovery {
-		names = append(names, p.Name())
-	}
-	return runInfo{listen: c.Listen, discovery: names, started: time.Now()}
+	return runInfo{listen: c.Listen, discovery: c.Discovery, advertise: !c.ListenOnly, started: time.Now()}
 }
 
 // states are those a peer can be in, in the order in which status counts them.
@@ -55,11 +54,17 @@ func (b backend) Node(context.Context, control.NodeRequest) (control.Node, error
 	for _, p := range b.node.Peers() {
 		peers[string(p.State)]++
 	}
+	names := []string{}
+	for _, p := range b.run.discovery {
+		names = append(names, p.Name())
+	}
 	return control.Node{
 		PublicKey: b.node.PublicKey().String(),
 		Addresses: texts(b.node.Addrs()),
 		Listen:    b.run.listen,
-		Discovery: b.run.discovery,
+		Discovery: names,
+		Advertise: b.run.advertise,
+		Providers: b.providers(),
 		Started:   moment(b.run.started),
 		Uptime:    control.Milliseconds(time.Since(b.run.started)),
 		Peers:     peers,
@@ -79,6 +84,65 @@ func (b backend) peers() []control.Peer {
 		peers = append(peers, newPeer(p))
 	}
 	return peers
+}
+
+// Discovered implements control.Backend.
+func (b backend) Discovered(context.Context, control.DiscoveredRequest) (control.Discovered, error) {
+	d := control.Discovered{Seen: []control.Sighting{}, Providers: b.providers()}
+	for _, p := range b.node.Discovered() {
+		d.Seen = append(d.Seen, control.Sighting{
+			PublicKey: p.Peer.String(),
+			Label:     p.Label,
+			Trusted:   p.Trusted,
+			Address:   address(p.Addr),
+			Source:    p.Source,
+			Interface: p.Interface,
+			FirstSeen: moment(p.First),
+			LastSeen:  moment(p.Last),
+		})
+	}
+	return d, nil
+}
+
+// providers returns what looks for peers as the control socket tells it; there may be none, but there is a list.
+func (b backend) providers() []control.Provider {
+	list := []control.Provider{}
+	for _, s := range b.node.Providers() {
+		p := newProvider(s)
+		for _, d := range b.run.discovery {
+			if u, ok := d.(*udp.Provider); ok && u.Name() == s.Name {
+				p.Uses = u.Stats().Interfaces
+			}
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// newProvider returns s as the control socket tells it.
+func newProvider(s peernet.ProviderStatus) control.Provider {
+	p := control.Provider{
+		Name:      s.Name,
+		State:     string(s.State),
+		Since:     moment(s.Since),
+		Next:      moment(s.Next),
+		Sightings: s.Sightings,
+		Dropped:   s.Dropped,
+	}
+	if s.Err != nil {
+		p.Error = s.Err.Error()
+	}
+	if e, ok := errors.AsType[errorWithHint](s.Err); ok {
+		p.Hint = e.Hint()
+		p.Error = strings.TrimSuffix(p.Error, " ("+p.Hint+")")
+	}
+	return p
+}
+
+// An errorWithHint is an error that tells what to do about it, as those of the providers do.
+type errorWithHint interface {
+	error
+	Hint() string
 }
 
 // Connect implements control.Backend.

@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/spf13/cobra"
 )
@@ -18,6 +23,12 @@ const (
 	demoTime = 30 * time.Second
 	byeTime  = time.Second
 )
+
+// hearTime is how long an announce over UDP may take before the demo does without. Three are sent in the first second.
+const hearTime = 2 * time.Second
+
+// thisMachine is where announces go of which other machines are to hear nothing.
+var thisMachine = netip.AddrFrom4([4]byte{127, 255, 255, 255})
 
 // Errors of a demo: what was not to happen.
 var (
@@ -33,8 +44,9 @@ func (a *app) demoCommand() *cobra.Command {
 		Short: "Show two nodes on this machine meet, talk and part",
 		Long: `Demo runs two nodes on this machine, with fresh keys in a temporary directory and real connections over
 loopback: they are paired, find each other, connect, call, send and ping, refuse a stranger, lose each
-other and stop. It says what happens, and fails if any of it does not. It needs no network, no privileges
-and no data directory, and leaves nothing behind.`,
+other and stop. One is told where the other is; the other hears that by UDP, as nodes on a network do,
+where the system broadcasts on loopback, as Linux does. It says what happens, and fails if any of it does
+not. It needs no network, no privileges and no data directory, and leaves nothing behind.`,
 		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.demo(cmd.Context()) },
 	}
@@ -45,7 +57,8 @@ type demo struct {
 	*narrator
 	dir        string
 	alice, bob *member
-	found      time.Time // when both were told where the other is
+	announce   *gate     // has alice announce herself; nil where the system cannot
+	found      time.Time // when they began to find each other
 }
 
 // demo runs the demo.
@@ -97,10 +110,14 @@ func (d *demo) close() {
 
 // start starts both nodes, which know nothing of each other, and gives them something to be called for.
 func (d *demo) start(ctx context.Context) (err error) {
-	if d.alice, err = d.join(ctx, "alice"); err != nil {
+	announcing, hearing, err := d.byUDP()
+	if err != nil {
 		return err
 	}
-	if d.bob, err = d.join(ctx, "bob"); err != nil {
+	if d.alice, err = d.join(ctx, "alice", announcing); err != nil {
+		return err
+	}
+	if d.bob, err = d.join(ctx, "bob", hearing); err != nil {
 		return err
 	}
 	return errors.Join(
@@ -115,9 +132,24 @@ func (d *demo) start(ctx context.Context) (err error) {
 		}))
 }
 
+// byUDP returns how alice announces herself over UDP once the gate is open, and how bob hears that: not at all where
+// the system does not broadcast on loopback.
+func (d *demo) byUDP() (announcing, hearing finding, err error) {
+	if runtime.GOOS != "linux" {
+		return finding{}, finding{}, nil
+	}
+	port, err := freePort()
+	if err != nil {
+		return finding{}, finding{}, err
+	}
+	options := udp.Options{Port: port, Broadcast: []netip.Addr{thisMachine}}
+	d.announce = &gate{Provider: udp.New(options), open: make(chan struct{})}
+	return finding{by: []discovery.Provider{d.announce}}, finding{by: []discovery.Provider{udp.New(options)}, silent: true}, nil
+}
+
 // join starts the node called name.
-func (d *demo) join(ctx context.Context, name string) (*member, error) {
-	m, err := newMember(ctx, d.dir, name)
+func (d *demo) join(ctx context.Context, name string, finding finding) (*member, error) {
+	m, err := newMember(ctx, d.dir, name, finding)
 	if err != nil {
 		return nil, err
 	}
@@ -139,22 +171,42 @@ func (d *demo) pair(context.Context) error {
 	return nil
 }
 
-// find has both nodes find each other at the same moment, so that each dials the other.
+// find has both nodes find each other at the same moment, so that each dials the other, unless it was faster: alice is
+// told where bob is, and bob hears alice announce where she is.
 func (d *demo) find(ctx context.Context) error {
 	d.found = time.Now()
 	var both sync.WaitGroup
 	both.Go(func() { d.alice.finds.Found(d.bob.key, d.bob.addr) })
-	both.Go(func() { d.bob.finds.Found(d.alice.key, d.alice.addr) })
-	both.Wait()
-	return d.each(func(m, other *member) error {
-		e, err := await(ctx, m, func(e peernet.Found) bool { return e.Peer == other.key })
-		if err != nil {
-			return err
+	both.Go(func() {
+		if d.announce != nil {
+			close(d.announce.open)
+		} else {
+			d.bob.finds.Found(d.alice.key, d.alice.addr)
 		}
-		d.tell(demoLine{Node: m.name, Peer: other.name, Address: e.Addr.String(), Source: e.Source},
-			"%s finds %s at %s and dials", m.name, other.name, e.Addr)
-		return nil
 	})
+	both.Wait()
+	e, err := await(ctx, d.alice, func(e peernet.Found) bool { return e.Peer == d.bob.key })
+	if err != nil {
+		return err
+	}
+	d.tell(demoLine{Node: "alice", Peer: "bob", Address: e.Addr.String(), Source: e.Source}, "alice is told that bob is at %s, and dials", e.Addr)
+	e, err = d.hear(ctx)
+	if err != nil {
+		return err
+	}
+	how := "bob is told that alice is at %s"
+	if e.Source == "udp" {
+		how = "bob hears by UDP that alice is at %s"
+	}
+	d.tell(demoLine{Node: "bob", Peer: "alice", Address: e.Addr.String(), Source: e.Source, Interface: e.Interface}, how, e.Addr)
+	return nil
+}
+
+// hear waits until bob has found alice. If he hears nothing in time, broadcasts do not work here, and he is told.
+func (d *demo) hear(ctx context.Context) (peernet.Found, error) {
+	tell := time.AfterFunc(hearTime, func() { d.bob.finds.Found(d.alice.key, d.alice.addr) })
+	defer tell.Stop()
+	return await(ctx, d.bob, func(e peernet.Found) bool { return e.Peer == d.alice.key })
 }
 
 // connect waits until both nodes say that they are connected. Both have dialled: one connection stays.
@@ -235,7 +287,7 @@ func (d *demo) ping(ctx context.Context) error {
 
 // refuse has a node dial alice that alice does not trust.
 func (d *demo) refuse(ctx context.Context) error {
-	mallory, err := d.join(ctx, "mallory")
+	mallory, err := d.join(ctx, "mallory", finding{})
 	if err != nil {
 		return err
 	}
@@ -296,6 +348,32 @@ func (d *demo) stop(ctx context.Context) error {
 	}
 	d.tell(demoLine{}, "alice stops; it was one connection, and every step worked")
 	return nil
+}
+
+// A gate is a provider that does nothing until the gate is open.
+type gate struct {
+	discovery.Provider
+	open chan struct{}
+}
+
+// Run implements discovery.Provider.
+func (g *gate) Run(ctx context.Context, self discovery.Self, sight func(discovery.Sighting)) error {
+	select {
+	case <-g.open:
+		return g.Provider.Run(ctx, self, sight)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+// freePort returns a UDP port that nobody uses.
+func freePort() (uint16, error) {
+	conn, err := net.ListenUDP("udp4", nil)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).AddrPort().Port(), nil
 }
 
 // each does act for alice and then for bob.

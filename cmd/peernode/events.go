@@ -30,9 +30,11 @@ func newEvent(e peernet.Event, label labeller) control.Event {
 	var key identity.PublicKey
 	switch e := e.(type) {
 	case peernet.Found:
-		key, l.Address, l.Source = e.Peer, address(e.Addr), e.Source
+		key, l.Address, l.Source, l.Interface = e.Peer, address(e.Addr), e.Source, e.Interface
+	case peernet.Updated:
+		key, l.Address, l.Source, l.Interface = e.Peer, address(e.Addr), e.Source, e.Interface
 	case peernet.Lost:
-		key, l.Address, l.Source, l.Reason = e.Peer, address(e.Addr), e.Source, e.Reason
+		key, l.Address, l.Source, l.Reason, l.Left = e.Peer, address(e.Addr), e.Source, e.Reason, &e.Left
 	case peernet.Connected:
 		key, l.Address, l.Role, l.Name = e.Peer, address(e.Addr), e.Role, e.Name
 	case peernet.Disconnected:
@@ -75,7 +77,7 @@ func (l eventLine) String() string {
 	}
 	name := peerName(l.Peer, l.Label)
 	switch l.Kind {
-	case "found", "lost", "refused", "unpaired":
+	case "found", "updated", "lost", "refused", "unpaired":
 		if l.Label == "" { // it may be a stranger's
 			name = l.Peer
 		}
@@ -84,6 +86,10 @@ func (l eventLine) String() string {
 	add(" at %s", l.Address)
 	add(": %s", oneLine(l.Reason))
 	add(", by %s", l.Source)
+	add(" on %s", oneLine(l.Interface))
+	if l.Left != nil && *l.Left > 0 {
+		fmt.Fprintf(&b, ", still seen in %s", count(*l.Left, "other way"))
+	}
 	add(", as %s", l.Role)
 	if l.Kind == "received" {
 		add(": %s", oneLine(l.Name))
@@ -98,6 +104,14 @@ func (l eventLine) String() string {
 		fmt.Fprintf(&b, " %d events were missed", l.Missed)
 	}
 	return strings.TrimRight(b.String(), " ")
+}
+
+// count returns how many of what there are.
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // event prints e.

@@ -68,6 +68,11 @@ func TestEventsAsPrinted(t *testing.T) {
 		peernet.Lagged{N: 12},
 		peernet.Found{Peer: carol, Addr: addr, Source: "manual"},
 		peernet.Lost{Peer: carol, Addr: addr, Source: "manual", Reason: "expired"},
+		peernet.Found{Peer: bob, Addr: addr, Source: "udp", Interface: "eth0"},
+		peernet.Updated{Peer: bob, Addr: addr, Source: "mdns", Interface: "eth0"},
+		peernet.Updated{Peer: carol, Addr: addr, Source: "udp", Interface: "wlan\x1b0"},
+		peernet.Lost{Peer: bob, Addr: addr, Source: "udp", Reason: "expired", Left: 2},
+		peernet.Lost{Peer: carol, Addr: addr, Source: "udp", Reason: "withdrawn", Left: 1},
 	}
 	label := func(key identity.PublicKey) string { return map[identity.PublicKey]string{bob: "bob"}[key] }
 	defer func(local *time.Location) { time.Local = local }(time.Local)

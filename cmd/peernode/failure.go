@@ -92,6 +92,7 @@ var outcomes = []struct {
 	{errNotInTime, "not_in_time", exitUnreachable, "see: peernode why PEER; or allow it more time with --timeout"},
 	{peernet.ErrNotTrusted, "not_trusted", exitRefused, "trust it first with: peernode trust add PEER"},
 	{peernet.ErrRefused, "refused", exitRefused, "on the other machine run: peernode trust add SELF"},
+	{peernet.ErrFull, "full", exitFailed, "start this node with a higher --max-peers or --max-sessions, or wait until a peer has gone"},
 	{peernet.ErrBusy, "peer_busy", exitUnreachable, "the peer does not want this node for now: try again later"},
 	{peernet.ErrWrongKey, "wrong_key", exitUnreachable, "another node answers at this address: check the address and the key"},
 	{handshake.ErrSelf, "own_address", exitUnreachable, "this node itself listens at this address: give that of the other node"},

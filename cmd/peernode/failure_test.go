@@ -67,6 +67,7 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{trust.ErrPermissions, "permissions", 1},
 		{fmt.Errorf("%w: %w", handshake.ErrEphemeral, identity.ErrKeyLowOrder), "no_handshake", 3},
 		{fmt.Errorf("%w: %w", handshake.ErrKey, identity.ErrKeyRange), "no_handshake", 3},
+		{peernet.ErrFull, "full", 1},
 		{peernet.ErrBusy, "peer_busy", 3},
 		{identity.ErrKeyChecksum, "bad_key", 2},
 		{identity.ErrKeyLength, "bad_key", 2},

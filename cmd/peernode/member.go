@@ -33,13 +33,22 @@ type member struct {
 	release func()                       // ends next
 }
 
-// newMember starts a node with a fresh identity under dir. Its events end with ctx.
-func newMember(ctx context.Context, dir, name string) (*member, error) {
+// A finding is how a member finds others, beside what it is told.
+type finding struct {
+	by     []discovery.Provider
+	silent bool // it announces nothing
+}
+
+// newMember starts a node with a fresh identity under dir, which finds others like this and where it is told. Its
+// events end with ctx.
+func newMember(ctx context.Context, dir, name string, finding finding) (*member, error) {
 	m := &member{name: name, finds: manual.New(), notes: make(chan string, 1)}
 	node, err := peernet.New(peernet.Config{
 		DataDir:   filepath.Join(dir, name),
 		Name:      name,
-		Discovery: []discovery.Provider{m.finds},
+		Discovery: append(finding.by, m.finds),
+
+		ListenOnly: finding.silent,
 	})
 	if err != nil {
 		return nil, err

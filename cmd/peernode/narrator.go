@@ -21,6 +21,7 @@ type demoLine struct {
 	PublicKey string   `json:"public_key,omitempty"`
 	Address   string   `json:"address,omitempty"`
 	Source    string   `json:"source,omitempty"`
+	Interface string   `json:"interface,omitempty"`
 	Name      string   `json:"name,omitempty"`
 	Args      any      `json:"args,omitempty"`
 	Result    any      `json:"result,omitempty"`

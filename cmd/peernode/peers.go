@@ -18,8 +18,8 @@ func (a *app) peersCommand() *cobra.Command {
 		Long: `Peers lists every trusted peer as the running node sees it now: whether it is connected, since when, at
 which address, its last round trip, and why it is in that state.
 
-With --watch it goes on with a line for each thing that happens to a peer: found, lost, connected,
-disconnected, paired, unpaired, conflict. With --json these are the objects that have an event, as
+With --watch it goes on with a line for each thing that happens to a peer: found, updated, lost,
+connected, disconnected, paired, unpaired, conflict. With --json these are the objects that have an event, as
 peernode run prints them. Whoever reads too slowly is told how many events were missed (lagged), and gets
 the list again. It ends when it is interrupted, or with exit code 3 when the node stops.`,
 		Example: `  peernode peers

@@ -97,7 +97,7 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 	root.MarkPersistentFlagDirname("data-dir")
 	root.AddCommand(
 		a.demoCommand(), a.idCommand(), a.trustCommand(), a.runCommand(), a.statusCommand(), a.peersCommand(),
-		a.connectCommand(), a.waitCommand(), a.whyCommand(), a.callCommand(), a.sendCommand(), a.pingCommand(),
+		a.discoverCommand(), a.connectCommand(), a.waitCommand(), a.whyCommand(), a.callCommand(), a.sendCommand(), a.pingCommand(),
 	)
 	strictHelp(root)
 	return root

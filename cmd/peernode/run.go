@@ -28,16 +28,16 @@ const (
 	maxNamespace = 255
 )
 
-// noDiscovery is the name that --discovery takes for looking for nobody.
-const noDiscovery = "none"
-
 // A runner is one run of a node.
 type runner struct {
 	*app
 	listen    string
 	name      string
 	namespace string
-	discovery string
+	ways      wayFlags
+	advertise bool
+	limits    peernet.Limits
+	idle      time.Duration
 	echo      bool
 	logLevel  string
 }
@@ -47,11 +47,18 @@ func (a *app) runCommand() *cobra.Command {
 	run := &cobra.Command{
 		Use:   "run",
 		Short: "Run the node until it is interrupted",
-		Long: `Run runs the node of the data directory: it listens, connects to the peers it trusts where it knows how,
+		Long: `Run runs the node of the data directory: it listens, looks for the peers it trusts and connects to them,
 and does what the other subcommands ask of it. It prints what happens, with --json as one object per line;
 the first says where it listens. Interrupt it, or send it SIGTERM, and it takes leave of its peers and
-stops within 5 seconds; a second time ends it at once.`,
-		Example: `  peernode run --listen 127.0.0.1:7100 --echo
+stops within 5 seconds; a second time ends it at once.
+
+It looks for peers on the networks that the machine is on, and tells them where it listens: by broadcasts
+over UDP, and by multicast DNS. Both carry its public key in clear. What does not work there is warned of
+and tried again; peernode status tells how it is going. With --discovery none it neither looks nor tells:
+peers are then found at the addresses in the peers file, by peernode connect, and by their own dialling.`,
+		Example: `  peernode run --echo
+  peernode run --listen 127.0.0.1:7100 --discovery none
+  peernode run --interface eth0 --advertise=false
   peernode run --json | jq -c 'select(.event == "connected")'`,
 		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
@@ -60,10 +67,13 @@ stops within 5 seconds; a second time ends it at once.`,
 	flags.StringVar(&r.listen, "listen", ":0", "where to listen: `HOST:PORT`, or :PORT for all addresses; port 0 is any free one")
 	flags.StringVar(&r.name, "name", "", "the `NAME` this node calls itself to its peers, at most 64 bytes")
 	flags.StringVar(&r.namespace, "namespace", "", "`NAME` a network of its own: only nodes of the same namespace can connect")
-	flags.StringVar(&r.discovery, "discovery", noDiscovery, "`HOW` to look for peers; there is only "+noDiscovery+", see peernode connect")
+	r.ways.add(run)
+	flags.BoolVar(&r.advertise, "advertise", true, "tell the network where this node listens; false: look for peers in silence")
+	flags.IntVar(&r.limits.Peers, "max-peers", 0, "connect to at most `N` peers at a time (default: to all that are trusted)")
+	flags.IntVar(&r.limits.Sessions, "max-sessions", 0, "have at most `N` connections to peers, those that are being replaced included (default: 4 to each)")
+	flags.DurationVar(&r.idle, "idle", 0, "disconnect a peer that nobody has used for so `LONG`, such as 10m, until it is needed again (default: never)")
 	flags.BoolVar(&r.echo, "echo", false, "serve the handler echo: it returns what it is called with and prints what it is sent")
 	flags.StringVar(&r.logLevel, "log-level", "warn", "the least `LEVEL` to log to standard error: debug, info, warn or error")
-	run.RegisterFlagCompletionFunc("discovery", cobra.FixedCompletions([]string{noDiscovery}, cobra.ShellCompDirectiveNoFileComp))
 	run.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
 	return run
 }
@@ -81,6 +91,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	r.ways.warn(r.app)
 	lock, err := control.Acquire(dir)
 	if err != nil {
 		return err
@@ -92,7 +103,12 @@ func (r *runner) run(ctx context.Context) (err error) {
 		Listen:    r.listen,
 		Name:      r.name,
 		Namespace: r.namespace,
+		Discovery: r.ways.providers(),
 		Logger:    log,
+
+		ListenOnly: !r.advertise,
+		Limits:     r.limits,
+		Timing:     peernet.Timing{Idle: r.idle},
 	}
 	node, err := peernet.New(config)
 	if err != nil {
@@ -144,11 +160,22 @@ func (r *runner) run(ctx context.Context) (err error) {
 
 // check says whether the flags can work.
 func (r *runner) check() error {
-	if r.discovery != noDiscovery {
-		return usage(fmt.Sprintf("--discovery: there is none called %.80q", r.discovery), "those that are there: "+noDiscovery)
-	}
 	if err := checkListen(r.listen); err != nil {
 		return err
+	}
+	if err := r.ways.check(); err != nil {
+		return err
+	}
+	for _, f := range []struct {
+		name  string
+		value int
+	}{{"max-peers", r.limits.Peers}, {"max-sessions", r.limits.Sessions}} {
+		if f.value < 0 {
+			return usage(fmt.Sprintf("--%s is less than 0", f.name), "give it in digits, such as 4, or leave it out")
+		}
+	}
+	if r.idle < 0 {
+		return usage("--idle is less than 0", timeHint)
 	}
 	if err := checkLength("name", r.name, maxName); err != nil {
 		return err

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"go.uber.org/goleak"
 )
 
@@ -27,6 +30,7 @@ const (
 // TestMain lets the scripts run this test binary as peernode, and as peernode-to FILE ARGS…, which is peernode
 // with its standard output in a file that a script can read while it runs.
 func TestMain(m *testing.M) {
+	fence()
 	testscript.Main(leakless{m}, map[string]func(){
 		"peernode": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 		"peernode-to": func() {
@@ -38,6 +42,23 @@ func TestMain(m *testing.M) {
 			os.Exit(run(os.Args[2:], os.Stdin, f, os.Stderr))
 		},
 	})
+}
+
+// fence keeps what the tests run off the machine's networks: outside of namespaces nobody looks for peers, except on
+// the loopback of Linux, by UDP.
+func fence() {
+	if os.Getenv("PEERNET_TEST_NETNS") != "" {
+		return // package netns has made sure that there are none
+	}
+	for i, w := range ways {
+		ways[i].make = func(f *wayFlags) discovery.Provider {
+			if w.name != "udp" || runtime.GOOS != "linux" || !slices.Equal(f.interfaces, []string{"lo"}) {
+				fmt.Fprintf(os.Stderr, "tests must not look for peers by %s on the interfaces %v\n", w.name, f.interfaces)
+				os.Exit(70)
+			}
+			return w.make(f)
+		}
+	}
 }
 
 // A leakless is a run of tests that fails if it leaves goroutines behind.
@@ -54,6 +75,8 @@ func (l leakless) Run() int {
 
 // TestScripts runs the sessions in testdata/script. Beside testscript's own commands they have
 //
+//	free NAME            sets NAME to a UDP port that nobody uses
+//	taken NAME           sets NAME to a UDP port that is used, and not shared, until the script ends
 //	ready DIR NAME       waits for a node to run on DIR; sets NAME_KEY and NAME_ADDR
 //	await FILE REGEXP    waits for a line of FILE that matches
 //	exits CODE COMMAND…  runs a command that ends with exit code CODE
@@ -83,6 +106,8 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("there is no condition %s", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"free":  scriptFree,
+			"taken": scriptTaken,
 			"ready": scriptReady,
 			"await": scriptAwait,
 			"exits": scriptExits,
@@ -127,6 +152,25 @@ func poll(ts *testscript.TestScript, done func(context.Context) error) {
 			ts.Fatalf("waited for %v: %v", waitTime, err)
 		}
 	}
+}
+
+func scriptFree(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: free NAME")
+	}
+	port, err := freePort()
+	ts.Check(err)
+	ts.Setenv(args[0], strconv.Itoa(int(port)))
+}
+
+func scriptTaken(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: taken NAME")
+	}
+	conn, err := net.ListenUDP("udp4", nil)
+	ts.Check(err)
+	ts.Defer(func() { conn.Close() })
+	ts.Setenv(args[0], strconv.Itoa(conn.LocalAddr().(*net.UDPAddr).Port))
 }
 
 func scriptReady(ts *testscript.TestScript, neg bool, args []string) {

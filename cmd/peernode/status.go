@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/spf13/cobra"
 )
 
@@ -15,8 +16,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Say how the running node is doing",
 		Long: `Status prints the running node's public key, the addresses at which others can dial it, where it was told
-to listen, how it looks for peers, for how long it has run, how many of its peers are in which state, and
-the path of its control socket. It ends with exit code 3 if no node runs.`,
+to listen, how it looks for peers and whether that works, for how long it has run, how many of its peers are
+in which state, and the path of its control socket. It ends with exit code 3 if no node runs.`,
 		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.command(func(node control.Backend) error {
@@ -36,18 +37,51 @@ func (a *app) status(n control.Node) error {
 		return a.object(n)
 	}
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{
+	lines := [][2]string{
 		{"key", n.PublicKey},
 		{"addresses", strings.Join(n.Addresses, ", ")},
 		{"listen", oneLine(n.Listen)},
-		{"discovery", orElse(strings.Join(n.Discovery, ", "), noDiscovery)},
-		{"uptime", time.Duration(n.Uptime * float64(time.Millisecond)).Truncate(time.Second).String()},
-		{"peers", countStates(n.Peers)},
-		{"control", oneLine(n.Control)},
-	} {
+	}
+	for _, p := range n.Providers {
+		lines = append(lines, [2]string{"discovery", provider(p, n.Advertise, time.Now())})
+	}
+	if len(n.Discovery) == 0 {
+		lines = append(lines, [2]string{"discovery", noDiscovery})
+	}
+	for _, line := range append(lines,
+		[2]string{"uptime", time.Duration(n.Uptime * float64(time.Millisecond)).Truncate(time.Second).String()},
+		[2]string{"peers", countStates(n.Peers)},
+		[2]string{"control", oneLine(n.Control)},
+	) {
 		fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
 	}
 	return table.Flush()
+}
+
+// provider returns how one that looks for peers is doing, as a person reads it.
+func provider(p control.Provider, advertise bool, now time.Time) string {
+	var b strings.Builder
+	b.WriteString(p.Name + ": " + p.State)
+	if len(p.Uses) > 0 {
+		b.WriteString(" on " + oneLine(strings.Join(p.Uses, ", ")))
+	}
+	if !advertise {
+		b.WriteString(", announces nothing")
+	}
+	if p.Error != "" {
+		b.WriteString(": ")
+		if p.State != string(peernet.ProviderFailed) {
+			b.WriteString("failed before: ")
+		}
+		b.WriteString(oneLine(p.Error))
+		if p.Hint != "" {
+			b.WriteString(" (" + oneLine(p.Hint) + ")")
+		}
+	}
+	if p.Next != nil {
+		fmt.Fprintf(&b, "; tried again in %v", max(0, p.Next.Sub(now)).Round(time.Second))
+	}
+	return b.String()
 }
 
 // countStates returns how many peers are in which state, as a person reads it.

@@ -47,6 +47,7 @@ func arguments(cmd *cobra.Command, args []string) error {
 var valueForms = map[string]struct{ name, hint string }{
 	"duration": {"a time", timeHint},
 	"int":      {"a whole number", "give it in digits, such as 4"},
+	"uint16":   {"a port", portHint},
 	"bool":     {"true or false", "leave its value out, or give it as true or false"},
 }
 

@@ -77,6 +77,8 @@ func (b backend) ofPeer(e peernet.Event) bool {
 	switch e := e.(type) {
 	case peernet.Found:
 		_, trusted = b.node.Peer(e.Peer)
+	case peernet.Updated:
+		_, trusted = b.node.Peer(e.Peer)
 	case peernet.Lost:
 		_, trusted = b.node.Peer(e.Peer)
 	case peernet.Refused:

@@ -139,7 +139,9 @@ func TestWatchLeavesStrangersOut(t *testing.T) {
 	}{
 		{peernet.Found{Peer: bob}, true},
 		{peernet.Lost{Peer: bob}, true},
+		{peernet.Updated{Peer: bob}, true},
 		{peernet.Found{Peer: carol}, false},
+		{peernet.Updated{Peer: carol}, false},
 		{peernet.Lost{Peer: carol}, false},
 		{peernet.Refused{Peer: carol}, false},
 		{peernet.Connected{Peer: bob}, true},

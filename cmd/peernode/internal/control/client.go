@@ -48,6 +48,11 @@ func (c *Client) Watch(ctx context.Context, q WatchRequest, tell func(Change) er
 	return follow(ctx, c, "watch", q, tell)
 }
 
+// Discovered implements Backend.
+func (c *Client) Discovered(ctx context.Context, q DiscoveredRequest) (Discovered, error) {
+	return post[Discovered](ctx, c, "discovered", q)
+}
+
 // Connect implements Backend.
 func (c *Client) Connect(ctx context.Context, q ConnectRequest) (Peer, error) {
 	return post[Peer](ctx, c, "connect", q)

@@ -26,6 +26,8 @@ type Backend interface {
 	// Watch tells the peers as they are, then each thing that happens to them, one at a time. It goes on until
 	// its context ends, tell fails or the node stops, and returns why: never nil.
 	Watch(ctx context.Context, q WatchRequest, tell func(Change) error) error
+	// Discovered tells who is seen on the network, trusted or not, and how those who look are doing.
+	Discovered(context.Context, DiscoveredRequest) (Discovered, error)
 	// Connect connects the node to the peer, and waits until it is.
 	Connect(context.Context, ConnectRequest) (Peer, error)
 	// Wait waits until the node is connected to the peer, and does nothing to bring that about.
@@ -79,6 +81,9 @@ type (
 	// WatchRequest asks for the trusted peers and what happens to them. It has no time of its own.
 	WatchRequest struct{}
 
+	// DiscoveredRequest asks who is seen on the network.
+	DiscoveredRequest struct{ Timeout }
+
 	// ConnectRequest asks for a connection. Without addresses those already known are tried.
 	ConnectRequest struct {
 		Timeout
@@ -113,7 +118,7 @@ type (
 	}
 )
 
-// Answers. The fields of Node, Peer, Why and Event are also what peernode prints with --json: names are never
+// Answers. The fields of Node, Peer, Sighting, Why and Event are also what peernode prints with --json: names are never
 // changed.
 type (
 	// Node is who the node is and how it is doing.
@@ -122,10 +127,44 @@ type (
 		Addresses []string       `json:"addresses"` // that others can dial
 		Listen    string         `json:"listen"`    // where it was told to listen
 		Discovery []string       `json:"discovery"` // the providers that look for peers
+		Advertise bool           `json:"advertise"` // whether they announce the node
+		Providers []Provider     `json:"providers"` // the same ones, and how they are doing
 		Started   *time.Time     `json:"started,omitempty"`
 		Uptime    float64        `json:"uptime_ms"`
 		Peers     map[string]int `json:"peers"`   // how many are in each state
 		Control   string         `json:"control"` // the path of the control socket
+	}
+
+	// Provider is what looks for peers in one way.
+	Provider struct {
+		Name      string     `json:"name"`
+		State     string     `json:"state"` // running, failed or ended
+		Since     *time.Time `json:"since,omitempty"`
+		Error     string     `json:"error,omitempty"`      // why it failed; also for a minute after it has been run again
+		Hint      string     `json:"hint,omitempty"`       // what to do about that
+		Next      *time.Time `json:"next,omitempty"`       // when it is run again, at the latest
+		Sightings uint64     `json:"sightings"`            // that the node has looked at
+		Dropped   uint64     `json:"dropped,omitempty"`    // that it had no room for
+		Uses      []string   `json:"interfaces,omitempty"` // the network interfaces it uses, where it tells
+	}
+
+	// Discovered is who is seen on the network, and by whom.
+	Discovered struct {
+		Seen      []Sighting `json:"seen"`
+		Providers []Provider `json:"providers"`
+	}
+
+	// Sighting is one address at which one provider sees a key. Nothing of it is proved.
+	Sighting struct {
+		PublicKey string     `json:"public_key"`
+		Label     string     `json:"label,omitempty"`
+		Trusted   bool       `json:"trusted"`
+		Self      bool       `json:"self,omitempty"` // it is the node of this data directory
+		Address   string     `json:"address"`
+		Source    string     `json:"source"`              // the provider
+		Interface string     `json:"interface,omitempty"` // where it was heard
+		FirstSeen *time.Time `json:"first_seen,omitempty"`
+		LastSeen  *time.Time `json:"last_seen,omitempty"`
 	}
 
 	// Peers are the trusted peers.
@@ -195,15 +234,17 @@ type (
 		Label   string `json:"label,omitempty"`
 		Address string `json:"address,omitempty"`
 
-		Source string          `json:"source,omitempty"` // found, lost: who says so
-		Role   string          `json:"role,omitempty"`   // connected: this node's, initiator or responder
-		Name   string          `json:"name,omitempty"`   // connected: what the peer calls itself; received: the handler
-		Reason string          `json:"reason,omitempty"` // lost, disconnected, refused
-		Text   string          `json:"text,omitempty"`   // disconnected: the peer's own words
-		Args   json.RawMessage `json:"args,omitempty"`   // received: what was sent
-		Older  string          `json:"older,omitempty"`  // conflict: the addresses of the two nodes that use one key
-		Newer  string          `json:"newer,omitempty"`
-		Missed int             `json:"missed,omitempty"` // lagged: events that nobody will see
+		Source    string          `json:"source,omitempty"`    // found, updated, lost: who says so
+		Interface string          `json:"interface,omitempty"` // found, updated: where it was heard
+		Left      *int            `json:"left,omitempty"`      // lost: how many sightings of the key are left; 0: it is gone
+		Role      string          `json:"role,omitempty"`      // connected: this node's, initiator or responder
+		Name      string          `json:"name,omitempty"`      // connected: what the peer calls itself; received: the handler
+		Reason    string          `json:"reason,omitempty"`    // lost, disconnected, refused
+		Text      string          `json:"text,omitempty"`      // disconnected: the peer's own words
+		Args      json.RawMessage `json:"args,omitempty"`      // received: what was sent
+		Older     string          `json:"older,omitempty"`     // conflict: the addresses of the two nodes that use one key
+		Newer     string          `json:"newer,omitempty"`
+		Missed    int             `json:"missed,omitempty"` // lagged: events that nobody will see
 	}
 
 	// CallAnswer is what the handler returned, as one JSON value.

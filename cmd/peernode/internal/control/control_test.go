@@ -15,12 +15,13 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A fake is a Backend that does what it is given. What it is not given fails with errNothing.
 type fake struct {
-	peers   func(context.Context, PeersRequest) (Peers, error)
-	watch   func(context.Context, WatchRequest, func(Change) error) error
-	connect func(context.Context, ConnectRequest) (Peer, error)
-	wait    func(context.Context, WaitRequest) (Peer, error)
-	why     func(context.Context, WhyRequest) (Why, error)
-	call    func(context.Context, CallRequest) (CallAnswer, error)
+	peers      func(context.Context, PeersRequest) (Peers, error)
+	discovered func(context.Context, DiscoveredRequest) (Discovered, error)
+	watch      func(context.Context, WatchRequest, func(Change) error) error
+	connect    func(context.Context, ConnectRequest) (Peer, error)
+	wait       func(context.Context, WaitRequest) (Peer, error)
+	why        func(context.Context, WhyRequest) (Why, error)
+	call       func(context.Context, CallRequest) (CallAnswer, error)
 }
 
 var errNothing = errors.New("nothing to do")
@@ -40,6 +41,13 @@ func (f fake) Peers(ctx context.Context, q PeersRequest) (Peers, error) {
 		return Peers{}, errNothing
 	}
 	return f.peers(ctx, q)
+}
+
+func (f fake) Discovered(ctx context.Context, q DiscoveredRequest) (Discovered, error) {
+	if f.discovered == nil {
+		return Discovered{}, errNothing
+	}
+	return f.discovered(ctx, q)
 }
 
 func (f fake) Watch(ctx context.Context, q WatchRequest, tell func(Change) error) error {

@@ -46,6 +46,7 @@ func NewServer(b Backend, explain func(error) *Error, log *slog.Logger) *Server 
 	mux.Handle("POST /v1/node", operation(s, b.Node))
 	mux.Handle("POST /v1/peers", operation(s, b.Peers))
 	mux.Handle("POST /v1/watch", stream(s, b.Watch))
+	mux.Handle("POST /v1/discovered", operation(s, b.Discovered))
 	mux.Handle("POST /v1/connect", operation(s, b.Connect))
 	mux.Handle("POST /v1/wait", operation(s, b.Wait))
 	mux.Handle("POST /v1/why", operation(s, b.Why))

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+	"github.com/spf13/cobra"
+)
+
+// discoverTime is how long discover looks by itself if it is not told; lookPause is how often it looks at what was
+// found.
+const (
+	discoverTime = 10 * time.Second
+	lookPause    = 100 * time.Millisecond
+)
+
+var (
+	// errLooksForNobody: the running node has no providers.
+	errLooksForNobody = errors.New("the running node does not look for peers")
+	// errCannotLook: none of the providers works.
+	errCannotLook = errors.New("nobody can be looked for")
+)
+
+// A discoverer is one run of discover. It tells of each sighting and each failure once.
+type discoverer struct {
+	*app
+	ways   wayFlags
+	within time.Duration // 0: what is seen now
+
+	seen   map[sightingID]bool // as of the last look
+	failed map[string]string   // errors by provider
+}
+
+// A sightingID tells sightings apart.
+type sightingID struct{ key, address, source string }
+
+func (a *app) discoverCommand() *cobra.Command {
+	d := &discoverer{app: a, failed: make(map[string]string)}
+	discover := &cobra.Command{
+		Use:   "discover",
+		Short: "List who is on this network, trusted or not",
+		Long: `Discover lists the nodes that announce themselves on this network: key and label, address, which way of
+looking has seen them there and on which network interface, for how long, and when they were last heard.
+Nothing of it is proved: whoever can send on a network can claim that any key is there.
+
+It asks the running node, which knows at once; with --for it goes on for that time. If none runs, or if it
+is told how to look, it looks by itself for 10 seconds, and announces nothing. Whom it finds it tells as it
+goes, and at the end as a table. With --json each is an object, printed once as soon as it is found.`,
+		Example: `  peernode discover
+  peernode discover --for 30s --interface eth0
+  peernode discover --json | jq -r 'select(.trusted | not) | .public_key'`,
+		Args: arguments,
+	}
+	d.ways.add(discover)
+	discover.Flags().DurationVar(&d.within, "for", 0, "how long to look (default 10s, or not at all where a node runs)")
+	discover.RunE = func(cmd *cobra.Command, _ []string) error {
+		if cmd.Flag("for").Changed && d.within <= 0 {
+			return usage("--for must be more than 0", timeHint)
+		}
+		if err := d.ways.check(); err != nil {
+			return err
+		}
+		if len(d.ways.names()) == 0 {
+			return usage("--discovery: looking for nobody finds nobody", "give at least one of: "+strings.Join(wayNames(), ", "))
+		}
+		return d.run(cmd.Context(), d.ways.given(cmd))
+	}
+	return discover
+}
+
+// run asks the running node, unless alone, or else looks by itself.
+func (d *discoverer) run(ctx context.Context, alone bool) error {
+	dir, err := d.dataDir()
+	if err != nil {
+		return err
+	}
+	client := control.NewClient(dir)
+	node, err := client.Node(ctx, control.NodeRequest{})
+	switch {
+	case errors.Is(err, control.ErrNoNode):
+		return d.alone(ctx, dir, "")
+	case alone:
+		return d.alone(ctx, dir, node.PublicKey) // without it, if the node cannot be asked
+	case err != nil:
+		return err
+	case len(node.Discovery) == 0:
+		return &hintedError{errLooksForNobody, "look without it: peernode discover --discovery " + strings.Join(wayNames(), ",")}
+	}
+	return d.look(ctx, func(ctx context.Context) (control.Discovered, error) {
+		return client.Discovered(ctx, control.DiscoveredRequest{})
+	})
+}
+
+// alone looks with a node of its own, which is there for that alone: nobody knows its key, it announces nothing and
+// listens on loopback. self is the key of the node that runs on dir, if one does.
+func (d *discoverer) alone(ctx context.Context, dir, self string) error {
+	if d.within == 0 {
+		d.within = discoverTime
+	}
+	set, err := trust.Open(filepath.Join(dir, peersFile))
+	if err != nil {
+		return err
+	}
+	trusted := make(map[string]trust.Peer)
+	for _, p := range set.List() {
+		trusted[p.Key.String()] = p
+	}
+	d.ways.warn(d.app)
+	config := peernet.Config{Discovery: d.ways.providers(), ListenOnly: true, Logger: slog.New(slog.DiscardHandler)}
+	node, err := peernet.New(config)
+	if err != nil {
+		return err
+	}
+	if err := node.Start(ctx); err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+		defer cancel()
+		node.Shutdown(ctx)
+	}()
+	if !d.json {
+		d.say("looking for %v, by %s", d.within, strings.Join(d.ways.names(), " and "))
+	}
+	b := backend{node: node, run: newRunInfo(config)}
+	return d.look(ctx, func(ctx context.Context) (control.Discovered, error) {
+		now, err := b.Discovered(ctx, control.DiscoveredRequest{})
+		for i := range now.Seen {
+			s := &now.Seen[i]
+			s.Self = s.PublicKey == self
+			p, ok := trusted[s.PublicKey]
+			s.Label, s.Trusted = p.Label, ok
+		}
+		return now, err
+	})
+}
+
+// look tells who is seen, until the time is over or ctx ends, which is a way to end.
+func (d *discoverer) look(ctx context.Context, at func(context.Context) (control.Discovered, error)) error {
+	tick := time.NewTicker(lookPause)
+	defer tick.Stop()
+	over := time.After(d.within)
+	var last control.Discovered
+	for more := true; more; {
+		now, err := at(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := d.tell(now); err != nil {
+			return err
+		}
+		last = now
+		select {
+		case <-over:
+			more = false
+		case <-ctx.Done():
+			more = false
+		case <-tick.C:
+			more = d.within > 0
+		}
+	}
+	return d.end(last)
+}
+
+// tell tells what is new.
+func (d *discoverer) tell(now control.Discovered) error {
+	for _, p := range now.Providers {
+		if p.State == string(peernet.ProviderFailed) && p.Error != d.failed[p.Name] {
+			d.failed[p.Name] = p.Error
+			d.say("%s does not work: %s", p.Name, p.Error)
+			if p.Hint != "" {
+				d.say("hint: %s", p.Hint)
+			}
+		}
+	}
+	seen := make(map[sightingID]bool, len(now.Seen))
+	for _, s := range now.Seen {
+		id := sightingID{s.PublicKey, s.Address, s.Source}
+		seen[id] = true
+		switch {
+		case d.seen[id]:
+		case d.json:
+			if err := d.object(s); err != nil {
+				return err
+			}
+		case d.within > 0:
+			d.say("found %s at %s, by %s", sighted(s), s.Address, by(s))
+		}
+	}
+	d.seen = seen
+	return nil
+}
+
+// end prints what was seen in the last look as a table, those who are trusted first, and says whether looking worked.
+func (d *discoverer) end(last control.Discovered) error {
+	works := slices.ContainsFunc(last.Providers, func(p control.Provider) bool { return p.State == string(peernet.ProviderRunning) })
+	switch {
+	case len(last.Seen) == 0 && len(last.Providers) > 0 && !works:
+		return &hintedError{errCannotLook, "mend what is said above, or look in another way with --discovery"}
+	case d.json:
+		return nil
+	case len(last.Seen) == 0:
+		d.say("nobody is seen on this network; a node that runs announces itself every few seconds")
+		return nil
+	}
+	slices.SortStableFunc(last.Seen, func(a, b control.Sighting) int {
+		switch {
+		case a.Trusted == b.Trusted:
+			return 0
+		case a.Trusted:
+			return -1
+		}
+		return 1
+	})
+	table := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NODE\tTRUSTED\tADDRESS\tBY\tFOR\tHEARD")
+	for _, s := range last.Seen {
+		trusted := "no"
+		if s.Trusted {
+			trusted = "yes"
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s ago\n", sighted(s), trusted, s.Address, by(s), age(s.FirstSeen), age(s.LastSeen))
+	}
+	return table.Flush()
+}
+
+// sighted returns how a person knows the node that was seen: a stranger's key is shown whole, because it may be
+// trusted.
+func sighted(s control.Sighting) string {
+	switch {
+	case s.Self:
+		return peerName(s.PublicKey, "this node")
+	case s.Trusted:
+		return peerName(s.PublicKey, s.Label)
+	}
+	return s.PublicKey
+}
+
+// by returns who has seen a node, and where.
+func by(s control.Sighting) string {
+	if s.Interface == "" {
+		return s.Source
+	}
+	return s.Source + " on " + oneLine(s.Interface)
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/discovery/mdns"
+	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/spf13/cobra"
+)
+
+// A lookout is a discoverer whose looks are scripted; the last one stays.
+type lookout struct {
+	*discoverer
+	out, err strings.Builder
+	looks    []control.Discovered
+	count    int // how often it looked
+}
+
+func newLookout(within time.Duration, looks ...control.Discovered) *lookout {
+	l := &lookout{looks: looks}
+	l.discoverer = &discoverer{app: &app{out: &output{w: &l.out}, err: &output{w: &l.err}}, within: within, failed: make(map[string]string)}
+	return l
+}
+
+func (l *lookout) at(context.Context) (control.Discovered, error) {
+	now := l.looks[min(l.count, len(l.looks)-1)]
+	l.count++
+	return now, nil
+}
+
+var (
+	works = control.Provider{Name: "udp", State: string(peernet.ProviderRunning)}
+	fails = control.Provider{Name: "mdns", State: string(peernet.ProviderFailed), Error: "it fails", Hint: "mend it"}
+)
+
+// sightings returns one of bob, who is trusted, and one of carol, both heard now.
+func sightings() (bob, carol control.Sighting) {
+	now := moment(time.Now())
+	bob = control.Sighting{PublicKey: bobKey, Label: "bob", Trusted: true, Address: "10.0.0.7:7100", Source: "udp", Interface: "eth0", FirstSeen: now, LastSeen: now}
+	carol = control.Sighting{PublicKey: carolKey, Address: "[fe80::1%eth0]:7100", Source: "mdns", FirstSeen: now, LastSeen: now}
+	return bob, carol
+}
+
+// TestDiscoverTellsWhatIsNew has bob come, go and come again, while carol stays.
+func TestDiscoverTellsWhatIsNew(t *testing.T) {
+	for _, objects := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			bob, carol := sightings()
+			providers := []control.Provider{works, fails}
+			l := newLookout(time.Second,
+				control.Discovered{Providers: providers, Seen: []control.Sighting{carol}},
+				control.Discovered{Providers: providers, Seen: []control.Sighting{carol, bob}},
+				control.Discovered{Providers: providers, Seen: []control.Sighting{carol}},
+				control.Discovered{Providers: providers, Seen: []control.Sighting{carol, bob}})
+			l.json = objects
+			begin := time.Now()
+			if err := l.look(t.Context(), l.at); err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(begin); took != time.Second {
+				t.Errorf("looked for %v", took)
+			}
+			warning := "peernode: mdns does not work: it fails\npeernode: hint: mend it\n"
+			said, ok := strings.CutPrefix(l.err.String(), warning)
+			if !ok {
+				t.Errorf("said %q", l.err.String())
+			}
+			want := "peernode: found " + carolKey + " at [fe80::1%eth0]:7100, by mdns\n" +
+				strings.Repeat("peernode: found bob (pnet1s5s0qzvf…) at 10.0.0.7:7100, by udp on eth0\n", 2)
+			got := said
+			if objects {
+				want, got = "", l.out.String()
+				for _, s := range []control.Sighting{carol, bob, bob} {
+					want += asJSON(s) + "\n"
+				}
+				if said != "" {
+					t.Errorf("with --json it said %q", said)
+				}
+			}
+			if got != want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+func TestDiscoverEndsWithATable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bob, carol := sightings()
+		self := bob
+		self.Self = true
+		l := newLookout(0, control.Discovered{Providers: []control.Provider{works}, Seen: []control.Sighting{carol, bob, self}})
+		if err := l.look(t.Context(), l.at); err != nil {
+			t.Fatal(err)
+		}
+		want := `NODE                                                             TRUSTED  ADDRESS              BY           FOR  HEARD
+bob (pnet1s5s0qzvf…)                                             yes      10.0.0.7:7100        udp on eth0  0s   0s ago
+this node (pnet1s5s0qzvf…)                                       yes      10.0.0.7:7100        udp on eth0  0s   0s ago
+pnet1m60dkltm0hqmf56mv8pweep4xulcxs7gtduxwnddl3lpgmug9d8s2sumpy  no       [fe80::1%eth0]:7100  mdns         0s   0s ago
+`
+		if got := l.out.String(); got != want || l.err.String() != "" || l.count != 1 {
+			t.Errorf("looked %d times, got:\n%s\nwant:\n%s\nand said %q", l.count, got, want, l.err.String())
+		}
+	})
+}
+
+// An interrupt is a way to end: what was seen by then is the result.
+func TestDiscoverCanBeInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bob, _ := sightings()
+		l := newLookout(time.Hour, control.Discovered{Providers: []control.Provider{works}, Seen: []control.Sighting{bob}})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		begin := time.Now()
+		if err := l.look(ctx, l.at); err != nil || !strings.Contains(l.out.String(), "\nbob (") {
+			t.Errorf("%v, %q", err, l.out.String())
+		}
+		if took := time.Since(begin); took != time.Minute {
+			t.Errorf("looked for %v", took)
+		}
+	})
+}
+
+func TestDiscoverFailsWhen(t *testing.T) {
+	bob, _ := sightings()
+	for _, c := range []struct {
+		name string
+		now  control.Discovered
+		want error
+	}{
+		{"nothing works", control.Discovered{Providers: []control.Provider{fails}}, errCannotLook},
+		{"one works", control.Discovered{Providers: []control.Provider{fails, works}}, nil},
+		{"somebody was seen", control.Discovered{Providers: []control.Provider{fails}, Seen: []control.Sighting{bob}}, nil},
+		{"nobody has begun", control.Discovered{}, nil},
+	} {
+		l := newLookout(0, c.now)
+		if err := l.look(t.Context(), l.at); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v", c.name, err)
+		}
+	}
+	gone := func(context.Context) (control.Discovered, error) { return control.Discovered{}, control.ErrGone }
+	if err := newLookout(time.Hour).look(t.Context(), gone); !errors.Is(err, control.ErrGone) {
+		t.Errorf("the node has gone: got %v", err)
+	}
+}
+
+func TestProvidersInStatus(t *testing.T) {
+	now := time.Now()
+	next := now.Add(4600 * time.Millisecond)
+	for _, c := range []struct {
+		name   string
+		p      control.Provider
+		silent bool
+		want   string
+	}{
+		{"works", control.Provider{Name: "mdns", State: "running"}, false, "mdns: running"},
+		{"tells where", control.Provider{Name: "udp", State: "running", Uses: []string{"eth0", "wlan0"}}, false, "udp: running on eth0, wlan0"},
+		{"in silence", control.Provider{Name: "udp", State: "running", Uses: []string{"lo"}}, true, "udp: running on lo, announces nothing"},
+		{"fails", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Hint: "mend it", Next: &next}, false,
+			"mdns: failed: it fails (mend it); tried again in 5s"},
+		{"is due", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Next: &now}, false, "mdns: failed: it fails; tried again in 0s"},
+		{"failed before", control.Provider{Name: "mdns", State: "running", Error: "it\nfails"}, false, `mdns: running: failed before: "it\nfails"`},
+	} {
+		if got := provider(c.p, !c.silent, now); got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestHintsOfProvidersStandApart(t *testing.T) {
+	for _, c := range []struct {
+		err         error
+		error, hint string
+	}{
+		{nil, "", ""},
+		{errClosed, errClosed.Error(), ""},
+		{&udp.ListenError{Port: 4040, Err: syscall.EAFNOSUPPORT}, "listen for announces on UDP port 4040: " + syscall.EAFNOSUPPORT.Error(),
+			"this machine has no IPv4: find peers by mDNS, or give their addresses"},
+		{fmt.Errorf("wrapped: %w", &mdns.NetworkError{Doing: "use the network", Err: mdns.ErrNoInterface}), "wrapped: mdns: use the network: no network interface that can be used",
+			"connect the machine to a network, or name another interface"},
+	} {
+		p := newProvider(peernet.ProviderStatus{Name: "x", State: peernet.ProviderFailed, Err: c.err})
+		if p.Error != c.error || p.Hint != c.hint || p.State != "failed" {
+			t.Errorf("got %+v, want %q and %q", p, c.error, c.hint)
+		}
+	}
+}
+
+func TestDefaultWaysToLook(t *testing.T) {
+	a := &app{}
+	for _, cmd := range []*cobra.Command{a.runCommand(), a.discoverCommand()} {
+		if got := cmd.Flag("discovery").Value.String(); got != "udp,mdns" {
+			t.Errorf("%s: got %q", cmd.Name(), got)
+		}
+	}
+}
+
+func TestInterfacesThatAreNotThereAreWarnedOf(t *testing.T) {
+	there := interfaceNames()
+	if len(there) == 0 {
+		t.Skip("this machine has no network interfaces")
+	}
+	for _, c := range []struct {
+		name  string
+		flags wayFlags
+		warns bool
+	}{
+		{"none named", wayFlags{how: "udp"}, false},
+		{"one that is there", wayFlags{how: "udp", interfaces: there[:1]}, false},
+		{"one that is not", wayFlags{how: "udp", interfaces: []string{there[0], "no such one"}}, true},
+		{"one that does not matter", wayFlags{how: noDiscovery, interfaces: []string{"no such one"}}, false},
+	} {
+		var err strings.Builder
+		c.flags.warn(&app{err: &output{w: &err}})
+		if (err.Len() > 0) != c.warns || c.warns && !strings.HasPrefix(err.String(), "peernode: --interface: there is none called \"no such one\" now\npeernode: hint: those that are there: ") {
+			t.Errorf("%s: said %q", c.name, err.String())
+		}
+	}
+}
