@@ -41,7 +41,8 @@ type discoverer struct {
 	failed map[string]string   // errors by provider
 }
 
-// A sightingID tells sightings apart.
+// A sightingID tells sightings apart. People are told once of an address that is seen in several ways: then source is
+// empty.
 type sightingID struct{ key, address, source string }
 
 func (a *app) discoverCommand() *cobra.Command {
@@ -55,7 +56,8 @@ Nothing of it is proved: whoever can send on a network can claim that any key is
 
 It asks the running node, which knows at once; with --for it goes on for that time. If none runs, or if it
 is told how to look, it looks by itself for 10 seconds, and announces nothing. Whom it finds it tells as it
-goes, and at the end as a table. With --json each is an object, printed once as soon as it is found.`,
+goes, and at the end as a table. With --json each sighting, of one address in one way, is an object, printed
+once as soon as it is found.`,
 		Example: `  peernode discover
   peernode discover --for 30s --interface eth0
   peernode discover --json | jq -r 'select(.trusted | not) | .public_key'`,
@@ -189,9 +191,13 @@ func (d *discoverer) tell(now control.Discovered) error {
 	seen := make(map[sightingID]bool, len(now.Seen))
 	for _, s := range now.Seen {
 		id := sightingID{s.PublicKey, s.Address, s.Source}
+		if !d.json {
+			id.source = ""
+		}
+		fresh := !d.seen[id] && !seen[id]
 		seen[id] = true
 		switch {
-		case d.seen[id]:
+		case !fresh:
 		case d.json:
 			if err := d.object(s); err != nil {
 				return err
@@ -216,26 +222,40 @@ func (d *discoverer) end(last control.Discovered) error {
 		d.say("nobody is seen on this network; a node that runs announces itself every few seconds")
 		return nil
 	}
-	slices.SortStableFunc(last.Seen, func(a, b control.Sighting) int {
-		switch {
-		case a.Trusted == b.Trusted:
-			return 0
-		case a.Trusted:
-			return -1
-		}
-		return 1
-	})
+	return d.table(last.Seen)
+}
+
+// table prints what was seen with one line for each address, which come one after another, those who are trusted first.
+func (d *discoverer) table(seen []control.Sighting) error {
 	table := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "NODE\tTRUSTED\tADDRESS\tBY\tFOR\tHEARD")
-	for _, s := range last.Seen {
-		trusted := "no"
-		if s.Trusted {
-			trusted = "yes"
+	for _, trusted := range []bool{true, false} {
+		for rest := seen; len(rest) > 0; {
+			s, n := rest[0], 1
+			ways := by(s)
+			for ; n < len(rest) && rest[n].PublicKey == s.PublicKey && rest[n].Address == s.Address; n++ {
+				ways += ", " + by(rest[n])
+				if before(rest[n].FirstSeen, s.FirstSeen) {
+					s.FirstSeen = rest[n].FirstSeen
+				}
+				if before(s.LastSeen, rest[n].LastSeen) {
+					s.LastSeen = rest[n].LastSeen
+				}
+			}
+			rest = rest[n:]
+			if s.Trusted == trusted {
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s ago\n", sighted(s), yes[trusted], s.Address, ways, age(s.FirstSeen), age(s.LastSeen))
+			}
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s ago\n", sighted(s), trusted, s.Address, by(s), age(s.FirstSeen), age(s.LastSeen))
 	}
 	return table.Flush()
 }
+
+// yes is what a table says to a question.
+var yes = map[bool]string{true: "yes", false: "no"}
+
+// before says whether a is before b, if both are known.
+func before(a, b *time.Time) bool { return a != nil && b != nil && a.Before(*b) }
 
 // sighted returns how a person knows the node that was seen: a stranger's key is shown whole, because it may be
 // trusted.

@@ -50,15 +50,18 @@ func sightings() (bob, carol control.Sighting) {
 	return bob, carol
 }
 
-// TestDiscoverTellsWhatIsNew has bob come, go and come again, while carol stays.
+// TestDiscoverTellsWhatIsNew has bob come, be seen in another way too, go and come again, while carol stays.
 func TestDiscoverTellsWhatIsNew(t *testing.T) {
 	for _, objects := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			bob, carol := sightings()
+			also := bob
+			also.Source = "mdns"
 			providers := []control.Provider{works, fails}
 			l := newLookout(time.Second,
 				control.Discovered{Providers: providers, Seen: []control.Sighting{carol}},
 				control.Discovered{Providers: providers, Seen: []control.Sighting{carol, bob}},
+				control.Discovered{Providers: providers, Seen: []control.Sighting{carol, also, bob}},
 				control.Discovered{Providers: providers, Seen: []control.Sighting{carol}},
 				control.Discovered{Providers: providers, Seen: []control.Sighting{carol, bob}})
 			l.json = objects
@@ -79,7 +82,7 @@ func TestDiscoverTellsWhatIsNew(t *testing.T) {
 			got := said
 			if objects {
 				want, got = "", l.out.String()
-				for _, s := range []control.Sighting{carol, bob, bob} {
+				for _, s := range []control.Sighting{carol, bob, also, bob} {
 					want += asJSON(s) + "\n"
 				}
 				if said != "" {
@@ -96,22 +99,28 @@ func TestDiscoverTellsWhatIsNew(t *testing.T) {
 func TestDiscoverEndsWithATable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bob, carol := sightings()
+		also := bob // at the same address, in another way
+		also.Source, also.FirstSeen, also.LastSeen = "udp", ago(time.Minute), ago(2*time.Second)
+		bob.Source, bob.FirstSeen, bob.LastSeen = "mdns", ago(time.Second), ago(10*time.Second)
 		self := bob
-		self.Self = true
-		l := newLookout(0, control.Discovered{Providers: []control.Provider{works}, Seen: []control.Sighting{carol, bob, self}})
+		self.Self, self.Trusted, self.Label, self.Address = true, false, "", "10.0.0.8:7100"
+		l := newLookout(0, control.Discovered{Providers: []control.Provider{works}, Seen: []control.Sighting{carol, self, bob, also}})
 		if err := l.look(t.Context(), l.at); err != nil {
 			t.Fatal(err)
 		}
-		want := `NODE                                                             TRUSTED  ADDRESS              BY           FOR  HEARD
-bob (pnet1s5s0qzvf…)                                             yes      10.0.0.7:7100        udp on eth0  0s   0s ago
-this node (pnet1s5s0qzvf…)                                       yes      10.0.0.7:7100        udp on eth0  0s   0s ago
-pnet1m60dkltm0hqmf56mv8pweep4xulcxs7gtduxwnddl3lpgmug9d8s2sumpy  no       [fe80::1%eth0]:7100  mdns         0s   0s ago
+		want := `NODE                                                             TRUSTED  ADDRESS              BY                         FOR   HEARD
+bob (pnet1s5s0qzvf…)                                             yes      10.0.0.7:7100        mdns on eth0, udp on eth0  1m0s  2s ago
+pnet1m60dkltm0hqmf56mv8pweep4xulcxs7gtduxwnddl3lpgmug9d8s2sumpy  no       [fe80::1%eth0]:7100  mdns                       0s    0s ago
+this node (pnet1s5s0qzvf…)                                       no       10.0.0.8:7100        mdns on eth0               1s    10s ago
 `
 		if got := l.out.String(); got != want || l.err.String() != "" || l.count != 1 {
 			t.Errorf("looked %d times, got:\n%s\nwant:\n%s\nand said %q", l.count, got, want, l.err.String())
 		}
 	})
 }
+
+// ago returns the moment so long before now.
+func ago(d time.Duration) *time.Time { return moment(time.Now().Add(-d)) }
 
 // An interrupt is a way to end: what was seen by then is the result.
 func TestDiscoverCanBeInterrupted(t *testing.T) {

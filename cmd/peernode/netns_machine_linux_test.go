@@ -158,9 +158,15 @@ func (m *machine) connections() int {
 // start runs the machine's node, and returns once it can be commanded.
 func (m *machine) start() {
 	m.t.Helper()
+	m.startWith("--discovery", "none", "--listen", fmt.Sprintf(":%d", machinePort))
+}
+
+// startWith is start with those flags of peernode run.
+func (m *machine) startWith(flags ...string) {
+	m.t.Helper()
 	n := &nodeProcess{ended: make(chan struct{}), more: make(chan struct{})}
-	n.cmd = exec.Command("peernode", "run", "--json", "--echo", "--discovery", "none", "--log-level", "debug",
-		"--name", m.name, "--data-dir", m.dir, "--listen", fmt.Sprintf(":%d", machinePort))
+	n.cmd = exec.Command("peernode", append([]string{"run", "--json", "--echo", "--log-level", "debug",
+		"--name", m.name, "--data-dir", m.dir}, flags...)...)
 	n.cmd.Stderr = &lockedWriter{mu: &n.mu, w: &n.log}
 	out, err := n.cmd.StdoutPipe()
 	if err != nil {

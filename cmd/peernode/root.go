@@ -67,7 +67,8 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
   peernode id
   peernode trust add pnet1… --label bob
   peernode run --echo &
-  peernode connect bob 192.168.1.7:41237
+  peernode discover
+  peernode wait bob
   peernode why bob
   peernode call bob echo '{"hello": "world"}'`,
 		Version:       version(),
