@@ -23,7 +23,8 @@ type Presence struct {
 }
 
 // Discovered returns who is seen now, trusted or not, in the order of keys, addresses and providers. There is nobody
-// once Shutdown has begun. Of keys that are not trusted 1,024 are kept, of each key at most 8 addresses.
+// once Shutdown has begun. Of keys that are not trusted 1,024 are kept, of each key at most 16: an address that two
+// providers report counts twice.
 func (n *Node) Discovered() []Presence {
 	seen := n.board.Presences()
 	list := make([]Presence, 0, len(seen))

@@ -37,7 +37,7 @@ type Board struct {
 }
 
 // NewBoard returns one without providers, on which nobody is present.
-func NewBoard() *Board { return &Board{table: newTable()} }
+func NewBoard() *Board { return &Board{table: newTable(MaxAddressesPerKey)} }
 
 // Providers returns the providers, in the order of Config.Providers, once they have begun.
 func (b *Board) Providers() []ProviderStatus {
@@ -80,7 +80,7 @@ func (b *Board) write(f func(*table) []Change) []Change {
 func (b *Board) clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.table = newTable()
+	b.table = newTable(MaxAddressesPerKey)
 }
 
 // enter keeps a place for a provider, which sets its status from then on.

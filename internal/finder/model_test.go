@@ -331,7 +331,7 @@ func (h *history) step(b [4]byte) {
 	}
 	next := time.Time{}
 	for k, r := range h.keys {
-		if len(r.places) > MaxAddressesPerKey || len(r.places) == 0 && !r.connected {
+		if len(r.places) > placesInTests || len(r.places) == 0 && !r.connected {
 			h.t.Fatalf("key %v has %d places, connected %t", k, len(r.places), r.connected)
 		}
 		for _, e := range r.places {

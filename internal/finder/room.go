@@ -12,7 +12,7 @@ import (
 // Bounds of the presence table (wire.md §8.1). What was there a moment ago and is remembered counts, so that nobody gets
 // around them by taking back what he announces. What is over them is not entered, and counted.
 const (
-	MaxAddressesPerKey = 8    // places: one that two providers report counts twice
+	MaxAddressesPerKey = 16   // places: an address that two providers report counts twice
 	MaxStrangers       = 1024 // keys that are not trusted; trusted ones have room of their own
 )
 
@@ -52,7 +52,7 @@ func (t *table) makeRoom(now time.Time, r *record, at place, ttl time.Duration) 
 		known = known || p.source == at.source
 	}
 	crowded := hosts[at.addr.Addr()] > maxPerHost
-	if !crowded && len(r.places) < MaxAddressesPerKey {
+	if !crowded && len(r.places) < t.perKey {
 		return nil, true
 	}
 	var out *entry

@@ -17,7 +17,7 @@ func at(k, a int, port uint16, ttl time.Duration) discovery.Sighting {
 // full fills the room of key 1 with addresses 1 to 8, found a second apart.
 func (f *fixture) full(source string, ttl time.Duration) {
 	f.t.Helper()
-	for i := range MaxAddressesPerKey {
+	for i := range placesInTests {
 		f.mustSee(source, seen(1, 1+i, ttl))
 		f.now = f.now.Add(time.Second)
 	}
@@ -30,8 +30,8 @@ func TestTheAddressHeardOfLongestAgoMakesRoom(t *testing.T) {
 	f.saw("udp", seen(1, 100, time.Hour), "lost 1@2 udp expired, 7 left; updated 1@100 udp")
 	f.saw("udp", seen(2, 1, time.Hour), "found 2@1 udp") // another key has its own
 	f.saw("udp", seen(1, 2, time.Hour), "lost 1@3 udp expired, 7 left; updated 1@2 udp")
-	if n := len(f.presencesOf(key(1))); n != MaxAddressesPerKey {
-		t.Errorf("%d addresses, want %d", n, MaxAddressesPerKey)
+	if n := len(f.presencesOf(key(1))); n != placesInTests {
+		t.Errorf("%d addresses, want %d", n, placesInTests)
 	}
 }
 
@@ -71,7 +71,7 @@ func TestAFloodedProviderDisplacesItsOwn(t *testing.T) {
 	for _, p := range f.presences() {
 		count[p.Source]++
 	}
-	if count["manual"] != 1 || count["mdns"] != 1 || count["udp"] != MaxAddressesPerKey-2 {
+	if count["manual"] != 1 || count["mdns"] != 1 || count["udp"] != placesInTests-2 {
 		t.Errorf("%v are left", count)
 	}
 }
@@ -86,7 +86,7 @@ func TestOneHostCannotTakeTheRoomOfOthers(t *testing.T) {
 	if n := len(f.presences()); n != maxPerHost {
 		t.Errorf("the forger has %d addresses, want %d", n, maxPerHost)
 	}
-	for i := range MaxAddressesPerKey - maxPerHost {
+	for i := range placesInTests - maxPerHost {
 		f.saw("udp", seen(1, 1+i, 15*time.Second), fmt.Sprintf("updated 1@%d udp", 1+i))
 	}
 	f.now = f.now.Add(displaceEvery)
@@ -99,7 +99,7 @@ func TestWhatIsRememberedOrHeldMakesRoomFirst(t *testing.T) {
 	f := newFixture(t, 1)
 	f.flap() // 1, by mdns
 	f.saw("mdns", gone(1, 1), "")
-	for i := range MaxAddressesPerKey - 1 {
+	for i := range placesInTests - 1 {
 		f.mustSee("mdns", seen(1, 2+i, time.Hour))
 	}
 	f.saw("mdns", gone(1, 8), "lost 1@8 mdns goodbye, 7 left")
@@ -204,7 +204,7 @@ func TestFloodsMakeFewChanges(t *testing.T) {
 		most int
 	}{
 		// Places that are entered: those displaced, and those forgotten in rememberFor. Each comes and goes.
-		"of one key": {func(int) int { return 1 }, 2 * (displaceBurst + minutes*60/5 + MaxAddressesPerKey*(1+2*minutes))},
+		"of one key": {func(int) int { return 1 }, 2 * (displaceBurst + minutes*60/5 + placesInTests*(1+2*minutes))},
 		// Strangers come and go, and are remembered for half a minute.
 		"of ever other keys": {func(i int) int { return 1000 + i }, 2 * MaxStrangers * (1 + 2*minutes)},
 	} {
@@ -220,7 +220,7 @@ func TestFloodsMakeFewChanges(t *testing.T) {
 				changes, _ := f.sees("mdns", seen(k, a, time.Minute))
 				told += len(changes)
 				told += len(f.mustSee("mdns", gone(k, a)))
-				if len(f.strangers) > MaxStrangers || len(f.keys[key(k)].placesOrNone()) > MaxAddressesPerKey {
+				if len(f.strangers) > MaxStrangers || len(f.keys[key(k)].placesOrNone()) > placesInTests {
 					t.Fatalf("%d strangers, %d places", len(f.strangers), len(f.keys[key(k)].places))
 				}
 			}

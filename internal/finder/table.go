@@ -15,6 +15,7 @@ import (
 
 // A table is the presence table. Time is passed in. It is not safe for concurrent use.
 type table struct {
+	perKey    int // places that a key may have
 	keys      map[identity.PublicKey]*record
 	strangers map[identity.PublicKey]bool // keys that were not trusted when they were entered, nor since
 	next      time.Time                   // when to call expire; zero: there is no need
@@ -47,8 +48,8 @@ type entry struct {
 	switched bool             // Interface is not its first
 }
 
-func newTable() *table {
-	return &table{keys: make(map[identity.PublicKey]*record), strangers: make(map[identity.PublicKey]bool)}
+func newTable(perKey int) *table {
+	return &table{perKey: perKey, keys: make(map[identity.PublicKey]*record), strangers: make(map[identity.PublicKey]bool)}
 }
 
 // see enters what a provider reports, and returns what that changes. stranger says that the key is not trusted; it

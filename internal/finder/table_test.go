@@ -57,7 +57,7 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T, trusted ...int) *fixture {
-	return &fixture{newTable(), t, time.Unix(1_000_000, 0), trusted}
+	return &fixture{newTable(placesInTests), t, time.Unix(1_000_000, 0), trusted}
 }
 
 // sees enters a sighting.
@@ -321,3 +321,6 @@ func TestRenewGivesEverythingItsWholeTime(t *testing.T) {
 	f.expired(45*time.Second, "lost 2@1 mdns expired, 1 left", rememberFor)
 	f.expired(time.Hour, "", 0)
 }
+
+// placesInTests is how many places a key may have in the tables of these tests.
+const placesInTests = 8
