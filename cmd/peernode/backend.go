@@ -31,13 +31,14 @@ type runInfo struct {
 	listen    string // where it was told to listen
 	discovery []discovery.Provider
 	advertise bool      // whether these announce it
+	private   bool      // whether they tell its peers alone
 	started   time.Time // when it was started
 	socket    string    // the path of its control socket
 }
 
 // newRunInfo returns what is known of a node with this configuration that has just started.
 func newRunInfo(c peernet.Config) runInfo {
-	return runInfo{listen: c.Listen, discovery: c.Discovery, advertise: !c.ListenOnly, started: time.Now()}
+	return runInfo{listen: c.Listen, discovery: c.Discovery, advertise: !c.ListenOnly, private: c.Private, started: time.Now()}
 }
 
 // states are those a peer can be in, in the order in which status counts them.
@@ -64,6 +65,7 @@ func (b backend) Node(context.Context, control.NodeRequest) (control.Node, error
 		Listen:    b.run.listen,
 		Discovery: names,
 		Advertise: b.run.advertise,
+		Private:   b.run.private,
 		Providers: b.providers(),
 		Started:   moment(b.run.started),
 		Uptime:    control.Milliseconds(time.Since(b.run.started)),

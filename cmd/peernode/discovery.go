@@ -15,6 +15,9 @@ import (
 // noDiscovery is the name that --discovery takes for looking for nobody.
 const noDiscovery = "none"
 
+// privateWay is the way to look for peers that there is in private mode.
+const privateWay = "udp"
+
 // A way is a way to look for peers.
 type way struct {
 	name string

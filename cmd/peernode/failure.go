@@ -94,6 +94,7 @@ var outcomes = []struct {
 	{peernet.ErrRefused, "refused", exitRefused, "on the other machine run: peernode trust add SELF"},
 	{peernet.ErrFull, "full", exitFailed, "start this node with a higher --max-peers or --max-sessions, or wait until a peer has gone"},
 	{peernet.ErrBusy, "peer_busy", exitUnreachable, "the peer does not want this node for now: try again later"},
+	{peernet.ErrUnanswered, "unanswered", exitUnreachable, "do both nodes run with --private, or both without? if with it: does each trust the other, and are both clocks right?"},
 	{peernet.ErrWrongKey, "wrong_key", exitUnreachable, "another node answers at this address: check the address and the key"},
 	{handshake.ErrSelf, "own_address", exitUnreachable, "this node itself listens at this address: give that of the other node"},
 	{handshake.ErrMessage2, "no_handshake", exitUnreachable, "does a node listen there, and do both have the same --namespace?"},

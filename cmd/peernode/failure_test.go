@@ -92,6 +92,7 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{peernet.ErrNoAddress, "no_address", 3},
 		{peernet.ErrNotConnected, "not_connected", 3},
 		{peernet.ErrUnreachable, "unreachable", 3},
+		{peernet.ErrUnanswered, "unanswered", 3},
 		{peernet.ErrLinkLost, "link_lost", 3},
 		{peernet.ErrClosed, "stopping", 3},
 		{peernet.ErrNotStarted, "not_started", 3},

@@ -36,6 +36,7 @@ type runner struct {
 	namespace string
 	ways      wayFlags
 	advertise bool
+	private   bool
 	limits    peernet.Limits
 	idle      time.Duration
 	echo      bool
@@ -61,7 +62,12 @@ peers are then found at the addresses in the peers file, by peernode connect, an
   peernode run --interface eth0 --advertise=false
   peernode run --json | jq -c 'select(.event == "connected")'`,
 		Args: arguments,
-		RunE: func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if r.private && !cmd.Flag("discovery").Changed {
+				r.ways.how = privateWay
+			}
+			return r.run(cmd.Context())
+		},
 	}
 	flags := run.Flags()
 	flags.StringVar(&r.listen, "listen", ":0", "where to listen: `HOST:PORT`, or :PORT for all addresses; port 0 is any free one")
@@ -69,6 +75,7 @@ peers are then found at the addresses in the peers file, by peernode connect, an
 	flags.StringVar(&r.namespace, "namespace", "", "`NAME` a network of its own: only nodes of the same namespace can connect")
 	r.ways.add(run)
 	flags.BoolVar(&r.advertise, "advertise", true, "tell the network where this node listens; false: look for peers in silence")
+	flags.BoolVar(&r.private, "private", false, "tell nobody but its peers who this node is; they must be private too, and all clocks right to 5 minutes")
 	flags.IntVar(&r.limits.Peers, "max-peers", 0, "connect to at most `N` peers at a time (default: to all that are trusted)")
 	flags.IntVar(&r.limits.Sessions, "max-sessions", 0, "have at most `N` connections to peers, those that are being replaced included (default: 4 to each)")
 	flags.DurationVar(&r.idle, "idle", 0, "disconnect a peer that nobody has used for so `LONG`, such as 10m, until it is needed again (default: never)")
@@ -107,6 +114,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 		Logger:    log,
 
 		ListenOnly: !r.advertise,
+		Private:    r.private,
 		Limits:     r.limits,
 		Timing:     peernet.Timing{Idle: r.idle},
 	}
@@ -165,6 +173,11 @@ func (r *runner) check() error {
 	}
 	if err := r.ways.check(); err != nil {
 		return err
+	}
+	for _, name := range r.ways.names() {
+		if r.private && name != privateWay {
+			return usage(fmt.Sprintf("--private: discovery by %s would tell everybody who this node is", name), "give --discovery "+privateWay+", or leave it out")
+		}
 	}
 	for _, f := range []struct {
 		name  string

@@ -48,6 +48,9 @@ func (a *app) status(n control.Node) error {
 	if len(n.Discovery) == 0 {
 		lines = append(lines, [2]string{"discovery", noDiscovery})
 	}
+	if n.Private {
+		lines = append(lines, [2]string{"private", "yes"})
+	}
 	for _, line := range append(lines,
 		[2]string{"uptime", time.Duration(n.Uptime * float64(time.Millisecond)).Truncate(time.Second).String()},
 		[2]string{"peers", countStates(n.Peers)},

@@ -84,7 +84,7 @@ func (c *chaos) drawTemper(size int) {
 		t.worn = 50 + c.rand.Uint64N(300)
 	}
 	if c.chance(10) {
-		t.idle, t.hushed, t.rotate, t.worn = 20*time.Second, true, 0, 0
+		t.idle, t.hushed = 20*time.Second, true
 	}
 	if c.chance(15) {
 		t.peers = size - 1

@@ -37,7 +37,7 @@ func (looked) IgnoreDeadLetterLogging() {}
 // begin takes the first look.
 func (w *watch) begin(post func(any)) {
 	w.post = post
-	w.next(0)
+	w.next(time.Nanosecond) // not 0: golang/go#78156
 }
 
 func (w *watch) next(d time.Duration) {

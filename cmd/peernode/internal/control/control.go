@@ -128,6 +128,7 @@ type (
 		Listen    string         `json:"listen"`    // where it was told to listen
 		Discovery []string       `json:"discovery"` // the providers that look for peers
 		Advertise bool           `json:"advertise"` // whether they announce the node
+		Private   bool           `json:"private"`   // whether they tell its peers alone
 		Providers []Provider     `json:"providers"` // the same ones, and how they are doing
 		Started   *time.Time     `json:"started,omitempty"`
 		Uptime    float64        `json:"uptime_ms"`
