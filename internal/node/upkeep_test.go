@@ -244,14 +244,14 @@ func TestMachineThatMovesAgainAndAgain(t *testing.T) {
 				x.start()
 				x.dials(y)
 				time.Sleep(10 * time.Second)
-				for i := range 7 {
+				for i := range 12 {
 					moved := netip.AddrFrom4([4]byte{10, 0, 0, byte(70 + i)})
 					x.host.SetAddrs(moved)
 					m.set(netip.PrefixFrom(moved, 24).String())
-					time.Sleep(4 * time.Second)
+					time.Sleep(3 * time.Second)
 					for _, way := range [][2]*testNode{{x, y}, {y, x}} {
 						if l := way[0].link(way[1]); l == nil || l.Local() != moved && l.Addr().Addr() != moved {
-							t.Errorf("%d: 4 s later %s has no session from the new address", i, way[0].name)
+							t.Errorf("%d: 3 s later %s has no session from the new address", i, way[0].name)
 						}
 					}
 					works(x, y)

@@ -27,7 +27,8 @@ const (
 const (
 	maxAddresses = 8
 	maxSessions  = 4 // one that stays, and some that are coming (wire.md §9); the next is told `busy`
-	maxEnding    = 4 // besides, that were told to end
+	maxClosing   = 4 // besides, that half-close; the oldest makes room for a new one
+	maxEnding    = 8 // besides, that were told to end, those that half-close included
 	maxProven    = 4 // never displaced by one that was only announced; so there is always room for such
 )
 
@@ -231,7 +232,7 @@ const (
 	keepNewer                 // the older is a duplicate
 	probeOwn                  // keep the one that this node initiated, if its ping is answered
 	probeOlder                // boot rule: the peer has restarted, or its key is in use twice
-	checkOlder                // the other end decides; but if it has lost the older one it will not, and here it looks alive
+	checkOlder                // the other end decides; but if it has lost an older one it will not, and here it looks alive
 )
 
 // arbitrate finds two sessions to one peer that cannot both stay, of those that are up in the order they came
@@ -263,11 +264,6 @@ func settle(v verdict, newer handshake.Role, alive bool) (endNewer bool, reason 
 	case probeOlder:
 		if alive {
 			return true, envelope.ReasonConflict
-		}
-		return false, envelope.ReasonUnresponsive
-	case checkOlder:
-		if alive {
-			return false, ""
 		}
 		return false, envelope.ReasonUnresponsive
 	case probeOwn:

@@ -20,6 +20,7 @@ type held struct {
 	up     time.Time // zero: the other end has not accepted yet
 	sealed bool      // it takes nothing new
 	doomed bool      // told to close
+	asked  bool      // for a pong, because there is a newer one
 	over   bool      // nothing comes of it any more but its end
 
 	traffic uint64    // at the last look
@@ -49,7 +50,7 @@ type dispute struct {
 // probed returns the session whose pong decides; nil: none does.
 func (d dispute) probed() *held {
 	switch {
-	case d.verdict == probeOlder || d.verdict == checkOlder:
+	case d.verdict == probeOlder:
 		return d.older
 	case d.verdict == probeOwn && d.newer.link.Role() == handshake.Initiator:
 		return d.newer
@@ -93,15 +94,29 @@ func (p *peer) proved(l *session.Link) {
 	l.Admit(p.self)
 }
 
-// crowded says whether there are as many sessions as one peer may have.
+// crowded says whether there are as many sessions as one peer may have. If it is those that half-close, the oldest of them
+// makes room: what it leads to may be dead, as after a move from one network to another.
 func (p *peer) crowded() bool {
-	ending := 0
+	live, closing := 0, 0
+	var oldest *held
 	for _, h := range p.sessions {
-		if h.doomed {
-			ending++
+		switch {
+		case !h.doomed:
+			live++
+		case !h.over:
+			if closing++; oldest == nil {
+				oldest = h
+			}
 		}
 	}
-	return len(p.sessions)-ending >= maxSessions || len(p.sessions) >= maxSessions+maxEnding
+	if live >= maxSessions || len(p.sessions) >= maxSessions+maxEnding {
+		return true
+	}
+	if closing >= maxClosing {
+		oldest.over = true
+		oldest.link.Close(session.Close{Reason: envelope.ReasonUnresponsive})
+	}
+	return false
 }
 
 // up is a session that the other end has accepted too.
@@ -173,8 +188,10 @@ func (p *peer) arbitrate() {
 			p.dispute = dispute{}
 			return
 		}
-		if verdict == checkOlder && !slices.ContainsFunc(live, func(h *held) bool { return h.link.Role() != live[0].link.Role() }) {
-			p.use(live[len(live)-1]) // the other end keeps that, if it has them all
+		if verdict == checkOlder {
+			p.dispute = dispute{}
+			p.check(live)
+			return
 		}
 		d := dispute{live[older], live[newer], verdict}
 		if d == p.dispute {
@@ -185,11 +202,7 @@ func (p *peer) arbitrate() {
 			p.use(d.newer)
 		}
 		if h := d.probed(); h != nil {
-			within := probeWithin
-			if verdict == checkOlder {
-				within = p.Session.PongWithin // a missed pong will do: there is another session
-			}
-			h.link.Probe(session.Probe{Within: within})
+			h.link.Probe(session.Probe{Within: probeWithin})
 			return
 		}
 		p.decide(false)
@@ -219,12 +232,47 @@ func (p *peer) decide(alive bool) {
 	}
 }
 
-// probed is the answer to arbitrate.
+// check asks all but the newest of several sessions for a pong, each once. The other end decides which one stays, but
+// one that it has lost it will not end, and here it looks alive (wire.md §7.4).
+func (p *peer) check(live []*held) {
+	newest := live[len(live)-1]
+	if !slices.ContainsFunc(live, func(h *held) bool { return h.link.Role() != newest.link.Role() }) {
+		p.use(newest) // the other end keeps that, if it has them all
+	}
+	for _, h := range live[:len(live)-1] {
+		if !h.asked {
+			h.asked = true
+			h.link.Probe(session.Probe{Within: p.Session.PongWithin}) // a missed pong will do: there is another session
+		}
+	}
+}
+
+// probed is the answer to arbitrate, or to check.
 func (p *peer) probed(m session.Probed) {
 	if h := p.dispute.probed(); h != nil && h.link == m.Link {
 		p.decide(m.Alive)
 		p.arbitrate()
+		return
 	}
+	h := p.find(m.Link.ID())
+	if h == nil || !h.asked || m.Alive || !h.usable() {
+		return
+	}
+	if !p.others(h) {
+		h.asked = false
+		return // it is the only one by now: liveness decides
+	}
+	h.doomed = true
+	if p.current == h {
+		p.use(p.other())
+	}
+	h.link.Close(session.Close{Reason: envelope.ReasonUnresponsive})
+	p.arbitrate()
+}
+
+// others says whether calls can be made over another session than h.
+func (p *peer) others(h *held) bool {
+	return slices.ContainsFunc(p.sessions, func(o *held) bool { return o != h && o.usable() })
 }
 
 // sealed is a session over which the peer starts nothing more, and takes nothing new.

@@ -90,7 +90,7 @@ var messages = []struct {
 		[]string{"backing off 5.25s c>bye busy", never, never, never, "connected a 1s c>bye busy"}},
 	{"Up of c", func(r *rig) { r.inbound("c").says(aHello(1)) },
 		[]string{"connected c +up c>hello", "connected c off x +up c>hello =up", "connected c +up c>hello =up", "connected c +up c>hello =up", "connected c +up c>hello", "connected c +up c>hello", "connected c +up c>hello", never},
-		[]string{"connected a a>ping c>hello", "connected c a>bye duplicate c>hello", "connected a off x a>ping c>hello", "connected a a>ping c>hello", "connected a c>hello", "connected a c>hello", "connected b c>hello"},
+		[]string{"connected a a>ping c>hello", "connected c a>bye duplicate c>hello", "connected a off x a>ping c>hello", "connected a a>ping c>hello", "connected a c>hello", "connected a b>ping c>hello", "connected b c>hello"},
 		[]string{"connected c c>hello", never, never, never, "connected c c>hello"}},
 	{"Up of c, another boot", func(r *rig) { r.inbound("c").says(aHello(3)) },
 		[]string{"connected c +up c>hello", "connected c off x +up c>hello =up", "connected c +up c>hello =up", "connected c +up c>hello =up", "connected c +up c>hello", "connected c +up c>hello", "connected c +up c>hello", never},

@@ -42,7 +42,7 @@ func (p *peer) rotationDue(l *session.Link) {
 	switch {
 	case p.leaving || h == nil || !h.usable():
 		return
-	case p.round != nil || p.current != h || p.dispute != (dispute{}):
+	case p.round != nil || p.current != h || p.others(h):
 		p.rotateIn(h, p.rotationRetry())
 		return
 	}
