@@ -45,6 +45,7 @@ type Node struct {
 	counters  listener.Counters
 	changes   atomic.Uint64 // of the trust set
 	strangers sparing       // log lines about them; the root actor's
+	conflicts sparing       // likewise
 
 	mu       sync.Mutex // held by Start and by the first Shutdown; guards the rest
 	state    atomic.Int32

@@ -67,7 +67,7 @@ func systemInterfaces() ([]discovery.Interface, error) {
 	for _, i := range all {
 		addrs, err := i.Addrs()
 		if err != nil {
-			continue // it has gone since
+			return nil, err // it may be there all the same, and no news is better than false news
 		}
 		one := discovery.Interface{Index: i.Index, Name: i.Name, Flags: i.Flags}
 		for _, a := range addrs {

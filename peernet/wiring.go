@@ -150,7 +150,9 @@ func (n *Node) told(m any) {
 		log.Info("peer", "peer", m.Key, "state", "disconnected", "reason", string(m.Reason), "text", text, "by_peer", m.ByPeer)
 		n.hub.publish(Disconnected{now, m.Key, m.Addr, string(m.Reason), text})
 	case peers.Conflict:
-		log.Warn("two nodes use the same key", "peer", m.Key, "older", m.Older, "newer", m.Newer)
+		if ok, dropped := n.conflicts.allow(now.Time()); ok {
+			log.Warn("two nodes use the same key", "peer", m.Key, "older", m.Older, "newer", m.Newer, "not_logged", dropped)
+		}
 		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer})
 	case listener.Refused:
 		if ok, dropped := n.strangers.allow(now.Time()); ok {

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 )
 
@@ -420,6 +423,86 @@ func TestSilentAddressDoesNotHoldUpTheNext(t *testing.T) {
 			w.end()
 		}
 	})
+}
+
+// TestAddressHeardDuringASilentHandshakeIsTriedBeside: it need not wait for the end of that (wire.md §7.5).
+func TestAddressHeardDuringASilentHandshakeIsTriedBeside(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		for _, later := range []time.Duration{300 * time.Millisecond, 3 * time.Second} {
+			w := b.world(1)
+			x, y := w.pair()
+			mute := w.node("mute")
+			l, err := mute.host.Listen(t.Context(), "tcp", mute.addr.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			x.manual.Found(y.key, mute.addr)
+			time.Sleep(later)
+			x.finds(y)
+			time.Sleep(max(0, time.Second-later) + 100*time.Millisecond)
+			if x.link(y) == nil {
+				t.Errorf("heard %v after the dial of a silent address: not connected", later)
+			}
+			_ = l.Close()
+			mute.host.Crash()
+			w.end()
+		}
+	})
+}
+
+// TestMessage3ThatIsSwallowedHoldsUpNobody: what answers at the first address passes all on but message 3.
+func TestMessage3ThatIsSwallowedHoldsUpNobody(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		x, y := w.pair()
+		relay := w.node("relay")
+		swallow(t, w, relay, y)
+		began := time.Now()
+		if err := answer(w, x.connect(y, relay.addr, y.addr)); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took > 2500*time.Millisecond {
+			t.Errorf("connected after %v", took)
+		}
+		time.Sleep(time.Minute)
+		one(x, y)
+		relay.host.Crash()
+		w.end()
+	})
+}
+
+// swallow passes connections to one node on to another, but of what comes in no more than message 1.
+func swallow(t *testing.T, w *world, at, to *testNode) {
+	t.Helper()
+	l, err := at.host.Listen(t.Context(), "tcp", at.addr.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			in, err := l.Accept()
+			if err != nil {
+				return
+			}
+			out, err := at.host.Dial(t.Context(), "tcp", to.addr.String())
+			if err != nil {
+				_ = in.Close()
+				continue
+			}
+			go func() {
+				defer out.Close()
+				first := make([]byte, frame.HeaderSize+handshake.Message1Size)
+				if _, err := io.ReadFull(in, first); err == nil {
+					_, _ = out.Write(first)
+				}
+				_, _ = io.Copy(io.Discard, in)
+			}()
+			go func() {
+				defer in.Close()
+				_, _ = io.Copy(in, out)
+			}()
+		}
+	}()
 }
 
 // TestOnlyTheFirstToProveTheKeyGetsMessage3: two ways to one node, of which the first is slow.

@@ -25,11 +25,11 @@ const (
 
 // Bounds of what is kept of one peer (wire.md §8.1).
 const (
-	maxAddresses = 8
-	maxSessions  = 4 // one that stays, and some that are coming (wire.md §9); the next is told `busy`
-	maxClosing   = 4 // besides, that half-close; the oldest makes room for a new one
-	maxEnding    = 8 // besides, that were told to end, those that half-close included
-	maxProven    = 4 // never displaced by one that was only announced; so there is always room for such
+	maxAddresses = 16 // half of them for those that are only announced
+	maxSessions  = 4  // one that stays, and some that are coming (wire.md §9); the next is told `busy`
+	maxClosing   = 4  // besides, that half-close; the oldest makes room for a new one
+	maxEnding    = 8  // besides, that were told to end, those that half-close included
+	maxProven    = 4  // never displaced by one that was only announced; so there is always room for such
 )
 
 // Bounds of dials to addresses that are hints: whoever can announce could otherwise have this node dial wherever, and
@@ -132,23 +132,27 @@ func order(addrs []*address, now time.Time, ignoreBackoff bool) (ready []*addres
 }
 
 // evict returns the index of the address to forget when there are too many: one that nobody names any more
-// before one that somebody does, then the one heard of longest ago. It is never one that a handshake has proved;
-// -1: all are.
+// before one that somebody does, one that is only announced before one that the peers file names, then the one heard of
+// longest ago. It is never one that a handshake has proved; -1: all are.
 func evict(addrs []*address) int {
 	worst := -1
 	for i, a := range addrs {
-		if !a.proven.IsZero() {
-			continue
+		if a.proven.IsZero() && (worst < 0 || worse(a, addrs[worst])) {
+			worst = i
 		}
-		if worst >= 0 {
-			w := addrs[worst]
-			if a.present() && !w.present() || a.present() == w.present() && !a.seen.Before(w.seen) {
-				continue
-			}
-		}
-		worst = i
 	}
 	return worst
+}
+
+// worse says whether a is to be forgotten before b, of two that no handshake has proved.
+func worse(a, b *address) bool {
+	switch {
+	case a.present() != b.present():
+		return b.present()
+	case a.hint() != b.hint():
+		return a.hint()
+	}
+	return a.seen.Before(b.seen)
 }
 
 // prove notes that a handshake has proved the peer at a, which is one of addrs, whatever came of it. The address proved longest ago

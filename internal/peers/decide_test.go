@@ -2,6 +2,7 @@ package peers
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -29,6 +30,22 @@ func TestBackoffIsFullJitterUnderABoundThatDoubles(t *testing.T) {
 		if got := backoff(failures, almost); got < maxBackoff-time.Second || got >= maxBackoff {
 			t.Errorf("backoff(%d) = %v, want just under %v", failures, got, maxBackoff)
 		}
+	}
+}
+
+func TestAnAnnounceDisplacesNoAddressOfThePeersFile(t *testing.T) {
+	p := &peer{Config: &Config{}}
+	file := p.learn(at("10.0.0.1:1"), sourceFile)
+	file.sources, file.seen = []string{sourceFile}, start
+	named := p.learn(at("10.0.0.2:1"), "connect")
+	named.seen = start
+	for i := range 5 * maxAddresses {
+		a := p.learn(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}), 1), "udp")
+		a.sources, a.seen = []string{"udp"}, after(time.Duration(i)*time.Second)
+	}
+	if len(p.addrs) != maxAddresses || !slices.Contains(p.addrs, file) || slices.Contains(p.addrs, named) {
+		t.Errorf("%d addresses; that of the peers file is there: %v, one that nobody names any more: %v",
+			len(p.addrs), slices.Contains(p.addrs, file), slices.Contains(p.addrs, named))
 	}
 }
 

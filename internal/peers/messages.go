@@ -95,8 +95,11 @@ type (
 	dialled   struct{ attempt *attempt }
 	redialDue struct{ serial int }
 
-	// impatient says that the handshake that the round began last has had its time.
-	impatient struct{ round *round }
+	// impatient says that a handshake of a round has had its time; the one that has the claim, if there is a claim.
+	impatient struct {
+		round *round
+		claim *claim
+	}
 
 	rotationDue struct{ link *session.Link }
 	idleDue     struct{ link *session.Link }

@@ -90,6 +90,9 @@ func (p *peer) Receive(ctx actor.Context) {
 			p.dial()
 		}
 	case impatient:
+		if m.claim != nil && m.round == p.round {
+			m.round.claimed.CompareAndSwap(m.claim, nil)
+		}
 		p.hurry(m.round)
 	case rotationDue:
 		p.rotationDue(m.link)
@@ -100,6 +103,7 @@ func (p *peer) Receive(ctx actor.Context) {
 	case stop:
 		p.leave(envelope.ReasonShutdown, ErrStopping)
 	case session.Proved:
+		p.proving()
 		p.proved(m.Link)
 	case session.Up:
 		p.up(m.Link)

@@ -21,12 +21,16 @@ type round struct {
 	at      netip.AddrPort          // that address
 	attempt *attempt                // TCP connects are under way
 	shaking []string                // handshakes that are under way, by session
-	claimed *atomic.Bool            // by the handshake that has proved the peer: the others yield
+	claimed *atomic.Pointer[claim]  // by the handshake that has proved the peer: the others yield
+	begun   time.Time               // of the handshake that began last
 	rotates *held                   // the session that the round is to replace; nil: there is none
 	waiters []*waiter               // Connects
 	entered map[netip.AddrPort]bool // that are or were in left; they enter once, and once more if a Connect names them
 	named   map[netip.AddrPort]bool // by a Connect
 }
+
+// A claim is what a handshake takes that has proved the peer, so that message 3 is not sent to two addresses.
+type claim struct{ addr netip.AddrPort }
 
 // An attempt is a race of TCP connects for a round. Its goroutine writes what is found before it posts it.
 type attempt struct {
@@ -89,7 +93,7 @@ func (p *peer) begin(named []netip.AddrPort, force bool) error {
 		p.stay(rotation(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
 		return err
 	}
-	r := &round{last: ErrNoAddress, claimed: new(atomic.Bool), entered: make(map[netip.AddrPort]bool), named: make(map[netip.AddrPort]bool)}
+	r := &round{last: ErrNoAddress, claimed: new(atomic.Pointer[claim]), entered: make(map[netip.AddrPort]bool), named: make(map[netip.AddrPort]bool)}
 	for _, addr := range named {
 		r.named[addr] = true
 		r.enter(addr)
@@ -146,7 +150,13 @@ func (p *peer) name(addrs []netip.AddrPort) {
 // extend adds an address to the round that is under way, and to its race if there is one.
 func (p *peer) extend(addr netip.AddrPort) {
 	r := p.round
-	if !r.enter(addr) || r.attempt == nil {
+	if !r.enter(addr) {
+		return
+	}
+	if r.attempt == nil { // a handshake is under way; its time may be over
+		if p.Clock.Now().Sub(r.begun) >= patience {
+			p.hurry(r)
+		}
 		return
 	}
 	select {
@@ -196,13 +206,29 @@ func (p *peer) dialled(a *attempt) {
 	}
 	r.drop(a.won.addr)
 	p.progress(a.won.addr, fmt.Sprintf("handshake with %v", a.won.addr))
-	claimed := r.claimed
+	claimed, own := r.claimed, &claim{a.won.addr}
 	pid := p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: a.won.conn, Role: handshake.Initiator,
-		Expect: p.key, Owner: p.self, Claim: func() bool { return claimed.CompareAndSwap(false, true) }}))
+		Expect: p.key, Owner: p.self, Claim: func() bool { return claimed.CompareAndSwap(nil, own) }}))
 	r.shaking = append(r.shaking, pid.GetId())
 	p.dialledTo[pid.GetId()] = a.won.addr
-	if len(r.left) > 0 {
-		p.after(patience, impatient{r})
+	r.begun = p.Clock.Now()
+	p.after(patience, impatient{r, nil})
+}
+
+// proving is a handshake of this node's that has proved the peer. If it does not come up soon, the claim is another's to
+// take: somebody may have passed message 2 on, and hold message 3 back.
+func (p *peer) proving() {
+	if r := p.round; r != nil {
+		if c := r.claimed.Load(); c != nil {
+			p.after(patience, impatient{r, c})
+		}
+	}
+}
+
+// release makes a claim another's to take.
+func (r *round) release(addr netip.AddrPort) {
+	if c := r.claimed.Load(); c != nil && c.addr == addr {
+		r.claimed.CompareAndSwap(c, nil)
 	}
 }
 
@@ -219,7 +245,7 @@ func (p *peer) raceAnew() {
 			r.left = append(r.left, addr)
 		}
 	}
-	r.shaking, r.claimed = nil, new(atomic.Bool)
+	r.shaking, r.claimed = nil, new(atomic.Pointer[claim])
 	p.next()
 }
 
@@ -235,7 +261,7 @@ func (p *peer) progress(addr netip.AddrPort, why string) {
 
 // hurry tries the next addresses beside the handshake that takes long.
 func (p *peer) hurry(r *round) {
-	if p.round == r && r.attempt == nil && len(r.left) > 0 && !r.claimed.Load() {
+	if p.round == r && r.attempt == nil && len(r.left) > 0 && r.claimed.Load() == nil {
 		p.raceOn()
 	}
 }
@@ -260,11 +286,11 @@ func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
 		return // given up meanwhile
 	}
 	r.shaking = slices.DeleteFunc(r.shaking, func(id string) bool { return id == m.Session.GetId() })
-	if !yielded {
+	r.release(addr)
+	if yielded {
+		r.left = append(r.left, addr) // it may be the one that comes up in the end
+	} else {
 		r.last, r.at = err, addr
-	}
-	if m.Link != nil {
-		r.claimed.Store(false) // it had the claim
 	}
 	if m.ByPeer { // the peer itself has answered: there is no use in its other addresses
 		r.left = nil
@@ -276,7 +302,7 @@ func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
 func (p *peer) next() {
 	r := p.round
 	switch {
-	case r.attempt != nil:
+	case r.attempt != nil || r.claimed.Load() != nil && len(r.shaking) > 0:
 		return
 	case len(r.left) > 0:
 		p.raceOn()

@@ -111,7 +111,7 @@ var messages = []struct {
 		nil,
 		[]string{"dialling dial x", never, never, never, "dialling a dial x"}},
 	{"impatient", func(r *rig) { time.Sleep(patience) },
-		[]string{never, never, "dialling dial y", ignored, never, never, never, never},
+		[]string{never, never, "dialling dial y", "dialling dial y", never, never, never, never},
 		nil, nil},
 	{"Proved of a", shakes("a"),
 		[]string{never, never, "dialling a>hello a>ping", never, never, never, never, never},

@@ -42,7 +42,7 @@ var strays = []struct {
 		r.look(func(p *peer) { m = redialDue{p.serial - 1} })
 		return m
 	}},
-	{"impatient", func(*rig, *session.Link) any { return impatient{&round{left: places}} }},
+	{"impatient", func(*rig, *session.Link) any { return impatient{round: &round{left: places}} }},
 	{"dialled, lost", func(r *rig, _ *session.Link) any {
 		return dialled{&attempt{round: new(round), cancel: func() {}, failed: []connection{{addr: z, err: errLost}}}}
 	}},
