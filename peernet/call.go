@@ -44,7 +44,7 @@ func Call[R any](ctx context.Context, n *Node, key identity.PublicKey, name stri
 		return result, err
 	}
 	if err := decode(raw, &result); err != nil {
-		return result, fmt.Errorf("call %q: the result is no %T: %w", name, result, err)
+		return result, &resultError{fmt.Errorf("call %q: the result is no %T: %w", name, result, err)}
 	}
 	return result, nil
 }

@@ -36,7 +36,9 @@ type Config struct {
 	// Name is what the node calls itself to its peers. If empty, nothing. At most 64 bytes.
 	Name string
 
-	// Discovery says how peers are found. If empty, they are found by Connect and by dialling in alone.
+	// Discovery says how peers are found. If empty, they are found by Connect and by dialling in alone. A node is
+	// announced where it can be reached: one that listens on loopback, as by default, is not announced to a network, so
+	// set Listen as well, to ":0" for instance.
 	Discovery []discovery.Provider
 
 	// ListenOnly has Discovery find others without announcing this node.

@@ -58,6 +58,15 @@ func Sent(err error) bool {
 	if e, ok := errors.AsType[*session.AbandonedError](err); ok {
 		return e.Sent
 	}
+	if _, answered := errors.AsType[*resultError](err); answered {
+		return true
+	}
 	_, answered := errors.AsType[*RemoteError](err)
 	return answered
 }
+
+// A resultError is an answer that the caller cannot take.
+type resultError struct{ err error }
+
+func (e *resultError) Error() string { return e.err.Error() }
+func (e *resultError) Unwrap() error { return e.err }

@@ -74,6 +74,8 @@ func (e Explanation) String() string {
 	fmt.Fprintf(&b, "now %s", e.Peer.State)
 	if e.Peer.State == StateConnected {
 		fmt.Fprintf(&b, " to %v as %s, last heard %s ago", e.Peer.Addr, e.Peer.Role, ago(e.at.Sub(e.Peer.LastHeard)))
+	} else if e.Peer.State == StateDialling {
+		b.WriteString("; it is being tried now")
 	} else if e.Asleep {
 		b.WriteString("; will be dialled when it is needed: by a call that waits for it, or when asked")
 	} else if e.Next.IsZero() {

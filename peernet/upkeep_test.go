@@ -106,3 +106,12 @@ func TestLimitOfPeersIsTold(t *testing.T) {
 		t.Errorf("%v, %v", e, err)
 	}
 }
+
+// TestResultThatDoesNotFitWasSent: the request has been carried out, whatever the caller makes of the answer.
+func TestResultThatDoesNotFitWasSent(t *testing.T) {
+	a, b := pairOf(t, peernet.Config{}, peernet.Config{})
+	handle(t, b, "echo", echo)
+	if _, err := peernet.Call[int](patiently(t), a, b.PublicKey(), "echo", "no number"); err == nil || !peernet.Sent(err) {
+		t.Errorf("%v: sent %v", err, peernet.Sent(err))
+	}
+}

@@ -178,7 +178,7 @@ func (b backend) Why(_ context.Context, q control.WhyRequest) (control.Why, erro
 
 // Call implements control.Backend.
 func (b backend) Call(ctx context.Context, q control.CallRequest) (control.CallAnswer, error) {
-	p, args, err := b.prepare(q)
+	p, args, err := b.prepare(ctx, q)
 	if err != nil {
 		return control.CallAnswer{}, err
 	}
@@ -195,7 +195,7 @@ func (b backend) Call(ctx context.Context, q control.CallRequest) (control.CallA
 
 // Send implements control.Backend.
 func (b backend) Send(ctx context.Context, q control.CallRequest) (control.SendAnswer, error) {
-	p, args, err := b.prepare(q)
+	p, args, err := b.prepare(ctx, q)
 	if err != nil {
 		return control.SendAnswer{}, err
 	}
@@ -208,6 +208,9 @@ func (b backend) Send(ctx context.Context, q control.CallRequest) (control.SendA
 // Ping implements control.Backend.
 func (b backend) Ping(ctx context.Context, q control.PingRequest) (control.PingAnswer, error) {
 	p, err := b.find(q.Peer)
+	if err == nil {
+		err = b.awake(ctx, q.Peer, p)
+	}
 	if err != nil {
 		return control.PingAnswer{}, err
 	}
@@ -218,9 +221,23 @@ func (b backend) Ping(ctx context.Context, q control.PingRequest) (control.PingA
 	return control.PingAnswer{PublicKey: p.Key.String(), Label: p.Label, RTT: control.Milliseconds(rtt)}, nil
 }
 
+// awake connects to a peer whose connection ended because nobody used it: it is needed now.
+func (b backend) awake(ctx context.Context, name string, p trust.Peer) error {
+	if e, err := b.node.Explain(p.Key); err != nil || !e.Asleep {
+		return nil // what is wrong will be told by what follows
+	}
+	if err := b.node.Connect(ctx, p.Key); err != nil {
+		return b.about(name, err)
+	}
+	return nil
+}
+
 // prepare returns the peer and the arguments of a call or send.
-func (b backend) prepare(q control.CallRequest) (trust.Peer, any, error) {
+func (b backend) prepare(ctx context.Context, q control.CallRequest) (trust.Peer, any, error) {
 	p, err := b.find(q.Peer)
+	if err == nil {
+		err = b.awake(ctx, q.Peer, p)
+	}
 	if err != nil {
 		return trust.Peer{}, nil, err
 	}

@@ -98,8 +98,11 @@ func (l eventLine) String() string {
 		add(", calls itself %q", l.Name)
 	}
 	add(", says %q", l.Text)
-	add(" is in use at %s", l.Older)
-	add(" and at %s", l.Newer)
+	if add(" is in use at %s", l.Older); l.Older != "" {
+		add(" and at %s", l.Newer)
+	} else {
+		add(" is in use twice, says the peer at %s", l.Newer)
+	}
 	if l.Missed > 0 {
 		fmt.Fprintf(&b, " %d events were missed", l.Missed)
 	}

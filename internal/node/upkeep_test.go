@@ -138,18 +138,45 @@ func TestPeersAreBounded(t *testing.T) {
 		if hub.link(others[2]) != nil {
 			t.Fatal("connected though the limit is reached")
 		}
-		if n := others[2].counters.Accepted.Load(); n != 0 {
+		if n := others[2].counters.Accepted.Load(); n != 0 { // its address is known from a Connect alone
 			t.Errorf("the hub has dialled %d times though it has no room", n)
 		}
+		hub.finds(others[2]) // it could dial the third, had it room
+		time.Sleep(time.Minute)
 		others[0].stop(time.Minute)
-		time.Sleep(2 * time.Minute)
+		time.Sleep(2 * time.Second)
 		if hub.link(others[2]) == nil || others[2].link(hub) == nil {
-			t.Error("there is room now, and the third did not come back")
+			t.Error("there is room now, and the third is not connected")
 		}
 		others[0].start()
 		time.Sleep(10 * time.Minute)
 		if hub.link(others[0]) != nil {
 			t.Error("connected though the limit is reached again")
+		}
+		w.end()
+	})
+}
+
+// TestRefusedPeerComesBack: also if the one that has room again does not know where it is.
+func TestRefusedPeerComesBack(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bubble) {
+		w := b.world(1)
+		hub, one, two := w.node("hub"), w.node("one"), w.node("two")
+		hub.adjust = func(c *Config) { c.Peers.MaxPeers = 1 }
+		for _, n := range []*testNode{one, two} {
+			hub.trusts(n)
+			n.trusts(hub)
+		}
+		for _, n := range w.nodes {
+			n.start()
+		}
+		one.dials(hub)
+		two.finds(hub)
+		time.Sleep(time.Minute)
+		one.stop(time.Minute)
+		time.Sleep(time.Minute)
+		if hub.link(two) == nil {
+			t.Error("there is room now, and the second did not come back")
 		}
 		w.end()
 	})

@@ -83,6 +83,21 @@ func (e *RefusedError) Is(target error) bool {
 	return target == ErrBusy
 }
 
+// telling says how much a reason tells of why the peer is not reached: more, the nearer it came to the peer.
+func telling(err error) int {
+	switch {
+	case errors.Is(err, ErrRefused), errors.Is(err, ErrBusy):
+		return 4 // the peer itself has answered
+	case errors.Is(err, handshake.ErrWrongKey), errors.Is(err, handshake.ErrSelf):
+		return 3 // somebody else has
+	case errors.Is(err, session.ErrUnanswered), errors.Is(err, handshake.ErrMessage2):
+		return 2 // somebody is there
+	case errors.Is(err, ErrUnreachable):
+		return 1
+	}
+	return 0
+}
+
 // dialError is what a Connect is told of a session at addr that did not come up.
 func dialError(addr netip.AddrPort, m session.Ended) error {
 	if m.ByPeer {

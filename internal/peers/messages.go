@@ -87,8 +87,12 @@ type (
 		waiter *waiter
 	}
 	revoke struct{} // the key is not trusted any more
+	roomy  struct{} // there may be room for another peer or session
 	stop   struct{}
 )
+
+// From a peer to the table, besides events for the node: a session of it is gone, of those that are bounded.
+type vacated struct{}
 
 // From a peer's own goroutines and timers, and from itself.
 type (

@@ -46,6 +46,7 @@ type peer struct {
 	dispute  dispute // about two of them, until a probe is answered; zero: none
 	wasUp    bool    // Up was told, Down was not
 	down     Down    // what to tell of the end of the session that was used last, if wasUp
+	full     bool    // not dialled, or told to come back, for want of room
 	asleep   bool    // the last session ended for want of use: not dialled unless somebody asks
 
 	hints     []time.Time // when dials to addresses began that are only announced; the latest
@@ -98,6 +99,11 @@ func (p *peer) Receive(ctx actor.Context) {
 		p.rotationDue(m.link)
 	case idleDue:
 		p.idleDue(m.link)
+	case roomy:
+		if p.full {
+			p.full = false
+			p.dial()
+		}
 	case revoke:
 		p.leave(envelope.ReasonRevoked, ErrNotTrusted)
 	case stop:

@@ -110,6 +110,10 @@ func (t *table) Receive(ctx actor.Context) {
 		if e := t.sender(ctx, m.Key); e != nil {
 			t.down(e, m)
 		}
+	case vacated:
+		for _, e := range t.peers {
+			ctx.Send(e.pid, roomy{})
+		}
 	case Stop:
 		t.stopping = true
 		t.Directory.close()

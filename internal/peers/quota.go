@@ -2,7 +2,6 @@ package peers
 
 import (
 	"fmt"
-	"strings"
 	"sync"
 )
 
@@ -65,7 +64,7 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("this node has %d %s, as many as it may: raise Limits.%s, or wait until one has gone", e.Limit, strings.ToLower(e.What), e.What)
+	return fmt.Sprintf("this node is at its limit of %d (Limits.%s)", e.Limit, e.What)
 }
 
 // Is makes a LimitError an ErrFull.

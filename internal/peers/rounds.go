@@ -90,6 +90,7 @@ func (p *peer) begin(named []netip.AddrPort, force bool) error {
 	p.unschedule()
 	ready, wait := order(p.addrs, p.Clock.Now(), force)
 	if err := p.quota.full(len(p.sessions) == 0); err != nil && len(named)+len(ready) > 0 {
+		p.full = true
 		p.stay(rotation(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
 		return err
 	}
@@ -197,7 +198,7 @@ func (p *peer) dialled(a *attempt) {
 	r := p.round
 	r.attempt = nil
 	for _, f := range a.failed {
-		r.last, r.at = &DialError{f.addr, f.err}, f.addr
+		r.blame(f.addr, &DialError{f.addr, f.err})
 		r.drop(f.addr)
 	}
 	if a.won.conn == nil {
@@ -290,7 +291,7 @@ func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
 	if yielded {
 		r.left = append(r.left, addr) // it may be the one that comes up in the end
 	} else {
-		r.last, r.at = err, addr
+		r.blame(addr, err)
 	}
 	if m.ByPeer { // the peer itself has answered: there is no use in its other addresses
 		r.left = nil
@@ -348,6 +349,13 @@ func (p *peer) endRound() {
 func (r *round) answer(err error) {
 	for _, w := range r.waiters {
 		w.answer(err)
+	}
+}
+
+// blame keeps why an address did not work, unless another one has told more.
+func (r *round) blame(addr netip.AddrPort, err error) {
+	if telling(err) >= telling(r.last) {
+		r.last, r.at = err, addr
 	}
 }
 

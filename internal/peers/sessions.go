@@ -82,6 +82,7 @@ func (p *peer) proved(l *session.Link) {
 		return
 	}
 	if err := p.quota.enter(len(p.sessions) == 0); err != nil {
+		p.full = len(p.sessions) == 0
 		p.note(Step{Addr: l.Addr(), Reason: "told to come back later: " + err.Error()})
 		p.publish()
 		l.Close(session.Close{Reason: envelope.ReasonBusy, RetryAfter: rotation(fullWait, p.Jitter())})
@@ -131,7 +132,7 @@ func (p *peer) up(l *session.Link) {
 	if p.leaving || !h.usable() {
 		return
 	}
-	p.asleep = false
+	p.asleep, p.full = false, false
 	p.keep(h)
 	p.rotated(h)
 	p.unschedule()
@@ -431,6 +432,9 @@ func (p *peer) forget(h *held) {
 	h.stop()
 	p.sessions = slices.DeleteFunc(p.sessions, func(o *held) bool { return o == h })
 	p.quota.leave(len(p.sessions) == 0)
+	if p.MaxPeers > 0 || p.MaxSessions > 0 {
+		p.report(vacated{})
+	}
 }
 
 // gone is a session that has stopped. Only one that could not say so is still known.
