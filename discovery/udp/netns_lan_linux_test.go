@@ -67,19 +67,21 @@ func allFindAll(t *testing.T, n int, bound time.Duration) (nodes []*machine) {
 func silence(t *testing.T) {
 	hosts, _ := hostsOnABridge(t, 3)
 	a, b, c := startOn(t, hosts[0], 1), startOn(t, hosts[1], 2), startOn(t, hosts[2], 3)
-	a.sees(b, b.began, v4(2))
-	a.sees(c, c.began, v4(3))
+	lost := []struct {
+		*machine
+		at netip.Addr
+	}{{b, v4(2)}, {b, linkLocal(2, "eth0")}, {c, v4(3)}, {c, linkLocal(3, "eth0")}}
+	for _, l := range lost {
+		a.sees(l.machine, l.began.Add(burst[0]+burst[1]), l.at) // the next time is a period later
+	}
 	from := time.Now()
 	hosts[1].Kill()
 	hosts[2].PowerOff()
-	for _, lost := range []struct {
-		*machine
-		at netip.Addr
-	}{{b, v4(2)}, {b, linkLocal(2, "eth0")}, {c, v4(3)}, {c, linkLocal(3, "eth0")}} {
-		took := a.expires(lost.machine, from, lost.at)
+	for _, l := range lost {
+		took := a.expires(l.machine, from, l.at)
 		within(t, "a crash", took, holds)
 		if took < holds-period {
-			t.Errorf("%s is lost %v after its end: before it was missed", lost.name, took)
+			t.Errorf("%s is lost %v after its end: before it was missed", l.name, took)
 		}
 	}
 	b = startOn(t, hosts[1], 2, func(c *machineConfig) { c.Port = 9000 }) // and starts again
@@ -90,6 +92,7 @@ func anotherAddress(t *testing.T) {
 	hosts, links := hostsOnABridge(t, 2)
 	a, b := startOn(t, hosts[0], 1), startOn(t, hosts[1], 2)
 	a.sees(b, b.began.Add(burst[0]+burst[1]), v4(2)) // the next time is a period later
+	a.sees(b, b.began.Add(burst[0]+burst[1]), linkLocal(2, "eth0"))
 	from := time.Now()
 	links[1].SetAddresses(netns.Prefixes(9)...)
 	within(t, "to see the new address", a.sees(b, from, v4(9)), period)
