@@ -1,0 +1,126 @@
+package peernet_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+)
+
+const (
+	// soonEnough is how soon nodes are to be connected although somebody announces them where they are not.
+	soonEnough = 5 * time.Second
+
+	// Of what is only announced, so many addresses of a key are dialled in that time at most: docs/wire.md §8.1.
+	dialsWithin = 4
+	dialPeriod  = 10 * time.Second
+
+	// forgedGrowth is how much more memory may be reachable under a flood later than at its beginning, in bytes.
+	forgedGrowth = 2 << 20
+)
+
+// twoFlooded are two nodes by UDP that trust each other.
+var twoFlooded = [...]hostedConfig{{Number: 1, Trusts: []int{2}, Way: "udp"}, {Number: 2, Trusts: []int{1}, Way: "udp"}}
+
+// forgeTwo has a host announce both of them.
+func forgeTwo(t *testing.T, h *netns.Host, addresses int, ports ...uint16) {
+	t.Helper()
+	forge(t, h, []identity.PublicKey{publicKey(t, 1), publicKey(t, 2)}, addresses, ports...)
+}
+
+// floodFirst has two nodes announced where they are not, before they start and for as long as they run.
+func floodFirst(t *testing.T, addresses int, ports ...uint16) {
+	hosts := hostsOnABridge(t, 3)
+	forgeTwo(t, hosts[2], addresses, ports...)
+	a := startHosted(t, hosts[0], twoFlooded[0])
+	a.says("found", a.began)
+	b := startHosted(t, hosts[1], twoFlooded[1])
+	soon(t, "connected under the flood", meet(t, b.began, a, b), soonEnough)
+
+	undisturbed(t, 2*dialPeriod, a, b)
+	hosts[1].Kill()
+	again := startHosted(t, hosts[1], twoFlooded[1]) // it listens on another port now
+	soon(t, "connected again, after a restart under the flood", meet(t, again.began, a, again), soonEnough)
+	a.hearsForged()
+	b.hearsForged()
+	for _, n := range []*hosted{a, b, again} {
+		n.dialsSparingly()
+	}
+}
+
+// floodLater has two nodes announced at a hundred places while they are connected.
+func floodLater(t *testing.T) {
+	hosts := hostsOnABridge(t, 3)
+	a, b := startHosted(t, hosts[0], twoFlooded[0]), startHosted(t, hosts[1], twoFlooded[1])
+	meet(t, b.began, a, b)
+	forgeTwo(t, hosts[2], 100, portClosed, portDropped, portSilent)
+	undisturbed(t, 2*dialPeriod, a, b)
+	for _, n := range []*hosted{a, b} {
+		n.hearsForged()
+		if most := n.mostDials(dialPeriod, isForged); most > 0 {
+			t.Errorf("%s has dialled forged addresses %d times while it was connected", n.name, most)
+		}
+	}
+}
+
+// undisturbed fails the test if two nodes that are connected do not stay so for that long, or need more and more memory.
+func undisturbed(t *testing.T, long time.Duration, a, b *hosted) {
+	t.Helper()
+	from := time.Now()
+	for _, n := range []*hosted{a, b} {
+		n.says("weight", from) // after the flood has filled what it can
+	}
+	calm := time.Now()
+	before := map[*hosted]int64{a: a.weight(calm), b: b.weight(calm)}
+	time.Sleep(time.Until(from.Add(long)))
+	for n, other := range map[*hosted]*hosted{a: b, b: a} {
+		if broken := n.count("disconnected", other, from); broken > 0 {
+			t.Errorf("%s was disconnected %d times", n.name, broken)
+		}
+		grown := n.weight(time.Now()) - before[n]
+		t.Logf("%s has %.2f MiB reachable, grown by %.2f MiB", n.name, mib(before[n]), mib(grown))
+		if grown > forgedGrowth {
+			t.Errorf("%s: the flood has cost %.1f MiB", n.name, mib(grown))
+		}
+	}
+}
+
+// floodOfOneWhoIsAway has a node dial nothing but what is forged.
+func floodOfOneWhoIsAway(t *testing.T, ports ...uint16) {
+	hosts := hostsOnABridge(t, 3)
+	forgeTwo(t, hosts[2], 100, ports...)
+	a := startHosted(t, hosts[0], twoFlooded[0])
+	time.Sleep(5 * dialPeriod / 2)
+	a.hearsForged()
+	a.dialsSparingly()
+	if a.mostDials(dialPeriod, isForged) == 0 {
+		t.Error("it has not dialled at all")
+	}
+}
+
+// hearsForged fails the test if the node has not heard where it is not: then nothing was tested.
+func (n *hosted) hearsForged() {
+	n.t.Helper()
+	list, _ := n.all(n.began)
+	if !slices.ContainsFunc(list, func(s heardSaying) bool { return s.Kind != "dial" && isForged(s.Addr) }) {
+		n.t.Errorf("%s has heard nothing forged", n.name)
+	}
+}
+
+// dialsSparingly fails the test if the node has dialled forged addresses too often.
+func (n *hosted) dialsSparingly() {
+	n.t.Helper()
+	most := n.mostDials(dialPeriod-hostedSlack, isForged) // the moments are those at which it was heard to say so
+	n.t.Logf("%s has dialled forged addresses at most %d times within %v", n.name, most, dialPeriod)
+	if most > dialsWithin {
+		n.t.Errorf("%s has dialled forged addresses %d times within %v, at most %d are allowed", n.name, most, dialPeriod, dialsWithin)
+		list, _ := n.all(n.began)
+		for _, s := range list {
+			if s.Kind == "dial" {
+				n.t.Logf("%v after its start it has dialled %v", s.at.Sub(n.began).Round(time.Millisecond), s.Addr)
+			}
+		}
+	}
+}
