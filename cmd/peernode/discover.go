@@ -149,9 +149,8 @@ func (d *discoverer) alone(ctx context.Context, dir, self string) error {
 
 // look tells who is seen, until the time is over or ctx ends, which is a way to end.
 func (d *discoverer) look(ctx context.Context, at func(context.Context) (control.Discovered, error)) error {
-	tick := time.NewTicker(lookPause)
-	defer tick.Stop()
-	over := time.After(d.within)
+	over, stop := after(d.within)
+	defer stop()
 	var last control.Discovered
 	for more := true; more; {
 		now, err := at(ctx)
@@ -165,14 +164,16 @@ func (d *discoverer) look(ctx context.Context, at func(context.Context) (control
 			return err
 		}
 		last = now
+		tick, stop := after(lookPause)
 		select {
 		case <-over:
 			more = false
 		case <-ctx.Done():
 			more = false
-		case <-tick.C:
+		case <-tick:
 			more = d.within > 0
 		}
+		stop()
 	}
 	return d.end(last)
 }

@@ -75,15 +75,15 @@ in milliseconds, and at the end the least, the mean and the greatest. It fails i
 
 // run pings until all were sent or ctx ends.
 func (p *pinger) run(ctx context.Context, node control.Backend) error {
-	every := time.NewTimer(0)
-	defer every.Stop()
+	next, stop := after(0)
+	defer func() { stop() }()
 	for p.count == 0 || p.summary.Sent < p.count {
 		select {
-		case <-every.C:
+		case <-next:
 		case <-ctx.Done():
 			return p.end()
 		}
-		every.Reset(p.interval)
+		next, stop = after(p.interval)
 		answer, err := node.Ping(ctx, control.PingRequest{Timeout: control.Within(p.timeout), Peer: p.peer})
 		if ctx.Err() != nil {
 			return p.end()
