@@ -61,7 +61,7 @@ type (
 		Name string // the peer's own word: untrusted
 	}
 
-	// Disconnected says that no session to a peer is left.
+	// Disconnected says that no session to a peer is left but one that is saying its last word.
 	Disconnected struct {
 		At
 		Peer   identity.PublicKey

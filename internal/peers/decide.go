@@ -25,7 +25,7 @@ const (
 
 // Bounds of what is kept of one peer (wire.md §8.1).
 const (
-	maxAddresses = 16 // half of them for those that are only announced
+	maxAddresses = 16
 	maxSessions  = 4  // one that stays, and some that are coming (wire.md §9); the next is told `busy`
 	maxClosing   = 4  // besides, that half-close; the oldest makes room for a new one
 	maxEnding    = 8  // besides, that were told to end, those that half-close included

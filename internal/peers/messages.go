@@ -58,7 +58,8 @@ type (
 		Name string // the peer's own word
 	}
 
-	// Down says that the last session to a peer has ended, or that the peer is not trusted any more.
+	// Down says that the last session to a peer has ended, or is saying its last word, or that the peer is not trusted any
+	// more.
 	Down struct {
 		Key    identity.PublicKey
 		Addr   netip.AddrPort

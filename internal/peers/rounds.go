@@ -29,7 +29,7 @@ type round struct {
 	named   map[netip.AddrPort]bool // by a Connect
 }
 
-// A claim is what a handshake takes that has proved the peer, so that message 3 is not sent to two addresses.
+// A claim is what a handshake takes that has proved the peer, so that message 3 goes to one address at a time.
 type claim struct{ addr netip.AddrPort }
 
 // An attempt is a race of TCP connects for a round. Its goroutine writes what is found before it posts it.
