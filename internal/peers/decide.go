@@ -26,10 +26,10 @@ const (
 // Bounds of what is kept of one peer (wire.md §8.1).
 const (
 	maxAddresses = 16
-	maxSessions  = 4  // one that stays, and some that are coming (wire.md §9); the next is told `busy`
-	maxClosing   = 4  // besides, that half-close; the oldest makes room for a new one
-	maxEnding    = 8  // besides, that were told to end, those that half-close included
-	maxProven    = 4  // never displaced by one that was only announced; so there is always room for such
+	maxSessions  = 4 // one that stays, and some that are coming (wire.md §9); the next is told `busy`
+	maxClosing   = 4 // besides, that half-close; the oldest makes room for a new one
+	maxEnding    = 8 // besides, that were told to end, those that half-close included
+	maxProven    = 4 // never displaced by one that was only announced; so there is always room for such
 )
 
 // Bounds of dials to addresses that are hints: whoever can announce could otherwise have this node dial wherever, and
