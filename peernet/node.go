@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
@@ -138,7 +137,7 @@ func (n *Node) Start(ctx context.Context) error {
 	n.listener = l
 	n.system = n.config.System
 	if n.system == nil {
-		n.system = newSystem(n.config.Logger)
+		n.system = actorkit.NewSystem(n.config.Logger, throttleDeadLetters)
 	}
 	n.root = node.Start(n.system, c)
 	run, cancel := context.WithCancel(context.Background())
@@ -166,13 +165,6 @@ func (n *Node) Start(ctx context.Context) error {
 // throttleDeadLetters is how often at most three dead letters are logged. A goroutine of the library's lives that
 // long after one, also when the node has shut down.
 const throttleDeadLetters = 10 * time.Millisecond
-
-func newSystem(log *slog.Logger) *actor.ActorSystem {
-	// The library logs at Info what is of interest to those who debug actors.
-	quiet := slog.New(demote{log.Handler()})
-	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
-		actor.WithDeadLetterThrottleInterval(throttleDeadLetters))
-}
 
 // Shutdown ends the node: it listens and announces no more, tells every peer `shutdown`, lets handlers and calls
 // in flight finish until ctx ends, and closes everything. When it returns nothing of the node runs, save

@@ -1,11 +1,9 @@
 package peernet
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"iter"
-	"log/slog"
 	"net"
 	"net/netip"
 
@@ -176,26 +174,4 @@ func (n *Node) republish(events iter.Seq[Event]) {
 			n.system.EventStream.Publish(e)
 		}()
 	}
-}
-
-// demote makes Info records Debug ones.
-type demote struct{ slog.Handler }
-
-func (d demote) Enabled(ctx context.Context, l slog.Level) bool {
-	return d.Handler.Enabled(ctx, demoted(l))
-}
-
-func (d demote) Handle(ctx context.Context, r slog.Record) error {
-	r.Level = demoted(r.Level)
-	return d.Handler.Handle(ctx, r)
-}
-
-func (d demote) WithAttrs(a []slog.Attr) slog.Handler { return demote{d.Handler.WithAttrs(a)} }
-func (d demote) WithGroup(name string) slog.Handler   { return demote{d.Handler.WithGroup(name)} }
-
-func demoted(l slog.Level) slog.Level {
-	if l == slog.LevelInfo {
-		return slog.LevelDebug
-	}
-	return l
 }

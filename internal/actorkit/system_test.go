@@ -1,0 +1,27 @@
+package actorkit
+
+import (
+	"bytes"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestSystemLogsInfoAtDebug: what the library says at Info is a node's Debug, and what it warns of stays a warning.
+func TestSystemLogsInfoAtDebug(t *testing.T) {
+	var out bytes.Buffer
+	levels := new(slog.LevelVar)
+	system := NewSystem(slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: levels})), time.Millisecond)
+	defer system.Shutdown()
+	out.Reset()
+	log := system.Logger().With("a", 1).WithGroup("g")
+	log.Info("hidden")
+	log.Warn("shown")
+	levels.Set(slog.LevelDebug)
+	log.Info("demoted")
+	got := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(got) != 2 || !strings.Contains(got[0], "level=WARN msg=shown a=1") || !strings.Contains(got[1], "level=DEBUG msg=demoted a=1") {
+		t.Errorf("logged %q", got)
+	}
+}
