@@ -56,7 +56,7 @@ func TestFaultsNeverReorderOrInventBytes(t *testing.T) {
 // disturb does one random thing to the network.
 func disturb(n *Network, r *rand.Rand, hosts []*Host) {
 	x, y := hosts[r.IntN(3)], hosts[r.IntN(3)]
-	switch r.IntN(14) {
+	switch r.IntN(17) {
 	case 0, 1:
 		n.SetDelay(time.Duration(r.IntN(50))*time.Millisecond, time.Duration(r.IntN(50))*time.Millisecond)
 	case 2:
@@ -84,6 +84,12 @@ func disturb(n *Network, r *rand.Rand, hosts []*Host) {
 		x.SetAddrs(addrs...)
 	case 13:
 		n.SetTamper(noTamper)
+	case 14:
+		n.SetDelayBetween(x, y, time.Duration(r.IntN(50))*time.Millisecond, time.Duration(r.IntN(50))*time.Millisecond)
+	case 15:
+		n.SetRate(1 << (10 + r.IntN(15)))
+	case 16:
+		n.SetRate(0)
 	}
 }
 

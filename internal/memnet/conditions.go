@@ -1,6 +1,7 @@
 package memnet
 
 import (
+	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -16,23 +17,40 @@ import (
 // one direction of one stream come one after the other, others at the same time.
 type TamperFunc func(from, to netip.AddrPort, stream uint64, offset int64, b []byte)
 
-// conditions are what SetDelay, SetTrickle and SetTamper have set. A value is never changed once it is stored.
+// conditions are what SetDelay, SetDelayBetween, SetRate, SetTrickle and SetTamper have set. A value is never changed once
+// it is stored.
 type conditions struct {
-	base, jitter time.Duration
-	chunk        int // bytes; 0: no trickle
-	every        time.Duration
-	tamper       TamperFunc
+	lag    lag          // of every path that is not among paths
+	paths  map[path]lag // nil: there is none
+	rate   int          // bytes a second; 0: any
+	chunk  int          // bytes; 0: no trickle
+	every  time.Duration
+	tamper TamperFunc
+}
+
+// A lag is how long packets travel: base and a random part of jitter.
+type lag struct{ base, jitter time.Duration }
+
+// on returns how long packets travel from one host to another.
+func (c *conditions) on(from, to *Host) lag {
+	if l, ok := c.paths[path{from, to}]; ok {
+		return l
+	}
+	return c.lag
 }
 
 // direct reports whether bytes arrive at the moment they are written.
-func (c *conditions) direct() bool { return c.base == 0 && c.jitter == 0 && c.every == 0 }
+func (c *conditions) direct(from, to *Host) bool {
+	return c.every == 0 && c.rate == 0 && c.on(from, to) == lag{}
+}
 
-// delay draws how long one packet travels.
-func (c *conditions) delay(r *rand.Rand) time.Duration {
-	if c.jitter > 0 {
-		return c.base + time.Duration(r.Int64N(int64(c.jitter)))
+// delay draws how long one packet travels. to is nil if nobody has the address that it is sent to.
+func (c *conditions) delay(r *rand.Rand, from, to *Host) time.Duration {
+	l := c.on(from, to)
+	if l.jitter > 0 {
+		return l.base + time.Duration(r.Int64N(int64(l.jitter)))
 	}
-	return c.base
+	return l.base
 }
 
 // rand returns the source of one sender's jitter: number tells the senders apart.
@@ -53,9 +71,29 @@ func (n *Network) set(change func(*conditions)) {
 }
 
 // SetDelay makes every packet sent from now on travel for base and a random part of jitter, one way, also within one
-// host. Bytes of a stream never overtake each other; datagrams do when jitter makes them. Negative values count as 0.
+// host. Bytes of a stream never overtake each other; datagrams do when jitter makes them. Negative values count as 0. It
+// replaces what SetDelayBetween has set.
 func (n *Network) SetDelay(base, jitter time.Duration) {
-	n.set(func(c *conditions) { c.base, c.jitter = max(base, 0), max(jitter, 0) })
+	n.set(func(c *conditions) { c.lag, c.paths = lag{max(base, 0), max(jitter, 0)}, nil })
+}
+
+// SetDelayBetween is [Network.SetDelay] for what two hosts send each other, until the next SetDelay. A dial takes it by
+// who has the address when each packet of it is sent.
+func (n *Network) SetDelayBetween(a, b *Host, base, jitter time.Duration) {
+	n.set(func(c *conditions) {
+		paths := make(map[path]lag, len(c.paths)+2)
+		maps.Copy(paths, c.paths)
+		paths[path{a, b}] = lag{max(base, 0), max(jitter, 0)}
+		paths[path{b, a}] = paths[path{a, b}]
+		c.paths = paths
+	})
+}
+
+// SetRate makes what is written to a stream from now on leave at no more than this many bytes a second, each direction of
+// each connection for itself, in packets of at most 1,400 bytes: one arrives when its last byte has left and has travelled.
+// 0 or less ends it. Datagrams are not held to it.
+func (n *Network) SetRate(bytes int) {
+	n.set(func(c *conditions) { c.rate = max(bytes, 0) })
 }
 
 // SetTrickle makes streams deliver at most chunk bytes at a time, one chunk in each period of every (at most one chunk to

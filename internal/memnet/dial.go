@@ -117,7 +117,11 @@ func (d *dial) connect(ctx context.Context) (*Conn, error) {
 
 // travel waits for the time that one packet takes.
 func (d *dial) travel(ctx context.Context) error {
-	delay := d.host.n.conditions.Load().delay(d.rand)
+	n := d.host.n
+	n.mu.Lock()
+	to := d.host.owner(d.dst.Addr())
+	n.mu.Unlock()
+	delay := n.conditions.Load().delay(d.rand, d.host, to)
 	if delay == 0 {
 		return ctx.Err()
 	}

@@ -54,6 +54,17 @@ func (n *Network) HealAll() {
 	n.rewire()
 }
 
+// Passes reports whether packets travel both ways between two hosts now, each at its first address.
+func (n *Network) Passes(a, b *Host) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if len(a.addrs) == 0 || len(b.addrs) == 0 {
+		return false
+	}
+	x, y := a.addrs[0], b.addrs[0]
+	return n.open(a, x, b, y) && n.open(b, y, a, x)
+}
+
 // Reset breaks every connection between two hosts, at both ends, at once and whether the path is open or not: reads and
 // writes fail with ECONNRESET, and bytes not read yet are lost. It returns how many connections it broke. The two hosts
 // may be the same one.

@@ -1,5 +1,5 @@
 // Package memnet is a network in memory under which real nodes run in tests: TCP-like streams and UDP-like datagrams
-// between hosts, with delay, jitter, cuts, partitions, resets, trickle and tampering.
+// between hosts, with delay, jitter, a rate, cuts, partitions, resets, trickle and tampering.
 //
 // A [Network] joins [Host]s; a Host listens, dials and opens datagram sockets with the signatures of the net package, so
 // that a program which takes its network as functions needs no change to run here. Streams behave as TCP does where a
@@ -11,8 +11,8 @@
 // every host on any link. A name is never resolved: addresses are literals.
 //
 // All waiting is on condition variables and channels, so a goroutine that waits here is durably blocked in the sense of
-// testing/synctest: make the Network inside the bubble that uses it. No goroutine is started; without delay, trickle and
-// cuts no timer is either, and a Write copies straight into the buffer that the other end reads. A seed makes jitter
+// testing/synctest: make the Network inside the bubble that uses it. No goroutine is started; without delay, rate, trickle
+// and cuts no timer is either, and a Write copies straight into the buffer that the other end reads. A seed makes jitter
 // repeat per connection; it does not make goroutines take turns in the same order.
 //
 // Everything exported is safe for concurrent use.

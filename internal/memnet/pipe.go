@@ -25,6 +25,7 @@ type pipe struct {
 	segments []segment // travelling, by time of arrival
 	first    int       // segments before it have arrived
 	last     time.Time // the latest arrival so far: nothing overtakes it
+	busy     time.Time // under a rate, when what was sent before has left
 	next     time.Time // under trickle, when the next chunk may arrive
 	finished bool      // the end of the stream has arrived
 	resetAt  time.Time // when a reset arrives; zero: none on the way
@@ -39,6 +40,9 @@ type segment struct {
 	n   int // bytes of it still to arrive
 	fin bool
 }
+
+// packetBytes is how much arrives at one time under a rate: a usual TCP segment.
+const packetBytes = 1400
 
 // back returns the opposite direction.
 func (p *pipe) back() *pipe { return p.to.out }
@@ -55,7 +59,15 @@ func (p *pipe) send(b []byte) {
 		p.arrive(len(b))
 		return
 	}
-	p.queue(segment{at: p.arrival(), n: len(b)})
+	packet := len(b)
+	if p.conditions().rate > 0 {
+		packet = packetBytes
+	}
+	for left := len(b); left > 0; left -= packet {
+		n := min(left, packet)
+		p.queue(segment{at: p.arrival(n), n: n})
+	}
+	p.deliver()
 }
 
 // finish sends the end of the stream.
@@ -64,7 +76,8 @@ func (p *pipe) finish() {
 		p.end()
 		return
 	}
-	p.queue(segment{at: p.arrival(), fin: true})
+	p.queue(segment{at: p.arrival(0), fin: true})
+	p.deliver()
 }
 
 // reset sends a reset. It waits for nothing but the path: bytes that trickle are lost to it.
@@ -72,7 +85,7 @@ func (p *pipe) reset() {
 	if !p.resetAt.IsZero() {
 		return
 	}
-	p.resetAt = p.arrival()
+	p.resetAt = p.arrival(0)
 	p.deliver()
 }
 
@@ -100,12 +113,20 @@ func (p *pipe) conditions() *conditions { return p.link.n.conditions.Load() }
 
 // direct reports whether what is sent now arrives now.
 func (p *pipe) direct() bool {
-	return !p.shut && p.first == len(p.segments) && p.conditions().direct()
+	return !p.shut && p.first == len(p.segments) && p.conditions().direct(p.from.host, p.to.host)
 }
 
-// arrival draws when something sent now arrives, and holds all that follows to it.
-func (p *pipe) arrival() time.Time {
-	at := time.Now().Add(p.conditions().delay(p.rand))
+// arrival draws when n bytes sent now arrive, and holds all that follows to it.
+func (p *pipe) arrival(n int) time.Time {
+	c, leaves := p.conditions(), time.Now()
+	if c.rate > 0 {
+		if p.busy.After(leaves) {
+			leaves = p.busy
+		}
+		leaves = leaves.Add(time.Duration(n) * time.Second / time.Duration(c.rate))
+		p.busy = leaves
+	}
+	at := leaves.Add(c.delay(p.rand, p.from.host, p.to.host))
 	if at.Before(p.last) {
 		at = p.last
 	}
@@ -113,13 +134,13 @@ func (p *pipe) arrival() time.Time {
 	return at
 }
 
+// queue adds what deliver will let arrive.
 func (p *pipe) queue(s segment) {
 	if n := len(p.segments); n > p.first && !s.fin && p.segments[n-1].at.Equal(s.at) {
 		p.segments[n-1].n += s.n
 	} else {
 		p.segments = append(p.segments, s)
 	}
-	p.deliver()
 }
 
 // deliver lets everything arrive that is due, and sets the timer for what is not.

@@ -124,7 +124,7 @@ func (p *PacketConn) add(flights []flight, to *PacketConn, src netip.AddrPort, a
 		src:    src.Addr(),
 		dst:    at,
 		from:   udpAddr(src, to.host.zone(src.Addr()), to.bound.dual()),
-		delay:  p.host.n.conditions.Load().delay(p.rand),
+		delay:  p.host.n.conditions.Load().delay(p.rand, p.host, to.host),
 	}
 	if !f.open() {
 		p.host.n.dropped.Add(1)
