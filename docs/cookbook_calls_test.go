@@ -1,0 +1,93 @@
+package docs_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+)
+
+// A Sum is what the handler is asked. Fields travel under their names; those that one end does not know are left out.
+type Sum struct {
+	Terms []int64
+	Scale int64
+}
+
+func Example_typedHandlers() {
+	ctx := context.Background()
+	alice, bob, stop := couple()
+	defer stop()
+
+	err := peernet.Handle(bob, "sum", func(_ context.Context, from peernet.Caller, s Sum) (int64, error) {
+		total := int64(0)
+		for _, t := range s.Terms {
+			total += t * s.Scale
+		}
+		return total, nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	total, err := peernet.Call[int64](ctx, alice, bob.PublicKey(), "sum", Sum{Terms: []int64{1, 2, 3}, Scale: 10})
+	fmt.Println(total, err)
+
+	// Who sends something else is told so, and the handler is not asked.
+	_, err = alice.Call(ctx, bob.PublicKey(), "sum", "one and two")
+	fmt.Println(errors.Is(err, peernet.ErrBadArgs))
+	// Output:
+	// 60 <nil>
+	// true
+}
+
+func Example_deadlines() {
+	alice, bob, stop := couple()
+	defer stop()
+
+	stopped := make(chan error, 1)
+	err := bob.Handle("wait", func(ctx context.Context, _ *peernet.Request) (any, error) {
+		<-ctx.Done() // the caller gave up, its time is over, or the link is lost
+		stopped <- ctx.Err()
+		return nil, ctx.Err()
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	_, err = alice.Call(ctx, bob.PublicKey(), "wait", nil)
+	fmt.Println(errors.Is(err, context.DeadlineExceeded), "sent:", peernet.Sent(err))
+	fmt.Println((<-stopped) != nil)
+	// Output:
+	// true sent: true
+	// true
+}
+
+func Example_authorize() {
+	ctx := context.Background()
+	alice, bob, stop := couple()
+	defer stop()
+
+	// Rights go by what this node knows: the key, or the label that it gave to it. Never by Name, the peer's own word.
+	admins := peernet.Authorize(func(_ context.Context, c peernet.Caller) bool { return c.Label == "admin" })
+	err := bob.Handle("restart", func(context.Context, *peernet.Request) (any, error) { return "done", nil }, admins)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = alice.Call(ctx, bob.PublicKey(), "restart", nil)
+	fmt.Println(errors.Is(err, peernet.ErrNoHandler)) // not even that there is such a handler
+
+	if err := bob.Pair(alice.PublicKey(), "admin"); err != nil { // asked on every call: counts at once
+		fmt.Println(err)
+		return
+	}
+	answer, err := peernet.Call[string](ctx, alice, bob.PublicKey(), "restart", nil)
+	fmt.Println(answer, err)
+	// Output:
+	// true
+	// done <nil>
+}

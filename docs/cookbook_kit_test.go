@@ -1,0 +1,48 @@
+package docs_test
+
+import (
+	"context"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+)
+
+// start returns a node that runs, and what stops it.
+func start(c peernet.Config) (node *peernet.Node, stop func()) {
+	node, err := peernet.New(c)
+	if err != nil {
+		panic(err)
+	}
+	if err := node.Start(context.Background()); err != nil {
+		panic(err)
+	}
+	return node, func() {
+		// What handles calls now may finish them, for so long.
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := node.Shutdown(ctx); err != nil {
+			panic(err)
+		}
+	}
+}
+
+// couple returns two nodes that are connected.
+func couple() (alice, bob *peernet.Node, stop func()) {
+	alice, stopAlice := start(peernet.Config{})
+	bob, stopBob := start(peernet.Config{})
+	introduce(alice, "alice", bob, "bob")
+	return alice, bob, func() { stopAlice(); stopBob() }
+}
+
+// introduce makes two nodes trust each other, and connects them.
+func introduce(a *peernet.Node, labelOfA string, b *peernet.Node, labelOfB string) {
+	if err := a.Pair(b.PublicKey(), labelOfB); err != nil {
+		panic(err)
+	}
+	if err := b.Pair(a.PublicKey(), labelOfA); err != nil {
+		panic(err)
+	}
+	if err := a.Connect(context.Background(), b.PublicKey(), b.Addrs()[0].String()); err != nil {
+		panic(err)
+	}
+}
