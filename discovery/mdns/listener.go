@@ -9,28 +9,11 @@ import (
 	"slices"
 	"sync"
 
-	"golang.org/x/net/ipv4"
-	"golang.org/x/net/ipv6"
-
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
 
-// port is that of multicast DNS, for packets that come and that go: RFC 6762 §11.
-const port = 5353
-
-// The groups that multicast DNS goes to.
-var (
-	group4 = netip.AddrFrom4([4]byte{224, 0, 0, 251})
-	group6 = netip.MustParseAddr("ff02::fb")
-)
-
-const (
-	// maxWaiting is how many messages wait to be looked at. Behind them packets wait in the sockets, and are dropped there.
-	maxWaiting = 64
-
-	// socketBuffer is the room for packets that is asked for: all nodes of a link may answer one question at once.
-	socketBuffer = 1 << 20
-)
+// maxWaiting is how many messages wait to be looked at. Behind them packets wait in the sockets, and are dropped there.
+const maxWaiting = 64
 
 // A heard is a message and the index of the interface on which it came in.
 type heard struct {
@@ -39,39 +22,43 @@ type heard struct {
 }
 
 // A listener hears everything that is said by multicast DNS on some interfaces, in sockets of its own beside those of
-// other programs.
+// other programs, and speaks there. send is safe for concurrent use.
 type listener struct {
 	ipv4, ipv6 bool // the families that it hears; at least one
 
-	heard  chan heard
-	failed chan error // has room for one: a socket has failed
-	quit   chan struct{}
-	conns  []net.PacketConn
-	join   sync.WaitGroup
+	heard    chan heard
+	failed   chan error // has room for one: a socket has failed
+	quit     chan struct{}
+	counters *counters
+	reader   reader
+	sockets  []*socket
+	conns    []net.PacketConn
+	join     sync.WaitGroup
 }
 
-// listen opens a listener. It fails if neither family can be had.
-func listen(ctx context.Context, self discovery.Self, using []discovery.Interface) (*listener, error) {
-	l := &listener{heard: make(chan heard, maxWaiting), failed: make(chan error, 1), quit: make(chan struct{})}
+// listen opens the sockets of a listener. It fails if neither family can be had. Nothing is heard before begin.
+func listen(ctx context.Context, self discovery.Self, using []discovery.Interface, c *counters) (*listener, error) {
+	l := &listener{heard: make(chan heard, maxWaiting), failed: make(chan error, 1), quit: make(chan struct{}),
+		counters: c, reader: readerOf(self.Key)}
 	groups := [][]discovery.Interface{using}
 	if !tellsInterface { // the socket tells instead
 		groups = slices.Collect(slices.Chunk(using, 1))
 	}
 	var failures [2]error
 	for _, group := range groups {
-		for n, open := range []func(net.PacketConn, []discovery.Interface) (receiver, error){open4, open6} {
+		for n, open := range []func(net.PacketConn, []discovery.Interface) (*socket, error){open4, open6} {
 			conn, err := self.ListenPacket(ctx, [...]string{"udp4", "udp6"}[n], [...]string{"224.0.0.251:5353", "[ff02::fb]:5353"}[n])
-			var r receiver
+			var s *socket
 			if err == nil {
 				l.conns = append(l.conns, conn)
-				r, err = open(conn, group)
+				s, err = open(conn, group)
 			}
 			if err != nil {
 				failures[n] = err
 				continue
 			}
 			l.ipv4, l.ipv6 = l.ipv4 || n == 0, l.ipv6 || n == 1
-			l.join.Go(func() { l.read(r, group) })
+			l.sockets = append(l.sockets, s)
 		}
 	}
 	if !l.ipv4 && !l.ipv6 {
@@ -79,6 +66,26 @@ func listen(ctx context.Context, self discovery.Self, using []discovery.Interfac
 		return nil, fmt.Errorf("%w; over IPv6: %w", failures[0], failures[1])
 	}
 	return l, nil
+}
+
+// begin begins to hear. ask is called with queries for the node's records, from several goroutines, until close has
+// returned, and must not wait; nil: they are not read.
+func (l *listener) begin(ask func(index int, q query)) {
+	for _, s := range l.sockets {
+		l.join.Go(func() { l.read(s, ask) })
+	}
+}
+
+// send sends a packet on an interface, in each family that it has. What fails is counted.
+func (l *listener) send(index int, b []byte) {
+	for _, s := range l.sockets {
+		switch sent, err := s.send(b, index); {
+		case err != nil:
+			l.counters.fail(&l.counters.sendErrors, err)
+		case sent:
+			l.counters.sent.Add(1)
+		}
+	}
 }
 
 // close ends the listener and waits until nothing of it is left.
@@ -90,13 +97,14 @@ func (l *listener) close() {
 	l.join.Wait()
 }
 
-// read reads one socket, which hears on some interfaces, until it is closed.
-func (l *listener) read(r receiver, using []discovery.Interface) {
+// read reads one socket until it is closed.
+func (l *listener) read(s *socket, ask func(index int, q query)) {
 	buf := make([]byte, 1<<16) // room for what is too long, which some systems report as an error otherwise
 	for {
-		n, o, err := r.receive(buf)
+		n, o, err := s.receive(buf)
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
+				l.counters.fail(&l.counters.otherErrors, err)
 				select {
 				case l.failed <- err:
 				default:
@@ -104,20 +112,52 @@ func (l *listener) read(r receiver, using []discovery.Interface) {
 			}
 			return
 		}
-		index, ok := o.link(using)
-		if !ok {
-			continue
-		}
-		m, ok := parse(buf[:n])
-		if !ok {
-			continue
-		}
-		select {
-		case l.heard <- heard{index, m}:
-		case <-l.quit:
+		if !l.take(buf[:n], o, s.using, ask) {
 			return
 		}
 	}
+}
+
+// take takes a packet. It reports false at the end.
+func (l *listener) take(b []byte, o origin, using []discovery.Interface, ask func(index int, q query)) bool {
+	on, ok := o.link(using)
+	if !ok {
+		l.counters.offLink.Add(1)
+		return true
+	}
+	if !isResponse(b) {
+		l.takeQuery(b, o, on, ask)
+		return true
+	}
+	m, err := parse(b)
+	if err != nil {
+		l.counters.dropped(err)
+		return true
+	}
+	l.counters.heard.Add(1)
+	select {
+	case l.heard <- heard{on.Index, m}:
+		return true
+	case <-l.quit:
+		return false
+	}
+}
+
+func (l *listener) takeQuery(b []byte, o origin, on discovery.Interface, ask func(index int, q query)) {
+	if ask == nil {
+		l.counters.foreign.Add(1)
+		return
+	}
+	if !o.near(on) {
+		l.counters.offLink.Add(1)
+		return
+	}
+	q, err := l.reader.query(b)
+	if err != nil {
+		l.counters.dropped(err)
+		return
+	}
+	ask(on.Index, q)
 }
 
 // An origin is where a packet came from.
@@ -127,104 +167,27 @@ type origin struct {
 	dst   netip.Addr // not valid: the system does not say
 }
 
-// link returns the index of the interface among using on which a packet came in. It reports false for one that did not
-// come by multicast from a machine on its link: RFC 6762 §11.
-func (o origin) link(using []discovery.Interface) (int, bool) {
+// link returns the interface among using on which a packet came in. It reports false for one that did not come by multicast
+// from port 5353 of a machine on its link: RFC 6762 §11. So nothing that comes from a resolver of another kind (§6.7), or
+// was sent to us alone (§5.5), is heard.
+func (o origin) link(using []discovery.Interface) (discovery.Interface, bool) {
 	if o.src.Port() != port {
-		return 0, false
+		return discovery.Interface{}, false
 	}
 	if o.index == 0 {
-		_, near := dialled(using[0], o.src.Addr().Unmap().WithZone(""))
-		return using[0].Index, near
+		return using[0], o.near(using[0])
 	}
-	ours := slices.ContainsFunc(using, func(i discovery.Interface) bool { return i.Index == o.index })
-	return o.index, ours && (o.dst == group4 || o.dst == group6)
+	at := slices.IndexFunc(using, func(i discovery.Interface) bool { return i.Index == o.index })
+	if at < 0 || o.dst != group4 && o.dst != group6 {
+		return discovery.Interface{}, false
+	}
+	return using[at], true
 }
 
-// A receiver is a socket of one family.
-type receiver interface {
-	receive(b []byte) (int, origin, error)
-}
-
-// open4 makes conn hear the IPv4 group on those interfaces that can, at least one.
-func open4(conn net.PacketConn, using []discovery.Interface) (receiver, error) {
-	udp, ok := conn.(*net.UDPConn)
-	if !ok {
-		return nil, ErrNetwork
-	}
-	p := ipv4.NewPacketConn(udp)
-	if err := joinAll(using, func(i *net.Interface) error { return p.JoinGroup(i, &net.UDPAddr{IP: group4.AsSlice()}) }); err != nil {
-		return nil, err
-	}
-	_ = udp.SetReadBuffer(socketBuffer) // as much as the system allows
-	return receiver4{p}, control(p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true))
-}
-
-// open6 is open4 for IPv6.
-func open6(conn net.PacketConn, using []discovery.Interface) (receiver, error) {
-	udp, ok := conn.(*net.UDPConn)
-	if !ok {
-		return nil, ErrNetwork
-	}
-	p := ipv6.NewPacketConn(udp)
-	if err := joinAll(using, func(i *net.Interface) error { return p.JoinGroup(i, &net.UDPAddr{IP: group6.AsSlice()}) }); err != nil {
-		return nil, err
-	}
-	_ = udp.SetReadBuffer(socketBuffer) // as much as the system allows
-	return receiver6{p}, control(p.SetControlMessage(ipv6.FlagInterface|ipv6.FlagDst, true))
-}
-
-// control returns the error of asking the system where packets come in, unless it is known not to say.
-func control(err error) error {
-	if !tellsInterface {
-		return nil
-	}
-	return err
-}
-
-// joinAll joins a group on all interfaces. The error is that of the last if none can.
-func joinAll(using []discovery.Interface, join func(*net.Interface) error) (err error) {
-	joined := false
-	for _, i := range system(using) {
-		if e := join(&i); e != nil {
-			err = e
-			continue
-		}
-		joined = true
-	}
-	if joined {
-		return nil
-	}
-	return err
-}
-
-type receiver4 struct{ *ipv4.PacketConn }
-
-func (r receiver4) receive(b []byte) (int, origin, error) {
-	n, m, src, err := r.ReadFrom(b)
-	o := origin{src: addrPort(src)}
-	if m != nil {
-		o.index = m.IfIndex
-		o.dst, _ = netip.AddrFromSlice(m.Dst.To4())
-	}
-	return n, o, err
-}
-
-type receiver6 struct{ *ipv6.PacketConn }
-
-func (r receiver6) receive(b []byte) (int, origin, error) {
-	n, m, src, err := r.ReadFrom(b)
-	o := origin{src: addrPort(src)}
-	if m != nil {
-		o.index = m.IfIndex
-		o.dst, _ = netip.AddrFromSlice(m.Dst)
-	}
-	return n, o, err
-}
-
-func addrPort(a net.Addr) netip.AddrPort {
-	if udp, ok := a.(*net.UDPAddr); ok {
-		return udp.AddrPort()
-	}
-	return netip.AddrPort{}
+// near reports whether the source is on a subnet of an interface, or link-local. Who is not gets no answer, although a
+// packet to the group can only come from the link.
+func (o origin) near(on discovery.Interface) bool {
+	src := o.src.Addr().Unmap().WithZone("")
+	_, ok := dialled(on, src)
+	return ok || src.Is4() && src.IsLinkLocalUnicast()
 }

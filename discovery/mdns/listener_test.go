@@ -30,9 +30,9 @@ func TestOnlyMulticastsOfTheLinkAreHeard(t *testing.T) {
 		{"nor where, over IPv6", origin{src: at("[fe80::1%7]:5353")}, []discovery.Interface{eth0}, 2},
 		{"no sender", origin{}, []discovery.Interface{eth0}, 0},
 	} {
-		index, ok := c.from.link(c.using)
-		if ok != (c.want != 0) || ok && index != c.want {
-			t.Errorf("%s: %d, %v; want %d", c.name, index, ok, c.want)
+		on, ok := c.from.link(c.using)
+		if ok != (c.want != 0) || on.Index != c.want && ok {
+			t.Errorf("%s: %d, %v; want %d", c.name, on.Index, ok, c.want)
 		}
 	}
 }

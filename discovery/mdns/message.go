@@ -3,6 +3,7 @@ package mdns
 import (
 	"net"
 	"net/netip"
+	"slices"
 
 	"github.com/miekg/dns"
 
@@ -24,7 +25,7 @@ const classMask = 1<<15 - 1
 // A message is what a multicast response says that matters here. All names are in canonical form.
 type message struct {
 	services []service // each name once
-	gone     []string  // instances that say goodbye
+	byes     []bye     // each once
 	hosts    []host    // each name once
 }
 
@@ -38,6 +39,13 @@ type service struct {
 	key     identity.PublicKey // from that; zero: it is not that of a node
 }
 
+// A bye takes back a record of an instance: the pointer to it, or its SRV record.
+type bye struct {
+	name string
+	host string // that of the SRV record; empty: it is the pointer
+	port uint16 // the same; not 0 if host is not empty
+}
+
 // A host is what a message says of the addresses of one host.
 type host struct {
 	name  string
@@ -45,17 +53,49 @@ type host struct {
 	gone  []netip.Addr // those withdrawn
 }
 
-func (m *message) empty() bool { return len(m.services)+len(m.gone)+len(m.hosts) == 0 }
+func (m *message) empty() bool { return len(m.services)+len(m.byes)+len(m.hosts) == 0 }
 
-// parse reads the payload of a packet. It reports false if that is no response, or says nothing that matters here; a
-// record that is not well formed is as if it were not there. It keeps nothing of b.
-func parse(b []byte) (message, bool) {
-	if len(b) > maxPacket {
-		return message{}, false
+// serves reports whether a message says something of an instance that holds.
+func (m *message) serves(name string) bool {
+	return slices.ContainsFunc(m.services, func(s service) bool { return s.name == name })
+}
+
+// takesBack reports whether a message takes back something of an instance or a host.
+func (m *message) takesBack(instance, onHost string) bool {
+	return slices.ContainsFunc(m.byes, func(b bye) bool { return b.name == instance }) ||
+		slices.ContainsFunc(m.hosts, func(h host) bool { return h.name == onHost && len(h.gone) > 0 })
+}
+
+// ends reports whether a message takes back a record that is announced.
+func (m *message) ends(r record) bool {
+	name := r.rr.Header().Name
+	gone := func(a netip.Addr) bool {
+		return slices.ContainsFunc(m.hosts, func(h host) bool { return h.name == name && slices.Contains(h.gone, a) })
 	}
-	var packet dns.Msg
-	if packet.Unpack(b) != nil || !packet.Response || packet.Opcode != dns.OpcodeQuery || packet.Rcode != dns.RcodeSuccess {
-		return message{}, false // RFC 6762 §18.3, §18.11
+	switch rr := r.rr.(type) {
+	case *dns.PTR:
+		return name == serviceName && slices.Contains(m.byes, bye{name: rr.Ptr})
+	case *dns.SRV:
+		return slices.Contains(m.byes, bye{name, rr.Target, rr.Port})
+	case *dns.A:
+		a, _ := netip.AddrFromSlice(rr.A)
+		return gone(a)
+	case *dns.AAAA:
+		a, _ := netip.AddrFromSlice(rr.AAAA)
+		return gone(a)
+	}
+	return false
+}
+
+// parse reads the payload of a packet. The error is errMalformed, or errForeign if it is no response or says nothing that
+// matters here; a record that is not well formed is as if it were not there. It keeps nothing of b.
+func parse(b []byte) (message, error) {
+	packet, err := unpack(b)
+	if err != nil {
+		return message{}, err
+	}
+	if !packet.Response {
+		return message{}, errForeign
 	}
 	var p parser
 	for _, section := range [][]dns.RR{packet.Answer, packet.Extra} {
@@ -65,7 +105,10 @@ func parse(b []byte) (message, bool) {
 			}
 		}
 	}
-	return p.message, !p.empty()
+	if p.empty() {
+		return message{}, errForeign
+	}
+	return p.message, nil
 }
 
 // A parser gathers the message of one packet.
@@ -80,18 +123,18 @@ func (p *parser) record(r dns.RR) {
 	switch r := r.(type) {
 	case *dns.PTR:
 		if name, ok := instanceName(r.Ptr); ok && ends && dns.CanonicalName(r.Hdr.Name) == serviceName {
-			p.goodbye(name)
+			p.goodbye(bye{name: name})
 		}
 	case *dns.SRV:
 		name, ok := instanceName(r.Hdr.Name)
-		switch {
-		case !ok:
-		case ends:
-			p.goodbye(name)
-		case r.Port != 0 && r.Target != "" && r.Target != ".":
-			if s := p.service(name); s != nil {
-				s.host, s.port = dns.CanonicalName(r.Target), r.Port
-			}
+		if !ok || r.Port == 0 || r.Target == "" || r.Target == "." {
+			return
+		}
+		host := dns.CanonicalName(r.Target)
+		if ends {
+			p.goodbye(bye{name, host, r.Port})
+		} else if s := p.service(name); s != nil {
+			s.host, s.port = host, r.Port
 		}
 	case *dns.TXT:
 		if name, ok := instanceName(r.Hdr.Name); ok && !ends {
@@ -107,16 +150,10 @@ func (p *parser) record(r dns.RR) {
 	}
 }
 
-func (p *parser) goodbye(name string) {
-	if len(p.gone) >= maxServices {
-		return
+func (p *parser) goodbye(b bye) {
+	if len(p.byes) < maxServices && !slices.Contains(p.byes, b) {
+		p.byes = append(p.byes, b)
 	}
-	for _, g := range p.gone {
-		if g == name {
-			return
-		}
-	}
-	p.gone = append(p.gone, name)
 }
 
 // service returns what the message says of an instance, nil if it speaks of too many.

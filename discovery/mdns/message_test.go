@@ -1,6 +1,7 @@
 package mdns
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/netip"
@@ -31,13 +32,13 @@ func TestMessagesAreRead(t *testing.T) {
 	}{
 		{"an answer", one.answer(), message{services: []service{svc(one, 1)}, hosts: hosts}},
 		{"an announcement", one.announcement(), message{services: []service{svc(one, 1)}, hosts: hosts}},
-		{"a goodbye", one.goodbye(), message{gone: []string{one.name}}},
-		{"a goodbye of the pointer alone", response(fact{name: one.name}.ptr()), message{gone: []string{one.name}}},
+		{"a goodbye", one.goodbye(), message{byes: byesOf(one)}},
+		{"a goodbye of the pointer alone", response(fact{name: one.name}.ptr()), message{byes: []bye{{name: one.name}}}},
 		{"a goodbye of the address", response(address(one.host, "10.77.0.1", 0)), message{hosts: []host{{name: one.host, gone: addrs("10.77.0.1")}}}},
 		{"two nodes in one packet", with(one.answer(), append(two.hosts(), two.text(), two.srv())...), message{
 			services: []service{svc(one, 1), svc(two, 2)},
 			hosts:    append(slices.Clone(hosts), host{name: two.host, addrs: addrs("10.77.0.2")})}},
-		{"one comes, one goes", with(one.answer(), two.goodbye().Answer...), message{services: []service{svc(one, 1)}, gone: []string{two.name}, hosts: hosts}},
+		{"one comes, one goes", with(one.answer(), two.goodbye().Answer...), message{services: []service{svc(one, 1)}, byes: byesOf(two), hosts: hosts}},
 		{"names with escapes and capitals", named.answer(), message{services: []service{{`my\ node\.v2._peernet._tcp.local.`, "host.local.", one.port, true, key(1)}},
 			hosts: []host{{name: "host.local.", addrs: addrs("10.77.0.1", "fd77::1")}}}},
 		{"the server alone", response(one.srv()), message{services: []service{{name: one.name, host: one.host, port: one.port}}}},
@@ -73,6 +74,7 @@ func TestWhatMattersNotIsNoMessage(t *testing.T) {
 	foreign.addrs = nil
 	noPort, noHost := one, one
 	noPort.port, noHost.host = 0, "."
+	reasons := map[string]error{"an error": errMalformed, "another operation": errMalformed}
 	for name, packet := range map[string]*dns.Msg{
 		"a question":          question,
 		"a probe":             probe,
@@ -88,8 +90,8 @@ func TestWhatMattersNotIsNoMessage(t *testing.T) {
 			AAAA: net.IP(netip.MustParseAddr("::ffff:10.0.0.1").AsSlice())}),
 		"a goodbye for another type": response(&dns.PTR{Hdr: header("_other._tcp.local.", dns.TypePTR, 0), Ptr: one.name}),
 	} {
-		if m, ok := parse(pack(t, packet)); ok {
-			t.Errorf("%s: %+v", name, m)
+		if m, err := parse(pack(t, packet)); err != cmp.Or(reasons[name], errForeign) {
+			t.Errorf("%s: %+v, %v", name, m, err)
 		}
 	}
 	big := one.answer()
@@ -98,11 +100,11 @@ func TestWhatMattersNotIsNoMessage(t *testing.T) {
 	}
 	if b := pack(t, big); len(b) <= maxPacket {
 		t.Fatalf("%d bytes", len(b))
-	} else if _, ok := parse(b); ok {
-		t.Errorf("%d bytes are read", len(b))
+	} else if _, err := parse(b); err != errMalformed {
+		t.Errorf("%d bytes are read: %v", len(b), err)
 	}
-	if _, ok := parse(nil); ok {
-		t.Error("nothing is a message")
+	if _, err := parse(nil); err != errMalformed {
+		t.Errorf("nothing is a message: %v", err)
 	}
 }
 
@@ -111,12 +113,12 @@ func TestRecordsWithoutDataAreIgnored(t *testing.T) {
 	one := factOf(1)
 	for _, kind := range []uint16{dns.TypePTR, dns.TypeSRV, dns.TypeA, dns.TypeAAAA} {
 		h := header(one.name, kind, 120)
-		if m, ok := parse(pack(t, response(&dns.RFC3597{Hdr: h}))); ok {
-			t.Errorf("%s: %+v", dns.TypeToString[kind], m)
+		if m, err := parse(pack(t, response(&dns.RFC3597{Hdr: h}))); err != errForeign {
+			t.Errorf("%s: %+v, %v", dns.TypeToString[kind], m, err)
 		}
 	}
 	empty := header(one.name, dns.TypeTXT, 120)
-	if m, ok := parse(pack(t, response(&dns.RFC3597{Hdr: empty}))); !ok || len(m.services) != 1 || !m.services[0].key.IsZero() {
+	if m, err := parse(pack(t, response(&dns.RFC3597{Hdr: empty}))); err != nil || len(m.services) != 1 || !m.services[0].key.IsZero() {
 		t.Errorf("a TXT record without strings: %+v", m)
 	}
 }
@@ -127,7 +129,7 @@ func TestOnePacketSaysNotWithoutBound(t *testing.T) {
 		f := fact{name: fmt.Sprintf("%d.%s", i, serviceName), host: "h.local.", port: 1, ttl: 1}
 		services.Answer = append(services.Answer, f.srv())
 		f.ttl = 0
-		gone.Answer = append(gone.Answer, f.ptr(), f.srv())
+		gone.Answer = append(gone.Answer, f.ptr(), f.ptr(), f.srv())
 		hosts.Answer = append(hosts.Answer, address(fmt.Sprintf("h%d.local.", i), "10.0.0.1", 1))
 		addresses.Answer = append(addresses.Answer, address("h.local.", fmt.Sprintf("10.0.0.%d", i+1), 1), address("h.local.", fmt.Sprintf("10.0.1.%d", i+1), 0))
 	}
@@ -137,7 +139,7 @@ func TestOnePacketSaysNotWithoutBound(t *testing.T) {
 		want   int
 	}{
 		"services":             {services, func(m message) int { return len(m.services) }, maxServices},
-		"goodbyes":             {gone, func(m message) int { return len(m.gone) }, maxServices},
+		"goodbyes":             {gone, func(m message) int { return len(m.byes) }, maxServices},
 		"hosts":                {hosts, func(m message) int { return len(m.hosts) }, maxHosts},
 		"addresses":            {addresses, func(m message) int { return len(m.hosts[0].addrs) }, maxHostAddrs},
 		"addresses withdrawn":  {addresses, func(m message) int { return len(m.hosts[0].gone) }, maxHostAddrs},
@@ -154,11 +156,11 @@ func TestTruncatedPacketsSayNothingElse(t *testing.T) {
 	for _, p := range recorded {
 		b, whole := unhex(t, p.hex), p.want
 		for n := range b {
-			m, ok := parse(b[:n])
-			if !ok {
+			m, err := parse(b[:n])
+			if err != nil {
 				continue
 			}
-			if len(m.gone) > len(whole.gone) || len(m.services) > len(whole.services) || len(m.hosts) > len(whole.hosts) {
+			if len(m.byes) > len(whole.byes) || len(m.services) > len(whole.services) || len(m.hosts) > len(whole.hosts) {
 				t.Errorf("%d bytes: %+v", n, m)
 			}
 			for _, s := range m.services {
@@ -189,8 +191,8 @@ func FuzzParse(f *testing.F) {
 		f.Add(unhex(f, p.hex))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m, ok := parse(b)
-		if !ok {
+		m, err := parse(b)
+		if err != nil {
 			return
 		}
 		before := fmt.Sprintf("%v", m)
@@ -198,7 +200,7 @@ func FuzzParse(f *testing.F) {
 		if after := fmt.Sprintf("%v", m); after != before {
 			t.Errorf("%s became %s", before, after)
 		}
-		if m.empty() || len(m.services) > maxServices || len(m.gone) > maxServices || len(m.hosts) > maxHosts {
+		if m.empty() || len(m.services) > maxServices || len(m.byes) > maxServices || len(m.hosts) > maxHosts {
 			t.Errorf("%+v", m)
 		}
 		names := make(map[string]bool)
@@ -207,13 +209,16 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("service %q", s.name)
 			}
 			names[s.name] = true
+			if _, err := queryFor([]wanted{{s.name, s.host}}).Pack(); err != nil {
+				t.Errorf("%+v cannot be asked about: %v", s, err)
+			}
 			if (s.host == "") != (s.port == 0) || !s.hasText && !s.key.IsZero() || s.host == "" && !s.hasText {
 				t.Errorf("%+v", s)
 			}
 		}
-		for _, name := range m.gone {
-			if canonical, ok := instanceName(name); !ok || canonical != name {
-				t.Errorf("gone %q", name)
+		for _, bye := range m.byes {
+			if canonical, ok := instanceName(bye.name); !ok || canonical != bye.name || (bye.host == "") != (bye.port == 0) {
+				t.Errorf("%+v", bye)
 			}
 		}
 		for _, h := range m.hosts {

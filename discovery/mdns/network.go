@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/grandcat/zeroconf"
+	"github.com/miekg/dns"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
@@ -25,41 +26,41 @@ type link interface {
 	// ask asks everybody who is there. It does not wait for answers.
 	ask()
 
-	// insist makes our own server, if there is one, announce us at once. It does not wait.
-	insist()
+	// lookUp asks about a few instances. It does not wait for answers.
+	lookUp(list []wanted)
 
-	// close says goodbye, waits until the link is silent, and returns when what it has left behind ends.
-	close() (ends time.Time)
+	// contradict announces us at once, if what was heard takes back records that are ours.
+	contradict(heard)
+
+	// close says goodbye, but for what the next link goes on to say (nil: nothing), and waits until nothing is left.
+	close(next link)
 }
 
-// A network is the link over multicast DNS: a listener of our own, and the library's server and resolver.
+// A network is the link over multicast DNS: a listener and a responder of our own, and the library's resolver.
 type network struct {
 	*listener
 	using     []discovery.Interface
-	instance  string
-	announcer *announcer // nil: we only listen
+	responder *responder // nil: we only listen
 
 	ctx      context.Context // of questions
 	cancel   context.CancelFunc
-	asking   chan struct{} // has room for one question of each kind
-	insists  chan struct{}
+	asking   chan struct{} // has room for one question
 	question sync.WaitGroup
 }
 
-// open begins to listen on interfaces, at least one, and to announce the node there.
-func open(ctx context.Context, self discovery.Self, using []discovery.Interface) (link, error) {
-	l, err := listen(ctx, self, using)
+// openNetwork begins to listen on interfaces, at least one, and to announce the node there.
+func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface) (link, error) {
+	l, err := listen(ctx, self, using, &p.counters)
 	if err != nil {
 		return nil, &NetworkError{"listen on UDP port 5353", err}
 	}
-	n := &network{listener: l, using: using, instance: instanceOf(self.Key),
-		asking: make(chan struct{}, 1), insists: make(chan struct{}, 1)}
+	n := &network{listener: l, using: using, asking: make(chan struct{}, 1)}
 	n.ctx, n.cancel = context.WithCancel(context.Background()) // ends with close
 	if announces(self, using) {
-		if n.announcer, err = announce(self, using); err != nil {
-			n.close()
-			return nil, &NetworkError{"announce", err}
-		}
+		n.responder = respond(self, using, p.random, &p.counters, n.say)
+		l.begin(n.responder.ask)
+	} else {
+		l.begin(nil)
 	}
 	return n, nil
 }
@@ -72,31 +73,38 @@ func announces(self discovery.Self, using []discovery.Interface) bool {
 func (n *network) hears() <-chan heard { return n.heard }
 func (n *network) fails() <-chan error { return n.failed }
 
-func (n *network) ask() {
-	n.begin(n.asking, func(ctx context.Context, r *zeroconf.Resolver, entries chan<- *zeroconf.ServiceEntry) error {
-		return r.Browse(ctx, serviceType, domain, entries)
-	})
-}
-
-func (n *network) insist() {
-	if n.announcer == nil {
+// say sends a message on an interface.
+func (n *network) say(index int, m *dns.Msg) {
+	b, err := m.Pack()
+	if err != nil {
+		n.counters.fail(&n.counters.sendErrors, err)
 		return
 	}
-	n.begin(n.insists, func(ctx context.Context, r *zeroconf.Resolver, entries chan<- *zeroconf.ServiceEntry) error {
-		return r.Lookup(ctx, n.instance, serviceType, domain, entries)
-	})
+	n.send(index, b)
 }
 
-// begin asks a question, unless one of its kind is open.
-func (n *network) begin(room chan struct{}, send func(context.Context, *zeroconf.Resolver, chan<- *zeroconf.ServiceEntry) error) {
+func (n *network) lookUp(list []wanted) {
+	m := queryFor(list)
+	for _, i := range n.using {
+		n.say(i.Index, m)
+	}
+}
+
+func (n *network) contradict(h heard) {
+	if n.responder != nil {
+		n.responder.contradict(h)
+	}
+}
+
+func (n *network) ask() {
 	select {
-	case room <- struct{}{}:
+	case n.asking <- struct{}{}:
 	default:
-		return
+		return // one is open
 	}
 	n.question.Go(func() {
-		defer func() { <-room }()
-		if err := n.send(send); err != nil && n.ctx.Err() == nil {
+		defer func() { <-n.asking }()
+		if err := n.browse(); err != nil && n.ctx.Err() == nil {
 			select {
 			case n.failed <- &NetworkError{"ask", err}:
 			default:
@@ -105,8 +113,8 @@ func (n *network) begin(room chan struct{}, send func(context.Context, *zeroconf
 	})
 }
 
-// send sends a question with a resolver of its own: each is good for one.
-func (n *network) send(send func(context.Context, *zeroconf.Resolver, chan<- *zeroconf.ServiceEntry) error) error {
+// browse asks with a resolver of its own: each is good for one question.
+func (n *network) browse() error {
 	var families zeroconf.IPType
 	if n.ipv4 {
 		families |= zeroconf.IPv4
@@ -121,18 +129,21 @@ func (n *network) send(send func(context.Context, *zeroconf.Resolver, chan<- *ze
 	ctx, cancel := context.WithTimeout(n.ctx, askFor)
 	defer cancel()
 	entries := make(chan *zeroconf.ServiceEntry)
-	err = send(ctx, r, entries)
+	err = r.Browse(ctx, serviceType, domain, entries)
 	for range entries { // the library closes it at the end, and waits for ever for a reader until then
 	}
 	return err
 }
 
-func (n *network) close() (ends time.Time) {
+func (n *network) close(next link) {
 	n.cancel()
 	n.question.Wait()
-	if n.announcer != nil {
-		ends = n.announcer.close()
+	if n.responder != nil {
+		var goesOn *responder
+		if next, ok := next.(*network); ok {
+			goesOn = next.responder
+		}
+		n.responder.close(goesOn)
 	}
 	n.listener.close()
-	return ends
 }

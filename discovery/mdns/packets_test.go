@@ -77,6 +77,11 @@ func (f fact) goodbye() *dns.Msg {
 	return response(f.srv(), f.text(), f.ptr())
 }
 
+// byesOf is what goodbye says of an instance.
+func byesOf(f fact) []bye {
+	return []bye{{f.name, dns.CanonicalName(f.host), f.port}, {name: f.name}}
+}
+
 func response(answers ...dns.RR) *dns.Msg {
 	return &dns.Msg{MsgHdr: dns.MsgHdr{Response: true, Authoritative: true}, Compress: true, Answer: answers}
 }
@@ -93,9 +98,9 @@ func pack(t testing.TB, m *dns.Msg) []byte {
 // read parses a packet that must mean something.
 func read(t testing.TB, m *dns.Msg) message {
 	t.Helper()
-	got, ok := parse(pack(t, m))
-	if !ok {
-		t.Fatalf("nothing in %v", m)
+	got, err := parse(pack(t, m))
+	if err != nil {
+		t.Fatalf("%v: %v", err, m)
 	}
 	return got
 }

@@ -39,7 +39,7 @@ var recorded = []struct {
 			"7171717171717171797368646b70797203763d31085f706565726e6574045f746370056c6f63616c00000c0001000000000036203031303030303030" +
 			"303030303030303030303030303030303030303030303030085f706565726e6574045f746370056c6f63616c00095f7365727669636573075f646e73" +
 			"2d7364045f756470056c6f63616c00000c0001000000000015085f706565726e6574045f746370056c6f63616c00",
-		message{gone: []string{`01000000000000000000000000000000._peernet._tcp.local.`}},
+		message{byes: byesOf(factOf(1))},
 	},
 	{
 		"announcement of avahi",
@@ -65,7 +65,7 @@ var recorded = []struct {
 			"74045f746370c023c034000c00010000000000100d4d79204e6f64652e763220c3a9c034c05000218001000000000010000000001bc3076d61636869" +
 			"6e65c023c0500010800100000000005109636f6c6f723d72656403763d3142706b3d706e657431717571717171717171717171717171717171717171" +
 			"7171717171717171717171717171717171717171717171717171717171797372656477326e",
-		message{gone: []string{`my\ node\.v2\ \195\169._peernet._tcp.local.`}},
+		message{byes: []bye{{name: `my\ node\.v2\ \195\169._peernet._tcp.local.`}, {`my\ node\.v2\ \195\169._peernet._tcp.local.`, "machine.local.", 7107}}},
 	},
 }
 
@@ -74,8 +74,8 @@ func TestRecordedPacketsAreRead(t *testing.T) {
 		t.Fatal("there are none")
 	}
 	for _, p := range recorded {
-		if got, ok := parse(unhex(t, p.hex)); !ok || !reflect.DeepEqual(got, p.want) {
-			t.Errorf("%s: %+v, %v", p.name, got, ok)
+		if got, err := parse(unhex(t, p.hex)); err != nil || !reflect.DeepEqual(got, p.want) {
+			t.Errorf("%s: %+v, %v", p.name, got, err)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package mdns
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
@@ -20,9 +19,6 @@ const (
 	// the same: the word may be of the change that was noticed here.
 	settled = 5 * time.Second
 
-	// insistEvery is the least time between two contradictions of goodbyes in our name.
-	insistEvery = time.Second
-
 	// endEvery is the least time between two looks for goodbyes that count now.
 	endEvery = 50 * time.Millisecond
 )
@@ -32,23 +28,19 @@ type run struct {
 	*Provider
 	self     discovery.Self
 	sight    func(discovery.Sighting)
+	ownHost  string // the name of our host
 	table    *table
 	schedule schedule
 
-	link     link // nil: the network cannot be used for the moment
-	using    []discovery.Interface
-	opened   time.Time // when link was
-	broken   time.Time // since when there is no link
-	insisted time.Time
-	ended    time.Time // when goodbyes were looked for last
-	leftover time.Time // when the last goroutine ends of links that were closed
+	link   link // nil: the network cannot be used for the moment
+	using  []discovery.Interface
+	opened time.Time // when link was
+	broken time.Time // since when there is no link
+	ended  time.Time // when goodbyes were looked for last
 }
 
 func (r *run) run(ctx context.Context) error {
-	defer func() {
-		r.shut()
-		time.Sleep(time.Until(r.leftover))
-	}()
+	defer r.shut(nil)
 	if err := r.begin(ctx); err != nil {
 		return err
 	}
@@ -94,8 +86,7 @@ func (r *run) begin(ctx context.Context) error {
 	return r.reopen(ctx, using)
 }
 
-// interfaces returns those to use: for a node that is announced, those where it can be reached. The others are not even
-// listened on then, as the library would answer there (see Options).
+// interfaces returns those to use: for a node that is announced, those where it can be reached.
 func (r *run) interfaces() ([]discovery.Interface, error) {
 	all, err := r.self.Interfaces()
 	if err != nil {
@@ -155,33 +146,32 @@ func (r *run) tolerate(err error) error {
 	return err
 }
 
-// reopen opens a link on those interfaces instead of the one there is. The new one answers before the old one says its
-// goodbye, and asks after it, so that the others hear that we are still here.
+// reopen opens a link on those interfaces instead of the one there is. The new one answers before the old one takes back
+// what does not hold any more, so that others never hear that all of it has gone.
 func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
 	var next link
 	var err error = &NetworkError{"use the network", ErrNoInterface}
 	if len(using) > 0 {
 		next, err = r.open(ctx, r.self, using)
 	}
-	r.shut()
+	r.shut(next)
 	now := time.Now()
+	r.counters.using(using)
 	r.report(r.table.moved(now, using))
 	if err != nil {
 		return err
 	}
-	r.link, r.using, r.opened, r.insisted = next, using, now, now
+	r.link, r.using, r.opened = next, using, now
 	r.schedule.opened(now)
 	return nil
 }
 
-// shut closes the link, if there is one.
-func (r *run) shut() {
+// shut closes the link, if there is one, for another, if that is not nil.
+func (r *run) shut(next link) {
 	if r.link == nil {
 		return
 	}
-	if ends := r.link.close(); ends.After(r.leftover) {
-		r.leftover = ends
-	}
+	r.link.close(next)
 	r.link, r.broken = nil, time.Now()
 }
 
@@ -210,9 +200,16 @@ func (r *run) wake(now time.Time) {
 	if r.link == nil || now.Before(r.schedule.next()) {
 		return
 	}
-	if r.schedule.due(now, r.table.stalest(), r.table.wanting()) {
-		r.link.ask()
+	switch r.schedule.due(now, r.table.stalest(), r.table.wanting()) {
+	case whoIsHere:
 		r.table.asked()
+		r.link.ask()
+	case whatLacks:
+		if list := r.table.ask(); list != nil {
+			r.link.lookUp(list)
+		} else {
+			r.link.ask()
+		}
 	}
 }
 
@@ -221,9 +218,8 @@ func (r *run) hear(now time.Time, h heard) {
 	if r.table.wanting() {
 		r.schedule.want(now)
 	}
-	if slices.Contains(h.message.gone, r.table.own) && now.Sub(r.insisted) >= insistEvery {
-		r.insisted = now
-		r.link.insist()
+	if h.message.takesBack(r.table.own, r.ownHost) {
+		r.link.contradict(h)
 	}
 }
 

@@ -7,7 +7,7 @@ const (
 	// askLeast is the least time between two questions: RFC 6762 §5.2.
 	askLeast = time.Second
 
-	// hurryAfter to hurryAfter+hurryRange: how soon one asks for what an answer lacked.
+	// hurryAfter to hurryAfter+hurryRange: how soon one asks for what an answer lacked, or what is in doubt.
 	hurryAfter = 20 * time.Millisecond
 	hurryRange = 100 * time.Millisecond
 
@@ -19,7 +19,7 @@ const (
 // be lost, and a link that has just come up may lose more. Up to a half is added at random.
 var burst = [...]time.Duration{time.Second, 2 * time.Second}
 
-// A schedule says when to ask who is there. Everybody hears every answer, so whoever asks asks for all: a node whose
+// A schedule says when to ask who is there. Everybody hears every answer, so whoever asks in turn asks for all: a node whose
 // records somebody else's question has refreshed waits. Time is passed in. It is not safe for concurrent use.
 type schedule struct {
 	period time.Duration
@@ -35,7 +35,7 @@ type schedule struct {
 // opened makes the first question due: the interfaces are new.
 func (s *schedule) opened(now time.Time) { s.turn, s.begun = now, 0 }
 
-// want makes a question due soon: an answer was not complete.
+// want makes a question due soon: an answer was not complete, or is in doubt.
 func (s *schedule) want(now time.Time) {
 	if !s.hurry.IsZero() || s.hurries >= maxHurries {
 		return
@@ -54,19 +54,28 @@ func (s *schedule) next() time.Time {
 	return s.turn
 }
 
-// due reports whether to ask now, and takes it as done. stalest is when that instance was heard which was not heard
-// for longest; zero: there is none. wanting says whether an answer is still not complete.
-func (s *schedule) due(now, stalest time.Time, wanting bool) bool {
+// A question is what to ask.
+type question int
+
+const (
+	nothing   question = iota
+	whoIsHere          // everybody
+	whatLacks          // out of turn
+)
+
+// due returns what to ask now, and takes it as asked. stalest is when that instance was heard which was not heard for
+// longest; zero: there is none. wanting says whether there is something yet to ask out of turn.
+func (s *schedule) due(now, stalest time.Time, wanting bool) question {
 	if !s.hurry.IsZero() && !now.Before(s.hurry) {
 		s.hurry = time.Time{}
 		if wanting {
 			s.hurries++
 			s.asked = now
-			return true
+			return whatLacks
 		}
 	}
 	if now.Before(s.turn) || s.waits(now, stalest) {
-		return false
+		return nothing
 	}
 	s.asked, s.hurries = now, 0
 	if s.begun < len(burst) {
@@ -75,7 +84,7 @@ func (s *schedule) due(now, stalest time.Time, wanting bool) bool {
 	} else {
 		s.turn = now.Add(s.period*3/4 + s.part(s.period/2))
 	}
-	return true
+	return whoIsHere
 }
 
 // waits puts off a turn that is not needed: all that is known was heard of lately. No turn is put off beyond two periods

@@ -31,9 +31,12 @@ const instanceBytes = 16
 // escape.
 func instanceOf(key identity.PublicKey) string { return hex.EncodeToString(key[:instanceBytes]) }
 
+// hostPrefix is what a node's host name has before its instance.
+const hostPrefix = "pn-"
+
 // hostOf returns the first label of the host name under which a node announces its addresses. It is the node's and not
 // the machine's, which may have the name of another.
-func hostOf(key identity.PublicKey) string { return "pn-" + instanceOf(key) }
+func hostOf(key identity.PublicKey) string { return hostPrefix + instanceOf(key) }
 
 // nameOf returns the full name of a node's instance, in canonical form.
 func nameOf(key identity.PublicKey) string { return instanceOf(key) + "." + serviceName }

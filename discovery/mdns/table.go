@@ -1,10 +1,11 @@
 package mdns
 
 import (
+	"cmp"
+	"container/list"
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
@@ -16,18 +17,10 @@ const (
 	maxInstances = 1024 // the one heard longest ago makes room
 	maxSharers   = 16   // instances that have one host; more have no addresses, so that one record does not change all
 	maxAsked     = 3    // questions out of turn for what one instance lacks
+	maxLookUps   = 8    // instances asked about at once; if it is more, everybody is asked
 )
 
 const (
-	// goodbyeGrace is how long after a goodbye a node that is still there can say so (RFC 6762 §10.1): its own answer to
-	// hearing it, or another's that shares the record, comes within 120 ms. The second that the RFC suggests would be
-	// a second in which everybody dials a node that is not there.
-	goodbyeGrace = 250 * time.Millisecond
-
-	// flushAfter is how long ago an address was heard that new ones of the same host, family and interface replace: RFC
-	// 6762 §10.2. One packet need not hold all.
-	flushAfter = time.Second
-
 	// quietParts: an address that is heard again is not told again before such a part of a period has passed.
 	quietParts = 10
 
@@ -36,7 +29,7 @@ const (
 )
 
 // A table is what was heard of other nodes. It turns messages into sightings, and keeps what it needs to tell when
-// something has changed, or ended. That an address was not heard in time is for others to notice, by the TTL of its
+// something has ended. That an address was not heard in time, or was replaced, is for others to notice, by the TTL of its
 // sightings; the table forgets it silently then. Time is passed in. It is not safe for concurrent use.
 type table struct {
 	self  identity.PublicKey
@@ -46,14 +39,17 @@ type table struct {
 
 	links     map[int]discovery.Interface // by index
 	instances map[string]*instance
-	hosts     map[string][]*instance // by host, in the order of their coming; at most maxSharers each
+	ages      *list.List             // of *instance: the one heard longest ago is the first
+	hosts     map[string][]*instance // by host, in the order of their coming; at most maxSharers each, and its own
+	wants     map[*instance]bool     // those that are worth a question out of turn
 	claims    map[hint]int           // how many instances say so; what was told holds while one does
 	nextEnd   time.Time              // when a goodbye counts; zero: none was said
 }
 
 func newTable(self identity.PublicKey, period time.Duration) *table {
 	return &table{self: self, own: nameOf(self), ttl: periodsUntilLost * period, quiet: period / quietParts,
-		instances: make(map[string]*instance), hosts: make(map[string][]*instance), claims: make(map[hint]int)}
+		instances: make(map[string]*instance), ages: list.New(), hosts: make(map[string][]*instance),
+		wants: make(map[*instance]bool), claims: make(map[hint]int)}
 }
 
 // moved replaces the interfaces. What was heard on one that is gone, or of an address that is on none of its subnets any
@@ -67,7 +63,7 @@ func (t *table) moved(now time.Time, using []discovery.Interface) []discovery.Si
 	e := t.edit(now)
 	for _, i := range t.instances {
 		e.touch(i)
-		i.drop(func(a netip.Addr, on string, _ time.Time) bool {
+		i.drop(func(_ *place, a netip.Addr, on string) bool {
 			link, there := byName[on]
 			if there {
 				_, there = dialled(link, a)
@@ -79,131 +75,80 @@ func (t *table) moved(now time.Time, using []discovery.Interface) []discovery.Si
 	return e.sightings(discovery.Withdrawn)
 }
 
-// hear enters a message that came in on the interface with this index.
+// hear enters a message that came in on the interface with this index. It takes nothing back: see end.
 func (t *table) hear(now time.Time, index int, m message) []discovery.Sighting {
 	on, ok := t.links[index]
 	if !ok {
 		return nil
 	}
-	for _, name := range m.gone {
-		t.goodbye(now, on.Name, name)
-	}
 	e := t.edit(now)
+	for _, b := range m.byes {
+		if !m.serves(b.name) { // else it is a change
+			t.goodbye(e, on.Name, b)
+		}
+	}
 	for _, s := range m.services {
 		t.serve(e, on.Name, s)
 	}
 	for _, h := range m.hosts {
 		for _, i := range t.hosts[h.name] {
 			e.touch(i)
-			locate(now, i, on, h)
+			t.locate(e, i, on, h)
 		}
 	}
-	return e.sightings(discovery.Withdrawn)
+	return e.sightings("")
 }
 
-// goodbye notes that an instance stops, as far as one interface is concerned. It cannot be put off by saying it again.
-func (t *table) goodbye(now time.Time, on, name string) {
-	i := t.instances[name]
-	if i == nil || i.complete() && !i.heardOn(on) {
-		return
-	}
-	if _, already := i.ends[on]; !already {
-		i.ends[on] = now.Add(goodbyeGrace)
-		if t.nextEnd.IsZero() {
-			t.nextEnd = i.ends[on]
-		}
-	}
-}
-
-// heardOn reports whether an address of the instance is heard on an interface.
-func (i *instance) heardOn(on string) bool {
-	for _, p := range i.places {
-		if _, ok := p.via[on]; ok {
-			return true
-		}
-	}
-	return false
-}
-
-// serve enters the records of one instance.
+// serve enters the records of one instance. One whose TXT record is not that of a node, or is our own, says nothing.
 func (t *table) serve(e *edit, on string, s service) {
-	if s.name == t.own {
+	if s.name == t.own || s.hasText && (s.key.IsZero() || s.key == t.self) {
 		return
 	}
 	i := t.instances[s.name]
-	if s.hasText && (s.key.IsZero() || s.key == t.self) {
-		if i != nil {
-			t.forget(e, i)
-		}
-		return
-	}
 	if i == nil {
 		if len(t.instances) >= maxInstances {
 			t.makeRoom(e.now)
 		}
 		i = newInstance(s.name)
+		i.age = t.ages.PushBack(i)
 		t.instances[s.name] = i
 	}
 	e.touch(i)
-	i.heard = e.now
+	t.heard(e.now, i)
 	delete(i.ends, on)
+	var otherKey, otherTarget bool
 	if s.hasText {
-		i.key = s.key
+		i.keys, otherKey = note(i.keys, s.key, e.now)
 	}
-	if s.host == "" {
-		return
+	if s.host != "" {
+		before := i.targets
+		i.targets, otherTarget = note(slices.Clone(before), target{s.host, s.port}, e.now)
+		t.relink(i, before)
 	}
-	i.port = s.port
-	if s.host != i.host {
-		t.unlink(i)
-		clear(i.places)
-		i.host = s.host
-		if len(t.hosts[s.host]) < maxSharers {
-			t.hosts[s.host] = append(t.hosts[s.host], i)
-		}
-	}
+	i.doubt = i.doubt || otherKey || otherTarget
 }
 
 // locate enters the addresses of an instance's host.
-func locate(now time.Time, i *instance, on discovery.Interface, h host) {
-	i.heard = now
-	var v4, v6 bool
+func (t *table) locate(e *edit, i *instance, on discovery.Interface, h host) {
 	for _, a := range h.addrs {
-		v4, v6 = v4 || a.Is4(), v6 || a.Is6()
 		if a, ok := dialled(on, a); ok {
-			i.hear(now, a, on.Name)
+			i.hear(e.now, location{h.name, a}, on.Name)
 		}
 	}
-	i.drop(func(a netip.Addr, via string, heard time.Time) bool {
-		if via != on.Name {
-			return false
+	if len(h.addrs) > 0 {
+		t.heard(e.now, i)
+	}
+	for _, a := range h.gone {
+		if a, ok := dialled(on, a); ok && !slices.Contains(h.addrs, a.WithZone("")) {
+			t.takeBack(e.now, i, location{h.name, a}, on.Name)
 		}
-		replaced := now.Sub(heard) > flushAfter && (a.Is4() && v4 || a.Is6() && v6)
-		return replaced || slices.Contains(h.gone, a.WithZone(""))
-	})
+	}
 }
 
-// end ends what a goodbye was said for and nothing else since.
-func (t *table) end(now time.Time) []discovery.Sighting {
-	e := t.edit(now)
-	t.nextEnd = time.Time{}
-	for _, i := range t.instances {
-		for on, at := range i.ends {
-			if now.Before(at) {
-				if t.nextEnd.IsZero() || at.Before(t.nextEnd) {
-					t.nextEnd = at
-				}
-				continue
-			}
-			e.touch(i)
-			delete(i.ends, on)
-			i.drop(func(_ netip.Addr, via string, _ time.Time) bool { return via == on })
-			if len(i.places) == 0 {
-				t.forget(e, i)
-			}
-		}
-	}
-	return e.sightings(discovery.Goodbye)
+// heard notes that an instance is heard now.
+func (t *table) heard(now time.Time, i *instance) {
+	i.heard = now
+	t.ages.MoveToBack(i.age)
 }
 
 // expire forgets what was not heard in time. What it returns is only that an address is told with another interface now.
@@ -211,133 +156,124 @@ func (t *table) expire(now time.Time) []discovery.Sighting {
 	e := t.edit(now)
 	for _, i := range t.instances {
 		e.touch(i)
-		i.drop(func(_ netip.Addr, _ string, heard time.Time) bool { return now.Sub(heard) >= t.ttl })
+		i.drop(func(p *place, _ netip.Addr, on string) bool { return now.Sub(p.via[on]) >= t.ttl })
 		if len(i.places) == 0 && now.Sub(i.heard) >= t.ttl {
 			t.forget(e, i)
+			continue
 		}
+		i.keys = current(i.keys, now.Add(-t.ttl))
+		before := i.targets
+		i.targets = current(before, now.Add(-t.ttl))
+		t.relink(i, before)
 	}
 	return e.sightings("")
 }
 
+// current returns the variants that were heard after a time, and the last.
+func current[T comparable](said []variant[T], after time.Time) (left []variant[T]) {
+	for n, v := range said {
+		if n == len(said)-1 || v.heard.After(after) {
+			left = append(left, v)
+		}
+	}
+	return left
+}
+
 // stalest returns when that complete instance was heard which was not heard for longest; zero: there is none.
-func (t *table) stalest() (oldest time.Time) {
-	for _, i := range t.instances {
-		if i.complete() && (oldest.IsZero() || i.heard.Before(oldest)) {
-			oldest = i.heard
+func (t *table) stalest() time.Time {
+	for e := t.ages.Front(); e != nil; e = e.Next() {
+		if i := e.Value.(*instance); i.complete() {
+			return i.heard
 		}
 	}
-	return oldest
+	return time.Time{}
 }
 
-// wanting reports whether it is worth to ask out of turn, for an instance that is not complete.
-func (t *table) wanting() bool {
-	for _, i := range t.instances {
-		if !i.complete() && i.asked < maxAsked {
-			return true
-		}
+// A wanted is what is asked about out of turn.
+type wanted struct {
+	instance string
+	host     string // empty: not known
+}
+
+// wanting reports whether it is worth to ask out of turn, for an instance that is not complete, or in doubt.
+func (t *table) wanting() bool { return len(t.wants) > 0 }
+
+// want notes whether an instance is worth a question out of turn.
+func (t *table) want(i *instance) {
+	if i.complete() {
+		i.asked = 0
 	}
-	return false
+	if t.instances[i.name] == i && (i.doubt || !i.complete() && i.asked < maxAsked) {
+		t.wants[i] = true
+	} else {
+		delete(t.wants, i)
+	}
 }
 
-// asked notes that everybody was asked.
+// ask returns what to ask about, in order, and notes that it is asked; nil: too much, so that everybody is to be asked.
+func (t *table) ask() (list []wanted) {
+	if len(t.wants) <= maxLookUps {
+		for i := range t.wants {
+			w := wanted{instance: i.name}
+			if len(i.targets) > 0 {
+				w.host = i.targets[len(i.targets)-1].is.host
+			}
+			list = append(list, w)
+		}
+		slices.SortFunc(list, func(a, b wanted) int { return cmp.Compare(a.instance, b.instance) })
+	}
+	t.asked()
+	return list
+}
+
+// asked notes that everybody is asked.
 func (t *table) asked() {
-	for _, i := range t.instances {
-		if i.asked++; i.complete() {
-			i.asked = 0
-		}
+	for i := range t.wants {
+		i.asked++
+		i.doubt = false
+		t.want(i)
 	}
 }
 
 // makeRoom forgets the instance heard longest ago, without a word: what was told of it ends by its TTL.
 func (t *table) makeRoom(now time.Time) {
-	var oldest *instance
-	for _, i := range t.instances {
-		if oldest == nil || i.heard.Before(oldest.heard) || i.heard.Equal(oldest.heard) && i.name < oldest.name {
-			oldest = i
-		}
-	}
 	e := t.edit(now)
-	t.forget(e, oldest)
+	t.forget(e, t.ages.Front().Value.(*instance))
 	e.sightings("")
 }
 
 func (t *table) forget(e *edit, i *instance) {
 	e.touch(i)
-	t.unlink(i)
-	clear(i.places)
+	before := i.targets
+	i.targets = nil
+	t.relink(i, before)
 	delete(t.instances, i.name)
+	t.ages.Remove(i.age)
 }
 
-// unlink takes an instance from those of its host.
-func (t *table) unlink(i *instance) {
-	left := slices.DeleteFunc(t.hosts[i.host], func(o *instance) bool { return o == i })
+// relink makes an instance follow the addresses of its hosts, and no others, after a change of its targets. The one that
+// has its name from the host (wire.md §8.2) always does.
+func (t *table) relink(i *instance, before []variant[target]) {
+	for _, b := range before {
+		if name := b.is.host; !i.onHost(name) {
+			t.unlink(i, name)
+		}
+	}
+	for _, v := range i.targets {
+		name := v.is.host
+		if list := t.hosts[name]; !slices.Contains(list, i) && (len(list) < maxSharers || i.owns(name)) {
+			t.hosts[name] = append(list, i)
+		}
+	}
+}
+
+// unlink takes an instance from those of a host, if it is one.
+func (t *table) unlink(i *instance, host string) {
+	maps.DeleteFunc(i.places, func(l location, _ *place) bool { return l.host == host })
+	left := slices.DeleteFunc(t.hosts[host], func(o *instance) bool { return o == i })
 	if len(left) == 0 {
-		delete(t.hosts, i.host)
+		delete(t.hosts, host)
 	} else {
-		t.hosts[i.host] = left
+		t.hosts[host] = left
 	}
-}
-
-// An edit is one change of several instances. What they were before is noted by touch, which comes before the change of
-// each; sightings returns the difference.
-type edit struct {
-	*table
-	now    time.Time
-	before map[*instance][]hint
-}
-
-func (t *table) edit(now time.Time) *edit {
-	return &edit{t, now, make(map[*instance][]hint)}
-}
-
-func (e *edit) touch(i *instance) {
-	if _, ok := e.before[i]; !ok {
-		e.before[i] = i.hints()
-	}
-}
-
-// sightings returns what the edit changes: first what is seen, then what is gone, for this reason. Empty: what is gone
-// is not told. It ends the edit.
-func (e *edit) sightings(why discovery.Reason) (list []discovery.Sighting) {
-	changed := slices.SortedFunc(maps.Keys(e.before), func(a, b *instance) int { return strings.Compare(a.name, b.name) })
-	for _, i := range changed {
-		list = append(list, e.seen(i)...)
-	}
-	for _, i := range changed {
-		after := i.hints()
-		for _, h := range e.before[i] {
-			if slices.Contains(after, h) {
-				continue
-			}
-			if e.claims[h]--; e.claims[h] > 0 {
-				continue
-			}
-			delete(e.claims, h)
-			if why != "" {
-				list = append(list, discovery.Sighting{Key: h.key, Addr: h.addr, Gone: why})
-			}
-		}
-	}
-	return list
-}
-
-// seen returns what is to be told of an instance's addresses: each when it is new, has another interface, or was heard
-// just now and not told for some time.
-func (e *edit) seen(i *instance) (list []discovery.Sighting) {
-	if !i.known() {
-		return nil
-	}
-	for _, a := range i.addresses() {
-		p, h := i.places[a], i.hint(a)
-		if !slices.Contains(e.before[i], h) {
-			e.claims[h]++
-			p.told = time.Time{}
-		}
-		left := e.ttl - e.now.Sub(p.heard) // what was not heard just now does not hold longer because it is told again
-		if left > 0 && (p.told.IsZero() || p.as != p.on || p.heard.Equal(e.now) && e.now.Sub(p.told) >= e.quiet) {
-			p.told, p.as = e.now, p.on
-			list = append(list, discovery.Sighting{Key: h.key, Addr: h.addr, Interface: p.on, TTL: left})
-		}
-	}
-	return list
 }

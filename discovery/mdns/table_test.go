@@ -3,7 +3,6 @@ package mdns
 import (
 	"fmt"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -90,24 +89,44 @@ func (f *fixture) check() {
 		if i.name != name || len(i.places) > maxAddrs {
 			f.t.Fatalf("%+v", i)
 		}
-		for _, h := range i.hints() {
-			claims[h]++
+		for _, o := range i.offers() {
+			claims[o.hint]++
 		}
-		for _, p := range i.places {
-			if _, ok := p.via[p.on]; !ok {
+		for l, p := range i.places {
+			if _, ok := p.via[p.on]; !ok || !slices.Contains(f.hosts[l.host], i) {
 				f.t.Fatalf("a place told with %q was heard on %v", p.on, p.via)
 			}
 		}
-		if slices.Contains(f.hosts[i.host], i) {
-			hosted++
+		for h := range i.told {
+			if !has(i.offers(), h) {
+				f.t.Fatalf("%v was told and is not offered", h)
+			}
+		}
+		if len(i.keys) > maxVariants || len(i.targets) > maxVariants || f.wants[i] != (i.doubt || !i.complete() && i.asked < maxAsked) {
+			f.t.Fatalf("%+v", i)
+		}
+		for host, list := range f.hosts {
+			if !slices.Contains(list, i) {
+				continue
+			}
+			if hosted++; !i.onHost(host) {
+				f.t.Fatalf("%s is not on %s", i.name, host)
+			}
+		}
+	}
+	ages := 0
+	for e := f.ages.Front(); e != nil; e = e.Next() {
+		ages++
+		if i := e.Value.(*instance); f.instances[i.name] != i || e.Prev() != nil && e.Prev().Value.(*instance).heard.After(i.heard) {
+			f.t.Fatalf("%s is not in its place", i.name)
 		}
 	}
 	for host, list := range f.hosts {
-		if hosted -= len(list); host == "" || len(list) == 0 || len(list) > maxSharers {
+		if hosted -= len(list); host == "" || len(list) == 0 || len(list) > maxSharers+1 {
 			f.t.Fatalf("%d instances on %q", len(list), host)
 		}
 	}
-	if hosted != 0 || len(f.instances) > maxInstances || !maps.Equal(claims, f.claims) {
+	if hosted != 0 || ages != len(f.instances) || len(f.instances) > maxInstances || !maps.Equal(claims, f.claims) {
 		f.t.Fatalf("%d, %d instances, claims %v, want %v", hosted, len(f.instances), f.claims, claims)
 	}
 }
@@ -195,122 +214,6 @@ func TestFamiliesInPacketsOfTheirOwnAreGathered(t *testing.T) {
 	f.heard(eth0, four, "1@10.77.0.1:7101 eth0")
 }
 
-func TestAnotherAddressReplacesTheOld(t *testing.T) {
-	f := newFixture(t)
-	f.heard(eth0, factOf(1, "10.77.0.1", "fd77::1").answer(), "1@10.77.0.1:7101 eth0, 1@[fd77::1]:7101 eth0")
-	f.after(time.Second)
-	f.heard(eth0, factOf(1, "10.77.0.5").answer(), "1@10.77.0.5:7101 eth0") // heard a second ago: perhaps it goes on
-	f.after(1)
-	f.heard(eth0, factOf(1, "10.77.0.5").answer(), "1@10.77.0.1:7101 withdrawn")
-	f.after(time.Minute)
-	f.heard(eth0, factOf(1, "10.77.0.6").announcement(), "1@10.77.0.6:7101 eth0, 1@10.77.0.5:7101 withdrawn")
-	f.heard(eth0, response(address(factOf(1).host, "fd77::7", 120)), "1@[fd77::7]:7101 eth0, 1@[fd77::1]:7101 withdrawn") // the address alone
-	f.after(time.Minute)
-	f.heard(eth0, factOf(1, "192.0.2.1").announcement(), "1@10.77.0.6:7101 withdrawn") // it has gone elsewhere
-}
-
-func TestAddressesAreWithdrawnOneByOne(t *testing.T) {
-	f := newFixture(t)
-	one := factOf(1, "10.77.0.1", "10.77.0.2", "fe80::1")
-	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0, 1@10.77.0.2:7101 eth0, 1@[fe80::1%eth0]:7101 eth0")
-	f.heard(eth0, response(address(one.host, "10.77.0.2", 0), address(one.host, "fe80::1", 0)), "1@10.77.0.2:7101 withdrawn, 1@[fe80::1%eth0]:7101 withdrawn")
-	f.heard(eth1, response(address(one.host, "10.77.0.1", 0)), "") // said on another link
-}
-
-func TestAnotherPortKeyOrHostReplacesTheOld(t *testing.T) {
-	f := newFixture(t)
-	one := factOf(1, "10.77.0.1")
-	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
-	one.port = 9000
-	f.heard(eth0, one.answer(), "1@10.77.0.1:9000 eth0, 1@10.77.0.1:7101 withdrawn")
-	one.port = 9001
-	f.heard(eth0, response(one.srv()), "1@10.77.0.1:9001 eth0, 1@10.77.0.1:9000 withdrawn")
-	one.txt = attributes(key(2))
-	f.heard(eth0, response(one.text()), "2@10.77.0.1:9001 eth0, 1@10.77.0.1:9001 withdrawn")
-	one.host = "other.local."
-	f.heard(eth0, one.answer(), "2@10.77.0.1:9001 eth0")
-	one.host, one.addrs = "third.local.", []string{"10.77.0.3"}
-	f.heard(eth0, one.answer(), "2@10.77.0.3:9001 eth0, 2@10.77.0.1:9001 withdrawn")
-	f.heard(eth0, response(address("other.local.", "10.77.0.4", 120)), "") // no longer its host
-	one.txt = []string{"v=2"}
-	f.heard(eth0, one.answer(), "2@10.77.0.3:9001 withdrawn")
-	if len(f.instances)+len(f.hosts) != 0 {
-		t.Errorf("left: %v, %v", f.instances, f.hosts)
-	}
-}
-
-func TestGoodbyeCountsAfterAMoment(t *testing.T) {
-	for _, bye := range []struct {
-		name   string
-		packet *dns.Msg
-	}{
-		{"all", factOf(1).goodbye()},
-		{"the pointer", response(fact{name: factOf(1).name}.ptr())},
-		{"the server", response(fact{name: factOf(1).name, port: 1, host: "x."}.srv())},
-	} {
-		t.Run(bye.name, func(t *testing.T) {
-			f := newFixture(t)
-			f.heard(eth0, factOf(1, "10.77.0.1").answer(), "1@10.77.0.1:7101 eth0")
-			f.heard(eth0, factOf(2, "10.77.0.2").answer(), "2@10.77.0.2:7102 eth0")
-			f.heard(eth0, bye.packet, "")
-			at := f.nextEnd
-			if at != f.now.Add(goodbyeGrace) {
-				t.Errorf("counts at %v", at)
-			}
-			f.after(goodbyeGrace - 1)
-			f.heard(eth0, bye.packet, "") // saying it again puts nothing off
-			f.want(f.end(f.now), "")
-			f.after(1)
-			f.want(f.end(f.now), "1@10.77.0.1:7101 goodbye")
-			f.want(f.end(f.now), "")
-			if !f.nextEnd.IsZero() || len(f.instances) != 1 {
-				t.Errorf("next end %v, %d instances", f.nextEnd, len(f.instances))
-			}
-			f.heard(eth0, bye.packet, "")
-			f.heard(eth0, factOf(1, "10.77.0.1").answer(), "1@10.77.0.1:7101 eth0")
-		})
-	}
-}
-
-func TestAGoodbyeIsContradictedByRecords(t *testing.T) {
-	one := factOf(1, "10.77.0.1")
-	for name, packet := range map[string]*dns.Msg{"answer": one.answer(), "server": response(one.srv()), "text": response(one.text())} {
-		f := newFixture(t)
-		f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
-		f.heard(eth0, one.goodbye(), "")
-		f.heard(eth1, packet, "") // what is said on another link does not contradict
-		f.heard(eth0, packet, "")
-		f.after(goodbyeGrace)
-		f.want(f.end(f.now), "")
-		if t.Failed() {
-			t.Fatal(name)
-		}
-	}
-	f := newFixture(t)
-	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
-	f.heard(eth0, one.goodbye(), "")
-	f.heard(eth0, response(one.hosts()...), "") // the host is there; its service may not be
-	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "1@10.77.0.1:7101 goodbye")
-}
-
-func TestGoodbyesEndWhatWasHeardOnTheirLink(t *testing.T) {
-	f := newFixture(t)
-	f.heard(eth0, factOf(1, "10.77.0.1").answer(), "1@10.77.0.1:7101 eth0")
-	f.heard(eth1, factOf(1, "10.78.0.1").answer(), "1@10.78.0.1:7101 eth1")
-	f.heard(eth0, factOf(1).goodbye(), "")
-	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "1@10.77.0.1:7101 goodbye")
-	f.heard(eth1, factOf(2).goodbye(), "") // unknown
-	f.heard(eth0, factOf(1).goodbye(), "") // not heard here any more
-	if !f.nextEnd.IsZero() {
-		t.Error("a goodbye of nothing counts")
-	}
-	f.heard(eth1, factOf(1).goodbye(), "")
-	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "1@10.78.0.1:7101 goodbye")
-}
-
 func TestTwoInterfacesOnOneLinkTellOne(t *testing.T) {
 	wlan0 := card(7, "wlan0", "10.77.0.98/24")
 	f := newFixture(t, eth0, wlan0)
@@ -321,7 +224,7 @@ func TestTwoInterfacesOnOneLinkTellOne(t *testing.T) {
 	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 wlan0") // it stays the first one
 	f.heard(wlan0, one.goodbye(), "")
 	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "1@10.77.0.1:7101 eth0 29.75s") // it holds no longer than it did
+	f.want(f.end(f.now), "1@10.77.0.1:7101 eth0 29.65s") // it holds no longer than it did
 	f.heard(eth0, one.goodbye(), "")
 	f.after(goodbyeGrace)
 	f.want(f.end(f.now), "1@10.77.0.1:7101 goodbye")
@@ -390,65 +293,6 @@ func TestMovedWithdrawsWhatCannotBeReachedAnyMore(t *testing.T) {
 	}
 }
 
-func TestWhatTwoInstancesSayHoldsUntilBothAreGone(t *testing.T) {
-	f := newFixture(t)
-	one, twin := factOf(1, "10.77.0.1"), factOf(1, "10.77.0.1")
-	twin.name = "twin." + serviceName
-	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
-	f.heard(eth0, twin.answer(), "1@10.77.0.1:7101 eth0")
-	f.heard(eth0, one.goodbye(), "")
-	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "")
-	f.heard(eth0, twin.goodbye(), "")
-	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "1@10.77.0.1:7101 goodbye")
-}
-
-func TestInstancesHaveALimit(t *testing.T) {
-	f := newFixture(t)
-	for i := range maxInstances {
-		if got := f.table.hear(f.now, eth0.Index, read(t, factOf(2000+i, "10.77.0.1").answer())); len(got) != 1 {
-			t.Fatalf("told %v", got)
-		}
-		f.after(time.Millisecond)
-	}
-	f.heard(eth0, factOf(2000, "10.77.0.1").answer(), "2000@10.77.0.1:9100 eth0") // the second is the oldest now
-	f.heard(eth0, factOf(1, "10.77.0.2").answer(), "1@10.77.0.2:7101 eth0")
-	if len(f.instances) != maxInstances || f.instances[nameOf(key(2001))] != nil || f.instances[nameOf(key(2000))] == nil {
-		t.Errorf("%d instances", len(f.instances))
-	}
-	f.heard(eth0, factOf(2001, "10.77.0.1").answer(), "2001@10.77.0.1:9101 eth0")
-}
-
-func TestAddressesOfAnInstanceHaveALimit(t *testing.T) {
-	f := newFixture(t)
-	one := factOf(1)
-	var want []string
-	for i := range 12 {
-		one.addrs = append(one.addrs, fmt.Sprintf("10.77.0.%d", i+1))
-		if i < maxAddrs {
-			want = append(want, fmt.Sprintf("1@10.77.0.%d:7101 eth0", i+1))
-		}
-	}
-	f.heard(eth0, one.answer(), strings.Join(want, ", ")) // those over the limit are not heard
-	f.after(time.Millisecond)
-	f.heard(eth0, response(address(one.host, "10.77.0.77", 1)), "1@10.77.0.77:7101 eth0, 1@10.77.0.1:7101 withdrawn")
-}
-
-func TestOneHostIsThatOfFewInstances(t *testing.T) {
-	f := newFixture(t)
-	for i := range maxSharers + 5 {
-		one := factOf(2000 + i)
-		one.host = "shared.local."
-		f.heard(eth0, one.answer(), "")
-	}
-	got := f.table.hear(f.now, eth0.Index, read(t, response(address("shared.local.", "10.77.0.1", 120))))
-	if len(got) != maxSharers {
-		t.Errorf("one record tells %d, want %d", len(got), maxSharers)
-	}
-	f.check()
-}
-
 func TestWhatIsLackingIsAskedForAFewTimes(t *testing.T) {
 	f := newFixture(t)
 	f.heard(eth0, factOf(1, "10.77.0.1").answer(), "1@10.77.0.1:7101 eth0")
@@ -491,112 +335,5 @@ func TestTheStalestIsWhoWasNotHeardForLongest(t *testing.T) {
 	f.heard(eth0, factOf(1, "10.77.0.1").answer(), "1@10.77.0.1:7101 eth0")
 	if got := f.stalest().Sub(begin); got != 2*time.Second {
 		t.Errorf("%v", got)
-	}
-}
-
-// TestWhatIsToldAgreesWithWhatWasSaid plays random packets from nodes that follow the protocol, and compares the
-// presences that the sightings make, expired by their TTL, with a list of what each node said last on each link.
-func TestWhatIsToldAgreesWithWhatWasSaid(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	f := newFixture(t)
-	type place struct {
-		n  int
-		on int
-	}
-	type saying struct {
-		fact
-		at, bye time.Time
-	}
-	said := make(map[place]saying)
-	told := make(map[string]time.Time)  // until
-	twins := make(map[string]time.Time) // when a twin said so last
-	note := func(list []discovery.Sighting) {
-		f.check()
-		for _, s := range list {
-			name := fmt.Sprint(s.Key.Fingerprint(), s.Addr)
-			if s.Gone != "" {
-				if _, ok := told[name]; !ok {
-					t.Fatalf("%s is gone and was not there", name)
-				}
-				delete(told, name)
-				continue
-			}
-			if s.TTL <= 0 || s.TTL > f.ttl {
-				t.Fatalf("TTL %v", s.TTL)
-			}
-			told[name] = f.now.Add(s.TTL)
-		}
-	}
-	for range 3_000 {
-		f.after(time.Duration(random.IntN(3000)) * time.Millisecond)
-		note(f.end(f.now))
-		note(f.expire(f.now))
-		at := place{1 + random.IntN(4), random.IntN(2)}
-		link := []discovery.Interface{eth0, eth1}[at.on]
-		one := factOf(at.n, fmt.Sprintf("10.%d.0.%d", 77+at.on, at.n*10+random.IntN(2)), fmt.Sprintf("fe80::%d", at.n))
-		s := said[at]
-		action := random.IntN(8)
-		if action > 0 {
-			f.after(flushAfter + 1) // nodes do not change their addresses faster
-			note(f.end(f.now))
-			note(f.expire(f.now))
-		}
-		switch action {
-		case 0:
-			note(f.table.hear(f.now, link.Index, read(t, one.goodbye())))
-			if s.bye.IsZero() {
-				s.bye = f.now.Add(goodbyeGrace)
-			}
-		case 1: // the same from another machine with this key
-			one.name = fmt.Sprintf("twin-%d.%s", at.n, serviceName)
-			one.host = fmt.Sprintf("twin-%d.local.", at.n)
-			at.n += 10
-			s = saying{fact: one, at: f.now}
-			note(f.table.hear(f.now, link.Index, read(t, one.announcement())))
-		default:
-			s = saying{fact: one, at: f.now}
-			note(f.table.hear(f.now, link.Index, read(t, one.answer())))
-		}
-		if s.at.IsZero() {
-			continue
-		}
-		said[at] = s
-		// All that was said must be told, for as long as it was said.
-		want := make(map[string]time.Time)
-		for at, s := range said {
-			if f.now.Sub(s.at) >= f.ttl || !s.bye.IsZero() && !f.now.Before(s.bye) {
-				delete(said, at)
-				continue
-			}
-			for _, a := range s.addrs {
-				addr := netip.MustParseAddr(a)
-				if addr.Is6() {
-					addr = addr.WithZone([]string{"eth0", "eth1"}[at.on])
-				}
-				name := fmt.Sprint(key(at.n%10).Fingerprint(), netip.AddrPortFrom(addr, s.port))
-				if at.n > 10 {
-					twins[name] = s.at
-				}
-				if until := s.at.Add(f.ttl); until.After(want[name]) {
-					want[name] = until
-				}
-			}
-		}
-		maps.DeleteFunc(told, func(_ string, until time.Time) bool { return !f.now.Before(until) })
-		for name, until := range want {
-			if early := until.Sub(told[name]); early > f.quiet && until.After(f.now.Add(f.quiet)) {
-				t.Fatalf("%s is told until %v, said until %v", name, told[name], until)
-			}
-		}
-		for name := range told {
-			_, ok := want[name]
-			shared := twins[name] // what both said, and one took back, holds on when the other falls silent
-			if !ok && (shared.IsZero() || f.now.Sub(shared) > 2*f.ttl) {
-				t.Fatalf("%s is told, and nobody says so", name)
-			}
-		}
-	}
-	if len(told) == 0 {
-		t.Error("nothing was told in the end")
 	}
 }

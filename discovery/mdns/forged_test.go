@@ -1,0 +1,165 @@
+package mdns
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/miekg/dns"
+)
+
+// asksAbout checks what is asked out of turn.
+func (f *fixture) asksAbout(want ...wanted) {
+	f.t.Helper()
+	if got := f.ask(); !slices.Equal(got, want) {
+		f.t.Errorf("asked about %v, want %v", got, want)
+	}
+	f.check()
+}
+
+// TestForgedRecordsEndNothing says one thing of a node that is there and not so. What is true is not taken back, its owner is
+// asked, and it holds on when it is said again.
+func TestForgedRecordsEndNothing(t *testing.T) {
+	one := factOf(1, "10.77.0.1")
+	forge := func(f func(*fact)) *dns.Msg {
+		forged := factOf(1, "10.77.0.1")
+		f(&forged)
+		return forged.announcement()
+	}
+	for _, c := range []struct {
+		name   string
+		packet *dns.Msg
+		told   string
+		asks   bool
+	}{
+		{"another port", forge(func(f *fact) { f.port = 9000 }), "1@10.77.0.1:9000 eth0", true},
+		{"another host", forge(func(f *fact) { f.host, f.addrs = "other.local.", []string{"10.77.0.66"} }), "1@10.77.0.66:7101 eth0", true},
+		{"another host without an address", forge(func(f *fact) { f.host, f.addrs = "other.local.", nil }), "", true},
+		{"another key", forge(func(f *fact) { f.txt = attributes(key(2)) }), "2@10.77.0.1:7101 eth0", true},
+		{"another address", forge(func(f *fact) { f.addrs = []string{"10.77.0.66"} }), "1@10.77.0.66:7101 eth0", true},
+		{"no address of the link", forge(func(f *fact) { f.addrs = []string{"192.0.2.1"} }), "", false},
+		{"a text without a key", forge(func(f *fact) { f.txt, f.port = []string{"v=1"}, 9000 }), "1@10.77.0.1:7101 eth0", false},
+		{"a text of another version", forge(func(f *fact) { f.txt[1] = "v=2" }), "1@10.77.0.1:7101 eth0", false},
+		{"a text with our own key", forge(func(f *fact) { f.txt = attributes(self) }), "1@10.77.0.1:7101 eth0", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := newFixture(t)
+			f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
+			f.after(20 * time.Second)
+			f.heard(eth0, c.packet, c.told)
+			if c.asks {
+				f.asksAbout(wanted{one.name, read(t, c.packet).services[0].host})
+			} else if f.wanting() {
+				t.Error("asked about what is not in doubt")
+			}
+			f.after(2 * time.Second)
+			f.want(f.end(f.now), "")
+			f.want(f.expire(f.now), "")
+			f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
+		})
+	}
+}
+
+// TestWhatIsReplacedRunsOut has a node that has changed, and says the old no more.
+func TestWhatIsReplacedRunsOut(t *testing.T) {
+	f := newFixture(t)
+	one, changed := factOf(1, "10.77.0.1"), factOf(1, "10.77.0.5")
+	changed.port, changed.txt = 9000, attributes(key(2))
+	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
+	f.after(20 * time.Second)
+	f.heard(eth0, changed.answer(), "2@10.77.0.1:9000 eth0 10s, 1@10.77.0.1:9000 eth0 10s, 2@10.77.0.1:7101 eth0 10s, "+
+		"2@10.77.0.5:9000 eth0, 1@10.77.0.5:9000 eth0 10s, 2@10.77.0.5:7101 eth0 10s, 1@10.77.0.5:7101 eth0 10s")
+	f.after(10 * time.Second)
+	f.want(f.expire(f.now), "")
+	f.heard(eth0, changed.answer(), "2@10.77.0.5:9000 eth0")
+	if i := f.instances[one.name]; len(i.offers()) != 1 {
+		t.Errorf("offers %v", i.offers())
+	}
+	f.check()
+}
+
+func TestFewVersionsOfOneInstanceAreKept(t *testing.T) {
+	f := newFixture(t)
+	one := factOf(1, "10.77.0.1")
+	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
+	for n := range 100 {
+		f.after(10 * time.Millisecond)
+		forged := one
+		forged.port, forged.txt, forged.host = uint16(9000+n), attributes(key(100+n)), fmt.Sprintf("h%d.local.", n)
+		for _, s := range f.table.hear(f.now, eth0.Index, read(t, forged.answer())) {
+			if s.Gone != "" {
+				t.Fatalf("%+v", s)
+			}
+		}
+		f.check()
+	}
+	if i := f.instances[one.name]; len(i.keys) != maxVariants || len(i.targets) != maxVariants || len(f.hosts) != maxVariants {
+		t.Errorf("%d keys, %d targets, %d hosts", len(i.keys), len(i.targets), len(f.hosts))
+	}
+	f.table.hear(f.now, eth0.Index, read(t, one.answer()))
+	f.check()
+	if i := f.instances[one.name]; !has(i.offers(), hint{key(1), netip.MustParseAddrPort("10.77.0.1:7101")}) {
+		t.Errorf("what is true is not believed again: %v", i.offers())
+	}
+}
+
+func TestInstancesHaveALimit(t *testing.T) {
+	f := newFixture(t)
+	for i := range maxInstances {
+		if got := f.table.hear(f.now, eth0.Index, read(t, factOf(2000+i, "10.77.0.1").answer())); len(got) != 1 {
+			t.Fatalf("told %v", got)
+		}
+		f.after(time.Millisecond)
+	}
+	f.heard(eth0, factOf(2000, "10.77.0.1").answer(), "2000@10.77.0.1:9100 eth0") // the second is the oldest now
+	f.heard(eth0, factOf(1, "10.77.0.2").answer(), "1@10.77.0.2:7101 eth0")
+	if len(f.instances) != maxInstances || f.instances[nameOf(key(2001))] != nil || f.instances[nameOf(key(2000))] == nil || f.ages.Len() != maxInstances {
+		t.Errorf("%d instances", len(f.instances))
+	}
+	f.heard(eth0, factOf(2001, "10.77.0.1").answer(), "2001@10.77.0.1:9101 eth0")
+}
+
+func TestAddressesOfAnInstanceHaveALimit(t *testing.T) {
+	f := newFixture(t)
+	one := factOf(1)
+	var want []string
+	for i := range 12 {
+		one.addrs = append(one.addrs, fmt.Sprintf("10.77.0.%d", i+1))
+		if i < maxAddrs {
+			want = append(want, fmt.Sprintf("1@10.77.0.%d:7101 eth0", i+1))
+		}
+	}
+	f.heard(eth0, one.answer(), strings.Join(want, ", ")) // those over the limit are not heard
+	f.after(time.Millisecond)
+	f.heard(eth0, response(address(one.host, "10.77.0.77", 1)), "1@10.77.0.77:7101 eth0") // what is forgotten runs out
+}
+
+func TestOneHostIsThatOfFewInstances(t *testing.T) {
+	f := newFixture(t)
+	for i := range maxSharers + 5 {
+		one := factOf(2000 + i)
+		one.host = "shared.local."
+		f.heard(eth0, one.answer(), "")
+	}
+	got := f.table.hear(f.now, eth0.Index, read(t, response(address("shared.local.", "10.77.0.1", 120))))
+	if len(got) != maxSharers {
+		t.Errorf("one record tells %d, want %d", len(got), maxSharers)
+	}
+	f.check()
+	forged := factOf(1)
+	forged.host = factOf(2).host
+	for i := range maxSharers + 5 {
+		forged.name = fmt.Sprintf("forged-%d.%s", i, serviceName)
+		f.heard(eth0, forged.answer(), "")
+	}
+	f.heard(eth0, factOf(2).answer(), "")
+	got = f.table.hear(f.now, eth0.Index, read(t, factOf(2, "10.77.0.2").answer()))
+	if d := describe(got); !strings.Contains(d, "2@10.77.0.2:7102 eth0") {
+		t.Errorf("told %q: others keep a node from its own host", d)
+	}
+	f.check()
+}
+

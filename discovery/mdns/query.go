@@ -1,0 +1,139 @@
+package mdns
+
+import (
+	"errors"
+
+	"github.com/miekg/dns"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// maxKnown bounds the known answers that are read of one packet: we have at most 4 records and maxAddrs addresses.
+const maxKnown = 16
+
+// Reasons why a packet says nothing here.
+var (
+	errMalformed = errors.New("not a packet of multicast DNS")
+	errForeign   = errors.New("of others")
+)
+
+// A query is what one packet asks of a node.
+type query struct {
+	kinds kinds    // not empty
+	known []dns.RR // what the asker has of our records, and perhaps others of their names; at most maxKnown, without cacheFlush
+}
+
+// A reader reads queries to one node. It is safe for concurrent use.
+type reader struct{ instance, host string }
+
+func readerOf(key identity.PublicKey) reader {
+	return reader{nameOf(key), hostOf(key) + "." + domain}
+}
+
+// isResponse reports whether a packet is a response: the first bit of its flags.
+func isResponse(b []byte) bool { return len(b) > 2 && b[2]>>7 == 1 }
+
+// query reads the payload of a packet. It keeps nothing of b. Whether an answer by unicast is asked for (RFC 6762 §5.4),
+// whether more known answers follow (§7.2), and whether it is a probe (§8.1) makes no difference here. The error is
+// errMalformed, or errForeign if the packet asks nothing of this node.
+func (r reader) query(b []byte) (query, error) {
+	packet, err := unpack(b)
+	if err != nil {
+		return query{}, err
+	}
+	if packet.Response {
+		return query{}, errForeign
+	}
+	var q query
+	for _, question := range packet.Question {
+		if class := question.Qclass & classMask; class == dns.ClassINET || class == dns.ClassANY {
+			q.kinds |= r.asked(dns.CanonicalName(question.Name), question.Qtype)
+		}
+	}
+	if q.kinds == 0 {
+		return query{}, errForeign
+	}
+	for _, rr := range packet.Answer {
+		h := rr.Header()
+		h.Class &= classMask
+		if len(q.known) < maxKnown && r.ours(rr) {
+			q.known = append(q.known, rr)
+		}
+	}
+	return q, nil
+}
+
+// asked returns what a question asks for.
+func (r reader) asked(name string, qtype uint16) kinds {
+	var there kinds
+	switch name {
+	case typesName:
+		there = typePointer
+	case serviceName:
+		there = pointer
+	case r.instance:
+		there = instances
+	case r.host:
+		there = addresses
+	}
+	switch qtype {
+	case dns.TypeANY:
+		return there
+	case dns.TypePTR:
+		return there & (typePointer | pointer)
+	case dns.TypeSRV:
+		return there & server
+	case dns.TypeTXT:
+		return there & text
+	case dns.TypeA:
+		return there & address4
+	case dns.TypeAAAA:
+		return there & address6
+	}
+	return 0
+}
+
+// ours reports whether a record could be one of ours. Of pointers there may be hundreds, to other nodes.
+func (r reader) ours(rr dns.RR) bool {
+	name := dns.CanonicalName(rr.Header().Name)
+	if p, ok := rr.(*dns.PTR); ok {
+		to := dns.CanonicalName(p.Ptr)
+		return name == typesName && to == serviceName || name == serviceName && to == r.instance
+	}
+	return name == r.instance || name == r.host
+}
+
+// knows reports whether whoever asks has a record of ours for at least half of its time yet: RFC 6762 §7.1.
+func (q query) knows(r record) bool {
+	want := dns.Copy(r.rr)
+	want.Header().Class &= classMask
+	for _, have := range q.known {
+		if have.Header().Ttl >= want.Header().Ttl/2 && dns.IsDuplicate(want, have) {
+			return true
+		}
+	}
+	return false
+}
+
+// queryFor returns the query for instances: for all records of each, and the addresses of its host, if that is known.
+func queryFor(list []wanted) *dns.Msg {
+	m := new(dns.Msg)
+	for _, w := range list {
+		m.Question = append(m.Question, dns.Question{Name: w.instance, Qtype: dns.TypeANY, Qclass: dns.ClassINET})
+		if w.host != "" {
+			m.Question = append(m.Question, dns.Question{Name: w.host, Qtype: dns.TypeA, Qclass: dns.ClassINET},
+				dns.Question{Name: w.host, Qtype: dns.TypeAAAA, Qclass: dns.ClassINET})
+		}
+	}
+	m.Compress = true
+	return m
+}
+
+// unpack reads a packet of at most maxPacket bytes, with opcode and rcode 0 (RFC 6762 §18.3, §18.11). It keeps nothing of b.
+func unpack(b []byte) (*dns.Msg, error) {
+	packet := new(dns.Msg)
+	if len(b) > maxPacket || packet.Unpack(b) != nil || packet.Opcode != dns.OpcodeQuery || packet.Rcode != dns.RcodeSuccess {
+		return nil, errMalformed
+	}
+	return packet, nil
+}

@@ -1,0 +1,96 @@
+package mdns
+
+import (
+	"net/netip"
+
+	"github.com/miekg/dns"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+)
+
+// typesName is where RFC 6763 §9 has the types of services that there are.
+const typesName = "_services._dns-sd._udp." + domain
+
+// TTLs in seconds: wire.md §8.2.
+const (
+	serviceTTL = 4500
+	hostTTL    = 120 // of what names the host
+)
+
+// cacheFlush is the bit of a record's class that says that nobody else has such records: RFC 6762 §10.2.
+const cacheFlush = 1 << 15
+
+// A kinds is a set of kinds of records.
+type kinds uint8
+
+const (
+	typePointer kinds = 1 << iota // from typesName to serviceName
+	pointer                       // from serviceName to the instance
+	server                        // SRV
+	text                          // TXT
+	address4                      // A
+	address6                      // AAAA
+
+	addresses = address4 | address6
+	instances = server | text // of the instance's name
+	announced = pointer | instances | addresses
+)
+
+// additional returns what an answer with records of some kinds has beside them, so that nobody has to ask for it: RFC 6763
+// §12, RFC 6762 §6.2.
+func additional(answers kinds) (more kinds) {
+	if answers&pointer != 0 {
+		more |= instances | addresses
+	}
+	if answers&(server|addresses) != 0 {
+		more |= addresses
+	}
+	return more &^ answers
+}
+
+// A record is one of our own.
+type record struct {
+	kind kinds
+	rr   dns.RR
+}
+
+// recordsOn returns what a node says of itself on an interface: wire.md §8.2. The addresses are the one that the node
+// listens on, or those of the interface, at most maxAddrs of them: of each family those that are link-local only if there
+// are no others.
+func recordsOn(i discovery.Interface, self discovery.Self) []record {
+	instance, host := nameOf(self.Key), hostOf(self.Key)+"."+domain
+	head := func(name string, kind, class uint16, ttl uint32) dns.RR_Header {
+		return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET | class, Ttl: ttl}
+	}
+	list := []record{
+		{typePointer, &dns.PTR{Hdr: head(typesName, dns.TypePTR, 0, serviceTTL), Ptr: serviceName}},
+		{pointer, &dns.PTR{Hdr: head(serviceName, dns.TypePTR, 0, serviceTTL), Ptr: instance}},
+		{server, &dns.SRV{Hdr: head(instance, dns.TypeSRV, cacheFlush, hostTTL), Port: self.Port, Target: host}},
+		{text, &dns.TXT{Hdr: head(instance, dns.TypeTXT, cacheFlush, serviceTTL), Txt: attributes(self.Key)}},
+	}
+	for _, a := range told(i, self.Addr) {
+		if a.Is4() {
+			list = append(list, record{address4, &dns.A{Hdr: head(host, dns.TypeA, cacheFlush, hostTTL), A: a.AsSlice()}})
+		} else {
+			list = append(list, record{address6, &dns.AAAA{Hdr: head(host, dns.TypeAAAA, cacheFlush, hostTTL), AAAA: a.AsSlice()}})
+		}
+	}
+	return list
+}
+
+// told returns the addresses that a node which listens on an address has on an interface, in order.
+func told(i discovery.Interface, listens netip.Addr) (list []netip.Addr) {
+	if listens = listens.Unmap(); listens.IsValid() && !listens.IsUnspecified() {
+		return []netip.Addr{listens.WithZone("")}
+	}
+	wide := make(map[bool]bool) // by family: there is one that is not link-local
+	for _, p := range i.Addrs {
+		wide[p.Addr().Is4()] = wide[p.Addr().Is4()] || !p.Addr().IsLinkLocalUnicast()
+	}
+	for _, p := range i.Addrs {
+		if a := p.Addr(); (!a.IsLinkLocalUnicast() || !wide[a.Is4()]) && len(list) < maxAddrs {
+			list = append(list, a)
+		}
+	}
+	return list
+}

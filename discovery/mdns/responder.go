@@ -1,0 +1,150 @@
+package mdns
+
+import (
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+)
+
+const (
+	// maxAskers bounds the queries that wait to be looked at. Others are dropped, counted.
+	maxAskers = 64
+
+	// goodbyeAgain is when a goodbye is said for the second time: one packet may be lost.
+	goodbyeAgain = 50 * time.Millisecond
+
+	// never is when a responder wakes that has nothing to say.
+	never = time.Hour
+)
+
+// An asked is a query and the index of the interface on which it came in.
+type asked struct {
+	index int
+	query query
+}
+
+// A responder announces a node on some interfaces, and answers for it there: wire.md §8.2. Everything that it says is
+// multicast. A goroutine of its own does it, until close.
+type responder struct {
+	voices   map[int]*voice // by index of the interface; the goroutine's until it has ended
+	send     func(index int, m *dns.Msg)
+	counters *counters
+
+	asked chan asked
+	ends  chan heard // goodbyes in our name
+	quit  chan struct{}
+	done  sync.WaitGroup
+}
+
+// respond begins to announce a node. send may be called from a goroutine until close has returned.
+func respond(self discovery.Self, using []discovery.Interface, random func() float64, c *counters, send func(int, *dns.Msg)) *responder {
+	r := &responder{voices: make(map[int]*voice, len(using)), send: send, counters: c,
+		asked: make(chan asked, maxAskers), ends: make(chan heard, 1), quit: make(chan struct{})}
+	now := time.Now()
+	for _, i := range using {
+		r.voices[i.Index] = newVoice(now, recordsOn(i, self), random)
+	}
+	r.done.Go(r.run)
+	return r
+}
+
+// ask takes a query. It does not wait.
+func (r *responder) ask(index int, q query) {
+	r.counters.asked.Add(1)
+	select {
+	case r.asked <- asked{index, q}:
+	default:
+		r.counters.excess.Add(1)
+	}
+}
+
+// contradict takes a goodbye in our name. It does not wait: of several at once one is as good as all.
+func (r *responder) contradict(h heard) {
+	select {
+	case r.ends <- h:
+	default:
+	}
+}
+
+func (r *responder) run() {
+	wake := time.NewTimer(never)
+	defer wake.Stop()
+	for {
+		wake.Reset(r.speak(time.Now()))
+		select {
+		case <-r.quit:
+			return
+		case a := <-r.asked:
+			r.hear(time.Now(), a)
+		case h := <-r.ends:
+			if v := r.voices[h.index]; v != nil {
+				v.contradict(time.Now(), h.message)
+			}
+		case <-wake.C:
+		}
+	}
+}
+
+func (r *responder) hear(now time.Time, a asked) {
+	v := r.voices[a.index]
+	if v == nil {
+		return
+	}
+	switch v.ask(now, a.query) {
+	case answered:
+	case limited:
+		r.counters.limited.Add(1)
+	case suppressed:
+		r.counters.suppressed.Add(1)
+	}
+}
+
+// speak says what is due, and returns how long nothing is.
+func (r *responder) speak(now time.Time) time.Duration {
+	wait := never
+	for index, v := range r.voices {
+		if m := v.say(now); m != nil {
+			r.send(index, m)
+		}
+		if next := v.next(); !next.IsZero() {
+			wait = min(wait, next.Sub(now))
+		}
+	}
+	return wait
+}
+
+// close ends the responder and says goodbye, but for what next goes on to say, on the same interface; nil: nothing.
+func (r *responder) close(next *responder) {
+	close(r.quit)
+	r.done.Wait()
+	again := false
+	for range 2 {
+		if again {
+			time.Sleep(goodbyeAgain)
+		}
+		for index, v := range r.voices {
+			var others []record
+			if next != nil {
+				others = next.recordsOn(index)
+			}
+			if m := v.goodbye(others); m != nil {
+				r.send(index, m)
+				again = true
+			}
+		}
+		if !again {
+			return
+		}
+	}
+}
+
+// recordsOn returns what is said on an interface. It is safe for concurrent use, and not to be changed.
+func (r *responder) recordsOn(index int) []record {
+	if v := r.voices[index]; v != nil {
+		return v.records
+	}
+	return nil
+}
