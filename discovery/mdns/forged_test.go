@@ -162,4 +162,3 @@ func TestOneHostIsThatOfFewInstances(t *testing.T) {
 	}
 	f.check()
 }
-

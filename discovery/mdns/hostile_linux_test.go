@@ -3,6 +3,7 @@ package mdns
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -12,66 +13,6 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/internal/netns"
 )
-
-// A forger is a socket on a host with which a test says what it likes on its link.
-type forger struct {
-	t *testing.T
-	*ipv4.PacketConn
-}
-
-func newForger(t *testing.T, h *netns.Host) forger {
-	t.Helper()
-	v := forger{t: t}
-	var err error
-	h.Do(func() {
-		var conn net.PacketConn
-		if conn, err = net.ListenPacket("udp4", "224.0.0.251:5353"); err != nil {
-			return
-		}
-		v.PacketConn = ipv4.NewPacketConn(conn)
-		var card *net.Interface
-		if card, err = net.InterfaceByName("eth0"); err == nil {
-			err = v.SetMulticastInterface(card)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = v.Close() })
-	return v
-}
-
-// send says something, or loses it, as the network does.
-func (v forger) send(b []byte) {
-	_, _ = v.WriteTo(b, nil, &net.UDPAddr{IP: group4.AsSlice(), Port: port})
-}
-
-func (v forger) say(m *dns.Msg) {
-	v.t.Helper()
-	v.send(pack(v.t, m))
-}
-
-// repeat says all packets again and again, one each millisecond, until stop is called.
-func (v forger) repeat(packets [][]byte) (stop func()) {
-	ended, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		tick := time.NewTicker(time.Millisecond)
-		defer tick.Stop()
-		for i := 0; ; i++ {
-			select {
-			case <-ended:
-				return
-			case <-tick.C:
-				v.send(packets[i%len(packets)])
-			}
-		}
-	}()
-	return func() {
-		close(ended)
-		<-stopped
-	}
-}
 
 // TestNoiseIsNoHindrance has 200 services of other kinds, and 200 that only look like ours.
 func TestNoiseIsNoHindrance(t *testing.T) {
@@ -120,7 +61,7 @@ func TestAFloodOfForgedNodesIsNoHindrance(t *testing.T) {
 	})
 }
 
-// TestForgedGoodbyesAreContradicted says goodbye in the name of a node that is there.
+// TestForgedGoodbyesAreContradicted says goodbye in the name of a node that is there, and then all that may be forged.
 func TestForgedGoodbyesAreContradicted(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
@@ -133,6 +74,111 @@ func TestForgedGoodbyesAreContradicted(t *testing.T) {
 		for range 3 {
 			f.say(factOf(2).goodbye())
 			a.never("loses node 2", speakLeast+100*time.Millisecond, func(s seen) bool { return s.Gone != "" })
+		}
+		var packets [][]byte
+		for n := range 100 { // of everything that may be forged, and of each something else each time
+			forged := factOf(2, fmt.Sprintf("10.77.0.%d", 100+n))
+			forged.port = uint16(9000 + n)
+			elsewhere, otherwise, nothing := factOf(2, v4(3).String()), factOf(2), factOf(2)
+			elsewhere.host = fmt.Sprintf("h%d.local.", n)
+			otherwise.txt = attributes(key(500 + n))
+			nothing.txt = []string{"v=1"}
+			for _, m := range []*dns.Msg{factOf(2).goodbye(), forged.announcement(), response(address(factOf(2).host, v4(2).String(), 0)),
+				elsewhere.announcement(), otherwise.announcement(), nothing.announcement()} {
+				packets = append(packets, pack(t, m))
+			}
+		}
+		stop := f.repeat(packets)
+		a.never("loses node 2", 4*time.Second, func(s seen) bool { return s.Gone != "" && s.Key == b.key.String() && s.Addr.Addr() == v4(2) && s.Addr.Port() == b.port })
+		stop()
+		a.sees(b, time.Now(), v4(2))
+	})
+}
+
+// TestANodeCannotBeUsedAsAReflector asks 230 questions in a packet, again and again, in all ways that must not be answered, and
+// in the one that must, which draws one multicast a second.
+func TestANodeCannotBeUsedAsAReflector(t *testing.T) {
+	t.Parallel()
+	netns.Run(t, func(t *testing.T) {
+		hosts, links := lan(t, 2)
+		far := netip.MustParsePrefix("192.0.2.1/24")
+		links[1].SetAddresses(append(netns.Prefixes(2), far)...)
+		f := newForger(t, hosts[1])
+		a := start(t, hosts[0], 1, func(c *nodeConfig) { c.Options.Period = time.Hour }) // it hears, and answers, its own questions too
+		b := pack(t, attack(230))
+		if len(b) > 1472 {
+			t.Fatalf("%d bytes do not fit a packet", len(b))
+		}
+		for n := 0; len(f.listen(4*time.Second)) > 0; n++ { // until it announces itself no more
+			if n == 5 {
+				t.Fatal("it does not stop to announce itself")
+			}
+		}
+
+		alone := net.UDPAddrFromAddrPort(netip.AddrPortFrom(v4(1), port))
+		everybody := net.UDPAddrFromAddrPort(netip.AddrPortFrom(group4, port))
+		var other net.PacketConn
+		var err error
+		hosts[1].Do(func() { other, err = net.ListenPacket("udp4", netip.AddrPortFrom(v4(2), 0).String()) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = other.Close() }()
+		for name, ask := range map[string]func() error{
+			"to it alone": func() error {
+				_, err := f.WriteTo(b, nil, alone)
+				return err
+			},
+			"to it alone, from another port": func() error {
+				_, err := other.WriteTo(b, alone)
+				return err
+			},
+			"to all, from another port": func() error {
+				_, err := other.WriteTo(b, everybody)
+				return err
+			},
+			"to all, from another network": func() error {
+				_, err := f.WriteTo(b, &ipv4.ControlMessage{Src: far.Addr().AsSlice()}, everybody)
+				return err
+			},
+		} {
+			for range 10 {
+				if err := ask(); err != nil {
+					t.Fatal(name, err)
+				}
+			}
+			if got := f.listen(1500 * time.Millisecond); len(got) != 0 {
+				t.Errorf("%s: drew %d responses", name, len(got))
+			}
+		}
+		if err := other.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if n, _, err := other.ReadFrom(make([]byte, maxPacket)); err == nil {
+			t.Errorf("an answer of %d bytes by unicast", n)
+		}
+
+		stop := f.repeat([][]byte{b})
+		got := f.listen(4 * time.Second)
+		stop()
+		for n, r := range got {
+			if r.src != v4(1) || r.dst != group4 || r.ttl != hops || len(r.Answer) != 1 {
+				t.Errorf("from %v to %v, TTL %d: %v", r.src, r.dst, r.ttl, r.Msg)
+			}
+			if n > 0 && r.at.Sub(got[n-1].at) < speakLeast-50*time.Millisecond { // it has its way to go
+				t.Errorf("answers %v apart", r.at.Sub(got[n-1].at))
+			}
+		}
+		if len(got) < 2 || len(got) > 5 {
+			t.Errorf("%d answers in 4 s", len(got))
+		}
+		a.ends(a.terminate())
+		for _, r := range f.listen(time.Second) {
+			for _, rr := range r.Answer {
+				if rr.Header().Name == typesName {
+					t.Errorf("takes back %v", rr)
+				}
+			}
 		}
 	})
 }

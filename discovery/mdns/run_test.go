@@ -22,11 +22,12 @@ var errTest = errors.New("no such luck")
 
 // A rig is a run on a network that the test plays, inside a bubble.
 type rig struct {
-	t       *testing.T
-	began   time.Time
-	changed chan struct{}
-	cancel  context.CancelFunc
-	ended   chan error
+	t        *testing.T
+	provider *Provider
+	began    time.Time
+	changed  chan struct{}
+	cancel   context.CancelFunc
+	ended    chan error
 
 	mu         sync.Mutex // guards the rest
 	interfaces []discovery.Interface
@@ -103,6 +104,7 @@ func bubble(t *testing.T, f func(t *testing.T, g *rig), change ...func(*discover
 		}
 		p := New(Options{})
 		p.open, p.random = g.open, func() float64 { return 0 }
+		g.provider = p
 		ctx, cancel := context.WithCancel(t.Context())
 		g.cancel = cancel
 		finished := make(chan struct{})

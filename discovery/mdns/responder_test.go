@@ -1,0 +1,127 @@
+package mdns
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+)
+
+// A stage is where a responder speaks, inside a bubble.
+type stage struct {
+	*responder
+	counters counters
+	began    time.Time
+
+	mu   sync.Mutex // guards said
+	said []string
+}
+
+// newStage returns a responder of node 1 on interfaces, whose randomness is 0.
+func newStage(using ...discovery.Interface) *stage {
+	s := &stage{began: time.Now()}
+	s.responder = respond(one, using, func() float64 { return 0 }, &s.counters, func(index int, m *dns.Msg) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.said = append(s.said, fmt.Sprint(time.Since(s.began), " ", index, " ", contents(m)))
+	})
+	return s
+}
+
+// until lets time pass until so long after the begin, and checks what is said meanwhile, whatever interface is the first.
+func (s *stage) until(t *testing.T, d time.Duration, want ...string) {
+	t.Helper()
+	time.Sleep(time.Until(s.began.Add(d)))
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.Sort(s.said)
+	if !slices.Equal(s.said, want) {
+		t.Errorf("said %q\nwant %q", s.said, want)
+	}
+	s.said = nil
+}
+
+var (
+	lan0 = card(2, "eth0", "10.77.0.1/24")
+	lan1 = card(3, "eth1", "10.78.0.1/24")
+)
+
+func TestAResponderAnnouncesAnswersAndSaysGoodbye(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(lan0, lan1)
+		s.until(t, 10*time.Second, "1.02s 2 PTR SRV TXT A", "1.02s 3 PTR SRV TXT A", "20ms 2 PTR SRV TXT A", "20ms 3 PTR SRV TXT A",
+			"3.02s 2 PTR SRV TXT A", "3.02s 3 PTR SRV TXT A")
+		s.ask(3, query{kinds: pointer})
+		s.ask(4, query{kinds: pointer}) // an interface that is not there
+		s.until(t, 10*time.Second+30*time.Millisecond, "10.02s 3 PTR + SRV TXT A")
+		s.ask(3, query{kinds: text})
+		s.ask(2, query{kinds: text, known: []dns.RR{factOf(1).text()}})
+		s.ask(2, query{kinds: address6}) // there is none
+		s.until(t, 20*time.Second, "11.02s 3 TXT")
+		s.contradict(heard{2, read(t, factOf(1).goodbye())})
+		s.contradict(heard{4, read(t, factOf(1).goodbye())})
+		s.until(t, 20*time.Second, "20s 2 PTR SRV TXT A")
+		before := time.Now()
+		s.close(nil)
+		if took := time.Since(before); took != goodbyeAgain {
+			t.Errorf("ends after %v", took)
+		}
+		s.until(t, time.Minute, "20.05s 2 -PTR -SRV -TXT -A", "20.05s 3 -PTR -SRV -TXT -A", "20s 2 -PTR -SRV -TXT -A", "20s 3 -PTR -SRV -TXT -A")
+		if got, want := s.counters.snapshot(), (Stats{Asked: 5, Suppressed: 2, Limited: 1}); got.Asked != want.Asked || got.Suppressed != want.Suppressed || got.Limited != want.Limited {
+			t.Errorf("counted %+v, want %+v", got, want)
+		}
+	})
+}
+
+// TestARespondersSuccessorGoesOn has interfaces that change: only what does not hold any more is taken back.
+func TestARespondersSuccessorGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for name, c := range map[string]struct {
+			next []discovery.Interface
+			want []string
+		}{
+			"the same":           {[]discovery.Interface{lan0, lan1}, nil},
+			"one interface less": {[]discovery.Interface{lan0}, []string{"10.05s 3 -PTR -SRV -TXT -A", "10s 3 -PTR -SRV -TXT -A"}},
+			"another address":    {[]discovery.Interface{card(2, "eth0", "10.77.0.9/24"), lan1}, []string{"10.05s 2 -A", "10s 2 -A"}},
+		} {
+			s := newStage(lan0, lan1)
+			time.Sleep(10 * time.Second)
+			synctest.Wait()
+			s.said = nil
+			next := newStage(c.next...)
+			s.close(next.responder)
+			s.until(t, 20*time.Second, c.want...)
+			next.close(nil)
+			if t.Failed() {
+				t.Fatal(name)
+			}
+		}
+	})
+}
+
+// TestAFloodOfQueriesWaitsForNobody has a responder that cannot send for the moment.
+func TestAFloodOfQueriesWaitsForNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stuck := make(chan struct{})
+		var c counters
+		r := respond(one, []discovery.Interface{lan0}, func() float64 { return 0 }, &c, func(int, *dns.Msg) { <-stuck })
+		time.Sleep(time.Second)
+		synctest.Wait()
+		for range maxAskers + 5 {
+			r.ask(2, query{kinds: text})
+			r.contradict(heard{2, read(t, factOf(1).goodbye())})
+		}
+		if got := c.snapshot(); got.Asked != maxAskers+5 || got.Excess != 5 {
+			t.Errorf("counted %+v", got)
+		}
+		close(stuck)
+		r.close(nil)
+	})
+}

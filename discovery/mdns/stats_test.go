@@ -1,0 +1,110 @@
+package mdns
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/miekg/dns"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+)
+
+// TestPacketsAreCountedByWhatBecomesOfThem takes one packet of each kind.
+func TestPacketsAreCountedByWhatBecomesOfThem(t *testing.T) {
+	near, far := netip.MustParseAddrPort("10.77.0.1:5353"), netip.MustParseAddrPort("192.0.2.1:5353")
+	mine, err := ask(q{nameOf(self), dns.TypeSRV}).Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name    string
+		b       []byte
+		src     netip.AddrPort
+		dst     netip.Addr
+		want    Stats
+		answers bool
+	}{
+		{"a response", pack(t, factOf(1).answer()), near, group4, Stats{Heard: 1}, true},
+		{"a response of another subnet on the link", pack(t, factOf(1).answer()), far, group4, Stats{Heard: 1}, true},
+		{"a question", mine, near, group4, Stats{Asked: 1}, true},
+		{"a question by link-local address", mine, netip.MustParseAddrPort("169.254.1.1:5353"), group4, Stats{Asked: 1}, true},
+		{"a question over IPv6", mine, netip.MustParseAddrPort("[fe80::1%eth0]:5353"), group6, Stats{Asked: 1}, true},
+		{"a question from elsewhere", mine, far, group4, Stats{OffLink: 1}, true},
+		{"a question from elsewhere over IPv6", mine, netip.MustParseAddrPort("[2001:db8::1]:5353"), group6, Stats{OffLink: 1}, true},
+		{"a question to us alone", mine, near, netip.MustParseAddr("10.77.0.99"), Stats{OffLink: 1}, true},
+		{"a question from another port", mine, netip.MustParseAddrPort("10.77.0.1:40000"), group4, Stats{OffLink: 1}, true},
+		{"a response to us alone", pack(t, factOf(1).answer()), near, netip.MustParseAddr("10.77.0.99"), Stats{OffLink: 1}, true},
+		{"a question for others", pack(t, ask(q{"_ipp._tcp.local.", dns.TypePTR})), near, group4, Stats{Foreign: 1}, true},
+		{"a response of others", pack(t, response(fact{name: "x._ipp._tcp.local.", ttl: 1}.text())), near, group4, Stats{Foreign: 1}, true},
+		{"a question to who only listens", mine, near, group4, Stats{Foreign: 1}, false},
+		{"junk", []byte{1, 2, 3}, near, group4, Stats{Junk: 1}, true},
+		{"junk that looks like a response", []byte{0, 0, 0x80, 0}, near, group4, Stats{Junk: 1}, true},
+		{"nothing", nil, near, group4, Stats{Junk: 1}, true},
+	} {
+		p := New(Options{})
+		l := &listener{heard: make(chan heard, 1), counters: &p.counters, reader: readerOf(self)}
+		var asks func(int, query)
+		if c.answers {
+			asks = func(index int, q query) {
+				p.counters.asked.Add(1)
+				if index != eth0.Index || q.kinds != server {
+					t.Errorf("%s: %d %+v", c.name, index, q)
+				}
+			}
+		}
+		l.take(c.b, origin{c.src, eth0.Index, c.dst}, []discovery.Interface{eth0}, asks)
+		if got := p.Stats(); !reflect.DeepEqual(got, c.want) || len(l.heard) != int(got.Heard) {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+	}
+}
+
+// A fakeFamily notes where packets go.
+type fakeFamily struct {
+	family
+	on  *[]string
+	err error
+}
+
+func (f fakeFamily) choose(i *net.Interface) error {
+	*f.on = append(*f.on, i.Name)
+	return nil
+}
+
+func (f fakeFamily) write([]byte) error { return f.err }
+
+func TestPacketsGoOutInTheFamiliesOfTheInterface(t *testing.T) {
+	var four, six []string
+	p := New(Options{})
+	using := []discovery.Interface{lan0, card(3, "eth1", "fe80::1/64"), card(4, "eth2", "10.79.0.1/24", "fe80::1/64")}
+	l := &listener{counters: &p.counters, sockets: []*socket{
+		{family: fakeFamily{on: &four}, using: using},
+		{family: fakeFamily{on: &six, err: errTest}, v6: true, using: using},
+	}}
+	for _, index := range []int{2, 3, 4, 5} {
+		l.send(index, nil)
+	}
+	if !slices.Equal(four, []string{"eth0", "eth2"}) || !slices.Equal(six, []string{"eth1", "eth2"}) {
+		t.Errorf("IPv4 on %v, IPv6 on %v", four, six)
+	}
+	if got := p.Stats(); got.Sent != 2 || got.SendErrors != 2 || !errors.Is(got.LastError, errTest) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestTheInterfacesInUseAreCounted(t *testing.T) {
+	bubble(t, func(t *testing.T, g *rig) {
+		if got := g.provider.Stats().Interfaces; !slices.Equal(got, []string{"eth0", "eth1"}) {
+			t.Errorf("%v", got)
+		}
+		g.set(func() { g.interfaces = nil })
+		g.until(lookEvery)
+		if got := g.provider.Stats().Interfaces; len(got) != 0 {
+			t.Errorf("%v, after they have gone", got)
+		}
+	})
+}
