@@ -89,7 +89,9 @@ func TestForgedGoodbyesAreContradicted(t *testing.T) {
 			}
 		}
 		stop := f.repeat(packets)
-		a.never("loses node 2", 4*time.Second, func(s seen) bool { return s.Gone != "" && s.Key == b.key.String() && s.Addr.Addr() == v4(2) && s.Addr.Port() == b.port })
+		a.never("loses node 2", 4*time.Second, func(s seen) bool {
+			return s.Gone != "" && s.Key == b.key.String() && s.Addr.Addr() == v4(2) && s.Addr.Port() == b.port
+		})
 		stop()
 		a.sees(b, time.Now(), v4(2))
 	})

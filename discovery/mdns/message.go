@@ -14,6 +14,7 @@ import (
 // true is said again.
 const (
 	maxPacket    = 9000 // bytes: RFC 6762 §17
+	maxEntries   = 512  // questions and records: names can be compressed, and unfold to much more than the packet
 	maxServices  = 64
 	maxHosts     = 64
 	maxHostAddrs = 16 // addresses of one host, and as many that are withdrawn

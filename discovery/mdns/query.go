@@ -1,6 +1,7 @@
 package mdns
 
 import (
+	"encoding/binary"
 	"errors"
 
 	"github.com/miekg/dns"
@@ -129,11 +130,23 @@ func queryFor(list []wanted) *dns.Msg {
 	return m
 }
 
-// unpack reads a packet of at most maxPacket bytes, with opcode and rcode 0 (RFC 6762 §18.3, §18.11). It keeps nothing of b.
+// unpack reads a packet of at most maxPacket bytes and maxEntries, with opcode and rcode 0 (RFC 6762 §18.3, §18.11). It
+// keeps nothing of b.
 func unpack(b []byte) (*dns.Msg, error) {
 	packet := new(dns.Msg)
-	if len(b) > maxPacket || packet.Unpack(b) != nil || packet.Opcode != dns.OpcodeQuery || packet.Rcode != dns.RcodeSuccess {
+	if len(b) > maxPacket || entries(b) > maxEntries || packet.Unpack(b) != nil || packet.Opcode != dns.OpcodeQuery || packet.Rcode != dns.RcodeSuccess {
 		return nil, errMalformed
 	}
 	return packet, nil
+}
+
+// entries returns how many questions and records a packet says that it has, in its header of 12 bytes.
+func entries(b []byte) (n int) {
+	if len(b) < 12 {
+		return 0
+	}
+	for at := 4; at < 12; at += 2 {
+		n += int(binary.BigEndian.Uint16(b[at:]))
+	}
+	return n
 }

@@ -66,8 +66,9 @@ func TestQueriesForOurRecordsAreRead(t *testing.T) {
 	}
 	for name, b := range map[string][]byte{
 		"nothing at all": nil, "half a header": make([]byte, 7), "too long": make([]byte, maxPacket+1),
-		"an error":          pack(t, with(func(m *dns.Msg) { m.Rcode = dns.RcodeRefused }, all)),
-		"another operation": pack(t, with(func(m *dns.Msg) { m.Opcode = dns.OpcodeUpdate }, all)),
+		"too many questions": pack(t, attack(maxEntries+1)),
+		"an error":           pack(t, with(func(m *dns.Msg) { m.Rcode = dns.RcodeRefused }, all)),
+		"another operation":  pack(t, with(func(m *dns.Msg) { m.Opcode = dns.OpcodeUpdate }, all)),
 	} {
 		if got, err := readerOf(key(1)).query(b); err != errMalformed {
 			t.Errorf("%s: %+v, %v", name, got, err)

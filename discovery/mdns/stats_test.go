@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"testing/synctest"
 
 	"github.com/miekg/dns"
 
@@ -103,6 +104,7 @@ func TestTheInterfacesInUseAreCounted(t *testing.T) {
 		}
 		g.set(func() { g.interfaces = nil })
 		g.until(lookEvery)
+		synctest.Wait()
 		if got := g.provider.Stats().Interfaces; len(got) != 0 {
 			t.Errorf("%v, after they have gone", got)
 		}
