@@ -165,6 +165,18 @@ func (i *instance) onHost(name string) bool {
 	return slices.ContainsFunc(i.targets, func(t variant[target]) bool { return t.is.host == name })
 }
 
+// stale reports whether something of the instance was not heard after a time.
+func (i *instance) stale(last time.Time) bool {
+	for _, p := range i.places {
+		for _, heard := range p.via {
+			if !heard.After(last) {
+				return true
+			}
+		}
+	}
+	return !i.heard.After(last) || len(i.keys) > 1 && !i.keys[0].heard.After(last) || len(i.targets) > 1 && !i.targets[0].heard.After(last)
+}
+
 // owns reports whether a host has its name from the instance, as a node's has.
 func (i *instance) owns(host string) bool {
 	return host == hostPrefix+strings.TrimSuffix(i.name, serviceName)+domain

@@ -37,10 +37,7 @@ func TestRecordsAreExact(t *testing.T) {
 }
 
 func TestAddressesAreThoseOfTheInterface(t *testing.T) {
-	many := []string{"10.0.0.1/24", "10.0.0.2/24"}
-	for _, p := range []string{"fd77::1/64", "fd77::2/64", "fd77::3/64", "fd77::4/64", "fd77::5/64", "fd77::6/64", "fd77::7/64"} {
-		many = append(many, p)
-	}
+	many := []string{"10.0.0.1/24", "10.0.0.2/24", "fd77::1/64", "fd77::2/64", "fd77::3/64", "fd77::4/64", "fd77::5/64", "fd77::6/64", "fd77::7/64"}
 	for _, c := range []struct {
 		name    string
 		has     []string

@@ -154,16 +154,20 @@ func (t *table) heard(now time.Time, i *instance) {
 // expire forgets what was not heard in time. What it returns is only that an address is told with another interface now.
 func (t *table) expire(now time.Time) []discovery.Sighting {
 	e := t.edit(now)
+	last := now.Add(-t.ttl)
 	for _, i := range t.instances {
+		if !i.stale(last) {
+			continue
+		}
 		e.touch(i)
-		i.drop(func(p *place, _ netip.Addr, on string) bool { return now.Sub(p.via[on]) >= t.ttl })
-		if len(i.places) == 0 && now.Sub(i.heard) >= t.ttl {
+		i.drop(func(p *place, _ netip.Addr, on string) bool { return !p.via[on].After(last) })
+		if len(i.places) == 0 && !i.heard.After(last) {
 			t.forget(e, i)
 			continue
 		}
-		i.keys = current(i.keys, now.Add(-t.ttl))
+		i.keys = current(i.keys, last)
 		before := i.targets
-		i.targets = current(before, now.Add(-t.ttl))
+		i.targets = current(before, last)
 		t.relink(i, before)
 	}
 	return e.sightings("")
