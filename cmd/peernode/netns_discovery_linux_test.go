@@ -82,6 +82,7 @@ func findAndRestart(t *testing.T, flags []string) {
 	bob.startWith(flags...)
 	met(t, strangersMet, ada, bob, started)
 
+	byMDNS := func(e control.Event) bool { return (e.Kind == "found" || e.Kind == "updated") && e.Source == "mdns" }
 	for _, c := range []struct {
 		goes, stays *machine
 		signal      os.Signal
@@ -91,12 +92,16 @@ func findAndRestart(t *testing.T, flags []string) {
 		{bob, ada, syscall.SIGKILL},
 		{ada, bob, syscall.SIGKILL},
 	} {
+		saysGoodbye := c.signal == syscall.SIGINT && !slices.Contains(flags, "udp")
+		if saysGoodbye { // to who has heard that it is there: it says so once a second, and is connected before that
+			c.stays.awaitThat("found by mdns", c.goes, started, byMDNS)
+		}
 		told := time.Now()
 		if err := c.goes.node.cmd.Process.Signal(c.signal); err != nil {
 			t.Fatal(err)
 		}
 		<-c.goes.node.ended
-		if c.signal == syscall.SIGINT && !slices.Contains(flags, "udp") {
+		if saysGoodbye {
 			lost := c.stays.await("lost", c.goes, told)
 			if lost.Source != "mdns" || lost.Reason != "goodbye" || lost.Left == nil {
 				t.Errorf("%s tells %+v", c.stays.name, lost)
@@ -104,7 +109,7 @@ func findAndRestart(t *testing.T, flags []string) {
 			goodbyeHeard.check(t, c.stays.name+" of "+c.goes.name, told, eventTime(lost))
 		}
 		c.stays.await("disconnected", c.goes, told)
-		started := time.Now()
+		started = time.Now()
 		c.goes.startWith(flags...)
 		met(t, strangerBack, c.goes, c.stays, started)
 	}

@@ -242,22 +242,28 @@ func eventTime(e control.Event) time.Time {
 // fails when no bound can be met any more.
 func (m *machine) await(kind string, peer *machine, at time.Time) control.Event {
 	m.t.Helper()
+	return m.awaitThat(kind, peer, at, func(e control.Event) bool { return e.Kind == kind })
+}
+
+// awaitThat is await for the first event that fits.
+func (m *machine) awaitThat(what string, peer *machine, at time.Time, fits func(control.Event) bool) control.Event {
+	m.t.Helper()
 	late := time.After(longest + 2*slack)
 	for {
 		m.node.mu.Lock()
 		more := m.node.more
 		m.node.mu.Unlock()
 		for _, e := range m.node.since(peer, at) {
-			if e.Kind == kind {
+			if fits(e) {
 				return e
 			}
 		}
 		select {
 		case <-more:
 		case <-m.node.ended:
-			m.t.Fatalf("%s ended before it told %s", m.name, kind)
+			m.t.Fatalf("%s ended before it told %s", m.name, what)
 		case <-late:
-			m.t.Fatalf("%s does not tell %s about %s; since then it told %+v", m.name, kind, nameOf(peer), m.node.since(nil, at))
+			m.t.Fatalf("%s does not tell %s about %s; since then it told %+v", m.name, what, nameOf(peer), m.node.since(nil, at))
 		}
 	}
 }
