@@ -54,6 +54,17 @@ func (p *peer) room(args int) bool {
 	return p.running.has(c.Calls, c.CallBytes, args) && p.replying.has(max(c.Calls, minReplies), c.CallBytes, 0)
 }
 
+// claim is Session.claim with mu held.
+func (p *peer) claim(r *Request) bool {
+	calls := &r.session.calls
+	if calls.Get(r.id) != r {
+		return false
+	}
+	calls.Take(r.id)
+	p.replying.add(r)
+	return true
+}
+
 // idle says whether nothing is left of the peer. It is called with mu held.
 func (p *peer) idle() bool {
 	return p.sessions == 0 && p.running.n == 0 && p.replying.n == 0 && p.sends.n == 0

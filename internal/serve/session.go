@@ -28,7 +28,7 @@ type Session struct {
 	pending atomic.Int64 // calls whose reply is not queued
 
 	// Guarded by peer.mu.
-	calls  idtable.Table[*Request]
+	calls  idtable.Table[*Request] // to which nobody has yet begun to reply
 	sealed bool
 	closed bool
 }
@@ -116,15 +116,27 @@ func (s *Session) Close(discard bool) {
 	s.server.forget(p)
 }
 
-// finished takes a call out of the table, before its reply is queued: from then on the peer may use its id
-// again, and its place among those that run.
-func (s *Session) finished(r *Request) {
+// finished takes note that a call's handler has returned, and says whether the reply is still to be given; from then on
+// the peer may use its id again, and its place among those that run.
+func (s *Session) finished(r *Request) bool {
 	p := s.peer
 	p.mu.Lock()
-	s.calls.Take(r.id)
 	p.running.sub(r)
-	p.replying.add(r)
+	reply := p.claim(r)
+	idle := p.idle()
 	p.mu.Unlock()
+	if idle {
+		s.server.forget(p)
+	}
+	return reply
+}
+
+// claim says whether the reply to a call is still to be given: then it is for who asks, before anybody else. The peer may
+// use the call's id again.
+func (s *Session) claim(r *Request) bool {
+	s.peer.mu.Lock()
+	defer s.peer.mu.Unlock()
+	return s.peer.claim(r)
 }
 
 // settled gives back the rest of what a call took, once its reply is queued.
