@@ -100,7 +100,7 @@ func (l *Link) Hello() envelope.Hello {
 // Call asks the peer to run a handler and waits for its answer (wire.md §6.3). The result is the caller's.
 //
 // The error is a *envelope.RemoteError if the peer answered so, a *LinkError if the session ended, an
-// *AbandonedError if ctx ended first, ErrTooLarge, or what the codec says of args. Unsent tells whether
+// *AbandonedError if ctx ended first, a *SizeError, or what the codec says of args. Unsent tells whether
 // another session may serve.
 func (l *Link) Call(ctx context.Context, name, trace string, args any) (envelope.Raw, error) {
 	o := envelope.Options{Trace: trace}
@@ -297,8 +297,12 @@ func (l *Link) Reply(id envelope.CallID, value any, refusal *envelope.RemoteErro
 	}
 	if refusal != nil {
 		buf.b = buf.b[:frame.HeaderSize]
-		if buf.b, err = l.codec.AppendError(buf.b, id, refusal); err != nil || l.fits(buf) != nil {
-			plain := &envelope.RemoteError{Code: refusal.Code, Text: "the error's data cannot be sent"}
+		if buf.b, err = l.codec.AppendError(buf.b, id, refusal); err == nil {
+			err = l.fits(buf)
+		}
+		if err != nil {
+			l.config.Log.Warn("the data of a handler's error cannot be sent", "peer", l.remote, "err", err)
+			plain := &envelope.RemoteError{Code: refusal.Code, Text: envelope.ErrorText(refusal.Text)}
 			if buf.b, err = l.codec.AppendError(buf.b[:frame.HeaderSize], id, plain); err != nil {
 				plain.Code = envelope.CodeInternal // a code that is none
 				buf.b, _ = l.codec.AppendError(buf.b[:frame.HeaderSize], id, plain)
