@@ -26,6 +26,7 @@ func TestAllocationsPerCall(t *testing.T) {
 		call func() error
 	}{
 		{"untyped", 7, func() error { _, err := a.Call(ctx, key, "raw", nil); return err }},
+		{"untyped, when ready", 7, func() error { _, err := a.Call(ctx, key, "raw", nil, peernet.WaitForReady()); return err }},
 		{"typed", 10, func() error { _, err := peernet.Call[[]byte](ctx, a, key, "typed", payload); return err }},
 	} {
 		t.Run(c.name, func(t *testing.T) {

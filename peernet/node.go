@@ -37,6 +37,7 @@ type Node struct {
 	trust     *trust.Set
 	keyring   *private.Keyring // of private mode; else nil
 	server    *serve.Server
+	around    middlewares
 	directory *peers.Directory
 	board     *finder.Board
 	hub       *hub
