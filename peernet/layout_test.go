@@ -29,6 +29,7 @@ var layers = map[string]int{
 	"cmd/peernode":                  7,
 	"cmd/peernode/internal/control": 7,
 	"docs":                          7, // tests alone: the examples of the documents
+	"peernet/middleware":            7,
 	"peernet/otel":                  7,
 	"peernet/peertest":              7,
 
