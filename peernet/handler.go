@@ -15,7 +15,7 @@ import (
 //
 // The result may be anything that MessagePack can hold, or a Raw. ctx ends when the caller has given up, its
 // time is over, or the link is lost; that of a send only when the peer is unpaired or the node stops. An error
-// answers with its code: see ErrNoHandler and its like; any other is `failed`, with its text. A panic is
+// answers with its code: see NewError, and ErrNoHandler and its like; any other is `failed`, with its text. A panic is
 // contained: the caller gets `internal` and the number of an incident, which the log explains.
 type Handler func(ctx context.Context, r *Request) (any, error)
 
