@@ -12,7 +12,10 @@ import (
 // A CallOption changes how one call or send is made.
 type CallOption func(*callOptions)
 
-type callOptions struct{ wait bool }
+type callOptions struct {
+	wait   bool
+	atOnce int // of AtOnce
+}
 
 // WaitForReady makes a call to a trusted peer that is not connected wait, under its context, instead of failing
 // with ErrNotConnected.
