@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/netip"
 	"slices"
@@ -12,6 +13,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -22,6 +25,7 @@ import (
 // A star is a node, connected to others on a network in memory.
 type star struct {
 	*testing.T
+	system *actor.ActorSystem // of all nodes: one costs more than a node
 	net    *memnet.Network
 	hosts  []*memnet.Host // the hub's is the first
 	hub    *peernet.Node
@@ -32,7 +36,13 @@ type star struct {
 // starOf runs f in a bubble, with a star of n others.
 func starOf(t *testing.T, n int, f func(t *testing.T, s *star)) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &star{T: t, net: memnet.New(1)}
+		quiet := slog.New(slog.DiscardHandler)
+		s := &star{T: t, net: memnet.New(1), system: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
+			actor.WithDeadLetterThrottleInterval(time.Millisecond))}
+		t.Cleanup(func() {
+			s.system.Shutdown()
+			time.Sleep(time.Second) // the throttle of dead letters lives for a moment
+		})
 		s.hub = s.node()
 		for range n {
 			other := s.node()
@@ -42,7 +52,6 @@ func starOf(t *testing.T, n int, f func(t *testing.T, s *star)) {
 			}
 			s.others, s.keys = append(s.others, other), append(s.keys, other.PublicKey())
 		}
-		t.Cleanup(func() { time.Sleep(time.Second) }) // the throttle of dead letters lives for a moment
 		f(t, s)
 	})
 }
@@ -52,7 +61,7 @@ func (s *star) node() *peernet.Node {
 	addr := netip.AddrFrom4([4]byte{10, 0, byte(len(s.hosts) / 250), byte(len(s.hosts)%250 + 1)})
 	host := s.net.Host(addr)
 	s.hosts = append(s.hosts, host)
-	return startNode(s.T, peernet.Config{Listen: addr.String() + ":7100", Network: peernet.Network{
+	return startNode(s.T, peernet.Config{Listen: addr.String() + ":7100", System: s.system, Network: peernet.Network{
 		Listen: host.Listen, Dial: host.Dial,
 		Interfaces: func() ([]discovery.Interface, error) { return nil, nil },
 	}})
