@@ -14,7 +14,7 @@ var (
 	ErrLinkLost = errors.New("the link to the peer was lost")
 
 	// ErrTooLarge is a message over the size that the peer accepts; nothing was sent.
-	ErrTooLarge = errors.New("message is larger than the peer accepts")
+	ErrTooLarge = envelope.ErrTooLarge
 
 	// ErrMode is an initiator in private mode that has dialled a node which is not, or the reverse.
 	ErrMode = errors.New("private mode is on at one end only")
@@ -88,11 +88,15 @@ func (e *UnansweredError) Is(target error) bool { return target == ErrUnanswered
 type AbandonedError struct {
 	Err  error // context.Canceled or context.DeadlineExceeded
 	Sent bool  // the request may have reached the peer
+	Full int   // bytes that may wait for the peer, if it was for want of room among them that nothing was sent; else 0
 }
 
 func (e *AbandonedError) Error() string {
 	if e.Sent {
 		return e.Err.Error() + ": no answer in time, the request may have been carried out"
+	}
+	if e.Full > 0 {
+		return fmt.Sprintf("%v: the request was not sent, as the %d bytes that may wait for the peer to read (Limits.QueueBytes) do: send less, or give it more time", e.Err, e.Full)
 	}
 	return e.Err.Error() + ": the request was not sent"
 }
