@@ -205,10 +205,12 @@ type (
 		Sentences []string   `json:"sentences"` // all of it, as peernode prints it without --json
 	}
 
-	// Step is something that happened to a peer.
+	// Step is something that happened to a peer, once or again and again.
 	Step struct {
-		Time    *time.Time `json:"time,omitempty"`
-		State   string     `json:"state"` // after it
+		Time    *time.Time `json:"time,omitempty"`  // the first time
+		Last    *time.Time `json:"last,omitempty"`  // the last time, if there were several
+		Times   int        `json:"times,omitempty"` // how often, likewise
+		State   string     `json:"state"`           // after it
 		Address string     `json:"address,omitempty"`
 		Source  string     `json:"source,omitempty"` // who said so, of an address
 		Reason  string     `json:"reason,omitempty"`
