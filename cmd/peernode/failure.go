@@ -99,7 +99,7 @@ var outcomes = []struct {
 	{handshake.ErrSelf, "own_address", exitUnreachable, "this node itself listens at this address: give that of the other node"},
 	{handshake.ErrMessage2, "no_handshake", exitUnreachable, "does a node listen there, and do both have the same --namespace?"},
 	{peernet.ErrNoAddress, "no_address", exitUnreachable, "say where it is with: peernode connect PEER ADDR"},
-	{peernet.ErrNotConnected, "not_connected", exitUnreachable, "connect first with: peernode connect PEER ADDR"},
+	{peernet.ErrNotConnected, "not_connected", exitUnreachable, "see why with: peernode why PEER; or say where it is with: peernode connect PEER ADDR"},
 	{peernet.ErrUnreachable, "unreachable", exitUnreachable, "is the peer running, and is the address right?"},
 	{peernet.ErrLinkLost, "link_lost", exitUnreachable, "the connection broke; see: peernode why PEER"},
 	{peernet.ErrClosed, "stopping", exitUnreachable, "start it again with: peernode run"},

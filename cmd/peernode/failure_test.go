@@ -138,9 +138,9 @@ func TestHintsSpeakOfThePeerAndTheNode(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"peer", &peerError{"pnet1self", "bob", peernet.ErrNotConnected}, "connect first with: peernode connect bob ADDR"},
+		{"peer", &peerError{"pnet1self", "bob", peernet.ErrNotConnected}, "see why with: peernode why bob; or say where it is with: peernode connect bob ADDR"},
 		{"node", &peerError{"pnet1self", "bob", peernet.ErrRefused}, "on the other machine run: peernode trust add pnet1self"},
-		{"a label of words", &peerError{"pnet1self", "Bob's laptop", peernet.ErrNotConnected}, `connect first with: peernode connect 'Bob'\''s laptop' ADDR`},
+		{"a label of words", &peerError{"pnet1self", "Bob's laptop", peernet.ErrNotConnected}, `see why with: peernode why 'Bob'\''s laptop'; or say where it is with: peernode connect 'Bob'\''s laptop' ADDR`},
 		{"neither", peernet.ErrNotTrusted, "trust it first with: peernode trust add PEER"},
 		{"no key", peernet.ErrRefused, "on the other machine run: peernode trust add KEY"},
 		{"of its own", &hintedError{control.ErrNoNode, "start one with: peernode run --data-dir x"}, "start one with: peernode run --data-dir x"},
