@@ -81,7 +81,9 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{trust.ErrLabelTooLong, "bad_label", 2},
 		{trust.ErrCharacter, "bad_label", 2},
 
+		{errNotAll, "not_all", 1},
 		{errNotInTime, "not_in_time", 3},
+		{&peernet.ConfigError{Field: "Limits.Peers", Value: 1 << 21, Bound: 1 << 20}, "bad_config", 2},
 		{peernet.ErrSelf, "self", 2},
 		{peernet.ErrNotTrusted, "not_trusted", 4},
 		{peernet.ErrRefused, "refused", 4},

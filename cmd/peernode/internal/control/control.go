@@ -36,6 +36,8 @@ type Backend interface {
 	Why(context.Context, WhyRequest) (Why, error)
 	// Call runs a handler of the peer and waits for its result.
 	Call(context.Context, CallRequest) (CallAnswer, error)
+	// CallAll runs a handler of every trusted peer at the same time and tells what came of each, in the order of the peers file.
+	CallAll(context.Context, CallAllRequest) (CallAllAnswer, error)
 	// Send hands a message to the connection to the peer and does not wait for it to arrive.
 	Send(context.Context, CallRequest) (SendAnswer, error)
 	// Ping measures one round trip to the peer.
@@ -107,6 +109,13 @@ type (
 	CallRequest struct {
 		Timeout
 		Peer string          `json:"peer"`
+		Name string          `json:"name"`
+		Args json.RawMessage `json:"args,omitempty"`
+	}
+
+	// CallAllRequest asks for a call to every trusted peer. It is otherwise as CallRequest.
+	CallAllRequest struct {
+		Timeout
 		Name string          `json:"name"`
 		Args json.RawMessage `json:"args,omitempty"`
 	}
@@ -194,6 +203,20 @@ type (
 		Source     string     `json:"source,omitempty"`
 		LastSeen   *time.Time `json:"last_seen,omitempty"`
 		LastResult string     `json:"last_result,omitempty"`
+	}
+
+	// CallAllAnswer is what came of a call to every trusted peer.
+	CallAllAnswer struct {
+		Outcomes []Outcome `json:"outcomes"`
+	}
+
+	// Outcome is what came of the call to one peer: a result, which may be null, or an error.
+	Outcome struct {
+		PublicKey string          `json:"public_key"`
+		Label     string          `json:"label,omitempty"`
+		Result    json.RawMessage `json:"result,omitempty"`
+		Error     *Error          `json:"error,omitempty"`
+		Took      float64         `json:"took_ms"`
 	}
 
 	// Why is what the node knows of its link to a peer.
