@@ -11,7 +11,6 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
-	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
@@ -192,36 +191,6 @@ func (b backend) Call(ctx context.Context, q control.CallRequest) (control.CallA
 		return control.CallAnswer{}, b.about(q.Peer, fmt.Errorf("writing the result as JSON: %w", err))
 	}
 	return control.CallAnswer{Result: result}, nil
-}
-
-// CallAll implements control.Backend.
-func (b backend) CallAll(ctx context.Context, q control.CallAllRequest) (control.CallAllAnswer, error) {
-	var args any
-	if len(q.Args) > 0 {
-		var err error
-		if args, err = parseJSON(q.Args); err != nil {
-			return control.CallAllAnswer{}, err
-		}
-	}
-	_ = b.node.Reload() // it may have been edited a moment ago; the node reports by itself what is wrong with the file
-	peers := b.node.Trusted()
-	keys := make([]identity.PublicKey, len(peers))
-	for i, p := range peers {
-		keys[i] = p.Key
-	}
-	answer := control.CallAllAnswer{Outcomes: []control.Outcome{}}
-	for i, o := range peernet.CallMany[peernet.Raw](ctx, b.node, keys, q.Name, args) {
-		outcome := control.Outcome{PublicKey: o.Peer.String(), Label: peers[i].Label, Took: control.Milliseconds(o.Took)}
-		err := o.Err
-		if err == nil {
-			outcome.Result, err = o.Result.MarshalJSON()
-		}
-		if err != nil {
-			outcome.Error = explain(b.about(orElse(outcome.Label, outcome.PublicKey), err))
-		}
-		answer.Outcomes = append(answer.Outcomes, outcome)
-	}
-	return answer, nil
 }
 
 // Send implements control.Backend.
