@@ -13,8 +13,9 @@ import (
 type CallOption func(callOptions) callOptions
 
 type callOptions struct {
-	wait bool
-	use  []OutgoingMiddleware
+	wait   bool
+	atOnce int // of AtOnce
+	use    []OutgoingMiddleware
 }
 
 // optionsOf costs no allocation of its own.

@@ -331,13 +331,17 @@ func newPeer(p peernet.PeerInfo) control.Peer {
 func newWhy(e peernet.Explanation) control.Why {
 	why := control.Why{Peer: newPeer(e.Peer), History: []control.Step{}, Next: moment(e.Next), Advice: e.Advice}
 	for _, s := range e.History {
-		why.History = append(why.History, control.Step{
+		step := control.Step{
 			Time:    moment(s.At),
 			State:   string(s.State),
 			Address: address(s.Addr),
 			Source:  s.Source,
 			Reason:  s.Reason,
-		})
+		}
+		if s.Times > 1 {
+			step.Times, step.Last = s.Times, moment(s.Last)
+		}
+		why.History = append(why.History, step)
 	}
 	why.Sentences = strings.Split(e.String(), "\n")
 	return why

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"text/tabwriter"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/trust"
 	"github.com/spf13/cobra"
 )
 
@@ -34,12 +36,36 @@ the list again. It ends when it is interrupted, or with exit code 3 when the nod
 				if err != nil {
 					return err
 				}
-				return a.peers(answer.Peers)
+				if err := a.peers(answer.Peers); err != nil {
+					return err
+				}
+				a.mistakes()
+				return nil
 			})
 		},
 	}
 	peers.Flags().BoolVar(&watch, "watch", false, "go on and print what happens to the peers until interrupted")
 	return peers
+}
+
+// mistakes says which lines of the peers file the node does not heed, and what to do about them. What else may be wrong
+// with the file concerns the next start.
+func (a *app) mistakes() {
+	dir, err := a.dataDir()
+	if err != nil {
+		return
+	}
+	path := filepath.Join(dir, peersFile)
+	set, err := trust.Open(path)
+	if err != nil {
+		return
+	}
+	for _, problem := range set.Problems() {
+		a.say("%s: %v", peersFile, problem)
+	}
+	if len(set.Problems()) > 0 {
+		a.say("hint: nobody is trusted by such a line: correct it in %s, or remove it", shellWord(path))
+	}
 }
 
 // watchPeers prints the peers and what happens to them until ctx ends, which is how it should end.

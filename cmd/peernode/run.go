@@ -187,6 +187,10 @@ func (r *runner) check() error {
 			return usage(fmt.Sprintf("--%s is less than 0", f.name), "give it in digits, such as 4, or leave it out")
 		}
 	}
+	if r.limits.Sessions > 0 && r.limits.Sessions < r.limits.Peers {
+		return usage(fmt.Sprintf("--max-sessions %d is less than --max-peers %d", r.limits.Sessions, r.limits.Peers),
+			"each peer needs a connection: give at least as many, or leave --max-sessions out")
+	}
 	if r.idle < 0 {
 		return usage("--idle is less than 0", timeHint)
 	}

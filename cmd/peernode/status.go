@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -25,7 +28,11 @@ in which state, and the path of its control socket. It ends with exit code 3 if 
 				if err != nil {
 					return err
 				}
-				return a.status(answer)
+				if err := a.status(answer); err != nil {
+					return err
+				}
+				a.mistakes()
+				return nil
 			})
 		},
 	}
@@ -43,7 +50,7 @@ func (a *app) status(n control.Node) error {
 		{"listen", oneLine(n.Listen)},
 	}
 	for _, p := range n.Providers {
-		lines = append(lines, [2]string{"discovery", provider(p, n.Advertise, time.Now())})
+		lines = append(lines, [2]string{"discovery", provider(p, silence(n, p, isLoopback), time.Now())})
 	}
 	if len(n.Discovery) == 0 {
 		lines = append(lines, [2]string{"discovery", noDiscovery})
@@ -61,15 +68,40 @@ func (a *app) status(n control.Node) error {
 	return table.Flush()
 }
 
-// provider returns how one that looks for peers is doing, as a person reads it.
-func provider(p control.Provider, advertise bool, now time.Time) string {
+// silence says why a provider does not announce the node, if it does not. A node that others on this machine alone can
+// dial is announced to them alone.
+func silence(n control.Node, p control.Provider, loopback func(name string) bool) string {
+	elsewhere := func(addr string) bool {
+		a, err := netip.ParseAddrPort(addr)
+		return err != nil || !a.Addr().IsLoopback()
+	}
+	switch {
+	case !n.Advertise:
+		return "announces nothing"
+	case p.State == string(peernet.ProviderFailed):
+		return ""
+	case len(n.Addresses) > 0 && !slices.ContainsFunc(n.Addresses, elsewhere) && !slices.ContainsFunc(p.Uses, loopback):
+		return "listening on loopback only: nothing is announced"
+	}
+	return ""
+}
+
+// isLoopback says whether the network interface of that name is there and leads to this machine alone.
+func isLoopback(name string) bool {
+	i, err := net.InterfaceByName(name)
+	return err == nil && i.Flags&net.FlagLoopback != 0
+}
+
+// provider returns how one that looks for peers is doing, as a person reads it; silent is why it does not announce the
+// node, if it does not.
+func provider(p control.Provider, silent string, now time.Time) string {
 	var b strings.Builder
 	b.WriteString(p.Name + ": " + p.State)
 	if len(p.Uses) > 0 {
 		b.WriteString(" on " + oneLine(strings.Join(p.Uses, ", ")))
 	}
-	if !advertise {
-		b.WriteString(", announces nothing")
+	if silent != "" {
+		b.WriteString(", " + silent)
 	}
 	if p.Error != "" {
 		b.WriteString(": ")

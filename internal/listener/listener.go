@@ -99,6 +99,8 @@ type listener struct {
 	arrived   chan net.Conn         // accepted, and not yet looked at
 	stop      chan struct{}         // closed when nothing more is to be accepted
 	stopped   bool
+	warned    time.Time // of strangers that make room
+	unwarned  uint64    // of them since
 	join      sync.WaitGroup
 }
 
@@ -155,10 +157,27 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 		addr = a.AddrPort().Addr()
 	}
 	pid := ctx.Spawn(session.Props(session.Params{Config: l.Session, Conn: conn, Role: handshake.Responder, Owner: ctx.Self()}))
+	limit, value := l.strangers.full(addr)
 	if old := l.strangers.add(pid.GetId(), addr, l.Clock.Now()); old != "" {
+		l.warn(addr, limit, value)
 		l.evict(ctx, old)
 	}
 	l.pids[pid.GetId()] = pid
+}
+
+// warnEvery is how often it is logged that strangers make room.
+const warnEvery = time.Minute
+
+// warn logs that one more stranger from addr than a limit allows makes another go.
+func (l *listener) warn(addr netip.Addr, limit string, value int) {
+	l.unwarned++
+	now := l.Clock.Now()
+	if !l.warned.IsZero() && now.Sub(l.warned) < warnEvery {
+		return
+	}
+	l.Log.Warn("connections that have not authenticated make room for newer ones: is this a flood? if not, raise the limit",
+		"addr", addr, "reset", l.unwarned, "limit", "Limits."+limit, "value", value)
+	l.warned, l.unwarned = now, 0
 }
 
 // evict resets a stranger, so that there is room.

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -40,6 +41,7 @@ type door struct {
 	system   *actor.ActorSystem
 	pid      *actor.PID
 	counters Counters
+	warnings bytes.Buffer                // what the listener logs; to be read when it is at rest
 	trusted  map[identity.PublicKey]bool // guarded by mu
 
 	mu   sync.Mutex // guards the rest
@@ -96,7 +98,8 @@ func inBubble(t *testing.T, wrap func(net.Listener) net.Listener, f func(*door))
 			Trusted: d.trusts, Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 1 << 20,
 			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second}
 		stopped := make(chan struct{})
-		props := Props(&Config{Listener: l, Session: s, Clock: clock.System, Log: quiet, Pool: pool, Counters: &d.counters,
+		warnings := slog.New(slog.NewTextHandler(&d.warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		props := Props(&Config{Listener: l, Session: s, Clock: clock.System, Log: warnings, Pool: pool, Counters: &d.counters,
 			Strangers: MaxStrangers, StrangersPerSource: MaxStrangersPerSource, Tell: d.tell})
 		d.pid = d.system.Root.Spawn(props.Configure(actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 			return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
@@ -344,6 +347,40 @@ func TestAtABoundTheOldestOfTheCrowdIsReset(t *testing.T) {
 		d.enter(d.knock(d.host("192.0.2.3")), peer)
 		if told := d.take(); len(told) != 1 {
 			t.Errorf("told %+v: a peer must get in during a flood", told)
+		}
+	})
+}
+
+// TestAFloodIsLoggedOnceAMinute: with the limit that is reached.
+func TestAFloodIsLoggedOnceAMinute(t *testing.T) {
+	inBubble(t, nil, func(d *door) {
+		logged := func() string {
+			synctest.Wait()
+			defer d.warnings.Reset()
+			return d.warnings.String()
+		}
+		crowd := d.host("10.0.0.2")
+		for range MaxStrangersPerSource {
+			d.knock(crowd)
+		}
+		if got := logged(); got != "" {
+			t.Errorf("logged %q below the limit", got)
+		}
+		for range 10 {
+			d.knock(crowd)
+		}
+		if got := logged(); strings.Count(got, "\n") != 1 || !strings.Contains(got, fmt.Sprintf("reset=1 limit=Limits.StrangersPerSource value=%d\n", MaxStrangersPerSource)) {
+			t.Errorf("logged %q", got)
+		}
+		time.Sleep(warnEvery) // they have timed out
+		for i := range MaxStrangers + 1 {
+			if i%28 == 0 {
+				crowd = d.host(fmt.Sprintf("10.0.1.%d", 1+i/28))
+			}
+			d.knock(crowd)
+		}
+		if got := logged(); strings.Count(got, "\n") != 1 || !strings.Contains(got, fmt.Sprintf("reset=10 limit=Limits.Strangers value=%d\n", MaxStrangers)) {
+			t.Errorf("logged %q", got)
 		}
 	})
 }

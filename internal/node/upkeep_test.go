@@ -125,7 +125,7 @@ func TestPeersAreBounded(t *testing.T) {
 		others[0].dials(hub)
 		others[1].dials(hub)
 		err := answer(w, others[2].connect(hub, hub.addr))
-		if e, ok := err.(*peers.RefusedError); !ok || e.Reason != envelope.ReasonBusy || e.RetryAfter < 30*time.Second || e.RetryAfter > time.Minute {
+		if e, ok := err.(*peers.RefusedError); !ok || e.Reason != envelope.ReasonBusy || e.Text == "" || e.RetryAfter < 30*time.Second || e.RetryAfter > time.Minute {
 			t.Errorf("one too many: %v", err)
 		}
 		if e, ok := answer(w, stranger.connect(hub, hub.addr)).(*peers.RefusedError); !ok || e.Reason != envelope.ReasonRefused {

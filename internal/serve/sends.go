@@ -25,8 +25,12 @@ func (s *Session) Send(e *envelope.Envelope) {
 	}
 	c, p := &s.server.config, s.peer
 	p.mu.Lock()
-	if !p.sends.has(c.Sends, c.SendBytes, len(e.Args)) {
-		p.refuseSend()
+	switch {
+	case p.sends.n >= c.Sends:
+		p.refuseSend("SendsPerPeer", c.Sends)
+		return
+	case p.sends.bytes+len(e.Args) > c.SendBytes:
+		p.refuseSend("SendBytesPerPeer", c.SendBytes)
 		return
 	}
 	r := newRequest(s, entry, e)
@@ -39,8 +43,9 @@ func (s *Session) Send(e *envelope.Envelope) {
 	p.work()
 }
 
-// refuseSend drops a send for which there is no room. It is called with mu held, and releases it.
-func (p *peer) refuseSend() {
+// refuseSend drops a send for which there is no room under a limit, named as in peernet.Limits. It is called with mu held,
+// and releases it.
+func (p *peer) refuseSend(limit string, value int) {
 	s := p.server
 	s.dropped.Add(1)
 	p.unwarned++
@@ -52,8 +57,8 @@ func (p *peer) refuseSend() {
 	}
 	p.mu.Unlock()
 	if warn {
-		s.config.Log.Warn("sends dropped: they come faster than their handlers take them", "peer", p.key, "dropped", n,
-			"limit", s.config.Sends, "limit_bytes", s.config.SendBytes)
+		s.config.Log.Warn("sends dropped: they come faster than their handlers take them; make the handlers faster, or raise the limit",
+			"peer", p.key, "dropped", n, "limit", "Limits."+limit, "value", value)
 	}
 }
 

@@ -154,7 +154,7 @@ func TestDropsAreLoggedOnceAMinute(t *testing.T) {
 		for range 10 {
 			c.send("wait", "")
 		}
-		if lines := logged(); len(lines) != 1 || !strings.Contains(lines[0], "dropped=1 ") {
+		if lines := logged(); len(lines) != 1 || !strings.Contains(lines[0], "dropped=1 limit=Limits.SendsPerPeer value=1\n") {
 			t.Errorf("logged %q, want the first one", lines)
 		}
 		time.Sleep(time.Minute - time.Nanosecond)

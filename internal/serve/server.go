@@ -1,7 +1,6 @@
 package serve
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
@@ -30,8 +29,8 @@ type Config struct {
 // A Server runs the handlers of one node. It is safe for concurrent use.
 type Server struct {
 	Table
-	config     Config
-	overloaded *envelope.RemoteError // what a call is answered that reaches a limit
+	config   Config
+	overload overload
 
 	dropped atomic.Uint64 // sends
 
@@ -60,8 +59,7 @@ type Conn interface {
 // New returns a server without handlers.
 func New(c Config) *Server {
 	s := &Server{config: c, peers: make(map[identity.PublicKey]*peer)}
-	s.overloaded = &envelope.RemoteError{Code: envelope.CodeOverloaded,
-		Text: fmt.Sprintf("at the limit of %d calls at once with %d bytes of arguments; try again later", c.Calls, c.CallBytes)}
+	s.overload = newOverload(&c)
 	s.ready.server = s
 	return s
 }

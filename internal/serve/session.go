@@ -49,8 +49,8 @@ func (s *Session) Call(e *envelope.Envelope) error {
 		r = newRequest(s, entry, e)
 	}
 	p.mu.Lock()
-	taken, room := s.calls.Get(e.ID) != nil, p.room(len(e.Args))
-	if room && !taken && r != nil {
+	taken, overloaded := s.calls.Get(e.ID) != nil, p.full(len(e.Args))
+	if overloaded == nil && !taken && r != nil {
 		s.calls.Put(e.ID, r)
 		p.running.add(r)
 		s.pending.Add(1)
@@ -59,8 +59,8 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	switch {
 	case taken:
 		return duplicate(e.ID)
-	case !room:
-		return s.refuse(e.ID, s.server.overloaded)
+	case overloaded != nil:
+		return s.refuse(e.ID, overloaded)
 	case r == nil:
 		return s.refuse(e.ID, noHandler(string(e.Name)))
 	}

@@ -85,11 +85,15 @@ func (e *UnansweredError) Is(target error) bool { return target == ErrUnanswered
 type AbandonedError struct {
 	Err  error // context.Canceled or context.DeadlineExceeded
 	Sent bool  // the request may have reached the peer
+	Full int   // bytes that may wait for the peer, if it was for want of room among them that nothing was sent; else 0
 }
 
 func (e *AbandonedError) Error() string {
 	if e.Sent {
 		return e.Err.Error() + ": no answer in time, the request may have been carried out"
+	}
+	if e.Full > 0 {
+		return fmt.Sprintf("%v: the request was not sent, as the %d bytes that may wait for the peer to read (Limits.QueueBytes) do: send less, or give it more time", e.Err, e.Full)
 	}
 	return e.Err.Error() + ": the request was not sent"
 }

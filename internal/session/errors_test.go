@@ -23,6 +23,7 @@ func TestErrorsSayWhatTheyAre(t *testing.T) {
 		"session is closing":    {errDraining, nil, []error{ErrLinkLost, net.ErrClosed}, true},
 		"call given up":         {&AbandonedError{Err: context.Canceled, Sent: true}, []error{context.Canceled}, []error{context.DeadlineExceeded, ErrLinkLost}, false},
 		"call given up in time": {&AbandonedError{Err: context.DeadlineExceeded}, []error{context.DeadlineExceeded}, []error{context.Canceled}, false},
+		"no room in time":       {&AbandonedError{Err: context.DeadlineExceeded, Full: 1 << 20}, []error{context.DeadlineExceeded}, []error{context.Canceled}, false},
 		"too large":             {&SizeError{Size: 2, Limit: 1}, []error{envelope.ErrTooLarge}, []error{ErrLinkLost}, false},
 		"breach":                {&protocolError{envelope.ErrKind}, []error{envelope.ErrKind}, []error{ErrLinkLost}, false},
 	} {

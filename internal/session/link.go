@@ -176,6 +176,14 @@ func (l *Link) withdraw(id envelope.CallID, p *pending, err error) error {
 	}
 	l.Settled()
 	l.config.pendings.put(p)
+	return given(err)
+}
+
+// given returns the *AbandonedError of a message that could not be queued because its context ended; another err as it is.
+func given(err error) error {
+	if full, ok := err.(*fullError); ok {
+		return &AbandonedError{Err: full.err, Full: full.limit}
+	}
 	if err == context.Canceled || err == context.DeadlineExceeded {
 		return &AbandonedError{Err: err}
 	}
@@ -204,10 +212,7 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 		return fmt.Errorf("encode the arguments of %q: %w", name, err)
 	}
 	l.started.Add(1)
-	if err = l.queue.push(ctx, bulk, buf, nil); err == context.Canceled || err == context.DeadlineExceeded {
-		return &AbandonedError{Err: err}
-	}
-	return err
+	return given(l.queue.push(ctx, bulk, buf, nil))
 }
 
 // Ping returns the time from here to the peer's session and back. It waits for room like a call.
@@ -223,10 +228,7 @@ func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
 			err = (<-p.done).err // the session ended meanwhile, and knows better why
 		}
 		l.config.pendings.put(p)
-		if err == context.Canceled || err == context.DeadlineExceeded {
-			return 0, &AbandonedError{Err: err}
-		}
-		return 0, err
+		return 0, given(err)
 	}
 	var r result
 	select {
@@ -319,7 +321,7 @@ func (l *Link) Reply(id envelope.CallID, value any, refusal *envelope.RemoteErro
 func unsendable(err error) *envelope.RemoteError {
 	if size, ok := err.(*SizeError); ok {
 		return &envelope.RemoteError{Code: envelope.CodeTooLarge,
-			Text: fmt.Sprintf("the result has %d bytes, %d are accepted", size.Size, size.Limit)}
+			Text: fmt.Sprintf("the result has %d bytes, the caller accepts %d: ask for it in parts", size.Size, size.Limit)}
 	}
 	return &envelope.RemoteError{Code: envelope.CodeInternal, Text: "the result cannot be encoded"}
 }

@@ -36,6 +36,8 @@ type Backend interface {
 	Why(context.Context, WhyRequest) (Why, error)
 	// Call runs a handler of the peer and waits for its result.
 	Call(context.Context, CallRequest) (CallAnswer, error)
+	// CallAll runs a handler of every trusted peer at the same time and tells what came of each, in the order of the peers file.
+	CallAll(context.Context, CallAllRequest) (CallAllAnswer, error)
 	// Send hands a message to the connection to the peer and does not wait for it to arrive.
 	Send(context.Context, CallRequest) (SendAnswer, error)
 	// Ping measures one round trip to the peer.
@@ -107,6 +109,13 @@ type (
 	CallRequest struct {
 		Timeout
 		Peer string          `json:"peer"`
+		Name string          `json:"name"`
+		Args json.RawMessage `json:"args,omitempty"`
+	}
+
+	// CallAllRequest asks for a call to every trusted peer. It is otherwise as CallRequest.
+	CallAllRequest struct {
+		Timeout
 		Name string          `json:"name"`
 		Args json.RawMessage `json:"args,omitempty"`
 	}
@@ -196,6 +205,20 @@ type (
 		LastResult string     `json:"last_result,omitempty"`
 	}
 
+	// CallAllAnswer is what came of a call to every trusted peer.
+	CallAllAnswer struct {
+		Outcomes []Outcome `json:"outcomes"`
+	}
+
+	// Outcome is what came of the call to one peer: a result, which may be null, or an error.
+	Outcome struct {
+		PublicKey string          `json:"public_key"`
+		Label     string          `json:"label,omitempty"`
+		Result    json.RawMessage `json:"result,omitempty"`
+		Error     *Error          `json:"error,omitempty"`
+		Took      float64         `json:"took_ms"`
+	}
+
 	// Why is what the node knows of its link to a peer.
 	Why struct {
 		Peer
@@ -205,10 +228,12 @@ type (
 		Sentences []string   `json:"sentences"` // all of it, as peernode prints it without --json
 	}
 
-	// Step is something that happened to a peer.
+	// Step is something that happened to a peer, once or again and again.
 	Step struct {
-		Time    *time.Time `json:"time,omitempty"`
-		State   string     `json:"state"` // after it
+		Time    *time.Time `json:"time,omitempty"`  // the first time
+		Last    *time.Time `json:"last,omitempty"`  // the last time, if there were several
+		Times   int        `json:"times,omitempty"` // how often, likewise
+		State   string     `json:"state"`           // after it
 		Address string     `json:"address,omitempty"`
 		Source  string     `json:"source,omitempty"` // who said so, of an address
 		Reason  string     `json:"reason,omitempty"`
