@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // Sends of one peer run one at a time, in the order in which they were made. While a peer has two sessions, one
@@ -18,14 +19,17 @@ const warnEvery = time.Minute
 
 // Send queues a send for its handler, or drops it. The envelope's slices are the request's to keep.
 func (s *Session) Send(e *envelope.Envelope) {
-	entry := s.server.find(e.Name)
+	entry, count := s.server.find(e.Name), s.conn.Tally()
+	count.Add(tally.SendsIn, 1)
 	if entry == nil {
+		count.Add(tally.SendsUnhandled, 1)
 		s.server.config.Log.Debug("send to no handler", "peer", s.peer.key, "name", string(e.Name))
 		return
 	}
 	c, p := &s.server.config, s.peer
 	p.mu.Lock()
 	if !p.sends.has(c.Sends, c.SendBytes, len(e.Args)) {
+		count.Add(tally.SendsDropped, 1)
 		p.refuseSend()
 		return
 	}
@@ -42,7 +46,6 @@ func (s *Session) Send(e *envelope.Envelope) {
 // refuseSend drops a send for which there is no room. It is called with mu held, and releases it.
 func (p *peer) refuseSend() {
 	s := p.server
-	s.dropped.Add(1)
 	p.unwarned++
 	now := s.config.Clock.Now()
 	n := p.unwarned
