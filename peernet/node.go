@@ -49,7 +49,7 @@ type Node struct {
 
 	mu       sync.Mutex // held by Start and by the first Shutdown; guards the rest
 	state    atomic.Int32
-	started  time.Time // when Start succeeded; zero: it has not
+	started  time.Time // set before state leaves stateNew, then never changed; zero: it never ran
 	listener net.Listener
 	system   *actor.ActorSystem
 	root     *node.Node
