@@ -59,8 +59,9 @@ type Config struct {
 	// at a time.
 	Rand io.Reader
 
-	// Logger gets one Info line per change of state and the rest at Debug; never keys, never contents. If nil,
-	// nothing is logged.
+	// Logger gets one Info line per change of state, warnings, and the rest at Debug; never private keys, never contents. A
+	// line that others can cause at will is logged at most 20 times a minute, for each peer where it is a peer's doing; the next one
+	// says how often it was not. If nil, nothing is logged.
 	Logger *slog.Logger
 
 	// Limits bound what peers and strangers can make the node hold.

@@ -52,6 +52,7 @@ var layers = map[string]int{
 	"envelope/etf":      2,
 	"internal/idtable":  2,
 	"internal/netwatch": 2,
+	"internal/tally":    2,
 
 	"discovery": 1,
 	"envelope":  1,
@@ -66,6 +67,7 @@ var layers = map[string]int{
 	"internal/durable":  0,
 	"internal/memnet":   0,
 	"internal/netns":    0, // tests alone
+	"internal/sparing":  0,
 	"internal/vectors":  0,
 }
 

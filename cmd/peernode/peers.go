@@ -18,7 +18,7 @@ func (a *app) peersCommand() *cobra.Command {
 		Use:   "peers",
 		Short: "List the running node's peers and how they are connected",
 		Long: `Peers lists every trusted peer as the running node sees it now: whether it is connected, since when, at
-which address, its last round trip, and why it is in that state.
+which address, its last round trip, and why it is in that state; with --json also what was called, sent and failed.
 
 With --watch it goes on with a line for each thing that happens to a peer: found, updated, lost,
 connected, disconnected, paired, unpaired, conflict. With --json these are the objects that have an event, as

@@ -19,8 +19,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Say how the running node is doing",
 		Long: `Status prints the running node's public key, the addresses at which others can dial it, where it was told
-to listen, how it looks for peers and whether that works, for how long it has run, how many of its peers are
-in which state, and the path of its control socket. It ends with exit code 3 if no node runs.`,
+to listen, how it looks for peers and whether that works, where its metrics are, for how long it has run, how many of
+its peers are in which state, how many calls and bytes there were, and the path of its control socket; with --json a
+good deal more. It ends with exit code 3 if no node runs.`,
 		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.command(func(node control.Backend) error {
@@ -58,9 +59,15 @@ func (a *app) status(n control.Node) error {
 	if n.Private {
 		lines = append(lines, [2]string{"private", "yes"})
 	}
+	if n.Metrics != "" {
+		lines = append(lines, [2]string{"metrics", n.Metrics})
+	}
+	calls, bytes := traffic(n.Traffic)
 	for _, line := range append(lines,
 		[2]string{"uptime", time.Duration(n.Uptime * float64(time.Millisecond)).Truncate(time.Second).String()},
 		[2]string{"peers", countStates(n.Peers)},
+		[2]string{"calls", calls},
+		[2]string{"bytes", bytes},
 		[2]string{"control", oneLine(n.Control)},
 	) {
 		fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])

@@ -11,6 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // A peer is the actor of one trusted key. It knows where the key may be, dials it, and holds its sessions:
@@ -31,6 +32,7 @@ type peer struct {
 	ctx  actor.Context // of the message being handled
 	self *actor.PID
 
+	tally *tally.Peer
 	info  Info
 	addrs []*address
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // A round is one attempt to reach a peer: the addresses that are left to try, until a session is up or there
@@ -187,6 +188,10 @@ func (p *peer) raceOn() {
 func (p *peer) dialled(a *attempt) {
 	a.cancel()
 	delete(p.attempts, a)
+	p.tally.Add(tally.DialsFailed, uint64(len(a.failed)))
+	if a.won.conn != nil {
+		p.tally.Add(tally.DialsConnected, 1)
+	}
 	for _, f := range a.failed {
 		p.tried(f.addr, f.err)
 	}

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // Sends of one peer run one at a time, in the order in which they were made. While a peer has two sessions, one
@@ -18,8 +19,10 @@ const warnEvery = time.Minute
 
 // Send queues a send for its handler, or drops it. The envelope's slices are the request's to keep.
 func (s *Session) Send(e *envelope.Envelope) {
-	entry := s.server.find(e.Name)
+	entry, count := s.server.find(e.Name), s.conn.Tally()
+	count.Add(tally.SendsIn, 1)
 	if entry == nil {
+		count.Add(tally.SendsUnhandled, 1)
 		s.server.config.Log.Debug("send to no handler", "peer", s.peer.key, "name", string(e.Name))
 		return
 	}
@@ -27,9 +30,11 @@ func (s *Session) Send(e *envelope.Envelope) {
 	p.mu.Lock()
 	switch {
 	case p.sends.n >= c.Sends:
+		count.Add(tally.SendsDropped, 1)
 		p.refuseSend("SendsPerPeer", c.Sends)
 		return
 	case p.sends.bytes+len(e.Args) > c.SendBytes:
+		count.Add(tally.SendsDropped, 1)
 		p.refuseSend("SendBytesPerPeer", c.SendBytes)
 		return
 	}
@@ -47,7 +52,6 @@ func (s *Session) Send(e *envelope.Envelope) {
 // and releases it.
 func (p *peer) refuseSend(limit string, value int) {
 	s := p.server
-	s.dropped.Add(1)
 	p.unwarned++
 	now := s.config.Clock.Now()
 	n := p.unwarned

@@ -5,12 +5,12 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // A Config is what a Server needs; every field is required.
@@ -32,8 +32,6 @@ type Server struct {
 	config   Config
 	overload overload
 
-	dropped atomic.Uint64 // sends
-
 	mu    sync.Mutex // guards peers
 	peers map[identity.PublicKey]*peer
 	runs  sync.WaitGroup // of goroutines that run handlers
@@ -45,6 +43,9 @@ type Conn interface {
 	Remote() identity.PublicKey
 	Addr() netip.AddrPort
 	Hello() envelope.Hello
+
+	// Tally returns where to count; nil: nobody wants to know.
+	Tally() *tally.Peer
 
 	// Reply answers a call, waiting for room.
 	Reply(id envelope.CallID, result any, refusal *envelope.RemoteError)
@@ -91,8 +92,24 @@ func (s *Server) forget(p *peer) {
 	}
 }
 
-// Dropped returns how many sends were dropped because too many waited.
-func (s *Server) Dropped() uint64 { return s.dropped.Load() }
+// A Load is what a peer keeps a node busy with at one moment.
+type Load struct {
+	Calls int // whose handlers run, or whose replies wait for room
+	Bytes int // of their arguments, and of those of the sends that wait or run
+}
+
+// Loads returns what the server is busy with, by peer.
+func (s *Server) Loads() map[identity.PublicKey]Load {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := make(map[identity.PublicKey]Load, len(s.peers))
+	for key, p := range s.peers {
+		p.mu.Lock()
+		m[key] = Load{Calls: p.running.n + p.replying.n, Bytes: p.running.bytes + p.replying.bytes + p.sends.bytes}
+		p.mu.Unlock()
+	}
+	return m
+}
 
 // Wait returns when no handler runs and no send waits. No session may be open any more.
 func (s *Server) Wait() { s.runs.Wait() }

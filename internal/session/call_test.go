@@ -332,7 +332,7 @@ func TestReplyThatCannotBeSentBecomesOneThatCan(t *testing.T) {
 		want    envelope.Code
 		text    string
 	}{
-		"too large":             {big, nil, envelope.CodeTooLarge, "the result has 2097177 bytes, 1048576 are accepted"},
+		"too large":             {big, nil, envelope.CodeTooLarge, "the result has 2097177 bytes, the caller accepts 1048576: ask for it in parts"},
 		"cannot be encoded":     {make(chan int), nil, envelope.CodeInternal, "the result cannot be encoded"},
 		"error with large text": {nil, &envelope.RemoteError{Code: "mine", Text: big}, "mine", big[:envelope.MaxText]},
 		"error with large data": {nil, &envelope.RemoteError{Code: "mine", Text: "short", Data: data}, "mine", "short"},

@@ -250,6 +250,16 @@ func (q *queue) close(err error) {
 	q.signal()
 }
 
+// size returns how many bytes are queued or being written.
+func (q *queue) size() (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, b := range q.bytes {
+		n += b
+	}
+	return n
+}
+
 // empty says whether nothing waits and nothing is being written.
 func (q *queue) empty() bool {
 	q.mu.Lock()

@@ -141,8 +141,16 @@ type (
 		Providers []Provider     `json:"providers"` // the same ones, and how they are doing
 		Started   *time.Time     `json:"started,omitempty"`
 		Uptime    float64        `json:"uptime_ms"`
-		Peers     map[string]int `json:"peers"`   // how many are in each state
-		Control   string         `json:"control"` // the path of the control socket
+		Peers     map[string]int `json:"peers"`             // how many are in each state
+		Control   string         `json:"control"`           // the path of the control socket
+		Metrics   string         `json:"metrics,omitempty"` // the URL where its metrics are read
+		Traffic   Traffic        `json:"traffic"`           // with all peers, those included that are not trusted any more
+
+		Accepted      uint64            `json:"connections_accepted"` // that others made
+		Strangers     int               `json:"strangers"`            // of them, that have not authenticated yet
+		HandshakesIn  map[string]uint64 `json:"handshakes_in"`        // that others began, by what became of them
+		HandshakesOut map[string]uint64 `json:"handshakes_out"`       // that the node began, likewise
+		EventsLost    uint64            `json:"events_lost"`          // to slow readers
 	}
 
 	// Provider is what looks for peers in one way.
@@ -156,6 +164,8 @@ type (
 		Sightings uint64     `json:"sightings"`            // that the node has looked at
 		Dropped   uint64     `json:"dropped,omitempty"`    // that it had no room for
 		Uses      []string   `json:"interfaces,omitempty"` // the network interfaces it uses, where it tells
+
+		Counts map[string]uint64 `json:"counts,omitempty"` // what it counts itself, where it does
 	}
 
 	// Discovered is who is seen on the network, and by whom.
@@ -195,6 +205,10 @@ type (
 		RTT       float64    `json:"rtt_ms,omitempty"`
 		LastHeard *time.Time `json:"last_heard,omitempty"`
 		Addresses []Address  `json:"addresses,omitempty"`
+
+		// Of the lists of peers.
+		SmoothedRTT float64  `json:"rtt_smoothed_ms,omitempty"`
+		Traffic     *Traffic `json:"traffic,omitempty"`
 	}
 
 	// Address is one address of a peer and what happened there last.
