@@ -12,20 +12,20 @@ import (
 
 // What a handler is to do. Each is the name of one.
 const (
-	atOnce   = "at once"   // return the result
-	late     = "late"      // return the result after a while, unless the context ends
-	stubborn = "stubborn"  // return the result after a while, whatever becomes of the context
-	until    = "until"     // return when the context ends
-	fail     = "fail"      // return an error of its own
-	forbid   = "forbid"    // return ErrForbidden
-	bursts   = "panic"     // panic
-	exits    = "exit"      // end its goroutine
-	tooLarge = "too large" // return more than can be sent
-	hidden   = "hidden"    // not run: the caller may not use it
-	missing  = "missing"   // not run: there is none
-	noteOf   = "note"      // take a send, for a while
-	pinged   = "ping"      // no handler's
-	hold     = "hold"      // no shipment's: wait for a gate
+	doAtOnce   = "at once"   // return the result
+	doLate     = "late"      // return the result after a while, unless the context ends
+	doStubborn = "stubborn"  // return the result after a while, whatever becomes of the context
+	doUntil    = "until"     // return when the context ends
+	doFail     = "fail"      // return an error of its own
+	doForbid   = "forbid"    // return ErrForbidden
+	doPanic    = "panic"     // panic
+	doExit     = "exit"      // end its goroutine
+	doTooLarge = "too large" // return more than can be sent
+	doHide     = "hidden"    // not run: the caller may not use it
+	doMiss     = "missing"   // not run: there is none
+	doNote     = "note"      // take a send, for a while
+	doPing     = "ping"      // no handler's
+	doHold     = "hold"      // no shipment's: wait for a gate
 )
 
 // A shipment is a call, a send or a ping, and all that is known of it. What it is to be is never changed.
@@ -65,7 +65,7 @@ type (
 )
 
 // errOwn is an error of a handler's.
-var errOwn = errors.New("the handler's own")
+var errOfHandler = errors.New("the handler's own")
 
 // ship carries a shipment out.
 func (h *history) ship(s *shipment) {
@@ -97,9 +97,9 @@ func (h *history) ship(s *shipment) {
 	h.mu.Unlock()
 	var err error
 	switch p := (parcel{s.number, make([]byte, s.size)}); s.what {
-	case noteOf:
+	case doNote:
 		err = s.from.node.Send(ctx, to, s.what, p, opts...)
-	case pinged:
+	case doPing:
 		_, err = s.from.node.Ping(ctx, to)
 	default:
 		var got receipt
@@ -122,16 +122,16 @@ func (h *history) end(s *shipment, err error) {
 
 // handles registers the handlers of a node that does not run yet.
 func (s *side) handles() {
-	for _, name := range []string{atOnce, late, stubborn, until, fail, forbid, bursts, exits, tooLarge, noteOf} {
+	for _, name := range []string{doAtOnce, doLate, doStubborn, doUntil, doFail, doForbid, doPanic, doExit, doTooLarge, doNote} {
 		if err := s.node.Handle(name, s.handle); err != nil {
 			s.h.Fatal(err)
 		}
 	}
-	if err := s.node.Handle(hold, s.holds); err != nil {
+	if err := s.node.Handle(doHold, s.holds); err != nil {
 		s.h.Fatal(err)
 	}
 	nobody := peernet.Authorize(func(context.Context, peernet.Caller) bool { return false })
-	if err := s.node.Handle(hidden, s.handle, nobody); err != nil {
+	if err := s.node.Handle(doHide, s.handle, nobody); err != nil {
 		s.h.Fatal(err)
 	}
 }
@@ -147,32 +147,32 @@ func (s *side) handle(ctx context.Context, r *peernet.Request) (any, error) {
 	c := h.enter(s, ctx, r, p)
 	defer h.leave(c)
 	switch c.what {
-	case late:
+	case doLate:
 		select {
-		case <-after(c.takes):
+		case <-dueIn(c.takes):
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
-	case stubborn, noteOf:
-		<-after(c.takes)
-	case until:
+	case doStubborn, doNote:
+		<-dueIn(c.takes)
+	case doUntil:
 		select {
 		case <-ctx.Done():
 		case <-h.release:
 		}
-	case fail:
-		return nil, errOwn
-	case forbid:
+	case doFail:
+		return nil, errOfHandler
+	case doForbid:
 		return nil, peernet.ErrForbidden
-	case bursts, exits:
+	case doPanic, doExit:
 		h.mu.Lock()
 		h.panics++
 		h.mu.Unlock()
-		if c.what == exits {
+		if c.what == doExit {
 			runtime.Goexit()
 		}
 		panic(c.number)
-	case tooLarge:
+	case doTooLarge:
 		return make([]byte, 1<<20), nil
 	}
 	h.mu.Lock()
@@ -181,8 +181,8 @@ func (s *side) handle(ctx context.Context, r *peernet.Request) (any, error) {
 	return receipt{c.number, make([]byte, c.result)}, nil
 }
 
-// A gate holds handlers up until it is opened.
-type gate struct {
+// A holdGate holds handlers up until it is opened.
+type holdGate struct {
 	calls, sends atomic.Int64 // that have come
 	open         chan struct{}
 }
@@ -210,7 +210,7 @@ func (h *history) enter(s *side, ctx context.Context, r *peernet.Request, p parc
 	if c.runs > 1 {
 		h.failf("%s %d is handled twice", c.what, c.number)
 	}
-	if r.Name() != c.what || r.IsSend() != (c.what == noteOf) || s != c.from.other || r.Caller().Key != c.from.keys.PublicKey() || len(p.Pad) != c.size {
+	if r.Name() != c.what || r.IsSend() != (c.what == doNote) || s != c.from.other || r.Caller().Key != c.from.keys.PublicKey() || len(p.Pad) != c.size {
 		h.failf("%s %d of %s is handled as %s of %v by %s", c.what, c.number, c.from.name, r.Name(), r.Caller().Key, s.name)
 	}
 	return c

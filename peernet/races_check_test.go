@@ -14,10 +14,10 @@ import (
 
 // How long things may take once every fault is over.
 const (
-	noticed  = 6 * time.Second // until a dead link is: a ping after 3 s, and two pongs missed
-	handled  = 9 * time.Second // until the slowest handler has returned
-	travel   = time.Second     // a message and its answer
-	stopping = 3 * time.Second // a shutdown with nothing in flight: a linger, and slack
+	noticedWithin = 6 * time.Second // until a dead link is: a ping after 3 s, and two pongs missed
+	handledWithin = 9 * time.Second // until the slowest handler has returned
+	travelWithin  = time.Second     // a message and its answer
+	stoppedWithin = 3 * time.Second // a shutdown with nothing in flight: a linger, and slack
 )
 
 // calm ends every fault, and has every call end: first those that have a reason to, then all.
@@ -33,7 +33,7 @@ func (h *history) calm() {
 		}
 		s.pair()
 	}
-	time.Sleep(noticed + handled)
+	time.Sleep(noticedWithin + handledWithin)
 	h.noneOutlivesItsCaller()
 	h.sides[0].connect()
 	h.hush()
@@ -45,7 +45,7 @@ func (h *history) calm() {
 		}
 	}
 	h.mu.Unlock()
-	time.Sleep(travel)
+	time.Sleep(travelWithin)
 	h.noneOutlivesItsCaller()
 	close(h.release)
 	ended := make(chan struct{})
@@ -55,7 +55,7 @@ func (h *history) calm() {
 	}()
 	select {
 	case <-ended:
-	case <-after(time.Minute):
+	case <-dueIn(time.Minute):
 		h.failf("calls have not ended")
 		h.report()
 		for _, s := range h.sides {
@@ -72,7 +72,7 @@ func (h *history) noneOutlivesItsCaller() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, s := range h.shipments {
-		if s.ended > 0 && s.running && s.what != noteOf && s.what != stubborn {
+		if s.ended > 0 && s.running && s.what != doNote && s.what != doStubborn {
 			h.failf("%s %d goes on, which ended for its caller %v ago", s.what, s.number, time.Since(s.endedAt))
 		}
 	}
@@ -88,7 +88,7 @@ func (h *history) settle() {
 	time.Sleep(time.Minute) // for the notes that wait
 	for _, s := range h.sides {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		if _, err := peernet.Call[receipt](ctx, s.node, s.other.keys.PublicKey(), missing, nil); !errors.Is(err, peernet.ErrNoHandler) {
+		if _, err := peernet.Call[receipt](ctx, s.node, s.other.keys.PublicKey(), doMiss, nil); !errors.Is(err, peernet.ErrNoHandler) {
 			h.failf("%s cannot call when all is over: %v", s.name, err)
 		}
 		cancel()
@@ -99,27 +99,27 @@ func (h *history) settle() {
 // fills makes as many calls at once as the other side's limits allow, and one more; and sends, if that is a few.
 func (s *side) fills() {
 	h, to, limits := s.h, s.other.keys.PublicKey(), s.h.temper.limits
-	gate := &gate{open: make(chan struct{})}
-	s.other.gate.Store(gate)
+	g := &holdGate{open: make(chan struct{})}
+	s.other.gate.Store(g)
 	size := 10
 	if h.chance(10) { // the bytes of their arguments are at the limit too
 		size = min(limits.CallBytesPerPeer/limits.CallsPerPeer-5, 1<<20-1000)
 	}
 	var calls sync.WaitGroup
 	call := func() {
-		if _, err := s.node.Call(context.Background(), to, hold, make([]byte, size)); err != nil {
+		if _, err := s.node.Call(context.Background(), to, doHold, make([]byte, size)); err != nil {
 			h.failf("%s fills the limit of %d calls: %v", s.name, limits.CallsPerPeer, err)
 		}
 	}
 	for range limits.CallsPerPeer {
 		calls.Go(call)
 	}
-	time.Sleep(travel)
+	time.Sleep(travelWithin)
 	synctest.Wait()
-	if n := int(gate.calls.Load()); n != limits.CallsPerPeer {
+	if n := int(g.calls.Load()); n != limits.CallsPerPeer {
 		h.failf("%d of %d calls of %s run", n, limits.CallsPerPeer, s.name)
 	}
-	if _, err := s.node.Call(context.Background(), to, hold, nil); !errors.Is(err, peernet.ErrOverloaded) {
+	if _, err := s.node.Call(context.Background(), to, doHold, nil); !errors.Is(err, peernet.ErrOverloaded) {
 		h.failf("one call more than there is room for: %v", err)
 	}
 	sends := limits.SendsPerPeer
@@ -127,16 +127,16 @@ func (s *side) fills() {
 		sends = 0 // it would take too long
 	} else {
 		for range sends + 1 {
-			if err := s.node.Send(context.Background(), to, hold, nil); err != nil {
+			if err := s.node.Send(context.Background(), to, doHold, nil); err != nil {
 				h.failf("%s fills the queue of sends: %v", s.name, err)
 			}
 		}
 		time.Sleep(3 * time.Second) // they may be held while a session is replaced
 	}
-	close(gate.open)
+	close(g.open)
 	calls.Wait()
 	synctest.Wait()
-	if n := int(gate.sends.Load()); n != sends {
+	if n := int(g.sends.Load()); n != sends {
 		h.failf("%d sends of %s were handled, there is room for %d", n, s.name, sends)
 	}
 }
@@ -154,7 +154,7 @@ func (h *history) finish() {
 		})
 	}
 	stops.Wait()
-	if took := time.Since(began); took > stopping {
+	if took := time.Since(began); took > stoppedWithin {
 		h.failf("shutting down took %v: something was left in flight", took)
 	}
 	time.Sleep(time.Minute) // handlers that do not heed their context
@@ -174,10 +174,10 @@ func (h *history) verify() {
 	}
 	for _, s := range h.shipments {
 		if s.runs > 0 {
-			h.tally["handled"]++
+			h.census["handled"]++
 		}
 		what := h.outcome(s)
-		h.tally[what]++
+		h.census[what]++
 		if problem := s.problem(what, h.temper); problem != "" {
 			h.failf("%s %d of %s, patience %v, begun at %v, has ended %d times, at %v, %s (sent %v): %v; handled %d times, returned %v: %s", s.what, s.number,
 				s.from.name, s.patience, s.begun.Sub(h.began), s.ended, s.endedAt.Sub(h.began), what, peernet.Sent(s.err), s.err, s.runs, s.returned, problem)
@@ -199,7 +199,7 @@ func (h *history) outcome(s *shipment) string {
 		return "late"
 	case errors.Is(s.err, peernet.ErrLinkLost):
 		return "lost"
-	case isOwn(s.err):
+	case isLocal(s.err):
 		return "not begun"
 	}
 	return "unknown"
@@ -207,7 +207,7 @@ func (h *history) outcome(s *shipment) string {
 
 // problem says what is wrong with how a shipment ended, "" if nothing is.
 func (s *shipment) problem(outcome string, t temper) string {
-	sent, isCall, gone := peernet.Sent(s.err), s.what != noteOf && s.what != pinged, outcome == "given up" || outcome == "late"
+	sent, isCall, gone := peernet.Sent(s.err), s.what != doNote && s.what != doPing, outcome == "given up" || outcome == "late"
 	switch {
 	case s.ended != 1:
 		return "a call ends once"
@@ -239,13 +239,13 @@ func (s *shipment) problem(outcome string, t temper) string {
 
 // answers is which handlers answer so.
 var answers = map[string][]string{
-	"done":                {atOnce, late, stubborn, until, noteOf, pinged},
-	"answered failed":     {fail},
-	"answered forbidden":  {forbid},
-	"answered internal":   {bursts, exits},
-	"answered too_large":  {tooLarge},
-	"answered no_handler": {hidden, missing},
-	"answered overloaded": {atOnce, late, stubborn, until, fail, forbid, bursts, exits, tooLarge, hidden, missing},
+	"done":                {doAtOnce, doLate, doStubborn, doUntil, doNote, doPing},
+	"answered failed":     {doFail},
+	"answered forbidden":  {doForbid},
+	"answered internal":   {doPanic, doExit},
+	"answered too_large":  {doTooLarge},
+	"answered no_handler": {doHide, doMiss},
+	"answered overloaded": {doAtOnce, doLate, doStubborn, doUntil, doFail, doForbid, doPanic, doExit, doTooLarge, doHide, doMiss},
 }
 
 // answer says what is wrong with an answer, "" if nothing is.
@@ -259,14 +259,14 @@ func (s *shipment) answer(outcome string) string {
 		return "that is not what its handler does"
 	case refused && s.runs > 0:
 		return "it was refused, and handled"
-	case answered && !refused && s.runs == 0 && s.what != noteOf && s.what != pinged:
+	case answered && !refused && s.runs == 0 && s.what != doNote && s.what != doPing:
 		return "it was answered, and not handled"
 	}
 	return ""
 }
 
 // check fails unless enough of everything happened to show something.
-func (t tally) check(tb testing.TB) {
+func (t census) check(tb testing.TB) {
 	tb.Helper()
 	for _, what := range []string{"done", "given up", "late", "lost", "not begun", "handled", "answered failed", "answered forbidden",
 		"answered internal", "answered too_large", "answered no_handler", "answered overloaded"} {

@@ -13,7 +13,7 @@ type fault struct {
 
 // plan draws the shipments and the faults.
 func (h *history) plan() {
-	for number := range 1 + h.draw(one(h, 3, 10, 30)) {
+	for number := range 1 + h.draw(pick(h, 3, 10, 30)) {
 		h.shipments = append(h.shipments, h.drawShipment(number))
 	}
 	for range h.temper.faults {
@@ -30,32 +30,32 @@ func (h *history) meeting() time.Duration {
 		return h.moment()
 	}
 	s := h.shipments[h.draw(len(h.shipments))]
-	return s.at + one(h, 0, h.temper.base, h.temper.base+max(s.takes, 1), 2*h.temper.base, max(s.patience, 0))
+	return s.at + pick(h, 0, h.temper.base, h.temper.base+max(s.takes, 1), 2*h.temper.base, max(s.patience, 0))
 }
 
 // pause draws a time that something takes.
 func (h *history) pause() time.Duration {
-	return h.within(one(h, 0, time.Millisecond, 30*time.Millisecond, 2*time.Second, 8*time.Second))
+	return h.within(pick(h, 0, time.Millisecond, 30*time.Millisecond, 2*time.Second, 8*time.Second))
 }
 
 // what is drawn for a shipment, as often as it is named.
 var whats = []string{
-	atOnce, atOnce, atOnce, atOnce, atOnce, atOnce, late, late, late, stubborn, stubborn, until, until, until,
-	fail, forbid, bursts, exits, hidden, missing, noteOf, noteOf, noteOf, noteOf, pinged, pinged,
+	doAtOnce, doAtOnce, doAtOnce, doAtOnce, doAtOnce, doAtOnce, doLate, doLate, doLate, doStubborn, doStubborn, doUntil, doUntil, doUntil,
+	doFail, doForbid, doPanic, doExit, doHide, doMiss, doNote, doNote, doNote, doNote, doPing, doPing,
 }
 
 func (h *history) drawShipment(number int) *shipment {
-	s := &shipment{number: number, from: h.sides[h.draw(2)], what: one(h, whats...), at: h.moment(), wait: h.chance(30), patience: -1}
-	if h.chance(1) {
-		s.what = tooLarge
+	s := &shipment{number: number, from: h.sides[h.draw(2)], what: pick(h, whats...), at: h.moment(), wait: h.chance(30), patience: -1}
+	if h.chance(2) {
+		s.what = doTooLarge
 	}
-	s.wait = s.wait && s.what != pinged // which cannot
+	s.wait = s.wait && s.what != doPing // which cannot
 	s.size, s.result = h.drawSize(), h.drawSize()
-	if s.takes = h.pause(); s.what == noteOf && h.chance(50) {
+	if s.takes = h.pause(); s.what == doNote && h.chance(50) {
 		s.takes = 0
 	}
 	reply := 2 * h.temper.base // when a reply arrives
-	if s.what == late || s.what == stubborn {
+	if s.what == doLate || s.what == doStubborn {
 		reply += max(s.takes, 1)
 	}
 	switch p := h.draw(100); {

