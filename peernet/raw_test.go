@@ -30,6 +30,12 @@ func dialRaw(tb testing.TB, keys identity.KeyPair, n *peernet.Node) *rawPeer {
 	}
 	tb.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(patience))
+	return shakeRaw(tb, conn, keys, n)
+}
+
+// shakeRaw completes the handshake with a node over conn.
+func shakeRaw(tb testing.TB, conn net.Conn, keys identity.KeyPair, n *peernet.Node) *rawPeer {
+	tb.Helper()
 	state, err := handshake.New(handshake.Config{Role: handshake.Initiator, Static: keys, Expect: n.PublicKey(),
 		Trusted: func(identity.PublicKey) bool { return true }})
 	for err == nil && !state.Done() {
