@@ -66,7 +66,7 @@ func newBesieged(t *testing.T, system *actor.ActorSystem) *besieged {
 	before, goroutines := goleak.IgnoreCurrent(), runtime.NumGoroutine()
 	network, random := memnet.New(1), rand.NewChaCha8([32]byte{})
 	config := peernet.Config{System: system, Clock: laterClock{}, Rand: random,
-		Limits: peernet.Limits{CallsPerPeer: 8, CallBytesPerPeer: 1 << 20, SendsPerPeer: 8, SendBytesPerPeer: 1 << 20, QueueBytes: 200_000}}
+		Limits: peernet.Limits{CallsPerPeer: 8, CallBytesPerPeer: 1 << 20, SendsPerPeer: 8, SendBytesPerPeer: 1 << 20, QueueBytes: 1 << 20}}
 	at := func(last byte) (*memnet.Host, string) {
 		ip := netip.AddrFrom4([4]byte{10, 0, 0, last})
 		return network.Host(ip), netip.AddrPortFrom(ip, 7100).String()
@@ -107,7 +107,10 @@ func newBesieged(t *testing.T, system *actor.ActorSystem) *besieged {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.peer = shakeRaw(t, conn, keys, b.node)
+	b.peer = shakeRaw(t, keys, b.node, conn)
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { // before the nodes'
 		_ = conn.Close()
 		close(b.open)

@@ -13,7 +13,12 @@ type fault struct {
 
 // plan draws the shipments and the faults.
 func (h *history) plan() {
-	for number := range 1 + h.draw(pick(h, 3, 10, 30)) {
+	most := pick(h, 3, 10, 30)
+	if h.temper.heavy {
+		most = 40
+		h.net.SetTrickle(100+h.draw(3000), time.Millisecond)
+	}
+	for number := range 1 + h.draw(most) {
 		h.shipments = append(h.shipments, h.drawShipment(number))
 	}
 	for range h.temper.faults {
@@ -74,7 +79,11 @@ func (h *history) drawShipment(number int) *shipment {
 
 // drawSize draws how many bytes something has: few, more than a small reply, or more than there is room for.
 func (h *history) drawSize() int {
-	switch p := h.draw(100); {
+	p := h.draw(100)
+	if h.temper.heavy {
+		p += 60
+	}
+	switch {
 	case p < 75:
 		return h.draw(200)
 	case p < 88:
@@ -82,7 +91,7 @@ func (h *history) drawSize() int {
 	case p < 99:
 		return h.draw(60_000)
 	}
-	return h.draw(400_000)
+	return h.draw(300_000)
 }
 
 // drawFault draws what happens, and when.

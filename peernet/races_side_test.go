@@ -25,13 +25,14 @@ type temper struct {
 	linger       time.Duration
 	limits       peernet.Limits
 	both         bool // both dial at once
+	heavy        bool // the line is slow, and most of what travels large: queues fill
 	faults       int
 }
 
 // drawTemper draws the temper of a history.
 func (h *history) drawTemper() {
 	t := temper{span: pick(h, 0, 2*time.Millisecond, 50*time.Millisecond, 2*time.Second), linger: pick(h, time.Second, 30*time.Second),
-		both: h.chance(20), faults: pick(h, 0, 0, 1, 1, 2, 3)}
+		both: h.chance(20), heavy: h.chance(12), faults: pick(h, 0, 0, 1, 1, 2, 3)}
 	if h.chance(50) {
 		t.base = h.within(20 * time.Millisecond)
 	}
@@ -43,7 +44,7 @@ func (h *history) drawTemper() {
 		t.from, t.span = t.rotate-200*time.Millisecond, t.rotate/4
 	}
 	t.limits = peernet.Limits{CallsPerPeer: pick(h, 1, 2, 4, 8, 8, 40), CallBytesPerPeer: 1 << 20, SendsPerPeer: pick(h, 1, 4, 1024, 1024),
-		SendBytesPerPeer: 1 << 20, QueueBytes: pick(h, 10_000, 70_000, 2<<20)}
+		SendBytesPerPeer: 1 << 20, QueueBytes: 1 << 20}
 	h.temper = t
 }
 

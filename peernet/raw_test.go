@@ -28,14 +28,14 @@ func dialRaw(tb testing.TB, keys identity.KeyPair, n *peernet.Node) *rawPeer {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
-	return shakeRaw(tb, conn, keys, n)
+	return shakeRaw(tb, keys, n, conn)
 }
 
-// shakeRaw completes the handshake with a node over conn.
-func shakeRaw(tb testing.TB, conn net.Conn, keys identity.KeyPair, n *peernet.Node) *rawPeer {
+// shakeRaw completes the handshake over a connection to a node.
+func shakeRaw(tb testing.TB, keys identity.KeyPair, n *peernet.Node, conn net.Conn) *rawPeer {
 	tb.Helper()
+	tb.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(patience))
 	state, err := handshake.New(handshake.Config{Role: handshake.Initiator, Static: keys, Expect: n.PublicKey(),
 		Trusted: func(identity.PublicKey) bool { return true }})
 	for err == nil && !state.Done() {
