@@ -220,7 +220,7 @@ func (d *node) never(what string, within time.Duration, fits func(seen) bool) {
 func within(t *testing.T, what string, took, bound time.Duration) {
 	t.Helper()
 	if took > bound+slack {
-		t.Errorf("%s took %v, want at most %v", what, took, bound)
+		netns.Late(t, "%s took %v, want at most %v", what, took, bound)
 	}
 }
 
