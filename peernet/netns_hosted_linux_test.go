@@ -227,7 +227,7 @@ func soon(t *testing.T, what string, took, bound time.Duration) {
 	t.Helper()
 	t.Logf("%s: %v", what, took.Round(time.Millisecond))
 	if took > bound+hostedSlack {
-		t.Errorf("%s took %v, want at most %v", what, took, bound)
+		netns.Late(t, "%s took %v, want at most %v", what, took, bound)
 	}
 }
 

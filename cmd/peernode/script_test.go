@@ -25,7 +25,7 @@ import (
 
 // waitTime bounds how long a script waits for anything; pollTime is how often it looks.
 const (
-	waitTime = 20 * time.Second
+	waitTime = time.Minute
 	pollTime = 10 * time.Millisecond
 )
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/grandcat/zeroconf"
+	"github.com/miekg/dns"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
@@ -46,9 +47,24 @@ func announce(self discovery.Self, using []discovery.Interface) (*announcer, err
 	return &announcer{server, time.Now()}, nil
 }
 
-// close says goodbye and stops answering. It returns when the last goroutine ends.
+// close says goodbye and stops answering. It returns when the last goroutine ends. What the library was saying just then,
+// an answer or an announcement, may be heard after its goodbye: see network.close.
 func (a *announcer) close() (ends time.Time) {
 	time.Sleep(time.Until(a.began.Add(serverBegins)))
 	a.server.Shutdown()
 	return a.began.Add(serverEnds)
+}
+
+// goodbye returns the packet with which a node stops: wire.md §8.2.
+func goodbye(self discovery.Self) ([]byte, error) {
+	name := nameOf(self.Key)
+	header := func(name string, kind, class uint16) dns.RR_Header {
+		return dns.RR_Header{Name: name, Rrtype: kind, Class: class} // with a TTL of 0
+	}
+	m := dns.Msg{MsgHdr: dns.MsgHdr{Response: true, Authoritative: true}, Compress: true, Answer: []dns.RR{
+		&dns.SRV{Hdr: header(name, dns.TypeSRV, dns.ClassINET|flushBit), Port: self.Port, Target: hostOf(self.Key) + "." + domain},
+		&dns.TXT{Hdr: header(name, dns.TypeTXT, dns.ClassINET|flushBit), Txt: attributes(self.Key)},
+		&dns.PTR{Hdr: header(serviceName, dns.TypePTR, dns.ClassINET), Ptr: name},
+	}}
+	return m.Pack()
 }

@@ -39,7 +39,7 @@ type heard struct {
 }
 
 // A listener hears everything that is said by multicast DNS on some interfaces, in sockets of its own beside those of
-// other programs.
+// other programs. It seldom says something itself.
 type listener struct {
 	ipv4, ipv6 bool // the families that it hears; at least one
 
@@ -47,7 +47,14 @@ type listener struct {
 	failed chan error // has room for one: a socket has failed
 	quit   chan struct{}
 	conns  []net.PacketConn
+	mouths []mouth
 	join   sync.WaitGroup
+}
+
+// A mouth is a socket to say something with, on some interfaces.
+type mouth struct {
+	receiver
+	using []discovery.Interface
 }
 
 // listen opens a listener. It fails if neither family can be had.
@@ -71,6 +78,7 @@ func listen(ctx context.Context, self discovery.Self, using []discovery.Interfac
 				continue
 			}
 			l.ipv4, l.ipv6 = l.ipv4 || n == 0, l.ipv6 || n == 1
+			l.mouths = append(l.mouths, mouth{r, group})
 			l.join.Go(func() { l.read(r, group) })
 		}
 	}
@@ -79,6 +87,16 @@ func listen(ctx context.Context, self discovery.Self, using []discovery.Interfac
 		return nil, fmt.Errorf("%w; over IPv6: %w", failures[0], failures[1])
 	}
 	return l, nil
+}
+
+// say multicasts a packet on each interface and over each family, or loses it, as the network does. It is not for two
+// goroutines at once.
+func (l *listener) say(b []byte) {
+	for _, m := range l.mouths {
+		for _, i := range system(m.using) {
+			_ = m.send(b, &i) // over this family nothing may be said there
+		}
+	}
 }
 
 // close ends the listener and waits until nothing of it is left.
@@ -141,9 +159,12 @@ func (o origin) link(using []discovery.Interface) (int, bool) {
 	return o.index, ours && (o.dst == group4 || o.dst == group6)
 }
 
-// A receiver is a socket of one family.
+// A receiver is a socket of one family, which also sends.
 type receiver interface {
 	receive(b []byte) (int, origin, error)
+
+	// send multicasts b on an interface.
+	send(b []byte, on *net.Interface) error
 }
 
 // open4 makes conn hear the IPv4 group on those interfaces that can, at least one.
@@ -210,6 +231,14 @@ func (r receiver4) receive(b []byte) (int, origin, error) {
 	return n, o, err
 }
 
+func (r receiver4) send(b []byte, on *net.Interface) error {
+	if err := r.SetMulticastInterface(on); err != nil {
+		return err
+	}
+	_, err := r.WriteTo(b, nil, &net.UDPAddr{IP: group4.AsSlice(), Port: port})
+	return err
+}
+
 type receiver6 struct{ *ipv6.PacketConn }
 
 func (r receiver6) receive(b []byte) (int, origin, error) {
@@ -220,6 +249,14 @@ func (r receiver6) receive(b []byte) (int, origin, error) {
 		o.dst, _ = netip.AddrFromSlice(m.Dst)
 	}
 	return n, o, err
+}
+
+func (r receiver6) send(b []byte, on *net.Interface) error {
+	if err := r.SetMulticastInterface(on); err != nil {
+		return err
+	}
+	_, err := r.WriteTo(b, nil, &net.UDPAddr{IP: group6.AsSlice(), Port: port})
+	return err
 }
 
 func addrPort(a net.Addr) netip.AddrPort {

@@ -37,7 +37,8 @@ type network struct {
 	*listener
 	using     []discovery.Interface
 	instance  string
-	announcer *announcer // nil: we only listen
+	goodbye   []byte
+	announcer interface{ close() (ends time.Time) } // nil: we only listen
 
 	ctx      context.Context // of questions
 	cancel   context.CancelFunc
@@ -56,10 +57,15 @@ func open(ctx context.Context, self discovery.Self, using []discovery.Interface)
 		asking: make(chan struct{}, 1), insists: make(chan struct{}, 1)}
 	n.ctx, n.cancel = context.WithCancel(context.Background()) // ends with close
 	if announces(self, using) {
-		if n.announcer, err = announce(self, using); err != nil {
+		var a *announcer
+		if n.goodbye, err = goodbye(self); err == nil {
+			a, err = announce(self, using)
+		}
+		if err != nil {
 			n.close()
 			return nil, &NetworkError{"announce", err}
 		}
+		n.announcer = a
 	}
 	return n, nil
 }
@@ -132,6 +138,7 @@ func (n *network) close() (ends time.Time) {
 	n.question.Wait()
 	if n.announcer != nil {
 		ends = n.announcer.close()
+		n.say(n.goodbye) // nothing is said any more that could follow this one
 	}
 	n.listener.close()
 	return ends

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
@@ -90,5 +91,16 @@ func TestInstanceNamesAreOneLabelBeforeTheService(t *testing.T) {
 		if ok != (want != "") || ok && got != want {
 			t.Errorf("%q: %q, %v; want %q", name, got, ok, want)
 		}
+	}
+}
+
+func TestGoodbyeIsWhatOthersRead(t *testing.T) {
+	b, err := goodbye(discovery.Self{Key: key(1), Port: 7101})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, ok := parse(b)
+	if !ok || len(m.gone) != 1 || m.gone[0] != nameOf(key(1)) || len(m.services)+len(m.hosts) > 0 {
+		t.Errorf("%+v, %v", m, ok)
 	}
 }
