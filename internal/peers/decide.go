@@ -108,7 +108,7 @@ func order(addrs []*address, now time.Time, ignoreBackoff bool, home netip.Addr,
 	slices.SortStableFunc(ready, func(a, b *address) int {
 		return cmp.Or(b.proven.Compare(a.proven), cmp.Compare(a.failures, b.failures), b.seen.Compare(a.seen))
 	})
-	return append(ready, queue(hints, home, random)...), wait
+	return append(ready, queue(hints, now, home, random)...), wait
 }
 
 // evict returns the index of the address to forget when there are too many: one that nobody names any more

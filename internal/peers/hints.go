@@ -101,19 +101,22 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// A standing is what an IP address that is named by hints has, among others, in a queue.
+// afresh is how long after a dial an IP address is as good as one that was never dialled.
+const afresh = time.Minute
+
+// A standing is what an IP address has in a queue.
 type standing struct {
-	dialled time.Time // when a dial there began last; zero: never
+	dialled time.Time // when a dial there began last; zero: never, or so long ago that it does not count
 	rank    float64   // random
 	served  int       // its addresses that have their places in the queue
 }
 
 // queue orders hints. First comes where the last session has led, what was heard last before the rest. Then those at IP
-// addresses that were never dialled, in random order, by turns with those dialled longest ago; either may be the first. Of each
-// IP address one comes before the second one of any other. So whoever announces a key at n IP addresses makes the way
-// to the true one longer by n dials, and no more by announcing before it or after it, more often, or at ever other ones;
-// and everything has its turn again. random is in [0, 1).
-func queue(hints []*address, home netip.Addr, random func() float64) []*address {
+// addresses that were not dialled within afresh, in random order, then those dialled longest ago. Of each IP address one comes
+// before the second one of any other. So whoever announces a key at n IP addresses makes the way to the true one longer by n
+// dials at most, and no more by announcing before it, after it, more often, or at ever other ports; and what has failed
+// has its turn again although there is always something new. random is in [0, 1).
+func queue(hints []*address, now time.Time, home netip.Addr, random func() float64) []*address {
 	hosts := make(map[netip.Addr]*standing)
 	for _, a := range hints {
 		s := hosts[a.addr.Addr()]
@@ -121,39 +124,25 @@ func queue(hints []*address, home netip.Addr, random func() float64) []*address 
 			s = &standing{rank: random()}
 			hosts[a.addr.Addr()] = s
 		}
-		s.dialled = later(s.dialled, a.dialled)
+		if now.Sub(a.dialled) < afresh {
+			s.dialled = later(s.dialled, a.dialled)
+		}
 	}
 	hints = slices.Clone(hints)
 	slices.SortStableFunc(hints, func(a, b *address) int {
 		return cmp.Or(a.dialled.Compare(b.dialled), b.seen.Compare(a.seen))
 	})
-	turn := make(map[*address]int, len(hints)) // which of its IP address's it is
+	turn := make(map[*address]int, len(hints)) // which of its IP address's it is; of home all come first
 	for _, a := range hints {
 		s := hosts[a.addr.Addr()]
-		turn[a] = s.served
+		if turn[a] = s.served; a.addr.Addr() == home {
+			turn[a] -= len(hints)
+		}
 		s.served++
 	}
 	slices.SortStableFunc(hints, func(a, b *address) int {
 		x, y := hosts[a.addr.Addr()], hosts[b.addr.Addr()]
 		return cmp.Or(cmp.Compare(turn[a], turn[b]), x.dialled.Compare(y.dialled), cmp.Compare(x.rank, y.rank))
 	})
-	var first, never, before []*address
-	for _, a := range hints {
-		switch {
-		case a.addr.Addr() == home:
-			first = append(first, a)
-		case hosts[a.addr.Addr()].dialled.IsZero():
-			never = append(never, a)
-		default:
-			before = append(before, a)
-		}
-	}
-	if random() < 0.5 {
-		never, before = before, never
-	}
-	for i := range max(len(never), len(before)) {
-		first = append(first, never[min(i, len(never)):min(i+1, len(never))]...)
-		first = append(first, before[min(i, len(before)):min(i+1, len(before))]...)
-	}
-	return first
+	return hints
 }
