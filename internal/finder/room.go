@@ -52,7 +52,7 @@ func (t *table) admit(key identity.PublicKey, stranger bool) *record {
 
 // enter makes the record of a key that is no stranger.
 func (t *table) enter(key identity.PublicKey) *record {
-	r := &record{places: make(map[place]*entry), bound: t.perKey}
+	r := &record{places: make(map[place]*entry), hosts: make(map[netip.Addr]int), sources: make(map[string]int), bound: t.perKey}
 	t.keys[key] = r
 	return r
 }
@@ -63,25 +63,27 @@ func (t *table) enter(key identity.PublicKey) *record {
 // wait. That makes the shares more equal each time, so it comes to an end. What else is displaced waits for a brake.
 func (t *table) makeRoom(now time.Time, r *record, at place, ttl time.Duration) ([]Change, bool) {
 	host := at.addr.Addr()
-	hosts, known := map[netip.Addr]int{host: 1}, false
-	for p := range r.places {
-		hosts[p.addr.Addr()]++
-		known = known || p.source == at.source
-	}
-	crowded := hosts[host] > max(minPerHost, r.bound/hostShare)
+	has := r.hosts[host] + 1
+	crowded := has > max(minPerHost, r.bound/hostShare)
 	if !crowded && len(r.places) < r.bound {
 		return nil, true
 	}
-	var out []*entry // the first of equals, as far as displace tells
+	// A provider need not wait for its first, nor because of others. A flood is to cost little, so what has to wait is not
+	// compared with all that is there.
+	waits := ttl > 0 && r.sources[at.source] > 0
+	if waits && !r.brake(host).open(now) && (crowded || !r.isPoor(has)) {
+		return nil, false
+	}
+	var out []*entry // equals, as far as displace tells
 	fair := false
 	for _, e := range r.places {
 		if r.keeps(e, host) || crowded && e.Addr.Addr() != host {
 			continue
 		}
-		richer := hosts[e.Addr.Addr()] > hosts[host] && (e.phase == remembered || e.Source == at.source)
+		richer := r.hosts[e.Addr.Addr()] > has && (e.phase == remembered || e.Source == at.source)
 		order := -1
 		if len(out) > 0 {
-			order = cmp.Or(first(richer, fair), displace(e, out[0], at.source, hosts, now))
+			order = cmp.Or(first(richer, fair), r.displace(e, out[0], at, now))
 		}
 		switch {
 		case order < 0:
@@ -90,11 +92,41 @@ func (t *table) makeRoom(now time.Time, r *record, at place, ttl time.Duration) 
 			out = append(out, e)
 		}
 	}
-	// A provider need not wait for its first, nor because of others.
-	if len(out) == 0 || known && ttl > 0 && !fair && !r.brake(host).pass(now) {
+	if len(out) == 0 || waits && !fair && !r.brake(host).pass(now) {
 		return nil, false
 	}
 	return t.remove(now, r, t.oneOf(out)), true
+}
+
+// isPoor says whether there is an IP address that has more places than that.
+func (r *record) isPoor(has int) bool {
+	for _, n := range r.hosts {
+		if n > has {
+			return true
+		}
+	}
+	return false
+}
+
+// put enters an entry.
+func (r *record) put(at place, e *entry) {
+	r.places[at] = e
+	r.hosts[at.addr.Addr()]++
+	r.sources[at.source]++
+}
+
+// take takes an entry out, if it is there.
+func (r *record) take(at place) {
+	if r.places[at] == nil {
+		return
+	}
+	delete(r.places, at)
+	if r.hosts[at.addr.Addr()]--; r.hosts[at.addr.Addr()] == 0 {
+		delete(r.hosts, at.addr.Addr())
+	}
+	if r.sources[at.source]--; r.sources[at.source] == 0 {
+		delete(r.sources, at.source)
+	}
 }
 
 // keeps says whether an entry is not to be displaced by what is heard at host: where a session was dialled, and others
@@ -129,19 +161,25 @@ func (t *table) remove(now time.Time, r *record, out *entry) (changes []Change) 
 		}
 		changes = []Change{t.lose(now, r, out, why)}
 	}
-	delete(r.places, place{out.Addr, out.Source})
+	r.take(place{out.Addr, out.Source})
 	return changes
 }
 
-// displace says which of two entries to displace rather for what source reports: below 0 is a, 0 is either. First what is
-// only remembered; then what source has reported itself, so that a provider that is flooded displaces its own; what is
+// displace says which of two entries to displace rather for what is reported at a place: below 0 is a, 0 is either. First
+// what is only remembered; then what the same provider has reported, so that a provider that is flooded displaces its own; what is
 // held; what is on the host that has most; and what was not heard again when it should have been.
-func displace(a, b *entry, source string, hosts map[netip.Addr]int, now time.Time) int {
+func (r *record) displace(a, b *entry, at place, now time.Time) int {
+	hosts := func(e *entry) int { // with what is reported
+		if e.Addr.Addr() == at.addr.Addr() {
+			return r.hosts[e.Addr.Addr()] + 1
+		}
+		return r.hosts[e.Addr.Addr()]
+	}
 	return cmp.Or(
 		first(a.phase == remembered, b.phase == remembered),
-		first(a.Source == source, b.Source == source),
+		first(a.Source == at.source, b.Source == at.source),
 		first(a.phase == held, b.phase == held),
-		cmp.Compare(hosts[b.Addr.Addr()], hosts[a.Addr.Addr()]),
+		cmp.Compare(hosts(b), hosts(a)),
 		first(a.quiet(now), b.quiet(now)))
 }
 
@@ -162,14 +200,19 @@ func first(a, b bool) int {
 // A brake lets displaceBurst pass at once, and one more every displaceEvery. Its zero value has let none pass.
 type brake struct{ full time.Time } // when so many can pass at once again
 
+// open says whether one can pass.
+func (b *brake) open(now time.Time) bool {
+	return b.full.Sub(now) <= (displaceBurst-1)*displaceEvery
+}
+
+// pass lets one pass; false: none can.
 func (b *brake) pass(now time.Time) bool {
-	from := now
-	if b.full.After(now) {
-		from = b.full
-	}
-	if from = from.Add(displaceEvery); from.Sub(now) > displaceBurst*displaceEvery {
+	if !b.open(now) {
 		return false
 	}
-	b.full = from
+	if b.full.Before(now) {
+		b.full = now
+	}
+	b.full = b.full.Add(displaceEvery)
 	return true
 }

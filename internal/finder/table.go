@@ -26,12 +26,14 @@ type table struct {
 // A record is what is known of one key. It is there while it has an entry or the key is connected.
 type record struct {
 	places    map[place]*entry
-	bound     int            // how many of them there may be
-	live      int            // entries that are not remembered
-	connected bool           // a session is up: authenticated traffic counts as presence
-	proved    netip.AddrPort // where a session was last dialled: nothing that is only announced displaces it
-	home      netip.Addr     // where the last session has led
-	atHome    brake          // of what is displaced for what is heard there
+	hosts     map[netip.Addr]int // how many places each IP address has
+	sources   map[string]int     // and each provider
+	bound     int                // how many of them there may be
+	live      int                // entries that are not remembered
+	connected bool               // a session is up: authenticated traffic counts as presence
+	proved    netip.AddrPort     // where a session was last dialled: nothing that is only announced displaces it
+	home      netip.Addr         // where the last session has led
+	atHome    brake              // of what is displaced for what is heard there
 	elsewhere brake
 }
 
@@ -87,7 +89,7 @@ func (t *table) see(now time.Time, source string, s discovery.Sighting, stranger
 		return nil, false
 	}
 	e = &entry{Presence: Presence{Key: s.Key, Addr: at.addr, Source: source}, ttl: s.TTL}
-	r.places[at] = e
+	r.put(at, e)
 	return append(changes, t.begin(now, r, e, s)), true
 }
 
@@ -154,7 +156,7 @@ func (t *table) lose(now time.Time, r *record, e *entry, why discovery.Reason) C
 
 // forget removes an entry, and the record with its last one.
 func (t *table) forget(r *record, e *entry) {
-	delete(r.places, place{e.Addr, e.Source})
+	r.take(place{e.Addr, e.Source})
 	t.prune(e.Key, r)
 }
 
