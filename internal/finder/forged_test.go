@@ -126,7 +126,7 @@ func TestTheEndOfASessionTellsWhereItLed(t *testing.T) {
 }
 
 func TestWhatIsHeardAgainIsNotDisplacedByWhatIsHeardOnce(t *testing.T) {
-	const seeds = 30
+	const seeds = 10
 	stayed := 0
 	for seed := range uint64(seeds) {
 		c := newCrowd(t, seed, 40_000, 1) // each once
