@@ -65,7 +65,7 @@ func (c *crowd) count(changes []Change) {
 }
 
 func TestForgedAnnouncesDoNotKeepATrustedPeerOut(t *testing.T) {
-	for _, hosts := range []int{1, 8, 16, 100, 120} {
+	for _, hosts := range []int{1, 8, 16, 100, MaxAddressesPerKey - 1} {
 		for _, ports := range []int{1, 3, 60_000} {
 			t.Run(fmt.Sprintf("%d addresses, %d ports", hosts, ports), func(t *testing.T) {
 				c := newCrowd(t, 1, hosts, ports)
@@ -83,6 +83,19 @@ func TestForgedAnnouncesDoNotKeepATrustedPeerOut(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestForgedPortsDoNotKeepATrustedPeerOut has somebody announce a peer at its own IP address, and other ports.
+func TestForgedPortsDoNotKeepATrustedPeerOut(t *testing.T) {
+	c := newCrowd(t, 1, 1, MaxAddressesPerKey/hostShare-1)
+	truth := netip.AddrPortFrom(addr(1000).Addr(), 7100) // where the first of the forged addresses is
+	if !c.hears(truth) {
+		t.Error("there is no room for the true port")
+	}
+	c.goes(2*time.Minute, truth)
+	if c.lost[truth] > 0 {
+		t.Error("the true port is displaced")
 	}
 }
 
