@@ -18,7 +18,7 @@ import (
 
 const (
 	// hostedForever bounds what has no bound of its own: the computer may be busy.
-	hostedForever = 30 * time.Second
+	hostedForever = 90 * time.Second
 
 	// hostedSlack is what a busy computer may add to a bound.
 	hostedSlack = 700 * time.Millisecond
