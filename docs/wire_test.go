@@ -497,6 +497,7 @@ func TestLimitsTableIsTheCodes(t *testing.T) {
 		"option trace":               envelope.MaxTrace,
 		"hello strings":              envelope.MaxHelloString,
 		"error code, bye code":       envelope.MaxCode,
+		"error text":                 envelope.MaxText,
 		"bye text":                   envelope.MaxByeText,
 		"bye retry_after_ms":         int(envelope.MaxRetryAfter.Milliseconds()),
 	}

@@ -12,8 +12,8 @@ import (
 // MaxCode is the bytes that a code may have, of an error as of a bye. Codes go into metrics, logs and switches.
 const MaxCode = 64
 
-// displayText is the bytes of a peer's text that an error shows; the rest is cut, so that a peer cannot flood a log.
-const displayText = 1024
+// MaxText is the bytes of text that an error is sent with, and that it shows of a peer's: neither floods a log.
+const MaxText = 1024
 
 // ErrCode reports a code of 0 or more than MaxCode bytes, or with bytes other than ASCII from '!' to '~'.
 var ErrCode = errors.New("envelope: a code has 1 to 64 bytes of ASCII without spaces")
@@ -55,7 +55,7 @@ type codeError struct {
 }
 
 // Error implements error.
-func (e *codeError) Error() string { return "envelope: " + e.text }
+func (e *codeError) Error() string { return e.text }
 
 // CodeOf returns the code that tells a caller of err: a *RemoteError's own (if it can travel), that of ErrNoHandler and its
 // like, CodeCancelled for context.Canceled, CodeDeadline for context.DeadlineExceeded, and CodeFailed for every other
@@ -129,13 +129,16 @@ func checkCode[T string | []byte](c T) error {
 // validText returns s with what is not UTF-8 replaced, so that other languages' decoders take it.
 func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// quote returns at most the first displayText bytes of s, quoted for people.
+// quote returns at most the first MaxText bytes of s, quoted for people.
 func quote(s string) string {
-	if len(s) <= displayText {
+	if len(s) <= MaxText {
 		return strconv.Quote(s)
 	}
-	return strconv.Quote(cutText(s, displayText)) + "…"
+	return strconv.Quote(cutText(s, MaxText)) + "…"
 }
+
+// ErrorText returns s as the text of an error travels: valid UTF-8, of at most MaxText bytes.
+func ErrorText(s string) string { return cutText(validText(cutText(s, MaxText)), MaxText) }
 
 // cutText returns s, or as many of its first n bytes as leave no character cut in two.
 func cutText(s string, n int) string {

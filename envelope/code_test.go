@@ -109,6 +109,19 @@ func TestCutTextLeavesCharactersWhole(t *testing.T) {
 	}
 }
 
+func TestErrorTextIsBoundedAndUTF8(t *testing.T) {
+	for _, s := range []string{"", "short", "日本", strings.Repeat("x", MaxText), strings.Repeat("x", MaxText+1),
+		strings.Repeat("日", MaxText), strings.Repeat("\xff", MaxText), strings.Repeat("x", MaxText-1) + "\xff", "\xff"} {
+		got := ErrorText(s)
+		if len(got) > MaxText || !utf8.ValidString(got) {
+			t.Errorf("%d bytes come back as %d, valid: %v", len(s), len(got), utf8.ValidString(got))
+		}
+		if utf8.ValidString(s) && (!strings.HasPrefix(s, got) || len(got) < min(len(s), MaxText-3)) {
+			t.Errorf("%d bytes come back as %d", len(s), len(got))
+		}
+	}
+}
+
 func TestCheckCode(t *testing.T) {
 	for c := range 256 {
 		want := c > ' ' && c <= '~'

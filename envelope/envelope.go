@@ -98,7 +98,7 @@ type Options struct {
 	// (expired) and MaxTimeout.
 	Timeout    time.Duration
 	HasTimeout bool
-	// Trace is a W3C traceparent, or empty. It is whatever the caller wrote within the bounds of MaxTrace.
+	// Trace is a W3C traceparent, or empty. It is whatever the caller wrote within the bounds of MaxTrace: see ValidTrace.
 	Trace string
 }
 

@@ -188,6 +188,31 @@ func FuzzGuard(f *testing.F) {
 	})
 }
 
+// FuzzBinary holds Binary, which reads arguments where they lie, to what Decode makes of the same bytes.
+func FuzzBinary(f *testing.F) {
+	for _, seed := range seeds(f, "value") {
+		f.Add(seed)
+	}
+	for _, seed := range [][]byte{{0xc4, 0}, {0xc5, 0, 1, 'a'}, {0xc6, 0, 0, 0, 1, 'a'}, {0xd9, 1, 'a'}, {0xa1, 'a', 0}} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		before := bytes.Clone(b)
+		got, err := NewRaw(Msgpack, b).Binary()
+		var want []byte
+		wantErr := Msgpack.DecodeValue(b, &want)
+		if !bytes.Equal(got, want) || (got == nil) != (want == nil) {
+			t.Fatalf("Binary() = %x, %v, Decode %x, %v", got, err, want, wantErr)
+		}
+		if (err == nil) != (wantErr == nil) || errors.Is(err, ErrDecode) != errors.Is(wantErr, ErrDecode) {
+			t.Fatalf("Binary says %v, Decode %v", err, wantErr)
+		}
+		if cap(got) != len(got) || !bytes.Equal(b, before) {
+			t.Fatal("there is room to append, or the bytes were changed")
+		}
+	})
+}
+
 // allocated returns the bytes that f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats

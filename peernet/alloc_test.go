@@ -4,6 +4,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
@@ -26,6 +27,7 @@ func TestAllocationsPerCall(t *testing.T) {
 		call func() error
 	}{
 		{"untyped", 7, func() error { _, err := a.Call(ctx, key, "raw", nil); return err }},
+		{"untyped, when ready", 7, func() error { _, err := a.Call(ctx, key, "raw", nil, peernet.WaitForReady()); return err }},
 		{"typed", 10, func() error { _, err := peernet.Call[[]byte](ctx, a, key, "typed", payload); return err }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -38,5 +40,33 @@ func TestAllocationsPerCall(t *testing.T) {
 				t.Errorf("%v allocations per call, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// TestAllocationsOfACallToMany: a call to each of several peers costs little more than the calls.
+func TestAllocationsOfACallToMany(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates too")
+	}
+	const peers, perCall, besides = 8, 10, 24
+	hub := startNode(t, peernet.Config{})
+	var keys []identity.PublicKey
+	for range peers {
+		n := startNode(t, peernet.Config{})
+		handle(t, n, "raw", echo)
+		pair(t, hub, n)
+		connect(t, hub, n)
+		keys = append(keys, n.PublicKey())
+	}
+	ctx, payload := context.Background(), make([]byte, 64)
+	got := testing.AllocsPerRun(200, func() {
+		for _, o := range peernet.CallMany[[]byte](ctx, hub, keys, "raw", payload) {
+			if o.Err != nil {
+				t.Fatal(o.Err)
+			}
+		}
+	})
+	if got > peers*perCall+besides {
+		t.Errorf("%v allocations for %d peers", got, peers)
 	}
 }

@@ -98,7 +98,7 @@ func TestErrorsSayWhatWentWrong(t *testing.T) {
 			t.Errorf("%s: the caller learns of a panic's text: %v", c.name, err)
 		}
 	}
-	if _, err := a.Call(ctx, key, "typed", make([]byte, 2<<20)); err == nil || peernet.Sent(err) {
+	if _, err := a.Call(ctx, key, "typed", make([]byte, 2<<20)); !errors.Is(err, peernet.ErrTooLarge) || peernet.Sent(err) {
 		t.Errorf("arguments too large: %v", err)
 	}
 	if got, err := peernet.Call[int](ctx, a, key, "typed", 7); err != nil || got != 7 {

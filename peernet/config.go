@@ -11,7 +11,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
-	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
@@ -59,8 +59,9 @@ type Config struct {
 	// at a time.
 	Rand io.Reader
 
-	// Logger gets one Info line per change of state and the rest at Debug; never keys, never contents. If nil,
-	// nothing is logged.
+	// Logger gets one Info line per change of state, warnings, and the rest at Debug; never private keys, never contents. A
+	// line that others can cause at will is logged at most 20 times a minute, for each peer where it is a peer's doing; the next one
+	// says how often it was not. If nil, nothing is logged.
 	Logger *slog.Logger
 
 	// Limits bound what peers and strangers can make the node hold.
@@ -72,57 +73,6 @@ type Config struct {
 	// System is the actor system to run on; the node publishes its events on that system's EventStream. If nil,
 	// the node makes one of its own.
 	System *actor.ActorSystem
-}
-
-// Limits bound what peers and strangers can make a node hold. Of each field that is zero, the default.
-type Limits struct {
-	// Frame is the largest frame accepted from a peer, in bytes, at least the 1 MiB that every node accepts.
-	Frame int
-
-	// CallsPerPeer is how many calls of one peer run at once; 256. The next is answered `overloaded`. As many more
-	// may wait for room to reply, each holding its result: for handlers whose results are large, choose less.
-	CallsPerPeer int
-
-	// CallBytesPerPeer is the bytes of their arguments together; 8 MiB. Likewise.
-	CallBytesPerPeer int
-
-	// SendsPerPeer is how many sends of one peer wait for their handlers; 1,024. The next is dropped and counted.
-	SendsPerPeer int
-
-	// SendBytesPerPeer is the bytes of their arguments together; 8 MiB. Likewise.
-	SendBytesPerPeer int
-
-	// QueueBytes is how much may wait to be written to one session; 2 MiB. Callers wait for room.
-	QueueBytes int
-
-	// Strangers is how many connections may be unauthenticated; 256. At the limit the oldest of the source
-	// that has most is reset.
-	Strangers int
-
-	// StrangersPerSource is the same for one IPv4 address or IPv6 /64; 32.
-	StrangersPerSource int
-
-	// Peers is how many peers may be connected at the same time. The next one that connects is told to come back
-	// later (`busy`), and no other is dialled. If zero, as many as are trusted.
-	Peers int
-
-	// Sessions is how many sessions there may be with all peers together, those included that are being replaced: a
-	// peer has one in the long run, and two for a moment now and then. At the limit none is replaced because of its
-	// age, and it is as for Peers. If zero, at most four with each peer.
-	Sessions int
-}
-
-// Timing is how patient a node is. Of each field that is zero, the default.
-type Timing struct {
-	Dial      time.Duration // one TCP connect; 5 s
-	Handshake time.Duration // from the connection to the first word of the peer; 10 s
-	PingAfter time.Duration // without inbound traffic for so long: ping; 15 s
-	Pong      time.Duration // a ping unanswered for so long is missed, and two end the link; 5 s
-	Stall     time.Duration // no byte written for so long ends the link; 30 s
-	Linger    time.Duration // how long calls in flight may hold up the end of a session; 30 s
-	Reload    time.Duration // how often the peers file is looked at; 200 ms
-	Rotate    time.Duration // age at which a link gets a new handshake, or up to a quarter more; 60 min
-	Idle      time.Duration // a link that nobody has used for so long, or up to a quarter longer, ends; never if zero
 }
 
 // A Network is what a node reaches others through.
@@ -141,69 +91,26 @@ type Clock interface {
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
 }
 
-// check fills in the defaults.
+// maxNamespace is the bytes that a namespace may have (wire.md §4.1).
+const maxNamespace = 255
+
+// check fills in the defaults. The error is a *ConfigError, or an ErrNotDiscreet.
 func (c *Config) check() error {
-	switch {
-	case len(c.Namespace) > 255:
-		return fmt.Errorf("config: the namespace has %d bytes, at most 255 are possible", len(c.Namespace))
-	case len(c.Name) > 64:
-		return fmt.Errorf("config: the name has %d bytes, at most 64 are possible", len(c.Name))
-	case c.Limits.Frame != 0 && c.Limits.Frame < frame.DefaultLimit:
-		return fmt.Errorf("config: Limits.Frame is %d, every node accepts frames of %d", c.Limits.Frame, frame.DefaultLimit)
+	if n := len(c.Namespace); n > maxNamespace {
+		return &ConfigError{"len(Namespace)", n, maxNamespace, false, "what a handshake takes"}
+	}
+	if n := len(c.Name); n > envelope.MaxHelloString {
+		return &ConfigError{"len(Name)", n, envelope.MaxHelloString, false, "what peers take"}
+	}
+	if err := c.Limits.check(); err != nil {
+		return err
+	}
+	if err := c.Timing.check(); err != nil {
+		return err
 	}
 	for _, p := range c.Discovery {
 		if _, ok := p.(discovery.Discreet); c.Private && !ok {
 			return fmt.Errorf("config: private mode with discovery by %s: %w", p.Name(), ErrNotDiscreet)
-		}
-	}
-	for _, l := range []struct {
-		name  string
-		value *int
-		def   int
-	}{
-		{"Frame", &c.Limits.Frame, frame.DefaultLimit},
-		{"CallsPerPeer", &c.Limits.CallsPerPeer, 256},
-		{"CallBytesPerPeer", &c.Limits.CallBytesPerPeer, 8 << 20},
-		{"SendsPerPeer", &c.Limits.SendsPerPeer, 1024},
-		{"SendBytesPerPeer", &c.Limits.SendBytesPerPeer, 8 << 20},
-		{"QueueBytes", &c.Limits.QueueBytes, 2 << 20},
-		{"Strangers", &c.Limits.Strangers, 256},
-		{"StrangersPerSource", &c.Limits.StrangersPerSource, 32},
-		{"Peers", &c.Limits.Peers, 0},
-		{"Sessions", &c.Limits.Sessions, 0},
-	} {
-		if *l.value < 0 {
-			return fmt.Errorf("config: Limits.%s is negative", l.name)
-		}
-		if *l.value == 0 {
-			*l.value = l.def
-		}
-	}
-	for name, bytes := range map[string]int{"CallBytesPerPeer": c.Limits.CallBytesPerPeer, "SendBytesPerPeer": c.Limits.SendBytesPerPeer} {
-		if bytes < c.Limits.Frame {
-			return fmt.Errorf("config: Limits.%s is %d, less than one message of Limits.Frame (%d) may hold", name, bytes, c.Limits.Frame)
-		}
-	}
-	for _, t := range []struct {
-		name  string
-		value *time.Duration
-		def   time.Duration
-	}{
-		{"Dial", &c.Timing.Dial, 5 * time.Second},
-		{"Handshake", &c.Timing.Handshake, 10 * time.Second},
-		{"PingAfter", &c.Timing.PingAfter, 15 * time.Second},
-		{"Pong", &c.Timing.Pong, 5 * time.Second},
-		{"Stall", &c.Timing.Stall, 30 * time.Second},
-		{"Linger", &c.Timing.Linger, 30 * time.Second},
-		{"Reload", &c.Timing.Reload, 200 * time.Millisecond},
-		{"Rotate", &c.Timing.Rotate, time.Hour},
-		{"Idle", &c.Timing.Idle, 0},
-	} {
-		if *t.value < 0 {
-			return fmt.Errorf("config: Timing.%s is negative", t.name)
-		}
-		if *t.value == 0 {
-			*t.value = t.def
 		}
 	}
 	if c.Listen == "" {
@@ -218,4 +125,21 @@ func (c *Config) check() error {
 	}
 	c.Network.fill(c.Timing.Stall)
 	return nil
+}
+
+// A ConfigError is a field of a Config whose value cannot work. Value and Bound are of one type: int or time.Duration.
+type ConfigError struct {
+	Field   string // such as "Limits.Frame"; "len(Name)" is the bytes of Name
+	Value   any    // what it is
+	Bound   any    // what it must reach, if Low, or must not exceed
+	Low     bool   // it is below Bound, not above
+	Because string // what Bound is
+}
+
+func (e *ConfigError) Error() string {
+	beyond, most := "more than", "most"
+	if e.Low {
+		beyond, most = "less than", "least"
+	}
+	return fmt.Sprintf("config: %s is %v, %s %v, %s: choose %v at %s, or leave it out", e.Field, e.Value, beyond, e.Bound, e.Because, e.Bound, most)
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 )
@@ -57,6 +58,9 @@ type ProviderStatus struct {
 	Next      time.Time // when one that has failed is run again, at the latest; else zero
 	Sightings uint64    // that were looked at
 	Dropped   uint64    // that were not: too many at once, or too many keys that are not trusted
+
+	// Counts is what the provider itself has counted since it was made, if it is a discovery.Counter; else nil.
+	Counts map[string]uint64
 }
 
 // Providers returns the discovery providers, in the order of Config.Discovery, once they have begun.
@@ -64,7 +68,21 @@ func (n *Node) Providers() []ProviderStatus {
 	all := n.board.Providers()
 	list := make([]ProviderStatus, 0, len(all))
 	for _, s := range all {
-		list = append(list, ProviderStatus{s.Name, ProviderState(s.State), s.Since, s.Err, s.Next, s.Sightings, s.Dropped})
+		list = append(list, ProviderStatus{Name: s.Name, State: ProviderState(s.State), Since: s.Since, Err: s.Err, Next: s.Next,
+			Sightings: s.Sightings, Dropped: s.Dropped})
+	}
+	i := 0 // all has those of the configuration that have begun, in its order
+	for _, p := range n.config.Discovery {
+		if i == len(list) {
+			break
+		}
+		if p.Name() != list[i].Name {
+			continue
+		}
+		if c, ok := p.(discovery.Counter); ok {
+			list[i].Counts = c.Counts()
+		}
+		i++
 	}
 	return list
 }

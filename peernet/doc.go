@@ -15,5 +15,8 @@
 // both nodes. Each connection is a Noise XX handshake and then encrypted envelopes, both ways (docs/wire.md).
 // Trusted peers that discovery finds are dialled and redialled by themselves.
 //
+// Middleware goes around handlers (Node.Use) and calls (Node.UseOutgoing): packages peernet/middleware and peernet/otel have
+// some. What failed says whether it may have been carried out (Sent), and whether to try again (RetryAfter).
+//
 // A Node and all its methods are safe for concurrent use. What can block takes a context first.
 package peernet

@@ -43,30 +43,5 @@ var (
 	ErrOverloaded = envelope.ErrOverloaded
 	ErrCancelled  = envelope.ErrCancelled
 	ErrDeadline   = envelope.ErrDeadline
-	ErrTooLarge   = envelope.ErrTooLarge
+	ErrTooLarge   = envelope.ErrTooLarge // also of arguments that the peer would not take: Sent tells them apart
 )
-
-// A RemoteError is what a peer answered instead of a result. Its text is the peer's: print it quoted.
-type RemoteError = envelope.RemoteError
-
-// Sent reports whether the request of a call that failed with err may have reached the peer, and so may have
-// been carried out.
-func Sent(err error) bool {
-	if e, ok := errors.AsType[*session.LinkError](err); ok {
-		return e.Sent
-	}
-	if e, ok := errors.AsType[*session.AbandonedError](err); ok {
-		return e.Sent
-	}
-	if _, answered := errors.AsType[*resultError](err); answered {
-		return true
-	}
-	_, answered := errors.AsType[*RemoteError](err)
-	return answered
-}
-
-// A resultError is an answer that the caller cannot take.
-type resultError struct{ err error }
-
-func (e *resultError) Error() string { return e.err.Error() }
-func (e *resultError) Unwrap() error { return e.err }

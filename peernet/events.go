@@ -5,6 +5,7 @@ import (
 	"iter"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -148,6 +149,8 @@ const maxQueued = 256
 
 // A hub hands events to subscribers. It never blocks the one that publishes.
 type hub struct {
+	lost atomic.Uint64 // events that were dropped because their subscriber was slow
+
 	mu     sync.Mutex // guards the rest
 	subs   map[*subscription]struct{}
 	closed bool
@@ -168,7 +171,9 @@ func (h *hub) publish(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.subs {
-		s.put(e)
+		if !s.put(e) {
+			h.lost.Add(1)
+		}
 	}
 }
 
@@ -206,16 +211,19 @@ func (h *hub) subscribe(ctx context.Context) iter.Seq[Event] {
 	}
 }
 
-func (s *subscription) put(e Event) {
+// put queues an event, and says false if another one had to make room.
+func (s *subscription) put(e Event) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.queue) == maxQueued {
+	full := len(s.queue) == maxQueued
+	if full {
 		s.queue[0] = nil
 		s.queue = s.queue[1:]
 		s.lagged++
 	}
 	s.queue = append(s.queue, e)
 	s.signal()
+	return !full
 }
 
 func (s *subscription) close() {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/discovery/manual"
+	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
@@ -61,6 +62,42 @@ func ExampleNode_Send() {
 	// Output: first second
 }
 
+// Several peers are asked at the same time, and each has its outcome.
+func ExampleCallMany() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	alice, bob := connected(ctx)
+	defer alice.Shutdown(ctx)
+	defer bob.Shutdown(ctx)
+	bob.Handle("time", func(context.Context, *peernet.Request) (any, error) { return "noon", nil })
+
+	keys := []identity.PublicKey{bob.PublicKey(), alice.PublicKey()} // nobody calls himself
+	for _, o := range peernet.CallMany[string](ctx, alice, keys, "time", nil) {
+		fmt.Printf("%q, %v\n", o.Result, o.Err)
+	}
+	// Output:
+	// "noon", <nil>
+	// "", call "time": this is our own key
+}
+
+// The first answer is enough: a loop that breaks off cancels the other calls.
+func ExampleCallEach() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	alice, bob := connected(ctx)
+	defer alice.Shutdown(ctx)
+	defer bob.Shutdown(ctx)
+	bob.Handle("time", func(context.Context, *peernet.Request) (any, error) { return "noon", nil })
+
+	for o := range peernet.CallEach[string](ctx, alice, alice.Connected(), "time", nil, peernet.AtOnce(3)) {
+		if o.Err == nil {
+			fmt.Println(o.Result)
+			break
+		}
+	}
+	// Output: noon
+}
+
 // A script says where peers are: trusted ones that are found are dialled by themselves.
 func ExampleConfig_discovery() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
@@ -101,7 +138,7 @@ func ExampleAuthorize() {
 	result, err := peernet.Call[string](ctx, alice, bob.PublicKey(), "restart", nil)
 	fmt.Println(result, err)
 	// Output:
-	// remote error: no_handler: "no handler \"restart\" here"
+	// remote error: no_handler: "no handler here is named restart"
 	// done <nil>
 }
 

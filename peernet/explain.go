@@ -3,9 +3,12 @@ package peernet
 import (
 	"errors"
 	"fmt"
+	"net"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
@@ -13,7 +16,7 @@ import (
 // An Explanation says why a peer is connected, or is not.
 type Explanation struct {
 	Peer    PeerInfo
-	History []Step    // oldest first, at most 32
+	History []Step    // oldest first, at most 32; that of the last connection, and how it ended, are among them
 	Next    time.Time // when the node dials it again by itself; zero: not by itself
 	Asleep  bool      // it was idle, and is dialled when somebody needs it: Connect, or a call with WaitForReady
 	Advice  string    // what a person can do, if anything
@@ -33,10 +36,31 @@ func (n *Node) Explain(key identity.PublicKey) (Explanation, error) {
 	info, link := n.directory.Info(key)
 	e := Explanation{Peer: peerInfo(p, info, link), Next: info.Next, Asleep: info.Asleep, at: n.config.Clock.Now()}
 	for _, s := range info.History {
-		e.History = append(e.History, Step{s.At, PeerState(s.State), s.Addr, s.Source, s.Reason})
+		e.History = append(e.History, Step{s.At, PeerState(s.State), s.Addr, s.Source, s.Reason, s.Times, s.Last})
 	}
 	e.Advice = advice(n.self, e.Peer, info.Err, n.config.Private)
+	if e.Peer.State != StateConnected && !reached(info.Err) && elsewhere(e.Peer.Addresses) && offline(n.config.Network.Interfaces) {
+		e.Advice = "this machine has no network: none of its interfaces but loopback is up and has an address"
+	}
 	return e, nil
+}
+
+// reached says whether somebody has answered a dial that failed for err.
+func reached(err error) bool {
+	return err != nil && (!errors.Is(err, ErrUnreachable) || errors.Is(err, ErrUnanswered))
+}
+
+// elsewhere says whether the peer may be on another machine, as far as is known.
+func elsewhere(addrs []Address) bool {
+	return len(addrs) == 0 || slices.ContainsFunc(addrs, func(a Address) bool { return !a.Addr.Addr().IsLoopback() })
+}
+
+// offline says whether no interface of this machine leads anywhere; false if they cannot be told.
+func offline(interfaces func() ([]discovery.Interface, error)) bool {
+	all, err := interfaces()
+	return err == nil && !slices.ContainsFunc(all, func(i discovery.Interface) bool {
+		return i.Flags&net.FlagUp != 0 && i.Flags&net.FlagLoopback == 0 && len(i.Addrs) > 0
+	})
 }
 
 // advice says what a person can do about a peer that is not connected, by a node that is in private mode or is not.
@@ -69,7 +93,11 @@ func advice(self identity.PublicKey, p PeerInfo, failed error, private bool) str
 func (e Explanation) String() string {
 	var b strings.Builder
 	for _, s := range e.History {
-		fmt.Fprintf(&b, "%s ago: %v\n", ago(e.at.Sub(s.At)), s)
+		fmt.Fprintf(&b, "%s ago", ago(e.at.Sub(s.At)))
+		if s.Times > 1 {
+			fmt.Fprintf(&b, " to %s ago, %d times", ago(e.at.Sub(s.Last)), s.Times)
+		}
+		fmt.Fprintf(&b, ": %v\n", s)
 	}
 	fmt.Fprintf(&b, "now %s", e.Peer.State)
 	if e.Peer.State == StateConnected {

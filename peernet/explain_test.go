@@ -1,10 +1,15 @@
 package peernet_test
 
 import (
+	"context"
 	"errors"
+	"net"
+	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
@@ -58,5 +63,59 @@ func TestExplainSaysWhyAPeerIsNotConnected(t *testing.T) {
 	}
 	if len(e.History) == 0 || e.History[len(e.History)-1].State != peernet.StateConnected || e.History[0].State != peernet.StateUnknown {
 		t.Errorf("history: %+v", e.History)
+	}
+}
+
+// TestExplainSaysWhenThisMachineHasNoNetwork: nothing that the peer could do would help.
+func TestExplainSaysWhenThisMachineHasNoNetwork(t *testing.T) {
+	lo := discovery.Interface{Index: 1, Name: "lo", Flags: net.FlagUp | net.FlagLoopback, Addrs: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8")}}
+	at := netip.MustParsePrefix("192.0.2.1/24")
+	for _, c := range []struct {
+		name    string
+		all     []discovery.Interface
+		err     error
+		offline bool
+	}{
+		{"loopback alone", []discovery.Interface{lo}, nil, true},
+		{"one that is down", []discovery.Interface{lo, {Index: 2, Name: "eth0", Addrs: []netip.Prefix{at}}}, nil, true},
+		{"one without an address", []discovery.Interface{lo, {Index: 2, Name: "eth0", Flags: net.FlagUp}}, nil, true},
+		{"one that works", []discovery.Interface{lo, {Index: 2, Name: "eth0", Flags: net.FlagUp, Addrs: []netip.Prefix{at}}}, nil, false},
+		{"nobody knows", nil, errAny, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			n := startNode(t, peernet.Config{Network: peernet.Network{
+				Interfaces: func() ([]discovery.Interface, error) { return c.all, c.err },
+				Dial:       func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ENETUNREACH },
+			}})
+			key, ctx := newKey(t), patiently(t)
+			if err := n.Pair(key, "far"); err != nil {
+				t.Fatal(err)
+			}
+			advised := func() bool {
+				t.Helper()
+				e, err := n.Explain(key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return strings.Contains(e.String(), "this machine has no network")
+			}
+			if got := advised(); got != c.offline {
+				t.Errorf("of a peer that nobody has seen: %v", got)
+			}
+			if err := n.Connect(ctx, key, "192.0.2.7:7100"); !errors.Is(err, peernet.ErrUnreachable) {
+				t.Fatal(err)
+			}
+			if got := advised(); got != c.offline {
+				t.Errorf("of a peer that is far: %v", got)
+			}
+		})
+	}
+	near, key := startNode(t, peernet.Config{Network: peernet.Network{Interfaces: func() ([]discovery.Interface, error) { return []discovery.Interface{lo}, nil }}}), newKey(t)
+	if err := near.Pair(key, "near"); err != nil {
+		t.Fatal(err)
+	}
+	_ = near.Connect(patiently(t), key, "127.0.0.1:1") // nobody listens there
+	if e, err := near.Explain(key); err != nil || strings.Contains(e.String(), "this machine has no network") {
+		t.Errorf("of a peer on this machine: %v, %v", e, err)
 	}
 }

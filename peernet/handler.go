@@ -15,14 +15,14 @@ import (
 //
 // The result may be anything that MessagePack can hold, or a Raw. ctx ends when the caller has given up, its
 // time is over, or the link is lost; that of a send only when the peer is unpaired or the node stops. An error
-// answers with its code: see ErrNoHandler and its like; any other is `failed`, with its text. A panic is
+// answers with its code: see NewError, and ErrNoHandler and its like; any other is `failed`, with its text. A panic is
 // contained: the caller gets `internal` and the number of an incident, which the log explains.
 type Handler func(ctx context.Context, r *Request) (any, error)
 
 // A Raw is one MessagePack value as bytes, decoded when its type is known.
 type Raw = envelope.Raw
 
-// A Request is what a handler is asked.
+// A Request is what a handler is asked. It is safe for concurrent use.
 type Request struct {
 	r    *serve.Request
 	node *Node
@@ -36,6 +36,16 @@ func (r *Request) Args() Raw { return r.r.Args() }
 
 // IsSend reports whether nobody waits for an answer.
 func (r *Request) IsSend() bool { return r.r.IsSend() }
+
+// Trace returns the W3C traceparent that the caller sent, "" if it sent none. It has the right shape; the rest is the
+// caller's word. Sends bring none (wire.md §6.5).
+func (r *Request) Trace() string { return r.r.Trace() }
+
+// Fail answers a call with err while its handler still runs, and ends the handler's context: it is for middleware that
+// waits no longer. It reports whether that was the answer: not if there is one already, or r is a send. The call keeps its
+// place among those of Limits.CallsPerPeer until its handler has returned, and what that returns goes nowhere. It may be
+// called from any goroutine, at any time; like every reply it waits for room while the peer reads slowly.
+func (r *Request) Fail(err error) bool { return r.r.Fail(err) }
 
 // Caller returns who asks.
 func (r *Request) Caller() Caller { return r.node.caller(r.r.Session()) }
@@ -69,26 +79,32 @@ func (n *Node) caller(s *serve.Session) Caller {
 }
 
 // A HandleOption changes how a handler is served.
-type HandleOption func(*Node, *serve.Entry)
+type HandleOption func(*registration)
+
+// A registration is a handler that is about to be registered.
+type registration struct {
+	node  *Node
+	entry serve.Entry
+	use   []Middleware
+}
 
 // Authorize lets only callers use the handler for whom allow returns true; to others it looks as if there were
-// no such handler. allow is asked on every call and send, in the handler's goroutine.
+// no such handler. allow is asked on every call and send, in the handler's goroutine, before any middleware.
 func Authorize(allow func(ctx context.Context, c Caller) bool) HandleOption {
-	return func(n *Node, e *serve.Entry) {
-		e.Allow = func(ctx context.Context, r *serve.Request) bool { return allow(ctx, n.caller(r.Session())) }
+	return func(g *registration) {
+		n := g.node
+		g.entry.Allow = func(ctx context.Context, r *serve.Request) bool { return allow(ctx, n.caller(r.Session())) }
 	}
 }
 
 // Handle registers a handler. The error is ErrTaken, or what is wrong with the name: 1 to 255 bytes of UTF-8,
 // no control characters, not beginning with "$/". It may be called at any time, before Start too.
 func (n *Node) Handle(name string, h Handler, opts ...HandleOption) error {
-	e := &serve.Entry{Name: name, Handler: func(ctx context.Context, r *serve.Request) (any, error) {
-		return h(ctx, &Request{r, n})
-	}}
+	g := registration{node: n, entry: serve.Entry{Name: name}}
 	for _, o := range opts {
-		o(n, e)
+		o(&g)
 	}
-	return n.server.Add(e)
+	return n.register(&g.entry, wrap(g.use, h))
 }
 
 // Unhandle takes a handler away. Calls that run go on.
@@ -106,7 +122,7 @@ func Handle[A, R any](n *Node, name string, f func(ctx context.Context, from Cal
 	return n.Handle(name, func(ctx context.Context, r *Request) (any, error) {
 		var args A
 		if err := decode(r.Args(), &args); err != nil {
-			return nil, &RemoteError{Code: envelope.CodeBadArgs, Text: fmt.Sprintf("%q takes a %T", name, args)}
+			return nil, &RemoteError{Code: envelope.CodeBadArgs, Text: fmt.Sprintf("%s takes a %T", name, args)}
 		}
 		return f(ctx, r.Caller(), args)
 	}, opts...)

@@ -21,6 +21,7 @@ import (
 const (
 	modulePath = "github.com/seed-f6ddb928/peernet-go"
 	actorPath  = "github.com/asynkron/protoactor-go"
+	otelPath   = "go.opentelemetry.io/otel"
 )
 
 // layers is who may import whom: a package imports packages of lower layers only. Every package of the module is here;
@@ -29,6 +30,7 @@ var layers = map[string]int{
 	"cmd/peernode":                  7,
 	"cmd/peernode/internal/control": 7,
 	"docs":                          7, // tests alone: the examples of the documents
+	"peernet/middleware":            7,
 	"peernet/otel":                  7,
 	"peernet/peertest":              7,
 
@@ -50,6 +52,7 @@ var layers = map[string]int{
 	"envelope/etf":      2,
 	"internal/idtable":  2,
 	"internal/netwatch": 2,
+	"internal/tally":    2,
 
 	"discovery": 1,
 	"envelope":  1,
@@ -64,6 +67,7 @@ var layers = map[string]int{
 	"internal/durable":  0,
 	"internal/memnet":   0,
 	"internal/netns":    0, // tests alone
+	"internal/sparing":  0,
 	"internal/vectors":  0,
 }
 
@@ -128,8 +132,12 @@ func (i imported) offence() string {
 	return ""
 }
 
-// outsideOffence is offence for what does not belong to the module: the rules for the actor library, of tests too.
+// outsideOffence is offence for what does not belong to the module: the rules for the actor library and for OpenTelemetry, of
+// tests too.
 func (i imported) outsideOffence() string {
+	if (i.path == otelPath || strings.HasPrefix(i.path, otelPath+"/")) && i.importer != "peernet/otel" {
+		return "only peernet/otel knows OpenTelemetry, so that nobody pays for it who does not use it"
+	}
 	if i.path != actorPath && !strings.HasPrefix(i.path, actorPath+"/") {
 		return ""
 	}
@@ -298,6 +306,10 @@ func TestEachLayoutRuleBites(t *testing.T) {
 		{"actors in the wire", "envelope", false, actorPath + "/actor", false},
 		{"actors in a test of the wire", "envelope", true, actorPath + "/actor", false},
 		{"actors in the command's package", "cmd/peernode/internal/control", false, actorPath + "/actor", false},
+		{"tracing in its package", "peernet/otel", false, otelPath + "/trace", true},
+		{"tracing in the API", "peernet", false, otelPath, false},
+		{"tracing in a test of the command", "cmd/peernode", true, otelPath + "/sdk/trace", false},
+		{"the command imports the tracing package", "cmd/peernode", false, "peernet/otel", false},
 		{"remote actors", "internal/session", false, actorPath + "/remote", false},
 		{"cluster in a test", "internal/session", true, actorPath + "/cluster/clusterproviders/etcd", false},
 	} {

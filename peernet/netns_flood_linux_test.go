@@ -1,6 +1,7 @@
 package peernet_test
 
 import (
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
@@ -13,8 +14,13 @@ const (
 	// soonEnough is how soon nodes are to be connected although somebody announces them where they are not.
 	soonEnough = 5 * time.Second
 
-	// Of what is only announced, so many addresses of a key are dialled in that time at most: docs/wire.md §8.1.
-	dialsWithin = 4
+	// eventually is when they are if that is at ever so many addresses.
+	eventually = time.Minute
+
+	// Of what is only announced, so many addresses of a key are dialled in that time at most, and so many at one IP
+	// address: docs/wire.md §8.1.
+	dialsWithin = 8 + 20
+	dialsAtHost = 4
 	dialPeriod  = 10 * time.Second
 
 	// forgedGrowth is how much more memory may be reachable under a flood later than at its beginning, in bytes.
@@ -30,14 +36,15 @@ func forgeTwo(t *testing.T, h *netns.Host, addresses int, ports ...uint16) {
 	forge(t, h, []identity.PublicKey{publicKey(t, 1), publicKey(t, 2)}, addresses, ports...)
 }
 
-// floodFirst has two nodes announced where they are not, before they start and for as long as they run.
-func floodFirst(t *testing.T, addresses int, ports ...uint16) {
+// floodFirst has two nodes announced where they are not, before they start and for as long as they run. They are to be
+// connected within that time all the same.
+func floodFirst(t *testing.T, within time.Duration, addresses int, ports ...uint16) {
 	hosts := hostsOnABridge(t, 3)
 	forgeTwo(t, hosts[2], addresses, ports...)
 	a := startHosted(t, hosts[0], twoFlooded[0])
 	a.says("found", a.began)
 	b := startHosted(t, hosts[1], twoFlooded[1])
-	soon(t, "connected under the flood", meet(t, b.began, a, b), soonEnough)
+	soon(t, "connected under the flood", meet(t, b.began, a, b), within)
 
 	undisturbed(t, 2*dialPeriod, a, b)
 	hosts[1].Kill()
@@ -109,14 +116,21 @@ func (n *hosted) hearsForged() {
 	}
 }
 
-// dialsSparingly fails the test if the node has dialled forged addresses too often.
+// dialsSparingly checks how often the node has dialled forged addresses. Dials that were heard of too closely are late:
+// on a busy machine one is spoken of long after it has begun.
 func (n *hosted) dialsSparingly() {
 	n.t.Helper()
 	most := n.mostDials(dialPeriod-hostedSlack, isForged) // the moments are those at which it was heard to say so
-	n.t.Logf("%s has dialled forged addresses at most %d times within %v", n.name, most, dialPeriod)
-	if most > dialsWithin {
-		n.t.Errorf("%s has dialled forged addresses %d times within %v, at most %d are allowed", n.name, most, dialPeriod, dialsWithin)
-		list, _ := n.all(n.began)
+	list, _ := n.all(n.began)
+	atHost := 0
+	for _, s := range list {
+		if s.Kind == "dial" {
+			atHost = max(atHost, n.mostDials(dialPeriod-hostedSlack, func(a netip.AddrPort) bool { return isForged(a) && a.Addr() == s.Addr.Addr() }))
+		}
+	}
+	n.t.Logf("%s has dialled forged addresses at most %d times within %v, and one IP address %d times", n.name, most, dialPeriod, atHost)
+	if most > dialsWithin || atHost > dialsAtHost {
+		n.t.Errorf("%s: at most %d within %v are allowed, and %d at one IP address", n.name, dialsWithin, dialPeriod, dialsAtHost)
 		for _, s := range list {
 			if s.Kind == "dial" {
 				n.t.Logf("%v after its start it has dialled %v", s.at.Sub(n.began).Round(time.Millisecond), s.Addr)

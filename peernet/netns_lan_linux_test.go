@@ -18,11 +18,13 @@ func TestNodesOnALANFindEachOther(t *testing.T) {
 			})
 		}
 		for name, f := range map[string]func(*testing.T){
-			"UnderAFlood":            func(t *testing.T) { floodFirst(t, 1, portClosed, portDropped) },
-			"FloodedWhileConnected":  floodLater,
-			"FloodedWithNobodyThere": func(t *testing.T) { floodOfOneWhoIsAway(t, portClosed) },
-			"PrivateNodesAreNotSeen": privately,
-			"WhoCrashesIsLost":       crash,
+			"UnderAFlood":             func(t *testing.T) { floodFirst(t, soonEnough, 1, portClosed, portDropped) },
+			"UnderAFloodOfSilence":    func(t *testing.T) { floodFirst(t, soonEnough, 1, portSilent) },
+			"UnderAFloodFromAHundred": func(t *testing.T) { floodFirst(t, eventually, 100, portClosed) },
+			"FloodedWhileConnected":   floodLater,
+			"FloodedWithNobodyThere":  func(t *testing.T) { floodOfOneWhoIsAway(t, portClosed, portDropped, portSilent) },
+			"PrivateNodesAreNotSeen":  privately,
+			"WhoCrashesIsLost":        crash,
 		} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()

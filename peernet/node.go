@@ -20,10 +20,11 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
-	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/node"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/serve"
+	"github.com/seed-f6ddb928/peernet-go/internal/sparing"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 	"github.com/seed-f6ddb928/peernet-go/private"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
@@ -37,17 +38,19 @@ type Node struct {
 	trust     *trust.Set
 	keyring   *private.Keyring // of private mode; else nil
 	server    *serve.Server
+	around    middlewares
 	directory *peers.Directory
 	board     *finder.Board
 	hub       *hub
 	pool      *actorkit.Pool
-	counters  listener.Counters
+	tally     tally.Book
 	changes   atomic.Uint64 // of the trust set
-	strangers sparing       // log lines about them; the root actor's
-	conflicts sparing       // likewise
+	strangers sparing.Log   // lines about them
+	conflicts sparing.Log   // likewise
 
 	mu       sync.Mutex // held by Start and by the first Shutdown; guards the rest
 	state    atomic.Int32
+	started  time.Time // set before state leaves stateNew, then never changed; zero: it never ran
 	listener net.Listener
 	system   *actor.ActorSystem
 	root     *node.Node
@@ -157,6 +160,7 @@ func (n *Node) Start(ctx context.Context) error {
 			n.trust.Poll(run, n.config.Timing.Reload, func(err error) { n.config.Logger.Warn("peers file", "err", err) })
 		}()
 	}
+	n.started = n.config.Clock.Now()
 	n.state.Store(stateRunning)
 	n.config.Logger.Info("node", "state", "running", "key", n.self.String(), "listen", l.Addr().String())
 	return nil

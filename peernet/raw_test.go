@@ -28,6 +28,12 @@ func dialRaw(tb testing.TB, keys identity.KeyPair, n *peernet.Node) *rawPeer {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	return shakeRaw(tb, keys, n, conn)
+}
+
+// shakeRaw completes the handshake over a connection to a node.
+func shakeRaw(tb testing.TB, keys identity.KeyPair, n *peernet.Node, conn net.Conn) *rawPeer {
+	tb.Helper()
 	tb.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(patience))
 	state, err := handshake.New(handshake.Config{Role: handshake.Initiator, Static: keys, Expect: n.PublicKey(),

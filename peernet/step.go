@@ -18,6 +18,8 @@ type Step struct {
 	Addr   netip.AddrPort // where, if it happened somewhere
 	Source string         // who said so, of an address that was heard or is gone
 	Reason string         // why, as part of a sentence; may hold what the peer said, so print it quoted or to people
+	Times  int            // how often; if more than once, then nothing came between but the steps beside it, as often
+	Last   time.Time      // the last time; At is the first
 }
 
 // String says what happened, and where, on one line.

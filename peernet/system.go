@@ -40,15 +40,15 @@ func (r *random) Read(b []byte) (int, error) {
 }
 
 // fill fills in what the system offers. What a connection has sent and nobody acknowledges for as long as stall ends it,
-// where the system can be told so.
+// and what it cannot send yet stays with the node but for unsentBytes, where the system can be told so.
 func (n *Network) fill(stall time.Duration) {
 	if n.Listen == nil {
-		l := &net.ListenConfig{Control: userTimeout(stall)}
-		l.SetMultipathTCP(false) // its sockets do not hand the timeout on
+		l := &net.ListenConfig{Control: socketOptions(stall)}
+		l.SetMultipathTCP(false) // its sockets do not hand the options on
 		n.Listen = l.Listen
 	}
 	if n.Dial == nil {
-		n.Dial = (&net.Dialer{Control: userTimeout(stall)}).DialContext
+		n.Dial = (&net.Dialer{Control: socketOptions(stall)}).DialContext
 	}
 	if n.ListenPacket == nil {
 		n.ListenPacket = (&net.ListenConfig{Control: sharePort}).ListenPacket

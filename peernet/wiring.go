@@ -1,9 +1,11 @@
 package peernet
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"iter"
+	"log/slog"
 	"net"
 	"net/netip"
 
@@ -54,6 +56,7 @@ func (n *Node) wire(l net.Listener) (node.Config, error) {
 		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes,
 		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
 		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, WornAfter: wornAfter,
+		Tally: &n.tally,
 	}
 	var listens netip.AddrPort
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
@@ -67,7 +70,7 @@ func (n *Node) wire(l net.Listener) (node.Config, error) {
 	return node.Config{
 		Pool: n.pool, Log: c.Logger, Clock: c.Clock, Interfaces: c.Network.Interfaces, Tell: n.told,
 		Listener: listener.Config{Listener: l, Session: sessions, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
-			Counters: &n.counters, Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource},
+			Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource},
 		Finder: finder.Config{Providers: c.Discovery, Board: n.board, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Self: self},
 		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains,
 			Dial: c.Network.dial, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Jitter: jitter,
@@ -93,6 +96,7 @@ func (n *Node) trustChanged(c trust.Change) {
 		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "paired")
 		n.hub.publish(Paired{now, c.Peer.Key, c.Peer.Label})
 	case trust.Removed:
+		n.tally.Remove(c.Peer.Key)
 		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "unpaired")
 		n.hub.publish(Unpaired{now, c.Peer.Key})
 	}
@@ -138,26 +142,38 @@ func (n *Node) told(m any) {
 			n.hub.publish(Lost{now, m.Key, m.Addr, m.Source, string(m.Reason), m.Left})
 		}
 	case peers.Up:
-		log.Info("peer", "peer", m.Key, "role", m.Role.String(), "state", "connected", "addr", m.Addr)
+		n.turned(now, m.Key, "role", m.Role.String(), "state", "connected", "addr", m.Addr)
 		n.hub.publish(Connected{now, m.Key, m.Addr, m.Role.String(), m.Name})
 	case peers.Down:
 		text := m.Text
 		if m.Err != nil {
 			text = m.Err.Error()
 		}
-		log.Info("peer", "peer", m.Key, "state", "disconnected", "reason", string(m.Reason), "text", text, "by_peer", m.ByPeer)
+		n.turned(now, m.Key, "state", "disconnected", "reason", string(m.Reason), "text", text, "by_peer", m.ByPeer)
 		n.hub.publish(Disconnected{now, m.Key, m.Addr, string(m.Reason), text})
 	case peers.Conflict:
-		if ok, dropped := n.conflicts.allow(now.Time()); ok {
+		if ok, dropped := n.conflicts.Allow(now.Time()); ok {
 			log.Warn("two nodes use the same key", "peer", m.Key, "older", m.Older, "newer", m.Newer, "not_logged", dropped)
 		}
 		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer})
 	case listener.Refused:
-		if ok, dropped := n.strangers.allow(now.Time()); ok {
+		if ok, dropped := n.strangers.Allow(now.Time()); ok {
 			log.Info("stranger", "peer", m.Key, "addr", m.Addr, "state", "refused", "not_logged", dropped)
 		}
 		n.hub.publish(Refused{now, m.Key, m.Addr, "not trusted"})
 	}
+}
+
+// turned logs a change of a peer's state: at Info, but for a peer that comes and goes too often at Debug.
+func (n *Node) turned(now At, key identity.PublicKey, args ...any) {
+	level := slog.LevelInfo
+	ok, dropped := n.tally.Find(key).Log(now.Time())
+	if !ok {
+		level = slog.LevelDebug
+	} else if dropped > 0 {
+		args = append(args, "not_logged", dropped)
+	}
+	n.config.Logger.Log(context.Background(), level, "peer", append([]any{"peer", key}, args...)...)
 }
 
 // republish publishes the node's events on the actor system that it was given. A subscriber there runs in this

@@ -11,6 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
@@ -34,6 +35,7 @@ type runInfo struct {
 	private   bool      // whether they tell its peers alone
 	started   time.Time // when it was started
 	socket    string    // the path of its control socket
+	metrics   string    // where its metrics are read; empty: nowhere
 }
 
 // newRunInfo returns what is known of a node with this configuration that has just started.
@@ -52,7 +54,8 @@ func (b backend) Node(context.Context, control.NodeRequest) (control.Node, error
 	for _, s := range states {
 		peers[string(s)] = 0
 	}
-	for _, p := range b.node.Peers() {
+	s := b.node.Stats()
+	for _, p := range s.Peers {
 		peers[string(p.State)]++
 	}
 	names := []string{}
@@ -71,6 +74,10 @@ func (b backend) Node(context.Context, control.NodeRequest) (control.Node, error
 		Uptime:    control.Milliseconds(time.Since(b.run.started)),
 		Peers:     peers,
 		Control:   b.run.socket,
+		Metrics:   b.run.metrics,
+		Traffic:   newTraffic(s.Total),
+
+		Accepted: s.Accepted, Strangers: s.Strangers, HandshakesIn: s.HandshakesIn, HandshakesOut: s.HandshakesOut, EventsLost: s.EventsLost,
 	}, nil
 }
 
@@ -82,8 +89,17 @@ func (b backend) Peers(context.Context, control.PeersRequest) (control.Peers, er
 // peers returns all peers as the control socket tells them; there may be none, but there is a list.
 func (b backend) peers() []control.Peer {
 	peers := []control.Peer{}
+	counted := make(map[identity.PublicKey]peernet.PeerStats)
+	for _, s := range b.node.Stats().Peers {
+		counted[s.Peer] = s
+	}
 	for _, p := range b.node.Peers() {
-		peers = append(peers, newPeer(p))
+		peer := newPeer(p)
+		if s, ok := counted[p.Key]; ok { // else it has been paired since
+			traffic := newTraffic(s.Traffic)
+			peer.Traffic, peer.SmoothedRTT = &traffic, control.Milliseconds(s.SmoothedRTT)
+		}
+		peers = append(peers, peer)
 	}
 	return peers
 }
@@ -130,6 +146,7 @@ func newProvider(s peernet.ProviderStatus) control.Provider {
 		Next:      moment(s.Next),
 		Sightings: s.Sightings,
 		Dropped:   s.Dropped,
+		Counts:    s.Counts,
 	}
 	if s.Err != nil {
 		p.Error = s.Err.Error()
@@ -331,13 +348,17 @@ func newPeer(p peernet.PeerInfo) control.Peer {
 func newWhy(e peernet.Explanation) control.Why {
 	why := control.Why{Peer: newPeer(e.Peer), History: []control.Step{}, Next: moment(e.Next), Advice: e.Advice}
 	for _, s := range e.History {
-		why.History = append(why.History, control.Step{
+		step := control.Step{
 			Time:    moment(s.At),
 			State:   string(s.State),
 			Address: address(s.Addr),
 			Source:  s.Source,
 			Reason:  s.Reason,
-		})
+		}
+		if s.Times > 1 {
+			step.Times, step.Last = s.Times, moment(s.Last)
+		}
+		why.History = append(why.History, step)
 	}
 	why.Sentences = strings.Split(e.String(), "\n")
 	return why

@@ -18,22 +18,42 @@ const argumentHelp = `The argument is one JSON value, null if there is none; - r
 first argument that begins with a minus sign and is none of peernode's flags.`
 
 func (a *app) callCommand() *cobra.Command {
+	var all bool
 	call := &cobra.Command{
 		Use:   "call PEER NAME [JSON|-]",
 		Short: "Call a handler of a connected peer and print its result",
 		Long: `Call has the running node call the handler NAME of a connected peer, and prints the result as JSON:
 indented for people, on one line with --json. Strings keep their quotes, so that the output is always JSON.
 
+With --all, and no PEER, it calls every trusted peer at the same time, and prints a line for each that answers,
+its name and its result; who does not is told on standard error. With --json each is an object, with its result or
+its error. The exit code is 1 unless all have answered.
+
 ` + argumentHelp + `
 
 ` + peerHelp,
 		Example: `  peernode call bob echo '{"hello": "world"}'
-  date +'"%F"' | peernode call bob echo -`,
-		Args:              arguments,
-		ValidArgsFunction: a.completePeer,
+  date +'"%F"' | peernode call bob echo -
+  peernode call --all echo '"anybody?"'`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if all {
+				return argumentsAs(cmd, "--all", []string{"NAME", "[JSON|-]"}, args)
+			}
+			return arguments(cmd, args)
+		},
+		ValidArgsFunction: func(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
+			if all {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return a.completePeer(cmd, args, begin)
+		},
 	}
+	call.Flags().BoolVar(&all, "all", false, "call every trusted peer")
 	timeout := timeoutFlag(call, control.DefaultTimeout, "how long to wait for the result; the peer is told")
 	call.RunE = func(cmd *cobra.Command, args []string) error {
+		if all {
+			return a.callAll(cmd.Context(), *timeout, args)
+		}
 		if err := checkTarget(args[0], args[1]); err != nil {
 			return err
 		}

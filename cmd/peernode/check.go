@@ -16,6 +16,7 @@ import (
 const (
 	addressHint = "give it as HOST:PORT, such as 192.168.1.7:41237 or [fe80::1%eth0]:41237"
 	listenHint  = "give it as HOST:PORT, such as 127.0.0.1:7100, or as :PORT for all addresses; port 0 is any free one"
+	metricsHint = "give it as HOST:PORT of this machine, such as 127.0.0.1:9464; port 0 is any free one"
 	peerForm    = "give PEER as a label, as a key of 63 characters, or as the beginning of a key: pnet1 and at least 8 more"
 	portHint    = "give it as a number from 1 to 65535, such as 4040"
 	nameForm    = "a name has 1 to 255 bytes of UTF-8, no control characters, and does not begin with $/"

@@ -72,6 +72,9 @@ once as soon as it is found.`,
 		if err := d.ways.check(); err != nil {
 			return err
 		}
+		if err := d.ways.present(); err != nil {
+			return err
+		}
 		if len(d.ways.names()) == 0 {
 			return usage("--discovery: looking for nobody finds nobody", "give at least one of: "+strings.Join(wayNames(), ", "))
 		}
@@ -92,6 +95,10 @@ func (d *discoverer) run(ctx context.Context, alone bool) error {
 	case errors.Is(err, control.ErrNoNode):
 		return d.alone(ctx, dir, "")
 	case alone:
+		if node.Private {
+			d.say("nodes in private mode are not looked for: the running node sees those that are its peers")
+			d.say("hint: ask it with: peernode discover, without --%s", strings.Join(wayFlagNames, ", --"))
+		}
 		return d.alone(ctx, dir, node.PublicKey) // without it, if the node cannot be asked
 	case err != nil:
 		return err
@@ -117,7 +124,6 @@ func (d *discoverer) alone(ctx context.Context, dir, self string) error {
 	for _, p := range set.List() {
 		trusted[p.Key.String()] = p
 	}
-	d.ways.warn(d.app)
 	config := peernet.Config{Discovery: d.ways.providers(), ListenOnly: true, Logger: slog.New(slog.DiscardHandler)}
 	node, err := peernet.New(config)
 	if err != nil {
@@ -220,7 +226,7 @@ func (d *discoverer) end(last control.Discovered) error {
 	case d.json:
 		return nil
 	case len(last.Seen) == 0:
-		d.say("nobody is seen on this network; a node that runs announces itself every few seconds")
+		d.say("nobody is seen on this network; a node that runs announces itself every few seconds, in private mode to its peers alone")
 		return nil
 	}
 	return d.table(last.Seen)

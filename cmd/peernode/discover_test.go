@@ -168,19 +168,42 @@ func TestProvidersInStatus(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		p      control.Provider
-		silent bool
+		silent string
 		want   string
 	}{
-		{"works", control.Provider{Name: "mdns", State: "running"}, false, "mdns: running"},
-		{"tells where", control.Provider{Name: "udp", State: "running", Uses: []string{"eth0", "wlan0"}}, false, "udp: running on eth0, wlan0"},
-		{"in silence", control.Provider{Name: "udp", State: "running", Uses: []string{"lo"}}, true, "udp: running on lo, announces nothing"},
-		{"fails", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Hint: "mend it", Next: &next}, false,
+		{"works", control.Provider{Name: "mdns", State: "running"}, "", "mdns: running"},
+		{"tells where", control.Provider{Name: "udp", State: "running", Uses: []string{"eth0", "wlan0"}}, "", "udp: running on eth0, wlan0"},
+		{"in silence", control.Provider{Name: "udp", State: "running", Uses: []string{"lo"}}, "announces nothing", "udp: running on lo, announces nothing"},
+		{"fails", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Hint: "mend it", Next: &next}, "",
 			"mdns: failed: it fails (mend it); tried again in 5s"},
-		{"is due", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Next: &now}, false, "mdns: failed: it fails; tried again in 0s"},
-		{"failed before", control.Provider{Name: "mdns", State: "running", Error: "it\nfails"}, false, `mdns: running: failed before: "it\nfails"`},
+		{"is due", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Next: &now}, "", "mdns: failed: it fails; tried again in 0s"},
+		{"failed before", control.Provider{Name: "mdns", State: "running", Error: "it\nfails"}, "", `mdns: running: failed before: "it\nfails"`},
 	} {
-		if got := provider(c.p, !c.silent, now); got != c.want {
+		if got := provider(c.p, c.silent, now); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestStatusSaysWhyNothingIsAnnounced(t *testing.T) {
+	loopback := func(name string) bool { return name == "lo" }
+	for _, c := range []struct {
+		name   string
+		node   control.Node
+		uses   []string
+		silent bool
+	}{
+		{"told not to", control.Node{Addresses: []string{"192.0.2.1:7100"}}, nil, true},
+		{"on a network", control.Node{Advertise: true, Addresses: []string{"192.0.2.1:7100"}}, []string{"eth0"}, false},
+		{"on all addresses", control.Node{Advertise: true, Addresses: []string{"127.0.0.1:7100", "192.0.2.1:7100"}}, nil, false},
+		{"with a zone", control.Node{Advertise: true, Addresses: []string{"[fe80::1%eth0]:7100"}}, nil, false},
+		{"on loopback", control.Node{Advertise: true, Addresses: []string{"127.0.0.1:7100"}}, []string{"eth0"}, true},
+		{"on loopback, both families", control.Node{Advertise: true, Addresses: []string{"127.0.0.1:7100", "[::1]:7100"}}, nil, true},
+		{"on loopback, and announced there", control.Node{Advertise: true, Addresses: []string{"127.0.0.1:7100"}}, []string{"lo"}, false},
+		{"not known", control.Node{Advertise: true}, nil, false},
+	} {
+		if got := silence(c.node, control.Provider{Uses: c.uses}, loopback); (got != "") != c.silent {
+			t.Errorf("%s: got %q", c.name, got)
 		}
 	}
 }

@@ -64,9 +64,12 @@ func (f *wayFlags) add(cmd *cobra.Command) {
 	})
 }
 
+// wayFlagNames are the flags that say how to look.
+var wayFlagNames = []string{"discovery", "interface", "udp-port"}
+
 // given says whether one of the flags was given to cmd.
 func (f *wayFlags) given(cmd *cobra.Command) bool {
-	return slices.ContainsFunc([]string{"discovery", "interface", "udp-port"}, func(name string) bool { return cmd.Flag(name).Changed })
+	return slices.ContainsFunc(wayFlagNames, func(name string) bool { return cmd.Flag(name).Changed })
 }
 
 // names returns the ways that --discovery names: none, or each once.
@@ -111,16 +114,34 @@ func (f *wayFlags) providers() []discovery.Provider {
 
 // warn says which of the interfaces named are not there: they may come, or be mistyped.
 func (f *wayFlags) warn(a *app) {
-	there := interfaceNames()
+	missing, there := f.missing()
+	for _, name := range missing {
+		a.say("--interface: there is none called %.80q now", name)
+		a.say("hint: those that are there: %s", strings.Join(there, ", "))
+	}
+}
+
+// present returns a usageError if an interface that is named is not there: for who looks now, and not later.
+func (f *wayFlags) present() error {
+	missing, there := f.missing()
+	if len(missing) == 0 {
+		return nil
+	}
+	return usage(fmt.Sprintf("--interface: there is none called %.80q", missing[0]), "those that are there: "+strings.Join(there, ", "))
+}
+
+// missing returns the interfaces that are named and not there, if any are needed, and those that are there.
+func (f *wayFlags) missing() (missing, there []string) {
+	there = interfaceNames()
 	if len(f.names()) == 0 || len(there) == 0 {
-		return
+		return nil, there
 	}
 	for _, name := range f.interfaces {
 		if !slices.Contains(there, name) {
-			a.say("--interface: there is none called %.80q now", name)
-			a.say("hint: those that are there: %s", strings.Join(there, ", "))
+			missing = append(missing, name)
 		}
 	}
+	return missing, there
 }
 
 // interfaceNames returns the names of this machine's network interfaces, as far as the system tells.

@@ -89,6 +89,7 @@ var outcomes = []struct {
 	{trust.ErrPermissions, "permissions", exitFailed, "whoever can write that file decides who is trusted: chmod go-w it, and look through it"},
 	{identity.ErrPermissions, "permissions", exitFailed, "nobody else may read a private key: chmod 600 the file, and make a new one if somebody has"},
 
+	{errNotAll, "not_all", exitFailed, "see who is connected with: peernode peers; or why one is not with: peernode why PEER"},
 	{errNotInTime, "not_in_time", exitUnreachable, "see: peernode why PEER; or allow it more time with --timeout"},
 	{peernet.ErrNotTrusted, "not_trusted", exitRefused, "trust it first with: peernode trust add PEER"},
 	{peernet.ErrRefused, "refused", exitRefused, "on the other machine run: peernode trust add SELF"},
@@ -99,7 +100,7 @@ var outcomes = []struct {
 	{handshake.ErrSelf, "own_address", exitUnreachable, "this node itself listens at this address: give that of the other node"},
 	{handshake.ErrMessage2, "no_handshake", exitUnreachable, "does a node listen there, and do both have the same --namespace?"},
 	{peernet.ErrNoAddress, "no_address", exitUnreachable, "say where it is with: peernode connect PEER ADDR"},
-	{peernet.ErrNotConnected, "not_connected", exitUnreachable, "connect first with: peernode connect PEER ADDR"},
+	{peernet.ErrNotConnected, "not_connected", exitUnreachable, "see why with: peernode why PEER; or say where it is with: peernode connect PEER ADDR"},
 	{peernet.ErrUnreachable, "unreachable", exitUnreachable, "is the peer running, and is the address right?"},
 	{peernet.ErrLinkLost, "link_lost", exitUnreachable, "the connection broke; see: peernode why PEER"},
 	{peernet.ErrClosed, "stopping", exitUnreachable, "start it again with: peernode run"},
@@ -142,6 +143,9 @@ func explain(err error) *control.Error {
 	}
 	if e.Code == "interrupted" {
 		e.Text = e.Code
+	}
+	if c := (*peernet.ConfigError)(nil); errors.As(err, &c) {
+		e.Code, e.Exit, e.Hint = "bad_config", exitUsage, "change or leave out the flag that sets it"
 	}
 	if d := (*net.DNSError)(nil); errors.As(err, &d) {
 		e.Code, e.Exit, e.Hint = "unknown_host", exitUnreachable, "check the name of the host, or give its address"

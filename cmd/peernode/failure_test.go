@@ -81,7 +81,9 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{trust.ErrLabelTooLong, "bad_label", 2},
 		{trust.ErrCharacter, "bad_label", 2},
 
+		{errNotAll, "not_all", 1},
 		{errNotInTime, "not_in_time", 3},
+		{&peernet.ConfigError{Field: "Limits.Peers", Value: 1 << 21, Bound: 1 << 20}, "bad_config", 2},
 		{peernet.ErrSelf, "self", 2},
 		{peernet.ErrNotTrusted, "not_trusted", 4},
 		{peernet.ErrRefused, "refused", 4},
@@ -138,9 +140,9 @@ func TestHintsSpeakOfThePeerAndTheNode(t *testing.T) {
 		err  error
 		want string
 	}{
-		{"peer", &peerError{"pnet1self", "bob", peernet.ErrNotConnected}, "connect first with: peernode connect bob ADDR"},
+		{"peer", &peerError{"pnet1self", "bob", peernet.ErrNotConnected}, "see why with: peernode why bob; or say where it is with: peernode connect bob ADDR"},
 		{"node", &peerError{"pnet1self", "bob", peernet.ErrRefused}, "on the other machine run: peernode trust add pnet1self"},
-		{"a label of words", &peerError{"pnet1self", "Bob's laptop", peernet.ErrNotConnected}, `connect first with: peernode connect 'Bob'\''s laptop' ADDR`},
+		{"a label of words", &peerError{"pnet1self", "Bob's laptop", peernet.ErrNotConnected}, `see why with: peernode why 'Bob'\''s laptop'; or say where it is with: peernode connect 'Bob'\''s laptop' ADDR`},
 		{"neither", peernet.ErrNotTrusted, "trust it first with: peernode trust add PEER"},
 		{"no key", peernet.ErrRefused, "on the other machine run: peernode trust add KEY"},
 		{"of its own", &hintedError{control.ErrNoNode, "start one with: peernode run --data-dir x"}, "start one with: peernode run --data-dir x"},

@@ -77,12 +77,12 @@ func newUnknownLAN(t *testing.T, names ...string) *lan {
 func findAndRestart(t *testing.T, flags []string) {
 	l := newUnknownLAN(t, "ada", "bob")
 	ada, bob := l.machines[0], l.machines[1]
+	byMDNS := !slices.Contains(flags, "udp")
 	ada.startWith(flags...)
 	started := time.Now()
 	bob.startWith(flags...)
 	met(t, strangersMet, ada, bob, started)
 
-	byMDNS := func(e control.Event) bool { return (e.Kind == "found" || e.Kind == "updated") && e.Source == "mdns" }
 	for _, c := range []struct {
 		goes, stays *machine
 		signal      os.Signal
@@ -92,24 +92,27 @@ func findAndRestart(t *testing.T, flags []string) {
 		{bob, ada, syscall.SIGKILL},
 		{ada, bob, syscall.SIGKILL},
 	} {
-		saysGoodbye := c.signal == syscall.SIGINT && !slices.Contains(flags, "udp")
-		if saysGoodbye { // to who has heard that it is there: it says so once a second, and is connected before that
-			c.stays.awaitThat("found by mdns", c.goes, started, byMDNS)
+		if byMDNS { // who has not been heard by mDNS, though connected by UDP or as initiator, is not missed there
+			c.stays.awaits("that it sees "+c.goes.name+" by mDNS", c.goes, time.Time{}, func(e control.Event) bool {
+				return e.Source == "mdns" && (e.Kind == "found" || e.Kind == "updated")
+			})
 		}
 		told := time.Now()
 		if err := c.goes.node.cmd.Process.Signal(c.signal); err != nil {
 			t.Fatal(err)
 		}
 		<-c.goes.node.ended
-		if saysGoodbye {
-			lost := c.stays.await("lost", c.goes, told)
-			if lost.Source != "mdns" || lost.Reason != "goodbye" || lost.Left == nil {
+		if c.signal == syscall.SIGINT && byMDNS {
+			lost := c.stays.awaits("that it has lost "+c.goes.name+" by mDNS", c.goes, told, func(e control.Event) bool {
+				return e.Source == "mdns" && e.Kind == "lost"
+			})
+			if lost.Reason != "goodbye" || lost.Left == nil {
 				t.Errorf("%s tells %+v", c.stays.name, lost)
 			}
 			goodbyeHeard.check(t, c.stays.name+" of "+c.goes.name, told, eventTime(lost))
 		}
 		c.stays.await("disconnected", c.goes, told)
-		started = time.Now()
+		started := time.Now()
 		c.goes.startWith(flags...)
 		met(t, strangerBack, c.goes, c.stays, started)
 	}
@@ -157,15 +160,28 @@ func noNetwork(t *testing.T) {
 	bob.startWith()
 	met(t, strangersMet, ada, bob, started)
 	for _, m := range l.machines {
-		node, err := m.Node(t.Context(), control.NodeRequest{})
-		if err != nil || len(node.Providers) != 2 {
-			t.Fatalf("%s: %+v, %v", m.name, node, err)
-		}
-		if p := node.Providers[0]; p.Name != "udp" || p.State != "running" || p.Error != "" || !slices.Equal(p.Uses, []string{"lo"}) {
+		providers := m.providers(func(list []control.Provider) bool { return len(list) == 2 && list[1].State == "failed" })
+		if p := providers[0]; p.Name != "udp" || p.State != "running" || p.Error != "" || !slices.Equal(p.Uses, []string{"lo"}) {
 			t.Errorf("%s: %+v", m.name, p)
 		}
-		if p := node.Providers[1]; p.Name != "mdns" || p.State != "failed" || p.Error == "" || p.Hint == "" || p.Next == nil {
+		if p := providers[1]; p.Name != "mdns" || p.Error == "" || p.Hint == "" || p.Next == nil {
 			t.Errorf("%s: %+v", m.name, p)
+		}
+	}
+}
+
+// providers waits until the node's providers are as they are to be, of which no event tells.
+func (m *machine) providers(fits func([]control.Provider) bool) []control.Provider {
+	m.t.Helper()
+	tick := time.NewTicker(pollTime)
+	defer tick.Stop()
+	for late := time.Now().Add(forever); ; <-tick.C {
+		node, err := m.Node(m.t.Context(), control.NodeRequest{})
+		if err != nil || time.Now().After(late) {
+			m.t.Fatalf("%s: %+v, %v", m.name, node, err)
+		}
+		if fits(node.Providers) {
+			return node.Providers
 		}
 	}
 }

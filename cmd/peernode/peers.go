@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"text/tabwriter"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/trust"
 	"github.com/spf13/cobra"
 )
 
@@ -16,7 +18,7 @@ func (a *app) peersCommand() *cobra.Command {
 		Use:   "peers",
 		Short: "List the running node's peers and how they are connected",
 		Long: `Peers lists every trusted peer as the running node sees it now: whether it is connected, since when, at
-which address, its last round trip, and why it is in that state.
+which address, its last round trip, and why it is in that state; with --json also what was called, sent and failed.
 
 With --watch it goes on with a line for each thing that happens to a peer: found, updated, lost,
 connected, disconnected, paired, unpaired, conflict. With --json these are the objects that have an event, as
@@ -34,12 +36,36 @@ the list again. It ends when it is interrupted, or with exit code 3 when the nod
 				if err != nil {
 					return err
 				}
-				return a.peers(answer.Peers)
+				if err := a.peers(answer.Peers); err != nil {
+					return err
+				}
+				a.mistakes()
+				return nil
 			})
 		},
 	}
 	peers.Flags().BoolVar(&watch, "watch", false, "go on and print what happens to the peers until interrupted")
 	return peers
+}
+
+// mistakes says which lines of the peers file the node does not heed, and what to do about them. What else may be wrong
+// with the file concerns the next start.
+func (a *app) mistakes() {
+	dir, err := a.dataDir()
+	if err != nil {
+		return
+	}
+	path := filepath.Join(dir, peersFile)
+	set, err := trust.Open(path)
+	if err != nil {
+		return
+	}
+	for _, problem := range set.Problems() {
+		a.say("%s: %v", peersFile, problem)
+	}
+	if len(set.Problems()) > 0 {
+		a.say("hint: nobody is trusted by such a line: correct it in %s, or remove it", shellWord(path))
+	}
 }
 
 // watchPeers prints the peers and what happens to them until ctx ends, which is how it should end.

@@ -40,6 +40,7 @@ type runner struct {
 	limits    peernet.Limits
 	idle      time.Duration
 	echo      bool
+	metrics   string
 	logLevel  string
 }
 
@@ -80,6 +81,7 @@ peers are then found at the addresses in the peers file, by peernode connect, an
 	flags.IntVar(&r.limits.Sessions, "max-sessions", 0, "have at most `N` connections to peers, those that are being replaced included (default: 4 to each)")
 	flags.DurationVar(&r.idle, "idle", 0, "disconnect a peer that nobody has used for so `LONG`, such as 10m, until it is needed again (default: never)")
 	flags.BoolVar(&r.echo, "echo", false, "serve the handler echo: it returns what it is called with and prints what it is sent")
+	flags.StringVar(&r.metrics, "metrics", "", "serve metrics for Prometheus at http://`HOST:PORT`/metrics; port 0 is any free one (default: do not)")
 	flags.StringVar(&r.logLevel, "log-level", "warn", "the least `LEVEL` to log to standard error: debug, info, warn or error")
 	run.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
 	return run
@@ -104,6 +106,13 @@ func (r *runner) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer lock.Release()
+	var page *scrapePage
+	if r.metrics != "" {
+		if page, err = r.listenScrapes(ctx, r.metrics); err != nil {
+			return err
+		}
+		defer page.close()
+	}
 
 	config := peernet.Config{
 		DataDir:   dir,
@@ -123,6 +132,11 @@ func (r *runner) run(ctx context.Context) (err error) {
 		return err
 	}
 	p := newEventPrinter(r.app, newLabeller(node))
+	if page != nil {
+		times := newHandlerTimes()
+		node.Use(times.around)
+		page.serve(newRegistry(node.Stats, times), log)
+	}
 	if r.echo {
 		if err := node.Handle("echo", p.echo); err != nil {
 			return err
@@ -135,6 +149,9 @@ func (r *runner) run(ctx context.Context) (err error) {
 		return listenFailed(err)
 	}
 	info := newRunInfo(config)
+	if page != nil {
+		info.metrics = page.url()
+	}
 	printed := make(chan struct{})
 	close(printed) // nothing is printing yet
 	defer func() {
@@ -171,6 +188,9 @@ func (r *runner) check() error {
 	if err := checkListen(r.listen); err != nil {
 		return err
 	}
+	if _, _, ok := splitAddress(r.metrics); r.metrics != "" && !ok {
+		return usage(fmt.Sprintf("--metrics: %.80q is not an address", r.metrics), metricsHint)
+	}
 	if err := r.ways.check(); err != nil {
 		return err
 	}
@@ -186,6 +206,10 @@ func (r *runner) check() error {
 		if f.value < 0 {
 			return usage(fmt.Sprintf("--%s is less than 0", f.name), "give it in digits, such as 4, or leave it out")
 		}
+	}
+	if r.limits.Sessions > 0 && r.limits.Sessions < r.limits.Peers {
+		return usage(fmt.Sprintf("--max-sessions %d is less than --max-peers %d", r.limits.Sessions, r.limits.Peers),
+			"each peer needs a connection: give at least as many, or leave --max-sessions out")
 	}
 	if r.idle < 0 {
 		return usage("--idle is less than 0", timeHint)

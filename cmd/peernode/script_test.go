@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"regexp"
@@ -23,7 +25,7 @@ import (
 
 // waitTime bounds how long a script waits for anything; pollTime is how often it looks.
 const (
-	waitTime = 20 * time.Second
+	waitTime = time.Minute
 	pollTime = 10 * time.Millisecond
 )
 
@@ -80,6 +82,7 @@ func (l leakless) Run() int {
 //	ready DIR NAME       waits for a node to run on DIR; sets NAME_KEY and NAME_ADDR
 //	await FILE REGEXP    waits for a line of FILE that matches
 //	exits CODE COMMAND…  runs a command that ends with exit code CODE
+//	scrape DIR FILE      puts the metrics of the node on DIR into a file; sets METRICS to where they are, without http:// and path
 //	mode PERM FILE       checks the permissions of a file
 //	setenv NAME FILE     sets a variable to what is in a file, or in stdout
 //	denied COMMAND…      runs a command that fails with exit code 1, and to which permissions apply even if it is root's
@@ -112,6 +115,8 @@ func TestScripts(t *testing.T) {
 			"await": scriptAwait,
 			"exits": scriptExits,
 			"mode":  scriptMode,
+
+			"scrape": scriptScrape,
 			"denied": func(ts *testscript.TestScript, neg bool, args []string) {
 				prefix, _ := unprivileged()
 				scriptExits(ts, neg, slices.Concat([]string{"1"}, prefix, args))
@@ -187,6 +192,25 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv(args[1]+"_ADDR", node.Addresses[0])
 		return nil
 	})
+}
+
+func scriptScrape(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: scrape DIR FILE")
+	}
+	node, err := control.NewClient(ts.MkAbs(args[0])).Node(context.Background(), control.NodeRequest{})
+	ts.Check(err)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: waitTime}
+	answer, err := client.Get(node.Metrics)
+	ts.Check(err)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	if answer.StatusCode != http.StatusOK {
+		ts.Fatalf("%s: %s", answer.Status, text)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o600))
+	ts.Setenv("METRICS", strings.TrimSuffix(strings.TrimPrefix(node.Metrics, "http://"), metricsPath))
 }
 
 func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {

@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"net"
+	"net/netip"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,8 +19,9 @@ func (a *app) statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Say how the running node is doing",
 		Long: `Status prints the running node's public key, the addresses at which others can dial it, where it was told
-to listen, how it looks for peers and whether that works, for how long it has run, how many of its peers are
-in which state, and the path of its control socket. It ends with exit code 3 if no node runs.`,
+to listen, how it looks for peers and whether that works, where its metrics are, for how long it has run, how many of
+its peers are in which state, how many calls and bytes there were, and the path of its control socket; with --json a
+good deal more. It ends with exit code 3 if no node runs.`,
 		Args: arguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.command(func(node control.Backend) error {
@@ -25,7 +29,11 @@ in which state, and the path of its control socket. It ends with exit code 3 if 
 				if err != nil {
 					return err
 				}
-				return a.status(answer)
+				if err := a.status(answer); err != nil {
+					return err
+				}
+				a.mistakes()
+				return nil
 			})
 		},
 	}
@@ -43,7 +51,7 @@ func (a *app) status(n control.Node) error {
 		{"listen", oneLine(n.Listen)},
 	}
 	for _, p := range n.Providers {
-		lines = append(lines, [2]string{"discovery", provider(p, n.Advertise, time.Now())})
+		lines = append(lines, [2]string{"discovery", provider(p, silence(n, p, isLoopback), time.Now())})
 	}
 	if len(n.Discovery) == 0 {
 		lines = append(lines, [2]string{"discovery", noDiscovery})
@@ -51,9 +59,15 @@ func (a *app) status(n control.Node) error {
 	if n.Private {
 		lines = append(lines, [2]string{"private", "yes"})
 	}
+	if n.Metrics != "" {
+		lines = append(lines, [2]string{"metrics", n.Metrics})
+	}
+	calls, bytes := traffic(n.Traffic)
 	for _, line := range append(lines,
 		[2]string{"uptime", time.Duration(n.Uptime * float64(time.Millisecond)).Truncate(time.Second).String()},
 		[2]string{"peers", countStates(n.Peers)},
+		[2]string{"calls", calls},
+		[2]string{"bytes", bytes},
 		[2]string{"control", oneLine(n.Control)},
 	) {
 		fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
@@ -61,15 +75,40 @@ func (a *app) status(n control.Node) error {
 	return table.Flush()
 }
 
-// provider returns how one that looks for peers is doing, as a person reads it.
-func provider(p control.Provider, advertise bool, now time.Time) string {
+// silence says why a provider does not announce the node, if it does not. A node that others on this machine alone can
+// dial is announced to them alone.
+func silence(n control.Node, p control.Provider, loopback func(name string) bool) string {
+	elsewhere := func(addr string) bool {
+		a, err := netip.ParseAddrPort(addr)
+		return err != nil || !a.Addr().IsLoopback()
+	}
+	switch {
+	case !n.Advertise:
+		return "announces nothing"
+	case p.State == string(peernet.ProviderFailed):
+		return ""
+	case len(n.Addresses) > 0 && !slices.ContainsFunc(n.Addresses, elsewhere) && !slices.ContainsFunc(p.Uses, loopback):
+		return "listening on loopback only: nothing is announced"
+	}
+	return ""
+}
+
+// isLoopback says whether the network interface of that name is there and leads to this machine alone.
+func isLoopback(name string) bool {
+	i, err := net.InterfaceByName(name)
+	return err == nil && i.Flags&net.FlagLoopback != 0
+}
+
+// provider returns how one that looks for peers is doing, as a person reads it; silent is why it does not announce the
+// node, if it does not.
+func provider(p control.Provider, silent string, now time.Time) string {
 	var b strings.Builder
 	b.WriteString(p.Name + ": " + p.State)
 	if len(p.Uses) > 0 {
 		b.WriteString(" on " + oneLine(strings.Join(p.Uses, ", ")))
 	}
-	if !advertise {
-		b.WriteString(", announces nothing")
+	if silent != "" {
+		b.WriteString(", " + silent)
 	}
 	if p.Error != "" {
 		b.WriteString(": ")

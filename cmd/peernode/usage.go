@@ -27,9 +27,17 @@ const timeHint = "give it as 500ms, 10s or 2m"
 // arguments holds the arguments of a subcommand against its Use line, where [NAME] may be missing and [NAME]… may
 // stand any number of times. It is the Args of every subcommand.
 func arguments(cmd *cobra.Command, args []string) error {
-	names := strings.Fields(cmd.Use)[1:]
-	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
-	form := strings.Join(append([]string{"give it as:", cmd.CommandPath()}, names...), " ")
+	return argumentsAs(cmd, "", strings.Fields(cmd.Use)[1:], args)
+}
+
+// argumentsAs holds args against names instead, which are those of cmd with a flag that changes them, or "".
+func argumentsAs(cmd *cobra.Command, flag string, names, args []string) error {
+	whole := cmd.CommandPath()
+	if flag != "" {
+		whole += " " + flag
+	}
+	_, path, _ := strings.Cut(whole, " ")
+	form := strings.Join(append([]string{"give it as:", whole}, names...), " ")
 	many := len(names) > 0 && strings.HasSuffix(names[len(names)-1], "…")
 	switch {
 	case len(args) < len(names) && !strings.HasPrefix(names[len(args)], "["):

@@ -156,9 +156,10 @@ func (d *node) terminate() time.Time {
 func (d *node) ends(from time.Time) time.Duration {
 	d.t.Helper()
 	end, took := d.until("ends", from, func(s seen) bool { return s.Ended })
-	if end.Err != "" || took > 5*time.Second {
-		d.t.Errorf("%s ends after %v with %q", d.name, took, end.Err)
+	if end.Err != "" {
+		d.t.Errorf("%s ends with %q", d.name, end.Err)
 	}
+	within(d.t, "to end", took, 5*time.Second)
 	for range d.lines { // read to the end before Wait
 	}
 	if err := d.cmd.Wait(); err != nil {
@@ -202,11 +203,22 @@ func (d *node) expires(other *node, from time.Time, at netip.Addr) time.Duration
 // never fails the test if a line that fits comes within d of time.
 func (d *node) never(what string, within time.Duration, fits func(seen) bool) {
 	d.t.Helper()
+	d.watch(within, fits, func(s seen) { d.t.Errorf("%s: %s: %+v", d.name, what, s) })
+}
+
+// inTime is never for what happens if somebody is late.
+func (d *node) inTime(what string, within time.Duration, fits func(seen) bool) {
+	d.t.Helper()
+	d.watch(within, fits, func(s seen) { netns.Late(d.t, "%s: %s: %+v", d.name, what, s) })
+}
+
+// watch takes the lines that fit of those that come within d of time.
+func (d *node) watch(within time.Duration, fits func(seen) bool, take func(seen)) {
 	for end := time.After(within); ; {
 		select {
 		case l := <-d.lines:
 			if fits(l.seen) {
-				d.t.Errorf("%s: %s: %+v", d.name, what, l.seen)
+				take(l.seen)
 			}
 		case <-end:
 			return
@@ -217,7 +229,7 @@ func (d *node) never(what string, within time.Duration, fits func(seen) bool) {
 func within(t *testing.T, what string, took, bound time.Duration) {
 	t.Helper()
 	if took > bound+slack {
-		t.Errorf("%s took %v, want at most %v", what, took, bound)
+		netns.Late(t, "%s took %v, want at most %v", what, took, bound)
 	}
 }
 

@@ -73,7 +73,7 @@ func TestForgedGoodbyesAreContradicted(t *testing.T) {
 		a.never("loses node 2", 4*time.Second, func(s seen) bool { return s.Gone != "" }) // until it announces itself no more
 		for range 3 {
 			f.say(factOf(2).goodbye())
-			a.never("loses node 2", speakLeast+100*time.Millisecond, func(s seen) bool { return s.Gone != "" })
+			a.inTime("loses node 2", speakLeast+100*time.Millisecond, func(s seen) bool { return s.Gone != "" })
 		}
 		var packets [][]byte
 		for n := range 100 { // of everything that may be forged, and of each something else each time
@@ -89,7 +89,7 @@ func TestForgedGoodbyesAreContradicted(t *testing.T) {
 			}
 		}
 		stop := f.repeat(packets)
-		a.never("loses node 2", 4*time.Second, func(s seen) bool {
+		a.inTime("loses node 2", 4*time.Second, func(s seen) bool {
 			return s.Gone != "" && s.Key == b.key.String() && s.Addr.Addr() == v4(2) && s.Addr.Port() == b.port
 		})
 		stop()
@@ -168,11 +168,14 @@ func TestANodeCannotBeUsedAsAReflector(t *testing.T) {
 				t.Errorf("from %v to %v, TTL %d: %v", r.src, r.dst, r.ttl, r.Msg)
 			}
 			if n > 0 && r.at.Sub(got[n-1].at) < speakLeast-50*time.Millisecond { // it has its way to go
-				t.Errorf("answers %v apart", r.at.Sub(got[n-1].at))
+				netns.Late(t, "answers %v apart", r.at.Sub(got[n-1].at))
 			}
 		}
-		if len(got) < 2 || len(got) > 5 {
+		if len(got) > 5 {
 			t.Errorf("%d answers in 4 s", len(got))
+		}
+		if len(got) < 2 {
+			netns.Late(t, "%d answers in 4 s", len(got))
 		}
 		a.ends(a.terminate())
 		for _, r := range f.listen(time.Second) {

@@ -20,8 +20,12 @@ const (
 	maxHostAddrs = 16 // addresses of one host, and as many that are withdrawn
 )
 
-// classMask leaves of a record's class what is not the cache-flush bit: RFC 6762 §10.2.
-const classMask = 1<<15 - 1
+// flushBit is the cache-flush bit, which says that nobody else has such records; classMask leaves of a record's class what is
+// not that bit: RFC 6762 §10.2.
+const (
+	flushBit  = 1 << 15
+	classMask = flushBit - 1
+)
 
 // A message is what a multicast response says that matters here. All names are in canonical form.
 type message struct {

@@ -9,9 +9,6 @@ import (
 	"github.com/miekg/dns"
 )
 
-// flush is the cache-flush bit: RFC 6762 §10.2.
-const flush = 1 << 15
-
 // A fact is what a test's packets say of one instance. The zero values are left out.
 type fact struct {
 	name  string // canonical, with escapes
@@ -66,7 +63,7 @@ func (f fact) announcement() *dns.Msg {
 	m := response(append([]dns.RR{f.srv(), f.text(), f.ptr()}, f.hosts()...)...)
 	for _, r := range m.Answer {
 		if r.Header().Rrtype != dns.TypePTR {
-			r.Header().Class |= flush
+			r.Header().Class |= flushBit
 		}
 	}
 	return m

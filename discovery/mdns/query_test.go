@@ -46,7 +46,7 @@ func TestQueriesForOurRecordsAreRead(t *testing.T) {
 		{"IPv6 alone", ask(q{f.host, dns.TypeAAAA}), address6},
 		{"all of the host", ask(q{f.host, dns.TypeANY}), addresses},
 		{"in capitals", ask(q{"_PEERNET._TCP.Local.", dns.TypePTR}), pointer},
-		{"an answer by unicast", with(class(dns.ClassINET|1<<15), all), instances},
+		{"an answer by unicast", with(class(dns.ClassINET|flushBit), all), instances},
 		{"of any class", with(class(dns.ClassANY), all), instances},
 		{"more known answers follow", with(func(m *dns.Msg) { m.Truncated = true }, all), instances},
 		{"a probe", with(func(m *dns.Msg) { m.Ns = []dns.RR{f.srv()} }, all), instances},
@@ -111,7 +111,7 @@ func TestKnownAnswers(t *testing.T) {
 		{"others", []dns.RR{full(other.srv(), 120), full(other.text(), 4000)}, 0},
 		{"with the bit that only responses have", []dns.RR{func() dns.RR {
 			rr := full(f.srv(), 120)
-			rr.Header().Class |= flush
+			rr.Header().Class |= flushBit
 			return rr
 		}()}, server},
 		{"one address", []dns.RR{address(f.host, "10.77.0.1", 60)}, address4},
@@ -211,7 +211,7 @@ func attack(n int) *dns.Msg {
 	m := new(dns.Msg)
 	m.Compress = true
 	for range n {
-		m.Question = append(m.Question, dns.Question{Name: serviceName, Qtype: dns.TypePTR, Qclass: dns.ClassINET | 1<<15})
+		m.Question = append(m.Question, dns.Question{Name: serviceName, Qtype: dns.TypePTR, Qclass: dns.ClassINET | flushBit})
 	}
 	return m
 }

@@ -17,9 +17,6 @@ const (
 	hostTTL    = 120 // of what names the host
 )
 
-// cacheFlush is the bit of a record's class that says that nobody else has such records: RFC 6762 §10.2.
-const cacheFlush = 1 << 15
-
 // A kinds is a set of kinds of records.
 type kinds uint8
 
@@ -65,14 +62,14 @@ func recordsOn(i discovery.Interface, self discovery.Self) []record {
 	list := []record{
 		{typePointer, &dns.PTR{Hdr: head(typesName, dns.TypePTR, 0, serviceTTL), Ptr: serviceName}},
 		{pointer, &dns.PTR{Hdr: head(serviceName, dns.TypePTR, 0, serviceTTL), Ptr: instance}},
-		{server, &dns.SRV{Hdr: head(instance, dns.TypeSRV, cacheFlush, hostTTL), Port: self.Port, Target: host}},
-		{text, &dns.TXT{Hdr: head(instance, dns.TypeTXT, cacheFlush, serviceTTL), Txt: attributes(self.Key)}},
+		{server, &dns.SRV{Hdr: head(instance, dns.TypeSRV, flushBit, hostTTL), Port: self.Port, Target: host}},
+		{text, &dns.TXT{Hdr: head(instance, dns.TypeTXT, flushBit, serviceTTL), Txt: attributes(self.Key)}},
 	}
 	for _, a := range told(i, self.Addr) {
 		if a.Is4() {
-			list = append(list, record{address4, &dns.A{Hdr: head(host, dns.TypeA, cacheFlush, hostTTL), A: a.AsSlice()}})
+			list = append(list, record{address4, &dns.A{Hdr: head(host, dns.TypeA, flushBit, hostTTL), A: a.AsSlice()}})
 		} else {
-			list = append(list, record{address6, &dns.AAAA{Hdr: head(host, dns.TypeAAAA, cacheFlush, hostTTL), AAAA: a.AsSlice()}})
+			list = append(list, record{address6, &dns.AAAA{Hdr: head(host, dns.TypeAAAA, flushBit, hostTTL), AAAA: a.AsSlice()}})
 		}
 	}
 	return list

@@ -92,7 +92,7 @@ func TestWhatGoesWithAnAnswer(t *testing.T) {
 	}
 	for n, r := range recordsOn(eth0, one) {
 		shared := r.kind == typePointer || r.kind == pointer
-		if unique := r.rr.Header().Class == dns.ClassINET|cacheFlush; unique == shared {
+		if unique := r.rr.Header().Class == dns.ClassINET|flushBit; unique == shared {
 			t.Errorf("record %d: class %x", n, r.rr.Header().Class)
 		}
 	}

@@ -3,6 +3,7 @@ package mdns
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,14 +20,20 @@ type stage struct {
 	counters counters
 	began    time.Time
 
-	mu   sync.Mutex // guards said
-	said []string
+	mu    sync.Mutex    // guards the rest
+	pause time.Duration // how long it takes to say what is said next
+	said  []string
 }
 
 // newStage returns a responder of node 1 on interfaces, whose randomness is 0.
 func newStage(using ...discovery.Interface) *stage {
 	s := &stage{began: time.Now()}
 	s.responder = respond(one, using, func() float64 { return 0 }, &s.counters, func(index int, m *dns.Msg) {
+		s.mu.Lock()
+		pause := s.pause
+		s.pause = 0
+		s.mu.Unlock()
+		time.Sleep(pause)
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.said = append(s.said, fmt.Sprint(time.Since(s.began), " ", index, " ", contents(m)))
@@ -39,13 +46,27 @@ func (s *stage) until(t *testing.T, d time.Duration, want ...string) {
 	t.Helper()
 	time.Sleep(time.Until(s.began.Add(d)))
 	synctest.Wait()
+	got := s.take()
+	slices.Sort(got)
+	if !slices.Equal(got, want) {
+		t.Errorf("said %q\nwant %q", got, want)
+	}
+}
+
+// take returns what has been said since the last take.
+func (s *stage) take() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	slices.Sort(s.said)
-	if !slices.Equal(s.said, want) {
-		t.Errorf("said %q\nwant %q", s.said, want)
-	}
+	said := s.said
 	s.said = nil
+	return said
+}
+
+// contradicts has somebody say goodbye in the name of node 1, and waits until the responder knows.
+func (s *stage) contradicts(t *testing.T) {
+	t.Helper()
+	s.contradict(heard{2, read(t, factOf(1).goodbye())})
+	synctest.Wait()
 }
 
 var (
@@ -80,6 +101,45 @@ func TestAResponderAnnouncesAnswersAndSaysGoodbye(t *testing.T) {
 	})
 }
 
+// TestNothingIsSaidAfterAGoodbye ends a responder that has something else to say, or is just saying it.
+func TestNothingIsSaidAfterAGoodbye(t *testing.T) {
+	for name, c := range map[string]struct {
+		before func(*stage)
+		want   []string
+	}{
+		"it has not begun":       {func(*stage) {}, nil},
+		"it has begun":           {func(*stage) { time.Sleep(1500 * time.Millisecond) }, nil},
+		"it has an answer":       {func(s *stage) { time.Sleep(10 * time.Second); s.ask(2, query{kinds: pointer}) }, nil},
+		"it has a later answer":  {func(s *stage) { time.Sleep(3500 * time.Millisecond); s.ask(2, query{kinds: text}) }, nil},
+		"it has a contradiction": {func(s *stage) { s.contradicts(t); time.Sleep(100 * time.Millisecond); s.contradicts(t) }, nil},
+		"it is announcing": {func(s *stage) {
+			s.mu.Lock()
+			s.pause = 10 * time.Millisecond
+			s.mu.Unlock()
+			time.Sleep(25 * time.Millisecond)
+		}, []string{"PTR SRV TXT A"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStage(lan0)
+				c.before(s)
+				synctest.Wait()
+				s.take()
+				s.close(nil)
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				var got []string
+				for _, said := range s.take() {
+					got = append(got, strings.SplitN(said, " ", 3)[2])
+				}
+				if want := append(c.want, "-PTR -SRV -TXT -A", "-PTR -SRV -TXT -A"); !slices.Equal(got, want) {
+					t.Errorf("said %q\nwant %q", got, want)
+				}
+			})
+		})
+	}
+}
+
 // TestARespondersSuccessorGoesOn has interfaces that change: only what does not hold any more is taken back.
 func TestARespondersSuccessorGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -94,7 +154,7 @@ func TestARespondersSuccessorGoesOn(t *testing.T) {
 			s := newStage(lan0, lan1)
 			time.Sleep(10 * time.Second)
 			synctest.Wait()
-			s.said = nil
+			s.take()
 			next := newStage(c.next...)
 			s.close(next.responder)
 			s.until(t, 20*time.Second, c.want...)

@@ -203,7 +203,7 @@ func (m *machine) ends() {
 func within(t *testing.T, what string, took, bound time.Duration) {
 	t.Helper()
 	if took > bound+slack {
-		t.Errorf("%s took %v, want at most %v", what, took, bound)
+		netns.Late(t, "%s took %v, want at most %v", what, took, bound)
 	}
 }
 

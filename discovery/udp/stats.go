@@ -3,6 +3,8 @@ package udp
 import (
 	"sync"
 	"sync/atomic"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
 
 // Stats counts what a Provider has done since it was made, all its runs together.
@@ -20,6 +22,17 @@ type Stats struct {
 	Interfaces []string // those that announces are sent and heard on, as last seen
 	LastError  error    // the latest of those that were counted; nil: none
 }
+
+// Counts implements discovery.Counter: the numbers of Stats, by their names in lower case with underscores.
+func (p *Provider) Counts() map[string]uint64 {
+	s := p.Stats()
+	return map[string]uint64{
+		"sent": s.Sent, "send_errors": s.SendErrors, "heard": s.Heard, "own": s.Own, "junk": s.Junk, "off_link": s.OffLink,
+		"unknown": s.Unknown, "excess": s.Excess, "other_errors": s.OtherErrors,
+	}
+}
+
+var _ discovery.Counter = (*Provider)(nil)
 
 // counters are where the goroutines of a Provider count. Its methods are safe for concurrent use.
 type counters struct {

@@ -1,6 +1,7 @@
 package finder
 
 import (
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -37,7 +38,9 @@ type Board struct {
 }
 
 // NewBoard returns one without providers, on which nobody is present.
-func NewBoard() *Board { return &Board{table: newTable(MaxAddressesPerKey)} }
+func NewBoard() *Board { return &Board{table: boardTable()} }
+
+func boardTable() *table { return newTable(MaxAddressesPerKey, maxPerStranger, rand.IntN) }
 
 // Providers returns the providers, in the order of Config.Providers, once they have begun.
 func (b *Board) Providers() []ProviderStatus {
@@ -80,7 +83,7 @@ func (b *Board) write(f func(*table) []Change) []Change {
 func (b *Board) clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.table = newTable(MaxAddressesPerKey)
+	b.table = boardTable()
 }
 
 // enter keeps a place for a provider, which sets its status from then on.

@@ -81,9 +81,9 @@ func (f *finder) Receive(ctx actor.Context) {
 	case Trusted:
 		f.change(ctx, func(t *table, _ time.Time) []Change { return t.trust(m.Key) })
 	case Connected:
-		f.change(ctx, func(t *table, now time.Time) []Change { t.connect(now, m.Key, m.Addr); return nil })
+		f.change(ctx, func(t *table, now time.Time) []Change { t.connect(now, m.Key, m.Home, m.Addr); return nil })
 	case Disconnected:
-		f.change(ctx, func(t *table, now time.Time) []Change { t.disconnect(now, m.Key); return nil })
+		f.change(ctx, func(t *table, now time.Time) []Change { t.disconnect(now, m.Key, m.Home); return nil })
 	case Moved:
 		f.change(ctx, func(t *table, now time.Time) []Change { t.renew(now); return nil })
 		for _, child := range ctx.Children() {

@@ -112,15 +112,15 @@ func TestSessionsEndTheDoubtOfAFlappingPresence(t *testing.T) {
 	f.saw("mdns", gone(1, 1), "")
 	f.saw("mdns", seen(1, 1, 15*time.Second), "")
 	f.expired(15*time.Second, "", holdFor) // held: it has expired
-	f.connect(f.now, key(1), netip.AddrPort{})
+	f.up(1, netip.AddrPort{})
 	f.expired(time.Hour, "", 0) // it is present, as long as that lasts
-	f.disconnect(f.now, key(1))
+	f.down(1)
 	f.expired(15*time.Second, "lost 1@1 mdns expired, 0 left", rememberFor)
 
 	f = newFixture(t, 1)
 	f.flap()
 	f.saw("mdns", gone(1, 1), "") // held: it was taken back
-	f.connect(f.now, key(1), netip.AddrPort{})
+	f.up(1, netip.AddrPort{})
 	f.expired(holdFor, "lost 1@1 mdns goodbye, 0 left", rememberFor)
 }
 

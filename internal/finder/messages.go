@@ -16,11 +16,15 @@ type (
 	// traffic counts as presence. What its provider takes back is lost all the same.
 	Connected struct {
 		Key  identity.PublicKey
+		Home netip.Addr     // where the session leads
 		Addr netip.AddrPort // where this node has dialled it; zero if it was the peer who dialled
 	}
 
 	// Disconnected says that the last one is not up any more: the presences have their whole time again.
-	Disconnected struct{ Key identity.PublicKey }
+	Disconnected struct {
+		Key  identity.PublicKey
+		Home netip.Addr // where it led
+	}
 
 	// Moved says that the machine's addresses have changed, or that it has been asleep. The providers are told by
 	// Self.Changed, those that have failed are run again at once, and all presences have their whole time again,

@@ -16,16 +16,23 @@ import (
 
 // A plain is the presence table as a list that is searched from end to end, with every rule written out anew.
 type plain struct {
-	list []*spot
-	keys map[identity.PublicKey]*owner
+	list   []*spot
+	keys   map[identity.PublicKey]*owner
+	random func(n int) int
 }
 
 // An owner is what is kept of a key while it has spots or a session.
 type owner struct {
 	connected bool
 	proved    netip.AddrPort
-	credit    time.Duration // of displacing: displaceEvery is taken for each
-	credited  time.Time
+	home      netip.Addr
+	credits   [2]credit // of displacing; the second is for what is heard at home
+}
+
+// A credit is how much of displacing may be done: displaceEvery is taken for each.
+type credit struct {
+	left time.Duration
+	last time.Time
 }
 
 type spot struct {
@@ -113,7 +120,7 @@ func (p *plain) see(now time.Time, source string, g discovery.Sighting) []Change
 	var changes []Change
 	if s == nil {
 		if p.keys[g.Key] == nil {
-			p.keys[g.Key] = &owner{credit: 40 * time.Second, credited: now}
+			p.keys[g.Key] = newOwner(now)
 		}
 		var ok bool
 		if changes, ok = p.room(now, source, g); !ok {
@@ -142,49 +149,71 @@ func (p *plain) see(now time.Time, source string, g discovery.Sighting) []Change
 	return nil
 }
 
+func newOwner(now time.Time) *owner {
+	return &owner{credits: [2]credit{{40 * time.Second, now}, {40 * time.Second, now}}}
+}
+
 func (p *plain) room(now time.Time, source string, g discovery.Sighting) ([]Change, bool) {
 	o := p.keys[g.Key]
+	host := g.Addr.Addr()
 	all := p.of(g.Key, whatever)
 	onHost := func(a netip.Addr) (n int) {
-		if a == g.Addr.Addr() {
+		if a == host {
 			n++
 		}
 		return n + len(p.of(g.Key, func(s *spot) bool { return s.addr.Addr() == a }))
 	}
-	crowded := onHost(g.Addr.Addr()) > 4
+	crowded := onHost(host) > 4
 	if len(all) < 8 && !crowded {
 		return nil, true
 	}
+	free := func(s *spot) bool {
+		return onHost(s.addr.Addr()) > onHost(host) && (s.state == "gone" || s.source == source)
+	}
 	who := p.of(g.Key, func(s *spot) bool {
-		return (s.state == "gone" || s.addr != o.proved) && (!crowded || s.addr.Addr() == g.Addr.Addr())
+		if s.state != "gone" && (s.addr == o.proved || s.addr.Addr() == o.home && host != o.home) {
+			return false
+		}
+		return !crowded || s.addr.Addr() == host
 	})
 	if len(who) == 0 {
 		return nil, false
 	}
-	slices.SortFunc(who, func(a, b *spot) int { // by what speaks against displacing one
-		score := func(s *spot) (n int) {
-			if s.state != "gone" {
-				n += 1000
-			}
-			if s.source != source {
-				n += 100
-			}
-			if s.state != "doubted" {
-				n += 50
-			}
-			return n - onHost(s.addr.Addr())
+	score := func(s *spot) (n int) { // what speaks against displacing it
+		if !free(s) {
+			n += 10000
 		}
+		if s.state != "gone" {
+			n += 1000
+		}
+		if s.source != source {
+			n += 100
+		}
+		if s.state != "doubted" {
+			n += 50
+		}
+		if s.ttl == 0 || 2*now.Sub(s.last) <= s.ttl {
+			n++
+		}
+		return n - 2*onHost(s.addr.Addr())
+	}
+	slices.SortFunc(who, func(a, b *spot) int {
 		return cmp.Or(score(a)-score(b), a.last.Compare(b.last), a.addr.Compare(b.addr), cmp.Compare(a.source, b.source))
 	})
-	if g.TTL != 0 && slices.ContainsFunc(all, func(s *spot) bool { return s.source == source }) {
-		o.credit = min(40*time.Second, o.credit+now.Sub(o.credited))
-		o.credited = now
-		if o.credit < 5*time.Second {
+	c := &o.credits[0]
+	if host == o.home {
+		c = &o.credits[1]
+	}
+	if g.TTL != 0 && !free(who[0]) && slices.ContainsFunc(all, func(s *spot) bool { return s.source == source }) {
+		c.left = min(40*time.Second, c.left+now.Sub(c.last))
+		c.last = now
+		if c.left < 5*time.Second {
 			return nil, false
 		}
-		o.credit -= 5 * time.Second
+		c.left -= 5 * time.Second
 	}
-	out := who[0]
+	equals := slices.DeleteFunc(slices.Clone(who), func(s *spot) bool { return score(s) != score(who[0]) })
+	out := equals[p.random(len(equals))]
 	var changes []Change
 	switch out.state {
 	case "there":
@@ -225,11 +254,11 @@ func (p *plain) withdraw(now time.Time, source string) (changes []Change) {
 	return changes
 }
 
-func (p *plain) connect(now time.Time, k identity.PublicKey, at netip.AddrPort) {
+func (p *plain) connect(now time.Time, k identity.PublicKey, home netip.Addr, at netip.AddrPort) {
 	if p.keys[k] == nil {
-		p.keys[k] = &owner{credit: 40 * time.Second, credited: now}
+		p.keys[k] = newOwner(now)
 	}
-	p.keys[k].connected = true
+	p.keys[k].connected, p.keys[k].home = true, home
 	if at.IsValid() {
 		p.keys[k].proved = at
 	}
@@ -243,9 +272,12 @@ func (p *plain) connect(now time.Time, k identity.PublicKey, at netip.AddrPort) 
 	}
 }
 
-func (p *plain) disconnect(now time.Time, k identity.PublicKey) {
+func (p *plain) disconnect(now time.Time, k identity.PublicKey, home netip.Addr) {
 	if o := p.keys[k]; o != nil && o.connected {
 		o.connected = false
+		if home.IsValid() {
+			o.home = home
+		}
 		for _, s := range p.of(k, func(s *spot) bool { return s.state == "there" }) {
 			p.whole(now, s)
 		}
@@ -312,14 +344,17 @@ func (h *history) step(b [4]byte) {
 		h.renew(h.now)
 		h.plain.renew(h.now)
 	case 2, 3:
-		h.connect(h.now, key(k), where)
-		h.plain.connect(h.now, key(k), where)
+		h.connect(h.now, key(k), where.Addr(), where)
+		h.plain.connect(h.now, key(k), where.Addr(), where)
 	case 4:
-		h.connect(h.now, key(k), netip.AddrPort{})
-		h.plain.connect(h.now, key(k), netip.AddrPort{})
-	case 5, 6, 7, 8:
-		h.disconnect(h.now, key(k))
-		h.plain.disconnect(h.now, key(k))
+		h.connect(h.now, key(k), where.Addr(), netip.AddrPort{})
+		h.plain.connect(h.now, key(k), where.Addr(), netip.AddrPort{})
+	case 5, 6:
+		h.disconnect(h.now, key(k), netip.Addr{})
+		h.plain.disconnect(h.now, key(k), netip.Addr{})
+	case 7, 8:
+		h.disconnect(h.now, key(k), where.Addr())
+		h.plain.disconnect(h.now, key(k), where.Addr())
 	case 9, 10, 11, 12, 13, 14:
 		h.check("expire", h.expire(h.now), h.plain.expire(h.now))
 	default:
@@ -361,7 +396,10 @@ func (h *history) end() {
 }
 
 func newHistory(t *testing.T, kind [3]byte) *history {
-	return &history{newFixture(t, 0, 1), kind, plain{keys: make(map[identity.PublicKey]*owner)}, make(map[Presence]bool)}
+	f := newFixture(t, 0, 1)
+	f.random = rand.New(rand.NewPCG(uint64(kind[0]), uint64(kind[1]))).IntN
+	again := rand.New(rand.NewPCG(uint64(kind[0]), uint64(kind[1]))).IntN
+	return &history{f, kind, plain{keys: make(map[identity.PublicKey]*owner), random: again}, make(map[Presence]bool)}
 }
 
 func TestTableAgreesWithAPlainerOne(t *testing.T) {

@@ -15,7 +15,9 @@ import (
 
 // A table is the presence table. Time is passed in. It is not safe for concurrent use.
 type table struct {
-	perKey    int // places that a key may have
+	perKey, perStranger int             // places that a key may have
+	random              func(n int) int // in [0, n)
+
 	keys      map[identity.PublicKey]*record
 	strangers map[identity.PublicKey]bool // keys that were not trusted when they were entered, nor since
 	next      time.Time                   // when to call expire; zero: there is no need
@@ -24,10 +26,15 @@ type table struct {
 // A record is what is known of one key. It is there while it has an entry or the key is connected.
 type record struct {
 	places    map[place]*entry
-	live      int            // entries that are not remembered
-	connected bool           // a session is up: authenticated traffic counts as presence
-	proved    netip.AddrPort // where a session was last dialled: nothing that is only announced displaces it
-	displaced brake
+	hosts     map[netip.Addr]int // how many places each IP address has
+	sources   map[string]int     // and each provider
+	bound     int                // how many of them there may be
+	live      int                // entries that are not remembered
+	connected bool               // a session is up: authenticated traffic counts as presence
+	proved    netip.AddrPort     // where a session was last dialled: nothing that is only announced displaces it
+	home      netip.Addr         // where the last session has led
+	atHome    brake              // of what is displaced for what is heard there
+	elsewhere brake
 }
 
 // A place is what a presence is known by.
@@ -48,8 +55,8 @@ type entry struct {
 	switched bool             // Interface is not its first
 }
 
-func newTable(perKey int) *table {
-	return &table{perKey: perKey, keys: make(map[identity.PublicKey]*record), strangers: make(map[identity.PublicKey]bool)}
+func newTable(perKey, perStranger int, random func(n int) int) *table {
+	return &table{perKey: perKey, perStranger: perStranger, random: random, keys: make(map[identity.PublicKey]*record), strangers: make(map[identity.PublicKey]bool)}
 }
 
 // see enters what a provider reports, and returns what that changes. stranger says that the key is not trusted; it
@@ -82,7 +89,7 @@ func (t *table) see(now time.Time, source string, s discovery.Sighting, stranger
 		return nil, false
 	}
 	e = &entry{Presence: Presence{Key: s.Key, Addr: at.addr, Source: source}, ttl: s.TTL}
-	r.places[at] = e
+	r.put(at, e)
 	return append(changes, t.begin(now, r, e, s)), true
 }
 
@@ -149,7 +156,7 @@ func (t *table) lose(now time.Time, r *record, e *entry, why discovery.Reason) C
 
 // forget removes an entry, and the record with its last one.
 func (t *table) forget(r *record, e *entry) {
-	delete(r.places, place{e.Addr, e.Source})
+	r.take(place{e.Addr, e.Source})
 	t.prune(e.Key, r)
 }
 
@@ -207,14 +214,15 @@ func (t *table) renew(now time.Time) {
 	}
 }
 
-// connect notes that a session with key is up; addr is where it was dialled, if it was.
-func (t *table) connect(now time.Time, key identity.PublicKey, addr netip.AddrPort) {
+// connect notes that a session with key is up, which leads to home; addr is where it was dialled, if it was.
+func (t *table) connect(now time.Time, key identity.PublicKey, home netip.Addr, addr netip.AddrPort) {
 	r := t.keys[key]
 	if r == nil {
 		r = t.enter(key)
 	}
 	delete(t.strangers, key)
-	r.connected = true
+	r.bound = t.perKey
+	r.connected, r.home = true, home.Unmap()
 	if addr.IsValid() {
 		r.proved = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
 	}
@@ -228,13 +236,16 @@ func (t *table) connect(now time.Time, key identity.PublicKey, addr netip.AddrPo
 	}
 }
 
-// disconnect notes that no session with key is up any more.
-func (t *table) disconnect(now time.Time, key identity.PublicKey) {
+// disconnect notes that no session with key is up any more; home is where the last one led.
+func (t *table) disconnect(now time.Time, key identity.PublicKey, home netip.Addr) {
 	r := t.keys[key]
 	if r == nil || !r.connected {
 		return
 	}
 	r.connected = false
+	if home.IsValid() {
+		r.home = home.Unmap()
+	}
 	for _, e := range r.places {
 		if e.phase == present {
 			t.extend(now, r, e)
@@ -247,6 +258,9 @@ func (t *table) disconnect(now time.Time, key identity.PublicKey) {
 // was found there.
 func (t *table) trust(key identity.PublicKey) (changes []Change) {
 	delete(t.strangers, key)
+	if r := t.keys[key]; r != nil {
+		r.bound = t.perKey
+	}
 	for _, p := range t.presencesOf(key) {
 		changes = append(changes, Change{Presence: p, Kind: Updated})
 	}

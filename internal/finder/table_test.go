@@ -57,8 +57,14 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T, trusted ...int) *fixture {
-	return &fixture{newTable(placesInTests), t, time.Unix(1_000_000, 0), trusted}
+	first := func(int) int { return 0 } // what was heard of longest ago
+	return &fixture{newTable(placesInTests, placesInTests, first), t, time.Unix(1_000_000, 0), trusted}
 }
+
+// up connects a key, at where it was dialled.
+func (f *fixture) up(k int, at netip.AddrPort) { f.connect(f.now, key(k), at.Addr(), at) }
+
+func (f *fixture) down(k int) { f.disconnect(f.now, key(k), netip.Addr{}) }
 
 // sees enters a sighting.
 func (f *fixture) sees(source string, s discovery.Sighting) (changes []Change, room bool) {
@@ -270,7 +276,7 @@ func TestPresencesOfAConnectedKeyDoNotExpire(t *testing.T) {
 	f := newFixture(t, 1)
 	f.saw("udp", seen(1, 1, 15*time.Second), "found 1@1 udp")
 	f.saw("udp", seen(2, 1, 15*time.Second), "found 2@1 udp")
-	f.connect(f.now, key(1), addr(1))
+	f.up(1, addr(1))
 	f.saw("mdns", seen(1, 2, time.Minute), "updated 1@2 mdns") // also those that come later
 	f.expired(15*time.Second, "lost 2@1 udp expired, 0 left", rememberFor)
 	f.expired(time.Hour, "", 0)
@@ -280,18 +286,18 @@ func TestPresencesOfAConnectedKeyDoNotExpire(t *testing.T) {
 		}
 	}
 	f.saw("mdns", gone(1, 2), "lost 1@2 mdns goodbye, 1 left") // what is taken back is lost
-	f.connect(f.now, key(1), addr(1))                          // again: no change
+	f.up(1, addr(1))                                           // again: no change
 	f.now = f.now.Add(time.Hour)
-	f.disconnect(f.now, key(1))
+	f.down(1)
 	f.expired(15*time.Second-1, "", 1)
 	f.expired(1, "lost 1@1 udp expired, 0 left", rememberFor)
-	f.disconnect(f.now, key(1)) // again: no change
-	f.disconnect(f.now, key(3))
+	f.down(1) // again: no change
+	f.down(3)
 }
 
 func TestConnectionsLeaveNothingBehind(t *testing.T) {
 	f := newFixture(t, 1)
-	f.connect(f.now, key(1), addr(1))
+	f.up(1, addr(1))
 	if got := f.presences(); len(got) != 0 {
 		t.Errorf("a session alone makes %+v", got)
 	}
@@ -301,7 +307,7 @@ func TestConnectionsLeaveNothingBehind(t *testing.T) {
 	if len(f.keys) != 1 {
 		t.Errorf("%d keys, want the one that is connected", len(f.keys))
 	}
-	f.disconnect(f.now, key(1))
+	f.down(1)
 	if len(f.keys) != 0 {
 		t.Errorf("%d keys are left", len(f.keys))
 	}
@@ -313,7 +319,7 @@ func TestRenewGivesEverythingItsWholeTime(t *testing.T) {
 	f.saw("mdns", seen(2, 1, time.Minute), "found 2@1 mdns")
 	f.saw("manual", seen(2, 2, 0), "updated 2@2 manual")
 	f.saw("udp", seen(3, 1, 15*time.Second), "found 3@1 udp")
-	f.connect(f.now, key(3), netip.AddrPort{})
+	f.up(3, netip.AddrPort{})
 	f.now = f.now.Add(8 * time.Hour)
 	f.renew(f.now)
 	f.expired(0, "", 15*time.Second)

@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/sparing"
 )
 
 // A Config is what the listener needs; every field is required.
@@ -31,20 +31,11 @@ type Config struct {
 	Clock    clock.Clock
 	Log      *slog.Logger
 	Pool     *actorkit.Pool
-	Counters *Counters
 
 	Strangers, StrangersPerSource int
 
 	// Tell hands an event to the node. It does not block.
 	Tell func(any)
-}
-
-// Counters count what became of connections. They are safe for concurrent use.
-type Counters struct {
-	Accepted atomic.Uint64 // connections
-	Failed   atomic.Uint64 // handshakes that failed, timed out or were cut off
-	Refused  atomic.Uint64 // proved a key that is not trusted
-	Evicted  atomic.Uint64 // made room for newer ones; counted in Failed as well
 }
 
 // Stop ends accepting, at once; sessions go on.
@@ -99,6 +90,9 @@ type listener struct {
 	arrived   chan net.Conn         // accepted, and not yet looked at
 	stop      chan struct{}         // closed when nothing more is to be accepted
 	stopped   bool
+	warned    time.Time   // of strangers that make room
+	unwarned  uint64      // of them since
+	paused    sparing.Log // pauses in accepting
 	join      sync.WaitGroup
 }
 
@@ -123,7 +117,9 @@ func (l *listener) Receive(ctx actor.Context) {
 		default: // abandon has reset it
 		}
 	case acceptPaused:
-		l.Log.Warn("cannot accept connections for now", "err", m.err, "pause", m.pause)
+		if ok, dropped := l.paused.Allow(l.Clock.Now()); ok { // strangers can bring it about
+			l.Log.Warn("cannot accept connections for now", "err", m.err, "pause", m.pause, "not_logged", dropped)
+		}
 		if errors.Is(m.err, syscall.EMFILE) || errors.Is(m.err, syscall.ENFILE) {
 			// Strangers that hold what file descriptors there are must not keep a peer out.
 			if crowd := l.strangers.crowd(); len(crowd) > 0 {
@@ -135,7 +131,6 @@ func (l *listener) Receive(ctx actor.Context) {
 			l.Tell(Proved{m.Link})
 		}
 	case session.Refused:
-		l.Counters.Refused.Add(1)
 		l.Tell(Refused{m.Key, m.Addr})
 	case session.Ended:
 		l.ended(m)
@@ -149,21 +144,38 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 		session.Reset(conn)
 		return
 	}
-	l.Counters.Accepted.Add(1)
+	l.Session.Tally.Connection()
 	var addr netip.Addr
 	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		addr = a.AddrPort().Addr()
 	}
 	pid := ctx.Spawn(session.Props(session.Params{Config: l.Session, Conn: conn, Role: handshake.Responder, Owner: ctx.Self()}))
+	limit, value := l.strangers.full(addr)
 	if old := l.strangers.add(pid.GetId(), addr, l.Clock.Now()); old != "" {
+		l.warn(addr, limit, value)
 		l.evict(ctx, old)
 	}
 	l.pids[pid.GetId()] = pid
+	l.Session.Tally.SetStrangers(len(l.pids))
+}
+
+// warnEvery is how often it is logged that strangers make room.
+const warnEvery = time.Minute
+
+// warn logs that one more stranger from addr than a limit allows makes another go.
+func (l *listener) warn(addr netip.Addr, limit string, value int) {
+	l.unwarned++
+	now := l.Clock.Now()
+	if !l.warned.IsZero() && now.Sub(l.warned) < warnEvery {
+		return
+	}
+	l.Log.Warn("connections that have not authenticated make room for newer ones: is this a flood? if not, raise the limit",
+		"addr", addr, "reset", l.unwarned, "limit", "Limits."+limit, "value", value)
+	l.warned, l.unwarned = now, 0
 }
 
 // evict resets a stranger, so that there is room.
 func (l *listener) evict(ctx actor.Context, id string) {
-	l.Counters.Evicted.Add(1)
 	ctx.Send(l.pids[id], session.Close{Reason: envelope.ReasonBusy})
 	l.forget(id)
 }
@@ -173,13 +185,13 @@ func (l *listener) forget(id string) bool {
 	_, known := l.pids[id]
 	l.strangers.remove(id)
 	delete(l.pids, id)
+	l.Session.Tally.SetStrangers(len(l.pids))
 	return known
 }
 
 func (l *listener) ended(m session.Ended) {
 	l.forget(m.Session.GetId())
 	if m.Reason == session.ReasonHandshake && !errors.Is(m.Err, handshake.ErrUntrusted) {
-		l.Counters.Failed.Add(1)
 		l.Log.Debug("handshake failed", "addr", m.Addr, "err", m.Err)
 	}
 }

@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -28,6 +30,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // A door is a listener under test, in a bubble, and what it tells the node.
@@ -39,7 +42,8 @@ type door struct {
 	keys     identity.KeyPair
 	system   *actor.ActorSystem
 	pid      *actor.PID
-	counters Counters
+	tally    tally.Book
+	warnings bytes.Buffer                // what the listener logs; to be read when it is at rest
 	trusted  map[identity.PublicKey]bool // guarded by mu
 
 	mu   sync.Mutex // guards the rest
@@ -94,9 +98,10 @@ func inBubble(t *testing.T, wrap func(net.Listener) net.Listener, f func(*door))
 			actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
 		s := &session.Config{Static: d.keys, Hello: envelope.Hello{Version: 1}, Rand: rand1{}, Clock: clock.System, Log: quiet, Pool: pool,
 			Trusted: d.trusts, Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 1 << 20,
-			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second}
+			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second, Tally: &d.tally}
 		stopped := make(chan struct{})
-		props := Props(&Config{Listener: l, Session: s, Clock: clock.System, Log: quiet, Pool: pool, Counters: &d.counters,
+		warnings := slog.New(slog.NewTextHandler(&d.warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		props := Props(&Config{Listener: l, Session: s, Clock: clock.System, Log: warnings, Pool: pool,
 			Strangers: MaxStrangers, StrangersPerSource: MaxStrangersPerSource, Tell: d.tell})
 		d.pid = d.system.Root.Spawn(props.Configure(actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 			return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
@@ -253,7 +258,7 @@ func TestWhoProvesATrustedKeyIsPassedOn(t *testing.T) {
 		if !ok || p.Link.Remote() != peer.PublicKey() || p.Link.Role() != handshake.Responder {
 			t.Fatalf("told %+v, want Proved", told[0])
 		}
-		if n := d.counters.Accepted.Load(); n != 1 {
+		if n := d.tally.Connections(); n != 1 {
 			t.Errorf("accepted %d", n)
 		}
 		// It is no stranger any more: a flood from its address costs it nothing.
@@ -288,8 +293,8 @@ func TestWhoIsNotTrustedLearnsThatItIsRefusedAndNothingElse(t *testing.T) {
 		if want := []any{Refused{stranger.PublicKey(), netip.MustParseAddrPort(c.LocalAddr().String())}}; !slices.Equal(told, want) {
 			t.Errorf("told %+v, want %+v", told, want)
 		}
-		if r, f := d.counters.Refused.Load(), d.counters.Failed.Load(); r != 1 || f != 0 {
-			t.Errorf("refused %d, failed %d; want 1, 0", r, f)
+		if got, want := d.tally.Results(handshake.Responder), map[string]uint64{"not_trusted": 1}; !maps.Equal(got, want) {
+			t.Errorf("handshakes %v, want %v", got, want)
 		}
 	})
 }
@@ -301,8 +306,8 @@ func TestSilentConnectionsEndAtTheDeadline(t *testing.T) {
 		expectOpen(t, "a connection before the deadline", c)
 		time.Sleep(time.Nanosecond)
 		expectReset(t, "a connection that said nothing", c)
-		if n := d.counters.Failed.Load(); n != 1 {
-			t.Errorf("failed %d, want 1", n)
+		if got, want := d.tally.Results(handshake.Responder), map[string]uint64{"timeout": 1}; !maps.Equal(got, want) {
+			t.Errorf("handshakes %v, want %v", got, want)
 		}
 	})
 }
@@ -336,14 +341,51 @@ func TestAtABoundTheOldestOfTheCrowdIsReset(t *testing.T) {
 		for what, c := range map[string]net.Conn{"the newcomer": late, "the oldest of all": honest, "one of a smaller crowd": others[0]} {
 			expectOpen(t, what, c)
 		}
-		if a, e, f := d.counters.Accepted.Load(), d.counters.Evicted.Load(), d.counters.Failed.Load(); a != MaxStrangers+4 || e != 4 || f != 4 {
-			t.Errorf("accepted %d, evicted %d, failed %d; want %d, 4, 4", a, e, f, MaxStrangers+4)
+		if n, now := d.tally.Connections(), d.tally.Strangers(); n != MaxStrangers+4 || now != MaxStrangers {
+			t.Errorf("accepted %d, of which %d are strangers; want %d, %d", n, now, MaxStrangers+4, MaxStrangers)
+		}
+		if got, want := d.tally.Results(handshake.Responder), map[string]uint64{"evicted": 4}; !maps.Equal(got, want) {
+			t.Errorf("handshakes %v, want %v", got, want)
 		}
 		peer := keyPair(d.T, 2)
 		d.trust(peer.PublicKey())
 		d.enter(d.knock(d.host("192.0.2.3")), peer)
 		if told := d.take(); len(told) != 1 {
 			t.Errorf("told %+v: a peer must get in during a flood", told)
+		}
+	})
+}
+
+// TestAFloodIsLoggedOnceAMinute: with the limit that is reached.
+func TestAFloodIsLoggedOnceAMinute(t *testing.T) {
+	inBubble(t, nil, func(d *door) {
+		logged := func() string {
+			synctest.Wait()
+			defer d.warnings.Reset()
+			return d.warnings.String()
+		}
+		crowd := d.host("10.0.0.2")
+		for range MaxStrangersPerSource {
+			d.knock(crowd)
+		}
+		if got := logged(); got != "" {
+			t.Errorf("logged %q below the limit", got)
+		}
+		for range 10 {
+			d.knock(crowd)
+		}
+		if got := logged(); strings.Count(got, "\n") != 1 || !strings.Contains(got, fmt.Sprintf("reset=1 limit=Limits.StrangersPerSource value=%d\n", MaxStrangersPerSource)) {
+			t.Errorf("logged %q", got)
+		}
+		time.Sleep(warnEvery) // they have timed out
+		for i := range MaxStrangers + 1 {
+			if i%28 == 0 {
+				crowd = d.host(fmt.Sprintf("10.0.1.%d", 1+i/28))
+			}
+			d.knock(crowd)
+		}
+		if got := logged(); strings.Count(got, "\n") != 1 || !strings.Contains(got, fmt.Sprintf("reset=10 limit=Limits.Strangers value=%d\n", MaxStrangers)) {
+			t.Errorf("logged %q", got)
 		}
 	})
 }
@@ -420,7 +462,7 @@ func TestWhatWaitsToBeLookedAtIsResetAtTheEnd(t *testing.T) {
 		for i, c := range waiting {
 			expectReset(t, fmt.Sprintf("connection %d", i), c)
 		}
-		if n := d.counters.Accepted.Load(); n != 1 {
+		if n := d.tally.Connections(); n != 1 {
 			t.Errorf("accepted %d, want 1", n)
 		}
 	})
@@ -452,7 +494,7 @@ func TestAcceptedAfterStopIsReset(t *testing.T) {
 		expectOpen(t, "a connection between Accept and the listener", c)
 		close(release)
 		expectReset(t, "a connection accepted after Stop", c)
-		if n := d.counters.Accepted.Load(); n != 0 {
+		if n := d.tally.Connections(); n != 0 {
 			t.Errorf("accepted %d", n)
 		}
 	})
@@ -496,7 +538,7 @@ func TestAcceptErrorsBackOffAndRecover(t *testing.T) {
 		}
 		time.Sleep(maxPause)
 		expectOpen(t, "a connection after the errors", d.knock(d.host("10.0.0.2")))
-		if n := d.counters.Accepted.Load(); n != 1 {
+		if n := d.tally.Connections(); n != 1 {
 			t.Errorf("accepted %d, want 1", n)
 		}
 		mu.Lock()
@@ -532,7 +574,7 @@ func TestStrangersMakeRoomWhenDescriptorsRunOut(t *testing.T) {
 		out.Store(true)
 		d.knock(d.host("10.0.0.3")) // the Accept that waits takes it; the next one fails
 		synctest.Wait()
-		if n := d.counters.Evicted.Load(); n != 1 {
+		if n := d.tally.Handshakes(handshake.Responder, tally.Evicted); n != 1 {
 			t.Errorf("%d strangers made room at the first error, want 1", n)
 		}
 		expectReset(t, "the oldest of the source that has most", oldest)

@@ -47,6 +47,17 @@ func (s *strangers) add(id string, addr netip.Addr, now time.Time) (evicted stri
 	return evicted
 }
 
+// full returns the limit, named as in peernet.Limits, for which another connection from addr makes one go; "": none.
+func (s *strangers) full(addr netip.Addr) (limit string, value int) {
+	switch {
+	case len(s.bySource[sourceOf(addr)]) >= s.mostPerSource:
+		return "StrangersPerSource", s.mostPerSource
+	case len(s.byID) >= s.most:
+		return "Strangers", s.most
+	}
+	return "", 0
+}
+
 // remove forgets a connection, if it is there: it has authenticated, or it is gone.
 func (s *strangers) remove(id string) {
 	st := s.byID[id]

@@ -20,5 +20,7 @@
 // name, and the first process of the copy is the init of its process namespace, so whatever way it ends, SIGKILL
 // included, the system ends all others with it and takes the namespaces back.
 //
+// Times that a test measures and holds against a bound it gives to Late: on a busy machine one attempt says nothing.
+//
 // What is left to tests is the data that processes leave on disk, for which there is t.TempDir.
 package netns

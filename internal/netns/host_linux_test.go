@@ -16,7 +16,7 @@ import (
 // patience is how long a packet that should arrive may take on a busy machine; briefly how long one that should not
 // is waited for.
 const (
-	patience = 10 * time.Second
+	patience = 30 * time.Second
 	briefly  = 100 * time.Millisecond
 )
 

@@ -57,6 +57,7 @@ func giveUp(t testing.TB, err error, required string) {
 // Run runs f, which is all there is to the test or subtest t, in namespaces of its own: in a copy of the test binary
 // that runs nothing but t. It passes, fails or skips as f does there, and logs what f printed. f has a T of its own;
 // it is not called in this process. Time, the directory and the environment are those of this process, flags are not.
+// What was late (see Late) runs again, in other namespaces.
 //
 // Several of them may run at once, under t.Parallel before Run. Of the parallel subtests of f, 64 run at once.
 func Run(t *testing.T, f func(t *testing.T)) {
@@ -65,6 +66,7 @@ func Run(t *testing.T, f func(t *testing.T)) {
 		if err := isolated(); err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { tellLate(t.Name()) })
 		f(t)
 		return
 	}
@@ -73,26 +75,38 @@ func Run(t *testing.T, f func(t *testing.T)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	output, err := runCopy(t, attributes)
-	t.Logf("in namespaces of its own:\n%s", output)
-	verdict, ok := readVerdict(t.Name(), output)
-	switch {
-	case !ok:
-		t.Fatalf("%v: %v", errNoVerdict, err)
-	case verdict == "SKIP":
-		t.Skip()
-	case verdict == "FAIL" || err != nil: // after a test that passes, TestMain may find fault
-		t.Fatalf("%s, %v", verdict, err)
+	run := pattern(t.Name(), flag.Lookup("test.run").Value.String())
+	for attempt := 1; ; attempt++ {
+		output, err := runCopy(t, attributes, run)
+		t.Logf("in namespaces of its own:\n%s", output)
+		verdict, ok := readVerdict(t.Name(), output)
+		switch {
+		case !ok:
+			t.Fatalf("%v: %v", errNoVerdict, err)
+		case verdict == "SKIP":
+			t.Skip()
+		case verdict == "FAIL" || err != nil: // after a test that passes, TestMain may find fault
+			t.Fatalf("%s, %v", verdict, err)
+		}
+		late := readLate(output)
+		switch {
+		case len(late) == 0:
+			return
+		case attempt == attempts:
+			t.Fatalf("late at each of %d attempts: %s", attempts, strings.Join(late, ", "))
+		}
+		run = latePattern(t.Name(), late)
 	}
 }
 
-// runCopy runs t alone in a copy of the test binary, and returns what that printed.
-func runCopy(t *testing.T, attributes *syscall.SysProcAttr) ([]byte, error) {
+// runCopy runs t alone, or what of it the argument of -test.run fits, in a copy of the test binary, and returns what that
+// printed.
+func runCopy(t *testing.T, attributes *syscall.SysProcAttr, fits string) ([]byte, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"-test.v", "-test.count=1", "-test.run=" + pattern(t.Name(), flag.Lookup("test.run").Value.String()), "-test.parallel=" + strconv.Itoa(subtests)}
+	args := []string{"-test.v", "-test.count=1", "-test.run=" + fits, "-test.parallel=" + strconv.Itoa(subtests)}
 	if deadline, ok := t.Deadline(); ok {
 		args = append(args, "-test.timeout="+max(time.Until(deadline)-reportTime, time.Second).String())
 	}

@@ -145,14 +145,14 @@ func (r *root) Receive(ctx actor.Context) {
 	case listener.Proved:
 		ctx.Send(r.peers, peers.Inbound{Link: m.Link})
 	case peers.Up:
-		up := finder.Connected{Key: m.Key}
+		up := finder.Connected{Key: m.Key, Home: m.Addr.Addr()}
 		if m.Role == handshake.Initiator {
 			up.Addr = m.Addr // else it is not where the peer listens
 		}
 		ctx.Send(r.finder, up)
 		r.Tell(m)
 	case peers.Down:
-		ctx.Send(r.finder, finder.Disconnected{Key: m.Key})
+		ctx.Send(r.finder, finder.Disconnected{Key: m.Key, Home: m.Addr.Addr()})
 		r.Tell(m)
 	case listener.Refused, peers.Conflict:
 		r.Tell(m)

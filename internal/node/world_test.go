@@ -32,6 +32,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	counts "github.com/seed-f6ddb928/peernet-go/internal/tally"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
@@ -122,7 +123,7 @@ type testNode struct {
 	unwatch   func()
 	manual    *manual.Provider
 	directory *peers.Directory
-	counters  listener.Counters
+	tally     counts.Book
 	dialled   atomic.Int64 // how often it has dialled
 	prologue  string
 	slow      time.Duration          // how long the node's owner takes with each event
@@ -216,10 +217,10 @@ func (n *testNode) start() {
 		Trusted: n.trust.Contains, Serve: n.answer, Compute: make(chan struct{}, 2),
 		FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20,
 		HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second,
-		WriteStall: 30 * time.Second, Linger: 30 * time.Second,
+		WriteStall: 30 * time.Second, Linger: 30 * time.Second, Tally: &n.tally,
 	}
 	c := Config{
-		Listener: listener.Config{Listener: l, Session: n.session, Clock: clock.System, Log: log, Pool: pool, Counters: &n.counters,
+		Listener: listener.Config{Listener: l, Session: n.session, Clock: clock.System, Log: log, Pool: pool,
 			Strangers: listener.MaxStrangers, StrangersPerSource: listener.MaxStrangersPerSource},
 		Finder: finder.Config{Self: discovery.Self{Key: n.key, Port: n.addr.Port()}, Providers: []discovery.Provider{n.manual}, Board: finder.NewBoard(),
 			Trusted: n.trust.Contains, Clock: clock.System, Log: log, Pool: pool},

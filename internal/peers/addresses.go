@@ -50,22 +50,14 @@ func (p *peer) sighted(m Sighted) {
 	p.publish()
 	if p.round == nil {
 		p.dial()
-	} else if !a.next.After(a.seen) && !p.round.entered[a.addr] && p.spend(a, false) == 0 {
+	} else if !a.next.After(a.seen) {
 		p.extend(a.addr)
 	}
 }
 
-// spend counts a dial that is to begin, if the address is a hint. Unless it is forced, it may have to wait.
-func (p *peer) spend(a *address, force bool) (wait time.Duration) {
-	if !a.hint() {
-		return 0
-	}
-	now := p.Clock.Now()
-	if n, wait := budget(p.hints, now); n == 0 && !force {
-		return wait
-	}
-	p.hints = append(p.hints[max(0, len(p.hints)-maxHints+1):], now)
-	return 0
+// ready returns the addresses worth dialling now, and how long until there is one more; see order.
+func (p *peer) ready(force bool) ([]*address, time.Duration) {
+	return order(p.addrs, p.Clock.Now(), force, p.hints.last(), p.Jitter)
 }
 
 // missed is an address that a source does not name any more.
@@ -86,6 +78,7 @@ func (p *peer) missed(m Sighted) {
 // worked notes that a session has come up (wire.md §7.5).
 func (p *peer) worked(l *session.Link) {
 	p.refusals, p.notBefore = 0, time.Time{}
+	p.hints.leads(l.Addr().Addr().Unmap())
 	if l.Role() == handshake.Responder {
 		for _, a := range p.addrs {
 			a.failures, a.next = 0, time.Time{}

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
@@ -25,18 +27,11 @@ const (
 
 // Bounds of what is kept of one peer (wire.md §8.1).
 const (
-	maxAddresses = 16
-	maxSessions  = 4 // one that stays, and some that are coming (wire.md §9); the next is told `busy`
-	maxClosing   = 4 // besides, that half-close; the oldest makes room for a new one
-	maxEnding    = 8 // besides, that were told to end, those that half-close included
-	maxProven    = 4 // never displaced by one that was only announced; so there is always room for such
-)
-
-// Bounds of dials to addresses that are hints: whoever can announce could otherwise have this node dial wherever, and
-// as often, as he likes (wire.md §8.1).
-const (
-	maxHints   = 4
-	hintPeriod = 10 * time.Second
+	maxAddresses = finder.MaxAddressesPerKey + 32 // more than the finder knows of at once
+	maxSessions  = 4                              // one that stays, and some that are coming (wire.md §9); the next is told `busy`
+	maxClosing   = 4                              // besides, that half-close; the oldest makes room for a new one
+	maxEnding    = 8                              // besides, that were told to end, those that half-close included
+	maxProven    = 4                              // never displaced by one that was only announced; so there is always room for such
 )
 
 // How a session is kept (wire.md §6.8, §7.4).
@@ -49,8 +44,11 @@ const (
 // is dialled.
 const fullWait = 30 * time.Second
 
-// patience is how long the peer has for its message 2 until the next address is tried beside (wire.md §8.1).
-const patience = time.Second
+// How long the peer has for its message 2 until the next address is tried beside (wire.md §8.1).
+const (
+	patience     = time.Second
+	hintPatience = 500 * time.Millisecond // at a hint: on the same link nothing takes long
+)
 
 // probeWithin is how long a session that another one may replace has for its pong (wire.md §7.4).
 const probeWithin = time.Second
@@ -62,6 +60,7 @@ type address struct {
 	sources  []string  // who still says so
 	seen     time.Time // when somebody last said so
 	proven   time.Time // when a handshake last proved the peer there; zero: never, or longest ago of too many
+	dialled  time.Time // when it was known that a dial has begun last; zero: none has
 	failures int       // in a row
 	next     time.Time // not dialled before, unless somebody asks
 	result   string    // of the last dial; empty: not dialled yet
@@ -72,24 +71,6 @@ func (a *address) present() bool { return len(a.sources) > 0 }
 
 // hint says whether nothing but discovery speaks for the address.
 func (a *address) hint() bool { return a.proven.IsZero() && !slices.Contains(a.sources, sourceFile) }
-
-// budget returns how many dials to hints may begin now, and if that is none, how long until one may. begun is when
-// the latest of them began, oldest first.
-func budget(begun []time.Time, now time.Time) (n int, wait time.Duration) {
-	begun = begun[max(0, len(begun)-maxHints):]
-	for _, t := range begun {
-		if left := t.Add(hintPeriod).Sub(now); left > 0 {
-			n++
-			if wait == 0 {
-				wait = left
-			}
-		}
-	}
-	if n < maxHints {
-		wait = 0
-	}
-	return maxHints - n, wait
-}
 
 // backoff returns how long to wait after the given number of failures in a row: full jitter up to a bound
 // that doubles. r is in [0, 1).
@@ -106,29 +87,28 @@ func rotation(age time.Duration, r float64) time.Duration {
 	return age + time.Duration(r*float64(age/4))
 }
 
-// order returns the addresses worth dialling now, best first: those that worked last, then those heard last.
-// wait is how long until there is one more; 0: there will be none.
-func order(addrs []*address, now time.Time, ignoreBackoff bool) (ready []*address, wait time.Duration) {
+// order returns the addresses worth dialling now, best first: those that worked last, then those that the peers file
+// names, then the hints as queue orders them. wait is how long until there is one more; 0: there will be none. home is where
+// the last session has led, random in [0, 1).
+func order(addrs []*address, now time.Time, ignoreBackoff bool, home netip.Addr, random func() float64) (ready []*address, wait time.Duration) {
+	var hints []*address
 	for _, a := range addrs {
-		if !a.present() && a.proven.IsZero() {
-			continue
-		}
-		if ignoreBackoff || !now.Before(a.next) {
+		switch {
+		case !a.present() && a.proven.IsZero():
+		case !ignoreBackoff && now.Before(a.next):
+			if d := a.next.Sub(now); wait == 0 || d < wait {
+				wait = d
+			}
+		case a.hint():
+			hints = append(hints, a)
+		default:
 			ready = append(ready, a)
-		} else if d := a.next.Sub(now); wait == 0 || d < wait {
-			wait = d
 		}
 	}
 	slices.SortStableFunc(ready, func(a, b *address) int {
-		if c := b.proven.Compare(a.proven); c != 0 {
-			return c
-		}
-		if a.failures != b.failures {
-			return a.failures - b.failures
-		}
-		return b.seen.Compare(a.seen)
+		return cmp.Or(b.proven.Compare(a.proven), cmp.Compare(a.failures, b.failures), b.seen.Compare(a.seen))
 	})
-	return ready, wait
+	return append(ready, queue(hints, now, home, random)...), wait
 }
 
 // evict returns the index of the address to forget when there are too many: one that nobody names any more

@@ -1,7 +1,6 @@
 package peers
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"testing"
@@ -40,7 +39,7 @@ func TestAnAnnounceDisplacesNoAddressOfThePeersFile(t *testing.T) {
 	named := p.learn(at("10.0.0.2:1"), "connect")
 	named.seen = start
 	for i := range 5 * maxAddresses {
-		a := p.learn(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}), 1), "udp")
+		a := p.learn(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1 + byte(i>>8), byte(i)}), 1), "udp")
 		a.sources, a.seen = []string{"udp"}, after(time.Duration(i)*time.Second)
 	}
 	if len(p.addrs) != maxAddresses || !slices.Contains(p.addrs, file) || slices.Contains(p.addrs, named) {
@@ -58,7 +57,7 @@ func TestRotationComesWithinAQuarterOfTheAge(t *testing.T) {
 }
 
 func TestOrderPutsFirstWhatWorkedLast(t *testing.T) {
-	announced := []string{"udp"}
+	announced, written := []string{"udp"}, []string{"udp", sourceFile}
 	now := after(time.Hour)
 	for _, test := range []struct {
 		name   string
@@ -76,10 +75,14 @@ func TestOrderPutsFirstWhatWorkedLast(t *testing.T) {
 			{addr: at("10.0.0.3:1"), proven: after(2), failures: 9},
 		}, want: []string{"10.0.0.3:1", "10.0.0.2:1", "10.0.0.1:1"}},
 		{name: "fewer failures first, then heard last", addrs: []*address{
-			{addr: at("10.0.0.1:1"), sources: announced, seen: after(3), failures: 1},
-			{addr: at("10.0.0.2:1"), sources: announced, seen: after(1)},
-			{addr: at("10.0.0.3:1"), sources: announced, seen: after(2)},
+			{addr: at("10.0.0.1:1"), sources: written, seen: after(3), failures: 1},
+			{addr: at("10.0.0.2:1"), sources: written, seen: after(1)},
+			{addr: at("10.0.0.3:1"), sources: written, seen: after(2)},
 		}, want: []string{"10.0.0.3:1", "10.0.0.2:1", "10.0.0.1:1"}},
+		{name: "in the peers file before announced", addrs: []*address{
+			{addr: at("10.0.0.1:1"), sources: announced, seen: after(3)},
+			{addr: at("10.0.0.2:1"), sources: written, seen: after(1), failures: 9},
+		}, want: []string{"10.0.0.2:1", "10.0.0.1:1"}},
 		{name: "in backoff: the shortest wait", addrs: []*address{
 			{addr: at("10.0.0.1:1"), sources: announced, next: now.Add(3 * time.Second)},
 			{addr: at("10.0.0.2:1"), sources: announced, next: now.Add(2 * time.Second)},
@@ -95,7 +98,7 @@ func TestOrderPutsFirstWhatWorkedLast(t *testing.T) {
 		}, want: []string{"10.0.0.1:1"}, wait: time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			ready, wait := order(test.addrs, now, test.ignore)
+			ready, wait := order(test.addrs, now, test.ignore, netip.Addr{}, steady)
 			var got []string
 			for _, a := range ready {
 				got = append(got, a.addr.String())
@@ -107,36 +110,7 @@ func TestOrderPutsFirstWhatWorkedLast(t *testing.T) {
 	}
 }
 
-func TestDialsToHintsAreRationed(t *testing.T) {
-	s := func(n ...int) (times []time.Time) {
-		for _, seconds := range n {
-			times = append(times, after(time.Duration(seconds)*time.Second))
-		}
-		return times
-	}
-	for _, test := range []struct {
-		name  string
-		begun []time.Time
-		now   int // seconds
-		n     int
-		wait  time.Duration
-	}{
-		{"none yet", nil, 0, 4, 0},
-		{"some", s(0, 1), 1, 2, 0},
-		{"all", s(0, 1, 2, 3), 3, 0, 7 * time.Second},
-		{"all at once", s(3, 3, 3, 3), 3, 0, 10 * time.Second},
-		{"just before the first is forgotten", s(0, 1, 2, 3), 9, 0, time.Second},
-		{"the first is forgotten", s(0, 1, 2, 3), 10, 1, 0},
-		{"all are forgotten", s(0, 1, 2, 3), 13, 4, 0},
-		{"only the latest count", s(0, 1, 2, 3, 4, 5), 5, 0, 7 * time.Second},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			n, wait := budget(test.begun, after(time.Duration(test.now)*time.Second))
-			if n != test.n || wait != test.wait {
-				t.Errorf("budget = %d, %v; want %d, %v", n, wait, test.n, test.wait)
-			}
-		})
-	}
+func TestAHintIsWhatNothingButDiscoverySpeaksFor(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		a    address
@@ -179,7 +153,7 @@ func TestAnnouncesNeverDisplaceAProvenAddressAndAlwaysFindRoom(t *testing.T) {
 	p := &peer{}
 	var proven []*address
 	for i := range 3 * maxAddresses {
-		a := p.learn(at(fmt.Sprintf("10.0.0.%d:1", i+1)), "udp")
+		a := p.learn(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1), "udp")
 		a.sources = []string{"udp"}
 		if i%2 == 0 {
 			prove(p.addrs, a, after(time.Duration(i)))

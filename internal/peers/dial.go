@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"slices"
 )
 
 // A connection is one TCP connection, or why there is none.
@@ -13,32 +14,47 @@ type connection struct {
 	err  error
 }
 
+// A runner is an address in a race.
+type runner struct {
+	addr netip.AddrPort
+	hint bool // it starts if the ledger allows
+}
+
+// A result is what a race has brought.
+type result struct {
+	won    connection       // no conn: none has
+	failed []connection     // by themselves, not those that were called off because another had won or the context ended
+	begun  []netip.AddrPort // all that were started, those that failed and the winner included
+}
+
 // A race is what is under way in Config.race, and its goroutine's alone.
 type race struct {
 	*Config
 	ctx     context.Context // of every attempt; ends when one has won
+	hints   *ledger
 	results chan connection
 	due     chan int // the stagger after so many starts is over
-	left    []netip.AddrPort
+	left    []runner
+	begun   []netip.AddrPort
 	started int
 	running int
 	stop    func() bool // of the latest stagger
 }
 
-// race connects to the first of addrs that answers. The next address starts when one before it has failed, or
-// after Stagger; each is given up after DialTimeout. What comes through more is put first, and starts at once. All
-// attempts have ended when race returns, and won's is the only connection that is open. failed has those that failed
-// by themselves, not those that were called off because another had won or ctx ended.
-func (c *Config) race(ctx context.Context, addrs []netip.AddrPort, more <-chan netip.AddrPort) (won connection, failed []connection) {
+// race connects to the first of left that answers. The next address starts when one before it has failed, or
+// after Stagger; each is given up after DialTimeout. What comes through more is put first, and starts at once. A hint that must
+// not start yet is passed over, and looked at again when the next may start; the race does not wait for it alone. All
+// attempts have ended when race returns, and won's is the only connection that is open.
+func (c *Config) race(ctx context.Context, left []runner, more <-chan runner, hints *ledger) (out result) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	r := &race{Config: c, ctx: ctx, results: make(chan connection), due: make(chan int), left: addrs,
+	r := &race{Config: c, ctx: ctx, hints: hints, results: make(chan connection), due: make(chan int), left: slices.Clone(left),
 		stop: func() bool { return true }}
 	r.next()
 	for r.running > 0 {
 		select {
-		case addr := <-more:
-			r.left = append([]netip.AddrPort{addr}, r.left...)
+		case e := <-more:
+			r.left = append([]runner{e}, r.left...)
 			r.next()
 		case n := <-r.due:
 			if n == r.started { // not one that was stopped too late
@@ -47,19 +63,20 @@ func (c *Config) race(ctx context.Context, addrs []netip.AddrPort, more <-chan n
 		case got := <-r.results:
 			r.running--
 			switch {
-			case got.err == nil && won.conn == nil:
-				won = got
+			case got.err == nil && out.won.conn == nil:
+				out.won = got
 				cancel()
 			case got.err == nil:
 				_ = got.conn.Close()
 			case ctx.Err() == nil:
-				failed = append(failed, got)
+				out.failed = append(out.failed, got)
 				r.next()
 			}
 		}
 	}
 	r.stop()
-	return won, failed
+	out.begun = r.begun
+	return out
 }
 
 // next starts the next address, unless there is none or the race is over.
@@ -68,8 +85,22 @@ func (r *race) next() {
 	if len(r.left) == 0 || r.ctx.Err() != nil {
 		return
 	}
-	addr := r.left[0]
-	r.left = r.left[1:]
+	now := r.Clock.Now()
+	if i := slices.IndexFunc(r.left, func(e runner) bool { return !e.hint || r.hints.spend(now, e.addr.Addr()) }); i >= 0 {
+		r.start(r.left[i].addr)
+		r.left = slices.Delete(r.left, i, i+1)
+	}
+	n := r.started
+	r.stop = r.Clock.AfterFunc(r.Stagger, func() {
+		select {
+		case r.due <- n:
+		case <-r.ctx.Done():
+		}
+	})
+}
+
+func (r *race) start(addr netip.AddrPort) {
+	r.begun = append(r.begun, addr)
 	r.started++
 	r.running++
 	go func() {
@@ -78,11 +109,4 @@ func (r *race) next() {
 		conn, err := r.Dial(ctx, addr)
 		r.results <- connection{addr, conn, err}
 	}()
-	n := r.started
-	r.stop = r.Clock.AfterFunc(r.Stagger, func() {
-		select {
-		case r.due <- n:
-		case <-r.ctx.Done():
-		}
-	})
 }

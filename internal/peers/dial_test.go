@@ -125,11 +125,12 @@ func TestRaceOfDials(t *testing.T) {
 					defer stop()
 				}
 				config := &Config{Dial: f.dial, Clock: clock.System, Stagger: stagger, DialTimeout: timeout}
-				more := make(chan netip.AddrPort, 2)
+				more := make(chan runner, 2)
 				for after, addr := range test.more {
-					time.AfterFunc(after, func() { more <- addr })
+					time.AfterFunc(after, func() { more <- runner{addr: addr} })
 				}
-				won, failed := config.race(ctx, []netip.AddrPort{a, b, c}, more)
+				got := config.race(ctx, []runner{{addr: a}, {addr: b}, {addr: c}}, more, new(ledger))
+				won, failed := got.won, got.failed
 				took := time.Since(f.began)
 				synctest.Wait()
 				if won.addr != test.won && !test.either || test.won.IsValid() != (won.conn != nil) {
@@ -155,6 +156,9 @@ func TestRaceOfDials(t *testing.T) {
 				if !slices.Equal(f.dialled, want) {
 					t.Errorf("dialled %v, want %v", f.dialled, want)
 				}
+				if !slices.Equal(got.begun, want) {
+					t.Errorf("begun: %v, want %v", got.begun, want)
+				}
 				open := 0
 				if won.conn != nil {
 					open = 1
@@ -173,9 +177,9 @@ func TestRaceThatIsCalledOffBeforeItBeginsDialsNobody(t *testing.T) {
 		cancel()
 		f := &field{}
 		config := &Config{Dial: f.dial, Clock: clock.System, Stagger: time.Second, DialTimeout: time.Second}
-		won, failed := config.race(ctx, []netip.AddrPort{at("10.0.0.1:1")}, nil)
-		if won.conn != nil || failed != nil || f.dialled != nil {
-			t.Errorf("won %+v, failed %v, dialled %v", won, failed, f.dialled)
+		got := config.race(ctx, []runner{{addr: at("10.0.0.1:1")}}, nil, new(ledger))
+		if got.won.conn != nil || got.failed != nil || got.begun != nil || f.dialled != nil {
+			t.Errorf("%+v, dialled %v", got, f.dialled)
 		}
 	})
 }

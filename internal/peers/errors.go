@@ -69,10 +69,16 @@ func (e *RefusedError) Error() string {
 	switch {
 	case e.Reason == envelope.ReasonRefused || e.Reason == envelope.ReasonRevoked:
 		return fmt.Sprintf("the peer at %v does not trust this node's key: let it add the key", e.Addr)
-	case e.RetryAfter > 0:
-		return fmt.Sprintf("the peer at %v refuses this node for now (%s): try again in %v", e.Addr, e.Reason, e.RetryAfter)
 	}
-	return fmt.Sprintf("the peer at %v refuses this node for now (%s)", e.Addr, e.Reason)
+	text := fmt.Sprintf("the peer at %v refuses this node for now (%s", e.Addr, e.Reason)
+	if e.Text != "" {
+		text += fmt.Sprintf(", %.256q", e.Text)
+	}
+	text += ")"
+	if e.RetryAfter > 0 {
+		text += fmt.Sprintf(": try again in %v", e.RetryAfter)
+	}
+	return text
 }
 
 // Is makes a RefusedError an ErrRefused or an ErrBusy.

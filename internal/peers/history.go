@@ -6,27 +6,68 @@ import (
 	"time"
 )
 
-// keepSteps is how many steps of a peer's history are kept; older ones are forgotten.
-const keepSteps = 32
+const (
+	keepSteps = 32 // of a peer's history; older ones are forgotten
+	maxCycle  = 8  // steps that may come again and again, to be told once
+)
 
-// A Step is something that happened to a peer.
+// A Step is something that happened to a peer, once or again and again.
 type Step struct {
 	At     time.Time
 	State  State          // after it
 	Addr   netip.AddrPort // where, if it happened somewhere
 	Source string         // who said so, of an address that was heard or withdrawn
 	Reason string         // why, as part of a sentence
+	Times  int            // how often, with nothing between but the steps beside it that came as often
+	Last   time.Time      // the last time; At is the first
+}
+
+// same says whether s and t differ in when they happened alone.
+func (s Step) same(t Step) bool {
+	return s.State == t.State && s.Addr == t.Addr && s.Source == t.Source && s.Reason == t.Reason
 }
 
 // note adds a step to the history.
 func (p *peer) note(s Step) {
-	s.At, s.State = p.Clock.Now(), p.info.State
-	if n := len(p.history); n > 0 {
-		last := p.history[n-1]
-		if last.State == s.State && last.Addr == s.Addr && last.Source == s.Source && last.Reason == s.Reason {
-			return // nothing new
+	now := p.Clock.Now()
+	s.At, s.Last, s.Times, s.State = now, now, 1, p.info.State
+	// Always a new array: the directory has handed out the old one.
+	h := fold(append(slices.Clone(p.history), s))
+	if len(h) > keepSteps {
+		i := spare(h)
+		h = slices.Delete(h, i, i+1)
+	}
+	p.history = h
+}
+
+// fold makes one of the last steps and of those before them that are the same, so that hours of dialling in vain do not
+// push out what came before.
+func fold(h []Step) []Step {
+	for n := 1; n <= maxCycle && 2*n <= len(h); n++ {
+		before, last := h[len(h)-2*n:len(h)-n], h[len(h)-n:]
+		if !slices.EqualFunc(before, last, Step.same) {
+			continue
+		}
+		for i := range before {
+			before[i].Times += last[i].Times
+			before[i].Last = last[i].Last
+		}
+		return h[:len(h)-n]
+	}
+	return h
+}
+
+// spare returns the step to forget: the oldest, unless it is the last time that the peer was connected, or the step after
+// that, which says how it ended. h has more than three steps.
+func spare(h []Step) int {
+	connected := -1
+	for i, s := range h {
+		if s.State == Connected {
+			connected = i
 		}
 	}
-	// Always a new array: the directory has handed out the old one.
-	p.history = append(slices.Clip(p.history[max(0, len(p.history)-keepSteps+1):]), s)
+	if connected == 0 {
+		return 2
+	}
+	return 0
 }

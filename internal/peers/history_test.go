@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
@@ -35,5 +37,57 @@ func TestHistoryKeepsTheLastStepsAndNoRepetition(t *testing.T) {
 	}
 	if got := reasons(p.history); !slices.Equal(got, want[len(want)-keepSteps:]) {
 		t.Errorf("history %v", got)
+	}
+}
+
+// TestHistoryTellsOnceWhatComesAgainAndAgain: a night of dialling in vain is a few steps.
+func TestHistoryTellsOnceWhatComesAgainAndAgain(t *testing.T) {
+	for cycle := 1; cycle <= maxCycle; cycle++ {
+		synctest.Test(t, func(t *testing.T) {
+			p := &peer{Config: &Config{Clock: clock.System}}
+			note := func(state State, reason string) {
+				p.info.State = state
+				p.note(Step{Reason: reason})
+			}
+			note(Connected, "initiator")
+			const rounds = 1000
+			began := time.Now()
+			for i := range rounds*cycle + 1 { // and the first of the next
+				note(BackingOff, fmt.Sprint(i%cycle))
+				time.Sleep(time.Second)
+			}
+			want := cycle + 2
+			if cycle == 1 {
+				want = 2
+			}
+			if len(p.history) != want || p.history[0].State != Connected || p.history[0].Times != 1 {
+				t.Fatalf("a cycle of %d steps: %+v", cycle, p.history)
+			}
+			for i, s := range p.history[1 : 1+cycle] {
+				times, last := rounds, began.Add(time.Duration((rounds-1)*cycle+i)*time.Second)
+				if cycle == 1 {
+					times, last = times+1, last.Add(time.Second)
+				}
+				if s.Times != times || !s.At.Equal(began.Add(time.Duration(i)*time.Second)) || !s.Last.Equal(last) {
+					t.Errorf("a cycle of %d steps: step %d: %+v", cycle, i, s)
+				}
+			}
+		})
+	}
+}
+
+// TestHistoryKeepsTheLastConnection: and how it ended, whatever has happened since.
+func TestHistoryKeepsTheLastConnection(t *testing.T) {
+	p := &peer{Config: &Config{Clock: clock.System}}
+	for i := range 4 * keepSteps {
+		p.info.State = BackingOff
+		if i == 7 || i == 20 {
+			p.info.State = Connected
+		}
+		p.note(Step{Reason: fmt.Sprint(i)})
+	}
+	h := p.history
+	if len(h) != keepSteps || h[0].Reason != "20" || h[0].State != Connected || h[1].Reason != "21" || h[2].Reason != fmt.Sprint(4*keepSteps-keepSteps+2) {
+		t.Errorf("%d steps: %+v", len(h), h)
 	}
 }

@@ -106,6 +106,9 @@ type (
 		claim *claim
 	}
 
+	// affordable says that a round may begin another dial.
+	affordable struct{ round *round }
+
 	rotationDue struct{ link *session.Link }
 	idleDue     struct{ link *session.Link }
 
@@ -118,6 +121,7 @@ func (dialled) IgnoreDeadLetterLogging()     {}
 func (redialDue) IgnoreDeadLetterLogging()   {}
 func (gone) IgnoreDeadLetterLogging()        {}
 func (impatient) IgnoreDeadLetterLogging()   {}
+func (affordable) IgnoreDeadLetterLogging()  {}
 func (rotationDue) IgnoreDeadLetterLogging() {}
 func (idleDue) IgnoreDeadLetterLogging()     {}
 

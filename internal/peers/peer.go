@@ -11,6 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // A peer is the actor of one trusted key. It knows where the key may be, dials it, and holds its sessions:
@@ -31,6 +32,7 @@ type peer struct {
 	ctx  actor.Context // of the message being handled
 	self *actor.PID
 
+	tally *tally.Peer
 	info  Info
 	addrs []*address
 
@@ -49,11 +51,11 @@ type peer struct {
 	full     bool    // not dialled, or told to come back, for want of room
 	asleep   bool    // the last session ended for want of use: not dialled unless somebody asks
 
-	hints     []time.Time // when dials to addresses began that are only announced; the latest
-	refusals  int         // in a row
-	falls     int         // sessions in a row that ended soon after they came up
-	notBefore time.Time   // no dial by itself before
-	serial    int         // of the redial timer that counts
+	hints     ledger    // of dials to addresses that are only announced
+	refusals  int       // in a row
+	falls     int       // sessions in a row that ended soon after they came up
+	notBefore time.Time // no dial by itself before
+	serial    int       // of the redial timer that counts
 	stopDue   func() bool
 	due       time.Time // when it fires; zero: there is none
 	failed    error     // why the last round failed; nil once a session was up
@@ -94,6 +96,9 @@ func (p *peer) Receive(ctx actor.Context) {
 		if m.claim != nil && m.round == p.round {
 			m.round.claimed.CompareAndSwap(m.claim, nil)
 		}
+		p.hurry(m.round)
+	case affordable:
+		m.round.saving = false
 		p.hurry(m.round)
 	case rotationDue:
 		p.rotationDue(m.link)

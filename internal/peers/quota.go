@@ -1,7 +1,9 @@
 package peers
 
 import (
+	"errors"
 	"fmt"
+	"strings"
 	"sync"
 )
 
@@ -64,7 +66,16 @@ type LimitError struct {
 }
 
 func (e *LimitError) Error() string {
-	return fmt.Sprintf("this node is at its limit of %d (Limits.%s)", e.Limit, e.What)
+	return fmt.Sprintf("this node is at its limit of %d %s (Limits.%s): raise it, or wait until one has gone", e.Limit, strings.ToLower(e.What), e.What)
+}
+
+// toldOf returns what a peer is told that has to come back later because of a *LimitError.
+func toldOf(err error) string {
+	e, ok := errors.AsType[*LimitError](err)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("at the limit of %d %s", e.Limit, strings.ToLower(e.What))
 }
 
 // Is makes a LimitError an ErrFull.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // A round is one attempt to reach a peer: the addresses that are left to try, until a session is up or there
@@ -22,7 +23,8 @@ type round struct {
 	attempt *attempt                // TCP connects are under way
 	shaking []string                // handshakes that are under way, by session
 	claimed *atomic.Pointer[claim]  // by the handshake that has proved the peer: the others yield
-	begun   time.Time               // of the handshake that began last
+	patient time.Time               // until when the handshake that began last has its time
+	saving  bool                    // affordable will come
 	rotates *held                   // the session that the round is to replace; nil: there is none
 	waiters []*waiter               // Connects
 	entered map[netip.AddrPort]bool // that are or were in left; they enter once, and once more if a Connect names them
@@ -36,15 +38,14 @@ type claim struct{ addr netip.AddrPort }
 type attempt struct {
 	round  *round
 	cancel func()
-	more   chan netip.AddrPort // what else to try
-	won    connection
-	failed []connection
+	more   chan runner // what else to try
+	result result
 }
 
 // drop closes the connection that nobody wants any more.
 func (a *attempt) drop() {
-	if a.won.conn != nil {
-		_ = a.won.conn.Close()
+	if a.result.won.conn != nil {
+		_ = a.result.won.conn.Close()
 	}
 }
 
@@ -84,11 +85,11 @@ func (p *peer) dial() {
 	_ = p.begin(nil, false) // the state says what came of it
 }
 
-// begin begins a round over the named addresses and those that are worth it, all of these if it is forced. If none
-// begins the error says why; what can be tried later is.
+// begin begins a round over the named addresses and those that are worth it, all of these if it is forced: then somebody
+// has asked, and dials to hints are counted anew. If none begins the error says why; what can be tried later is.
 func (p *peer) begin(named []netip.AddrPort, force bool) error {
 	p.unschedule()
-	ready, wait := order(p.addrs, p.Clock.Now(), force)
+	ready, wait := p.ready(force)
 	if err := p.quota.full(len(p.sessions) == 0); err != nil && len(named)+len(ready) > 0 {
 		p.full = true
 		p.stay(rotation(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
@@ -100,16 +101,16 @@ func (p *peer) begin(named []netip.AddrPort, force bool) error {
 		r.enter(addr)
 	}
 	for _, a := range ready {
-		if r.entered[a.addr] {
-			continue
-		}
-		if w := p.spend(a, force); w == 0 {
-			r.enter(a.addr)
-		} else if wait == 0 || w < wait {
-			wait = w
-		}
+		r.enter(a.addr)
 	}
-	if len(r.left) == 0 {
+	if force {
+		p.hints.forget()
+	}
+	due := p.unaffordable(p.arrange(r))
+	if due > 0 && (wait == 0 || due < wait) {
+		wait = due
+	}
+	if len(r.left) == 0 || due > 0 {
 		why := "no address to dial"
 		if wait > 0 {
 			why = p.info.Reason // still
@@ -155,39 +156,100 @@ func (p *peer) extend(addr netip.AddrPort) {
 		return
 	}
 	if r.attempt == nil { // a handshake is under way; its time may be over
-		if p.Clock.Now().Sub(r.begun) >= patience {
+		if !p.Clock.Now().Before(r.patient) {
 			p.hurry(r)
 		}
 		return
 	}
 	select {
-	case r.attempt.more <- addr:
+	case r.attempt.more <- p.runner(r, addr):
 	default: // its turn comes after the race
 	}
 }
 
-// raceOn connects to the addresses that are left in the round.
-func (p *peer) raceOn() {
+// runner is an address of a round in a race.
+func (p *peer) runner(r *round, addr netip.AddrPort) runner {
+	a := p.at(addr)
+	return runner{addr, !r.named[addr] && (a == nil || a.hint())}
+}
+
+// arrange brings what is left in a round in the order in which to try it: what a Connect names, what is worth it, the
+// best first, and what was when the round began.
+func (p *peer) arrange(r *round) (list []runner) {
+	ready, _ := p.ready(true)
+	place := make(map[netip.AddrPort]int, len(ready))
+	for i, a := range ready {
+		place[a.addr] = i - len(ready)
+	}
+	for addr := range r.named {
+		place[addr] = -1 - len(ready)
+	}
+	slices.SortStableFunc(r.left, func(a, b netip.AddrPort) int { return place[a] - place[b] })
+	for _, addr := range r.left {
+		list = append(list, p.runner(r, addr))
+	}
+	return list
+}
+
+// unaffordable returns how long until one of these may be dialled; 0: now, or there is none.
+func (p *peer) unaffordable(list []runner) (wait time.Duration) {
+	now := p.Clock.Now()
+	for _, e := range list {
+		if !e.hint {
+			return 0
+		}
+		due := p.hints.wait(now, e.addr.Addr())
+		if due == 0 {
+			return 0
+		}
+		if wait == 0 || due < wait {
+			wait = due
+		}
+	}
+	return wait
+}
+
+// raceOn connects to the addresses that are left in the round. If it must wait with that, it is called again; false: then
+// nothing may be under way.
+func (p *peer) raceOn() bool {
 	r := p.round
-	p.progress(r.left[0], fmt.Sprintf("dialling %v", r.left[0]))
-	addrs := slices.Clone(r.left)
+	list := p.arrange(r)
+	if wait := p.unaffordable(list); wait > 0 {
+		if !r.saving {
+			r.saving = true
+			p.after(wait, affordable{r})
+		}
+		return false
+	}
+	first := slices.IndexFunc(list, func(e runner) bool { return p.unaffordable([]runner{e}) == 0 })
+	p.progress(list[first].addr, fmt.Sprintf("dialling %v", list[first].addr))
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &attempt{round: r, cancel: cancel, more: make(chan netip.AddrPort, maxAddresses)}
+	a := &attempt{round: r, cancel: cancel, more: make(chan runner, maxAddresses)}
 	r.attempt = a
 	p.attempts[a] = true
 	system, self := p.ctx.ActorSystem(), p.self
 	p.join.Add(1)
 	go func() {
 		defer p.join.Done()
-		a.won, a.failed = p.race(ctx, addrs, a.more)
+		a.result = p.race(ctx, list, a.more, &p.hints)
 		system.Root.Send(self, dialled{a})
 	}()
+	return true
 }
 
 func (p *peer) dialled(a *attempt) {
 	a.cancel()
 	delete(p.attempts, a)
-	for _, f := range a.failed {
+	for _, addr := range a.result.begun {
+		if at := p.at(addr); at != nil {
+			at.dialled = p.Clock.Now()
+		}
+	}
+	p.tally.Add(tally.DialsFailed, uint64(len(a.result.failed)))
+	if a.result.won.conn != nil {
+		p.tally.Add(tally.DialsConnected, 1)
+	}
+	for _, f := range a.result.failed {
 		p.tried(f.addr, f.err)
 	}
 	if p.round != a.round || p.round.attempt != a { // given up meanwhile
@@ -195,25 +257,29 @@ func (p *peer) dialled(a *attempt) {
 		p.publish()
 		return
 	}
-	r := p.round
+	r, won := p.round, a.result.won
 	r.attempt = nil
-	for _, f := range a.failed {
+	for _, f := range a.result.failed {
 		r.blame(f.addr, &DialError{f.addr, f.err})
 		r.drop(f.addr)
 	}
-	if a.won.conn == nil {
+	if won.conn == nil {
 		p.next()
 		return
 	}
-	r.drop(a.won.addr)
-	p.progress(a.won.addr, fmt.Sprintf("handshake with %v", a.won.addr))
-	claimed, own := r.claimed, &claim{a.won.addr}
-	pid := p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: a.won.conn, Role: handshake.Initiator,
+	r.drop(won.addr)
+	p.progress(won.addr, fmt.Sprintf("handshake with %v", won.addr))
+	claimed, own := r.claimed, &claim{won.addr}
+	pid := p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: won.conn, Role: handshake.Initiator,
 		Expect: p.key, Owner: p.self, Claim: func() bool { return claimed.CompareAndSwap(nil, own) }}))
 	r.shaking = append(r.shaking, pid.GetId())
-	p.dialledTo[pid.GetId()] = a.won.addr
-	r.begun = p.Clock.Now()
-	p.after(patience, impatient{r, nil})
+	p.dialledTo[pid.GetId()] = won.addr
+	long := patience
+	if p.runner(r, won.addr).hint {
+		long = hintPatience
+	}
+	r.patient = p.Clock.Now().Add(long)
+	p.after(long, impatient{r, nil})
 }
 
 // proving is a handshake of this node's that has proved the peer. If it does not come up soon, the claim is another's to
@@ -305,10 +371,7 @@ func (p *peer) next() {
 	switch {
 	case r.attempt != nil || r.claimed.Load() != nil && len(r.shaking) > 0:
 		return
-	case len(r.left) > 0:
-		p.raceOn()
-		return
-	case len(r.shaking) > 0:
+	case len(r.left) > 0 && p.raceOn(), len(r.shaking) > 0:
 		return
 	}
 	defer r.answer(r.last) // when the state tells it too
@@ -320,7 +383,7 @@ func (p *peer) next() {
 	}
 	p.failed = r.last
 	wait := max(1, backoff(1, p.Jitter())) // 0 would be never
-	if ready, due := order(p.addrs, p.Clock.Now(), false); len(ready) == 0 {
+	if ready, due := p.ready(false); len(ready) == 0 {
 		wait = due
 	}
 	p.stay(wait, r.at, r.last.Error())

@@ -78,14 +78,14 @@ func (p *peer) proved(l *session.Link) {
 		l.Close(session.Close{Reason: envelope.ReasonRefused})
 		return
 	case p.crowded():
-		l.Close(session.Close{Reason: envelope.ReasonBusy, RetryAfter: probeWithin})
+		l.Close(session.Close{Reason: envelope.ReasonBusy, Text: fmt.Sprintf("at the limit of %d sessions with one peer, and %d that are ending", maxSessions, maxEnding), RetryAfter: probeWithin})
 		return
 	}
 	if err := p.quota.enter(len(p.sessions) == 0); err != nil {
 		p.full = len(p.sessions) == 0
 		p.note(Step{Addr: l.Addr(), Reason: "told to come back later: " + err.Error()})
 		p.publish()
-		l.Close(session.Close{Reason: envelope.ReasonBusy, RetryAfter: rotation(fullWait, p.Jitter())})
+		l.Close(session.Close{Reason: envelope.ReasonBusy, Text: toldOf(err), RetryAfter: rotation(fullWait, p.Jitter())})
 		return
 	}
 	if l.Role() == handshake.Responder { // its end may be told to its parent, if it is at this moment

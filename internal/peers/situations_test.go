@@ -211,6 +211,13 @@ func distrusts(r *rig) {
 	r.trusted = false
 }
 
+// mayDial says that the round may begin another dial.
+func mayDial(r *rig) {
+	var m affordable
+	r.look(func(p *peer) { m.round = p.round })
+	r.tell(m)
+}
+
 // waits lets the time pass until the next dial.
 func waits(r *rig) {
 	info, _ := r.config.Directory.Info(r.theirs.PublicKey())

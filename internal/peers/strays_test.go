@@ -42,14 +42,15 @@ var strays = []struct {
 		r.look(func(p *peer) { m = redialDue{p.serial - 1} })
 		return m
 	}},
+	{"affordable", func(*rig, *session.Link) any { return affordable{&round{left: places}} }},
 	{"impatient", func(*rig, *session.Link) any { return impatient{round: &round{left: places}} }},
 	{"dialled, lost", func(r *rig, _ *session.Link) any {
-		return dialled{&attempt{round: new(round), cancel: func() {}, failed: []connection{{addr: z, err: errLost}}}}
+		return dialled{&attempt{round: new(round), cancel: func() {}, result: result{failed: []connection{{addr: z, err: errLost}}}}}
 	}},
 	{"dialled, won", func(r *rig, _ *session.Link) any {
 		near, far := r.pipe(z)
 		r.end("late", far, handshake.Responder)
-		return dialled{&attempt{round: new(round), cancel: func() {}, won: connection{addr: z, conn: near}}}
+		return dialled{&attempt{round: new(round), cancel: func() {}, result: result{won: connection{addr: z, conn: near}}}}
 	}},
 }
 

@@ -13,6 +13,7 @@ import (
 type callContext struct {
 	config   *Config
 	deadline time.Time // zero: none
+	trace    string    // the caller's W3C traceparent; "": none
 
 	mu    sync.Mutex // guards the rest; taken with a peer's mu held, never the other way round
 	err   error
@@ -24,8 +25,16 @@ type callContext struct {
 // Deadline implements context.Context.
 func (c *callContext) Deadline() (time.Time, bool) { return c.deadline, !c.deadline.IsZero() }
 
+// TraceKey is the key under which a context has a *string that is a W3C traceparent.
+type TraceKey struct{}
+
 // Value implements context.Context.
-func (c *callContext) Value(any) any { return nil }
+func (c *callContext) Value(key any) any {
+	if _, ok := key.(TraceKey); ok && c.trace != "" {
+		return &c.trace
+	}
+	return nil
+}
 
 // Err implements context.Context.
 func (c *callContext) Err() error {

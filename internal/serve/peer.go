@@ -41,17 +41,15 @@ type load struct{ n, bytes int }
 func (l *load) add(r *Request) { l.n, l.bytes = l.n+1, l.bytes+r.size() }
 func (l *load) sub(r *Request) { l.n, l.bytes = l.n-1, l.bytes-r.size() }
 
-// has says whether there is room for one more with so many bytes.
-func (l *load) has(n, bytes, more int) bool { return l.n < n && l.bytes+more <= bytes }
-
-// room says whether there is room for a call with so many bytes of arguments. It is called with mu held.
-//
-// A call whose reply is being queued counts apart: the reply may have reached the caller before this node takes
-// note, and a caller that keeps to the limit must never find itself over it. It does count, as a peer that reads
-// slowly must not pile up replies: as many as may run, may wait to be queued.
-func (p *peer) room(args int) bool {
-	c := &p.server.config
-	return p.running.has(c.Calls, c.CallBytes, args) && p.replying.has(max(c.Calls, minReplies), c.CallBytes, 0)
+// claim is Session.claim with mu held.
+func (p *peer) claim(r *Request) bool {
+	calls := &r.session.calls
+	if calls.Get(r.id) != r {
+		return false
+	}
+	calls.Take(r.id)
+	p.replying.add(r)
+	return true
 }
 
 // idle says whether nothing is left of the peer. It is called with mu held.

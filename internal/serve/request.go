@@ -19,15 +19,17 @@ type Request struct {
 	entry   *Entry
 	id      envelope.CallID // 0: a send
 	args    envelope.Raw
-	trace   string
 	next    *Request // in its list
 	result  any
 	refusal *envelope.RemoteError
 }
 
 func newRequest(s *Session, entry *Entry, e *envelope.Envelope) *Request {
-	r := &Request{session: s, entry: entry, id: e.ID, args: envelope.NewRaw(envelope.Msgpack, e.Args), trace: e.Options.Trace}
+	r := &Request{session: s, entry: entry, id: e.ID, args: envelope.NewRaw(envelope.Msgpack, e.Args)}
 	r.config = &s.server.config
+	if t := e.Options.Trace; t != "" && envelope.ValidTrace(t) { // any other is as none (wire.md §6.3)
+		r.trace = t
+	}
 	if e.Options.HasTimeout {
 		r.deadline = r.config.Clock.Now().Add(e.Options.Timeout)
 	}
@@ -55,12 +57,32 @@ func (r *Request) size() int { return len(r.args.Bytes()) }
 // answer runs the handler of a call and replies, also if the handler ends its goroutine.
 func (r *Request) answer() {
 	s := r.session
-	defer s.settled(r)
 	defer func() {
-		s.finished(r)
+		if !s.finished(r) {
+			return // Fail has replied
+		}
+		defer s.settled(r)
 		s.conn.Reply(r.id, r.result, r.refusal)
 	}()
 	r.handle()
+}
+
+// Fail replies to a call while its handler runs, and ends the handler's context. It says false, and does nothing, if the
+// call is answered already or r is a send. The call keeps its place among those that run until its handler has returned;
+// what that makes of it goes nowhere. Like any reply it waits for room.
+func (r *Request) Fail(err error) bool {
+	s := r.session
+	if r.IsSend() {
+		return false
+	}
+	refusal := toRemote(err)
+	if !s.claim(r) {
+		return false
+	}
+	r.finish()
+	defer s.settled(r)
+	s.conn.Reply(r.id, nil, refusal)
+	return true
 }
 
 // handle runs the handler, contains what goes wrong in it, and keeps the outcome.
@@ -111,21 +133,22 @@ func (s *Server) incident(r *Request, p any) *envelope.RemoteError {
 	return &envelope.RemoteError{Code: envelope.CodeInternal, Text: "incident " + text}
 }
 
-// maxText bounds the text of a handler's error on the wire, in bytes.
-const maxText = 1024
-
-// toRemote is what a caller learns of a handler's error: its code, and its text, cut to length. It panics if the
+// toRemote is what a caller learns of a handler's error: its code, its text, cut to length, and its data. It panics if the
 // error does when it is asked for its text.
 func toRemote(err error) *envelope.RemoteError {
-	if e, ok := errors.AsType[*envelope.RemoteError](err); ok && e != nil {
-		return e
+	code := envelope.CodeOf(err)
+	e, ok := errors.AsType[*envelope.RemoteError](err)
+	if !ok || e == nil {
+		return &envelope.RemoteError{Code: code, Text: envelope.ErrorText(err.Error())}
 	}
-	text := err.Error()
-	return &envelope.RemoteError{Code: envelope.CodeOf(err), Text: text[:min(len(text), maxText)]}
+	if text := envelope.ErrorText(e.Text); text != e.Text || code != e.Code {
+		return &envelope.RemoteError{Code: code, Text: text, Data: e.Data} // the handler's own stays as it is
+	}
+	return e
 }
 
 func noHandler(name string) *envelope.RemoteError {
-	return &envelope.RemoteError{Code: envelope.CodeNoHandler, Text: fmt.Sprintf("no handler %q here", name)}
+	return &envelope.RemoteError{Code: envelope.CodeNoHandler, Text: "no handler here is named " + name}
 }
 
 var _ context.Context = (*Request)(nil)

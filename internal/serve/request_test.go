@@ -124,8 +124,15 @@ func TestOutcomeOfAHandlerIsItsAnswer(t *testing.T) {
 		"error of a code":   {func(context.Context, *Request) (any, error) { return nil, envelope.ErrForbidden }, nil, &envelope.RemoteError{Code: envelope.CodeForbidden, Text: envelope.ErrForbidden.Error()}},
 		"own code and data": {func(context.Context, *Request) (any, error) { return nil, fmt.Errorf("sell: %w", detailed) }, nil, detailed},
 		"long text": {func(context.Context, *Request) (any, error) {
-			return nil, errors.New(strings.Repeat("x", maxText+1))
-		}, nil, &envelope.RemoteError{Code: envelope.CodeFailed, Text: strings.Repeat("x", maxText)}},
+			return nil, errors.New(strings.Repeat("日", envelope.MaxText))
+		}, nil, &envelope.RemoteError{Code: envelope.CodeFailed, Text: strings.Repeat("日", envelope.MaxText/3)}},
+		"long text of its own code": {func(context.Context, *Request) (any, error) {
+			return nil, &envelope.RemoteError{Code: "sold_out", Text: strings.Repeat("日", envelope.MaxText), Data: data}
+		}, nil, &envelope.RemoteError{Code: "sold_out", Text: strings.Repeat("日", envelope.MaxText/3), Data: data}},
+		"text that is not UTF-8": {func(context.Context, *Request) (any, error) { return nil, errors.New("\xff") }, nil, &envelope.RemoteError{Code: envelope.CodeFailed, Text: "\uFFFD"}},
+		"a code that is none": {func(context.Context, *Request) (any, error) {
+			return nil, &envelope.RemoteError{Code: "sold out", Text: "none left", Data: data}
+		}, nil, &envelope.RemoteError{Code: envelope.CodeFailed, Text: "none left", Data: data}},
 		"panic":        {func(context.Context, *Request) (any, error) { panic("on purpose") }, nil, incidentSeen},
 		"panic of nil": {func(context.Context, *Request) (any, error) { panic(nil) }, nil, incidentSeen},
 		"end of the goroutine": {func(context.Context, *Request) (any, error) {

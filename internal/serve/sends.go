@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // Sends of one peer run one at a time, in the order in which they were made. While a peer has two sessions, one
@@ -18,15 +19,23 @@ const warnEvery = time.Minute
 
 // Send queues a send for its handler, or drops it. The envelope's slices are the request's to keep.
 func (s *Session) Send(e *envelope.Envelope) {
-	entry := s.server.find(e.Name)
+	entry, count := s.server.find(e.Name), s.conn.Tally()
+	count.Add(tally.SendsIn, 1)
 	if entry == nil {
+		count.Add(tally.SendsUnhandled, 1)
 		s.server.config.Log.Debug("send to no handler", "peer", s.peer.key, "name", string(e.Name))
 		return
 	}
 	c, p := &s.server.config, s.peer
 	p.mu.Lock()
-	if !p.sends.has(c.Sends, c.SendBytes, len(e.Args)) {
-		p.refuseSend()
+	switch {
+	case p.sends.n >= c.Sends:
+		count.Add(tally.SendsDropped, 1)
+		p.refuseSend("SendsPerPeer", c.Sends)
+		return
+	case p.sends.bytes+len(e.Args) > c.SendBytes:
+		count.Add(tally.SendsDropped, 1)
+		p.refuseSend("SendBytesPerPeer", c.SendBytes)
 		return
 	}
 	r := newRequest(s, entry, e)
@@ -39,10 +48,10 @@ func (s *Session) Send(e *envelope.Envelope) {
 	p.work()
 }
 
-// refuseSend drops a send for which there is no room. It is called with mu held, and releases it.
-func (p *peer) refuseSend() {
+// refuseSend drops a send for which there is no room under a limit, named as in peernet.Limits. It is called with mu held,
+// and releases it.
+func (p *peer) refuseSend(limit string, value int) {
 	s := p.server
-	s.dropped.Add(1)
 	p.unwarned++
 	now := s.config.Clock.Now()
 	n := p.unwarned
@@ -52,8 +61,8 @@ func (p *peer) refuseSend() {
 	}
 	p.mu.Unlock()
 	if warn {
-		s.config.Log.Warn("sends dropped: they come faster than their handlers take them", "peer", p.key, "dropped", n,
-			"limit", s.config.Sends, "limit_bytes", s.config.SendBytes)
+		s.config.Log.Warn("sends dropped: they come faster than their handlers take them; make the handlers faster, or raise the limit",
+			"peer", p.key, "dropped", n, "limit", "Limits."+limit, "value", value)
 	}
 }
 

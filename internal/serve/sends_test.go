@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 func TestSendsAreHandledInOrderOneAtATime(t *testing.T) {
@@ -87,8 +88,8 @@ func TestSendThatFailsDoesNotStopTheQueue(t *testing.T) {
 				synctest.Wait()
 			}
 		}
-		if got := notes.all(); len(got) != 15 || g.Dropped() != 0 {
-			t.Errorf("handled %q, dropped %d", got, g.Dropped())
+		if got := notes.all(); len(got) != 15 || g.count(tally.SendsDropped) != 0 {
+			t.Errorf("handled %q, dropped %d", got, g.count(tally.SendsDropped))
 		}
 		if n := len(g.log.lines("handler panicked")); n != 6 {
 			t.Errorf("%d incidents are logged, want 6", n)
@@ -125,7 +126,7 @@ func TestSendsAreBoundedPerPeerNotPerSession(t *testing.T) {
 					sessions[i%2].send("wait", args)
 					synctest.Wait()
 				}
-				if got, want := g.Dropped(), len(test.args)-test.want; got != uint64(want) {
+				if got, want := g.count(tally.SendsDropped), len(test.args)-test.want; got != uint64(want) {
 					t.Errorf("dropped %d, want %d", got, want)
 				}
 				other.send("wait", "") // has room of its own
@@ -154,7 +155,7 @@ func TestDropsAreLoggedOnceAMinute(t *testing.T) {
 		for range 10 {
 			c.send("wait", "")
 		}
-		if lines := logged(); len(lines) != 1 || !strings.Contains(lines[0], "dropped=1 ") {
+		if lines := logged(); len(lines) != 1 || !strings.Contains(lines[0], "dropped=1 limit=Limits.SendsPerPeer value=1\n") {
 			t.Errorf("logged %q, want the first one", lines)
 		}
 		time.Sleep(time.Minute - time.Nanosecond)
@@ -167,8 +168,8 @@ func TestDropsAreLoggedOnceAMinute(t *testing.T) {
 		if lines := logged(); len(lines) != 2 || !strings.Contains(lines[1], "dropped=11 ") {
 			t.Errorf("logged %q, want a second line with those since", lines)
 		}
-		if g.Dropped() != 12 {
-			t.Errorf("Dropped() = %d, want 12", g.Dropped())
+		if g.count(tally.SendsDropped) != 12 {
+			t.Errorf("dropped %d, want 12", g.count(tally.SendsDropped))
 		}
 		close(open)
 	})
@@ -342,8 +343,8 @@ func TestHeldSendsTakeRoomLikeAnyOthers(t *testing.T) {
 			a.send("note", fmt.Sprint("a", i))
 			b.send("note", fmt.Sprint("b", i))
 		}
-		if got := notes.all(); len(got) != 0 || g.Dropped() != 3 {
-			t.Errorf("handled %q, dropped %d, want 3", got, g.Dropped())
+		if got := notes.all(); len(got) != 0 || g.count(tally.SendsDropped) != 3 {
+			t.Errorf("handled %q, dropped %d, want 3", got, g.count(tally.SendsDropped))
 		}
 		b.Close(true) // gives its room back
 		a.send("note", "last")

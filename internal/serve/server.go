@@ -1,17 +1,16 @@
 package serve
 
 import (
-	"fmt"
 	"io"
 	"log/slog"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // A Config is what a Server needs; every field is required.
@@ -30,10 +29,8 @@ type Config struct {
 // A Server runs the handlers of one node. It is safe for concurrent use.
 type Server struct {
 	Table
-	config     Config
-	overloaded *envelope.RemoteError // what a call is answered that reaches a limit
-
-	dropped atomic.Uint64 // sends
+	config   Config
+	overload overload
 
 	mu    sync.Mutex // guards peers
 	peers map[identity.PublicKey]*peer
@@ -46,6 +43,9 @@ type Conn interface {
 	Remote() identity.PublicKey
 	Addr() netip.AddrPort
 	Hello() envelope.Hello
+
+	// Tally returns where to count; nil: nobody wants to know.
+	Tally() *tally.Peer
 
 	// Reply answers a call, waiting for room.
 	Reply(id envelope.CallID, result any, refusal *envelope.RemoteError)
@@ -60,8 +60,7 @@ type Conn interface {
 // New returns a server without handlers.
 func New(c Config) *Server {
 	s := &Server{config: c, peers: make(map[identity.PublicKey]*peer)}
-	s.overloaded = &envelope.RemoteError{Code: envelope.CodeOverloaded,
-		Text: fmt.Sprintf("at the limit of %d calls at once with %d bytes of arguments; try again later", c.Calls, c.CallBytes)}
+	s.overload = newOverload(&c)
 	s.ready.server = s
 	return s
 }
@@ -93,8 +92,24 @@ func (s *Server) forget(p *peer) {
 	}
 }
 
-// Dropped returns how many sends were dropped because too many waited.
-func (s *Server) Dropped() uint64 { return s.dropped.Load() }
+// A Load is what a peer keeps a node busy with at one moment.
+type Load struct {
+	Calls int // whose handlers run, or whose replies wait for room
+	Bytes int // of their arguments, and of those of the sends that wait or run
+}
+
+// Loads returns what the server is busy with, by peer.
+func (s *Server) Loads() map[identity.PublicKey]Load {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := make(map[identity.PublicKey]Load, len(s.peers))
+	for key, p := range s.peers {
+		p.mu.Lock()
+		m[key] = Load{Calls: p.running.n + p.replying.n, Bytes: p.running.bytes + p.replying.bytes + p.sends.bytes}
+		p.mu.Unlock()
+	}
+	return m
+}
 
 // Wait returns when no handler runs and no send waits. No session may be open any more.
 func (s *Server) Wait() { s.runs.Wait() }

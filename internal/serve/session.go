@@ -7,6 +7,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/internal/idtable"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // ErrDuplicateID is a call whose id is that of another in flight: a breach of the protocol (wire.md §6.3).
@@ -28,7 +29,7 @@ type Session struct {
 	pending atomic.Int64 // calls whose reply is not queued
 
 	// Guarded by peer.mu.
-	calls  idtable.Table[*Request]
+	calls  idtable.Table[*Request] // to which nobody has yet begun to reply
 	sealed bool
 	closed bool
 }
@@ -49,8 +50,8 @@ func (s *Session) Call(e *envelope.Envelope) error {
 		r = newRequest(s, entry, e)
 	}
 	p.mu.Lock()
-	taken, room := s.calls.Get(e.ID) != nil, p.room(len(e.Args))
-	if room && !taken && r != nil {
+	taken, overloaded := s.calls.Get(e.ID) != nil, p.full(len(e.Args))
+	if overloaded == nil && !taken && r != nil {
 		s.calls.Put(e.ID, r)
 		p.running.add(r)
 		s.pending.Add(1)
@@ -59,8 +60,9 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	switch {
 	case taken:
 		return duplicate(e.ID)
-	case !room:
-		return s.refuse(e.ID, s.server.overloaded)
+	case overloaded != nil:
+		s.conn.Tally().Add(tally.CallsRefused, 1)
+		return s.refuse(e.ID, overloaded)
 	case r == nil:
 		return s.refuse(e.ID, noHandler(string(e.Name)))
 	}
@@ -116,15 +118,27 @@ func (s *Session) Close(discard bool) {
 	s.server.forget(p)
 }
 
-// finished takes a call out of the table, before its reply is queued: from then on the peer may use its id
-// again, and its place among those that run.
-func (s *Session) finished(r *Request) {
+// finished takes note that a call's handler has returned, and says whether the reply is still to be given; from then on
+// the peer may use its id again, and its place among those that run.
+func (s *Session) finished(r *Request) bool {
 	p := s.peer
 	p.mu.Lock()
-	s.calls.Take(r.id)
 	p.running.sub(r)
-	p.replying.add(r)
+	reply := p.claim(r)
+	idle := p.idle()
 	p.mu.Unlock()
+	if idle {
+		s.server.forget(p)
+	}
+	return reply
+}
+
+// claim says whether the reply to a call is still to be given: then it is for who asks, before anybody else. The peer may
+// use the call's id again.
+func (s *Session) claim(r *Request) bool {
+	s.peer.mu.Lock()
+	defer s.peer.mu.Unlock()
+	return s.peer.claim(r)
 }
 
 // settled gives back the rest of what a call took, once its reply is queued.

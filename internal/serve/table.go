@@ -27,6 +27,9 @@ type Entry struct {
 	// Allow says whether a caller may know and use the handler; nil: every trusted peer may. It is asked on
 	// every call and send, in the handler's goroutine.
 	Allow func(ctx context.Context, r *Request) bool
+
+	// Note is for whoever registers handlers.
+	Note any
 }
 
 // ErrTaken is a name that has a handler already.
@@ -62,6 +65,18 @@ func (t *Table) Remove(name string) {
 	defer t.mu.Unlock()
 	next := maps.Clone(t.all())
 	delete(next, name)
+	t.entries.Store(&next)
+}
+
+// Replace puts what f makes of each entry in its place. Requests that have come keep the entry that they found.
+func (t *Table) Replace(f func(Entry) Entry) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	next := make(map[string]*Entry, len(t.all()))
+	for name, e := range t.all() {
+		made := f(*e)
+		next[name] = &made
+	}
 	t.entries.Store(&next)
 }
 

@@ -14,6 +14,10 @@ const (
 	smallBuffer = 64 << 10                    // at most this much capacity: the pool of small buffers
 	largeBuffer = 2*frame.DefaultLimit + 4096 // at most this much: the pool of large ones; beyond: the collector's
 	firstBuffer = 512                         // capacity of a fresh small buffer
+
+	// mostSlack is how many times its hint a large buffer may hold: what waits for a peer that does not read is counted
+	// by what is in it.
+	mostSlack = 4
 )
 
 var small, large sync.Pool
@@ -26,10 +30,13 @@ func newBuffer(hint int) *buffer {
 	}
 	if v := pool.Get(); v != nil {
 		buf := v.(*buffer)
-		if cap(buf.b) >= hint {
-			return buf
+		switch c := cap(buf.b); {
+		case c < hint:
+			buf.b = make([]byte, 0, size)
+		case c > smallBuffer && c > mostSlack*hint:
+			pool.Put(buf)
+			return &buffer{make([]byte, 0, size)}
 		}
-		buf.b = make([]byte, 0, size)
 		return buf
 	}
 	return &buffer{make([]byte, 0, size)}

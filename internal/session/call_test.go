@@ -251,11 +251,11 @@ func TestTooLargeCallFailsHere(t *testing.T) {
 		} {
 			err := try()
 			size, ok := errors.AsType[*SizeError](err)
-			if !ok || size.Size != frame.DefaultLimit+1 || size.Limit != frame.DefaultLimit || !errors.Is(err, ErrTooLarge) {
+			if !ok || size.Size != frame.DefaultLimit+1 || size.Limit != frame.DefaultLimit || !errors.Is(err, envelope.ErrTooLarge) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if err := e.goCall(t.Context(), "bad", make(chan int)).wait(t); err == nil || errors.Is(err, ErrTooLarge) || errors.Is(err, ErrLinkLost) {
+		if err := e.goCall(t.Context(), "bad", make(chan int)).wait(t); err == nil || errors.Is(err, envelope.ErrTooLarge) || errors.Is(err, ErrLinkLost) {
 			t.Errorf("a call that cannot be encoded: %v", err)
 		}
 		c := e.goCall(t.Context(), "x", make([]byte, most))
@@ -281,7 +281,7 @@ func TestHelloRaisesTheSize(t *testing.T) {
 		r.say(aPing(1))
 		r.want(aPong(1))
 		args := make([]byte, 1500<<10)
-		if err := e.goCall(t.Context(), "x", args).wait(t); !errors.Is(err, ErrTooLarge) {
+		if err := e.goCall(t.Context(), "x", args).wait(t); !errors.Is(err, envelope.ErrTooLarge) {
 			t.Errorf("before hello: %v", err)
 		}
 		r.say(envelope.AppendHello(nil, envelope.Hello{Version: 1, Max: 2 << 20}))
@@ -330,13 +330,14 @@ func TestReplyThatCannotBeSentBecomesOneThatCan(t *testing.T) {
 		value   any
 		refusal *envelope.RemoteError
 		want    envelope.Code
+		text    string
 	}{
-		"too large":             {big, nil, envelope.CodeTooLarge},
-		"cannot be encoded":     {make(chan int), nil, envelope.CodeInternal},
-		"error with large text": {nil, &envelope.RemoteError{Code: "mine", Text: big}, "mine"},
-		"error with large data": {nil, &envelope.RemoteError{Code: "mine", Text: "short", Data: data}, "mine"},
-		"error without a code":  {nil, &envelope.RemoteError{Text: "short"}, envelope.CodeInternal},
-		"code that is none":     {nil, &envelope.RemoteError{Code: "not a code"}, envelope.CodeInternal},
+		"too large":             {big, nil, envelope.CodeTooLarge, "the result has 2097177 bytes, the caller accepts 1048576: ask for it in parts"},
+		"cannot be encoded":     {make(chan int), nil, envelope.CodeInternal, "the result cannot be encoded"},
+		"error with large text": {nil, &envelope.RemoteError{Code: "mine", Text: big}, "mine", big[:envelope.MaxText]},
+		"error with large data": {nil, &envelope.RemoteError{Code: "mine", Text: "short", Data: data}, "mine", "short"},
+		"error without a code":  {nil, &envelope.RemoteError{Text: "short"}, envelope.CodeInternal, "short"},
+		"code that is none":     {nil, &envelope.RemoteError{Code: "not a code"}, envelope.CodeInternal, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
@@ -348,7 +349,7 @@ func TestReplyThatCannotBeSentBecomesOneThatCan(t *testing.T) {
 					t.Fatal(err)
 				}
 				var got envelope.Envelope
-				if err := envelope.Msgpack.Parse(plain, &got); err != nil || got.ID != 3 || got.Err == nil || got.Err.Code != c.want {
+				if err := envelope.Msgpack.Parse(plain, &got); err != nil || got.ID != 3 || got.Err == nil || got.Err.Code != c.want || got.Err.Text != c.text {
 					t.Errorf("the peer heard %.100x, %v", plain, err)
 				}
 				e.served.serve(echo)

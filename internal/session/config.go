@@ -10,9 +10,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
-// A Config is what all sessions of a node share. It is never changed; every exported field is required but WornAfter.
+// A Config is what all sessions of a node share. It is never changed; every exported field is required but WornAfter and Tally.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -45,6 +46,8 @@ type Config struct {
 	Linger           time.Duration // how long a half-close may take
 
 	WornAfter uint64 // messages one way after which an initiator says Worn; 0: never
+
+	Tally *tally.Book // counts; nil: nobody wants to know
 
 	pendings pendings // safe for concurrent use
 }

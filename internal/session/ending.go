@@ -15,7 +15,11 @@ func (s *session) close(c Close) {
 	end := Ended{Reason: c.Reason, Text: c.Text, RetryAfter: c.RetryAfter}
 	switch {
 	case s.state == shaking:
-		s.cut(errStopped)
+		if c.Reason == envelope.ReasonBusy {
+			s.cut(errEvicted)
+		} else {
+			s.cut(errStopped)
+		}
 	case s.state >= ending:
 	case s.state == proved:
 		s.finish(end, &bye) // the first and the last word
@@ -87,7 +91,7 @@ func (s *session) violated(err error) {
 	if s.state >= ending {
 		return
 	}
-	s.config.Log.Warn("the peer broke the protocol", "peer", s.remote, "addr", s.addr, "err", err)
+	s.caused("the peer broke the protocol", err)
 	s.finish(Ended{Reason: envelope.ReasonProtocol, Err: &protocolError{err}}, &envelope.Bye{Code: envelope.ReasonProtocol})
 }
 

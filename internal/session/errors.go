@@ -13,9 +13,6 @@ var (
 	// ErrLinkLost is the session that ended before the answer came; see LinkError.
 	ErrLinkLost = errors.New("the link to the peer was lost")
 
-	// ErrTooLarge is a message over the size that the peer accepts; nothing was sent.
-	ErrTooLarge = errors.New("message is larger than the peer accepts")
-
 	// ErrMode is an initiator in private mode that has dialled a node which is not, or the reverse.
 	ErrMode = errors.New("private mode is on at one end only")
 
@@ -88,11 +85,15 @@ func (e *UnansweredError) Is(target error) bool { return target == ErrUnanswered
 type AbandonedError struct {
 	Err  error // context.Canceled or context.DeadlineExceeded
 	Sent bool  // the request may have reached the peer
+	Full int   // bytes that may wait for the peer, if it was for want of room among them that nothing was sent; else 0
 }
 
 func (e *AbandonedError) Error() string {
 	if e.Sent {
 		return e.Err.Error() + ": no answer in time, the request may have been carried out"
+	}
+	if e.Full > 0 {
+		return fmt.Sprintf("%v: the request was not sent, as the %d bytes that may wait for the peer to read (Limits.QueueBytes) do: send less, or give it more time", e.Err, e.Full)
 	}
 	return e.Err.Error() + ": the request was not sent"
 }
@@ -108,15 +109,15 @@ func Unsent(err error) bool {
 	return ok && !e.Sent
 }
 
-// A SizeError is an ErrTooLarge that gives the numbers.
+// A SizeError is a message over the size that the peer accepts: nothing was sent. It is an envelope.ErrTooLarge.
 type SizeError struct{ Size, Limit int }
 
 func (e *SizeError) Error() string {
 	return fmt.Sprintf("message of %d bytes is larger than the %d the peer accepts: send it in parts", e.Size, e.Limit)
 }
 
-// Is makes a SizeError an ErrTooLarge.
-func (e *SizeError) Is(target error) bool { return target == ErrTooLarge }
+// Is makes a SizeError an envelope.ErrTooLarge.
+func (e *SizeError) Is(target error) bool { return target == envelope.ErrTooLarge }
 
 // A protocolError is a frame, an envelope or an order of them that wire.md does not allow.
 type protocolError struct{ err error }

@@ -18,12 +18,13 @@ func TestErrorsSayWhatTheyAre(t *testing.T) {
 		isnt []error
 		un   bool // Unsent
 	}{
-		"link lost":             {&LinkError{Reason: ReasonLost, Err: io.ErrClosedPipe, Sent: true}, []error{ErrLinkLost, net.ErrClosed, io.ErrClosedPipe}, []error{ErrTooLarge, context.Canceled}, false},
+		"link lost":             {&LinkError{Reason: ReasonLost, Err: io.ErrClosedPipe, Sent: true}, []error{ErrLinkLost, net.ErrClosed, io.ErrClosedPipe}, []error{envelope.ErrTooLarge, context.Canceled}, false},
 		"link lost, not sent":   {&LinkError{Reason: ReasonLost}, []error{ErrLinkLost, net.ErrClosed}, []error{io.EOF}, true},
 		"session is closing":    {errDraining, nil, []error{ErrLinkLost, net.ErrClosed}, true},
 		"call given up":         {&AbandonedError{Err: context.Canceled, Sent: true}, []error{context.Canceled}, []error{context.DeadlineExceeded, ErrLinkLost}, false},
 		"call given up in time": {&AbandonedError{Err: context.DeadlineExceeded}, []error{context.DeadlineExceeded}, []error{context.Canceled}, false},
-		"too large":             {&SizeError{Size: 2, Limit: 1}, []error{ErrTooLarge}, []error{ErrLinkLost}, false},
+		"no room in time":       {&AbandonedError{Err: context.DeadlineExceeded, Full: 1 << 20}, []error{context.DeadlineExceeded}, []error{context.Canceled}, false},
+		"too large":             {&SizeError{Size: 2, Limit: 1}, []error{envelope.ErrTooLarge}, []error{ErrLinkLost}, false},
 		"breach":                {&protocolError{envelope.ErrKind}, []error{envelope.ErrKind}, []error{ErrLinkLost}, false},
 	} {
 		for _, target := range c.is {

@@ -18,6 +18,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // A Link is a session as the rest of the node holds it. It is safe for concurrent use.
@@ -29,6 +30,7 @@ type Link struct {
 	role   handshake.Role
 	addr   netip.AddrPort // the peer's
 	remote identity.PublicKey
+	tally  *tally.Peer // nil: the peer is not proved yet, or nobody wants to know
 	codec  envelope.Codec
 	system *actor.ActorSystem
 	pid    *actor.PID
@@ -86,6 +88,15 @@ func (l *Link) Traffic() (n uint64, inFlight bool) {
 	return n, l.flying.Load() > 0 || l.inbound.Pending() > 0
 }
 
+// Tally returns where to count what concerns the peer; nil: nobody wants to know.
+func (l *Link) Tally() *tally.Peer { return l.tally }
+
+// InFlight returns how many calls of this node are in flight.
+func (l *Link) InFlight() int { return int(l.flying.Load()) }
+
+// Queued returns how many bytes of envelopes wait to be written, or are being written.
+func (l *Link) Queued() int { return l.queue.size() }
+
 // RTT returns the round trip of the last ping answered, 0 if there was none.
 func (l *Link) RTT() time.Duration { return time.Duration(l.rtt.Load()) }
 
@@ -100,9 +111,32 @@ func (l *Link) Hello() envelope.Hello {
 // Call asks the peer to run a handler and waits for its answer (wire.md §6.3). The result is the caller's.
 //
 // The error is a *envelope.RemoteError if the peer answered so, a *LinkError if the session ended, an
-// *AbandonedError if ctx ended first, ErrTooLarge, or what the codec says of args. Unsent tells whether
+// *AbandonedError if ctx ended first, a *SizeError, or what the codec says of args. Unsent tells whether
 // another session may serve.
 func (l *Link) Call(ctx context.Context, name, trace string, args any) (envelope.Raw, error) {
+	raw, err := l.call(ctx, name, trace, args)
+	if o, counts := outcome(err); counts {
+		l.tally.CallOut(o)
+	}
+	return raw, err
+}
+
+// outcome returns how a call ended; false: it was not made, as it cannot be encoded, or may be over another session.
+func outcome(err error) (o tally.Outcome, counts bool) {
+	if err == nil {
+		return tally.OK, true
+	}
+	if e, ok := errors.AsType[*envelope.RemoteError](err); ok {
+		return tally.Answer(e.Code), true
+	}
+	if e, ok := errors.AsType[*LinkError](err); ok {
+		return tally.Lost, e.Sent
+	}
+	_, abandoned := errors.AsType[*AbandonedError](err)
+	return tally.Abandoned, abandoned
+}
+
+func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope.Raw, error) {
 	o := envelope.Options{Trace: trace}
 	if deadline, ok := ctx.Deadline(); ok {
 		o.HasTimeout, o.Timeout = true, max(0, deadline.Sub(l.config.Clock.Now()))
@@ -176,6 +210,14 @@ func (l *Link) withdraw(id envelope.CallID, p *pending, err error) error {
 	}
 	l.Settled()
 	l.config.pendings.put(p)
+	return given(err)
+}
+
+// given returns the *AbandonedError of a message that could not be queued because its context ended; another err as it is.
+func given(err error) error {
+	if full, ok := err.(*fullError); ok {
+		return &AbandonedError{Err: full.err, Full: full.limit}
+	}
 	if err == context.Canceled || err == context.DeadlineExceeded {
 		return &AbandonedError{Err: err}
 	}
@@ -204,8 +246,8 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 		return fmt.Errorf("encode the arguments of %q: %w", name, err)
 	}
 	l.started.Add(1)
-	if err = l.queue.push(ctx, bulk, buf, nil); err == context.Canceled || err == context.DeadlineExceeded {
-		return &AbandonedError{Err: err}
+	if err = given(l.queue.push(ctx, bulk, buf, nil)); err == nil {
+		l.tally.Add(tally.SendsOut, 1)
 	}
 	return err
 }
@@ -223,10 +265,7 @@ func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
 			err = (<-p.done).err // the session ended meanwhile, and knows better why
 		}
 		l.config.pendings.put(p)
-		if err == context.Canceled || err == context.DeadlineExceeded {
-			return 0, &AbandonedError{Err: err}
-		}
-		return 0, err
+		return 0, given(err)
 	}
 	var r result
 	select {
@@ -276,6 +315,7 @@ func (l *Link) ponged(nonce []byte) {
 	}
 	rtt := l.config.Clock.Now().Sub(p.sent)
 	l.rtt.Store(int64(rtt))
+	l.tally.RTT(rtt)
 	if p.pending != nil {
 		p.pending.done <- result{value: binary.BigEndian.AppendUint64(nil, uint64(rtt))}
 	}
@@ -291,20 +331,25 @@ func (l *Link) Reply(id envelope.CallID, value any, refusal *envelope.RemoteErro
 			err = l.fits(buf)
 		}
 		if err != nil {
-			l.config.Log.Warn("the result of a handler cannot be sent", "peer", l.remote, "err", err)
+			l.caused("the result of a handler cannot be sent", err)
 			refusal = unsendable(err)
 		}
 	}
 	if refusal != nil {
 		buf.b = buf.b[:frame.HeaderSize]
-		if buf.b, err = l.codec.AppendError(buf.b, id, refusal); err != nil || l.fits(buf) != nil {
-			plain := &envelope.RemoteError{Code: refusal.Code, Text: "the error's data cannot be sent"}
-			if buf.b, err = l.codec.AppendError(buf.b[:frame.HeaderSize], id, plain); err != nil {
-				plain.Code = envelope.CodeInternal // a code that is none
-				buf.b, _ = l.codec.AppendError(buf.b[:frame.HeaderSize], id, plain)
+		if buf.b, err = l.codec.AppendError(buf.b, id, refusal); err == nil {
+			err = l.fits(buf)
+		}
+		if err != nil {
+			l.caused("the data of a handler's error cannot be sent", err)
+			refusal = &envelope.RemoteError{Code: refusal.Code, Text: envelope.ErrorText(refusal.Text)}
+			if buf.b, err = l.codec.AppendError(buf.b[:frame.HeaderSize], id, refusal); err != nil {
+				refusal.Code = envelope.CodeInternal // a code that is none
+				buf.b, _ = l.codec.AppendError(buf.b[:frame.HeaderSize], id, refusal)
 			}
 		}
 	}
+	l.tally.CallIn(answer(refusal))
 	ln := urgent
 	if len(buf.b) > copyBytes {
 		ln = bulk
@@ -315,7 +360,7 @@ func (l *Link) Reply(id envelope.CallID, value any, refusal *envelope.RemoteErro
 func unsendable(err error) *envelope.RemoteError {
 	if size, ok := err.(*SizeError); ok {
 		return &envelope.RemoteError{Code: envelope.CodeTooLarge,
-			Text: fmt.Sprintf("the result has %d bytes, %d are accepted", size.Size, size.Limit)}
+			Text: fmt.Sprintf("the result has %d bytes, the caller accepts %d: ask for it in parts", size.Size, size.Limit)}
 	}
 	return &envelope.RemoteError{Code: envelope.CodeInternal, Text: "the result cannot be encoded"}
 }
@@ -328,7 +373,26 @@ func (l *Link) Refuse(id envelope.CallID, e *envelope.RemoteError) bool {
 		buf.release()
 		return false
 	}
-	return l.queue.refusal(buf)
+	if !l.queue.refusal(buf) {
+		return false
+	}
+	l.tally.CallIn(answer(e))
+	return true
+}
+
+// answer is how a call of the peer ended that is answered with a result, or with refusal if it is not nil.
+func answer(refusal *envelope.RemoteError) tally.Outcome {
+	if refusal == nil {
+		return tally.OK
+	}
+	return tally.Answer(refusal.Code)
+}
+
+// caused logs what the peer can bring about as often as it likes.
+func (l *Link) caused(what string, err error) {
+	if ok, dropped := l.tally.Log(l.config.Clock.Now()); ok {
+		l.config.Log.Warn(what, "peer", l.remote, "addr", l.addr, "err", err, "not_logged", dropped)
+	}
 }
 
 // Settled says that a call of the peer has been answered and is no longer pending, or one of ours came to nothing.

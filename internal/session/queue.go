@@ -74,7 +74,7 @@ func newQueue(limit int, crowd func() bool) *queue {
 }
 
 // push queues an envelope that starts something, and takes buf over in any case. It waits for room until ctx
-// ends. errDraining is returned once our bye is queued. The first 4 bytes of buf are for its length.
+// ends: the error is a *fullError then. errDraining is returned once our bye is queued. The first 4 bytes of buf are for its length.
 //
 // p, if not nil, learns its envelope's place in the queue before the writer can have it.
 func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *pending) error {
@@ -96,6 +96,15 @@ func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *pending) erro
 	q.signal()
 	return nil
 }
+
+// A fullError is a context that ended while there was no room.
+type fullError struct {
+	err   error // the context's
+	limit int   // bytes that may wait
+}
+
+func (e *fullError) Error() string { return e.err.Error() }
+func (e *fullError) Unwrap() error { return e.err }
 
 // answer queues a reply, and takes buf over. It waits for room until the queue closes: the handler whose
 // reply it is keeps its place that long.
@@ -125,7 +134,7 @@ func (q *queue) wait(ctx context.Context, ln lane, need int, starts bool) error 
 	q.mu.Lock()
 	if q.forget(ln, w) {
 		q.grant(ln) // those behind it may need less
-		return ctx.Err()
+		return &fullError{ctx.Err(), q.room(ln)}
 	}
 	if w.granted {
 		q.bytes[ln] -= need // add counts it again
@@ -239,6 +248,16 @@ func (q *queue) close(err error) {
 		q.waiters[ln] = nil
 	}
 	q.signal()
+}
+
+// size returns how many bytes are queued or being written.
+func (q *queue) size() (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, b := range q.bytes {
+		n += b
+	}
+	return n
 }
 
 // empty says whether nothing waits and nothing is being written.

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 const (
@@ -59,7 +60,7 @@ func (r *reader) read() error {
 		b, err := r.decode()
 		if b != nil {
 			r.heard.Store(int64(r.config.Clock.Now().Sub(r.since)))
-			r.opened.Store(r.recv.Nonce())
+			r.tally.Add(tally.FramesIn, r.recv.Nonce()-r.opened.Swap(r.recv.Nonce()))
 			crowd := len(b.envelopes) > 1
 			r.system.Root.Send(r.pid, received{b})
 			if crowd {
@@ -90,6 +91,7 @@ func (r *reader) fill() error {
 			r.buf.b = r.buf.b[:len(r.buf.b)+n]
 			r.full = len(r.buf.b) == cap(r.buf.b)
 		}
+		r.tally.Add(tally.BytesIn, uint64(n))
 		switch {
 		case n > 0:
 			return nil

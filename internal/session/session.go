@@ -209,6 +209,11 @@ func (s *session) bury() {
 	if s.remote != (identity.PublicKey{}) {
 		s.end.Link = s.Link
 	}
+	if s.up {
+		s.tally.Down(s.Link, s.end.Reason)
+	} else {
+		s.config.Tally.Handshake(s.role, s.result())
+	}
 	s.tell(s.end)
 }
 
@@ -244,6 +249,7 @@ func (s *session) shaken(m shaken) {
 		return
 	}
 	s.remote = m.result.Remote
+	s.tally = s.config.Tally.Peer(s.remote)
 	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()))
 	send := channel.NewCipherState(m.result.SendKey())
 	s.writer = send
@@ -256,7 +262,7 @@ func (s *session) late() {
 	switch {
 	case s.state == shaking:
 		// The handshake's goroutine has the connection, and will say that it failed.
-		s.cut(fmt.Errorf("no handshake within %v", s.config.HandshakeTimeout))
+		s.cut(fmt.Errorf("%w within %v", errLate, s.config.HandshakeTimeout))
 	case !s.up && s.state < ending:
 		waiting := s.state == proved
 		s.finish(Ended{Reason: envelope.ReasonUnresponsive, Err: fmt.Errorf("no word of the peer within %v", s.config.HandshakeTimeout)},

@@ -41,6 +41,8 @@ func TestSlowReaderHoldsTheCallersBack(t *testing.T) {
 				t.Errorf("a call failed with %v", c.err)
 			} else if err.Sent {
 				sent++
+			} else if err.Full != limit {
+				t.Errorf("it waited for room among %d bytes, of %d", err.Full, limit)
 			}
 		}
 		if want := 30 - waiting; sent != want {

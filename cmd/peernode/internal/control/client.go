@@ -73,6 +73,11 @@ func (c *Client) Call(ctx context.Context, q CallRequest) (CallAnswer, error) {
 	return post[CallAnswer](ctx, c, "call", q)
 }
 
+// CallAll implements Backend.
+func (c *Client) CallAll(ctx context.Context, q CallAllRequest) (CallAllAnswer, error) {
+	return post[CallAllAnswer](ctx, c, "call_all", q)
+}
+
 // Send implements Backend.
 func (c *Client) Send(ctx context.Context, q CallRequest) (SendAnswer, error) {
 	return post[SendAnswer](ctx, c, "send", q)

@@ -36,6 +36,8 @@ type Backend interface {
 	Why(context.Context, WhyRequest) (Why, error)
 	// Call runs a handler of the peer and waits for its result.
 	Call(context.Context, CallRequest) (CallAnswer, error)
+	// CallAll runs a handler of every trusted peer at the same time and tells what came of each, in the order of the peers file.
+	CallAll(context.Context, CallAllRequest) (CallAllAnswer, error)
 	// Send hands a message to the connection to the peer and does not wait for it to arrive.
 	Send(context.Context, CallRequest) (SendAnswer, error)
 	// Ping measures one round trip to the peer.
@@ -111,6 +113,13 @@ type (
 		Args json.RawMessage `json:"args,omitempty"`
 	}
 
+	// CallAllRequest asks for a call to every trusted peer. It is otherwise as CallRequest.
+	CallAllRequest struct {
+		Timeout
+		Name string          `json:"name"`
+		Args json.RawMessage `json:"args,omitempty"`
+	}
+
 	// PingRequest asks for one round trip.
 	PingRequest struct {
 		Timeout
@@ -132,8 +141,16 @@ type (
 		Providers []Provider     `json:"providers"` // the same ones, and how they are doing
 		Started   *time.Time     `json:"started,omitempty"`
 		Uptime    float64        `json:"uptime_ms"`
-		Peers     map[string]int `json:"peers"`   // how many are in each state
-		Control   string         `json:"control"` // the path of the control socket
+		Peers     map[string]int `json:"peers"`             // how many are in each state
+		Control   string         `json:"control"`           // the path of the control socket
+		Metrics   string         `json:"metrics,omitempty"` // the URL where its metrics are read
+		Traffic   Traffic        `json:"traffic"`           // with all peers, those included that are not trusted any more
+
+		Accepted      uint64            `json:"connections_accepted"` // that others made
+		Strangers     int               `json:"strangers"`            // of them, that have not authenticated yet
+		HandshakesIn  map[string]uint64 `json:"handshakes_in"`        // that others began, by what became of them
+		HandshakesOut map[string]uint64 `json:"handshakes_out"`       // that the node began, likewise
+		EventsLost    uint64            `json:"events_lost"`          // to slow readers
 	}
 
 	// Provider is what looks for peers in one way.
@@ -147,6 +164,8 @@ type (
 		Sightings uint64     `json:"sightings"`            // that the node has looked at
 		Dropped   uint64     `json:"dropped,omitempty"`    // that it had no room for
 		Uses      []string   `json:"interfaces,omitempty"` // the network interfaces it uses, where it tells
+
+		Counts map[string]uint64 `json:"counts,omitempty"` // what it counts itself, where it does
 	}
 
 	// Discovered is who is seen on the network, and by whom.
@@ -186,6 +205,10 @@ type (
 		RTT       float64    `json:"rtt_ms,omitempty"`
 		LastHeard *time.Time `json:"last_heard,omitempty"`
 		Addresses []Address  `json:"addresses,omitempty"`
+
+		// Of the lists of peers.
+		SmoothedRTT float64  `json:"rtt_smoothed_ms,omitempty"`
+		Traffic     *Traffic `json:"traffic,omitempty"`
 	}
 
 	// Address is one address of a peer and what happened there last.
@@ -194,6 +217,20 @@ type (
 		Source     string     `json:"source,omitempty"`
 		LastSeen   *time.Time `json:"last_seen,omitempty"`
 		LastResult string     `json:"last_result,omitempty"`
+	}
+
+	// CallAllAnswer is what came of a call to every trusted peer.
+	CallAllAnswer struct {
+		Outcomes []Outcome `json:"outcomes"`
+	}
+
+	// Outcome is what came of the call to one peer: a result, which may be null, or an error.
+	Outcome struct {
+		PublicKey string          `json:"public_key"`
+		Label     string          `json:"label,omitempty"`
+		Result    json.RawMessage `json:"result,omitempty"`
+		Error     *Error          `json:"error,omitempty"`
+		Took      float64         `json:"took_ms"`
 	}
 
 	// Why is what the node knows of its link to a peer.
@@ -205,10 +242,12 @@ type (
 		Sentences []string   `json:"sentences"` // all of it, as peernode prints it without --json
 	}
 
-	// Step is something that happened to a peer.
+	// Step is something that happened to a peer, once or again and again.
 	Step struct {
-		Time    *time.Time `json:"time,omitempty"`
-		State   string     `json:"state"` // after it
+		Time    *time.Time `json:"time,omitempty"`  // the first time
+		Last    *time.Time `json:"last,omitempty"`  // the last time, if there were several
+		Times   int        `json:"times,omitempty"` // how often, likewise
+		State   string     `json:"state"`           // after it
 		Address string     `json:"address,omitempty"`
 		Source  string     `json:"source,omitempty"` // who said so, of an address
 		Reason  string     `json:"reason,omitempty"`

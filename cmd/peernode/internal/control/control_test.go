@@ -85,6 +85,13 @@ func (f fake) Call(ctx context.Context, q CallRequest) (CallAnswer, error) {
 	return f.call(ctx, q)
 }
 
+func (f fake) CallAll(_ context.Context, q CallAllRequest) (CallAllAnswer, error) {
+	return CallAllAnswer{Outcomes: []Outcome{
+		{PublicKey: "pnet1peer", Label: "bob", Result: q.Args, Took: 0.25},
+		{PublicKey: "pnet1other", Error: &Error{Code: q.Name, Text: "no", Exit: 1}},
+	}}, nil
+}
+
 func (f fake) Send(context.Context, CallRequest) (SendAnswer, error) {
 	return SendAnswer{PublicKey: "pnet1peer", Label: "bob"}, nil
 }
@@ -209,6 +216,11 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	args := json.RawMessage(`{"n":12345678901234567890,"s":"<&>"}`)
 	result, err := c.Call(ctx, CallRequest{Peer: "bob", Name: "echo", Args: args})
 	expect(t, result, CallAnswer{args}, err)
+	all, err := c.CallAll(ctx, CallAllRequest{Name: "echo", Args: args})
+	expect(t, all, CallAllAnswer{[]Outcome{
+		{PublicKey: "pnet1peer", Label: "bob", Result: args, Took: 0.25},
+		{PublicKey: "pnet1other", Error: &Error{Code: "echo", Text: "no", Exit: 1}},
+	}}, err)
 	sent, err := c.Send(ctx, CallRequest{Peer: "bob", Name: "echo"})
 	expect(t, sent, SendAnswer{PublicKey: "pnet1peer", Label: "bob"}, err)
 	pong, err := c.Ping(ctx, PingRequest{Peer: "bob"})

@@ -51,6 +51,7 @@ func NewServer(b Backend, explain func(error) *Error, log *slog.Logger) *Server 
 	mux.Handle("POST /v1/wait", operation(s, b.Wait))
 	mux.Handle("POST /v1/why", operation(s, b.Why))
 	mux.Handle("POST /v1/call", operation(s, b.Call))
+	mux.Handle("POST /v1/call_all", operation(s, b.CallAll))
 	mux.Handle("POST /v1/send", operation(s, b.Send))
 	mux.Handle("POST /v1/ping", operation(s, b.Ping))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

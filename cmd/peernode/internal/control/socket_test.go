@@ -218,7 +218,7 @@ func TestStrangersAreTurnedAwayAndOthersServed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stranger.Close()
-	stranger.SetReadDeadline(time.Now().Add(5 * time.Second))
+	stranger.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if _, err := stranger.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("the stranger got %v, want %v", err, io.EOF)
 	}

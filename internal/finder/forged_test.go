@@ -1,0 +1,202 @@
+package finder
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+)
+
+// announced is how long an announce is believed.
+const announced = 15 * time.Second
+
+// A crowd is a table as a node has it, and what somebody has forged of key 1 for a minute: a hundred announces in a second, in
+// turn at each of so many addresses, at so many ports of each.
+type crowd struct {
+	*fixture
+	hosts, ports int
+	n            int
+	lost         map[netip.AddrPort]int
+	told         int
+}
+
+func newCrowd(t *testing.T, seed uint64, hosts, ports int) *crowd {
+	c := &crowd{fixture: newFixture(t, 1), hosts: hosts, ports: ports, lost: make(map[netip.AddrPort]int)}
+	c.table = newTable(MaxAddressesPerKey, maxPerStranger, rand.New(rand.NewPCG(seed, 0)).IntN)
+	c.goes(time.Minute)
+	return c
+}
+
+// goes lets the forger go on for that long, while somebody is heard at the addresses in truth every five seconds.
+func (c *crowd) goes(long time.Duration, truth ...netip.AddrPort) {
+	end, next := c.now.Add(long), c.now
+	for c.now.Before(end) {
+		if c.n%10 == 0 {
+			c.count(c.expire(c.now))
+		}
+		c.hears(netip.AddrPortFrom(addr(1000+c.n%c.hosts).Addr(), uint16(8000+c.n/c.hosts%c.ports)))
+		c.n++
+		if !c.now.Before(next) {
+			for _, a := range truth {
+				c.hears(a)
+			}
+			next = next.Add(5 * time.Second)
+		}
+		c.now = c.now.Add(10 * time.Millisecond)
+	}
+}
+
+func (c *crowd) hears(a netip.AddrPort) bool {
+	changes, room := c.sees("udp", discovery.Sighting{Key: key(1), Addr: a, TTL: announced})
+	c.count(changes)
+	return room
+}
+
+func (c *crowd) count(changes []Change) {
+	c.told += len(changes)
+	for _, change := range changes {
+		if change.Kind == Lost {
+			c.lost[change.Addr]++
+		}
+	}
+}
+
+func TestForgedAnnouncesDoNotKeepATrustedPeerOut(t *testing.T) {
+	for _, hosts := range []int{1, 8, 16, 100, MaxAddressesPerKey - 1} {
+		for _, ports := range []int{1, 3, 60_000} {
+			t.Run(fmt.Sprintf("%d addresses, %d ports", hosts, ports), func(t *testing.T) {
+				c := newCrowd(t, 1, hosts, ports)
+				if !c.hears(addr(1)) {
+					t.Error("there is no room for the true address")
+				}
+				c.goes(2*time.Minute, addr(1))
+				if c.lost[addr(1)] > 0 {
+					t.Error("the true address is displaced")
+				}
+				// Each that there is room for comes and goes, and is remembered; and so does what the brake lets pass.
+				const long = 3 * time.Minute
+				if most := 2 * (MaxAddressesPerKey*(1+int(long/(announced+rememberFor))) + displaceBurst + int(long/displaceEvery)); c.told > most {
+					t.Errorf("%d changes were told, want at most %d", c.told, most)
+				}
+			})
+		}
+	}
+}
+
+// TestForgedPortsDoNotKeepATrustedPeerOut has somebody announce a peer at its own IP address, and other ports.
+func TestForgedPortsDoNotKeepATrustedPeerOut(t *testing.T) {
+	c := newCrowd(t, 1, 1, MaxAddressesPerKey/hostShare-1)
+	truth := netip.AddrPortFrom(addr(1000).Addr(), 7100) // where the first of the forged addresses is
+	if !c.hears(truth) {
+		t.Error("there is no room for the true port")
+	}
+	c.goes(2*time.Minute, truth)
+	if c.lost[truth] > 0 {
+		t.Error("the true port is displaced")
+	}
+}
+
+func TestWhereTheLastSessionHasLedWaitsForNobody(t *testing.T) {
+	c := newCrowd(t, 1, 200, 1) // more than there is room for
+	c.up(1, addr(1))
+	c.down(1)
+	c.goes(time.Minute)
+	restarted := netip.AddrPortFrom(addr(1).Addr(), 7200)
+	if !c.hears(restarted) {
+		t.Fatal("a peer that has restarted on another port has to wait")
+	}
+	c.goes(2*time.Minute, restarted)
+	if c.lost[restarted] > 0 {
+		t.Error("where it is was displaced")
+	}
+	entered := 0 // in its turn, this can be forged too
+	for port := range uint16(1000) {
+		if c.hears(netip.AddrPortFrom(addr(1).Addr(), 9000+port)) {
+			entered++
+		}
+		c.now = c.now.Add(10 * time.Millisecond)
+	}
+	if most := MaxAddressesPerKey/hostShare + displaceBurst + 2; entered > most {
+		t.Errorf("%d ports were entered within 10 s, want at most %d", entered, most)
+	}
+}
+
+// A peer that is where the last session led has to be heard too when it has moved from where that was dialled.
+func TestTheEndOfASessionTellsWhereItLed(t *testing.T) {
+	f := newFixture(t, 1)
+	f.full("udp", time.Hour)
+	f.up(1, addr(1))
+	f.disconnect(f.now, key(1), addr(2).Addr())
+	for i := range 100 {
+		f.sees("udp", seen(1, 100+i, time.Hour))
+	}
+	f.dropped("udp", seen(1, 200, time.Hour))
+	f.dropped("udp", at(1, 1, 9, time.Hour))
+	f.mustSee("udp", at(1, 2, 9, time.Hour))
+}
+
+func TestWhatIsHeardAgainIsNotDisplacedByWhatIsHeardOnce(t *testing.T) {
+	const seeds = 10
+	stayed := 0
+	for seed := range uint64(seeds) {
+		c := newCrowd(t, seed, 40_000, 1) // each once
+		for !c.hears(addr(1)) {           // it is in luck at last
+			c.now = c.now.Add(displaceEvery)
+		}
+		c.goes(time.Minute, addr(1))
+		if c.lost[addr(1)] == 0 {
+			stayed++
+		}
+	}
+	if stayed < seeds*9/10 {
+		t.Errorf("of %d true addresses %d have stayed for a minute", seeds, stayed)
+	}
+}
+
+func TestAStrangerHasLessRoomUntilItIsTrusted(t *testing.T) {
+	f := newFixture(t)
+	f.table = newTable(MaxAddressesPerKey, maxPerStranger, func(int) int { return 0 })
+	fill := func() int {
+		for i := range 2 * MaxAddressesPerKey {
+			f.now = f.now.Add(time.Millisecond)
+			f.sees("udp", seen(1, i, time.Hour))
+		}
+		return len(f.presencesOf(key(1)))
+	}
+	if n := fill(); n != maxPerStranger {
+		t.Errorf("%d places of a stranger, want %d", n, maxPerStranger)
+	}
+	f.trusted = append(f.trusted, 1)
+	f.trust(key(1))
+	if n := fill(); n != MaxAddressesPerKey {
+		t.Errorf("%d places of a trusted key, want %d", n, MaxAddressesPerKey)
+	}
+}
+
+func TestIPAddressesHaveEqualShares(t *testing.T) {
+	f := newFixture(t, 1)
+	for host := range 2 {
+		for port := range uint16(4) {
+			f.mustSee("udp", at(1, 1+host, 1+port, time.Hour))
+		}
+	}
+	for f.elsewhereIsOpen() { // nothing is displaced by the brake's leave
+	}
+	for host := range 6 {
+		f.mustSee("udp", seen(1, 10+host, time.Hour)) // from those that have more
+	}
+	f.dropped("udp", seen(1, 20, time.Hour)) // all have one
+	count := map[netip.Addr]int{}
+	for _, p := range f.presencesOf(key(1)) {
+		count[p.Addr.Addr()]++
+	}
+	if len(count) != placesInTests {
+		t.Errorf("%d IP addresses share %d places: %v", len(count), placesInTests, count)
+	}
+}
+
+// elsewhereIsOpen takes one of what the brake of key 1 lets pass, and says whether there was one.
+func (f *fixture) elsewhereIsOpen() bool { return f.keys[key(1)].elsewhere.pass(f.now) }

@@ -1,0 +1,120 @@
+package tally
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/sparing"
+)
+
+// A Peer is where the sessions of one peer, and what works for them, count. It is safe for concurrent use.
+type Peer struct {
+	n   [counters]atomic.Uint64
+	log sparing.Log
+
+	mu       sync.Mutex // guards the rest
+	sessions []Session  // that are up
+	last     time.Duration
+	smoothed time.Duration
+}
+
+// A Session tells what it holds at this moment. Its methods are safe for concurrent use.
+type Session interface {
+	InFlight() int // calls of ours
+	Queued() int   // bytes that wait to be written, or are being written
+}
+
+// Add adds n to one of the peer's numbers.
+func (p *Peer) Add(c Counter, n uint64) {
+	if p != nil && n > 0 {
+		p.n[c].Add(n)
+	}
+}
+
+// CallIn counts a call of the peer that has been answered, or would have been if the session had not ended.
+func (p *Peer) CallIn(o Outcome) { p.Add(callsIn+Counter(o), 1) }
+
+// CallOut counts a call of this node that has ended.
+func (p *Peer) CallOut(o Outcome) { p.Add(callsOut+Counter(o), 1) }
+
+// Up counts a session that has come up, which is asked what it holds until Down.
+func (p *Peer) Up(s Session) {
+	if p == nil {
+		return
+	}
+	p.Add(SessionsMade, 1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sessions = append(p.sessions, s)
+}
+
+// Down counts the end of a session that had come up.
+func (p *Peer) Down(s Session, reason envelope.Reason) {
+	if p == nil {
+		return
+	}
+	p.Add(ended(reason), 1)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.sessions = slices.DeleteFunc(p.sessions, func(o Session) bool { return o == s })
+}
+
+// smoothing is the part of a new round trip in the smoothed one: 1/8, as in RFC 6298.
+const smoothing = 8
+
+// RTT takes note of a round trip.
+func (p *Peer) RTT(d time.Duration) {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.smoothed == 0 {
+		p.smoothed = d
+	}
+	p.last, p.smoothed = d, p.smoothed+(d-p.smoothed)/smoothing
+}
+
+// Log says whether a line may be logged now that the peer can cause as often as it likes, and how many were not since the
+// last one that was.
+func (p *Peer) Log(now time.Time) (ok bool, dropped uint64) {
+	if p == nil {
+		return true, 0
+	}
+	return p.log.Allow(now)
+}
+
+// A State is a Peer at one moment.
+type State struct {
+	Counts
+	Sessions int // that are up
+	InFlight int // calls of ours
+	Queued   int // bytes that wait to be written, or are being written
+	RTT      time.Duration
+	Smoothed time.Duration // of the round trips; 0 as long as there was none
+}
+
+func (p *Peer) state() (s State) {
+	for i := range p.n {
+		s.Counts[i] = p.n[i].Load()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s.Sessions, s.RTT, s.Smoothed = len(p.sessions), p.last, p.smoothed
+	for _, o := range p.sessions {
+		s.InFlight += o.InFlight()
+		s.Queued += o.Queued()
+	}
+	return s
+}
+
+// add adds what can be added.
+func (s *State) add(o *State) {
+	s.Counts.add(&o.Counts)
+	s.Sessions += o.Sessions
+	s.InFlight += o.InFlight
+	s.Queued += o.Queued
+}

@@ -1,0 +1,240 @@
+package tally
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// constants returns the values of the constants of a type of package envelope.
+func constants(t *testing.T, file, kind string) (values []string) {
+	t.Helper()
+	f, err := parser.ParseFile(token.NewFileSet(), "../../envelope/"+file, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		spec, ok := n.(*ast.ValueSpec)
+		if !ok {
+			return true
+		}
+		if id, ok := spec.Type.(*ast.Ident); ok && id.Name == kind {
+			text, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values = append(values, text)
+		}
+		return true
+	})
+	return values
+}
+
+// TestEveryCodeHasANumberOfItsOwn: one that is added to package envelope must not be counted as "other".
+func TestEveryCodeHasANumberOfItsOwn(t *testing.T) {
+	var known []string
+	for o := range Outcomes {
+		if code, ok := o.Code(); ok && code != other {
+			known = append(known, code)
+			if Answer(envelope.Code(code)) != o {
+				t.Errorf("%s is %d, not %d", code, Answer(envelope.Code(code)), o)
+			}
+		}
+	}
+	if want := constants(t, "code.go", "Code"); !slices.Equal(known, want) {
+		t.Errorf("codes %q, want %q", known, want)
+	}
+	for _, code := range []envelope.Code{"", "ok", "lost", "other", "odd"} {
+		if name, ok := Answer(code).Code(); !ok || name != other {
+			t.Errorf("%q is %q", code, name)
+		}
+	}
+	for _, o := range []Outcome{OK, Lost, Abandoned} {
+		if code, ok := o.Code(); ok {
+			t.Errorf("%d has the code %q", o, code)
+		}
+	}
+}
+
+// TestEveryReasonHasANumberOfItsOwn: likewise.
+func TestEveryReasonHasANumberOfItsOwn(t *testing.T) {
+	want := map[string]uint64{string(Broken): 1}
+	for _, r := range constants(t, "bye.go", "Reason") {
+		want[r] = 1
+	}
+	p := new(Peer)
+	for r := range want {
+		p.Down(nil, envelope.Reason(r))
+	}
+	for _, r := range []envelope.Reason{"", "odd", "handshake"} {
+		p.Down(nil, r)
+	}
+	want[other] = 3
+	s := p.state()
+	if got := s.SessionsEnded(); !maps.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+// TestNoTwoNumbersAreOne: every counter, outcome and reason moves one number.
+func TestNoTwoNumbersAreOne(t *testing.T) {
+	p := new(Peer)
+	moves := []func(){}
+	for _, c := range []Counter{BytesIn, FramesIn, SendsIn, SendsUnhandled, SendsDropped, CallsRefused, BytesOut, FramesOut, SendsOut,
+		SessionsMade, DialsConnected, DialsFailed} {
+		moves = append(moves, func() { p.Add(c, 1) })
+	}
+	for o := range Outcomes {
+		moves = append(moves, func() { p.CallIn(o) }, func() { p.CallOut(o) })
+	}
+	for _, r := range append(slices.Clone(reasons[:]), "odd") {
+		moves = append(moves, func() { p.Down(nil, r) })
+	}
+	for _, move := range moves {
+		move()
+	}
+	if s := p.state(); len(moves) != int(counters) || slices.Contains(s.Counts[:], 0) {
+		t.Errorf("%d moves of %d numbers: %v", len(moves), counters, s.Counts)
+	}
+}
+
+func TestEveryResultOfAHandshakeHasAName(t *testing.T) {
+	var b Book
+	names := make(map[string]uint64)
+	for r := range results {
+		b.Handshake(handshake.Responder, r)
+		names[r.String()]++
+	}
+	if got := b.Results(handshake.Responder); len(got) != int(results) || !maps.Equal(got, names) || names[""] > 0 {
+		t.Errorf("%v", got)
+	}
+	if got := b.Results(handshake.Initiator); len(got) != 0 {
+		t.Errorf("the other role: %v", got)
+	}
+}
+
+// A load is a Session of a test.
+type load struct{ inFlight, queued int }
+
+func (l *load) InFlight() int { return l.inFlight }
+func (l *load) Queued() int   { return l.queued }
+
+func TestSessionsAreAskedWhileTheyAreUp(t *testing.T) {
+	p, a, b := new(Peer), &load{1, 10}, &load{2, 20}
+	p.Up(a)
+	p.Up(b)
+	if s := p.state(); s.Sessions != 2 || s.InFlight != 3 || s.Queued != 30 || s.Counts[SessionsMade] != 2 {
+		t.Errorf("%+v", s)
+	}
+	p.Down(a, envelope.ReasonRotated)
+	if s := p.state(); s.Sessions != 1 || s.InFlight != 2 || s.Queued != 20 || s.Counts[SessionsMade] != 2 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func always(identity.PublicKey) bool { return true }
+
+func TestNumbersOfKeysThatWereTakenOutStayInTheTotal(t *testing.T) {
+	var b Book
+	const keys = 3 * maxLeft
+	for i := range keys {
+		key := identity.PublicKey{byte(i), 1}
+		p := b.Peer(key)
+		if b.Peer(key) != p || b.Find(key) != p {
+			t.Fatal("a key has two peers")
+		}
+		p.Add(SendsIn, 1)
+		b.Remove(key)
+		p.Add(SendsIn, 1) // late
+		if b.Find(key) != nil {
+			t.Fatal("still there")
+		}
+		if _, total := b.Snapshot(always); total.Counts[SendsIn] != uint64(2*(i+1)) {
+			t.Fatalf("after %d: %d", i+1, total.Counts[SendsIn])
+		}
+	}
+	if len(b.left) > maxLeft || len(b.peers) != 0 {
+		t.Errorf("%d are kept that were taken out, and %d peers", len(b.left), len(b.peers))
+	}
+	b.Remove(identity.PublicKey{9, 9}) // nobody
+}
+
+// TestSnapshotTakesOutWhoIsNotTrusted: a handshake that ends after its key was taken out enters it again.
+func TestSnapshotTakesOutWhoIsNotTrusted(t *testing.T) {
+	var b Book
+	good, bad := identity.PublicKey{1}, identity.PublicKey{2}
+	b.Peer(good).Add(SendsIn, 1)
+	b.Peer(bad).Add(SendsIn, 1)
+	for range 2 {
+		peers, total := b.Snapshot(func(key identity.PublicKey) bool { return key == good })
+		if len(peers) != 1 || peers[good].Counts[SendsIn] != 1 || total.Counts[SendsIn] != 2 || b.Find(bad) != nil {
+			t.Errorf("%v, total %d", peers, total.Counts[SendsIn])
+		}
+	}
+}
+
+func TestNothingIsCountedOnNil(t *testing.T) {
+	var b *Book
+	b.Connection()
+	b.SetStrangers(1)
+	b.Handshake(handshake.Initiator, Accepted)
+	p := b.Peer(identity.PublicKey{1})
+	if p != nil || b.Find(identity.PublicKey{1}) != nil {
+		t.Fatal("a peer of nobody")
+	}
+	p.Add(SendsIn, 1)
+	p.CallIn(OK)
+	p.CallOut(OK)
+	p.RTT(1)
+	p.Up(nil)
+	p.Down(nil, Broken)
+	for range 100 {
+		if ok, dropped := p.Log(time.Time{}); !ok || dropped != 0 {
+			t.Fatal("a line of nobody's is not logged")
+		}
+	}
+}
+
+// TestTotalNeverGoesBack: while keys come and go, and others count.
+func TestTotalNeverGoesBack(t *testing.T) {
+	var b Book
+	var join sync.WaitGroup
+	stop := make(chan struct{})
+	for i := range byte(4) {
+		join.Go(func() {
+			for n := byte(0); ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				p := b.Peer(identity.PublicKey{i, n})
+				p.CallOut(OK)
+				b.Remove(identity.PublicKey{i, n})
+				p.CallOut(Lost)
+			}
+		})
+	}
+	var last State
+	for range 300 {
+		_, total := b.Snapshot(always)
+		for i, n := range total.Counts {
+			if n < last.Counts[i] {
+				t.Errorf("number %d: %d after %d", i, n, last.Counts[i])
+			}
+		}
+		last = total
+	}
+	close(stop)
+	join.Wait()
+}

@@ -1,0 +1,68 @@
+package peernet
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/serve"
+)
+
+// A Middleware makes a handler of another: one that does something before it calls next, after that, or in its place. Calls
+// and sends pass through it alike; Request.IsSend tells them apart. A panic in it is contained as one in a handler.
+//
+// It is called with each handler that it is put around, and again for the same handler when the node's middleware changes:
+// what must last, as counters do, it keeps outside next's wrapper. It must not call Use or Handle of the node itself.
+//
+// Package peernet/middleware has some that most need, and peernet/otel one that traces.
+type Middleware func(next Handler) Handler
+
+// middlewares is what a node puts around its handlers and its own calls.
+type middlewares struct {
+	mu  sync.Mutex // held by who changes the rest, or the server's handlers
+	in  []Middleware
+	out []OutgoingMiddleware
+
+	calls atomic.Pointer[Invoker] // made of out: every call reads it. Nil: out is empty
+}
+
+// Use puts middleware around all handlers of the node, those that are registered later too: the first is the outermost,
+// and what an earlier Use has put is outside what a later one puts. It may be called at any time, and is in effect for the
+// requests that arrive from then on. Callers whom Authorize turns away never get to it.
+func (n *Node) Use(m ...Middleware) {
+	n.around.mu.Lock()
+	defer n.around.mu.Unlock()
+	n.around.in = slices.Concat(n.around.in, m)
+	n.server.Replace(func(e serve.Entry) serve.Entry {
+		e.Handler = n.served(e.Note.(Handler))
+		return e
+	})
+}
+
+// Use puts middleware around one handler, inside what Node.Use puts around all: the first is the outermost.
+func Use(m ...Middleware) HandleOption {
+	return func(g *registration) { g.use = slices.Concat(g.use, m) }
+}
+
+// register puts a handler in the table, inside the middleware of the node.
+func (n *Node) register(e *serve.Entry, h Handler) error {
+	n.around.mu.Lock()
+	defer n.around.mu.Unlock()
+	e.Note = h // for when the middleware changes
+	e.Handler = n.served(h)
+	return n.server.Add(e)
+}
+
+// served is a handler as the server runs it. It is called with around.mu held.
+func (n *Node) served(h Handler) serve.Handler {
+	h = wrap(n.around.in, h)
+	return func(ctx context.Context, r *serve.Request) (any, error) { return h(ctx, &Request{r, n}) }
+}
+
+func wrap(m []Middleware, h Handler) Handler {
+	for _, around := range slices.Backward(m) {
+		h = around(h)
+	}
+	return h
+}

@@ -1,0 +1,67 @@
+package middleware
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+)
+
+// Timeout ends the context of a request after d, if the caller's own deadline has not ended it by then, and has a call
+// answered `deadline` at that moment, also if its handler does not heed its context. It panics unless d is positive.
+//
+// A handler cannot be stopped from outside. One that runs on keeps its place among the calls that the peer may have running
+// (Limits.CallsPerPeer) until it returns, and what it returns goes nowhere: a peer that waits for nothing cannot pile up
+// handlers. Middleware outside of Timeout sees the request end when the handler does.
+func Timeout(d time.Duration) peernet.Middleware {
+	positive(d)
+	late := peernet.NewError(peernet.CodeDeadline, fmt.Sprintf("the handler took longer than the %v it has", d), nil)
+	return func(next peernet.Handler) peernet.Handler {
+		return func(outer context.Context, r *peernet.Request) (any, error) {
+			ctx, cancel := context.WithTimeout(outer, d)
+			defer cancel()
+			over := make(chan struct{})
+			stop := context.AfterFunc(ctx, func() {
+				defer close(over)
+				switch {
+				case !errors.Is(ctx.Err(), context.DeadlineExceeded):
+				case outer.Err() != nil:
+					r.Fail(outer.Err()) // the caller had less patience
+				default:
+					r.Fail(late)
+				}
+			})
+			defer func() {
+				if !stop() {
+					<-over // what answers belongs to the request
+				}
+			}()
+			result, err := next(ctx, r)
+			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+				return nil, late
+			}
+			return result, err
+		}
+	}
+}
+
+// TimeoutOutgoing ends the context of a call or send after d, if it has not ended by then; the peer learns of it as of any
+// deadline. A send needs the time only to find room in the queue. It panics unless d is positive.
+func TimeoutOutgoing(d time.Duration) peernet.OutgoingMiddleware {
+	positive(d)
+	return func(next peernet.Invoker) peernet.Invoker {
+		return func(ctx context.Context, o *peernet.Outgoing) (peernet.Raw, error) {
+			ctx, cancel := context.WithTimeout(ctx, d)
+			defer cancel()
+			return next(ctx, o)
+		}
+	}
+}
+
+func positive(d time.Duration) {
+	if d <= 0 {
+		panic(fmt.Sprintf("middleware: a timeout of %v", d))
+	}
+}

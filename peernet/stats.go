@@ -1,0 +1,159 @@
+package peernet
+
+import (
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/serve"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+)
+
+// Stats are the numbers of a node at one moment. A counter never goes back as long as the node lives; a gauge is how much
+// there is at the moment. Numbers that are read while they change may be one apart from each other.
+type Stats struct {
+	At     time.Time
+	Uptime time.Duration // since Start; 0: not started
+
+	// Total is the sum over all peers, those included that were unpaired: its counters never go back.
+	Total Traffic
+
+	// Peers has every trusted peer, in the order of the peers file. The counters of a peer begin when it is paired.
+	Peers []PeerStats
+
+	// Accepted counts connections that others made to this node.
+	Accepted uint64
+
+	// Strangers is a gauge: connections of others that have not authenticated yet.
+	Strangers int
+
+	// Handshakes that this node has answered and begun, counted by what became of them: "ok", when the session came up; "not_trusted",
+	// the other end's key is not trusted here; "refused", this node's key is not trusted there; "busy", one end has no room for the other;
+	// "wrong_key", another key than the one that was dialled, or in private mode than the one that knocked; "own_key"; "no_knock" and "mode", in
+	// private mode nobody who is trusted has knocked, or only one end is private; "bad_message"; "unanswered", instead of message 2 the connection
+	// ended; "timeout"; "evicted", there were too many strangers; "yielded", the peer was proved at another address first; "stopped", by
+	// this node; and "failed", any other way. Those that did not occur are left out.
+	HandshakesIn, HandshakesOut map[string]uint64
+
+	// EventsLost counts events that were dropped because a subscriber was slow: see Lagged.
+	EventsLost uint64
+
+	// Discovery is what Providers returns.
+	Discovery []ProviderStatus
+}
+
+// PeerStats are the numbers of one peer.
+type PeerStats struct {
+	Peer  identity.PublicKey
+	Label string // ours, from the trust set
+	State PeerState
+	Traffic
+
+	// The round trips of pings: the last one, and their smoothed mean, in which a new one counts an eighth. 0: there was none. The
+	// node pings by itself only a peer that is silent.
+	RTT, SmoothedRTT time.Duration
+}
+
+// Traffic is what passed between this node and a peer, over all its sessions.
+type Traffic struct {
+	CallsIn  CallStats // of the peer
+	CallsOut CallStats // of this node
+
+	// Refused counts the calls of CallsIn that were answered `overloaded` because the peer was at its limits (Limits.CallsPerPeer,
+	// Limits.CallBytesPerPeer).
+	Refused uint64
+
+	SendsIn   uint64 // arrived, whatever became of them
+	SendsOut  uint64 // queued
+	Dropped   uint64 // of SendsIn: the peer was at its limits (Limits.SendsPerPeer, Limits.SendBytesPerPeer)
+	Unhandled uint64 // of SendsIn: there is no such handler
+
+	// On the wire: frames with their headers and tags. Handshakes are not counted, nor what TCP adds.
+	BytesIn, BytesOut   uint64
+	FramesIn, FramesOut uint64
+
+	// QueuedIn is a gauge: bytes of arguments of calls that run and of sends that run or wait. QueuedOut likewise: bytes of envelopes that wait to
+	// be written, or are being written.
+	QueuedIn, QueuedOut int
+
+	// Sessions is a gauge: those that are up, usually one. SessionsMade counts those that came up, and SessionsEnded those of them that ended, by reason: a
+	// code of docs/wire.md §6.8, whichever end said it; "lost", without a word; or "other". Those that did not occur are left out.
+	Sessions      int
+	SessionsMade  uint64
+	SessionsEnded map[string]uint64
+
+	// TCP connects to the peer: those that were made, and those that failed. Those that were called off, because another one was faster, are
+	// not counted.
+	Dials, DialsFailed uint64
+}
+
+// CallStats are the numbers of calls in one direction.
+type CallStats struct {
+	InFlight int // gauge: begun, and not ended
+
+	// How calls ended; their sum is Ended. A call that was not sent counts as little as one that was never made.
+	OK        uint64            // answered with a result
+	Errors    map[string]uint64 // answered with an error, by code: one of ErrNoHandler and its like, or "other"; without those that did not occur
+	Lost      uint64            // of this node: the link was lost before the answer
+	Abandoned uint64            // of this node: its context ended before the answer
+}
+
+// Ended returns how many calls have ended, in whatever way.
+func (c CallStats) Ended() uint64 { return c.OK + c.Failed() }
+
+// Failed returns how many calls have ended otherwise than with a result.
+func (c CallStats) Failed() uint64 {
+	n := c.Lost + c.Abandoned
+	for _, e := range c.Errors {
+		n += e
+	}
+	return n
+}
+
+// Stats returns the numbers of the node as they are now. It may be called at any time, also after Shutdown, and costs calls
+// nothing.
+func (n *Node) Stats() Stats {
+	s := Stats{At: n.config.Clock.Now(), Accepted: n.tally.Connections(), Strangers: n.tally.Strangers(), EventsLost: n.hub.lost.Load(),
+		HandshakesIn: n.tally.Results(handshake.Responder), HandshakesOut: n.tally.Results(handshake.Initiator), Discovery: n.Providers()}
+	if n.state.Load() != stateNew && !n.started.IsZero() {
+		s.Uptime = s.At.Sub(n.started)
+	}
+	loads := n.server.Loads()
+	states, total := n.tally.Snapshot(n.trust.Contains)
+	var all serve.Load
+	for _, l := range loads {
+		all.Calls, all.Bytes = all.Calls+l.Calls, all.Bytes+l.Bytes
+	}
+	s.Total = traffic(total, all)
+	for _, p := range n.trust.List() {
+		info, _ := n.directory.Info(p.Key)
+		state := states[p.Key]
+		s.Peers = append(s.Peers, PeerStats{Peer: p.Key, Label: p.Label, State: PeerState(info.State), Traffic: traffic(state, loads[p.Key]),
+			RTT: state.RTT, SmoothedRTT: state.Smoothed})
+	}
+	return s
+}
+
+func traffic(s tally.State, l serve.Load) Traffic {
+	c := &s.Counts
+	return Traffic{
+		CallsIn:  calls(l.Calls, c.CallsIn),
+		CallsOut: calls(s.InFlight, c.CallsOut),
+		Refused:  c[tally.CallsRefused],
+		SendsIn:  c[tally.SendsIn], SendsOut: c[tally.SendsOut], Dropped: c[tally.SendsDropped], Unhandled: c[tally.SendsUnhandled],
+		BytesIn: c[tally.BytesIn], BytesOut: c[tally.BytesOut], FramesIn: c[tally.FramesIn], FramesOut: c[tally.FramesOut],
+		QueuedIn: l.Bytes, QueuedOut: s.Queued,
+		Sessions: s.Sessions, SessionsMade: c[tally.SessionsMade], SessionsEnded: c.SessionsEnded(),
+		Dials: c[tally.DialsConnected], DialsFailed: c[tally.DialsFailed],
+	}
+}
+
+func calls(inFlight int, count func(tally.Outcome) uint64) CallStats {
+	c := CallStats{InFlight: inFlight, OK: count(tally.OK), Errors: make(map[string]uint64), Lost: count(tally.Lost), Abandoned: count(tally.Abandoned)}
+	for o := range tally.Outcomes {
+		if code, ok := o.Code(); ok && count(o) > 0 {
+			c.Errors[code] = count(o)
+		}
+	}
+	return c
+}

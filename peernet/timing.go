@@ -1,0 +1,50 @@
+package peernet
+
+import "time"
+
+// Timing is how patient a node is. Of each field that is zero, the default. A value under 1 ms, or beyond all sense, fails
+// New with a *ConfigError.
+type Timing struct {
+	Dial      time.Duration // one TCP connect, at most 1 h; 5 s
+	Handshake time.Duration // from the connection to the first word of the peer, at most 1 h; 10 s
+	PingAfter time.Duration // without inbound traffic for so long: ping, at most 24 h; 15 s
+	Pong      time.Duration // a ping unanswered for so long is missed, and two end the link, at most 1 h; 5 s
+	Stall     time.Duration // no byte written for so long ends the link, at most 1 h; 30 s
+	Linger    time.Duration // how long calls in flight may hold up the end of a session, at most 1 h; 30 s
+	Reload    time.Duration // how often the peers file is looked at, at most 24 h; 200 ms
+	Rotate    time.Duration // age at which a link gets a new handshake, or up to a quarter more, at most 30 days; 60 min
+	Idle      time.Duration // a link that nobody has used for so long, or up to a quarter longer, ends, at most 30 days; never if zero
+}
+
+// leastTime is for whoever forgot the unit.
+const leastTime = time.Millisecond
+
+// check fills in the defaults. The error is a *ConfigError.
+func (t *Timing) check() error {
+	const day = 24 * time.Hour
+	for _, f := range []struct {
+		name            string
+		value           *time.Duration
+		byDefault, most time.Duration
+	}{
+		{"Dial", &t.Dial, 5 * time.Second, time.Hour},
+		{"Handshake", &t.Handshake, 10 * time.Second, time.Hour},
+		{"PingAfter", &t.PingAfter, 15 * time.Second, day},
+		{"Pong", &t.Pong, 5 * time.Second, time.Hour},
+		{"Stall", &t.Stall, 30 * time.Second, time.Hour},
+		{"Linger", &t.Linger, 30 * time.Second, time.Hour},
+		{"Reload", &t.Reload, 200 * time.Millisecond, day},
+		{"Rotate", &t.Rotate, time.Hour, 30 * day},
+		{"Idle", &t.Idle, 0, 30 * day},
+	} {
+		switch v := *f.value; {
+		case v == 0:
+			*f.value = f.byDefault
+		case v < leastTime:
+			return &ConfigError{"Timing." + f.name, v, leastTime, true, "too short for any network (is the unit missing?)"}
+		case v > f.most:
+			return &ConfigError{"Timing." + f.name, v, f.most, false, "out of all proportion"}
+		}
+	}
+	return nil
+}
