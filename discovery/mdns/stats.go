@@ -27,6 +27,17 @@ type Stats struct {
 	LastError  error    // the latest of those that were counted; nil: none
 }
 
+// Counts implements discovery.Counter: the numbers of Stats, by their names in lower case with underscores.
+func (p *Provider) Counts() map[string]uint64 {
+	s := p.Stats()
+	return map[string]uint64{
+		"sent": s.Sent, "send_errors": s.SendErrors, "heard": s.Heard, "junk": s.Junk, "foreign": s.Foreign, "off_link": s.OffLink,
+		"asked": s.Asked, "suppressed": s.Suppressed, "limited": s.Limited, "excess": s.Excess, "other_errors": s.OtherErrors,
+	}
+}
+
+var _ discovery.Counter = (*Provider)(nil)
+
 // counters are where the goroutines of a Provider count. Its methods are safe for concurrent use.
 type counters struct {
 	sent, sendErrors, heard, junk, foreign, offLink, asked, suppressed, limited, excess, otherErrors atomic.Uint64
