@@ -231,7 +231,7 @@ func (s *shipment) problem(outcome string, t temper) string {
 		return "it was not begun, and sent"
 	case t.faults == 0 && outcome == "not begun" && (s.wait || !t.both):
 		return "nothing happened to the link"
-	case t.faults == 0 && outcome == "lost" && (!t.both && t.rotate == 0 || s.endedAt.Sub(s.begun) < t.linger):
+	case t.faults == 0 && !t.heavy && outcome == "lost" && (!t.both && t.rotate == 0 || s.endedAt.Sub(s.begun) < t.linger):
 		return "no link was closed over it"
 	}
 	return s.answer(outcome)
