@@ -34,7 +34,7 @@ func couple() (alice, bob *peernet.Node, stop func()) {
 	return alice, bob, func() { stopAlice(); stopBob() }
 }
 
-// introduce makes two nodes trust each other, and connects them.
+// introduce makes two nodes trust each other, and connects them: when it returns both know.
 func introduce(a *peernet.Node, labelOfA string, b *peernet.Node, labelOfB string) {
 	if err := a.Pair(b.PublicKey(), labelOfB); err != nil {
 		panic(err)
@@ -42,7 +42,15 @@ func introduce(a *peernet.Node, labelOfA string, b *peernet.Node, labelOfB strin
 	if err := b.Pair(a.PublicKey(), labelOfA); err != nil {
 		panic(err)
 	}
-	if err := a.Connect(context.Background(), b.PublicKey(), b.Addrs()[0].String()); err != nil {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	events := b.Events(ctx)
+	if err := a.Connect(ctx, b.PublicKey(), b.Addrs()[0].String()); err != nil {
 		panic(err)
+	}
+	for e := range events {
+		if e, ok := e.(peernet.Connected); ok && e.Peer == a.PublicKey() {
+			return
+		}
 	}
 }

@@ -18,5 +18,7 @@
 // Middleware goes around handlers (Node.Use) and calls (Node.UseOutgoing): packages peernet/middleware and peernet/otel have
 // some. What failed says whether it may have been carried out (Sent), and whether to try again (RetryAfter).
 //
+// docs/cookbook.md has recipes, and package peernet/peertest a network in memory for tests.
+//
 // A Node and all its methods are safe for concurrent use. What can block takes a context first.
 package peernet

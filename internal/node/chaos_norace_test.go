@@ -4,3 +4,6 @@ package node
 
 // defaultHistories is how many histories TestChaos runs.
 const defaultHistories = 300
+
+// floodedHistories is how many TestForgedAnnouncesKeepNobodyApart runs of each kind.
+const floodedHistories = 4

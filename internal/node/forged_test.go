@@ -146,7 +146,6 @@ func (w *world) announced(name string) (*testNode, *dialLog) {
 // they are not, and again when one has restarted on another port.
 func TestForgedAnnouncesKeepNobodyApart(t *testing.T) {
 	const (
-		seeds      = 4
 		again      = 2 * time.Second
 		dialPeriod = 10 * time.Second
 		dialsMost  = 8 + 20 // within it, of one node to one key; docs/wire.md §8.1
@@ -167,7 +166,7 @@ func TestForgedAnnouncesKeepNobodyApart(t *testing.T) {
 		{"100 silent addresses", 100, 1, true, "trust", time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			for seed := range uint64(seeds) {
+			for seed := range uint64(floodedHistories) {
 				inBubble(t, func(t *testing.T, b *bubble) {
 					w := b.world(seed)
 					x, fromX := w.announced("x")

@@ -397,6 +397,41 @@ func TestPingMeasuresTheRoundTrip(t *testing.T) {
 	})
 }
 
+// TestPongAnswersEarlierPings has a peer that drops the older of the pongs that wait (wire.md §6.6).
+func TestPongAnswersEarlierPings(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		var done [4]chan time.Duration
+		for i := range done {
+			done[i] = make(chan time.Duration, 1)
+			go func() {
+				rtt, err := e.link.Ping(context.Background())
+				if err != nil {
+					t.Error(err)
+				}
+				done[i] <- rtt
+			}()
+			r.want(aPing(uint64(i + 1)))
+			time.Sleep(time.Second)
+		}
+		r.say(aPong(3))
+		for i := range 3 {
+			if rtt := <-done[i]; rtt != time.Duration(4-i)*time.Second {
+				t.Errorf("ping %d took %v", i+1, rtt)
+			}
+		}
+		if rtt := e.link.RTT(); rtt != 2*time.Second {
+			t.Errorf("RTT %v, want that of the ping whose pong came", rtt)
+		}
+		r.say(aPong(2))
+		if len(done[3]) != 0 {
+			t.Error("an earlier pong answers a later ping")
+		}
+		r.say(aPong(4))
+		<-done[3]
+	})
+}
+
 func TestProbeTellsWhetherThePeerAnswers(t *testing.T) {
 	last := func(e *end) any { h := e.heard(); return h[len(h)-1] }
 	bubble(t, func(t *testing.T, w *world) {

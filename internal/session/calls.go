@@ -17,7 +17,7 @@ type result struct {
 // A pending is one call, or one ping, that waits for its answer. It is used again for another.
 type pending struct {
 	done chan result // has room for one; exactly one arrives for each time the pending leaves its table unclaimed
-	seq  uint64      // place in the queue, set and read under its lock; 0: not queued yet
+	place
 }
 
 // pendings keeps those of one node that wait for their next use. They are not kept for all nodes together: a
@@ -29,7 +29,7 @@ func (ps *pendings) get() *pending {
 	if !ok {
 		return &pending{done: make(chan result, 1)}
 	}
-	p.seq = 0
+	p.place = place{}
 	return p
 }
 
@@ -49,6 +49,7 @@ type inFlight struct {
 type ping struct {
 	pending *pending // nil: nobody waits
 	sent    time.Time
+	place
 }
 
 func (t *inFlight) enter(id envelope.CallID, p *pending) error {
@@ -89,6 +90,26 @@ func (t *inFlight) takePing(nonce uint64) *ping {
 	return p
 }
 
+// ponged takes out the ping that a pong answers, nil if there is none, and those that left before it and that somebody
+// waits for. Of them the peer may have dropped the pongs (wire.md §6.6): none will come that has not.
+func (t *inFlight) ponged(nonce uint64, q *queue) (own *ping, earlier []*ping) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if own = t.pings[nonce]; own == nil {
+		return nil, nil
+	}
+	delete(t.pings, nonce)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for n, p := range t.pings {
+		if p.pending != nil && p.seq != 0 && p.seq < own.seq {
+			earlier = append(earlier, p)
+			delete(t.pings, n)
+		}
+	}
+	return own, earlier
+}
+
 func (t *inFlight) count() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -96,7 +117,7 @@ func (t *inFlight) count() int {
 }
 
 // close ends everything with the error that why gives for it, and lets nothing in from now on.
-func (t *inFlight) close(err error, why func(*pending) error) {
+func (t *inFlight) close(err error, why func(*place) error) {
 	t.mu.Lock()
 	calls, pings := t.calls, t.pings
 	t.calls, t.pings = idtable.Table[*pending]{}, nil
@@ -104,10 +125,10 @@ func (t *inFlight) close(err error, why func(*pending) error) {
 		t.err = err
 	}
 	t.mu.Unlock()
-	calls.All(func(p *pending) { p.done <- result{err: why(p)} })
+	calls.All(func(p *pending) { p.done <- result{err: why(&p.place)} })
 	for _, p := range pings {
 		if p.pending != nil { // nobody waits for the pings of liveness
-			p.pending.done <- result{err: why(p.pending)}
+			p.pending.done <- result{err: why(&p.place)}
 		}
 	}
 }

@@ -60,7 +60,7 @@ func TestEachCallEndsOnce(t *testing.T) {
 		for entered.Load() < callers*each/4 && seed%2 == 0 {
 			runtime.Gosched()
 		}
-		end := func() { table.close(errTest, func(*pending) error { return errTest }) }
+		end := func() { table.close(errTest, func(*place) error { return errTest }) }
 		if seed%2 == 0 {
 			end()
 		}
@@ -92,8 +92,8 @@ func TestNothingEntersAnEndedTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := errors.New("another end")
-	table.close(errTest, func(p *pending) error { return errTest })
-	table.close(second, func(*pending) error { return second })
+	table.close(errTest, func(p *place) error { return errTest })
+	table.close(second, func(*place) error { return second })
 	for _, p := range []*pending{&waiting, pinged} {
 		if r := <-p.done; r.err != errTest {
 			t.Errorf("ended with %v", r.err)
@@ -107,5 +107,29 @@ func TestNothingEntersAnEndedTable(t *testing.T) {
 	}
 	if table.take(1) != nil || table.takePing(1) != nil {
 		t.Error("what has ended is still in the table")
+	}
+}
+
+// TestPongAnswersWhatLeftBeforeItsPing is about the entries alone: one that has not left, one that nobody waits for and a
+// later one stay.
+func TestPongAnswersWhatLeftBeforeItsPing(t *testing.T) {
+	var table inFlight
+	q := testQueue(1000)
+	waits := func(seq uint64) *ping { return &ping{pending: new(pending), place: place{urgent, seq}} }
+	pings := []*ping{waits(0), waits(7), {place: place{urgent, 6}}, waits(9), waits(8)}
+	for nonce, p := range pings {
+		if err := table.enterPing(uint64(nonce), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if own, earlier := table.ponged(5, q); own != nil || earlier != nil {
+		t.Errorf("a pong that nobody asked for answers %v, %v", own, earlier)
+	}
+	own, earlier := table.ponged(4, q)
+	if own != pings[4] || len(earlier) != 1 || earlier[0] != pings[1] {
+		t.Errorf("answered are %v and %v", own, earlier)
+	}
+	if len(table.pings) != 3 {
+		t.Errorf("%d pings are left, want 3", len(table.pings))
 	}
 }

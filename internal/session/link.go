@@ -162,7 +162,7 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 		l.config.pendings.put(p)
 		return envelope.Raw{}, err
 	}
-	if err := l.queue.push(ctx, bulk, buf, p); err != nil {
+	if err := l.queue.push(ctx, bulk, buf, &p.place); err != nil {
 		return envelope.Raw{}, l.withdraw(id, p, err)
 	}
 	var r result
@@ -255,12 +255,12 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 // Ping returns the time from here to the peer's session and back. It waits for room like a call.
 func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
 	p := l.config.pendings.get()
-	nonce, buf, err := l.enterPing(p)
+	nonce, buf, at, err := l.enterPing(p)
 	if err != nil {
 		l.config.pendings.put(p)
 		return 0, err
 	}
-	if err := l.queue.push(ctx, urgent, buf, nil); err != nil {
+	if err := l.queue.push(ctx, urgent, buf, at); err != nil {
 		if l.flight.takePing(nonce) == nil {
 			err = (<-p.done).err // the session ended meanwhile, and knows better why
 		}
@@ -286,38 +286,42 @@ func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
 
 // sendPing sends a ping of the session's own: there are never more than a few.
 func (l *Link) sendPing(p *pending) (uint64, error) {
-	nonce, buf, err := l.enterPing(p)
+	nonce, buf, at, err := l.enterPing(p)
 	if err == nil {
-		l.queue.force(urgent, buf)
+		l.queue.forceAt(urgent, buf, at)
 	}
 	return nonce, err
 }
 
-// enterPing makes a ping. p, if not nil, gets the round trip.
-func (l *Link) enterPing(p *pending) (nonce uint64, buf *buffer, err error) {
+// enterPing makes a ping, whose place in the queue is to be told at. p, if not nil, gets the round trip.
+func (l *Link) enterPing(p *pending) (nonce uint64, buf *buffer, at *place, err error) {
 	nonce = l.lastNon.Add(1)
-	if err := l.flight.enterPing(nonce, &ping{pending: p, sent: l.config.Clock.Now()}); err != nil {
-		return 0, nil, err
+	entry := &ping{pending: p, sent: l.config.Clock.Now()}
+	if err := l.flight.enterPing(nonce, entry); err != nil {
+		return 0, nil, nil, err
 	}
 	buf = begin(nil)
 	buf.b = l.codec.AppendPing(buf.b, binary.BigEndian.AppendUint64(nil, nonce))
-	return nonce, buf, nil
+	return nonce, buf, &entry.place, nil
 }
 
-// ponged is the pong that a ping of ours waited for; any other is ignored.
+// ponged is the pong that a ping of ours waited for, and with it those that left before; any other is ignored.
 func (l *Link) ponged(nonce []byte) {
 	if len(nonce) != 8 {
 		return
 	}
-	p := l.flight.takePing(binary.BigEndian.Uint64(nonce))
-	if p == nil {
+	own, earlier := l.flight.ponged(binary.BigEndian.Uint64(nonce), l.queue)
+	if own == nil {
 		return
 	}
-	rtt := l.config.Clock.Now().Sub(p.sent)
+	now := l.config.Clock.Now()
+	rtt := now.Sub(own.sent)
 	l.rtt.Store(int64(rtt))
 	l.tally.RTT(rtt)
-	if p.pending != nil {
-		p.pending.done <- result{value: binary.BigEndian.AppendUint64(nil, uint64(rtt))}
+	for _, p := range append(earlier, own) {
+		if p.pending != nil {
+			p.pending.done <- result{value: binary.BigEndian.AppendUint64(nil, uint64(now.Sub(p.sent)))}
+		}
 	}
 }
 

@@ -39,6 +39,12 @@ type segment struct {
 	refusals int // frames of it that refuse a call
 }
 
+// A place is where an envelope is in its lane. It is set and read under the queue's lock.
+type place struct {
+	lane lane
+	seq  uint64 // among all that were ever queued there, from 1; 0: it is not queued yet
+}
+
 // A queue holds encoded envelopes on their way from many goroutines to the one that writes. Room is given to
 // those that wait for it in the order they came.
 type queue struct {
@@ -48,11 +54,11 @@ type queue struct {
 
 	mu       sync.Mutex // guards the rest
 	segments [lanes][]segment
-	pongs    [][]byte   // nonces, oldest first
-	refusals int        // in the urgent lane
-	bytes    [lanes]int // queued or being written
-	queued   uint64     // bulk envelopes ever queued
-	taken    uint64     // bulk envelopes ever handed to the writer
+	pongs    [][]byte      // nonces, oldest first
+	refusals int           // in the urgent lane
+	bytes    [lanes]int    // queued or being written
+	queued   [lanes]uint64 // envelopes ever queued
+	taken    [lanes]uint64 // envelopes ever handed to the writer
 	waiters  [lanes][]*waiter
 	sleeping bool  // the writer waits on wake
 	sealed   bool  // our bye is in the bulk lane: nothing new may start
@@ -77,7 +83,7 @@ func newQueue(limit int, crowd func() bool) *queue {
 // ends: the error is a *fullError then. errDraining is returned once our bye is queued. The first 4 bytes of buf are for its length.
 //
 // p, if not nil, learns its envelope's place in the queue before the writer can have it.
-func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *pending) error {
+func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *place) error {
 	if err := ctx.Err(); err != nil {
 		buf.release()
 		return err
@@ -89,9 +95,9 @@ func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *pending) erro
 		buf.release()
 		return err
 	}
-	seq := q.add(ln, buf)
+	at := q.add(ln, buf)
 	if p != nil {
-		p.seq = seq
+		*p = at
 	}
 	q.signal()
 	return nil
@@ -148,14 +154,20 @@ func (q *queue) wait(ctx context.Context, ln lane, need int, starts bool) error 
 
 // force queues an envelope that never waits, and takes buf over. What is forced is bounded by what it
 // answers: see the callers.
-func (q *queue) force(ln lane, buf *buffer) {
+func (q *queue) force(ln lane, buf *buffer) { q.forceAt(ln, buf, nil) }
+
+// forceAt is force for what needs to know its place: p is as for push.
+func (q *queue) forceAt(ln lane, buf *buffer, p *place) {
 	q.mu.Lock()
 	if q.refuse(false) != nil {
 		q.mu.Unlock()
 		buf.release()
 		return
 	}
-	q.add(ln, buf)
+	at := q.add(ln, buf)
+	if p != nil {
+		*p = at
+	}
 	q.signal()
 }
 
@@ -267,11 +279,11 @@ func (q *queue) empty() bool {
 	return q.bytes == [lanes]int{} && len(q.pongs) == 0
 }
 
-// written says whether the envelope of p has been handed to the writer, and so may have left.
-func (q *queue) written(p *pending) bool {
+// written says whether the envelope at p has been handed to the writer, and so may have left.
+func (q *queue) written(p *place) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return p.seq != 0 && p.seq <= q.taken
+	return p.seq != 0 && p.seq <= q.taken[p.lane]
 }
 
 // take moves what fits one write to batch, waiting until there is something. It says false when there will be
@@ -309,9 +321,7 @@ func (q *queue) take(batch []segment) ([]segment, bool) {
 			}
 			batch = append(batch, s)
 			size += len(s.b)
-			if lane(ln) == bulk {
-				q.taken += uint64(s.frames)
-			}
+			q.taken[ln] += uint64(s.frames)
 			q.refusals -= s.refusals
 			n++
 		}
@@ -385,8 +395,8 @@ func (q *queue) forget(ln lane, w *waiter) bool {
 	return false
 }
 
-// add takes buf over.
-func (q *queue) add(ln lane, buf *buffer) uint64 {
+// add takes buf over, and returns where its envelope is.
+func (q *queue) add(ln lane, buf *buffer) place {
 	if len(buf.b) <= copyBytes {
 		q.addSmall(ln, buf.b)
 		buf.release()
@@ -394,11 +404,9 @@ func (q *queue) add(ln lane, buf *buffer) uint64 {
 		binary.BigEndian.PutUint32(buf.b, uint32(len(buf.b)-frame.HeaderSize))
 		q.bytes[ln] += len(buf.b)
 		q.segments[ln] = append(q.segments[ln], segment{buffer: buf, lane: ln, frames: 1, alone: true})
+		q.queued[ln]++
 	}
-	if ln == bulk {
-		q.queued++
-	}
-	return q.queued
+	return place{ln, q.queued[ln]}
 }
 
 // addSmall copies b, whose first 4 bytes are for its length.
@@ -413,6 +421,7 @@ func (q *queue) addSmall(ln lane, b []byte) {
 	s := &segs[len(segs)-1]
 	s.b = append(s.b, b...)
 	s.frames++
+	q.queued[ln]++
 }
 
 // signal wakes the writer, and releases mu.

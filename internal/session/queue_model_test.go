@@ -86,7 +86,7 @@ func (m *modelled) produce(id int, r *rand.Rand, produced *atomic.Int64) {
 		case 1:
 			go cancel()
 		}
-		var p pending
+		var p place
 		err := m.push(ctx, ln, numbered(n, size), &p)
 		cancel()
 		m.mu.Lock()

@@ -103,7 +103,7 @@ func wantSettled(t *testing.T, q *queue) {
 			len(q.waiters[urgent]), len(q.waiters[bulk]))
 	}
 	if q.queued != q.taken {
-		t.Errorf("%d envelopes queued in bulk, %d taken", q.queued, q.taken)
+		t.Errorf("envelopes queued %v, taken %v", q.queued, q.taken)
 	}
 }
 
@@ -199,7 +199,7 @@ type pushed struct {
 	err  error
 }
 
-func goPush(ctx context.Context, q *queue, ln lane, n, size int, p *pending) *pushed {
+func goPush(ctx context.Context, q *queue, ln lane, n, size int, p *place) *pushed {
 	w := &pushed{done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
@@ -287,7 +287,7 @@ func TestCancelledWaiterLeavesAtOnce(t *testing.T) {
 		q := testQueue(1000)
 		push(t, q, bulk, 0, 600)
 		ctx, cancel := context.WithCancel(t.Context())
-		var p pending
+		var p place
 		big := goPush(ctx, q, bulk, 1, 500, &p)
 		small := goPush(t.Context(), q, bulk, 2, 300, nil)
 		wantPushed(t, big, "waits")
@@ -488,7 +488,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 // TestWrittenSaysWhatTheWriterHas is what tells a caller whether its request may have left.
 func TestWrittenSaysWhatTheWriterHas(t *testing.T) {
 	q := testQueue(1 << 20)
-	var ps [4]pending
+	var ps [4]place
 	for i, size := range []int{10, 200_000, 100_000, 10} {
 		if q.written(&ps[i]) {
 			t.Errorf("envelope %d is written before it is queued", i)

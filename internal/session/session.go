@@ -225,7 +225,7 @@ func (s *session) fail(e Ended) {
 	s.failed = true
 	link := e.link()
 	s.queue.finish(nil, link)
-	s.flight.close(link, func(p *pending) error {
+	s.flight.close(link, func(p *place) error {
 		one := *link
 		one.Sent = s.queue.written(p)
 		return &one

@@ -1,0 +1,193 @@
+package docs_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/seed-f6ddb928/peernet-go/peernet/middleware"
+)
+
+// An OutOfStock is what a caller learns besides the code.
+type OutOfStock struct {
+	Left int
+	Next time.Time
+}
+
+func Example_errors() {
+	ctx := context.Background()
+	alice, bob, stop := couple()
+	defer stop()
+
+	err := peernet.Handle(bob, "order", func(_ context.Context, from peernet.Caller, n int) (string, error) {
+		switch {
+		case n < 1:
+			return "", fmt.Errorf("%w: how many?", peernet.ErrBadArgs) // a code that every program knows
+		case n > 3:
+			return "", peernet.NewError("out_of_stock", "we have only 3", OutOfStock{Left: 3}) // a code of this program's own
+		}
+		return "it is on its way", nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = peernet.Call[string](ctx, alice, bob.PublicKey(), "order", 0)
+	fmt.Println(errors.Is(err, peernet.ErrBadArgs))
+
+	_, err = peernet.Call[string](ctx, alice, bob.PublicKey(), "order", 10)
+	var remote *peernet.RemoteError
+	if errors.As(err, &remote) && remote.Code == "out_of_stock" {
+		data, _ := peernet.ErrorData[OutOfStock](err)
+		fmt.Println("left:", data.Left)
+	}
+	fmt.Println(err)
+	// Output:
+	// true
+	// left: 3
+	// remote error: out_of_stock: "we have only 3"
+}
+
+// Patiently calls until there is an answer, another attempt makes no sense, or ctx ends. It is for what may not be done twice as
+// much as for what may: a request that may have been carried out is not repeated.
+func Patiently[R any](ctx context.Context, call func(context.Context) (R, error)) (R, error) {
+	for {
+		result, err := call(ctx)
+		wait, ok := peernet.RetryAfter(err)
+		if !ok { // no error, or none that goes by itself
+			return result, err
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return result, err
+		}
+	}
+}
+
+func Example_retry() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	alice, bob, stop := couple()
+	defer stop()
+
+	busy := true
+	err := peernet.Handle(bob, "work", func(context.Context, peernet.Caller, struct{}) (string, error) {
+		if busy {
+			busy = false
+			return "", peernet.Overloaded("one moment", 10*time.Millisecond) // and not begun
+		}
+		return "done", nil
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(Patiently(ctx, func(ctx context.Context) (string, error) {
+		return peernet.Call[string](ctx, alice, bob.PublicKey(), "work", struct{}{}, peernet.WaitForReady())
+	}))
+	// Output: done <nil>
+}
+
+// Count counts requests by the codes of their outcome.
+func Count(add func(handler string, code peernet.Code)) peernet.Middleware {
+	return func(next peernet.Handler) peernet.Handler {
+		return func(ctx context.Context, r *peernet.Request) (any, error) {
+			result, err := next(ctx, r)
+			add(r.Name(), peernet.CodeOf(err)) // empty: no error
+			return result, err
+		}
+	}
+}
+
+func Example_middleware() {
+	ctx := context.Background()
+	alice, bob, stop := couple()
+	defer stop()
+
+	var lines bytes.Buffer
+	log := slog.New(slog.NewJSONHandler(&lines, nil))
+	counted := make(chan string, 10)
+	bob.Use( // around all handlers, the first outermost
+		Count(func(handler string, code peernet.Code) { counted <- fmt.Sprintf("%s %q", handler, code) }),
+		middleware.Log(log, slog.LevelInfo), // never what is in a request
+		middleware.RateLimit(100, 200),      // a second, and at once, of each peer
+		middleware.Recover(log),
+	)
+	slow := peernet.Use(middleware.Timeout(20 * time.Millisecond)) // around one
+	err := bob.Handle("slow", func(ctx context.Context, _ *peernet.Request) (any, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}, slow)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	alice.UseOutgoing(middleware.TimeoutOutgoing(5 * time.Second)) // no call of hers waits for ever
+
+	_, err = alice.Call(ctx, bob.PublicKey(), "slow", nil)
+	fmt.Println(errors.Is(err, peernet.ErrDeadline))
+	fmt.Println(<-counted)
+	// Output:
+	// true
+	// slow "deadline"
+}
+
+func Example_manyPeers() {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	alice, bob, stop := couple()
+	defer stop()
+	carol, stopCarol := start(peernet.Config{})
+	defer stopCarol()
+	introduce(alice, "alice", carol, "carol")
+
+	for _, n := range []*peernet.Node{bob, carol} {
+		err := peernet.Handle(n, "load", func(context.Context, peernet.Caller, struct{}) (float64, error) { return 0.5, nil })
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+	}
+	// One outcome for each, in the order of the keys; when ctx ends, what has come until then.
+	for _, o := range peernet.CallMany[float64](ctx, alice, alice.Connected(), "load", struct{}{}, peernet.AtOnce(8)) {
+		peer, _ := alice.Peer(o.Peer)
+		fmt.Println(peer.Label, o.Result, o.Err)
+	}
+	// As they come: who is first wins, and the others are told to stop.
+	for o := range peernet.CallEach[float64](ctx, alice, alice.Connected(), "load", struct{}{}) {
+		if o.Err == nil {
+			fmt.Println("the first:", o.Result)
+			break
+		}
+	}
+	// Output:
+	// bob 0.5 <nil>
+	// carol 0.5 <nil>
+	// the first: 0.5
+}
+
+func Example_stats() {
+	ctx := context.Background()
+	alice, bob, stop := couple()
+	defer stop()
+
+	for range 3 {
+		if _, err := alice.Call(ctx, bob.PublicKey(), "nothing", nil); !errors.Is(err, peernet.ErrNoHandler) {
+			fmt.Println(err)
+			return
+		}
+	}
+	s := alice.Stats()
+	fmt.Println(s.Total.CallsOut.Ended(), s.Total.CallsOut.Errors["no_handler"])
+	for _, p := range s.Peers {
+		fmt.Println(p.Label, p.FramesOut > 3)
+	}
+	// Output:
+	// 3 3
+	// bob true
+}
