@@ -26,7 +26,7 @@ func TestLogWritesOneLineForEachRequest(t *testing.T) {
 		})
 		t.handle("panic", func(context.Context, *peernet.Request) (any, error) { panic("secret") })
 		t.handle("given up", func(ctx context.Context, _ *peernet.Request) (any, error) { <-ctx.Done(); return 7, nil })
-		peer := t.a.PublicKey().Fingerprint()
+		peer := t.a.PublicKey().Short()
 		for _, c := range []struct {
 			name, code     string
 			took           time.Duration
@@ -78,7 +78,7 @@ func TestLogOutgoingTellsWhyNobodyAnswered(t *testing.T) {
 		breaks := func(peernet.Invoker) peernet.Invoker {
 			return func(context.Context, *peernet.Outgoing) (peernet.Raw, error) { panic("secret") }
 		}
-		peer := t.b.PublicKey().Fingerprint()
+		peer := t.b.PublicKey().Short()
 		for _, c := range []struct {
 			name, code         string
 			args               any
