@@ -39,13 +39,13 @@ func TestLogWritesOneLineForEachRequest(t *testing.T) {
 			{"number", "ok", 0, 7, -1, false, false},
 			{"fail", "sold_out", 0, 7, -1, false, false},
 			{"panic", "internal", 0, 7, -1, false, false},
-			{"given up", "deadline", time.Minute, 7, -1, false, true},
+			{"given up", "cancelled", time.Minute, 7, -1, false, true},
 		} {
 			ctx := t.Context()
-			if c.canceled {
+			if c.canceled { // not by a deadline: the handler knows that too, and which of the two it hears of first is chance
 				var cancel func()
-				ctx, cancel = context.WithTimeout(ctx, time.Minute)
-				defer cancel()
+				ctx, cancel = context.WithCancel(ctx)
+				time.AfterFunc(c.took, cancel)
 			}
 			want := map[string]any{"level": "WARN", "msg": "request", "kind": "call", "peer": peer, "label": "Ann", "name": c.name,
 				"code": c.code, "took": float64(c.took), "args_bytes": c.args}
