@@ -17,11 +17,11 @@ type Event interface {
 	Time() time.Time // when it happened
 }
 
-// At is when an event happened.
-type At struct{ at time.Time }
+// At is when an event happened. Its field can be seen, so that an event that is printed or written as JSON tells its time.
+type At struct{ When time.Time }
 
 // Time implements Event.
-func (a At) Time() time.Time { return a.at }
+func (a At) Time() time.Time { return a.When }
 
 type (
 	// Found says that a provider sees a key that no provider saw before, trusted or not. Nothing is proved.

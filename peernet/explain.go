@@ -40,9 +40,19 @@ func (n *Node) Explain(key identity.PublicKey) (Explanation, error) {
 	}
 	e.Advice = advice(n.self, e.Peer, info.Err, n.config.Private)
 	if e.Peer.State != StateConnected && !reached(info.Err) && elsewhere(e.Peer.Addresses) && offline(n.config.Network.Interfaces) {
-		e.Advice = "this machine has no network: none of its interfaces but loopback is up and has an address"
+		e.Advice = isolated(e.Advice, len(e.Peer.Addresses) > 0)
 	}
 	return e, nil
+}
+
+// isolated is the advice where no interface but loopback works. Of a peer whose address nobody knows, what there was to advise
+// may help all the same: it may be on this machine.
+func isolated(advice string, known bool) string {
+	const why = "this machine has no network: none of its interfaces but loopback is up and has an address"
+	if known || advice == "" {
+		return why
+	}
+	return why + "; " + advice
 }
 
 // reached says whether somebody has answered a dial that failed for err.

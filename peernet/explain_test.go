@@ -102,6 +102,9 @@ func TestExplainSaysWhenThisMachineHasNoNetwork(t *testing.T) {
 			if got := advised(); got != c.offline {
 				t.Errorf("of a peer that nobody has seen: %v", got)
 			}
+			if e, err := n.Explain(key); err != nil || !strings.Contains(e.String(), "addr=") {
+				t.Errorf("of a peer that may be on this machine: %v, %v", e, err)
+			}
 			if err := n.Connect(ctx, key, "192.0.2.7:7100"); !errors.Is(err, peernet.ErrUnreachable) {
 				t.Fatal(err)
 			}

@@ -14,7 +14,8 @@ import (
 // run concurrently, its sends one at a time in order.
 //
 // The result may be anything that MessagePack can hold, or a Raw. ctx ends when the caller has given up, its
-// time is over, or the link is lost; that of a send only when the peer is unpaired or the node stops. An error
+// time is over, or the link is lost; that of a send only when the peer is unpaired or the node stops. A caller whose time is
+// over tells so as well, and what comes first decides: ctx.Err may be either of its two. An error
 // answers with its code: see NewError, and ErrNoHandler and its like; any other is `failed`, with its text. A panic is
 // contained: the caller gets `internal` and the number of an incident, which the log explains.
 type Handler func(ctx context.Context, r *Request) (any, error)

@@ -100,22 +100,22 @@ func (n *Node) load() (err error) {
 	switch {
 	case !n.keys.IsZero():
 	case dir == "":
-		n.keys, err = identity.GenerateKeyPair(n.config.Rand)
+		if n.keys, err = identity.GenerateKeyPair(n.config.Rand); err != nil {
+			return fmt.Errorf("identity: %w", err)
+		}
 	default:
 		n.keys, _, err = identity.LoadOrCreate(filepath.Join(dir, "identity.pem"), n.config.Rand)
 	}
 	if err != nil {
-		return fmt.Errorf("identity: %w", err)
+		return err // names the file
 	}
 	self := trust.WithSelf(n.keys.PublicKey())
 	if dir == "" {
 		n.trust = trust.NewSet(self)
 		return nil
 	}
-	if n.trust, err = trust.Open(filepath.Join(dir, "peers"), self); err != nil {
-		return fmt.Errorf("peers: %w", err)
-	}
-	return nil
+	n.trust, err = trust.Open(filepath.Join(dir, "peers"), self)
+	return err // names the file
 }
 
 // Start listens, runs discovery, and connects to whom it finds. ctx bounds the start alone.

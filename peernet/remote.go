@@ -69,7 +69,7 @@ type retryAdvice struct {
 }
 
 // Overloaded returns an error that answers `overloaded`, with the advice not to try again before so long, rounded up to
-// milliseconds: RetryAfter tells the caller.
+// milliseconds: RetryAfter tells the caller. It is for handlers that have done nothing yet: callers take it for leave to ask again.
 func Overloaded(text string, retryAfter time.Duration) error {
 	ms := max(retryAfter, 0).Milliseconds()
 	if retryAfter > time.Duration(ms)*time.Millisecond {

@@ -24,7 +24,7 @@ type Step struct {
 
 // String says what happened, and where, on one line.
 func (s Step) String() string {
-	reason := oneLine(once(s.Reason)) // it may hold what the peer said
+	reason := oneLine(s.Reason) // it may hold what the peer said
 	switch {
 	case s.Addr.IsValid() && s.Source != "":
 		return fmt.Sprintf("%s at %v by %s", reason, s.Addr, s.Source)
@@ -45,16 +45,6 @@ func oneLine(text string) string {
 		return strconv.Quote(text)
 	}
 	return text
-}
-
-// once returns reason with the address that was dialled named once: the system's own words have it as well.
-func once(reason string) string {
-	before, after, found := strings.Cut(reason, ": dial tcp ")
-	rest, again := strings.CutPrefix(after, strings.TrimPrefix(before, "dial "))
-	if !found || !again || !strings.HasPrefix(rest, ": ") {
-		return reason
-	}
-	return before + rest
 }
 
 // inState returns reason after the state that it led to, unless it begins with that.

@@ -3,6 +3,7 @@ package peers
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"time"
 
@@ -44,10 +45,14 @@ type DialError struct {
 }
 
 func (e *DialError) Error() string {
-	if e.Addr.IsValid() {
-		return fmt.Sprintf("dial %v: %v", e.Addr, e.Err)
+	if !e.Addr.IsValid() {
+		return fmt.Sprintf("dial: %v", e.Err)
 	}
-	return fmt.Sprintf("dial: %v", e.Err)
+	cause := e.Err
+	if o, ok := cause.(*net.OpError); ok && o.Op == "dial" && o.Addr != nil && o.Addr.String() == e.Addr.String() {
+		cause = o.Err // o's own words name the address a second time
+	}
+	return fmt.Sprintf("dial %v: %v", e.Addr, cause)
 }
 
 func (e *DialError) Unwrap() error { return e.Err }

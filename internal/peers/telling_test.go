@@ -2,6 +2,7 @@ package peers
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"testing"
 
@@ -33,5 +34,27 @@ func TestARoundTellsWhatCameNearest(t *testing.T) {
 	r.blame(addr, &DialError{addr, errors.New("connection refused")})
 	if r.blame(addr, second); r.last != error(second) {
 		t.Errorf("of two that tell as much it tells %v", r.last)
+	}
+}
+
+// TestADialErrorNamesTheAddressOnce: the system's own words have it too.
+func TestADialErrorNamesTheAddressOnce(t *testing.T) {
+	for _, c := range []struct {
+		name, addr string
+		err        error
+		want       string
+	}{
+		{"as the system says", "[fe80::1%eth0]:7100", &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.ParseIP("fe80::1"), Zone: "eth0", Port: 7100}, Err: errors.New("no route")},
+			"dial [fe80::1%eth0]:7100: no route"},
+		{"of another address", "10.0.0.1:1", &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 11}, Err: errors.New("no route")},
+			"dial 10.0.0.1:1: dial tcp 10.0.0.1:11: no route"},
+		{"of no address", "10.0.0.1:1", &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("no route")}, "dial 10.0.0.1:1: dial tcp: no route"},
+		{"of reading", "10.0.0.1:1", &net.OpError{Op: "read", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 1}, Err: errors.New("reset")},
+			"dial 10.0.0.1:1: read tcp 10.0.0.1:1: reset"},
+		{"in other words", "10.0.0.1:1", errors.New("refused"), "dial 10.0.0.1:1: refused"},
+	} {
+		if got := (&DialError{netip.MustParseAddrPort(c.addr), c.err}).Error(); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
 	}
 }

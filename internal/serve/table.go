@@ -44,7 +44,7 @@ type Table struct {
 // Add registers a handler. The error is ErrTaken or what envelope.CheckName says.
 func (t *Table) Add(e *Entry) error {
 	if err := envelope.CheckName(e.Name); err != nil {
-		return err
+		return fmt.Errorf("handler %q: %w", e.Name, err)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// Log writes one line at level when a request is over: the caller's fingerprint (peer) and our label for it, the handler's
+// Log writes one line at level when a request is over: the caller's key, shortened as in the node's own log (peer), and our label for it, the handler's
 // name, the code of the outcome ("ok" if there is none), how long the handler took, and the bytes of the arguments and of
 // the result, where that is bytes or a string. Never what is in them, nor the text of an error. A nil log is silence.
 func Log(log *slog.Logger, level slog.Level) peernet.Middleware {
@@ -65,7 +65,7 @@ func newLine(peer identity.PublicKey, name string, isSend bool, code string, beg
 	if isSend {
 		kind = "send"
 	}
-	line := append(make([]slog.Attr, 0, 8), slog.String("kind", kind), slog.String("peer", peer.Fingerprint()),
+	line := append(make([]slog.Attr, 0, 8), slog.String("kind", kind), slog.Any("peer", peer),
 		slog.String("name", name), slog.String("code", code), slog.Duration("took", time.Since(began)))
 	if n, known := sizeOf(args); known {
 		line = append(line, slog.Int("args_bytes", n))

@@ -26,7 +26,7 @@ func TestLogWritesOneLineForEachRequest(t *testing.T) {
 		})
 		t.handle("panic", func(context.Context, *peernet.Request) (any, error) { panic("secret") })
 		t.handle("given up", func(ctx context.Context, _ *peernet.Request) (any, error) { <-ctx.Done(); return 7, nil })
-		peer := t.a.PublicKey().Fingerprint()
+		peer := t.a.PublicKey().Short()
 		for _, c := range []struct {
 			name, code     string
 			took           time.Duration
@@ -39,13 +39,13 @@ func TestLogWritesOneLineForEachRequest(t *testing.T) {
 			{"number", "ok", 0, 7, -1, false, false},
 			{"fail", "sold_out", 0, 7, -1, false, false},
 			{"panic", "internal", 0, 7, -1, false, false},
-			{"given up", "deadline", time.Minute, 7, -1, false, true},
+			{"given up", "cancelled", time.Minute, 7, -1, false, true},
 		} {
 			ctx := t.Context()
-			if c.canceled {
+			if c.canceled { // not by a deadline: the handler knows that too, and which of the two it hears of first is chance
 				var cancel func()
-				ctx, cancel = context.WithTimeout(ctx, time.Minute)
-				defer cancel()
+				ctx, cancel = context.WithCancel(ctx)
+				time.AfterFunc(c.took, cancel)
 			}
 			want := map[string]any{"level": "WARN", "msg": "request", "kind": "call", "peer": peer, "label": "Ann", "name": c.name,
 				"code": c.code, "took": float64(c.took), "args_bytes": c.args}
@@ -78,7 +78,7 @@ func TestLogOutgoingTellsWhyNobodyAnswered(t *testing.T) {
 		breaks := func(peernet.Invoker) peernet.Invoker {
 			return func(context.Context, *peernet.Outgoing) (peernet.Raw, error) { panic("secret") }
 		}
-		peer := t.b.PublicKey().Fingerprint()
+		peer := t.b.PublicKey().Short()
 		for _, c := range []struct {
 			name, code         string
 			args               any

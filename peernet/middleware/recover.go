@@ -66,7 +66,7 @@ func incident(ctx context.Context, log *slog.Logger, what string, peer identity.
 	_, _ = rand.Read(id[:]) // it never fails
 	text := hex.EncodeToString(id[:])
 	if log != nil {
-		log.LogAttrs(ctx, slog.LevelError, what, slog.String("name", name), slog.String("peer", peer.Fingerprint()),
+		log.LogAttrs(ctx, slog.LevelError, what, slog.String("name", name), slog.Any("peer", peer),
 			slog.String("incident", text), slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
 	}
 	return text

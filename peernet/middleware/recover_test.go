@@ -30,7 +30,7 @@ func TestRecoverMakesAnErrorOfAPanic(t *testing.T) {
 
 		_, err := t.call("explode", nil)
 		lines := t.lines()
-		if len(lines) != 1 || lines[0]["panic"] != "the secret is 1234" || lines[0]["name"] != "explode" || lines[0]["peer"] != t.a.PublicKey().Fingerprint() {
+		if len(lines) != 1 || lines[0]["panic"] != "the secret is 1234" || lines[0]["name"] != "explode" || lines[0]["peer"] != t.a.PublicKey().Short() {
 			t.Fatalf("logged %v", lines)
 		}
 		remote, ok := errors.AsType[*peernet.RemoteError](err)
@@ -72,7 +72,7 @@ func TestRecoverOutgoingMakesAnErrorOfAPanic(t *testing.T) {
 		}
 		_, err := t.call("echo", nil, middleware.RecoverOutgoing(t.logger()), after)
 		lines := t.lines()
-		if len(lines) != 1 || lines[0]["panic"] != "the secret is 1234" || lines[0]["name"] != "echo" || lines[0]["peer"] != t.b.PublicKey().Fingerprint() {
+		if len(lines) != 1 || lines[0]["panic"] != "the secret is 1234" || lines[0]["name"] != "echo" || lines[0]["peer"] != t.b.PublicKey().Short() {
 			t.Fatalf("logged %v", lines)
 		}
 		p, ok := errors.AsType[*middleware.PanicError](err)

@@ -49,7 +49,8 @@ func (n *Node) AwaitDisconnected(from ...*Node) {
 
 func (n *Network) awaitAll(nodes []*Node, state string, is func(a, b *Node) bool) {
 	n.tb.Helper()
-	for a, b := range pairs(nodes) {
+	for _, p := range pairs(nodes) {
+		a, b := p[0], p[1]
 		if !n.wait(func() bool { return is(a, b) }) {
 			n.tb.Fatalf("peertest: %s and %s are not %s after %v\n%s", a, b, state, n.patience, n.explain(a, b))
 		}
@@ -133,6 +134,12 @@ func (n *Node) connected(o *Node) bool {
 	return n.running && p.State == peernet.StateConnected
 }
 
+// lost reports whether the node trusts another one and has no idea where it is.
+func (n *Node) lost(o *Node) bool {
+	p, trusted := n.Peer(o.PublicKey())
+	return n.running && trusted && p.State == peernet.StateUnknown && len(p.Addresses) == 0
+}
+
 // reaches reports whether another node answers.
 func (n *Node) reaches(o *Node) bool {
 	ctx, cancel := n.net.patient()
@@ -198,6 +205,9 @@ func (n *Network) explain(a, b *Node) string {
 			text.WriteString(strings.ReplaceAll(e.String(), "\n", "\n    "))
 		}
 		text.WriteString("\n")
+	}
+	if a.lost(b) && b.lost(a) {
+		text.WriteString("  neither has been told where the other is: see Network.Meet and Network.Connect\n")
 	}
 	if a.running && b.running && !n.mem.Passes(a.host, b.host) {
 		text.WriteString("  nothing passes between them, because of Cut or Partition\n")

@@ -25,7 +25,7 @@ func TestFailuresExplainThemselves(t *testing.T) {
 			alice, bob := net.Node("alice"), net.Node("bob")
 			net.Trust(alice, bob)
 			net.AwaitConnected(alice, bob)
-		}, []string{"nobody has said where the peer is"}},
+		}, []string{"nobody has said where the peer is", "Network.Meet"}},
 		{"cut", func(net *peertest.Network) {
 			alice, bob := net.Node("alice"), net.Node("bob")
 			net.Trust(alice, bob)
@@ -64,7 +64,11 @@ func TestFailuresExplainThemselves(t *testing.T) {
 		}, []string{"alice cannot trust alice"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			fails(t, func(_ *testing.T, net *peertest.Network) { c.do(net) }).says(t, c.words...)
+			r := fails(t, func(_ *testing.T, net *peertest.Network) { c.do(net) })
+			r.says(t, c.words...)
+			if r.blamed != "" {
+				t.Errorf("go test would tell a line of %s, not the test's", r.blamed)
+			}
 		})
 	}
 }

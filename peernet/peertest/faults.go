@@ -13,7 +13,8 @@ func (n *Network) Delay(d time.Duration, nodes ...*Node) {
 		n.mem.SetDelay(d, 0)
 		return
 	}
-	for a, b := range pairs(nodes) {
+	for _, p := range pairs(nodes) {
+		a, b := p[0], p[1]
 		n.mem.SetDelayBetween(a.host, b.host, d, 0)
 	}
 }
@@ -25,7 +26,8 @@ func (n *Network) Bandwidth(bytesPerSecond int) { n.mem.SetRate(bytesPerSecond) 
 // and arrives after Heal if the nodes have not given up. Each of them finds out that the other is silent: after 25 s, by the
 // default of peernet.Config.Timing.
 func (n *Network) Cut(nodes ...*Node) {
-	for a, b := range pairs(nodes) {
+	for _, p := range pairs(nodes) {
+		a, b := p[0], p[1]
 		n.mem.Cut(a.host, b.host)
 	}
 }
@@ -48,7 +50,8 @@ func (n *Network) Heal() { n.mem.HealAll() }
 // Reset breaks the connections between every two of these nodes, at both ends and at once, as a router that forgets them does.
 // The nodes may dial each other again.
 func (n *Network) Reset(nodes ...*Node) {
-	for a, b := range pairs(nodes) {
+	for _, p := range pairs(nodes) {
+		a, b := p[0], p[1]
 		n.mem.Reset(a.host, b.host)
 	}
 }

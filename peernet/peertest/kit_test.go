@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"iter"
 	"runtime"
 	"slices"
 	"strings"
@@ -56,6 +57,8 @@ type failing struct {
 
 	mu       sync.Mutex // guards the rest
 	errors   []string
+	helpers  map[string]bool // functions that have called Helper
+	blamed   string          // the function of the kit to which the last failure was put down, if it was
 	cleanups []func()
 }
 
@@ -85,6 +88,32 @@ func (r *failing) do(f func()) {
 func (r *failing) Cleanup(f func())  { r.cleanups = append(r.cleanups, f) }
 func (r *failing) Output() io.Writer { return &r.output }
 
+func (r *failing) Helper() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.helpers == nil {
+		r.helpers = make(map[string]bool)
+	}
+	for f := range callers() {
+		r.helpers[f] = true
+		return
+	}
+}
+
+// callers yields the functions that led to the method that calls it, the innermost first.
+func callers() iter.Seq[string] {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	return func(yield func(string) bool) {
+		for {
+			f, more := frames.Next()
+			if !yield(f.Function) || !more {
+				return
+			}
+		}
+	}
+}
+
 func (r *failing) Errorf(format string, args ...any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -93,6 +122,17 @@ func (r *failing) Errorf(format string, args ...any) {
 
 func (r *failing) Fatalf(format string, args ...any) {
 	r.Errorf(format, args...)
+	r.mu.Lock()
+	r.blamed = ""
+	for f := range callers() {
+		if !r.helpers[f] { // the first is told, as testing does
+			if strings.Contains(f, "/peertest.") {
+				r.blamed = f
+			}
+			break
+		}
+	}
+	r.mu.Unlock()
 	runtime.Goexit()
 }
 

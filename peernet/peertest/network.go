@@ -93,7 +93,8 @@ func (n *Network) Mesh(count int, options ...NodeOption) []*Node {
 // Trust makes every two of these nodes trust each other, under their names as labels. For one way, use Node.Pair.
 func (n *Network) Trust(nodes ...*Node) {
 	n.tb.Helper()
-	for a, b := range pairs(nodes) {
+	for _, p := range pairs(nodes) {
+		a, b := p[0], p[1]
 		for _, way := range [][2]*Node{{a, b}, {b, a}} {
 			if err := way[0].Pair(way[1].PublicKey(), way[1].name); err != nil {
 				n.tb.Fatalf("peertest: %s cannot trust %s: %v", way[0], way[1], err)
@@ -105,7 +106,8 @@ func (n *Network) Trust(nodes ...*Node) {
 // Meet makes every two of these nodes find each other, as discovery does. Whoever trusts whom it finds dials it. It holds
 // over restarts, until Part.
 func (n *Network) Meet(nodes ...*Node) {
-	for a, b := range pairs(nodes) {
+	for _, p := range pairs(nodes) {
+		a, b := p[0], p[1]
 		a.Finds(b)
 		b.Finds(a)
 	}
@@ -113,7 +115,8 @@ func (n *Network) Meet(nodes ...*Node) {
 
 // Part makes every two of these nodes lose sight of each other. Sessions that are up stay up.
 func (n *Network) Part(nodes ...*Node) {
-	for a, b := range pairs(nodes) {
+	for _, p := range pairs(nodes) {
+		a, b := p[0], p[1]
 		a.Loses(b)
 		b.Loses(a)
 	}
@@ -123,7 +126,8 @@ func (n *Network) Part(nodes ...*Node) {
 // other. If it does not work, the test fails and says why.
 func (n *Network) Connect(nodes ...*Node) {
 	n.tb.Helper()
-	for a, b := range pairs(nodes) {
+	for _, p := range pairs(nodes) {
+		a, b := p[0], p[1]
 		ctx, cancel := n.patient()
 		err := a.Connect(ctx, b.PublicKey(), b.Addr().String())
 		cancel()
@@ -134,17 +138,15 @@ func (n *Network) Connect(nodes ...*Node) {
 	n.AwaitConnected(nodes...)
 }
 
-// pairs yields every two of these nodes once.
-func pairs(nodes []*Node) func(yield func(a, b *Node) bool) {
-	return func(yield func(a, b *Node) bool) {
-		for i, a := range nodes {
-			for _, b := range nodes[i+1:] {
-				if !yield(a, b) {
-					return
-				}
-			}
+// pairs returns every two of these nodes once: a slice, as the functions of an iterator would stand between the one that fails
+// the test and its Helper, and the test's line would not be told.
+func pairs(nodes []*Node) (all [][2]*Node) {
+	for i, a := range nodes {
+		for _, b := range nodes[i+1:] {
+			all = append(all, [2]*Node{a, b})
 		}
 	}
+	return all
 }
 
 // end stops everything and tells what is left.
