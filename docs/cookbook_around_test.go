@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/peernet"
@@ -49,7 +50,7 @@ func Example_errors() {
 	// Output:
 	// true
 	// left: 3
-	// remote error: out_of_stock: "we have only 3"
+	// call "order": remote error: out_of_stock: "we have only 3"
 }
 
 // Patiently calls until there is an answer, another attempt makes no sense, or ctx ends. It is for what may not be done twice as
@@ -61,6 +62,7 @@ func Patiently[R any](ctx context.Context, call func(context.Context) (R, error)
 		if !ok { // no error, or none that goes by itself
 			return result, err
 		}
+		wait += rand.N(wait/2 + time.Millisecond) // so that not all who were refused come back at the same moment
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():

@@ -2,6 +2,7 @@ package peernet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -53,8 +54,11 @@ func (n *Node) call(ctx context.Context, key identity.PublicKey, name string, ar
 	link, err := n.link(ctx, key, wait)
 	for err == nil {
 		var result Raw
-		if result, err = link.Call(ctx, name, TraceOf(ctx), args); !session.Unsent(err) {
-			return result, err
+		if result, err = link.Call(ctx, name, TraceOf(ctx), args); err == nil {
+			return result, nil
+		}
+		if !session.Unsent(err) {
+			break
 		}
 		link, err = n.relink(ctx, key, link, wait)
 	}
@@ -88,23 +92,36 @@ func (n *Node) Send(ctx context.Context, key identity.PublicKey, name string, ar
 func (n *Node) send(ctx context.Context, key identity.PublicKey, name string, args any, wait bool) error {
 	link, err := n.link(ctx, key, wait)
 	for err == nil {
-		if err = link.Send(ctx, name, args); !session.Unsent(err) {
-			return err
+		if err = link.Send(ctx, name, args); err == nil {
+			return nil
+		}
+		if !session.Unsent(err) {
+			break
 		}
 		link, err = n.relink(ctx, key, link, wait)
 	}
 	return fmt.Errorf("send %q: %w", name, err)
 }
 
-// Ping returns the time that a message takes to the peer's node and back.
+// Ping returns the time that a message takes to the peer's node and back. If the session ends before the answer comes and
+// another one takes its place, that one is asked: a ping may be made twice.
 func (n *Node) Ping(ctx context.Context, key identity.PublicKey) (time.Duration, error) {
 	link, err := n.link(ctx, key, false)
+	var lost error
 	for err == nil {
 		var rtt time.Duration
-		if rtt, err = link.Ping(ctx); !session.Unsent(err) {
-			return rtt, err
+		if rtt, err = link.Ping(ctx); err == nil {
+			return rtt, nil
+		}
+		if errors.Is(err, ErrLinkLost) {
+			lost = err
+		} else if !session.Unsent(err) {
+			break
 		}
 		link, err = n.relink(ctx, key, link, false)
+	}
+	if lost != nil && err == ErrNotConnected {
+		err = lost // which says more
 	}
 	return 0, fmt.Errorf("ping: %w", err)
 }

@@ -31,7 +31,7 @@ func ExampleNewError() {
 		s, _ := peernet.ErrorData[stock](err)
 		fmt.Println(err, s.Left, peernet.Retryable(err))
 	}
-	// Output: remote error: sold_out: "not that many are left" 2 false
+	// Output: call "buy": remote error: sold_out: "not that many are left" 2 false
 }
 
 // An error says whether trying again makes sense, and when.
@@ -60,7 +60,7 @@ func ExampleRetryAfter() {
 		time.Sleep(wait)
 	}
 	// Output:
-	// remote error: overloaded: "one at a time" 20ms
+	// call "work": remote error: overloaded: "one at a time" 20ms
 	// done <nil> 0s
 }
 

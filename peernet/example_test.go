@@ -138,7 +138,7 @@ func ExampleAuthorize() {
 	result, err := peernet.Call[string](ctx, alice, bob.PublicKey(), "restart", nil)
 	fmt.Println(result, err)
 	// Output:
-	// remote error: no_handler: "no handler here is named restart"
+	// call "restart": remote error: no_handler: "no handler here is named restart"
 	// done <nil>
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/mdns"
 	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -128,8 +129,14 @@ func (b backend) providers() []control.Provider {
 	for _, s := range b.node.Providers() {
 		p := newProvider(s)
 		for _, d := range b.run.discovery {
-			if u, ok := d.(*udp.Provider); ok && u.Name() == s.Name {
-				p.Uses = u.Stats().Interfaces
+			if d.Name() != s.Name {
+				continue
+			}
+			switch d := d.(type) {
+			case *udp.Provider:
+				p.Uses = d.Stats().Interfaces
+			case *mdns.Provider:
+				p.Uses = d.Stats().Interfaces
 			}
 		}
 		list = append(list, p)

@@ -80,9 +80,19 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
+// sameMoment is how far apart the same deadline may be at two ends: the caller's $/cancel and this end's timer tell of one
+// thing then.
+const sameMoment = 10 * time.Millisecond
+
+// cancel ends the context because its caller has given up. If that is for want of time, it ends as if that were over here too,
+// so that chance does not decide which of the two is counted and logged.
 func (c *callContext) cancel() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.err == nil && !c.deadline.IsZero() && c.deadline.Sub(c.clock().Now()) <= sameMoment {
+		c.end(context.DeadlineExceeded)
+		return
+	}
 	c.end(context.Canceled)
 }
 

@@ -152,7 +152,7 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 	}
 	if err != nil {
 		buf.release()
-		return envelope.Raw{}, fmt.Errorf("encode the arguments of %q: %w", name, err)
+		return envelope.Raw{}, fmt.Errorf("encode the arguments: %w", err)
 	}
 	l.flying.Add(1)
 	defer l.flying.Add(-1)
@@ -243,7 +243,7 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 	}
 	if err != nil {
 		buf.release()
-		return fmt.Errorf("encode the arguments of %q: %w", name, err)
+		return fmt.Errorf("encode the arguments: %w", err)
 	}
 	l.started.Add(1)
 	if err = given(l.queue.push(ctx, bulk, buf, nil)); err == nil {
