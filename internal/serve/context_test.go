@@ -44,6 +44,8 @@ func TestContextEndsForTheFirstReason(t *testing.T) {
 		"past already":          {0, func(c *callContext) {}, context.DeadlineExceeded},
 		"cancelled":             {timeout, func(c *callContext) { c.cancel() }, context.Canceled},
 		"cancelled, then late":  {timeout, func(c *callContext) { c.cancel(); time.Sleep(timeout) }, context.Canceled},
+		"cancelled at the end":  {timeout, func(c *callContext) { time.Sleep(timeout - sameMoment); c.cancel() }, context.DeadlineExceeded},
+		"and before that":       {timeout, func(c *callContext) { time.Sleep(timeout - sameMoment - 1); c.cancel() }, context.Canceled},
 		"late, then cancelled":  {timeout, func(c *callContext) { c.Done(); time.Sleep(timeout); synctest.Wait(); c.cancel() }, context.DeadlineExceeded},
 		"finished":              {timeout, func(c *callContext) { c.finish() }, context.Canceled},
 		"finished twice":        {-1, func(c *callContext) { c.finish(); c.finish() }, context.Canceled},
