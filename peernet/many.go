@@ -50,10 +50,16 @@ func (n *Node) Connected() []identity.PublicKey {
 //
 // args are encoded once. A peer that is named several times is asked once, and its outcome stands in each of its places.
 // With WaitForReady those that are not connected have their turn last; while one is waited for, it is one of AtOnce.
+//
+// The calls have goroutines of their own. A panic in one, of middleware, ends the others, and is raised again in the caller's
+// as an error that wraps it and tells its stack.
 func CallMany[R any](ctx context.Context, n *Node, keys []identity.PublicKey, name string, args any, opts ...CallOption) []Outcome[R] {
 	m := n.many("call", keys, name, args, opts)
 	list := make([]Outcome[R], len(m.keys))
-	m.each(func(i int) { list[i] = callOne[R](ctx, m, i) })
+	m.each(ctx, func(ctx context.Context, i int) bool {
+		list[i] = callOne[R](ctx, m, i)
+		return true
+	}).again()
 	return inPlaces(keys, m, list)
 }
 
@@ -64,15 +70,31 @@ func CallEach[R any](ctx context.Context, n *Node, keys []identity.PublicKey, na
 	m := n.many("call", keys, name, args, opts)
 	return func(yield func(Outcome[R]) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		outcomes := make(chan Outcome[R])
+		outcomes, gone := make(chan Outcome[R]), make(chan struct{})
+		var failed *crash
 		go func() {
 			defer close(outcomes)
-			m.each(func(i int) { outcomes <- callOne[R](ctx, m, i) })
+			failed = m.each(ctx, func(ctx context.Context, i int) bool {
+				select {
+				case <-gone: // not even middleware gets to see it
+					return false
+				default:
+				}
+				o := callOne[R](ctx, m, i)
+				select {
+				case outcomes <- o:
+					return true
+				case <-gone:
+					return false
+				}
+			})
 		}()
 		defer func() { // also if the loop's body panics
+			close(gone)
 			cancel()
-			for range outcomes { // nobody wants them
+			for range outcomes { // until all have ended
 			}
+			failed.again()
 		}()
 		for o := range outcomes {
 			if !yield(o) {
@@ -87,11 +109,12 @@ func CallEach[R any](ctx context.Context, n *Node, keys []identity.PublicKey, na
 func SendMany(ctx context.Context, n *Node, keys []identity.PublicKey, name string, args any, opts ...CallOption) []Outcome[struct{}] {
 	m := n.many("send", keys, name, args, opts)
 	list := make([]Outcome[struct{}], len(m.keys))
-	m.each(func(i int) {
+	m.each(ctx, func(ctx context.Context, i int) bool {
 		list[i] = one(m, i, func(key identity.PublicKey) (struct{}, error) {
 			return struct{}{}, n.Send(ctx, key, name, m.args, opts...)
 		})
-	})
+		return true
+	}).again()
 	return inPlaces(keys, m, list)
 }
 
@@ -132,26 +155,44 @@ func (n *Node) many(verb string, keys []identity.PublicKey, name string, args an
 	return m
 }
 
-// each runs ask for each of the keys, by its index, and returns when all have ended. ask is called from several
-// goroutines.
-func (m *many) each(ask func(i int)) {
+// each runs ask for each of the keys, by its index, and returns when all have ended. ask is called from several goroutines,
+// none of them the caller's. Once it returns false no other begins. If it does not return at all, that ends the context of
+// those that run, too, and is what each returns.
+func (m *many) each(ctx context.Context, ask func(ctx context.Context, i int) bool) *crash {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	turns := m.turns()
-	var next atomic.Int64
+	var (
+		next   atomic.Int64
+		over   atomic.Bool
+		failed crash
+	)
 	work := func() {
-		for {
+		returned := false
+		defer func() {
+			if !returned {
+				failed.keep(recover())
+				over.Store(true)
+				cancel()
+			}
+		}()
+		for !over.Load() {
 			turn := int(next.Add(1)) - 1
 			if turn >= len(turns) {
-				return
+				break
 			}
-			ask(turns[turn])
+			if !ask(ctx, turns[turn]) {
+				over.Store(true)
+			}
 		}
+		returned = true
 	}
 	var join sync.WaitGroup
-	for range min(m.atOnce, len(turns)) - 1 {
+	for range min(m.atOnce, len(turns)) {
 		join.Go(work)
 	}
-	work()
 	join.Wait()
+	return &failed
 }
 
 // turns returns the indices of the keys in the order in which they are asked: whoever must be waited for holds up nobody

@@ -22,8 +22,9 @@ type Outgoing struct {
 type Invoker func(ctx context.Context, o *Outgoing) (Raw, error)
 
 // An OutgoingMiddleware makes an Invoker of another: one that does something before it calls next, after that, or in its
-// place. It runs in the goroutine of whoever calls, and a panic in it is the caller's. An error of its own that is returned
-// after next was called should tell of that to Sent, by wrapping the error of next or by a method RequestSent() bool.
+// place. It runs in the goroutine of whoever calls, or in those that CallMany and its like have for that, and a panic in it is
+// the caller's. An error of its own that is returned after next was called should tell of that to Sent, by wrapping the error
+// of next or by a method RequestSent() bool.
 //
 // It is called once with each Invoker that it is put around: node-wide ones again when the node's middleware changes, those
 // of a call each time that it is made.
