@@ -1,0 +1,146 @@
+package middleware
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// fewBuckets are never swept: they cost less than looking at them.
+const fewBuckets = 64
+
+// buckets is a bucket of tokens for each peer that may not be at its full burst. It is safe for concurrent use.
+type buckets struct {
+	limit rate.Limit
+	burst int
+	now   func() time.Time
+
+	mu    sync.Mutex // guards the rest
+	of    map[identity.PublicKey]*bucket
+	sweep int // at so many, those that are full are forgotten
+}
+
+// A bucket is what one peer has. Nobody takes a token ahead of its time: a reservation that is given up is lost to those who
+// have reserved after it.
+type bucket struct {
+	tokens  *rate.Limiter
+	waiting int           // who await a token; guarded by buckets.mu
+	head    chan struct{} // has room for the one whose turn is next; the rest wait for that
+}
+
+func newBuckets(limit rate.Limit, burst int) *buckets {
+	if !(limit > 0) || burst < 1 {
+		panic(fmt.Sprintf("middleware: a rate of %v a second, %d at once", float64(limit), burst))
+	}
+	return &buckets{limit: limit, burst: burst, now: time.Now, of: make(map[identity.PublicKey]*bucket), sweep: fewBuckets}
+}
+
+// ask takes a token of the peer's, or returns how long it will be until there is one.
+func (b *buckets) ask(peer identity.PublicKey) (wait time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.now()
+	return b.take(b.bucket(peer, now), now, 0)
+}
+
+// await takes a token of the peer's when it is the caller's turn, or returns the error of the context in which that will not
+// be.
+func (b *buckets) await(ctx context.Context, peer identity.PublicKey) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	now := b.now()
+	l := b.bucket(peer, now)
+	wait := b.take(l, now, l.waiting)
+	if wait == 0 {
+		b.mu.Unlock()
+		return nil
+	}
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(now.Add(wait)) {
+		b.mu.Unlock()
+		return context.DeadlineExceeded
+	}
+	l.waiting++
+	b.mu.Unlock()
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		l.waiting--
+	}()
+	select {
+	case l.head <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-l.head }()
+	for {
+		b.mu.Lock()
+		wait := b.take(l, b.now(), 0)
+		b.mu.Unlock()
+		if wait == 0 {
+			return nil
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// sleep returns after d, or with the error of the context that ends before.
+func sleep(ctx context.Context, d time.Duration) error {
+	over := make(chan struct{})
+	defer time.AfterFunc(d, func() { close(over) }).Stop()
+	select {
+	case <-over:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// The rest is called with mu held.
+
+// bucket returns that of a peer, made full if it is new.
+func (b *buckets) bucket(peer identity.PublicKey, now time.Time) *bucket {
+	l := b.of[peer]
+	if l == nil {
+		b.forget(now)
+		l = &bucket{tokens: rate.NewLimiter(b.limit, b.burst), head: make(chan struct{}, 1)}
+		b.of[peer] = l
+	}
+	return l
+}
+
+// take takes a token for whoever has so many ahead, and returns 0; or returns how long it will be until there is one, and
+// takes none.
+func (b *buckets) take(l *bucket, now time.Time, ahead int) time.Duration {
+	if ahead == 0 && l.tokens.AllowN(now, 1) {
+		return 0
+	}
+	missing := float64(ahead+1) - l.tokens.TokensAt(now)
+	wait := missing / float64(b.limit) * float64(time.Second)
+	if wait >= math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return max(1, time.Duration(wait))
+}
+
+// forget drops the buckets that are full and that nobody waits for, when there are many: a new one would be as full.
+func (b *buckets) forget(now time.Time) {
+	if len(b.of) < b.sweep {
+		return
+	}
+	for peer, l := range b.of {
+		if l.waiting == 0 && l.tokens.TokensAt(now) >= float64(b.burst) {
+			delete(b.of, peer)
+		}
+	}
+	b.sweep = max(fewBuckets, 2*len(b.of)) // so that each new one pays for looking at two
+}
