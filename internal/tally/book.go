@@ -80,7 +80,6 @@ func (b *Book) remove(key identity.PublicKey) {
 func (b *Book) Snapshot(trusted func(identity.PublicKey) bool) (peers map[identity.PublicKey]State, total State) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	total.Counts = b.old
 	peers = make(map[identity.PublicKey]State, len(b.peers))
 	for key, p := range b.peers {
 		if !trusted(key) {
@@ -91,6 +90,7 @@ func (b *Book) Snapshot(trusted func(identity.PublicKey) bool) (peers map[identi
 		total.add(&s)
 		peers[key] = s
 	}
+	total.Counts.add(&b.old) // now: taking out has made some of left old
 	for _, p := range b.left {
 		s := p.state()
 		total.add(&s)

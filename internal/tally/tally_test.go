@@ -183,6 +183,21 @@ func TestSnapshotTakesOutWhoIsNotTrusted(t *testing.T) {
 	}
 }
 
+// TestTakingOutInASnapshotLosesNothing: also when as many were taken out before as are kept.
+func TestTakingOutInASnapshotLosesNothing(t *testing.T) {
+	var b Book
+	const keys = 3 * maxLeft
+	for i := range keys {
+		b.Peer(identity.PublicKey{byte(i), 1}).Add(SendsIn, 1)
+	}
+	for range 2 {
+		peers, total := b.Snapshot(func(identity.PublicKey) bool { return false })
+		if len(peers) != 0 || total.Counts[SendsIn] != keys {
+			t.Errorf("%d of %d, and %d peers", total.Counts[SendsIn], keys, len(peers))
+		}
+	}
+}
+
 func TestNothingIsCountedOnNil(t *testing.T) {
 	var b *Book
 	b.Connection()
