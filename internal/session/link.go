@@ -206,11 +206,20 @@ func (l *Link) crowded() bool { return l.flying.Load() > 1 || l.inbound.Pending(
 // withdraw takes a call back that could not be queued.
 func (l *Link) withdraw(id envelope.CallID, p *pending, err error) error {
 	if l.flight.take(id) == nil {
-		err = (<-p.done).err // the session ended meanwhile, and knows better why
+		err = better(err, <-p.done)
 	}
 	l.Settled()
 	l.config.pendings.put(p)
 	return given(err)
+}
+
+// better returns why a message could not be queued that has a result all the same: what the session says if it ended
+// meanwhile. An answer of the peer's to what was never sent counts for nothing.
+func better(err error, r result) error {
+	if _, ended := r.err.(*LinkError); ended {
+		return r.err
+	}
+	return err
 }
 
 // given returns the *AbandonedError of a message that could not be queued because its context ended; another err as it is.
@@ -262,7 +271,7 @@ func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
 	}
 	if err := l.queue.push(ctx, urgent, buf, at); err != nil {
 		if l.flight.takePing(nonce) == nil {
-			err = (<-p.done).err // the session ended meanwhile, and knows better why
+			err = better(err, <-p.done)
 		}
 		l.config.pendings.put(p)
 		return 0, given(err)

@@ -84,6 +84,32 @@ func TestSlowReaderHoldsTheCallersBack(t *testing.T) {
 	})
 }
 
+// TestCallThatIsAnsweredBeforeItIsSentIsNoSuccess has a peer that does not read, and guesses the id of a call that waits for
+// room.
+func TestCallThatIsAnsweredBeforeItIsSentIsNoSuccess(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder, func(c *Config) { c.QueueBytes = 100_000 })
+		ctx, cancel := context.WithCancel(t.Context())
+		var calls []*calling
+		for range 5 {
+			calls = append(calls, e.goCall(ctx, "x", make([]byte, 90_000)))
+		}
+		e.look(func(s *session) {
+			if n := len(s.queue.waiters[bulk]); n == 0 {
+				t.Error("nobody waits")
+			}
+		})
+		r.say(aReply(envelope.CallID(len(calls)), nil))
+		synctest.Wait()
+		cancel()
+		for i, c := range calls {
+			if err, ok := c.wait(t).(*AbandonedError); !ok || i == len(calls)-1 && err.Sent {
+				t.Errorf("call %d: %v", i+1, c.err)
+			}
+		}
+	})
+}
+
 // TestReaderNeverWaitsForRoom fills both lanes against a peer that does not read: what the peer says is heard all the
 // same.
 func TestReaderNeverWaitsForRoom(t *testing.T) {
