@@ -3,6 +3,7 @@ package peernet
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -65,7 +66,7 @@ func ErrorData[T any](err error) (data T, ok bool) {
 
 // retryAdvice is the data of an `overloaded` that says when to try again (wire.md §10).
 type retryAdvice struct {
-	RetryAfterMS int64 `msgpack:"retry_after_ms"`
+	RetryAfterMS Raw `msgpack:"retry_after_ms"` // an integer
 }
 
 // Overloaded returns an error that answers `overloaded`, with the advice not to try again before so long, rounded up to
@@ -75,12 +76,22 @@ func Overloaded(text string, retryAfter time.Duration) error {
 	if retryAfter > time.Duration(ms)*time.Millisecond {
 		ms++
 	}
-	return NewError(CodeOverloaded, text, retryAdvice{ms})
+	return NewError(CodeOverloaded, text, map[string]int64{"retry_after_ms": ms})
 }
 
 // advised returns what an `overloaded` advises, at most envelope.MaxRetryAfter.
 func advised(err error) (wait time.Duration, ok bool) {
 	a, ok := ErrorData[retryAdvice](err)
-	ms := min(a.RetryAfterMS, envelope.MaxRetryAfter.Milliseconds())
-	return time.Duration(ms) * time.Millisecond, ok && ms > 0
+	if !ok {
+		return 0, false
+	}
+	var ms int64
+	switch err := a.RetryAfterMS.Decode(&ms); {
+	case errors.Is(err, envelope.ErrRange): // only upwards
+		ms = math.MaxInt64
+	case err != nil:
+		return 0, false
+	}
+	ms = min(ms, envelope.MaxRetryAfter.Milliseconds())
+	return time.Duration(ms) * time.Millisecond, ms > 0
 }

@@ -92,6 +92,8 @@ func TestErrorsSayWhetherTheRequestWasSentAndWhetherToTryAgain(t *testing.T) {
 		"overloaded, negative":     {NewError(CodeOverloaded, "x", map[string]any{"retry_after_ms": -7}), true, retryLater},
 		"overloaded, more data":    {NewError(CodeOverloaded, "x", map[string]any{"retry_after_ms": 7, "queue": "long"}), true, 7 * time.Millisecond},
 		"overloaded, absurd":       {NewError(CodeOverloaded, "x", map[string]any{"retry_after_ms": int64(1) << 62}), true, envelope.MaxRetryAfter},
+		"overloaded, more absurd":  {NewError(CodeOverloaded, "x", map[string]any{"retry_after_ms": uint64(1) << 63}), true, envelope.MaxRetryAfter},
+		"overloaded, no integer":   {NewError(CodeOverloaded, "x", map[string]any{"retry_after_ms": "7"}), true, retryLater},
 		"cancelled":                {remote(CodeCancelled), true, never},
 		"deadline":                 {remote(CodeDeadline), true, never},
 		"too large":                {remote(CodeTooLarge), true, never},

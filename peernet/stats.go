@@ -91,7 +91,8 @@ type Traffic struct {
 type CallStats struct {
 	InFlight int // gauge: begun, and not ended
 
-	// How calls ended; their sum is Ended. A call that was not sent counts as little as one that was never made.
+	// How calls ended; their sum is Ended. A call that was not sent counts as little as one that was never made, unless its
+	// context ended while it waited for room: that is Abandoned.
 	OK        uint64            // answered with a result
 	Errors    map[string]uint64 // answered with an error, by code: one of ErrNoHandler and its like, or "other"; without those that did not occur
 	Lost      uint64            // of this node: the link was lost before the answer

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"reflect"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -186,6 +187,39 @@ func TestWhatOneEndWritesTheOtherReads(t *testing.T) {
 		}
 		if s := i.with(a, b); s.QueuedOut < 300_000 || s.QueuedOut > 300_100 {
 			t.Errorf("%d bytes queued", s.QueuedOut)
+		}
+		i.net.SetTrickle(0, 0)
+	})
+}
+
+// TestCallsThatWaitInVainForRoomAreAbandoned: a peer that does not read is to be seen in the numbers.
+func TestCallsThatWaitInVainForRoomAreAbandoned(t *testing.T) {
+	onIsland(t, func(i *island) {
+		a, b := i.pair(peernet.Config{Limits: peernet.Limits{QueueBytes: 1 << 20}}, peernet.Config{})
+		i.net.SetTrickle(1, time.Hour)
+		ctx, cancel := context.WithTimeout(i.Context(), time.Second)
+		defer cancel()
+		unsent := 0
+		var join sync.WaitGroup
+		errs := make(chan error, 5)
+		for range cap(errs) {
+			join.Go(func() {
+				_, err := a.Call(ctx, b.PublicKey(), "nothing", make([]byte, 900_000))
+				errs <- err
+			})
+		}
+		join.Wait()
+		close(errs)
+		for err := range errs {
+			if !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			if !peernet.Sent(err) {
+				unsent++
+			}
+		}
+		if s := i.with(a, b).CallsOut; s.Abandoned != 5 || s.InFlight != 0 || unsent == 0 {
+			t.Errorf("%d of 5 were not sent: %+v", unsent, s)
 		}
 		i.net.SetTrickle(0, 0)
 	})
