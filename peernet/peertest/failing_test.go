@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,6 +70,25 @@ func TestFailuresExplainThemselves(t *testing.T) {
 			if r.blamed != "" {
 				t.Errorf("go test would tell a line of %s, not the test's", r.blamed)
 			}
+		})
+	}
+}
+
+// TestNobodyStartsOnANetworkThatHasEnded: nobody would stop it.
+func TestNobodyStartsOnANetworkThatHasEnded(t *testing.T) {
+	for name, start := range map[string]func(net *peertest.Network, alice *peertest.Node){
+		"made":      func(net *peertest.Network, _ *peertest.Node) { net.Node("bob") },
+		"restarted": func(_ *peertest.Network, alice *peertest.Node) { alice.Restart() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			fails(t, func(t *testing.T, net *peertest.Network) {
+				alice := net.Node("alice")
+				t.Cleanup(func() { // after the end
+					var join sync.WaitGroup
+					join.Go(func() { start(net, alice) })
+					join.Wait()
+				})
+			}).says(t, "a network that has ended")
 		})
 	}
 }

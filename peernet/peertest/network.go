@@ -23,6 +23,7 @@ type Network struct {
 	shared   peernet.Config // what all nodes have in common: the actor system
 	output   *output
 	nodes    []*Node // in order of making
+	ended    bool
 
 	mu      sync.Mutex    // guards the rest, and the events of every Node
 	changed chan struct{} // closed at the next event of a node
@@ -152,6 +153,7 @@ func pairs(nodes []*Node) (all [][2]*Node) {
 // end stops everything and tells what is left.
 func (n *Network) end() {
 	n.tb.Helper()
+	n.ended = true
 	n.output.level.Set(slog.LevelWarn) // all that follows is that nodes stop
 	n.Heal()
 	n.Delay(0)

@@ -95,6 +95,9 @@ func (n *Node) end(ctx context.Context) error {
 func (n *Node) start(trusted []trust.Peer) {
 	tb := n.net.tb
 	tb.Helper()
+	if n.net.ended {
+		tb.Fatalf("peertest: %s is started on a network that has ended: clean-ups that the test registers before NewNetwork run after its end", n)
+	}
 	n.starts++
 	node, err := peernet.New(n.config())
 	if err != nil {
