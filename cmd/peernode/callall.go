@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
@@ -59,7 +60,29 @@ func (b backend) CallAll(ctx context.Context, q control.CallAllRequest) (control
 		}
 		answer.Outcomes = append(answer.Outcomes, outcome)
 	}
+	for _, o := range tooMuch(answer.Outcomes, control.ResultsRoom) {
+		err := fmt.Errorf("%w: its result has %d bytes as JSON, and all results together have room for %d", control.ErrTooLarge, len(o.Result), control.ResultsRoom)
+		o.Result, o.Error = nil, explain(b.about(orElse(o.Label, o.PublicKey), &hintedError{err, "call this peer alone"}))
+	}
 	return answer, nil
+}
+
+// tooMuch returns the largest results, so many that the others have at most room bytes together: a peer that says much keeps
+// nobody from hearing the others.
+func tooMuch(outcomes []control.Outcome, room int) (out []*control.Outcome) {
+	total := 0
+	for i := range outcomes {
+		out = append(out, &outcomes[i])
+		total += len(outcomes[i].Result)
+	}
+	slices.SortStableFunc(out, func(a, b *control.Outcome) int { return len(b.Result) - len(a.Result) })
+	for i, o := range out {
+		if total <= room {
+			return out[:i]
+		}
+		total -= len(o.Result)
+	}
+	return out
 }
 
 // outcomes prints what came of a call to several peers.

@@ -19,6 +19,10 @@ const (
 	grace     = 2 * time.Second // beyond a request's own time, so that the node's account of it arrives
 )
 
+// ResultsRoom is how many bytes all results of CallAll may have together, as JSON. Any one fits; the rest of the answer is for
+// the peers' names and their errors.
+const ResultsRoom = maxAnswer / 2
+
 // A Client commands the node that runs on a data directory. It is safe for concurrent use and holds no
 // connection between two requests.
 type Client struct{ http http.Client }

@@ -37,6 +37,7 @@ type Backend interface {
 	// Call runs a handler of the peer and waits for its result.
 	Call(context.Context, CallRequest) (CallAnswer, error)
 	// CallAll runs a handler of every trusted peer at the same time and tells what came of each, in the order of the peers file.
+	// The largest results are left out, each with an error in its place, if all have more than ResultsRoom bytes.
 	CallAll(context.Context, CallAllRequest) (CallAllAnswer, error)
 	// Send hands a message to the connection to the peer and does not wait for it to arrive.
 	Send(context.Context, CallRequest) (SendAnswer, error)
