@@ -21,12 +21,11 @@ const metricsPath = "/metrics"
 
 // What those who read metrics can make the node hold and do.
 const (
-	scrapeConns   = 16               // connections; the next one waits
+	scrapeConns   = 16               // connections, each for one request; the next one waits
 	scrapesAtOnce = 4                // answers under way; the next one is refused
 	scrapeHeader  = 8 << 10          // bytes of a request's header
 	scrapeRead    = 5 * time.Second  // for a request
 	scrapeWrite   = 10 * time.Second // for its answer
-	scrapeIdle    = 2 * time.Minute  // between two requests: Prometheus asks every 15 s, or every minute
 )
 
 // A scrapePage serves metrics over HTTP.
@@ -78,7 +77,8 @@ func (s *scrapePage) serve(r *prometheus.Registry, log *slog.Logger) {
 	mux := http.NewServeMux()
 	mux.Handle("GET "+metricsPath, s.guard(page))
 	s.server = &http.Server{Handler: mux, ErrorLog: errorLog, MaxHeaderBytes: scrapeHeader,
-		ReadTimeout: scrapeRead, WriteTimeout: scrapeWrite, IdleTimeout: scrapeIdle}
+		ReadTimeout: scrapeRead, WriteTimeout: scrapeWrite}
+	s.server.SetKeepAlivesEnabled(false) // who keeps its connection would keep others out
 	s.served = make(chan struct{})
 	go func() {
 		defer close(s.served)

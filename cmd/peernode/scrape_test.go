@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -83,4 +86,32 @@ func TestClosedPageIsGone(t *testing.T) {
 		t.Errorf("after the end: %v", err)
 	}
 	page.close()
+}
+
+// TestWhoHasReadMetricsKeepsNobodyOut: also if it does not close its connection.
+func TestWhoHasReadMetricsKeepsNobodyOut(t *testing.T) {
+	page := newPage(t)
+	page.serve(prometheus.NewRegistry(), quiet)
+	address := page.listener.Addr().String()
+	for range scrapeConns {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if err := conn.SetDeadline(time.Now().Add(waitTime)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", metricsPath, address); err != nil {
+			t.Fatal(err)
+		}
+		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if answer.Body.Close(); !answer.Close {
+			t.Error("the connection stays")
+		}
+	}
+	get(t, page.url(), http.StatusOK)
 }
