@@ -1,0 +1,83 @@
+package session
+
+import (
+	"fmt"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+)
+
+// Reply answers a call of the peer (wire.md §6.4) with result, or with refusal if it is not nil. It waits for
+// room until the session ends. What cannot be sent becomes an error that can.
+func (l *Link) Reply(id envelope.CallID, value any, refusal *envelope.RemoteError) {
+	buf := begin(value)
+	var err error
+	if refusal == nil {
+		if buf.b, err = l.codec.AppendReply(buf.b, id, value); err == nil {
+			err = l.fits(buf)
+		}
+		if err != nil {
+			l.caused("the result of a handler cannot be sent", err)
+			refusal = unsendable(err)
+		}
+	}
+	if refusal != nil {
+		buf.b = buf.b[:frame.HeaderSize]
+		if buf.b, err = l.codec.AppendError(buf.b, id, refusal); err == nil {
+			err = l.fits(buf)
+		}
+		if err != nil {
+			l.caused("the data of a handler's error cannot be sent", err)
+			refusal = &envelope.RemoteError{Code: refusal.Code, Text: envelope.ErrorText(refusal.Text)}
+			if buf.b, err = l.codec.AppendError(buf.b[:frame.HeaderSize], id, refusal); err != nil {
+				refusal.Code = envelope.CodeInternal // a code that is none
+				buf.b, _ = l.codec.AppendError(buf.b[:frame.HeaderSize], id, refusal)
+			}
+		}
+	}
+	l.tally.CallIn(answer(refusal))
+	ln := urgent
+	if len(buf.b) > copyBytes {
+		ln = bulk
+	}
+	l.queue.answer(ln, buf)
+}
+
+func unsendable(err error) *envelope.RemoteError {
+	if size, ok := err.(*SizeError); ok {
+		return &envelope.RemoteError{Code: envelope.CodeTooLarge,
+			Text: fmt.Sprintf("the result has %d bytes, the caller accepts %d: ask for it in parts", size.Size, size.Limit)}
+	}
+	return &envelope.RemoteError{Code: envelope.CodeInternal, Text: "the result cannot be encoded"}
+}
+
+// Refuse answers a call without ever waiting, and says false if too many such answers wait already.
+func (l *Link) Refuse(id envelope.CallID, e *envelope.RemoteError) bool {
+	buf := begin(nil)
+	var err error
+	if buf.b, err = l.codec.AppendError(buf.b, id, e); err != nil {
+		buf.release()
+		return false
+	}
+	if !l.queue.refusal(buf) {
+		return false
+	}
+	l.tally.CallIn(answer(e))
+	return true
+}
+
+// answer is how a call of the peer ended that is answered with a result, or with refusal if it is not nil.
+func answer(refusal *envelope.RemoteError) tally.Outcome {
+	if refusal == nil {
+		return tally.OK
+	}
+	return tally.Answer(refusal.Code)
+}
+
+// caused logs what the peer can bring about as often as it likes.
+func (l *Link) caused(what string, err error) {
+	if ok, dropped := l.tally.Log(l.config.Clock.Now()); ok {
+		l.config.Log.Warn(what, "peer", l.remote, "addr", l.addr, "err", err, "not_logged", dropped)
+	}
+}
