@@ -62,7 +62,7 @@ func (n *Node) call(ctx context.Context, key identity.PublicKey, name string, ar
 		}
 		link, err = n.relink(ctx, key, link, wait)
 	}
-	return Raw{}, fmt.Errorf("call %q: %w", name, err)
+	return Raw{}, &callError{"call", name, err}
 }
 
 // Call is Node.Call with a result of type R. The error also tells of a result that is no R.
@@ -73,7 +73,7 @@ func Call[R any](ctx context.Context, n *Node, key identity.PublicKey, name stri
 		return result, err
 	}
 	if err := decode(raw, &result); err != nil {
-		return result, &resultError{fmt.Errorf("call %q: the result is no %T: %w", name, result, err)}
+		return result, &callError{"call", name, &resultError{fmt.Errorf("the result is no %T: %w", result, err)}}
 	}
 	return result, nil
 }
@@ -100,7 +100,7 @@ func (n *Node) send(ctx context.Context, key identity.PublicKey, name string, ar
 		}
 		link, err = n.relink(ctx, key, link, wait)
 	}
-	return fmt.Errorf("send %q: %w", name, err)
+	return &callError{"send", name, err}
 }
 
 // Ping returns the time that a message takes to the peer's node and back. If the session ends before the answer comes and
@@ -123,7 +123,7 @@ func (n *Node) Ping(ctx context.Context, key identity.PublicKey) (time.Duration,
 	if lost != nil && err == ErrNotConnected {
 		err = lost // which says more
 	}
-	return 0, fmt.Errorf("ping: %w", err)
+	return 0, &callError{"ping", "", err}
 }
 
 // link returns the session to use, or why there is none.

@@ -16,8 +16,9 @@ import (
 // The result may be anything that MessagePack can hold, or a Raw. ctx ends when the caller has given up, its
 // time is over, or the link is lost; that of a send only when the peer is unpaired or the node stops. A caller whose time is
 // over tells so as well, and what comes first decides: ctx.Err may be either of its two. An error
-// answers with its code: see NewError, and ErrNoHandler and its like; any other is `failed`, with its text. A panic is
-// contained: the caller gets `internal` and the number of an incident, which the log explains.
+// answers with its code: see NewError, and ErrNoHandler and its like; any other is `failed`, with its text, and so is that of a
+// call which the handler has made, whatever the code: to hand on what the third node has answered, return the *RemoteError
+// itself. A panic is contained: the caller gets `internal` and the number of an incident, which the log explains.
 type Handler func(ctx context.Context, r *Request) (any, error)
 
 // A Raw is one MessagePack value as bytes, decoded when its type is known.
@@ -105,7 +106,10 @@ func (n *Node) Handle(name string, h Handler, opts ...HandleOption) error {
 	for _, o := range opts {
 		o(&g)
 	}
-	return n.register(&g.entry, wrap(g.use, h))
+	return n.register(&g.entry, wrap(g.use, func(ctx context.Context, r *Request) (any, error) {
+		result, err := h(ctx, r)
+		return result, own(err)
+	}))
 }
 
 // Unhandle takes a handler away. Calls that run go on.

@@ -149,7 +149,7 @@ func (n *Node) many(verb string, keys []identity.PublicKey, name string, args an
 	if m.args, ok = args.(Raw); !ok {
 		var err error
 		if m.args, err = envelope.RawOf(envelope.Msgpack, args); err != nil {
-			m.err = fmt.Errorf("%s %q: encode the arguments: %w", verb, name, err)
+			m.err = &callError{verb, name, fmt.Errorf("encode the arguments: %w", err)}
 		}
 	}
 	return m
