@@ -2,6 +2,7 @@ package mdns
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -55,8 +56,15 @@ func (e *edit) sightings(why discovery.Reason) (list []discovery.Sighting) {
 	return list
 }
 
+// has reports whether a hint is among offers, which are in the order of addresses.
 func has(list []offer, h hint) bool {
-	return slices.ContainsFunc(list, func(o offer) bool { return o.hint == h })
+	at, _ := slices.BinarySearchFunc(list, h.addr.Addr(), func(o offer, a netip.Addr) int { return o.addr.Addr().Compare(a) })
+	for ; at < len(list) && list[at].addr.Addr() == h.addr.Addr(); at++ {
+		if list[at].hint == h {
+			return true
+		}
+	}
+	return false
 }
 
 // seen returns what is to be told of what an instance offers: each when it is new, has another interface, or was heard

@@ -162,3 +162,23 @@ func TestOneHostIsThatOfFewInstances(t *testing.T) {
 	}
 	f.check()
 }
+
+// TestOnePacketChangesFewInstances has all hosts that a packet can name, each that of all instances it can be.
+func TestOnePacketChangesFewInstances(t *testing.T) {
+	f := newFixture(t)
+	var records []dns.RR
+	for h := range maxHosts {
+		name := fmt.Sprintf("h%d.local.", h)
+		for i := range maxSharers {
+			one := factOf(2000 + h*maxSharers + i)
+			one.host = name
+			f.heard(eth0, one.answer(), "")
+		}
+		records = append(records, address(name, "10.77.0.1", 120))
+	}
+	got := f.table.hear(f.now, eth0.Index, read(t, response(records...)))
+	if len(got) != maxFollowers {
+		t.Errorf("one packet tells %d, want %d", len(got), maxFollowers)
+	}
+	f.check()
+}

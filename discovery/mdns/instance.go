@@ -94,19 +94,26 @@ func note[T comparable](said []variant[T], is T, now time.Time) (after []variant
 	return append(said, variant[T]{is, now}), len(said) > 0
 }
 
-// offers returns what holds of the instance, each hint once, in the order of addresses, what was said last first.
+// offers returns what holds of the instance, each hint once, in the order of addresses, what was said last first. There are
+// at most maxVariants*maxVariants of one address, and maxAddrs times as many in all.
 func (i *instance) offers() (list []offer) {
 	if len(i.keys) == 0 || len(i.targets) == 0 {
 		return nil
 	}
+	list = make([]offer, 0, len(i.places)*len(i.targets)*len(i.keys))
+	at := 0 // where those of an address begin
 	for _, l := range i.locations() {
 		p := i.places[l]
+		if at < len(list) && list[at].addr.Addr() != l.addr {
+			at = len(list)
+		}
 		for _, t := range slices.Backward(i.targets) {
 			if t.is.host != l.host {
 				continue
 			}
 			for _, k := range slices.Backward(i.keys) {
-				list = offered(list, offer{hint{k.is, netip.AddrPortFrom(l.addr, t.is.port)}, p.on, i.held(p, k.heard, t.heard)})
+				o := offer{hint{k.is, netip.AddrPortFrom(l.addr, t.is.port)}, p.on, i.held(p, k.heard, t.heard)}
+				list = append(list[:at], offered(list[at:], o)...)
 			}
 		}
 	}

@@ -16,6 +16,7 @@ import (
 const (
 	maxInstances = 1024 // the one heard longest ago makes room
 	maxSharers   = 16   // instances that have one host; more have no addresses, so that one record does not change all
+	maxFollowers = 32   // instances that follow the hosts of one packet, so that one with many hosts does not change all
 	maxAsked     = 3    // questions out of turn for what one instance lacks
 	maxLookUps   = 8    // instances asked about at once; if it is more, everybody is asked
 )
@@ -90,8 +91,10 @@ func (t *table) hear(now time.Time, index int, m message) []discovery.Sighting {
 	for _, s := range m.services {
 		t.serve(e, on.Name, s)
 	}
+	left := maxFollowers
 	for _, h := range m.hosts {
-		for _, i := range t.hosts[h.name] {
+		for _, i := range t.hosts[h.name][:min(left, len(t.hosts[h.name]))] {
+			left--
 			e.touch(i)
 			t.locate(e, i, on, h)
 		}
