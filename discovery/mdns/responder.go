@@ -29,12 +29,12 @@ type asked struct {
 // A responder announces a node on some interfaces, and answers for it there: wire.md §8.2. Everything that it says is
 // multicast. A goroutine of its own does it, until close.
 type responder struct {
-	voices   map[int]*voice // by index of the interface; the goroutine's until it has ended
+	voices   map[int]*voice // by index of the interface; not changed; the voices are the goroutine's until it has ended
 	send     func(index int, m *dns.Msg)
 	counters *counters
 
 	asked chan asked
-	ends  chan heard // goodbyes in our name
+	ends  chan int // interfaces with a goodbye in our name; room for each once
 	quit  chan struct{}
 	done  sync.WaitGroup
 }
@@ -42,7 +42,7 @@ type responder struct {
 // respond begins to announce a node. send may be called from a goroutine until close has returned.
 func respond(self discovery.Self, using []discovery.Interface, random func() float64, c *counters, send func(int, *dns.Msg)) *responder {
 	r := &responder{voices: make(map[int]*voice, len(using)), send: send, counters: c,
-		asked: make(chan asked, maxAskers), ends: make(chan heard, 1), quit: make(chan struct{})}
+		asked: make(chan asked, maxAskers), ends: make(chan int, len(using)), quit: make(chan struct{})}
 	now := time.Now()
 	for _, i := range using {
 		r.voices[i.Index] = newVoice(now, recordsOn(i, self), random)
@@ -61,11 +61,11 @@ func (r *responder) ask(index int, q query) {
 	}
 }
 
-// contradict takes a goodbye in our name. It does not wait: of several at once one is as good as all.
+// contradict takes a message that may take back records of ours. It does not wait: of several on one interface one that
+// does is as good as all.
 func (r *responder) contradict(h heard) {
-	select {
-	case r.ends <- h:
-	default:
+	if v := r.voices[h.index]; v != nil && v.ends(h.message) && !v.ended.Swap(true) {
+		r.ends <- h.index
 	}
 }
 
@@ -79,10 +79,10 @@ func (r *responder) run() {
 			return
 		case a := <-r.asked:
 			r.hear(time.Now(), a)
-		case h := <-r.ends:
-			if v := r.voices[h.index]; v != nil {
-				v.contradict(time.Now(), h.message)
-			}
+		case index := <-r.ends:
+			v := r.voices[index]
+			v.ended.Store(false)
+			v.contradict(time.Now())
 		case <-wake.C:
 		}
 	}

@@ -166,6 +166,29 @@ func TestARespondersSuccessorGoesOn(t *testing.T) {
 	})
 }
 
+// TestNoGoodbyeHidesAnother has goodbyes of other records, and on another interface, before the one that is to be contradicted.
+func TestNoGoodbyeHidesAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(lan0, lan1)
+		s.until(t, time.Minute, "1.02s 2 PTR SRV TXT A", "1.02s 3 PTR SRV TXT A", "20ms 2 PTR SRV TXT A", "20ms 3 PTR SRV TXT A",
+			"3.02s 2 PTR SRV TXT A", "3.02s 3 PTR SRV TXT A")
+		other := factOf(1)
+		other.port = 9000
+		s.mu.Lock()
+		s.pause = time.Second // while it speaks it looks at none of what comes
+		s.mu.Unlock()
+		s.ask(2, query{kinds: text})
+		synctest.Wait()
+		s.contradict(heard{3, read(t, response(other.goodbye().Answer[0]))})
+		for range 3 {
+			s.contradict(heard{2, read(t, factOf(1).goodbye())})
+			s.contradict(heard{3, read(t, factOf(1).goodbye())})
+		}
+		s.until(t, 2*time.Minute, "1m1s 2 PTR SRV TXT A", "1m1s 2 TXT", "1m1s 3 PTR SRV TXT A")
+		s.close(nil)
+	})
+}
+
 // TestAFloodOfQueriesWaitsForNobody has a responder that cannot send for the moment.
 func TestAFloodOfQueriesWaitsForNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package mdns
 
 import (
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -28,9 +29,9 @@ var pauses = [...]time.Duration{time.Second, 2 * time.Second}
 
 // A voice says what a node says on one interface, and when. There is no probing before (RFC 6762 §8.1): the names have 128
 // bits of the node's key in them, and who has the same key has a right to the same names. Time is passed in. It is not
-// safe for concurrent use.
+// safe for concurrent use, unless something says so.
 type voice struct {
-	records []record
+	records []record       // not changed
 	random  func() float64 // in [0, 1)
 
 	spoke  time.Time // last; zero: never
@@ -39,8 +40,9 @@ type voice struct {
 	due    time.Time // when to answer; zero: nothing is asked
 	wanted []bool    // by record: asked for
 
-	urgent       time.Time // when to contradict; zero: nothing
-	contradicted time.Time // last
+	ended        atomic.Bool // somebody takes back records, and that is not looked at yet; safe for concurrent use
+	urgent       time.Time   // when to contradict; zero: nothing
+	contradicted time.Time   // last
 }
 
 // newVoice returns a voice that begins to announce.
@@ -90,10 +92,13 @@ func (v *voice) ask(now time.Time, q query) outcome {
 	return answered
 }
 
-// contradict takes note that somebody takes back records. If some of ours are among them, which we did not mean, all are
-// announced at once, whatever was said lately, but for contradictLeast.
-func (v *voice) contradict(now time.Time, m message) {
-	if !v.urgent.IsZero() || !slices.ContainsFunc(v.records, m.ends) {
+// ends reports whether a message takes back records that are announced. It is safe for concurrent use.
+func (v *voice) ends(m message) bool { return slices.ContainsFunc(v.records, m.ends) }
+
+// contradict takes note that somebody takes back records, which we did not mean. All are announced at once, whatever was
+// said lately, but for contradictLeast.
+func (v *voice) contradict(now time.Time) {
+	if !v.urgent.IsZero() {
 		return
 	}
 	v.urgent = now
