@@ -73,7 +73,7 @@ func (r *responder) run() {
 	wake := time.NewTimer(never)
 	defer wake.Stop()
 	for {
-		wake.Reset(r.speak(time.Now()))
+		wake.Reset(max(r.speak(time.Now()), 1)) // what is due at once is due in the next nanosecond
 		select {
 		case <-r.quit:
 			return
