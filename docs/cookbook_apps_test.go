@@ -29,8 +29,8 @@ func Join(node *peernet.Node) (*Room, error) {
 
 // Say sends text to all who are connected, and returns how many that were. Whether they read it nobody tells.
 func (r *Room) Say(ctx context.Context, text string) (reached int) {
-	for _, p := range r.node.Peers() {
-		if p.State == peernet.StateConnected && r.node.Send(ctx, p.Key, "chat.say", text) == nil {
+	for _, o := range peernet.SendMany(ctx, r.node, r.node.Connected(), "chat.say", text) {
+		if o.Err == nil {
 			reached++
 		}
 	}
