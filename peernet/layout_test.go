@@ -67,7 +67,7 @@ var layers = map[string]int{
 	"internal/durable":  0,
 	"internal/memnet":   0,
 	"internal/netns":    0, // tests alone
-	"internal/sparing":  0,
+	"internal/limiter":  0,
 	"internal/vectors":  0,
 }
 

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/sparing"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
@@ -121,7 +121,7 @@ func keysOf(tb testing.TB, secret []byte) identity.KeyPair {
 
 // TestTrustedPeerCannotFloodTheLog: one that breaks the protocol, again and again, or only comes and goes.
 func TestTrustedPeerCannotFloodTheLog(t *testing.T) {
-	const visits = 10 * sparing.Lines
+	const visits = 10 * limiter.MaxLines
 	for name, visit := range map[string]func(tb testing.TB, p *rawPeer){
 		"breaks the protocol": func(tb testing.TB, p *rawPeer) { p.write(tb, []byte{0xc1}) },
 		"comes and goes": func(tb testing.TB, p *rawPeer) {
@@ -154,10 +154,10 @@ func TestTrustedPeerCannotFloodTheLog(t *testing.T) {
 					call()
 				}
 				told = len(log.lines())
-				time.Sleep(sparing.Period)
+				time.Sleep(limiter.Period)
 				call()
 			})
-			if told > sparing.Lines+2 { // and that the node runs, and has paired
+			if told > limiter.MaxLines+2 { // and that the node runs, and has paired
 				t.Errorf("%d lines of %d visits within a minute:\n%s", told, visits, log.lines()[:5])
 			}
 			if len(log.lines("not_logged=", "peer=")) == 0 {

@@ -20,10 +20,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/internal/node"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/serve"
-	"github.com/seed-f6ddb928/peernet-go/internal/sparing"
 	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 	"github.com/seed-f6ddb928/peernet-go/private"
 	"github.com/seed-f6ddb928/peernet-go/trust"
@@ -45,8 +45,8 @@ type Node struct {
 	pool      *actorkit.Pool
 	tally     tally.Book
 	changes   atomic.Uint64 // of the trust set
-	strangers sparing.Log   // lines about them
-	conflicts sparing.Log   // likewise
+	strangers limiter.Lines // lines about them
+	conflicts limiter.Lines // likewise
 
 	mu       sync.Mutex // held by Start and by the first Shutdown; guards the rest
 	state    atomic.Int32

@@ -20,8 +20,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
-	"github.com/seed-f6ddb928/peernet-go/internal/sparing"
 )
 
 // A Config is what the listener needs; every field is required.
@@ -90,9 +90,9 @@ type listener struct {
 	arrived   chan net.Conn         // accepted, and not yet looked at
 	stop      chan struct{}         // closed when nothing more is to be accepted
 	stopped   bool
-	warned    time.Time   // of strangers that make room
-	unwarned  uint64      // of them since
-	paused    sparing.Log // pauses in accepting
+	warned    time.Time     // of strangers that make room
+	unwarned  uint64        // of them since
+	paused    limiter.Lines // pauses in accepting
 	join      sync.WaitGroup
 }
 

@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
-	"github.com/seed-f6ddb928/peernet-go/internal/sparing"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // A Peer is where the sessions of one peer, and what works for them, count. It is safe for concurrent use.
 type Peer struct {
 	n   [counters]atomic.Uint64
-	log sparing.Log
+	log limiter.Lines
 
 	mu       sync.Mutex // guards the rest
 	sessions []Session  // that are up

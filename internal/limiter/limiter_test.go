@@ -1,0 +1,179 @@
+package limiter
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+)
+
+var start = time.Unix(1_000_000, 0)
+
+func TestBucketLetsABurstPassAndThenOneEachTime(t *testing.T) {
+	var b Bucket
+	r := Rate{Burst: 8, Every: 500 * time.Millisecond}
+	passed := 0
+	for i := range 100_000 { // a thousand a second
+		if b.Take(start.Add(time.Duration(i)*time.Millisecond), r) {
+			passed++
+		}
+	}
+	if want := 8 + 199; passed != want {
+		t.Errorf("%d events in 100 s, want %d", passed, want)
+	}
+}
+
+func TestBucketIsFullAgainAfterItsTime(t *testing.T) {
+	var b Bucket
+	r := Rate{Burst: 4, Every: time.Second}
+	now := start
+	if !b.IsIdle(now) {
+		t.Error("a new bucket is not idle")
+	}
+	for range 4 {
+		b.Take(now, r)
+	}
+	if b.IsIdle(now.Add(4*time.Second-1)) || !b.IsIdle(now.Add(4*time.Second)) {
+		t.Error("a bucket that was emptied is full after Burst times Every, no sooner and no later")
+	}
+	now = now.Add(time.Hour)
+	passed := 0
+	for range 100 {
+		if b.Take(now, r) {
+			passed++
+		}
+	}
+	if passed != 4 {
+		t.Errorf("%d events at once after an hour, want the burst of 4", passed)
+	}
+}
+
+func TestWindowHoldsForEveryPeriod(t *testing.T) {
+	const most, period = 4, 10 * time.Second
+	var w Window
+	rnd := rand.New(rand.NewPCG(1, 2))
+	now := start
+	var passed []time.Time
+	for range 100_000 {
+		now = now.Add(time.Duration(rnd.Int64N(int64(period) / 8)))
+		within := 0
+		for _, at := range slices.Backward(passed) {
+			if now.Sub(at) >= period {
+				break
+			}
+			within++
+		}
+		if got, want := w.Take(now, most, period), within < most; got != want {
+			t.Fatalf("%v: with %d events in the period Take says %v", now, within, got)
+		} else if got {
+			passed = append(passed, now)
+		}
+	}
+	if len(w.events) > most {
+		t.Errorf("%d times are kept, want at most %d", len(w.events), most)
+	}
+}
+
+// TestWaitTellsWhenTheNextEventMayHappen checks that a peek takes nothing and is exact to the nanosecond.
+func TestWaitTellsWhenTheNextEventMayHappen(t *testing.T) {
+	var b Bucket
+	var w Window
+	r := Rate{Burst: 3, Every: 7 * time.Second}
+	for name, c := range map[string]struct {
+		take func(time.Time) bool
+		wait func(time.Time) time.Duration
+	}{
+		"bucket": {func(now time.Time) bool { return b.Take(now, r) }, func(now time.Time) time.Duration { return b.Wait(now, r) }},
+		"window": {func(now time.Time) bool { return w.Take(now, 3, 7*time.Second) }, func(now time.Time) time.Duration { return w.Wait(now, 3, 7*time.Second) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			now := start
+			for range 50 {
+				for c.wait(now) == 0 {
+					if !c.take(now) {
+						t.Fatal("Wait says 0, and Take says false")
+					}
+					now = now.Add(time.Millisecond)
+				}
+				wait := c.wait(now)
+				if c.take(now.Add(wait - 1)) {
+					t.Fatalf("an event passes 1 ns before the wait of %v is over", wait)
+				}
+				now = now.Add(wait)
+				if !c.take(now) {
+					t.Fatalf("no event passes after a wait of %v", wait)
+				}
+			}
+		})
+	}
+}
+
+func TestKeysAreBoundedAndShareWhatIsLeft(t *testing.T) {
+	const most = 16
+	r := Rate{Burst: 2, Every: time.Second}
+	k := NewKeys[int, Bucket](most)
+	now, passed := start, 0
+	for key := range 1000 {
+		for range 10 {
+			if k.Of(now, key).Take(now, r) {
+				passed++
+			}
+		}
+	}
+	if want := (most + 1) * 2; passed != want || len(k.byKey) != most {
+		t.Errorf("%d events of %d keys, want %d of %d: those without room share one limiter", passed, len(k.byKey), want, most)
+	}
+	now = now.Add(2 * time.Second)
+	if !k.Of(now, 5000).Take(now, r) || len(k.byKey) != 1 {
+		t.Errorf("%d keys, want 1: idle limiters make room", len(k.byKey))
+	}
+}
+
+func TestPeekEntersNothing(t *testing.T) {
+	r := Rate{Burst: 1, Every: time.Second}
+	k := NewKeys[string, Bucket](4)
+	if k.Peek("a").Wait(start, r) != 0 || len(k.byKey) != 0 {
+		t.Error("a peek at an unknown key waits, or enters it")
+	}
+	k.Of(start, "a").Take(start, r)
+	if k.Peek("a").Wait(start, r) != time.Second {
+		t.Error("a peek does not see what was taken")
+	}
+	k.Clear()
+	if k.Peek("a").Wait(start, r) != 0 {
+		t.Error("a limiter is not new after Clear")
+	}
+}
+
+func TestLinesAreBoundedInAPeriodAndTheRestCounted(t *testing.T) {
+	for _, most := range []int{0, 1, 7} {
+		l := Lines{Most: most}
+		want := uint64(10 * most)
+		if most == 0 {
+			want = 10 * MaxLines
+		}
+		const lines = 10 * 60 * 100 // a hundred a second for ten minutes
+		now := start
+		var written, dropped uint64
+		for range lines {
+			if ok, n := l.Allow(now); ok {
+				written++
+				dropped += n
+			}
+			now = now.Add(10 * time.Millisecond)
+		}
+		if written != want {
+			t.Errorf("%d lines in ten minutes, want %d", written, want)
+		}
+		now = now.Add(Period)
+		ok, n := l.Allow(now)
+		if dropped += n; !ok || dropped != lines-written {
+			t.Errorf("%v; %d lines are said to be dropped, want %d", ok, dropped, lines-written)
+		}
+		if most != 1 {
+			if ok, n := l.Allow(now); !ok || n != 0 {
+				t.Errorf("%v, %d: dropped lines are told once", ok, n)
+			}
+		}
+	}
+}
