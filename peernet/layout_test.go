@@ -52,7 +52,7 @@ var layers = map[string]int{
 	"envelope/etf":      2,
 	"internal/idtable":  2,
 	"internal/netwatch": 2,
-	"internal/tally":    2,
+	"internal/counters": 2,
 
 	"discovery": 1,
 	"envelope":  1,

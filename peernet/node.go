@@ -19,12 +19,12 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/internal/node"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/serve"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 	"github.com/seed-f6ddb928/peernet-go/private"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
@@ -43,7 +43,7 @@ type Node struct {
 	board     *finder.Board
 	hub       *hub
 	pool      *actorkit.Pool
-	tally     tally.Book
+	counters  counters.Node
 	changes   atomic.Uint64 // of the trust set
 	strangers limiter.Lines // lines about them
 	conflicts limiter.Lines // likewise

@@ -5,8 +5,8 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/serve"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // Stats are the numbers of a node at one moment. A counter never goes back as long as the node lives; a gauge is how much
@@ -114,13 +114,13 @@ func (c CallStats) Failed() uint64 {
 // Stats returns the numbers of the node as they are now. It may be called at any time, also after Shutdown, and costs calls
 // nothing.
 func (n *Node) Stats() Stats {
-	s := Stats{At: n.config.Clock.Now(), Accepted: n.tally.Connections(), Strangers: n.tally.Strangers(), EventsLost: n.hub.lost.Load(),
-		HandshakesIn: n.tally.Results(handshake.Responder), HandshakesOut: n.tally.Results(handshake.Initiator), Discovery: n.Providers()}
+	s := Stats{At: n.config.Clock.Now(), Accepted: n.counters.Connections(), Strangers: n.counters.Strangers(), EventsLost: n.hub.lost.Load(),
+		HandshakesIn: n.counters.Results(handshake.Responder), HandshakesOut: n.counters.Results(handshake.Initiator), Discovery: n.Providers()}
 	if n.state.Load() != stateNew && !n.started.IsZero() {
 		s.Uptime = s.At.Sub(n.started)
 	}
 	loads := n.server.Loads()
-	states, total := n.tally.Snapshot(n.trust.Contains)
+	states, total := n.counters.Snapshot(n.trust.Contains)
 	var all serve.Load
 	for _, l := range loads {
 		all.Calls, all.Bytes = all.Calls+l.Calls, all.Bytes+l.Bytes
@@ -135,23 +135,23 @@ func (n *Node) Stats() Stats {
 	return s
 }
 
-func traffic(s tally.State, l serve.Load) Traffic {
+func traffic(s counters.State, l serve.Load) Traffic {
 	c := &s.Counts
 	return Traffic{
 		CallsIn:  calls(l.Calls, c.CallsIn),
 		CallsOut: calls(s.InFlight, c.CallsOut),
-		Refused:  c[tally.CallsRefused],
-		SendsIn:  c[tally.SendsIn], SendsOut: c[tally.SendsOut], Dropped: c[tally.SendsDropped], Unhandled: c[tally.SendsUnhandled],
-		BytesIn: c[tally.BytesIn], BytesOut: c[tally.BytesOut], FramesIn: c[tally.FramesIn], FramesOut: c[tally.FramesOut],
+		Refused:  c[counters.CallsRefused],
+		SendsIn:  c[counters.SendsIn], SendsOut: c[counters.SendsOut], Dropped: c[counters.SendsDropped], Unhandled: c[counters.SendsUnhandled],
+		BytesIn: c[counters.BytesIn], BytesOut: c[counters.BytesOut], FramesIn: c[counters.FramesIn], FramesOut: c[counters.FramesOut],
 		QueuedIn: l.Bytes, QueuedOut: s.Queued,
-		Sessions: s.Sessions, SessionsMade: c[tally.SessionsMade], SessionsEnded: c.SessionsEnded(),
-		Dials: c[tally.DialsConnected], DialsFailed: c[tally.DialsFailed],
+		Sessions: s.Sessions, SessionsMade: c[counters.SessionsMade], SessionsEnded: c.SessionsEnded(),
+		Dials: c[counters.DialsConnected], DialsFailed: c[counters.DialsFailed],
 	}
 }
 
-func calls(inFlight int, count func(tally.Outcome) uint64) CallStats {
-	c := CallStats{InFlight: inFlight, OK: count(tally.OK), Errors: make(map[string]uint64), Lost: count(tally.Lost), Abandoned: count(tally.Abandoned)}
-	for o := range tally.Outcomes {
+func calls(inFlight int, count func(counters.CallResult) uint64) CallStats {
+	c := CallStats{InFlight: inFlight, OK: count(counters.OK), Errors: make(map[string]uint64), Lost: count(counters.Lost), Abandoned: count(counters.Abandoned)}
+	for o := range counters.CallResults {
 		if code, ok := o.Code(); ok && count(o) > 0 {
 			c.Errors[code] = count(o)
 		}

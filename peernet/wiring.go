@@ -56,7 +56,7 @@ func (n *Node) wire(l net.Listener) (node.Config, error) {
 		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes,
 		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
 		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, WornAfter: wornAfter,
-		Tally: &n.tally,
+		Counters: &n.counters,
 	}
 	var listens netip.AddrPort
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
@@ -96,7 +96,7 @@ func (n *Node) trustChanged(c trust.Change) {
 		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "paired")
 		n.hub.publish(Paired{now, c.Peer.Key, c.Peer.Label})
 	case trust.Removed:
-		n.tally.Remove(c.Peer.Key)
+		n.counters.Remove(c.Peer.Key)
 		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "unpaired")
 		n.hub.publish(Unpaired{now, c.Peer.Key})
 	}
@@ -167,7 +167,7 @@ func (n *Node) told(m any) {
 // turned logs a change of a peer's state: at Info, but for a peer that comes and goes too often at Debug.
 func (n *Node) turned(now At, key identity.PublicKey, args ...any) {
 	level := slog.LevelInfo
-	ok, dropped := n.tally.Find(key).Log(now.Time())
+	ok, dropped := n.counters.Find(key).Log(now.Time())
 	if !ok {
 		level = slog.LevelDebug
 	} else if dropped > 0 {

@@ -144,7 +144,7 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 		session.Reset(conn)
 		return
 	}
-	l.Session.Tally.Connection()
+	l.Session.Counters.Connection()
 	var addr netip.Addr
 	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		addr = a.AddrPort().Addr()
@@ -156,7 +156,7 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 		l.evict(ctx, old)
 	}
 	l.pids[pid.GetId()] = pid
-	l.Session.Tally.SetStrangers(len(l.pids))
+	l.Session.Counters.SetStrangers(len(l.pids))
 }
 
 // warnEvery is how often it is logged that strangers make room.
@@ -185,7 +185,7 @@ func (l *listener) forget(id string) bool {
 	_, known := l.pids[id]
 	l.strangers.remove(id)
 	delete(l.pids, id)
-	l.Session.Tally.SetStrangers(len(l.pids))
+	l.Session.Counters.SetStrangers(len(l.pids))
 	return known
 }
 

@@ -28,9 +28,9 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // A door is a listener under test, in a bubble, and what it tells the node.
@@ -42,7 +42,7 @@ type door struct {
 	keys     identity.KeyPair
 	system   *actor.ActorSystem
 	pid      *actor.PID
-	tally    tally.Book
+	counters counters.Node
 	warnings bytes.Buffer                // what the listener logs; to be read when it is at rest
 	trusted  map[identity.PublicKey]bool // guarded by mu
 
@@ -98,7 +98,7 @@ func inBubble(t *testing.T, wrap func(net.Listener) net.Listener, f func(*door))
 			actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
 		s := &session.Config{Static: d.keys, Hello: envelope.Hello{Version: 1}, Rand: rand1{}, Clock: clock.System, Log: quiet, Pool: pool,
 			Trusted: d.trusts, Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 1 << 20,
-			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second, Tally: &d.tally}
+			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second, Counters: &d.counters}
 		stopped := make(chan struct{})
 		warnings := slog.New(slog.NewTextHandler(&d.warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		props := Props(&Config{Listener: l, Session: s, Clock: clock.System, Log: warnings, Pool: pool,
@@ -258,7 +258,7 @@ func TestWhoProvesATrustedKeyIsPassedOn(t *testing.T) {
 		if !ok || p.Link.Remote() != peer.PublicKey() || p.Link.Role() != handshake.Responder {
 			t.Fatalf("told %+v, want Proved", told[0])
 		}
-		if n := d.tally.Connections(); n != 1 {
+		if n := d.counters.Connections(); n != 1 {
 			t.Errorf("accepted %d", n)
 		}
 		// It is no stranger any more: a flood from its address costs it nothing.
@@ -293,7 +293,7 @@ func TestWhoIsNotTrustedLearnsThatItIsRefusedAndNothingElse(t *testing.T) {
 		if want := []any{Refused{stranger.PublicKey(), netip.MustParseAddrPort(c.LocalAddr().String())}}; !slices.Equal(told, want) {
 			t.Errorf("told %+v, want %+v", told, want)
 		}
-		if got, want := d.tally.Results(handshake.Responder), map[string]uint64{"not_trusted": 1}; !maps.Equal(got, want) {
+		if got, want := d.counters.Results(handshake.Responder), map[string]uint64{"not_trusted": 1}; !maps.Equal(got, want) {
 			t.Errorf("handshakes %v, want %v", got, want)
 		}
 	})
@@ -306,7 +306,7 @@ func TestSilentConnectionsEndAtTheDeadline(t *testing.T) {
 		expectOpen(t, "a connection before the deadline", c)
 		time.Sleep(time.Nanosecond)
 		expectReset(t, "a connection that said nothing", c)
-		if got, want := d.tally.Results(handshake.Responder), map[string]uint64{"timeout": 1}; !maps.Equal(got, want) {
+		if got, want := d.counters.Results(handshake.Responder), map[string]uint64{"timeout": 1}; !maps.Equal(got, want) {
 			t.Errorf("handshakes %v, want %v", got, want)
 		}
 	})
@@ -341,10 +341,10 @@ func TestAtABoundTheOldestOfTheCrowdIsReset(t *testing.T) {
 		for what, c := range map[string]net.Conn{"the newcomer": late, "the oldest of all": honest, "one of a smaller crowd": others[0]} {
 			expectOpen(t, what, c)
 		}
-		if n, now := d.tally.Connections(), d.tally.Strangers(); n != MaxStrangers+4 || now != MaxStrangers {
+		if n, now := d.counters.Connections(), d.counters.Strangers(); n != MaxStrangers+4 || now != MaxStrangers {
 			t.Errorf("accepted %d, of which %d are strangers; want %d, %d", n, now, MaxStrangers+4, MaxStrangers)
 		}
-		if got, want := d.tally.Results(handshake.Responder), map[string]uint64{"evicted": 4}; !maps.Equal(got, want) {
+		if got, want := d.counters.Results(handshake.Responder), map[string]uint64{"evicted": 4}; !maps.Equal(got, want) {
 			t.Errorf("handshakes %v, want %v", got, want)
 		}
 		peer := keyPair(d.T, 2)
@@ -462,7 +462,7 @@ func TestWhatWaitsToBeLookedAtIsResetAtTheEnd(t *testing.T) {
 		for i, c := range waiting {
 			expectReset(t, fmt.Sprintf("connection %d", i), c)
 		}
-		if n := d.tally.Connections(); n != 1 {
+		if n := d.counters.Connections(); n != 1 {
 			t.Errorf("accepted %d, want 1", n)
 		}
 	})
@@ -494,7 +494,7 @@ func TestAcceptedAfterStopIsReset(t *testing.T) {
 		expectOpen(t, "a connection between Accept and the listener", c)
 		close(release)
 		expectReset(t, "a connection accepted after Stop", c)
-		if n := d.tally.Connections(); n != 0 {
+		if n := d.counters.Connections(); n != 0 {
 			t.Errorf("accepted %d", n)
 		}
 	})
@@ -538,7 +538,7 @@ func TestAcceptErrorsBackOffAndRecover(t *testing.T) {
 		}
 		time.Sleep(maxPause)
 		expectOpen(t, "a connection after the errors", d.knock(d.host("10.0.0.2")))
-		if n := d.tally.Connections(); n != 1 {
+		if n := d.counters.Connections(); n != 1 {
 			t.Errorf("accepted %d, want 1", n)
 		}
 		mu.Lock()
@@ -574,7 +574,7 @@ func TestStrangersMakeRoomWhenDescriptorsRunOut(t *testing.T) {
 		out.Store(true)
 		d.knock(d.host("10.0.0.3")) // the Accept that waits takes it; the next one fails
 		synctest.Wait()
-		if n := d.tally.Handshakes(handshake.Responder, tally.Evicted); n != 1 {
+		if n := d.counters.Handshakes(handshake.Responder, counters.Evicted); n != 1 {
 			t.Errorf("%d strangers made room at the first error, want 1", n)
 		}
 		expectReset(t, "the oldest of the source that has most", oldest)

@@ -257,7 +257,7 @@ func (c *chaos) answered() {
 }
 
 // check checks that the histories showed something.
-func (t tally) check(test *testing.T, n int) {
+func (t counts) check(test *testing.T, n int) {
 	for what, least := range map[string]int{"echo: done": 5 * n, "slow: failed": n / 4, "send: done": 10 * n, "sessions": 8 * n, "connected": 8 * n,
 		"ended lost": n / 2, "ended unresponsive": n / 4, "ended revoked": n / 4, "ended rotated": n / 4, "conflicts": n / 40} {
 		if t[what] < least {

@@ -226,7 +226,7 @@ func (l *life) open(link *session.Link) session.Inbound {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l.opened = append(l.opened, o)
-	c.tally["sessions"]++
+	c.counts["sessions"]++
 	if !l.trusts(link.Remote(), now) {
 		c.Errorf("seed %d: %s admits a session with %s, which it does not trust", c.seed, l.name, c.names[link.Remote()])
 	}
@@ -285,7 +285,7 @@ func (o *opened) Close(err error) {
 	if e.Reason == envelope.ReasonProtocol && !c.tampered {
 		c.Errorf("seed %d: %s: breach of the protocol with %s, by peer %v: %v", c.seed, o.life.name, c.names[o.link.Remote()], e.ByPeer, e.Err)
 	}
-	c.tally[fmt.Sprintf("ended %s", e.Reason)]++
+	c.counts[fmt.Sprintf("ended %s", e.Reason)]++
 	c.mu.Unlock()
 	o.Session.Close(e.Reason == envelope.ReasonRevoked || e.Reason == envelope.ReasonConflict)
 }

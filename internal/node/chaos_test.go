@@ -41,7 +41,7 @@ func TestChaos(t *testing.T) {
 		seed.Store(uint64(*oneSeed))
 		end = seed.Load() + 1
 	}
-	all := make(tally)
+	all := make(counts)
 	defer nameSlow(&seed)()
 	for failing := 0; seed.Load() < end && failing < maxFailing; {
 		ok := t.Run(fmt.Sprintf("from seed %d", seed.Load()), func(t *testing.T) {
@@ -86,13 +86,13 @@ type chaos struct {
 	lives     int
 	seals     int  // of sessions, at either end
 	tampered  bool // bytes were changed
-	tally     tally
+	counts    counts
 }
 
 // history runs one history, and adds what happened in it to all. own are the bubble's own goroutines.
-func (b *bubble) history(seed uint64, all tally, own goleak.Option) {
+func (b *bubble) history(seed uint64, all counts, own goleak.Option) {
 	before := runtime.NumGoroutine()
-	c := &chaos{world: b.world(seed), began: time.Now(), tally: make(tally)}
+	c := &chaos{world: b.world(seed), began: time.Now(), counts: make(counts)}
 	c.talking, c.hush = context.WithCancel(context.Background())
 	c.world.log = c.alarmed()
 	defer c.report()
@@ -109,7 +109,7 @@ func (b *bubble) history(seed uint64, all tally, own goleak.Option) {
 			c.Errorf("seed %d: %v", seed, err)
 		}
 	}
-	for what, n := range c.tally {
+	for what, n := range c.counts {
 		all[what] += n
 	}
 }
@@ -226,10 +226,10 @@ func nameSlow(next *atomic.Uint64) (stop func()) {
 	}
 }
 
-// A tally counts what happened, by kind.
-type tally map[string]int
+// counts are how often each thing happened, by kind.
+type counts map[string]int
 
-func (t tally) String() string {
+func (t counts) String() string {
 	var b strings.Builder
 	for _, what := range slices.Sorted(maps.Keys(t)) {
 		fmt.Fprintf(&b, "%s %d, ", what, t[what])
@@ -241,5 +241,5 @@ func (t tally) String() string {
 func (c *chaos) count(what string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tally[what]++
+	c.counts[what]++
 }

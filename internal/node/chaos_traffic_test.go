@@ -56,11 +56,11 @@ func (s *shipment) end(c *chaos, err error) {
 	s.err = err
 	switch {
 	case err == nil:
-		c.tally[s.name+": done"]++
+		c.counts[s.name+": done"]++
 	case unsent(err):
-		c.tally[s.name+": not sent"]++
+		c.counts[s.name+": not sent"]++
 	default:
-		c.tally[s.name+": failed"]++
+		c.counts[s.name+": failed"]++
 	}
 }
 
@@ -227,7 +227,7 @@ func (l *life) ordered(by *serve.Session, s *shipment) {
 			c.Errorf("seed %d: %s handles send %d of %s after send %d of a later session", c.seed, l.name, s.seq, s.from.name, seq)
 			continue
 		}
-		c.tally["sends out of order, as allowed"]++
+		c.counts["sends out of order, as allowed"]++
 	}
 	latest[now] = max(latest[now], s.seq)
 }

@@ -118,10 +118,10 @@ func TestConnectThatIsAnsweredCanCall(t *testing.T) {
 
 // dialsIn counts the connections that a node accepts in some time.
 func dialsIn(d time.Duration, n *testNode) uint64 {
-	before := n.tally.Connections()
+	before := n.counters.Connections()
 	time.Sleep(d)
 	synctest.Wait()
-	return n.tally.Connections() - before
+	return n.counters.Connections() - before
 }
 
 func TestWhoIsNotTrustedIsToldAndStaysAway(t *testing.T) {
@@ -146,10 +146,10 @@ func TestWhoIsNotTrustedIsToldAndStaysAway(t *testing.T) {
 		if n := dialsIn(time.Hour, y); n != 8 {
 			t.Errorf("%d dials in an hour, want 8", n)
 		}
-		if got, want := y.tally.Results(handshake.Responder), map[string]uint64{"not_trusted": 9}; !maps.Equal(got, want) {
+		if got, want := y.counters.Results(handshake.Responder), map[string]uint64{"not_trusted": 9}; !maps.Equal(got, want) {
 			t.Errorf("handshakes of the one that is dialled: %v, want %v", got, want)
 		}
-		if got, want := x.tally.Results(handshake.Initiator), map[string]uint64{"refused": 9}; !maps.Equal(got, want) {
+		if got, want := x.counters.Results(handshake.Initiator), map[string]uint64{"refused": 9}; !maps.Equal(got, want) {
 			t.Errorf("handshakes of the one that dials: %v, want %v", got, want)
 		}
 		y.trusts(x)
@@ -172,11 +172,11 @@ func TestWhoDoesNotTrustDoesNotDial(t *testing.T) {
 		if n := dialsIn(time.Hour, y); n != 0 {
 			t.Errorf("%d dials", n)
 		}
-		before := y.tally.Connections()
+		before := y.counters.Connections()
 		x.trusts(y)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if n := y.tally.Connections() - before; n != 1 { // the finder remembers where it is
+		if n := y.counters.Connections() - before; n != 1 { // the finder remembers where it is
 			t.Errorf("%d dials once it is trusted, want 1", n)
 		}
 		w.end()

@@ -27,12 +27,12 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
-	counts "github.com/seed-f6ddb928/peernet-go/internal/tally"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
@@ -123,7 +123,7 @@ type testNode struct {
 	unwatch   func()
 	manual    *manual.Provider
 	directory *peers.Directory
-	tally     counts.Book
+	counters  counters.Node
 	dialled   atomic.Int64 // how often it has dialled
 	prologue  string
 	slow      time.Duration          // how long the node's owner takes with each event
@@ -217,7 +217,7 @@ func (n *testNode) start() {
 		Trusted: n.trust.Contains, Serve: n.answer, Compute: make(chan struct{}, 2),
 		FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20,
 		HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second,
-		WriteStall: 30 * time.Second, Linger: 30 * time.Second, Tally: &n.tally,
+		WriteStall: 30 * time.Second, Linger: 30 * time.Second, Counters: &n.counters,
 	}
 	c := Config{
 		Listener: listener.Config{Listener: l, Session: n.session, Clock: clock.System, Log: log, Pool: pool,

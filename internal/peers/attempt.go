@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // An attempt is a race of TCP connects for a round. Its goroutine writes what is found before it posts it.
@@ -105,9 +105,9 @@ func (p *peer) dialled(a *attempt) {
 			at.dialled = p.Clock.Now()
 		}
 	}
-	p.tally.Add(tally.DialsFailed, uint64(len(a.result.failed)))
+	p.counters.Add(counters.DialsFailed, uint64(len(a.result.failed)))
 	if a.result.won.conn != nil {
-		p.tally.Add(tally.DialsConnected, 1)
+		p.counters.Add(counters.DialsConnected, 1)
 	}
 	for _, f := range a.result.failed {
 		p.tried(f.addr, f.err)

@@ -10,8 +10,8 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // A peer is the actor of one trusted key. It knows where the key may be, dials it, and holds its sessions:
@@ -32,9 +32,9 @@ type peer struct {
 	ctx  actor.Context // of the message being handled
 	self *actor.PID
 
-	tally *tally.Peer
-	info  Info
-	addrs []*address
+	counters *counters.Peer
+	info     Info
+	addrs    []*address
 
 	round    *round            // not nil: dialling
 	attempts map[*attempt]bool // dials under way, or not looked at yet

@@ -133,7 +133,7 @@ func (t *table) Receive(ctx actor.Context) {
 func (t *table) enter(ctx actor.Context, key identity.PublicKey) *entry {
 	e := t.peers[key]
 	if e == nil && !t.stopping && t.Trusted(key) {
-		p := &peer{Config: t.Config, key: key, tally: t.Session.Tally.Peer(key)}
+		p := &peer{Config: t.Config, key: key, counters: t.Session.Counters.Peer(key)}
 		t.Directory.enter(p) // here, where the actors of one key come one after the other
 		e = &entry{key: key, pid: ctx.Spawn(actorkit.Props(t.Pool, t.Log, func() actor.Actor { return p }))}
 		t.peers[key] = e

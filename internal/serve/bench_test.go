@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 // An idleConn is a Conn that takes an answer and says when.
@@ -23,7 +23,7 @@ func (*idleConn) Remote() identity.PublicKey { return identity.PublicKey{31: 1} 
 func (*idleConn) Addr() netip.AddrPort       { return netip.AddrPort{} }
 func (*idleConn) Hello() envelope.Hello      { return envelope.Hello{} }
 func (*idleConn) Settled()                   {}
-func (*idleConn) Tally() *tally.Peer         { return nil }
+func (*idleConn) Counters() *counters.Peer   { return nil }
 
 func (c *idleConn) Reply(envelope.CallID, any, *envelope.RemoteError)         { c.answered <- struct{}{} }
 func (c *idleConn) Refuse(envelope.CallID, *envelope.RemoteError) (room bool) { return true }

@@ -18,7 +18,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -29,7 +29,7 @@ type rig struct {
 	t *testing.T
 	*Server
 	log      syncBuffer
-	tally    tally.Book
+	counters counters.Node
 	sessions []*Session
 }
 
@@ -60,8 +60,8 @@ func bubble(t *testing.T, change func(*Config), f func(t *testing.T, g *rig)) {
 }
 
 // count returns one number of all peers together.
-func (g *rig) count(c tally.Counter) uint64 {
-	_, total := g.tally.Snapshot(func(identity.PublicKey) bool { return true })
+func (g *rig) count(c counters.Counter) uint64 {
+	_, total := g.counters.Snapshot(func(identity.PublicKey) bool { return true })
 	return total.Counts[c]
 }
 
@@ -69,7 +69,7 @@ func (g *rig) count(c tally.Counter) uint64 {
 func (g *rig) open(peer byte) *caller {
 	g.t.Helper()
 	c := &caller{t: g.t, key: identity.PublicKey{31: peer}}
-	c.tally = g.tally.Peer(c.key)
+	c.counters = g.counters.Peer(c.key)
 	c.Session = g.Open(c)
 	g.sessions = append(g.sessions, c.Session)
 	return c
@@ -94,10 +94,10 @@ type answer struct {
 // A caller is the other end of a session, and its Conn.
 type caller struct {
 	*Session
-	t      *testing.T
-	key    identity.PublicKey
-	tally  *tally.Peer
-	lastID envelope.CallID
+	t        *testing.T
+	key      identity.PublicKey
+	counters *counters.Peer
+	lastID   envelope.CallID
 
 	mu      sync.Mutex // guards the rest
 	answers []answer
@@ -109,7 +109,7 @@ type caller struct {
 func (c *caller) Remote() identity.PublicKey { return c.key }
 func (c *caller) Addr() netip.AddrPort       { return netip.AddrPort{} }
 func (c *caller) Hello() envelope.Hello      { return envelope.Hello{} }
-func (c *caller) Tally() *tally.Peer         { return c.tally }
+func (c *caller) Counters() *counters.Peer   { return c.counters }
 
 func (c *caller) Reply(id envelope.CallID, result any, refusal *envelope.RemoteError) {
 	c.mu.Lock()

@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 // Sends of one peer run one at a time, in the order in which they were made. While a peer has two sessions, one
@@ -19,10 +19,10 @@ const warnEvery = time.Minute
 
 // Send queues a send for its handler, or drops it. The envelope's slices are the request's to keep.
 func (s *Session) Send(e *envelope.Envelope) {
-	entry, count := s.server.find(e.Name), s.conn.Tally()
-	count.Add(tally.SendsIn, 1)
+	entry, count := s.server.find(e.Name), s.conn.Counters()
+	count.Add(counters.SendsIn, 1)
 	if entry == nil {
-		count.Add(tally.SendsUnhandled, 1)
+		count.Add(counters.SendsUnhandled, 1)
 		s.server.config.Log.Debug("send to no handler", "peer", s.peer.key, "name", string(e.Name))
 		return
 	}
@@ -30,11 +30,11 @@ func (s *Session) Send(e *envelope.Envelope) {
 	p.mu.Lock()
 	switch {
 	case p.sends.n >= c.Sends:
-		count.Add(tally.SendsDropped, 1)
+		count.Add(counters.SendsDropped, 1)
 		p.refuseSend("SendsPerPeer", c.Sends)
 		return
 	case p.sends.bytes+len(e.Args) > c.SendBytes:
-		count.Add(tally.SendsDropped, 1)
+		count.Add(counters.SendsDropped, 1)
 		p.refuseSend("SendBytesPerPeer", c.SendBytes)
 		return
 	}

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 func TestSendsAreHandledInOrderOneAtATime(t *testing.T) {
@@ -88,8 +88,8 @@ func TestSendThatFailsDoesNotStopTheQueue(t *testing.T) {
 				synctest.Wait()
 			}
 		}
-		if got := notes.all(); len(got) != 15 || g.count(tally.SendsDropped) != 0 {
-			t.Errorf("handled %q, dropped %d", got, g.count(tally.SendsDropped))
+		if got := notes.all(); len(got) != 15 || g.count(counters.SendsDropped) != 0 {
+			t.Errorf("handled %q, dropped %d", got, g.count(counters.SendsDropped))
 		}
 		if n := len(g.log.lines("handler panicked")); n != 6 {
 			t.Errorf("%d incidents are logged, want 6", n)
@@ -126,7 +126,7 @@ func TestSendsAreBoundedPerPeerNotPerSession(t *testing.T) {
 					sessions[i%2].send("wait", args)
 					synctest.Wait()
 				}
-				if got, want := g.count(tally.SendsDropped), len(test.args)-test.want; got != uint64(want) {
+				if got, want := g.count(counters.SendsDropped), len(test.args)-test.want; got != uint64(want) {
 					t.Errorf("dropped %d, want %d", got, want)
 				}
 				other.send("wait", "") // has room of its own
@@ -168,8 +168,8 @@ func TestDropsAreLoggedOnceAMinute(t *testing.T) {
 		if lines := logged(); len(lines) != 2 || !strings.Contains(lines[1], "dropped=11 ") {
 			t.Errorf("logged %q, want a second line with those since", lines)
 		}
-		if g.count(tally.SendsDropped) != 12 {
-			t.Errorf("dropped %d, want 12", g.count(tally.SendsDropped))
+		if g.count(counters.SendsDropped) != 12 {
+			t.Errorf("dropped %d, want 12", g.count(counters.SendsDropped))
 		}
 		close(open)
 	})
@@ -343,8 +343,8 @@ func TestHeldSendsTakeRoomLikeAnyOthers(t *testing.T) {
 			a.send("note", fmt.Sprint("a", i))
 			b.send("note", fmt.Sprint("b", i))
 		}
-		if got := notes.all(); len(got) != 0 || g.count(tally.SendsDropped) != 3 {
-			t.Errorf("handled %q, dropped %d, want 3", got, g.count(tally.SendsDropped))
+		if got := notes.all(); len(got) != 0 || g.count(counters.SendsDropped) != 3 {
+			t.Errorf("handled %q, dropped %d, want 3", got, g.count(counters.SendsDropped))
 		}
 		b.Close(true) // gives its room back
 		a.send("note", "last")

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 // A Config is what a Server needs; every field is required.
@@ -44,8 +44,8 @@ type Conn interface {
 	Addr() netip.AddrPort
 	Hello() envelope.Hello
 
-	// Tally returns where to count; nil: nobody wants to know.
-	Tally() *tally.Peer
+	// Counters returns where to count; nil: nobody wants to know.
+	Counters() *counters.Peer
 
 	// Reply answers a call, waiting for room.
 	Reply(id envelope.CallID, result any, refusal *envelope.RemoteError)

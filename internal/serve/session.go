@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/idtable"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
 )
 
 // ErrDuplicateID is a call whose id is that of another in flight: a breach of the protocol (wire.md §6.3).
@@ -61,7 +61,7 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	case taken:
 		return duplicate(e.ID)
 	case overloaded != nil:
-		s.conn.Tally().Add(tally.CallsRefused, 1)
+		s.conn.Counters().Add(counters.CallsRefused, 1)
 		return s.refuse(e.ID, overloaded)
 	case r == nil:
 		return s.refuse(e.ID, noHandler(string(e.Name)))

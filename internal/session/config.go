@@ -10,10 +10,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
-// A Config is what all sessions of a node share. It is never changed; every exported field is required but WornAfter and Tally.
+// A Config is what all sessions of a node share. It is never changed; every exported field is required but WornAfter and Counters.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -47,7 +47,7 @@ type Config struct {
 
 	WornAfter uint64 // messages one way after which an initiator says Worn; 0: never
 
-	Tally *tally.Book // counts; nil: nobody wants to know
+	Counters *counters.Node // counts; nil: nobody wants to know
 
 	pendings pendings // safe for concurrent use
 }

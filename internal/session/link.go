@@ -17,23 +17,23 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 // A Link is a session as the rest of the node holds it. It is safe for concurrent use.
 //
 // Calls and sends go from the caller's goroutine straight into the queue of the writer; the actor is not asked.
 type Link struct {
-	config *Config
-	conn   net.Conn
-	role   handshake.Role
-	addr   netip.AddrPort // the peer's
-	remote identity.PublicKey
-	tally  *tally.Peer // nil: the peer is not proved yet, or nobody wants to know
-	codec  envelope.Codec
-	system *actor.ActorSystem
-	pid    *actor.PID
-	since  time.Time
+	config   *Config
+	conn     net.Conn
+	role     handshake.Role
+	addr     netip.AddrPort // the peer's
+	remote   identity.PublicKey
+	counters *counters.Peer // nil: the peer is not proved yet, or nobody wants to know
+	codec    envelope.Codec
+	system   *actor.ActorSystem
+	pid      *actor.PID
+	since    time.Time
 
 	inbound Inbound // nil until the session is admitted, which is before the writer runs
 
@@ -87,8 +87,8 @@ func (l *Link) Traffic() (n uint64, inFlight bool) {
 	return n, l.flying.Load() > 0 || l.inbound.Pending() > 0
 }
 
-// Tally returns where to count what concerns the peer; nil: nobody wants to know.
-func (l *Link) Tally() *tally.Peer { return l.tally }
+// Counters returns where to count what concerns the peer; nil: nobody wants to know.
+func (l *Link) Counters() *counters.Peer { return l.counters }
 
 // InFlight returns how many calls of this node are in flight.
 func (l *Link) InFlight() int { return int(l.flying.Load()) }
@@ -115,24 +115,24 @@ func (l *Link) Hello() envelope.Hello {
 func (l *Link) Call(ctx context.Context, name, trace string, args any) (envelope.Raw, error) {
 	raw, err := l.call(ctx, name, trace, args)
 	if o, counts := outcome(err); counts {
-		l.tally.CallOut(o)
+		l.counters.CallOut(o)
 	}
 	return raw, err
 }
 
 // outcome returns how a call ended; false: it was not made, as it cannot be encoded, or may be over another session.
-func outcome(err error) (o tally.Outcome, counts bool) {
+func outcome(err error) (o counters.CallResult, counts bool) {
 	if err == nil {
-		return tally.OK, true
+		return counters.OK, true
 	}
 	if e, ok := errors.AsType[*envelope.RemoteError](err); ok {
-		return tally.Answer(e.Code), true
+		return counters.Answer(e.Code), true
 	}
 	if e, ok := errors.AsType[*LinkError](err); ok {
-		return tally.Lost, e.Sent
+		return counters.Lost, e.Sent
 	}
 	_, abandoned := errors.AsType[*AbandonedError](err)
-	return tally.Abandoned, abandoned
+	return counters.Abandoned, abandoned
 }
 
 func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope.Raw, error) {
@@ -255,7 +255,7 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 	}
 	l.started.Add(1)
 	if err = given(l.queue.push(ctx, bulk, buf, nil)); err == nil {
-		l.tally.Add(tally.SendsOut, 1)
+		l.counters.Add(counters.SendsOut, 1)
 	}
 	return err
 }

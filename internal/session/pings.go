@@ -71,7 +71,7 @@ func (l *Link) ponged(nonce []byte) {
 	now := l.config.Clock.Now()
 	rtt := now.Sub(own.sent)
 	l.rtt.Store(int64(rtt))
-	l.tally.RTT(rtt)
+	l.counters.RTT(rtt)
 	for _, p := range append(earlier, own) {
 		if p.pending != nil {
 			p.pending.done <- result{value: binary.BigEndian.AppendUint64(nil, uint64(now.Sub(p.sent)))}

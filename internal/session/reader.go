@@ -12,7 +12,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 const (
@@ -60,7 +60,7 @@ func (r *reader) read() error {
 		b, err := r.decode()
 		if b != nil {
 			r.heard.Store(int64(r.config.Clock.Now().Sub(r.since)))
-			r.tally.Add(tally.FramesIn, r.recv.Nonce()-r.opened.Swap(r.recv.Nonce()))
+			r.counters.Add(counters.FramesIn, r.recv.Nonce()-r.opened.Swap(r.recv.Nonce()))
 			crowd := len(b.envelopes) > 1
 			r.system.Root.Send(r.pid, received{b})
 			if crowd {
@@ -91,7 +91,7 @@ func (r *reader) fill() error {
 			r.buf.b = r.buf.b[:len(r.buf.b)+n]
 			r.full = len(r.buf.b) == cap(r.buf.b)
 		}
-		r.tally.Add(tally.BytesIn, uint64(n))
+		r.counters.Add(counters.BytesIn, uint64(n))
 		switch {
 		case n > 0:
 			return nil

@@ -5,7 +5,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 // received handles what one read brought, in order, and gives the batch back.
@@ -53,8 +53,8 @@ func (s *session) handle(e *envelope.Envelope) error {
 		s.up = true
 		s.stopLate()
 		s.stopLate = nil // and its timer with it
-		s.config.Tally.Handshake(s.role, tally.Accepted)
-		s.tally.Up(s.Link)
+		s.config.Counters.Handshake(s.role, counters.Accepted)
+		s.counters.Up(s.Link)
 		s.tell(Up{s.Link})
 	}
 	return err

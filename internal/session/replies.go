@@ -5,7 +5,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 // Reply answers a call of the peer (wire.md §6.4) with result, or with refusal if it is not nil. It waits for
@@ -36,7 +36,7 @@ func (l *Link) Reply(id envelope.CallID, value any, refusal *envelope.RemoteErro
 			}
 		}
 	}
-	l.tally.CallIn(answer(refusal))
+	l.counters.CallIn(answer(refusal))
 	ln := urgent
 	if len(buf.b) > copyBytes {
 		ln = bulk
@@ -63,21 +63,21 @@ func (l *Link) Refuse(id envelope.CallID, e *envelope.RemoteError) bool {
 	if !l.queue.refusal(buf) {
 		return false
 	}
-	l.tally.CallIn(answer(e))
+	l.counters.CallIn(answer(e))
 	return true
 }
 
 // answer is how a call of the peer ended that is answered with a result, or with refusal if it is not nil.
-func answer(refusal *envelope.RemoteError) tally.Outcome {
+func answer(refusal *envelope.RemoteError) counters.CallResult {
 	if refusal == nil {
-		return tally.OK
+		return counters.OK
 	}
-	return tally.Answer(refusal.Code)
+	return counters.Answer(refusal.Code)
 }
 
 // caused logs what the peer can bring about as often as it likes.
 func (l *Link) caused(what string, err error) {
-	if ok, dropped := l.tally.Log(l.config.Clock.Now()); ok {
+	if ok, dropped := l.counters.Log(l.config.Clock.Now()); ok {
 		l.config.Log.Warn(what, "peer", l.remote, "addr", l.addr, "err", err, "not_logged", dropped)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 var (
@@ -16,12 +16,12 @@ var (
 )
 
 // result says what became of a session that has not come up.
-func (s *session) result() tally.Result {
+func (s *session) result() counters.HandshakeResult {
 	switch {
 	case s.end.Reason == ReasonHandshake:
 		return failure(s.end.Err)
 	case s.remote == (identity.PublicKey{}): // the actor was stopped
-		return tally.Stopped
+		return counters.Stopped
 	}
 	return parting(s.end.Reason, s.end.ByPeer)
 }
@@ -29,55 +29,55 @@ func (s *session) result() tally.Result {
 // failures say what the errors of a handshake mean.
 var failures = []struct {
 	err    error
-	result tally.Result
+	result counters.HandshakeResult
 }{
-	{errLate, tally.TimedOut},
-	{errEvicted, tally.Evicted},
-	{errStopped, tally.Stopped},
-	{ErrYielded, tally.Yielded},
-	{ErrMode, tally.Mode},
-	{ErrUnanswered, tally.Unanswered},
-	{handshake.ErrUntrusted, tally.NotTrusted},
-	{handshake.ErrWrongKey, tally.WrongKey},
-	{handshake.ErrOtherKnock, tally.WrongKey},
-	{handshake.ErrSelf, tally.OwnKey},
-	{handshake.ErrKnock, tally.NoKnock},
-	{handshake.ErrSize, tally.BadMessage},
-	{handshake.ErrEphemeral, tally.BadMessage},
-	{handshake.ErrMessage2, tally.BadMessage},
-	{handshake.ErrMessage3, tally.BadMessage},
-	{handshake.ErrKey, tally.BadMessage},
+	{errLate, counters.TimedOut},
+	{errEvicted, counters.Evicted},
+	{errStopped, counters.Stopped},
+	{ErrYielded, counters.Yielded},
+	{ErrMode, counters.Mode},
+	{ErrUnanswered, counters.Unanswered},
+	{handshake.ErrUntrusted, counters.NotTrusted},
+	{handshake.ErrWrongKey, counters.WrongKey},
+	{handshake.ErrOtherKnock, counters.WrongKey},
+	{handshake.ErrSelf, counters.OwnKey},
+	{handshake.ErrKnock, counters.NoKnock},
+	{handshake.ErrSize, counters.BadMessage},
+	{handshake.ErrEphemeral, counters.BadMessage},
+	{handshake.ErrMessage2, counters.BadMessage},
+	{handshake.ErrMessage3, counters.BadMessage},
+	{handshake.ErrKey, counters.BadMessage},
 }
 
 // failure says why a handshake failed.
-func failure(err error) tally.Result {
+func failure(err error) counters.HandshakeResult {
 	for _, f := range failures {
 		if errors.Is(err, f.err) {
 			return f.result
 		}
 	}
 	if _, ok := errors.AsType[*frame.SizeError](err); ok {
-		return tally.BadMessage
+		return counters.BadMessage
 	}
-	return tally.Failed
+	return counters.Failed
 }
 
 // parting says why two ends did not accept each other that had both proved their keys.
-func parting(reason envelope.Reason, byPeer bool) tally.Result {
+func parting(reason envelope.Reason, byPeer bool) counters.HandshakeResult {
 	switch {
 	case reason == envelope.ReasonRefused || reason == envelope.ReasonRevoked:
 		if byPeer {
-			return tally.Refused
+			return counters.Refused
 		}
-		return tally.NotTrusted
+		return counters.NotTrusted
 	case reason == envelope.ReasonBusy:
-		return tally.Busy
+		return counters.Busy
 	case reason == envelope.ReasonUnresponsive && !byPeer:
-		return tally.TimedOut
+		return counters.TimedOut
 	case reason == envelope.ReasonProtocol && !byPeer:
-		return tally.BadMessage
+		return counters.BadMessage
 	case reason == envelope.ReasonShutdown && !byPeer:
-		return tally.Stopped
+		return counters.Stopped
 	}
-	return tally.Failed
+	return counters.Failed
 }

@@ -210,9 +210,9 @@ func (s *session) bury() {
 		s.end.Link = s.Link
 	}
 	if s.up {
-		s.tally.Down(s.Link, s.end.Reason)
+		s.counters.Down(s.Link, s.end.Reason)
 	} else {
-		s.config.Tally.Handshake(s.role, s.result())
+		s.config.Counters.Handshake(s.role, s.result())
 	}
 	s.tell(s.end)
 }
@@ -249,7 +249,7 @@ func (s *session) shaken(m shaken) {
 		return
 	}
 	s.remote = m.result.Remote
-	s.tally = s.config.Tally.Peer(s.remote)
+	s.counters = s.config.Counters.Peer(s.remote)
 	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()))
 	send := channel.NewCipherState(m.result.SendKey())
 	s.writer = send

@@ -9,7 +9,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/frame"
-	"github.com/seed-f6ddb928/peernet-go/internal/tally"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 // write seals what the queue holds and writes it, until the queue is closed and empty or the connection
@@ -25,7 +25,7 @@ func (l *Link) write(send *channel.CipherState) (err error) {
 		}
 		err = l.flush(batch, send)
 		l.queue.wrote(batch)
-		l.tally.Add(tally.FramesOut, send.Nonce()-l.sealed.Swap(send.Nonce()))
+		l.counters.Add(counters.FramesOut, send.Nonce()-l.sealed.Swap(send.Nonce()))
 		if err == nil && l.draining.Load() {
 			l.system.Root.Send(l.pid, settled{})
 		}
@@ -92,7 +92,7 @@ func (l *Link) writeAll(b []byte) error {
 			return err
 		}
 		n, err := l.conn.Write(b)
-		l.tally.Add(tally.BytesOut, uint64(n))
+		l.counters.Add(counters.BytesOut, uint64(n))
 		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
 		}

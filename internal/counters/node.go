@@ -1,4 +1,4 @@
-package tally
+package counters
 
 import (
 	"sync"
@@ -7,9 +7,9 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// A Book has the numbers of one node: a Peer for each key, and what is counted of connections that are no peer's yet.
+// A Node has the numbers of one node: a Peer for each key, and what is counted of connections that are no peer's yet.
 // Its zero value is ready for use. It is safe for concurrent use.
-type Book struct {
+type Node struct {
 	connections atomic.Uint64 // accepted
 	strangers   atomic.Int64
 	handshakes  [2][results]atomic.Uint64 // by side
@@ -25,7 +25,7 @@ type Book struct {
 const maxLeft = 64
 
 // Peer returns where to count what concerns key, made if it is new. It is for whoever has seen that the key is trusted.
-func (b *Book) Peer(key identity.PublicKey) *Peer {
+func (b *Node) Peer(key identity.PublicKey) *Peer {
 	if b == nil {
 		return nil
 	}
@@ -43,7 +43,7 @@ func (b *Book) Peer(key identity.PublicKey) *Peer {
 }
 
 // Find returns the Peer of key if there is one, else nil.
-func (b *Book) Find(key identity.PublicKey) *Peer {
+func (b *Node) Find(key identity.PublicKey) *Peer {
 	if b == nil {
 		return nil
 	}
@@ -54,14 +54,14 @@ func (b *Book) Find(key identity.PublicKey) *Peer {
 
 // Remove takes a key out that is not trusted any more: what was counted stays in the total, and the key begins anew if
 // it comes again.
-func (b *Book) Remove(key identity.PublicKey) {
+func (b *Node) Remove(key identity.PublicKey) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.remove(key)
 }
 
 // remove is called with mu held.
-func (b *Book) remove(key identity.PublicKey) {
+func (b *Node) remove(key identity.PublicKey) {
 	p := b.peers[key]
 	if p == nil {
 		return
@@ -77,7 +77,7 @@ func (b *Book) remove(key identity.PublicKey) {
 // Snapshot returns the peers as they are, and all together, those included that were taken out. Of the total no number
 // ever goes back. Keys that are not trusted are taken out first: a handshake may end after the change of trust that it has
 // not seen.
-func (b *Book) Snapshot(trusted func(identity.PublicKey) bool) (peers map[identity.PublicKey]State, total State) {
+func (b *Node) Snapshot(trusted func(identity.PublicKey) bool) (peers map[identity.PublicKey]State, total State) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	peers = make(map[identity.PublicKey]State, len(b.peers))
@@ -99,21 +99,21 @@ func (b *Book) Snapshot(trusted func(identity.PublicKey) bool) (peers map[identi
 }
 
 // Connection counts a connection that was accepted.
-func (b *Book) Connection() {
+func (b *Node) Connection() {
 	if b != nil {
 		b.connections.Add(1)
 	}
 }
 
 // Connections returns how many connections were accepted.
-func (b *Book) Connections() uint64 { return b.connections.Load() }
+func (b *Node) Connections() uint64 { return b.connections.Load() }
 
 // SetStrangers says how many connections have not authenticated yet.
-func (b *Book) SetStrangers(n int) {
+func (b *Node) SetStrangers(n int) {
 	if b != nil {
 		b.strangers.Store(int64(n))
 	}
 }
 
 // Strangers returns how many connections have not authenticated yet.
-func (b *Book) Strangers() int { return int(b.strangers.Load()) }
+func (b *Node) Strangers() int { return int(b.strangers.Load()) }

@@ -1,16 +1,16 @@
-// Package tally counts what passes between a node and its peers, and what became of those who wanted to be peers.
+// Package counters counts what passes between a node and its peers, and what became of those who wanted to be peers.
 //
-// Whatever counts holds a *Peer, or the node's Book, and adds where the thing happens: one atomic addition, no lock, no
+// Whatever counts holds a *Peer, or the node's Node, and adds where the thing happens: one atomic addition, no lock, no
 // allocation, no look at a clock. What is counted is bounded: codes and reasons that are not known are one, "other", so that no peer can make
-// the numbers many. Nothing is counted on a nil *Peer or *Book.
-package tally
+// the numbers many. Nothing is counted on a nil *Peer or *Node.
+package counters
 
 import "github.com/seed-f6ddb928/peernet-go/envelope"
 
 // A Counter is one of the numbers that are kept of a peer. None ever goes back.
 type Counter int
 
-// The numbers of what comes from a peer, besides those of calls by Outcome.
+// The numbers of what comes from a peer, besides those of calls by CallResult.
 const (
 	BytesIn        Counter = iota // read from connections, after the handshake
 	FramesIn                      // opened
@@ -22,45 +22,45 @@ const (
 	callsIn // of the peer's, by outcome
 )
 
-const callsOut = callsIn + Counter(Outcomes) // of ours, by outcome
+const callsOut = callsIn + Counter(CallResults) // of ours, by outcome
 
 // The numbers of what goes to a peer, and of sessions besides those by the reason of their end.
 const (
-	BytesOut       = callsOut + Counter(Outcomes) + iota // written to connections, after the handshake
-	FramesOut                                            // sealed, and written unless the connection broke
-	SendsOut                                             // queued
-	SessionsMade                                         // that came up
-	DialsConnected                                       // TCP connects
-	DialsFailed                                          // the same, by themselves: those that were called off are not counted
+	BytesOut       = callsOut + Counter(CallResults) + iota // written to connections, after the handshake
+	FramesOut                                               // sealed, and written unless the connection broke
+	SendsOut                                                // queued
+	SessionsMade                                            // that came up
+	DialsConnected                                          // TCP connects
+	DialsFailed                                             // the same, by themselves: those that were called off are not counted
 
 	sessionsEnded // that had come up, by reason
 )
 
 const counters = sessionsEnded + Counter(len(reasons)) + 1
 
-// An Outcome is how a call ended.
-type Outcome uint8
+// An CallResult is how a call ended.
+type CallResult uint8
 
-// Outcomes of calls, besides Answer. Lost and Abandoned are of this node's calls alone: each of the peer's gets an answer.
+// CallResults of calls, besides Answer. Lost and Abandoned are of this node's calls alone: each of the peer's gets an answer.
 const (
-	OK        Outcome = iota                       // answered with a result
-	otherCode         = Outcome(len(codes)) + iota // answered with a code that is none of codes
-	Lost                                           // the session ended before the answer, and the request may have been sent
-	Abandoned                                      // the caller's context ended before the answer
-	Outcomes                                       // how many there are
+	OK          CallResult = iota                          // answered with a result
+	otherCode              = CallResult(len(codes)) + iota // answered with a code that is none of codes
+	Lost                                                   // the session ended before the answer, and the request may have been sent
+	Abandoned                                              // the caller's context ended before the answer
+	CallResults                                            // how many there are
 )
 
-// codes are those that have a number of their own; codes[i] is Outcome i+1.
+// codes are those that have a number of their own; codes[i] is CallResult i+1.
 var codes = [...]envelope.Code{
 	envelope.CodeNoHandler, envelope.CodeForbidden, envelope.CodeBadArgs, envelope.CodeFailed, envelope.CodeInternal,
 	envelope.CodeOverloaded, envelope.CodeCancelled, envelope.CodeDeadline, envelope.CodeTooLarge,
 }
 
 // Answer is the outcome of a call that is answered with an error of this code.
-func Answer(code envelope.Code) Outcome {
+func Answer(code envelope.Code) CallResult {
 	for i, c := range codes {
 		if c == code {
-			return Outcome(i + 1)
+			return CallResult(i + 1)
 		}
 	}
 	return otherCode
@@ -70,7 +70,7 @@ func Answer(code envelope.Code) Outcome {
 const other = "other"
 
 // Code returns the code of an answer, "other" for all that are not known; false: the outcome is no error that was answered.
-func (o Outcome) Code() (string, bool) {
+func (o CallResult) Code() (string, bool) {
 	switch {
 	case o == otherCode:
 		return other, true
@@ -104,10 +104,10 @@ func ended(reason envelope.Reason) Counter {
 type Counts [counters]uint64
 
 // CallsIn returns how many calls of the peer ended so.
-func (c *Counts) CallsIn(o Outcome) uint64 { return c[callsIn+Counter(o)] }
+func (c *Counts) CallsIn(o CallResult) uint64 { return c[callsIn+Counter(o)] }
 
 // CallsOut returns how many calls of this node ended so.
-func (c *Counts) CallsOut(o Outcome) uint64 { return c[callsOut+Counter(o)] }
+func (c *Counts) CallsOut(o CallResult) uint64 { return c[callsOut+Counter(o)] }
 
 // SessionsEnded returns how many sessions ended, by reason, "other" for all that are not known; without those that did not
 // occur.

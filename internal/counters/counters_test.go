@@ -1,4 +1,4 @@
-package tally
+package counters
 
 import (
 	"go/ast"
@@ -43,7 +43,7 @@ func constants(t *testing.T, file, kind string) (values []string) {
 // TestEveryCodeHasANumberOfItsOwn: one that is added to package envelope must not be counted as "other".
 func TestEveryCodeHasANumberOfItsOwn(t *testing.T) {
 	var known []string
-	for o := range Outcomes {
+	for o := range CallResults {
 		if code, ok := o.Code(); ok && code != other {
 			known = append(known, code)
 			if Answer(envelope.Code(code)) != o {
@@ -59,7 +59,7 @@ func TestEveryCodeHasANumberOfItsOwn(t *testing.T) {
 			t.Errorf("%q is %q", code, name)
 		}
 	}
-	for _, o := range []Outcome{OK, Lost, Abandoned} {
+	for _, o := range []CallResult{OK, Lost, Abandoned} {
 		if code, ok := o.Code(); ok {
 			t.Errorf("%d has the code %q", o, code)
 		}
@@ -94,7 +94,7 @@ func TestNoTwoNumbersAreOne(t *testing.T) {
 		SessionsMade, DialsConnected, DialsFailed} {
 		moves = append(moves, func() { p.Add(c, 1) })
 	}
-	for o := range Outcomes {
+	for o := range CallResults {
 		moves = append(moves, func() { p.CallIn(o) }, func() { p.CallOut(o) })
 	}
 	for _, r := range append(slices.Clone(reasons[:]), "odd") {
@@ -109,7 +109,7 @@ func TestNoTwoNumbersAreOne(t *testing.T) {
 }
 
 func TestEveryResultOfAHandshakeHasAName(t *testing.T) {
-	var b Book
+	var b Node
 	names := make(map[string]uint64)
 	for r := range results {
 		b.Handshake(handshake.Responder, r)
@@ -145,7 +145,7 @@ func TestSessionsAreAskedWhileTheyAreUp(t *testing.T) {
 func always(identity.PublicKey) bool { return true }
 
 func TestNumbersOfKeysThatWereTakenOutStayInTheTotal(t *testing.T) {
-	var b Book
+	var b Node
 	const keys = 3 * maxLeft
 	for i := range keys {
 		key := identity.PublicKey{byte(i), 1}
@@ -171,7 +171,7 @@ func TestNumbersOfKeysThatWereTakenOutStayInTheTotal(t *testing.T) {
 
 // TestSnapshotTakesOutWhoIsNotTrusted: a handshake that ends after its key was taken out enters it again.
 func TestSnapshotTakesOutWhoIsNotTrusted(t *testing.T) {
-	var b Book
+	var b Node
 	good, bad := identity.PublicKey{1}, identity.PublicKey{2}
 	b.Peer(good).Add(SendsIn, 1)
 	b.Peer(bad).Add(SendsIn, 1)
@@ -185,7 +185,7 @@ func TestSnapshotTakesOutWhoIsNotTrusted(t *testing.T) {
 
 // TestTakingOutInASnapshotLosesNothing: also when as many were taken out before as are kept.
 func TestTakingOutInASnapshotLosesNothing(t *testing.T) {
-	var b Book
+	var b Node
 	const keys = 3 * maxLeft
 	for i := range keys {
 		b.Peer(identity.PublicKey{byte(i), 1}).Add(SendsIn, 1)
@@ -199,7 +199,7 @@ func TestTakingOutInASnapshotLosesNothing(t *testing.T) {
 }
 
 func TestNothingIsCountedOnNil(t *testing.T) {
-	var b *Book
+	var b *Node
 	b.Connection()
 	b.SetStrangers(1)
 	b.Handshake(handshake.Initiator, Accepted)
@@ -222,7 +222,7 @@ func TestNothingIsCountedOnNil(t *testing.T) {
 
 // TestTotalNeverGoesBack: while keys come and go, and others count.
 func TestTotalNeverGoesBack(t *testing.T) {
-	var b Book
+	var b Node
 	var join sync.WaitGroup
 	stop := make(chan struct{})
 	for i := range byte(4) {

@@ -1,4 +1,4 @@
-package tally
+package counters
 
 import (
 	"slices"
@@ -35,10 +35,10 @@ func (p *Peer) Add(c Counter, n uint64) {
 }
 
 // CallIn counts a call of the peer that has been answered, or would have been if the session had not ended.
-func (p *Peer) CallIn(o Outcome) { p.Add(callsIn+Counter(o), 1) }
+func (p *Peer) CallIn(o CallResult) { p.Add(callsIn+Counter(o), 1) }
 
 // CallOut counts a call of this node that has ended.
-func (p *Peer) CallOut(o Outcome) { p.Add(callsOut+Counter(o), 1) }
+func (p *Peer) CallOut(o CallResult) { p.Add(callsOut+Counter(o), 1) }
 
 // Up counts a session that has come up, which is asked what it holds until Down.
 func (p *Peer) Up(s Session) {

@@ -1,0 +1,62 @@
+package counters
+
+import "github.com/seed-f6ddb928/peernet-go/handshake"
+
+// A HandshakeResult is what became of a connection up to the moment when both ends had accepted each other.
+type HandshakeResult uint8
+
+// Results of handshakes. The names are what programs see: append only.
+const (
+	Accepted   HandshakeResult = iota // the session came up
+	NotTrusted                        // the other end proved a key that is not trusted here
+	Refused                           // the other end does not trust this node
+	Busy                              // one of the two has no room for the other
+	WrongKey                          // another key answered than the one that was dialled, or than the one that knocked
+	OwnKey                            // this node itself answered, or somebody with its key
+	NoKnock                           // private mode: nobody who is trusted has knocked
+	Mode                              // private mode is on at one end only
+	BadMessage                        // what came is no handshake of this network
+	Unanswered                        // the other end ended the connection in place of message 2
+	TimedOut
+	Evicted // made room for a newer connection
+	Yielded // the peer was proved at another address first
+	Stopped // by this node: it stops, or looks for the peer no more
+	Failed  // any other way: the connection broke, mostly
+	results
+)
+
+var resultNames = [results]string{"ok", "not_trusted", "refused", "busy", "wrong_key", "own_key", "no_knock", "mode", "bad_message",
+	"unanswered", "timeout", "evicted", "yielded", "stopped", "failed"}
+
+// String returns the name that programs see.
+func (r HandshakeResult) String() string { return resultNames[r] }
+
+// Handshake counts the end of a handshake.
+func (b *Node) Handshake(role handshake.Role, r HandshakeResult) {
+	if b != nil {
+		b.handshakes[side(role)][r].Add(1)
+	}
+}
+
+// Handshakes returns how many handshakes of this node in that role ended so.
+func (b *Node) Handshakes(role handshake.Role, r HandshakeResult) uint64 {
+	return b.handshakes[side(role)][r].Load()
+}
+
+// Results returns the numbers of handshakes of this node in that role by result, without those that did not occur.
+func (b *Node) Results(role handshake.Role) map[string]uint64 {
+	m := make(map[string]uint64)
+	for r := range results {
+		if n := b.Handshakes(role, r); n > 0 {
+			m[r.String()] = n
+		}
+	}
+	return m
+}
+
+func side(role handshake.Role) int {
+	if role == handshake.Initiator {
+		return 0
+	}
+	return 1
+}
