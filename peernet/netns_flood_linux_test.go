@@ -39,17 +39,17 @@ func forgeTwo(t *testing.T, h *netns.Host, addresses int, ports ...uint16) {
 // floodFirst has two nodes announced where they are not, before they start and for as long as they run. They are to be
 // connected within that time all the same.
 func floodFirst(t *testing.T, within time.Duration, addresses int, ports ...uint16) {
-	hosts := hostsOnABridge(t, 3)
+	hosts, _ := netns.NewLAN(t, 3)
 	forgeTwo(t, hosts[2], addresses, ports...)
 	a := startHosted(t, hosts[0], twoFlooded[0])
-	a.says("found", a.began)
+	a.says("found", a.Began)
 	b := startHosted(t, hosts[1], twoFlooded[1])
-	soon(t, "connected under the flood", meet(t, b.began, a, b), within)
+	netns.Within(t, "connected under the flood", meet(t, b.Began, a, b), within)
 
 	undisturbed(t, 2*dialPeriod, a, b)
 	hosts[1].Kill()
 	again := startHosted(t, hosts[1], twoFlooded[1]) // it listens on another port now
-	soon(t, "connected again, after a restart under the flood", meet(t, again.began, a, again), soonEnough)
+	netns.Within(t, "connected again, after a restart under the flood", meet(t, again.Began, a, again), soonEnough)
 	a.hearsForged()
 	b.hearsForged()
 	for _, n := range []*hosted{a, b, again} {
@@ -59,15 +59,15 @@ func floodFirst(t *testing.T, within time.Duration, addresses int, ports ...uint
 
 // floodLater has two nodes announced at a hundred places while they are connected.
 func floodLater(t *testing.T) {
-	hosts := hostsOnABridge(t, 3)
+	hosts, _ := netns.NewLAN(t, 3)
 	a, b := startHosted(t, hosts[0], twoFlooded[0]), startHosted(t, hosts[1], twoFlooded[1])
-	meet(t, b.began, a, b)
+	meet(t, b.Began, a, b)
 	forgeTwo(t, hosts[2], 100, portClosed, portDropped, portSilent)
 	undisturbed(t, 2*dialPeriod, a, b)
 	for _, n := range []*hosted{a, b} {
 		n.hearsForged()
 		if most := n.mostDials(dialPeriod, isForged); most > 0 {
-			t.Errorf("%s has dialled forged addresses %d times while it was connected", n.name, most)
+			t.Errorf("%s has dialled forged addresses %d times while it was connected", n.Name, most)
 		}
 	}
 }
@@ -84,19 +84,19 @@ func undisturbed(t *testing.T, long time.Duration, a, b *hosted) {
 	time.Sleep(time.Until(from.Add(long)))
 	for n, other := range map[*hosted]*hosted{a: b, b: a} {
 		if broken := n.count("disconnected", other, from); broken > 0 {
-			t.Errorf("%s was disconnected %d times", n.name, broken)
+			t.Errorf("%s was disconnected %d times", n.Name, broken)
 		}
 		grown := n.weight(time.Now()) - before[n]
-		t.Logf("%s has %.2f MiB reachable, grown by %.2f MiB", n.name, mib(before[n]), mib(grown))
+		t.Logf("%s has %.2f MiB reachable, grown by %.2f MiB", n.Name, mib(before[n]), mib(grown))
 		if grown > forgedGrowth {
-			t.Errorf("%s: the flood has cost %.1f MiB", n.name, mib(grown))
+			t.Errorf("%s: the flood has cost %.1f MiB", n.Name, mib(grown))
 		}
 	}
 }
 
 // floodOfOneWhoIsAway has a node dial nothing but what is forged.
 func floodOfOneWhoIsAway(t *testing.T, ports ...uint16) {
-	hosts := hostsOnABridge(t, 3)
+	hosts, _ := netns.NewLAN(t, 3)
 	forgeTwo(t, hosts[2], 100, ports...)
 	a := startHosted(t, hosts[0], twoFlooded[0])
 	time.Sleep(5 * dialPeriod / 2)
@@ -110,9 +110,8 @@ func floodOfOneWhoIsAway(t *testing.T, ports ...uint16) {
 // hearsForged fails the test if the node has not heard where it is not: then nothing was tested.
 func (n *hosted) hearsForged() {
 	n.t.Helper()
-	list, _ := n.all(n.began)
-	if !slices.ContainsFunc(list, func(s heardSaying) bool { return s.Kind != "dial" && isForged(s.Addr) }) {
-		n.t.Errorf("%s has heard nothing forged", n.name)
+	if !slices.ContainsFunc(n.Lines(n.Began), func(l netns.Line[saying]) bool { return l.Value.Kind != "dial" && isForged(l.Value.Addr) }) {
+		n.t.Errorf("%s has heard nothing forged", n.Name)
 	}
 }
 
@@ -120,20 +119,20 @@ func (n *hosted) hearsForged() {
 // on a busy machine one is spoken of long after it has begun.
 func (n *hosted) dialsSparingly() {
 	n.t.Helper()
-	most := n.mostDials(dialPeriod-hostedSlack, isForged) // the moments are those at which it was heard to say so
-	list, _ := n.all(n.began)
+	most := n.mostDials(dialPeriod-netns.Slack, isForged) // the moments are those at which it was heard to say so
+	list := n.Lines(n.Began)
 	atHost := 0
-	for _, s := range list {
-		if s.Kind == "dial" {
-			atHost = max(atHost, n.mostDials(dialPeriod-hostedSlack, func(a netip.AddrPort) bool { return isForged(a) && a.Addr() == s.Addr.Addr() }))
+	for _, l := range list {
+		if l.Value.Kind == "dial" {
+			atHost = max(atHost, n.mostDials(dialPeriod-netns.Slack, func(a netip.AddrPort) bool { return isForged(a) && a.Addr() == l.Value.Addr.Addr() }))
 		}
 	}
-	n.t.Logf("%s has dialled forged addresses at most %d times within %v, and one IP address %d times", n.name, most, dialPeriod, atHost)
+	n.t.Logf("%s has dialled forged addresses at most %d times within %v, and one IP address %d times", n.Name, most, dialPeriod, atHost)
 	if most > dialsWithin || atHost > dialsAtHost {
-		n.t.Errorf("%s: at most %d within %v are allowed, and %d at one IP address", n.name, dialsWithin, dialPeriod, dialsAtHost)
-		for _, s := range list {
-			if s.Kind == "dial" {
-				n.t.Logf("%v after its start it has dialled %v", s.at.Sub(n.began).Round(time.Millisecond), s.Addr)
+		n.t.Errorf("%s: at most %d within %v are allowed, and %d at one IP address", n.Name, dialsWithin, dialPeriod, dialsAtHost)
+		for _, l := range list {
+			if l.Value.Kind == "dial" {
+				n.t.Logf("%v after its start it has dialled %v", l.At.Sub(n.Began).Round(time.Millisecond), l.Value.Addr)
 			}
 		}
 	}

@@ -34,7 +34,7 @@ func forge(t *testing.T, h *netns.Host, keys []identity.PublicKey, addresses int
 	var at []netip.AddrPort
 	var add []string
 	for i := range addresses {
-		a := hostAddr(100 + i)
+		a := netns.IPv4(100 + i)
 		add = append(add, fmt.Sprintf("addr add %v/24 dev eth0", a))
 		for _, port := range ports {
 			at = append(at, netip.AddrPortFrom(a, port))

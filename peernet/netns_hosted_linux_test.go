@@ -1,14 +1,10 @@
 package peernet_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
+	"math"
 	"net/netip"
-	"os"
-	"os/exec"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,31 +12,11 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/netns"
 )
 
-const (
-	// hostedForever bounds what has no bound of its own: the computer may be busy.
-	hostedForever = 90 * time.Second
-
-	// hostedSlack is what a busy computer may add to a bound.
-	hostedSlack = 700 * time.Millisecond
-)
-
 // A hosted node is one in a process of its own, on a host. Its methods are for the goroutine of its test.
 type hosted struct {
-	t     *testing.T
-	name  string
-	key   identity.PublicKey
-	began time.Time
-	ended chan struct{} // closed when it prints no more
-
-	mu   sync.Mutex // guards the rest
-	said []heardSaying
-	more chan struct{} // closed and made anew with each
-}
-
-// A heardSaying has the time when it came.
-type heardSaying struct {
-	saying
-	at time.Time
+	*netns.Process[saying]
+	t   *testing.T
+	key identity.PublicKey
 }
 
 // publicKey returns the public key of node n.
@@ -56,131 +32,41 @@ func publicKey(t *testing.T, n int) identity.PublicKey {
 // startHosted starts a node on a host.
 func startHosted(t *testing.T, h *netns.Host, c hostedConfig) *hosted {
 	t.Helper()
-	config, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n := &hosted{t: t, name: fmt.Sprint("node ", c.Number), key: publicKey(t, c.Number), ended: make(chan struct{}), more: make(chan struct{})}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), hostedVariable+"="+string(config))
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	n.began = time.Now()
-	if err := h.Start(cmd); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		n.read(out)
-		_ = cmd.Wait() // killed
-		close(n.ended)
-	}()
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // it may have been before
-		<-n.ended
-	})
-	return n
-}
-
-// read takes what the process prints until it ends.
-func (n *hosted) read(out io.Reader) {
-	for lines := json.NewDecoder(out); ; {
-		var s heardSaying
-		if lines.Decode(&s.saying) != nil { // the end, or the line in which it was killed
-			return
-		}
-		s.at = time.Now()
-		n.mu.Lock()
-		n.said = append(n.said, s)
-		close(n.more)
-		n.more = make(chan struct{})
-		n.mu.Unlock()
-	}
-}
-
-// all returns what the node has said from a moment on, and what tells that there is more.
-func (n *hosted) all(from time.Time) (list []heardSaying, more <-chan struct{}) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, s := range n.said {
-		if !s.at.Before(from) {
-			list = append(list, s)
-		}
-	}
-	return list, n.more
+	return &hosted{t: t, key: publicKey(t, c.Number),
+		Process: netns.Start[saying](t, h, fmt.Sprint("node ", c.Number), netns.Copy(t, hostedVariable, c))}
 }
 
 // tells waits until the node tells an event about other, from a moment on, and returns how long after that it was.
 func (n *hosted) tells(kind string, other *hosted, from time.Time) (saying, time.Duration) {
 	n.t.Helper()
-	timeout := time.After(hostedForever)
-	for {
-		list, more := n.all(from)
-		for _, s := range list {
-			if s.Kind == kind && s.Peer == other.key.String() {
-				return s.saying, s.at.Sub(from)
-			}
-		}
-		select {
-		case <-more:
-		case <-timeout:
-			n.t.Fatalf("%s does not tell within %v that %s is %s; it says %+v", n.name, hostedForever, other.name, kind, n.notable(from))
-		}
-	}
+	l := n.Until(fmt.Sprintf("tells that %s is %s", other.Name, kind), from, func(s saying) bool {
+		return s.Kind == kind && s.Peer == other.key.String()
+	})
+	return l.Value, l.At.Sub(from)
 }
 
 // says waits until the node says something of a kind, from a moment on.
 func (n *hosted) says(kind string, from time.Time) {
 	n.t.Helper()
-	timeout := time.After(hostedForever)
-	for {
-		list, more := n.all(from)
-		if slices.ContainsFunc(list, func(s heardSaying) bool { return s.Kind == kind }) {
-			return
-		}
-		select {
-		case <-more:
-		case <-timeout:
-			n.t.Fatalf("%s does not say within %v: %s", n.name, hostedForever, kind)
-		}
-	}
+	n.Until("says "+kind, from, func(s saying) bool { return s.Kind == kind })
 }
 
 // mostDials returns how often the node has dialled such addresses within any such time, at most.
 func (n *hosted) mostDials(within time.Duration, such func(netip.AddrPort) bool) (most int) {
 	var last []time.Time
-	list, _ := n.all(time.Time{})
-	for _, s := range list {
-		if s.Kind == "dial" && such(s.Addr) {
-			last = append(slices.DeleteFunc(last, func(at time.Time) bool { return s.at.Sub(at) >= within }), s.at)
+	for _, l := range n.Lines(n.Began) {
+		if l.Value.Kind == "dial" && such(l.Value.Addr) {
+			last = append(slices.DeleteFunc(last, func(at time.Time) bool { return l.At.Sub(at) >= within }), l.At)
 			most = max(most, len(last))
 		}
 	}
 	return most
 }
 
-// notable is all but weights.
-func (n *hosted) notable(from time.Time) (list []saying) {
-	all, _ := n.all(from)
-	for _, s := range all {
-		if s.Kind != "weight" {
-			list = append(list, s.saying)
-		}
-	}
-	return list
-}
-
 // count returns how many events of a kind about other the node has told from a moment on.
 func (n *hosted) count(kind string, other *hosted, from time.Time) (count int) {
-	all, _ := n.all(from)
-	for _, s := range all {
-		if s.Kind == kind && s.Peer == other.key.String() {
+	for _, l := range n.Lines(from) {
+		if l.Value.Kind == kind && l.Value.Peer == other.key.String() {
 			count++
 		}
 	}
@@ -190,23 +76,14 @@ func (n *hosted) count(kind string, other *hosted, from time.Time) (count int) {
 // weight returns the least memory that the node has had reachable from a moment on.
 func (n *hosted) weight(from time.Time) int64 {
 	n.t.Helper()
-	for timeout := time.After(hostedForever); ; {
-		list, more := n.all(from)
-		least := uint64(0)
-		for _, s := range list {
-			if s.Kind == "weight" && (least == 0 || s.Bytes < least) {
-				least = s.Bytes
-			}
-		}
-		if least > 0 {
-			return int64(least)
-		}
-		select {
-		case <-more:
-		case <-timeout:
-			n.t.Fatalf("%s does not say how much memory it has", n.name)
+	n.says("weight", from)
+	least := uint64(math.MaxUint64)
+	for _, l := range n.Lines(from) {
+		if l.Value.Kind == "weight" {
+			least = min(least, l.Value.Bytes)
 		}
 	}
+	return int64(least)
 }
 
 // meet waits until all nodes are connected to each other, from a moment on, and returns how long after that they were.
@@ -222,26 +99,3 @@ func meet(t *testing.T, from time.Time, nodes ...*hosted) (took time.Duration) {
 	}
 	return took
 }
-
-func soon(t *testing.T, what string, took, bound time.Duration) {
-	t.Helper()
-	t.Logf("%s: %v", what, took.Round(time.Millisecond))
-	if took > bound+hostedSlack {
-		netns.Late(t, "%s took %v, want at most %v", what, took, bound)
-	}
-}
-
-// hostsOnABridge returns hosts 1 to n.
-func hostsOnABridge(t *testing.T, n int) (hosts []*netns.Host) {
-	t.Helper()
-	bridge := netns.NewBridge(t)
-	for i := 1; i <= n; i++ {
-		h := netns.NewHost(t)
-		h.Attach(bridge, "eth0", netns.Prefixes(i)...)
-		hosts = append(hosts, h)
-	}
-	return hosts
-}
-
-// hostAddr returns the IPv4 address of host n.
-func hostAddr(n int) netip.Addr { return netns.Prefixes(n)[0].Addr() }

@@ -37,25 +37,26 @@ func TestNodesOnALANFindEachOther(t *testing.T) {
 // startMesh starts three nodes, and waits until each is connected to each other one.
 func startMesh(t *testing.T, way string) {
 	var nodes []*hosted
-	for i, h := range hostsOnABridge(t, 3) {
+	hosts, _ := netns.NewLAN(t, 3)
+	for i, h := range hosts {
 		others := slices.DeleteFunc([]int{1, 2, 3}, func(n int) bool { return n == i+1 })
 		nodes = append(nodes, startHosted(t, h, hostedConfig{Number: i + 1, Trusts: others, Way: way}))
 	}
-	soon(t, "three nodes, from the start of the last to a mesh by "+way, meet(t, nodes[0].began, nodes...)-nodes[2].began.Sub(nodes[0].began), time.Second)
+	netns.Within(t, "three nodes, from the start of the last to a mesh by "+way, meet(t, nodes[0].Began, nodes...)-nodes[2].Began.Sub(nodes[0].Began), time.Second)
 }
 
 func crash(t *testing.T) {
-	hosts := hostsOnABridge(t, 2)
+	hosts, _ := netns.NewLAN(t, 2)
 	a := startHosted(t, hosts[0], hostedConfig{Number: 1, Trusts: []int{2}, Way: "udp"})
 	b := startHosted(t, hosts[1], hostedConfig{Number: 2, Trusts: []int{1}, Way: "udp"})
-	meet(t, b.began, a, b)
-	a.tells("found", b, b.began) // who was dialled may not have heard the other yet
+	meet(t, b.Began, a, b)
+	a.tells("found", b, b.Began) // who was dialled may not have heard the other yet
 	killed := time.Now()
 	hosts[1].Kill()
 	_, took := a.tells("disconnected", b, killed)
-	soon(t, "the end of a process is noticed", took, time.Second)
+	netns.Within(t, "the end of a process is noticed", took, time.Second)
 	s, took := a.tells("lost", b, killed)
-	soon(t, "a node that has crashed is lost", took, 15*time.Second)
+	netns.Within(t, "a node that has crashed is lost", took, 15*time.Second)
 	if s.Reason != "expired" || took < 10*time.Second {
 		t.Errorf("lost after %v: %+v", took, s)
 	}

@@ -20,22 +20,21 @@ const announcedFor = 7 * time.Second
 
 // privately has two nodes on a link that are paired with each other, and one that is paired with somebody else.
 func privately(t *testing.T) {
-	hosts := hostsOnABridge(t, 3)
+	hosts, _ := netns.NewLAN(t, 3)
 	frames := tap(t, hosts[2])
 	stranger := startHosted(t, hosts[2], hostedConfig{Number: 3, Trusts: []int{4}, Way: "udp", Private: true})
-	stranger.says("started", stranger.began)
+	stranger.says("started", stranger.Began)
 	a := startHosted(t, hosts[0], hostedConfig{Number: 1, Trusts: []int{2}, Way: "udp", Private: true})
 	b := startHosted(t, hosts[1], hostedConfig{Number: 2, Trusts: []int{1}, Way: "udp", Private: true})
-	soon(t, "two in private mode are connected", meet(t, b.began, a, b), time.Second)
+	netns.Within(t, "two in private mode are connected", meet(t, b.Began, a, b), time.Second)
 	time.Sleep(announcedFor)
 	for _, n := range []struct {
 		*hosted
 		seen *hosted // nil: nobody
 	}{{a, b}, {b, a}, {stranger, nil}} {
-		list, _ := n.all(n.began)
-		for _, s := range list {
-			if s.Peer != "" && (n.seen == nil || s.Peer != n.seen.key.String()) {
-				t.Errorf("%s tells of somebody: %+v", n.name, s)
+		for _, l := range n.Lines(n.Began) {
+			if s := l.Value; s.Peer != "" && (n.seen == nil || s.Peer != n.seen.key.String()) {
+				t.Errorf("%s tells of somebody: %+v", n.Name, s)
 			}
 		}
 	}
