@@ -51,22 +51,21 @@ func (p *peer) arrange(r *round) (list []runner) {
 	return list
 }
 
-// unaffordable returns how long until one of these may be dialled; 0: now, or there is none.
-func (p *peer) unaffordable(list []runner) (wait time.Duration) {
+// pay counts the dial to the first of list that may begin now, and returns its index. If none may, it returns -1 and how
+// long until one may; 0: the list is empty. A race that was called off may count dials at the same time, so what may begin
+// is decided here alone: whoever asked before could get another answer.
+func (p *peer) pay(list []runner) (first int, wait time.Duration) {
 	now := p.Clock.Now()
-	for _, e := range list {
-		if !e.hint {
-			return 0
+	for i, e := range list {
+		if !e.hint || p.hints.spend(now, e.addr.Addr()) {
+			return i, 0
 		}
-		due := p.hints.wait(now, e.addr.Addr())
-		if due == 0 {
-			return 0
-		}
+		due := max(1, p.hints.wait(now, e.addr.Addr())) // 0 would be never
 		if wait == 0 || due < wait {
 			wait = due
 		}
 	}
-	return wait
+	return -1, wait
 }
 
 // raceOn connects to the addresses that are left in the round. If it must wait with that, it is called again; false: then
@@ -74,15 +73,23 @@ func (p *peer) unaffordable(list []runner) (wait time.Duration) {
 func (p *peer) raceOn() bool {
 	r := p.round
 	list := p.arrange(r)
-	if wait := p.unaffordable(list); wait > 0 {
+	first, wait := p.pay(list)
+	if first < 0 {
 		if !r.saving {
 			r.saving = true
 			p.after(wait, affordable{r})
 		}
 		return false
 	}
-	first := slices.IndexFunc(list, func(e runner) bool { return p.unaffordable([]runner{e}) == 0 })
-	p.progress(list[first].addr, fmt.Sprintf("dialling %v", list[first].addr))
+	p.raceFrom(list, first)
+	return true
+}
+
+// raceFrom connects to the addresses of list, which are left in the round: first to the one that is paid for.
+func (p *peer) raceFrom(list []runner, paid int) {
+	r, addr := p.round, list[paid].addr
+	list = append([]runner{{addr: addr}}, slices.Delete(list, paid, paid+1)...)
+	p.progress(addr, fmt.Sprintf("dialling %v", addr))
 	ctx, cancel := context.WithCancel(context.Background())
 	a := &attempt{round: r, cancel: cancel, more: make(chan runner, maxAddresses)}
 	r.attempt = a
@@ -94,7 +101,6 @@ func (p *peer) raceOn() bool {
 		a.result = p.race(ctx, list, a.more, &p.hints)
 		system.Root.Send(self, dialled{a})
 	}()
-	return true
 }
 
 func (p *peer) dialled(a *attempt) {

@@ -87,11 +87,12 @@ func (p *peer) begin(named []netip.AddrPort, force bool) error {
 	if force {
 		p.hints.forget()
 	}
-	due := p.unaffordable(p.arrange(r))
+	list := p.arrange(r)
+	first, due := p.pay(list)
 	if due > 0 && (wait == 0 || due < wait) {
 		wait = due
 	}
-	if len(r.left) == 0 || due > 0 {
+	if first < 0 {
 		why := "no address to dial"
 		if wait > 0 {
 			why = p.info.Reason // still
@@ -100,7 +101,7 @@ func (p *peer) begin(named []netip.AddrPort, force bool) error {
 		return ErrNoAddress
 	}
 	p.round = r
-	p.raceOn()
+	p.raceFrom(list, first)
 	return nil
 }
 
