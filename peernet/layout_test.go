@@ -54,11 +54,12 @@ var layers = map[string]int{
 	"internal/netwatch": 2,
 	"internal/counters": 2,
 
-	"discovery": 1,
-	"envelope":  1,
-	"handshake": 1,
-	"private":   1,
-	"trust":     1,
+	"internal/test/kit": 1, // tests alone
+	"discovery":         1,
+	"envelope":          1,
+	"handshake":         1,
+	"private":           1,
+	"trust":             1,
 
 	"frame":             0,
 	"identity":          0,
@@ -79,9 +80,10 @@ var sideways = map[[2]string]bool{
 
 // forTests are imported by tests alone, and by the packages named here.
 var forTests = map[string][]string{
-	"internal/memnet":  {"peernet/peertest"},
-	"internal/netns":   nil,
-	"internal/vectors": nil,
+	"internal/memnet":   {"peernet/peertest"},
+	"internal/netns":    nil,
+	"internal/test/kit": nil,
+	"internal/vectors":  nil,
 }
 
 // wire is what knows nothing of trust and discovery, although some of it stands above them.
