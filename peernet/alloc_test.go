@@ -9,7 +9,7 @@ import (
 )
 
 // TestAllocationsPerCall asserts what a whole call allocates, both ends counted: encoded, sealed, opened, run,
-// answered and decoded, over TCP, through the public API. docs/architecture.md says what each is for.
+// answered and decoded, over TCP, through the public API. docs/performance.md has the figures.
 func TestAllocationsPerCall(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates too")
