@@ -8,10 +8,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// A Room is a chat among the peers that are connected. It needs no server: what one says is sent to each.
+// A Room is a chat among connected peers. It needs no server: each message is sent to every peer.
 type Room struct {
 	node  *peernet.Node
-	Heard chan string // buffer it: sends of one peer wait for each other, and beyond a bound they are dropped
+	Heard chan string // buffered: sends of one peer wait for each other, and too many are dropped
 }
 
 // Join returns the room of a node.
@@ -27,7 +27,7 @@ func Join(node *peernet.Node) (*Room, error) {
 	return r, err
 }
 
-// Say sends text to all who are connected, and returns how many that were. Whether they read it nobody tells.
+// Say sends text to all connected peers and returns how many they were. It does not say whether they read it.
 func (r *Room) Say(ctx context.Context, text string) (reached int) {
 	for _, o := range peernet.SendMany(ctx, r.node, r.node.Connected(), "chat.say", text) {
 		if o.Err == nil {
@@ -62,9 +62,9 @@ func Example_chat() {
 	// bob: "me"
 }
 
-// Watch keeps a list of who is there, and says what changed. It returns when ctx ends.
+// Watch keeps a list of the peers that are there and calls changed for each difference. It returns when ctx ends.
 func Watch(ctx context.Context, node *peernet.Node, changed func(who identity.PublicKey, there bool)) {
-	events := node.Events(ctx) // first: what happens from now on is not missed
+	events := node.Events(ctx) // before the first look, so that no change is missed
 	there := make(map[identity.PublicKey]bool)
 	look := func() {
 		now := make(map[identity.PublicKey]bool)

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet/middleware"
 )
 
-// An OutOfStock is what a caller learns besides the code.
+// OutOfStock is the data of an error: what the caller learns besides the code.
 type OutOfStock struct {
 	Left int
 	Next time.Time
@@ -53,16 +53,16 @@ func Example_errors() {
 	// call "order": remote error: out_of_stock: "we have only 3"
 }
 
-// Patiently calls until there is an answer, another attempt makes no sense, or ctx ends. It is for what may not be done twice as
-// much as for what may: a request that may have been carried out is not repeated.
-func Patiently[R any](ctx context.Context, call func(context.Context) (R, error)) (R, error) {
+// Retry calls until there is an answer, trying again makes no sense, or ctx ends. It never repeats a request that may have
+// been carried out, so it is safe for calls that must not happen twice.
+func Retry[R any](ctx context.Context, call func(context.Context) (R, error)) (R, error) {
 	for {
 		result, err := call(ctx)
 		wait, ok := peernet.RetryAfter(err)
-		if !ok { // no error, or none that goes by itself
+		if !ok { // no error, or one that will not go away by itself
 			return result, err
 		}
-		wait += rand.N(wait/2 + time.Millisecond) // so that not all who were refused come back at the same moment
+		wait += rand.N(wait/2 + time.Millisecond) // so that not all refused callers come back at the same moment
 		select {
 		case <-time.After(wait):
 		case <-ctx.Done():
@@ -81,7 +81,7 @@ func Example_retry() {
 	err := peernet.Handle(bob, "work", func(context.Context, peernet.Caller, struct{}) (string, error) {
 		if busy {
 			busy = false
-			return "", peernet.Overloaded("one moment", 10*time.Millisecond) // and not begun
+			return "", peernet.Overloaded("one moment", 10*time.Millisecond) // before it has begun
 		}
 		return "done", nil
 	})
@@ -89,13 +89,13 @@ func Example_retry() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Println(Patiently(ctx, func(ctx context.Context) (string, error) {
+	fmt.Println(Retry(ctx, func(ctx context.Context) (string, error) {
 		return peernet.Call[string](ctx, alice, bob.PublicKey(), "work", struct{}{}, peernet.WaitForReady())
 	}))
 	// Output: done <nil>
 }
 
-// Count counts requests by the codes of their outcome.
+// Count calls add for each request, with the code of its error.
 func Count(add func(handler string, code peernet.Code)) peernet.Middleware {
 	return func(next peernet.Handler) peernet.Handler {
 		return func(ctx context.Context, r *peernet.Request) (any, error) {
@@ -116,8 +116,8 @@ func Example_middleware() {
 	counted := make(chan string, 10)
 	bob.Use( // around all handlers, the first outermost
 		Count(func(handler string, code peernet.Code) { counted <- fmt.Sprintf("%s %q", handler, code) }),
-		middleware.Log(log, slog.LevelInfo), // never what is in a request
-		middleware.RateLimit(100, 200),      // a second, and at once, of each peer
+		middleware.Log(log, slog.LevelInfo), // logs no arguments and no results
+		middleware.RateLimit(100, 200),      // for each peer: 100 a second, 200 at once
 		middleware.Recover(log),
 	)
 	slow := peernet.Use(middleware.Timeout(20 * time.Millisecond)) // around one
@@ -129,7 +129,7 @@ func Example_middleware() {
 		fmt.Println(err)
 		return
 	}
-	alice.UseOutgoing(middleware.TimeoutOutgoing(5 * time.Second)) // no call of hers waits for ever
+	alice.UseOutgoing(middleware.TimeoutOutgoing(5 * time.Second)) // none of her calls waits for ever
 
 	_, err = alice.Call(ctx, bob.PublicKey(), "slow", nil)
 	fmt.Println(errors.Is(err, peernet.ErrDeadline))
@@ -155,12 +155,12 @@ func Example_manyPeers() {
 			return
 		}
 	}
-	// One outcome for each, in the order of the keys; when ctx ends, what has come until then.
+	// CallMany returns one outcome for each peer, in the order of the keys. When ctx ends it returns what it has.
 	for _, o := range peernet.CallMany[float64](ctx, alice, alice.Connected(), "load", struct{}{}, peernet.AtOnce(8)) {
 		peer, _ := alice.Peer(o.Peer)
 		fmt.Println(peer.Label, o.Result, o.Err)
 	}
-	// As they come: who is first wins, and the others are told to stop.
+	// CallEach yields outcomes as they come. Here the first one wins, and the other calls are cancelled.
 	for o := range peernet.CallEach[float64](ctx, alice, alice.Connected(), "load", struct{}{}) {
 		if o.Err == nil {
 			fmt.Println("the first:", o.Result)

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// A Sum is what the handler is asked. Fields travel under their names; those that one end does not know are left out.
+// A Sum is the argument of the handler. Fields travel under their names; an end ignores those that it does not know.
 type Sum struct {
 	Terms []int64
 	Scale int64
@@ -34,7 +34,7 @@ func Example_typedHandlers() {
 	total, err := peernet.Call[int64](ctx, alice, bob.PublicKey(), "sum", Sum{Terms: []int64{1, 2, 3}, Scale: 10})
 	fmt.Println(total, err)
 
-	// Who sends something else is told so, and the handler is not asked.
+	// Another type of argument gets bad_args, and the handler does not run.
 	_, err = alice.Call(ctx, bob.PublicKey(), "sum", "one and two")
 	fmt.Println(errors.Is(err, peernet.ErrBadArgs))
 	// Output:
@@ -48,7 +48,7 @@ func Example_deadlines() {
 
 	stopped := make(chan error, 1)
 	err := bob.Handle("wait", func(ctx context.Context, _ *peernet.Request) (any, error) {
-		<-ctx.Done() // the caller gave up, its time is over, or the link is lost
+		<-ctx.Done() // the caller gave up, its deadline passed, or the connection broke
 		stopped <- ctx.Err()
 		return nil, ctx.Err()
 	})
@@ -71,7 +71,7 @@ func Example_authorize() {
 	alice, bob, stop := couple()
 	defer stop()
 
-	// Rights go by what this node knows: the key, or the label that it gave to it. Never by Name, the peer's own word.
+	// Decide by what this node knows: the key, or the label that it gave the key. Name is only the peer's own word.
 	admins := peernet.Authorize(func(_ context.Context, c peernet.Caller) bool { return c.Label == "admin" })
 	err := bob.Handle("restart", func(context.Context, *peernet.Request) (any, error) { return "done", nil }, admins)
 	if err != nil {
@@ -79,9 +79,9 @@ func Example_authorize() {
 		return
 	}
 	_, err = alice.Call(ctx, bob.PublicKey(), "restart", nil)
-	fmt.Println(errors.Is(err, peernet.ErrNoHandler)) // not even that there is such a handler
+	fmt.Println(errors.Is(err, peernet.ErrNoHandler)) // alice does not even learn that the handler exists
 
-	if err := bob.Pair(alice.PublicKey(), "admin"); err != nil { // asked on every call: counts at once
+	if err := bob.Pair(alice.PublicKey(), "admin"); err != nil { // admins runs on every call, so this counts at once
 		fmt.Println(err)
 		return
 	}

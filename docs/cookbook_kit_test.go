@@ -7,7 +7,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// start returns a node that runs, and what stops it.
+// start returns a running node and a function that stops it.
 func start(c peernet.Config) (node *peernet.Node, stop func()) {
 	node, err := peernet.New(c)
 	if err != nil {
@@ -17,7 +17,7 @@ func start(c peernet.Config) (node *peernet.Node, stop func()) {
 		panic(err)
 	}
 	return node, func() {
-		// What handles calls now may finish them, for so long.
+		// Handlers that run now have this long to finish.
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
 		if err := node.Shutdown(ctx); err != nil {
@@ -26,7 +26,7 @@ func start(c peernet.Config) (node *peernet.Node, stop func()) {
 	}
 }
 
-// couple returns two nodes that are connected.
+// couple returns two connected nodes and a function that stops both.
 func couple() (alice, bob *peernet.Node, stop func()) {
 	alice, stopAlice := start(peernet.Config{})
 	bob, stopBob := start(peernet.Config{})
@@ -34,7 +34,7 @@ func couple() (alice, bob *peernet.Node, stop func()) {
 	return alice, bob, func() { stopAlice(); stopBob() }
 }
 
-// introduce makes two nodes trust each other, and connects them: when it returns both know.
+// introduce makes two nodes trust each other and connects them. It returns when both are connected.
 func introduce(a *peernet.Node, labelOfA string, b *peernet.Node, labelOfB string) {
 	if err := a.Pair(b.PublicKey(), labelOfB); err != nil {
 		panic(err)

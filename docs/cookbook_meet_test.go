@@ -14,7 +14,7 @@ import (
 
 func Example_addresses() {
 	ctx := context.Background()
-	alice, stopAlice := start(peernet.Config{Listen: "127.0.0.1:0"}) // on a network ":7100", a DataDir to keep the key in
+	alice, stopAlice := start(peernet.Config{Listen: "127.0.0.1:0"}) // on a network ":7100", and a DataDir to keep the key
 	defer stopAlice()
 	bob, stopBob := start(peernet.Config{Listen: "127.0.0.1:0"})
 	defer stopBob()
@@ -22,7 +22,7 @@ func Example_addresses() {
 	// Keys travel as text: over the phone, in a configuration, as a QR code.
 	key, err := identity.ParsePublicKey(bob.PublicKey().String())
 	if err != nil {
-		fmt.Println(err) // a typing error is caught by the checksum
+		fmt.Println(err) // the checksum catches typing errors
 		return
 	}
 	if err := alice.Pair(key, "bob"); err != nil {
@@ -34,9 +34,9 @@ func Example_addresses() {
 		return
 	}
 
-	// One end dials. It goes on to dial by itself when the link is lost, and the other end needs no address.
+	// One end dials, and dials again by itself when the connection is lost. The other end needs no address.
 	if err := alice.Connect(ctx, key, bob.Addrs()[0].String()); err != nil {
-		fmt.Println(err) // says what to do: is it ErrUnreachable, ErrRefused, ErrWrongKey, ErrNotTrusted?
+		fmt.Println(err) // ErrUnreachable, ErrRefused, ErrWrongKey or ErrNotTrusted: the text says what to do
 		return
 	}
 	peer, _ := alice.Peer(key)
@@ -46,7 +46,7 @@ func Example_addresses() {
 
 func Example_discovery() {
 	node, err := peernet.New(peernet.Config{
-		Listen: ":0", // on all addresses: a node on loopback, as by default, is announced to nobody
+		Listen: ":0", // all addresses; the default is loopback, which is not announced
 		Discovery: []discovery.Provider{
 			udp.New(udp.Options{}),
 			mdns.New(mdns.Options{}),
@@ -58,15 +58,15 @@ func Example_discovery() {
 
 func Example_severalNodes() {
 	ctx := context.Background()
-	// Several nodes find each other within one machine, over broadcasts that do not leave it.
+	// Nodes on one machine find each other by broadcasts that do not leave it.
 	here := udp.Options{Port: 14040, Broadcast: []netip.Addr{netip.MustParseAddr("127.255.255.255")}}
-	find := udp.New(here) // one provider serves as many nodes as there are
+	find := udp.New(here) // one provider serves any number of nodes
 	alice, stopAlice := start(peernet.Config{Discovery: []discovery.Provider{find}})
 	defer stopAlice()
 	bob, stopBob := start(peernet.Config{Discovery: []discovery.Provider{find}})
 	defer stopBob()
 
-	events := bob.Events(ctx) // before there is anything to tell
+	events := bob.Events(ctx) // before anything happens
 	if err := alice.Pair(bob.PublicKey(), "bob"); err != nil {
 		fmt.Println(err)
 		return

@@ -12,13 +12,13 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write the snippets of cookbook.md anew from the code")
+var update = flag.Bool("update", false, "write the snippets of cookbook.md and the demo of README.md again from the code")
 
 // recipe is the first line of a snippet of cookbook.md; it names the declarations that the snippet shows.
 var recipe = regexp.MustCompile("^```go name=([A-Za-z0-9_,]+)$")
 
-// TestCookbookShowsCodeThatRuns holds every snippet of cookbook.md to the declaration whose name it has, in the test files
-// beside it: of an example that runs what it does, and of anything else all of it.
+// TestCookbookShowsCodeThatRuns compares every snippet of cookbook.md with the declarations that it names, in the test files
+// beside the page: with the body of an example, and with the whole of anything else.
 func TestCookbookShowsCodeThatRuns(t *testing.T) {
 	code := declarations(t)
 	raw, err := os.ReadFile("cookbook.md")
@@ -38,7 +38,7 @@ func TestCookbookShowsCodeThatRuns(t *testing.T) {
 		case open != nil && line == "```":
 			want := snippet(t, code, open)
 			if got.String() != want && !*update {
-				t.Errorf("cookbook.md:%d: the snippet of %v is not what the code says, which is:\n%s\nor: go test ./docs -update", i+1, open, want)
+				t.Errorf("cookbook.md:%d: the snippet of %v differs from the code, which is:\n%s\nor: go test ./docs -update", i+1, open, want)
 			}
 			for _, name := range open {
 				shown[name] = true
@@ -88,8 +88,8 @@ func snippet(t *testing.T, code map[string]string, names []string) string {
 	return strings.Join(parts, "\n")
 }
 
-// declarations returns the functions and types of this folder's cookbook_*_test.go as they are written, by name; of a
-// function whose name begins with Example its body alone, without what the example prints.
+// declarations returns the functions and types of this folder's cookbook_*_test.go as they are written, by name. Of a
+// function whose name begins with Example it returns only the body.
 func declarations(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("cookbook_*_test.go")
@@ -134,7 +134,7 @@ func beginning(doc *ast.CommentGroup, pos token.Pos) token.Pos {
 	return pos
 }
 
-// body returns what stands between the braces of an example, one tab to the left. What the example prints stays: it tells.
+// body returns what stands between the braces of an example, one tab to the left. It keeps the comment with the example's output.
 func body(text string) string {
 	var b strings.Builder
 	for line := range strings.Lines(strings.Trim(text, "\n")) {

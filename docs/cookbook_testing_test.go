@@ -10,7 +10,7 @@ import (
 )
 
 // TestRoomSurvivesAPartition tests the room above with real nodes on a network in memory. It takes minutes of the bubble's
-// time and milliseconds of ours.
+// clock and milliseconds of real time.
 func TestRoomSurvivesAPartition(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		net := peertest.NewNetwork(t)
@@ -23,10 +23,10 @@ func TestRoomSurvivesAPartition(t *testing.T) {
 		}
 		alice, bob := enter("alice"), enter("bob")
 		net.Trust(alice, bob)
-		net.Meet(alice, bob) // each finds the other, as on a real network
+		net.Meet(alice, bob) // they find each other, as on a real network
 		net.AwaitConnected(alice, bob)
 
-		net.Partition([]*peertest.Node{bob}) // and nobody tells alice
+		net.Partition([]*peertest.Node{bob}) // alice gets no notice
 		time.Sleep(time.Minute)
 		if n := rooms["alice"].Say(t.Context(), "anybody here?"); n != 0 {
 			t.Errorf("%d heard it", n)

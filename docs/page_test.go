@@ -30,8 +30,7 @@ var (
 	section = regexp.MustCompile(`^#+ (?:Appendix )?([0-9A-B](?:[0-9.]*[0-9])?)\b`)
 )
 
-// readPage returns what wire.md holds. It ends the test on a block that has no name or not its own, and on one that is not
-// what its fence says.
+// readPage reads wire.md. It ends the test if a block has no name, if two share one, or if a block does not match its fence.
 func readPage(t *testing.T) page {
 	t.Helper()
 	raw, err := os.ReadFile("wire.md")
@@ -79,7 +78,7 @@ func readPage(t *testing.T) page {
 	return p
 }
 
-// add returns b with one more line of the page.
+// add returns b extended by one line of the page.
 func (b block) add(kind, line string) (block, error) {
 	digits, comment, _ := strings.Cut(line, "#")
 	comment = strings.TrimSpace(comment)
@@ -117,7 +116,7 @@ func (p page) table(t *testing.T, name string) [][]string {
 	return rows[2:]
 }
 
-// row returns the cells of a line of a table, without the marks of code.
+// row returns the cells of a line of a table, without backquotes.
 func row(line string) []string {
 	line = strings.ReplaceAll(strings.Trim(line, "|"), `\|`, "\x00")
 	cells := strings.Split(line, "|")

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/private"
 )
 
-// keyring returns that of a node in private mode which trusts one key.
+// keyring returns the keyring of a node in private mode that trusts one key.
 func keyring(t *testing.T, static, trusted vectors.Hex, seconds int64) *private.Keyring {
 	t.Helper()
 	pair, err := identity.NewKeyPair(static)
@@ -28,8 +28,8 @@ func keyring(t *testing.T, static, trusted vectors.Hex, seconds int64) *private.
 	return k
 }
 
-// privately returns the vector that A.9 is made of.
-func privately(t *testing.T) vectors.NoiseHandshake {
+// privateVector returns the vector that A.9 is made of.
+func privateVector(t *testing.T) vectors.NoiseHandshake {
 	t.Helper()
 	for _, v := range vectors.Noise(t, vectors.NoisePrivate).Vectors {
 		if v.Name == "smaller_knocks" {
@@ -41,7 +41,7 @@ func privately(t *testing.T) vectors.NoiseHandshake {
 }
 
 func checkPrivateSteps(t *testing.T, _ page, b block) {
-	v := privately(t)
+	v := privateVector(t)
 	static, err := identity.NewKeyPair(v.InitiatorStaticPrivate)
 	if err != nil {
 		t.Fatal(err)
@@ -67,8 +67,8 @@ func checkPrivateSteps(t *testing.T, _ page, b block) {
 }
 
 func checkPrivateFrame(t *testing.T, _ page, b block) {
-	v := privately(t)
-	m := shake(t, v, nil)
+	v := privateVector(t)
+	m := runHandshake(t, v, nil)
 	for i := range m.messages {
 		same(t, "message", newTranscript(t, v, nil).messages[i], m.messages[i])
 	}
@@ -77,8 +77,8 @@ func checkPrivateFrame(t *testing.T, _ page, b block) {
 }
 
 func checkPrivateTags(t *testing.T, _ page, b block) {
-	v, plain := privately(t), counting(t)
-	m, other := shake(t, v, nil), shake(t, plain, nil)
+	v, plain := privateVector(t), countingVector(t)
+	m, other := runHandshake(t, v, nil), runHandshake(t, plain, nil)
 	same(t, "tags", b.bytes(), slices.Concat(m.messages[1][64:80], m.messages[1][80:], m.messages[2][32:48], m.messages[2][48:], m.hash[:]))
 	if m.k1 != other.k1 || m.k2 != other.k2 || !bytes.Equal(m.messages[1][:64], other.messages[1][:64]) || !bytes.Equal(m.messages[2][:32], other.messages[2][:32]) {
 		t.Error("what the page says is the same is not")
@@ -86,7 +86,7 @@ func checkPrivateTags(t *testing.T, _ page, b block) {
 }
 
 func checkPrivateFirstFrames(t *testing.T, _ page, b block) {
-	v := privately(t)
+	v := privateVector(t)
 	refuseFirst(t, b, keyring(t, v.ResponderStaticPrivate, v.InitiatorStaticPublic, *v.Time))
 }
 
@@ -106,7 +106,7 @@ func checkPrivateAnnounce(t *testing.T, p page, b block) {
 	}
 	vectors.Load(t, "announce_private.json", &file)
 	same(t, "packet", b.bytes(), file.Vectors[0].Packet)
-	v := privately(t)
+	v := privateVector(t)
 	k := keyring(t, v.ResponderStaticPrivate, v.InitiatorStaticPublic, *v.Time)
 	key, port, err := k.Hear(b.bytes())
 	if err != nil || !bytes.Equal(key[:], v.InitiatorStaticPublic) || port != 7100 {

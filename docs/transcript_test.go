@@ -12,8 +12,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
 )
 
-// A transcript is the state that both ends share in the handshake (wire.md §4.1), written from the page alone, so that the
-// intermediate values on the page have something to be compared with.
+// A transcript is the state that both ends share in the handshake (wire.md §4.1), written from the page alone. The
+// intermediate values on the page are compared with it.
 type transcript struct {
 	h, ck, k []byte
 	n        uint64
@@ -22,7 +22,7 @@ type transcript struct {
 	steps    [3][][]byte // the values that A.2 lists, by message
 }
 
-// newTranscript goes through §4.1 to §4.6 with the keys of v, and its knock if it has one.
+// newTranscript follows the steps of §4.1 to §4.6 with the keys of v, and with its knock if it has one.
 func newTranscript(t *testing.T, v vectors.NoiseHandshake, prologue []byte) *transcript {
 	t.Helper()
 	dh := func(private, public []byte) []byte {
@@ -85,7 +85,7 @@ func (s *transcript) encryptAndHash(p []byte) []byte {
 	if s.k != nil {
 		aead, err := chacha20poly1305.New(s.k)
 		if err != nil {
-			panic(err) // only for a key of another length
+			panic(err) // only if the key has another length
 		}
 		c = aead.Seal(nil, binary.LittleEndian.AppendUint64(make([]byte, 4, 12), s.n), p, s.h)
 		s.n++

@@ -1,5 +1,6 @@
-// Package docs_test holds wire.md to the code: every named block of bytes on the page is checked, and the tables that repeat
-// constants are compared with them. If the two differ the page is right.
+// Package docs_test holds the pages to the code. Every named block of bytes in wire.md is checked, and the tables that repeat
+// constants are compared with them: if page and code differ, the page is right. The README, the manual of the command and the
+// cookbook show code and output that run; prose is wrapped, and links lead somewhere.
 package docs_test
 
 import (
@@ -115,8 +116,8 @@ func checkLowOrder(t *testing.T, _ page, b block) {
 	}
 }
 
-// counting returns the vector that appendix A is made of.
-func counting(t *testing.T) vectors.NoiseHandshake {
+// countingVector returns the vector that appendix A is made of.
+func countingVector(t *testing.T) vectors.NoiseHandshake {
 	t.Helper()
 	for _, v := range vectors.Noise(t, vectors.NoiseNative).Vectors {
 		if v.Name == "counting" {
@@ -128,7 +129,7 @@ func counting(t *testing.T) vectors.NoiseHandshake {
 }
 
 func checkInputs(t *testing.T, _ page, b block) {
-	v := counting(t)
+	v := countingVector(t)
 	b.count(t, 8)
 	for i, want := range []vectors.Hex{
 		v.InitiatorStaticPrivate, v.InitiatorStaticPublic, v.InitiatorEphemeralPrivate, v.InitiatorEphemeralPublic,
@@ -139,7 +140,7 @@ func checkInputs(t *testing.T, _ page, b block) {
 }
 
 func checkKeyTexts(t *testing.T, _ page, b block) {
-	v := counting(t)
+	v := countingVector(t)
 	b.count(t, 2)
 	for i, raw := range []vectors.Hex{v.InitiatorStaticPublic, v.ResponderStaticPublic} {
 		key, err := identity.NewPublicKey(raw)
@@ -155,26 +156,26 @@ func checkKeyTexts(t *testing.T, _ page, b block) {
 // checkSteps compares a block with what transcript makes of the steps on the page, and with package handshake.
 func checkSteps(name string) func(*testing.T, page, block) {
 	return func(t *testing.T, _ page, b block) {
-		v := counting(t)
+		v := countingVector(t)
 		var got []byte
 		switch {
 		case name == "with-prologue":
 			tr := newTranscript(t, v, []byte("example.org/chat"))
-			m := shake(t, v, []byte("example.org/chat"))
+			m := runHandshake(t, v, []byte("example.org/chat"))
 			for i := range m.messages {
 				same(t, "message", tr.messages[i], m.messages[i])
 			}
 			got = slices.Concat(tr.messages[1][64:80], tr.messages[1][80:], tr.messages[2][32:48], tr.messages[2][48:], m.hash[:])
 		case strings.HasPrefix(name, "frame"):
 			i := int(name[len(name)-1] - '1')
-			got = frame.Append(nil, shake(t, v, nil).messages[i])
+			got = frame.Append(nil, runHandshake(t, v, nil).messages[i])
 			same(t, "the vector's frame", got, v.Messages[i].Frame)
 			same(t, "the steps' frame", frame.Append(nil, newTranscript(t, v, nil).messages[i]), got)
 		default:
 			i := int(name[len(name)-1] - '1')
 			got = bytes.Join(newTranscript(t, v, nil).steps[i], nil)
 			if i == 2 {
-				m := shake(t, v, nil)
+				m := runHandshake(t, v, nil)
 				same(t, "h, k1, k2", got[len(got)-96:], slices.Concat(m.hash[:], m.k1[:], m.k2[:]))
 			}
 		}
@@ -182,14 +183,14 @@ func checkSteps(name string) func(*testing.T, page, block) {
 	}
 }
 
-// shaken is what two ends of package handshake did.
-type shaken struct {
+// A handshakeRun is what two ends of package handshake sent and derived.
+type handshakeRun struct {
 	messages     [3][]byte
 	hash, k1, k2 [32]byte
 }
 
-// shake runs package handshake with the keys of v.
-func shake(t *testing.T, v vectors.NoiseHandshake, prologue []byte) (out shaken) {
+// runHandshake runs package handshake with the keys of v.
+func runHandshake(t *testing.T, v vectors.NoiseHandshake, prologue []byte) (out handshakeRun) {
 	t.Helper()
 	end := func(role handshake.Role, static, ephemeral, expect vectors.Hex) *handshake.State {
 		pair, err := identity.NewKeyPair(static)
@@ -229,17 +230,17 @@ func shake(t *testing.T, v vectors.NoiseHandshake, prologue []byte) (out shaken)
 	return out
 }
 
-// plain makes, for each plaintext of A.3 and A.6, the same envelope.
+// plain encodes the envelope of each plaintext in A.3 and A.6.
 var plain = map[string]func() ([]byte, error){
-	"plain-hello-initiator": ok(func() []byte {
+	"plain-hello-initiator": always(func() []byte {
 		return envelope.AppendHello(nil, envelope.Hello{Version: 1, Agent: "example/1", Boot: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}, HasBoot: true})
 	}),
-	"plain-ping": ok(func() []byte { return envelope.Msgpack.AppendPing(nil, []byte{0, 0, 0, 1}) }),
-	"plain-hello-responder": ok(func() []byte {
+	"plain-ping": always(func() []byte { return envelope.Msgpack.AppendPing(nil, []byte{0, 0, 0, 1}) }),
+	"plain-hello-responder": always(func() []byte {
 		return envelope.AppendHello(nil, envelope.Hello{Version: 1, Agent: "example/1", Name: "kitchen",
 			Boot: [8]byte{0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18}, HasBoot: true, Max: 2 << 20})
 	}),
-	"plain-pong": ok(func() []byte { return envelope.Msgpack.AppendPong(nil, []byte{0, 0, 0, 1}) }),
+	"plain-pong": always(func() []byte { return envelope.Msgpack.AppendPong(nil, []byte{0, 0, 0, 1}) }),
 	"plain-call-echo": func() ([]byte, error) {
 		return envelope.Msgpack.AppendCall(nil, 1, "echo", envelope.Options{}, "hello")
 	},
@@ -253,7 +254,7 @@ var plain = map[string]func() ([]byte, error){
 		return envelope.Msgpack.AppendError(nil, 3, &envelope.RemoteError{Code: envelope.CodeNoHandler})
 	},
 	"plain-send":   func() ([]byte, error) { return envelope.Msgpack.AppendSend(nil, "note", []any{256, true}) },
-	"plain-cancel": ok(func() []byte { return envelope.AppendCancel(nil, 2) }),
+	"plain-cancel": always(func() []byte { return envelope.AppendCancel(nil, 2) }),
 	"plain-reply-data": func() ([]byte, error) {
 		data, err := envelope.Msgpack.AppendValue(nil, map[string]int{"done": 40})
 		if err != nil {
@@ -262,14 +263,16 @@ var plain = map[string]func() ([]byte, error){
 		return envelope.Msgpack.AppendError(nil, 2, &envelope.RemoteError{Code: envelope.CodeCancelled, Text: "stopped",
 			Data: envelope.NewRaw(envelope.Msgpack, data)})
 	},
-	"plain-bye": ok(func() []byte {
+	"plain-bye": always(func() []byte {
 		return envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonShutdown, RetryAfter: 5 * time.Second})
 	}),
-	"plain-bye-answer": ok(func() []byte { return envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonShutdown}) }),
-	"plain-refused":    ok(func() []byte { return envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonRefused}) }),
+	"plain-bye-answer": always(func() []byte { return envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonShutdown}) }),
+	"plain-refused":    always(func() []byte { return envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonRefused}) }),
 }
 
-func ok(f func() []byte) func() ([]byte, error) { return func() ([]byte, error) { return f(), nil } }
+func always(f func() []byte) func() ([]byte, error) {
+	return func() ([]byte, error) { return f(), nil }
+}
 
 func checkPlain(name string) func(*testing.T, page, block) {
 	return func(t *testing.T, _ page, b block) {
@@ -284,7 +287,7 @@ func checkPlain(name string) func(*testing.T, page, block) {
 	}
 }
 
-// dialogue holds the plaintexts of A.3 in order, and whether the initiator says them.
+// dialogue holds the plaintexts of A.3 in order, and whether the initiator sends them.
 var dialogue = []struct {
 	name      string
 	initiator bool
@@ -306,7 +309,7 @@ var dialogue = []struct {
 }
 
 func checkSealed(t *testing.T, p page, b block) {
-	m := shake(t, counting(t), nil)
+	m := runHandshake(t, countingVector(t), nil)
 	send := map[bool]*channel.CipherState{true: channel.NewCipherState(m.k1), false: channel.NewCipherState(m.k2)}
 	recv := map[bool]*channel.CipherState{true: channel.NewCipherState(m.k1), false: channel.NewCipherState(m.k2)}
 	arrow := map[bool]string{true: "-> ", false: "<- "}
@@ -320,11 +323,11 @@ func checkSealed(t *testing.T, p page, b block) {
 }
 
 func checkRefused(t *testing.T, p page, b block) {
-	key := shake(t, counting(t), nil).k2
+	key := runHandshake(t, countingVector(t), nil).k2
 	checkFrame(t, b.bytes(), p.blocks["plain-refused"].bytes(), channel.NewCipherState(key), channel.NewCipherState(key))
 }
 
-// checkFrame fails unless wire is the frame that send makes of plaintext, and recv makes plaintext of it.
+// checkFrame fails unless send seals plaintext into the frame wire, and recv opens wire as plaintext.
 func checkFrame(t *testing.T, wire, plaintext []byte, send, recv *channel.CipherState) {
 	t.Helper()
 	sealed, err := send.Seal(nil, plaintext)
@@ -390,7 +393,7 @@ func checkRefuseArgs(t *testing.T, _ page, b block) {
 	}
 }
 
-// TestElementsAreCountedAsThePageSays holds the code to the example below the refused envelopes in A.4.
+// TestElementsAreCountedAsThePageSays checks the example below the refused envelopes in A.4.
 func TestElementsAreCountedAsThePageSays(t *testing.T) {
 	for extra, want := range map[int]error{0: nil, 1: envelope.ErrElements} {
 		n := 131068 + extra
@@ -407,7 +410,7 @@ func checkFirstFrames(t *testing.T, _ page, b block) { refuseFirst(t, b, nil) }
 // refuseFirst shows each first frame to a responder, which must refuse it before it has anything to answer.
 func refuseFirst(t *testing.T, b block, knocks handshake.Knocks) {
 	t.Helper()
-	pair, err := identity.NewKeyPair(counting(t).ResponderStaticPrivate)
+	pair, err := identity.NewKeyPair(countingVector(t).ResponderStaticPrivate)
 	if err != nil {
 		t.Fatal(err)
 	}
