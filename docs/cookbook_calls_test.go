@@ -56,7 +56,7 @@ func Example_deadlines() {
 		fmt.Println(err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_, err = alice.Call(ctx, bob.PublicKey(), "wait", nil)
 	fmt.Println(errors.Is(err, context.DeadlineExceeded), "sent:", peernet.Sent(err))

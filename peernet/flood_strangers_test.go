@@ -15,7 +15,7 @@ import (
 // Bounds of a flood's own.
 const (
 	floodAtOnce = 2000             // connections open at one time; the next waits
-	floodDial   = 5 * time.Second  // to get one
+	floodDial   = 20 * time.Second // to get one
 	floodWords  = 20 * time.Second // for what is said on it
 )
 

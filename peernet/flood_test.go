@@ -68,7 +68,8 @@ func TestAJunkFloodHarmsNobody(t *testing.T) {
 			}
 			o.Total, o.Within = int(d/time.Second)*o.Rate, 2*d+patience
 			r := floodFor(t, d, o, test.atOnce)
-			if full && (r.Connected < o.Total*99/100 || r.Took > 2*d) {
+			// However long that took: a slow machine is flooded by fewer connections a second.
+			if full && r.Connected < o.Total*99/100 {
 				t.Errorf("%d of %d connections came about in %v: that is no flood", r.Connected, o.Total, r.Took)
 			}
 		})

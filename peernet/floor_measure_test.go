@@ -41,7 +41,8 @@ func onProcs(tb testing.TB, n int) {
 	tb.Cleanup(func() { runtime.GOMAXPROCS(before) })
 }
 
-// measure makes calls of size bytes from callers goroutines, for the time d after a warm-up. A call that fails ends tb.
+// measure makes calls of size bytes from callers goroutines, for the time d after a warm-up, or longer if few calls ended in it. A
+// call that fails ends tb.
 func measure(tb testing.TB, s subject, callers, size int, d time.Duration) figures {
 	tb.Helper()
 	runtime.GC() // what an earlier subject left behind
@@ -53,6 +54,11 @@ func measure(tb testing.TB, s subject, callers, size int, d time.Duration) figur
 	run.phase.Store(measuring)
 	calls, writes, cpu, began := run.calls(), s.writes(), cpuTime(), time.Now()
 	time.Sleep(d)
+	// On a busy machine the callers may not have run at all. With this many calls, one that was timed has ended.
+	least := uint64(callers * (sampleEvery + 1))
+	for end := began.Add(patience); run.calls()-calls < least && time.Now().Before(end); {
+		time.Sleep(d)
+	}
 	calls, writes, cpu, took := run.calls()-calls, s.writes()-writes, cpuTime()-cpu, time.Since(began)
 	runtime.ReadMemStats(&after)
 

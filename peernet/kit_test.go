@@ -12,7 +12,7 @@ import (
 )
 
 // patience bounds what a test waits for on real sockets; nothing takes so long.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // startNode starts a node on loopback that is shut down with the test.
 func startNode(tb testing.TB, c peernet.Config) *peernet.Node {

@@ -25,7 +25,7 @@ func FuzzPlaintexts(f *testing.F) {
 			f.Add(v.plain, next.plain, aCall(1, "echo", i))
 		}
 	}
-	o := newOutside(f)
+	o, done := newOutside(f), agree(f)
 	network := memnet.New(1)
 	a, b := network.Host(netip.MustParseAddr("10.0.0.1")), network.Host(netip.MustParseAddr("10.0.0.2"))
 	listener, err := b.Listen(f.Context(), "tcp", "10.0.0.2:1")
@@ -50,7 +50,7 @@ func FuzzPlaintexts(f *testing.F) {
 			}
 			return near, far
 		}
-		m := o.meet(t, pipe, func(send *channel.CipherState) (stream []byte) {
+		m := o.meet(t, pipe, &done, func(send *channel.CipherState) (stream []byte) {
 			for _, plain := range append(said, aBye(envelope.ReasonBusy)) {
 				stream = frame.AppendHeader(stream, len(plain)+channel.Overhead)
 				if stream, err = send.Seal(stream, plain); err != nil {

@@ -56,9 +56,57 @@ type met struct {
 	timers int      // left
 }
 
-// meet starts a session, does the handshake with it, writes what talk returns, in one piece and without caring whether it is
-// taken, ends the stream, and returns what came of it all.
-func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), talk func(send *channel.CipherState) []byte) *met {
+// An agreement is what a handshake leaves on both ends.
+type agreement struct{ ours, theirs handshake.Result }
+
+// newHandshake begins the handshake of an end that trusts everybody.
+func newHandshake(t testing.TB, c handshake.Config) *handshake.State {
+	t.Helper()
+	c.Rand, c.Trusted = rand.Reader, func(identity.PublicKey) bool { return true }
+	state, err := handshake.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+// agree does a handshake that no session takes part in.
+func agree(t testing.TB) agreement {
+	t.Helper()
+	initiator := newHandshake(t, handshake.Config{Role: handshake.Initiator, Static: theirs, Expect: ours.PublicKey()})
+	responder := newHandshake(t, handshake.Config{Role: handshake.Responder, Static: ours})
+	for from, to := initiator, responder; !responder.Done(); from, to = to, from {
+		message, err := from.Write(nil)
+		if err == nil {
+			err = to.Read(message)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return agreement{responder.Result(), initiator.Result()}
+}
+
+// An agreed is a session that takes the result of a handshake instead of doing one: most of a short session's time is its
+// handshake.
+type agreed struct {
+	*session
+	result handshake.Result
+}
+
+func (a agreed) Receive(ctx actor.Context) {
+	if _, ok := ctx.Message().(*actor.Started); !ok {
+		a.session.Receive(ctx)
+		return
+	}
+	a.system, a.pid = ctx.ActorSystem(), ctx.Self()
+	a.stopLate = a.after(a.config.HandshakeTimeout, late{})
+	a.shaken(shaken{result: a.result})
+}
+
+// meet starts a session, does the handshake with it unless the result of one is given, writes what talk returns, in one piece
+// and without caring whether it is taken, ends the stream, and returns what came of it all.
+func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), done *agreement, talk func(send *channel.CipherState) []byte) *met {
 	t.Helper()
 	m := &met{}
 	ended, stopped := make(chan Ended, 1), make(chan struct{})
@@ -92,16 +140,52 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), talk func
 	}))
 	near, far := pipe()
 	defer far.Close()
-	o.system.Root.Send(owner, Props(Params{Config: c, Conn: near, Role: handshake.Responder, Owner: owner}))
-
-	noise, err := handshake.New(handshake.Config{Role: handshake.Initiator, Static: theirs, Expect: ours.PublicKey(), Rand: rand.Reader,
-		Trusted: func(identity.PublicKey) bool { return true }})
-	if err != nil {
-		t.Fatal(err)
+	params := Params{Config: c, Conn: near, Role: handshake.Responder, Owner: owner}
+	var result handshake.Result // of the peer's end
+	if done != nil {
+		result = done.theirs
+		o.system.Root.Send(owner, actorkit.Props(o.pool, log, func() actor.Actor { return agreed{newSession(params), done.ours} }))
+	} else {
+		o.system.Root.Send(owner, Props(params))
+		result = shakeAsInitiator(t, far)
 	}
+	read := make(chan []byte)
+	go func() {
+		b, _ := io.ReadAll(far)
+		read <- b
+	}()
+	_, _ = far.Write(talk(channel.NewCipherState(result.SendKey())))
+	_ = far.(interface{ CloseWrite() error }).CloseWrite()
+	stream := <-read
+	_ = far.Close()
+	m.ended = <-ended
+	o.system.Root.Stop(owner)
+	<-stopped
+	m.timers = clock.count()
+	recv := channel.NewCipherState(result.RecvKey())
+	for len(stream) > 0 {
+		body, rest, err := frame.Next(stream, frame.DefaultLimit)
+		if err != nil {
+			t.Fatalf("the stream ends inside a frame: %v", err)
+		}
+		plain, err := recv.Open(nil, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.heard = append(m.heard, plain)
+		stream = rest
+	}
+	return m
+}
+
+// shakeAsInitiator does the peer's part of a handshake with a session.
+func shakeAsInitiator(t testing.TB, far net.Conn) handshake.Result {
+	t.Helper()
+	noise := newHandshake(t, handshake.Config{Role: handshake.Initiator, Static: theirs, Expect: ours.PublicKey()})
 	for !noise.Done() {
 		write, size := noise.Next()
 		var b []byte
+		var err error
 		if write {
 			if b, err = noise.Write(frame.AppendHeader(nil, size)); err == nil {
 				_, err = far.Write(b)
@@ -116,33 +200,7 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), talk func
 			t.Fatal(err)
 		}
 	}
-	read := make(chan []byte)
-	go func() {
-		b, _ := io.ReadAll(far)
-		read <- b
-	}()
-	_, _ = far.Write(talk(channel.NewCipherState(noise.Result().SendKey())))
-	_ = far.(interface{ CloseWrite() error }).CloseWrite()
-	stream := <-read
-	_ = far.Close()
-	m.ended = <-ended
-	o.system.Root.Stop(owner)
-	<-stopped
-	m.timers = clock.count()
-	recv := channel.NewCipherState(noise.Result().RecvKey())
-	for len(stream) > 0 {
-		body, rest, err := frame.Next(stream, frame.DefaultLimit)
-		if err != nil {
-			t.Fatalf("the stream ends inside a frame: %v", err)
-		}
-		plain, err := recv.Open(nil, body)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m.heard = append(m.heard, plain)
-		stream = rest
-	}
-	return m
+	return noise.Result()
 }
 
 // check fails unless the session ended exactly once and left nothing.
@@ -180,7 +238,7 @@ func TestByeSurvivesRealTCP(t *testing.T) {
 	o := newOutside(t)
 	for _, behind := range []int{0, 1000, 50_000} {
 		for range 20 {
-			m := o.meet(t, o.tcp, func(*channel.CipherState) []byte {
+			m := o.meet(t, o.tcp, nil, func(*channel.CipherState) []byte {
 				return append([]byte{0, 0, 0, 0}, make([]byte, behind)...)
 			})
 			m.check(t)

@@ -2,7 +2,6 @@ package session
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -43,14 +42,11 @@ func (w *world) connect(c *Config, role handshake.Role) (*end, *raw) {
 // begin makes the handshake that the raw end will do.
 func (r *raw) begin(role handshake.Role, keys identity.KeyPair, expect identity.PublicKey) {
 	r.Helper()
-	c := handshake.Config{Role: role, Static: keys, Rand: rand.Reader, Trusted: func(identity.PublicKey) bool { return true }}
+	c := handshake.Config{Role: role, Static: keys}
 	if role == handshake.Initiator {
 		c.Expect = expect
 	}
-	var err error
-	if r.noise, err = handshake.New(c); err != nil {
-		r.Fatal(err)
-	}
+	r.noise = newHandshake(r, c)
 }
 
 // message returns the frame of the handshake message that is due to be written.

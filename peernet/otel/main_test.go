@@ -17,7 +17,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience bounds what a test waits for on real sockets; nothing takes so long.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // traced starts a node whose requests and calls are recorded, until the test ends.
 func traced(t *testing.T) (*peernet.Node, *tracetest.SpanRecorder) {

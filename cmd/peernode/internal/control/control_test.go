@@ -149,7 +149,7 @@ func serve(t *testing.T, b Backend) (dir string, socket *Socket, server *Server)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(socket) }()
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := server.Shutdown(ctx); err != nil {
 			t.Error(err)
