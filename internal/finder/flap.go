@@ -48,14 +48,14 @@ func (t *table) end(now time.Time, r *record, e *entry, why discovery.Reason) []
 	}
 	if e.ttl > 0 && e.returns >= calmReturns {
 		e.phase, e.why = held, why
-		t.due(e, now.Add(holdFor))
+		t.setUntil(e, now.Add(holdFor))
 		return nil
 	}
 	return []Change{t.lose(now, r, e, why)}
 }
 
-// hears notes on which interface a presence was heard, and says whether that is a change.
-func (e *entry) hears(now time.Time, on string) bool {
+// hearOn notes on which interface a presence was heard, and says whether that is a change.
+func (e *entry) hearOn(now time.Time, on string) bool {
 	if on != e.Interface {
 		if e.ttl > 0 && e.switched && now.Sub(e.heard) < settleFor {
 			return false

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 )
 
 // announced is how long an announce is believed.
@@ -78,7 +79,7 @@ func TestForgedAnnouncesDoNotKeepATrustedPeerOut(t *testing.T) {
 				}
 				// Each that there is room for comes and goes, and is remembered; and so does what the brake lets pass.
 				const long = 3 * time.Minute
-				if most := 2 * (MaxAddressesPerKey*(1+int(long/(announced+rememberFor))) + displaceBurst + int(long/displaceEvery)); c.told > most {
+				if most := 2 * (MaxAddressesPerKey*(1+int(long/(announced+rememberFor))) + evictions.Burst + int(long/evictions.Every)); c.told > most {
 					t.Errorf("%d changes were told, want at most %d", c.told, most)
 				}
 			})
@@ -88,7 +89,7 @@ func TestForgedAnnouncesDoNotKeepATrustedPeerOut(t *testing.T) {
 
 // TestForgedPortsDoNotKeepATrustedPeerOut has somebody announce a peer at its own IP address, and other ports.
 func TestForgedPortsDoNotKeepATrustedPeerOut(t *testing.T) {
-	c := newCrowd(t, 1, 1, MaxAddressesPerKey/hostShare-1)
+	c := newCrowd(t, 1, 1, MaxAddressesPerKey/candidates.HostShare-1)
 	truth := netip.AddrPortFrom(addr(1000).Addr(), 7100) // where the first of the forged addresses is
 	if !c.hears(truth) {
 		t.Error("there is no room for the true port")
@@ -119,7 +120,7 @@ func TestWhereTheLastSessionHasLedWaitsForNobody(t *testing.T) {
 		}
 		c.now = c.now.Add(10 * time.Millisecond)
 	}
-	if most := MaxAddressesPerKey/hostShare + displaceBurst + 2; entered > most {
+	if most := MaxAddressesPerKey/candidates.HostShare + evictions.Burst + 2; entered > most {
 		t.Errorf("%d ports were entered within 10 s, want at most %d", entered, most)
 	}
 }
@@ -144,7 +145,7 @@ func TestWhatIsHeardAgainIsNotDisplacedByWhatIsHeardOnce(t *testing.T) {
 	for seed := range uint64(seeds) {
 		c := newCrowd(t, seed, 40_000, 1) // each once
 		for !c.hears(addr(1)) {           // it is in luck at last
-			c.now = c.now.Add(displaceEvery)
+			c.now = c.now.Add(evictions.Every)
 		}
 		c.goes(time.Minute, addr(1))
 		if c.lost[addr(1)] == 0 {
@@ -193,10 +194,10 @@ func TestIPAddressesHaveEqualShares(t *testing.T) {
 	for _, p := range f.presencesOf(key(1)) {
 		count[p.Addr.Addr()]++
 	}
-	if len(count) != placesInTests {
-		t.Errorf("%d IP addresses share %d places: %v", len(count), placesInTests, count)
+	if len(count) != entriesInTests {
+		t.Errorf("%d IP addresses share %d places: %v", len(count), entriesInTests, count)
 	}
 }
 
 // elsewhereIsOpen takes one of what the brake of key 1 lets pass, and says whether there was one.
-func (f *fixture) elsewhereIsOpen() bool { return f.keys[key(1)].elsewhere.pass(f.now) }
+func (f *fixture) elsewhereIsOpen() bool { return f.keys[key(1)].evicted[candidates.Hint].Take(f.now, evictions) }

@@ -29,7 +29,7 @@ type owner struct {
 	credits   [2]credit // of displacing; the second is for what is heard at home
 }
 
-// A credit is how much of displacing may be done: displaceEvery is taken for each.
+// A credit is how much of displacing may be done: evictions.Every is taken for each.
 type credit struct {
 	left time.Duration
 	last time.Time
@@ -366,10 +366,10 @@ func (h *history) step(b [4]byte) {
 	}
 	next := time.Time{}
 	for k, r := range h.keys {
-		if len(r.places) > placesInTests || len(r.places) == 0 && !r.connected {
-			h.t.Fatalf("key %v has %d places, connected %t", k, len(r.places), r.connected)
+		if len(r.entries) > entriesInTests || len(r.entries) == 0 && !r.connected {
+			h.t.Fatalf("key %v has %d places, connected %t", k, len(r.entries), r.connected)
 		}
-		for _, e := range r.places {
+		for _, e := range r.entries {
 			if !e.Until.IsZero() && (next.IsZero() || e.Until.Before(next)) {
 				next = e.Until
 			}
@@ -389,7 +389,7 @@ func (h *history) end() {
 			want = append(want, Presence{Key: s.key, Addr: s.addr, Source: s.source, First: s.first, Last: s.last, Until: s.ends})
 		}
 	}
-	slices.SortFunc(want, byPlace)
+	slices.SortFunc(want, compareSlots)
 	if got := h.presences(); !slices.Equal(got, want) {
 		h.t.Fatalf("there is %+v, want %+v", got, want)
 	}

@@ -2,6 +2,8 @@ package finder
 
 import (
 	"cmp"
+	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -51,32 +53,27 @@ const (
 )
 
 // presences returns all that is present, in the order of keys, addresses and sources.
-func (t *table) presences() (list []Presence) {
-	for _, r := range t.keys {
-		list = append(list, r.presences()...)
-	}
-	slices.SortFunc(list, byPlace)
-	return list
-}
+func (t *table) presences() []Presence { return presencesIn(t.all()) }
 
 // presencesOf returns the same of one key.
-func (t *table) presencesOf(key identity.PublicKey) (list []Presence) {
+func (t *table) presencesOf(key identity.PublicKey) []Presence {
 	if r := t.keys[key]; r != nil {
-		list = r.presences()
-		slices.SortFunc(list, byPlace)
+		return presencesIn(maps.Values(r.entries))
 	}
-	return list
+	return nil
 }
 
-func (r *record) presences() (list []Presence) {
-	for _, e := range r.places {
+func presencesIn(entries iter.Seq[*entry]) (list []Presence) {
+	for e := range entries {
 		if e.phase != remembered {
 			list = append(list, e.Presence)
 		}
 	}
+	slices.SortFunc(list, compareSlots)
 	return list
 }
 
-func byPlace(a, b Presence) int {
+// compareSlots orders presences by key, address and source.
+func compareSlots(a, b Presence) int {
 	return cmp.Or(a.Key.Compare(b.Key), a.Addr.Compare(b.Addr), cmp.Compare(a.Source, b.Source))
 }

@@ -1,0 +1,102 @@
+package candidates
+
+import (
+	"iter"
+	"net/netip"
+	"slices"
+)
+
+// Bounds of what one IP address may take of a key's room: a HostShare-th of it, but at least MinPerHost. A node has one
+// port there, and another one after a restart. Whoever announces more of them cannot take the room of other IP addresses.
+const (
+	HostShare  = 8
+	MinPerHost = 4
+)
+
+// Shares count how much of a room for Bound addresses each IP address takes.
+type Shares struct {
+	Bound int
+	total int
+	hosts map[netip.Addr]int
+}
+
+// Add counts an address at an IP address, or takes one out if n is -1.
+func (s *Shares) Add(host netip.Addr, n int) {
+	if s.hosts == nil {
+		s.hosts = make(map[netip.Addr]int)
+	}
+	s.total += n
+	if s.hosts[host] += n; s.hosts[host] == 0 {
+		delete(s.hosts, host)
+	}
+}
+
+// HasRoom says whether another address at host fits in.
+func (s *Shares) HasRoom(host netip.Addr) bool { return s.total < s.Bound && !s.isCrowded(host) }
+
+// isCrowded says whether host has all that one IP address may have.
+func (s *Shares) isCrowded(host netip.Addr) bool {
+	return s.hosts[host] >= max(MinPerHost, s.Bound/HostShare)
+}
+
+// IsPoor says whether host, with another address, has fewer than some other IP address, and may have more.
+func (s *Shares) IsPoor(host netip.Addr) bool {
+	if s.isCrowded(host) {
+		return false
+	}
+	for _, n := range s.hosts {
+		if n > s.hosts[host]+1 {
+			return true
+		}
+	}
+	return false
+}
+
+// An Occupant is an address that takes room, and what decides whether it makes room for a newcomer.
+type Occupant struct {
+	Host     netip.Addr
+	Standing Standing
+	Own      bool // the source that names the newcomer names it
+	Ending   bool // it is about to be gone
+	Quiet    bool // it was not heard again when it should have been
+}
+
+// Evict returns those of all of which one makes room for a newcomer at host; which one is the same. None: the newcomer
+// gets no room. isFair says that the newcomer takes from an IP address that has more. That makes the shares more equal
+// each time, so it comes to an end, and the newcomer need not wait. It takes no more than its source's own, and what is
+// gone.
+//
+// What has a higher standing than a hint at host stays. Of the rest, those go first that are gone; then those that the
+// same source names, so that a source that is flooded evicts its own; then those about to be gone; those at the IP address
+// that has most; and those that are quiet.
+func Evict[T any](s *Shares, host netip.Addr, standing Standing, all iter.Seq[T], describe func(T) Occupant) (equal []T, isFair bool) {
+	var worst [6]int
+	has := s.hosts[host] + 1
+	for one := range all {
+		o := describe(one)
+		if o.Standing > standing || s.isCrowded(host) && o.Host != host {
+			continue
+		}
+		share := s.hosts[o.Host]
+		if o.Host == host {
+			share = has
+		}
+		isRich := share > has && (o.Standing == Gone || o.Own)
+		order := [...]int{first(isRich), first(o.Standing == Gone), first(o.Own), first(o.Ending), -share, first(o.Quiet)}
+		switch c := slices.Compare(order[:], worst[:]); {
+		case len(equal) == 0 || c < 0:
+			equal, worst, isFair = []T{one}, order, isRich
+		case c == 0:
+			equal = append(equal, one)
+		}
+	}
+	return equal, isFair
+}
+
+// first orders what is true before what is not.
+func first(b bool) int {
+	if b {
+		return 0
+	}
+	return 1
+}
