@@ -38,9 +38,9 @@ type Board struct {
 }
 
 // NewBoard returns one without providers, on which nobody is present.
-func NewBoard() *Board { return &Board{table: boardTable()} }
+func NewBoard() *Board { return &Board{table: emptyTable()} }
 
-func boardTable() *table { return newTable(MaxAddressesPerKey, maxPerStranger, rand.IntN) }
+func emptyTable() *table { return newTable(MaxAddressesPerKey, maxPerStranger, rand.IntN) }
 
 // Providers returns the providers, in the order of Config.Providers, once they have begun.
 func (b *Board) Providers() []ProviderStatus {
@@ -70,34 +70,9 @@ func (b *Board) PresencesOf(key identity.PublicKey) []Presence {
 	return b.table.presencesOf(key)
 }
 
-// The rest is for the finder and its providers' actors.
-
-// write changes the table.
-func (b *Board) write(f func(*table) []Change) []Change {
+// update changes what the Board shows. The finder and its providers' actors alone may.
+func (b *Board) update(f func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return f(b.table)
-}
-
-// clear forgets who is present.
-func (b *Board) clear() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.table = boardTable()
-}
-
-// enter keeps a place for a provider, which sets its status from then on.
-func (b *Board) enter() *ProviderStatus {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := &ProviderStatus{}
-	b.providers = append(b.providers, s)
-	return s
-}
-
-// set changes the status of a provider.
-func (b *Board) set(s *ProviderStatus, f func(*ProviderStatus)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	f(s)
+	f()
 }

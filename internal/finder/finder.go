@@ -10,6 +10,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // A Config is what the finder needs; every field is required.
@@ -34,12 +35,9 @@ const expireEvery = 100 * time.Millisecond
 // over would be over for everybody at once.
 const asleep = 5 * time.Second
 
-// warnEvery is how often it is logged that there was no room.
-const warnEvery = time.Minute
-
 // Props describes the finder's actor.
 func Props(c *Config) *actor.Props {
-	return actorkit.Props(c.Pool, c.Log, func() actor.Actor { return &finder{Config: c} })
+	return actorkit.Props(c.Pool, c.Log, func() actor.Actor { return &finder{Config: c, warnings: limiter.Lines{Most: 1}} })
 }
 
 // A finder is the actor above the providers' actors. It alone writes the table on its Board.
@@ -56,9 +54,8 @@ type finder struct {
 	due     time.Time // when expireDue comes; zero: it does not
 	stopDue func() bool
 
-	dropped uint64    // sightings, by providers' bounds and those of the table
-	warned  time.Time // of these
-	told    uint64    // how many of them
+	dropped  uint64 // sightings since the last warning, by providers' bounds and those of the table
+	warnings limiter.Lines
 }
 
 // Receive implements actor.Actor.
@@ -67,7 +64,8 @@ func (f *finder) Receive(ctx actor.Context) {
 	case *actor.Started:
 		for _, p := range f.Providers {
 			f.running++
-			status := f.Board.enter()
+			status := &ProviderStatus{}
+			f.Board.update(func() { f.Board.providers = append(f.Board.providers, status) })
 			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return &provider{Provider: p, config: f.Config, status: status} }))
 		}
 	case *actor.Stopping:
@@ -116,12 +114,12 @@ func (f *finder) sighted(ctx actor.Context, m sighted) {
 			return changes
 		})
 	}
-	f.Board.set(m.from.status, func(s *ProviderStatus) {
-		s.Sightings++
-		s.Dropped += dropped
+	f.Board.update(func() {
+		m.from.status.Sightings++
+		m.from.status.Dropped += dropped
 	})
 	f.dropped += dropped
-	f.warn(f.Clock.Now())
+	f.warn()
 }
 
 // change does something to the table, tells what that changes, and makes sure that expiries are looked for in time.
@@ -130,7 +128,9 @@ func (f *finder) change(ctx actor.Context, do func(t *table, now time.Time) []Ch
 		return
 	}
 	now := f.Clock.Now()
-	for _, c := range f.Board.write(func(t *table) []Change { return do(t, now) }) {
+	var changes []Change
+	f.Board.update(func() { changes = do(f.Board.table, now) })
+	for _, c := range changes {
 		f.Tell(c)
 	}
 	f.watch(ctx, now)
@@ -151,14 +151,14 @@ func (f *finder) expire(ctx actor.Context) {
 // watch sets the timer to when the table has to be searched.
 func (f *finder) watch(ctx actor.Context, now time.Time) {
 	next := f.Board.table.next
-	if next.IsZero() || !f.due.IsZero() && !next.Before(f.due) {
+	if next.IsZero() {
 		return
 	}
 	if soonest := now.Add(expireEvery); next.Before(soonest) {
 		next = soonest
-		if !f.due.IsZero() && !next.Before(f.due) {
-			return
-		}
+	}
+	if !f.due.IsZero() && !next.Before(f.due) {
+		return
 	}
 	if f.stopDue != nil {
 		f.stopDue()
@@ -168,18 +168,20 @@ func (f *finder) watch(ctx actor.Context, now time.Time) {
 	f.stopDue = f.Clock.AfterFunc(next.Sub(now), func() { system.Root.Send(self, expireDue{}) })
 }
 
-// warn logs, now and then, what there was no room for.
-func (f *finder) warn(now time.Time) {
-	if f.dropped == f.told || !f.warned.IsZero() && now.Sub(f.warned) < warnEvery {
+// warn logs how many sightings were dropped, at most once in limiter.Period.
+func (f *finder) warn() {
+	if f.dropped == 0 {
 		return
 	}
-	f.Log.Warn("sightings dropped: too many at once, too many addresses of a key, or too many keys that are not trusted", "dropped", f.dropped-f.told)
-	f.told, f.warned = f.dropped, now
+	if ok, _ := f.warnings.Allow(f.Clock.Now()); ok {
+		f.Log.Warn("sightings dropped: too many at once, too many addresses of a key, or too many keys that are not trusted", "dropped", f.dropped)
+		f.dropped = 0
+	}
 }
 
 // clear says that nobody is seen any more.
 func (f *finder) clear() {
-	f.Board.clear()
+	f.Board.update(func() { f.Board.table = emptyTable() })
 	if f.stopDue != nil {
 		f.stopDue()
 	}

@@ -200,4 +200,6 @@ func TestIPAddressesHaveEqualShares(t *testing.T) {
 }
 
 // elsewhereIsOpen takes one of what the brake of key 1 lets pass, and says whether there was one.
-func (f *fixture) elsewhereIsOpen() bool { return f.keys[key(1)].evicted[candidates.Hint].Take(f.now, evictions) }
+func (f *fixture) elsewhereIsOpen() bool {
+	return f.keys[key(1)].evicted[candidates.Hint].Take(f.now, evictions)
+}

@@ -56,7 +56,7 @@ func (p *provider) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *actor.Started:
 		p.name = p.Name()
-		p.config.Board.set(p.status, func(s *ProviderStatus) { s.Name = p.name })
+		p.config.Board.update(func() { p.status.Name = p.name })
 		p.show(Running, nil, time.Time{})
 		run, cancel := context.WithCancel(context.Background())
 		p.cancel, p.ended = cancel, make(chan struct{})
@@ -102,7 +102,7 @@ func (p *provider) keepRunning(ctx context.Context, post func(any)) {
 		p.changed.Store(&changed)
 		began := p.config.Clock.Now()
 		p.show(Running, last, time.Time{})
-		stop := p.forgive(last)
+		stop := p.config.Clock.AfterFunc(maxPause, func() { p.forgive(began) })
 		err := p.runOnce(ctx, changed, post)
 		stop()
 		if ctx.Err() != nil {
@@ -139,26 +139,24 @@ func (p *provider) wait(ctx context.Context, d time.Duration, changed <-chan str
 // show puts on the Board what the provider is doing from now on.
 func (p *provider) show(state State, err error, next time.Time) {
 	now := p.config.Clock.Now()
-	p.config.Board.set(p.status, func(s *ProviderStatus) { s.State, s.Since, s.Err, s.Next = state, now, err, next })
+	p.config.Board.update(func() {
+		s := p.status
+		s.State, s.Since, s.Err, s.Next = state, now, err, next
+	})
 }
 
-// forgive forgets on the Board why the provider failed before, once it has run for long, unless it is stopped before.
-func (p *provider) forgive(last error) (stop func() bool) {
-	if last == nil {
-		return func() bool { return false }
-	}
-	began := p.config.Clock.Now()
-	return p.config.Clock.AfterFunc(maxPause, func() {
-		works := false
-		p.config.Board.set(p.status, func(s *ProviderStatus) {
-			if works = s.State == Running && !s.Since.After(began); works {
-				s.Err = nil
-			}
-		})
-		if works {
-			p.config.Log.Info("discovery works again", "provider", p.name)
+// forgive forgets on the Board why the provider failed before, if it has been running since then.
+func (p *provider) forgive(since time.Time) {
+	works := false
+	p.config.Board.update(func() {
+		s := p.status
+		if works = s.Err != nil && s.State == Running && !s.Since.After(since); works {
+			s.Err = nil
 		}
 	})
+	if works {
+		p.config.Log.Info("discovery works again", "provider", p.name)
+	}
 }
 
 // runOnce runs the provider in a goroutine of its own, so that all it can break is that. It returns why the provider
