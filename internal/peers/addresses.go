@@ -1,12 +1,12 @@
 package peers
 
 import (
-	"cmp"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
@@ -17,14 +17,13 @@ const (
 	maxProven    = 4                              // never displaced by one that was only announced; so there is always room for such
 )
 
-// An address is one place where a peer may be, and what became of it.
+// An address is where a peer may be, and what became of it.
 type address struct {
 	addr     netip.AddrPort
 	source   string    // who said so first
 	sources  []string  // who still says so
 	seen     time.Time // when somebody last said so
-	proven   time.Time // when a handshake last proved the peer there; zero: never, or longest ago of too many
-	dialled  time.Time // when it was known that a dial has begun last; zero: none has
+	dialled  time.Time // when a dial there last began; zero: never
 	failures int       // in a row
 	next     time.Time // not dialled before, unless somebody asks
 	result   string    // of the last dial; empty: not dialled yet
@@ -33,8 +32,33 @@ type address struct {
 // present says whether somebody still says that the peer is there.
 func (a *address) present() bool { return len(a.sources) > 0 }
 
-// hint says whether nothing but discovery speaks for the address.
-func (a *address) hint() bool { return a.proven.IsZero() && !slices.Contains(a.sources, sourceFile) }
+// said returns what is said about an address.
+func (a *address) said() candidates.Standing {
+	switch {
+	case !a.present():
+		return candidates.Gone
+	case slices.Contains(a.sources, sourceFile):
+		return candidates.Named
+	}
+	return candidates.Hint
+}
+
+// candidate returns what ranks an address; r is the round that it is ranked for, if there is one.
+func (p *peer) candidate(r *round, a *address) candidates.Candidate {
+	said := a.said()
+	if r != nil && r.named[a.addr] {
+		said = candidates.Asked
+	}
+	return candidates.Candidate{Addr: a.addr, Standing: p.privileges.Standing(a.addr, said), Seen: a.seen, Dialled: a.dialled, Failures: a.failures}
+}
+
+// candidates returns every address that is known.
+func (p *peer) candidates(r *round) (list []candidates.Candidate) {
+	for _, a := range p.addrs {
+		list = append(list, p.candidate(r, a))
+	}
+	return list
+}
 
 // at returns what is known of an address; nil: nothing.
 func (p *peer) at(addr netip.AddrPort) *address {
@@ -53,7 +77,7 @@ func (p *peer) learn(addr netip.AddrPort, source string) *address {
 		return a
 	}
 	if len(p.addrs) >= maxAddresses {
-		i := evict(p.addrs) // there is one: see maxProven
+		i := candidates.Worst(p.candidates(p.round))
 		p.addrs = slices.Delete(p.addrs, i, i+1)
 	}
 	a := &address{addr: addr, source: source, next: p.notBefore}
@@ -80,9 +104,19 @@ func (p *peer) sighted(m Sighted) {
 	}
 }
 
-// ready returns the addresses worth dialling now, and how long until there is one more; see order.
-func (p *peer) ready(force bool) ([]*address, time.Duration) {
-	return order(p.addrs, p.Clock.Now(), force, p.hints.last(), p.Jitter)
+// ready returns the addresses that are worth dialling now, and how long until there is one more; 0: there will be none.
+func (p *peer) ready(force bool) (list []*address, wait time.Duration) {
+	now := p.Clock.Now()
+	for _, a := range p.addrs {
+		switch {
+		case p.candidate(nil, a).Standing == candidates.Gone:
+		case force || !now.Before(a.next):
+			list = append(list, a)
+		case wait == 0 || a.next.Sub(now) < wait:
+			wait = a.next.Sub(now)
+		}
+	}
+	return list, wait
 }
 
 // missed is an address that a source does not name any more.
@@ -103,7 +137,7 @@ func (p *peer) missed(m Sighted) {
 // worked notes that a session has come up (wire.md §7.5).
 func (p *peer) worked(l *session.Link) {
 	p.refusals, p.notBefore = 0, time.Time{}
-	p.hints.leads(l.Addr().Addr().Unmap())
+	p.privileges.Home = l.Addr().Addr().Unmap()
 	if l.Role() == handshake.Responder {
 		for _, a := range p.addrs {
 			a.failures, a.next = 0, time.Time{}
@@ -111,8 +145,15 @@ func (p *peer) worked(l *session.Link) {
 		return
 	}
 	if a := p.at(p.dialledTo[l.ID()]); a != nil {
-		prove(p.addrs, a, p.Clock.Now())
+		p.prove(a.addr)
 		a.failures, a.next, a.result = 0, time.Time{}, "connected"
+	}
+}
+
+// prove notes that a handshake has proved the peer at an address, whatever came of it.
+func (p *peer) prove(addr netip.AddrPort) {
+	if p.at(addr) != nil {
+		p.privileges.Prove(addr, maxProven)
 	}
 }
 
@@ -122,71 +163,5 @@ func (p *peer) tried(addr netip.AddrPort, err error) {
 		a.failures++
 		a.next = p.Clock.Now().Add(backoff(a.failures, p.Jitter()))
 		a.result = err.Error()
-	}
-}
-
-// order returns the addresses worth dialling now, best first: those that worked last, then those that the peers file
-// names, then the hints as queue orders them. wait is how long until there is one more; 0: there will be none. home is where
-// the last session has led, random in [0, 1).
-func order(addrs []*address, now time.Time, ignoreBackoff bool, home netip.Addr, random func() float64) (ready []*address, wait time.Duration) {
-	var hints []*address
-	for _, a := range addrs {
-		switch {
-		case !a.present() && a.proven.IsZero():
-		case !ignoreBackoff && now.Before(a.next):
-			if d := a.next.Sub(now); wait == 0 || d < wait {
-				wait = d
-			}
-		case a.hint():
-			hints = append(hints, a)
-		default:
-			ready = append(ready, a)
-		}
-	}
-	slices.SortStableFunc(ready, func(a, b *address) int {
-		return cmp.Or(b.proven.Compare(a.proven), cmp.Compare(a.failures, b.failures), b.seen.Compare(a.seen))
-	})
-	return append(ready, queue(hints, now, home, random)...), wait
-}
-
-// evict returns the index of the address to forget when there are too many: one that nobody names any more
-// before one that somebody does, one that is only announced before one that the peers file names, then the one heard of
-// longest ago. It is never one that a handshake has proved; -1: all are.
-func evict(addrs []*address) int {
-	worst := -1
-	for i, a := range addrs {
-		if a.proven.IsZero() && (worst < 0 || worse(a, addrs[worst])) {
-			worst = i
-		}
-	}
-	return worst
-}
-
-// worse says whether a is to be forgotten before b, of two that no handshake has proved.
-func worse(a, b *address) bool {
-	switch {
-	case a.present() != b.present():
-		return b.present()
-	case a.hint() != b.hint():
-		return a.hint()
-	}
-	return a.seen.Before(b.seen)
-}
-
-// prove notes that a handshake has proved the peer at a, which is one of addrs, whatever came of it. The address proved longest ago
-// loses that rank if there are too many.
-func prove(addrs []*address, a *address, now time.Time) {
-	a.proven = now
-	oldest, n := a, 0
-	for _, o := range addrs {
-		if o.proven.IsZero() {
-			continue
-		}
-		if n++; o.proven.Before(oldest.proven) {
-			oldest = o
-		}
-	}
-	if n > maxProven {
-		oldest.proven = time.Time{}
 	}
 }

@@ -5,7 +5,36 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
+
+// A stoppedClock shows one time.
+type stoppedClock struct {
+	clock.Clock
+	now time.Time
+}
+
+func (c *stoppedClock) Now() time.Time { return c.now }
+
+// knowing returns a peer that knows these addresses, on which no time passes.
+func knowing(now time.Time, addrs ...*address) *peer {
+	return &peer{Config: &Config{Clock: &stoppedClock{now: now}, Jitter: steady}, addrs: addrs, hints: newHintLimiter()}
+}
+
+// inOrder returns the addresses that a round would dial, in order, and how long until there is one more.
+func (p *peer) inOrder(force bool) (list []string, wait time.Duration) {
+	ready, wait := p.ready(force)
+	r := new(round)
+	for _, a := range ready {
+		r.left = append(r.left, a.addr)
+	}
+	for _, c := range p.arrange(r) {
+		list = append(list, c.Addr.String())
+	}
+	return list, wait
+}
 
 func TestAnAnnounceDisplacesNoAddressOfThePeersFile(t *testing.T) {
 	p := &peer{Config: &Config{}}
@@ -29,18 +58,19 @@ func TestOrderPutsFirstWhatWorkedLast(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		addrs  []*address
+		proven []netip.AddrPort // the latest first
 		ignore bool
 		want   []string
 		wait   time.Duration
 	}{
 		{name: "nothing is known"},
 		{name: "nobody names it and it never worked", addrs: []*address{{addr: at("10.0.0.1:1"), source: "connect", seen: now}}},
-		{name: "nobody names it but it worked", addrs: []*address{{addr: at("10.0.0.1:1"), proven: start}}, want: []string{"10.0.0.1:1"}},
+		{name: "nobody names it but it worked", addrs: []*address{{addr: at("10.0.0.1:1")}}, proven: []netip.AddrPort{at("10.0.0.1:1")}, want: []string{"10.0.0.1:1"}},
 		{name: "proven before announced, latest proof first", addrs: []*address{
 			{addr: at("10.0.0.1:1"), sources: announced, seen: now},
-			{addr: at("10.0.0.2:1"), proven: after(1)},
-			{addr: at("10.0.0.3:1"), proven: after(2), failures: 9},
-		}, want: []string{"10.0.0.3:1", "10.0.0.2:1", "10.0.0.1:1"}},
+			{addr: at("10.0.0.2:1")},
+			{addr: at("10.0.0.3:1"), failures: 9},
+		}, proven: []netip.AddrPort{at("10.0.0.3:1"), at("10.0.0.2:1")}, want: []string{"10.0.0.3:1", "10.0.0.2:1", "10.0.0.1:1"}},
 		{name: "fewer failures first, then heard last", addrs: []*address{
 			{addr: at("10.0.0.1:1"), sources: written, seen: after(3), failures: 1},
 			{addr: at("10.0.0.2:1"), sources: written, seen: after(1)},
@@ -65,54 +95,40 @@ func TestOrderPutsFirstWhatWorkedLast(t *testing.T) {
 		}, want: []string{"10.0.0.1:1"}, wait: time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			ready, wait := order(test.addrs, now, test.ignore, netip.Addr{}, steady)
-			var got []string
-			for _, a := range ready {
-				got = append(got, a.addr.String())
-			}
+			p := knowing(now, test.addrs...)
+			p.privileges.Proven = test.proven
+			got, wait := p.inOrder(test.ignore)
 			if !slices.Equal(got, test.want) || wait != test.wait {
-				t.Errorf("order = %v, %v; want %v, %v", got, wait, test.want, test.wait)
+				t.Errorf("%v, %v; want %v, %v", got, wait, test.want, test.wait)
 			}
 		})
 	}
 }
 
-func TestAHintIsWhatNothingButDiscoverySpeaksFor(t *testing.T) {
+func TestWhatIsSaidOfAnAddressAndWhatWasProvedGiveItsStanding(t *testing.T) {
+	addr := at("10.0.0.1:1")
 	for _, test := range []struct {
-		name string
-		a    address
-		want bool
+		name    string
+		sources []string
+		proven  bool
+		asked   bool
+		want    candidates.Standing
 	}{
-		{"announced", address{sources: []string{"udp", "mdns"}}, true},
-		{"nobody names it", address{}, true},
-		{"proved", address{sources: []string{"udp"}, proven: start}, false},
-		{"in the peers file", address{sources: []string{"udp", sourceFile}}, false},
+		{"announced", []string{"udp", "mdns"}, false, false, candidates.Hint},
+		{"nobody names it", nil, false, false, candidates.Gone},
+		{"proved", []string{"udp"}, true, false, candidates.Proven},
+		{"proved, and nobody names it", nil, true, false, candidates.Proven},
+		{"in the peers file", []string{"udp", sourceFile}, false, false, candidates.Named},
+		{"a Connect names it", nil, false, true, candidates.Asked},
 	} {
-		if got := test.a.hint(); got != test.want {
-			t.Errorf("%s: hint = %v", test.name, got)
+		p := knowing(start, &address{addr: addr, sources: test.sources})
+		if test.proven {
+			p.prove(addr)
 		}
-	}
-}
-
-func TestEvictionSparesWhatAHandshakeHasProved(t *testing.T) {
-	announced := []string{"udp"}
-	for _, test := range []struct {
-		name  string
-		addrs []*address
-		want  int
-	}{
-		{"none", nil, -1},
-		{"all proven", []*address{{proven: after(1)}, {proven: after(2)}}, -1},
-		{"the only one that is not proven", []*address{{proven: after(1)}, {sources: announced, seen: after(9)}, {proven: after(2)}}, 1},
-		{"heard of longest ago", []*address{{sources: announced, seen: after(2)}, {sources: announced, seen: after(1)}, {sources: announced, seen: after(3)}}, 1},
-		{"nobody names it any more", []*address{{sources: announced, seen: after(1)}, {seen: after(9)}, {sources: announced, seen: after(2)}}, 1},
-		{"the first of equals", []*address{{proven: after(1)}, {seen: start}, {seen: start}}, 1},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			if got := evict(test.addrs); got != test.want {
-				t.Errorf("evict = %d, want %d", got, test.want)
-			}
-		})
+		r := &round{named: map[netip.AddrPort]bool{addr: test.asked}}
+		if got := p.candidate(r, p.addrs[0]).Standing; got != test.want {
+			t.Errorf("%s: standing %d, want %d", test.name, got, test.want)
+		}
 	}
 }
 
@@ -123,14 +139,14 @@ func TestAnnouncesNeverDisplaceAProvenAddressAndAlwaysFindRoom(t *testing.T) {
 		a := p.learn(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1), "udp")
 		a.sources = []string{"udp"}
 		if i%2 == 0 {
-			prove(p.addrs, a, after(time.Duration(i)))
+			p.prove(a.addr)
 			proven = append(proven, a)
 		}
 		if len(p.addrs) > maxAddresses || !slices.Contains(p.addrs, a) {
 			t.Fatalf("%d addresses are kept, the new one %v", len(p.addrs), slices.Contains(p.addrs, a))
 		}
 		for _, b := range proven[max(0, len(proven)-maxProven):] {
-			if !slices.Contains(p.addrs, b) || b.proven.IsZero() {
+			if !slices.Contains(p.addrs, b) || p.candidate(nil, b).Standing != candidates.Proven {
 				t.Fatalf("%v, proved lately, was displaced", b.addr)
 			}
 		}

@@ -11,14 +11,14 @@ import (
 // A spendingClock counts dials to x, as a race that was called off may, whenever the peer reads it for the nth time.
 type spendingClock struct {
 	clock.Clock
-	hints *ledger
+	hints *hintLimiter
 	left  int // readings until it spends
 }
 
 func (c *spendingClock) Now() time.Time {
 	now := c.Clock.Now()
 	if c.left--; c.left == 0 {
-		c.hints.spend(now, x.Addr())
+		c.hints.take(now, hintAt(x))
 	}
 	return now
 }
@@ -31,7 +31,7 @@ func TestACalledOffRaceMaySpendTheLastDial(t *testing.T) {
 			onRig(t, alone[0], func(r *rig) {
 				r.look(func(p *peer) {
 					for range maxAtHost - 1 {
-						p.hints.spend(time.Now(), x.Addr())
+						p.hints.take(time.Now(), hintAt(x))
 					}
 					p.Clock = &spendingClock{p.Clock, &p.hints, n}
 				})
