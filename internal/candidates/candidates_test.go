@@ -117,8 +117,11 @@ func TestWorstHasTheLowestStandingAndWasHeardOfLongestAgo(t *testing.T) {
 		{"elsewhere before at home", []Candidate{of(AtHome, 1), of(Hint, 9)}, 1},
 		{"the first of equals", []Candidate{of(Proven, 1), of(Gone, 0), of(Gone, 0)}, 1},
 	} {
-		if got := Worst(test.list); got != test.want {
-			t.Errorf("%s: %d, want %d", test.name, got, test.want)
+		for i := range test.list {
+			test.list[i].Addr = netip.AddrPortFrom(host(i), 1)
+		}
+		if got, want := Worst(test.list), test.list[test.want]; got != want {
+			t.Errorf("%s: %v, want %v", test.name, got.Addr, want.Addr)
 		}
 	}
 }

@@ -38,7 +38,12 @@ type queue struct {
 // most, however often and at however many ports he announces it, and an address that failed has its turn again although
 // there is always a new one. random is in [0, 1).
 func (p *Privileges) Order(list []Candidate, now time.Time, random func() float64) []Candidate {
+	list = slices.Clone(list)
+	slices.SortStableFunc(list, func(a, b Candidate) int {
+		return cmp.Or(a.Dialled.Compare(b.Dialled), b.Seen.Compare(a.Seen))
+	})
 	queues := make(map[netip.Addr]*queue)
+	turns := make(map[netip.AddrPort]int)
 	for _, c := range list {
 		if !c.isQueued() {
 			continue
@@ -48,20 +53,10 @@ func (p *Privileges) Order(list []Candidate, now time.Time, random func() float6
 			q = &queue{random: random()}
 			queues[c.Addr.Addr()] = q
 		}
-		if now.Sub(c.Dialled) < dialCounts && c.Dialled.After(q.dialled) {
+		turns[c.Addr] = q.length
+		q.length++
+		if now.Sub(c.Dialled) < dialCounts {
 			q.dialled = c.Dialled
-		}
-	}
-	list = slices.Clone(list)
-	slices.SortStableFunc(list, func(a, b Candidate) int {
-		return cmp.Or(a.Dialled.Compare(b.Dialled), b.Seen.Compare(a.Seen))
-	})
-	turns := make(map[netip.AddrPort]int, len(list))
-	for _, c := range list {
-		if c.isQueued() {
-			q := queues[c.Addr.Addr()]
-			turns[c.Addr] = q.length
-			q.length++
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Candidate) int {
@@ -81,14 +76,10 @@ func (p *Privileges) Order(list []Candidate, now time.Time, random func() float6
 	return list
 }
 
-// Worst returns the index of the candidate to forget when there are too many: of those of the lowest standing, the one
-// heard of longest ago.
-func Worst(list []Candidate) int {
-	worst := 0
-	for i, c := range list {
-		if cmp.Or(cmp.Compare(c.Standing, list[worst].Standing), c.Seen.Compare(list[worst].Seen)) < 0 {
-			worst = i
-		}
-	}
-	return worst
+// Worst returns the candidate to forget when there are too many: of those of the lowest standing, the one heard of
+// longest ago.
+func Worst(list []Candidate) Candidate {
+	return slices.MinFunc(list, func(a, b Candidate) int {
+		return cmp.Or(cmp.Compare(a.Standing, b.Standing), a.Seen.Compare(b.Seen))
+	})
 }

@@ -29,25 +29,16 @@ type address struct {
 	result   string    // of the last dial; empty: not dialled yet
 }
 
-// present says whether somebody still says that the peer is there.
-func (a *address) present() bool { return len(a.sources) > 0 }
-
-// said returns what is said about an address.
-func (a *address) said() candidates.Standing {
-	switch {
-	case !a.present():
-		return candidates.Gone
-	case slices.Contains(a.sources, sourceFile):
-		return candidates.Named
-	}
-	return candidates.Hint
-}
-
 // candidate returns what ranks an address; r is the round that it is ranked for, if there is one.
 func (p *peer) candidate(r *round, a *address) candidates.Candidate {
-	said := a.said()
-	if r != nil && r.named[a.addr] {
+	said := candidates.Hint
+	switch {
+	case r != nil && r.named[a.addr]:
 		said = candidates.Asked
+	case len(a.sources) == 0:
+		said = candidates.Gone
+	case slices.Contains(a.sources, sourceFile):
+		said = candidates.Named
 	}
 	return candidates.Candidate{Addr: a.addr, Standing: p.privileges.Standing(a.addr, said), Seen: a.seen, Dialled: a.dialled, Failures: a.failures}
 }
@@ -69,7 +60,9 @@ func (p *peer) at(addr netip.AddrPort) *address {
 }
 
 // somewhere says whether somebody says where the peer is.
-func (p *peer) somewhere() bool { return slices.ContainsFunc(p.addrs, (*address).present) }
+func (p *peer) somewhere() bool {
+	return slices.ContainsFunc(p.addrs, func(a *address) bool { return len(a.sources) > 0 })
+}
 
 // learn returns the address, made if it is new.
 func (p *peer) learn(addr netip.AddrPort, source string) *address {
@@ -77,8 +70,8 @@ func (p *peer) learn(addr netip.AddrPort, source string) *address {
 		return a
 	}
 	if len(p.addrs) >= maxAddresses {
-		i := candidates.Worst(p.candidates(p.round))
-		p.addrs = slices.Delete(p.addrs, i, i+1)
+		worst := candidates.Worst(p.candidates(p.round))
+		p.addrs = slices.DeleteFunc(p.addrs, func(a *address) bool { return a.addr == worst.Addr })
 	}
 	a := &address{addr: addr, source: source, next: p.notBefore}
 	p.addrs = append(p.addrs, a)

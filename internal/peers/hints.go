@@ -38,7 +38,7 @@ func (l *hintLimiter) wait(now time.Time, c candidates.Candidate) time.Duration 
 		return 0
 	}
 	wait := l.hosts.Peek(c.Addr.Addr()).Wait(now, maxAtHost, hostPeriod)
-	if c.Standing != candidates.AtHome {
+	if c.Standing < candidates.AtHome {
 		wait = max(wait, l.all.Wait(now, hintRate))
 	}
 	return wait
@@ -49,14 +49,11 @@ func (l *hintLimiter) take(now time.Time, c candidates.Candidate) bool {
 	if l.wait(now, c) > 0 {
 		return false
 	}
-	if c.Standing >= candidates.Named {
-		return true
+	if c.Standing < candidates.Named {
+		l.hosts.Of(now, c.Addr.Addr()).Take(now, maxAtHost, hostPeriod)
 	}
-	if c.Standing != candidates.AtHome {
+	if c.Standing < candidates.AtHome {
 		l.all.Take(now, hintRate)
 	}
-	return l.hosts.Of(now, c.Addr.Addr()).Take(now, maxAtHost, hostPeriod)
+	return true
 }
-
-// reset forgets all dials.
-func (l *hintLimiter) reset() { *l = newHintLimiter() }

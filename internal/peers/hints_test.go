@@ -66,9 +66,9 @@ func TestDialsToHintsAreRationed(t *testing.T) {
 					t.Errorf("step %d: begins: %v", i, got)
 				}
 			}
-			l.reset()
+			l = newHintLimiter() // as after a Connect
 			if wait := l.wait(after(steps[len(steps)-1].at), hint(1)); wait != 0 {
-				t.Errorf("%v to wait after all is forgotten", wait)
+				t.Errorf("%v to wait although no dial has begun", wait)
 			}
 		})
 	}

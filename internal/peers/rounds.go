@@ -86,7 +86,7 @@ func (p *peer) begin(named []netip.AddrPort, force bool) error {
 		r.enter(a.addr)
 	}
 	if force {
-		p.hints.reset()
+		p.hints = newHintLimiter()
 	}
 	list := p.arrange(r)
 	first, due := p.pay(list)
