@@ -168,7 +168,7 @@ func TestEviction(t *testing.T) {
 		{"of an IP address that has more", with(3, func(o *Occupant) { o.Host = host(2) }), Hint, []int{0, 3}, true},
 		{"of that which has most", []Occupant{at(2), at(2), at(2), at(3), at(3), at(4), at(5), at(6)}, Hint, []int{0, 1, 2}, true},
 		{"what is gone", with(3, func(o *Occupant) { o.Standing, o.Own = Gone, false }), Hint, []int{3}, false},
-		{"what is about to be gone", with(3, func(o *Occupant) { o.Ending = true }), Hint, []int{3}, false},
+		{"what is doubted", with(3, func(o *Occupant) { o.Doubted = true }), Hint, []int{3}, false},
 		{"what is quiet", with(3, func(o *Occupant) { o.Quiet = true }), Hint, []int{3}, false},
 		{"what is its source's own", with(3, func(o *Occupant) { o.Own = false }), Hint, []int{0, 1, 2, 4, 5, 6, 7}, false},
 		{"not what is proven or at home", []Occupant{{Host: host(2), Standing: Proven}, {Host: host(3), Standing: AtHome}, at(4)}, Hint, []int{2}, false},

@@ -7,7 +7,7 @@ import (
 )
 
 // Bounds of what one IP address may take of a key's room: a HostShare-th of it, but at least MinPerHost. A node has one
-// port there, and another one after a restart. Whoever announces more of them cannot take the room of other IP addresses.
+// port there, and another one after a restart. A forger of many ports cannot take the room of other IP addresses.
 const (
 	HostShare  = 8
 	MinPerHost = 4
@@ -57,7 +57,7 @@ type Occupant struct {
 	Host     netip.Addr
 	Standing Standing
 	Own      bool // the source that names the newcomer names it
-	Ending   bool // it is about to be gone
+	Doubted  bool // it may be gone already
 	Quiet    bool // it was not heard again when it should have been
 }
 
@@ -67,7 +67,7 @@ type Occupant struct {
 // gone.
 //
 // What has a higher standing than a hint at host stays. Of the rest, those go first that are gone; then those that the
-// same source names, so that a source that is flooded evicts its own; then those about to be gone; those at the IP address
+// same source names, so that a source that is flooded evicts its own; then those that are doubted; those at the IP address
 // that has most; and those that are quiet.
 func Evict[T any](s *Shares, host netip.Addr, standing Standing, all iter.Seq[T], describe func(T) Occupant) (equal []T, isFair bool) {
 	var worst [6]int
@@ -82,7 +82,7 @@ func Evict[T any](s *Shares, host netip.Addr, standing Standing, all iter.Seq[T]
 			share = has
 		}
 		isRich := share > has && (o.Standing == Gone || o.Own)
-		order := [...]int{first(isRich), first(o.Standing == Gone), first(o.Own), first(o.Ending), -share, first(o.Quiet)}
+		order := [...]int{first(isRich), first(o.Standing == Gone), first(o.Own), first(o.Doubted), -share, first(o.Quiet)}
 		switch c := slices.Compare(order[:], worst[:]); {
 		case len(equal) == 0 || c < 0:
 			equal, worst, isFair = []T{one}, order, isRich

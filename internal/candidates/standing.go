@@ -1,9 +1,9 @@
 // Package candidates says which address of a key is better: which to dial first, and which to give up when there is no
-// room for all (wire.md §8.1). Whoever can announce can forge addresses, at as many IP addresses and ports as he likes.
-// So IP addresses are treated alike, and what a session has shown is worth more than what anybody says.
+// room for all (wire.md §8.1). Everybody on a link can forge announces, at any number of IP addresses and ports. So IP
+// addresses get equal shares and take turns, and what a session has shown is worth more than what is announced.
 //
-// The finder asks for its presences, a peer for the addresses that it dials. The package has no state but what the two
-// keep in its types, and is told the time. It is not safe for concurrent use.
+// The finder asks about its presences, a peer about the addresses that it dials. Time and randomness are passed in. The
+// types are not safe for concurrent use.
 package candidates
 
 import (

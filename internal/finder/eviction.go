@@ -58,7 +58,7 @@ func (t *table) makeRoom(now time.Time, r *record, at slot, ttl time.Duration) (
 		return nil, false
 	}
 	equal, isFair := candidates.Evict(&r.shares, host, standing, maps.Values(r.entries), func(e *entry) candidates.Occupant {
-		return candidates.Occupant{Host: e.Addr.Addr(), Standing: r.standing(e), Own: e.Source == at.source, Ending: e.phase == held,
+		return candidates.Occupant{Host: e.Addr.Addr(), Standing: r.standing(e), Own: e.Source == at.source, Doubted: e.phase == doubted,
 			Quiet: e.isQuiet(now)}
 	})
 	if len(equal) == 0 || waits && !isFair && !evicted.Take(now, evictions) {
@@ -79,7 +79,7 @@ func (t *table) oneOf(list []*entry) *entry {
 func (t *table) evict(now time.Time, r *record, out *entry) (changes []Change) {
 	if out.phase != remembered {
 		why := discovery.Expired
-		if out.phase == held {
+		if out.phase == doubted {
 			why = out.why
 		}
 		changes = []Change{t.lose(now, r, out, why)}

@@ -36,7 +36,7 @@ func TestTheAddressHeardOfLongestAgoMakesRoom(t *testing.T) {
 	}
 }
 
-func TestDisplacingIsSlow(t *testing.T) {
+func TestEvictionIsSlow(t *testing.T) {
 	f := newFixture(t, 1)
 	f.full("udp", time.Hour)
 	for i := range evictions.Burst {
@@ -60,7 +60,7 @@ func TestDisplacingIsSlow(t *testing.T) {
 	f.dropped("udp", seen(1, 400, time.Hour))
 }
 
-func TestAFloodedProviderDisplacesItsOwn(t *testing.T) {
+func TestAFloodedProviderEvictsItsOwn(t *testing.T) {
 	f := newFixture(t, 1)
 	f.saw("manual", seen(1, 1, 0), "found 1@1 manual")
 	f.saw("mdns", seen(1, 2, time.Hour), "updated 1@2 mdns")
@@ -79,7 +79,7 @@ func TestAFloodedProviderDisplacesItsOwn(t *testing.T) {
 
 func TestOneHostCannotTakeTheRoomOfOthers(t *testing.T) {
 	f := newFixture(t, 1)
-	for i := range uint16(10_000) { // 100 s of forged announces, ever other ports
+	for i := range uint16(10_000) { // 100 s of forged announces, a new port each time
 		f.now = f.now.Add(10 * time.Millisecond)
 		f.sees("udp", at(1, 66, 1+i, time.Hour))
 		f.expire(f.now)
@@ -93,7 +93,7 @@ func TestOneHostCannotTakeTheRoomOfOthers(t *testing.T) {
 	f.now = f.now.Add(evictions.Every)
 	f.saw("udp", at(1, 66, 20_000, time.Hour), "lost 1@66 udp expired, 7 left; updated 1@66 udp") // its own
 	f.now = f.now.Add(evictions.Every)
-	f.saw("udp", seen(1, 9, time.Hour), "lost 1@66 udp expired, 7 left; updated 1@9 udp") // of whom has most
+	f.saw("udp", seen(1, 9, time.Hour), "lost 1@66 udp expired, 7 left; updated 1@9 udp") // of the IP address that has most
 }
 
 func TestWhatIsRememberedOrHeldMakesRoomFirst(t *testing.T) {
@@ -109,7 +109,7 @@ func TestWhatIsRememberedOrHeldMakesRoomFirst(t *testing.T) {
 	f.saw("mdns", seen(1, 11, time.Hour), "lost 1@2 mdns expired, 7 left; updated 1@11 mdns")
 }
 
-func TestWhatASessionWasDialledAtIsNotDisplaced(t *testing.T) {
+func TestWhatASessionWasDialledAtIsNotEvicted(t *testing.T) {
 	f := newFixture(t, 1)
 	f.up(1, addr(1))
 	f.full("udp", time.Hour)
@@ -127,15 +127,15 @@ func TestWhatASessionWasDialledAtIsNotDisplaced(t *testing.T) {
 		return false
 	}
 	if !flood() {
-		t.Error("it is displaced")
+		t.Error("the address is evicted")
 	}
 	f.up(1, netip.AddrPort{}) // dialled by the peer
 	if !flood() {
-		t.Error("it is displaced by a session that says nothing about it")
+		t.Error("the address is evicted after a session that says nothing about it")
 	}
 	f.up(1, addr(199)) // another one
 	if flood() {
-		t.Error("it is there for ever")
+		t.Error("the address is kept after a session at another one")
 	}
 	f.up(1, netip.MustParseAddrPort("[::ffff:10.0.0.199]:7100"))
 	if r := f.keys[key(1)]; r.privileges.Proven[0] != addr(199) {
@@ -182,7 +182,7 @@ func TestStrangersHaveALimitAndTrustedKeysTheirOwnRoom(t *testing.T) {
 	if n := len(f.strangers); n != MaxStrangers {
 		t.Errorf("%d strangers, want %d", n, MaxStrangers)
 	}
-	f.up(9998, addr(1)) // one who connects is none
+	f.up(9998, addr(1)) // a key that connects is no stranger
 	f.down(9998)
 	f.saw("udp", seen(9997, 1, time.Minute), "found 9997@1 udp")
 
@@ -197,17 +197,17 @@ func TestStrangersHaveALimitAndTrustedKeysTheirOwnRoom(t *testing.T) {
 }
 
 // TestFloodsMakeFewChanges floods the table for two minutes, from a thousand addresses, with a goodbye after every
-// announce; and so with a key of each own.
+// announce: of one key, and of a new key each time.
 func TestFloodsMakeFewChanges(t *testing.T) {
 	const minutes, perSecond = 2, 50
 	for name, test := range map[string]struct {
 		key  func(i int) int
 		most int
 	}{
-		// Places that are entered: those displaced, and those forgotten in rememberFor. Each comes and goes.
+		// Entries that are made: in the room of those evicted, and of those forgotten after rememberFor. Each comes and goes.
 		"of one key": {func(int) int { return 1 }, 2 * (evictions.Burst + minutes*60/5 + entriesInTests*(1+2*minutes))},
 		// Strangers come and go, and are remembered for half a minute.
-		"of ever other keys": {func(i int) int { return 1000 + i }, 2 * MaxStrangers * (1 + 2*minutes)},
+		"of a new key each time": {func(i int) int { return 1000 + i }, 2 * MaxStrangers * (1 + 2*minutes)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, 1)
@@ -222,7 +222,7 @@ func TestFloodsMakeFewChanges(t *testing.T) {
 				told += len(changes)
 				told += len(f.mustSee("mdns", gone(k, a)))
 				if len(f.strangers) > MaxStrangers || len(f.keys[key(k)].entriesOrNone()) > entriesInTests {
-					t.Fatalf("%d strangers, %d places", len(f.strangers), len(f.keys[key(k)].entries))
+					t.Fatalf("%d strangers, %d entries", len(f.strangers), len(f.keys[key(k)].entries))
 				}
 			}
 			t.Logf("%d changes", told)
@@ -233,7 +233,7 @@ func TestFloodsMakeFewChanges(t *testing.T) {
 	}
 }
 
-// entriesOrNone is places, also of no record.
+// entriesOrNone returns the entries of a record, if there is one.
 func (r *record) entriesOrNone() map[slot]*entry {
 	if r == nil {
 		return nil

@@ -279,7 +279,7 @@ func TestNothingExpiresWhileTheMachineSleeps(t *testing.T) {
 		lost  bool // at once, when it wakes
 	}{
 		"for hours": {8 * time.Hour, false},
-		"briefly":   {asleep, true},
+		"briefly":   {sleptIfLate, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			udp, s := &scripted{name: "udp"}, &sleeper{Clock: clock.System}

@@ -22,11 +22,11 @@ type table struct {
 	random              func(n int) int // in [0, n)
 
 	keys      map[identity.PublicKey]*record
-	strangers map[identity.PublicKey]bool // keys that were not trusted when they were entered, nor since
+	strangers map[identity.PublicKey]bool // keys that were not trusted when they were entered, and are not since
 	next      time.Time                   // when to call expire; zero: there is no need
 }
 
-// A record is what is known of one key. It is there while it has an entry or the key is connected.
+// A record is what is known of one key. It is kept while it has an entry or the key is connected.
 type record struct {
 	entries    map[slot]*entry
 	shares     candidates.Shares // of the entries' IP addresses
@@ -50,7 +50,7 @@ type entry struct {
 	Presence
 	phase    phase
 	ttl      time.Duration    // of the last sighting; 0: its provider will say when it ends
-	why      discovery.Reason // of held: how it ended
+	why      discovery.Reason // of doubted: how it ended
 	since    time.Time        // when it came, or came back
 	returns  int              // how often it has come back soon after it had ended
 	heard    time.Time        // when it was last heard on Interface
@@ -119,7 +119,7 @@ func (t *table) seeAgain(now time.Time, r *record, e *entry, s discovery.Sightin
 	case remembered:
 		e.returns++
 		return []Change{t.begin(now, r, e, s)}
-	case held:
+	case doubted:
 		e.phase, e.since = present, now
 	}
 	e.Last = now
@@ -147,7 +147,7 @@ func (t *table) setUntil(e *entry, at time.Time) {
 	}
 }
 
-// lose ends a presence for all to see.
+// lose ends a presence, and returns how to tell it.
 func (t *table) lose(now time.Time, r *record, e *entry, why discovery.Reason) Change {
 	r.live--
 	c := Change{Presence: e.Presence, Kind: Lost, Reason: why, Left: r.live}
@@ -182,14 +182,14 @@ func (t *table) prune(key identity.PublicKey, r *record) {
 	}
 }
 
-// expire returns what has not been heard of in time, in the order in which it ends, and sets next.
+// expire ends the phases whose time has passed, in the order of their ends. It returns what that changes, and sets next.
 func (t *table) expire(now time.Time) (changes []Change) {
 	for _, e := range t.collect(func(e *entry) bool { return !e.Until.IsZero() && !now.Before(e.Until) }) {
 		r := t.keys[e.Key]
 		switch e.phase {
 		case present:
 			changes = append(changes, t.end(now, r, e, discovery.Expired)...)
-		case held:
+		case doubted:
 			changes = append(changes, t.lose(now, r, e, e.why))
 		case remembered:
 			t.forget(r, e)
@@ -204,7 +204,7 @@ func (t *table) expire(now time.Time) (changes []Change) {
 	return changes
 }
 
-// withdraw ends what one provider has seen that only that provider could end.
+// withdraw ends the entries of a provider that only that provider could end.
 func (t *table) withdraw(now time.Time, source string) (changes []Change) {
 	for _, e := range t.collect(func(e *entry) bool { return e.Source == source && e.ttl == 0 && e.phase == present }) {
 		changes = append(changes, t.end(now, t.keys[e.Key], e, discovery.Withdrawn)...)
@@ -218,13 +218,13 @@ func (t *table) renew(now time.Time) {
 		switch e.phase {
 		case present:
 			t.extend(now, t.keys[e.Key], e)
-		case held:
-			t.setUntil(e, now.Add(holdFor))
+		case doubted:
+			t.setUntil(e, now.Add(doubtFor))
 		}
 	}
 }
 
-// connect notes that a session with key is up, which leads to home; addr is where it was dialled, if it was.
+// connect notes that a session with key is up. The session leads to home; addr is where this node dialled it, or zero.
 func (t *table) connect(now time.Time, key identity.PublicKey, home netip.Addr, addr netip.AddrPort) {
 	r := t.keys[key]
 	if r == nil {
@@ -237,14 +237,14 @@ func (t *table) connect(now time.Time, key identity.PublicKey, home netip.Addr, 
 		r.privileges.Prove(unmap(addr), 1)
 	}
 	for _, e := range r.entries {
-		if e.phase == held && e.why == discovery.Expired {
+		if e.phase == doubted && e.why == discovery.Expired {
 			e.phase, e.since = present, now
 		}
 	}
 	t.extendAll(now, r)
 }
 
-// disconnect notes that no session with key is up any more; home is where the last one led.
+// disconnect notes that no session with key is up any more. home is where the last one led.
 func (t *table) disconnect(now time.Time, key identity.PublicKey, home netip.Addr) {
 	r := t.keys[key]
 	if r == nil || !r.connected {
@@ -267,8 +267,8 @@ func (t *table) extendAll(now time.Time, r *record) {
 	}
 }
 
-// trust gives a key that is trusted from now on its own room, and tells again where it is, in the order in which it
-// was found there.
+// trust gives a key that is trusted from now on its own room. It returns the presences of the key as changes once more, in
+// the order in which they were found.
 func (t *table) trust(key identity.PublicKey) (changes []Change) {
 	delete(t.strangers, key)
 	if r := t.keys[key]; r != nil {

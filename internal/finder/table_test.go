@@ -328,5 +328,5 @@ func TestRenewGivesEverythingItsWholeTime(t *testing.T) {
 	f.expired(time.Hour, "", 0)
 }
 
-// entriesInTests is how many places a key may have in the tables of these tests.
+// entriesInTests is how many entries a key may have in the tables of these tests.
 const entriesInTests = 8

@@ -14,7 +14,7 @@ import (
 // Bounds of what is kept of where a peer may be (wire.md §8.1).
 const (
 	maxAddresses = finder.MaxAddressesPerKey + 32 // more than the finder knows of at once
-	maxProven    = 4                              // never displaced by one that was only announced; so there is always room for such
+	maxProven    = 4                              // that are never forgotten for another one, so there is always room for new ones
 )
 
 // An address is where a peer may be, and what became of it.
@@ -59,7 +59,7 @@ func (p *peer) at(addr netip.AddrPort) *address {
 	return nil
 }
 
-// somewhere says whether somebody says where the peer is.
+// somewhere says whether any source says where the peer is.
 func (p *peer) somewhere() bool {
 	return slices.ContainsFunc(p.addrs, func(a *address) bool { return len(a.sources) > 0 })
 }

@@ -36,7 +36,7 @@ func (p *peer) inOrder(force bool) (list []string, wait time.Duration) {
 	return list, wait
 }
 
-func TestAnAnnounceDisplacesNoAddressOfThePeersFile(t *testing.T) {
+func TestAnAnnounceEvictsNoAddressOfThePeersFile(t *testing.T) {
 	p := &peer{Config: &Config{}}
 	file := p.learn(at("10.0.0.1:1"), sourceFile)
 	file.sources, file.seen = []string{sourceFile}, start
@@ -132,7 +132,7 @@ func TestWhatIsSaidOfAnAddressAndWhatWasProvedGiveItsStanding(t *testing.T) {
 	}
 }
 
-func TestAnnouncesNeverDisplaceAProvenAddressAndAlwaysFindRoom(t *testing.T) {
+func TestAnnouncesNeverEvictAProvenAddressAndAlwaysFindRoom(t *testing.T) {
 	p := &peer{}
 	var proven []*address
 	for i := range 3 * maxAddresses {
@@ -147,7 +147,7 @@ func TestAnnouncesNeverDisplaceAProvenAddressAndAlwaysFindRoom(t *testing.T) {
 		}
 		for _, b := range proven[max(0, len(proven)-maxProven):] {
 			if !slices.Contains(p.addrs, b) || p.candidate(nil, b).Standing != candidates.Proven {
-				t.Fatalf("%v, proved lately, was displaced", b.addr)
+				t.Fatalf("%v, proved lately, was forgotten", b.addr)
 			}
 		}
 	}

@@ -8,10 +8,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
-// Bounds of dials to hints, of one peer (wire.md §8.1). Without them, whoever can announce could have this node dial any
-// address, and as often as he likes.
+// Bounds of dials to hints, of one peer (wire.md §8.1). Without them, a forger of announces could have this node dial any
+// address, as often as he likes.
 const (
-	// One IP address is dialled that often within hostPeriod at most.
+	// maxAtHost bounds the dials to one IP address within any hostPeriod.
 	maxAtHost  = 4
 	hostPeriod = 10 * time.Second
 

@@ -192,7 +192,7 @@ func TestWhatHasFailedHasItsTurnAgain(t *testing.T) {
 	t.Error("it was not dialled again within 10 min")
 }
 
-// TestARaceBeginsNoMoreDialsToHintsThanAllowed, and what is no hint is not held up.
+// TestARaceBeginsNoMoreDialsToHintsThanAllowed has a race for many hints. An address of the peers file is not held up by them.
 func TestARaceBeginsNoMoreDialsToHintsThanAllowed(t *testing.T) {
 	onRig(t, alone[0], func(r *rig) {
 		const stagger = 10 * time.Millisecond
