@@ -1,6 +1,7 @@
 package finder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,13 +84,22 @@ func (p *provider) Receive(ctx actor.Context) {
 // stop ends the provider and waits for it.
 func (p *provider) stop() {
 	p.cancel()
-	late := make(chan struct{})
-	defer p.config.Clock.AfterFunc(stopWithin, func() { close(late) })()
-	select {
-	case <-p.ended:
-	case <-late:
+	if !p.wait(stopWithin, p.ended, nil) {
 		p.config.Log.Error("discovery does not stop; it is left to itself", "provider", p.name, "after", stopWithin)
 	}
+}
+
+// wait waits for one of two channels, but not longer than d; false: d has passed.
+func (p *provider) wait(d time.Duration, one, other <-chan struct{}) bool {
+	passed := make(chan struct{})
+	defer p.config.Clock.AfterFunc(d, func() { close(passed) })()
+	select {
+	case <-one:
+	case <-other:
+	case <-passed:
+		return false
+	}
+	return true
 }
 
 // keepRunning runs the provider until ctx ends.
@@ -120,19 +130,8 @@ func (p *provider) keepRunning(ctx context.Context, post func(any)) {
 			reasons, level = append(reasons, text), slog.LevelWarn
 		}
 		p.config.Log.Log(ctx, level, "discovery does not work; it will be tried again", "provider", p.name, "err", err, "after", pause)
-		p.wait(ctx, pause, changed)
+		p.wait(pause, changed, ctx.Done())
 		pause = min(maxPause, 2*pause)
-	}
-}
-
-// wait waits for d, until a change that may help, or until ctx ends.
-func (p *provider) wait(ctx context.Context, d time.Duration, changed <-chan struct{}) {
-	passed := make(chan struct{})
-	defer p.config.Clock.AfterFunc(d, func() { close(passed) })()
-	select {
-	case <-passed:
-	case <-changed:
-	case <-ctx.Done():
 	}
 }
 
@@ -174,9 +173,7 @@ func (p *provider) runOnce(ctx context.Context, changed <-chan struct{}, post fu
 			}
 			ended <- err
 		}()
-		if e := p.Run(ctx, self, func(s discovery.Sighting) { p.report(s, post) }); e != nil {
-			err = e
-		}
+		err = cmp.Or(p.Run(ctx, self, func(s discovery.Sighting) { p.report(s, post) }), errEnded)
 	}()
 	return <-ended
 }

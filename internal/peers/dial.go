@@ -47,45 +47,47 @@ func (p *peer) arrange(r *round) []candidates.Candidate {
 	})
 }
 
-// pay counts the dial to the first of list that may begin now, and returns its index. If none may, it returns -1 and how
-// long until one may; 0: the list is empty.
-func (p *peer) pay(list []candidates.Candidate) (first int, wait time.Duration) {
+// pay counts the dial to the first of list that may begin now, and returns its address. If none may, the address is invalid
+// and wait is how long until one may; 0: the list is empty.
+func (p *peer) pay(list []candidates.Candidate) (addr netip.AddrPort, wait time.Duration) {
 	now := p.Clock.Now()
-	for i, c := range list {
+	for _, c := range list {
 		if p.hints.take(now, c) {
-			return i, 0
+			return c.Addr, 0
 		}
 		due := max(1, p.hints.wait(now, c)) // 0 would be never
 		if wait == 0 || due < wait {
 			wait = due
 		}
 	}
-	return -1, wait
+	return netip.AddrPort{}, wait
+}
+
+// startRace begins a race for the addresses that are left in a round. It returns false if no dial may begin now, and how
+// long until one may; 0: no address is left.
+func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
+	addr, wait := p.pay(p.arrange(r))
+	if !addr.IsValid() {
+		return false, wait
+	}
+	p.round = r
+	p.progress(addr, fmt.Sprintf("dialling %v", addr))
+	ctx, cancel := context.WithCancel(context.Background())
+	r.race = &race{ctx: ctx, cancel: cancel, dials: make(map[netip.AddrPort]*dial), stop: func() bool { return true }}
+	p.dialTo(addr)
+	return true, 0
 }
 
 // raceOn begins a race for the addresses that are left in the round. If it must wait with that, it is called again; false:
 // then nothing may be under way.
 func (p *peer) raceOn() bool {
 	r := p.round
-	list := p.arrange(r)
-	first, wait := p.pay(list)
-	if first < 0 {
-		if wait > 0 && !r.saving {
-			r.saving = true
-			p.after(wait, affordable{r})
-		}
-		return false
+	started, wait := p.startRace(r)
+	if wait > 0 && !r.saving {
+		r.saving = true
+		p.after(wait, affordable{r})
 	}
-	p.raceFrom(list[first].Addr)
-	return true
-}
-
-// raceFrom begins a race at an address that is paid for.
-func (p *peer) raceFrom(addr netip.AddrPort) {
-	p.progress(addr, fmt.Sprintf("dialling %v", addr))
-	ctx, cancel := context.WithCancel(context.Background())
-	p.round.race = &race{ctx: ctx, cancel: cancel, dials: make(map[netip.AddrPort]*dial), stop: func() bool { return true }}
-	p.dialTo(addr)
+	return started
 }
 
 // dialTo begins the next dial of the race, at an address that is paid for.
@@ -122,8 +124,8 @@ func (p *peer) staggered(latest *dial) {
 
 // dialNext begins the next dial of the race at the first of list that may be dialled now.
 func (p *peer) dialNext(list []candidates.Candidate) {
-	if first, _ := p.pay(list); first >= 0 {
-		p.dialTo(list[first].Addr)
+	if addr, _ := p.pay(list); addr.IsValid() {
+		p.dialTo(addr)
 	} else if len(list) > 0 {
 		p.stagger()
 	}

@@ -146,12 +146,11 @@ func search(forged int, random *rand.Rand) time.Duration {
 			for _, a := range ready {
 				r.left = append(r.left, a.addr)
 			}
-			list := p.arrange(r)
-			i, _ := p.pay(list)
-			if i < 0 {
+			addr, _ := p.pay(p.arrange(r))
+			if !addr.IsValid() {
 				break // all are backing off
 			}
-			a := p.at(list[i].Addr)
+			a := p.at(addr)
 			if a == truth {
 				return now.Sub(start)
 			}
@@ -178,15 +177,15 @@ func TestWhatHasFailedHasItsTurnAgain(t *testing.T) {
 		for _, a := range p.addrs {
 			r.left = append(r.left, a.addr)
 		}
-		list := p.arrange(r)
-		if i, _ := p.pay(list); i != 0 {
+		addr, _ := p.pay(p.arrange(r))
+		if !addr.IsValid() {
 			t.Fatal("a dial must not begin that should")
 		}
-		if list[0].Addr == truth.addr {
+		if addr == truth.addr {
 			t.Logf("after %v", now.Sub(start))
 			return
 		}
-		i := slices.IndexFunc(p.addrs, func(a *address) bool { return a.addr == list[0].Addr })
+		i := slices.IndexFunc(p.addrs, func(a *address) bool { return a.addr == addr })
 		p.addrs[i] = announcedAt(1000+step, 9001) // never heard of before
 	}
 	t.Error("it was not dialled again within 10 min")

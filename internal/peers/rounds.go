@@ -88,22 +88,19 @@ func (p *peer) begin(named []netip.AddrPort, force bool) error {
 	if force {
 		p.hints = newHintLimiter()
 	}
-	list := p.arrange(r)
-	first, due := p.pay(list)
+	started, due := p.startRace(r)
+	if started {
+		return nil
+	}
 	if due > 0 && (wait == 0 || due < wait) {
 		wait = due
 	}
-	if first < 0 {
-		why := "no address to dial"
-		if wait > 0 {
-			why = p.info.Reason // still
-		}
-		p.stay(wait, netip.AddrPort{}, why)
-		return ErrNoAddress
+	why := "no address to dial"
+	if wait > 0 {
+		why = p.info.Reason // still
 	}
-	p.round = r
-	p.raceFrom(list[first].Addr)
-	return nil
+	p.stay(wait, netip.AddrPort{}, why)
+	return ErrNoAddress
 }
 
 // stay is a peer that is not dialled now, unless it is connected; it will be after wait, unless that is 0.
