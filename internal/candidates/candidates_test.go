@@ -103,6 +103,21 @@ func TestHintsTakeTurns(t *testing.T) {
 	}
 }
 
+func TestOrderIsByStanding(t *testing.T) {
+	at := func(n int, s Standing, failures int) Candidate {
+		return Candidate{Addr: netip.AddrPortFrom(host(n), 1), Standing: s, Failures: failures}
+	}
+	list := []Candidate{at(1, Gone, 0), at(2, Hint, 0), at(3, AtHome, 0), at(4, Named, 2), at(5, Named, 1), at(6, Proven, 0), at(7, Proven, 9), at(8, Asked, 0), at(9, Asked, 0)}
+	p := Privileges{Proven: []netip.AddrPort{list[6].Addr, list[5].Addr}}
+	var got []string
+	for _, c := range p.Order(list, start, steady) {
+		got = append(got, c.Addr.Addr().String())
+	}
+	if want := "[10.9.0.8 10.9.0.9 10.9.0.7 10.9.0.6 10.9.0.5 10.9.0.4 10.9.0.3 10.9.0.2 10.9.0.1]"; fmt.Sprint(got) != want {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
 func TestWorstHasTheLowestStandingAndWasHeardOfLongestAgo(t *testing.T) {
 	of := func(s Standing, seen time.Duration) Candidate { return Candidate{Standing: s, Seen: after(seen)} }
 	for _, test := range []struct {

@@ -61,14 +61,13 @@ type Occupant struct {
 	Quiet    bool // it was not heard again when it should have been
 }
 
-// Evict returns those of all of which one makes room for a newcomer at host; which one is the same. None: the newcomer
-// gets no room. isFair says that the newcomer takes from an IP address that has more. That makes the shares more equal
-// each time, so it comes to an end, and the newcomer need not wait. It takes no more than its source's own, and what is
-// gone.
+// Evict returns the occupants of which any one may make room for a newcomer at host: they are equal. If it returns none, the
+// newcomer gets no room. standing is that of a hint at host; occupants of a higher one stay.
 //
-// What has a higher standing than a hint at host stays. Of the rest, those go first that are gone; then those that the
-// same source names, so that a source that is flooded evicts its own; then those that are doubted; those at the IP address
-// that has most; and those that are quiet.
+// isFair says that the newcomer takes from an IP address that has more: only what its own source names, or what is gone.
+// The shares become more equal each time, so that comes to an end, and the newcomer need not wait. Such occupants go first.
+// Then go those that are gone; those that the same source names, so that a source that is flooded evicts its own; those
+// that are doubted; those at the IP address that has most; and those that are quiet.
 func Evict[T any](s *Shares, host netip.Addr, standing Standing, all iter.Seq[T], describe func(T) Occupant) (equal []T, isFair bool) {
 	var worst [6]int
 	has := s.hosts[host] + 1

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// dialCounts is how long a dial counts against an IP address. Then that is as good as one that was never dialled.
+// dialCounts is how long a dial counts against an IP address. After that the IP address is as good as a new one.
 const dialCounts = time.Minute
 
 // A Candidate is an address of a key, and what ranks it among the others.
@@ -33,8 +33,8 @@ type queue struct {
 // named ones the fewest failures.
 //
 // Hints at one IP address are in a queue: those dialled longest ago first, then those heard last. One of each queue comes
-// before the second of any. Queues where nobody was dialled for dialCounts come first, in random order, then those
-// dialled longest ago. So a forger who announces a key at n IP addresses makes the way to the true one longer by n dials at
+// before the second of any. Queues without a dial for dialCounts come first, in random order, then those dialled longest
+// ago. So a forger who announces a key at n IP addresses makes the way to the true one longer by n dials at
 // most, however often and at however many ports he announces it; and an address that failed has its turn again although
 // there is always a new one. random is in [0, 1).
 func (p *Privileges) Order(list []Candidate, now time.Time, random func() float64) []Candidate {

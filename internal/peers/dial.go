@@ -32,8 +32,8 @@ type dial struct {
 	err  error
 }
 
-// drop closes a connection that is not wanted any more.
-func (d *dial) drop() {
+// close closes a connection that is not wanted any more.
+func (d *dial) close() {
 	if d.conn != nil {
 		_ = d.conn.Close()
 	}
@@ -136,7 +136,7 @@ func (p *peer) dialled(d *dial) {
 	delete(p.dials, d)
 	r := p.round
 	if r == nil || r.race == nil || r.race.dials[d.addr] != d { // called off
-		d.drop()
+		d.close()
 		return
 	}
 	delete(r.race.dials, d.addr)

@@ -247,6 +247,6 @@ func (p *peer) abandon() {
 	}
 	p.join.Wait()
 	for d := range p.dials {
-		d.drop()
+		d.close()
 	}
 }
