@@ -61,15 +61,16 @@ var layers = map[string]int{
 	"private":           1,
 	"trust":             1,
 
-	"frame":             0,
-	"identity":          0,
-	"internal/actorkit": 0,
-	"internal/clock":    0,
-	"internal/durable":  0,
-	"internal/memnet":   0,
-	"internal/netns":    0, // tests alone
-	"internal/limiter":  0,
-	"internal/vectors":  0,
+	"frame":               0,
+	"identity":            0,
+	"internal/actorkit":   0,
+	"internal/candidates": 0,
+	"internal/clock":      0,
+	"internal/durable":    0,
+	"internal/memnet":     0,
+	"internal/netns":      0, // tests alone
+	"internal/limiter":    0,
+	"internal/vectors":    0,
 }
 
 // sideways are the imports within one layer that are right all the same: importer, then imported.

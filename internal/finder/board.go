@@ -14,7 +14,7 @@ type State string
 // States of a provider.
 const (
 	Running State = "running" // it looks and announces, as far as it says
-	Failed  State = "failed"  // it has ended by itself, and is run again later
+	Failed  State = "failed"  // it has ended by itself, and runs again later
 	Ended   State = "ended"   // the node stops, or has stopped
 )
 
@@ -24,23 +24,23 @@ type ProviderStatus struct {
 	State     State
 	Since     time.Time
 	Err       error     // of Failed: why; of Running: why it failed before, until it has run for a minute; else nil
-	Next      time.Time // of Failed: when it is run again, at the latest; else zero
-	Sightings uint64    // that were looked at
-	Dropped   uint64    // that were not, or for which the presence table had no room
+	Next      time.Time // of Failed: when it runs again, at the latest; else zero
+	Sightings uint64    // that the finder has looked at
+	Dropped   uint64    // that it has not, or for which the presence table had no room
 }
 
-// A Board is what the rest of the node reads of discovery without asking an actor. One finder writes it. It is safe
-// for concurrent use.
+// A Board shows the rest of the node what discovery knows, so that nobody needs to ask an actor. One finder writes it. It
+// is safe for concurrent use.
 type Board struct {
-	mu        sync.RWMutex // guards the rest. The finder alone writes the table, and reads it without
+	mu        sync.RWMutex // guards the rest. The finder alone writes the table, and reads it without the lock
 	table     *table
 	providers []*ProviderStatus
 }
 
-// NewBoard returns one without providers, on which nobody is present.
-func NewBoard() *Board { return &Board{table: boardTable()} }
+// NewBoard returns a Board without providers and presences.
+func NewBoard() *Board { return &Board{table: emptyTable()} }
 
-func boardTable() *table { return newTable(MaxAddressesPerKey, maxPerStranger, rand.IntN) }
+func emptyTable() *table { return newTable(MaxAddressesPerKey, maxPerStranger, rand.IntN) }
 
 // Providers returns the providers, in the order of Config.Providers, once they have begun.
 func (b *Board) Providers() []ProviderStatus {
@@ -48,15 +48,15 @@ func (b *Board) Providers() []ProviderStatus {
 	defer b.mu.RUnlock()
 	list := make([]ProviderStatus, 0, len(b.providers))
 	for _, s := range b.providers {
-		if s.Name != "" { // else it has not begun
+		if s.Name != "" { // its actor has started
 			list = append(list, *s)
 		}
 	}
 	return list
 }
 
-// Presences returns who is seen where, trusted or not, in the order of keys, addresses and sources. There is none
-// once the finder has been told to stop.
+// Presences returns which keys are seen where, trusted or not, in the order of keys, addresses and sources. It is empty
+// once the finder stops.
 func (b *Board) Presences() []Presence {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
@@ -70,34 +70,9 @@ func (b *Board) PresencesOf(key identity.PublicKey) []Presence {
 	return b.table.presencesOf(key)
 }
 
-// The rest is for the finder and its providers' actors.
-
-// write changes the table.
-func (b *Board) write(f func(*table) []Change) []Change {
+// update changes what the Board shows. The finder and its providers' actors alone may.
+func (b *Board) update(f func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return f(b.table)
-}
-
-// clear forgets who is present.
-func (b *Board) clear() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.table = boardTable()
-}
-
-// enter keeps a place for a provider, which sets its status from then on.
-func (b *Board) enter() *ProviderStatus {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	s := &ProviderStatus{}
-	b.providers = append(b.providers, s)
-	return s
-}
-
-// set changes the status of a provider.
-func (b *Board) set(s *ProviderStatus, f func(*ProviderStatus)) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	f(s)
+	f()
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // A Config is what the finder needs; every field is required.
@@ -26,39 +27,35 @@ type Config struct {
 	Tell func(any)
 }
 
-// expireEvery is how often at most the table is searched for what has expired, so that a flood of sightings that
-// all expire at other moments costs no more. An expiry may be told so much late.
+// expireEvery is the least time between two searches of the table for entries that have expired. It bounds the cost of a
+// flood of sightings that all expire at different moments. An expiry may be told later by this time.
 const expireEvery = 100 * time.Millisecond
 
-// asleep is how late a search has to be to mean that the machine was asleep: then nobody could be heard, and what is
-// over would be over for everybody at once.
-const asleep = 5 * time.Second
-
-// warnEvery is how often it is logged that there was no room.
-const warnEvery = time.Minute
+// sleptIfLate is how late a search must be to show that the machine was asleep. Then no provider could hear anything, and
+// all presences would expire at once.
+const sleptIfLate = 5 * time.Second
 
 // Props describes the finder's actor.
 func Props(c *Config) *actor.Props {
-	return actorkit.Props(c.Pool, c.Log, func() actor.Actor { return &finder{Config: c} })
+	return actorkit.Props(c.Pool, c.Log, func() actor.Actor { return &finder{Config: c, warnings: limiter.Lines{Most: 1}} })
 }
 
 // A finder is the actor above the providers' actors. It alone writes the table on its Board.
 //
 //	running --Stop--> stopping --last provider gone: Stopped--> stopped
 //
-// From Stop on it tells no changes. Only Receive touches its fields.
+// After Stop it tells no changes. Only Receive touches its fields.
 type finder struct {
 	*Config
 	running  int // providers' actors
 	stopping bool
-	stopped  bool // and told so
+	stopped  bool // and Stopped was told
 
-	due     time.Time // when expireDue comes; zero: it does not
+	due     time.Time // when expireDue comes; zero: no timer runs
 	stopDue func() bool
 
-	dropped uint64    // sightings, by providers' bounds and those of the table
-	warned  time.Time // of these
-	told    uint64    // how many of them
+	dropped  uint64 // sightings since the last warning, by providers' bounds and those of the table
+	warnings limiter.Lines
 }
 
 // Receive implements actor.Actor.
@@ -67,7 +64,8 @@ func (f *finder) Receive(ctx actor.Context) {
 	case *actor.Started:
 		for _, p := range f.Providers {
 			f.running++
-			status := f.Board.enter()
+			status := &ProviderStatus{}
+			f.Board.update(func() { f.Board.providers = append(f.Board.providers, status) })
 			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return &provider{Provider: p, config: f.Config, status: status} }))
 		}
 	case *actor.Stopping:
@@ -95,10 +93,10 @@ func (f *finder) Receive(ctx actor.Context) {
 		for _, child := range ctx.Children() {
 			ctx.Stop(child)
 		}
-		f.settle()
+		f.tellStopped()
 	case *actor.Terminated:
 		f.running--
-		f.settle()
+		f.tellStopped()
 	}
 }
 
@@ -106,7 +104,7 @@ func (f *finder) sighted(ctx actor.Context, m sighted) {
 	m.from.ahead.Add(-1)
 	dropped := m.from.dropped.Swap(0)
 	if m.Key != f.Self.Key && !f.stopping {
-		// Not asked while the Board is locked.
+		// Trusted is not asked while the Board is locked.
 		stranger := f.Board.table.keys[m.Key] == nil && !f.Trusted(m.Key)
 		f.change(ctx, func(t *table, now time.Time) []Change {
 			changes, room := t.see(now, m.from.name, m.Sighting, stranger)
@@ -116,49 +114,51 @@ func (f *finder) sighted(ctx actor.Context, m sighted) {
 			return changes
 		})
 	}
-	f.Board.set(m.from.status, func(s *ProviderStatus) {
-		s.Sightings++
-		s.Dropped += dropped
+	f.Board.update(func() {
+		m.from.status.Sightings++
+		m.from.status.Dropped += dropped
 	})
 	f.dropped += dropped
-	f.warn(f.Clock.Now())
+	f.logDropped()
 }
 
-// change does something to the table, tells what that changes, and makes sure that expiries are looked for in time.
+// change changes the table, tells the changes, and sets the timer for the next expiry.
 func (f *finder) change(ctx actor.Context, do func(t *table, now time.Time) []Change) {
 	if f.stopping {
 		return
 	}
 	now := f.Clock.Now()
-	for _, c := range f.Board.write(func(t *table) []Change { return do(t, now) }) {
+	var changes []Change
+	f.Board.update(func() { changes = do(f.Board.table, now) })
+	for _, c := range changes {
 		f.Tell(c)
 	}
-	f.watch(ctx, now)
+	f.setTimer(ctx, now)
 }
 
-// expire looks for what is not heard of in time.
+// expire ends what was not heard of in time.
 func (f *finder) expire(ctx actor.Context) {
 	due := f.due
 	f.due = time.Time{}
 	f.change(ctx, func(t *table, now time.Time) []Change {
-		if now.Sub(due) > asleep {
+		if now.Sub(due) > sleptIfLate {
 			t.renew(now)
 		}
 		return t.expire(now)
 	})
 }
 
-// watch sets the timer to when the table has to be searched.
-func (f *finder) watch(ctx actor.Context, now time.Time) {
+// setTimer sets the timer to when the table has to be searched.
+func (f *finder) setTimer(ctx actor.Context, now time.Time) {
 	next := f.Board.table.next
-	if next.IsZero() || !f.due.IsZero() && !next.Before(f.due) {
+	if next.IsZero() {
 		return
 	}
 	if soonest := now.Add(expireEvery); next.Before(soonest) {
 		next = soonest
-		if !f.due.IsZero() && !next.Before(f.due) {
-			return
-		}
+	}
+	if !f.due.IsZero() && !next.Before(f.due) {
+		return
 	}
 	if f.stopDue != nil {
 		f.stopDue()
@@ -168,25 +168,27 @@ func (f *finder) watch(ctx actor.Context, now time.Time) {
 	f.stopDue = f.Clock.AfterFunc(next.Sub(now), func() { system.Root.Send(self, expireDue{}) })
 }
 
-// warn logs, now and then, what there was no room for.
-func (f *finder) warn(now time.Time) {
-	if f.dropped == f.told || !f.warned.IsZero() && now.Sub(f.warned) < warnEvery {
+// logDropped logs how many sightings were dropped, at most once in limiter.Period.
+func (f *finder) logDropped() {
+	if f.dropped == 0 {
 		return
 	}
-	f.Log.Warn("sightings dropped: too many at once, too many addresses of a key, or too many keys that are not trusted", "dropped", f.dropped-f.told)
-	f.told, f.warned = f.dropped, now
+	if ok, _ := f.warnings.Allow(f.Clock.Now()); ok {
+		f.Log.Warn("sightings dropped: too many at once, too many addresses of a key, or too many keys that are not trusted", "dropped", f.dropped)
+		f.dropped = 0
+	}
 }
 
-// clear says that nobody is seen any more.
+// clear empties the table, without a word.
 func (f *finder) clear() {
-	f.Board.clear()
+	f.Board.update(func() { f.Board.table = emptyTable() })
 	if f.stopDue != nil {
 		f.stopDue()
 	}
 }
 
-// settle tells that the last provider has gone.
-func (f *finder) settle() {
+// tellStopped tells that the last provider has stopped, if the finder is to stop.
+func (f *finder) tellStopped() {
 	if f.stopping && !f.stopped && f.running == 0 {
 		f.stopped = true
 		f.Tell(Stopped{})

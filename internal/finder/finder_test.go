@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 func TestSightingsOfAllProvidersAreToldInOrder(t *testing.T) {
@@ -118,13 +119,13 @@ func TestStrangersThatFindNoRoomAreLogged(t *testing.T) {
 		if lines := warned(); len(lines) != 1 || !strings.Contains(lines[0], "dropped=1\n") {
 			t.Errorf("logged %q, want the first", lines)
 		}
-		time.Sleep(warnEvery)
+		time.Sleep(limiter.Period)
 		udp.sees(seen(2, 1, time.Hour))
 		synctest.Wait()
 		if lines := warned(); len(lines) != 2 || !strings.Contains(lines[1], "dropped=10\n") {
 			t.Errorf("logged %q, want a second line with those since", lines)
 		}
-		time.Sleep(warnEvery)
+		time.Sleep(limiter.Period)
 		udp.sees(seen(1, 1, time.Hour)) // nothing was dropped since
 		synctest.Wait()
 		if lines := warned(); len(lines) != 2 {
@@ -278,7 +279,7 @@ func TestNothingExpiresWhileTheMachineSleeps(t *testing.T) {
 		lost  bool // at once, when it wakes
 	}{
 		"for hours": {8 * time.Hour, false},
-		"briefly":   {asleep, true},
+		"briefly":   {sleptIfLate, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			udp, s := &scripted{name: "udp"}, &sleeper{Clock: clock.System}

@@ -6,58 +6,59 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
 
-// What comes and goes again and again is told as if it stayed. Only its end is held back, never its beginning, and
-// only from the third time on, so that a restart, a move or a goodbye is told at once:
+// A presence that comes and goes again and again is shown as if it stayed. Only its end is held back, never its beginning,
+// and only from the third time on, so that a restart, a move or a goodbye is told at once:
 //
 //	(new) --sighting: Found--> present --end: Lost--> remembered --rememberFor--> (forgotten)
 //	                           |  ^  ^                    |
 //	          end, if it flaps |  |  +--sighting: Found---+   it has returned
 //	                           v  |
-//	                           held --holdFor: Lost--> remembered
+//	                         doubted --doubtFor: Lost--> remembered
 //
-// (Found stands for Found or Updated.) An entry flaps if it has returned calmReturns times; that is forgotten when it
-// is, and when it ends after it was there for steadyAfter. A sighting of what is held ends that and tells nothing. So
-// one place is lost at most four times in any minute, however often it is announced and taken back; and one that flaps
-// and is announced again within holdFor of each end, as a rule of announces that are lost on their way, is told no more.
+// (Found stands for Found or Updated.) An entry flaps if it has returned calmReturns times. Its returns are forgotten when
+// the entry is, and when it ends after it was present for steadyAfter. A sighting makes a doubted entry present again and
+// tells nothing. So one address is lost at most four times in any minute, however often it is announced and taken back. An
+// address that flaps and is announced again within doubtFor of each end, because announces get lost on their way, causes
+// no more changes.
 //
-// What was reported without a TTL is no announce but what a program says: it is taken at its word.
+// A sighting without a TTL is what a program says, not an announce: its end is told at once.
 const (
 	calmReturns = 2
-	holdFor     = 30 * time.Second
+	doubtFor    = 30 * time.Second
 	rememberFor = 30 * time.Second
 	steadyAfter = time.Minute
 )
 
-// settleFor is how long a presence must not have been heard on its interface until it changes to another one, but for
-// its first change: one that is heard on two interfaces alternates between them.
-const settleFor = 15 * time.Second
+// switchAfter is how long a presence must not have been heard on its interface before it changes to another one. The first
+// change is free. Otherwise a presence that is heard on two interfaces would alternate between them.
+const switchAfter = 15 * time.Second
 
-// A phase is what an entry is to the outside: present and held are there, remembered is not.
+// A phase is what an entry is to the outside: present and doubted entries are presences, remembered ones are not.
 type phase uint8
 
 const (
 	present phase = iota
-	held
+	doubted
 	remembered
 )
 
-// end is the end of a present entry: it is told, or held back.
+// end ends a present entry, or holds its end back.
 func (t *table) end(now time.Time, r *record, e *entry, why discovery.Reason) []Change {
 	if now.Sub(e.since) >= steadyAfter {
 		e.returns = 0
 	}
 	if e.ttl > 0 && e.returns >= calmReturns {
-		e.phase, e.why = held, why
-		t.due(e, now.Add(holdFor))
+		e.phase, e.why = doubted, why
+		t.setUntil(e, now.Add(doubtFor))
 		return nil
 	}
 	return []Change{t.lose(now, r, e, why)}
 }
 
-// hears notes on which interface a presence was heard, and says whether that is a change.
-func (e *entry) hears(now time.Time, on string) bool {
+// hearOn notes on which interface a presence was heard, and says whether that is a change.
+func (e *entry) hearOn(now time.Time, on string) bool {
 	if on != e.Interface {
-		if e.ttl > 0 && e.switched && now.Sub(e.heard) < settleFor {
+		if e.ttl > 0 && e.switched && now.Sub(e.heard) < switchAfter {
 			return false
 		}
 		e.Interface, e.heard, e.switched = on, now, true

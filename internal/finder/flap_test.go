@@ -24,11 +24,11 @@ func TestTheThirdEndWithinShortIsHeldBack(t *testing.T) {
 	f := newFixture(t)
 	f.flap()
 	f.saw("mdns", gone(1, 1), "")
-	if got := f.presences(); len(got) != 1 || got[0].Until != f.now.Add(holdFor) {
+	if got := f.presences(); len(got) != 1 || got[0].Until != f.now.Add(doubtFor) {
 		t.Errorf("%+v, want it present until then", got)
 	}
 	f.saw("mdns", gone(1, 1), "") // said again
-	f.expired(holdFor-1, "", 1)
+	f.expired(doubtFor-1, "", 1)
 	f.expired(1, "lost 1@1 mdns goodbye, 0 left", rememberFor)
 	f.saw("mdns", seen(1, 1, time.Minute), "found 1@1 mdns") // it is told at once that something is there
 	f.saw("mdns", gone(1, 1), "")                            // it still flaps
@@ -39,11 +39,11 @@ func TestWhatComesBackWhileItIsHeldTellsNothing(t *testing.T) {
 	f.flap()
 	for range 100 {
 		f.saw("mdns", gone(1, 1), "")
-		f.expired(holdFor-1, "", 1)
+		f.expired(doubtFor-1, "", 1)
 		f.saw("mdns", seen(1, 1, time.Minute), "")
 	}
 	f.saw("mdns", gone(1, 1), "")
-	f.expired(holdFor, "lost 1@1 mdns goodbye, 0 left", rememberFor)
+	f.expired(doubtFor, "lost 1@1 mdns goodbye, 0 left", rememberFor)
 }
 
 func TestAnnouncesThatAreTooRareAreLostTwiceAndThenNoMore(t *testing.T) {
@@ -81,11 +81,11 @@ func TestFlappingIsForgivenAndForgotten(t *testing.T) {
 		f := newFixture(t)
 		f.flap()
 		f.saw("mdns", gone(1, 1), "")
-		f.expired(holdFor, "lost 1@1 mdns goodbye, 0 left", rememberFor)
+		f.expired(doubtFor, "lost 1@1 mdns goodbye, 0 left", rememberFor)
 		f.expired(rememberFor, "", 0)
 		f.flap()
 	})
-	t.Run("another place", func(t *testing.T) {
+	t.Run("another address", func(t *testing.T) {
 		f := newFixture(t)
 		f.flap()
 		f.saw("mdns", seen(1, 2, time.Minute), "updated 1@2 mdns")
@@ -111,7 +111,7 @@ func TestSessionsEndTheDoubtOfAFlappingPresence(t *testing.T) {
 	f.saw("mdns", seen(1, 1, 15*time.Second), "")
 	f.saw("mdns", gone(1, 1), "")
 	f.saw("mdns", seen(1, 1, 15*time.Second), "")
-	f.expired(15*time.Second, "", holdFor) // held: it has expired
+	f.expired(15*time.Second, "", doubtFor) // doubted: it has expired
 	f.up(1, netip.AddrPort{})
 	f.expired(time.Hour, "", 0) // it is present, as long as that lasts
 	f.down(1)
@@ -119,9 +119,9 @@ func TestSessionsEndTheDoubtOfAFlappingPresence(t *testing.T) {
 
 	f = newFixture(t, 1)
 	f.flap()
-	f.saw("mdns", gone(1, 1), "") // held: it was taken back
+	f.saw("mdns", gone(1, 1), "") // doubted: it was taken back
 	f.up(1, netip.AddrPort{})
-	f.expired(holdFor, "lost 1@1 mdns goodbye, 0 left", rememberFor)
+	f.expired(doubtFor, "lost 1@1 mdns goodbye, 0 left", rememberFor)
 }
 
 func TestRenewHoldsBackForAsLongAgain(t *testing.T) {
@@ -130,8 +130,8 @@ func TestRenewHoldsBackForAsLongAgain(t *testing.T) {
 	f.saw("mdns", gone(1, 1), "")
 	f.now = f.now.Add(time.Hour)
 	f.renew(f.now)
-	f.expired(0, "", holdFor)
-	f.expired(holdFor, "lost 1@1 mdns goodbye, 0 left", rememberFor)
+	f.expired(0, "", doubtFor)
+	f.expired(doubtFor, "lost 1@1 mdns goodbye, 0 left", rememberFor)
 }
 
 func TestAnotherInterfaceIsAnUpdate(t *testing.T) {
@@ -152,12 +152,12 @@ func TestAnotherInterfaceIsAnUpdate(t *testing.T) {
 	on("eth0", time.Hour, "")
 	on("eth1", time.Hour, "updated 1@1 udp")
 	for range 100 { // on both by turns
-		f.now = f.now.Add(settleFor - 1)
+		f.now = f.now.Add(switchAfter - 1)
 		on("eth0", time.Hour, "")
 		is("eth1")
 		on("eth1", time.Hour, "")
 	}
-	f.now = f.now.Add(settleFor)
+	f.now = f.now.Add(switchAfter)
 	on("eth0", time.Hour, "updated 1@1 udp") // eth1 has been silent
 	is("eth0")
 	on("eth1", 0, "updated 1@1 udp") // no announce, but what a program says
@@ -169,7 +169,7 @@ func TestAnotherInterfaceIsAnUpdate(t *testing.T) {
 
 // TestOnePlaceIsLostAtMostFourTimesAMinute plays all kinds of rhythms against the bound that flap.go promises.
 func TestOnePlaceIsLostAtMostFourTimesAMinute(t *testing.T) {
-	steps := []time.Duration{0, 1, time.Second, 5 * time.Second, 15 * time.Second, holdFor - 1, holdFor, holdFor + rememberFor, steadyAfter - 1, steadyAfter}
+	steps := []time.Duration{0, 1, time.Second, 5 * time.Second, 15 * time.Second, doubtFor - 1, doubtFor, doubtFor + rememberFor, steadyAfter - 1, steadyAfter}
 	for seed := range uint64(200) {
 		f := newFixture(t)
 		random := rand.New(rand.NewPCG(seed, 0))

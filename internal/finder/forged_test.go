@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 )
 
 // announced is how long an announce is believed.
 const announced = 15 * time.Second
 
-// A crowd is a table as a node has it, and what somebody has forged of key 1 for a minute: a hundred announces in a second, in
-// turn at each of so many addresses, at so many ports of each.
+// A crowd is a table as a node has it, and what somebody has forged of key 1 for a minute: a hundred announces in a second, at
+// each of a number of addresses in turn, and at a number of ports of each.
 type crowd struct {
 	*fixture
 	hosts, ports int
@@ -30,7 +31,7 @@ func newCrowd(t *testing.T, seed uint64, hosts, ports int) *crowd {
 	return c
 }
 
-// goes lets the forger go on for that long, while somebody is heard at the addresses in truth every five seconds.
+// goes lets the forger go on for that long. Meanwhile true announces from the addresses in truth are heard every five seconds.
 func (c *crowd) goes(long time.Duration, truth ...netip.AddrPort) {
 	end, next := c.now.Add(long), c.now
 	for c.now.Before(end) {
@@ -74,11 +75,11 @@ func TestForgedAnnouncesDoNotKeepATrustedPeerOut(t *testing.T) {
 				}
 				c.goes(2*time.Minute, addr(1))
 				if c.lost[addr(1)] > 0 {
-					t.Error("the true address is displaced")
+					t.Error("the true address is evicted")
 				}
-				// Each that there is room for comes and goes, and is remembered; and so does what the brake lets pass.
+				// Each address that has room comes and goes, and is remembered; and so does each that the limiter lets evict another.
 				const long = 3 * time.Minute
-				if most := 2 * (MaxAddressesPerKey*(1+int(long/(announced+rememberFor))) + displaceBurst + int(long/displaceEvery)); c.told > most {
+				if most := 2 * (MaxAddressesPerKey*(1+int(long/(announced+rememberFor))) + evictions.Burst + int(long/evictions.Every)); c.told > most {
 					t.Errorf("%d changes were told, want at most %d", c.told, most)
 				}
 			})
@@ -88,18 +89,18 @@ func TestForgedAnnouncesDoNotKeepATrustedPeerOut(t *testing.T) {
 
 // TestForgedPortsDoNotKeepATrustedPeerOut has somebody announce a peer at its own IP address, and other ports.
 func TestForgedPortsDoNotKeepATrustedPeerOut(t *testing.T) {
-	c := newCrowd(t, 1, 1, MaxAddressesPerKey/hostShare-1)
+	c := newCrowd(t, 1, 1, MaxAddressesPerKey/candidates.HostShare-1)
 	truth := netip.AddrPortFrom(addr(1000).Addr(), 7100) // where the first of the forged addresses is
 	if !c.hears(truth) {
 		t.Error("there is no room for the true port")
 	}
 	c.goes(2*time.Minute, truth)
 	if c.lost[truth] > 0 {
-		t.Error("the true port is displaced")
+		t.Error("the true port is evicted")
 	}
 }
 
-func TestWhereTheLastSessionHasLedWaitsForNobody(t *testing.T) {
+func TestWhatIsHeardAtHomeDoesNotWait(t *testing.T) {
 	c := newCrowd(t, 1, 200, 1) // more than there is room for
 	c.up(1, addr(1))
 	c.down(1)
@@ -110,7 +111,7 @@ func TestWhereTheLastSessionHasLedWaitsForNobody(t *testing.T) {
 	}
 	c.goes(2*time.Minute, restarted)
 	if c.lost[restarted] > 0 {
-		t.Error("where it is was displaced")
+		t.Error("the restarted peer was evicted")
 	}
 	entered := 0 // in its turn, this can be forged too
 	for port := range uint16(1000) {
@@ -119,7 +120,7 @@ func TestWhereTheLastSessionHasLedWaitsForNobody(t *testing.T) {
 		}
 		c.now = c.now.Add(10 * time.Millisecond)
 	}
-	if most := MaxAddressesPerKey/hostShare + displaceBurst + 2; entered > most {
+	if most := MaxAddressesPerKey/candidates.HostShare + evictions.Burst + 2; entered > most {
 		t.Errorf("%d ports were entered within 10 s, want at most %d", entered, most)
 	}
 }
@@ -138,13 +139,13 @@ func TestTheEndOfASessionTellsWhereItLed(t *testing.T) {
 	f.mustSee("udp", at(1, 2, 9, time.Hour))
 }
 
-func TestWhatIsHeardAgainIsNotDisplacedByWhatIsHeardOnce(t *testing.T) {
+func TestWhatIsHeardAgainIsNotEvictedByWhatIsHeardOnce(t *testing.T) {
 	const seeds = 10
 	stayed := 0
 	for seed := range uint64(seeds) {
 		c := newCrowd(t, seed, 40_000, 1) // each once
 		for !c.hears(addr(1)) {           // it is in luck at last
-			c.now = c.now.Add(displaceEvery)
+			c.now = c.now.Add(evictions.Every)
 		}
 		c.goes(time.Minute, addr(1))
 		if c.lost[addr(1)] == 0 {
@@ -167,12 +168,12 @@ func TestAStrangerHasLessRoomUntilItIsTrusted(t *testing.T) {
 		return len(f.presencesOf(key(1)))
 	}
 	if n := fill(); n != maxPerStranger {
-		t.Errorf("%d places of a stranger, want %d", n, maxPerStranger)
+		t.Errorf("%d entries of a stranger, want %d", n, maxPerStranger)
 	}
 	f.trusted = append(f.trusted, 1)
 	f.trust(key(1))
 	if n := fill(); n != MaxAddressesPerKey {
-		t.Errorf("%d places of a trusted key, want %d", n, MaxAddressesPerKey)
+		t.Errorf("%d entries of a trusted key, want %d", n, MaxAddressesPerKey)
 	}
 }
 
@@ -183,7 +184,7 @@ func TestIPAddressesHaveEqualShares(t *testing.T) {
 			f.mustSee("udp", at(1, 1+host, 1+port, time.Hour))
 		}
 	}
-	for f.elsewhereIsOpen() { // nothing is displaced by the brake's leave
+	for f.takesEviction() { // until none is left but fair ones
 	}
 	for host := range 6 {
 		f.mustSee("udp", seen(1, 10+host, time.Hour)) // from those that have more
@@ -193,10 +194,12 @@ func TestIPAddressesHaveEqualShares(t *testing.T) {
 	for _, p := range f.presencesOf(key(1)) {
 		count[p.Addr.Addr()]++
 	}
-	if len(count) != placesInTests {
-		t.Errorf("%d IP addresses share %d places: %v", len(count), placesInTests, count)
+	if len(count) != entriesInTests {
+		t.Errorf("%d IP addresses share %d entries: %v", len(count), entriesInTests, count)
 	}
 }
 
-// elsewhereIsOpen takes one of what the brake of key 1 lets pass, and says whether there was one.
-func (f *fixture) elsewhereIsOpen() bool { return f.keys[key(1)].elsewhere.pass(f.now) }
+// takesEviction takes one of the evictions of key 1 that the limiter allows, and says whether there was one.
+func (f *fixture) takesEviction() bool {
+	return f.keys[key(1)].evicted[candidates.Hint].Take(f.now, evictions)
+}

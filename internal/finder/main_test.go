@@ -107,7 +107,7 @@ func (g *rig) want(want string) {
 	}
 }
 
-// wantStopped fails the test unless Stopped was told that often by now.
+// wantStopped fails the test unless Stopped was told n times by now.
 func (g *rig) wantStopped(n int) {
 	g.t.Helper()
 	synctest.Wait()

@@ -9,26 +9,26 @@ import (
 
 // Commands from the node.
 type (
-	// Trusted asks for what is known of a key that is trusted from now on: it is told again, as Updated.
+	// Trusted says that a key is trusted from now on. What is known of it is told again, as Updated.
 	Trusted struct{ Key identity.PublicKey }
 
-	// Connected says that the first session with a key is up. While one is, its presences do not expire: authenticated
-	// traffic counts as presence. What its provider takes back is lost all the same.
+	// Connected says that the first session with a key is up. While a session is up, the key's presences do not expire:
+	// authenticated traffic counts as presence. A presence that its provider takes back is lost all the same.
 	Connected struct {
 		Key  identity.PublicKey
 		Home netip.Addr     // where the session leads
-		Addr netip.AddrPort // where this node has dialled it; zero if it was the peer who dialled
+		Addr netip.AddrPort // where this node dialled it; zero if the peer dialled
 	}
 
-	// Disconnected says that the last one is not up any more: the presences have their whole time again.
+	// Disconnected says that the last session with a key is not up any more. The presences have their whole time again.
 	Disconnected struct {
 		Key  identity.PublicKey
 		Home netip.Addr // where it led
 	}
 
-	// Moved says that the machine's addresses have changed, or that it has been asleep. The providers are told by
-	// Self.Changed, those that have failed are run again at once, and all presences have their whole time again,
-	// because nobody could be heard.
+	// Moved says that the machine's addresses have changed, or that it was asleep. Providers hear of it by Self.Changed;
+	// those that have failed run again at once. All presences have their whole time again, because no provider could hear
+	// anything.
 	Moved struct{}
 
 	// Stop ends the providers, which say goodbye. Stopped follows.
@@ -37,7 +37,7 @@ type (
 
 // Events to the node, besides Change.
 type (
-	// Stopped says that after Stop no provider runs. It comes once.
+	// Stopped says that no provider runs any more. It comes once after Stop.
 	Stopped struct{}
 )
 
@@ -49,14 +49,14 @@ type (
 		discovery.Sighting
 	}
 
-	// failed is a provider that has ended although nobody told it to: it will not say what has gone.
+	// failed says that a provider has ended by itself: it will not report what has gone.
 	failed struct{ from *provider }
 )
 
-// expireDue is the table's own timer: something is not heard of in time.
+// expireDue says that the table has to be searched for what has expired.
 type expireDue struct{}
 
-// Nobody needs to read in a log that these came after the finder's end.
+// These may come after the finder's end. The log of dead letters need not show them.
 func (sighted) IgnoreDeadLetterLogging()      {}
 func (failed) IgnoreDeadLetterLogging()       {}
 func (expireDue) IgnoreDeadLetterLogging()    {}

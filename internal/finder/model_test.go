@@ -25,10 +25,10 @@ type owner struct {
 	connected bool
 	proved    netip.AddrPort
 	home      netip.Addr
-	credits   [2]credit // of displacing; the second is for what is heard at home
+	credits   [2]credit // for evictions; the second is for what is heard at home
 }
 
-// A credit is how much of displacing may be done: displaceEvery is taken for each.
+// A credit is time saved up for evictions. Each takes evictions.Every.
 type credit struct {
 	left time.Duration
 	last time.Time
@@ -178,7 +178,7 @@ func (p *plain) room(now time.Time, source string, g discovery.Sighting) ([]Chan
 	if len(who) == 0 {
 		return nil, false
 	}
-	score := func(s *spot) (n int) { // what speaks against displacing it
+	score := func(s *spot) (n int) { // what speaks against evicting it
 		if !free(s) {
 			n += 10000
 		}
@@ -368,10 +368,10 @@ func (h *history) step(b [4]byte) {
 	}
 	next := time.Time{}
 	for k, r := range h.keys {
-		if len(r.places) > placesInTests || len(r.places) == 0 && !r.connected {
-			h.t.Fatalf("key %v has %d places, connected %t", k, len(r.places), r.connected)
+		if len(r.entries) > entriesInTests || len(r.entries) == 0 && !r.connected {
+			h.t.Fatalf("key %v has %d entries, connected %t", k, len(r.entries), r.connected)
 		}
-		for _, e := range r.places {
+		for _, e := range r.entries {
 			if !e.Until.IsZero() && (next.IsZero() || e.Until.Before(next)) {
 				next = e.Until
 			}
@@ -391,7 +391,7 @@ func (h *history) end() {
 			want = append(want, Presence{Key: s.key, Addr: s.addr, Source: s.source, First: s.first, Last: s.last, Until: s.ends})
 		}
 	}
-	slices.SortFunc(want, byPlace)
+	slices.SortFunc(want, compareSlots)
 	if got := h.presences(); !slices.Equal(got, want) {
 		h.t.Fatalf("there is %+v, want %+v", got, want)
 	}

@@ -2,6 +2,8 @@ package finder
 
 import (
 	"cmp"
+	"iter"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -15,7 +17,7 @@ type Presence struct {
 	Key       identity.PublicKey
 	Addr      netip.AddrPort
 	Source    string    // the provider
-	Interface string    // where it was heard; empty if that means nothing
+	Interface string    // where it was heard; empty if the provider has no interfaces
 	First     time.Time // since when it is present
 	Last      time.Time // when the provider last said so
 	Until     time.Time // when it is lost unless the provider says so again; zero: not by itself
@@ -23,10 +25,10 @@ type Presence struct {
 
 // A Change is what became of a presence.
 //
-// Of each presence, that is of each key, address and source, Lost follows on Found or Updated, and what comes next is
-// Found or Updated again. Of each key, Found and a Lost with Left 0 alternate. So whoever wants to know where a key is
-// takes Found and Updated as "there", and Lost as "not there any more, says this source"; whoever wants to know
-// whether a key is there looks at Found, and at Lost with Left 0.
+// For each presence, that is for each key, address and source, Found or Updated comes first, then Lost, then Found or
+// Updated again. For each key, Found and a Lost with Left 0 alternate. So to know where a key is, take Found and Updated as
+// "there", and Lost as "this source says that it is not there any more". To know whether a key is there, look at Found, and
+// at Lost with Left 0.
 type Change struct {
 	Presence
 	Kind   ChangeKind
@@ -37,13 +39,13 @@ type Change struct {
 // A ChangeKind is one of Found, Updated and Lost.
 type ChangeKind uint8
 
-// Kinds of changes. That something is heard again is none.
+// Kinds of changes. A presence that is merely heard again causes none.
 const (
 	// Found is the first presence of a key.
 	Found ChangeKind = iota
 
-	// Updated is a presence of a key that has others already, or a presence that is now heard on another interface,
-	// or one that is told again because of Trusted.
+	// Updated is a presence of a key that has others already, or one that is now heard on another interface, or one that
+	// is told again because of Trusted.
 	Updated
 
 	// Lost is the end of a presence.
@@ -51,32 +53,27 @@ const (
 )
 
 // presences returns all that is present, in the order of keys, addresses and sources.
-func (t *table) presences() (list []Presence) {
-	for _, r := range t.keys {
-		list = append(list, r.presences()...)
-	}
-	slices.SortFunc(list, byPlace)
-	return list
-}
+func (t *table) presences() []Presence { return presencesIn(t.all()) }
 
 // presencesOf returns the same of one key.
-func (t *table) presencesOf(key identity.PublicKey) (list []Presence) {
+func (t *table) presencesOf(key identity.PublicKey) []Presence {
 	if r := t.keys[key]; r != nil {
-		list = r.presences()
-		slices.SortFunc(list, byPlace)
+		return presencesIn(maps.Values(r.entries))
 	}
-	return list
+	return nil
 }
 
-func (r *record) presences() (list []Presence) {
-	for _, e := range r.places {
+func presencesIn(entries iter.Seq[*entry]) (list []Presence) {
+	for e := range entries {
 		if e.phase != remembered {
 			list = append(list, e.Presence)
 		}
 	}
+	slices.SortFunc(list, compareSlots)
 	return list
 }
 
-func byPlace(a, b Presence) int {
+// compareSlots orders presences by key, address and source.
+func compareSlots(a, b Presence) int {
 	return cmp.Or(a.Key.Compare(b.Key), a.Addr.Compare(b.Addr), cmp.Compare(a.Source, b.Source))
 }

@@ -1,6 +1,7 @@
 package finder
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,23 +16,23 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
 
-// maxAhead bounds the sightings of one provider that are reported and not yet looked at. More are dropped: what is
-// true is announced again.
+// maxAhead bounds the sightings of one provider that the finder has not looked at. More are dropped: true ones are
+// announced again.
 const maxAhead = 1024
 
-// A provider that fails is started again after a pause that doubles between these, and is forgiven once it has run
-// for longer than the longest.
+// A provider that fails runs again after a pause, which doubles from firstPause to maxPause. A provider that has run for
+// longer than maxPause is forgiven.
 const (
 	firstPause = 5 * time.Second
 	maxPause   = time.Minute
 )
 
-// maxReasons bounds the reasons that are logged as warnings until a provider that fails is forgiven. One that fails
-// for ever other reasons is not worth more.
+// maxReasons bounds the reasons that are logged as warnings until a provider is forgiven. One that fails for a new reason
+// each time is not worth more.
 const maxReasons = 8
 
-// stopWithin is how long a provider may take to stop. One that takes longer is left to itself, so that it cannot hold
-// up the end of the node.
+// stopWithin is how long a provider may take to stop. The finder does not wait longer, so that no provider can hold up the
+// end of the node.
 const stopWithin = 5 * time.Second
 
 var errEnded = errors.New("it stopped by itself")
@@ -44,11 +45,11 @@ type provider struct {
 	status *ProviderStatus // on the Board
 
 	cancel context.CancelFunc
-	ended  chan struct{} // closed when the provider does not run and will not again
+	ended  chan struct{} // closed when the provider has run for the last time
 
 	changed atomic.Pointer[chan struct{}] // Self.Changed of the latest Run; nil before the first
 	ahead   atomic.Int64                  // sightings that the finder has not looked at
-	dropped atomic.Uint64                 // sightings since it last looked
+	dropped atomic.Uint64                 // sightings since the finder last looked
 }
 
 // Receive implements actor.Actor.
@@ -56,7 +57,7 @@ func (p *provider) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *actor.Started:
 		p.name = p.Name()
-		p.config.Board.set(p.status, func(s *ProviderStatus) { s.Name = p.name })
+		p.config.Board.update(func() { p.status.Name = p.name })
 		p.show(Running, nil, time.Time{})
 		run, cancel := context.WithCancel(context.Background())
 		p.cancel, p.ended = cancel, make(chan struct{})
@@ -70,7 +71,7 @@ func (p *provider) Receive(ctx actor.Context) {
 		if c := p.changed.Load(); c != nil {
 			select {
 			case *c <- struct{}{}:
-			default: // one waits already
+			default: // a change is waiting already
 			}
 		}
 	case *actor.Stopping:
@@ -83,26 +84,35 @@ func (p *provider) Receive(ctx actor.Context) {
 // stop ends the provider and waits for it.
 func (p *provider) stop() {
 	p.cancel()
-	late := make(chan struct{})
-	defer p.config.Clock.AfterFunc(stopWithin, func() { close(late) })()
-	select {
-	case <-p.ended:
-	case <-late:
+	if !p.wait(stopWithin, p.ended, nil) {
 		p.config.Log.Error("discovery does not stop; it is left to itself", "provider", p.name, "after", stopWithin)
 	}
 }
 
+// wait waits for one of two channels, but not longer than d; false: d has passed.
+func (p *provider) wait(d time.Duration, one, other <-chan struct{}) bool {
+	passed := make(chan struct{})
+	defer p.config.Clock.AfterFunc(d, func() { close(passed) })()
+	select {
+	case <-one:
+	case <-other:
+	case <-passed:
+		return false
+	}
+	return true
+}
+
 // keepRunning runs the provider until ctx ends.
 func (p *provider) keepRunning(ctx context.Context, post func(any)) {
-	var last error       // why it failed; nil: it did not, or is forgiven
-	var reasons []string // that were logged since it was last forgiven
+	var last error       // why the last run failed; nil: there was none, or the provider is forgiven
+	var reasons []string // that were logged since the provider was last forgiven
 	pause := firstPause
 	for ctx.Err() == nil {
 		changed := make(chan struct{}, 1)
 		p.changed.Store(&changed)
-		began := p.config.Clock.Now()
 		p.show(Running, last, time.Time{})
-		stop := p.forgive(last)
+		began := p.config.Clock.Now()
+		stop := p.config.Clock.AfterFunc(maxPause, func() { p.forgive(began) })
 		err := p.runOnce(ctx, changed, post)
 		stop()
 		if ctx.Err() != nil {
@@ -120,49 +130,36 @@ func (p *provider) keepRunning(ctx context.Context, post func(any)) {
 			reasons, level = append(reasons, text), slog.LevelWarn
 		}
 		p.config.Log.Log(ctx, level, "discovery does not work; it will be tried again", "provider", p.name, "err", err, "after", pause)
-		p.wait(ctx, pause, changed)
+		p.wait(pause, changed, ctx.Done())
 		pause = min(maxPause, 2*pause)
-	}
-}
-
-// wait waits for d, or until something has changed that may help, or ctx ends.
-func (p *provider) wait(ctx context.Context, d time.Duration, changed <-chan struct{}) {
-	over := make(chan struct{})
-	defer p.config.Clock.AfterFunc(d, func() { close(over) })()
-	select {
-	case <-over:
-	case <-changed:
-	case <-ctx.Done():
 	}
 }
 
 // show puts on the Board what the provider is doing from now on.
 func (p *provider) show(state State, err error, next time.Time) {
 	now := p.config.Clock.Now()
-	p.config.Board.set(p.status, func(s *ProviderStatus) { s.State, s.Since, s.Err, s.Next = state, now, err, next })
-}
-
-// forgive forgets on the Board why the provider failed before, once it has run for long, unless it is stopped before.
-func (p *provider) forgive(last error) (stop func() bool) {
-	if last == nil {
-		return func() bool { return false }
-	}
-	began := p.config.Clock.Now()
-	return p.config.Clock.AfterFunc(maxPause, func() {
-		works := false
-		p.config.Board.set(p.status, func(s *ProviderStatus) {
-			if works = s.State == Running && !s.Since.After(began); works {
-				s.Err = nil
-			}
-		})
-		if works {
-			p.config.Log.Info("discovery works again", "provider", p.name)
-		}
+	p.config.Board.update(func() {
+		s := p.status
+		s.State, s.Since, s.Err, s.Next = state, now, err, next
 	})
 }
 
-// runOnce runs the provider in a goroutine of its own, so that all it can break is that. It returns why the provider
-// has ended.
+// forgive forgets on the Board why the provider failed before, if it has been running since that time.
+func (p *provider) forgive(since time.Time) {
+	works := false
+	p.config.Board.update(func() {
+		s := p.status
+		if works = s.Err != nil && s.State == Running && !s.Since.After(since); works {
+			s.Err = nil
+		}
+	})
+	if works {
+		p.config.Log.Info("discovery works again", "provider", p.name)
+	}
+}
+
+// runOnce runs the provider in a goroutine of its own, so that a panic ends only that one. It returns why the provider has
+// ended.
 func (p *provider) runOnce(ctx context.Context, changed <-chan struct{}, post func(any)) error {
 	self := p.config.Self
 	self.Changed = changed
@@ -176,14 +173,12 @@ func (p *provider) runOnce(ctx context.Context, changed <-chan struct{}, post fu
 			}
 			ended <- err
 		}()
-		if e := p.Run(ctx, self, func(s discovery.Sighting) { p.report(s, post) }); e != nil {
-			err = e
-		}
+		err = cmp.Or(p.Run(ctx, self, func(s discovery.Sighting) { p.report(s, post) }), errEnded)
 	}()
 	return <-ended
 }
 
-// report posts a sighting, or drops it. It is called from any goroutine of the provider's, and does not block.
+// report posts a sighting, or drops it. Any goroutine of the provider may call it. It does not block.
 func (p *provider) report(s discovery.Sighting, post func(any)) {
 	if p.ahead.Add(1) > maxAhead {
 		p.ahead.Add(-1)

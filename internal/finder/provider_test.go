@@ -44,7 +44,7 @@ func TestProviderThatFailsIsRunAgainEverMorePatiently(t *testing.T) {
 				if panics := g.log.lines("level=ERROR", "provider=broken", "provider_test.go"); (len(panics) == 7) != (name == "panic") {
 					t.Errorf("logged %d stacks", len(panics))
 				}
-				udp.sees(seen(1, 1, time.Minute)) // another provider is none the worse
+				udp.sees(seen(1, 1, time.Minute)) // another provider still works
 				g.want("found 1@1 udp")
 				if n := len(udp.runs()); n != 1 {
 					t.Errorf("another provider was run %d times", n)
@@ -194,7 +194,7 @@ func TestEachReasonIsAWarningOnce(t *testing.T) {
 			}
 		}, p)
 	})
-	t.Run("ever others", func(t *testing.T) {
+	t.Run("a new one each time", func(t *testing.T) {
 		p = &scripted{name: "udp", run: each(reason)}
 		bubble(t, func(t *testing.T, g *rig) {
 			time.Sleep(20 * time.Minute)

@@ -5,40 +5,42 @@ package finder
 
 import (
 	"cmp"
+	"iter"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // A table is the presence table. Time is passed in. It is not safe for concurrent use.
 type table struct {
-	perKey, perStranger int             // places that a key may have
+	perKey, perStranger int             // entries that a key may have
 	random              func(n int) int // in [0, n)
 
 	keys      map[identity.PublicKey]*record
-	strangers map[identity.PublicKey]bool // keys that were not trusted when they were entered, nor since
+	strangers map[identity.PublicKey]bool // keys that were not trusted when they were entered, and are not since
 	next      time.Time                   // when to call expire; zero: there is no need
 }
 
-// A record is what is known of one key. It is there while it has an entry or the key is connected.
+// A record is what is known of one key. It is kept while it has an entry or the key is connected.
 type record struct {
-	places    map[place]*entry
-	hosts     map[netip.Addr]int // how many places each IP address has
-	sources   map[string]int     // and each provider
-	bound     int                // how many of them there may be
-	live      int                // entries that are not remembered
-	connected bool               // a session is up: authenticated traffic counts as presence
-	proved    netip.AddrPort     // where a session was last dialled: nothing that is only announced displaces it
-	home      netip.Addr         // where the last session has led
-	atHome    brake              // of what is displaced for what is heard there
-	elsewhere brake
+	entries    map[slot]*entry
+	shares     candidates.Shares // of the entries' IP addresses
+	privileges candidates.Privileges
+	live       int  // entries that are not remembered
+	connected  bool // a session is up: authenticated traffic counts as presence
+
+	// evicted limits evictions by what is heard elsewhere (Hint) and where the last session led (AtHome), which has a bucket
+	// of its own: a node that has restarted on another port need not wait for what others announce.
+	evicted [candidates.AtHome + 1]limiter.Bucket
 }
 
-// A place is what a presence is known by.
-type place struct {
+// A slot is what tells an entry of a key from the others.
+type slot struct {
 	addr   netip.AddrPort
 	source string
 }
@@ -48,7 +50,7 @@ type entry struct {
 	Presence
 	phase    phase
 	ttl      time.Duration    // of the last sighting; 0: its provider will say when it ends
-	why      discovery.Reason // of held: how it ended
+	why      discovery.Reason // of doubted: how it ended
 	since    time.Time        // when it came, or came back
 	returns  int              // how often it has come back soon after it had ended
 	heard    time.Time        // when it was last heard on Interface
@@ -60,13 +62,13 @@ func newTable(perKey, perStranger int, random func(n int) int) *table {
 }
 
 // see enters what a provider reports, and returns what that changes. stranger says that the key is not trusted; it
-// means nothing if the table knows the key. room is false if the sighting was dropped for lack of it.
+// means nothing if the table knows the key. room is false if the sighting was dropped because there is no room.
 func (t *table) see(now time.Time, source string, s discovery.Sighting, stranger bool) (changes []Change, room bool) {
-	at := place{netip.AddrPortFrom(s.Addr.Addr().Unmap(), s.Addr.Port()), source}
+	at := slot{unmap(s.Addr), source}
 	r := t.keys[s.Key]
 	var e *entry
 	if r != nil {
-		e = r.places[at]
+		e = r.entries[at]
 	}
 	switch {
 	case s.Gone != "":
@@ -77,7 +79,7 @@ func (t *table) see(now time.Time, source string, s discovery.Sighting, stranger
 	case !at.addr.IsValid() || at.addr.Port() == 0 || s.TTL < 0:
 		return nil, true
 	case e != nil:
-		return t.again(now, r, e, s), true
+		return t.seeAgain(now, r, e, s), true
 	}
 	if r == nil {
 		if r = t.admit(s.Key, stranger); r == nil {
@@ -89,9 +91,13 @@ func (t *table) see(now time.Time, source string, s discovery.Sighting, stranger
 		return nil, false
 	}
 	e = &entry{Presence: Presence{Key: s.Key, Addr: at.addr, Source: source}, ttl: s.TTL}
-	r.put(at, e)
+	r.entries[at] = e
+	r.shares.Add(at.addr.Addr(), 1)
 	return append(changes, t.begin(now, r, e, s)), true
 }
+
+// unmap returns the one form of an address that is written in several.
+func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
 // begin makes an entry present.
 func (t *table) begin(now time.Time, r *record, e *entry, s discovery.Sighting) Change {
@@ -106,19 +112,19 @@ func (t *table) begin(now time.Time, r *record, e *entry, s discovery.Sighting) 
 	return c
 }
 
-// again is a sighting of what the table knows.
-func (t *table) again(now time.Time, r *record, e *entry, s discovery.Sighting) []Change {
+// seeAgain renews an entry that the table knows.
+func (t *table) seeAgain(now time.Time, r *record, e *entry, s discovery.Sighting) []Change {
 	e.ttl = s.TTL
 	switch e.phase {
 	case remembered:
 		e.returns++
 		return []Change{t.begin(now, r, e, s)}
-	case held:
+	case doubted:
 		e.phase, e.since = present, now
 	}
 	e.Last = now
 	t.extend(now, r, e)
-	if !e.hears(now, s.Interface) {
+	if !e.hearOn(now, s.Interface) {
 		return nil
 	}
 	return []Change{{Presence: e.Presence, Kind: Updated}}
@@ -130,18 +136,18 @@ func (t *table) extend(now time.Time, r *record, e *entry) {
 		e.Until = time.Time{}
 		return
 	}
-	t.due(e, now.Add(e.ttl))
+	t.setUntil(e, now.Add(e.ttl))
 }
 
-// due sets when an entry's phase ends.
-func (t *table) due(e *entry, at time.Time) {
+// setUntil sets when an entry's phase ends.
+func (t *table) setUntil(e *entry, at time.Time) {
 	e.Until = at
 	if t.next.IsZero() || at.Before(t.next) {
 		t.next = at
 	}
 }
 
-// lose ends a presence for all to see.
+// lose ends a presence, and returns how to tell it.
 func (t *table) lose(now time.Time, r *record, e *entry, why discovery.Reason) Change {
 	r.live--
 	c := Change{Presence: e.Presence, Kind: Lost, Reason: why, Left: r.live}
@@ -149,94 +155,96 @@ func (t *table) lose(now time.Time, r *record, e *entry, why discovery.Reason) C
 		t.forget(r, e)
 	} else {
 		e.phase = remembered
-		t.due(e, now.Add(rememberFor))
+		t.setUntil(e, now.Add(rememberFor))
 	}
 	return c
 }
 
 // forget removes an entry, and the record with its last one.
 func (t *table) forget(r *record, e *entry) {
-	r.take(place{e.Addr, e.Source})
+	r.remove(e)
 	t.prune(e.Key, r)
 }
 
+// remove takes an entry out of a record, if it is there.
+func (r *record) remove(e *entry) {
+	if at := (slot{e.Addr, e.Source}); r.entries[at] != nil {
+		delete(r.entries, at)
+		r.shares.Add(e.Addr.Addr(), -1)
+	}
+}
+
+// prune removes a record that has no entry and no session.
 func (t *table) prune(key identity.PublicKey, r *record) {
-	if len(r.places) == 0 && !r.connected {
+	if len(r.entries) == 0 && !r.connected {
 		delete(t.keys, key)
 		delete(t.strangers, key)
 	}
 }
 
-// expire returns what has not been heard of in time, in the order in which it ends, and sets next.
+// expire ends the phases whose time has passed, in the order of their ends. It returns what that changes, and sets next.
 func (t *table) expire(now time.Time) (changes []Change) {
-	over := t.pick(func(e *entry) bool { return !e.Until.IsZero() && !now.Before(e.Until) })
-	for _, e := range over {
+	for _, e := range t.collect(func(e *entry) bool { return !e.Until.IsZero() && !now.Before(e.Until) }) {
 		r := t.keys[e.Key]
 		switch e.phase {
 		case present:
 			changes = append(changes, t.end(now, r, e, discovery.Expired)...)
-		case held:
+		case doubted:
 			changes = append(changes, t.lose(now, r, e, e.why))
 		case remembered:
 			t.forget(r, e)
 		}
 	}
 	t.next = time.Time{}
-	for _, r := range t.keys {
-		for _, e := range r.places {
-			if !e.Until.IsZero() {
-				t.due(e, e.Until)
-			}
+	for e := range t.all() {
+		if !e.Until.IsZero() {
+			t.setUntil(e, e.Until)
 		}
 	}
 	return changes
 }
 
-// withdraw ends what one provider has seen that only that provider could end.
+// withdraw ends the entries of a provider that only that provider could end.
 func (t *table) withdraw(now time.Time, source string) (changes []Change) {
-	for _, e := range t.pick(func(e *entry) bool { return e.Source == source && e.ttl == 0 && e.phase == present }) {
+	for _, e := range t.collect(func(e *entry) bool { return e.Source == source && e.ttl == 0 && e.phase == present }) {
 		changes = append(changes, t.end(now, t.keys[e.Key], e, discovery.Withdrawn)...)
 	}
 	return changes
 }
 
-// renew gives every presence its whole time: nobody could be heard for a while.
+// renew gives every presence its whole time: no provider could hear anything for a while.
 func (t *table) renew(now time.Time) {
-	for _, r := range t.keys {
-		for _, e := range r.places {
-			switch e.phase {
-			case present:
-				t.extend(now, r, e)
-			case held:
-				t.due(e, now.Add(holdFor))
-			}
+	for e := range t.all() {
+		switch e.phase {
+		case present:
+			t.extend(now, t.keys[e.Key], e)
+		case doubted:
+			t.setUntil(e, now.Add(doubtFor))
 		}
 	}
 }
 
-// connect notes that a session with key is up, which leads to home; addr is where it was dialled, if it was.
+// connect notes that a session with key is up. The session leads to home; addr is where this node dialled it, or zero.
 func (t *table) connect(now time.Time, key identity.PublicKey, home netip.Addr, addr netip.AddrPort) {
 	r := t.keys[key]
 	if r == nil {
-		r = t.enter(key)
+		r = t.admit(key, false)
 	}
 	delete(t.strangers, key)
-	r.bound = t.perKey
-	r.connected, r.home = true, home.Unmap()
+	r.shares.Bound = t.perKey
+	r.connected, r.privileges.Home = true, home.Unmap()
 	if addr.IsValid() {
-		r.proved = netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port())
+		r.privileges.Prove(unmap(addr), 1)
 	}
-	for _, e := range r.places {
-		if e.phase == held && e.why == discovery.Expired {
+	for _, e := range r.entries {
+		if e.phase == doubted && e.why == discovery.Expired {
 			e.phase, e.since = present, now
 		}
-		if e.phase == present {
-			t.extend(now, r, e)
-		}
 	}
+	t.extendAll(now, r)
 }
 
-// disconnect notes that no session with key is up any more; home is where the last one led.
+// disconnect notes that no session with key is up any more. home is where the last one led.
 func (t *table) disconnect(now time.Time, key identity.PublicKey, home netip.Addr) {
 	r := t.keys[key]
 	if r == nil || !r.connected {
@@ -244,22 +252,27 @@ func (t *table) disconnect(now time.Time, key identity.PublicKey, home netip.Add
 	}
 	r.connected = false
 	if home.IsValid() {
-		r.home = home.Unmap()
+		r.privileges.Home = home.Unmap()
 	}
-	for _, e := range r.places {
+	t.extendAll(now, r)
+	t.prune(key, r)
+}
+
+// extendAll gives the presences of one key their whole time.
+func (t *table) extendAll(now time.Time, r *record) {
+	for _, e := range r.entries {
 		if e.phase == present {
 			t.extend(now, r, e)
 		}
 	}
-	t.prune(key, r)
 }
 
-// trust gives a key that is trusted from now on its own room, and tells again where it is, in the order in which it
-// was found there.
+// trust gives a key that is trusted from now on its own room. It returns the presences of the key as changes once more, in
+// the order in which they were found.
 func (t *table) trust(key identity.PublicKey) (changes []Change) {
 	delete(t.strangers, key)
 	if r := t.keys[key]; r != nil {
-		r.bound = t.perKey
+		r.shares.Bound = t.perKey
 	}
 	for _, p := range t.presencesOf(key) {
 		changes = append(changes, Change{Presence: p, Kind: Updated})
@@ -268,15 +281,26 @@ func (t *table) trust(key identity.PublicKey) (changes []Change) {
 	return changes
 }
 
-// pick returns the entries that f chooses, in the order in which their phases end.
-func (t *table) pick(f func(*entry) bool) (list []*entry) {
-	for _, r := range t.keys {
-		for _, e := range r.places {
-			if f(e) {
-				list = append(list, e)
+// all are the entries of every key.
+func (t *table) all() iter.Seq[*entry] {
+	return func(yield func(*entry) bool) {
+		for _, r := range t.keys {
+			for _, e := range r.entries {
+				if !yield(e) {
+					return
+				}
 			}
 		}
 	}
-	slices.SortFunc(list, func(a, b *entry) int { return cmp.Or(a.Until.Compare(b.Until), byPlace(a.Presence, b.Presence)) })
+}
+
+// collect returns the entries for which f holds, in the order in which their phases end.
+func (t *table) collect(f func(*entry) bool) (list []*entry) {
+	for e := range t.all() {
+		if f(e) {
+			list = append(list, e)
+		}
+	}
+	slices.SortFunc(list, func(a, b *entry) int { return cmp.Or(a.Until.Compare(b.Until), compareSlots(a.Presence, b.Presence)) })
 	return list
 }

@@ -58,7 +58,7 @@ type fixture struct {
 
 func newFixture(t *testing.T, trusted ...int) *fixture {
 	first := func(int) int { return 0 } // what was heard of longest ago
-	return &fixture{newTable(placesInTests, placesInTests, first), t, time.Unix(1_000_000, 0), trusted}
+	return &fixture{newTable(entriesInTests, entriesInTests, first), t, time.Unix(1_000_000, 0), trusted}
 }
 
 // up connects a key, at where it was dialled.
@@ -328,5 +328,5 @@ func TestRenewGivesEverythingItsWholeTime(t *testing.T) {
 	f.expired(time.Hour, "", 0)
 }
 
-// placesInTests is how many places a key may have in the tables of these tests.
-const placesInTests = 8
+// entriesInTests is how many entries a key may have in the tables of these tests.
+const entriesInTests = 8

@@ -6,10 +6,50 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// What a peer knows of where its key may be.
+// Bounds of what is kept of where a peer may be (wire.md §8.1).
+const (
+	maxAddresses = finder.MaxAddressesPerKey + 32 // more than the finder knows of at once
+	maxProven    = 4                              // that are never forgotten for another one, so there is always room for new ones
+)
+
+// An address is where a peer may be, and what became of it.
+type address struct {
+	addr     netip.AddrPort
+	source   string    // who said so first
+	sources  []string  // who still says so
+	seen     time.Time // when somebody last said so
+	dialled  time.Time // when a dial there last began; zero: never
+	failures int       // in a row
+	next     time.Time // not dialled before, unless somebody asks
+	result   string    // of the last dial; empty: not dialled yet
+}
+
+// candidate returns what ranks an address; r is the round that it is ranked for, if there is one.
+func (p *peer) candidate(r *round, a *address) candidates.Candidate {
+	said := candidates.Hint
+	switch {
+	case r != nil && r.named[a.addr]:
+		said = candidates.Asked
+	case len(a.sources) == 0:
+		said = candidates.Gone
+	case slices.Contains(a.sources, sourceFile):
+		said = candidates.Named
+	}
+	return candidates.Candidate{Addr: a.addr, Standing: p.privileges.Standing(a.addr, said), Seen: a.seen, Dialled: a.dialled, Failures: a.failures}
+}
+
+// candidates returns every address that is known.
+func (p *peer) candidates(r *round) (list []candidates.Candidate) {
+	for _, a := range p.addrs {
+		list = append(list, p.candidate(r, a))
+	}
+	return list
+}
 
 // at returns what is known of an address; nil: nothing.
 func (p *peer) at(addr netip.AddrPort) *address {
@@ -19,8 +59,10 @@ func (p *peer) at(addr netip.AddrPort) *address {
 	return nil
 }
 
-// somewhere says whether somebody says where the peer is.
-func (p *peer) somewhere() bool { return slices.ContainsFunc(p.addrs, (*address).present) }
+// somewhere says whether any source says where the peer is.
+func (p *peer) somewhere() bool {
+	return slices.ContainsFunc(p.addrs, func(a *address) bool { return len(a.sources) > 0 })
+}
 
 // learn returns the address, made if it is new.
 func (p *peer) learn(addr netip.AddrPort, source string) *address {
@@ -28,8 +70,8 @@ func (p *peer) learn(addr netip.AddrPort, source string) *address {
 		return a
 	}
 	if len(p.addrs) >= maxAddresses {
-		i := evict(p.addrs) // there is one: see maxProven
-		p.addrs = slices.Delete(p.addrs, i, i+1)
+		worst := candidates.Worst(p.candidates(p.round))
+		p.addrs = slices.DeleteFunc(p.addrs, func(a *address) bool { return a.addr == worst.Addr })
 	}
 	a := &address{addr: addr, source: source, next: p.notBefore}
 	p.addrs = append(p.addrs, a)
@@ -55,9 +97,19 @@ func (p *peer) sighted(m Sighted) {
 	}
 }
 
-// ready returns the addresses worth dialling now, and how long until there is one more; see order.
-func (p *peer) ready(force bool) ([]*address, time.Duration) {
-	return order(p.addrs, p.Clock.Now(), force, p.hints.last(), p.Jitter)
+// ready returns the addresses that are worth dialling now, and how long until there is one more; 0: there will be none.
+func (p *peer) ready(force bool) (list []*address, wait time.Duration) {
+	now := p.Clock.Now()
+	for _, a := range p.addrs {
+		switch {
+		case p.candidate(nil, a).Standing == candidates.Gone:
+		case force || !now.Before(a.next):
+			list = append(list, a)
+		case wait == 0 || a.next.Sub(now) < wait:
+			wait = a.next.Sub(now)
+		}
+	}
+	return list, wait
 }
 
 // missed is an address that a source does not name any more.
@@ -78,7 +130,7 @@ func (p *peer) missed(m Sighted) {
 // worked notes that a session has come up (wire.md §7.5).
 func (p *peer) worked(l *session.Link) {
 	p.refusals, p.notBefore = 0, time.Time{}
-	p.hints.leads(l.Addr().Addr().Unmap())
+	p.privileges.Home = l.Addr().Addr().Unmap()
 	if l.Role() == handshake.Responder {
 		for _, a := range p.addrs {
 			a.failures, a.next = 0, time.Time{}
@@ -86,8 +138,15 @@ func (p *peer) worked(l *session.Link) {
 		return
 	}
 	if a := p.at(p.dialledTo[l.ID()]); a != nil {
-		prove(p.addrs, a, p.Clock.Now())
+		p.prove(a.addr)
 		a.failures, a.next, a.result = 0, time.Time{}, "connected"
+	}
+}
+
+// prove notes that a handshake has proved the peer at an address, whatever came of it.
+func (p *peer) prove(addr netip.AddrPort) {
+	if p.at(addr) != nil {
+		p.privileges.Prove(addr, maxProven)
 	}
 }
 

@@ -1,15 +1,11 @@
 package peers
 
 import (
-	"cmp"
-	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
@@ -25,13 +21,11 @@ const (
 	steadyAfter  = maxBackoff // a session that lasts so long has not failed
 )
 
-// Bounds of what is kept of one peer (wire.md §8.1).
+// Bounds of the sessions of one peer (wire.md §9).
 const (
-	maxAddresses = finder.MaxAddressesPerKey + 32 // more than the finder knows of at once
-	maxSessions  = 4                              // one that stays, and some that are coming (wire.md §9); the next is told `busy`
-	maxClosing   = 4                              // besides, that half-close; the oldest makes room for a new one
-	maxEnding    = 8                              // besides, that were told to end, those that half-close included
-	maxProven    = 4                              // never displaced by one that was only announced; so there is always room for such
+	maxSessions = 4 // one that stays, and some that are coming (wire.md §9); the next is told `busy`
+	maxClosing  = 4 // besides, that half-close; the oldest makes room for a new one
+	maxEnding   = 8 // besides, that were told to end, those that half-close included
 )
 
 // How a session is kept (wire.md §6.8, §7.4).
@@ -53,25 +47,6 @@ const (
 // probeWithin is how long a session that another one may replace has for its pong (wire.md §7.4).
 const probeWithin = time.Second
 
-// An address is one place where a peer may be, and what became of it.
-type address struct {
-	addr     netip.AddrPort
-	source   string    // who said so first
-	sources  []string  // who still says so
-	seen     time.Time // when somebody last said so
-	proven   time.Time // when a handshake last proved the peer there; zero: never, or longest ago of too many
-	dialled  time.Time // when it was known that a dial has begun last; zero: none has
-	failures int       // in a row
-	next     time.Time // not dialled before, unless somebody asks
-	result   string    // of the last dial; empty: not dialled yet
-}
-
-// present says whether somebody still says that the peer is there.
-func (a *address) present() bool { return len(a.sources) > 0 }
-
-// hint says whether nothing but discovery speaks for the address.
-func (a *address) hint() bool { return a.proven.IsZero() && !slices.Contains(a.sources, sourceFile) }
-
 // backoff returns how long to wait after the given number of failures in a row: full jitter up to a bound
 // that doubles. r is in [0, 1).
 func backoff(failures int, r float64) time.Duration {
@@ -85,72 +60,6 @@ func backoff(failures int, r float64) time.Duration {
 // rotation returns when to replace a session: after the given age, or up to a quarter later. r is in [0, 1).
 func rotation(age time.Duration, r float64) time.Duration {
 	return age + time.Duration(r*float64(age/4))
-}
-
-// order returns the addresses worth dialling now, best first: those that worked last, then those that the peers file
-// names, then the hints as queue orders them. wait is how long until there is one more; 0: there will be none. home is where
-// the last session has led, random in [0, 1).
-func order(addrs []*address, now time.Time, ignoreBackoff bool, home netip.Addr, random func() float64) (ready []*address, wait time.Duration) {
-	var hints []*address
-	for _, a := range addrs {
-		switch {
-		case !a.present() && a.proven.IsZero():
-		case !ignoreBackoff && now.Before(a.next):
-			if d := a.next.Sub(now); wait == 0 || d < wait {
-				wait = d
-			}
-		case a.hint():
-			hints = append(hints, a)
-		default:
-			ready = append(ready, a)
-		}
-	}
-	slices.SortStableFunc(ready, func(a, b *address) int {
-		return cmp.Or(b.proven.Compare(a.proven), cmp.Compare(a.failures, b.failures), b.seen.Compare(a.seen))
-	})
-	return append(ready, queue(hints, now, home, random)...), wait
-}
-
-// evict returns the index of the address to forget when there are too many: one that nobody names any more
-// before one that somebody does, one that is only announced before one that the peers file names, then the one heard of
-// longest ago. It is never one that a handshake has proved; -1: all are.
-func evict(addrs []*address) int {
-	worst := -1
-	for i, a := range addrs {
-		if a.proven.IsZero() && (worst < 0 || worse(a, addrs[worst])) {
-			worst = i
-		}
-	}
-	return worst
-}
-
-// worse says whether a is to be forgotten before b, of two that no handshake has proved.
-func worse(a, b *address) bool {
-	switch {
-	case a.present() != b.present():
-		return b.present()
-	case a.hint() != b.hint():
-		return a.hint()
-	}
-	return a.seen.Before(b.seen)
-}
-
-// prove notes that a handshake has proved the peer at a, which is one of addrs, whatever came of it. The address proved longest ago
-// loses that rank if there are too many.
-func prove(addrs []*address, a *address, now time.Time) {
-	a.proven = now
-	oldest, n := a, 0
-	for _, o := range addrs {
-		if o.proven.IsZero() {
-			continue
-		}
-		if n++; o.proven.Before(oldest.proven) {
-			oldest = o
-		}
-	}
-	if n > maxProven {
-		oldest.proven = time.Time{}
-	}
 }
 
 // redial says whether, and after how long, to dial again once no session is left (wire.md §6.8). refusals is how

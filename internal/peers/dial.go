@@ -2,111 +2,182 @@ package peers
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// A connection is one TCP connection, or why there is none.
-type connection struct {
+// A race is the TCP connects of a round, until one of them has succeeded. The next dial begins when one before it has
+// failed, or after Stagger; each is given up after DialTimeout. A hint that must not be dialled yet is passed over, and
+// looked at again when the next dial may begin; a race does not wait for it alone.
+type race struct {
+	ctx    context.Context // of every dial
+	cancel func()
+	dials  map[netip.AddrPort]*dial // under way
+	latest *dial
+	stop   func() bool // of the timer for the dial after the latest
+}
+
+// A dial is one TCP connect. Its goroutine writes what came of it before it posts it.
+type dial struct {
 	addr netip.AddrPort
 	conn net.Conn
 	err  error
 }
 
-// A runner is an address in a race.
-type runner struct {
-	addr netip.AddrPort
-	hint bool // it starts if the ledger allows
-}
-
-// A result is what a race has brought.
-type result struct {
-	won    connection       // no conn: none has
-	failed []connection     // by themselves, not those that were called off because another had won or the context ended
-	begun  []netip.AddrPort // all that were started, those that failed and the winner included
-}
-
-// A race is what is under way in Config.race, and its goroutine's alone.
-type race struct {
-	*Config
-	ctx     context.Context // of every attempt; ends when one has won
-	hints   *ledger
-	results chan connection
-	due     chan int // the stagger after so many starts is over
-	left    []runner
-	begun   []netip.AddrPort
-	started int
-	running int
-	stop    func() bool // of the latest stagger
-}
-
-// race connects to the first of left that answers. The next address starts when one before it has failed, or
-// after Stagger; each is given up after DialTimeout. What comes through more is put first, and starts at once. A hint that must
-// not start yet is passed over, and looked at again when the next may start; the race does not wait for it alone. All
-// attempts have ended when race returns, and won's is the only connection that is open.
-func (c *Config) race(ctx context.Context, left []runner, more <-chan runner, hints *ledger) (out result) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	r := &race{Config: c, ctx: ctx, hints: hints, results: make(chan connection), due: make(chan int), left: slices.Clone(left),
-		stop: func() bool { return true }}
-	r.next()
-	for r.running > 0 {
-		select {
-		case e := <-more:
-			r.left = append([]runner{e}, r.left...)
-			r.next()
-		case n := <-r.due:
-			if n == r.started { // not one that was stopped too late
-				r.next()
-			}
-		case got := <-r.results:
-			r.running--
-			switch {
-			case got.err == nil && out.won.conn == nil:
-				out.won = got
-				cancel()
-			case got.err == nil:
-				_ = got.conn.Close()
-			case ctx.Err() == nil:
-				out.failed = append(out.failed, got)
-				r.next()
-			}
-		}
+// close closes a connection that is not wanted any more.
+func (d *dial) close() {
+	if d.conn != nil {
+		_ = d.conn.Close()
 	}
-	r.stop()
-	out.begun = r.begun
-	return out
 }
 
-// next starts the next address, unless there is none or the race is over.
-func (r *race) next() {
-	r.stop()
-	if len(r.left) == 0 || r.ctx.Err() != nil {
-		return
-	}
-	now := r.Clock.Now()
-	if i := slices.IndexFunc(r.left, func(e runner) bool { return !e.hint || r.hints.spend(now, e.addr.Addr()) }); i >= 0 {
-		r.start(r.left[i].addr)
-		r.left = slices.Delete(r.left, i, i+1)
-	}
-	n := r.started
-	r.stop = r.Clock.AfterFunc(r.Stagger, func() {
-		select {
-		case r.due <- n:
-		case <-r.ctx.Done():
-		}
+// arrange returns the addresses of a round that are left, without those that are being dialled, in the order in which to
+// dial them.
+func (p *peer) arrange(r *round) []candidates.Candidate {
+	return slices.DeleteFunc(p.privileges.Order(p.candidates(r), p.Clock.Now(), p.Jitter), func(c candidates.Candidate) bool {
+		return !slices.Contains(r.left, c.Addr) || r.race != nil && r.race.dials[c.Addr] != nil
 	})
 }
 
-func (r *race) start(addr netip.AddrPort) {
-	r.begun = append(r.begun, addr)
-	r.started++
-	r.running++
-	go func() {
-		ctx, cancel := context.WithTimeout(r.ctx, r.DialTimeout)
+// pay counts the dial to the first of list that may begin now, and returns its address. If none may, the address is invalid
+// and wait is how long until one may; 0: the list is empty.
+func (p *peer) pay(list []candidates.Candidate) (addr netip.AddrPort, wait time.Duration) {
+	now := p.Clock.Now()
+	for _, c := range list {
+		if p.hints.take(now, c) {
+			return c.Addr, 0
+		}
+		due := max(1, p.hints.wait(now, c)) // 0 would be never
+		if wait == 0 || due < wait {
+			wait = due
+		}
+	}
+	return netip.AddrPort{}, wait
+}
+
+// startRace begins a race for the addresses that are left in a round. It returns false if no dial may begin now, and how
+// long until one may; 0: no address is left.
+func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
+	addr, wait := p.pay(p.arrange(r))
+	if !addr.IsValid() {
+		return false, wait
+	}
+	p.round = r
+	p.progress(addr, fmt.Sprintf("dialling %v", addr))
+	ctx, cancel := context.WithCancel(context.Background())
+	r.race = &race{ctx: ctx, cancel: cancel, dials: make(map[netip.AddrPort]*dial), stop: func() bool { return true }}
+	p.dialTo(addr)
+	return true, 0
+}
+
+// raceOn begins a race for the addresses that are left in the round. If it must wait with that, it is called again; false:
+// then nothing may be under way.
+func (p *peer) raceOn() bool {
+	r := p.round
+	started, wait := p.startRace(r)
+	if wait > 0 && !r.saving {
+		r.saving = true
+		p.after(wait, affordable{r})
+	}
+	return started
+}
+
+// dialTo begins the next dial of the race, at an address that is paid for.
+func (p *peer) dialTo(addr netip.AddrPort) {
+	race, d := p.round.race, &dial{addr: addr}
+	race.dials[addr], race.latest = d, d
+	p.dials[d] = true
+	if a := p.at(addr); a != nil {
+		a.dialled = p.Clock.Now()
+	}
+	p.stagger()
+	system, self := p.ctx.ActorSystem(), p.self
+	p.join.Go(func() {
+		ctx, cancel := context.WithTimeout(race.ctx, p.DialTimeout)
 		defer cancel()
-		conn, err := r.Dial(ctx, addr)
-		r.results <- connection{addr, conn, err}
-	}()
+		d.conn, d.err = p.Dial(ctx, addr)
+		system.Root.Send(self, dialled{d})
+	})
+}
+
+// stagger sets the timer for the next dial of the race.
+func (p *peer) stagger() {
+	race := p.round.race
+	race.stop()
+	race.stop = p.after(p.Stagger, staggered{race.latest})
+}
+
+// staggered goes on with the race if its latest dial is still that one.
+func (p *peer) staggered(latest *dial) {
+	if r := p.round; r != nil && r.race != nil && r.race.latest == latest {
+		p.dialNext(p.arrange(r))
+	}
+}
+
+// dialNext begins the next dial of the race at the first of list that may be dialled now.
+func (p *peer) dialNext(list []candidates.Candidate) {
+	if addr, _ := p.pay(list); addr.IsValid() {
+		p.dialTo(addr)
+	} else if len(list) > 0 {
+		p.stagger()
+	}
+}
+
+// dialled takes what came of a dial.
+func (p *peer) dialled(d *dial) {
+	delete(p.dials, d)
+	r := p.round
+	if r == nil || r.race == nil || r.race.dials[d.addr] != d { // called off
+		d.close()
+		return
+	}
+	delete(r.race.dials, d.addr)
+	r.drop(d.addr)
+	if d.err != nil {
+		p.counters.Add(counters.DialsFailed, 1)
+		p.tried(d.addr, d.err)
+		r.blame(d.addr, &DialError{d.addr, d.err})
+		if p.dialNext(p.arrange(r)); len(r.race.dials) == 0 {
+			r.callOff()
+			p.next()
+		}
+		return
+	}
+	p.counters.Add(counters.DialsConnected, 1)
+	r.callOff()
+	p.shakeHands(d)
+}
+
+// callOff ends the race, if there is one. Dials under way are called off; their addresses are left in the round.
+func (r *round) callOff() {
+	if r.race != nil {
+		r.race.stop()
+		r.race.cancel()
+		r.race = nil
+	}
+}
+
+// shakeHands begins the handshake on the connection that won the race.
+func (p *peer) shakeHands(d *dial) {
+	r := p.round
+	p.progress(d.addr, fmt.Sprintf("handshake with %v", d.addr))
+	claimed, own := r.claimed, &claim{d.addr}
+	pid := p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: d.conn, Role: handshake.Initiator,
+		Expect: p.key, Owner: p.self, Claim: func() bool { return claimed.CompareAndSwap(nil, own) }}))
+	r.shaking = append(r.shaking, pid.GetId())
+	p.dialledTo[pid.GetId()] = d.addr
+	long := hintPatience
+	if a := p.at(d.addr); a != nil && p.candidate(r, a).Standing >= candidates.Named {
+		long = patience
+	}
+	r.patient = p.Clock.Now().Add(long)
+	p.after(long, impatient{r, nil})
 }

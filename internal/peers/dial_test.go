@@ -3,6 +3,7 @@ package peers
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -10,64 +11,80 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
 
 var errNobody = errors.New("nobody there")
 
-// An answer is what dialling one address brings, and when; an attempt that ends before is called off.
+// An answer is what dialling one address brings, and when; a dial that ends before is called off.
 type answer struct {
 	after    time.Duration
 	err      error
 	stubborn bool // it does not notice that it is called off
 }
 
-// A field is a network on which races are run.
+// A field is a network on which races are run. What connects there says nothing.
 type field struct {
 	answers map[netip.AddrPort]answer
-
-	mu      sync.Mutex // guards the rest
 	began   time.Time
+
+	mu      sync.Mutex      // guards the rest
 	started []time.Duration // of each dial, in order
 	dialled []netip.AddrPort
+	running int
+	ended   time.Duration // when the last dial ended
 	open    int
 }
 
 type fieldConn struct {
 	net.Conn
-	f *field
+	f    *field
+	once sync.Once
 }
 
-func (c fieldConn) Close() error {
-	c.f.mu.Lock()
-	defer c.f.mu.Unlock()
-	c.f.open--
-	return nil
+func (c *fieldConn) Close() error {
+	c.once.Do(func() {
+		c.f.mu.Lock()
+		defer c.f.mu.Unlock()
+		c.f.open--
+	})
+	return c.Conn.Close()
+}
+
+// newField has the peer of a rig dial on a field.
+func (r *rig) newField(answers map[netip.AddrPort]answer, stagger, timeout time.Duration) *field {
+	f := &field{answers: answers, began: time.Now()}
+	r.look(func(p *peer) { p.Config.Dial, p.Stagger, p.DialTimeout = f.dial, stagger, timeout })
+	return f
 }
 
 func (f *field) dial(ctx context.Context, a netip.AddrPort) (net.Conn, error) {
 	f.mu.Lock()
 	f.started = append(f.started, time.Since(f.began))
 	f.dialled = append(f.dialled, a)
+	f.running++
 	f.mu.Unlock()
 	x := f.answers[a]
 	done := ctx.Done()
 	if x.stubborn {
 		done = nil
 	}
+	err := x.err
 	select {
 	case <-time.After(x.after):
 	case <-done:
-		return nil, ctx.Err()
-	}
-	if x.err != nil {
-		return nil, x.err
+		err = ctx.Err()
 	}
 	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.running--
+	f.ended = time.Since(f.began)
+	if err != nil {
+		return nil, err
+	}
 	f.open++
-	f.mu.Unlock()
-	return fieldConn{f: f}, nil
+	near, far := net.Pipe()
+	go func() { _, _ = io.Copy(io.Discard, far) }()
+	return &fieldConn{Conn: near, f: f}, nil
 }
 
 func TestRaceOfDials(t *testing.T) {
@@ -108,6 +125,7 @@ func TestRaceOfDials(t *testing.T) {
 			cancel: 300 * ms, started: []time.Duration{0, stagger}, took: 300 * ms},
 		{name: "called off between two starts", answers: map[netip.AddrPort]answer{a: {after: 100 * ms, err: errNobody}, b: blackhole},
 			cancel: 200 * ms, failed: []netip.AddrPort{a}, started: []time.Duration{0, 100 * ms}, took: 200 * ms},
+		{name: "called off at once", answers: map[netip.AddrPort]answer{a: blackhole}, cancel: 1, started: []time.Duration{0}, took: 1},
 		{name: "one that comes later starts at once, and the others after it", more: map[time.Duration]netip.AddrPort{100 * ms: d},
 			answers: map[netip.AddrPort]answer{a: blackhole, b: {after: 10 * ms}, d: blackhole},
 			won:     b, dialled: []netip.AddrPort{a, d, b}, started: []time.Duration{0, 100 * ms, 100*ms + stagger}, took: 110*ms + stagger},
@@ -116,70 +134,57 @@ func TestRaceOfDials(t *testing.T) {
 			won:     d, dialled: []netip.AddrPort{a, b, c, d}, started: []time.Duration{0, stagger, 2 * stagger, time.Second}, took: time.Second + 10*ms},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := &field{answers: test.answers, began: time.Now()}
-				ctx := t.Context()
+			onRig(t, alone[0], func(r *rig) {
+				f := r.newField(test.answers, stagger, timeout)
 				if test.cancel > 0 {
-					var stop context.CancelFunc
-					ctx, stop = context.WithTimeout(ctx, test.cancel)
-					defer stop()
+					time.AfterFunc(test.cancel, func() { r.look(func(p *peer) { p.giveUp(errLost) }) })
 				}
-				config := &Config{Dial: f.dial, Clock: clock.System, Stagger: stagger, DialTimeout: timeout}
-				more := make(chan runner, 2)
 				for after, addr := range test.more {
-					time.AfterFunc(after, func() { more <- runner{addr: addr} })
+					time.AfterFunc(after, func() { r.system.Root.Send(r.pid, sighted(addr)) })
 				}
-				got := config.race(ctx, []runner{{addr: a}, {addr: b}, {addr: c}}, more, new(ledger))
-				won, failed := got.won, got.failed
-				took := time.Since(f.began)
+				r.connect(a, b, c)
+				time.Sleep(test.took)
 				synctest.Wait()
-				if won.addr != test.won && !test.either || test.won.IsValid() != (won.conn != nil) {
-					t.Errorf("won: %v, want %v", won.addr, test.won)
-				}
-				var lost []netip.AddrPort
-				for _, l := range failed {
-					lost = append(lost, l.addr)
-					if l.err == nil || l.conn != nil {
-						t.Errorf("failed: %+v", l)
+				var won, failed []netip.AddrPort
+				r.look(func(p *peer) {
+					for _, addr := range p.dialledTo {
+						won = append(won, addr)
 					}
+					for _, a := range p.addrs {
+						if a.failures > 0 {
+							failed = append(failed, a.addr)
+						}
+						if began := slices.Contains(f.dialled, a.addr); began == a.dialled.IsZero() {
+							t.Errorf("%v was dialled: %v, but that began at %v", a.addr, began, a.dialled)
+						}
+					}
+				})
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				want := []netip.AddrPort{test.won}
+				if !test.won.IsValid() {
+					want = nil
 				}
-				if !slices.Equal(lost, test.failed) {
-					t.Errorf("failed: %v, want %v", lost, test.failed)
+				if !slices.Equal(won, want) && (!test.either || len(won) != 1) {
+					t.Errorf("won: %v, want %v", won, want)
 				}
-				if !slices.Equal(f.started, test.started) || took != test.took {
-					t.Errorf("started after %v, took %v; want %v, %v", f.started, took, test.started, test.took)
+				if !slices.Equal(failed, test.failed) {
+					t.Errorf("failed: %v, want %v", failed, test.failed)
 				}
-				want := test.dialled
+				if !slices.Equal(f.started, test.started) || f.ended != test.took || f.running > 0 {
+					t.Errorf("started after %v, took %v, %d are running; want %v, %v", f.started, f.ended, f.running, test.started, test.took)
+				}
+				want = test.dialled
 				if want == nil {
 					want = []netip.AddrPort{a, b, c}[:len(f.started)]
 				}
 				if !slices.Equal(f.dialled, want) {
 					t.Errorf("dialled %v, want %v", f.dialled, want)
 				}
-				if !slices.Equal(got.begun, want) {
-					t.Errorf("begun: %v, want %v", got.begun, want)
-				}
-				open := 0
-				if won.conn != nil {
-					open = 1
-				}
-				if f.open != open {
-					t.Errorf("%d connections are open, want %d", f.open, open)
+				if f.open != len(won) {
+					t.Errorf("%d connections are open, want %d", f.open, len(won))
 				}
 			})
 		})
 	}
-}
-
-func TestRaceThatIsCalledOffBeforeItBeginsDialsNobody(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		f := &field{}
-		config := &Config{Dial: f.dial, Clock: clock.System, Stagger: time.Second, DialTimeout: time.Second}
-		got := config.race(ctx, []runner{{addr: at("10.0.0.1:1")}}, nil, new(ledger))
-		if got.won.conn != nil || got.failed != nil || got.begun != nil || f.dialled != nil {
-			t.Errorf("%+v, dialled %v", got, f.dialled)
-		}
-	})
 }

@@ -10,7 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 )
 
 // steady is randomness that leaves things in their order.
@@ -22,6 +22,11 @@ func host(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 9, byte(n >> 8)
 // announcedAt is an address that is only announced.
 func announcedAt(n int, port uint16) *address {
 	return &address{addr: netip.AddrPortFrom(host(n), port), sources: []string{"udp"}}
+}
+
+// hintAt is a hint as a candidate.
+func hintAt(addr netip.AddrPort) candidates.Candidate {
+	return candidates.Candidate{Addr: addr, Standing: candidates.Hint}
 }
 
 func TestDialsToHintsAreRationed(t *testing.T) {
@@ -38,92 +43,59 @@ func TestDialsToHintsAreRationed(t *testing.T) {
 		return list
 	}
 	for name, steps := range map[string][]dial{
-		"some at once, then one after the other": append(different(hintBurst, 0), dial{0, 100, hintEvery}, dial{hintEvery - 1, 100, 1},
-			dial{hintEvery, 100, 0}, dial{hintEvery, 101, hintEvery}, dial{2 * hintEvery, 101, 0}),
-		"a pause brings back no more than that": append(append(different(hintBurst, 0), different(hintBurst, time.Hour)...), dial{time.Hour, 100, hintEvery}),
+		"some at once, then one after the other": append(different(hintRate.Burst, 0), dial{0, 100, hintRate.Every}, dial{hintRate.Every - 1, 100, 1},
+			dial{hintRate.Every, 100, 0}, dial{hintRate.Every, 101, hintRate.Every}, dial{2 * hintRate.Every, 101, 0}),
+		"a pause brings back no more than that": append(append(different(hintRate.Burst, 0), different(hintRate.Burst, time.Hour)...), dial{time.Hour, 100, hintRate.Every}),
 		"one IP address": {{0, 1, 0}, {1, 1, 0}, {2, 1, 0}, {3, 1, 0}, {3, 1, hostPeriod - 3}, {3, 2, 0}, {hostPeriod - 1, 1, 1},
 			{hostPeriod, 1, 0}, {hostPeriod, 1, 1}, {hostPeriod + 1, 1, 0}},
-		"where the last session has led": append(append([]dial{{0, home, 0}, {0, home, 0}}, different(hintBurst, 0)...), dial{0, 100, hintEvery},
+		"where the last session has led": append(append([]dial{{0, home, 0}, {0, home, 0}}, different(hintRate.Burst, 0)...), dial{0, 100, hintRate.Every},
 			dial{0, home, 0}, dial{0, home, 0}, dial{0, home, hostPeriod}),
-		"both bounds": append([]dial{{0, 1, 0}, {0, 1, 0}, {0, 1, 0}, {0, 1, 0}}, append(different(hintBurst, 0)[1:5], dial{0, 1, hostPeriod})...),
+		"both bounds": append([]dial{{0, 1, 0}, {0, 1, 0}, {0, 1, 0}, {0, 1, 0}}, append(different(hintRate.Burst, 0)[1:5], dial{0, 1, hostPeriod})...),
 	} {
 		t.Run(name, func(t *testing.T) {
-			var l ledger
-			l.leads(host(home))
+			l, known := newHintLimiter(), candidates.Privileges{Home: host(home)}
+			hint := func(n int) candidates.Candidate {
+				return candidates.Candidate{Addr: netip.AddrPortFrom(host(n), 1), Standing: known.OfHint(host(n))}
+			}
 			for i, d := range steps {
 				now := after(d.at)
-				if got := l.wait(now, host(d.host)); got != d.wait {
+				if got := l.wait(now, hint(d.host)); got != d.wait {
 					t.Errorf("step %d: wait %v, want %v", i, got, d.wait)
 				}
-				if got := l.spend(now, host(d.host)); got != (d.wait == 0) {
+				if got := l.take(now, hint(d.host)); got != (d.wait == 0) {
 					t.Errorf("step %d: begins: %v", i, got)
 				}
 			}
-			l.forget()
-			if wait := l.wait(after(steps[len(steps)-1].at), host(1)); wait != 0 {
-				t.Errorf("%v to wait after all is forgotten", wait)
+			l = newHintLimiter() // as after a Connect
+			if wait := l.wait(after(steps[len(steps)-1].at), hint(1)); wait != 0 {
+				t.Errorf("%v to wait although no dial has begun", wait)
 			}
 		})
 	}
 }
 
-func TestALedgerKeepsNoMoreThanItNeeds(t *testing.T) {
-	var l ledger
+// TestEachIPAddressHasItsOwnBoundInAFlood: there is room for as many as can be dialled, so that none shares a bound.
+func TestEachIPAddressHasItsOwnBoundInAFlood(t *testing.T) {
+	l := newHintLimiter()
 	for i := range 100_000 {
-		now := after(time.Duration(i) * 10 * time.Millisecond)
-		l.spend(now, host(i%1000))
-		if most := hintBurst + int(hostPeriod/hintEvery); len(l.begun) > most {
-			t.Fatalf("%d dials within %v, want at most %d", len(l.begun), hostPeriod, most)
+		now, c := after(time.Duration(i)*10*time.Millisecond), hintAt(netip.AddrPortFrom(host(i%1000), 1))
+		if may := l.all.Wait(now, hintRate) == 0; l.take(now, c) != may {
+			t.Fatalf("dial %d begins: %v, although the bound of all says %v", i, !may, may)
 		}
 	}
 }
 
-func TestHintsWaitInAQueue(t *testing.T) {
-	now := after(time.Hour)
-	with := func(a *address, dialled, seen time.Duration) *address { // ago; 0: never
-		if dialled > 0 {
-			a.dialled = now.Add(-dialled)
+func TestWhatIsNoHintIsNotRationed(t *testing.T) {
+	l := newHintLimiter()
+	for _, standing := range []candidates.Standing{candidates.Named, candidates.Proven, candidates.Asked} {
+		for range 100 {
+			if c := (candidates.Candidate{Addr: at("10.0.0.1:1"), Standing: standing}); l.wait(start, c) != 0 || !l.take(start, c) {
+				t.Fatalf("standing %d has to wait", standing)
+			}
 		}
-		a.seen = now.Add(-seen)
-		return a
 	}
-	for _, test := range []struct {
-		name   string
-		hints  []*address
-		random []float64
-		want   []string
-	}{
-		{name: "none"},
-		{"those that were never dialled in random order", []*address{announcedAt(1, 1), announcedAt(2, 1), announcedAt(3, 1)}, []float64{0.5, 0.9, 0.1},
-			[]string{"10.9.0.3:1", "10.9.0.1:1", "10.9.0.2:1"}},
-		{"then those dialled longest ago", []*address{with(announcedAt(1, 1), 2, 0), announcedAt(2, 1), with(announcedAt(3, 1), 3, 0)}, nil,
-			[]string{"10.9.0.2:1", "10.9.0.3:1", "10.9.0.1:1"}},
-		{"what was dialled long ago is as good as new", []*address{announcedAt(1, 1), with(announcedAt(2, 1), afresh, 0), with(announcedAt(3, 1), afresh-1, 0)},
-			[]float64{0.5, 0.1, 0}, []string{"10.9.0.2:1", "10.9.0.1:1", "10.9.0.3:1"}},
-		{"another port is not another IP address", []*address{announcedAt(1, 1), with(announcedAt(1, 2), 1, 0), announcedAt(2, 1)}, nil,
-			[]string{"10.9.0.2:1", "10.9.0.1:1", "10.9.0.1:2"}},
-		{"one of each IP address before the second of any", []*address{with(announcedAt(1, 1), 0, 3), with(announcedAt(1, 2), 0, 1), with(announcedAt(1, 3), 0, 2), announcedAt(2, 1)},
-			[]float64{0.1, 0.9}, []string{"10.9.0.1:2", "10.9.0.2:1", "10.9.0.1:3", "10.9.0.1:1"}},
-		{"where the last session has led first, what was heard last before the rest", []*address{announcedAt(1, 1), with(announcedAt(0, 1), 0, 2), with(announcedAt(0, 2), 0, 1), with(announcedAt(0, 3), 1, 0)},
-			[]float64{0, 1}, []string{"10.9.0.0:2", "10.9.0.0:1", "10.9.0.0:3", "10.9.0.1:1"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			random := steady
-			if test.random != nil {
-				random = func() float64 {
-					r := test.random[0]
-					test.random = test.random[1:]
-					return r
-				}
-			}
-			var got []string
-			for _, a := range queue(test.hints, now, host(0), random) {
-				got = append(got, a.addr.String())
-			}
-			if !slices.Equal(got, test.want) {
-				t.Errorf("%v, want %v", got, test.want)
-			}
-		})
+	if !l.take(start, hintAt(at("10.0.0.1:1"))) {
+		t.Error("dials to what is no hint are counted")
 	}
 }
 
@@ -159,20 +131,26 @@ func TestNForgedAddressesAreNDialsAtMost(t *testing.T) {
 
 // search returns how long it takes until the true one of the addresses is dialled.
 func search(forged int, random *rand.Rand) time.Duration {
-	var l ledger
 	truth := announcedAt(0, 7100)
 	addrs := []*address{truth}
 	for i := range forged {
 		addrs = append(addrs, announcedAt(1+i, 9001))
 	}
-	for now := start; ; now = now.Add(hintEvery / 5) {
-		for l.wait(now, host(9999)) == 0 {
-			ready, _ := order(addrs, now, false, netip.Addr{}, random.Float64)
-			i := slices.IndexFunc(ready, func(a *address) bool { return l.spend(now, a.addr.Addr()) })
-			if i < 0 {
+	p := knowing(start, addrs...)
+	p.Jitter = random.Float64
+	for now := start; ; now = now.Add(hintRate.Every / 5) {
+		p.Clock = &stoppedClock{now: now}
+		for p.hints.all.Wait(now, hintRate) == 0 {
+			r := new(round)
+			ready, _ := p.ready(false)
+			for _, a := range ready {
+				r.left = append(r.left, a.addr)
+			}
+			addr, _ := p.pay(p.arrange(r))
+			if !addr.IsValid() {
 				break // all are backing off
 			}
-			a := ready[i]
+			a := p.at(addr)
 			if a == truth {
 				return now.Sub(start)
 			}
@@ -184,59 +162,73 @@ func search(forged int, random *rand.Rand) time.Duration {
 
 // TestWhatHasFailedHasItsTurnAgain although there is always something new.
 func TestWhatHasFailedHasItsTurnAgain(t *testing.T) {
-	var l ledger
 	random := rand.New(rand.NewPCG(1, 0))
 	truth := announcedAt(0, 7100)
 	truth.dialled = start
-	addrs := []*address{truth}
+	p := knowing(start, truth)
+	p.Jitter = random.Float64
 	for i := range 100 {
-		addrs = append(addrs, announcedAt(1+i, 9001))
+		p.addrs = append(p.addrs, announcedAt(1+i, 9001))
 	}
 	for step := range 10 * 60 * 2 { // 10 min
-		now := after(time.Duration(step) * hintEvery)
-		ready, _ := order(addrs, now, false, netip.Addr{}, random.Float64)
-		if !l.spend(now, ready[0].addr.Addr()) {
-			t.Fatal("the ledger does not allow what it should")
+		now := after(time.Duration(step) * hintRate.Every)
+		p.Clock = &stoppedClock{now: now}
+		r := new(round)
+		for _, a := range p.addrs {
+			r.left = append(r.left, a.addr)
 		}
-		if ready[0] == truth {
+		addr, _ := p.pay(p.arrange(r))
+		if !addr.IsValid() {
+			t.Fatal("a dial must not begin that should")
+		}
+		if addr == truth.addr {
 			t.Logf("after %v", now.Sub(start))
 			return
 		}
-		i := slices.Index(addrs, ready[0])
-		addrs[i] = announcedAt(1000+step, 9001) // never heard of before
+		i := slices.IndexFunc(p.addrs, func(a *address) bool { return a.addr == addr })
+		p.addrs[i] = announcedAt(1000+step, 9001) // never heard of before
 	}
 	t.Error("it was not dialled again within 10 min")
 }
 
-// TestARaceBeginsNoMoreDialsToHintsThanAllowed, and what is no hint is not held up.
+// TestARaceBeginsNoMoreDialsToHintsThanAllowed has a race for many hints. An address of the peers file is not held up by them.
 func TestARaceBeginsNoMoreDialsToHintsThanAllowed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &field{answers: make(map[netip.AddrPort]answer), began: time.Now()}
-		var left []runner
-		for i := range 3 * hintBurst {
-			a := netip.AddrPortFrom(host(i), 1)
-			f.answers[a] = answer{after: time.Second, err: errNobody}
-			left = append(left, runner{a, true})
-		}
-		sure := runner{addr: netip.AddrPortFrom(host(999), 1)}
-		f.answers[sure.addr] = answer{after: time.Hour}
-		left = append(left, sure)
+	onRig(t, alone[0], func(r *rig) {
 		const stagger = 10 * time.Millisecond
-		config := &Config{Dial: f.dial, Clock: clock.System, Stagger: stagger, DialTimeout: 2*time.Second + 9*stagger}
-		got := config.race(t.Context(), left, nil, new(ledger))
+		answers := make(map[netip.AddrPort]answer)
+		sure := netip.AddrPortFrom(host(999), 1)
+		answers[sure] = answer{after: time.Hour}
+		for i := range 3 * hintRate.Burst {
+			answers[netip.AddrPortFrom(host(i), 1)] = answer{after: time.Second, err: errNobody}
+		}
+		f := r.newField(answers, stagger, 10*time.Second)
+		r.look(func(p *peer) {
+			for i := range 3 * hintRate.Burst {
+				p.learn(netip.AddrPortFrom(host(i), 1), "udp").sources = []string{"udp"}
+			}
+			p.dial()
+		})
+		burst := time.Duration(hintRate.Burst)
+		time.Sleep(burst*stagger + stagger/2)
+		r.tell(Sighted{Addr: sure, Source: sourceFile})
+		time.Sleep(4 * time.Second)
 		synctest.Wait()
-		if i := slices.Index(f.dialled, sure.addr); i != hintBurst || f.started[i] != hintBurst*stagger {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if i := slices.Index(f.dialled, sure); i != hintRate.Burst || f.started[i] != burst*stagger+stagger/2 {
 			t.Errorf("what is no hint began as dial %d, after %v", i, f.started[max(0, i)])
 		}
-		// The last one before all have ended begins at the latest when the one that takes longest has its time.
-		hints := slices.DeleteFunc(slices.Clone(f.started), func(d time.Duration) bool { return d == hintBurst*stagger })
+		hints := slices.Delete(slices.Clone(f.started), hintRate.Burst, hintRate.Burst+1)
 		for i, at := range hints {
-			if least := time.Duration(i-hintBurst+1) * hintEvery; at < least {
+			if least := time.Duration(i-hintRate.Burst+1) * hintRate.Every; at < least {
 				t.Errorf("dial %d began after %v, want %v at least", i, at, least)
 			}
+			if i < hintRate.Burst && at != time.Duration(i)*stagger {
+				t.Errorf("dial %d began after %v, want %v", i, at, time.Duration(i)*stagger)
+			}
 		}
-		if len(hints) <= hintBurst || !slices.Equal(got.begun, f.dialled) || len(got.failed) != len(f.dialled) {
-			t.Errorf("%d dials to hints, %v begun, %d failed", len(hints), got.begun, len(got.failed))
+		if len(hints) <= hintRate.Burst {
+			t.Errorf("%d dials to hints, want more", len(hints))
 		}
 	})
 }
@@ -260,8 +252,14 @@ func TestADialThatWasCalledOffIsCountedWhenItBeginsAgain(t *testing.T) {
 			t.Errorf("%v, want %v", dials, want)
 		}
 		r.look(func(p *peer) {
-			if len(p.hints.begun) != len(dials) {
-				t.Errorf("of %v, %d are counted", dials, len(p.hints.begun))
+			for addr, want := range map[netip.AddrPort]int{x: 2, y: 1, z: 3} {
+				left := 0
+				for at := hintAt(addr); p.hints.hosts.Of(p.Clock.Now(), at.Addr.Addr()).Take(p.Clock.Now(), maxAtHost, hostPeriod); {
+					left++
+				}
+				if counted := maxAtHost - left; counted != want {
+					t.Errorf("of %v, %d to %v are counted, want %d", dials, counted, named(addr), want)
+				}
 			}
 		})
 	})

@@ -97,7 +97,8 @@ type vacated struct{}
 
 // From a peer's own goroutines and timers, and from itself.
 type (
-	dialled   struct{ attempt *attempt }
+	dialled   struct{ dial *dial }
+	staggered struct{ latest *dial } // Stagger has passed since then
 	redialDue struct{ serial int }
 
 	// impatient says that a handshake of a round has had its time; the one that has the claim, if there is a claim.
@@ -118,6 +119,7 @@ type (
 )
 
 func (dialled) IgnoreDeadLetterLogging()     {}
+func (staggered) IgnoreDeadLetterLogging()   {}
 func (redialDue) IgnoreDeadLetterLogging()   {}
 func (gone) IgnoreDeadLetterLogging()        {}
 func (impatient) IgnoreDeadLetterLogging()   {}

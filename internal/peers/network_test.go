@@ -23,15 +23,15 @@ var (
 
 func named(addr netip.AddrPort) string { return string("xyz"[slices.Index(places, addr)]) }
 
-// A dial is a TCP connect that waits for the test.
-type dial struct {
+// A pendingDial is a TCP connect that waits for the test.
+type pendingDial struct {
 	addr   netip.AddrPort
-	answer chan connection
+	answer chan dial
 }
 
 // dial is Config.Dial: it waits for won or lost.
 func (r *rig) dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
-	d := &dial{addr, make(chan connection, 1)}
+	d := &pendingDial{addr, make(chan dial, 1)}
 	r.mu.Lock()
 	r.dials, r.dialled = append(r.dials, d), append(r.dialled, "dial "+named(addr))
 	r.mu.Unlock()
@@ -42,18 +42,18 @@ func (r *rig) dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.dials = slices.DeleteFunc(r.dials, func(o *dial) bool { return o == d })
+	r.dials = slices.DeleteFunc(r.dials, func(o *pendingDial) bool { return o == d })
 	r.dialled = append(r.dialled, "off "+named(addr))
 	return nil, ctx.Err()
 }
 
 // waiting takes the dial to an address that waits.
-func (r *rig) waiting(addr netip.AddrPort) *dial {
+func (r *rig) waiting(addr netip.AddrPort) *pendingDial {
 	r.Helper()
 	synctest.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	i := slices.IndexFunc(r.dials, func(d *dial) bool { return d.addr == addr })
+	i := slices.IndexFunc(r.dials, func(d *pendingDial) bool { return d.addr == addr })
 	if i < 0 {
 		r.Fatalf("%v is not being dialled", addr)
 	}
@@ -84,7 +84,7 @@ var errLost = errors.New("lost on purpose")
 // lost lets a dial fail.
 func (r *rig) lost(addr netip.AddrPort) {
 	r.Helper()
-	r.waiting(addr).answer <- connection{addr: addr, err: errLost}
+	r.waiting(addr).answer <- dial{addr: addr, err: errLost}
 	synctest.Wait()
 }
 
@@ -94,7 +94,7 @@ func (r *rig) won(addr netip.AddrPort, name string) *end {
 	d := r.waiting(addr)
 	near, far := r.pipe(addr)
 	e := r.end(name, far, handshake.Responder)
-	d.answer <- connection{addr: addr, conn: near}
+	d.answer <- dial{addr: addr, conn: near}
 	e.step() // message 1
 	return e
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
@@ -36,9 +37,9 @@ type peer struct {
 	info     Info
 	addrs    []*address
 
-	round    *round            // not nil: dialling
-	attempts map[*attempt]bool // dials under way, or not looked at yet
-	join     sync.WaitGroup    // of their goroutines
+	round *round         // not nil: dialling
+	dials map[*dial]bool // under way, or not looked at yet
+	join  sync.WaitGroup // of their goroutines
 
 	// dialledTo is where sessions that this node initiated were dialled, by id, until they have ended.
 	dialledTo map[string]netip.AddrPort
@@ -51,15 +52,16 @@ type peer struct {
 	full     bool    // not dialled, or told to come back, for want of room
 	asleep   bool    // the last session ended for want of use: not dialled unless somebody asks
 
-	hints     ledger    // of dials to addresses that are only announced
-	refusals  int       // in a row
-	falls     int       // sessions in a row that ended soon after they came up
-	notBefore time.Time // no dial by itself before
-	serial    int       // of the redial timer that counts
-	stopDue   func() bool
-	due       time.Time // when it fires; zero: there is none
-	failed    error     // why the last round failed; nil once a session was up
-	history   []Step    // oldest first
+	privileges candidates.Privileges // of addrs
+	hints      hintLimiter           // of dials to those that are only announced
+	refusals   int                   // in a row
+	falls      int                   // sessions in a row that ended soon after they came up
+	notBefore  time.Time             // no dial by itself before
+	serial     int                   // of the redial timer that counts
+	stopDue    func() bool
+	due        time.Time // when it fires; zero: there is none
+	failed     error     // why the last round failed; nil once a session was up
+	history    []Step    // oldest first
 
 	leaving bool            // revoked or stopped: nothing new, and gone once no session is left
 	goodbye envelope.Reason // why, if leaving
@@ -71,7 +73,7 @@ func (p *peer) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		p.self = ctx.Self()
-		p.attempts, p.dialledTo = make(map[*attempt]bool), make(map[string]netip.AddrPort)
+		p.dials, p.dialledTo, p.hints = make(map[*dial]bool), make(map[string]netip.AddrPort), newHintLimiter()
 		p.become(Unknown, netip.AddrPort{}, "no address is known")
 	case *actor.Stopping:
 		p.abandon()
@@ -86,7 +88,9 @@ func (p *peer) Receive(ctx actor.Context) {
 	case Inbound:
 		p.proved(m.Link)
 	case dialled:
-		p.dialled(m.attempt)
+		p.dialled(m.dial)
+	case staggered:
+		p.staggered(m.latest)
 	case redialDue:
 		if m.serial == p.serial {
 			p.stopDue, p.due = nil, time.Time{}
@@ -242,7 +246,7 @@ func (p *peer) abandon() {
 		p.forget(p.sessions[0])
 	}
 	p.join.Wait()
-	for a := range p.attempts {
-		a.drop()
+	for d := range p.dials {
+		d.close()
 	}
 }

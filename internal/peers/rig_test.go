@@ -55,7 +55,7 @@ type rig struct {
 	trusted bool
 	detain  bool            // what is inbound is not passed on
 	links   []*session.Link // that have proved the peer, in order
-	dials   []*dial         // TCP connects that wait
+	dials   []*pendingDial  // TCP connects that wait
 	events  []string        // what the parent was told since the last look
 	dialled []string        // likewise: what began and what was called off
 	wasUp   bool

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
@@ -16,7 +17,7 @@ type round struct {
 	left    []netip.AddrPort
 	last    error                   // why the last address did not work
 	at      netip.AddrPort          // that address
-	attempt *attempt                // TCP connects are under way
+	race    *race                   // TCP connects are under way; nil: none is
 	shaking []string                // handshakes that are under way, by session
 	claimed *atomic.Pointer[claim]  // by the handshake that has proved the peer: the others yield
 	patient time.Time               // until when the handshake that began last has its time
@@ -85,24 +86,21 @@ func (p *peer) begin(named []netip.AddrPort, force bool) error {
 		r.enter(a.addr)
 	}
 	if force {
-		p.hints.forget()
+		p.hints = newHintLimiter()
 	}
-	list := p.arrange(r)
-	first, due := p.pay(list)
+	started, due := p.startRace(r)
+	if started {
+		return nil
+	}
 	if due > 0 && (wait == 0 || due < wait) {
 		wait = due
 	}
-	if first < 0 {
-		why := "no address to dial"
-		if wait > 0 {
-			why = p.info.Reason // still
-		}
-		p.stay(wait, netip.AddrPort{}, why)
-		return ErrNoAddress
+	why := "no address to dial"
+	if wait > 0 {
+		why = p.info.Reason // still
 	}
-	p.round = r
-	p.raceFrom(list, first)
-	return nil
+	p.stay(wait, netip.AddrPort{}, why)
+	return ErrNoAddress
 }
 
 // stay is a peer that is not dialled now, unless it is connected; it will be after wait, unless that is 0.
@@ -137,16 +135,13 @@ func (p *peer) extend(addr netip.AddrPort) {
 	if !r.enter(addr) {
 		return
 	}
-	if r.attempt == nil { // a handshake is under way; its time may be over
+	if r.race == nil { // a handshake is under way; its time may be over
 		if !p.Clock.Now().Before(r.patient) {
 			p.hurry(r)
 		}
 		return
 	}
-	select {
-	case r.attempt.more <- p.runner(r, addr):
-	default: // its turn comes after the race
-	}
+	p.dialNext(slices.DeleteFunc(p.arrange(r), func(c candidates.Candidate) bool { return c.Addr != addr }))
 }
 
 // proving is a handshake of this node's that has proved the peer. If it does not come up soon, the claim is another's to
@@ -170,10 +165,7 @@ func (r *round) release(addr netip.AddrPort) {
 // have any more. A handshake that comes to its end all the same counts.
 func (p *peer) raceAnew() {
 	r := p.round
-	if r.attempt != nil {
-		r.attempt.cancel()
-		r.attempt = nil
-	}
+	r.callOff()
 	for _, id := range r.shaking {
 		if addr, ok := p.dialledTo[id]; ok && !slices.Contains(r.left, addr) {
 			r.left = append(r.left, addr)
@@ -195,7 +187,7 @@ func (p *peer) progress(addr netip.AddrPort, why string) {
 
 // hurry tries the next addresses beside the handshake that takes long.
 func (p *peer) hurry(r *round) {
-	if p.round == r && r.attempt == nil && len(r.left) > 0 && r.claimed.Load() == nil {
+	if p.round == r && r.race == nil && len(r.left) > 0 && r.claimed.Load() == nil {
 		p.raceOn()
 	}
 }
@@ -208,9 +200,7 @@ func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
 		p.tried(addr, err)
 	}
 	if m.ByPeer {
-		if a := p.at(addr); a != nil {
-			prove(p.addrs, a, p.Clock.Now())
-		}
+		p.prove(addr)
 		if p.current == nil {
 			p.heed(m)
 		}
@@ -236,7 +226,7 @@ func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
 func (p *peer) next() {
 	r := p.round
 	switch {
-	case r.attempt != nil || r.claimed.Load() != nil && len(r.shaking) > 0:
+	case r.race != nil || r.claimed.Load() != nil && len(r.shaking) > 0:
 		return
 	case len(r.left) > 0 && p.raceOn(), len(r.shaking) > 0:
 		return
@@ -268,9 +258,7 @@ func (p *peer) giveUp(err error) {
 func (p *peer) endRound() {
 	r := p.round
 	p.round = nil
-	if r.attempt != nil {
-		r.attempt.cancel()
-	}
+	r.callOff()
 	if h := r.rotates; h != nil && h.usable() {
 		p.rotateIn(h, p.rotationRetry())
 	}

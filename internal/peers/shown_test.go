@@ -100,7 +100,7 @@ func (r *rig) check(p *peer) {
 		{(info.State == BackingOff) != (p.stopDue != nil) && !follows, "backing off without a redial, or not with one"},
 		{info.Next.IsZero() != (p.stopDue == nil), "the time of the next dial is not that of the redial"},
 		{p.stopDue != nil && (p.round != nil || p.current != nil || p.asleep || p.leaving), "a redial that is not wanted"},
-		{p.round != nil && p.round.attempt == nil && len(p.round.shaking) == 0, "a round in which nothing is under way"},
+		{p.round != nil && p.round.race == nil && len(p.round.shaking) == 0, "a round in which nothing is under way"},
 		{p.round != nil && p.leaving, "dialling, and leaving"},
 		{p.round != nil && p.current != nil && p.round.rotates == nil, "dialling, and connected"},
 		{p.quota.sessions != len(p.sessions)+r.others, "the quota counts other sessions"},

@@ -44,13 +44,14 @@ var strays = []struct {
 	}},
 	{"affordable", func(*rig, *session.Link) any { return affordable{&round{left: places}} }},
 	{"impatient", func(*rig, *session.Link) any { return impatient{round: &round{left: places}} }},
+	{"staggered", func(*rig, *session.Link) any { return staggered{&dial{addr: z}} }},
 	{"dialled, lost", func(r *rig, _ *session.Link) any {
-		return dialled{&attempt{round: new(round), cancel: func() {}, result: result{failed: []connection{{addr: z, err: errLost}}}}}
+		return dialled{&dial{addr: z, err: errLost}}
 	}},
 	{"dialled, won", func(r *rig, _ *session.Link) any {
 		near, far := r.pipe(z)
 		r.end("late", far, handshake.Responder)
-		return dialled{&attempt{round: new(round), cancel: func() {}, result: result{won: connection{addr: z, conn: near}}}}
+		return dialled{&dial{addr: z, conn: near}}
 	}},
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 )
 
 // at returns a sighting of a key at a port of the n-th address.
@@ -17,7 +18,7 @@ func at(k, a int, port uint16, ttl time.Duration) discovery.Sighting {
 // full fills the room of key 1 with addresses 1 to 8, found a second apart.
 func (f *fixture) full(source string, ttl time.Duration) {
 	f.t.Helper()
-	for i := range placesInTests {
+	for i := range entriesInTests {
 		f.mustSee(source, seen(1, 1+i, ttl))
 		f.now = f.now.Add(time.Second)
 	}
@@ -30,19 +31,19 @@ func TestTheAddressHeardOfLongestAgoMakesRoom(t *testing.T) {
 	f.saw("udp", seen(1, 100, time.Hour), "lost 1@2 udp expired, 7 left; updated 1@100 udp")
 	f.saw("udp", seen(2, 1, time.Hour), "found 2@1 udp") // another key has its own
 	f.saw("udp", seen(1, 2, time.Hour), "lost 1@3 udp expired, 7 left; updated 1@2 udp")
-	if n := len(f.presencesOf(key(1))); n != placesInTests {
-		t.Errorf("%d addresses, want %d", n, placesInTests)
+	if n := len(f.presencesOf(key(1))); n != entriesInTests {
+		t.Errorf("%d addresses, want %d", n, entriesInTests)
 	}
 }
 
-func TestDisplacingIsSlow(t *testing.T) {
+func TestEvictionIsSlow(t *testing.T) {
 	f := newFixture(t, 1)
 	f.full("udp", time.Hour)
-	for i := range displaceBurst {
+	for i := range evictions.Burst {
 		f.saw("udp", seen(1, 100+i, time.Hour), fmt.Sprintf("lost 1@%d udp expired, 7 left; updated 1@%d udp", 1+i, 100+i))
 	}
 	f.dropped("udp", seen(1, 200, time.Hour))
-	f.now = f.now.Add(displaceEvery - 1)
+	f.now = f.now.Add(evictions.Every - 1)
 	f.dropped("udp", seen(1, 200, time.Hour))
 	f.saw("udp", seen(1, 107, time.Hour), "") // what is there is heard
 	f.now = f.now.Add(1)
@@ -52,14 +53,14 @@ func TestDisplacingIsSlow(t *testing.T) {
 	f.dropped("mdns", seen(1, 202, time.Hour))
 	f.saw("manual", seen(1, 203, 0), "lost 1@102 udp expired, 7 left; updated 1@203 manual")
 	f.saw("manual", seen(1, 204, 0), "lost 1@203 manual expired, 7 left; updated 1@204 manual") // nor what a program says
-	f.now = f.now.Add(displaceBurst * displaceEvery)
-	for i := range displaceBurst {
+	f.now = f.now.Add(time.Duration(evictions.Burst) * evictions.Every)
+	for i := range evictions.Burst {
 		f.mustSee("udp", seen(1, 300+i, time.Hour))
 	}
 	f.dropped("udp", seen(1, 400, time.Hour))
 }
 
-func TestAFloodedProviderDisplacesItsOwn(t *testing.T) {
+func TestAFloodedProviderEvictsItsOwn(t *testing.T) {
 	f := newFixture(t, 1)
 	f.saw("manual", seen(1, 1, 0), "found 1@1 manual")
 	f.saw("mdns", seen(1, 2, time.Hour), "updated 1@2 mdns")
@@ -71,35 +72,35 @@ func TestAFloodedProviderDisplacesItsOwn(t *testing.T) {
 	for _, p := range f.presences() {
 		count[p.Source]++
 	}
-	if count["manual"] != 1 || count["mdns"] != 1 || count["udp"] != placesInTests-2 {
+	if count["manual"] != 1 || count["mdns"] != 1 || count["udp"] != entriesInTests-2 {
 		t.Errorf("%v are left", count)
 	}
 }
 
 func TestOneHostCannotTakeTheRoomOfOthers(t *testing.T) {
 	f := newFixture(t, 1)
-	for i := range uint16(10_000) { // 100 s of forged announces, ever other ports
+	for i := range uint16(10_000) { // 100 s of forged announces, a new port each time
 		f.now = f.now.Add(10 * time.Millisecond)
 		f.sees("udp", at(1, 66, 1+i, time.Hour))
 		f.expire(f.now)
 	}
-	if n := len(f.presences()); n != minPerHost {
-		t.Errorf("the forger has %d addresses, want %d", n, minPerHost)
+	if n := len(f.presences()); n != candidates.MinPerHost {
+		t.Errorf("the forger has %d addresses, want %d", n, candidates.MinPerHost)
 	}
-	for i := range placesInTests - minPerHost {
+	for i := range entriesInTests - candidates.MinPerHost {
 		f.saw("udp", seen(1, 1+i, 15*time.Second), fmt.Sprintf("updated 1@%d udp", 1+i))
 	}
-	f.now = f.now.Add(displaceEvery)
+	f.now = f.now.Add(evictions.Every)
 	f.saw("udp", at(1, 66, 20_000, time.Hour), "lost 1@66 udp expired, 7 left; updated 1@66 udp") // its own
-	f.now = f.now.Add(displaceEvery)
-	f.saw("udp", seen(1, 9, time.Hour), "lost 1@66 udp expired, 7 left; updated 1@9 udp") // of whom has most
+	f.now = f.now.Add(evictions.Every)
+	f.saw("udp", seen(1, 9, time.Hour), "lost 1@66 udp expired, 7 left; updated 1@9 udp") // of the IP address that has most
 }
 
 func TestWhatIsRememberedOrHeldMakesRoomFirst(t *testing.T) {
 	f := newFixture(t, 1)
 	f.flap() // 1, by mdns
 	f.saw("mdns", gone(1, 1), "")
-	for i := range placesInTests - 1 {
+	for i := range entriesInTests - 1 {
 		f.mustSee("mdns", seen(1, 2+i, time.Hour))
 	}
 	f.saw("mdns", gone(1, 8), "lost 1@8 mdns goodbye, 7 left")
@@ -108,14 +109,14 @@ func TestWhatIsRememberedOrHeldMakesRoomFirst(t *testing.T) {
 	f.saw("mdns", seen(1, 11, time.Hour), "lost 1@2 mdns expired, 7 left; updated 1@11 mdns")
 }
 
-func TestWhatASessionWasDialledAtIsNotDisplaced(t *testing.T) {
+func TestWhatASessionWasDialledAtIsNotEvicted(t *testing.T) {
 	f := newFixture(t, 1)
 	f.up(1, addr(1))
 	f.full("udp", time.Hour)
 	f.down(1)
 	flood := func() bool {
 		for i := range 100 {
-			f.now = f.now.Add(displaceEvery)
+			f.now = f.now.Add(evictions.Every)
 			f.sees("udp", seen(1, 100+i, time.Hour))
 		}
 		for _, p := range f.presencesOf(key(1)) {
@@ -126,19 +127,19 @@ func TestWhatASessionWasDialledAtIsNotDisplaced(t *testing.T) {
 		return false
 	}
 	if !flood() {
-		t.Error("it is displaced")
+		t.Error("the address is evicted")
 	}
 	f.up(1, netip.AddrPort{}) // dialled by the peer
 	if !flood() {
-		t.Error("it is displaced by a session that says nothing about it")
+		t.Error("the address is evicted after a session that says nothing about it")
 	}
 	f.up(1, addr(199)) // another one
 	if flood() {
-		t.Error("it is there for ever")
+		t.Error("the address is kept after a session at another one")
 	}
 	f.up(1, netip.MustParseAddrPort("[::ffff:10.0.0.199]:7100"))
-	if r := f.keys[key(1)]; r.proved != addr(199) {
-		t.Errorf("%v is not %v", r.proved, addr(199))
+	if r := f.keys[key(1)]; r.privileges.Proven[0] != addr(199) {
+		t.Errorf("%v is not %v", r.privileges.Proven, addr(199))
 	}
 }
 
@@ -181,7 +182,7 @@ func TestStrangersHaveALimitAndTrustedKeysTheirOwnRoom(t *testing.T) {
 	if n := len(f.strangers); n != MaxStrangers {
 		t.Errorf("%d strangers, want %d", n, MaxStrangers)
 	}
-	f.up(9998, addr(1)) // one who connects is none
+	f.up(9998, addr(1)) // a key that connects is no stranger
 	f.down(9998)
 	f.saw("udp", seen(9997, 1, time.Minute), "found 9997@1 udp")
 
@@ -196,17 +197,17 @@ func TestStrangersHaveALimitAndTrustedKeysTheirOwnRoom(t *testing.T) {
 }
 
 // TestFloodsMakeFewChanges floods the table for two minutes, from a thousand addresses, with a goodbye after every
-// announce; and so with a key of each own.
+// announce: of one key, and of a new key each time.
 func TestFloodsMakeFewChanges(t *testing.T) {
 	const minutes, perSecond = 2, 50
 	for name, test := range map[string]struct {
 		key  func(i int) int
 		most int
 	}{
-		// Places that are entered: those displaced, and those forgotten in rememberFor. Each comes and goes.
-		"of one key": {func(int) int { return 1 }, 2 * (displaceBurst + minutes*60/5 + placesInTests*(1+2*minutes))},
+		// Entries that are made: in the room of those evicted, and of those forgotten after rememberFor. Each comes and goes.
+		"of one key": {func(int) int { return 1 }, 2 * (evictions.Burst + minutes*60/5 + entriesInTests*(1+2*minutes))},
 		// Strangers come and go, and are remembered for half a minute.
-		"of ever other keys": {func(i int) int { return 1000 + i }, 2 * MaxStrangers * (1 + 2*minutes)},
+		"of a new key each time": {func(i int) int { return 1000 + i }, 2 * MaxStrangers * (1 + 2*minutes)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, 1)
@@ -220,8 +221,8 @@ func TestFloodsMakeFewChanges(t *testing.T) {
 				changes, _ := f.sees("mdns", seen(k, a, time.Minute))
 				told += len(changes)
 				told += len(f.mustSee("mdns", gone(k, a)))
-				if len(f.strangers) > MaxStrangers || len(f.keys[key(k)].placesOrNone()) > placesInTests {
-					t.Fatalf("%d strangers, %d places", len(f.strangers), len(f.keys[key(k)].places))
+				if len(f.strangers) > MaxStrangers || len(f.keys[key(k)].entriesOrNone()) > entriesInTests {
+					t.Fatalf("%d strangers, %d entries", len(f.strangers), len(f.keys[key(k)].entries))
 				}
 			}
 			t.Logf("%d changes", told)
@@ -232,10 +233,10 @@ func TestFloodsMakeFewChanges(t *testing.T) {
 	}
 }
 
-// placesOrNone is places, also of no record.
-func (r *record) placesOrNone() map[place]*entry {
+// entriesOrNone returns the entries of a record, if there is one.
+func (r *record) entriesOrNone() map[slot]*entry {
 	if r == nil {
 		return nil
 	}
-	return r.places
+	return r.entries
 }

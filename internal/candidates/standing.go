@@ -1,0 +1,58 @@
+// Package candidates says which address of a key is better: which to dial first, and which to give up when there is no
+// room for all (wire.md §8.1). Everybody on a link can forge announces, at any number of IP addresses and ports. So IP
+// addresses get equal shares and take turns, and what a session has shown is worth more than what is announced.
+//
+// The finder asks about its presences, a peer about the addresses that it dials. Time and randomness are passed in. The
+// types are not safe for concurrent use.
+package candidates
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// A Standing is what speaks for an address. A higher one is dialled earlier and given up later.
+type Standing uint8
+
+// Standings. Those below Named are the hints of wire.md §8: dials there are limited, and get less patience.
+const (
+	Gone   Standing = iota // nobody says any more that the peer is there
+	Hint                   // discovery says so
+	AtHome                 // discovery says so, and the last session led to this IP address
+	Named                  // the peers file says so
+	Proven                 // a handshake proved the peer there
+	Asked                  // a Connect that waits names it
+)
+
+// Privileges are what the sessions with a key have shown about its addresses. Only they raise an address above what is
+// said about it.
+type Privileges struct {
+	Home   netip.Addr       // where the last session led; invalid: there was none
+	Proven []netip.AddrPort // where handshakes proved the peer, the latest first
+}
+
+// Prove notes that a handshake has proved the peer at addr. Only the latest few keep that privilege.
+func (p *Privileges) Prove(addr netip.AddrPort, few int) {
+	others := slices.DeleteFunc(p.Proven, func(a netip.AddrPort) bool { return a == addr })
+	p.Proven = slices.Insert(others, 0, addr)
+	p.Proven = p.Proven[:min(few, len(p.Proven))]
+}
+
+// Standing returns the standing of an address of which said is what is said about it: any but AtHome and Proven.
+func (p *Privileges) Standing(addr netip.AddrPort, said Standing) Standing {
+	switch {
+	case said < Asked && slices.Contains(p.Proven, addr):
+		return Proven
+	case said == Hint:
+		return p.OfHint(addr.Addr())
+	}
+	return said
+}
+
+// OfHint returns the standing of a hint at an IP address, of which no port was proved.
+func (p *Privileges) OfHint(host netip.Addr) Standing {
+	if host == p.Home {
+		return AtHome
+	}
+	return Hint
+}
