@@ -69,8 +69,9 @@ func TestNamespacesDoNotMeet(t *testing.T) {
 func TestUnpairEndsTheSessionOnBothEnds(t *testing.T) {
 	a, b := pairOf(t, peernet.Config{}, peernet.Config{})
 	ctx := patiently(t)
-	ended := make(chan error, 1)
+	begun, ended := make(chan struct{}), make(chan error, 1)
 	handle(t, b, "wait", func(ctx context.Context, _ *peernet.Request) (any, error) {
+		close(begun)
 		<-ctx.Done()
 		ended <- ctx.Err()
 		return nil, nil
@@ -78,8 +79,10 @@ func TestUnpairEndsTheSessionOnBothEnds(t *testing.T) {
 	ea, eb := a.Events(ctx), b.Events(ctx)
 	call := make(chan error, 1)
 	go func() { _, err := a.Call(ctx, b.PublicKey(), "wait", nil); call <- err }()
-	for _, err := b.Ping(ctx, a.PublicKey()); err != nil; { // the call precedes what follows it
-		t.Fatal(err)
+	select {
+	case <-begun:
+	case err := <-call:
+		t.Fatalf("call: %v", err)
 	}
 	if err := b.Unpair(a.PublicKey()); err != nil {
 		t.Fatal(err)
@@ -98,7 +101,8 @@ func TestUnpairEndsTheSessionOnBothEnds(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("handler's context: %v", err)
 		}
-	default: // the call had not begun when trust was taken
+	case <-ctx.Done():
+		t.Error("the handler's context does not end")
 	}
 }
 
