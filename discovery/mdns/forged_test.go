@@ -2,7 +2,6 @@ package mdns
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -70,18 +69,16 @@ func TestWhatIsReplacedRunsOut(t *testing.T) {
 	changed.port, changed.txt = 9000, attributes(key(2))
 	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
 	f.after(20 * time.Second)
-	f.heard(eth0, changed.answer(), "2@10.77.0.1:9000 eth0 10s, 1@10.77.0.1:9000 eth0 10s, 2@10.77.0.1:7101 eth0 10s, "+
-		"2@10.77.0.5:9000 eth0, 1@10.77.0.5:9000 eth0 10s, 2@10.77.0.5:7101 eth0 10s, 1@10.77.0.5:7101 eth0 10s")
+	f.heard(eth0, changed.answer(), "2@10.77.0.1:9000 eth0 10s, 2@10.77.0.5:9000 eth0")
 	f.after(10 * time.Second)
 	f.want(f.expire(f.now), "")
 	f.heard(eth0, changed.answer(), "2@10.77.0.5:9000 eth0")
-	if i := f.instances[one.name]; len(i.offers()) != 1 {
-		t.Errorf("offers %v", i.offers())
+	if n := len(f.reports); n != 1 {
+		t.Errorf("%d hints are kept", n)
 	}
-	f.check()
 }
 
-func TestFewVersionsOfOneInstanceAreKept(t *testing.T) {
+func TestOneVersionOfAnInstanceIsKept(t *testing.T) {
 	f := newFixture(t)
 	one := factOf(1, "10.77.0.1")
 	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
@@ -89,21 +86,25 @@ func TestFewVersionsOfOneInstanceAreKept(t *testing.T) {
 		f.after(10 * time.Millisecond)
 		forged := one
 		forged.port, forged.txt, forged.host = uint16(9000+n), attributes(key(100+n)), fmt.Sprintf("h%d.local.", n)
-		for _, s := range f.table.hear(f.now, eth0.Index, read(t, forged.answer())) {
-			if s.Gone != "" {
-				t.Fatalf("%+v", s)
-			}
-		}
-		f.check()
+		f.heard(eth0, forged.answer(), fmt.Sprintf("%d@10.77.0.1:%d eth0", 100+n, 9000+n))
 	}
-	if i := f.instances[one.name]; len(i.keys) != maxVariants || len(i.targets) != maxVariants || len(f.hosts) != maxVariants {
-		t.Errorf("%d keys, %d targets, %d hosts", len(i.keys), len(i.targets), len(f.hosts))
+	if len(f.instances) != 1 || len(f.hosts) != 1 || len(f.reports) != 1 {
+		t.Errorf("%d instances, %d hosts, %d hints", len(f.instances), len(f.hosts), len(f.reports))
 	}
-	f.table.hear(f.now, eth0.Index, read(t, one.answer()))
-	f.check()
-	if i := f.instances[one.name]; !has(i.offers(), hint{key(1), netip.MustParseAddrPort("10.77.0.1:7101")}) {
-		t.Errorf("what is true is not believed again: %v", i.offers())
-	}
+	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0") // what is true is believed again
+}
+
+// TestAGoodbyeEndsWhatWasSaidLast has a goodbye after somebody has forged another port: what was said before runs out.
+func TestAGoodbyeEndsWhatWasSaidLast(t *testing.T) {
+	f := newFixture(t)
+	one := factOf(1, "10.77.0.1")
+	forged := one
+	forged.port = 9000
+	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
+	f.heard(eth0, forged.answer(), "1@10.77.0.1:9000 eth0")
+	f.heard(eth0, one.goodbye(), "")
+	f.after(goodbyeGrace)
+	f.want(f.end(f.now), "1@10.77.0.1:9000 goodbye")
 }
 
 func TestInstancesHaveALimit(t *testing.T) {
@@ -116,7 +117,7 @@ func TestInstancesHaveALimit(t *testing.T) {
 	}
 	f.heard(eth0, factOf(2000, "10.77.0.1").answer(), "2000@10.77.0.1:9100 eth0") // the second is the oldest now
 	f.heard(eth0, factOf(1, "10.77.0.2").answer(), "1@10.77.0.2:7101 eth0")
-	if len(f.instances) != maxInstances || f.instances[nameOf(key(2001))] != nil || f.instances[nameOf(key(2000))] == nil || f.ages.Len() != maxInstances {
+	if len(f.instances) != maxInstances || f.instances[spot{eth0.Name, nameOf(key(2001))}] != nil || f.instances[spot{eth0.Name, nameOf(key(2000))}] == nil || f.ages.Len() != maxInstances {
 		t.Errorf("%d instances", len(f.instances))
 	}
 	f.heard(eth0, factOf(2001, "10.77.0.1").answer(), "2001@10.77.0.1:9101 eth0")
