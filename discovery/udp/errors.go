@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 // ErrBroadcast says that Options.Broadcast holds what is no IPv4 address.
@@ -24,13 +26,8 @@ func (e *ListenError) Unwrap() error { return e.Err }
 
 // Hint says what to do about it, in a sentence fragment.
 func (e *ListenError) Hint() string {
-	switch {
-	case errors.Is(e.Err, errInUse):
-		return "another program has the port for itself: stop it, or give all nodes another port"
-	case errors.Is(e.Err, errForbidden):
-		return "the system forbids it: let this program use the network, or give all nodes a port from 1024 up"
-	case errors.Is(e.Err, syscall.EAFNOSUPPORT):
+	if errors.Is(e.Err, syscall.EAFNOSUPPORT) {
 		return "this machine has no IPv4: find peers by mDNS, or give their addresses"
 	}
-	return "until this works, peers are found in other ways alone"
+	return lan.Advise(e.Err, "give all nodes another port, from 1024 up")
 }

@@ -85,7 +85,7 @@ func (p *Provider) Run(ctx context.Context, self discovery.Self, sight func(disc
 			return ErrBroadcast
 		}
 	}
-	conn, err := listen(ctx, self, false, p.options.Port)
+	conn, err := listen(ctx, self, "udp4", p.options.Port)
 	if ctx.Err() != nil {
 		if err == nil {
 			_ = conn.Close()

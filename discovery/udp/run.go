@@ -2,21 +2,17 @@ package udp
 
 import (
 	"context"
-	"errors"
-	"net"
 	"net/netip"
+	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
-)
-
-// A socket that fails to read this often, without a datagram in between, is given up. Between the failures is a pause.
-const (
-	maxReadFailures = 10
-	readPause       = 20 * time.Millisecond
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
+	"github.com/seed-f6ddb928/peernet-go/private"
 )
 
 // A run is one call of Run. The goroutine that called it sends; another for each socket receives.
@@ -29,15 +25,14 @@ type run struct {
 	// Of the sending goroutine alone.
 	announce []byte // what is sent; nil: nothing is, or something else each time
 	schedule schedule
-	due      time.Time // when to announce on every link
-	ipv4     *socket
-	ipv6     *socket      // nil: no link needs it, or it cannot be opened
-	joined   map[int]link // links whose group ipv6 is in, as they were when it joined
+	due      time.Time // when to announce on every interface
+	ipv4     *lan.Socket
+	ipv6     *lan.Socket                 // nil: no interface needs it, or it cannot be opened
+	joined   map[int]discovery.Interface // by index: whose group ipv6 is in, as they were when it joined
 
-	links   atomic.Pointer[[]link] // replaced by the sending goroutine; never changed
-	wake    chan struct{}          // room for one: something is due
-	done    chan struct{}          // closed when receiving is to end
-	failed  chan error             // room for one of each socket: it is given up
+	using   atomic.Pointer[[]discovery.Interface] // replaced by the sending goroutine; never changed
+	wake    chan struct{}                         // room for one: something is due
+	failed  chan error                            // room for one of each socket: it is given up
 	readers sync.WaitGroup
 
 	silent  bool       // nothing is announced
@@ -46,12 +41,16 @@ type run struct {
 	covert  *covert // nil: not in private mode
 }
 
-func newRun(o *Options, c *counters, self discovery.Self, sight func(discovery.Sighting), ipv4 *socket) *run {
+// listen opens a socket for announces: network is udp4 or udp6.
+func listen(ctx context.Context, self discovery.Self, network string, port uint16) (*lan.Socket, error) {
+	return lan.Listen(ctx, self, network, ":"+strconv.Itoa(int(port)))
+}
+
+func newRun(o *Options, c *counters, self discovery.Self, sight func(discovery.Sighting), ipv4 *lan.Socket) *run {
 	r := &run{
 		options: o, count: c, self: self, sight: sight, ipv4: ipv4,
-		joined:  make(map[int]link),
+		joined:  make(map[int]discovery.Interface),
 		wake:    make(chan struct{}, 1),
-		done:    make(chan struct{}),
 		failed:  make(chan error, 2),
 		answers: newAnswers(),
 	}
@@ -62,9 +61,9 @@ func newRun(o *Options, c *counters, self discovery.Self, sight func(discovery.S
 		r.announce = Announce{Port: self.Port, Key: self.Key}.Append(nil)
 	}
 	if self.Private != nil {
-		r.covert = newCovert(time.Now())
+		r.covert = newCovert()
 	}
-	r.links.Store(new([]link))
+	r.using.Store(new([]discovery.Interface))
 	return r
 }
 
@@ -104,7 +103,6 @@ func (r *run) loop(ctx context.Context) error {
 
 // stop ends the goroutines that receive, and waits for them.
 func (r *run) stop() {
-	close(r.done)
 	_ = r.ipv4.Close()
 	if r.ipv6 != nil {
 		_ = r.ipv6.Close()
@@ -133,44 +131,44 @@ func (r *run) next() time.Time {
 // look reads the interfaces anew, and reports whether something has changed that matters. If they cannot be read, those
 // known go on.
 func (r *run) look() bool {
-	links, changed := *r.links.Load(), false
+	using, changed := *r.using.Load(), false
 	if all, err := r.self.Interfaces(); err != nil {
-		r.count.fail(&r.count.otherErrors, err)
-	} else if now := r.options.links(all); !slices.EqualFunc(links, now, link.same) {
-		links, changed = now, true
+		r.count.Fail(&r.count.otherErrors, err)
+	} else if now := r.options.interfaces(all); !slices.EqualFunc(using, now, lan.IsSame) {
+		using, changed = now, true
 	}
-	r.join(links)
+	r.join(using)
 	if changed {
-		r.links.Store(&links)
-		r.count.using(links)
+		r.using.Store(&using)
+		r.count.Use(using)
 		r.mu.Lock()
-		r.answers.keep(links)
+		r.answers.keep(using)
 		r.mu.Unlock()
 	}
 	return changed
 }
 
-// join opens the IPv6 socket if a link needs it, and joins the group on every link that does. On a link that has
+// join opens the IPv6 socket if an interface needs it, and joins the group on every interface that does. On one that has
 // changed it joins anew: the interface may be another one of the same name, or have lost its groups.
-func (r *run) join(links []link) {
+func (r *run) join(using []discovery.Interface) {
 	for index, was := range r.joined {
-		if !slices.ContainsFunc(links, was.same) {
-			r.ipv6.leave(index)
+		if !slices.ContainsFunc(using, func(i discovery.Interface) bool { return lan.IsSame(i, was) }) {
+			r.ipv6.Leave(was, group)
 			delete(r.joined, index)
 		}
 	}
-	for _, l := range links {
-		if _, joined := r.joined[l.index]; !l.ipv6 || joined {
+	for _, i := range using {
+		if _, joined := r.joined[i.Index]; !r.options.multicasts(i) || joined {
 			continue
 		}
 		if !r.openIPv6() {
 			return
 		}
-		if err := r.ipv6.join(l.index); err != nil {
-			r.count.fail(&r.count.otherErrors, err)
+		if err := r.ipv6.Join(i, group); err != nil {
+			r.count.Fail(&r.count.otherErrors, err)
 			continue
 		}
-		r.joined[l.index] = l
+		r.joined[i.Index] = i
 	}
 }
 
@@ -179,9 +177,9 @@ func (r *run) openIPv6() bool {
 	if r.ipv6 != nil {
 		return true
 	}
-	s, err := listen(context.Background(), r.self, true, r.options.Port) // it does not wait for anything
+	s, err := listen(context.Background(), r.self, "udp6", r.options.Port) // it does not wait for anything
 	if err != nil {
-		r.count.fail(&r.count.otherErrors, err)
+		r.count.Fail(&r.count.otherErrors, err)
 		return false
 	}
 	r.ipv6 = s
@@ -189,16 +187,16 @@ func (r *run) openIPv6() bool {
 	return true
 }
 
-// announceOnAll announces on every link, and sets when to do so again.
+// announceOnAll announces on every interface, and sets when to do so again.
 func (r *run) announceOnAll() {
 	r.mu.Lock()
-	r.answers.announced()
+	r.answers.clear()
 	r.mu.Unlock()
-	r.announceOn(*r.links.Load())
+	r.announceOn(*r.using.Load())
 	r.due = time.Now().Add(r.schedule.next(r.options.Jitter()))
 }
 
-// answer announces on the links where somebody new was heard.
+// answer announces on the interfaces where a key was heard for the first time.
 func (r *run) answer() {
 	r.mu.Lock()
 	due := r.answers.take(time.Now())
@@ -206,17 +204,17 @@ func (r *run) answer() {
 	if len(due) == 0 {
 		return
 	}
-	var links []link
-	for _, l := range *r.links.Load() {
-		if slices.Contains(due, l.index) {
-			links = append(links, l)
+	var list []discovery.Interface
+	for _, i := range *r.using.Load() {
+		if slices.Contains(due, i.Index) {
+			list = append(list, i)
 		}
 	}
-	r.announceOn(links)
+	r.announceOn(list)
 }
 
-// announceOn announces on these links.
-func (r *run) announceOn(links []link) {
+// announceOn announces on these interfaces.
+func (r *run) announceOn(list []discovery.Interface) {
 	if r.silent {
 		return
 	}
@@ -225,30 +223,30 @@ func (r *run) announceOn(links []link) {
 		r.covert.begin()
 		r.mu.Unlock()
 	}
-	until := time.Now().Add(sendWithin)
-	for _, s := range []*socket{r.ipv4, r.ipv6} {
+	until := time.Now().Add(lan.SendWithin)
+	for _, s := range []*lan.Socket{r.ipv4, r.ipv6} {
 		if s != nil {
 			_ = s.SetWriteDeadline(until) // if it fails, so does sending
 		}
 	}
-	for i := range links {
-		l := &links[i]
-		if !l.leadsTo(r.self.Addr) {
+	for _, i := range list {
+		if !lan.LeadsTo(i, r.self.Addr) {
 			continue
 		}
-		for _, t := range l.ipv4 {
-			r.send(r.ipv4, t, l)
-		}
-		if l.ipv6 && r.ipv6 != nil {
-			r.send(r.ipv6, target{to: group}, l)
+		for _, t := range r.options.targets(i) {
+			if t.to.Is4() {
+				r.send(r.ipv4, t, i)
+			} else if r.ipv6 != nil {
+				r.send(r.ipv6, t, i)
+			}
 		}
 	}
 }
 
-func (r *run) send(s *socket, t target, l *link) {
+func (r *run) send(s *lan.Socket, t target, on discovery.Interface) {
 	for _, datagram := range r.datagrams() {
-		if err := s.send(datagram, t, r.options.Port, l); err != nil {
-			r.count.fail(&r.count.sendErrors, err)
+		if err := s.Send(datagram, netip.AddrPortFrom(t.to, r.options.Port), on, t.from); err != nil {
+			r.count.Fail(&r.count.sendErrors, err)
 			return
 		}
 		r.count.sent.Add(1)
@@ -262,7 +260,7 @@ func (r *run) datagrams() [][]byte {
 	}
 	list, err := r.self.Private.Announce(r.self.Port)
 	if err != nil {
-		r.count.fail(&r.count.otherErrors, err)
+		r.count.Fail(&r.count.otherErrors, err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -271,48 +269,27 @@ func (r *run) datagrams() [][]byte {
 }
 
 // receiveFrom starts to receive from a socket.
-func (r *run) receiveFrom(s *socket) {
+func (r *run) receiveFrom(s *lan.Socket) {
 	r.readers.Go(func() {
-		if err := r.receive(s); err != nil {
+		if err := s.Receive(room(), r.hear, func(err error) { r.count.Fail(&r.count.otherErrors, err) }); err != nil {
 			r.failed <- err
 		}
 	})
 }
 
-// receive looks at what comes in until the socket is closed or cannot be read.
-func (r *run) receive(s *socket) error {
-	b := room()
-	for failures := 0; ; {
-		n, control, src, err := s.read(b)
-		if err == nil {
-			failures = 0
-			r.hear(s, b[:n], control, src.Addr().Unmap())
-			continue
-		}
-		select {
-		case <-r.done:
-			return nil
-		default:
-		}
-		r.count.fail(&r.count.otherErrors, err)
-		if failures++; failures == maxReadFailures || errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		again := make(chan struct{})
-		pause := time.AfterFunc(readPause, func() { close(again) })
-		select {
-		case <-again:
-		case <-r.done:
-			pause.Stop()
-			return nil
-		}
+// room returns a buffer to receive into. It shows a datagram longer than an announce as such; where the system reports
+// one that does not fit as an error, it has room for any.
+func room() []byte {
+	if runtime.GOOS == "windows" {
+		return make([]byte, 1<<16)
 	}
+	return make([]byte, max(AnnounceSize, private.PacketSize)+1)
 }
 
 // hear looks at one datagram. The checks are those of wire.md §8.1, the cheapest first.
-func (r *run) hear(s *socket, payload, control []byte, src netip.Addr) {
+func (r *run) hear(payload []byte, o lan.Origin) {
 	if r.covert != nil {
-		r.hearPrivate(s, payload, control, src)
+		r.hearPrivate(payload, o)
 		return
 	}
 	a, err := ParseAnnounce(payload)
@@ -324,24 +301,30 @@ func (r *run) hear(s *socket, payload, control []byte, src netip.Addr) {
 		r.count.own.Add(1)
 		return
 	}
-	l := hearing(*r.links.Load(), s.interfaceOf(control), src)
-	if l == nil {
+	on, from, ok := r.origin(o)
+	if !ok {
 		r.count.offLink.Add(1)
 		return
 	}
 	r.count.heard.Add(1)
-	at := netip.AddrPortFrom(l.zoned(src), a.Port)
-	r.sight(discovery.Sighting{Key: a.Key, Addr: at, Interface: l.name, TTL: holds})
-	r.heard(voice{a.Key, at, l.index})
+	at := netip.AddrPortFrom(from, a.Port)
+	r.sight(discovery.Sighting{Key: a.Key, Addr: at, Interface: on.Name, TTL: holds})
+	r.heard(heardKey{a.Key, at, on.Index})
 }
 
-// heard sees to it that somebody who is heard for the first time is answered.
-func (r *run) heard(v voice) {
+// origin returns where a datagram came from.
+func (r *run) origin(o lan.Origin) (on discovery.Interface, at netip.Addr, ok bool) {
+	index, _ := o.Interface()
+	return origin(*r.using.Load(), index, o.Src.Addr().Unmap())
+}
+
+// heard makes the loop answer a key that is heard for the first time.
+func (r *run) heard(k heardKey) {
 	if r.silent {
 		return
 	}
 	r.mu.Lock()
-	fresh := r.answers.hear(time.Now(), v, r.options.Jitter())
+	fresh := r.answers.hear(time.Now(), k, r.options.Jitter())
 	r.mu.Unlock()
 	if fresh {
 		r.poke()
