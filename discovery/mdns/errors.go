@@ -3,7 +3,8 @@ package mdns
 import (
 	"errors"
 	"fmt"
-	"io/fs"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 // Reasons why mDNS cannot be used, beside those that the system has.
@@ -35,10 +36,6 @@ func (e *NetworkError) Hint() string {
 		return "connect the machine to a network, or name another interface"
 	case errors.Is(e.Err, ErrNetwork):
 		return "leave it out on a network in memory"
-	case errors.Is(e.Err, errInUse):
-		return "another program has UDP port 5353 for itself: stop it, or find peers in another way"
-	case errors.Is(e.Err, fs.ErrPermission):
-		return "the system forbids it: let this program use the network"
 	}
-	return "until this works, peers are found in other ways alone"
+	return lan.Advise(e.Err, "find peers in another way")
 }

@@ -55,8 +55,8 @@ func TestForgedRecordsEndNothing(t *testing.T) {
 				t.Error("asked about what is not in doubt")
 			}
 			f.after(2 * time.Second)
-			f.want(f.end(f.now), "")
-			f.want(f.expire(f.now), "")
+			f.want(f.sweep(f.now), "")
+			f.want(f.sweep(f.now), "")
 			f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
 		})
 	}
@@ -71,7 +71,7 @@ func TestWhatIsReplacedRunsOut(t *testing.T) {
 	f.after(20 * time.Second)
 	f.heard(eth0, changed.answer(), "2@10.77.0.1:9000 eth0 10s, 2@10.77.0.5:9000 eth0")
 	f.after(10 * time.Second)
-	f.want(f.expire(f.now), "")
+	f.want(f.sweep(f.now), "")
 	f.heard(eth0, changed.answer(), "2@10.77.0.5:9000 eth0")
 	if n := len(f.reports); n != 1 {
 		t.Errorf("%d hints are kept", n)
@@ -104,7 +104,7 @@ func TestAGoodbyeEndsWhatWasSaidLast(t *testing.T) {
 	f.heard(eth0, forged.answer(), "1@10.77.0.1:9000 eth0")
 	f.heard(eth0, one.goodbye(), "")
 	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "1@10.77.0.1:9000 goodbye")
+	f.want(f.sweep(f.now), "1@10.77.0.1:9000 goodbye")
 }
 
 func TestInstancesHaveALimit(t *testing.T) {
@@ -117,8 +117,13 @@ func TestInstancesHaveALimit(t *testing.T) {
 	}
 	f.heard(eth0, factOf(2000, "10.77.0.1").answer(), "2000@10.77.0.1:9100 eth0") // the second is the oldest now
 	f.heard(eth0, factOf(1, "10.77.0.2").answer(), "1@10.77.0.2:7101 eth0")
-	if len(f.instances) != maxInstances || f.instances[spot{eth0.Name, nameOf(key(2001))}] != nil || f.instances[spot{eth0.Name, nameOf(key(2000))}] == nil || f.ages.Len() != maxInstances {
+	if len(f.instances) != maxInstances-roomMade+1 {
 		t.Errorf("%d instances", len(f.instances))
+	}
+	for n, want := range map[int]bool{2000: true, 2001: false, 2000 + roomMade: false, 2001 + roomMade: true} {
+		if got := f.instances[spot{eth0.Name, nameOf(key(n))}] != nil; got != want {
+			t.Errorf("node %d is remembered: %v", n, got)
+		}
 	}
 	f.heard(eth0, factOf(2001, "10.77.0.1").answer(), "2001@10.77.0.1:9101 eth0")
 }

@@ -1,12 +1,15 @@
 package mdns
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 // goodbyeGrace is how long after a goodbye a node that is still there can say so (RFC 6762 §10.1). It contradicts each goodbye
@@ -16,103 +19,55 @@ const goodbyeGrace = contradictLeast + 100*time.Millisecond
 
 // goodbye notes that an instance stops, if what is taken back was said last. Saying it again puts nothing off.
 func (t *table) goodbye(now time.Time, i *instance, b bye) {
-	if b.host != "" && (b.host != i.host || b.port != i.port) || !i.ends.IsZero() {
-		return
+	if i.ends.IsZero() && (b.host == "" || b.host == i.host && b.port == i.port) {
+		i.ends, i.doubt = now.Add(goodbyeGrace), true
+		t.isOver(now, i.ends)
 	}
-	i.ends, i.doubt = now.Add(goodbyeGrace), true
-	t.endsAt(i.ends)
 }
 
 // takeBack notes that an address of an instance is taken back. Saying it again puts nothing off.
 func (t *table) takeBack(now time.Time, i *instance, a netip.Addr) {
-	have := i.addrs[a]
-	if have == nil || !have.ends.IsZero() {
-		return
+	if have := i.addrs[a]; have != nil && have.ends.IsZero() {
+		have.ends, i.doubt = now.Add(goodbyeGrace), true
+		t.isOver(now, have.ends)
 	}
-	have.ends, i.doubt = now.Add(goodbyeGrace), true
-	t.endsAt(have.ends)
 }
 
-// endsAt notes that something ends at a time.
-func (t *table) endsAt(at time.Time) {
-	if t.nextEnd.IsZero() || at.Before(t.nextEnd) {
+// isOver reports whether a time has come. One that is yet to come is noted; zero never comes.
+func (t *table) isOver(now, at time.Time) bool {
+	if now.Before(at) && (t.nextEnd.IsZero() || at.Before(t.nextEnd)) {
 		t.nextEnd = at
 	}
-}
-
-// end ends what was taken back and not said again since.
-func (t *table) end(now time.Time) []discovery.Sighting {
-	t.nextEnd = time.Time{}
-	over := func(at time.Time) bool {
-		if !at.IsZero() && now.Before(at) {
-			t.endsAt(at)
-		}
-		return !at.IsZero() && !now.Before(at)
-	}
-	list := t.drop(now, func(i *instance, _ netip.Addr, have *hearing) discovery.Reason {
-		switch {
-		case over(i.ends):
-			return discovery.Goodbye
-		case over(have.ends):
-			return discovery.Withdrawn
-		}
-		return ""
-	})
-	for _, i := range t.instances {
-		if over(i.ends) {
-			t.forget(i)
-		}
-	}
-	return list
+	return !at.IsZero() && !now.Before(at)
 }
 
 // moved replaces the interfaces. What was heard on one that is gone, or of an address that is on none of its subnets any
 // more, is withdrawn.
 func (t *table) moved(now time.Time, using []discovery.Interface) []discovery.Sighting {
-	t.using = make(map[int]discovery.Interface, len(using))
-	byName := make(map[string]discovery.Interface, len(using))
+	t.using = make(map[string]discovery.Interface, len(using))
 	for _, i := range using {
-		t.using[i.Index], byName[i.Name] = i, i
+		t.using[i.Name] = i
 	}
-	return t.drop(now, func(i *instance, a netip.Addr, _ *hearing) discovery.Reason {
-		if on, there := byName[i.on]; there {
-			if _, there = dialled(on, a); there {
-				return ""
-			}
-		}
-		return discovery.Withdrawn
-	})
+	return t.sweep(now)
 }
 
-// expire forgets what was not heard in time. What it returns is only that an address is reported with another interface now.
-func (t *table) expire(now time.Time) []discovery.Sighting {
-	last := now.Add(-t.ttl)
-	list := t.drop(now, func(_ *instance, _ netip.Addr, have *hearing) discovery.Reason {
-		if have.last.After(last) {
-			return ""
-		}
-		return discovery.Expired
-	})
-	for _, i := range t.instances {
-		if len(i.addrs) == 0 && !i.heard.After(last) {
-			t.forget(i)
-		}
-	}
-	return list
-}
-
-// drop ends the addresses for which why gives a reason, and returns what that changes. A hint that is heard on another
-// interface, or from another instance, goes on. That something has expired is not reported: the presence table knows.
-func (t *table) drop(now time.Time, why func(*instance, netip.Addr, *hearing) discovery.Reason) (list []discovery.Sighting) {
+// sweep ends what does not hold any more, and returns what that changes. A hint that is heard on another interface, or from
+// another instance, goes on. That something has expired is not reported: the presence table knows.
+func (t *table) sweep(now time.Time) (list []discovery.Sighting) {
+	t.nextEnd = time.Time{}
 	dropped := make(map[hint]discovery.Reason)
 	for _, i := range t.instances {
 		for a, have := range i.addrs {
-			if reason := why(i, a, have); reason != "" {
+			if why := t.reasonToDrop(now, i, a, have); why != "" {
 				delete(i.addrs, a)
-				dropped[i.hint(a)] = reason
+				dropped[i.hint(a)] = why
 			}
 		}
-		t.want(i)
+		if t.isOver(now, i.ends) || len(i.addrs) == 0 && !now.Before(i.heard.Add(t.ttl)) {
+			t.forget(i)
+		} else {
+			t.want(i)
+		}
 	}
 	held := t.held(dropped)
 	for _, h := range slices.SortedFunc(maps.Keys(dropped), hint.compare) {
@@ -133,6 +88,21 @@ func (t *table) drop(now time.Time, why func(*instance, netip.Addr, *hearing) di
 	return list
 }
 
+// reasonToDrop returns why an address does not hold any more; "": it does.
+func (t *table) reasonToDrop(now time.Time, i *instance, a netip.Addr, have *hearing) discovery.Reason {
+	on, used := t.using[i.on]
+	_, reached := lan.AddressOn(on, a)
+	switch {
+	case t.isOver(now, i.ends):
+		return discovery.Goodbye
+	case t.isOver(now, have.ends), !used, !reached:
+		return discovery.Withdrawn
+	case !now.Before(have.last.Add(t.ttl)):
+		return discovery.Expired
+	}
+	return ""
+}
+
 // held returns where those of some hints are heard that still are, and when last: on the interface with which they were
 // reported, or where it was last.
 func (t *table) held(hints map[hint]discovery.Reason) map[hint]report {
@@ -145,7 +115,7 @@ func (t *table) held(hints map[hint]discovery.Reason) map[hint]report {
 			}
 			best, ok := held[h]
 			on := t.reports[h].on
-			if !ok || i.on == on || best.on != on && (have.last.After(best.at) || have.last.Equal(best.at) && i.on < best.on) {
+			if !ok || i.on == on || best.on != on && cmp.Or(have.last.Compare(best.at), strings.Compare(best.on, i.on)) > 0 {
 				held[h] = report{have.last, i.on}
 			}
 		}

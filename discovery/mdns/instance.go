@@ -1,7 +1,6 @@
 package mdns
 
 import (
-	"container/list"
 	"net/netip"
 	"strings"
 	"time"
@@ -20,11 +19,10 @@ type instance struct {
 	port  uint16                  // the same
 	addrs map[netip.Addr]*hearing // of the host
 
-	heard time.Time     // last
-	age   *list.Element // of the table's
-	ends  time.Time     // when it ends, because of a goodbye; zero: it does not
-	asked int           // questions since it lacks something
-	doubt bool          // something was heard that need not be true: ask
+	heard time.Time // last
+	ends  time.Time // when it ends, because of a goodbye; zero: it does not
+	asked int       // questions since it lacks something
+	doubt bool      // something was heard that need not be true: ask
 }
 
 // A hearing is when an address was heard.
@@ -36,37 +34,32 @@ type hearing struct {
 // hint returns what an instance says with one of its addresses.
 func (i *instance) hint(a netip.Addr) hint { return hint{i.key, netip.AddrPortFrom(a, i.port)} }
 
-// complete reports whether it is known whose instance this is and where.
-func (i *instance) complete() bool { return !i.key.IsZero() && i.host != "" && len(i.addrs) > 0 }
+// isComplete reports whether it is known whose instance this is and where.
+func (i *instance) isComplete() bool { return !i.key.IsZero() && i.host != "" && len(i.addrs) > 0 }
 
 // owns reports whether a host has its name from the instance, as a node's has.
 func (i *instance) owns(host string) bool {
 	return host == hostPrefix+strings.TrimSuffix(i.name, serviceName)+domain
 }
 
-// hearAddress enters an address of an instance.
+// hearAddress enters an address of an instance. When there is no room, the one heard longest ago makes room, unless it was
+// heard just now.
 func (t *table) hearAddress(now time.Time, i *instance, a netip.Addr) {
 	if i.addrs[a] == nil {
-		if len(i.addrs) >= maxAddrs && !t.dropOldest(now, i) {
-			return
+		oldest := a
+		for other, have := range i.addrs {
+			i.doubt = i.doubt || other.Is4() == a.Is4() // which of them is true?
+			if oldest == a || have.last.Before(i.addrs[oldest].last) {
+				oldest = other
+			}
 		}
-		for other := range i.addrs { // which of them is true?
-			i.doubt = i.doubt || other.Is4() == a.Is4()
-		}
-		i.addrs[a] = new(hearing)
-	}
-	*i.addrs[a] = hearing{last: now}
-}
-
-// dropOldest forgets the address heard longest ago. It reports false if all were heard just now.
-func (t *table) dropOldest(now time.Time, i *instance) bool {
-	oldest, at := netip.Addr{}, now
-	for a, have := range i.addrs {
-		if have.last.Before(at) {
-			oldest, at = a, have.last
+		if len(i.addrs) >= maxAddrs {
+			if i.addrs[oldest].last.Equal(now) {
+				return
+			}
+			delete(t.reports, i.hint(oldest))
+			delete(i.addrs, oldest)
 		}
 	}
-	delete(t.reports, i.hint(oldest))
-	delete(i.addrs, oldest)
-	return oldest.IsValid()
+	i.addrs[a] = &hearing{last: now}
 }

@@ -4,16 +4,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
+	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
-// maxWaiting is how many messages wait to be looked at. Behind them packets wait in the sockets, and are dropped there.
-const maxWaiting = 64
+// port is that of multicast DNS, for packets that come and that go: RFC 6762 §11.
+const port = 5353
+
+// The groups that multicast DNS goes to.
+var (
+	group4 = netip.AddrFrom4([4]byte{224, 0, 0, 251})
+	group6 = netip.MustParseAddr("ff02::fb")
+)
+
+const (
+	// hops is what packets are sent with, so that a receiver can see that no router was on their way: RFC 6762 §11.
+	hops = 255
+
+	// socketBuffer is the room for packets that is asked for: all nodes of a LAN may answer one question at once.
+	socketBuffer = 1 << 20
+
+	// maxWaiting is how many messages wait to be looked at. Behind them packets wait in the sockets, and are dropped there.
+	maxWaiting = 64
+)
+
+var errOneInterface = errors.New("the system does not say on which interface packets come in")
 
 // A heard is a message and the index of the interface on which it came in.
 type heard struct {
@@ -21,18 +42,65 @@ type heard struct {
 	message message
 }
 
+// A socket hears and speaks in one family, on some interfaces.
+type socket struct {
+	*lan.Socket
+	group netip.Addr
+	using []discovery.Interface
+}
+
+// open opens a socket that hears a group on those interfaces that can, at least one, and speaks on them.
+func open(ctx context.Context, self discovery.Self, network string, group netip.Addr, using []discovery.Interface) (*socket, error) {
+	conn, err := lan.Listen(ctx, self, network, netip.AddrPortFrom(group, port).String())
+	if err != nil {
+		return nil, err
+	}
+	s := &socket{conn, group, using}
+	if err := s.prepare(); err != nil {
+		_ = s.Close() // nothing is lost
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *socket) prepare() error {
+	switch {
+	case !s.IsSystem():
+		return ErrNetwork
+	case len(s.using) > 1 && !s.TellsInterface():
+		return errOneInterface
+	}
+	if err := joinAll(s.using, func(i discovery.Interface) error { return s.Join(i, s.group) }); err != nil {
+		return err
+	}
+	return s.SetMulticast(hops, socketBuffer)
+}
+
+// joinAll joins a group on all interfaces. The error is that of the last if none can.
+func joinAll(using []discovery.Interface, join func(discovery.Interface) error) (err error) {
+	joined := false
+	for _, i := range using {
+		if e := join(i); e != nil {
+			err = e
+			continue
+		}
+		joined = true
+	}
+	if joined {
+		return nil
+	}
+	return err
+}
+
 // A listener hears everything that is said by multicast DNS on some interfaces, in sockets of its own beside those of
 // other programs, and speaks there. send is safe for concurrent use.
 type listener struct {
-	ipv4, ipv6 bool // the families that it hears; at least one
-
 	heard    chan heard
 	failed   chan error // has room for one: a socket has failed
 	quit     chan struct{}
 	counters *counters
 	reader   reader
-	sockets  []*socket
-	conns    []net.PacketConn
+	sockets  []*socket // at least one
 	join     sync.WaitGroup
 }
 
@@ -41,31 +109,31 @@ func listen(ctx context.Context, self discovery.Self, using []discovery.Interfac
 	l := &listener{heard: make(chan heard, maxWaiting), failed: make(chan error, 1), quit: make(chan struct{}),
 		counters: c, reader: readerOf(self.Key)}
 	groups := [][]discovery.Interface{using}
-	if !tellsInterface { // the socket tells instead
+	if runtime.GOOS == "windows" { // the socket tells on which interface a packet came in: the system does not
 		groups = slices.Collect(slices.Chunk(using, 1))
 	}
-	var failures [2]error
+	var failure4, failure6 error
 	for _, group := range groups {
-		for n, open := range []func(net.PacketConn, []discovery.Interface) (*socket, error){open4, open6} {
-			conn, err := self.ListenPacket(ctx, [...]string{"udp4", "udp6"}[n], [...]string{"224.0.0.251:5353", "[ff02::fb]:5353"}[n])
-			var s *socket
-			if err == nil {
-				l.conns = append(l.conns, conn)
-				s, err = open(conn, group)
-			}
-			if err != nil {
-				failures[n] = err
-				continue
-			}
-			l.ipv4, l.ipv6 = l.ipv4 || n == 0, l.ipv6 || n == 1
-			l.sockets = append(l.sockets, s)
-		}
+		failure4 = l.add(open(ctx, self, "udp4", group4, group))
+		failure6 = l.add(open(ctx, self, "udp6", group6, group))
 	}
-	if !l.ipv4 && !l.ipv6 {
-		l.close()
-		return nil, fmt.Errorf("%w; over IPv6: %w", failures[0], failures[1])
+	if len(l.sockets) == 0 {
+		return nil, fmt.Errorf("%w; over IPv6: %w", failure4, failure6)
 	}
 	return l, nil
+}
+
+// add adds a socket, unless it could not be opened.
+func (l *listener) add(s *socket, err error) error {
+	if err == nil {
+		l.sockets = append(l.sockets, s)
+	}
+	return err
+}
+
+// hasFamily reports whether the listener hears a family.
+func (l *listener) hasFamily(ipv6 bool) bool {
+	return slices.ContainsFunc(l.sockets, func(s *socket) bool { return s.IPv6 == ipv6 })
 }
 
 // begin begins to hear. ask is called with queries for the node's records, from several goroutines, until close has
@@ -79,11 +147,15 @@ func (l *listener) begin(ask func(index int, q query)) {
 // send sends a packet on an interface, in each family that it has. What fails is counted.
 func (l *listener) send(index int, b []byte) {
 	for _, s := range l.sockets {
-		switch sent, err := s.send(b, index); {
-		case err != nil:
-			l.counters.fail(&l.counters.sendErrors, err)
-		case sent:
-			l.counters.sent.Add(1)
+		at := slices.IndexFunc(s.using, func(i discovery.Interface) bool { return i.Index == index })
+		if at < 0 || !lan.Has(s.using[at], s.IPv6) {
+			continue
+		}
+		_ = s.SetWriteDeadline(time.Now().Add(lan.SendWithin)) // if it fails, so does sending
+		if err := s.Send(b, netip.AddrPortFrom(s.group, port), s.using[at], netip.Addr{}); err != nil {
+			l.counters.Count(func(s *Stats) { s.SendErrors, s.LastError = s.SendErrors+1, err })
+		} else {
+			l.counters.Count(func(s *Stats) { s.Sent++ })
 		}
 	}
 }
@@ -91,70 +163,64 @@ func (l *listener) send(index int, b []byte) {
 // close ends the listener and waits until nothing of it is left.
 func (l *listener) close() {
 	close(l.quit)
-	for _, c := range l.conns {
-		_ = c.Close() // nothing is lost
+	for _, s := range l.sockets {
+		_ = s.Close() // nothing is lost
 	}
 	l.join.Wait()
 }
 
-// read reads one socket until it is closed.
+// read reads one socket until it is closed, or cannot be read.
 func (l *listener) read(s *socket, ask func(index int, q query)) {
-	buf := make([]byte, 1<<16) // room for what is too long, which some systems report as an error otherwise
-	for {
-		n, o, err := s.receive(buf)
-		if err != nil {
-			if !errors.Is(err, net.ErrClosed) {
-				l.counters.fail(&l.counters.otherErrors, err)
-				select {
-				case l.failed <- err:
-				default:
-				}
-			}
-			return
-		}
-		if !l.take(buf[:n], o, s.using, ask) {
-			return
+	room := make([]byte, 1<<16) // for packets that are too long, which some systems report as an error otherwise
+	err := s.Receive(room, func(b []byte, o lan.Origin) {
+		index, dst := o.Interface()
+		l.take(b, origin{o.Src, index, dst}, s.using, ask)
+	}, func(err error) {
+		l.counters.Count(func(s *Stats) { s.OtherErrors, s.LastError = s.OtherErrors+1, err })
+	})
+	if err != nil {
+		select {
+		case l.failed <- err:
+		default:
 		}
 	}
 }
 
-// take takes a packet. It reports false at the end.
-func (l *listener) take(b []byte, o origin, using []discovery.Interface, ask func(index int, q query)) bool {
-	on, ok := o.link(using)
+// take takes a packet.
+func (l *listener) take(b []byte, o origin, using []discovery.Interface, ask func(index int, q query)) {
+	on, ok := o.on(using)
 	if !ok {
-		l.counters.offLink.Add(1)
-		return true
+		l.counters.Count(func(s *Stats) { s.OffLink++ })
+		return
 	}
 	if !isResponse(b) {
 		l.takeQuery(b, o, on, ask)
-		return true
+		return
 	}
 	m, err := parse(b)
 	if err != nil {
-		l.counters.dropped(err)
-		return true
+		l.counters.Count(func(s *Stats) { s.dropped(err) })
+		return
 	}
-	l.counters.heard.Add(1)
+	l.counters.Count(func(s *Stats) { s.Heard++ })
 	select {
 	case l.heard <- heard{on.Index, m}:
-		return true
 	case <-l.quit:
-		return false
 	}
 }
 
 func (l *listener) takeQuery(b []byte, o origin, on discovery.Interface, ask func(index int, q query)) {
 	if ask == nil {
-		l.counters.foreign.Add(1)
+		l.counters.Count(func(s *Stats) { s.Foreign++ })
 		return
 	}
-	if !o.near(on) {
-		l.counters.offLink.Add(1)
+	if !o.isNear(on) {
+		l.counters.Count(func(s *Stats) { s.OffLink++ })
 		return
 	}
 	q, err := l.reader.query(b)
 	if err != nil {
-		l.counters.dropped(err)
+		l.counters.Count(func(s *Stats) { s.dropped(err) })
 		return
 	}
 	ask(on.Index, q)
@@ -167,15 +233,15 @@ type origin struct {
 	dst   netip.Addr // not valid: the system does not say
 }
 
-// link returns the interface among using on which a packet came in. It reports false for one that did not come by multicast
-// from port 5353 of a machine on its link: RFC 6762 §11. So nothing that comes from a resolver of another kind (§6.7), or
-// was sent to us alone (§5.5), is heard.
-func (o origin) link(using []discovery.Interface) (discovery.Interface, bool) {
+// on returns the interface among using on which a packet came in. It reports false for a packet that did not come by
+// multicast from port 5353 of a machine on its LAN: RFC 6762 §11. So packets of other kinds of resolvers (§6.7), and packets
+// sent to us alone (§5.5), are not heard.
+func (o origin) on(using []discovery.Interface) (discovery.Interface, bool) {
 	if o.src.Port() != port {
 		return discovery.Interface{}, false
 	}
 	if o.index == 0 {
-		return using[0], o.near(using[0])
+		return using[0], o.isNear(using[0])
 	}
 	at := slices.IndexFunc(using, func(i discovery.Interface) bool { return i.Index == o.index })
 	if at < 0 || o.dst != group4 && o.dst != group6 {
@@ -184,10 +250,10 @@ func (o origin) link(using []discovery.Interface) (discovery.Interface, bool) {
 	return using[at], true
 }
 
-// near reports whether the source is on a subnet of an interface, or link-local. Who is not gets no answer, although a
-// packet to the group can only come from the link.
-func (o origin) near(on discovery.Interface) bool {
-	src := o.src.Addr().Unmap().WithZone("")
-	_, ok := dialled(on, src)
+// isNear reports whether the source is on a subnet of an interface, or link-local. Others get no answer, although a packet
+// to the group can only come from the LAN.
+func (o origin) isNear(on discovery.Interface) bool {
+	src := o.src.Addr().Unmap()
+	_, ok := lan.AddressOn(on, src)
 	return ok || src.Is4() && src.IsLinkLocalUnicast()
 }

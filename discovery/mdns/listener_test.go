@@ -2,7 +2,6 @@ package mdns
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 	"testing"
 
@@ -30,7 +29,7 @@ func TestOnlyMulticastsOfTheLinkAreHeard(t *testing.T) {
 		{"nor where, over IPv6", origin{src: at("[fe80::1%7]:5353")}, []discovery.Interface{eth0}, 2},
 		{"no sender", origin{}, []discovery.Interface{eth0}, 0},
 	} {
-		on, ok := c.from.link(c.using)
+		on, ok := c.from.on(c.using)
 		if ok != (c.want != 0) || on.Index != c.want && ok {
 			t.Errorf("%s: %d, %v; want %d", c.name, on.Index, ok, c.want)
 		}
@@ -49,7 +48,7 @@ func TestAGroupIsJoinedWhereItCanBe(t *testing.T) {
 		{map[string]bool{"eth0": true, "eth1": true}, no},
 	} {
 		var tried []string
-		err := joinAll([]discovery.Interface{eth0, eth1}, func(i *net.Interface) error {
+		err := joinAll([]discovery.Interface{eth0, eth1}, func(i discovery.Interface) error {
 			tried = append(tried, i.Name)
 			if c.fails[i.Name] {
 				return no

@@ -60,9 +60,6 @@ func New(o Options) *Provider {
 // Name returns "mdns".
 func (p *Provider) Name() string { return "mdns" }
 
-// Stats returns what has been counted until now.
-func (p *Provider) Stats() Stats { return p.counters.snapshot() }
-
 // Run implements discovery.Provider. The error is a *NetworkError, at once if the network cannot be used at the start,
 // and when it could not for 10 s later on. Without an error Run ends when ctx does: it says goodbye at once, again 50 ms
 // later, and returns.

@@ -60,8 +60,7 @@ func TestWhatIsToldAgreesWithWhatWasSaid(t *testing.T) {
 	}
 	for range 3_000 {
 		f.after(time.Duration(random.IntN(3000)) * time.Millisecond)
-		note(f.end(f.now))
-		note(f.expire(f.now))
+		note(f.sweep(f.now))
 		at := place{1 + random.IntN(4), random.IntN(2)}
 		link := []discovery.Interface{eth0, eth1}[at.on]
 		one := factOf(at.n, fmt.Sprintf("10.%d.0.%d", 77+at.on, at.n*10+random.IntN(2)), fmt.Sprintf("fe80::%d", at.n))

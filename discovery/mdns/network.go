@@ -2,6 +2,7 @@ package mdns
 
 import (
 	"context"
+	"net"
 	"sync"
 	"time"
 
@@ -9,13 +10,14 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 // askFor is how long a question is open in the library. It has been sent twice by then; the answers are multicast, and
 // heard by the listener, which knows their interface.
 const askFor = 250 * time.Millisecond
 
-// A link is what a run has on the network: ears and a voice. Its methods are for one goroutine.
+// A link is what a run has on the network: ears and a announcer. Its methods are for one goroutine.
 type link interface {
 	// hears returns what is heard.
 	hears() <-chan heard
@@ -77,7 +79,7 @@ func (n *network) fails() <-chan error { return n.failed }
 func (n *network) say(index int, m *dns.Msg) {
 	b, err := m.Pack()
 	if err != nil {
-		n.counters.fail(&n.counters.sendErrors, err)
+		n.counters.Count(func(s *Stats) { s.SendErrors, s.LastError = s.SendErrors+1, err })
 		return
 	}
 	n.send(index, b)
@@ -116,13 +118,17 @@ func (n *network) ask() {
 // browse asks with a resolver of its own: each is good for one question.
 func (n *network) browse() error {
 	var families zeroconf.IPType
-	if n.ipv4 {
+	if n.hasFamily(false) {
 		families |= zeroconf.IPv4
 	}
-	if n.ipv6 {
+	if n.hasFamily(true) {
 		families |= zeroconf.IPv6
 	}
-	r, err := zeroconf.NewResolver(zeroconf.SelectIfaces(system(n.using)), zeroconf.SelectIPTraffic(families))
+	var interfaces []net.Interface
+	for _, i := range n.using {
+		interfaces = append(interfaces, lan.System(i))
+	}
+	r, err := zeroconf.NewResolver(zeroconf.SelectIfaces(interfaces), zeroconf.SelectIPTraffic(families))
 	if err != nil {
 		return err
 	}

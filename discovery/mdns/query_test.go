@@ -151,7 +151,7 @@ func TestKnownAnswersOfOthersDoNotHideOurs(t *testing.T) {
 	}
 }
 
-// FuzzQuery checks that whatever is read is within bounds and ours, and that nothing of the input is kept; and that a voice
+// FuzzQuery checks that whatever is read is within bounds and ours, and that nothing of the input is kept; and that a announcer
 // answers it with its own records, each once.
 func FuzzQuery(f *testing.F) {
 	r := readerOf(key(1))

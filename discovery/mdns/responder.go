@@ -29,9 +29,9 @@ type asked struct {
 // A responder announces a node on some interfaces, and answers for it there: wire.md §8.2. Everything that it says is
 // multicast. A goroutine of its own does it, until close.
 type responder struct {
-	voices   map[int]*voice // by index of the interface; not changed; the voices are the goroutine's until it has ended
-	send     func(index int, m *dns.Msg)
-	counters *counters
+	announcers map[int]*announcer // by index of the interface; not changed; the announcers are the goroutine's until it has ended
+	send       func(index int, m *dns.Msg)
+	counters   *counters
 
 	asked chan asked
 	ends  chan int // interfaces with a goodbye in our name; room for each once
@@ -41,11 +41,11 @@ type responder struct {
 
 // respond begins to announce a node. send may be called from a goroutine until close has returned.
 func respond(self discovery.Self, using []discovery.Interface, random func() float64, c *counters, send func(int, *dns.Msg)) *responder {
-	r := &responder{voices: make(map[int]*voice, len(using)), send: send, counters: c,
+	r := &responder{announcers: make(map[int]*announcer, len(using)), send: send, counters: c,
 		asked: make(chan asked, maxAskers), ends: make(chan int, len(using)), quit: make(chan struct{})}
 	now := time.Now()
 	for _, i := range using {
-		r.voices[i.Index] = newVoice(now, recordsOn(i, self), random)
+		r.announcers[i.Index] = newAnnouncer(now, recordsOn(i, self), random)
 	}
 	r.done.Go(r.run)
 	return r
@@ -53,18 +53,18 @@ func respond(self discovery.Self, using []discovery.Interface, random func() flo
 
 // ask takes a query. It does not wait.
 func (r *responder) ask(index int, q query) {
-	r.counters.asked.Add(1)
+	r.counters.Count(func(s *Stats) { s.Asked++ })
 	select {
 	case r.asked <- asked{index, q}:
 	default:
-		r.counters.excess.Add(1)
+		r.counters.Count(func(s *Stats) { s.Excess++ })
 	}
 }
 
 // contradict takes a message that may take back records of ours. It does not wait: of several on one interface one that
 // does is as good as all.
 func (r *responder) contradict(h heard) {
-	if v := r.voices[h.index]; v != nil && v.ends(h.message) && !v.ended.Swap(true) {
+	if a := r.announcers[h.index]; a != nil && a.ends(h.message) && !a.ended.Swap(true) {
 		r.ends <- h.index
 	}
 }
@@ -77,39 +77,39 @@ func (r *responder) run() {
 		select {
 		case <-r.quit:
 			return
-		case a := <-r.asked:
-			r.hear(time.Now(), a)
+		case q := <-r.asked:
+			r.hear(time.Now(), q)
 		case index := <-r.ends:
-			v := r.voices[index]
-			v.ended.Store(false)
-			v.contradict(time.Now())
+			a := r.announcers[index]
+			a.ended.Store(false)
+			a.contradict(time.Now())
 		case <-wake.C:
 		}
 	}
 }
 
-func (r *responder) hear(now time.Time, a asked) {
-	v := r.voices[a.index]
-	if v == nil {
+func (r *responder) hear(now time.Time, q asked) {
+	a := r.announcers[q.index]
+	if a == nil {
 		return
 	}
-	switch v.ask(now, a.query) {
+	switch a.ask(now, q.query) {
 	case answered:
 	case limited:
-		r.counters.limited.Add(1)
+		r.counters.Count(func(s *Stats) { s.Limited++ })
 	case suppressed:
-		r.counters.suppressed.Add(1)
+		r.counters.Count(func(s *Stats) { s.Suppressed++ })
 	}
 }
 
 // speak says what is due, and returns how long nothing is.
 func (r *responder) speak(now time.Time) time.Duration {
 	wait := never
-	for index, v := range r.voices {
-		if m := v.say(now); m != nil {
+	for index, a := range r.announcers {
+		if m := a.say(now); m != nil {
 			r.send(index, m)
 		}
-		if next := v.next(); !next.IsZero() {
+		if next := a.next(); !next.IsZero() {
 			wait = min(wait, next.Sub(now))
 		}
 	}
@@ -125,12 +125,12 @@ func (r *responder) close(next *responder) {
 		if again {
 			time.Sleep(goodbyeAgain)
 		}
-		for index, v := range r.voices {
+		for index, a := range r.announcers {
 			var others []record
 			if next != nil {
 				others = next.recordsOn(index)
 			}
-			if m := v.goodbye(others); m != nil {
+			if m := a.goodbye(others); m != nil {
 				r.send(index, m)
 				again = true
 			}
@@ -143,8 +143,8 @@ func (r *responder) close(next *responder) {
 
 // recordsOn returns what is said on an interface. It is safe for concurrent use, and not to be changed.
 func (r *responder) recordsOn(index int) []record {
-	if v := r.voices[index]; v != nil {
-		return v.records
+	if a := r.announcers[index]; a != nil {
+		return a.records
 	}
 	return nil
 }

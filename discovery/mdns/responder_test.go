@@ -95,7 +95,7 @@ func TestAResponderAnnouncesAnswersAndSaysGoodbye(t *testing.T) {
 			t.Errorf("ends after %v", took)
 		}
 		s.until(t, time.Minute, "20.05s 2 -PTR -SRV -TXT -A", "20.05s 3 -PTR -SRV -TXT -A", "20s 2 -PTR -SRV -TXT -A", "20s 3 -PTR -SRV -TXT -A")
-		if got, want := s.counters.snapshot(), (Stats{Asked: 5, Suppressed: 2, Limited: 1}); got.Asked != want.Asked || got.Suppressed != want.Suppressed || got.Limited != want.Limited {
+		if got, want := s.counters.Get(), (Stats{Asked: 5, Suppressed: 2, Limited: 1}); got.Asked != want.Asked || got.Suppressed != want.Suppressed || got.Limited != want.Limited {
 			t.Errorf("counted %+v, want %+v", got, want)
 		}
 	})
@@ -201,7 +201,7 @@ func TestAFloodOfQueriesWaitsForNobody(t *testing.T) {
 			r.ask(2, query{kinds: text})
 			r.contradict(heard{2, read(t, factOf(1).goodbye())})
 		}
-		if got := c.snapshot(); got.Asked != maxAskers+5 || got.Excess != 5 {
+		if got := c.Get(); got.Asked != maxAskers+5 || got.Excess != 5 {
 			t.Errorf("counted %+v", got)
 		}
 		close(stuck)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 const (
@@ -64,7 +65,7 @@ func (r *run) run(ctx context.Context) error {
 		case <-wake.C:
 			r.wake(time.Now())
 		case <-look.C:
-			r.report(r.table.expire(time.Now()))
+			r.report(r.table.sweep(time.Now()))
 			err = r.look(ctx)
 		case <-r.self.Changed:
 			err = r.changed(ctx)
@@ -156,7 +157,7 @@ func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
 	}
 	r.shut(next)
 	now := time.Now()
-	r.counters.using(using)
+	r.counters.Count(func(s *Stats) { s.Interfaces = lan.Names(using) })
 	r.report(r.table.moved(now, using))
 	if err != nil {
 		return err
@@ -195,7 +196,7 @@ func (r *run) next(now time.Time) time.Duration {
 func (r *run) wake(now time.Time) {
 	if end := r.table.nextEnd; !end.IsZero() && !now.Before(end) {
 		r.ended = now
-		r.report(r.table.end(now))
+		r.report(r.table.sweep(now))
 	}
 	if r.link == nil || now.Before(r.schedule.next()) {
 		return

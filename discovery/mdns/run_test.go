@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 var errTest = errors.New("no such luck")
@@ -410,13 +411,9 @@ func TestANetworkInMemoryIsRefused(t *testing.T) {
 	}
 }
 
-type fakeConn struct{ net.PacketConn }
-
-func (fakeConn) Close() error { return nil }
-
 func TestErrorsSayWhatToDo(t *testing.T) {
 	said := make(map[string]error)
-	for _, err := range []error{ErrNoInterface, ErrNetwork, errInUse, net.ErrClosed} {
+	for _, err := range []error{ErrNoInterface, ErrNetwork, lan.ErrInUse, net.ErrClosed} {
 		e := &NetworkError{"do", fmt.Errorf("because: %w", err)}
 		if !errors.Is(e, err) || !strings.Contains(e.Error(), e.Hint()) {
 			t.Errorf("%v", e)

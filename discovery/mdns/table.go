@@ -2,7 +2,6 @@ package mdns
 
 import (
 	"cmp"
-	"container/list"
 	"maps"
 	"net/netip"
 	"slices"
@@ -10,15 +9,17 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
 // Bounds of the table: what somebody who forges records can make it remember and do. What it forgets is reported again when
 // it is heard again.
 const (
-	maxInstances = 1024 // the one heard longest ago makes room
-	maxSharers   = 16   // instances that have one host; more have no addresses, so that one record does not change all
-	maxFollowers = 32   // instances that follow the hosts of one packet, so that one with many hosts does not change all
+	maxInstances = 1024              // on all interfaces together
+	roomMade     = maxInstances / 16 // instances forgotten when there are more: those heard longest ago
+	maxSharers   = 16                // instances that have one host; more have no addresses, so that one record does not change all
+	maxFollowers = 32                // instances that follow the hosts of one packet, so that one with many hosts does not change all
 )
 
 const (
@@ -39,9 +40,8 @@ type table struct {
 	ttl   time.Duration
 	quiet time.Duration
 
-	using     map[int]discovery.Interface // by index
+	using     map[string]discovery.Interface // by name
 	instances map[spot]*instance
-	ages      *list.List           // of *instance: the one heard longest ago is the first
 	hosts     map[spot][]*instance // by host, in the order of their coming; at most maxSharers each, and its own
 	wants     map[*instance]bool   // those that are worth a question out of turn
 	reports   map[hint]report      // the last of each hint; only hints of instances that are here
@@ -57,9 +57,7 @@ type hint struct {
 	addr netip.AddrPort
 }
 
-func (h hint) compare(o hint) int {
-	return cmp.Or(h.key.Compare(o.key), h.addr.Compare(o.addr))
-}
+func (h hint) compare(o hint) int { return cmp.Or(h.key.Compare(o.key), h.addr.Compare(o.addr)) }
 
 // A report is when a hint was reported, and with which interface: the first, as long as it is heard there.
 type report struct {
@@ -69,20 +67,25 @@ type report struct {
 
 func newTable(self identity.PublicKey, period time.Duration) *table {
 	return &table{self: self, own: nameOf(self), ttl: periodsUntilLost * period, quiet: period / quietParts,
-		instances: make(map[spot]*instance), ages: list.New(), hosts: make(map[spot][]*instance),
+		instances: make(map[spot]*instance), hosts: make(map[spot][]*instance),
 		wants: make(map[*instance]bool), reports: make(map[hint]report)}
 }
 
 // hear enters a message that came in on the interface with this index, and returns what it says that is new, or was not
-// reported lately. It takes nothing back: see end.
+// reported lately. It takes nothing back: see sweep.
 func (t *table) hear(now time.Time, index int, m message) (list []discovery.Sighting) {
-	on, ok := t.using[index]
-	if !ok {
+	on := ""
+	for name, i := range t.using {
+		if i.Index == index {
+			on = name
+		}
+	}
+	if on == "" {
 		return nil
 	}
 	heard := make(map[*instance]bool)
 	for _, b := range m.byes {
-		if i := t.instances[spot{on.Name, b.name}]; i != nil && !m.serves(b.name) { // else it is a change
+		if i := t.instances[spot{on, b.name}]; i != nil && !m.serves(b.name) { // else it is a change
 			heard[i] = true
 			t.goodbye(now, i, b)
 		}
@@ -90,16 +93,16 @@ func (t *table) hear(now time.Time, index int, m message) (list []discovery.Sigh
 	for _, s := range m.services {
 		// A TXT record that is not that of a node, or is our own, makes all that is said of the instance void.
 		if s.name != t.own && (!s.hasText || !s.key.IsZero() && s.key != t.self) {
-			heard[t.serve(now, on.Name, s)] = true
+			heard[t.serve(now, spot{on, s.name}, s)] = true
 		}
 	}
 	left := maxFollowers
 	for _, h := range m.hosts {
-		followers := t.hosts[spot{on.Name, h.name}]
+		followers := t.hosts[spot{on, h.name}]
 		for _, i := range followers[:min(left, len(followers))] {
 			left--
 			heard[i] = true
-			t.locate(now, i, on, h)
+			t.locate(now, i, h)
 		}
 	}
 	for _, i := range slices.SortedFunc(maps.Keys(heard), func(a, b *instance) int { return strings.Compare(a.name, b.name) }) {
@@ -110,18 +113,14 @@ func (t *table) hear(now time.Time, index int, m message) (list []discovery.Sigh
 }
 
 // serve enters the records of one instance, and returns it.
-func (t *table) serve(now time.Time, on string, s service) *instance {
-	i := t.instances[spot{on, s.name}]
+func (t *table) serve(now time.Time, at spot, s service) *instance {
+	i := t.instances[at]
 	if i == nil {
-		if len(t.instances) >= maxInstances {
-			t.forget(t.ages.Front().Value.(*instance))
-		}
-		i = &instance{spot: spot{on, s.name}, addrs: make(map[netip.Addr]*hearing)}
-		i.age = t.ages.PushBack(i)
-		t.instances[i.spot] = i
+		t.makeRoom()
+		i = &instance{spot: at, addrs: make(map[netip.Addr]*hearing)}
+		t.instances[at] = i
 	}
-	t.hearAgain(now, i)
-	i.ends = time.Time{}
+	i.heard, i.ends = now, time.Time{}
 	if s.hasText && s.key != i.key {
 		i.doubt = i.doubt || !i.key.IsZero()
 		t.forgetReports(i)
@@ -137,32 +136,24 @@ func (t *table) serve(now time.Time, on string, s service) *instance {
 }
 
 // locate enters the addresses of an instance's host.
-func (t *table) locate(now time.Time, i *instance, on discovery.Interface, h host) {
+func (t *table) locate(now time.Time, i *instance, h host) {
 	for _, a := range h.addrs {
-		if a, ok := dialled(on, a); ok {
+		if a, ok := lan.AddressOn(t.using[i.on], a); ok {
 			t.hearAddress(now, i, a)
 		}
-	}
-	if len(h.addrs) > 0 {
-		t.hearAgain(now, i)
+		i.heard = now
 	}
 	for _, a := range h.gone {
-		if a, ok := dialled(on, a); ok && !slices.Contains(h.addrs, a.WithZone("")) {
+		if a, ok := lan.AddressOn(t.using[i.on], a); ok && !slices.Contains(h.addrs, a.WithZone("")) {
 			t.takeBack(now, i, a)
 		}
 	}
 }
 
-// hearAgain notes that an instance is heard now.
-func (t *table) hearAgain(now time.Time, i *instance) {
-	i.heard = now
-	t.ages.MoveToBack(i.age)
-}
-
 // report returns what is to be reported of an instance: each address when it is new, or was heard just now and not
 // reported for some time.
 func (t *table) report(now time.Time, i *instance) (list []discovery.Sighting) {
-	if !i.complete() {
+	if !i.isComplete() {
 		return nil
 	}
 	for _, a := range slices.SortedFunc(maps.Keys(i.addrs), netip.Addr.Compare) {
@@ -197,13 +188,23 @@ func (t *table) follow(i *instance, host string) {
 	}
 }
 
+// makeRoom makes room for another instance.
+func (t *table) makeRoom() {
+	if len(t.instances) < maxInstances {
+		return
+	}
+	all := slices.SortedFunc(maps.Values(t.instances), func(a, b *instance) int { return a.heard.Compare(b.heard) })
+	for _, i := range all[:roomMade] {
+		t.forget(i)
+	}
+}
+
 // forget forgets an instance, without a word: what was reported of it ends by its TTL.
 func (t *table) forget(i *instance) {
 	t.forgetReports(i)
 	t.follow(i, "")
 	delete(t.instances, i.spot)
 	delete(t.wants, i)
-	t.ages.Remove(i.age)
 }
 
 // forgetReports forgets what was reported of an instance.

@@ -18,13 +18,13 @@ type wanted struct {
 }
 
 // stalest returns the time of the oldest last sighting among complete instances; zero: there is none.
-func (t *table) stalest() time.Time {
-	for e := t.ages.Front(); e != nil; e = e.Next() {
-		if i := e.Value.(*instance); i.complete() {
-			return i.heard
+func (t *table) stalest() (oldest time.Time) {
+	for _, i := range t.instances {
+		if i.isComplete() && (oldest.IsZero() || i.heard.Before(oldest)) {
+			oldest = i.heard
 		}
 	}
-	return time.Time{}
+	return oldest
 }
 
 // wanting reports whether it is worth to ask out of turn, for an instance that is not complete, or in doubt.
@@ -32,10 +32,10 @@ func (t *table) wanting() bool { return len(t.wants) > 0 }
 
 // want notes whether an instance is worth a question out of turn.
 func (t *table) want(i *instance) {
-	if i.complete() {
+	if i.isComplete() {
 		i.asked = 0
 	}
-	if i.doubt || !i.complete() && i.asked < maxAsked {
+	if i.doubt || !i.isComplete() && i.asked < maxAsked {
 		t.wants[i] = true
 	} else {
 		delete(t.wants, i)

@@ -140,8 +140,8 @@ func TestJunkIsDroppedBeforeAnythingIsAllocated(t *testing.T) {
 			if allocs > 0 {
 				t.Errorf("%v allocations for each", allocs)
 			}
-			if n := r.count.junk.Load() + r.count.own.Load(); n != 101 {
-				t.Errorf("%d datagrams were counted", n)
+			if s := r.count.Get(); s.Junk+s.Own != 101 {
+				t.Errorf("%d datagrams were counted", s.Junk+s.Own)
 			}
 		})
 	}

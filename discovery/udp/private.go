@@ -68,12 +68,12 @@ func (c *covert) admit(now time.Time, src netip.Addr, keys int) bool {
 func (r *run) hearPrivate(payload []byte, o lan.Origin) {
 	packet, err := private.ParsePacket(payload)
 	if err != nil {
-		r.count.junk.Add(1)
+		r.count.Count(func(s *Stats) { s.Junk++ })
 		return
 	}
 	on, from, ok := r.origin(o)
 	if !ok {
-		r.count.offLink.Add(1)
+		r.count.Count(func(s *Stats) { s.OffLink++ })
 		return
 	}
 	r.mu.Lock()
@@ -82,18 +82,18 @@ func (r *run) hearPrivate(payload []byte, o lan.Origin) {
 	r.mu.Unlock()
 	switch {
 	case own:
-		r.count.own.Add(1)
+		r.count.Count(func(s *Stats) { s.Own++ })
 		return
 	case !admitted:
-		r.count.excess.Add(1)
+		r.count.Count(func(s *Stats) { s.Excess++ })
 		return
 	}
 	key, port, err := r.self.Private.Hear(payload)
 	if err == nil {
-		r.count.heard.Add(1)
+		r.count.Count(func(s *Stats) { s.Heard++ })
 		r.sight(discovery.Sighting{Key: key, Addr: netip.AddrPortFrom(from, port), Interface: on.Name, TTL: holds})
 	} else {
-		r.count.unknown.Add(1)
+		r.count.Count(func(s *Stats) { s.Unknown++ })
 	}
 	// Recognised or not: an answer to peers alone would tell who they are.
 	r.heard(heardKey{addr: netip.AddrPortFrom(from, 0), on: on.Index})

@@ -70,9 +70,6 @@ func (p *Provider) Name() string { return "udp" }
 // Discreet implements discovery.Discreet: in private mode private announces are sent and heard, and no others.
 func (p *Provider) Discreet() {}
 
-// Stats returns what has been counted until now.
-func (p *Provider) Stats() Stats { return p.counters.snapshot() }
-
 // Run announces self, unless it is to listen only or listens on no port, and reports every announce of another node,
 // until ctx ends. Then it returns nil within a second or so, and has left nothing behind.
 //

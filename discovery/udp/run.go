@@ -31,7 +31,7 @@ type run struct {
 	joined   map[int]discovery.Interface // by index: whose group ipv6 is in, as they were when it joined
 
 	using   atomic.Pointer[[]discovery.Interface] // replaced by the sending goroutine; never changed
-	wake    chan struct{}                         // room for one: something is due
+	wake    chan struct{}                         // room for one: an answer has become due
 	failed  chan error                            // room for one of each socket: it is given up
 	readers sync.WaitGroup
 
@@ -73,24 +73,24 @@ func (r *run) loop(ctx context.Context) error {
 	r.look()
 	r.receiveFrom(r.ipv4)
 	r.announceOnAll()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		pause := time.AfterFunc(time.Until(r.next()), r.poke)
+		timer.Reset(time.Until(r.next()))
 		restart := false
 		select {
 		case <-ctx.Done():
-			pause.Stop()
 			return nil
 		case err := <-r.failed:
-			pause.Stop()
 			return err
 		case _, open := <-changed:
 			restart = true
 			if !open {
 				changed = nil
 			}
+		case <-timer.C:
 		case <-r.wake:
 		}
-		pause.Stop()
 		if restart || !time.Now().Before(r.due) {
 			if r.look() || restart {
 				r.schedule = schedule{}
@@ -110,14 +110,6 @@ func (r *run) stop() {
 	r.readers.Wait()
 }
 
-// poke wakes the loop. It is called from any goroutine.
-func (r *run) poke() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
-
 // next returns when there is something to send.
 func (r *run) next() time.Time {
 	r.mu.Lock()
@@ -133,14 +125,14 @@ func (r *run) next() time.Time {
 func (r *run) look() bool {
 	using, changed := *r.using.Load(), false
 	if all, err := r.self.Interfaces(); err != nil {
-		r.count.Fail(&r.count.otherErrors, err)
+		r.fail(err)
 	} else if now := r.options.interfaces(all); !slices.EqualFunc(using, now, lan.IsSame) {
 		using, changed = now, true
 	}
 	r.join(using)
 	if changed {
 		r.using.Store(&using)
-		r.count.Use(using)
+		r.count.Count(func(s *Stats) { s.Interfaces = lan.Names(using) })
 		r.mu.Lock()
 		r.answers.keep(using)
 		r.mu.Unlock()
@@ -165,7 +157,7 @@ func (r *run) join(using []discovery.Interface) {
 			return
 		}
 		if err := r.ipv6.Join(i, group); err != nil {
-			r.count.Fail(&r.count.otherErrors, err)
+			r.fail(err)
 			continue
 		}
 		r.joined[i.Index] = i
@@ -179,7 +171,7 @@ func (r *run) openIPv6() bool {
 	}
 	s, err := listen(context.Background(), r.self, "udp6", r.options.Port) // it does not wait for anything
 	if err != nil {
-		r.count.Fail(&r.count.otherErrors, err)
+		r.fail(err)
 		return false
 	}
 	r.ipv6 = s
@@ -246,10 +238,10 @@ func (r *run) announceOn(list []discovery.Interface) {
 func (r *run) send(s *lan.Socket, t target, on discovery.Interface) {
 	for _, datagram := range r.datagrams() {
 		if err := s.Send(datagram, netip.AddrPortFrom(t.to, r.options.Port), on, t.from); err != nil {
-			r.count.Fail(&r.count.sendErrors, err)
+			r.count.Count(func(s *Stats) { s.SendErrors, s.LastError = s.SendErrors+1, err })
 			return
 		}
-		r.count.sent.Add(1)
+		r.count.Count(func(s *Stats) { s.Sent++ })
 	}
 }
 
@@ -260,7 +252,7 @@ func (r *run) datagrams() [][]byte {
 	}
 	list, err := r.self.Private.Announce(r.self.Port)
 	if err != nil {
-		r.count.Fail(&r.count.otherErrors, err)
+		r.fail(err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -268,10 +260,15 @@ func (r *run) datagrams() [][]byte {
 	return list
 }
 
+// fail counts an error that stops nothing.
+func (r *run) fail(err error) {
+	r.count.Count(func(s *Stats) { s.OtherErrors, s.LastError = s.OtherErrors+1, err })
+}
+
 // receiveFrom starts to receive from a socket.
 func (r *run) receiveFrom(s *lan.Socket) {
 	r.readers.Go(func() {
-		if err := s.Receive(room(), r.hear, func(err error) { r.count.Fail(&r.count.otherErrors, err) }); err != nil {
+		if err := s.Receive(room(), r.hear, r.fail); err != nil {
 			r.failed <- err
 		}
 	})
@@ -295,18 +292,18 @@ func (r *run) hear(payload []byte, o lan.Origin) {
 	a, err := ParseAnnounce(payload)
 	switch {
 	case err != nil:
-		r.count.junk.Add(1)
+		r.count.Count(func(s *Stats) { s.Junk++ })
 		return
 	case a.Key == r.self.Key:
-		r.count.own.Add(1)
+		r.count.Count(func(s *Stats) { s.Own++ })
 		return
 	}
 	on, from, ok := r.origin(o)
 	if !ok {
-		r.count.offLink.Add(1)
+		r.count.Count(func(s *Stats) { s.OffLink++ })
 		return
 	}
-	r.count.heard.Add(1)
+	r.count.Count(func(s *Stats) { s.Heard++ })
 	at := netip.AddrPortFrom(from, a.Port)
 	r.sight(discovery.Sighting{Key: a.Key, Addr: at, Interface: on.Name, TTL: holds})
 	r.heard(heardKey{a.Key, at, on.Index})
@@ -326,7 +323,11 @@ func (r *run) heard(k heardKey) {
 	r.mu.Lock()
 	fresh := r.answers.hear(time.Now(), k, r.options.Jitter())
 	r.mu.Unlock()
-	if fresh {
-		r.poke()
+	if !fresh {
+		return
+	}
+	select {
+	case r.wake <- struct{}{}:
+	default: // it wakes already
 	}
 }

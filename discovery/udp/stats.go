@@ -1,7 +1,7 @@
 package udp
 
 import (
-	"sync/atomic"
+	"slices"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
@@ -23,6 +23,16 @@ type Stats struct {
 	LastError  error    // the latest of those that were counted; nil: none
 }
 
+// counters are where the goroutines of a Provider count.
+type counters = lan.Counters[Stats]
+
+// Stats returns what has been counted until now.
+func (p *Provider) Stats() Stats {
+	s := p.counters.Get()
+	s.Interfaces = slices.Clone(s.Interfaces)
+	return s
+}
+
 // Counts implements discovery.Counter: the numbers of Stats, by their names in lower case with underscores.
 func (p *Provider) Counts() map[string]uint64 {
 	s := p.Stats()
@@ -33,18 +43,3 @@ func (p *Provider) Counts() map[string]uint64 {
 }
 
 var _ discovery.Counter = (*Provider)(nil)
-
-// counters are where the goroutines of a Provider count. They are safe for concurrent use.
-type counters struct {
-	sent, sendErrors, heard, own, junk, offLink, unknown, excess, otherErrors atomic.Uint64
-	lan.Latest
-}
-
-func (c *counters) snapshot() Stats {
-	interfaces, err := c.Latest.Get()
-	return Stats{
-		Sent: c.sent.Load(), SendErrors: c.sendErrors.Load(), Heard: c.heard.Load(), Own: c.own.Load(),
-		Junk: c.junk.Load(), OffLink: c.offLink.Load(), Unknown: c.unknown.Load(), Excess: c.excess.Load(), OtherErrors: c.otherErrors.Load(),
-		Interfaces: interfaces, LastError: err,
-	}
-}

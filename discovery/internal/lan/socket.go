@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/netip"
-	"runtime"
 	"strconv"
 	"sync"
 	"time"
@@ -15,10 +14,6 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
-
-// TellsInterface says whether the system tells on which interface a datagram came in. Windows does not, through
-// golang.org/x/net.
-const TellsInterface = runtime.GOOS != "windows"
 
 // SendWithin bounds how long a datagram, or a round of them, is sent. A datagram hardly ever has to wait.
 const SendWithin = time.Second
@@ -87,9 +82,14 @@ func Listen(ctx context.Context, self discovery.Self, network, address string) (
 // IsSystem reports whether the socket is one of the system's network.
 func (s *Socket) IsSystem() bool { return s.udp != nil }
 
-// SetMulticast makes a socket of the system send multicasts with a TTL or hop limit, which are heard on this machine too.
-func (s *Socket) SetMulticast(hops int) error {
-	var err error
+// TellsInterface reports whether the system tells on which interface a datagram came in. Windows does not, through
+// golang.org/x/net.
+func (s *Socket) TellsInterface() bool { return len(s.control) > 0 }
+
+// SetMulticast makes a socket of the system send multicasts with a TTL or hop limit, which are heard on this machine too, and
+// asks for room for those that come in.
+func (s *Socket) SetMulticast(hops, buffer int) (err error) {
+	_ = s.udp.SetReadBuffer(buffer) // as much as the system allows
 	if s.IPv6 {
 		err = ipv6.NewPacketConn(s.udp).SetMulticastHopLimit(hops)
 	} else {
@@ -146,7 +146,7 @@ func (s *Socket) Send(b []byte, to netip.AddrPort, i discovery.Interface, from n
 	}
 	// Where a system knows no such control message, it chooses the interface by the address.
 	var control []byte
-	if len(s.control) > 0 {
+	if s.TellsInterface() {
 		control = (&ipv4.ControlMessage{IfIndex: i.Index, Src: from.AsSlice()}).Marshal()
 	}
 	_, _, err := s.udp.WriteMsgUDPAddrPort(b, control, to)

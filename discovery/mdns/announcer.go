@@ -27,10 +27,10 @@ const (
 // just come up.
 var pauses = [...]time.Duration{time.Second, 2 * time.Second}
 
-// A voice says what a node says on one interface, and when. There is no probing before (RFC 6762 §8.1): the names have 128
+// An announcer says what a node says on one interface, and when. There is no probing before (RFC 6762 §8.1): the names have 128
 // bits of the node's key in them, and who has the same key has a right to the same names. Time is passed in. It is not
 // safe for concurrent use, unless something says so.
-type voice struct {
+type announcer struct {
 	records []record       // not changed
 	random  func() float64 // in [0, 1)
 
@@ -45,33 +45,33 @@ type voice struct {
 	contradicted time.Time   // last
 }
 
-// newVoice returns a voice that begins to announce.
-func newVoice(now time.Time, records []record, random func() float64) *voice {
-	v := &voice{records: records, random: random, wanted: make([]bool, len(records))}
-	v.turn = now.Add(v.moment())
-	return v
+// newAnnouncer returns an announcer that begins to announce.
+func newAnnouncer(now time.Time, records []record, random func() float64) *announcer {
+	a := &announcer{records: records, random: random, wanted: make([]bool, len(records))}
+	a.turn = now.Add(a.moment())
+	return a
 }
 
 // moment returns a random time from answerAfter on.
-func (v *voice) moment() time.Duration {
-	return answerAfter + time.Duration(v.random()*float64(answerRange))
+func (a *announcer) moment() time.Duration {
+	return answerAfter + time.Duration(a.random()*float64(answerRange))
 }
 
-// An outcome is what becomes of a query.
-type outcome int
+// An verdict is what becomes of a query.
+type verdict int
 
 const (
-	answered   outcome = iota // soon
+	answered   verdict = iota // soon
 	limited                   // the answer waits, because something was said lately
 	suppressed                // who asks knows all of it, or there is none
 )
 
 // ask takes note of a query.
-func (v *voice) ask(now time.Time, q query) outcome {
+func (a *announcer) ask(now time.Time, q query) verdict {
 	var kinds kinds
-	for n, r := range v.records {
+	for n, r := range a.records {
 		if q.kinds&r.kind != 0 && !q.knows(r) {
-			v.wanted[n] = true
+			a.wanted[n] = true
 			kinds |= r.kind
 		}
 	}
@@ -80,36 +80,36 @@ func (v *voice) ask(now time.Time, q query) outcome {
 	}
 	at := now
 	if kinds&(typePointer|pointer) != 0 { // others have such records too
-		at = now.Add(v.moment())
+		at = now.Add(a.moment())
 	}
-	if earliest := v.spoke.Add(speakLeast); !v.spoke.IsZero() && at.Before(earliest) {
-		v.due = earliest
+	if earliest := a.spoke.Add(speakLeast); !a.spoke.IsZero() && at.Before(earliest) {
+		a.due = earliest
 		return limited
 	}
-	if v.due.IsZero() || at.Before(v.due) {
-		v.due = at
+	if a.due.IsZero() || at.Before(a.due) {
+		a.due = at
 	}
 	return answered
 }
 
 // ends reports whether a message takes back records that are announced. It is safe for concurrent use.
-func (v *voice) ends(m message) bool { return slices.ContainsFunc(v.records, m.ends) }
+func (a *announcer) ends(m message) bool { return slices.ContainsFunc(a.records, m.ends) }
 
 // contradict takes note that somebody takes back records, which we did not mean. All are announced at once, whatever was
 // said lately, but for contradictLeast.
-func (v *voice) contradict(now time.Time) {
-	if !v.urgent.IsZero() {
+func (a *announcer) contradict(now time.Time) {
+	if !a.urgent.IsZero() {
 		return
 	}
-	v.urgent = now
-	if earliest := v.contradicted.Add(contradictLeast); !v.contradicted.IsZero() && now.Before(earliest) {
-		v.urgent = earliest
+	a.urgent = now
+	if earliest := a.contradicted.Add(contradictLeast); !a.contradicted.IsZero() && now.Before(earliest) {
+		a.urgent = earliest
 	}
 }
 
 // next returns when there is something to say; zero: never.
-func (v *voice) next() (at time.Time) {
-	for _, t := range []time.Time{v.turn, v.due, v.urgent} {
+func (a *announcer) next() (at time.Time) {
+	for _, t := range []time.Time{a.turn, a.due, a.urgent} {
 		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
 			at = t
 		}
@@ -118,46 +118,46 @@ func (v *voice) next() (at time.Time) {
 }
 
 // say returns what is to be said now; nil: nothing. It is taken as said.
-func (v *voice) say(now time.Time) *dns.Msg {
+func (a *announcer) say(now time.Time) *dns.Msg {
 	is := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
-	if is(v.turn) && !v.spoke.IsZero() && now.Before(v.spoke.Add(speakLeast)) {
-		v.turn = v.spoke.Add(speakLeast)
+	if is(a.turn) && !a.spoke.IsZero() && now.Before(a.spoke.Add(speakLeast)) {
+		a.turn = a.spoke.Add(speakLeast)
 	}
 	var answer func(n int) bool
 	switch {
-	case is(v.urgent), is(v.turn):
-		answer = func(n int) bool { return v.wanted[n] || v.records[n].kind&announced != 0 }
-	case is(v.due):
-		answer = func(n int) bool { return v.wanted[n] }
+	case is(a.urgent), is(a.turn):
+		answer = func(n int) bool { return a.wanted[n] || a.records[n].kind&announced != 0 }
+	case is(a.due):
+		answer = func(n int) bool { return a.wanted[n] }
 	default:
 		return nil
 	}
-	m := v.message(answer)
-	if is(v.urgent) {
-		v.urgent, v.contradicted = time.Time{}, now
+	m := a.message(answer)
+	if is(a.urgent) {
+		a.urgent, a.contradicted = time.Time{}, now
 	}
-	if is(v.turn) {
-		if v.turn = (time.Time{}); v.begun < len(pauses) {
-			v.turn = now.Add(pauses[v.begun])
-			v.begun++
+	if is(a.turn) {
+		if a.turn = (time.Time{}); a.begun < len(pauses) {
+			a.turn = now.Add(pauses[a.begun])
+			a.begun++
 		}
 	}
-	v.spoke, v.due = now, time.Time{}
-	clear(v.wanted)
+	a.spoke, a.due = now, time.Time{}
+	clear(a.wanted)
 	return m
 }
 
 // message returns a response with some records as answers, and what goes with them.
-func (v *voice) message(answer func(n int) bool) *dns.Msg {
+func (a *announcer) message(answer func(n int) bool) *dns.Msg {
 	m := newResponse()
 	var kinds kinds
-	for n, r := range v.records {
+	for n, r := range a.records {
 		if answer(n) {
 			m.Answer = append(m.Answer, r.rr)
 			kinds |= r.kind
 		}
 	}
-	for _, r := range v.records {
+	for _, r := range a.records {
 		if additional(kinds)&r.kind != 0 {
 			m.Extra = append(m.Extra, r.rr)
 		}
@@ -167,9 +167,9 @@ func (v *voice) message(answer func(n int) bool) *dns.Msg {
 
 // goodbye returns what takes back all that is announced but what is among others; nil: nothing is left. That there are
 // nodes is nothing that a node takes back: others may be there.
-func (v *voice) goodbye(others []record) *dns.Msg {
+func (a *announcer) goodbye(others []record) *dns.Msg {
 	m := newResponse()
-	for _, r := range v.records {
+	for _, r := range a.records {
 		still := slices.ContainsFunc(others, func(o record) bool { return dns.IsDuplicate(o.rr, r.rr) })
 		if still || r.kind&announced == 0 {
 			continue
