@@ -1,6 +1,7 @@
 package mdns
 
 import (
+	"net/netip"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,7 @@ var pauses = [...]time.Duration{time.Second, 2 * time.Second}
 // safe for concurrent use, unless something says so.
 type announcer struct {
 	records []record       // not changed
+	own     message        // what takes all of it back; not changed
 	random  func() float64 // in [0, 1)
 
 	spoke  time.Time // last; zero: never
@@ -48,6 +50,9 @@ type announcer struct {
 // newAnnouncer returns an announcer that begins to announce.
 func newAnnouncer(now time.Time, records []record, random func() float64) *announcer {
 	a := &announcer{records: records, random: random, wanted: make([]bool, len(records))}
+	for _, r := range records {
+		a.own.record(r.goodbye())
+	}
 	a.turn = now.Add(a.moment())
 	return a
 }
@@ -93,7 +98,14 @@ func (a *announcer) ask(now time.Time, q query) verdict {
 }
 
 // ends reports whether a message takes back records that are announced. It is safe for concurrent use.
-func (a *announcer) ends(m message) bool { return slices.ContainsFunc(a.records, m.ends) }
+func (a *announcer) ends(m message) bool {
+	return slices.ContainsFunc(m.byes, func(b bye) bool { return slices.Contains(a.own.byes, b) }) ||
+		slices.ContainsFunc(m.hosts, func(h host) bool {
+			return slices.ContainsFunc(a.own.hosts, func(o host) bool {
+				return o.name == h.name && slices.ContainsFunc(o.gone, func(a netip.Addr) bool { return slices.Contains(h.gone, a) })
+			})
+		})
+}
 
 // contradict takes note that somebody takes back records, which we did not mean. All are announced at once, whatever was
 // said lately, but for contradictLeast.
@@ -123,16 +135,11 @@ func (a *announcer) say(now time.Time) *dns.Msg {
 	if is(a.turn) && !a.spoke.IsZero() && now.Before(a.spoke.Add(speakLeast)) {
 		a.turn = a.spoke.Add(speakLeast)
 	}
-	var answer func(n int) bool
-	switch {
-	case is(a.urgent), is(a.turn):
-		answer = func(n int) bool { return a.wanted[n] || a.records[n].kind&announced != 0 }
-	case is(a.due):
-		answer = func(n int) bool { return a.wanted[n] }
-	default:
+	all := is(a.urgent) || is(a.turn)
+	if !all && !is(a.due) {
 		return nil
 	}
-	m := a.message(answer)
+	m := a.message(all)
 	if is(a.urgent) {
 		a.urgent, a.contradicted = time.Time{}, now
 	}
@@ -147,12 +154,13 @@ func (a *announcer) say(now time.Time) *dns.Msg {
 	return m
 }
 
-// message returns a response with some records as answers, and what goes with them.
-func (a *announcer) message(answer func(n int) bool) *dns.Msg {
+// message returns a response with the records that are asked for as answers, or with all that is announced too, and what goes
+// with them.
+func (a *announcer) message(all bool) *dns.Msg {
 	m := newResponse()
 	var kinds kinds
 	for n, r := range a.records {
-		if answer(n) {
+		if a.wanted[n] || all && r.kind&announced != 0 {
 			m.Answer = append(m.Answer, r.rr)
 			kinds |= r.kind
 		}
@@ -174,9 +182,7 @@ func (a *announcer) goodbye(others []record) *dns.Msg {
 		if still || r.kind&announced == 0 {
 			continue
 		}
-		rr := dns.Copy(r.rr)
-		rr.Header().Ttl = 0
-		m.Answer = append(m.Answer, rr)
+		m.Answer = append(m.Answer, r.goodbye())
 	}
 	if len(m.Answer) == 0 {
 		return nil

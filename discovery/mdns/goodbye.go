@@ -17,6 +17,9 @@ import (
 // would dial a node that is not there.
 const goodbyeGrace = contradictLeast + 100*time.Millisecond
 
+// endEvery is the least time from a sweep to one because of a goodbye, so that a flood of them costs no more.
+const endEvery = 50 * time.Millisecond
+
 // goodbye notes that an instance stops, if what is taken back was said last. Saying it again puts nothing off.
 func (t *table) goodbye(now time.Time, i *instance, b bye) {
 	if i.ends.IsZero() && (b.host == "" || b.host == i.host && b.port == i.port) {
@@ -35,10 +38,16 @@ func (t *table) takeBack(now time.Time, i *instance, a netip.Addr) {
 
 // isOver reports whether a time has come. One that is yet to come is noted; zero never comes.
 func (t *table) isOver(now, at time.Time) bool {
-	if now.Before(at) && (t.nextEnd.IsZero() || at.Before(t.nextEnd)) {
-		t.nextEnd = at
+	if now.Before(at) {
+		if soonest := t.swept.Add(endEvery); at.Before(soonest) {
+			at = soonest
+		}
+		if t.nextEnd.IsZero() || at.Before(t.nextEnd) {
+			t.nextEnd = at
+		}
+		return false
 	}
-	return !at.IsZero() && !now.Before(at)
+	return !at.IsZero()
 }
 
 // moved replaces the interfaces. What was heard on one that is gone, or of an address that is on none of its subnets any
@@ -54,7 +63,7 @@ func (t *table) moved(now time.Time, using []discovery.Interface) []discovery.Si
 // sweep ends what does not hold any more, and returns what that changes. A hint that is heard on another interface, or from
 // another instance, goes on. That something has expired is not reported: the presence table knows.
 func (t *table) sweep(now time.Time) (list []discovery.Sighting) {
-	t.nextEnd = time.Time{}
+	t.swept, t.nextEnd = now, time.Time{}
 	dropped := make(map[hint]discovery.Reason)
 	for _, i := range t.instances {
 		for a, have := range i.addrs {

@@ -49,8 +49,12 @@ type socket struct {
 	using []discovery.Interface
 }
 
-// open opens a socket that hears a group on those interfaces that can, at least one, and speaks on them.
-func open(ctx context.Context, self discovery.Self, network string, group netip.Addr, using []discovery.Interface) (*socket, error) {
+// open opens a socket that hears the group of a family on those interfaces that can, at least one, and speaks on them.
+func open(ctx context.Context, self discovery.Self, ipv6 bool, using []discovery.Interface) (*socket, error) {
+	network, group := "udp4", group4
+	if ipv6 {
+		network, group = "udp6", group6
+	}
 	conn, err := lan.Listen(ctx, self, network, netip.AddrPortFrom(group, port).String())
 	if err != nil {
 		return nil, err
@@ -112,23 +116,21 @@ func listen(ctx context.Context, self discovery.Self, using []discovery.Interfac
 	if runtime.GOOS == "windows" { // the socket tells on which interface a packet came in: the system does not
 		groups = slices.Collect(slices.Chunk(using, 1))
 	}
-	var failure4, failure6 error
+	var failures []error
 	for _, group := range groups {
-		failure4 = l.add(open(ctx, self, "udp4", group4, group))
-		failure6 = l.add(open(ctx, self, "udp6", group6, group))
+		for _, ipv6 := range []bool{false, true} {
+			s, err := open(ctx, self, ipv6, group)
+			if err != nil {
+				failures = append(failures, err)
+				continue
+			}
+			l.sockets = append(l.sockets, s)
+		}
 	}
 	if len(l.sockets) == 0 {
-		return nil, fmt.Errorf("%w; over IPv6: %w", failure4, failure6)
+		return nil, fmt.Errorf("%w; over IPv6: %w", failures[0], failures[1])
 	}
 	return l, nil
-}
-
-// add adds a socket, unless it could not be opened.
-func (l *listener) add(s *socket, err error) error {
-	if err == nil {
-		l.sockets = append(l.sockets, s)
-	}
-	return err
 }
 
 // hasFamily reports whether the listener hears a family.

@@ -66,7 +66,7 @@ func (p *Provider) Name() string { return "mdns" }
 //
 // The interfaces are looked at every 2 s, whether or not self.Changed tells anything.
 func (p *Provider) Run(ctx context.Context, self discovery.Self, sight func(discovery.Sighting)) error {
-	r := &run{Provider: p, self: self, sight: sight, ownHost: hostOf(self.Key) + "." + domain, table: newTable(self.Key, p.options.Period),
+	r := &run{Provider: p, self: self, sight: sight, table: newTable(self.Key, p.options.Period),
 		schedule: schedule{period: p.options.Period, random: p.random}}
 	return r.run(ctx)
 }

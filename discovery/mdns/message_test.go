@@ -200,7 +200,7 @@ func FuzzParse(f *testing.F) {
 		if after := fmt.Sprintf("%v", m); after != before {
 			t.Errorf("%s became %s", before, after)
 		}
-		if m.empty() || len(m.services) > maxServices || len(m.byes) > maxServices || len(m.hosts) > maxHosts {
+		if len(m.services)+len(m.byes)+len(m.hosts) == 0 || len(m.services) > maxServices || len(m.byes) > maxServices || len(m.hosts) > maxHosts {
 			t.Errorf("%+v", m)
 		}
 		names := make(map[string]bool)

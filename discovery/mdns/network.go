@@ -46,7 +46,7 @@ type network struct {
 
 	ctx      context.Context // of questions
 	cancel   context.CancelFunc
-	asking   chan struct{} // has room for one question
+	asking   sync.Mutex // held while a question is open
 	question sync.WaitGroup
 }
 
@@ -56,7 +56,7 @@ func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using [
 	if err != nil {
 		return nil, &NetworkError{"listen on UDP port 5353", err}
 	}
-	n := &network{listener: l, using: using, asking: make(chan struct{}, 1)}
+	n := &network{listener: l, using: using}
 	n.ctx, n.cancel = context.WithCancel(context.Background()) // ends with close
 	if announces(self, using) {
 		n.responder = respond(self, using, p.random, &p.counters, n.say)
@@ -99,13 +99,11 @@ func (n *network) contradict(h heard) {
 }
 
 func (n *network) ask() {
-	select {
-	case n.asking <- struct{}{}:
-	default:
+	if !n.asking.TryLock() {
 		return // one is open
 	}
 	n.question.Go(func() {
-		defer func() { <-n.asking }()
+		defer n.asking.Unlock()
 		if err := n.browse(); err != nil && n.ctx.Err() == nil {
 			select {
 			case n.failed <- &NetworkError{"ask", err}:

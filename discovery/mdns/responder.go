@@ -120,24 +120,23 @@ func (r *responder) speak(now time.Time) time.Duration {
 func (r *responder) close(next *responder) {
 	close(r.quit)
 	r.done.Wait()
-	again := false
-	for range 2 {
-		if again {
-			time.Sleep(goodbyeAgain)
+	goodbyes := make(map[int]*dns.Msg)
+	for index, a := range r.announcers {
+		var others []record
+		if next != nil {
+			others = next.recordsOn(index)
 		}
-		for index, a := range r.announcers {
-			var others []record
-			if next != nil {
-				others = next.recordsOn(index)
-			}
-			if m := a.goodbye(others); m != nil {
-				r.send(index, m)
-				again = true
-			}
+		if m := a.goodbye(others); m != nil {
+			goodbyes[index] = m
+			r.send(index, m)
 		}
-		if !again {
-			return
-		}
+	}
+	if len(goodbyes) == 0 {
+		return
+	}
+	time.Sleep(goodbyeAgain)
+	for index, m := range goodbyes {
+		r.send(index, m)
 	}
 }
 

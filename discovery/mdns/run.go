@@ -19,9 +19,6 @@ const (
 	// settled is how long interfaces have to be in use before a word of change makes all be opened anew although they are
 	// the same: the word may be of the change that was noticed here.
 	settled = 5 * time.Second
-
-	// endEvery is the least time between two looks for goodbyes that count now.
-	endEvery = 50 * time.Millisecond
 )
 
 // A run is one Run of a Provider. One goroutine, which is Run's, touches it.
@@ -29,7 +26,6 @@ type run struct {
 	*Provider
 	self     discovery.Self
 	sight    func(discovery.Sighting)
-	ownHost  string // the name of our host
 	table    *table
 	schedule schedule
 
@@ -37,12 +33,11 @@ type run struct {
 	using  []discovery.Interface
 	opened time.Time // when link was
 	broken time.Time // since when there is no link
-	ended  time.Time // when goodbyes were looked for last
 }
 
 func (r *run) run(ctx context.Context) error {
 	defer r.shut(nil)
-	if err := r.begin(ctx); err != nil {
+	if err := r.look(ctx); err != nil {
 		return err
 	}
 	look := time.NewTicker(lookEvery)
@@ -76,15 +71,6 @@ func (r *run) run(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// begin opens the first link.
-func (r *run) begin(ctx context.Context) error {
-	using, err := r.interfaces()
-	if err != nil {
-		return err
-	}
-	return r.reopen(ctx, using)
 }
 
 // interfaces returns those to use: for a node that is announced, those where it can be reached.
@@ -182,20 +168,14 @@ func (r *run) next(now time.Time) time.Duration {
 	if r.link != nil {
 		at = r.schedule.next()
 	}
-	if end := r.table.nextEnd; !end.IsZero() {
-		if soonest := r.ended.Add(endEvery); end.Before(soonest) {
-			end = soonest
-		}
-		if end.Before(at) {
-			at = end
-		}
+	if end := r.table.nextEnd; !end.IsZero() && end.Before(at) {
+		at = end
 	}
 	return at.Sub(now)
 }
 
 func (r *run) wake(now time.Time) {
 	if end := r.table.nextEnd; !end.IsZero() && !now.Before(end) {
-		r.ended = now
 		r.report(r.table.sweep(now))
 	}
 	if r.link == nil || now.Before(r.schedule.next()) {
@@ -219,9 +199,7 @@ func (r *run) hear(now time.Time, h heard) {
 	if r.table.wanting() {
 		r.schedule.want(now)
 	}
-	if h.message.takesBack(r.table.own, r.ownHost) {
-		r.link.contradict(h)
-	}
+	r.link.contradict(h)
 }
 
 func (r *run) report(sightings []discovery.Sighting) {

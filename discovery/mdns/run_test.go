@@ -50,7 +50,11 @@ type fakeLink struct {
 func (l *fakeLink) hears() <-chan heard { return l.heard }
 func (l *fakeLink) fails() <-chan error { return l.failed }
 func (l *fakeLink) ask()                { l.note("ask %d", l.n) }
-func (l *fakeLink) contradict(heard)    { l.note("contradict %d", l.n) }
+func (l *fakeLink) contradict(h heard) {
+	if newAnnouncer(l.began, recordsOn(eth0, discovery.Self{Key: self, Port: 7100}), func() float64 { return 0 }).ends(h.message) {
+		l.note("contradict %d", l.n)
+	}
+}
 func (l *fakeLink) lookUp(list []wanted) {
 	l.note("look up %v on %d", list, l.n)
 }

@@ -45,7 +45,8 @@ type table struct {
 	hosts     map[spot][]*instance // by host, in the order of their coming; at most maxSharers each, and its own
 	wants     map[*instance]bool   // those that are worth a question out of turn
 	reports   map[hint]report      // the last of each hint; only hints of instances that are here
-	nextEnd   time.Time            // when a goodbye counts; zero: none was heard
+	swept     time.Time            // last
+	nextEnd   time.Time            // when to sweep because of a goodbye; zero: none was heard
 }
 
 // A spot is a name on one interface. What is said there holds there, so nobody can change it from another network.

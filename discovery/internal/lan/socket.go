@@ -124,16 +124,8 @@ func (s *Socket) Leave(i discovery.Interface, group netip.Addr) {
 
 // Send sends b on an interface. from is this machine's address there; not valid: the system chooses it.
 func (s *Socket) Send(b []byte, to netip.AddrPort, i discovery.Interface, from netip.Addr) error {
-	// The index instead of the name: the net package keeps the index of a name for a minute, and an interface that is
-	// made again has another.
-	zone := strconv.Itoa(i.Index)
 	switch {
-	case s.udp == nil:
-		_, err := s.WriteTo(b, &net.UDPAddr{IP: to.Addr().AsSlice(), Port: int(to.Port()), Zone: zone})
-		return err
-	case s.IPv6:
-		_, err := s.udp.WriteToUDPAddrPort(b, netip.AddrPortFrom(to.Addr().WithZone(zone), to.Port()))
-		return err
+	case s.udp == nil || s.IPv6: // the interface is the zone of the address
 	case to.Addr().IsMulticast():
 		s.choosing.Lock()
 		defer s.choosing.Unlock()
@@ -141,15 +133,18 @@ func (s *Socket) Send(b []byte, to netip.AddrPort, i discovery.Interface, from n
 		if err := s.groups.SetMulticastInterface(&on); err != nil {
 			return err
 		}
-		_, err := s.udp.WriteToUDPAddrPort(b, to)
+	default:
+		// Where a system knows no such control message, it chooses the interface by the address.
+		var control []byte
+		if s.TellsInterface() {
+			control = (&ipv4.ControlMessage{IfIndex: i.Index, Src: from.AsSlice()}).Marshal()
+		}
+		_, _, err := s.udp.WriteMsgUDPAddrPort(b, control, to)
 		return err
 	}
-	// Where a system knows no such control message, it chooses the interface by the address.
-	var control []byte
-	if s.TellsInterface() {
-		control = (&ipv4.ControlMessage{IfIndex: i.Index, Src: from.AsSlice()}).Marshal()
-	}
-	_, _, err := s.udp.WriteMsgUDPAddrPort(b, control, to)
+	// The index instead of the name: the net package keeps the index of a name for a minute, and an interface that is
+	// made again has another.
+	_, err := s.WriteTo(b, &net.UDPAddr{IP: to.Addr().AsSlice(), Port: int(to.Port()), Zone: strconv.Itoa(i.Index)})
 	return err
 }
 
