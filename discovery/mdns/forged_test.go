@@ -51,7 +51,7 @@ func TestForgedRecordsEndNothing(t *testing.T) {
 			f.heard(eth0, c.packet, c.told)
 			if c.asks {
 				f.asksAbout(wanted{one.name, read(t, c.packet).services[0].host})
-			} else if f.wanting() {
+			} else if f.isWanting() {
 				t.Error("asked about what is not in doubt")
 			}
 			f.after(2 * time.Second)
@@ -88,8 +88,8 @@ func TestOneVersionOfAnInstanceIsKept(t *testing.T) {
 		forged.port, forged.txt, forged.host = uint16(9000+n), attributes(key(100+n)), fmt.Sprintf("h%d.local.", n)
 		f.heard(eth0, forged.answer(), fmt.Sprintf("%d@10.77.0.1:%d eth0", 100+n, 9000+n))
 	}
-	if len(f.instances) != 1 || len(f.hosts) != 1 || len(f.reports) != 1 {
-		t.Errorf("%d instances, %d hosts, %d hints", len(f.instances), len(f.hosts), len(f.reports))
+	if len(f.instances) != 1 || len(f.reports) != 1 {
+		t.Errorf("%d instances, %d hints", len(f.instances), len(f.reports))
 	}
 	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0") // what is true is believed again
 }
@@ -145,19 +145,19 @@ func TestAddressesOfAnInstanceHaveALimit(t *testing.T) {
 
 func TestOneHostIsThatOfFewInstances(t *testing.T) {
 	f := newFixture(t)
-	for i := range maxSharers + 5 {
+	for i := range maxFollowers + 5 {
 		one := factOf(2000 + i)
 		one.host = "shared.local."
 		f.heard(eth0, one.answer(), "")
 	}
 	got := f.table.hear(f.now, eth0.Index, read(t, response(address("shared.local.", "10.77.0.1", 120))))
-	if len(got) != maxSharers {
-		t.Errorf("one record tells %d, want %d", len(got), maxSharers)
+	if len(got) != maxFollowers {
+		t.Errorf("one record tells %d, want %d", len(got), maxFollowers)
 	}
 	f.check()
 	forged := factOf(1)
 	forged.host = factOf(2).host
-	for i := range maxSharers + 5 {
+	for i := range maxFollowers + 5 {
 		forged.name = fmt.Sprintf("forged-%d.%s", i, serviceName)
 		f.heard(eth0, forged.answer(), "")
 	}
@@ -169,14 +169,15 @@ func TestOneHostIsThatOfFewInstances(t *testing.T) {
 	f.check()
 }
 
-// TestOnePacketChangesFewInstances has all hosts that a packet can name, each that of all instances it can be.
+// TestOnePacketChangesFewInstances has all hosts that a packet can name, each that of many instances.
 func TestOnePacketChangesFewInstances(t *testing.T) {
+	const sharers = 16
 	f := newFixture(t)
 	var records []dns.RR
 	for h := range maxHosts {
 		name := fmt.Sprintf("h%d.local.", h)
-		for i := range maxSharers {
-			one := factOf(2000 + h*maxSharers + i)
+		for i := range sharers {
+			one := factOf(2000 + h*sharers + i)
 			one.host = name
 			f.heard(eth0, one.answer(), "")
 		}

@@ -74,8 +74,6 @@ func (t *table) sweep(now time.Time) (list []discovery.Sighting) {
 		}
 		if t.isOver(now, i.ends) || len(i.addrs) == 0 && !now.Before(i.heard.Add(t.ttl)) {
 			t.forget(i)
-		} else {
-			t.want(i)
 		}
 	}
 	held := t.held(dropped)

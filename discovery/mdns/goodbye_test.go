@@ -183,7 +183,7 @@ func TestAGoodbyeIsAskedAbout(t *testing.T) {
 		f.heard(eth0, bye, "")
 		f.asksAbout(wanted{one.name, one.host})
 		f.heard(eth0, bye, "")
-		if f.wanting() {
+		if f.isWanting() {
 			t.Errorf("%s: asked twice", name)
 		}
 	}

@@ -181,7 +181,7 @@ func (r *run) wake(now time.Time) {
 	if r.link == nil || now.Before(r.schedule.next()) {
 		return
 	}
-	switch r.schedule.due(now, r.table.stalest(), r.table.wanting()) {
+	switch r.schedule.due(now, r.table.stalest(), r.table.isWanting()) {
 	case whoIsHere:
 		r.table.asked()
 		r.link.ask()
@@ -196,7 +196,7 @@ func (r *run) wake(now time.Time) {
 
 func (r *run) hear(now time.Time, h heard) {
 	r.report(r.table.hear(now, h.index, h.message))
-	if r.table.wanting() {
+	if r.table.isWanting() {
 		r.schedule.want(now)
 	}
 	r.link.contradict(h)

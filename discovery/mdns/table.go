@@ -18,8 +18,7 @@ import (
 const (
 	maxInstances = 1024              // on all interfaces together
 	roomMade     = maxInstances / 16 // instances forgotten when there are more: those heard longest ago
-	maxSharers   = 16                // instances that have one host; more have no addresses, so that one record does not change all
-	maxFollowers = 32                // instances that follow the hosts of one packet, so that one with many hosts does not change all
+	maxFollowers = 32                // instances that follow the hosts of one packet, beside those that the hosts are named after
 )
 
 const (
@@ -42,11 +41,9 @@ type table struct {
 
 	using     map[string]discovery.Interface // by name
 	instances map[spot]*instance
-	hosts     map[spot][]*instance // by host, in the order of their coming; at most maxSharers each, and its own
-	wants     map[*instance]bool   // those that are worth a question out of turn
-	reports   map[hint]report      // the last of each hint; only hints of instances that are here
-	swept     time.Time            // last
-	nextEnd   time.Time            // when to sweep because of a goodbye; zero: none was heard
+	reports   map[hint]report // the last of each hint; only hints of instances that are here
+	swept     time.Time       // last
+	nextEnd   time.Time       // when to sweep because of a goodbye; zero: none was heard
 }
 
 // A spot is a name on one interface. What is said there holds there, so nobody can change it from another network.
@@ -68,8 +65,7 @@ type report struct {
 
 func newTable(self identity.PublicKey, period time.Duration) *table {
 	return &table{self: self, own: nameOf(self), ttl: periodsUntilLost * period, quiet: period / quietParts,
-		instances: make(map[spot]*instance), hosts: make(map[spot][]*instance),
-		wants: make(map[*instance]bool), reports: make(map[hint]report)}
+		instances: make(map[spot]*instance), reports: make(map[hint]report)}
 }
 
 // hear enters a message that came in on the interface with this index, and returns what it says that is new, or was not
@@ -97,18 +93,23 @@ func (t *table) hear(now time.Time, index int, m message) (list []discovery.Sigh
 			heard[t.serve(now, spot{on, s.name}, s)] = true
 		}
 	}
-	left := maxFollowers
+	hosts := make(map[spot]host, len(m.hosts))
 	for _, h := range m.hosts {
-		followers := t.hosts[spot{on, h.name}]
-		for _, i := range followers[:min(left, len(followers))] {
+		hosts[spot{on, h.name}] = h
+	}
+	left := maxFollowers
+	for _, i := range t.instances {
+		h, ok := hosts[spot{i.on, i.host}]
+		if owns := i.owns(h.name); !ok || !owns && left == 0 {
+			continue
+		} else if !owns {
 			left--
-			heard[i] = true
-			t.locate(now, i, h)
 		}
+		heard[i] = true
+		t.locate(now, i, h)
 	}
 	for _, i := range slices.SortedFunc(maps.Keys(heard), func(a, b *instance) int { return strings.Compare(a.name, b.name) }) {
 		list = append(list, t.report(now, i)...)
-		t.want(i)
 	}
 	return list
 }
@@ -130,8 +131,10 @@ func (t *table) serve(now time.Time, at spot, s service) *instance {
 	if s.host != "" && (s.host != i.host || s.port != i.port) {
 		i.doubt = i.doubt || i.host != ""
 		t.forgetReports(i)
-		i.port = s.port
-		t.follow(i, s.host)
+		if s.host != i.host {
+			clear(i.addrs)
+		}
+		i.host, i.port = s.host, s.port
 	}
 	return i
 }
@@ -157,6 +160,7 @@ func (t *table) report(now time.Time, i *instance) (list []discovery.Sighting) {
 	if !i.isComplete() {
 		return nil
 	}
+	i.asked = 0
 	for _, a := range slices.SortedFunc(maps.Keys(i.addrs), netip.Addr.Compare) {
 		h, heard := i.hint(a), i.addrs[a].last
 		last, known := t.reports[h]
@@ -170,23 +174,6 @@ func (t *table) report(now time.Time, i *instance) (list []discovery.Sighting) {
 		}
 	}
 	return list
-}
-
-// follow makes an instance follow the addresses of a host, and of no other; "": of none. The one that has its name from
-// the host (wire.md §8.2) always can.
-func (t *table) follow(i *instance, host string) {
-	if host == i.host {
-		return
-	}
-	before, after := spot{i.on, i.host}, spot{i.on, host}
-	if t.hosts[before] = slices.DeleteFunc(t.hosts[before], func(o *instance) bool { return o == i }); len(t.hosts[before]) == 0 {
-		delete(t.hosts, before)
-	}
-	clear(i.addrs)
-	i.host = host
-	if host != "" && (len(t.hosts[after]) < maxSharers || i.owns(host)) {
-		t.hosts[after] = append(t.hosts[after], i)
-	}
 }
 
 // makeRoom makes room for another instance.
@@ -203,9 +190,7 @@ func (t *table) makeRoom() {
 // forget forgets an instance, without a word: what was reported of it ends by its TTL.
 func (t *table) forget(i *instance) {
 	t.forgetReports(i)
-	t.follow(i, "")
 	delete(t.instances, i.spot)
-	delete(t.wants, i)
 }
 
 // forgetReports forgets what was reported of an instance.

@@ -27,39 +27,40 @@ func (t *table) stalest() (oldest time.Time) {
 	return oldest
 }
 
-// wanting reports whether it is worth to ask out of turn, for an instance that is not complete, or in doubt.
-func (t *table) wanting() bool { return len(t.wants) > 0 }
+// isWanted reports whether an instance is worth a question out of turn: it is not complete, or in doubt.
+func (i *instance) isWanted() bool { return i.doubt || !i.isComplete() && i.asked < maxAsked }
 
-// want notes whether an instance is worth a question out of turn.
-func (t *table) want(i *instance) {
-	if i.isComplete() {
-		i.asked = 0
+// isWanting reports whether it is worth to ask out of turn.
+func (t *table) isWanting() bool {
+	for _, i := range t.instances {
+		if i.isWanted() {
+			return true
+		}
 	}
-	if i.doubt || !i.isComplete() && i.asked < maxAsked {
-		t.wants[i] = true
-	} else {
-		delete(t.wants, i)
-	}
+	return false
 }
 
 // ask returns what to ask about, in order, and notes that it is asked; nil: too much, so that everybody is to be asked.
 func (t *table) ask() (list []wanted) {
-	if len(t.wants) <= maxLookUps {
-		for i := range t.wants {
-			list = append(list, wanted{i.name, i.host})
-		}
-		slices.SortFunc(list, func(a, b wanted) int { return cmp.Or(cmp.Compare(a.instance, b.instance), cmp.Compare(a.host, b.host)) })
-		list = slices.Compact(list) // an instance on two interfaces
+	all := t.asked()
+	if len(all) > maxLookUps {
+		return nil
 	}
-	t.asked()
-	return list
+	for _, i := range all {
+		list = append(list, wanted{i.name, i.host})
+	}
+	slices.SortFunc(list, func(a, b wanted) int { return cmp.Or(cmp.Compare(a.instance, b.instance), cmp.Compare(a.host, b.host)) })
+	return slices.Compact(list) // an instance on two interfaces
 }
 
-// asked notes that everybody is asked.
-func (t *table) asked() {
-	for i := range t.wants {
-		i.asked++
-		i.doubt = false
-		t.want(i)
+// asked notes that everybody is asked, and returns the instances that were worth it.
+func (t *table) asked() (list []*instance) {
+	for _, i := range t.instances {
+		if i.isWanted() {
+			list = append(list, i)
+			i.asked++
+			i.doubt = false
+		}
 	}
+	return list
 }
