@@ -3,7 +3,6 @@ package mdns
 import (
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/miekg/dns"
@@ -42,9 +41,8 @@ type announcer struct {
 	due    time.Time // when to answer; zero: nothing is asked
 	wanted []bool    // by record: asked for
 
-	ended        atomic.Bool // somebody takes back records, and that is not looked at yet; safe for concurrent use
-	urgent       time.Time   // when to contradict; zero: nothing
-	contradicted time.Time   // last
+	urgent       time.Time // when to contradict; zero: nothing
+	contradicted time.Time // last
 }
 
 // newAnnouncer returns an announcer that begins to announce.
@@ -97,7 +95,7 @@ func (a *announcer) ask(now time.Time, q query) verdict {
 	return answered
 }
 
-// ends reports whether a message takes back records that are announced. It is safe for concurrent use.
+// ends reports whether a message takes back records that are announced.
 func (a *announcer) ends(m message) bool {
 	return slices.ContainsFunc(m.byes, func(b bye) bool { return slices.Contains(a.own.byes, b) }) ||
 		slices.ContainsFunc(m.hosts, func(h host) bool {
@@ -120,14 +118,7 @@ func (a *announcer) contradict(now time.Time) {
 }
 
 // next returns when there is something to say; zero: never.
-func (a *announcer) next() (at time.Time) {
-	for _, t := range []time.Time{a.turn, a.due, a.urgent} {
-		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
-			at = t
-		}
-	}
-	return at
-}
+func (a *announcer) next() time.Time { return earliest(a.turn, a.due, a.urgent) }
 
 // say returns what is to be said now; nil: nothing. It is taken as said.
 func (a *announcer) say(now time.Time) *dns.Msg {
@@ -173,10 +164,14 @@ func (a *announcer) message(all bool) *dns.Msg {
 	return m
 }
 
-// goodbye returns what takes back all that is announced but what is among others; nil: nothing is left. That there are
-// nodes is nothing that a node takes back: others may be there.
-func (a *announcer) goodbye(others []record) *dns.Msg {
+// goodbye returns what takes back all that is announced but what another one goes on to say (nil: nothing); nil: nothing is
+// left. That there are nodes is nothing that a node takes back: others may be there.
+func (a *announcer) goodbye(other *announcer) *dns.Msg {
 	m := newResponse()
+	var others []record
+	if other != nil {
+		others = other.records
+	}
 	for _, r := range a.records {
 		still := slices.ContainsFunc(others, func(o record) bool { return dns.IsDuplicate(o.rr, r.rr) })
 		if still || r.kind&announced == 0 {

@@ -233,18 +233,18 @@ func TestGoodbyesInOurNameAreContradictedAtOnce(t *testing.T) {
 }
 
 func TestGoodbyesTakeBackOurOwn(t *testing.T) {
-	v := newPlayback(both).announcer
-	if got, want := contents(v.goodbye(nil)), "-PTR -SRV -TXT -A -AAAA"; got != want {
+	a := newPlayback(both).announcer
+	if got, want := contents(a.goodbye(nil)), "-PTR -SRV -TXT -A -AAAA"; got != want {
 		t.Errorf("%q, want %q: what others have too stays", got, want)
 	}
-	moved := recordsOn(card(2, "eth0", "10.77.0.9/24", "fd77::1/64"), one)
-	if got, want := contents(v.goodbye(moved)), "-A"; got != want {
+	moved := newPlayback(recordsOn(card(2, "eth0", "10.77.0.9/24", "fd77::1/64"), one)).announcer
+	if got, want := contents(a.goodbye(moved)), "-A"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if m := v.goodbye(both); m != nil {
+	if m := a.goodbye(a); m != nil {
 		t.Errorf("takes back %v", m)
 	}
-	m := read(t, v.goodbye(nil))
+	m := read(t, a.goodbye(nil))
 	if f := factOf(1, "10.77.0.1", "fd77::1"); !slices.Equal(m.byes, []bye{{name: f.name}, {f.name, f.host, f.port}}) ||
 		!slices.Equal(m.hosts[0].gone, addrs(f.addrs...)) {
 		t.Errorf("read as %+v", m)

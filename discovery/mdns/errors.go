@@ -22,6 +22,8 @@ type NetworkError struct {
 	Err   error  // ErrNoInterface, ErrNetwork, or the system's
 }
 
+func listenError(err error) error { return &NetworkError{"listen on UDP port 5353", err} }
+
 func (e *NetworkError) Error() string {
 	return fmt.Sprintf("mdns: %s: %v (%s)", e.Doing, e.Err, e.Hint())
 }

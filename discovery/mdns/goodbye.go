@@ -42,9 +42,7 @@ func (t *table) isOver(now, at time.Time) bool {
 		if soonest := t.swept.Add(endEvery); at.Before(soonest) {
 			at = soonest
 		}
-		if t.nextEnd.IsZero() || at.Before(t.nextEnd) {
-			t.nextEnd = at
-		}
+		t.nextEnd = earliest(t.nextEnd, at)
 		return false
 	}
 	return !at.IsZero()

@@ -22,5 +22,10 @@ func leading(using []discovery.Interface, listens netip.Addr) []discovery.Interf
 	return slices.DeleteFunc(slices.Clone(using), func(i discovery.Interface) bool { return !lan.LeadsTo(i, listens) })
 }
 
+// announces reports whether a node that uses these interfaces is announced.
+func announces(self discovery.Self, using []discovery.Interface) bool {
+	return self.Port != 0 && !self.ListenOnly && len(leading(using, self.Addr)) > 0
+}
+
 // same reports whether nothing has changed between two results of usable.
 func same(a, b []discovery.Interface) bool { return slices.EqualFunc(a, b, lan.IsSame) }

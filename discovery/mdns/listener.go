@@ -32,6 +32,9 @@ const (
 
 	// maxWaiting is how many messages wait to be looked at. Behind them packets wait in the sockets, and are dropped there.
 	maxWaiting = 64
+
+	// maxAskers bounds the queries that wait to be looked at. Others are dropped and counted.
+	maxAskers = 64
 )
 
 var errOneInterface = errors.New("the system does not say on which interface packets come in")
@@ -40,6 +43,12 @@ var errOneInterface = errors.New("the system does not say on which interface pac
 type heard struct {
 	index   int
 	message message
+}
+
+// An asked is a query and the index of the interface on which it came in.
+type asked struct {
+	index int
+	query query
 }
 
 // A socket hears and speaks in one family, on some interfaces.
@@ -97,9 +106,10 @@ func joinAll(using []discovery.Interface, join func(discovery.Interface) error) 
 }
 
 // A listener hears everything that is said by multicast DNS on some interfaces, in sockets of its own beside those of
-// other programs, and speaks there. send is safe for concurrent use.
+// other programs, and speaks there.
 type listener struct {
 	heard    chan heard
+	asked    chan asked // nil: queries are not read
 	failed   chan error // has room for one: a socket has failed
 	quit     chan struct{}
 	counters *counters
@@ -108,10 +118,13 @@ type listener struct {
 	join     sync.WaitGroup
 }
 
-// listen opens the sockets of a listener. It fails if neither family can be had. Nothing is heard before begin.
+// listen begins to listen. It fails if neither family can be had.
 func listen(ctx context.Context, self discovery.Self, using []discovery.Interface, c *counters) (*listener, error) {
 	l := &listener{heard: make(chan heard, maxWaiting), failed: make(chan error, 1), quit: make(chan struct{}),
 		counters: c, reader: readerOf(self.Key)}
+	if announces(self, using) {
+		l.asked = make(chan asked, maxAskers)
+	}
 	groups := [][]discovery.Interface{using}
 	if runtime.GOOS == "windows" { // the socket tells on which interface a packet came in: the system does not
 		groups = slices.Collect(slices.Chunk(using, 1))
@@ -125,6 +138,7 @@ func listen(ctx context.Context, self discovery.Self, using []discovery.Interfac
 				continue
 			}
 			l.sockets = append(l.sockets, s)
+			l.join.Go(func() { l.read(s) })
 		}
 	}
 	if len(l.sockets) == 0 {
@@ -136,14 +150,6 @@ func listen(ctx context.Context, self discovery.Self, using []discovery.Interfac
 // hasFamily reports whether the listener hears a family.
 func (l *listener) hasFamily(ipv6 bool) bool {
 	return slices.ContainsFunc(l.sockets, func(s *socket) bool { return s.IPv6 == ipv6 })
-}
-
-// begin begins to hear. ask is called with queries for the node's records, from several goroutines, until close has
-// returned, and must not wait; nil: they are not read.
-func (l *listener) begin(ask func(index int, q query)) {
-	for _, s := range l.sockets {
-		l.join.Go(func() { l.read(s, ask) })
-	}
 }
 
 // send sends a packet on an interface, in each family that it has. What fails is counted.
@@ -172,31 +178,36 @@ func (l *listener) close() {
 }
 
 // read reads one socket until it is closed, or cannot be read.
-func (l *listener) read(s *socket, ask func(index int, q query)) {
+func (l *listener) read(s *socket) {
 	room := make([]byte, 1<<16) // for packets that are too long, which some systems report as an error otherwise
 	err := s.Receive(room, func(b []byte, o lan.Origin) {
 		index, dst := o.Interface()
-		l.take(b, origin{o.Src, index, dst}, s.using, ask)
+		l.take(b, origin{o.Src, index, dst}, s.using)
 	}, func(err error) {
 		l.counters.Count(func(s *Stats) { s.OtherErrors, s.LastError = s.OtherErrors+1, err })
 	})
 	if err != nil {
-		select {
-		case l.failed <- err:
-		default:
-		}
+		l.fail(listenError(err))
+	}
+}
+
+// fail tells that the listener cannot be used any more.
+func (l *listener) fail(err error) {
+	select {
+	case l.failed <- err:
+	default: // it is known
 	}
 }
 
 // take takes a packet.
-func (l *listener) take(b []byte, o origin, using []discovery.Interface, ask func(index int, q query)) {
+func (l *listener) take(b []byte, o origin, using []discovery.Interface) {
 	on, ok := o.on(using)
 	if !ok {
 		l.counters.Count(func(s *Stats) { s.OffLink++ })
 		return
 	}
 	if !isResponse(b) {
-		l.takeQuery(b, o, on, ask)
+		l.takeQuery(b, o, on)
 		return
 	}
 	m, err := parse(b)
@@ -211,8 +222,8 @@ func (l *listener) take(b []byte, o origin, using []discovery.Interface, ask fun
 	}
 }
 
-func (l *listener) takeQuery(b []byte, o origin, on discovery.Interface, ask func(index int, q query)) {
-	if ask == nil {
+func (l *listener) takeQuery(b []byte, o origin, on discovery.Interface) {
+	if l.asked == nil {
 		l.counters.Count(func(s *Stats) { s.Foreign++ })
 		return
 	}
@@ -225,7 +236,12 @@ func (l *listener) takeQuery(b []byte, o origin, on discovery.Interface, ask fun
 		l.counters.Count(func(s *Stats) { s.dropped(err) })
 		return
 	}
-	ask(on.Index, q)
+	l.counters.Count(func(s *Stats) { s.Asked++ })
+	select {
+	case l.asked <- asked{on.Index, q}:
+	default:
+		l.counters.Count(func(s *Stats) { s.Excess++ })
+	}
 }
 
 // An origin is where a packet came from.

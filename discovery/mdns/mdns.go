@@ -43,7 +43,7 @@ type Provider struct {
 	options  Options
 	counters counters
 	random   func() float64 // in [0, 1); safe for concurrent use
-	open     func(context.Context, discovery.Self, []discovery.Interface) (link, error)
+	open     func(context.Context, discovery.Self, []discovery.Interface) (access, error)
 }
 
 // New returns a provider.

@@ -17,32 +17,31 @@ import (
 // heard by the listener, which knows their interface.
 const askFor = 250 * time.Millisecond
 
-// A link is what a run has on the network: ears and a announcer. Its methods are for one goroutine.
-type link interface {
+// An access is how a run uses the network. Its methods are for one goroutine, and none waits for others but close.
+type access interface {
 	// hears returns what is heard.
 	hears() <-chan heard
 
-	// fails receives why the link cannot be used any more.
+	// asks returns the questions about the node.
+	asks() <-chan asked
+
+	// fails receives why the access cannot be used any more.
 	fails() <-chan error
 
-	// ask asks everybody who is there. It does not wait for answers.
+	// say sends a message on an interface.
+	say(index int, m *dns.Msg)
+
+	// ask asks everybody who is there. The answers are heard.
 	ask()
 
-	// lookUp asks about a few instances. It does not wait for answers.
-	lookUp(list []wanted)
-
-	// contradict announces us at once, if what was heard takes back records that are ours.
-	contradict(heard)
-
-	// close says goodbye, but for what the next link goes on to say (nil: nothing), and waits until nothing is left.
-	close(next link)
+	// close waits until nothing of it is left.
+	close()
 }
 
-// A network is the link over multicast DNS: a listener and a responder of our own, and the library's resolver.
+// A network is the access to multicast DNS: a listener of our own, and the library's resolver.
 type network struct {
 	*listener
-	using     []discovery.Interface
-	responder *responder // nil: we only listen
+	using []discovery.Interface
 
 	ctx      context.Context // of questions
 	cancel   context.CancelFunc
@@ -50,32 +49,21 @@ type network struct {
 	question sync.WaitGroup
 }
 
-// openNetwork begins to listen on interfaces, at least one, and to announce the node there.
-func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface) (link, error) {
+// openNetwork begins to listen on interfaces, at least one.
+func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface) (access, error) {
 	l, err := listen(ctx, self, using, &p.counters)
 	if err != nil {
-		return nil, &NetworkError{"listen on UDP port 5353", err}
+		return nil, listenError(err)
 	}
 	n := &network{listener: l, using: using}
 	n.ctx, n.cancel = context.WithCancel(context.Background()) // ends with close
-	if announces(self, using) {
-		n.responder = respond(self, using, p.random, &p.counters, n.say)
-		l.begin(n.responder.ask)
-	} else {
-		l.begin(nil)
-	}
 	return n, nil
 }
 
-// announces reports whether a node that uses these interfaces is announced.
-func announces(self discovery.Self, using []discovery.Interface) bool {
-	return self.Port != 0 && !self.ListenOnly && len(leading(using, self.Addr)) > 0
-}
-
 func (n *network) hears() <-chan heard { return n.heard }
+func (n *network) asks() <-chan asked  { return n.asked }
 func (n *network) fails() <-chan error { return n.failed }
 
-// say sends a message on an interface.
 func (n *network) say(index int, m *dns.Msg) {
 	b, err := m.Pack()
 	if err != nil {
@@ -85,19 +73,6 @@ func (n *network) say(index int, m *dns.Msg) {
 	n.send(index, b)
 }
 
-func (n *network) lookUp(list []wanted) {
-	m := queryFor(list)
-	for _, i := range n.using {
-		n.say(i.Index, m)
-	}
-}
-
-func (n *network) contradict(h heard) {
-	if n.responder != nil {
-		n.responder.contradict(h)
-	}
-}
-
 func (n *network) ask() {
 	if !n.asking.TryLock() {
 		return // one is open
@@ -105,10 +80,7 @@ func (n *network) ask() {
 	n.question.Go(func() {
 		defer n.asking.Unlock()
 		if err := n.browse(); err != nil && n.ctx.Err() == nil {
-			select {
-			case n.failed <- &NetworkError{"ask", err}:
-			default:
-			}
+			n.fail(&NetworkError{"ask", err})
 		}
 	})
 }
@@ -139,15 +111,8 @@ func (n *network) browse() error {
 	return err
 }
 
-func (n *network) close(next link) {
+func (n *network) close() {
 	n.cancel()
 	n.question.Wait()
-	if n.responder != nil {
-		var goesOn *responder
-		if next, ok := next.(*network); ok {
-			goesOn = next.responder
-		}
-		n.responder.close(goesOn)
-	}
 	n.listener.close()
 }

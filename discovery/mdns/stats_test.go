@@ -53,19 +53,31 @@ func TestPacketsAreCountedByWhatBecomesOfThem(t *testing.T) {
 	} {
 		p := New(Options{})
 		l := &listener{heard: make(chan heard, 1), counters: &p.counters, reader: readerOf(self)}
-		var asks func(int, query)
 		if c.answers {
-			asks = func(index int, q query) {
-				p.counters.Count(func(s *Stats) { s.Asked++ })
-				if index != eth0.Index || q.kinds != server {
-					t.Errorf("%s: %d %+v", c.name, index, q)
-				}
+			l.asked = make(chan asked, 1)
+		}
+		l.take(c.b, origin{c.src, eth0.Index, c.dst}, []discovery.Interface{eth0})
+		for range len(l.asked) {
+			if q := <-l.asked; q.index != eth0.Index || q.query.kinds != server || c.want.Asked != 1 {
+				t.Errorf("%s: %+v", c.name, q)
 			}
 		}
-		l.take(c.b, origin{c.src, eth0.Index, c.dst}, []discovery.Interface{eth0}, asks)
 		if got := p.Stats(); !reflect.DeepEqual(got, c.want) || len(l.heard) != int(got.Heard) {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
+	}
+}
+
+// TestAFloodOfQueriesWaitsForNobody has a node that looks at none of them for the moment.
+func TestAFloodOfQueriesWaitsForNobody(t *testing.T) {
+	p := New(Options{})
+	l := &listener{counters: &p.counters, reader: readerOf(self), asked: make(chan asked, maxAskers)}
+	b := pack(t, ask(q{nameOf(self), dns.TypeSRV}))
+	for range maxAskers + 5 {
+		l.take(b, origin{netip.MustParseAddrPort("10.77.0.1:5353"), eth0.Index, group4}, []discovery.Interface{eth0})
+	}
+	if got := p.Stats(); got.Asked != maxAskers+5 || got.Excess != 5 {
+		t.Errorf("counted %+v", got)
 	}
 }
 
@@ -148,5 +160,5 @@ func TestTheInterfacesInUseAreCounted(t *testing.T) {
 		if got := g.provider.Stats().Interfaces; len(got) != 0 {
 			t.Errorf("%v, after they have gone", got)
 		}
-	})
+	}, silent)
 }
