@@ -201,8 +201,11 @@ func (g *rig) says(d time.Duration, want ...string) {
 	g.said = nil
 }
 
-// until lets time pass until so long after the begin.
-func (g *rig) until(d time.Duration) { time.Sleep(time.Until(g.began.Add(d))) }
+// until lets time pass until so long after the begin, and waits for what happens then.
+func (g *rig) until(d time.Duration) {
+	time.Sleep(time.Until(g.began.Add(d)))
+	synctest.Wait()
+}
 
 // ends waits for the end of Run.
 func (g *rig) ends(want error) {
