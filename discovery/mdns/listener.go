@@ -83,26 +83,10 @@ func (s *socket) prepare() error {
 	case len(s.using) > 1 && !s.TellsInterface():
 		return errOneInterface
 	}
-	if err := joinAll(s.using, func(i discovery.Interface) error { return s.Join(i, s.group) }); err != nil {
-		return err
+	if errs := s.Join(s.using, s.group); len(errs) == len(s.using) {
+		return errs[0]
 	}
 	return s.SetMulticast(hops, socketBuffer)
-}
-
-// joinAll joins a group on all interfaces. The error is that of the last if none can.
-func joinAll(using []discovery.Interface, join func(discovery.Interface) error) (err error) {
-	joined := false
-	for _, i := range using {
-		if e := join(i); e != nil {
-			err = e
-			continue
-		}
-		joined = true
-	}
-	if joined {
-		return nil
-	}
-	return err
 }
 
 // A listener hears everything that is said by multicast DNS on some interfaces, in sockets of its own beside those of

@@ -27,8 +27,7 @@ type run struct {
 	schedule schedule
 	due      time.Time // when to announce on every interface
 	ipv4     *lan.Socket
-	ipv6     *lan.Socket                 // nil: no interface needs it, or it cannot be opened
-	joined   map[int]discovery.Interface // by index: whose group ipv6 is in, as they were when it joined
+	ipv6     *lan.Socket // nil: no interface needs it, or it cannot be opened
 
 	using   atomic.Pointer[[]discovery.Interface] // replaced by the sending goroutine; never changed
 	wake    chan struct{}                         // room for one: an answer has become due
@@ -49,7 +48,6 @@ func listen(ctx context.Context, self discovery.Self, network string, port uint1
 func newRun(o *Options, c *counters, self discovery.Self, sight func(discovery.Sighting), ipv4 *lan.Socket) *run {
 	r := &run{
 		options: o, count: c, self: self, sight: sight, ipv4: ipv4,
-		joined:  make(map[int]discovery.Interface),
 		wake:    make(chan struct{}, 1),
 		failed:  make(chan error, 2),
 		answers: newAnswers(),
@@ -140,43 +138,28 @@ func (r *run) look() bool {
 	return changed
 }
 
-// join opens the IPv6 socket if an interface needs it, and joins the group on every interface that does. On one that has
-// changed it joins anew: the interface may be another one of the same name, or have lost its groups.
+// join joins the group on every interface that needs it, and opens the IPv6 socket if that has not been done.
 func (r *run) join(using []discovery.Interface) {
-	for index, was := range r.joined {
-		if !slices.ContainsFunc(using, func(i discovery.Interface) bool { return lan.IsSame(i, was) }) {
-			r.ipv6.Leave(was, group)
-			delete(r.joined, index)
+	var list []discovery.Interface
+	for _, i := range using {
+		if r.options.multicasts(i) {
+			list = append(list, i)
 		}
 	}
-	for _, i := range using {
-		if _, joined := r.joined[i.Index]; !r.options.multicasts(i) || joined {
-			continue
-		}
-		if !r.openIPv6() {
+	if r.ipv6 == nil && len(list) > 0 {
+		s, err := listen(context.Background(), r.self, "udp6", r.options.Port) // it does not wait for anything
+		if err != nil {
+			r.fail(err)
 			return
 		}
-		if err := r.ipv6.Join(i, group); err != nil {
-			r.fail(err)
-			continue
-		}
-		r.joined[i.Index] = i
+		r.ipv6 = s
+		r.receiveFrom(s)
 	}
-}
-
-// openIPv6 opens the IPv6 socket if that has not been done, and reports whether there is one.
-func (r *run) openIPv6() bool {
 	if r.ipv6 != nil {
-		return true
+		for _, err := range r.ipv6.Join(list, group) {
+			r.fail(err)
+		}
 	}
-	s, err := listen(context.Background(), r.self, "udp6", r.options.Port) // it does not wait for anything
-	if err != nil {
-		r.fail(err)
-		return false
-	}
-	r.ipv6 = s
-	r.receiveFrom(s)
-	return true
 }
 
 // announceOnAll announces on every interface, and sets when to do so again.
@@ -184,7 +167,7 @@ func (r *run) announceOnAll() {
 	r.mu.Lock()
 	r.answers.clear()
 	r.mu.Unlock()
-	r.announceOn(*r.using.Load())
+	r.announceOn(nil)
 	r.due = time.Now().Add(r.schedule.next(r.options.Jitter()))
 }
 
@@ -193,20 +176,13 @@ func (r *run) answer() {
 	r.mu.Lock()
 	due := r.answers.take(time.Now())
 	r.mu.Unlock()
-	if len(due) == 0 {
-		return
+	if len(due) > 0 {
+		r.announceOn(due)
 	}
-	var list []discovery.Interface
-	for _, i := range *r.using.Load() {
-		if slices.Contains(due, i.Index) {
-			list = append(list, i)
-		}
-	}
-	r.announceOn(list)
 }
 
-// announceOn announces on these interfaces.
-func (r *run) announceOn(list []discovery.Interface) {
+// announceOn announces on the interfaces with these indices; nil: on all.
+func (r *run) announceOn(indices []int) {
 	if r.silent {
 		return
 	}
@@ -221,8 +197,8 @@ func (r *run) announceOn(list []discovery.Interface) {
 			_ = s.SetWriteDeadline(until) // if it fails, so does sending
 		}
 	}
-	for _, i := range list {
-		if !lan.LeadsTo(i, r.self.Addr) {
+	for _, i := range *r.using.Load() {
+		if indices != nil && !slices.Contains(indices, i.Index) || !lan.LeadsTo(i, r.self.Addr) {
 			continue
 		}
 		for _, t := range r.options.targets(i) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -47,9 +48,10 @@ type Socket struct {
 	net.PacketConn
 	IPv6 bool
 
-	udp      *net.UDPConn // nil: not the system's
-	groups   packetConn   // of udp
-	control  []byte       // room for what the system says of a datagram beside its payload; empty: it says nothing
+	udp      *net.UDPConn                // nil: not the system's
+	groups   packetConn                  // of udp
+	control  []byte                      // room for what the system says of a datagram beside its payload; empty: it says nothing
+	joined   map[int]discovery.Interface // by index: as they were when the socket joined its group there
 	closed   chan struct{}
 	choosing sync.Mutex // held to send an IPv4 multicast: the interface is chosen first
 }
@@ -60,7 +62,7 @@ func Listen(ctx context.Context, self discovery.Self, network, address string) (
 	if err != nil {
 		return nil, err
 	}
-	s := &Socket{PacketConn: conn, IPv6: network == "udp6", closed: make(chan struct{})}
+	s := &Socket{PacketConn: conn, IPv6: network == "udp6", joined: make(map[int]discovery.Interface), closed: make(chan struct{})}
 	if s.udp, _ = conn.(*net.UDPConn); s.udp == nil {
 		return s, nil
 	}
@@ -98,10 +100,31 @@ func (s *Socket) SetMulticast(hops, buffer int) (err error) {
 	return errors.Join(err, s.groups.SetMulticastLoopback(true))
 }
 
-// Join makes the socket receive what is sent to a group on an interface. A membership that is left over from before the
-// interface went away is made anew.
-func (s *Socket) Join(i discovery.Interface, group netip.Addr) error {
-	s.Leave(i, group)
+// Join makes the socket receive what is sent to a group on these interfaces, and on no others. On an interface that has
+// changed since the last time it joins anew: the interface may be another one of the same name, or have lost its groups. Each
+// error is about one interface, where the next Join tries again.
+func (s *Socket) Join(list []discovery.Interface, group netip.Addr) (errs []error) {
+	for index, was := range s.joined {
+		if !slices.ContainsFunc(list, func(i discovery.Interface) bool { return IsSame(i, was) }) {
+			_ = s.leave(was, group) // it fails if the interface is gone
+			delete(s.joined, index)
+		}
+	}
+	for _, i := range list {
+		if _, joined := s.joined[i.Index]; joined {
+			continue
+		}
+		_ = s.leave(i, group) // a membership may be left over from before the interface went away
+		if err := s.join(i, group); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		s.joined[i.Index] = i
+	}
+	return errs
+}
+
+func (s *Socket) join(i discovery.Interface, group netip.Addr) error {
 	if s.udp != nil {
 		on := System(i)
 		return s.groups.JoinGroup(&on, &net.UDPAddr{IP: group.AsSlice()})
@@ -112,14 +135,15 @@ func (s *Socket) Join(i discovery.Interface, group netip.Addr) error {
 	return ErrNoGroups
 }
 
-// Leave ends what Join began. It may fail, as when the interface is gone; then there is nothing more to do.
-func (s *Socket) Leave(i discovery.Interface, group netip.Addr) {
+func (s *Socket) leave(i discovery.Interface, group netip.Addr) error {
 	if s.udp != nil {
 		on := System(i)
-		_ = s.groups.LeaveGroup(&on, &net.UDPAddr{IP: group.AsSlice()})
-	} else if m, ok := s.PacketConn.(membership); ok {
-		_ = m.LeaveGroup(i.Index, group)
+		return s.groups.LeaveGroup(&on, &net.UDPAddr{IP: group.AsSlice()})
 	}
+	if m, ok := s.PacketConn.(membership); ok {
+		return m.LeaveGroup(i.Index, group)
+	}
+	return ErrNoGroups
 }
 
 // Send sends b on an interface. from is this machine's address there; not valid: the system chooses it.

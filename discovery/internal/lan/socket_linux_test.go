@@ -2,6 +2,7 @@ package lan
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/netip"
 	"strconv"
@@ -57,20 +58,67 @@ func TestTheSystemSaysWhichInterfaceHeard(t *testing.T) {
 }
 
 func TestGroupsCanBeJoinedAndLeft(t *testing.T) {
+	none := discovery.Interface{Index: 1 << 20, Name: "none"}
 	for network, group := range map[string]string{"udp4": "224.0.0.251", "udp6": "ff12::504e:4554"} {
 		s, _ := listen(t, network)
 		to := netip.MustParseAddr(group)
-		for range 3 {
-			if err := s.Join(lo, to); err != nil {
-				t.Fatal(network, err)
+		changed := lo
+		changed.Addrs = lo.Addrs[:1]
+		for _, list := range [][]discovery.Interface{{lo}, {lo}, {changed}, nil, {lo}} {
+			if errs := s.Join(list, to); len(errs) > 0 {
+				t.Fatal(network, errs)
 			}
 		}
-		s.Leave(lo, to)
-		if err := s.Join(discovery.Interface{Index: 1 << 20, Name: "none"}, to); err == nil {
-			t.Errorf("%s: joined on an interface that does not exist", network)
+		for range 2 { // it tries again
+			if errs := s.Join([]discovery.Interface{none, lo}, to); len(errs) != 1 {
+				t.Errorf("%s: %v, want an error for the interface that does not exist", network, errs)
+			}
 		}
 		if err := s.Close(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// A member is a socket in memory that notes its memberships.
+type member struct {
+	net.PacketConn
+	in  map[int]int // by index: how often it has joined without leaving
+	did *int        // how often it has joined
+}
+
+func (m member) JoinGroup(index int, _ netip.Addr) error {
+	m.in[index]++
+	*m.did++
+	return nil
+}
+
+func (m member) LeaveGroup(index int, _ netip.Addr) error {
+	delete(m.in, index)
+	return nil
+}
+
+func TestGroupsAreJoinedAnewWhereSomethingHasChanged(t *testing.T) {
+	m := member{in: make(map[int]int), did: new(int)}
+	s, err := Listen(t.Context(), discovery.Self{ListenPacket: func(context.Context, string, string) (net.PacketConn, error) { return m, nil }}, "udp6", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := card(2, "eth0", "10.77.0.98/24")
+	for n, c := range []struct {
+		list []discovery.Interface
+		in   map[int]int
+		did  int
+	}{
+		{[]discovery.Interface{eth0}, map[int]int{2: 1}, 1},
+		{[]discovery.Interface{eth0, eth1}, map[int]int{2: 1, 3: 1}, 2},
+		{[]discovery.Interface{eth0, eth1}, map[int]int{2: 1, 3: 1}, 2},
+		{[]discovery.Interface{again, eth1}, map[int]int{2: 1, 3: 1}, 3},
+		{[]discovery.Interface{eth1}, map[int]int{3: 1}, 3},
+		{nil, map[int]int{}, 3},
+	} {
+		if errs := s.Join(c.list, netip.MustParseAddr("ff02::1")); len(errs) > 0 || !maps.Equal(m.in, c.in) || *m.did != c.did {
+			t.Errorf("step %d: %v, member on %v after %d joins", n, errs, m.in, *m.did)
 		}
 	}
 }
@@ -125,8 +173,8 @@ func TestASocketInMemoryIsToldTheInterface(t *testing.T) {
 	if err := s.Send(nil, netip.MustParseAddrPort("[ff02::1]:1"), eth1, netip.Addr{}); err != nil || len(sent) != 1 || sent[0] != "[ff02::1%3]:1" {
 		t.Errorf("sent to %q, %v", sent, err)
 	}
-	if err := s.Join(eth1, netip.MustParseAddr("ff02::1")); err != ErrNoGroups {
-		t.Errorf("join: %v", err)
+	if errs := s.Join([]discovery.Interface{eth1}, netip.MustParseAddr("ff02::1")); len(errs) != 1 || errs[0] != ErrNoGroups {
+		t.Errorf("join: %v", errs)
 	}
 	if s.IsSystem() {
 		t.Error("taken for one of the system")
