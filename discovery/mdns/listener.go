@@ -190,13 +190,22 @@ func (l *listener) take(b []byte, o origin, using []discovery.Interface) {
 		l.counters.Count(func(s *Stats) { s.OffLink++ })
 		return
 	}
-	if !isResponse(b) {
-		l.takeQuery(b, o, on)
-		return
+	packet, err := unpack(b)
+	switch {
+	case err != nil:
+		l.counters.Count(func(s *Stats) { s.Junk++ })
+	case packet.Response:
+		l.takeMessage(on, messageIn(packet))
+	case l.asked != nil && !o.isNear(on):
+		l.counters.Count(func(s *Stats) { s.OffLink++ })
+	default:
+		l.takeQuery(on, l.reader.queryIn(packet))
 	}
-	m, err := parse(b)
-	if err != nil {
-		l.counters.Count(func(s *Stats) { s.dropped(err) })
+}
+
+func (l *listener) takeMessage(on discovery.Interface, m message) {
+	if m.isEmpty() {
+		l.counters.Count(func(s *Stats) { s.Foreign++ })
 		return
 	}
 	l.counters.Count(func(s *Stats) { s.Heard++ })
@@ -206,18 +215,9 @@ func (l *listener) take(b []byte, o origin, using []discovery.Interface) {
 	}
 }
 
-func (l *listener) takeQuery(b []byte, o origin, on discovery.Interface) {
-	if l.asked == nil {
+func (l *listener) takeQuery(on discovery.Interface, q query) {
+	if l.asked == nil || q.kinds == 0 {
 		l.counters.Count(func(s *Stats) { s.Foreign++ })
-		return
-	}
-	if !o.isNear(on) {
-		l.counters.Count(func(s *Stats) { s.OffLink++ })
-		return
-	}
-	q, err := l.reader.query(b)
-	if err != nil {
-		l.counters.Count(func(s *Stats) { s.dropped(err) })
 		return
 	}
 	l.counters.Count(func(s *Stats) { s.Asked++ })

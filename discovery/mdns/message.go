@@ -63,17 +63,8 @@ func (m *message) serves(name string) bool {
 	return slices.ContainsFunc(m.services, func(s service) bool { return s.name == name })
 }
 
-// parse reads the payload of a packet. The error is errMalformed, or errForeign if it is no response or says nothing that
-// matters here; a record that is not well formed is as if it were not there. It keeps nothing of b.
-func parse(b []byte) (message, error) {
-	packet, err := unpack(b)
-	if err != nil {
-		return message{}, err
-	}
-	if !packet.Response {
-		return message{}, errForeign
-	}
-	var m message
+// messageIn returns what a response says. A record that is not well formed is as if it were not there.
+func messageIn(packet *dns.Msg) (m message) {
 	for _, section := range [][]dns.RR{packet.Answer, packet.Extra} {
 		for _, r := range section {
 			if r.Header().Class&classMask == dns.ClassINET {
@@ -81,11 +72,11 @@ func parse(b []byte) (message, error) {
 			}
 		}
 	}
-	if len(m.services)+len(m.byes)+len(m.hosts) == 0 {
-		return message{}, errForeign
-	}
-	return m, nil
+	return m
 }
+
+// isEmpty reports whether a message says nothing that matters here.
+func (m *message) isEmpty() bool { return len(m.services)+len(m.byes)+len(m.hosts) == 0 }
 
 // record enters a record.
 func (m *message) record(r dns.RR) {

@@ -12,15 +12,11 @@ import (
 // maxKnown bounds the known answers that are read of one packet: we have at most 4 records and maxAddrs addresses.
 const maxKnown = 16
 
-// Reasons why a packet says nothing here.
-var (
-	errMalformed = errors.New("not a packet of multicast DNS")
-	errForeign   = errors.New("of others")
-)
+var errMalformed = errors.New("not a packet of multicast DNS")
 
 // A query is what one packet asks of a node.
 type query struct {
-	kinds kinds    // not empty
+	kinds kinds    // empty: nothing
 	known []dns.RR // what the asker has of our records, and perhaps others of their names; at most maxKnown, without cacheFlush
 }
 
@@ -31,28 +27,13 @@ func readerOf(key identity.PublicKey) reader {
 	return reader{nameOf(key), hostOf(key) + "." + domain}
 }
 
-// isResponse reports whether a packet is a response: the first bit of its flags.
-func isResponse(b []byte) bool { return len(b) > 2 && b[2]>>7 == 1 }
-
-// query reads the payload of a packet. It keeps nothing of b. Whether an answer by unicast is asked for (RFC 6762 §5.4),
-// whether more known answers follow (§7.2), and whether it is a probe (§8.1) makes no difference here. The error is
-// errMalformed, or errForeign if the packet asks nothing of this node.
-func (r reader) query(b []byte) (query, error) {
-	packet, err := unpack(b)
-	if err != nil {
-		return query{}, err
-	}
-	if packet.Response {
-		return query{}, errForeign
-	}
-	var q query
+// queryIn returns what a query asks of this node. Whether an answer by unicast is asked for (RFC 6762 §5.4), whether more
+// known answers follow (§7.2), and whether it is a probe (§8.1) makes no difference here.
+func (r reader) queryIn(packet *dns.Msg) (q query) {
 	for _, question := range packet.Question {
 		if class := question.Qclass & classMask; class == dns.ClassINET || class == dns.ClassANY {
 			q.kinds |= r.asked(dns.CanonicalName(question.Name), question.Qtype)
 		}
-	}
-	if q.kinds == 0 {
-		return query{}, errForeign
 	}
 	for _, rr := range packet.Answer {
 		h := rr.Header()
@@ -61,7 +42,7 @@ func (r reader) query(b []byte) (query, error) {
 			q.known = append(q.known, rr)
 		}
 	}
-	return q, nil
+	return q
 }
 
 // asked returns what a question asks for.

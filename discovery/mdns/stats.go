@@ -46,12 +46,3 @@ func (p *Provider) Counts() map[string]uint64 {
 }
 
 var _ discovery.Counter = (*Provider)(nil)
-
-// dropped counts a packet that says nothing, by the reason.
-func (s *Stats) dropped(err error) {
-	if err == errMalformed {
-		s.Junk++
-	} else {
-		s.Foreign++
-	}
-}
