@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 const (
@@ -118,7 +120,7 @@ func (a *announcer) contradict(now time.Time) {
 }
 
 // next returns when there is something to say; zero: never.
-func (a *announcer) next() time.Time { return earliest(a.turn, a.due, a.urgent) }
+func (a *announcer) next() time.Time { return lan.Earliest(a.turn, a.due, a.urgent) }
 
 // say returns what is to be said now; nil: nothing. It is taken as said.
 func (a *announcer) say(now time.Time) *dns.Msg {

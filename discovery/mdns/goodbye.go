@@ -20,19 +20,11 @@ const goodbyeGrace = contradictLeast + 100*time.Millisecond
 // endEvery is the least time from a sweep to one because of a goodbye, so that a flood of them costs no more.
 const endEvery = 50 * time.Millisecond
 
-// goodbye notes that an instance stops, if what is taken back was said last. Saying it again puts nothing off.
-func (t *table) goodbye(now time.Time, i *instance, b bye) {
-	if i.ends.IsZero() && (b.host == "" || b.host == i.host && b.port == i.port) {
-		i.ends, i.doubt = now.Add(goodbyeGrace), true
-		t.isOver(now, i.ends)
-	}
-}
-
-// takeBack notes that an address of an instance is taken back. Saying it again puts nothing off.
-func (t *table) takeBack(now time.Time, i *instance, a netip.Addr) {
-	if have := i.addrs[a]; have != nil && have.ends.IsZero() {
-		have.ends, i.doubt = now.Add(goodbyeGrace), true
-		t.isOver(now, have.ends)
+// endSoon makes an instance, or an address of one, end because it was taken back. Saying it again puts nothing off.
+func (t *table) endSoon(now time.Time, i *instance, ends *time.Time) {
+	if ends.IsZero() {
+		*ends, i.doubt = now.Add(goodbyeGrace), true
+		t.isOver(now, *ends)
 	}
 }
 
@@ -42,7 +34,7 @@ func (t *table) isOver(now, at time.Time) bool {
 		if soonest := t.swept.Add(endEvery); at.Before(soonest) {
 			at = soonest
 		}
-		t.nextEnd = earliest(t.nextEnd, at)
+		t.nextEnd = lan.Earliest(t.nextEnd, at)
 		return false
 	}
 	return !at.IsZero()

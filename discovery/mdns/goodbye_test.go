@@ -114,7 +114,7 @@ func TestOnlyWhatWasSaidIsTakenBack(t *testing.T) {
 		f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0, 1@[fe80::1%eth0]:7101 eth0")
 		m, err := parse(pack(t, packet))
 		if err == nil {
-			f.want(f.table.hear(f.now, eth0.Index, m), "")
+			f.want(f.table.hear(f.now, eth0.Name, m), "")
 		}
 		if !f.nextEnd.IsZero() {
 			t.Errorf("%s: something ends at %v", name, f.nextEnd)
@@ -158,9 +158,9 @@ func TestForgedGoodbyesDoNotWearOutTheContradiction(t *testing.T) {
 		f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
 		v := newAnnouncer(f.now, recordsOn(card(2, "eth0", "10.77.0.1/24"), discovery.Self{Key: key(1), Port: 7101}), func() float64 { return 0 })
 		for range 1000 {
-			f.table.hear(f.now, eth0.Index, read(t, bye))
+			f.table.hear(f.now, eth0.Name, read(t, bye))
 			if m := v.say(f.now); m != nil {
-				f.table.hear(f.now.Add(50*time.Millisecond), eth0.Index, read(t, m))
+				f.table.hear(f.now.Add(50*time.Millisecond), eth0.Name, read(t, m))
 			}
 			if v.ends(read(t, bye)) {
 				v.contradict(f.now)
@@ -181,7 +181,7 @@ func TestAGoodbyeIsAskedAbout(t *testing.T) {
 		f := newFixture(t)
 		f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
 		f.heard(eth0, bye, "")
-		f.asksAbout(wanted{one.name, one.host})
+		f.asksAbout(one.name, one.host)
 		f.heard(eth0, bye, "")
 		if f.isWanting() {
 			t.Errorf("%s: asked twice", name)

@@ -39,9 +39,9 @@ const (
 
 var errOneInterface = errors.New("the system does not say on which interface packets come in")
 
-// A heard is a message and the index of the interface on which it came in.
+// A heard is a message and the interface on which it came in.
 type heard struct {
-	index   int
+	on      discovery.Interface
 	message message
 }
 
@@ -131,11 +131,6 @@ func listen(ctx context.Context, self discovery.Self, using []discovery.Interfac
 	return l, nil
 }
 
-// hasFamily reports whether the listener hears a family.
-func (l *listener) hasFamily(ipv6 bool) bool {
-	return slices.ContainsFunc(l.sockets, func(s *socket) bool { return s.IPv6 == ipv6 })
-}
-
 // send sends a packet on an interface, in each family that it has. What fails is counted.
 func (l *listener) send(index int, b []byte) {
 	for _, s := range l.sockets {
@@ -210,7 +205,7 @@ func (l *listener) takeMessage(on discovery.Interface, m message) {
 	}
 	l.counters.Count(func(s *Stats) { s.Heard++ })
 	select {
-	case l.heard <- heard{on.Index, m}:
+	case l.heard <- heard{on, m}:
 	case <-l.quit:
 	}
 }

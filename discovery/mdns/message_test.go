@@ -209,7 +209,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("service %q", s.name)
 			}
 			names[s.name] = true
-			if _, err := queryFor([]wanted{{s.name, s.host}}).Pack(); err != nil {
+			if _, err := queryFor([]*instance{{spot: spot{name: s.name}, host: s.host}}).Pack(); err != nil {
 				t.Errorf("%+v cannot be asked about: %v", s, err)
 			}
 			if (s.host == "") != (s.port == 0) || !s.hasText && !s.key.IsZero() || s.host == "" && !s.hasText {

@@ -72,7 +72,7 @@ func TestWhatIsToldAgreesWithWhatWasSaid(t *testing.T) {
 		}
 		switch random.IntN(8) {
 		case 0:
-			note(f.table.hear(f.now, link.Index, read(t, one.goodbye())))
+			note(f.table.hear(f.now, link.Name, read(t, one.goodbye())))
 			if s := said[at]; s != nil && s.bye.IsZero() {
 				s.bye = f.now.Add(goodbyeGrace)
 			}
@@ -81,10 +81,10 @@ func TestWhatIsToldAgreesWithWhatWasSaid(t *testing.T) {
 			one.host = fmt.Sprintf("twin-%d.local.", at.n)
 			at.n += 10
 			says(at, one)
-			note(f.table.hear(f.now, link.Index, read(t, one.announcement())))
+			note(f.table.hear(f.now, link.Name, read(t, one.announcement())))
 		default:
 			says(at, one)
-			note(f.table.hear(f.now, link.Index, read(t, one.answer())))
+			note(f.table.hear(f.now, link.Name, read(t, one.answer())))
 		}
 		// All that was said must be told, for as long as it was said.
 		want := make(map[string]time.Time)

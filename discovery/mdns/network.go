@@ -88,11 +88,12 @@ func (n *network) ask() {
 // browse asks with a resolver of its own: each is good for one question.
 func (n *network) browse() error {
 	var families zeroconf.IPType
-	if n.hasFamily(false) {
-		families |= zeroconf.IPv4
-	}
-	if n.hasFamily(true) {
-		families |= zeroconf.IPv6
+	for _, s := range n.sockets {
+		if s.IPv6 {
+			families |= zeroconf.IPv6
+		} else {
+			families |= zeroconf.IPv4
+		}
 	}
 	var interfaces []net.Interface
 	for _, i := range n.using {

@@ -45,6 +45,12 @@ func (r reader) queryIn(packet *dns.Msg) (q query) {
 	return q
 }
 
+// kindsOf are the kinds of records of each type that can be asked for.
+var kindsOf = map[uint16]kinds{
+	dns.TypeANY: typePointer | announced, dns.TypePTR: typePointer | pointer,
+	dns.TypeSRV: server, dns.TypeTXT: text, dns.TypeA: address4, dns.TypeAAAA: address6,
+}
+
 // asked returns what a question asks for.
 func (r reader) asked(name string, qtype uint16) kinds {
 	var there kinds
@@ -58,21 +64,7 @@ func (r reader) asked(name string, qtype uint16) kinds {
 	case r.host:
 		there = addresses
 	}
-	switch qtype {
-	case dns.TypeANY:
-		return there
-	case dns.TypePTR:
-		return there & (typePointer | pointer)
-	case dns.TypeSRV:
-		return there & server
-	case dns.TypeTXT:
-		return there & text
-	case dns.TypeA:
-		return there & address4
-	case dns.TypeAAAA:
-		return there & address6
-	}
-	return 0
+	return there & kindsOf[qtype]
 }
 
 // ours reports whether a record could be one of ours. Of pointers there may be hundreds, to other nodes.
@@ -97,14 +89,18 @@ func (q query) knows(r record) bool {
 	return false
 }
 
-// queryFor returns the query for instances: for all records of each, and the addresses of its host, if that is known.
-func queryFor(list []wanted) *dns.Msg {
+// queryFor returns the query for instances, in the order of their names: for all records of each, and the addresses of its
+// host, if that is known.
+func queryFor(list []*instance) *dns.Msg {
 	m := new(dns.Msg)
-	for _, w := range list {
-		m.Question = append(m.Question, dns.Question{Name: w.instance, Qtype: dns.TypeANY, Qclass: dns.ClassINET})
-		if w.host != "" {
-			m.Question = append(m.Question, dns.Question{Name: w.host, Qtype: dns.TypeA, Qclass: dns.ClassINET},
-				dns.Question{Name: w.host, Qtype: dns.TypeAAAA, Qclass: dns.ClassINET})
+	for n, i := range list {
+		if n > 0 && i.name == list[n-1].name {
+			continue // the same on another interface
+		}
+		m.Question = append(m.Question, dns.Question{Name: i.name, Qtype: dns.TypeANY, Qclass: dns.ClassINET})
+		if i.host != "" {
+			m.Question = append(m.Question, dns.Question{Name: i.host, Qtype: dns.TypeA, Qclass: dns.ClassINET},
+				dns.Question{Name: i.host, Qtype: dns.TypeAAAA, Qclass: dns.ClassINET})
 		}
 	}
 	m.Compress = true

@@ -188,7 +188,7 @@ func (r *run) work(now time.Time) time.Time {
 	if end := r.table.nextEnd; !end.IsZero() && !now.Before(end) {
 		r.report(r.table.sweep(now))
 	}
-	at := earliest(now.Add(lookEvery), r.table.nextEnd)
+	at := lan.Earliest(now.Add(lookEvery), r.table.nextEnd)
 	if r.access == nil {
 		return at
 	}
@@ -196,29 +196,27 @@ func (r *run) work(now time.Time) time.Time {
 		if m := a.say(now); m != nil {
 			r.access.say(index, m)
 		}
-		at = earliest(at, a.next())
+		at = lan.Earliest(at, a.next())
 	}
 	if !now.Before(r.schedule.next()) {
 		r.ask(now)
 	}
-	return earliest(at, r.schedule.next())
+	return lan.Earliest(at, r.schedule.next())
 }
 
-// ask asks what is due to be asked.
+// ask asks what is due to be asked: out of turn about a few instances, else everybody.
 func (r *run) ask(now time.Time) {
-	switch r.schedule.due(now, r.table.stalest(), r.table.isWanting()) {
-	case whoIsHere:
-		r.table.asked()
+	question := r.schedule.due(now, r.table.stalest(), r.table.isWanting())
+	if question == nothing {
+		return
+	}
+	list := r.table.asked()
+	if question == whoIsHere || len(list) > maxLookUps {
 		r.access.ask()
-	case whatLacks:
-		list := r.table.ask()
-		if list == nil {
-			r.access.ask()
-			return
-		}
-		for _, i := range r.using {
-			r.access.say(i.Index, queryFor(list))
-		}
+		return
+	}
+	for _, i := range r.using {
+		r.access.say(i.Index, queryFor(list))
 	}
 }
 
@@ -238,11 +236,11 @@ func (r *run) answer(now time.Time, q asked) {
 }
 
 func (r *run) hear(now time.Time, h heard) {
-	r.report(r.table.hear(now, h.index, h.message))
+	r.report(r.table.hear(now, h.on.Name, h.message))
 	if r.table.isWanting() {
 		r.schedule.want(now)
 	}
-	if a := r.announcers[h.index]; a != nil && a.ends(h.message) {
+	if a := r.announcers[h.on.Index]; a != nil && a.ends(h.message) {
 		a.contradict(now)
 	}
 }
@@ -251,14 +249,4 @@ func (r *run) report(sightings []discovery.Sighting) {
 	for _, s := range sightings {
 		r.sight(s)
 	}
-}
-
-// earliest returns the earliest of some times; zero never comes.
-func earliest(times ...time.Time) (at time.Time) {
-	for _, t := range times {
-		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
-			at = t
-		}
-	}
-	return at
 }

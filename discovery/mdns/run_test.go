@@ -177,7 +177,7 @@ func (g *rig) told(want string) {
 // hears makes the run hear a packet.
 func (g *rig) hears(on discovery.Interface, m *dns.Msg) {
 	g.t.Helper()
-	g.latest().heard <- heard{on.Index, read(g.t, m)}
+	g.latest().heard <- heard{on, read(g.t, m)}
 }
 
 // latest returns the access that is in use.

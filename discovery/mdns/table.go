@@ -68,24 +68,20 @@ func newTable(self identity.PublicKey, period time.Duration) *table {
 		instances: make(map[spot]*instance), reports: make(map[hint]report)}
 }
 
-// hear enters a message that came in on the interface with this index, and returns what it says that is new, or was not
-// reported lately. It takes nothing back: see sweep.
-func (t *table) hear(now time.Time, index int, m message) (list []discovery.Sighting) {
-	on := ""
-	for name, i := range t.using {
-		if i.Index == index {
-			on = name
-		}
-	}
-	if on == "" {
+// hear enters a message that came in on an interface, and returns what it says that is new, or was not reported lately. It
+// takes nothing back: see sweep.
+func (t *table) hear(now time.Time, on string, m message) (list []discovery.Sighting) {
+	if _, used := t.using[on]; !used {
 		return nil
 	}
 	heard := make(map[*instance]bool)
 	for _, b := range m.byes {
-		if i := t.instances[spot{on, b.name}]; i != nil && !m.serves(b.name) { // else it is a change
-			heard[i] = true
-			t.goodbye(now, i, b)
+		i := t.instances[spot{on, b.name}]
+		if i == nil || m.serves(b.name) || b.host != "" && (b.host != i.host || b.port != i.port) {
+			continue // it takes back nothing that was said last, or it is a change
 		}
+		t.endSoon(now, i, &i.ends)
+		heard[i] = true
 	}
 	for _, s := range m.services {
 		// A TXT record that is not that of a node, or is our own, makes all that is said of the instance void.
@@ -149,7 +145,9 @@ func (t *table) locate(now time.Time, i *instance, h host) {
 	}
 	for _, a := range h.gone {
 		if a, ok := lan.AddressOn(t.using[i.on], a); ok && !slices.Contains(h.addrs, a.WithZone("")) {
-			t.takeBack(now, i, a)
+			if have := i.addrs[a]; have != nil {
+				t.endSoon(now, i, &have.ends)
+			}
 		}
 	}
 }

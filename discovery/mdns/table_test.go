@@ -46,7 +46,7 @@ func newFixture(t *testing.T, using ...discovery.Interface) *fixture {
 // heard enters a packet that came in on an interface, and checks what that tells.
 func (f *fixture) heard(on discovery.Interface, m *dns.Msg, want string) {
 	f.t.Helper()
-	f.want(f.table.hear(f.now, on.Index, read(f.t, m)), want)
+	f.want(f.table.hear(f.now, on.Name, read(f.t, m)), want)
 }
 
 func (f *fixture) want(got []discovery.Sighting, want string) {
@@ -113,7 +113,7 @@ func TestOnlyAddressesOnTheLinkAreTold(t *testing.T) {
 	f := newFixture(t, eth0, card(4, "eth4", "10.79.0.99/24"))
 	f.heard(eth0, factOf(1, "8.8.8.8", "10.78.0.1", "10.77.0.1", "2001:db8::1", "169.254.1.1").answer(), "1@10.77.0.1:7101 eth0")
 	f.heard(card(4, "eth4"), factOf(2, "10.77.0.2", "fe80::2").answer(), "") // on a link without IPv6 and another subnet
-	if f.table.hear(f.now, 77, read(t, factOf(3, "10.77.0.3").answer())) != nil {
+	if f.table.hear(f.now, "eth77", read(t, factOf(3, "10.77.0.3").answer())) != nil {
 		t.Error("heard on an interface that is not in use")
 	}
 }
@@ -257,7 +257,7 @@ func TestMovedWithdrawsWhatCannotBeReachedAnyMore(t *testing.T) {
 			f.heard(eth1, factOf(1).goodbye(), "")
 			f.want(f.moved(f.now, c.using), c.want)
 			if c.using == nil {
-				if f.table.hear(f.now, eth0.Index, read(t, factOf(1, "10.77.0.1").answer())) != nil {
+				if f.table.hear(f.now, eth0.Name, read(t, factOf(1, "10.77.0.1").answer())) != nil {
 					t.Error("heard without an interface")
 				}
 			}

@@ -1,8 +1,8 @@
 package mdns
 
 import (
-	"cmp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -10,12 +10,6 @@ const (
 	maxAsked   = 3 // questions out of turn for what one instance lacks
 	maxLookUps = 8 // instances asked about at once; if it is more, everybody is asked
 )
-
-// A wanted is what is asked about out of turn.
-type wanted struct {
-	instance string
-	host     string // empty: not known
-}
 
 // stalest returns the time of the oldest last sighting among complete instances; zero: there is none.
 func (t *table) stalest() (oldest time.Time) {
@@ -40,20 +34,7 @@ func (t *table) isWanting() bool {
 	return false
 }
 
-// ask returns what to ask about, in order, and notes that it is asked; nil: too much, so that everybody is to be asked.
-func (t *table) ask() (list []wanted) {
-	all := t.asked()
-	if len(all) > maxLookUps {
-		return nil
-	}
-	for _, i := range all {
-		list = append(list, wanted{i.name, i.host})
-	}
-	slices.SortFunc(list, func(a, b wanted) int { return cmp.Or(cmp.Compare(a.instance, b.instance), cmp.Compare(a.host, b.host)) })
-	return slices.Compact(list) // an instance on two interfaces
-}
-
-// asked notes that everybody is asked, and returns the instances that were worth it.
+// asked notes that the instances that are worth it are asked about, and returns them by name.
 func (t *table) asked() (list []*instance) {
 	for _, i := range t.instances {
 		if i.isWanted() {
@@ -62,5 +43,6 @@ func (t *table) asked() (list []*instance) {
 			i.doubt = false
 		}
 	}
+	slices.SortFunc(list, func(a, b *instance) int { return strings.Compare(a.name, b.name) })
 	return list
 }

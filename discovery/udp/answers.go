@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
@@ -73,14 +74,7 @@ func (a *answers) take(now time.Time) (due []int) {
 }
 
 // next returns when take will have something; zero: never.
-func (a *answers) next() (next time.Time) {
-	for _, at := range a.due {
-		if next.IsZero() || at.Before(next) {
-			next = at
-		}
-	}
-	return next
-}
+func (a *answers) next() time.Time { return lan.Earliest(slices.Collect(maps.Values(a.due))...) }
 
 // clear notes that an announce has just gone out on every interface: it answers all keys that were heard before it.
 func (a *answers) clear() { clear(a.due) }

@@ -112,10 +112,7 @@ func (r *run) stop() {
 func (r *run) next() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if at := r.answers.next(); !at.IsZero() && at.Before(r.due) {
-		return at
-	}
-	return r.due
+	return lan.Earliest(r.due, r.answers.next())
 }
 
 // look reads the interfaces anew, and reports whether something has changed that matters. If they cannot be read, those

@@ -29,8 +29,8 @@ const (
 // ErrNoGroups says that a socket cannot join multicast groups.
 var ErrNoGroups = errors.New("the socket cannot join multicast groups")
 
-// A membership is a socket whose multicast groups are methods of its own; *net.UDPConn's are not.
-type membership interface {
+// groups are the multicast groups of a socket. A socket in memory has them as methods of its own.
+type groups interface {
 	JoinGroup(index int, group netip.Addr) error
 	LeaveGroup(index int, group netip.Addr) error
 }
@@ -43,13 +43,25 @@ type packetConn interface {
 	SetMulticastLoopback(on bool) error
 }
 
+// systemGroups are the groups of a socket of the system.
+type systemGroups struct{ packetConn }
+
+func (g systemGroups) JoinGroup(index int, group netip.Addr) error {
+	return g.packetConn.JoinGroup(&net.Interface{Index: index}, &net.UDPAddr{IP: group.AsSlice()})
+}
+
+func (g systemGroups) LeaveGroup(index int, group netip.Addr) error {
+	return g.packetConn.LeaveGroup(&net.Interface{Index: index}, &net.UDPAddr{IP: group.AsSlice()})
+}
+
 // A Socket sends and receives the datagrams of one family. One goroutine may receive while others send.
 type Socket struct {
 	net.PacketConn
 	IPv6 bool
 
 	udp      *net.UDPConn                // nil: not the system's
-	groups   packetConn                  // of udp
+	system   packetConn                  // of udp
+	groups   groups                      // nil: it cannot join any
 	control  []byte                      // room for what the system says of a datagram beside its payload; empty: it says nothing
 	joined   map[int]discovery.Interface // by index: as they were when the socket joined its group there
 	closed   chan struct{}
@@ -64,20 +76,22 @@ func Listen(ctx context.Context, self discovery.Self, network, address string) (
 	}
 	s := &Socket{PacketConn: conn, IPv6: network == "udp6", joined: make(map[int]discovery.Interface), closed: make(chan struct{})}
 	if s.udp, _ = conn.(*net.UDPConn); s.udp == nil {
+		s.groups, _ = conn.(groups)
 		return s, nil
 	}
 	// The system is asked on which interface a datagram comes in, and where it was sent.
 	if s.IPv6 {
 		p := ipv6.NewPacketConn(s.udp)
-		if s.groups = p; p.SetControlMessage(ipv6.FlagInterface|ipv6.FlagDst, true) == nil {
+		if s.system = p; p.SetControlMessage(ipv6.FlagInterface|ipv6.FlagDst, true) == nil {
 			s.control = ipv6.NewControlMessage(ipv6.FlagInterface | ipv6.FlagDst)
 		}
 	} else {
 		p := ipv4.NewPacketConn(s.udp)
-		if s.groups = p; p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true) == nil {
+		if s.system = p; p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true) == nil {
 			s.control = ipv4.NewControlMessage(ipv4.FlagInterface | ipv4.FlagDst)
 		}
 	}
+	s.groups = systemGroups{s.system}
 	return s, nil
 }
 
@@ -97,16 +111,19 @@ func (s *Socket) SetMulticast(hops, buffer int) (err error) {
 	} else {
 		err = ipv4.NewPacketConn(s.udp).SetMulticastTTL(hops)
 	}
-	return errors.Join(err, s.groups.SetMulticastLoopback(true))
+	return errors.Join(err, s.system.SetMulticastLoopback(true))
 }
 
 // Join makes the socket receive what is sent to a group on these interfaces, and on no others. On an interface that has
 // changed since the last time it joins anew: the interface may be another one of the same name, or have lost its groups. Each
 // error is about one interface, where the next Join tries again.
 func (s *Socket) Join(list []discovery.Interface, group netip.Addr) (errs []error) {
+	if s.groups == nil {
+		return slices.Repeat([]error{ErrNoGroups}, len(list))
+	}
 	for index, was := range s.joined {
 		if !slices.ContainsFunc(list, func(i discovery.Interface) bool { return IsSame(i, was) }) {
-			_ = s.leave(was, group) // it fails if the interface is gone
+			_ = s.groups.LeaveGroup(index, group) // it fails if the interface is gone
 			delete(s.joined, index)
 		}
 	}
@@ -114,36 +131,14 @@ func (s *Socket) Join(list []discovery.Interface, group netip.Addr) (errs []erro
 		if _, joined := s.joined[i.Index]; joined {
 			continue
 		}
-		_ = s.leave(i, group) // a membership may be left over from before the interface went away
-		if err := s.join(i, group); err != nil {
+		_ = s.groups.LeaveGroup(i.Index, group) // a membership may be left over from before the interface went away
+		if err := s.groups.JoinGroup(i.Index, group); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		s.joined[i.Index] = i
 	}
 	return errs
-}
-
-func (s *Socket) join(i discovery.Interface, group netip.Addr) error {
-	if s.udp != nil {
-		on := System(i)
-		return s.groups.JoinGroup(&on, &net.UDPAddr{IP: group.AsSlice()})
-	}
-	if m, ok := s.PacketConn.(membership); ok {
-		return m.JoinGroup(i.Index, group)
-	}
-	return ErrNoGroups
-}
-
-func (s *Socket) leave(i discovery.Interface, group netip.Addr) error {
-	if s.udp != nil {
-		on := System(i)
-		return s.groups.LeaveGroup(&on, &net.UDPAddr{IP: group.AsSlice()})
-	}
-	if m, ok := s.PacketConn.(membership); ok {
-		return m.LeaveGroup(i.Index, group)
-	}
-	return ErrNoGroups
 }
 
 // Send sends b on an interface. from is this machine's address there; not valid: the system chooses it.
@@ -154,7 +149,7 @@ func (s *Socket) Send(b []byte, to netip.AddrPort, i discovery.Interface, from n
 		s.choosing.Lock()
 		defer s.choosing.Unlock()
 		on := System(i)
-		if err := s.groups.SetMulticastInterface(&on); err != nil {
+		if err := s.system.SetMulticastInterface(&on); err != nil {
 			return err
 		}
 	default:
