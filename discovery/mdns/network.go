@@ -2,7 +2,11 @@ package mdns
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"net/netip"
+	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -38,25 +42,60 @@ type access interface {
 	close()
 }
 
-// A network is the access to multicast DNS: a listener of our own, and the library's resolver.
-type network struct {
-	*listener
-	using []discovery.Interface
+const (
+	// maxWaiting is how many messages wait to be looked at. Behind them packets wait in the sockets, and are dropped there.
+	maxWaiting = 64
 
-	ctx      context.Context // of questions
-	cancel   context.CancelFunc
-	asking   sync.Mutex // held while a question is open
-	question sync.WaitGroup
+	// maxAskers bounds the queries that wait to be looked at. Others are dropped and counted.
+	maxAskers = 64
+)
+
+// A network is the access to multicast DNS: it hears everything that is said on some interfaces, in sockets of its own
+// beside those of other programs, speaks there, and asks with the library's resolver.
+type network struct {
+	using    []discovery.Interface
+	sockets  []*socket // at least one
+	reader   reader
+	counters *counters
+	heard    chan heard
+	asked    chan asked // nil: queries are not read
+	failed   chan error // has room for one: a socket has failed, or a question
+
+	ctx     context.Context // until close
+	cancel  context.CancelFunc
+	asking  sync.Mutex // held while a question is open
+	running sync.WaitGroup
 }
 
-// openNetwork begins to listen on interfaces, at least one.
+// openNetwork begins to listen on interfaces, at least one. It fails if neither family can be had.
 func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface) (access, error) {
-	l, err := listen(ctx, self, using, &p.counters)
-	if err != nil {
-		return nil, listenError(err)
+	n := &network{using: using, reader: readerOf(self.Key), counters: &p.counters,
+		heard: make(chan heard, maxWaiting), failed: make(chan error, 1)}
+	if announces(self, using) {
+		n.asked = make(chan asked, maxAskers)
 	}
-	n := &network{listener: l, using: using}
-	n.ctx, n.cancel = context.WithCancel(context.Background()) // ends with close
+	groups := [][]discovery.Interface{using}
+	if runtime.GOOS == "windows" { // the socket tells on which interface a packet came in: the system does not
+		groups = slices.Collect(slices.Chunk(using, 1))
+	}
+	var failures []error
+	for _, group := range groups {
+		for _, ipv6 := range []bool{false, true} {
+			s, err := open(ctx, self, ipv6, group)
+			if err != nil {
+				failures = append(failures, err)
+				continue
+			}
+			n.sockets = append(n.sockets, s)
+		}
+	}
+	if len(n.sockets) == 0 {
+		return nil, listenError(fmt.Errorf("%w; over IPv6: %w", failures[0], failures[1]))
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	for _, s := range n.sockets {
+		n.running.Go(func() { n.read(s) })
+	}
 	return n, nil
 }
 
@@ -64,20 +103,34 @@ func (n *network) hears() <-chan heard { return n.heard }
 func (n *network) asks() <-chan asked  { return n.asked }
 func (n *network) fails() <-chan error { return n.failed }
 
+// say sends a message on an interface, in each family that it has. What fails is counted.
 func (n *network) say(index int, m *dns.Msg) {
-	b, err := m.Pack()
-	if err != nil {
-		n.counters.Count(func(s *Stats) { s.SendErrors, s.LastError = s.SendErrors+1, err })
-		return
+	b, packErr := m.Pack()
+	for _, s := range n.sockets {
+		at := slices.IndexFunc(s.using, func(i discovery.Interface) bool { return i.Index == index })
+		if at < 0 || !lan.Has(s.using[at], s.IPv6) {
+			continue
+		}
+		err := packErr
+		if err == nil {
+			_ = s.SetWriteDeadline(time.Now().Add(lan.SendWithin)) // if it fails, so does sending
+			err = s.Send(b, netip.AddrPortFrom(s.group, port), s.using[at], netip.Addr{})
+		}
+		n.counters.Count(func(s *Stats) {
+			if err == nil {
+				s.Sent++
+			} else {
+				s.SendErrors, s.LastError = s.SendErrors+1, err
+			}
+		})
 	}
-	n.send(index, b)
 }
 
 func (n *network) ask() {
 	if !n.asking.TryLock() {
 		return // one is open
 	}
-	n.question.Go(func() {
+	n.running.Go(func() {
 		defer n.asking.Unlock()
 		if err := n.browse(); err != nil && n.ctx.Err() == nil {
 			n.fail(&NetworkError{"ask", err})
@@ -112,8 +165,18 @@ func (n *network) browse() error {
 	return err
 }
 
+// fail tells that the network cannot be used any more.
+func (n *network) fail(err error) {
+	select {
+	case n.failed <- err:
+	default: // it is known
+	}
+}
+
 func (n *network) close() {
 	n.cancel()
-	n.question.Wait()
-	n.listener.close()
+	for _, s := range n.sockets {
+		_ = s.Close() // nothing is lost
+	}
+	n.running.Wait()
 }

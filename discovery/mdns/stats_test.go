@@ -52,17 +52,17 @@ func TestPacketsAreCountedByWhatBecomesOfThem(t *testing.T) {
 		{"nothing", nil, near, group4, Stats{Junk: 1}, true},
 	} {
 		p := New(Options{})
-		l := &listener{heard: make(chan heard, 1), counters: &p.counters, reader: readerOf(self)}
+		n := &network{ctx: t.Context(), heard: make(chan heard, 1), counters: &p.counters, reader: readerOf(self)}
 		if c.answers {
-			l.asked = make(chan asked, 1)
+			n.asked = make(chan asked, 1)
 		}
-		l.take(c.b, origin{c.src, eth0.Index, c.dst}, []discovery.Interface{eth0})
-		for range len(l.asked) {
-			if q := <-l.asked; q.index != eth0.Index || q.query.kinds != server || c.want.Asked != 1 {
+		n.take(c.b, origin{c.src, eth0.Index, c.dst}, []discovery.Interface{eth0})
+		for range len(n.asked) {
+			if q := <-n.asked; q.index != eth0.Index || q.query.kinds != server || c.want.Asked != 1 {
 				t.Errorf("%s: %+v", c.name, q)
 			}
 		}
-		if got := p.Stats(); !reflect.DeepEqual(got, c.want) || len(l.heard) != int(got.Heard) {
+		if got := p.Stats(); !reflect.DeepEqual(got, c.want) || len(n.heard) != int(got.Heard) {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
 	}
@@ -71,10 +71,10 @@ func TestPacketsAreCountedByWhatBecomesOfThem(t *testing.T) {
 // TestAFloodOfQueriesWaitsForNobody has a node that looks at none of them for the moment.
 func TestAFloodOfQueriesWaitsForNobody(t *testing.T) {
 	p := New(Options{})
-	l := &listener{counters: &p.counters, reader: readerOf(self), asked: make(chan asked, maxAskers)}
+	n := &network{counters: &p.counters, reader: readerOf(self), asked: make(chan asked, maxAskers)}
 	b := pack(t, ask(q{nameOf(self), dns.TypeSRV}))
 	for range maxAskers + 5 {
-		l.take(b, origin{netip.MustParseAddrPort("10.77.0.1:5353"), eth0.Index, group4}, []discovery.Interface{eth0})
+		n.take(b, origin{netip.MustParseAddrPort("10.77.0.1:5353"), eth0.Index, group4}, []discovery.Interface{eth0})
 	}
 	if got := p.Stats(); got.Asked != maxAskers+5 || got.Excess != 5 {
 		t.Errorf("counted %+v", got)
@@ -128,7 +128,7 @@ func TestPacketsGoOutInTheFamiliesOfTheInterface(t *testing.T) {
 	var four, six []string
 	p := New(Options{})
 	using := []discovery.Interface{lan0, card(3, "eth1", "fe80::1/64"), card(4, "eth2", "10.79.0.1/24", "fe80::1/64")}
-	l := &listener{counters: &p.counters}
+	n := &network{counters: &p.counters}
 	for network, conn := range map[string]fakeConn{"udp4": {to: &four}, "udp6": {to: &six, err: errTest}} {
 		s, err := lan.Listen(t.Context(), discovery.Self{ListenPacket: func(context.Context, string, string) (net.PacketConn, error) {
 			return conn, nil
@@ -136,10 +136,10 @@ func TestPacketsGoOutInTheFamiliesOfTheInterface(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		l.sockets = append(l.sockets, &socket{Socket: s, group: group4, using: using})
+		n.sockets = append(n.sockets, &socket{Socket: s, group: group4, using: using})
 	}
 	for _, index := range []int{2, 3, 4, 5} {
-		l.send(index, nil)
+		n.say(index, new(dns.Msg))
 	}
 	if !slices.Equal(four, []string{"2", "4"}) || !slices.Equal(six, []string{"3", "4"}) {
 		t.Errorf("IPv4 on %v, IPv6 on %v", four, six)

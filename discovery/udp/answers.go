@@ -54,8 +54,8 @@ func (a *answers) hear(now time.Time, k heardKey, jitter float64) bool {
 		return false
 	}
 	at := now.Add(time.Duration(jitter * float64(answerWithin)))
-	if last, answered := a.last[k.on]; answered && at.Before(last.Add(answerEvery)) {
-		at = last.Add(answerEvery)
+	if soonest := a.last[k.on].Add(answerEvery); at.Before(soonest) {
+		at = soonest
 	}
 	a.due[k.on] = at
 	return true

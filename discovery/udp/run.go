@@ -23,7 +23,6 @@ type run struct {
 	sight   func(discovery.Sighting)
 
 	// Of the sending goroutine alone.
-	announce []byte // what is sent; nil: nothing is, or something else each time
 	schedule schedule
 	due      time.Time // when to announce on every interface
 	ipv4     *lan.Socket
@@ -48,15 +47,10 @@ func listen(ctx context.Context, self discovery.Self, network string, port uint1
 func newRun(o *Options, c *counters, self discovery.Self, sight func(discovery.Sighting), ipv4 *lan.Socket) *run {
 	r := &run{
 		options: o, count: c, self: self, sight: sight, ipv4: ipv4,
+		silent:  self.Port == 0 || self.ListenOnly,
 		wake:    make(chan struct{}, 1),
 		failed:  make(chan error, 2),
 		answers: newAnswers(),
-	}
-	switch {
-	case self.Port == 0 || self.ListenOnly:
-		r.silent = true
-	case self.Private == nil:
-		r.announce = Announce{Port: self.Port, Key: self.Key}.Append(nil)
 	}
 	if self.Private != nil {
 		r.covert = newCovert()
@@ -221,7 +215,7 @@ func (r *run) send(s *lan.Socket, t target, on discovery.Interface) {
 // datagrams returns what is sent to one target.
 func (r *run) datagrams() [][]byte {
 	if r.covert == nil {
-		return [][]byte{r.announce}
+		return [][]byte{Announce{Port: r.self.Port, Key: r.self.Key}.Append(nil)}
 	}
 	list, err := r.self.Private.Announce(r.self.Port)
 	if err != nil {
