@@ -11,27 +11,27 @@ import (
 )
 
 const (
-	// answerAfter to answerAfter+answerRange: how soon what others may have too is answered (RFC 6762 §6), so that not all
-	// nodes answer at the same moment, and when what one announces at its start comes, so that not all begin at the same.
+	// answerAfter to answerAfter+answerRange is how soon questions are answered that others may answer too (RFC 6762 §6), so
+	// that not all nodes answer at the same moment, and how soon a node announces itself after its start.
 	answerAfter = 20 * time.Millisecond
 	answerRange = 100 * time.Millisecond
 
 	// speakLeast is the least time between two packets on one interface, and so between two of one record: RFC 6762 §6.
-	// Nobody can have more than one a second, whatever he asks.
+	// No question draws more than one packet a second.
 	speakLeast = time.Second
 
-	// contradictLeast is the least time between two contradictions of goodbyes in our name. That is less than between
-	// other packets, as for the other case in which waiting does harm, the defence of a name: RFC 6762 §6.
+	// contradictLeast is the least time between two contradictions of goodbyes in our name. It is shorter than for
+	// other packets, as in the other case in which waiting does harm, the defence of a name: RFC 6762 §6.
 	contradictLeast = 250 * time.Millisecond
 )
 
-// pauses follow the first announcements: RFC 6762 §8.3 has at least two, a second apart. The third is for a link that has
-// just come up.
+// pauses follow the first announcements: RFC 6762 §8.3 has at least two, a second apart. The third is for an interface
+// that has just come up.
 var pauses = [...]time.Duration{time.Second, 2 * time.Second}
 
-// An announcer says what a node says on one interface, and when. There is no probing before (RFC 6762 §8.1): the names have 128
-// bits of the node's key in them, and who has the same key has a right to the same names. Time is passed in. It is not
-// safe for concurrent use, unless something says so.
+// An announcer decides what a node says on one interface, and when. It does not probe before (RFC 6762 §8.1): the names have
+// 128 bits of the node's key in them, and a node with the same key has a right to the same names. Time is passed in. It is not
+// safe for concurrent use.
 type announcer struct {
 	records []record       // not changed
 	own     message        // what takes all of it back; not changed
@@ -62,13 +62,13 @@ func (a *announcer) moment() time.Duration {
 	return answerAfter + time.Duration(a.random()*float64(answerRange))
 }
 
-// An verdict is what becomes of a query.
+// A verdict says what becomes of a query.
 type verdict int
 
 const (
 	answered   verdict = iota // soon
-	limited                   // the answer waits, because something was said lately
-	suppressed                // who asks knows all of it, or there is none
+	limited                   // later, because something was said lately
+	suppressed                // the asker knows all of the answer, or there is none
 )
 
 // ask takes note of a query.
@@ -107,8 +107,8 @@ func (a *announcer) ends(m message) bool {
 		})
 }
 
-// contradict takes note that somebody takes back records, which we did not mean. All are announced at once, whatever was
-// said lately, but for contradictLeast.
+// contradict takes note that somebody takes back records in our name. All are announced at once, even if something was said
+// lately, at most every contradictLeast.
 func (a *announcer) contradict(now time.Time) {
 	if !a.urgent.IsZero() {
 		return
@@ -166,8 +166,8 @@ func (a *announcer) message(all bool) *dns.Msg {
 	return m
 }
 
-// goodbye returns what takes back all that is announced but what another one goes on to say (nil: nothing); nil: nothing is
-// left. That there are nodes is nothing that a node takes back: others may be there.
+// goodbye returns the message that takes back all announced records except those of other, which goes on; nil: there is
+// nothing to take back. The record that says that there are nodes is never taken back: others may be there.
 func (a *announcer) goodbye(other *announcer) *dns.Msg {
 	m := newResponse()
 	var others []record

@@ -9,8 +9,8 @@ import (
 
 // Reasons why mDNS cannot be used, beside those that the system has.
 var (
-	// ErrNoInterface says that no interface is on, with its cable in, able to multicast and with an address, or none of
-	// those that Options names.
+	// ErrNoInterface says that no interface, or none that Options names, is on, has its cable in, can multicast and has an
+	// address.
 	ErrNoInterface = errors.New("no network interface that can be used")
 	// ErrNetwork says that the node has a network of its own: mDNS needs the system's.
 	ErrNetwork = errors.New("the node does not use the system's network")
@@ -31,7 +31,7 @@ func (e *NetworkError) Error() string {
 // Unwrap returns Err.
 func (e *NetworkError) Unwrap() error { return e.Err }
 
-// Hint says what to do about it, in a sentence fragment.
+// Hint returns advice: what to do about the error, in a sentence fragment.
 func (e *NetworkError) Hint() string {
 	switch {
 	case errors.Is(e.Err, ErrNoInterface):

@@ -40,8 +40,8 @@ func (t *table) isOver(now, at time.Time) bool {
 	return !at.IsZero()
 }
 
-// moved replaces the interfaces. What was heard on one that is gone, or of an address that is on none of its subnets any
-// more, is withdrawn.
+// moved replaces the interfaces. Addresses that were heard on an interface that is gone, or are on none of its subnets any
+// more, are withdrawn.
 func (t *table) moved(now time.Time, using []discovery.Interface) []discovery.Sighting {
 	t.using = make(map[string]discovery.Interface, len(using))
 	for _, i := range using {
@@ -50,8 +50,8 @@ func (t *table) moved(now time.Time, using []discovery.Interface) []discovery.Si
 	return t.sweep(now)
 }
 
-// sweep ends what does not hold any more, and returns what that changes. A hint that is heard on another interface, or from
-// another instance, goes on. That something has expired is not reported: the presence table knows.
+// sweep drops the addresses that do not hold any more, and returns what that changes. A hint that is heard on another
+// interface, or from another instance, goes on. Expiry is not reported: the presence table notices it.
 func (t *table) sweep(now time.Time) (list []discovery.Sighting) {
 	t.swept, t.nextEnd = now, time.Time{}
 	dropped := make(map[hint]discovery.Reason)
@@ -100,8 +100,8 @@ func (t *table) reasonToDrop(now time.Time, i *instance, a netip.Addr, have *hea
 	return ""
 }
 
-// held returns where those of some hints are heard that still are, and when last: on the interface with which they were
-// reported, or where it was last.
+// held returns which of some hints are still heard, where, and when last: on the interface with which the hint was reported,
+// or else where it was heard last.
 func (t *table) held(hints map[hint]discovery.Reason) map[hint]report {
 	held := make(map[hint]report)
 	for _, i := range t.instances {

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Bounds of what is read from one packet. What is over them is ignored: nobody of ours sends so much, and what is
-// true is said again.
+// Bounds of what is read from one packet. The rest is ignored: no node sends that much, and true records are said
+// again.
 const (
 	maxPacket    = 9000 // bytes: RFC 6762 §17
 	maxEntries   = 512  // questions and records: names can be compressed, and unfold to much more than the packet
@@ -20,8 +20,8 @@ const (
 	maxHostAddrs = 16 // addresses of one host, and as many that are withdrawn
 )
 
-// flushBit is the cache-flush bit, which says that nobody else has such records; classMask leaves of a record's class what is
-// not that bit: RFC 6762 §10.2.
+// flushBit is the cache-flush bit of a record's class, which says that no other host has such records; classMask is the rest
+// of the class: RFC 6762 §10.2.
 const (
 	flushBit  = 1 << 15
 	classMask = flushBit - 1
@@ -129,7 +129,7 @@ func (m *message) service(name string) *service {
 	return &m.services[at]
 }
 
-// address notes an address of a host that somebody could dial.
+// address notes an address of a host, if it can be dialled.
 func (m *message) address(name string, ip net.IP, ends bool) {
 	a, ok := netip.AddrFromSlice(ip)
 	if !ok || a.Is4In6() || !a.IsGlobalUnicast() && !a.IsLinkLocalUnicast() {

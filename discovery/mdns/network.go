@@ -21,7 +21,7 @@ import (
 // heard by the listener, which knows their interface.
 const askFor = 250 * time.Millisecond
 
-// An access is how a run uses the network. Its methods are for one goroutine, and none waits for others but close.
+// An access is how a run uses the network. Its methods are for one goroutine. Only close waits for other goroutines.
 type access interface {
 	// hears returns what is heard.
 	hears() <-chan heard
@@ -35,7 +35,7 @@ type access interface {
 	// say sends a message on an interface.
 	say(index int, m *dns.Msg)
 
-	// ask asks everybody who is there. The answers are heard.
+	// ask asks all nodes to say that they are there. The answers are heard.
 	ask()
 
 	// close waits until nothing of it is left.
@@ -165,7 +165,7 @@ func (n *network) browse() error {
 	return err
 }
 
-// fail tells that the network cannot be used any more.
+// fail reports that the network cannot be used any more.
 func (n *network) fail(err error) {
 	select {
 	case n.failed <- err:

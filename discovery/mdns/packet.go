@@ -103,7 +103,7 @@ func (o origin) on(using []discovery.Interface) (discovery.Interface, bool) {
 	return using[at], true
 }
 
-// isNear reports whether the source is on a subnet of an interface, or link-locan. Others get no answer, although a packet
+// isNear reports whether the source is on a subnet of an interface, or link-local. Others get no answer, although a packet
 // to the group can only come from the LAN.
 func (o origin) isNear(on discovery.Interface) bool {
 	src := o.src.Addr().Unmap()

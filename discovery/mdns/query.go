@@ -9,7 +9,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// maxKnown bounds the known answers that are read of one packet: we have at most 4 records and maxAddrs addresses.
+// maxKnown bounds the known answers that are read of one packet: a node has at most 4 records and maxAddrs addresses.
 const maxKnown = 16
 
 var errMalformed = errors.New("not a packet of multicast DNS")
@@ -77,7 +77,7 @@ func (r reader) ours(rr dns.RR) bool {
 	return name == r.instance || name == r.host
 }
 
-// knows reports whether whoever asks has a record of ours for at least half of its time yet: RFC 6762 §7.1.
+// knows reports whether the asker has a record of ours for at least half of its time yet: RFC 6762 §7.1.
 func (q query) knows(r record) bool {
 	want := dns.Copy(r.rr)
 	want.Header().Class &= classMask

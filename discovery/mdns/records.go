@@ -33,7 +33,7 @@ const (
 	announced = pointer | instances | addresses
 )
 
-// additional returns what an answer with records of some kinds has beside them, so that nobody has to ask for it: RFC 6763
+// additional returns what an answer with records of some kinds has beside them, so that it need not be asked for: RFC 6763
 // §12, RFC 6762 §6.2.
 func additional(answers kinds) (more kinds) {
 	if answers&pointer != 0 {

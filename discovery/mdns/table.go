@@ -13,8 +13,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Bounds of the table: what somebody who forges records can make it remember and do. What it forgets is reported again when
-// it is heard again.
+// Bounds of the table: what an attacker who forges records can make it remember and do. An instance that is forgotten is
+// reported again when it is heard again.
 const (
 	maxInstances = 1024              // on all interfaces together
 	roomMade     = maxInstances / 16 // instances forgotten when there are more: those heard longest ago
@@ -46,7 +46,8 @@ type table struct {
 	nextEnd   time.Time       // when to sweep because of a goodbye; zero: none was heard
 }
 
-// A spot is a name on one interface. What is said there holds there, so nobody can change it from another network.
+// A spot is a name on one interface. What is said on an interface holds there, so that an attacker in another network cannot
+// change it.
 type spot struct{ on, name string }
 
 // A hint is what the presence table learns: this key, at this address.
@@ -68,8 +69,8 @@ func newTable(self identity.PublicKey, period time.Duration) *table {
 		instances: make(map[spot]*instance), reports: make(map[hint]report)}
 }
 
-// hear enters a message that came in on an interface, and returns what it says that is new, or was not reported lately. It
-// takes nothing back: see sweep.
+// hear enters a message that came in on an interface, and returns the hints that are new, or were not reported lately. Hints
+// end later: see sweep.
 func (t *table) hear(now time.Time, on string, m message) (list []discovery.Sighting) {
 	if _, used := t.using[on]; !used {
 		return nil
@@ -84,7 +85,7 @@ func (t *table) hear(now time.Time, on string, m message) (list []discovery.Sigh
 		heard[i] = true
 	}
 	for _, s := range m.services {
-		// A TXT record that is not that of a node, or is our own, makes all that is said of the instance void.
+		// If the TXT record is not that of a node, or is our own, all that the packet says of the instance is ignored.
 		if s.name != t.own && (!s.hasText || !s.key.IsZero() && s.key != t.self) {
 			heard[t.serve(now, spot{on, s.name}, s)] = true
 		}
@@ -152,7 +153,7 @@ func (t *table) locate(now time.Time, i *instance, h host) {
 	}
 }
 
-// report returns what is to be reported of an instance: each address when it is new, or was heard just now and not
+// report returns the hints of an instance that are to be reported: each when it is new, or was heard just now and not
 // reported for some time.
 func (t *table) report(now time.Time, i *instance) (list []discovery.Sighting) {
 	if !i.isComplete() {

@@ -8,7 +8,7 @@ import (
 
 const (
 	maxAsked   = 3 // questions out of turn for what one instance lacks
-	maxLookUps = 8 // instances asked about at once; if it is more, everybody is asked
+	maxLookUps = 8 // instances asked about at once; if there are more, all nodes are asked
 )
 
 // stalest returns the time of the oldest last sighting among complete instances; zero: there is none.

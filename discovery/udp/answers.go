@@ -12,7 +12,7 @@ import (
 )
 
 // maxHeard bounds what is remembered of keys that were heard, a hundred bytes each. While there is no room, another key
-// counts as heard for the first time and is not remembered: somebody who fills it with forged keys gains one announce a
+// counts as heard for the first time and is not remembered: an attacker who fills it with forged keys gains one announce a
 // second.
 const maxHeard = 4096
 

@@ -10,20 +10,20 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/private"
 )
 
-// Bounds of the work that private announces make (wire.md §8.3): each costs three HMACs for every key that is trusted.
+// Bounds of the work that private announces cause (wire.md §8.3): each costs three HMACs for every trusted key.
 const (
-	// All addresses together may have this many looked at in a second; fewer if many keys are trusted, so that a flood
-	// costs a tenth of a core, and no fewer than the least.
+	// mostRate announces a second are looked at from all addresses together; fewer if many keys are trusted, so that a
+	// flood costs a tenth of a core, but at least leastRate.
 	mostRate  = 256
 	leastRate = 16
 	keysRate  = 1 << 16 // keys compared in a second
 
-	// maxSources bounds the addresses that are told apart. Those that come while there is no room share the bound of one.
+	// maxSources bounds the addresses with a limiter of their own. The others share one.
 	maxSources = 1024
 )
 
-// perSource bounds the private announces of one address. A node sends one for every 16 of its peers, every five seconds and
-// some more when it starts.
+// perSource limits the private announces of one address. A node sends one for every 16 of its peers, every five seconds and
+// more often when it starts.
 var perSource = limiter.Rate{Burst: 64, Every: time.Second / 32}
 
 // A covert is what a run remembers in private mode. It is not safe for concurrent use.
@@ -57,14 +57,14 @@ func (c *covert) isOwn(n nonce) bool {
 	return now || before
 }
 
-// admit reports whether a datagram from src is to be looked at, if that means to compare it with this many keys.
+// admit reports whether a datagram from src may be looked at, which means to compare it with this many keys.
 func (c *covert) admit(now time.Time, src netip.Addr, keys int) bool {
 	rate := max(leastRate, min(mostRate, keysRate/max(1, keys)))
 	return c.sources.Of(now, src).Take(now, perSource) &&
 		c.all.Take(now, limiter.Rate{Burst: rate, Every: time.Second / time.Duration(rate)})
 }
 
-// hearPrivate looks at one datagram in private mode. The checks are those of wire.md §8.3, the cheapest first.
+// hearPrivate checks one datagram in private mode as wire.md §8.3 says, the cheapest checks first, and reports its sender.
 func (r *run) hearPrivate(payload []byte, o lan.Origin) {
 	packet, err := private.ParsePacket(payload)
 	if err != nil {
@@ -95,6 +95,6 @@ func (r *run) hearPrivate(payload []byte, o lan.Origin) {
 	} else {
 		r.count.Count(func(s *Stats) { s.Unknown++ })
 	}
-	// Recognised or not: an answer to peers alone would tell who they are.
+	// Recognised or not: answers to peers alone would reveal who they are.
 	r.heard(heardKey{addr: netip.AddrPortFrom(from, 0), on: on.Index})
 }

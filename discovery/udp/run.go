@@ -109,8 +109,8 @@ func (r *run) next() time.Time {
 	return lan.Earliest(r.due, r.answers.next())
 }
 
-// look reads the interfaces anew, and reports whether something has changed that matters. If they cannot be read, those
-// known go on.
+// look reads the interfaces anew, and reports whether one has changed that is used. If they cannot be read, those
+// known stay in use.
 func (r *run) look() bool {
 	using, changed := *r.using.Load(), false
 	if all, err := r.self.Interfaces(); err != nil {
@@ -250,7 +250,7 @@ func room() []byte {
 	return make([]byte, max(AnnounceSize, private.PacketSize)+1)
 }
 
-// hear looks at one datagram. The checks are those of wire.md §8.1, the cheapest first.
+// hear checks one datagram as wire.md §8.1 says, the cheapest checks first, and reports its sender.
 func (r *run) hear(payload []byte, o lan.Origin) {
 	if r.covert != nil {
 		r.hearPrivate(payload, o)
@@ -282,7 +282,7 @@ func (r *run) origin(o lan.Origin) (on discovery.Interface, at netip.Addr, ok bo
 	return origin(*r.using.Load(), index, o.Src.Addr().Unmap())
 }
 
-// heard makes the loop answer a key that is heard for the first time.
+// heard makes the loop answer a key if it is heard for the first time.
 func (r *run) heard(k heardKey) {
 	if r.silent {
 		return

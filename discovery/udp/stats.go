@@ -13,10 +13,10 @@ type Stats struct {
 	SendErrors  uint64 // announces that could not be sent
 	Heard       uint64 // announces of other nodes on our networks: each was reported
 	Own         uint64 // our own announces, heard
-	Junk        uint64 // datagrams that are no announce
-	OffLink     uint64 // announces from a machine that is on no network of ours
-	Unknown     uint64 // private announces of nobody who is paired with the node
-	Excess      uint64 // private announces that were not looked at, because there were too many
+	Junk        uint64 // datagrams that are not announces
+	OffLink     uint64 // announces from a machine that is on none of our networks
+	Unknown     uint64 // private announces of nodes that are not paired with this one
+	Excess      uint64 // private announces that were dropped unseen, because there were too many
 	OtherErrors uint64 // failures to receive, to list the interfaces, to use IPv6
 
 	Interfaces []string // those that announces are sent and heard on, as last seen

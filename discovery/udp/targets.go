@@ -99,7 +99,7 @@ func directedBroadcast(p netip.Prefix) (netip.Addr, bool) {
 }
 
 // origin returns the interface on which an announce from src was heard, and src as it is dialled. It reports false if src
-// is no machine on a network of ours. index is that of the interface, 0 if the system does not say: then the address
+// is not a machine on one of our networks. index is that of the interface, 0 if the system does not say: then the address
 // decides, which for a link-local IPv6 address is its zone.
 func origin(using []discovery.Interface, index int, src netip.Addr) (on discovery.Interface, at netip.Addr, ok bool) {
 	isHost := func(p netip.Prefix) bool {
