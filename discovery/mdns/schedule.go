@@ -1,6 +1,10 @@
 package mdns
 
-import "time"
+import (
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
+)
 
 // Times of asking. Where a time is random, it is so that nodes which have heard the same do not ask at the same moment.
 const (
@@ -47,12 +51,7 @@ func (s *schedule) want(now time.Time) {
 }
 
 // next returns when due may say yes.
-func (s *schedule) next() time.Time {
-	if !s.hurry.IsZero() && s.hurry.Before(s.turn) {
-		return s.hurry
-	}
-	return s.turn
-}
+func (s *schedule) next() time.Time { return lan.Earliest(s.hurry, s.turn) }
 
 // A question is what to ask.
 type question int

@@ -45,7 +45,8 @@ func newAnswers() *answers {
 func (a *answers) hear(now time.Time, k heardKey, jitter float64) bool {
 	last, known := a.heard[k]
 	if !known && len(a.heard) >= maxHeard && now.Sub(a.swept) >= sweepEvery {
-		a.sweep(now)
+		a.swept = now // forget those for which the next time is a first time again
+		maps.DeleteFunc(a.heard, func(_ heardKey, last time.Time) bool { return now.Sub(last) >= holds })
 	}
 	if known || len(a.heard) < maxHeard {
 		a.heard[k] = now
@@ -87,10 +88,4 @@ func (a *answers) keep(using []discovery.Interface) {
 	maps.DeleteFunc(a.heard, func(k heardKey, at time.Time) bool { return gone(k.on, at) })
 	maps.DeleteFunc(a.due, gone)
 	maps.DeleteFunc(a.last, gone)
-}
-
-// sweep forgets keys that have not been heard for so long that the next time is a first time again.
-func (a *answers) sweep(now time.Time) {
-	a.swept = now
-	maps.DeleteFunc(a.heard, func(_ heardKey, last time.Time) bool { return now.Sub(last) >= holds })
 }
