@@ -41,18 +41,19 @@ var layers = map[string]int{
 	"internal/listener": 4,
 	"internal/peers":    4,
 
+	"discovery/mdns":   3,
+	"discovery/udp":    3,
 	"internal/finder":  3,
 	"internal/serve":   3,
 	"internal/session": 3,
 
-	"channel":           2,
-	"discovery/manual":  2,
-	"discovery/mdns":    2,
-	"discovery/udp":     2,
-	"envelope/etf":      2,
-	"internal/idtable":  2,
-	"internal/netwatch": 2,
-	"internal/counters": 2,
+	"channel":                2,
+	"discovery/internal/lan": 2,
+	"discovery/manual":       2,
+	"envelope/etf":           2,
+	"internal/idtable":       2,
+	"internal/netwatch":      2,
+	"internal/counters":      2,
 
 	"internal/test/kit": 1, // tests alone
 	"discovery":         1,

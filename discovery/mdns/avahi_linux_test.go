@@ -183,7 +183,7 @@ func TestAvahiSeesANode(t *testing.T) {
 	requireAvahi(t)
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, _ := lan(t, 2)
+		hosts, _ := hostsOnALAN(t, 2)
 		lines := startAvahi(t, hosts[1]).browse()
 		a := start(t, hosts[0], 1)
 		id := instanceOf(key(1))
@@ -206,7 +206,7 @@ func TestANodeSeesWhatAvahiPublishes(t *testing.T) {
 	requireAvahi(t)
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, links := lan(t, 2)
+		hosts, links := hostsOnALAN(t, 2)
 		daemon := startAvahi(t, hosts[1])
 		a := start(t, hosts[0], 1, func(c *nodeConfig) { c.Options.Period = 2 * time.Second })
 		other := &node{name: "avahi's node", key: key(7), port: 7107}

@@ -2,8 +2,6 @@ package mdns
 
 import (
 	"fmt"
-	"net/netip"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,11 +9,11 @@ import (
 	"github.com/miekg/dns"
 )
 
-// asksAbout checks what is asked out of turn.
-func (f *fixture) asksAbout(want ...wanted) {
+// asksAbout checks about which instance, and which host of it, is asked out of turn.
+func (f *fixture) asksAbout(name, host string) {
 	f.t.Helper()
-	if got := f.ask(); !slices.Equal(got, want) {
-		f.t.Errorf("asked about %v, want %v", got, want)
+	if got := f.asked(); len(got) != 1 || got[0].name != name || got[0].host != host {
+		f.t.Errorf("asked about %v, want %s on %s", got, name, host)
 	}
 	f.check()
 }
@@ -51,13 +49,13 @@ func TestForgedRecordsEndNothing(t *testing.T) {
 			f.after(20 * time.Second)
 			f.heard(eth0, c.packet, c.told)
 			if c.asks {
-				f.asksAbout(wanted{one.name, read(t, c.packet).services[0].host})
-			} else if f.wanting() {
+				f.asksAbout(one.name, read(t, c.packet).services[0].host)
+			} else if f.isWanting() {
 				t.Error("asked about what is not in doubt")
 			}
 			f.after(2 * time.Second)
-			f.want(f.end(f.now), "")
-			f.want(f.expire(f.now), "")
+			f.want(f.sweep(f.now), "")
+			f.want(f.sweep(f.now), "")
 			f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
 		})
 	}
@@ -70,18 +68,16 @@ func TestWhatIsReplacedRunsOut(t *testing.T) {
 	changed.port, changed.txt = 9000, attributes(key(2))
 	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
 	f.after(20 * time.Second)
-	f.heard(eth0, changed.answer(), "2@10.77.0.1:9000 eth0 10s, 1@10.77.0.1:9000 eth0 10s, 2@10.77.0.1:7101 eth0 10s, "+
-		"2@10.77.0.5:9000 eth0, 1@10.77.0.5:9000 eth0 10s, 2@10.77.0.5:7101 eth0 10s, 1@10.77.0.5:7101 eth0 10s")
+	f.heard(eth0, changed.answer(), "2@10.77.0.1:9000 eth0 10s, 2@10.77.0.5:9000 eth0")
 	f.after(10 * time.Second)
-	f.want(f.expire(f.now), "")
+	f.want(f.sweep(f.now), "")
 	f.heard(eth0, changed.answer(), "2@10.77.0.5:9000 eth0")
-	if i := f.instances[one.name]; len(i.offers()) != 1 {
-		t.Errorf("offers %v", i.offers())
+	if n := len(f.reports); n != 1 {
+		t.Errorf("%d hints are kept", n)
 	}
-	f.check()
 }
 
-func TestFewVersionsOfOneInstanceAreKept(t *testing.T) {
+func TestOneVersionOfAnInstanceIsKept(t *testing.T) {
 	f := newFixture(t)
 	one := factOf(1, "10.77.0.1")
 	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
@@ -89,35 +85,44 @@ func TestFewVersionsOfOneInstanceAreKept(t *testing.T) {
 		f.after(10 * time.Millisecond)
 		forged := one
 		forged.port, forged.txt, forged.host = uint16(9000+n), attributes(key(100+n)), fmt.Sprintf("h%d.local.", n)
-		for _, s := range f.table.hear(f.now, eth0.Index, read(t, forged.answer())) {
-			if s.Gone != "" {
-				t.Fatalf("%+v", s)
-			}
-		}
-		f.check()
+		f.heard(eth0, forged.answer(), fmt.Sprintf("%d@10.77.0.1:%d eth0", 100+n, 9000+n))
 	}
-	if i := f.instances[one.name]; len(i.keys) != maxVariants || len(i.targets) != maxVariants || len(f.hosts) != maxVariants {
-		t.Errorf("%d keys, %d targets, %d hosts", len(i.keys), len(i.targets), len(f.hosts))
+	if len(f.instances) != 1 || len(f.reports) != 1 {
+		t.Errorf("%d instances, %d hints", len(f.instances), len(f.reports))
 	}
-	f.table.hear(f.now, eth0.Index, read(t, one.answer()))
-	f.check()
-	if i := f.instances[one.name]; !has(i.offers(), hint{key(1), netip.MustParseAddrPort("10.77.0.1:7101")}) {
-		t.Errorf("what is true is not believed again: %v", i.offers())
-	}
+	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0") // what is true is believed again
+}
+
+// TestAGoodbyeEndsWhatWasSaidLast has a goodbye after somebody has forged another port: what was said before runs out.
+func TestAGoodbyeEndsWhatWasSaidLast(t *testing.T) {
+	f := newFixture(t)
+	one := factOf(1, "10.77.0.1")
+	forged := one
+	forged.port = 9000
+	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
+	f.heard(eth0, forged.answer(), "1@10.77.0.1:9000 eth0")
+	f.heard(eth0, one.goodbye(), "")
+	f.after(goodbyeGrace)
+	f.want(f.sweep(f.now), "1@10.77.0.1:9000 goodbye")
 }
 
 func TestInstancesHaveALimit(t *testing.T) {
 	f := newFixture(t)
 	for i := range maxInstances {
-		if got := f.table.hear(f.now, eth0.Index, read(t, factOf(2000+i, "10.77.0.1").answer())); len(got) != 1 {
+		if got := f.table.hear(f.now, eth0.Name, read(t, factOf(2000+i, "10.77.0.1").answer())); len(got) != 1 {
 			t.Fatalf("told %v", got)
 		}
 		f.after(time.Millisecond)
 	}
 	f.heard(eth0, factOf(2000, "10.77.0.1").answer(), "2000@10.77.0.1:9100 eth0") // the second is the oldest now
 	f.heard(eth0, factOf(1, "10.77.0.2").answer(), "1@10.77.0.2:7101 eth0")
-	if len(f.instances) != maxInstances || f.instances[nameOf(key(2001))] != nil || f.instances[nameOf(key(2000))] == nil || f.ages.Len() != maxInstances {
+	if len(f.instances) != maxInstances-roomMade+1 {
 		t.Errorf("%d instances", len(f.instances))
+	}
+	for n, want := range map[int]bool{2000: true, 2001: false, 2000 + roomMade: false, 2001 + roomMade: true} {
+		if got := f.instances[spot{eth0.Name, nameOf(key(n))}] != nil; got != want {
+			t.Errorf("node %d is remembered: %v", n, got)
+		}
 	}
 	f.heard(eth0, factOf(2001, "10.77.0.1").answer(), "2001@10.77.0.1:9101 eth0")
 }
@@ -139,44 +144,45 @@ func TestAddressesOfAnInstanceHaveALimit(t *testing.T) {
 
 func TestOneHostIsThatOfFewInstances(t *testing.T) {
 	f := newFixture(t)
-	for i := range maxSharers + 5 {
+	for i := range maxFollowers + 5 {
 		one := factOf(2000 + i)
 		one.host = "shared.local."
 		f.heard(eth0, one.answer(), "")
 	}
-	got := f.table.hear(f.now, eth0.Index, read(t, response(address("shared.local.", "10.77.0.1", 120))))
-	if len(got) != maxSharers {
-		t.Errorf("one record tells %d, want %d", len(got), maxSharers)
+	got := f.table.hear(f.now, eth0.Name, read(t, response(address("shared.local.", "10.77.0.1", 120))))
+	if len(got) != maxFollowers {
+		t.Errorf("one record tells %d, want %d", len(got), maxFollowers)
 	}
 	f.check()
 	forged := factOf(1)
 	forged.host = factOf(2).host
-	for i := range maxSharers + 5 {
+	for i := range maxFollowers + 5 {
 		forged.name = fmt.Sprintf("forged-%d.%s", i, serviceName)
 		f.heard(eth0, forged.answer(), "")
 	}
 	f.heard(eth0, factOf(2).answer(), "")
-	got = f.table.hear(f.now, eth0.Index, read(t, factOf(2, "10.77.0.2").answer()))
+	got = f.table.hear(f.now, eth0.Name, read(t, factOf(2, "10.77.0.2").answer()))
 	if d := describe(got); !strings.Contains(d, "2@10.77.0.2:7102 eth0") {
 		t.Errorf("told %q: others keep a node from its own host", d)
 	}
 	f.check()
 }
 
-// TestOnePacketChangesFewInstances has all hosts that a packet can name, each that of all instances it can be.
+// TestOnePacketChangesFewInstances has all hosts that a packet can name, each that of many instances.
 func TestOnePacketChangesFewInstances(t *testing.T) {
+	const sharers = 16
 	f := newFixture(t)
 	var records []dns.RR
 	for h := range maxHosts {
 		name := fmt.Sprintf("h%d.local.", h)
-		for i := range maxSharers {
-			one := factOf(2000 + h*maxSharers + i)
+		for i := range sharers {
+			one := factOf(2000 + h*sharers + i)
 			one.host = name
 			f.heard(eth0, one.answer(), "")
 		}
 		records = append(records, address(name, "10.77.0.1", 120))
 	}
-	got := f.table.hear(f.now, eth0.Index, read(t, response(records...)))
+	got := f.table.hear(f.now, eth0.Name, read(t, response(records...)))
 	if len(got) != maxFollowers {
 		t.Errorf("one packet tells %d, want %d", len(got), maxFollowers)
 	}

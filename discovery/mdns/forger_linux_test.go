@@ -100,7 +100,7 @@ func (v forger) listen(d time.Duration) (list []reply) {
 			v.t.Errorf("from %v: %v", src, err)
 		} else if m.Response {
 			dst, _ := netip.AddrFromSlice(c.Dst.To4())
-			list = append(list, reply{m, addrPort(src).Addr(), dst, c.TTL, time.Now()})
+			list = append(list, reply{m, src.(*net.UDPAddr).AddrPort().Addr(), dst, c.TTL, time.Now()})
 		}
 	}
 }

@@ -1,105 +1,121 @@
 package mdns
 
 import (
+	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
-// goodbyeGrace is how long after a goodbye a node that is still there can say so (RFC 6762 §10.1). It contradicts whatever
-// it hears within contradictLeast; the rest is for the packet's way. The second that the RFC suggests would be a second in
-// which everybody dials a node that is not there.
+// goodbyeGrace is how long after a goodbye a node that is still there can say so (RFC 6762 §10.1). It contradicts each goodbye
+// that it hears within contradictLeast; the rest is for the packet's way. The RFC suggests a second. For that second everybody
+// would dial a node that is not there.
 const goodbyeGrace = contradictLeast + 100*time.Millisecond
 
-// goodbye notes that an instance stops, as far as one interface is concerned, if what is taken back was said. It cannot be
-// put off by saying it again.
-func (t *table) goodbye(e *edit, on string, b bye) {
-	i := t.instances[b.name]
-	if i == nil || len(i.places) > 0 && !i.heardOn(on) {
-		return
-	}
-	said := func(v variant[target]) bool { return v.is == target{b.host, b.port} }
-	if b.host != "" && !slices.ContainsFunc(i.targets, said) {
-		return
-	}
-	e.touch(i)
-	if _, already := i.ends[on]; !already {
-		i.ends[on] = e.now.Add(goodbyeGrace)
-		i.doubt = true
-		t.endsAt(i.ends[on])
+// endEvery is the least time from a sweep to one because of a goodbye, so that a flood of them costs no more.
+const endEvery = 50 * time.Millisecond
+
+// endSoon makes an instance, or an address of one, end because it was taken back. Saying it again puts nothing off.
+func (t *table) endSoon(now time.Time, i *instance, ends *time.Time) {
+	if ends.IsZero() {
+		*ends, i.doubt = now.Add(goodbyeGrace), true
+		t.isOver(now, *ends)
 	}
 }
 
-// takeBack notes that an address of an instance is taken back on an interface.
-func (t *table) takeBack(now time.Time, i *instance, l location, on string) {
-	p := i.places[l]
-	if p == nil || p.via[on].IsZero() {
-		return
+// isOver reports whether a time has come. One that is yet to come is noted; zero never comes.
+func (t *table) isOver(now, at time.Time) bool {
+	if now.Before(at) {
+		if soonest := t.swept.Add(endEvery); at.Before(soonest) {
+			at = soonest
+		}
+		t.nextEnd = lan.Earliest(t.nextEnd, at)
+		return false
 	}
-	if _, already := p.ends[on]; already {
-		return
-	}
-	if p.ends == nil {
-		p.ends = make(map[string]time.Time)
-	}
-	p.ends[on] = now.Add(goodbyeGrace)
-	i.doubt = true
-	t.endsAt(p.ends[on])
+	return !at.IsZero()
 }
 
-// endsAt notes that something ends at a time.
-func (t *table) endsAt(at time.Time) {
-	if t.nextEnd.IsZero() || at.Before(t.nextEnd) {
-		t.nextEnd = at
+// moved replaces the interfaces. Addresses that were heard on an interface that is gone, or are on none of its subnets any
+// more, are withdrawn.
+func (t *table) moved(now time.Time, using []discovery.Interface) []discovery.Sighting {
+	t.using = make(map[string]discovery.Interface, len(using))
+	for _, i := range using {
+		t.using[i.Name] = i
 	}
+	return t.sweep(now)
 }
 
-// end ends what a goodbye was said for and nothing else since: instances, then addresses.
-func (t *table) end(now time.Time) []discovery.Sighting {
-	t.nextEnd = time.Time{}
-	return append(t.endInstances(now), t.endAddresses(now)...)
-}
-
-func (t *table) endInstances(now time.Time) []discovery.Sighting {
-	e := t.edit(now)
+// sweep drops the addresses that do not hold any more, and returns what that changes. A hint that is heard on another
+// interface, or from another instance, goes on. Expiry is not reported: the presence table notices it.
+func (t *table) sweep(now time.Time) (list []discovery.Sighting) {
+	t.swept, t.nextEnd = now, time.Time{}
+	dropped := make(map[hint]discovery.Reason)
 	for _, i := range t.instances {
-		for on, at := range i.ends {
-			if now.Before(at) {
-				t.endsAt(at)
+		for a, have := range i.addrs {
+			if why := t.reasonToDrop(now, i, a, have); why != "" {
+				delete(i.addrs, a)
+				dropped[i.hint(a)] = why
+			}
+		}
+		if t.isOver(now, i.ends) || len(i.addrs) == 0 && !now.Before(i.heard.Add(t.ttl)) {
+			t.forget(i)
+		}
+	}
+	held := t.held(dropped)
+	for _, h := range slices.SortedFunc(maps.Keys(dropped), hint.compare) {
+		last, reported := t.reports[h]
+		still, holds := held[h]
+		switch {
+		case !reported:
+		case !holds:
+			delete(t.reports, h)
+			if why := dropped[h]; why != discovery.Expired {
+				list = append(list, discovery.Sighting{Key: h.key, Addr: h.addr, Gone: why})
+			}
+		case still.on != last.on:
+			t.reports[h] = report{now, still.on}
+			list = append(list, discovery.Sighting{Key: h.key, Addr: h.addr, Interface: still.on, TTL: t.ttl - now.Sub(still.at)})
+		}
+	}
+	return list
+}
+
+// reasonToDrop returns why an address does not hold any more; "": it does.
+func (t *table) reasonToDrop(now time.Time, i *instance, a netip.Addr, have *hearing) discovery.Reason {
+	on, used := t.using[i.on]
+	_, reached := lan.AddressOn(on, a)
+	switch {
+	case t.isOver(now, i.ends):
+		return discovery.Goodbye
+	case t.isOver(now, have.ends), !used, !reached:
+		return discovery.Withdrawn
+	case !now.Before(have.last.Add(t.ttl)):
+		return discovery.Expired
+	}
+	return ""
+}
+
+// held returns which of some hints are still heard, where, and when last: on the interface with which the hint was reported,
+// or else where it was heard last.
+func (t *table) held(hints map[hint]discovery.Reason) map[hint]report {
+	held := make(map[hint]report)
+	for _, i := range t.instances {
+		for a, have := range i.addrs {
+			h := i.hint(a)
+			if _, ok := hints[h]; !ok {
 				continue
 			}
-			e.touch(i)
-			delete(i.ends, on)
-			i.drop(func(_ *place, _ netip.Addr, via string) bool { return via == on })
-			if len(i.places) == 0 {
-				t.forget(e, i)
-				break
+			best, ok := held[h]
+			on := t.reports[h].on
+			if !ok || i.on == on || best.on != on && cmp.Or(have.last.Compare(best.at), strings.Compare(best.on, i.on)) > 0 {
+				held[h] = report{have.last, i.on}
 			}
 		}
 	}
-	return e.sightings(discovery.Goodbye)
-}
-
-func (t *table) endAddresses(now time.Time) []discovery.Sighting {
-	e := t.edit(now)
-	for _, i := range t.instances {
-		for _, p := range i.places {
-			for _, at := range p.ends {
-				if now.Before(at) {
-					t.endsAt(at)
-				} else {
-					e.touch(i)
-				}
-			}
-		}
-		if _, ok := e.before[i]; ok {
-			i.drop(func(p *place, _ netip.Addr, on string) bool {
-				at, ok := p.ends[on]
-				return ok && !now.Before(at)
-			})
-		}
-	}
-	return e.sightings(discovery.Withdrawn)
+	return held
 }

@@ -29,10 +29,10 @@ func TestGoodbyeCountsAfterAMoment(t *testing.T) {
 			}
 			f.after(goodbyeGrace - 1)
 			f.heard(eth0, bye.packet, "") // saying it again puts nothing off
-			f.want(f.end(f.now), "")
+			f.want(f.sweep(f.now), "")
 			f.after(1)
-			f.want(f.end(f.now), "1@10.77.0.1:7101 goodbye")
-			f.want(f.end(f.now), "")
+			f.want(f.sweep(f.now), "1@10.77.0.1:7101 goodbye")
+			f.want(f.sweep(f.now), "")
 			if !f.nextEnd.IsZero() || len(f.instances) != 1 {
 				t.Errorf("next end %v, %d instances", f.nextEnd, len(f.instances))
 			}
@@ -51,7 +51,7 @@ func TestAGoodbyeIsContradictedByRecords(t *testing.T) {
 		f.heard(eth1, packet, "") // what is said on another link does not contradict
 		f.heard(eth0, packet, "")
 		f.after(goodbyeGrace)
-		f.want(f.end(f.now), "")
+		f.want(f.sweep(f.now), "")
 		if t.Failed() {
 			t.Fatal(name)
 		}
@@ -64,7 +64,7 @@ func TestAGoodbyeIsContradictedByRecords(t *testing.T) {
 	f.heard(eth0, response(other.text()), "")
 	f.heard(eth0, response(one.hosts()...), "") // the host is there; its service may not be
 	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "1@10.77.0.1:7101 goodbye")
+	f.want(f.sweep(f.now), "1@10.77.0.1:7101 goodbye")
 }
 
 func TestGoodbyesEndWhatWasHeardOnTheirLink(t *testing.T) {
@@ -73,7 +73,7 @@ func TestGoodbyesEndWhatWasHeardOnTheirLink(t *testing.T) {
 	f.heard(eth1, factOf(1, "10.78.0.1").answer(), "1@10.78.0.1:7101 eth1")
 	f.heard(eth0, factOf(1).goodbye(), "")
 	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "1@10.77.0.1:7101 goodbye")
+	f.want(f.sweep(f.now), "1@10.77.0.1:7101 goodbye")
 	f.heard(eth1, factOf(2).goodbye(), "") // unknown
 	f.heard(eth0, factOf(1).goodbye(), "") // not heard here any more
 	if !f.nextEnd.IsZero() {
@@ -81,7 +81,7 @@ func TestGoodbyesEndWhatWasHeardOnTheirLink(t *testing.T) {
 	}
 	f.heard(eth1, factOf(1).goodbye(), "")
 	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "1@10.78.0.1:7101 goodbye")
+	f.want(f.sweep(f.now), "1@10.78.0.1:7101 goodbye")
 }
 
 func TestWhatTwoInstancesSayHoldsUntilBothAreGone(t *testing.T) {
@@ -89,13 +89,13 @@ func TestWhatTwoInstancesSayHoldsUntilBothAreGone(t *testing.T) {
 	one, twin := factOf(1, "10.77.0.1"), factOf(1, "10.77.0.1")
 	twin.name = "twin." + serviceName
 	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
-	f.heard(eth0, twin.answer(), "1@10.77.0.1:7101 eth0")
+	f.heard(eth0, twin.answer(), "") // it says nothing new
 	f.heard(eth0, one.goodbye(), "")
 	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "")
+	f.want(f.sweep(f.now), "")
 	f.heard(eth0, twin.goodbye(), "")
 	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "1@10.77.0.1:7101 goodbye")
+	f.want(f.sweep(f.now), "1@10.77.0.1:7101 goodbye")
 }
 
 // TestOnlyWhatWasSaidIsTakenBack has goodbyes for what nobody said.
@@ -114,7 +114,7 @@ func TestOnlyWhatWasSaidIsTakenBack(t *testing.T) {
 		f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0, 1@[fe80::1%eth0]:7101 eth0")
 		m, err := parse(pack(t, packet))
 		if err == nil {
-			f.want(f.table.hear(f.now, eth0.Index, m), "")
+			f.want(f.table.hear(f.now, eth0.Name, m), "")
 		}
 		if !f.nextEnd.IsZero() {
 			t.Errorf("%s: something ends at %v", name, f.nextEnd)
@@ -130,10 +130,10 @@ func TestAddressesAreTakenBackOneByOne(t *testing.T) {
 	f.heard(eth1, response(address(one.host, "10.77.0.1", 0)), "") // said on another link
 	f.after(goodbyeGrace - 1)
 	f.heard(eth0, response(address(one.host, "10.77.0.2", 0)), "") // saying it again puts nothing off
-	f.want(f.end(f.now), "")
+	f.want(f.sweep(f.now), "")
 	f.after(1)
-	f.want(f.end(f.now), "1@10.77.0.2:7101 withdrawn, 1@[fe80::1%eth0]:7101 withdrawn")
-	f.want(f.end(f.now), "")
+	f.want(f.sweep(f.now), "1@10.77.0.2:7101 withdrawn, 1@[fe80::1%eth0]:7101 withdrawn")
+	f.want(f.sweep(f.now), "")
 	if !f.nextEnd.IsZero() {
 		t.Errorf("something ends at %v", f.nextEnd)
 	}
@@ -146,7 +146,7 @@ func TestAnAddressThatIsHeardAgainIsNotTakenBack(t *testing.T) {
 	f.heard(eth0, response(address(one.host, "10.77.0.1", 0)), "")
 	f.heard(eth0, response(one.hosts()...), "")
 	f.after(goodbyeGrace)
-	f.want(f.end(f.now), "")
+	f.want(f.sweep(f.now), "")
 }
 
 // TestForgedGoodbyesDoNotWearOutTheContradiction has a goodbye every 10 ms, and a node that contradicts as often as it may,
@@ -156,17 +156,17 @@ func TestForgedGoodbyesDoNotWearOutTheContradiction(t *testing.T) {
 		f := newFixture(t)
 		one := factOf(1, "10.77.0.1")
 		f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
-		v := newVoice(f.now, recordsOn(card(2, "eth0", "10.77.0.1/24"), discovery.Self{Key: key(1), Port: 7101}), func() float64 { return 0 })
+		v := newAnnouncer(f.now, recordsOn(card(2, "eth0", "10.77.0.1/24"), discovery.Self{Key: key(1), Port: 7101}), func() float64 { return 0 })
 		for range 1000 {
-			f.table.hear(f.now, eth0.Index, read(t, bye))
+			f.table.hear(f.now, eth0.Name, read(t, bye))
 			if m := v.say(f.now); m != nil {
-				f.table.hear(f.now.Add(50*time.Millisecond), eth0.Index, read(t, m))
+				f.table.hear(f.now.Add(50*time.Millisecond), eth0.Name, read(t, m))
 			}
 			if v.ends(read(t, bye)) {
 				v.contradict(f.now)
 			}
 			f.after(10 * time.Millisecond)
-			f.want(f.end(f.now), "")
+			f.want(f.sweep(f.now), "")
 		}
 		if t.Failed() {
 			t.Fatal(name)
@@ -181,9 +181,9 @@ func TestAGoodbyeIsAskedAbout(t *testing.T) {
 		f := newFixture(t)
 		f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
 		f.heard(eth0, bye, "")
-		f.asksAbout(wanted{one.name, one.host})
+		f.asksAbout(one.name, one.host)
 		f.heard(eth0, bye, "")
-		if f.wanting() {
+		if f.isWanting() {
 			t.Errorf("%s: asked twice", name)
 		}
 	}

@@ -238,8 +238,8 @@ func v4(n int) netip.Addr                     { return netns.Prefixes(n)[0].Addr
 func v6(n int) netip.Addr                     { return netns.Prefixes(n)[1].Addr() }
 func linkLocal(n int, zone string) netip.Addr { return netns.Prefixes(n)[2].Addr().WithZone(zone) }
 
-// lan returns hosts 1 to n on a bridge, and their links.
-func lan(t *testing.T, n int) (hosts []*netns.Host, links []*netns.Link) {
+// hostsOnALAN returns hosts 1 to n on a bridge, and their links.
+func hostsOnALAN(t *testing.T, n int) (hosts []*netns.Host, links []*netns.Link) {
 	t.Helper()
 	bridge := netns.NewBridge(t)
 	for i := 1; i <= n; i++ {
@@ -252,7 +252,7 @@ func lan(t *testing.T, n int) (hosts []*netns.Host, links []*netns.Link) {
 // pair returns two nodes that have found each other, and what they run on.
 func pair(t *testing.T) (a, b *node, hosts []*netns.Host, links []*netns.Link) {
 	t.Helper()
-	hosts, links = lan(t, 2)
+	hosts, links = hostsOnALAN(t, 2)
 	a, b = start(t, hosts[0], 1), start(t, hosts[1], 2)
 	a.sees(b, b.began, v4(2))
 	b.sees(a, b.began, v4(1))

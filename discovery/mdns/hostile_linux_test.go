@@ -18,7 +18,7 @@ import (
 func TestNoiseIsNoHindrance(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, _ := lan(t, 3)
+		hosts, _ := hostsOnALAN(t, 3)
 		var packets [][]byte
 		for i := range 200 {
 			printer := fact{name: fmt.Sprintf(`Printer\ %d._ipp._tcp.local.`, i), host: fmt.Sprintf("printer-%d.local.", i), port: 631,
@@ -42,7 +42,7 @@ func TestNoiseIsNoHindrance(t *testing.T) {
 func TestAFloodOfForgedNodesIsNoHindrance(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, _ := lan(t, 3)
+		hosts, _ := hostsOnALAN(t, 3)
 		var packets [][]byte
 		for i := range 4000 {
 			forged := factOf(5000+i, v4(3).String())
@@ -65,7 +65,7 @@ func TestAFloodOfForgedNodesIsNoHindrance(t *testing.T) {
 func TestForgedGoodbyesAreContradicted(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, _ := lan(t, 3)
+		hosts, _ := hostsOnALAN(t, 3)
 		f := newForger(t, hosts[2])
 		a := start(t, hosts[0], 1, func(c *nodeConfig) { c.Options.Period = DefaultPeriod })
 		b := start(t, hosts[1], 2, func(c *nodeConfig) { c.Options.Period = DefaultPeriod })
@@ -102,7 +102,7 @@ func TestForgedGoodbyesAreContradicted(t *testing.T) {
 func TestANodeCannotBeUsedAsAReflector(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, links := lan(t, 2)
+		hosts, links := hostsOnALAN(t, 2)
 		far := netip.MustParsePrefix("192.0.2.1/24")
 		links[1].SetAddresses(append(netns.Prefixes(2), far)...)
 		f := newForger(t, hosts[1])

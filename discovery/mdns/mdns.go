@@ -1,18 +1,19 @@
 // Package mdns finds nodes by DNS-SD over multicast DNS, and announces this one: wire.md §8.2.
 //
-// A node announces itself, answers questions and says goodbye in sockets of its own on port 5353, in which it hears whatever
-// is said there: answers, changes and goodbyes, with the interface on which they came in. Whom to find at all is asked by
+// A node announces itself, answers questions and says goodbye in sockets of its own on port 5353. There it hears
+// answers, changes and goodbyes, with the interface on which they came in. The question which nodes there are is asked by
 // github.com/grandcat/zeroconf. When the interfaces change, all of it is opened anew.
 //
-// All that is sent is multicast on links of the machine, so nobody can have it sent elsewhere. Only a question that comes by
-// multicast from the link is answered, on each interface at most once a second, whatever is asked. Questions from other
-// ports than 5353 and those sent to the machine alone are not answered at all.
+// All packets are multicast on local networks of the machine, so an attacker cannot have them sent elsewhere. Only a question
+// that comes by multicast from the LAN is answered, on each interface at most once a second. Questions from other
+// ports than 5353 and questions sent to the machine alone are not answered.
 //
-// Nothing that is heard is believed beyond "somebody says that this key is here". What a flood of forged records can
-// cost is bounded: 1,024 instances, and of each 8 addresses and 3 versions of what contradicts itself, are remembered, and
-// questions out of turn have a limit. A forged record ends nothing that is true; a forged goodbye is contradicted.
+// What is heard is a hint: "somebody says that this key is here". What a flood of forged records can
+// cost is bounded: 1,024 instances, each with 8 addresses, are remembered, and questions out of turn have a limit. What was
+// said last counts, so while somebody forges records a goodbye may miss some of the addresses that were said before; they run
+// out then (wire.md §8.2). A forged goodbye is contradicted.
 //
-// A node's address is lost when it was not heard for three periods, and less than half a second after its goodbye.
+// An address of a node is lost when it was not heard for three periods, and less than half a second after the node's goodbye.
 package mdns
 
 import (
@@ -28,12 +29,12 @@ const DefaultPeriod = 30 * time.Second
 
 // Options are what can be chosen. The zero value works.
 type Options struct {
-	// Interfaces are the names of the network interfaces to use. If empty, all but those that are point-to-point. Never
-	// used are those that are down, without a cable, without an address or unable to multicast, and loopbacks; and for a
-	// node that listens on one address and is announced, those without that address.
+	// Interfaces are the names of the network interfaces to use. If empty, all that are not point-to-point. An interface
+	// that is down, without a cable, without an address or unable to multicast is never used, nor is a loopback. A
+	// node that listens on one address and is announced uses only the interfaces with that address.
 	Interfaces []string
 
-	// Period is how often at most to ask who is there, within a quarter; three of them are how long an address holds
+	// Period is the least time between questions who is there, plus or minus a quarter. An address holds for three periods
 	// without being heard. If zero, DefaultPeriod. Less than a second is a second.
 	Period time.Duration
 }
@@ -43,7 +44,7 @@ type Provider struct {
 	options  Options
 	counters counters
 	random   func() float64 // in [0, 1); safe for concurrent use
-	open     func(context.Context, discovery.Self, []discovery.Interface) (link, error)
+	open     func(context.Context, discovery.Self, []discovery.Interface) (access, error)
 }
 
 // New returns a provider.
@@ -60,16 +61,13 @@ func New(o Options) *Provider {
 // Name returns "mdns".
 func (p *Provider) Name() string { return "mdns" }
 
-// Stats returns what has been counted until now.
-func (p *Provider) Stats() Stats { return p.counters.snapshot() }
-
 // Run implements discovery.Provider. The error is a *NetworkError, at once if the network cannot be used at the start,
 // and when it could not for 10 s later on. Without an error Run ends when ctx does: it says goodbye at once, again 50 ms
 // later, and returns.
 //
-// The interfaces are looked at every 2 s, whether or not self.Changed tells anything.
+// The interfaces are looked at every 2 s, also without news from self.Changed.
 func (p *Provider) Run(ctx context.Context, self discovery.Self, sight func(discovery.Sighting)) error {
-	r := &run{Provider: p, self: self, sight: sight, ownHost: hostOf(self.Key) + "." + domain, table: newTable(self.Key, p.options.Period),
+	r := &run{Provider: p, self: self, sight: sight, table: newTable(self.Key, p.options.Period),
 		schedule: schedule{period: p.options.Period, random: p.random}}
 	return r.run(ctx)
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Bounds of what is read from one packet. What is over them is ignored: nobody of ours sends so much, and what is
-// true is said again.
+// Bounds of what is read from one packet. The rest is ignored: no node sends that much, and true records are said
+// again.
 const (
 	maxPacket    = 9000 // bytes: RFC 6762 §17
 	maxEntries   = 512  // questions and records: names can be compressed, and unfold to much more than the packet
@@ -20,8 +20,8 @@ const (
 	maxHostAddrs = 16 // addresses of one host, and as many that are withdrawn
 )
 
-// flushBit is the cache-flush bit, which says that nobody else has such records; classMask leaves of a record's class what is
-// not that bit: RFC 6762 §10.2.
+// flushBit is the cache-flush bit of a record's class, which says that no other host has such records; classMask is the rest
+// of the class: RFC 6762 §10.2.
 const (
 	flushBit  = 1 << 15
 	classMask = flushBit - 1
@@ -58,77 +58,33 @@ type host struct {
 	gone  []netip.Addr // those withdrawn
 }
 
-func (m *message) empty() bool { return len(m.services)+len(m.byes)+len(m.hosts) == 0 }
-
 // serves reports whether a message says something of an instance that holds.
 func (m *message) serves(name string) bool {
 	return slices.ContainsFunc(m.services, func(s service) bool { return s.name == name })
 }
 
-// takesBack reports whether a message takes back something of an instance or a host.
-func (m *message) takesBack(instance, onHost string) bool {
-	return slices.ContainsFunc(m.byes, func(b bye) bool { return b.name == instance }) ||
-		slices.ContainsFunc(m.hosts, func(h host) bool { return h.name == onHost && len(h.gone) > 0 })
-}
-
-// ends reports whether a message takes back a record that is announced.
-func (m *message) ends(r record) bool {
-	name := r.rr.Header().Name
-	gone := func(a netip.Addr) bool {
-		return slices.ContainsFunc(m.hosts, func(h host) bool { return h.name == name && slices.Contains(h.gone, a) })
-	}
-	switch rr := r.rr.(type) {
-	case *dns.PTR:
-		return name == serviceName && slices.Contains(m.byes, bye{name: rr.Ptr})
-	case *dns.SRV:
-		return slices.Contains(m.byes, bye{name, rr.Target, rr.Port})
-	case *dns.A:
-		a, _ := netip.AddrFromSlice(rr.A)
-		return gone(a)
-	case *dns.AAAA:
-		a, _ := netip.AddrFromSlice(rr.AAAA)
-		return gone(a)
-	}
-	return false
-}
-
-// parse reads the payload of a packet. The error is errMalformed, or errForeign if it is no response or says nothing that
-// matters here; a record that is not well formed is as if it were not there. It keeps nothing of b.
-func parse(b []byte) (message, error) {
-	packet, err := unpack(b)
-	if err != nil {
-		return message{}, err
-	}
-	if !packet.Response {
-		return message{}, errForeign
-	}
-	var p parser
+// messageIn returns what a response says. A record that is not well formed is as if it were not there.
+func messageIn(packet *dns.Msg) (m message) {
 	for _, section := range [][]dns.RR{packet.Answer, packet.Extra} {
 		for _, r := range section {
 			if r.Header().Class&classMask == dns.ClassINET {
-				p.record(r)
+				m.record(r)
 			}
 		}
 	}
-	if p.empty() {
-		return message{}, errForeign
-	}
-	return p.message, nil
+	return m
 }
 
-// A parser gathers the message of one packet.
-type parser struct {
-	message
-	serviceAt map[string]int // index in services, by name
-	hostAt    map[string]int // index in hosts, by name
-}
+// isEmpty reports whether a message says nothing that matters here.
+func (m *message) isEmpty() bool { return len(m.services)+len(m.byes)+len(m.hosts) == 0 }
 
-func (p *parser) record(r dns.RR) {
+// record enters a record.
+func (m *message) record(r dns.RR) {
 	ends := r.Header().Ttl == 0
 	switch r := r.(type) {
 	case *dns.PTR:
 		if name, ok := instanceName(r.Ptr); ok && ends && dns.CanonicalName(r.Hdr.Name) == serviceName {
-			p.goodbye(bye{name: name})
+			m.goodbye(bye{name: name})
 		}
 	case *dns.SRV:
 		name, ok := instanceName(r.Hdr.Name)
@@ -137,67 +93,59 @@ func (p *parser) record(r dns.RR) {
 		}
 		host := dns.CanonicalName(r.Target)
 		if ends {
-			p.goodbye(bye{name, host, r.Port})
-		} else if s := p.service(name); s != nil {
+			m.goodbye(bye{name, host, r.Port})
+		} else if s := m.service(name); s != nil {
 			s.host, s.port = host, r.Port
 		}
 	case *dns.TXT:
 		if name, ok := instanceName(r.Hdr.Name); ok && !ends {
-			if s := p.service(name); s != nil {
+			if s := m.service(name); s != nil {
 				s.hasText = true
 				s.key, _ = keyIn(r.Txt)
 			}
 		}
 	case *dns.A:
-		p.address(r.Hdr.Name, r.A.To4(), ends)
+		m.address(r.Hdr.Name, r.A.To4(), ends)
 	case *dns.AAAA:
-		p.address(r.Hdr.Name, r.AAAA, ends)
+		m.address(r.Hdr.Name, r.AAAA, ends)
 	}
 }
 
-func (p *parser) goodbye(b bye) {
-	if len(p.byes) < maxServices && !slices.Contains(p.byes, b) {
-		p.byes = append(p.byes, b)
+func (m *message) goodbye(b bye) {
+	if len(m.byes) < maxServices && !slices.Contains(m.byes, b) {
+		m.byes = append(m.byes, b)
 	}
 }
 
 // service returns what the message says of an instance, nil if it speaks of too many.
-func (p *parser) service(name string) *service {
-	at, ok := p.serviceAt[name]
-	if !ok {
-		if at = len(p.services); at >= maxServices {
+func (m *message) service(name string) *service {
+	at := slices.IndexFunc(m.services, func(s service) bool { return s.name == name })
+	if at < 0 {
+		if at = len(m.services); at >= maxServices {
 			return nil
 		}
-		if p.serviceAt == nil {
-			p.serviceAt = make(map[string]int)
-		}
-		p.serviceAt[name] = at
-		p.services = append(p.services, service{name: name})
+		m.services = append(m.services, service{name: name})
 	}
-	return &p.services[at]
+	return &m.services[at]
 }
 
-// address notes an address of a host that somebody could dial.
-func (p *parser) address(name string, ip net.IP, ends bool) {
+// address notes an address of a host, if it can be dialled.
+func (m *message) address(name string, ip net.IP, ends bool) {
 	a, ok := netip.AddrFromSlice(ip)
 	if !ok || a.Is4In6() || !a.IsGlobalUnicast() && !a.IsLinkLocalUnicast() {
 		return
 	}
 	name = dns.CanonicalName(name)
-	at, ok := p.hostAt[name]
-	if !ok {
-		if at = len(p.hosts); at >= maxHosts {
+	at := slices.IndexFunc(m.hosts, func(h host) bool { return h.name == name })
+	if at < 0 {
+		if at = len(m.hosts); at >= maxHosts {
 			return
 		}
-		if p.hostAt == nil {
-			p.hostAt = make(map[string]int)
-		}
-		p.hostAt[name] = at
-		p.hosts = append(p.hosts, host{name: name})
+		m.hosts = append(m.hosts, host{name: name})
 	}
-	list := &p.hosts[at].addrs
+	list := &m.hosts[at].addrs
 	if ends {
-		list = &p.hosts[at].gone
+		list = &m.hosts[at].gone
 	}
 	if len(*list) < maxHostAddrs {
 		*list = append(*list, a)

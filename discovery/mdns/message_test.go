@@ -200,7 +200,7 @@ func FuzzParse(f *testing.F) {
 		if after := fmt.Sprintf("%v", m); after != before {
 			t.Errorf("%s became %s", before, after)
 		}
-		if m.empty() || len(m.services) > maxServices || len(m.byes) > maxServices || len(m.hosts) > maxHosts {
+		if len(m.services)+len(m.byes)+len(m.hosts) == 0 || len(m.services) > maxServices || len(m.byes) > maxServices || len(m.hosts) > maxHosts {
 			t.Errorf("%+v", m)
 		}
 		names := make(map[string]bool)
@@ -209,7 +209,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("service %q", s.name)
 			}
 			names[s.name] = true
-			if _, err := queryFor([]wanted{{s.name, s.host}}).Pack(); err != nil {
+			if _, err := queryFor([]*instance{{spot: spot{name: s.name}, host: s.host}}).Pack(); err != nil {
 				t.Errorf("%+v cannot be asked about: %v", s, err)
 			}
 			if (s.host == "") != (s.port == 0) || !s.hasText && !s.key.IsZero() || s.host == "" && !s.hasText {

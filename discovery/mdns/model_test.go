@@ -60,8 +60,7 @@ func TestWhatIsToldAgreesWithWhatWasSaid(t *testing.T) {
 	}
 	for range 3_000 {
 		f.after(time.Duration(random.IntN(3000)) * time.Millisecond)
-		note(f.end(f.now))
-		note(f.expire(f.now))
+		note(f.sweep(f.now))
 		at := place{1 + random.IntN(4), random.IntN(2)}
 		link := []discovery.Interface{eth0, eth1}[at.on]
 		one := factOf(at.n, fmt.Sprintf("10.%d.0.%d", 77+at.on, at.n*10+random.IntN(2)), fmt.Sprintf("fe80::%d", at.n))
@@ -73,7 +72,7 @@ func TestWhatIsToldAgreesWithWhatWasSaid(t *testing.T) {
 		}
 		switch random.IntN(8) {
 		case 0:
-			note(f.table.hear(f.now, link.Index, read(t, one.goodbye())))
+			note(f.table.hear(f.now, link.Name, read(t, one.goodbye())))
 			if s := said[at]; s != nil && s.bye.IsZero() {
 				s.bye = f.now.Add(goodbyeGrace)
 			}
@@ -82,10 +81,10 @@ func TestWhatIsToldAgreesWithWhatWasSaid(t *testing.T) {
 			one.host = fmt.Sprintf("twin-%d.local.", at.n)
 			at.n += 10
 			says(at, one)
-			note(f.table.hear(f.now, link.Index, read(t, one.announcement())))
+			note(f.table.hear(f.now, link.Name, read(t, one.announcement())))
 		default:
 			says(at, one)
-			note(f.table.hear(f.now, link.Index, read(t, one.answer())))
+			note(f.table.hear(f.now, link.Name, read(t, one.answer())))
 		}
 		// All that was said must be told, for as long as it was said.
 		want := make(map[string]time.Time)

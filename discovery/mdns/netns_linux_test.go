@@ -16,7 +16,7 @@ func TestNodesFindEachOtherAndSayGoodbye(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			netns.Run(t, func(t *testing.T) {
-				hosts, _ := lan(t, n)
+				hosts, _ := hostsOnALAN(t, n)
 				var nodes []*node
 				for i, h := range hosts {
 					nodes = append(nodes, start(t, h, i+1, func(c *nodeConfig) { c.Options.Period = 0 }))
@@ -146,7 +146,7 @@ func TestAnUnusableNetworkIsAnError(t *testing.T) {
 func TestOfTwoLinksOneIsCut(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, _ := lan(t, 2)
+		hosts, _ := hostsOnALAN(t, 2)
 		second := netns.NewBridge(t)
 		var cable *netns.Link
 		for i, h := range hosts {
@@ -170,7 +170,7 @@ func TestOfTwoLinksOneIsCut(t *testing.T) {
 func TestOnlyTheInterfacesThatAreNamedAreUsed(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, _ := lan(t, 2)
+		hosts, _ := hostsOnALAN(t, 2)
 		second := netns.NewBridge(t)
 		hosts[0].Attach(second, "eth1", netip.MustParsePrefix("10.78.0.1/24"))
 		third := netns.NewHost(t)
@@ -188,7 +188,7 @@ func TestOnlyTheInterfacesThatAreNamedAreUsed(t *testing.T) {
 func TestANodeOfOneAddressIsSeenThere(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, _ := lan(t, 2)
+		hosts, _ := hostsOnALAN(t, 2)
 		second := netns.NewBridge(t)
 		hosts[0].Attach(second, "eth1", netip.MustParsePrefix("10.78.0.1/24"))
 		third := netns.NewHost(t)
@@ -206,7 +206,7 @@ func TestANodeOfOneAddressIsSeenThere(t *testing.T) {
 func TestWhoOnlyListensIsNotSeen(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, _ := lan(t, 3)
+		hosts, _ := hostsOnALAN(t, 3)
 		a := start(t, hosts[0], 1)
 		b := start(t, hosts[1], 2, func(c *nodeConfig) { c.ListenOnly = true })
 		c := start(t, hosts[2], 3, func(c *nodeConfig) { c.Port = 0 })
@@ -220,7 +220,7 @@ func TestWhoOnlyListensIsNotSeen(t *testing.T) {
 func TestNodesOfOneHostFindEachOther(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, _ := lan(t, 1)
+		hosts, _ := hostsOnALAN(t, 1)
 		a, b := start(t, hosts[0], 1), start(t, hosts[0], 2)
 		within(t, "to find a node", a.sees(b, b.began, v4(1)), time.Second)
 		within(t, "to find a node", b.sees(a, b.began, v4(1)), time.Second)
@@ -233,7 +233,7 @@ func TestNodesOfOneHostFindEachOther(t *testing.T) {
 func TestANodeThatHasJustBegunEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, _ := lan(t, 2)
+		hosts, _ := hostsOnALAN(t, 2)
 		a, b := start(t, hosts[0], 1), start(t, hosts[1], 2)
 		a.sees(b, b.began, v4(2))
 		from := b.terminate()

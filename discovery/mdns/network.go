@@ -2,6 +2,11 @@ package mdns
 
 import (
 	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -9,106 +14,126 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 // askFor is how long a question is open in the library. It has been sent twice by then; the answers are multicast, and
 // heard by the listener, which knows their interface.
 const askFor = 250 * time.Millisecond
 
-// A link is what a run has on the network: ears and a voice. Its methods are for one goroutine.
-type link interface {
+// An access is how a run uses the network. Its methods are for one goroutine. Only close waits for other goroutines.
+type access interface {
 	// hears returns what is heard.
 	hears() <-chan heard
 
-	// fails receives why the link cannot be used any more.
+	// asks returns the questions about the node.
+	asks() <-chan asked
+
+	// fails receives why the access cannot be used any more.
 	fails() <-chan error
 
-	// ask asks everybody who is there. It does not wait for answers.
+	// say sends a message on an interface.
+	say(index int, m *dns.Msg)
+
+	// ask asks all nodes to say that they are there. The answers are heard.
 	ask()
 
-	// lookUp asks about a few instances. It does not wait for answers.
-	lookUp(list []wanted)
-
-	// contradict announces us at once, if what was heard takes back records that are ours.
-	contradict(heard)
-
-	// close says goodbye, but for what the next link goes on to say (nil: nothing), and waits until nothing is left.
-	close(next link)
+	// close waits until nothing of it is left.
+	close()
 }
 
-// A network is the link over multicast DNS: a listener and a responder of our own, and the library's resolver.
+const (
+	// maxWaiting is how many messages wait to be looked at. Behind them packets wait in the sockets, and are dropped there.
+	maxWaiting = 64
+
+	// maxAskers bounds the queries that wait to be looked at. Others are dropped and counted.
+	maxAskers = 64
+)
+
+// A network is the access to multicast DNS: it hears everything that is said on some interfaces, in sockets of its own
+// beside those of other programs, speaks there, and asks with the library's resolver.
 type network struct {
-	*listener
-	using     []discovery.Interface
-	responder *responder // nil: we only listen
+	using    []discovery.Interface
+	sockets  []*socket // at least one
+	reader   reader
+	counters *counters
+	heard    chan heard
+	asked    chan asked // nil: queries are not read
+	failed   chan error // has room for one: a socket has failed, or a question
 
-	ctx      context.Context // of questions
-	cancel   context.CancelFunc
-	asking   chan struct{} // has room for one question
-	question sync.WaitGroup
+	ctx     context.Context // until close
+	cancel  context.CancelFunc
+	asking  sync.Mutex // held while a question is open
+	running sync.WaitGroup
 }
 
-// openNetwork begins to listen on interfaces, at least one, and to announce the node there.
-func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface) (link, error) {
-	l, err := listen(ctx, self, using, &p.counters)
-	if err != nil {
-		return nil, &NetworkError{"listen on UDP port 5353", err}
-	}
-	n := &network{listener: l, using: using, asking: make(chan struct{}, 1)}
-	n.ctx, n.cancel = context.WithCancel(context.Background()) // ends with close
+// openNetwork begins to listen on interfaces, at least one. It fails if neither family can be had.
+func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface) (access, error) {
+	n := &network{using: using, reader: readerOf(self.Key), counters: &p.counters,
+		heard: make(chan heard, maxWaiting), failed: make(chan error, 1)}
 	if announces(self, using) {
-		n.responder = respond(self, using, p.random, &p.counters, n.say)
-		l.begin(n.responder.ask)
-	} else {
-		l.begin(nil)
+		n.asked = make(chan asked, maxAskers)
+	}
+	groups := [][]discovery.Interface{using}
+	if runtime.GOOS == "windows" { // the socket tells on which interface a packet came in: the system does not
+		groups = slices.Collect(slices.Chunk(using, 1))
+	}
+	var failures []error
+	for _, group := range groups {
+		for _, ipv6 := range []bool{false, true} {
+			s, err := open(ctx, self, ipv6, group)
+			if err != nil {
+				failures = append(failures, err)
+				continue
+			}
+			n.sockets = append(n.sockets, s)
+		}
+	}
+	if len(n.sockets) == 0 {
+		return nil, listenError(fmt.Errorf("%w; over IPv6: %w", failures[0], failures[1]))
+	}
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	for _, s := range n.sockets {
+		n.running.Go(func() { n.read(s) })
 	}
 	return n, nil
 }
 
-// announces reports whether a node that uses these interfaces is announced.
-func announces(self discovery.Self, using []discovery.Interface) bool {
-	return self.Port != 0 && !self.ListenOnly && len(leading(using, self.Addr)) > 0
-}
-
 func (n *network) hears() <-chan heard { return n.heard }
+func (n *network) asks() <-chan asked  { return n.asked }
 func (n *network) fails() <-chan error { return n.failed }
 
-// say sends a message on an interface.
+// say sends a message on an interface, in each family that it has. What fails is counted.
 func (n *network) say(index int, m *dns.Msg) {
-	b, err := m.Pack()
-	if err != nil {
-		n.counters.fail(&n.counters.sendErrors, err)
-		return
-	}
-	n.send(index, b)
-}
-
-func (n *network) lookUp(list []wanted) {
-	m := queryFor(list)
-	for _, i := range n.using {
-		n.say(i.Index, m)
-	}
-}
-
-func (n *network) contradict(h heard) {
-	if n.responder != nil {
-		n.responder.contradict(h)
+	b, packErr := m.Pack()
+	for _, s := range n.sockets {
+		at := slices.IndexFunc(s.using, func(i discovery.Interface) bool { return i.Index == index })
+		if at < 0 || !lan.Has(s.using[at], s.IPv6) {
+			continue
+		}
+		err := packErr
+		if err == nil {
+			_ = s.SetWriteDeadline(time.Now().Add(lan.SendWithin)) // if it fails, so does sending
+			err = s.Send(b, netip.AddrPortFrom(s.group, port), s.using[at], netip.Addr{})
+		}
+		n.counters.Count(func(s *Stats) {
+			if err == nil {
+				s.Sent++
+			} else {
+				s.SendErrors, s.LastError = s.SendErrors+1, err
+			}
+		})
 	}
 }
 
 func (n *network) ask() {
-	select {
-	case n.asking <- struct{}{}:
-	default:
+	if !n.asking.TryLock() {
 		return // one is open
 	}
-	n.question.Go(func() {
-		defer func() { <-n.asking }()
+	n.running.Go(func() {
+		defer n.asking.Unlock()
 		if err := n.browse(); err != nil && n.ctx.Err() == nil {
-			select {
-			case n.failed <- &NetworkError{"ask", err}:
-			default:
-			}
+			n.fail(&NetworkError{"ask", err})
 		}
 	})
 }
@@ -116,13 +141,18 @@ func (n *network) ask() {
 // browse asks with a resolver of its own: each is good for one question.
 func (n *network) browse() error {
 	var families zeroconf.IPType
-	if n.ipv4 {
-		families |= zeroconf.IPv4
+	for _, s := range n.sockets {
+		if s.IPv6 {
+			families |= zeroconf.IPv6
+		} else {
+			families |= zeroconf.IPv4
+		}
 	}
-	if n.ipv6 {
-		families |= zeroconf.IPv6
+	var interfaces []net.Interface
+	for _, i := range n.using {
+		interfaces = append(interfaces, lan.System(i))
 	}
-	r, err := zeroconf.NewResolver(zeroconf.SelectIfaces(system(n.using)), zeroconf.SelectIPTraffic(families))
+	r, err := zeroconf.NewResolver(zeroconf.SelectIfaces(interfaces), zeroconf.SelectIPTraffic(families))
 	if err != nil {
 		return err
 	}
@@ -135,15 +165,18 @@ func (n *network) browse() error {
 	return err
 }
 
-func (n *network) close(next link) {
-	n.cancel()
-	n.question.Wait()
-	if n.responder != nil {
-		var goesOn *responder
-		if next, ok := next.(*network); ok {
-			goesOn = next.responder
-		}
-		n.responder.close(goesOn)
+// fail reports that the network cannot be used any more.
+func (n *network) fail(err error) {
+	select {
+	case n.failed <- err:
+	default: // it is known
 	}
-	n.listener.close()
+}
+
+func (n *network) close() {
+	n.cancel()
+	for _, s := range n.sockets {
+		_ = s.Close() // nothing is lost
+	}
+	n.running.Wait()
 }

@@ -2,6 +2,7 @@ package mdns
 
 import (
 	"encoding/hex"
+	"errors"
 	"net"
 	"net/netip"
 	"testing"
@@ -116,4 +117,32 @@ func addrs(list ...string) (all []netip.Addr) {
 		all = append(all, netip.MustParseAddr(s))
 	}
 	return all
+}
+
+var errForeign = errors.New("of others")
+
+// parse reads the payload of a packet as a response.
+func parse(b []byte) (message, error) {
+	packet, err := unpack(b)
+	if err != nil {
+		return message{}, err
+	}
+	m := messageIn(packet)
+	if !packet.Response || m.isEmpty() {
+		return message{}, errForeign
+	}
+	return m, nil
+}
+
+// query reads the payload of a packet as a query.
+func (r reader) query(b []byte) (query, error) {
+	packet, err := unpack(b)
+	if err != nil {
+		return query{}, err
+	}
+	q := r.queryIn(packet)
+	if packet.Response || q.kinds == 0 {
+		return query{}, errForeign
+	}
+	return q, nil
 }

@@ -9,18 +9,14 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// maxKnown bounds the known answers that are read of one packet: we have at most 4 records and maxAddrs addresses.
+// maxKnown bounds the known answers that are read of one packet: a node has at most 4 records and maxAddrs addresses.
 const maxKnown = 16
 
-// Reasons why a packet says nothing here.
-var (
-	errMalformed = errors.New("not a packet of multicast DNS")
-	errForeign   = errors.New("of others")
-)
+var errMalformed = errors.New("not a packet of multicast DNS")
 
 // A query is what one packet asks of a node.
 type query struct {
-	kinds kinds    // not empty
+	kinds kinds    // empty: nothing
 	known []dns.RR // what the asker has of our records, and perhaps others of their names; at most maxKnown, without cacheFlush
 }
 
@@ -31,28 +27,13 @@ func readerOf(key identity.PublicKey) reader {
 	return reader{nameOf(key), hostOf(key) + "." + domain}
 }
 
-// isResponse reports whether a packet is a response: the first bit of its flags.
-func isResponse(b []byte) bool { return len(b) > 2 && b[2]>>7 == 1 }
-
-// query reads the payload of a packet. It keeps nothing of b. Whether an answer by unicast is asked for (RFC 6762 §5.4),
-// whether more known answers follow (§7.2), and whether it is a probe (§8.1) makes no difference here. The error is
-// errMalformed, or errForeign if the packet asks nothing of this node.
-func (r reader) query(b []byte) (query, error) {
-	packet, err := unpack(b)
-	if err != nil {
-		return query{}, err
-	}
-	if packet.Response {
-		return query{}, errForeign
-	}
-	var q query
+// queryIn returns what a query asks of this node. Whether an answer by unicast is asked for (RFC 6762 §5.4), whether more
+// known answers follow (§7.2), and whether it is a probe (§8.1) makes no difference here.
+func (r reader) queryIn(packet *dns.Msg) (q query) {
 	for _, question := range packet.Question {
 		if class := question.Qclass & classMask; class == dns.ClassINET || class == dns.ClassANY {
 			q.kinds |= r.asked(dns.CanonicalName(question.Name), question.Qtype)
 		}
-	}
-	if q.kinds == 0 {
-		return query{}, errForeign
 	}
 	for _, rr := range packet.Answer {
 		h := rr.Header()
@@ -61,7 +42,13 @@ func (r reader) query(b []byte) (query, error) {
 			q.known = append(q.known, rr)
 		}
 	}
-	return q, nil
+	return q
+}
+
+// kindsOf are the kinds of records of each type that can be asked for.
+var kindsOf = map[uint16]kinds{
+	dns.TypeANY: typePointer | announced, dns.TypePTR: typePointer | pointer,
+	dns.TypeSRV: server, dns.TypeTXT: text, dns.TypeA: address4, dns.TypeAAAA: address6,
 }
 
 // asked returns what a question asks for.
@@ -77,21 +64,7 @@ func (r reader) asked(name string, qtype uint16) kinds {
 	case r.host:
 		there = addresses
 	}
-	switch qtype {
-	case dns.TypeANY:
-		return there
-	case dns.TypePTR:
-		return there & (typePointer | pointer)
-	case dns.TypeSRV:
-		return there & server
-	case dns.TypeTXT:
-		return there & text
-	case dns.TypeA:
-		return there & address4
-	case dns.TypeAAAA:
-		return there & address6
-	}
-	return 0
+	return there & kindsOf[qtype]
 }
 
 // ours reports whether a record could be one of ours. Of pointers there may be hundreds, to other nodes.
@@ -104,7 +77,7 @@ func (r reader) ours(rr dns.RR) bool {
 	return name == r.instance || name == r.host
 }
 
-// knows reports whether whoever asks has a record of ours for at least half of its time yet: RFC 6762 §7.1.
+// knows reports whether the asker has a record of ours for at least half of its time yet: RFC 6762 §7.1.
 func (q query) knows(r record) bool {
 	want := dns.Copy(r.rr)
 	want.Header().Class &= classMask
@@ -116,14 +89,18 @@ func (q query) knows(r record) bool {
 	return false
 }
 
-// queryFor returns the query for instances: for all records of each, and the addresses of its host, if that is known.
-func queryFor(list []wanted) *dns.Msg {
+// queryFor returns the query for instances, in the order of their names: for all records of each, and the addresses of its
+// host, if that is known.
+func queryFor(list []*instance) *dns.Msg {
 	m := new(dns.Msg)
-	for _, w := range list {
-		m.Question = append(m.Question, dns.Question{Name: w.instance, Qtype: dns.TypeANY, Qclass: dns.ClassINET})
-		if w.host != "" {
-			m.Question = append(m.Question, dns.Question{Name: w.host, Qtype: dns.TypeA, Qclass: dns.ClassINET},
-				dns.Question{Name: w.host, Qtype: dns.TypeAAAA, Qclass: dns.ClassINET})
+	for n, i := range list {
+		if n > 0 && i.name == list[n-1].name {
+			continue // the same on another interface
+		}
+		m.Question = append(m.Question, dns.Question{Name: i.name, Qtype: dns.TypeANY, Qclass: dns.ClassINET})
+		if i.host != "" {
+			m.Question = append(m.Question, dns.Question{Name: i.host, Qtype: dns.TypeA, Qclass: dns.ClassINET},
+				dns.Question{Name: i.host, Qtype: dns.TypeAAAA, Qclass: dns.ClassINET})
 		}
 	}
 	m.Compress = true

@@ -51,7 +51,7 @@ func TestQueriesForOurRecordsAreRead(t *testing.T) {
 		{"more known answers follow", with(func(m *dns.Msg) { m.Truncated = true }, all), instances},
 		{"a probe", with(func(m *dns.Msg) { m.Ns = []dns.RR{f.srv()} }, all), instances},
 		{"among others", ask(q{"_ipp._tcp.local.", dns.TypePTR}, q{serviceName, dns.TypePTR}, q{"h.local.", dns.TypeA}), pointer},
-		{"our own question about an instance", queryFor([]wanted{{f.name, f.host}, {"x." + serviceName, ""}}), instances | addresses},
+		{"our own question about an instance", queryFor([]*instance{{spot: spot{name: f.name}, host: f.host}, {spot: spot{name: "x." + serviceName}}}), instances | addresses},
 		{"of another class", with(class(dns.ClassCHAOS), all), 0},
 		{"other services", ask(q{"_ipp._tcp.local.", dns.TypePTR}), 0},
 		{"another node", ask(q{factOf(2).name, dns.TypeANY}, q{factOf(2).host, dns.TypeA}), 0},
@@ -151,7 +151,7 @@ func TestKnownAnswersOfOthersDoNotHideOurs(t *testing.T) {
 	}
 }
 
-// FuzzQuery checks that whatever is read is within bounds and ours, and that nothing of the input is kept; and that a voice
+// FuzzQuery checks that whatever is read is within bounds and ours, and that nothing of the input is kept; and that a announcer
 // answers it with its own records, each once.
 func FuzzQuery(f *testing.F) {
 	r := readerOf(key(1))
@@ -159,7 +159,7 @@ func FuzzQuery(f *testing.F) {
 	a := factOf(1, "10.77.0.1")
 	known := ask(q{serviceName, dns.TypePTR}, q{typesName, dns.TypeANY})
 	known.Answer = []dns.RR{a.ptr(), a.srv()}
-	for _, m := range []*dns.Msg{known, attack(230), queryFor([]wanted{{a.name, a.host}}), a.answer()} {
+	for _, m := range []*dns.Msg{known, attack(230), queryFor([]*instance{{spot: spot{name: a.name}, host: a.host}}), a.answer()} {
 		f.Add(pack(f, m))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -33,7 +33,7 @@ const (
 	announced = pointer | instances | addresses
 )
 
-// additional returns what an answer with records of some kinds has beside them, so that nobody has to ask for it: RFC 6763
+// additional returns what an answer with records of some kinds has beside them, so that it need not be asked for: RFC 6763
 // §12, RFC 6762 §6.2.
 func additional(answers kinds) (more kinds) {
 	if answers&pointer != 0 {
@@ -51,6 +51,13 @@ type record struct {
 	rr   dns.RR
 }
 
+// goodbye returns what takes the record back.
+func (r record) goodbye() dns.RR {
+	rr := dns.Copy(r.rr)
+	rr.Header().Ttl = 0
+	return rr
+}
+
 // recordsOn returns what a node says of itself on an interface: wire.md §8.2. The addresses are the one that the node
 // listens on, or those of the interface, at most maxAddrs of them: of each family those that are link-local only if there
 // are no others.
@@ -65,7 +72,7 @@ func recordsOn(i discovery.Interface, self discovery.Self) []record {
 		{server, &dns.SRV{Hdr: head(instance, dns.TypeSRV, flushBit, hostTTL), Port: self.Port, Target: host}},
 		{text, &dns.TXT{Hdr: head(instance, dns.TypeTXT, flushBit, serviceTTL), Txt: attributes(self.Key)}},
 	}
-	for _, a := range told(i, self.Addr) {
+	for _, a := range ownAddresses(i, self.Addr) {
 		if a.Is4() {
 			list = append(list, record{address4, &dns.A{Hdr: head(host, dns.TypeA, flushBit, hostTTL), A: a.AsSlice()}})
 		} else {
@@ -75,8 +82,8 @@ func recordsOn(i discovery.Interface, self discovery.Self) []record {
 	return list
 }
 
-// told returns the addresses that a node which listens on an address has on an interface, in order.
-func told(i discovery.Interface, listens netip.Addr) (list []netip.Addr) {
+// ownAddresses returns the addresses that a node which listens on an address has on an interface, in order.
+func ownAddresses(i discovery.Interface, listens netip.Addr) (list []netip.Addr) {
 	if listens = listens.Unmap(); listens.IsValid() && !listens.IsUnspecified() {
 		return []netip.Addr{listens.WithZone("")}
 	}

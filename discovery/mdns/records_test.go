@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/miekg/dns"
 
@@ -23,8 +24,8 @@ func TestRecordsAreExact(t *testing.T) {
 		"c02b" + "00108001" + "00001194" + "0047" + "42" + hex.EncodeToString([]byte("pk="+key(1).String())) + "03" + hex.EncodeToString([]byte("v=1")) +
 		"c060" + "00018001" + "00000078" + "0004" + "0a4d0001" +
 		"c060" + "001c8001" + "00000078" + "0010" + "fd770000000000000000000000000001"
-	v := &voice{records: recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), one)}
-	b := pack(t, v.message(func(n int) bool { return v.records[n].kind&announced != 0 }))
+	a := newAnnouncer(time.Time{}, recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), one), func() float64 { return 0 })
+	b := pack(t, a.message(true))
 	if got := hex.EncodeToString(b); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -56,7 +57,7 @@ func TestAddressesAreThoseOfTheInterface(t *testing.T) {
 		if c.listens != "" {
 			listens = netip.MustParseAddr(c.listens)
 		}
-		if got := told(card(2, "eth0", c.has...), listens); !slices.Equal(got, addrs(c.want...)) {
+		if got := ownAddresses(card(2, "eth0", c.has...), listens); !slices.Equal(got, addrs(c.want...)) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
@@ -68,8 +69,11 @@ func TestAnAnnouncementFitsOnePacket(t *testing.T) {
 	for _, p := range []string{"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8::5", "2001:db8::6", "2001:db8::7", "2001:db8::8"} {
 		has = append(has, p+"/64")
 	}
-	v := &voice{records: recordsOn(card(2, "eth0", has...), one)}
-	m := v.message(func(int) bool { return true })
+	a := newAnnouncer(time.Time{}, recordsOn(card(2, "eth0", has...), one), func() float64 { return 0 })
+	for n := range a.wanted {
+		a.wanted[n] = true
+	}
+	m := a.message(true)
 	if n := len(pack(t, m)); n > 1232 || len(m.Answer) != len(has)+4 { // 1280, what every link of IPv6 carries, without the headers
 		t.Errorf("%d bytes, %d records", n, len(m.Answer))
 	}

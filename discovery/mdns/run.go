@@ -2,10 +2,12 @@ package mdns
 
 import (
 	"context"
-	"errors"
 	"time"
 
+	"github.com/miekg/dns"
+
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 const (
@@ -15,12 +17,12 @@ const (
 	// patience is how long a network that could be used may be unusable before the run fails: interfaces come and go.
 	patience = 10 * time.Second
 
-	// settled is how long interfaces have to be in use before a word of change makes all be opened anew although they are
-	// the same: the word may be of the change that was noticed here.
-	settled = 5 * time.Second
+	// steadyAfter is how long interfaces have to be in use before news of a change makes all be opened anew although they
+	// are the same: the news may be of the change that was noticed here.
+	steadyAfter = 5 * time.Second
 
-	// endEvery is the least time between two looks for goodbyes that count now.
-	endEvery = 50 * time.Millisecond
+	// goodbyeAgain is when a goodbye is said for the second time: one packet may be lost.
+	goodbyeAgain = 50 * time.Millisecond
 )
 
 // A run is one Run of a Provider. One goroutine, which is Run's, touches it.
@@ -28,20 +30,19 @@ type run struct {
 	*Provider
 	self     discovery.Self
 	sight    func(discovery.Sighting)
-	ownHost  string // the name of our host
 	table    *table
 	schedule schedule
 
-	link   link // nil: the network cannot be used for the moment
-	using  []discovery.Interface
-	opened time.Time // when link was
-	broken time.Time // since when there is no link
-	ended  time.Time // when goodbyes were looked for last
+	access     access // nil: the network cannot be used for the moment
+	using      []discovery.Interface
+	announcers map[int]*announcer // by index of the interface; empty: the node is not announced
+	opened     time.Time          // when access was
+	broken     time.Time          // since when there is no access
 }
 
 func (r *run) run(ctx context.Context) error {
 	defer r.shut(nil)
-	if err := r.begin(ctx); err != nil {
+	if err := r.look(ctx); err != nil {
 		return err
 	}
 	look := time.NewTicker(lookEvery)
@@ -49,11 +50,12 @@ func (r *run) run(ctx context.Context) error {
 	wake := time.NewTimer(0)
 	defer wake.Stop()
 	for {
-		wake.Reset(r.next(time.Now()))
+		wake.Reset(max(time.Until(r.work(time.Now())), 1)) // what is due at once is due in the next nanosecond
 		var hears <-chan heard
+		var asks <-chan asked
 		var fails <-chan error
-		if r.link != nil {
-			hears, fails = r.link.hears(), r.link.fails()
+		if r.access != nil {
+			hears, asks, fails = r.access.hears(), r.access.asks(), r.access.fails()
 		}
 		var err error
 		select {
@@ -61,10 +63,11 @@ func (r *run) run(ctx context.Context) error {
 			return nil
 		case h := <-hears:
 			r.hear(time.Now(), h)
+		case q := <-asks:
+			r.answer(time.Now(), q)
 		case <-wake.C:
-			r.wake(time.Now())
 		case <-look.C:
-			r.report(r.table.expire(time.Now()))
+			r.report(r.table.sweep(time.Now()))
 			err = r.look(ctx)
 		case <-r.self.Changed:
 			err = r.changed(ctx)
@@ -75,15 +78,6 @@ func (r *run) run(ctx context.Context) error {
 			return err
 		}
 	}
-}
-
-// begin opens the first link.
-func (r *run) begin(ctx context.Context) error {
-	using, err := r.interfaces()
-	if err != nil {
-		return err
-	}
-	return r.reopen(ctx, using)
 }
 
 // interfaces returns those to use: for a node that is announced, those where it can be reached.
@@ -99,27 +93,24 @@ func (r *run) interfaces() ([]discovery.Interface, error) {
 	return using, nil
 }
 
-// look opens everything anew if the interfaces are others than those in use, or if there is no link.
+// look opens everything anew if the interfaces are others than those in use, or if there is no access.
 func (r *run) look(ctx context.Context) error {
 	using, err := r.interfaces()
-	switch {
-	case err != nil:
-		return r.tolerate(err)
-	case r.link != nil && same(using, r.using):
-		return nil
+	if err == nil && (r.access == nil || !same(using, r.using)) {
+		err = r.reopen(ctx, using)
 	}
-	return r.tolerate(r.reopen(ctx, using))
+	return r.tolerate(err)
 }
 
-// changed is look after a word that something has changed. If it was not the interfaces, the machine was asleep, and
+// changed is look after news that something has changed. If it was not the interfaces, the machine was asleep, and
 // what others know of it may be forgotten.
 func (r *run) changed(ctx context.Context) error {
 	before := r.opened
-	if err := r.look(ctx); err != nil || r.link == nil || r.opened != before {
+	if err := r.look(ctx); err != nil || r.access == nil || r.opened != before {
 		return err
 	}
 	now := time.Now()
-	if now.Sub(r.opened) < settled {
+	if now.Sub(r.opened) < steadyAfter {
 		r.schedule.opened(now)
 		return nil
 	}
@@ -130,96 +121,127 @@ func (r *run) changed(ctx context.Context) error {
 func (r *run) failed(ctx context.Context, err error) error {
 	using, listErr := r.interfaces()
 	if listErr != nil || same(using, r.using) && time.Since(r.opened) < patience {
-		if !errors.As(err, new(*NetworkError)) {
-			err = &NetworkError{"listen on UDP port 5353", err}
-		}
 		return err
 	}
 	return r.tolerate(r.reopen(ctx, using))
 }
 
-// tolerate returns err if there was no link for too long, and nil before that.
+// tolerate returns err if there was no access for too long, and nil before that.
 func (r *run) tolerate(err error) error {
-	if err == nil || r.link != nil || time.Since(r.broken) < patience {
+	if err == nil || r.access != nil || time.Since(r.broken) < patience {
 		return nil
 	}
 	return err
 }
 
-// reopen opens a link on those interfaces instead of the one there is. The new one answers before the old one takes back
-// what does not hold any more, so that others never hear that all of it has gone.
+// reopen opens an access on those interfaces instead of the one there is, and announces the node there, if it is
+// announced. Only what does not hold any more is taken back, so that others never hear that all of it has gone.
 func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
-	var next link
+	var next access
 	var err error = &NetworkError{"use the network", ErrNoInterface}
 	if len(using) > 0 {
 		next, err = r.open(ctx, r.self, using)
 	}
-	r.shut(next)
 	now := time.Now()
-	r.counters.using(using)
+	announcers := make(map[int]*announcer)
+	if err == nil && announces(r.self, using) {
+		for _, i := range using {
+			announcers[i.Index] = newAnnouncer(now, recordsOn(i, r.self), r.random)
+		}
+	}
+	r.shut(announcers)
+	r.counters.Count(func(s *Stats) { s.Interfaces = lan.Names(using) })
 	r.report(r.table.moved(now, using))
 	if err != nil {
 		return err
 	}
-	r.link, r.using, r.opened = next, using, now
+	r.access, r.using, r.announcers, r.opened = next, using, announcers, now
 	r.schedule.opened(now)
 	return nil
 }
 
-// shut closes the link, if there is one, for another, if that is not nil.
-func (r *run) shut(next link) {
-	if r.link == nil {
+// shut says goodbye, but for what others go on to say, and closes the access, if there is one.
+func (r *run) shut(others map[int]*announcer) {
+	if r.access == nil {
 		return
 	}
-	r.link.close(next)
-	r.link, r.broken = nil, time.Now()
-}
-
-// next returns how long there is nothing to do but to hear.
-func (r *run) next(now time.Time) time.Duration {
-	at := now.Add(lookEvery)
-	if r.link != nil {
-		at = r.schedule.next()
-	}
-	if end := r.table.nextEnd; !end.IsZero() {
-		if soonest := r.ended.Add(endEvery); end.Before(soonest) {
-			end = soonest
-		}
-		if end.Before(at) {
-			at = end
+	r.broken = time.Now()
+	goodbyes := make(map[int]*dns.Msg)
+	for index, a := range r.announcers {
+		if m := a.goodbye(others[index]); m != nil {
+			goodbyes[index] = m
+			r.access.say(index, m)
 		}
 	}
-	return at.Sub(now)
+	if len(goodbyes) > 0 {
+		time.Sleep(goodbyeAgain)
+	}
+	for index, m := range goodbyes {
+		r.access.say(index, m)
+	}
+	r.access.close()
+	r.access, r.announcers = nil, nil
 }
 
-func (r *run) wake(now time.Time) {
+// work does what is due, and returns when there is something to do again.
+func (r *run) work(now time.Time) time.Time {
 	if end := r.table.nextEnd; !end.IsZero() && !now.Before(end) {
-		r.ended = now
-		r.report(r.table.end(now))
+		r.report(r.table.sweep(now))
 	}
-	if r.link == nil || now.Before(r.schedule.next()) {
+	at := lan.Earliest(now.Add(lookEvery), r.table.nextEnd)
+	if r.access == nil {
+		return at
+	}
+	for index, a := range r.announcers {
+		if m := a.say(now); m != nil {
+			r.access.say(index, m)
+		}
+		at = lan.Earliest(at, a.next())
+	}
+	if !now.Before(r.schedule.next()) {
+		r.ask(now)
+	}
+	return lan.Earliest(at, r.schedule.next())
+}
+
+// ask asks what is due to be asked: out of turn about a few instances, else everybody.
+func (r *run) ask(now time.Time) {
+	question := r.schedule.due(now, r.table.stalest(), r.table.isWanting())
+	if question == nothing {
 		return
 	}
-	switch r.schedule.due(now, r.table.stalest(), r.table.wanting()) {
-	case whoIsHere:
-		r.table.asked()
-		r.link.ask()
-	case whatLacks:
-		if list := r.table.ask(); list != nil {
-			r.link.lookUp(list)
-		} else {
-			r.link.ask()
-		}
+	list := r.table.asked()
+	if question == whoIsHere || len(list) > maxLookUps {
+		r.access.ask()
+		return
+	}
+	for _, i := range r.using {
+		r.access.say(i.Index, queryFor(list))
+	}
+}
+
+// answer takes note of a query.
+func (r *run) answer(now time.Time, q asked) {
+	a := r.announcers[q.index]
+	if a == nil {
+		return
+	}
+	switch a.ask(now, q.query) {
+	case answered:
+	case limited:
+		r.counters.Count(func(s *Stats) { s.Limited++ })
+	case suppressed:
+		r.counters.Count(func(s *Stats) { s.Suppressed++ })
 	}
 }
 
 func (r *run) hear(now time.Time, h heard) {
-	r.report(r.table.hear(now, h.index, h.message))
-	if r.table.wanting() {
+	r.report(r.table.hear(now, h.on.Name, h.message))
+	if r.table.isWanting() {
 		r.schedule.want(now)
 	}
-	if h.message.takesBack(r.table.own, r.ownHost) {
-		r.link.contradict(h)
+	if a := r.announcers[h.on.Index]; a != nil && a.ends(h.message) {
+		a.contradict(now)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 var errTest = errors.New("no such luck")
@@ -33,32 +34,42 @@ type rig struct {
 	interfaces []discovery.Interface
 	listErr    error
 	openErr    error
-	links      []*fakeLink
-	log        []string // what was done, each with the time since the begin
+	accesses   []*fakeAccess
+	log        []string      // what was done, each with the time since the begin
+	said       []string      // what was announced, answered and taken back, the same
+	pause      time.Duration // how long it takes to say what is said next
 	sightings  []discovery.Sighting
 }
 
-// A fakeLink notes what is done with it.
-type fakeLink struct {
+// A fakeAccess notes what is done with it.
+type fakeAccess struct {
 	*rig
 	n      int
 	heard  chan heard
+	asked  chan asked
 	failed chan error
 }
 
-func (l *fakeLink) hears() <-chan heard { return l.heard }
-func (l *fakeLink) fails() <-chan error { return l.failed }
-func (l *fakeLink) ask()                { l.note("ask %d", l.n) }
-func (l *fakeLink) contradict(heard)    { l.note("contradict %d", l.n) }
-func (l *fakeLink) lookUp(list []wanted) {
-	l.note("look up %v on %d", list, l.n)
-}
-func (l *fakeLink) close(next link) {
-	if next, ok := next.(*fakeLink); ok {
-		l.note("close %d for %d", l.n, next.n)
+func (f *fakeAccess) hears() <-chan heard { return f.heard }
+func (f *fakeAccess) asks() <-chan asked  { return f.asked }
+func (f *fakeAccess) fails() <-chan error { return f.failed }
+func (f *fakeAccess) ask()                { f.note("ask %d", f.n) }
+func (f *fakeAccess) close()              { f.note("close %d", f.n) }
+
+// say takes a while if a test wants that.
+func (f *fakeAccess) say(index int, m *dns.Msg) {
+	if !m.Response {
+		f.note("look up %s on %d", m.Question[0].Name, index)
 		return
 	}
-	l.note("close %d", l.n)
+	f.mu.Lock()
+	pause := f.pause
+	f.pause = 0
+	f.mu.Unlock()
+	time.Sleep(pause)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.said = append(f.said, fmt.Sprint(time.Since(f.began), " ", index, " ", contents(m)))
 }
 
 func (g *rig) note(format string, args ...any) {
@@ -68,10 +79,10 @@ func (g *rig) note(format string, args ...any) {
 	g.log = append(g.log, fmt.Sprintf(format, args...)+" "+at.String())
 }
 
-func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interface) (link, error) {
+func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interface) (access, error) {
 	g.mu.Lock()
 	err := g.openErr
-	n := len(g.links) + 1
+	n := len(g.accesses) + 1
 	g.mu.Unlock()
 	var names []string
 	for _, i := range using {
@@ -81,11 +92,11 @@ func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interf
 	if err != nil {
 		return nil, &NetworkError{"listen", err}
 	}
-	l := &fakeLink{rig: g, n: n, heard: make(chan heard), failed: make(chan error, 1)}
+	f := &fakeAccess{rig: g, n: n, heard: make(chan heard), asked: make(chan asked), failed: make(chan error, 1)}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.links = append(g.links, l)
-	return l, nil
+	g.accesses = append(g.accesses, f)
+	return f, nil
 }
 
 // bubble runs f with a run of period 30 s that has eth0 and eth1. Randomness is 0.
@@ -125,6 +136,9 @@ func bubble(t *testing.T, f func(t *testing.T, g *rig), change ...func(*discover
 	})
 }
 
+// silent makes a node announce nothing, so that it need not say goodbye.
+func silent(who *discovery.Self, _ *rig) { who.ListenOnly = true }
+
 // set changes what the rig's functions return.
 func (g *rig) set(f func()) {
 	g.mu.Lock()
@@ -163,14 +177,35 @@ func (g *rig) told(want string) {
 // hears makes the run hear a packet.
 func (g *rig) hears(on discovery.Interface, m *dns.Msg) {
 	g.t.Helper()
-	g.mu.Lock()
-	l := g.links[len(g.links)-1]
-	g.mu.Unlock()
-	l.heard <- heard{on.Index, read(g.t, m)}
+	g.latest().heard <- heard{on, read(g.t, m)}
 }
 
-// until lets time pass until so long after the begin.
-func (g *rig) until(d time.Duration) { time.Sleep(time.Until(g.began.Add(d))) }
+// latest returns the access that is in use.
+func (g *rig) latest() *fakeAccess {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.accesses[len(g.accesses)-1]
+}
+
+// says lets time pass until so long after the begin, and checks what is said meanwhile, whatever interface is the first.
+func (g *rig) says(d time.Duration, want ...string) {
+	g.t.Helper()
+	g.until(d)
+	synctest.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	slices.Sort(g.said)
+	if !slices.Equal(g.said, want) {
+		g.t.Errorf("said %q\nwant %q", g.said, want)
+	}
+	g.said = nil
+}
+
+// until lets time pass until so long after the begin, and waits for what happens then.
+func (g *rig) until(d time.Duration) {
+	time.Sleep(time.Until(g.began.Add(d)))
+	synctest.Wait()
+}
 
 // ends waits for the end of Run.
 func (g *rig) ends(want error) {
@@ -193,9 +228,9 @@ func TestARunAsksHearsAndSaysGoodbye(t *testing.T) {
 		g.until(time.Minute)
 		g.did("ask 1 18s", "ask 1 40.5s") // 0.6 periods after it was heard, and every 0.75 from then on
 		g.cancel()
-		g.did("close 1 1m0s")
 		g.ends(nil)
-		if got := time.Since(g.began); got != time.Minute {
+		g.did("close 1 1m0.05s")
+		if got := time.Since(g.began); got != time.Minute+goodbyeAgain {
 			t.Errorf("ended after %v", got)
 		}
 		g.told("")
@@ -223,11 +258,10 @@ func TestWhatIsLackingIsAskedForSoon(t *testing.T) {
 	bubble(t, func(t *testing.T, g *rig) {
 		g.until(10 * time.Second)
 		g.did("open 1 on eth0+eth1 0s", "ask 1 0s", "ask 1 1s", "ask 1 3s")
-		lacking := fmt.Sprintf("{%s %s}", factOf(1).name, factOf(1).host)
 		g.hears(eth0, factOf(1).announcement()) // without an address
 		g.hears(eth0, factOf(1).announcement())
 		g.until(20 * time.Second)
-		g.did("look up [" + lacking + "] on 1 10.02s") // it was not heard again: nothing makes one ask again
+		g.did("look up "+factOf(1).name+" on 2 10.02s", "look up "+factOf(1).name+" on 3 10.02s") // it was not heard again: nothing makes one ask again
 		g.hears(eth0, factOf(2).announcement())
 		g.hears(eth0, factOf(2, "10.77.0.2").answer()) // somebody else asks
 		g.hears(eth0, factOf(1, "10.77.0.1").answer())
@@ -238,15 +272,17 @@ func TestWhatIsLackingIsAskedForSoon(t *testing.T) {
 
 func TestGoodbyesInOurNameAreContradicted(t *testing.T) {
 	bubble(t, func(t *testing.T, g *rig) {
-		g.did("open 1 on eth0+eth1 0s", "ask 1 0s")
+		g.until(time.Minute)
+		g.set(func() { g.said = nil })
 		g.hears(eth0, factOf(1000).goodbye())
-		g.did("contradict 1 0s")
-		g.hears(eth0, response(address(factOf(1000).host, "10.77.0.99", 0)))
-		g.did("contradict 1 0s")
+		g.says(time.Minute, "1m0s 2 PTR SRV TXT A AAAA")
+		g.until(2 * time.Minute)
+		g.hears(eth1, response(address(factOf(1000).host, "10.78.0.99", 0)))
+		g.says(2*time.Minute, "2m0s 3 PTR SRV TXT A AAAA")
 		g.hears(eth0, factOf(1).goodbye())
 		g.hears(eth0, response(address(factOf(1).host, "10.77.0.99", 0)))
 		g.hears(eth0, factOf(1000, "10.77.0.99").answer())
-		g.did()
+		g.says(3 * time.Minute)
 	})
 }
 
@@ -257,8 +293,8 @@ func TestANodeOfOneAddressIsAtHomeWhereThatIs(t *testing.T) {
 	bubble(t, func(t *testing.T, g *rig) {
 		g.did("open 1 on eth1 0s", "ask 1 0s")
 		g.set(func() { g.interfaces = []discovery.Interface{eth0} }) // it only listens from now on
-		g.until(2 * time.Second)
-		g.did("ask 1 1s", "open 2 on eth0 2s", "close 1 for 2 2s", "ask 2 2s")
+		g.until(2*time.Second + goodbyeAgain)
+		g.did("ask 1 1s", "open 2 on eth0 2s", "close 1 2.05s", "ask 2 2.05s")
 	}, listens("10.78.0.99"))
 	bubble(t, func(_ *testing.T, g *rig) { g.did("open 1 on eth0+eth1 0s", "ask 1 0s") }, listens("127.0.0.1"))
 	bubble(t, func(_ *testing.T, g *rig) { g.did("open 1 on eth0+eth1 0s", "ask 1 0s") }, listens("10.78.0.99"),
@@ -274,7 +310,7 @@ func TestInterfacesThatChangeAreOpenedAnew(t *testing.T) {
 		g.did("open 1 on eth0+eth1 0s", "ask 1 0s")
 		g.set(func() { g.interfaces = []discovery.Interface{eth0} })
 		g.until(12 * time.Second)
-		g.did("open 2 on eth0 12s", "close 1 for 2 12s", "ask 2 12s") // the old one takes back before the new one asks
+		g.did("open 2 on eth0 12s", "close 1 12s", "ask 2 12s") // the old one takes back before the new one asks
 		g.told("1@10.78.0.1:7101 withdrawn")
 		g.set(func() { g.interfaces = nil })
 		g.until(14 * time.Second)
@@ -288,16 +324,16 @@ func TestInterfacesThatChangeAreOpenedAnew(t *testing.T) {
 		g.cancel()
 		g.ends(nil)
 		g.did("close 3 22s")
-	})
+	}, silent)
 }
 
-func TestWordOfAChangeIsHeeded(t *testing.T) {
+func TestNewsOfAChangeIsFollowed(t *testing.T) {
 	bubble(t, func(t *testing.T, g *rig) {
 		g.did("open 1 on eth0+eth1 0s", "ask 1 0s")
 		g.set(func() { g.interfaces = []discovery.Interface{eth0} })
 		g.until(500 * time.Millisecond)
 		g.changed <- struct{}{}
-		g.did("open 2 on eth0 500ms", "close 1 for 2 500ms", "ask 2 500ms")
+		g.did("open 2 on eth0 500ms", "close 1 500ms", "ask 2 500ms")
 		g.until(4 * time.Second)
 		g.did("ask 2 1.5s", "ask 2 3.5s")
 		g.changed <- struct{}{} // of the same change, perhaps
@@ -305,7 +341,7 @@ func TestWordOfAChangeIsHeeded(t *testing.T) {
 		g.until(7 * time.Second)
 		g.did("ask 2 5s", "ask 2 7s")
 		g.changed <- struct{}{} // the machine was asleep
-		g.did("open 3 on eth0 7s", "close 2 for 3 7s", "ask 3 7s")
+		g.did("open 3 on eth0 7s", "close 2 7s", "ask 3 7s")
 		g.until(8 * time.Second)
 		g.did("ask 3 8s")
 		g.set(func() { g.interfaces = nil })
@@ -313,7 +349,7 @@ func TestWordOfAChangeIsHeeded(t *testing.T) {
 		g.did("close 3 8s")
 		g.changed <- struct{}{}
 		g.did()
-	})
+	}, silent)
 }
 
 func TestAnUnusableNetworkEndsTheRunAtOnceOrAfterSomePatience(t *testing.T) {
@@ -356,29 +392,29 @@ func TestAnUnusableNetworkEndsTheRunAtOnceOrAfterSomePatience(t *testing.T) {
 	})
 }
 
-func TestALinkThatFailsIsOpenedAnewOnce(t *testing.T) {
+func TestAnAccessThatFailsIsOpenedAnewOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, g *rig) {
 		g.until(patience)
 		g.set(func() { g.log = nil })
-		g.links[0].failed <- errTest
-		g.did("open 2 on eth0+eth1 10s", "close 1 for 2 10s", "ask 2 10s")
+		g.accesses[0].failed <- &NetworkError{"listen", errTest}
+		g.did("open 2 on eth0+eth1 10s", "close 1 10s", "ask 2 10s")
 		g.set(func() { g.log, g.interfaces = nil, []discovery.Interface{eth0} })
 		g.until(patience + time.Second)
-		g.links[1].failed <- errTest // that is why
-		g.did("ask 2 11s", "open 3 on eth0 11s", "close 2 for 3 11s", "ask 3 11s")
+		g.accesses[1].failed <- &NetworkError{"listen", errTest} // that is why
+		g.did("ask 2 11s", "open 3 on eth0 11s", "close 2 11s", "ask 3 11s")
 		g.until(2*patience + time.Second - 1)
-		g.links[2].failed <- errTest
+		g.accesses[2].failed <- &NetworkError{"listen", errTest}
 		g.ends(errTest)
-	})
+	}, silent)
 	bubble(t, func(t *testing.T, g *rig) { // while the network goes
 		g.until(patience)
 		g.set(func() { g.log, g.openErr = nil, errTest })
-		g.links[0].failed <- errTest
+		g.accesses[0].failed <- &NetworkError{"listen", errTest}
 		g.did("open 2 on eth0+eth1 10s", "close 1 10s")
 		g.set(func() { g.openErr = nil })
 		g.until(patience + lookEvery)
 		g.did("open 2 on eth0+eth1 12s", "ask 2 12s")
-	})
+	}, silent)
 }
 
 func TestOptionsHaveDefaults(t *testing.T) {
@@ -410,13 +446,9 @@ func TestANetworkInMemoryIsRefused(t *testing.T) {
 	}
 }
 
-type fakeConn struct{ net.PacketConn }
-
-func (fakeConn) Close() error { return nil }
-
 func TestErrorsSayWhatToDo(t *testing.T) {
 	said := make(map[string]error)
-	for _, err := range []error{ErrNoInterface, ErrNetwork, errInUse, net.ErrClosed} {
+	for _, err := range []error{ErrNoInterface, ErrNetwork, lan.ErrInUse, net.ErrClosed} {
 		e := &NetworkError{"do", fmt.Errorf("because: %w", err)}
 		if !errors.Is(e, err) || !strings.Contains(e.Error(), e.Hint()) {
 			t.Errorf("%v", e)

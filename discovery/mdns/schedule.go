@@ -1,26 +1,30 @@
 package mdns
 
-import "time"
+import (
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
+)
 
 // Times of asking. Where a time is random, it is so that nodes which have heard the same do not ask at the same moment.
 const (
 	// askLeast is the least time between two questions: RFC 6762 §5.2.
 	askLeast = time.Second
 
-	// hurryAfter to hurryAfter+hurryRange: how soon one asks for what an answer lacked, or what is in doubt.
+	// hurryAfter to hurryAfter+hurryRange is how soon to ask for what an answer lacked, or what is in doubt.
 	hurryAfter = 20 * time.Millisecond
 	hurryRange = 100 * time.Millisecond
 
-	// maxHurries bounds the questions out of turn between two in turn, so that nobody makes us ask all the time.
+	// maxHurries bounds the questions out of turn between two in turn, so that an attacker cannot make us ask all the time.
 	maxHurries = 4
 )
 
 // burst are the pauses after the first questions on newly opened interfaces, as long as nobody has answered: a packet may
-// be lost, and a link that has just come up may lose more. Up to a half is added at random.
+// be lost, and an interface that has just come up may lose more. Up to a half is added at random.
 var burst = [...]time.Duration{time.Second, 2 * time.Second}
 
-// A schedule says when to ask who is there. Everybody hears every answer, so whoever asks in turn asks for all: a node whose
-// records somebody else's question has refreshed waits. Time is passed in. It is not safe for concurrent use.
+// A schedule says when to ask who is there. All nodes hear each answer, so one node asks for all: a node waits while the
+// questions of others refresh what it knows. Time is passed in. It is not safe for concurrent use.
 type schedule struct {
 	period time.Duration
 	random func() float64 // in [0, 1)
@@ -47,12 +51,7 @@ func (s *schedule) want(now time.Time) {
 }
 
 // next returns when due may say yes.
-func (s *schedule) next() time.Time {
-	if !s.hurry.IsZero() && s.hurry.Before(s.turn) {
-		return s.hurry
-	}
-	return s.turn
-}
+func (s *schedule) next() time.Time { return lan.Earliest(s.hurry, s.turn) }
 
 // A question is what to ask.
 type question int
@@ -63,8 +62,8 @@ const (
 	whatLacks          // out of turn
 )
 
-// due returns what to ask now, and takes it as asked. stalest is when that instance was heard which was not heard for
-// longest; zero: there is none. wanting says whether there is something yet to ask out of turn.
+// due returns what to ask now, and takes it as asked. stalest is the time of the oldest last sighting
+// among complete instances; zero: there are none. wanting says whether it is still worth to ask out of turn.
 func (s *schedule) due(now, stalest time.Time, wanting bool) question {
 	if !s.hurry.IsZero() && !now.Before(s.hurry) {
 		s.hurry = time.Time{}
@@ -87,8 +86,8 @@ func (s *schedule) due(now, stalest time.Time, wanting bool) question {
 	return whoIsHere
 }
 
-// waits puts off a turn that is not needed: all that is known was heard of lately. No turn is put off beyond two periods
-// after the last question.
+// waits puts off a turn that is not needed, because all known instances were heard lately. No turn is put off beyond two
+// periods after the last question.
 func (s *schedule) waits(now, stalest time.Time) bool {
 	if stalest.IsZero() || s.begun == 0 {
 		return false

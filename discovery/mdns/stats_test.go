@@ -1,6 +1,7 @@
 package mdns
 
 import (
+	"context"
 	"errors"
 	"net"
 	"net/netip"
@@ -8,13 +9,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/miekg/dns"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 // TestPacketsAreCountedByWhatBecomesOfThem takes one packet of each kind.
@@ -50,31 +52,45 @@ func TestPacketsAreCountedByWhatBecomesOfThem(t *testing.T) {
 		{"nothing", nil, near, group4, Stats{Junk: 1}, true},
 	} {
 		p := New(Options{})
-		l := &listener{heard: make(chan heard, 1), counters: &p.counters, reader: readerOf(self)}
-		var asks func(int, query)
+		n := &network{ctx: t.Context(), heard: make(chan heard, 1), counters: &p.counters, reader: readerOf(self)}
 		if c.answers {
-			asks = func(index int, q query) {
-				p.counters.asked.Add(1)
-				if index != eth0.Index || q.kinds != server {
-					t.Errorf("%s: %d %+v", c.name, index, q)
-				}
+			n.asked = make(chan asked, 1)
+		}
+		n.take(c.b, origin{c.src, eth0.Index, c.dst}, []discovery.Interface{eth0})
+		for range len(n.asked) {
+			if q := <-n.asked; q.index != eth0.Index || q.query.kinds != server || c.want.Asked != 1 {
+				t.Errorf("%s: %+v", c.name, q)
 			}
 		}
-		l.take(c.b, origin{c.src, eth0.Index, c.dst}, []discovery.Interface{eth0}, asks)
-		if got := p.Stats(); !reflect.DeepEqual(got, c.want) || len(l.heard) != int(got.Heard) {
+		if got := p.Stats(); !reflect.DeepEqual(got, c.want) || len(n.heard) != int(got.Heard) {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
 		}
+	}
+}
+
+// TestAFloodOfQueriesWaitsForNobody has a node that looks at none of them for the moment.
+func TestAFloodOfQueriesWaitsForNobody(t *testing.T) {
+	p := New(Options{})
+	n := &network{counters: &p.counters, reader: readerOf(self), asked: make(chan asked, maxAskers)}
+	b := pack(t, ask(q{nameOf(self), dns.TypeSRV}))
+	for range maxAskers + 5 {
+		n.take(b, origin{netip.MustParseAddrPort("10.77.0.1:5353"), eth0.Index, group4}, []discovery.Interface{eth0})
+	}
+	if got := p.Stats(); got.Asked != maxAskers+5 || got.Excess != 5 {
+		t.Errorf("counted %+v", got)
 	}
 }
 
 // TestCountsAreTheNumbersOfStats: one that is added to Stats must not be forgotten.
 func TestCountsAreTheNumbersOfStats(t *testing.T) {
 	p := New(Options{})
-	c := &p.counters
-	for i, n := range []*atomic.Uint64{&c.sent, &c.sendErrors, &c.heard, &c.junk, &c.foreign, &c.offLink, &c.asked, &c.suppressed, &c.limited,
-		&c.excess, &c.otherErrors} {
-		n.Store(uint64(i + 1))
-	}
+	p.counters.Count(func(s *Stats) {
+		for i, v := 0, reflect.ValueOf(s).Elem(); i < v.NumField(); i++ {
+			if v.Field(i).Kind() == reflect.Uint64 {
+				v.Field(i).SetUint(uint64(i + 1))
+			}
+		}
+	})
 	counts, upper := p.Counts(), regexp.MustCompile(`([a-z])([A-Z])`)
 	s := reflect.ValueOf(p.Stats())
 	numbers := 0
@@ -93,32 +109,39 @@ func TestCountsAreTheNumbersOfStats(t *testing.T) {
 	}
 }
 
-// A fakeFamily notes where packets go.
-type fakeFamily struct {
-	family
-	on  *[]string
+// A fakeConn notes to which interfaces packets go, by their index.
+type fakeConn struct {
+	net.PacketConn
+	to  *[]string
 	err error
 }
 
-func (f fakeFamily) choose(i *net.Interface) error {
-	*f.on = append(*f.on, i.Name)
-	return nil
+func (f fakeConn) WriteTo(_ []byte, to net.Addr) (int, error) {
+	*f.to = append(*f.to, to.(*net.UDPAddr).Zone)
+	return 0, f.err
 }
 
-func (f fakeFamily) write([]byte) error { return f.err }
+func (fakeConn) SetWriteDeadline(time.Time) error { return nil }
+func (fakeConn) Close() error                     { return nil }
 
 func TestPacketsGoOutInTheFamiliesOfTheInterface(t *testing.T) {
 	var four, six []string
 	p := New(Options{})
 	using := []discovery.Interface{lan0, card(3, "eth1", "fe80::1/64"), card(4, "eth2", "10.79.0.1/24", "fe80::1/64")}
-	l := &listener{counters: &p.counters, sockets: []*socket{
-		{family: fakeFamily{on: &four}, using: using},
-		{family: fakeFamily{on: &six, err: errTest}, v6: true, using: using},
-	}}
-	for _, index := range []int{2, 3, 4, 5} {
-		l.send(index, nil)
+	n := &network{counters: &p.counters}
+	for network, conn := range map[string]fakeConn{"udp4": {to: &four}, "udp6": {to: &six, err: errTest}} {
+		s, err := lan.Listen(t.Context(), discovery.Self{ListenPacket: func(context.Context, string, string) (net.PacketConn, error) {
+			return conn, nil
+		}}, network, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.sockets = append(n.sockets, &socket{Socket: s, group: group4, using: using})
 	}
-	if !slices.Equal(four, []string{"eth0", "eth2"}) || !slices.Equal(six, []string{"eth1", "eth2"}) {
+	for _, index := range []int{2, 3, 4, 5} {
+		n.say(index, new(dns.Msg))
+	}
+	if !slices.Equal(four, []string{"2", "4"}) || !slices.Equal(six, []string{"3", "4"}) {
 		t.Errorf("IPv4 on %v, IPv6 on %v", four, six)
 	}
 	if got := p.Stats(); got.Sent != 2 || got.SendErrors != 2 || !errors.Is(got.LastError, errTest) {
@@ -137,5 +160,5 @@ func TestTheInterfacesInUseAreCounted(t *testing.T) {
 		if got := g.provider.Stats().Interfaces; len(got) != 0 {
 			t.Errorf("%v, after they have gone", got)
 		}
-	})
+	}, silent)
 }

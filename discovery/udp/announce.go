@@ -7,7 +7,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// AnnounceSize is the length of an announce in bytes: a datagram of any other length is none.
+// AnnounceSize is the length of an announce in bytes: a datagram of any other length is not one.
 const AnnounceSize = 4 + 1 + 2 + identity.PublicKeySize
 
 // The fields of an announce with one possible value: wire.md §8.1.

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"syscall"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
-// ErrBroadcast says that Options.Broadcast holds what is no IPv4 address.
-var ErrBroadcast = errors.New("udp discovery: broadcast to what is no IPv4 address")
+// ErrBroadcast says that an address in Options.Broadcast is not an IPv4 address.
+var ErrBroadcast = errors.New("udp discovery: an address to broadcast to is not an IPv4 address")
 
-// A ListenError says that announces cannot be heard, and so none are sent: the socket cannot be opened.
+// A ListenError says that the socket cannot be opened, so that announces are neither heard nor sent.
 type ListenError struct {
 	Port uint16 // the UDP port
 	Err  error  // the system's
@@ -22,15 +24,10 @@ func (e *ListenError) Error() string {
 // Unwrap returns the system's error.
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// Hint says what to do about it, in a sentence fragment.
+// Hint returns advice: what to do about the error, in a sentence fragment.
 func (e *ListenError) Hint() string {
-	switch {
-	case errors.Is(e.Err, errInUse):
-		return "another program has the port for itself: stop it, or give all nodes another port"
-	case errors.Is(e.Err, errForbidden):
-		return "the system forbids it: let this program use the network, or give all nodes a port from 1024 up"
-	case errors.Is(e.Err, syscall.EAFNOSUPPORT):
+	if errors.Is(e.Err, syscall.EAFNOSUPPORT) {
 		return "this machine has no IPv4: find peers by mDNS, or give their addresses"
 	}
-	return "until this works, peers are found in other ways alone"
+	return lan.Advise(e.Err, "give all nodes another port, from 1024 up")
 }

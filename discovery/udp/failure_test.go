@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
 )
 
@@ -87,7 +88,7 @@ func TestAGroupThatCannotBeJoinedIsCounted(t *testing.T) {
 		pass(300 * ms)
 		n.wantAt(o.key, "10.0.0.2:7002 on eth0")
 		o.wantAt(n.key, "10.0.0.1:7001 on eth0", "[fe80::1%eth1]:7001 on eth1")
-		if s := n.provider.Stats(); s.OtherErrors != 2 || !errors.Is(s.LastError, errNoGroups) {
+		if s := n.provider.Stats(); s.OtherErrors != 2 || !errors.Is(s.LastError, lan.ErrNoGroups) {
 			t.Errorf("%+v, want an error for each announce", s)
 		}
 	})
@@ -115,7 +116,7 @@ func TestInterfacesThatCannotBeListedStayAsTheyWere(t *testing.T) {
 
 func TestAPortThatIsTakenIsAnErrorWithAHint(t *testing.T) {
 	hints := make(map[string]error)
-	for _, cause := range []error{errInUse, syscall.EACCES, syscall.EAFNOSUPPORT, syscall.ENOBUFS} {
+	for _, cause := range []error{lan.ErrInUse, syscall.EACCES, syscall.EAFNOSUPPORT, syscall.ENOBUFS} {
 		bubble(t, func(t *testing.T, w *world) {
 			n := w.node(1, w.Host(addr("10.0.0.1")))
 			n.options.Port = 4041
@@ -170,7 +171,7 @@ func (d *deaf) ReadFrom(b []byte) (int, net.Addr, error) {
 }
 
 func TestASocketThatFailsForAWhileIsReadOn(t *testing.T) {
-	for fails, want := range map[int]error{maxReadFailures - 1: nil, maxReadFailures: syscall.ENOBUFS, -1: syscall.ENOBUFS} {
+	for fails, want := range map[int]error{lan.MaxReadFailures - 1: nil, lan.MaxReadFailures: syscall.ENOBUFS, -1: syscall.ENOBUFS} {
 		bubble(t, func(t *testing.T, w *world) {
 			n, o := w.node(1, w.Host(addr("10.0.0.1"))), w.node(2, w.Host(addr("10.0.0.2"))).start()
 			n.self.ListenPacket = func(ctx context.Context, network, address string) (net.PacketConn, error) {

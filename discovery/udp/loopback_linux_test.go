@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 // patience bounds what a test waits for on real sockets; nothing takes so long.
@@ -98,44 +99,6 @@ func TestNodesFindEachOtherOnTheRealLoopback(t *testing.T) {
 	}
 }
 
-func TestTheSystemSaysWhichInterfaceHeard(t *testing.T) {
-	for _, c := range []struct {
-		ipv6 bool
-		to   string
-	}{{false, "127.255.255.255"}, {false, "127.0.0.1"}, {true, "::1"}} {
-		port := freePort(t)
-		s, err := listen(t.Context(), onLoopback(1), c.ipv6, port)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		wantNil(t, s.SetDeadline(time.Now().Add(patience)))
-		wantNil(t, s.send([]byte("x"), target{to: addr(c.to), from: addr("127.0.0.1")}, port, &link{index: 1, name: "lo"}))
-		n, control, src, err := s.read(room())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if index := s.interfaceOf(control); n != 1 || index != 1 || !src.Addr().Unmap().IsLoopback() {
-			t.Errorf("to %s: %d bytes from %v on interface %d", c.to, n, src, index)
-		}
-	}
-}
-
-func TestTheGroupCanBeJoinedAndLeft(t *testing.T) {
-	s, err := listen(t.Context(), onLoopback(1), true, freePort(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	for range 3 {
-		wantNil(t, s.join(1))
-	}
-	s.leave(1)
-	if err := s.join(1 << 20); err == nil {
-		t.Error("joined on an interface that does not exist")
-	}
-}
-
 // TestJunkIsDroppedBeforeAnythingIsAllocated reads it from a real socket, as a run does.
 func TestJunkIsDroppedBeforeAnythingIsAllocated(t *testing.T) {
 	for name, junk := range map[string][]byte{
@@ -150,29 +113,35 @@ func TestJunkIsDroppedBeforeAnythingIsAllocated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			port := freePort(t)
 			self := onLoopback(1)
-			s, err := listen(t.Context(), self, false, port)
+			s, err := listen(t.Context(), self, "udp4", port)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer s.Close()
 			wantNil(t, s.SetDeadline(time.Now().Add(patience)))
 			r := newRun(&Options{Port: port}, new(counters), self, func(discovery.Sighting) { t.Error("reported") }, s)
-			to, b := netip.AddrPortFrom(addr("127.0.0.1"), port), room()
+			heard, received := make(chan struct{}), make(chan error, 1)
+			go func() {
+				received <- s.Receive(room(), func(b []byte, o lan.Origin) {
+					r.hear(b, o)
+					heard <- struct{}{}
+				}, func(err error) { t.Error(err) })
+			}()
+			to, err := net.Dial("udp4", netip.AddrPortFrom(addr("127.0.0.1"), port).String())
+			wantNil(t, err)
+			defer to.Close()
 			allocs := testing.AllocsPerRun(100, func() {
-				if _, err := s.udp.WriteToUDPAddrPort(junk, to); err != nil {
+				if _, err := to.Write(junk); err != nil {
 					t.Fatal(err)
 				}
-				n, control, src, err := s.read(b)
-				if err != nil {
-					t.Fatal(err)
-				}
-				r.hear(s, b[:n], control, src.Addr().Unmap())
+				<-heard
 			})
+			wantNil(t, s.Close())
+			wantNil(t, <-received)
 			if allocs > 0 {
 				t.Errorf("%v allocations for each", allocs)
 			}
-			if n := r.count.junk.Load() + r.count.own.Load(); n != 101 {
-				t.Errorf("%d datagrams were counted", n)
+			if s := r.count.Get(); s.Junk+s.Own != 101 {
+				t.Errorf("%d datagrams were counted", s.Junk+s.Own)
 			}
 		})
 	}

@@ -5,18 +5,39 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/private"
 )
 
+// Bounds of the work that private announces cause (wire.md §8.3): each costs three HMACs for every trusted key.
+const (
+	// mostRate announces a second are looked at from all addresses together; fewer if many keys are trusted, so that a
+	// flood costs a tenth of a core, but at least leastRate.
+	mostRate  = 256
+	leastRate = 16
+	keysRate  = 1 << 16 // keys compared in a second
+
+	// maxSources bounds the addresses with a limiter of their own. The others share one.
+	maxSources = 1024
+)
+
+// perSource limits the private announces of one address. A node sends one for every 16 of its peers, every five seconds and
+// more often when it starts.
+var perSource = limiter.Rate{Burst: 64, Every: time.Second / 32}
+
 // A covert is what a run remembers in private mode. It is not safe for concurrent use.
 type covert struct {
-	gate gate
-	own  [2]map[nonce]struct{} // of what was sent in this round of announces and in the last, which may still come back
+	own     [2]map[nonce]struct{} // of what was sent in this round of announces and in the last, which may still come back
+	all     limiter.Bucket
+	sources *limiter.Keys[netip.Addr, limiter.Bucket, *limiter.Bucket]
 }
 
 type nonce [private.NonceSize]byte
 
-func newCovert(now time.Time) *covert { return &covert{gate: newGate(now)} }
+func newCovert() *covert {
+	return &covert{sources: limiter.NewKeys[netip.Addr, limiter.Bucket](maxSources)}
+}
 
 // begin begins a round of announces.
 func (c *covert) begin() { c.own[0], c.own[1] = make(map[nonce]struct{}), c.own[0] }
@@ -36,38 +57,44 @@ func (c *covert) isOwn(n nonce) bool {
 	return now || before
 }
 
-// hearPrivate looks at one datagram in private mode. The checks are those of wire.md §8.3, the cheapest first.
-func (r *run) hearPrivate(s *socket, payload, control []byte, src netip.Addr) {
+// admit reports whether a datagram from src may be looked at, which means to compare it with this many keys.
+func (c *covert) admit(now time.Time, src netip.Addr, keys int) bool {
+	rate := max(leastRate, min(mostRate, keysRate/max(1, keys)))
+	return c.sources.Of(now, src).Take(now, perSource) &&
+		c.all.Take(now, limiter.Rate{Burst: rate, Every: time.Second / time.Duration(rate)})
+}
+
+// hearPrivate checks one datagram in private mode as wire.md §8.3 says, the cheapest checks first, and reports its sender.
+func (r *run) hearPrivate(payload []byte, o lan.Origin) {
 	packet, err := private.ParsePacket(payload)
 	if err != nil {
-		r.count.junk.Add(1)
+		r.count.Count(func(s *Stats) { s.Junk++ })
 		return
 	}
-	l := hearing(*r.links.Load(), s.interfaceOf(control), src)
-	if l == nil {
-		r.count.offLink.Add(1)
+	on, from, ok := r.origin(o)
+	if !ok {
+		r.count.Count(func(s *Stats) { s.OffLink++ })
 		return
 	}
-	from := l.zoned(src)
 	r.mu.Lock()
 	own := r.covert.isOwn(packet.Nonce)
-	admitted := !own && r.covert.gate.admit(time.Now(), from, r.self.Private.Len())
+	admitted := !own && r.covert.admit(time.Now(), from, r.self.Private.Len())
 	r.mu.Unlock()
 	switch {
 	case own:
-		r.count.own.Add(1)
+		r.count.Count(func(s *Stats) { s.Own++ })
 		return
 	case !admitted:
-		r.count.excess.Add(1)
+		r.count.Count(func(s *Stats) { s.Excess++ })
 		return
 	}
 	key, port, err := r.self.Private.Hear(payload)
 	if err == nil {
-		r.count.heard.Add(1)
-		r.sight(discovery.Sighting{Key: key, Addr: netip.AddrPortFrom(from, port), Interface: l.name, TTL: holds})
+		r.count.Count(func(s *Stats) { s.Heard++ })
+		r.sight(discovery.Sighting{Key: key, Addr: netip.AddrPortFrom(from, port), Interface: on.Name, TTL: holds})
 	} else {
-		r.count.unknown.Add(1)
+		r.count.Count(func(s *Stats) { s.Unknown++ })
 	}
-	// Whoever it is: an answer to peers alone would tell who they are.
-	r.heard(voice{addr: netip.AddrPortFrom(from, 0), link: l.index})
+	// Recognised or not: answers to peers alone would reveal who they are.
+	r.heard(heardKey{addr: netip.AddrPortFrom(from, 0), on: on.Index})
 }

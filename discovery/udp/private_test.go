@@ -3,12 +3,15 @@ package udp
 import (
 	"bytes"
 	"net"
+	"net/netip"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
 	"github.com/seed-f6ddb928/peernet-go/private"
 )
@@ -257,7 +260,7 @@ func TestAFloodOfPrivateAnnouncesIsDroppedUnseen(t *testing.T) {
 		b.start()
 		flood(3 * time.Second)
 		a.wantAt(b.key, "10.0.0.2:7002 on eth0")
-		if s := a.provider.Stats(); s.Unknown > sourceBurst+5*sourceRate+10 || s.Unknown+s.Excess < uint64(sent)-100 {
+		if s := a.provider.Stats(); s.Unknown > uint64(perSource.Burst)+5*sourceRate+10 || s.Unknown+s.Excess < uint64(sent)-100 {
 			t.Errorf("of %d: %+v", sent, s)
 		}
 		if got := a.provider.Stats().Sent; got > 12 {
@@ -273,15 +276,14 @@ func TestWhatAPrivateAnnounceAllocatesIsBounded(t *testing.T) {
 		for i := range 40 {
 			a.pair(w.secretive(i+2, a.host))
 		}
-		conn, err := a.host.ListenPacket(t.Context(), "udp4", ":4040")
+		s, err := listen(t.Context(), a.self, "udp4", DefaultPort)
 		wantNil(t, err)
-		defer conn.Close()
+		defer s.Close()
 		a.self.ListenOnly = true
-		s := &socket{PacketConn: conn}
 		o := New(Options{}).options
 		r := newRun(&o, new(counters), a.self, func(discovery.Sighting) { t.Error("reported") }, s)
 		r.look()
-		src := addr("10.0.0.2")
+		from := lan.Origin{Src: netip.MustParseAddrPort("10.0.0.2:4040")}
 		for name, c := range map[string]struct {
 			datagram []byte
 			most     float64
@@ -290,14 +292,15 @@ func TestWhatAPrivateAnnounceAllocatesIsBounded(t *testing.T) {
 			"version": {append([]byte("PNEP\x02"), forged(1)[5:]...), 0}, "of a stranger": {forged(1), 6}, "one too many": {forged(1), 0},
 		} {
 			if name == "one too many" {
-				r.covert.gate.all.tokens, r.covert.gate.all.last = -1e9, time.Now()
+				for r.covert.all.Take(time.Now(), limiter.Rate{Burst: mostRate, Every: time.Second}) {
+				}
 			}
-			allocs := testing.AllocsPerRun(50, func() { r.hear(s, c.datagram, nil, src) })
+			allocs := testing.AllocsPerRun(50, func() { r.hear(c.datagram, from) })
 			if allocs > c.most {
 				t.Errorf("%s: %v allocations for each, at most %v are good", name, allocs, c.most)
 			}
-			r.covert.gate = newGate(time.Now())
-			r.covert.gate.source(time.Now(), src)
+			r.covert = newCovert()
+			r.covert.sources.Of(time.Now(), from.Src.Addr())
 		}
 	})
 }

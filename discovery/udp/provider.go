@@ -1,17 +1,17 @@
-// Package udp finds nodes by announces of 39 bytes, broadcast over IPv4 and multicast over IPv6 on every link of the
+// Package udp finds nodes by announces of 39 bytes, broadcast over IPv4 and multicast over IPv6 on every local network of the
 // machine: wire.md §8.1.
 //
-// A [Provider] made by [New] is what a node is given. It announces three times within a second, then every five
+// A node is given a [Provider] made by [New]. It announces three times within a second, then every five
 // seconds or a little less, and once more when it hears a key for the first time or the machine's addresses change.
-// Whoever falls silent is lost after 15 s: the protocol has no goodbye. Nodes on one machine share the port and find
+// A node that falls silent is lost after 15 s: the protocol has no goodbye. Nodes on one machine share the port and find
 // each other too.
 //
-// In private mode the announces are those of wire.md §8.3, which only peers recognise, and only while there are any. What
-// they cost to look at grows with the number of peers, so the rest of a flood of them is dropped unseen.
+// In private mode the announces are those of wire.md §8.3, which only peers recognise. They are sent only while there are
+// peers. The work of looking at one grows with the number of peers, so what exceeds a limit is dropped and counted.
 //
-// Whatever is heard is a hint, and may be forged. So a datagram that is no announce is dropped before anything is
-// allocated for it, only addresses on a link of this machine are reported, what is remembered is bounded, and a flood
-// of forged keys draws one announce a second from this node on each link.
+// What is heard is a hint, and may be forged. So other datagrams are dropped before anything is
+// allocated for them, only addresses on a local network of this machine are reported, what is remembered is bounded, and a
+// flood of forged keys draws one announce a second from this node on each interface.
 package udp
 
 import (
@@ -32,7 +32,7 @@ type Options struct {
 	Port uint16
 
 	// Interfaces are the names of the interfaces to announce and listen on; they need not exist yet. If empty, all
-	// that carry broadcasts or IPv6 multicasts, but for loopback and point-to-point ones; if there is none such, the
+	// that carry broadcasts or IPv6 multicasts, except loopback and point-to-point ones; if there are none, the
 	// loopback.
 	Interfaces []string
 
@@ -70,9 +70,6 @@ func (p *Provider) Name() string { return "udp" }
 // Discreet implements discovery.Discreet: in private mode private announces are sent and heard, and no others.
 func (p *Provider) Discreet() {}
 
-// Stats returns what has been counted until now.
-func (p *Provider) Stats() Stats { return p.counters.snapshot() }
-
 // Run announces self, unless it is to listen only or listens on no port, and reports every announce of another node,
 // until ctx ends. Then it returns nil within a second or so, and has left nothing behind.
 //
@@ -85,7 +82,7 @@ func (p *Provider) Run(ctx context.Context, self discovery.Self, sight func(disc
 			return ErrBroadcast
 		}
 	}
-	conn, err := listen(ctx, self, false, p.options.Port)
+	conn, err := listen(ctx, self, "udp4", p.options.Port)
 	if ctx.Err() != nil {
 		if err == nil {
 			_ = conn.Close()

@@ -295,7 +295,7 @@ func TestRunEndsAtOnceWithItsContext(t *testing.T) {
 			return &deaf{conn.(*memnet.PacketConn), 1}, err
 		}
 		n.start()
-		pass(readPause / 2)
+		pass(ms) // less than it pauses
 		n.stop()
 		if err := <-n.end; err != nil {
 			t.Error(err)

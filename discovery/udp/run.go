@@ -2,21 +2,17 @@ package udp
 
 import (
 	"context"
-	"errors"
-	"net"
 	"net/netip"
+	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
-)
-
-// A socket that fails to read this often, without a datagram in between, is given up. Between the failures is a pause.
-const (
-	maxReadFailures = 10
-	readPause       = 20 * time.Millisecond
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
+	"github.com/seed-f6ddb928/peernet-go/private"
 )
 
 // A run is one call of Run. The goroutine that called it sends; another for each socket receives.
@@ -27,17 +23,14 @@ type run struct {
 	sight   func(discovery.Sighting)
 
 	// Of the sending goroutine alone.
-	announce []byte // what is sent; nil: nothing is, or something else each time
 	schedule schedule
-	due      time.Time // when to announce on every link
-	ipv4     *socket
-	ipv6     *socket      // nil: no link needs it, or it cannot be opened
-	joined   map[int]link // links whose group ipv6 is in, as they were when it joined
+	due      time.Time // when to announce on every interface
+	ipv4     *lan.Socket
+	ipv6     *lan.Socket // nil: no interface needs it, or it cannot be opened
 
-	links   atomic.Pointer[[]link] // replaced by the sending goroutine; never changed
-	wake    chan struct{}          // room for one: something is due
-	done    chan struct{}          // closed when receiving is to end
-	failed  chan error             // room for one of each socket: it is given up
+	using   atomic.Pointer[[]discovery.Interface] // replaced by the sending goroutine; never changed
+	wake    chan struct{}                         // room for one: an answer has become due
+	failed  chan error                            // room for one of each socket: it is given up
 	readers sync.WaitGroup
 
 	silent  bool       // nothing is announced
@@ -46,25 +39,23 @@ type run struct {
 	covert  *covert // nil: not in private mode
 }
 
-func newRun(o *Options, c *counters, self discovery.Self, sight func(discovery.Sighting), ipv4 *socket) *run {
+// listen opens a socket for announces: network is udp4 or udp6.
+func listen(ctx context.Context, self discovery.Self, network string, port uint16) (*lan.Socket, error) {
+	return lan.Listen(ctx, self, network, ":"+strconv.Itoa(int(port)))
+}
+
+func newRun(o *Options, c *counters, self discovery.Self, sight func(discovery.Sighting), ipv4 *lan.Socket) *run {
 	r := &run{
 		options: o, count: c, self: self, sight: sight, ipv4: ipv4,
-		joined:  make(map[int]link),
+		silent:  self.Port == 0 || self.ListenOnly,
 		wake:    make(chan struct{}, 1),
-		done:    make(chan struct{}),
 		failed:  make(chan error, 2),
 		answers: newAnswers(),
 	}
-	switch {
-	case self.Port == 0 || self.ListenOnly:
-		r.silent = true
-	case self.Private == nil:
-		r.announce = Announce{Port: self.Port, Key: self.Key}.Append(nil)
-	}
 	if self.Private != nil {
-		r.covert = newCovert(time.Now())
+		r.covert = newCovert()
 	}
-	r.links.Store(new([]link))
+	r.using.Store(new([]discovery.Interface))
 	return r
 }
 
@@ -74,24 +65,24 @@ func (r *run) loop(ctx context.Context) error {
 	r.look()
 	r.receiveFrom(r.ipv4)
 	r.announceOnAll()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for {
-		pause := time.AfterFunc(time.Until(r.next()), r.poke)
+		timer.Reset(time.Until(r.next()))
 		restart := false
 		select {
 		case <-ctx.Done():
-			pause.Stop()
 			return nil
 		case err := <-r.failed:
-			pause.Stop()
 			return err
 		case _, open := <-changed:
 			restart = true
 			if !open {
 				changed = nil
 			}
+		case <-timer.C:
 		case <-r.wake:
 		}
-		pause.Stop()
 		if restart || !time.Now().Before(r.due) {
 			if r.look() || restart {
 				r.schedule = schedule{}
@@ -104,7 +95,6 @@ func (r *run) loop(ctx context.Context) error {
 
 // stop ends the goroutines that receive, and waits for them.
 func (r *run) stop() {
-	close(r.done)
 	_ = r.ipv4.Close()
 	if r.ipv6 != nil {
 		_ = r.ipv6.Close()
@@ -112,111 +102,78 @@ func (r *run) stop() {
 	r.readers.Wait()
 }
 
-// poke wakes the loop. It is called from any goroutine.
-func (r *run) poke() {
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
-}
-
 // next returns when there is something to send.
 func (r *run) next() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if at := r.answers.next(); !at.IsZero() && at.Before(r.due) {
-		return at
-	}
-	return r.due
+	return lan.Earliest(r.due, r.answers.next())
 }
 
-// look reads the interfaces anew, and reports whether something has changed that matters. If they cannot be read, those
-// known go on.
+// look reads the interfaces anew, and reports whether one has changed that is used. If they cannot be read, those
+// known stay in use.
 func (r *run) look() bool {
-	links, changed := *r.links.Load(), false
+	using, changed := *r.using.Load(), false
 	if all, err := r.self.Interfaces(); err != nil {
-		r.count.fail(&r.count.otherErrors, err)
-	} else if now := r.options.links(all); !slices.EqualFunc(links, now, link.same) {
-		links, changed = now, true
+		r.fail(err)
+	} else if now := r.options.interfaces(all); !slices.EqualFunc(using, now, lan.IsSame) {
+		using, changed = now, true
 	}
-	r.join(links)
+	r.join(using)
 	if changed {
-		r.links.Store(&links)
-		r.count.using(links)
+		r.using.Store(&using)
+		r.count.Count(func(s *Stats) { s.Interfaces = lan.Names(using) })
 		r.mu.Lock()
-		r.answers.keep(links)
+		r.answers.keep(using)
 		r.mu.Unlock()
 	}
 	return changed
 }
 
-// join opens the IPv6 socket if a link needs it, and joins the group on every link that does. On a link that has
-// changed it joins anew: the interface may be another one of the same name, or have lost its groups.
-func (r *run) join(links []link) {
-	for index, was := range r.joined {
-		if !slices.ContainsFunc(links, was.same) {
-			r.ipv6.leave(index)
-			delete(r.joined, index)
+// join joins the group on every interface that needs it, and opens the IPv6 socket if that has not been done.
+func (r *run) join(using []discovery.Interface) {
+	var list []discovery.Interface
+	for _, i := range using {
+		if r.options.multicasts(i) {
+			list = append(list, i)
 		}
 	}
-	for _, l := range links {
-		if _, joined := r.joined[l.index]; !l.ipv6 || joined {
-			continue
-		}
-		if !r.openIPv6() {
+	if r.ipv6 == nil && len(list) > 0 {
+		s, err := listen(context.Background(), r.self, "udp6", r.options.Port) // it does not wait for anything
+		if err != nil {
+			r.fail(err)
 			return
 		}
-		if err := r.ipv6.join(l.index); err != nil {
-			r.count.fail(&r.count.otherErrors, err)
-			continue
-		}
-		r.joined[l.index] = l
+		r.ipv6 = s
+		r.receiveFrom(s)
 	}
-}
-
-// openIPv6 opens the IPv6 socket if that has not been done, and reports whether there is one.
-func (r *run) openIPv6() bool {
 	if r.ipv6 != nil {
-		return true
+		for _, err := range r.ipv6.Join(list, group) {
+			r.fail(err)
+		}
 	}
-	s, err := listen(context.Background(), r.self, true, r.options.Port) // it does not wait for anything
-	if err != nil {
-		r.count.fail(&r.count.otherErrors, err)
-		return false
-	}
-	r.ipv6 = s
-	r.receiveFrom(s)
-	return true
 }
 
-// announceOnAll announces on every link, and sets when to do so again.
+// announceOnAll announces on every interface, and sets when to do so again.
 func (r *run) announceOnAll() {
 	r.mu.Lock()
-	r.answers.announced()
+	r.answers.clear()
 	r.mu.Unlock()
-	r.announceOn(*r.links.Load())
+	r.announceOn(nil)
 	r.due = time.Now().Add(r.schedule.next(r.options.Jitter()))
 }
 
-// answer announces on the links where somebody new was heard.
+// answer announces on the interfaces where a key was heard for the first time.
 func (r *run) answer() {
 	r.mu.Lock()
 	due := r.answers.take(time.Now())
 	r.mu.Unlock()
-	if len(due) == 0 {
-		return
+	if len(due) > 0 {
+		r.announceOn(due)
 	}
-	var links []link
-	for _, l := range *r.links.Load() {
-		if slices.Contains(due, l.index) {
-			links = append(links, l)
-		}
-	}
-	r.announceOn(links)
 }
 
-// announceOn announces on these links.
-func (r *run) announceOn(links []link) {
+// announceOn announces on the interfaces with these indices; nil: on all.
+func (r *run) announceOn(indices []int) {
 	if r.silent {
 		return
 	}
@@ -225,44 +182,44 @@ func (r *run) announceOn(links []link) {
 		r.covert.begin()
 		r.mu.Unlock()
 	}
-	until := time.Now().Add(sendWithin)
-	for _, s := range []*socket{r.ipv4, r.ipv6} {
+	until := time.Now().Add(lan.SendWithin)
+	for _, s := range []*lan.Socket{r.ipv4, r.ipv6} {
 		if s != nil {
 			_ = s.SetWriteDeadline(until) // if it fails, so does sending
 		}
 	}
-	for i := range links {
-		l := &links[i]
-		if !l.leadsTo(r.self.Addr) {
+	for _, i := range *r.using.Load() {
+		if indices != nil && !slices.Contains(indices, i.Index) || !lan.LeadsTo(i, r.self.Addr) {
 			continue
 		}
-		for _, t := range l.ipv4 {
-			r.send(r.ipv4, t, l)
-		}
-		if l.ipv6 && r.ipv6 != nil {
-			r.send(r.ipv6, target{to: group}, l)
+		for _, t := range r.options.targets(i) {
+			if t.to.Is4() {
+				r.send(r.ipv4, t, i)
+			} else if r.ipv6 != nil {
+				r.send(r.ipv6, t, i)
+			}
 		}
 	}
 }
 
-func (r *run) send(s *socket, t target, l *link) {
+func (r *run) send(s *lan.Socket, t target, on discovery.Interface) {
 	for _, datagram := range r.datagrams() {
-		if err := s.send(datagram, t, r.options.Port, l); err != nil {
-			r.count.fail(&r.count.sendErrors, err)
+		if err := s.Send(datagram, netip.AddrPortFrom(t.to, r.options.Port), on, t.from); err != nil {
+			r.count.Count(func(s *Stats) { s.SendErrors, s.LastError = s.SendErrors+1, err })
 			return
 		}
-		r.count.sent.Add(1)
+		r.count.Count(func(s *Stats) { s.Sent++ })
 	}
 }
 
 // datagrams returns what is sent to one target.
 func (r *run) datagrams() [][]byte {
 	if r.covert == nil {
-		return [][]byte{r.announce}
+		return [][]byte{Announce{Port: r.self.Port, Key: r.self.Key}.Append(nil)}
 	}
 	list, err := r.self.Private.Announce(r.self.Port)
 	if err != nil {
-		r.count.fail(&r.count.otherErrors, err)
+		r.fail(err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -270,80 +227,74 @@ func (r *run) datagrams() [][]byte {
 	return list
 }
 
+// fail counts an error that stops nothing.
+func (r *run) fail(err error) {
+	r.count.Count(func(s *Stats) { s.OtherErrors, s.LastError = s.OtherErrors+1, err })
+}
+
 // receiveFrom starts to receive from a socket.
-func (r *run) receiveFrom(s *socket) {
+func (r *run) receiveFrom(s *lan.Socket) {
 	r.readers.Go(func() {
-		if err := r.receive(s); err != nil {
+		if err := s.Receive(room(), r.hear, r.fail); err != nil {
 			r.failed <- err
 		}
 	})
 }
 
-// receive looks at what comes in until the socket is closed or cannot be read.
-func (r *run) receive(s *socket) error {
-	b := room()
-	for failures := 0; ; {
-		n, control, src, err := s.read(b)
-		if err == nil {
-			failures = 0
-			r.hear(s, b[:n], control, src.Addr().Unmap())
-			continue
-		}
-		select {
-		case <-r.done:
-			return nil
-		default:
-		}
-		r.count.fail(&r.count.otherErrors, err)
-		if failures++; failures == maxReadFailures || errors.Is(err, net.ErrClosed) {
-			return err
-		}
-		again := make(chan struct{})
-		pause := time.AfterFunc(readPause, func() { close(again) })
-		select {
-		case <-again:
-		case <-r.done:
-			pause.Stop()
-			return nil
-		}
+// room returns a buffer to receive into. It shows a datagram longer than an announce as such; where the system reports
+// one that does not fit as an error, it has room for any.
+func room() []byte {
+	if runtime.GOOS == "windows" {
+		return make([]byte, 1<<16)
 	}
+	return make([]byte, max(AnnounceSize, private.PacketSize)+1)
 }
 
-// hear looks at one datagram. The checks are those of wire.md §8.1, the cheapest first.
-func (r *run) hear(s *socket, payload, control []byte, src netip.Addr) {
+// hear checks one datagram as wire.md §8.1 says, the cheapest checks first, and reports its sender.
+func (r *run) hear(payload []byte, o lan.Origin) {
 	if r.covert != nil {
-		r.hearPrivate(s, payload, control, src)
+		r.hearPrivate(payload, o)
 		return
 	}
 	a, err := ParseAnnounce(payload)
 	switch {
 	case err != nil:
-		r.count.junk.Add(1)
+		r.count.Count(func(s *Stats) { s.Junk++ })
 		return
 	case a.Key == r.self.Key:
-		r.count.own.Add(1)
+		r.count.Count(func(s *Stats) { s.Own++ })
 		return
 	}
-	l := hearing(*r.links.Load(), s.interfaceOf(control), src)
-	if l == nil {
-		r.count.offLink.Add(1)
+	on, from, ok := r.origin(o)
+	if !ok {
+		r.count.Count(func(s *Stats) { s.OffLink++ })
 		return
 	}
-	r.count.heard.Add(1)
-	at := netip.AddrPortFrom(l.zoned(src), a.Port)
-	r.sight(discovery.Sighting{Key: a.Key, Addr: at, Interface: l.name, TTL: holds})
-	r.heard(voice{a.Key, at, l.index})
+	r.count.Count(func(s *Stats) { s.Heard++ })
+	at := netip.AddrPortFrom(from, a.Port)
+	r.sight(discovery.Sighting{Key: a.Key, Addr: at, Interface: on.Name, TTL: holds})
+	r.heard(heardKey{a.Key, at, on.Index})
 }
 
-// heard sees to it that somebody who is heard for the first time is answered.
-func (r *run) heard(v voice) {
+// origin returns where a datagram came from.
+func (r *run) origin(o lan.Origin) (on discovery.Interface, at netip.Addr, ok bool) {
+	index, _ := o.Interface()
+	return origin(*r.using.Load(), index, o.Src.Addr().Unmap())
+}
+
+// heard makes the loop answer a key if it is heard for the first time.
+func (r *run) heard(k heardKey) {
 	if r.silent {
 		return
 	}
 	r.mu.Lock()
-	fresh := r.answers.hear(time.Now(), v, r.options.Jitter())
+	fresh := r.answers.hear(time.Now(), k, r.options.Jitter())
 	r.mu.Unlock()
-	if fresh {
-		r.poke()
+	if !fresh {
+		return
+	}
+	select {
+	case r.wake <- struct{}{}:
+	default: // it wakes already
 	}
 }

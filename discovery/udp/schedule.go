@@ -6,13 +6,14 @@ import "time"
 const (
 	period       = 5 * time.Second        // between announces
 	periodJitter = 500 * time.Millisecond // the period is shorter by a random part of this, so that nodes fall out of step
-	holds        = 3 * period             // how long an announce is believed
+	holds        = 3 * period             // how long an announce holds
 
 	answerWithin = 100 * time.Millisecond // a key heard for the first time is answered at random within this
-	answerEvery  = time.Second            // least time between answers on one link
+	answerEvery  = time.Second            // least time between answers on one interface
 )
 
-// burst are the pauses after the first announces: a datagram may be lost, and a link that has just come up may lose more.
+// burst are the pauses after the first announces: a datagram may be lost, and an interface that has just come up may lose
+// more.
 var burst = [...]time.Duration{250 * time.Millisecond, 750 * time.Millisecond}
 
 // A schedule says when to announce. The zero value is that of a start.

@@ -4,17 +4,19 @@ import (
 	"reflect"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"testing"
 )
 
 // TestCountsAreTheNumbersOfStats: one that is added to Stats must not be forgotten.
 func TestCountsAreTheNumbersOfStats(t *testing.T) {
 	p := New(Options{})
-	c := &p.counters
-	for i, n := range []*atomic.Uint64{&c.sent, &c.sendErrors, &c.heard, &c.own, &c.junk, &c.offLink, &c.unknown, &c.excess, &c.otherErrors} {
-		n.Store(uint64(i + 1))
-	}
+	p.counters.Count(func(s *Stats) {
+		for i, v := 0, reflect.ValueOf(s).Elem(); i < v.NumField(); i++ {
+			if v.Field(i).Kind() == reflect.Uint64 {
+				v.Field(i).SetUint(uint64(i + 1))
+			}
+		}
+	})
 	counts, upper := p.Counts(), regexp.MustCompile(`([a-z])([A-Z])`)
 	s := reflect.ValueOf(p.Stats())
 	numbers := 0

@@ -1,8 +1,6 @@
 package mdns
 
 import (
-	"errors"
-	"net"
 	"net/netip"
 	"testing"
 
@@ -30,34 +28,9 @@ func TestOnlyMulticastsOfTheLinkAreHeard(t *testing.T) {
 		{"nor where, over IPv6", origin{src: at("[fe80::1%7]:5353")}, []discovery.Interface{eth0}, 2},
 		{"no sender", origin{}, []discovery.Interface{eth0}, 0},
 	} {
-		on, ok := c.from.link(c.using)
+		on, ok := c.from.on(c.using)
 		if ok != (c.want != 0) || on.Index != c.want && ok {
 			t.Errorf("%s: %d, %v; want %d", c.name, on.Index, ok, c.want)
-		}
-	}
-}
-
-func TestAGroupIsJoinedWhereItCanBe(t *testing.T) {
-	no := errors.New("no")
-	for _, c := range []struct {
-		fails map[string]bool
-		want  error
-	}{
-		{nil, nil},
-		{map[string]bool{"eth0": true}, nil},
-		{map[string]bool{"eth1": true}, nil},
-		{map[string]bool{"eth0": true, "eth1": true}, no},
-	} {
-		var tried []string
-		err := joinAll([]discovery.Interface{eth0, eth1}, func(i *net.Interface) error {
-			tried = append(tried, i.Name)
-			if c.fails[i.Name] {
-				return no
-			}
-			return nil
-		})
-		if !errors.Is(err, c.want) || len(tried) != 2 {
-			t.Errorf("%v: %v, tried %v", c.fails, err, tried)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 )
 
 const (
+	carries  = net.FlagUp | net.FlagRunning
 	ethernet = carries | net.FlagBroadcast | net.FlagMulticast
 	loop     = carries | net.FlagLoopback
 	tunnel   = carries | net.FlagPointToPoint | net.FlagMulticast
@@ -26,22 +27,23 @@ func card(name string, flags net.Flags, addrs ...string) discovery.Interface {
 	return i
 }
 
-// describe writes links as "eth1 10.0.0.255<10.0.0.1 ipv6", one each.
-func describe(links []link) (list []string) {
-	for _, l := range links {
-		words := []string{l.name}
-		for _, t := range l.ipv4 {
-			words = append(words, fmt.Sprintf("%v<%v", t.to, t.from))
-		}
-		if l.ipv6 {
-			words = append(words, "ipv6")
+// describe writes interfaces and their targets as "eth1 10.0.0.255<10.0.0.1 ipv6", one each.
+func describe(o *Options, using []discovery.Interface) (list []string) {
+	for _, i := range using {
+		words := []string{i.Name}
+		for _, t := range o.targets(i) {
+			if t.to == group {
+				words = append(words, "ipv6")
+			} else {
+				words = append(words, fmt.Sprintf("%v<%v", t.to, t.from))
+			}
 		}
 		list = append(list, strings.Join(words, " "))
 	}
 	return list
 }
 
-func TestLinksAreTheInterfacesThatCanBeUsed(t *testing.T) {
+func TestInterfacesThatCanBeUsed(t *testing.T) {
 	lo := card("lo1", loop, "127.0.0.1/8", "::1/128")
 	eth := card("eth2", ethernet, "10.0.0.1/24", "fe80::1/64")
 	broadcast := []netip.Addr{addr("127.255.255.255")}
@@ -54,7 +56,7 @@ func TestLinksAreTheInterfacesThatCanBeUsed(t *testing.T) {
 		{"a usual machine", Options{}, []discovery.Interface{lo, eth}, []string{"eth2 10.0.0.255<10.0.0.1 ipv6"}},
 		{"no network", Options{}, []discovery.Interface{lo}, []string{"lo1 127.255.255.255<127.0.0.1"}},
 		{"nothing", Options{}, nil, nil},
-		{"two links, by index", Options{}, []discovery.Interface{card("eth3", ethernet, "172.16.5.9/12"), eth},
+		{"two networks, by index", Options{}, []discovery.Interface{card("eth3", ethernet, "172.16.5.9/12"), eth},
 			[]string{"eth2 10.0.0.255<10.0.0.1 ipv6", "eth3 172.31.255.255<172.16.5.9"}},
 		{"the same subnet twice", Options{}, []discovery.Interface{eth, card("eth3", ethernet, "10.0.0.2/24")},
 			[]string{"eth2 10.0.0.255<10.0.0.1 ipv6", "eth3 10.0.0.255<10.0.0.2"}},
@@ -74,11 +76,11 @@ func TestLinksAreTheInterfacesThatCanBeUsed(t *testing.T) {
 		{"by name, not there yet", Options{Interfaces: []string{"eth9"}}, []discovery.Interface{lo, eth}, nil},
 		{"fixed", Options{Broadcast: broadcast}, []discovery.Interface{lo, eth}, []string{"lo1 127.255.255.255<127.0.0.1"}},
 		{"fixed, by name", Options{Broadcast: broadcast, Interfaces: []string{"eth2"}}, []discovery.Interface{lo, eth}, nil},
-		{"fixed, on no link", Options{Broadcast: []netip.Addr{addr("10.9.0.255")}}, []discovery.Interface{lo, eth}, nil},
+		{"fixed, on no network", Options{Broadcast: []netip.Addr{addr("10.9.0.255")}}, []discovery.Interface{lo, eth}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := describe(c.o.links(c.all)); !slices.Equal(got, c.want) {
-				t.Errorf("links %q, want %q", got, c.want)
+			if got := describe(&c.o, c.o.interfaces(c.all)); !slices.Equal(got, c.want) {
+				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
 	}
@@ -97,8 +99,8 @@ func TestDirectedBroadcasts(t *testing.T) {
 	}
 }
 
-func TestOnlySourcesOnALinkOfOursAreHeard(t *testing.T) {
-	links := (&Options{}).links([]discovery.Interface{
+func TestOnlySourcesOnANetworkOfOursAreHeard(t *testing.T) {
+	using := (&Options{}).interfaces([]discovery.Interface{
 		card("eth2", ethernet, "10.0.0.1/24", "fe80::1/64", "fd00::1/64"),
 		card("eth3", ethernet, "10.0.0.2/24", "10.1.0.1/16", "fe80::1/64"),
 		card("eth4", ethernet, "10.2.0.1/31"),
@@ -127,7 +129,7 @@ func TestOnlySourcesOnALinkOfOursAreHeard(t *testing.T) {
 		{"fe80::7%3", 0, "fe80::7%eth3 eth3"},
 		{"fe80::7%3", 3, "fe80::7%eth3 eth3"},
 		{"fe80::7", 2, "fe80::7%eth2 eth2"},
-		{"fe80::7", 0, ""}, // on which link?
+		{"fe80::7", 0, ""}, // on which network?
 		{"fe80::7%eth9", 0, ""},
 		{"fe80::7%eth4", 4, ""}, // no IPv6 there
 		{"fd00::7", 0, "fd00::7 eth2"},
@@ -137,61 +139,14 @@ func TestOnlySourcesOnALinkOfOursAreHeard(t *testing.T) {
 		{"ff12::504e:4554", 2, ""},
 	} {
 		got := ""
-		if l := hearing(links, c.index, addr(c.src)); l != nil {
-			got = l.zoned(addr(c.src)).String() + " " + l.name
+		if on, at, ok := origin(using, c.index, addr(c.src)); ok {
+			got = at.String() + " " + on.Name
 		}
 		if got != c.want {
 			t.Errorf("%s on %d: %q, want %q", c.src, c.index, got, c.want)
 		}
 	}
-	if l := hearing(links, 0, netip.Addr{}); l != nil {
-		t.Errorf("no address: %s", l.name)
-	}
-}
-
-func TestALinkIsTheSameUnlessSomethingMatters(t *testing.T) {
-	of := func(i discovery.Interface) link { return (&Options{}).link(i) }
-	was := of(card("eth2", ethernet, "10.0.0.1/24", "fe80::1/64"))
-	if !was.same(of(card("eth2", ethernet, "fe80::1/64", "10.0.0.1/24"))) {
-		t.Error("the order of addresses matters")
-	}
-	for name, now := range map[string]discovery.Interface{
-		"index":     card("eth3", ethernet, "10.0.0.1/24", "fe80::1/64"),
-		"address":   card("eth2", ethernet, "10.0.0.2/24", "fe80::1/64"),
-		"more":      card("eth2", ethernet, "10.0.0.1/24", "fe80::1/64", "fd00::1/64"),
-		"bits":      card("eth2", ethernet, "10.0.0.1/25", "fe80::1/64"),
-		"multicast": card("eth2", ethernet&^net.FlagMulticast, "10.0.0.1/24", "fe80::1/64"),
-		"broadcast": card("eth2", ethernet&^net.FlagBroadcast, "10.0.0.1/24", "fe80::1/64"),
-	} {
-		if was.same(of(now)) {
-			t.Errorf("%s: the same", name)
-		}
-	}
-	renamed := was
-	renamed.name = "wlan2"
-	if was.same(renamed) {
-		t.Error("name: the same")
-	}
-}
-
-// TestANodeIsAnnouncedWhereItListens: one that listens on one address is of no use to those who cannot reach that.
-func TestANodeIsAnnouncedWhereItListens(t *testing.T) {
-	l := link{index: 2, name: "eth0", addrs: []netip.Prefix{
-		netip.MustParsePrefix("10.0.0.7/24"), netip.MustParsePrefix("fe80::7/64"), netip.MustParsePrefix("2001:db8::7/64")}}
-	for listens, want := range map[netip.Addr]bool{
-		{}:                                     true,
-		netip.IPv4Unspecified():                true,
-		netip.IPv6Unspecified():                true,
-		netip.MustParseAddr("10.0.0.7"):        true,
-		netip.MustParseAddr("::ffff:10.0.0.7"): true,
-		netip.MustParseAddr("2001:db8::7"):     true,
-		netip.MustParseAddr("fe80::7%eth0"):    true,
-		netip.MustParseAddr("fe80::7%eth1"):    false,
-		netip.MustParseAddr("10.0.0.8"):        false,
-		netip.MustParseAddr("127.0.0.1"):       false,
-	} {
-		if got := l.leadsTo(listens); got != want {
-			t.Errorf("listening on %v: %v, want %v", listens, got, want)
-		}
+	if on, _, ok := origin(using, 0, netip.Addr{}); ok {
+		t.Errorf("no address: %s", on.Name)
 	}
 }

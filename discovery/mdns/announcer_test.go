@@ -10,15 +10,15 @@ import (
 	"github.com/miekg/dns"
 )
 
-// A playback plays a voice: it notes what is said, and when.
+// A playback plays a announcer: it notes what is said, and when.
 type playback struct {
-	*voice
+	*announcer
 	began, now time.Time
 }
 
 func newPlayback(records []record) *playback {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	return &playback{newVoice(now, records, func() float64 { return 0.5 }), now, now}
+	return &playback{newAnnouncer(now, records, func() float64 { return 0.5 }), now, now}
 }
 
 // both is what node 1 has on an interface of both families.
@@ -72,7 +72,7 @@ func (p *playback) says(t *testing.T, d time.Duration, want ...string) {
 }
 
 // queried puts a query, and checks what comes of it.
-func (p *playback) queried(t *testing.T, want outcome, m *dns.Msg) {
+func (p *playback) queried(t *testing.T, want verdict, m *dns.Msg) {
 	t.Helper()
 	q, err := readerOf(key(1)).query(pack(t, m))
 	if err != nil {
@@ -233,18 +233,18 @@ func TestGoodbyesInOurNameAreContradictedAtOnce(t *testing.T) {
 }
 
 func TestGoodbyesTakeBackOurOwn(t *testing.T) {
-	v := newPlayback(both).voice
-	if got, want := contents(v.goodbye(nil)), "-PTR -SRV -TXT -A -AAAA"; got != want {
+	a := newPlayback(both).announcer
+	if got, want := contents(a.goodbye(nil)), "-PTR -SRV -TXT -A -AAAA"; got != want {
 		t.Errorf("%q, want %q: what others have too stays", got, want)
 	}
-	moved := recordsOn(card(2, "eth0", "10.77.0.9/24", "fd77::1/64"), one)
-	if got, want := contents(v.goodbye(moved)), "-A"; got != want {
+	moved := newPlayback(recordsOn(card(2, "eth0", "10.77.0.9/24", "fd77::1/64"), one)).announcer
+	if got, want := contents(a.goodbye(moved)), "-A"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
-	if m := v.goodbye(both); m != nil {
+	if m := a.goodbye(a); m != nil {
 		t.Errorf("takes back %v", m)
 	}
-	m := read(t, v.goodbye(nil))
+	m := read(t, a.goodbye(nil))
 	if f := factOf(1, "10.77.0.1", "fd77::1"); !slices.Equal(m.byes, []bye{{name: f.name}, {f.name, f.host, f.port}}) ||
 		!slices.Equal(m.hosts[0].gone, addrs(f.addrs...)) {
 		t.Errorf("read as %+v", m)

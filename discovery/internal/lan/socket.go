@@ -1,0 +1,244 @@
+package lan
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+)
+
+// SendWithin bounds how long a datagram, or a round of them, is sent. A datagram hardly ever has to wait.
+const SendWithin = time.Second
+
+// A socket that fails to read MaxReadFailures times without a datagram in between is given up. Between the failures is a
+// pause.
+const (
+	MaxReadFailures = 10
+	readPause       = 20 * time.Millisecond
+)
+
+// ErrNoGroups says that a socket cannot join multicast groups.
+var ErrNoGroups = errors.New("the socket cannot join multicast groups")
+
+// groups are the multicast groups of a socket. A socket in memory has them as methods of its own.
+type groups interface {
+	JoinGroup(index int, group netip.Addr) error
+	LeaveGroup(index int, group netip.Addr) error
+}
+
+// packetConn is what golang.org/x/net adds to a socket of either family.
+type packetConn interface {
+	JoinGroup(i *net.Interface, group net.Addr) error
+	LeaveGroup(i *net.Interface, group net.Addr) error
+	SetMulticastInterface(i *net.Interface) error
+	SetMulticastLoopback(on bool) error
+}
+
+// systemGroups are the groups of a socket of the system.
+type systemGroups struct{ packetConn }
+
+func (g systemGroups) JoinGroup(index int, group netip.Addr) error {
+	return g.packetConn.JoinGroup(&net.Interface{Index: index}, &net.UDPAddr{IP: group.AsSlice()})
+}
+
+func (g systemGroups) LeaveGroup(index int, group netip.Addr) error {
+	return g.packetConn.LeaveGroup(&net.Interface{Index: index}, &net.UDPAddr{IP: group.AsSlice()})
+}
+
+// A Socket sends and receives the datagrams of one family. One goroutine may receive while others send.
+type Socket struct {
+	net.PacketConn
+	IPv6 bool
+
+	udp      *net.UDPConn                // nil: not the system's
+	system   packetConn                  // of udp
+	groups   groups                      // nil: it cannot join any
+	control  []byte                      // room for what the system says of a datagram beside its payload; empty: it says nothing
+	joined   map[int]discovery.Interface // by index: as they were when the socket joined its group there
+	closed   chan struct{}
+	choosing sync.Mutex // held to send an IPv4 multicast: the interface is chosen first
+}
+
+// Listen opens a socket as net.ListenConfig.ListenPacket does, for network udp4 or udp6.
+func Listen(ctx context.Context, self discovery.Self, network, address string) (*Socket, error) {
+	conn, err := self.ListenPacket(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	s := &Socket{PacketConn: conn, IPv6: network == "udp6", joined: make(map[int]discovery.Interface), closed: make(chan struct{})}
+	if s.udp, _ = conn.(*net.UDPConn); s.udp == nil {
+		s.groups, _ = conn.(groups)
+		return s, nil
+	}
+	// The system is asked on which interface a datagram comes in, and where it was sent.
+	if s.IPv6 {
+		p := ipv6.NewPacketConn(s.udp)
+		if s.system = p; p.SetControlMessage(ipv6.FlagInterface|ipv6.FlagDst, true) == nil {
+			s.control = ipv6.NewControlMessage(ipv6.FlagInterface | ipv6.FlagDst)
+		}
+	} else {
+		p := ipv4.NewPacketConn(s.udp)
+		if s.system = p; p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true) == nil {
+			s.control = ipv4.NewControlMessage(ipv4.FlagInterface | ipv4.FlagDst)
+		}
+	}
+	s.groups = systemGroups{s.system}
+	return s, nil
+}
+
+// IsSystem reports whether the socket is one of the system's network.
+func (s *Socket) IsSystem() bool { return s.udp != nil }
+
+// TellsInterface reports whether the system tells on which interface a datagram came in. Windows does not, through
+// golang.org/x/net.
+func (s *Socket) TellsInterface() bool { return len(s.control) > 0 }
+
+// SetMulticast makes a socket of the system send multicasts with a TTL or hop limit, which are heard on this machine too, and
+// asks for room for those that come in.
+func (s *Socket) SetMulticast(hops, buffer int) (err error) {
+	_ = s.udp.SetReadBuffer(buffer) // as much as the system allows
+	if s.IPv6 {
+		err = ipv6.NewPacketConn(s.udp).SetMulticastHopLimit(hops)
+	} else {
+		err = ipv4.NewPacketConn(s.udp).SetMulticastTTL(hops)
+	}
+	return errors.Join(err, s.system.SetMulticastLoopback(true))
+}
+
+// Join makes the socket receive what is sent to a group on these interfaces, and on no others. On an interface that has
+// changed since the last time it joins anew: the interface may be another one of the same name, or have lost its groups. Each
+// error is about one interface, where the next Join tries again.
+func (s *Socket) Join(list []discovery.Interface, group netip.Addr) (errs []error) {
+	if s.groups == nil {
+		return slices.Repeat([]error{ErrNoGroups}, len(list))
+	}
+	for index, was := range s.joined {
+		if !slices.ContainsFunc(list, func(i discovery.Interface) bool { return IsSame(i, was) }) {
+			_ = s.groups.LeaveGroup(index, group) // it fails if the interface is gone
+			delete(s.joined, index)
+		}
+	}
+	for _, i := range list {
+		if _, joined := s.joined[i.Index]; joined {
+			continue
+		}
+		_ = s.groups.LeaveGroup(i.Index, group) // a membership may be left over from before the interface went away
+		if err := s.groups.JoinGroup(i.Index, group); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		s.joined[i.Index] = i
+	}
+	return errs
+}
+
+// Send sends b on an interface. from is this machine's address there; not valid: the system chooses it.
+func (s *Socket) Send(b []byte, to netip.AddrPort, i discovery.Interface, from netip.Addr) error {
+	switch {
+	case s.udp == nil || s.IPv6: // the interface is the zone of the address
+	case to.Addr().IsMulticast():
+		s.choosing.Lock()
+		defer s.choosing.Unlock()
+		on := System(i)
+		if err := s.system.SetMulticastInterface(&on); err != nil {
+			return err
+		}
+	default:
+		// Where a system knows no such control message, it chooses the interface by the address.
+		var control []byte
+		if s.TellsInterface() {
+			control = (&ipv4.ControlMessage{IfIndex: i.Index, Src: from.AsSlice()}).Marshal()
+		}
+		_, _, err := s.udp.WriteMsgUDPAddrPort(b, control, to)
+		return err
+	}
+	// The index instead of the name: the net package keeps the index of a name for a minute, and an interface that is
+	// made again has another.
+	_, err := s.WriteTo(b, &net.UDPAddr{IP: to.Addr().AsSlice(), Port: int(to.Port()), Zone: strconv.Itoa(i.Index)})
+	return err
+}
+
+// Close ends Receive too. It is called once.
+func (s *Socket) Close() error {
+	close(s.closed)
+	return s.PacketConn.Close()
+}
+
+// Receive gives what comes in to hear, as far as it fits into b, until the socket is closed, or cannot be read. What it
+// gives is valid until hear returns. Each failure to read goes to fail; the error that ends it is returned. It allocates
+// nothing.
+func (s *Socket) Receive(b []byte, hear func(b []byte, o Origin), fail func(error)) error {
+	for failures := 0; ; {
+		n, origin, err := s.read(b)
+		if err == nil {
+			failures = 0
+			hear(b[:n], origin)
+			continue
+		}
+		select {
+		case <-s.closed:
+			return nil
+		default:
+		}
+		fail(err)
+		if failures++; failures == MaxReadFailures || errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		pause := time.NewTimer(readPause)
+		select {
+		case <-pause.C:
+		case <-s.closed:
+			pause.Stop()
+			return nil
+		}
+	}
+}
+
+func (s *Socket) read(b []byte) (n int, o Origin, err error) {
+	o.socket = s
+	if s.udp == nil {
+		n, from, err := s.ReadFrom(b)
+		if from, ok := from.(*net.UDPAddr); ok {
+			o.Src = from.AddrPort()
+		}
+		return n, o, err
+	}
+	n, size, _, src, err := s.udp.ReadMsgUDPAddrPort(b, s.control)
+	o.Src, o.control = src, s.control[:size]
+	return n, o, err
+}
+
+// An Origin is where a datagram came from.
+type Origin struct {
+	Src netip.AddrPort
+
+	socket  *Socket
+	control []byte // what the system says of the datagram
+}
+
+// Interface returns the index of the interface on which the datagram came in, 0 if the system did not say, and the address
+// that it was sent to, not valid if the system did not say.
+func (o Origin) Interface() (index int, dst netip.Addr) {
+	if len(o.control) == 0 {
+		return 0, netip.Addr{}
+	}
+	if o.socket.IPv6 {
+		var m ipv6.ControlMessage
+		_ = m.Parse(o.control) // what cannot be read is not said
+		dst, _ = netip.AddrFromSlice(m.Dst)
+		return m.IfIndex, dst
+	}
+	var m ipv4.ControlMessage
+	_ = m.Parse(o.control) // the same
+	dst, _ = netip.AddrFromSlice(m.Dst.To4())
+	return m.IfIndex, dst
+}

@@ -1,0 +1,193 @@
+package mdns
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
+)
+
+const (
+	// answerAfter to answerAfter+answerRange is how soon questions are answered that others may answer too (RFC 6762 §6), so
+	// that not all nodes answer at the same moment, and how soon a node announces itself after its start.
+	answerAfter = 20 * time.Millisecond
+	answerRange = 100 * time.Millisecond
+
+	// speakLeast is the least time between two packets on one interface, and so between two of one record: RFC 6762 §6.
+	// No question draws more than one packet a second.
+	speakLeast = time.Second
+
+	// contradictLeast is the least time between two contradictions of goodbyes in our name. It is shorter than for
+	// other packets, as in the other case in which waiting does harm, the defence of a name: RFC 6762 §6.
+	contradictLeast = 250 * time.Millisecond
+)
+
+// pauses follow the first announcements: RFC 6762 §8.3 has at least two, a second apart. The third is for an interface
+// that has just come up.
+var pauses = [...]time.Duration{time.Second, 2 * time.Second}
+
+// An announcer decides what a node says on one interface, and when. It does not probe before (RFC 6762 §8.1): the names have
+// 128 bits of the node's key in them, and a node with the same key has a right to the same names. Time is passed in. It is not
+// safe for concurrent use.
+type announcer struct {
+	records []record       // not changed
+	own     message        // what takes all of it back; not changed
+	random  func() float64 // in [0, 1)
+
+	spoke  time.Time // last; zero: never
+	turn   time.Time // when to announce; zero: not any more
+	begun  int       // announcements made in turn
+	due    time.Time // when to answer; zero: nothing is asked
+	wanted []bool    // by record: asked for
+
+	urgent       time.Time // when to contradict; zero: nothing
+	contradicted time.Time // last
+}
+
+// newAnnouncer returns an announcer that begins to announce.
+func newAnnouncer(now time.Time, records []record, random func() float64) *announcer {
+	a := &announcer{records: records, random: random, wanted: make([]bool, len(records))}
+	for _, r := range records {
+		a.own.record(r.goodbye())
+	}
+	a.turn = now.Add(a.moment())
+	return a
+}
+
+// moment returns a random time from answerAfter on.
+func (a *announcer) moment() time.Duration {
+	return answerAfter + time.Duration(a.random()*float64(answerRange))
+}
+
+// A verdict says what becomes of a query.
+type verdict int
+
+const (
+	answered   verdict = iota // soon
+	limited                   // later, because something was said lately
+	suppressed                // the asker knows all of the answer, or there is none
+)
+
+// ask takes note of a query.
+func (a *announcer) ask(now time.Time, q query) verdict {
+	var kinds kinds
+	for n, r := range a.records {
+		if q.kinds&r.kind != 0 && !q.knows(r) {
+			a.wanted[n] = true
+			kinds |= r.kind
+		}
+	}
+	if kinds == 0 {
+		return suppressed
+	}
+	at := now
+	if kinds&(typePointer|pointer) != 0 { // others have such records too
+		at = now.Add(a.moment())
+	}
+	if earliest := a.spoke.Add(speakLeast); !a.spoke.IsZero() && at.Before(earliest) {
+		a.due = earliest
+		return limited
+	}
+	if a.due.IsZero() || at.Before(a.due) {
+		a.due = at
+	}
+	return answered
+}
+
+// ends reports whether a message takes back records that are announced.
+func (a *announcer) ends(m message) bool {
+	return slices.ContainsFunc(m.byes, func(b bye) bool { return slices.Contains(a.own.byes, b) }) ||
+		slices.ContainsFunc(m.hosts, func(h host) bool {
+			return slices.ContainsFunc(a.own.hosts, func(o host) bool {
+				return o.name == h.name && slices.ContainsFunc(o.gone, func(a netip.Addr) bool { return slices.Contains(h.gone, a) })
+			})
+		})
+}
+
+// contradict takes note that somebody takes back records in our name. All are announced at once, even if something was said
+// lately, at most every contradictLeast.
+func (a *announcer) contradict(now time.Time) {
+	if !a.urgent.IsZero() {
+		return
+	}
+	a.urgent = now
+	if earliest := a.contradicted.Add(contradictLeast); !a.contradicted.IsZero() && now.Before(earliest) {
+		a.urgent = earliest
+	}
+}
+
+// next returns when there is something to say; zero: never.
+func (a *announcer) next() time.Time { return lan.Earliest(a.turn, a.due, a.urgent) }
+
+// say returns what is to be said now; nil: nothing. It is taken as said.
+func (a *announcer) say(now time.Time) *dns.Msg {
+	is := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
+	if is(a.turn) && !a.spoke.IsZero() && now.Before(a.spoke.Add(speakLeast)) {
+		a.turn = a.spoke.Add(speakLeast)
+	}
+	all := is(a.urgent) || is(a.turn)
+	if !all && !is(a.due) {
+		return nil
+	}
+	m := a.message(all)
+	if is(a.urgent) {
+		a.urgent, a.contradicted = time.Time{}, now
+	}
+	if is(a.turn) {
+		if a.turn = (time.Time{}); a.begun < len(pauses) {
+			a.turn = now.Add(pauses[a.begun])
+			a.begun++
+		}
+	}
+	a.spoke, a.due = now, time.Time{}
+	clear(a.wanted)
+	return m
+}
+
+// message returns a response with the records that are asked for as answers, or with all that is announced too, and what goes
+// with them.
+func (a *announcer) message(all bool) *dns.Msg {
+	m := newResponse()
+	var kinds kinds
+	for n, r := range a.records {
+		if a.wanted[n] || all && r.kind&announced != 0 {
+			m.Answer = append(m.Answer, r.rr)
+			kinds |= r.kind
+		}
+	}
+	for _, r := range a.records {
+		if additional(kinds)&r.kind != 0 {
+			m.Extra = append(m.Extra, r.rr)
+		}
+	}
+	return m
+}
+
+// goodbye returns the message that takes back all announced records except those of other, which goes on; nil: there is
+// nothing to take back. The record that says that there are nodes is never taken back: others may be there.
+func (a *announcer) goodbye(other *announcer) *dns.Msg {
+	m := newResponse()
+	var others []record
+	if other != nil {
+		others = other.records
+	}
+	for _, r := range a.records {
+		still := slices.ContainsFunc(others, func(o record) bool { return dns.IsDuplicate(o.rr, r.rr) })
+		if still || r.kind&announced == 0 {
+			continue
+		}
+		m.Answer = append(m.Answer, r.goodbye())
+	}
+	if len(m.Answer) == 0 {
+		return nil
+	}
+	return m
+}
+
+// newResponse returns an empty response: RFC 6762 §18.
+func newResponse() *dns.Msg {
+	return &dns.Msg{MsgHdr: dns.MsgHdr{Response: true, Authoritative: true}, Compress: true}
+}
