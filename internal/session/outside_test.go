@@ -108,7 +108,7 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), talk func
 			}
 		} else {
 			b = make([]byte, size)
-			if _, err = frame.ReadExact(far, b, size); err == nil {
+			if err = frame.ReadExact(far, b); err == nil {
 				err = noise.Read(b)
 			}
 		}
