@@ -134,7 +134,7 @@ func TestLimitsOfALine(t *testing.T) {
 				t.Errorf("%d bytes: %d peers, problems %v", lineLimit-fill+v.n, len(doc.peers), doc.problems)
 			}
 		}
-		_, err := parse("", identity.PublicKey{}).with(peer)
+		_, err := parse("", identity.PublicKey{}).put(peer)
 		checkIs(t, "with", err, v.want)
 	}
 }
@@ -183,12 +183,12 @@ func TestEditsKeepAllOtherBytes(t *testing.T) {
 
 // add and remove are the edits of a set.
 func add(peer Peer) func(*document) (string, error) {
-	return func(doc *document) (string, error) { return doc.with(peer) }
+	return func(doc *document) (string, error) { return doc.put(peer) }
 }
 
 func remove(key identity.PublicKey) func(*document) (string, error) {
 	return func(doc *document) (string, error) {
-		text, _ := doc.without(key)
+		text, _ := doc.remove(key)
 		return text, nil
 	}
 }
@@ -197,16 +197,16 @@ func TestALabelNamesOnePeer(t *testing.T) {
 	a, b := testKey(1), testKey(2)
 	doc := parse(fmt.Sprintf("%s Ada\n%s Bob\n", a, b), identity.PublicKey{})
 	for _, peer := range []Peer{{Key: testKey(3), Label: "Ada"}, {Key: b, Label: "Ada"}} {
-		_, err := doc.with(peer)
+		_, err := doc.put(peer)
 		checkIs(t, "a label that is taken", err, ErrLabelTaken)
 	}
 	for _, peer := range []Peer{{Key: testKey(3), Label: "ada"}, {Key: a, Label: "Ada"}, {Key: testKey(3)}, {Key: testKey(4)}} {
-		_, err := doc.with(peer)
+		_, err := doc.put(peer)
 		checkIs(t, "a label that is free", err, nil)
 	}
 	// The file may have it twice. That is no reason not to change something else.
 	doc = parse(fmt.Sprintf("%s Ada\n%s Ada\n", a, b), identity.PublicKey{})
-	_, err := doc.with(Peer{Key: b, Label: "Ada", Options: []Option{{"x", "y"}}})
+	_, err := doc.put(Peer{Key: b, Label: "Ada", Options: []Option{{"x", "y"}}})
 	checkIs(t, "the label that it has", err, nil)
 }
 
@@ -214,11 +214,11 @@ func TestAFileDoesNotGrowBeyondItsLimit(t *testing.T) {
 	line := formatPeer(Peer{Key: testKey(1)}) + "\n"
 	comments := strings.Repeat(strings.Repeat("#", 1023)+"\n", fileLimit/1024)
 	doc := parse(comments[:len(comments)-len(line)-1]+"\n", identity.PublicKey{})
-	text, err := doc.with(Peer{Key: testKey(1)})
+	text, err := doc.put(Peer{Key: testKey(1)})
 	if len(text) != fileLimit || err != nil {
 		t.Fatalf("%d bytes, %v", len(text), err)
 	}
-	_, err = parse(text, identity.PublicKey{}).with(Peer{Key: testKey(2)})
+	_, err = parse(text, identity.PublicKey{}).put(Peer{Key: testKey(2)})
 	checkIs(t, "one more", err, ErrFileTooLarge)
 }
 
@@ -239,7 +239,7 @@ func FuzzPeersFile(f *testing.F) {
 		doc := parse(text, identity.PublicKey{})
 		checkDocument(t, doc)
 
-		added, err := doc.with(Peer{Key: testKey(1), Label: "Fuzz", Options: []Option{{"x", "a b"}}})
+		added, err := doc.put(Peer{Key: testKey(1), Label: "Fuzz", Options: []Option{{"x", "a b"}}})
 		if err == nil {
 			now := parse(added, identity.PublicKey{})
 			checkDocument(t, now)
@@ -249,7 +249,7 @@ func FuzzPeersFile(f *testing.F) {
 			checkOthers(t, doc, now, testKey(1))
 		}
 		for _, peer := range doc.peers[:min(len(doc.peers), 3)] {
-			updated, err := doc.with(Peer{Key: peer.Key, Options: append(slices.Clone(peer.Options), Option{"x", "a b"})})
+			updated, err := doc.put(Peer{Key: peer.Key, Options: append(slices.Clone(peer.Options), Option{"x", "a b"})})
 			if err == nil {
 				now := parse(updated, identity.PublicKey{})
 				got, found := now.get(peer.Key)
@@ -258,7 +258,7 @@ func FuzzPeersFile(f *testing.F) {
 				}
 				checkOthers(t, doc, now, peer.Key)
 			}
-			removed, found := doc.without(peer.Key)
+			removed, found := doc.remove(peer.Key)
 			now := parse(removed, identity.PublicKey{})
 			if _, still := now.get(peer.Key); !found || still {
 				t.Errorf("%s removed: found = %t, there still = %t", peer.Key, found, still)

@@ -378,7 +378,7 @@ func TestAnEditHalfwayCostsNobodyTheirTrust(t *testing.T) {
 			seen := record(t, s)
 			writeFile(t, path, halfway)
 			go func() {
-				time.Sleep(settlePause / 2)
+				time.Sleep(confirmPause / 2)
 				writeFile(t, path, "# peers\n"+text("A", "B", "C"))
 			}()
 			checkIs(t, "Reload", s.Reload(), nil)
@@ -397,7 +397,7 @@ func TestAnEditHalfwayIsNotWrittenBack(t *testing.T) {
 		s := mustOpen(t, path)
 		writeFile(t, path, text("A"))
 		go func() {
-			time.Sleep(settlePause / 2)
+			time.Sleep(confirmPause / 2)
 			writeFile(t, path, text("A", "B"))
 		}()
 		checkIs(t, "Add", s.Add(Peer{Key: keyOf("C"), Label: "C"}), nil)
@@ -414,13 +414,13 @@ func TestAFileThatNeverSettlesIsLeftForLater(t *testing.T) {
 		writeFile(t, path, contents[0])
 		stop := make(chan struct{})
 		go func() {
-			time.Sleep(settlePause / 2)
+			time.Sleep(confirmPause / 2)
 			for i := 1; ; i++ {
 				writeFile(t, path, contents[i%2])
 				select {
 				case <-stop:
 					return
-				case <-time.After(settlePause):
+				case <-time.After(confirmPause):
 				}
 			}
 		}()
@@ -444,21 +444,21 @@ func TestOthersThatKeepWritingDoNotDelayARemoval(t *testing.T) {
 		stop := make(chan struct{})
 		defer close(stop)
 		go func() {
-			time.Sleep(settlePause / 2)
+			time.Sleep(confirmPause / 2)
 			for i := 1; ; i++ {
 				writeFile(t, path, text("A")+fmt.Sprintf("# %d\n", i))
 				select {
 				case <-stop:
 					return
-				case <-time.After(settlePause):
+				case <-time.After(confirmPause):
 				}
 			}
 		}()
 		start := time.Now()
 		checkIs(t, "Reload", s.Reload(), nil)
 		checkLabels(t, s, "A")
-		if took := time.Since(start); took != settlePause {
-			t.Errorf("it took %v, want %v", took, settlePause)
+		if took := time.Since(start); took != confirmPause {
+			t.Errorf("it took %v, want %v", took, confirmPause)
 		}
 	})
 }
@@ -546,7 +546,7 @@ func TestPollFollowsTheFileAndReportsOnce(t *testing.T) {
 			if i > 0 {
 				time.Sleep(time.Second)
 			}
-			time.Sleep(3 * settlePause)
+			time.Sleep(3 * confirmPause)
 			synctest.Wait()
 			checkLabels(t, s, step.peers...)
 			mu.Lock()

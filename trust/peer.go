@@ -48,6 +48,7 @@
 package trust
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -144,7 +145,7 @@ func checkLabel(label string) error {
 // begins as keys do.
 func looksLikeKey(text string) bool {
 	_, err := identity.ParsePublicKey(text)
-	return !isKeyText(err) || strings.HasPrefix(strings.ToLower(text), "pnet1")
+	return !errors.Is(err, identity.ErrKeyText) || strings.HasPrefix(strings.ToLower(text), "pnet1")
 }
 
 // checkOption returns the reason why option cannot be one, or nil.

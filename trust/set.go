@@ -136,7 +136,7 @@ func (s *Set) Add(peer Peer) error {
 		err = ErrSelf
 	}
 	if err == nil {
-		err = s.edit(func(doc *document) (string, error) { return doc.with(peer) })
+		err = s.edit(func(doc *document) (string, error) { return doc.put(peer) })
 	}
 	if err != nil {
 		return fmt.Errorf("adding peer %s: %w", peer.Key.Short(), err)
@@ -149,7 +149,7 @@ func (s *Set) Add(peer Peer) error {
 func (s *Set) Remove(key identity.PublicKey) (bool, error) {
 	var found bool
 	err := s.edit(func(doc *document) (text string, err error) {
-		text, found = doc.without(key)
+		text, found = doc.remove(key)
 		return text, nil
 	})
 	if err != nil {

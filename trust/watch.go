@@ -11,17 +11,14 @@ const (
 	Updated                       // its label or its options are others
 )
 
+var kindNames = [...]string{Added: "added", Removed: "removed", Updated: "updated"}
+
 // String returns "added", "removed" or "updated".
 func (k ChangeKind) String() string {
-	switch k {
-	case Added:
-		return "added"
-	case Removed:
-		return "removed"
-	case Updated:
-		return "updated"
+	if k == 0 || int(k) >= len(kindNames) {
+		return "unknown"
 	}
-	return "unknown"
+	return kindNames[k]
 }
 
 // A Change is something that happened to one peer of a set.
