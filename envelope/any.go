@@ -13,37 +13,38 @@ import (
 // map.
 var ErrMapKey = errors.New("envelope: a key of that type cannot be represented")
 
-// anyAt returns the guarded value at b[p] as DecodeValue into any has it, and where it ends. Its depth is that of the
-// value, which the guard has bounded.
+// anyAt returns the guarded value at b[p] as DecodeValue stores it in an any, and where it ends. It recurses as deep as
+// the value nests, which the guard has bounded.
 func anyAt(b []byte, p int) (v any, end int, err error) {
-	if u, negative, ok := integer(b, p); ok {
-		if !negative && u > math.MaxInt64 {
-			return u, skip(b, p), nil
-		}
-		return int64(u), skip(b, p), nil
-	}
-	switch c := b[p]; {
-	case c == codeNil:
-		return nil, p + 1, nil
-	case c == codeFalse, c == codeTrue:
-		return c == codeTrue, p + 1, nil
-	case c >= fixMap && c < fixArray, c == codeMap16, c == codeMap32:
+	switch families[b[p]] {
+	case familyMap:
 		return mapAt(b, p)
-	case c >= fixArray && c < fixStr, c == codeArray16, c == codeArray32:
+	case familyArray:
 		return arrayAt(b, p)
-	case c == codeFloat32:
-		return float32(floatAt(b, p)), skip(b, p), nil
-	case c == codeFloat64:
-		return floatAt(b, p), skip(b, p), nil
-	case c >= codeBin8 && c <= codeBin32:
-		data, err := bin(b, p)
-		return bytes.Clone(data), skip(b, p), err
-	case c == codeFixExt4, c == codeFixExt8, c == codeExt8:
-		end := skip(b, p)
-		return timeAt(b, p, end), end, nil
+	}
+	end = skip(b, p)
+	switch families[b[p]] {
+	case familyInteger:
+		u, negative, _ := integer(b, p)
+		if !negative && u > math.MaxInt64 {
+			return u, end, nil
+		}
+		return int64(u), end, nil
+	case familyNil:
+		return nil, end, nil
+	case familyBool:
+		return b[p] == codeTrue, end, nil
+	case familyFloat:
+		if b[p] == codeFloat32 {
+			return float32(floatAt(b, p)), end, nil
+		}
+		return floatAt(b, p), end, nil
+	case familyBinary:
+		return bytes.Clone(contents(b, p)), end, nil
+	case familyString:
+		return string(contents(b, p)), end, nil
 	default:
-		s, err := text(b, p)
-		return string(s), skip(b, p), err
+		return timeAt(b, p, end), end, nil
 	}
 }
 

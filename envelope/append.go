@@ -16,18 +16,24 @@ func appendBool(b []byte, v bool) []byte {
 	return append(b, codeFalse)
 }
 
-func appendUint(b []byte, u uint64) []byte {
+// appendSized appends n in 1, 2, 4 or 8 bytes, after the first byte of that width: those of the widths follow code8.
+func appendSized(b []byte, code8 byte, n uint64) []byte {
 	switch {
-	case u <= fixIntMax:
-		return append(b, byte(u))
-	case u <= math.MaxUint8:
-		return append(b, codeUint8, byte(u))
-	case u <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16(append(b, codeUint16), uint16(u))
-	case u <= math.MaxUint32:
-		return binary.BigEndian.AppendUint32(append(b, codeUint32), uint32(u))
+	case n <= math.MaxUint8:
+		return append(b, code8, byte(n))
+	case n <= math.MaxUint16:
+		return binary.BigEndian.AppendUint16(append(b, code8+1), uint16(n))
+	case n <= math.MaxUint32:
+		return binary.BigEndian.AppendUint32(append(b, code8+2), uint32(n))
 	}
-	return binary.BigEndian.AppendUint64(append(b, codeUint64), u)
+	return binary.BigEndian.AppendUint64(append(b, code8+3), n)
+}
+
+func appendUint(b []byte, u uint64) []byte {
+	if u <= fixIntMax {
+		return append(b, byte(u))
+	}
+	return appendSized(b, codeUint8, u)
 }
 
 func appendInt(b []byte, i int64) []byte {
@@ -52,27 +58,14 @@ func appendFloat(b []byte, f float64) []byte {
 }
 
 func appendString[T string | []byte](b []byte, s T) []byte {
-	switch n := len(s); {
-	case n < 32:
+	if n := len(s); n < 32 {
 		b = append(b, fixStr|byte(n))
-	case n <= math.MaxUint8:
-		b = append(b, codeStr8, byte(n))
-	case n <= math.MaxUint16:
-		b = binary.BigEndian.AppendUint16(append(b, codeStr16), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint32(append(b, codeStr32), uint32(n))
+	} else {
+		b = appendSized(b, codeStr8, uint64(n))
 	}
 	return append(b, s...)
 }
 
 func appendBinary(b, data []byte) []byte {
-	switch n := len(data); {
-	case n <= math.MaxUint8:
-		b = append(b, codeBin8, byte(n))
-	case n <= math.MaxUint16:
-		b = binary.BigEndian.AppendUint16(append(b, codeBin16), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint32(append(b, codeBin32), uint32(n))
-	}
-	return append(b, data...)
+	return append(appendSized(b, codeBin8, uint64(len(data))), data...)
 }

@@ -44,26 +44,18 @@ func AppendBye(b []byte, y Bye) []byte {
 	if err := checkCode(string(y.Code)); err != nil {
 		panic(err)
 	}
-	retry := min(max(y.RetryAfter, 0), MaxRetryAfter)
 	b = append(b, fixArray|3, byte(KindSend))
 	b = appendString(b, NameBye)
 	b = append(b, fixArray|3)
 	b = appendString(b, string(y.Code))
-	b = appendString(b, byeText(y.Text))
-	return appendUint(b, uint64((retry+time.Millisecond-1)/time.Millisecond))
+	b = appendString(b, cutValid(y.Text, MaxByeText))
+	return appendUint(b, milliseconds(y.RetryAfter, MaxRetryAfter))
 }
 
 // ParseBye returns what the args of a send called NameBye say: [code, text, retry_after_ms]. Text and retry_after_ms may be
 // missing, and what follows them is ignored.
 func ParseBye(args []byte) (Bye, error) {
-	if err := guardAll(args); err != nil {
-		return Bye{}, err
-	}
-	y, err := parseBye(args)
-	if err != nil {
-		return Bye{}, fmt.Errorf("bye: %w", err)
-	}
-	return y, nil
+	return parseArgs("bye", args, parseBye)
 }
 
 // parseBye is ParseBye for guarded args.
@@ -86,19 +78,14 @@ func parseBye(args []byte) (y Bye, err error) {
 		if err != nil {
 			return y, fmt.Errorf("text: %w", err)
 		}
-		y.Text = byeText(string(t))
+		y.Text = cutValid(string(t), MaxByeText)
 	}
 	if n > 2 {
 		ms, err := unsigned(args, skip(args, p))
 		if err != nil {
 			return y, fmt.Errorf("retry_after_ms: %w", err)
 		}
-		y.RetryAfter = time.Duration(min(ms, uint64(MaxRetryAfter/time.Millisecond))) * time.Millisecond
+		y.RetryAfter = duration(ms, MaxRetryAfter)
 	}
 	return y, nil
-}
-
-// byeText returns s as valid UTF-8 of at most MaxByeText bytes.
-func byeText(s string) string {
-	return cutText(validText(cutText(s, MaxByeText)), MaxByeText)
 }

@@ -115,15 +115,20 @@ func (e *RemoteError) Is(target error) bool {
 
 // checkCode returns ErrCode if c cannot be the code of an error or a bye.
 func checkCode[T string | []byte](c T) error {
-	if len(c) == 0 || len(c) > MaxCode {
+	if len(c) == 0 || len(c) > MaxCode || !isASCII(c, '!') {
 		return ErrCode
 	}
-	for i := range len(c) {
-		if c[i] <= ' ' || c[i] > '~' {
-			return ErrCode
+	return nil
+}
+
+// isASCII reports whether s holds nothing but ASCII from the character from to '~'.
+func isASCII[T string | []byte](s T, from byte) bool {
+	for i := range len(s) {
+		if s[i] < from || s[i] > '~' {
+			return false
 		}
 	}
-	return nil
+	return true
 }
 
 // validText returns s with what is not UTF-8 replaced, so that other languages' decoders take it.
@@ -138,7 +143,10 @@ func quote(s string) string {
 }
 
 // ErrorText returns s as the text of an error travels: valid UTF-8, of at most MaxText bytes.
-func ErrorText(s string) string { return cutText(validText(cutText(s, MaxText)), MaxText) }
+func ErrorText(s string) string { return cutValid(s, MaxText) }
+
+// cutValid returns s as valid UTF-8 of at most n bytes. It is cut twice: what replaces a bad byte is longer.
+func cutValid(s string, n int) string { return cutText(validText(cutText(s, n)), n) }
 
 // cutText returns s, or as many of its first n bytes as leave no character cut in two.
 func cutText(s string, n int) string {

@@ -144,21 +144,20 @@ type Codec interface {
 	DecodeValue(data []byte, v any) error
 }
 
-// milliseconds returns the timeout as it travels.
-func (o Options) milliseconds() uint64 {
-	timeout := min(max(o.Timeout, 0), MaxTimeout)
-	return uint64((timeout + time.Millisecond - 1) / time.Millisecond)
+// milliseconds returns d as it travels: rounded up, between 0 and most.
+func milliseconds(d, most time.Duration) uint64 {
+	return uint64((min(max(d, 0), most) + time.Millisecond - 1) / time.Millisecond)
+}
+
+// duration returns the milliseconds that a peer sent as a duration of at most most.
+func duration(ms uint64, most time.Duration) time.Duration {
+	return time.Duration(min(ms, uint64(most/time.Millisecond))) * time.Millisecond
 }
 
 // checkTrace returns ErrTrace if t is not a trace.
 func checkTrace[T string | []byte](t T) error {
-	if len(t) > MaxTrace {
+	if len(t) > MaxTrace || !isASCII(t, ' ') {
 		return ErrTrace
-	}
-	for i := range len(t) {
-		if t[i] < ' ' || t[i] > '~' {
-			return ErrTrace
-		}
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ var (
 //
 // It holds text against the guard's limits of depth and number as it reads. An object with a key twice is refused.
 func FromJSON(text []byte) (any, error) {
-	r := jsonReader{dec: json.NewDecoder(bytes.NewReader(text)), walker: walker{elements: 1}}
+	r := jsonReader{dec: json.NewDecoder(bytes.NewReader(text))}
 	r.dec.UseNumber()
 	v, err := r.value(0)
 	if err != nil {
@@ -38,8 +38,8 @@ func FromJSON(text []byte) (any, error) {
 
 // A jsonReader reads values token by token, so that nothing is built that exceeds the limits.
 type jsonReader struct {
-	dec *json.Decoder
-	walker
+	dec      *json.Decoder
+	elements int // values read so far, keys included
 }
 
 // token returns the next token.
@@ -60,8 +60,11 @@ func (r *jsonReader) count() error {
 	return nil
 }
 
-// value reads a value that lies inside depth arrays and objects. Its recursion ends at MaxDepth.
+// value counts and reads a value that lies inside depth arrays and objects. Its recursion ends at MaxDepth.
 func (r *jsonReader) value(depth int) (any, error) {
+	if err := r.count(); err != nil {
+		return nil, err
+	}
 	t, err := r.token()
 	if err != nil {
 		return nil, err
@@ -86,9 +89,6 @@ func (r *jsonReader) value(depth int) (any, error) {
 func (r *jsonReader) array(depth int) (any, error) {
 	list := []any{}
 	for r.dec.More() {
-		if err := r.count(); err != nil {
-			return nil, err
-		}
 		v, err := r.value(depth)
 		if err != nil {
 			return nil, err
@@ -111,7 +111,7 @@ func (r *jsonReader) object(depth int) (any, error) {
 		if _, twice := object[key]; twice {
 			return nil, fmt.Errorf("%w: %s", ErrDuplicateKey, quote(key))
 		}
-		if err := errors.Join(r.count(), r.count()); err != nil {
+		if err := r.count(); err != nil {
 			return nil, err
 		}
 		if object[key], err = r.value(depth); err != nil {

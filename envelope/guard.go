@@ -52,9 +52,14 @@ func Guard(b []byte) (n int, err error) {
 }
 
 // guardAll is Guard for bytes that must hold one value and nothing else.
-func guardAll(b []byte) error {
-	n, err := Guard(b)
-	if err == nil && n != len(b) {
+func guardAll(b []byte) error { return guardFrom(b, 0, 0, 1) }
+
+// guardFrom is guardAll for b[start:]. The value lies inside depth arrays, and elements values count before it, itself
+// included.
+func guardFrom(b []byte, start, depth, elements int) error {
+	w := walker{elements: elements}
+	end, err := w.value(b, start, depth)
+	if err == nil && end != len(b) {
 		err = ErrTrailing
 	}
 	return err
@@ -141,52 +146,56 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 // form returns where the string, binary or extension that begins at b[p] ends, and a count below 0. Of an array or map it
 // returns where its first value begins, and how many values follow. It is not for the forms in fixedSize.
 func form(b []byte, p int) (end int, count int64, err error) {
-	switch c := b[p]; {
-	case c < fixArray:
-		return p + 1, 2 * int64(c-fixMap), nil
-	case c < fixStr:
-		return p + 1, int64(c - fixArray), nil
-	case c == codeNever:
+	f := families[b[p]]
+	switch f {
+	case familyNever:
 		return 0, 0, ErrFormat
-	case c >= codeFixExt1 && c <= codeFixExt16, c >= codeExt8 && c <= codeExt32:
+	case familyExtension:
 		end, err := extension(b, p)
 		return end, -1, err
 	}
 	n, begin, ok := length(b, p)
-	if !ok {
+	switch {
+	case !ok:
 		return 0, 0, ErrTruncated
-	}
-	switch b[p] {
-	case codeArray16, codeArray32:
+	case f == familyArray:
 		return begin, int64(n), nil
-	case codeMap16, codeMap32:
+	case f == familyMap:
 		return begin, 2 * int64(n), nil
-	}
-	if uint64(n) > uint64(len(b)-begin) {
+	case uint64(n) > uint64(len(b)-begin):
 		return 0, 0, ErrLength
 	}
 	return begin + int(n), -1, nil
 }
 
-// length returns the length or count that follows b[p], the first byte of a string, binary, array or map of which the
-// first byte alone does not tell it, and where its contents begin. ok is false if b ends before that.
+// length returns the length of the string or binary, or the count of the array or map, that begins at b[p], and where
+// its contents begin. ok is false if b ends before that.
 func length(b []byte, p int) (n uint32, begin int, ok bool) {
+	switch c := b[p]; {
+	case c < fixArray:
+		return uint32(c - fixMap), p + 1, true
+	case c < fixStr:
+		return uint32(c - fixArray), p + 1, true
+	case c < codeNil:
+		return uint32(c - fixStr), p + 1, true
+	}
+	rest := b[p+1:]
 	switch b[p] {
 	case codeStr8, codeBin8:
-		if len(b)-p < 2 {
+		if len(rest) < 1 {
 			return 0, 0, false
 		}
-		return uint32(b[p+1]), p + 2, true
+		return uint32(rest[0]), p + 2, true
 	case codeStr16, codeBin16, codeArray16, codeMap16:
-		if len(b)-p < 3 {
+		if len(rest) < 2 {
 			return 0, 0, false
 		}
-		return uint32(binary.BigEndian.Uint16(b[p+1:])), p + 3, true
+		return uint32(binary.BigEndian.Uint16(rest)), p + 3, true
 	default:
-		if len(b)-p < 5 {
+		if len(rest) < 4 {
 			return 0, 0, false
 		}
-		return binary.BigEndian.Uint32(b[p+1:]), p + 5, true
+		return binary.BigEndian.Uint32(rest), p + 5, true
 	}
 }
 

@@ -68,10 +68,12 @@ func AppendHello(b []byte, h Hello) []byte {
 // ParseHello returns what the args of a send called NameHello say. Each key may be missing, unknown ones are ignored. A
 // version or max above 2^31-1 is read as that.
 func ParseHello(args []byte) (Hello, error) {
+	return parseArgs("hello", args, parseHello)
+}
+
+// parseHello is ParseHello for guarded args.
+func parseHello(args []byte) (Hello, error) {
 	h := Hello{Version: Version}
-	if err := guardAll(args); err != nil {
-		return Hello{}, err
-	}
 	err := eachKey(args, 0, func(key []byte, value int) (err error) {
 		switch string(key) {
 		case "v":
@@ -96,10 +98,7 @@ func ParseHello(args []byte) (Hello, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return Hello{}, fmt.Errorf("hello: %w", err)
-	}
-	return h, nil
+	return h, err
 }
 
 // clamped returns an integer of at least 0, or 2^31-1 if it is more than that.

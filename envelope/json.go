@@ -16,11 +16,8 @@ import (
 // key is ErrMapKey. What is not UTF-8 becomes U+FFFD, and every control character is escaped, those that JSON would allow
 // included, so that no peer can steer a terminal.
 func (r Raw) MarshalJSON() ([]byte, error) {
-	b, err := r.msgpack()
+	b, err := r.guarded()
 	if err != nil {
-		return nil, err
-	}
-	if err := guardAll(b); err != nil {
 		return nil, err
 	}
 	out, _, err := appendJSON(nil, b, 0)
@@ -29,16 +26,13 @@ func (r Raw) MarshalJSON() ([]byte, error) {
 
 // appendJSON appends the guarded value at b[p] as JSON, and returns where it ends. Its depth is that of the value.
 func appendJSON(out, b []byte, p int) (_ []byte, end int, err error) {
-	switch c := b[p]; {
-	case c >= fixMap && c < fixArray, c == codeMap16, c == codeMap32:
+	switch families[b[p]] {
+	case familyMap:
 		return appendObject(out, b, p)
-	case c >= fixArray && c < fixStr, c == codeArray16, c == codeArray32:
+	case familyArray:
 		return appendList(out, b, p)
 	}
 	end = skip(b, p)
-	if s, err := text(b, p); err == nil {
-		return appendJSONString(out, s), end, nil
-	}
 	s, quoted := scalarText(b, p, end)
 	if quoted {
 		return appendJSONString(out, s), end, nil
@@ -75,15 +69,12 @@ func appendObject(out, b []byte, p int) (_ []byte, end int, err error) {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		value := skip(b, p)
-		key, err := text(b, p)
-		if err != nil {
-			// An array or a map as a key would be quoted again at each level, and double in size.
-			if name := formName(b[p]); name == "array" || name == "map" {
-				return nil, 0, fmt.Errorf("%w: %s", ErrMapKey, name)
-			}
-			key, _ = scalarText(b, p, value)
+		// An array or a map as a key would be quoted again at each level, and double in size.
+		if f := families[b[p]]; f == familyArray || f == familyMap {
+			return nil, 0, fmt.Errorf("%w: %s", ErrMapKey, f)
 		}
+		value := skip(b, p)
+		key, _ := scalarText(b, p, value)
 		out = append(appendJSONString(out, key), ':')
 		if out, p, err = appendJSON(out, b, value); err != nil {
 			return nil, 0, err
@@ -92,27 +83,26 @@ func appendObject(out, b []byte, p int) (_ []byte, end int, err error) {
 	return append(out, '}'), p, nil
 }
 
-// scalarText returns the JSON of the guarded value at b[p:end], which is neither a string, an array nor a map. If
-// quoted, it is the contents of a JSON string.
+// scalarText returns the JSON of the guarded value at b[p:end], which is neither an array nor a map. If quoted, s is the
+// contents of a JSON string.
 func scalarText(b []byte, p, end int) (s []byte, quoted bool) {
-	if u, negative, ok := integer(b, p); ok {
+	switch families[b[p]] {
+	case familyString:
+		return contents(b, p), true
+	case familyInteger:
+		u, negative, _ := integer(b, p)
 		if negative {
 			return strconv.AppendInt(nil, int64(u), 10), false
 		}
 		return strconv.AppendUint(nil, u, 10), false
-	}
-	switch c := b[p]; {
-	case c == codeNil:
+	case familyNil:
 		return []byte("null"), false
-	case c == codeFalse, c == codeTrue:
-		return strconv.AppendBool(nil, c == codeTrue), false
-	case c == codeFloat32:
-		return floatText(floatAt(b, p), 32), false
-	case c == codeFloat64:
-		return floatText(floatAt(b, p), 64), false
-	case c >= codeBin8 && c <= codeBin32:
-		data, _ := bin(b, p)
-		return base64.StdEncoding.AppendEncode(nil, data), true
+	case familyBool:
+		return strconv.AppendBool(nil, b[p] == codeTrue), false
+	case familyFloat:
+		return floatText(floatAt(b, p), 8*int(fixedSize[b[p]]-1)), false
+	case familyBinary:
+		return base64.StdEncoding.AppendEncode(nil, contents(b, p)), true
 	}
 	t := timeAt(b, p, end).UTC()
 	if t.Year() < 0 || t.Year() > 9999 {

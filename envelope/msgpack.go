@@ -58,7 +58,7 @@ func (msgpackCodec) AppendCall(b []byte, id CallID, name string, o Options, args
 	out = append(out, fixMap|byte(options))
 	if o.HasTimeout {
 		out = appendString(out, "t")
-		out = appendUint(out, o.milliseconds())
+		out = appendUint(out, milliseconds(o.Timeout, MaxTimeout))
 	}
 	if o.Trace != "" {
 		out = appendString(out, "trace")

@@ -69,10 +69,7 @@ func (r Raw) String() string { return fmt.Sprintf("raw value of %d bytes", len(r
 
 // EncodeMsgpack implements msgpack.CustomEncoder, so that a Raw may be part of what is encoded.
 func (r Raw) EncodeMsgpack(enc *msgpack.Encoder) error {
-	b, err := r.msgpack()
-	if err == nil {
-		err = guardAll(b)
-	}
+	b, err := r.guarded()
 	if err != nil {
 		return err
 	}
@@ -104,15 +101,18 @@ func (r Raw) binaryOf() (b []byte, err error) {
 
 // DecodeMsgpack implements msgpack.CustomDecoder, so that a Raw may be part of what is decoded. It keeps a copy.
 func (r *Raw) DecodeMsgpack(dec *msgpack.Decoder) error {
-	s, ok := dec.Buffered().(*source)
-	if !ok {
-		b, err := dec.DecodeRaw()
-		*r = Raw{msgpackCodec{}, b}
-		return err
-	}
-	b, err := s.next()
+	b, err := nextValue(dec)
 	*r = Raw{msgpackCodec{}, slices.Clone(b)}
 	return err
+}
+
+// guarded returns r in MessagePack, after the guard has passed it.
+func (r Raw) guarded() ([]byte, error) {
+	b, err := r.msgpack()
+	if err == nil {
+		err = guardAll(b)
+	}
+	return b, err
 }
 
 // msgpack returns r in MessagePack, unguarded: its own bytes, or new ones by way of any if it came in another codec.

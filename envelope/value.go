@@ -3,6 +3,7 @@ package envelope
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -26,24 +27,10 @@ func appendInside(b []byte, v any, depth, elements int) ([]byte, error) {
 		return appendBool(b, v), nil
 	case int:
 		return appendInt(b, int64(v)), nil
-	case int8:
-		return appendInt(b, int64(v)), nil
-	case int16:
-		return appendInt(b, int64(v)), nil
-	case int32:
-		return appendInt(b, int64(v)), nil
-	case int64:
-		return appendInt(b, v), nil
-	case uint:
-		return appendUint(b, uint64(v)), nil
-	case uint8:
-		return appendUint(b, uint64(v)), nil
-	case uint16:
-		return appendUint(b, uint64(v)), nil
-	case uint32:
-		return appendUint(b, uint64(v)), nil
-	case uint64:
-		return appendUint(b, v), nil
+	case int8, int16, int32, int64:
+		return appendInt(b, reflect.ValueOf(v).Int()), nil
+	case uint, uint8, uint16, uint32, uint64:
+		return appendUint(b, reflect.ValueOf(v).Uint()), nil
 	case float64:
 		return appendFloat(b, v), nil
 	case string:
@@ -58,10 +45,10 @@ func appendInside(b []byte, v any, depth, elements int) ([]byte, error) {
 	}
 	start := len(b)
 	b, err := encode(b, v)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = guardFrom(b, start, depth, elements)
 	}
-	return guardInside(b, start, depth, elements)
+	return b, err
 }
 
 // appendRaw is appendInside for a Raw.
@@ -70,20 +57,9 @@ func appendRaw(b []byte, r Raw, depth, elements int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return guardInside(append(b, value...), len(b), depth, elements)
-}
-
-// guardInside returns b if b[start:] is one value that passes the guard.
-func guardInside(b []byte, start, depth, elements int) ([]byte, error) {
-	w := walker{elements: elements}
-	end, err := w.value(b, start, depth)
-	if err != nil {
-		return nil, err
-	}
-	if end != len(b) {
-		return nil, ErrTrailing
-	}
-	return b, nil
+	start := len(b)
+	b = append(b, value...)
+	return b, guardFrom(b, start, depth, elements)
 }
 
 // makeRoom returns b, with room for v and around bytes more if it has not even room for v, so that what is large is copied
