@@ -44,7 +44,7 @@ func anyAt(b []byte, p int) (v any, end int, err error) {
 	case familyString:
 		return string(contents(b, p)), end, nil
 	default:
-		return timeAt(b, p, end), end, nil
+		return timeAt(b, p), end, nil
 	}
 }
 
@@ -114,8 +114,8 @@ func floatAt(b []byte, p int) float64 {
 	return math.Float64frombits(binary.BigEndian.Uint64(b[p+1:]))
 }
 
-// timeAt returns the timestamp at b[p:end], in the local zone.
-func timeAt(b []byte, p, end int) time.Time {
-	sec, nsec := timestamp(b[headerEnd(b, p):end])
+// timeAt returns the timestamp at b[p], in the local zone.
+func timeAt(b []byte, p int) time.Time {
+	sec, nsec := timestamp(contents(b, p))
 	return time.Unix(sec, int64(nsec))
 }

@@ -84,13 +84,10 @@ var errBool = errors.New("not a bool")
 
 // boolAt returns the bool in b; false for nil.
 func boolAt(b []byte) (bool, error) {
-	switch b[0] {
-	case codeTrue:
-		return true, nil
-	case codeFalse, codeNil:
-		return false, nil
+	if f := families[b[0]]; f != familyBool && f != familyNil {
+		return false, errBool
 	}
-	return false, errBool
+	return b[0] == codeTrue, nil
 }
 
 // decodeInteger sets v, of an integer type, to the integer in b, or to 0 for nil.

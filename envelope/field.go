@@ -102,7 +102,7 @@ func bin(b []byte, p int) ([]byte, error) {
 	return contents(b, p), nil
 }
 
-// contents returns the contents of a string or binary, without room to append, so that nobody overwrites what follows.
+// contents returns the contents of a string, binary or timestamp, without room to append, so that nobody overwrites what follows.
 func contents(b []byte, p int) []byte {
 	n, begin, _ := length(b, p)
 	end := begin + int(n)

@@ -122,21 +122,16 @@ func (r *jsonReader) object(depth int) (any, error) {
 	return object, err
 }
 
-// number returns the value of a JSON number. Whole ones take no detour through a float, which would lose digits.
+// number returns the value of a JSON number. Whole ones do not pass through a float, which would lose digits.
 func number(s string) (any, error) {
 	if strings.ContainsAny(s, ".eE") {
-		f, err := strconv.ParseFloat(s, 64)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %s", ErrNumber, quote(s))
+		if f, err := strconv.ParseFloat(s, 64); err == nil {
+			return f, nil
 		}
-		return f, nil
-	}
-	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
+	} else if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return i, nil
+	} else if u, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return u, nil
 	}
-	u, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrNumber, quote(s))
-	}
-	return u, nil
+	return nil, fmt.Errorf("%w: %s", ErrNumber, quote(s))
 }

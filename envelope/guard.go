@@ -143,101 +143,82 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 	}
 }
 
-// form returns where the string, binary or extension that begins at b[p] ends, and a count below 0. Of an array or map it
+// form returns where the string, binary or timestamp that begins at b[p] ends, and a count below 0. Of an array or map it
 // returns where its first value begins, and how many values follow. It is not for the forms in fixedSize.
 func form(b []byte, p int) (end int, count int64, err error) {
 	f := families[b[p]]
-	switch f {
-	case familyNever:
+	if f == familyNever {
 		return 0, 0, ErrFormat
-	case familyExtension:
-		end, err := extension(b, p)
-		return end, -1, err
 	}
 	n, begin, ok := length(b, p)
-	switch {
-	case !ok:
+	if !ok {
 		return 0, 0, ErrTruncated
-	case f == familyArray:
+	}
+	switch f {
+	case familyArray:
 		return begin, int64(n), nil
-	case f == familyMap:
+	case familyMap:
 		return begin, 2 * int64(n), nil
-	case uint64(n) > uint64(len(b)-begin):
+	case familyExtension:
+		if err := checkExtension(b, p, begin, n); err != nil {
+			return 0, 0, err
+		}
+	}
+	if uint64(n) > uint64(len(b)-begin) {
 		return 0, 0, ErrLength
 	}
 	return begin + int(n), -1, nil
 }
 
-// length returns the length of the string or binary, or the count of the array or map, that begins at b[p], and where
-// its contents begin. ok is false if b ends before that.
+// length returns the length of the string, binary or extension, or the count of the array or map, that begins at b[p],
+// and where its contents begin. ok is false if b ends before that.
 func length(b []byte, p int) (n uint32, begin int, ok bool) {
-	switch c := b[p]; {
+	c, rest := b[p], b[p+1:]
+	switch {
 	case c < fixArray:
 		return uint32(c - fixMap), p + 1, true
 	case c < fixStr:
 		return uint32(c - fixArray), p + 1, true
 	case c < codeNil:
 		return uint32(c - fixStr), p + 1, true
-	}
-	rest := b[p+1:]
-	switch b[p] {
-	case codeStr8, codeBin8:
-		if len(rest) < 1 {
-			return 0, 0, false
+	case c >= codeFixExt1 && c <= codeFixExt16:
+		return 1 << (c - codeFixExt1), p + 2, len(rest) >= 1
+	case c == codeStr8, c == codeBin8, c == codeExt8:
+		if len(rest) >= 1 {
+			n, begin, ok = uint32(rest[0]), p+2, true
 		}
-		return uint32(rest[0]), p + 2, true
-	case codeStr16, codeBin16, codeArray16, codeMap16:
-		if len(rest) < 2 {
-			return 0, 0, false
+	case c == codeStr16, c == codeBin16, c == codeExt16, c == codeArray16, c == codeMap16:
+		if len(rest) >= 2 {
+			n, begin, ok = uint32(binary.BigEndian.Uint16(rest)), p+3, true
 		}
-		return uint32(binary.BigEndian.Uint16(rest)), p + 3, true
 	default:
-		if len(rest) < 4 {
-			return 0, 0, false
+		if len(rest) >= 4 {
+			n, begin, ok = binary.BigEndian.Uint32(rest), p+5, true
 		}
-		return binary.BigEndian.Uint32(rest), p + 5, true
 	}
+	if c >= codeExt8 && c <= codeExt32 { // its type follows the length
+		begin++
+		ok = ok && begin <= len(b)
+	}
+	return n, begin, ok
 }
 
-// extension returns where the extension that begins at b[p] ends. Only the three forms of a timestamp pass.
-func extension(b []byte, p int) (end int, err error) {
-	header := 2 // up to and with the type
-	switch b[p] {
-	case codeExt8:
-		header = 3
-	case codeExt16:
-		header = 4
-	case codeExt32:
-		header = 6
+// checkExtension returns why the extension that begins at b[p], of n bytes from b[begin] on, is refused. Only the three
+// forms of a timestamp pass.
+func checkExtension(b []byte, p, begin int, n uint32) error {
+	c, data := b[p], b[begin:]
+	switch {
+	case b[begin-1] != extTimestamp:
+		return ErrExtension
+	case c != codeFixExt4 && c != codeFixExt8 && (c != codeExt8 || n != 12):
+		return ErrTimestamp
+	case len(data) < int(n):
+		return ErrLength
 	}
-	if len(b)-p < header {
-		return 0, ErrTruncated
+	if _, nsec := timestamp(data[:n]); nsec >= 1e9 {
+		return ErrTimestamp
 	}
-	if b[p+header-1] != extTimestamp {
-		return 0, ErrExtension
-	}
-	size := 0
-	switch b[p] {
-	case codeFixExt4:
-		size = 4
-	case codeFixExt8:
-		size = 8
-	case codeExt8:
-		if b[p+1] != 12 {
-			return 0, ErrTimestamp
-		}
-		size = 12
-	default:
-		return 0, ErrTimestamp
-	}
-	data := b[p+header:]
-	if len(data) < size {
-		return 0, ErrLength
-	}
-	if _, nsec := timestamp(data[:size]); nsec >= 1e9 {
-		return 0, ErrTimestamp
-	}
-	return p + header + size, nil
+	return nil
 }
 
 // timestamp returns what the 4, 8 or 12 bytes of a timestamp say: seconds since 1970 and nanoseconds on top of them.

@@ -113,8 +113,5 @@ func helloString(b []byte, p int) (string, error) {
 	if err == nil && len(s) > MaxHelloString {
 		err = ErrHelloString
 	}
-	if err != nil {
-		return "", err
-	}
-	return string(s), nil
+	return string(s), err
 }

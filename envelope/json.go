@@ -32,12 +32,11 @@ func appendJSON(out, b []byte, p int) (_ []byte, end int, err error) {
 	case familyArray:
 		return appendList(out, b, p)
 	}
-	end = skip(b, p)
-	s, quoted := scalarText(b, p, end)
+	s, quoted := scalarText(b, p)
 	if quoted {
-		return appendJSONString(out, s), end, nil
+		return appendJSONString(out, s), skip(b, p), nil
 	}
-	return append(out, s...), end, nil
+	return append(out, s...), skip(b, p), nil
 }
 
 // appendList is appendJSON for an array.
@@ -73,19 +72,18 @@ func appendObject(out, b []byte, p int) (_ []byte, end int, err error) {
 		if f := families[b[p]]; f == familyArray || f == familyMap {
 			return nil, 0, fmt.Errorf("%w: %s", ErrMapKey, f)
 		}
-		value := skip(b, p)
-		key, _ := scalarText(b, p, value)
+		key, _ := scalarText(b, p)
 		out = append(appendJSONString(out, key), ':')
-		if out, p, err = appendJSON(out, b, value); err != nil {
+		if out, p, err = appendJSON(out, b, skip(b, p)); err != nil {
 			return nil, 0, err
 		}
 	}
 	return append(out, '}'), p, nil
 }
 
-// scalarText returns the JSON of the guarded value at b[p:end], which is neither an array nor a map. If quoted, s is the
+// scalarText returns the JSON of the guarded value at b[p], which is neither an array nor a map. If quoted, s is the
 // contents of a JSON string.
-func scalarText(b []byte, p, end int) (s []byte, quoted bool) {
+func scalarText(b []byte, p int) (s []byte, quoted bool) {
 	switch families[b[p]] {
 	case familyString:
 		return contents(b, p), true
@@ -104,7 +102,7 @@ func scalarText(b []byte, p, end int) (s []byte, quoted bool) {
 	case familyBinary:
 		return base64.StdEncoding.AppendEncode(nil, contents(b, p)), true
 	}
-	t := timeAt(b, p, end).UTC()
+	t := timeAt(b, p).UTC()
 	if t.Year() < 0 || t.Year() > 9999 {
 		return []byte("null"), false
 	}

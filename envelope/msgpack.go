@@ -76,11 +76,7 @@ func (msgpackCodec) AppendReply(b []byte, id CallID, result any) ([]byte, error)
 	out = append(out, fixArray|4, byte(KindReply))
 	out = appendUint(out, uint64(id))
 	out = appendNil(out)
-	out, err := appendInside(out, result, 1, replyElements)
-	if err != nil {
-		return b, err
-	}
-	return out, nil
+	return appendLast(b, out, result, 1, replyElements)
 }
 
 // AppendError implements Codec.
@@ -117,11 +113,7 @@ func (msgpackCodec) AppendSend(b []byte, name string, args any) ([]byte, error) 
 	out := makeRoom(b, args, shortForms+len(name))
 	out = append(out, fixArray|3, byte(KindSend))
 	out = appendString(out, name)
-	out, err := appendInside(out, args, 1, sendElements)
-	if err != nil {
-		return b, err
-	}
-	return out, nil
+	return appendLast(b, out, args, 1, sendElements)
 }
 
 // AppendPing implements Codec.
@@ -139,7 +131,12 @@ func appendNonce(b []byte, k Kind, nonce []byte) []byte {
 
 // AppendValue implements Codec.
 func (msgpackCodec) AppendValue(b []byte, v any) ([]byte, error) {
-	out, err := appendInside(b, v, 0, 1)
+	return appendLast(b, b, v, 0, 1)
+}
+
+// appendLast appends v, with which out ends, as appendInside does. If that fails, it returns b.
+func appendLast(b, out []byte, v any, depth, elements int) ([]byte, error) {
+	out, err := appendInside(out, v, depth, elements)
 	if err != nil {
 		return b, err
 	}

@@ -75,22 +75,10 @@ func (s *source) begin() (byte, error) {
 		s.header = s.pos + 1
 	default:
 		s.head = skip(s.b, s.pos)
-		s.header = headerEnd(s.b, s.pos)
+		_, s.header, _ = length(s.b, s.pos)
 	}
 	s.pos++
 	return c, nil
-}
-
-// headerEnd returns where the contents of the string, binary or timestamp at b[p] begin.
-func headerEnd(b []byte, p int) int {
-	switch b[p] {
-	case codeFixExt4, codeFixExt8:
-		return p + 2
-	case codeExt8:
-		return p + 3
-	}
-	_, begin, _ := length(b, p)
-	return begin
 }
 
 // UnreadByte implements io.ByteScanner, for the first byte of a value.

@@ -40,11 +40,8 @@ const (
 	PrivateMessage1Size = Message1Size + KnockSize // e, knock (wire.md §4.6)
 )
 
-// sizes of the messages, in order, without private mode and in it. The initiator writes those with an even index.
-var (
-	sizes        = [...]int{Message1Size, Message2Size, Message3Size}
-	privateSizes = [...]int{PrivateMessage1Size, Message2Size, Message3Size}
-)
+// sizes of the messages, in order, outside of private mode. The initiator writes those with an even index.
+var sizes = [...]int{Message1Size, Message2Size, Message3Size}
 
 // Knocks makes and recognises the payloads of message 1 in private mode: wire.md §4.6.
 type Knocks interface {
@@ -107,16 +104,12 @@ func (c *Config) check() error {
 // A State is one end of a handshake in progress. It is not safe for concurrent use. However it is printed or logged it does
 // not show a key that is secret.
 type State struct {
-	role    Role
-	self    identity.PublicKey
-	expect  identity.PublicKey // of the initiator; zero for the responder
-	trusted func(identity.PublicKey) bool
-	knocks  Knocks // nil: not in private mode
-	rand    io.Reader
+	config Config // without Static and Prologue
+	self   identity.PublicKey
 
-	noise   secret[pattern]    // nil once the handshake has finished or failed: its private keys are let go
+	noise   secret[pattern]    // nil once the handshake has finished or failed, so that its private keys are released
 	message int                // index in sizes of the next message
-	knocked identity.PublicKey // who has, in private mode
+	knocked identity.PublicKey // in private mode, the key whose owner has knocked
 	remote  identity.PublicKey // once the peer has proved it
 	result  *Result            // once there are keys
 	done    bool
@@ -137,8 +130,9 @@ func New(c Config) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	return &State{role: c.Role, self: c.Static.PublicKey(), expect: c.Expect, trusted: c.Trusted,
-		knocks: c.Knocks, rand: c.Rand, noise: hide(hs)}, nil
+	s := &State{config: c, self: c.Static.PublicKey(), noise: hide(hs)}
+	s.config.Static, s.config.Prologue = identity.KeyPair{}, nil
+	return s, nil
 }
 
 func newNoise(c Config) (pattern, error) {
@@ -160,13 +154,13 @@ func (s *State) Next() (write bool, size int) {
 	if s.noise == nil {
 		return false, 0
 	}
-	return (s.message%2 == 0) == (s.role == Initiator), s.size()
+	return (s.message%2 == 0) == (s.config.Role == Initiator), s.size()
 }
 
 // size returns the size of the message that is due.
 func (s *State) size() int {
-	if s.knocks != nil {
-		return privateSizes[s.message]
+	if s.config.Knocks != nil && s.message == 0 {
+		return PrivateMessage1Size
 	}
 	return sizes[s.message]
 }
@@ -196,15 +190,15 @@ func (s *State) Write(b []byte) ([]byte, error) {
 
 // write does the work of Write: nothing but message 1 in private mode has a payload.
 func (s *State) write(hs pattern, b []byte) ([]byte, *noise.CipherState, *noise.CipherState, error) {
-	if s.knocks == nil || s.message > 0 {
+	if s.config.Knocks == nil || s.message > 0 {
 		return hs.WriteMessage(b, nil)
 	}
-	if err := hs.suite.prepare(s.rand); err != nil {
+	if err := hs.suite.prepare(s.config.Rand); err != nil {
 		return nil, nil, nil, err
 	}
-	knock, ok := s.knocks.Knock(s.expect, hs.suite.ephemeral.PublicKey())
+	knock, ok := s.config.Knocks.Knock(s.config.Expect, hs.suite.ephemeral.PublicKey())
 	if !ok {
-		return nil, nil, nil, &UntrustedError{Remote: s.expect}
+		return nil, nil, nil, &UntrustedError{Remote: s.config.Expect}
 	}
 	return hs.WriteMessage(b, knock[:])
 }
@@ -259,9 +253,9 @@ func (s *State) read(hs pattern, body []byte) error {
 			return fmt.Errorf("%w: %w", ErrEphemeral, err)
 		}
 	}
-	if s.knocks != nil && s.message == 0 {
+	if s.config.Knocks != nil && s.message == 0 {
 		var ok bool
-		if s.knocked, ok = s.knocks.Knocked([Message1Size]byte(body), [KnockSize]byte(body[Message1Size:])); !ok {
+		if s.knocked, ok = s.config.Knocks.Knocked([Message1Size]byte(body), [KnockSize]byte(body[Message1Size:])); !ok {
 			return ErrKnock
 		}
 	}
@@ -282,7 +276,7 @@ func (s *State) read(hs pattern, body []byte) error {
 	if err := s.identify(hs.PeerStatic()); err != nil {
 		return err
 	}
-	trusted := s.trusted(s.remote)
+	trusted := s.config.Trusted(s.remote)
 	if k1 != nil {
 		s.split(hs, k1, k2)
 		s.done = trusted
@@ -302,9 +296,9 @@ func (s *State) identify(static []byte) error {
 		return fmt.Errorf("%w: %w", ErrKey, err)
 	case remote == s.self:
 		return ErrSelf
-	case s.role == Initiator && remote != s.expect:
-		return &WrongKeyError{Want: s.expect, Got: remote}
-	case s.role == Responder && s.knocks != nil && remote != s.knocked:
+	case s.config.Role == Initiator && remote != s.config.Expect:
+		return &WrongKeyError{Want: s.config.Expect, Got: remote}
+	case s.config.Role == Responder && s.config.Knocks != nil && remote != s.knocked:
 		return ErrOtherKnock
 	}
 	s.remote = remote
@@ -314,7 +308,7 @@ func (s *State) identify(static []byte) error {
 // split keeps the outcome of Split, in which the initiator sends with the first key (Noise §5.3).
 func (s *State) split(hs pattern, k1, k2 *noise.CipherState) {
 	k := keys{send: k1.UnsafeKey(), recv: k2.UnsafeKey()}
-	if s.role == Responder {
+	if s.config.Role == Responder {
 		k.send, k.recv = k.recv, k.send
 	}
 	s.result = &Result{Remote: s.remote, Hash: [32]byte(hs.ChannelBinding()), keys: hide(k)}

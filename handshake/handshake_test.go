@@ -168,17 +168,17 @@ func TestVectorsReplay(t *testing.T) {
 						send, recv, remote = f.key2, f.key1, f.static[Initiator].PublicKey()
 					}
 					if write, size := s.Next(); !s.Done() || write || size != 0 {
-						t.Fatalf("%v: not done after message 3", s.role)
+						t.Fatalf("%v: not done after message 3", s.config.Role)
 					}
 					res := s.Result()
 					if gotSend, gotRecv := res.SendKey(), res.RecvKey(); !bytes.Equal(gotSend[:], send) || !bytes.Equal(gotRecv[:], recv) {
-						t.Errorf("%v: keys %x %x, want %x %x", s.role, gotSend, gotRecv, send, recv)
+						t.Errorf("%v: keys %x %x, want %x %x", s.config.Role, gotSend, gotRecv, send, recv)
 					}
 					if res.Remote != remote || !bytes.Equal(res.Hash[:], f.hash) {
-						t.Errorf("%v: remote %v, hash %x, want %v, %x", s.role, res.Remote, res.Hash, remote, f.hash)
+						t.Errorf("%v: remote %v, hash %x, want %v, %x", s.config.Role, res.Remote, res.Hash, remote, f.hash)
 					}
 					if !panics(func() { s.Write(nil) }) || !panics(func() { s.Read(f.message2) }) {
-						t.Errorf("%v: usable after the end", s.role)
+						t.Errorf("%v: usable after the end", s.config.Role)
 					}
 				}
 			})

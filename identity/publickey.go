@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/decred/dcrd/bech32"
@@ -76,7 +77,7 @@ func NewPublicKey(b []byte) (PublicKey, error) {
 	if !key.inRange() {
 		return PublicKey{}, fmt.Errorf("%w: not below 2^255-19", ErrKeyRange)
 	}
-	if key.lowOrder() {
+	if slices.Contains(lowOrder[:], key) {
 		return PublicKey{}, ErrKeyLowOrder
 	}
 	return key, nil
@@ -170,16 +171,6 @@ func (k PublicKey) inRange() bool {
 	for i := PublicKeySize - 1; i >= 0; i-- {
 		if k[i] != fieldPrime[i] {
 			return k[i] < fieldPrime[i]
-		}
-	}
-	return false
-}
-
-// lowOrder reports whether k, which must be in range, is a point of low order.
-func (k PublicKey) lowOrder() bool {
-	for _, low := range lowOrder {
-		if k == low {
-			return true
 		}
 	}
 	return false

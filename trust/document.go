@@ -144,7 +144,7 @@ func (d *document) put(peer Peer) (string, error) {
 			return "", fmt.Errorf("%w: %q is %s", ErrLabelTaken, other.Label, other.Key)
 		}
 	}
-	text := formatPeer(peer)
+	text := peer.String()
 	if len(text) > lineLimit {
 		return "", fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrLineTooLong, len(text), lineLimit)
 	}

@@ -128,7 +128,7 @@ func TestLimitsOfALine(t *testing.T) {
 	}{{fill, nil}, {fill + 1, ErrLineTooLong}} {
 		peer := Peer{key, "l", []Option{{"x", strings.Repeat("v", v.n)}}}
 		for _, end := range []string{"", "\n", "\r\n"} {
-			doc := parse(formatPeer(peer)+end, identity.PublicKey{})
+			doc := parse(peer.String()+end, identity.PublicKey{})
 			if v.want == nil && (len(doc.peers) != 1 || len(doc.problems) != 0) ||
 				v.want != nil && (len(doc.peers) != 0 || !errors.Is(doc.problems[0], v.want)) {
 				t.Errorf("%d bytes: %d peers, problems %v", lineLimit-fill+v.n, len(doc.peers), doc.problems)
@@ -211,7 +211,7 @@ func TestALabelNamesOnePeer(t *testing.T) {
 }
 
 func TestAFileDoesNotGrowBeyondItsLimit(t *testing.T) {
-	line := formatPeer(Peer{Key: testKey(1)}) + "\n"
+	line := Peer{Key: testKey(1)}.String() + "\n"
 	comments := strings.Repeat(strings.Repeat("#", 1023)+"\n", fileLimit/1024)
 	doc := parse(comments[:len(comments)-len(line)-1]+"\n", identity.PublicKey{})
 	text, err := doc.put(Peer{Key: testKey(1)})
@@ -285,8 +285,8 @@ func checkDocument(t *testing.T, doc *document) {
 		if doc.index[peer.Key] != i {
 			t.Errorf("peer %d is at %d of the index", i, doc.index[peer.Key])
 		}
-		if back, err := parsePeer(formatPeer(peer)); err != nil || !back.equal(peer) {
-			t.Errorf("%+v is written %q, which is read as %+v, %v", peer, formatPeer(peer), back, err)
+		if back, err := parsePeer(peer.String()); err != nil || !back.equal(peer) {
+			t.Errorf("%+v is written %q, which is read as %+v, %v", peer, peer.String(), back, err)
 		}
 	}
 }

@@ -149,8 +149,8 @@ func (s *Set) readConfirmed(path string) (*document, error) {
 		if err != nil {
 			return nil, err
 		}
-		missing := s.missing(doc)
-		if len(missing) == 0 || before != nil && containsAll(before, missing) {
+		missing, confirmed := s.missing(doc, before)
+		if confirmed {
 			return doc, nil
 		}
 		before = missing
@@ -178,25 +178,16 @@ func (s *Set) read(path string) (*document, error) {
 	return parseFile(string(data), mode, s.self), nil
 }
 
-// missing returns the keys of the set that doc lacks.
-func (s *Set) missing(doc *document) map[identity.PublicKey]bool {
-	keys := make(map[identity.PublicKey]bool)
+// missing returns the keys of the set that doc lacks, and whether they were all missing before.
+func (s *Set) missing(doc *document, before map[identity.PublicKey]bool) (keys map[identity.PublicKey]bool, confirmed bool) {
+	keys, confirmed = make(map[identity.PublicKey]bool), true
 	for _, peer := range s.current.Load().peers {
 		if _, found := doc.get(peer.Key); !found {
 			keys[peer.Key] = true
+			confirmed = confirmed && before[peer.Key]
 		}
 	}
-	return keys
-}
-
-// containsAll reports whether all has every key of some.
-func containsAll(all, some map[identity.PublicKey]bool) bool {
-	for key := range some {
-		if !all[key] {
-			return false
-		}
-	}
-	return true
+	return keys, confirmed
 }
 
 // isGarbled reports whether a mistake has emptied the set: doc has no good line, but a bad one that was not there when

@@ -10,8 +10,8 @@ import (
 // blanks are the characters between the fields of a line.
 const blanks = " \t"
 
-// parsePeer reads a line that is neither blank nor a comment, without its end. If the line is wrong but its key is
-// legible, the peer beside the error has the key.
+// parsePeer reads a line that is neither blank nor a comment, without its end. If the line is bad but its key is legible,
+// the peer beside the error has the key.
 func parsePeer(text string) (Peer, error) {
 	word, rest := cutWord(strings.Trim(text, blanks))
 	key, err := identity.ParsePublicKey(word)
@@ -20,10 +20,9 @@ func parsePeer(text string) (Peer, error) {
 	}
 	peer := Peer{Key: key}
 	peer.Options, rest, err = cutOptions(rest)
-	if err != nil {
-		return Peer{Key: key}, err
+	if err == nil {
+		peer.Label, err = parseLabel(rest)
 	}
-	peer.Label, err = parseLabel(rest)
 	if err == nil {
 		err = peer.check()
 	}
@@ -33,25 +32,23 @@ func parsePeer(text string) (Peer, error) {
 	return peer, nil
 }
 
-// formatPeer writes the line that parsePeer reads as peer, which must pass its check and have spaces around its label
-// trimmed.
-func formatPeer(peer Peer) string {
+// String returns the peer as a line of a peers file, without an end. A peer of a [Set] is read back from it as it was.
+func (p Peer) String() string {
 	var b strings.Builder
-	b.WriteString(peer.Key.String())
-	for _, option := range peer.Options {
-		b.WriteString(" " + option.Name + "=")
-		if strings.ContainsAny(option.Value, ` "`) {
-			b.WriteString(quote(option.Value))
-		} else {
-			b.WriteString(option.Value)
+	b.WriteString(p.Key.String())
+	for _, option := range p.Options {
+		value := option.Value
+		if strings.ContainsAny(value, ` "`) {
+			value = quote(value)
 		}
+		b.WriteString(" " + option.Name + "=" + value)
 	}
-	switch word, _ := cutWord(peer.Label); {
-	case peer.Label == "":
-	case peer.Label[0] == '"' || strings.Contains(word, "="):
-		b.WriteString(" " + quote(peer.Label))
-	default:
-		b.WriteString(" " + peer.Label)
+	label := p.Label
+	if word, _ := cutWord(label); strings.HasPrefix(label, `"`) || strings.Contains(word, "=") {
+		label = quote(label)
+	}
+	if label != "" {
+		b.WriteString(" " + label)
 	}
 	return b.String()
 }

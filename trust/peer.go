@@ -95,11 +95,6 @@ func (p Peer) Option(name string) []string {
 	return values
 }
 
-// String returns the peer as a line of a peers file, without an end.
-func (p Peer) String() string {
-	return formatPeer(p)
-}
-
 // clone returns a copy of p that shares no memory with it.
 func (p Peer) clone() Peer {
 	p.Options = slices.Clone(p.Options)

@@ -16,12 +16,10 @@ type Runner interface{ Run() }
 type Pool struct {
 	parkedMax int
 
-	mu     sync.Mutex // guards the rest
-	parked []*worker  // most recently used last, so that warm stacks are used first
+	mu     sync.Mutex    // guards the rest
+	parked []chan Runner // of parked goroutines, most recently used last, so that warm stacks are used first
 	closed bool
 }
-
-type worker struct{ work chan Runner }
 
 // NewPool returns a pool that keeps up to parked goroutines between pieces of work.
 func NewPool(parked int) *Pool { return &Pool{parkedMax: parked} }
@@ -30,11 +28,11 @@ func NewPool(parked int) *Pool { return &Pool{parkedMax: parked} }
 func (p *Pool) Go(r Runner) {
 	p.mu.Lock()
 	if n := len(p.parked); n > 0 {
-		w := p.parked[n-1]
+		work := p.parked[n-1]
 		p.parked[n-1] = nil
 		p.parked = p.parked[:n-1]
 		p.mu.Unlock()
-		w.work <- r // has room for one, and a parked worker's is empty
+		work <- r // has room for one, and that of a parked goroutine is empty
 		return
 	}
 	p.mu.Unlock()
@@ -43,7 +41,7 @@ func (p *Pool) Go(r Runner) {
 
 // run ends when more than enough workers are parked, or by Close.
 func (p *Pool) run(r Runner) {
-	w := &worker{work: make(chan Runner, 1)}
+	work := make(chan Runner, 1)
 	for r != nil {
 		r.Run()
 		r = nil // a parked worker must not hold on to what it ran
@@ -52,9 +50,9 @@ func (p *Pool) run(r Runner) {
 			p.mu.Unlock()
 			return
 		}
-		p.parked = append(p.parked, w)
+		p.parked = append(p.parked, work)
 		p.mu.Unlock()
-		r = <-w.work
+		r = <-work
 	}
 }
 
@@ -65,8 +63,8 @@ func (p *Pool) Close() {
 	parked := p.parked
 	p.parked, p.closed = nil, true
 	p.mu.Unlock()
-	for _, w := range parked {
-		w.work <- nil
+	for _, work := range parked {
+		work <- nil
 	}
 }
 

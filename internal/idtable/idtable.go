@@ -55,13 +55,14 @@ func (t *Table[V]) Take(id envelope.CallID) (v V) {
 	}
 	if s := &t.ring[id%slots]; s.id == id {
 		v, *s = s.value, slot[V]{}
-	} else if v = t.more[id]; v != zero {
+	} else {
+		v = t.more[id]
 		delete(t.more, id)
 	}
-	if v == zero {
-		return zero
+	if v != zero {
+		t.n--
 	}
-	if t.n--; t.n == 0 && len(t.more) == 0 {
+	if t.n == 0 {
 		t.more = nil
 	}
 	return v
