@@ -174,33 +174,41 @@ func form(b []byte, p int) (end int, count int64, err error) {
 // and where its contents begin. ok is false if b ends before that.
 func length(b []byte, p int) (n uint32, begin int, ok bool) {
 	c, rest := b[p], b[p+1:]
-	switch {
-	case c < fixArray:
-		return uint32(c - fixMap), p + 1, true
-	case c < fixStr:
-		return uint32(c - fixArray), p + 1, true
-	case c < codeNil:
-		return uint32(c - fixStr), p + 1, true
-	case c >= codeFixExt1 && c <= codeFixExt16:
-		return 1 << (c - codeFixExt1), p + 2, len(rest) >= 1
-	case c == codeStr8, c == codeBin8, c == codeExt8:
+	switch c {
+	case codeStr8, codeBin8, codeExt8:
 		if len(rest) >= 1 {
 			n, begin, ok = uint32(rest[0]), p+2, true
 		}
-	case c == codeStr16, c == codeBin16, c == codeExt16, c == codeArray16, c == codeMap16:
+	case codeStr16, codeBin16, codeExt16, codeArray16, codeMap16:
 		if len(rest) >= 2 {
 			n, begin, ok = uint32(binary.BigEndian.Uint16(rest)), p+3, true
 		}
-	default:
+	case codeStr32, codeBin32, codeExt32, codeArray32, codeMap32:
 		if len(rest) >= 4 {
 			n, begin, ok = binary.BigEndian.Uint32(rest), p+5, true
 		}
+	default:
+		return fixedLength(b, p)
 	}
 	if c >= codeExt8 && c <= codeExt32 { // its type follows the length
 		begin++
 		ok = ok && begin <= len(b)
 	}
 	return n, begin, ok
+}
+
+// fixedLength is length for the forms whose first byte tells it.
+func fixedLength(b []byte, p int) (n uint32, begin int, ok bool) {
+	switch c := b[p]; {
+	case c < fixArray:
+		return uint32(c - fixMap), p + 1, true
+	case c < fixStr:
+		return uint32(c - fixArray), p + 1, true
+	case c < codeNil:
+		return uint32(c - fixStr), p + 1, true
+	default: // an extension of 1, 2, 4, 8 or 16 bytes, after its type
+		return 1 << (c - codeFixExt1), p + 2, p+2 <= len(b)
+	}
 }
 
 // checkExtension returns why the extension that begins at b[p], of n bytes from b[begin] on, is refused. Only the three

@@ -42,7 +42,10 @@ func elements(body []byte, at *[maxArity]int) (arity int, err error) {
 	if len(body) == 0 {
 		return 0, ErrTruncated
 	}
-	arity, first, err := array(body, 0)
+	arity, first := int(body[0])-fixArray, 1
+	if families[body[0]] != familyArray || arity > maxArity { // not the form that everybody sends
+		arity, first, err = array(body, 0)
+	}
 	if err != nil || arity == 0 || arity > maxArity || arity > len(body)-first {
 		return 0, cmp.Or(guardAll(body), err, ErrArity)
 	}
