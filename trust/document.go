@@ -37,25 +37,22 @@ type document struct {
 
 // A line is one line of a document.
 type line struct {
-	text string // with its end
-	peer *Peer  // nil for a blank line, for a comment, and for a bad line whose key is not legible
-	err  error  // why it is bad
+	text string             // with its end
+	key  identity.PublicKey // with which it begins; zero if it has none that is legible
+	err  error              // why it is bad
 }
-
-// names reports whether the line begins with key.
-func (l line) names(key identity.PublicKey) bool { return l.peer != nil && l.peer.Key == key }
 
 // parse reads the content of a peers file. A line with the key self is bad.
 func parse(text string, self identity.PublicKey) *document {
 	doc := &document{text: text, index: make(map[identity.PublicKey]int), mode: newFileMode}
 	for text := range strings.Lines(text) {
-		l := parseLine(text, len(doc.lines) == 0)
-		if l.peer != nil && l.err == nil {
-			l.err = doc.add(*l.peer, self)
+		peer, err := parseLine(text, len(doc.lines) == 0)
+		if err == nil && !peer.Key.IsZero() {
+			err = doc.add(peer, self)
 		}
-		doc.lines = append(doc.lines, l)
-		if l.err != nil {
-			doc.addProblem(l.err)
+		doc.lines = append(doc.lines, line{text, peer.Key, err})
+		if err != nil {
+			doc.addProblem(err)
 		}
 	}
 	return doc
@@ -68,30 +65,23 @@ func parseFile(text string, mode fs.FileMode, self identity.PublicKey) *document
 	return doc
 }
 
-// parseLine reads one line with its end.
-func parseLine(text string, first bool) line {
+// parseLine reads one line with its end. A line that is blank or a comment is the zero Peer. Of a bad line, the peer
+// beside the error has the key, if that is legible.
+func parseLine(text string, first bool) (Peer, error) {
 	content, _ := strings.CutSuffix(text, "\n")
 	content, _ = strings.CutSuffix(content, "\r")
 	if first {
 		content = strings.TrimPrefix(content, byteOrderMark)
 	}
 	tooLong := len(content) > lineLimit
-	if !tooLong && isBlank(content) {
-		return line{text: text}
+	if !tooLong && (strings.TrimSpace(content) == "" || strings.TrimLeft(content, blanks)[0] == '#') {
+		return Peer{}, nil
 	}
 	peer, err := parsePeer(content)
 	if tooLong {
 		err = fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrLineTooLong, len(content), lineLimit)
 	}
-	if peer.Key.IsZero() {
-		return line{text: text, err: err}
-	}
-	return line{text: text, peer: &peer, err: err}
-}
-
-// isBlank reports whether a line is blank or a comment: it names no peer, and is not bad.
-func isBlank(content string) bool {
-	return strings.TrimSpace(content) == "" || strings.TrimLeft(content, blanks)[0] == '#'
+	return peer, err
 }
 
 // add adds the peer of a line that parsePeer accepts, or returns the reason why the line is bad nevertheless.
@@ -150,7 +140,7 @@ func (d *document) put(peer Peer) (string, error) {
 	}
 	if found {
 		text = d.rewrite(func(l line) string {
-			if l.err == nil && l.names(peer.Key) {
+			if l.err == nil && l.key == peer.Key {
 				return text + lineEnd(l.text)
 			}
 			return l.text
@@ -168,7 +158,7 @@ func (d *document) put(peer Peer) (string, error) {
 // must not bring the peer back.
 func (d *document) remove(key identity.PublicKey) (text string, found bool) {
 	text = d.rewrite(func(l line) string {
-		if l.names(key) {
+		if l.key == key {
 			found = true
 			return ""
 		}
