@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// ErrMapKey reports a map with a key that Go cannot look up, or JSON not spell: a binary (in Go alone), an array or a
-// map.
+// ErrMapKey reports a map with a key that Go cannot look up or that JSON has no form for: an array, a map or, in Go, a
+// binary.
 var ErrMapKey = errors.New("envelope: a key of that type cannot be represented")
 
 // anyAt returns the guarded value at b[p] as DecodeValue stores it in an any, and where it ends. It recurses as deep as
@@ -63,8 +63,8 @@ func arrayAt(b []byte, p int) (v []any, end int, err error) {
 	return v, p, nil
 }
 
-// mapAt is anyAt for a map: a map[string]any if all keys are strings, otherwise a map[any]any. Of a key that appears
-// twice, the last counts.
+// mapAt is anyAt for a map: a map[string]any if all keys are strings, otherwise a map[any]any. If a key appears
+// twice, the last value counts.
 func mapAt(b []byte, p int) (v any, end int, err error) {
 	n, p, err := mapping(b, p)
 	if err != nil {
@@ -83,8 +83,8 @@ func mapAt(b []byte, p int) (v any, end int, err error) {
 	return named, p, nil
 }
 
-// mixedMapAt goes on with a map that had the entries named up to b[p], where the first of n more begins. It takes over what
-// was decoded: doing that again would double the work with each level.
+// mixedMapAt decodes the rest of a map: n entries from b[p] on. named holds the entries before, which it keeps: to decode
+// them again would double the work with each level.
 func mixedMapAt(b []byte, p, n int, named map[string]any) (v any, end int, err error) {
 	mixed := make(map[any]any, len(named)+n)
 	for key, value := range named {

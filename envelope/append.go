@@ -16,7 +16,8 @@ func appendBool(b []byte, v bool) []byte {
 	return append(b, codeFalse)
 }
 
-// appendSized appends n in 1, 2, 4 or 8 bytes, after the first byte of that width: those of the widths follow code8.
+// appendSized appends n in the shortest of 1, 2, 4 and 8 bytes, after the first byte of the form with that width. code8 is
+// that of one byte, and those of the other widths follow it.
 func appendSized(b []byte, code8 byte, n uint64) []byte {
 	switch {
 	case n <= math.MaxUint8:
@@ -52,7 +53,7 @@ func appendInt(b []byte, i int64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, codeInt64), uint64(i))
 }
 
-// appendFloat appends a float64 as one, also when its value is whole: what is sent as a float arrives as a float.
+// appendFloat appends a float64, even if its value is whole: what is sent as a float arrives as a float.
 func appendFloat(b []byte, f float64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, codeFloat64), math.Float64bits(f))
 }

@@ -1,7 +1,7 @@
 package envelope
 
-// NameCancel is the name of the send that stops a call of the sender's on the same session (wire.md §6.9). The call is
-// answered all the same.
+// NameCancel is the name of the send that stops one of the sender's calls on the same session (wire.md §6.9). The call
+// still gets its reply.
 const NameCancel = "$/cancel"
 
 // AppendCancel appends the send that cancels the call with that id, and returns the longer slice. It panics if id is 0.

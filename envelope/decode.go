@@ -11,7 +11,7 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Reasons why a good value does not become a Go value.
+// Reasons why a valid value does not become a Go value.
 var (
 	// ErrDecode reports a value that the given Go type cannot hold. ErrRange and ErrMapKey come with it.
 	ErrDecode = errors.New("envelope: the value does not fit the Go type")
@@ -27,7 +27,7 @@ var (
 //
 // Into any: nil, bool, int64 (uint64 above 2^63-1), float32 and float64 as sent, string, []byte, time.Time in the local
 // zone, []any, and map[string]any, or map[any]any if not all keys are strings. Maps with keys that Go cannot look up
-// are refused with ErrMapKey. What *v held before does not matter if v is a *any.
+// are refused with ErrMapKey. If v is a *any, the old value of *v does not matter.
 func (msgpackCodec) DecodeValue(data []byte, v any) error {
 	if err := guardAll(data); err != nil {
 		return err
@@ -36,7 +36,7 @@ func (msgpackCodec) DecodeValue(data []byte, v any) error {
 	if pointer := reflect.ValueOf(v); pointer.Kind() == reflect.Pointer && !pointer.IsNil() {
 		err = decodeInto(data, v)
 	} else {
-		err = decode(data, v) // which says what is wrong with v
+		err = decode(data, v) // the library says what is wrong with v
 	}
 	if err != nil {
 		return fmt.Errorf("%w: a %s into %T: %w", ErrDecode, families[data[0]], v, err)
@@ -44,8 +44,8 @@ func (msgpackCodec) DecodeValue(data []byte, v any) error {
 	return nil
 }
 
-// decodeInto decodes guarded bytes into v, a pointer that is not nil. What most values are decoded into is set here, the
-// other types go through the library.
+// decodeInto decodes guarded bytes into v, a pointer that is not nil. It sets the most common types itself; the library
+// decodes the others.
 func decodeInto(data []byte, v any) (err error) {
 	var b []byte
 	switch v := v.(type) {
@@ -121,7 +121,7 @@ func decode(data []byte, v any) (err error) {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)
 		}
-		// After an error, the decoder may be left recording all that it will ever read: drop it.
+		// An error may leave the decoder in a state in which it records all that it reads: drop it.
 		if err == nil {
 			d.src = source{}
 			d.dec.ResetReader(nil)
@@ -135,7 +135,7 @@ func decode(data []byte, v any) (err error) {
 	return d.dec.Decode(v)
 }
 
-// decodeMap is how the library decodes a map into any: as mapAt does.
+// decodeMap makes the library decode a map into any as mapAt does.
 func decodeMap(dec *msgpack.Decoder) (any, error) {
 	b, err := nextValue(dec)
 	if err != nil {
@@ -145,8 +145,8 @@ func decodeMap(dec *msgpack.Decoder) (any, error) {
 	return v, err
 }
 
-// nextValue returns the bytes of the value that dec would decode next, and passes over it. They may be part of what dec
-// reads. If that is not a source, because a method of the application's own has begun a decoder, the guard passes them.
+// nextValue returns the bytes of the value that dec would decode next, and skips it. They may alias the bytes that dec
+// reads. If dec does not read from a source, because a method of the application made it, nextValue guards the bytes.
 func nextValue(dec *msgpack.Decoder) ([]byte, error) {
 	if s, ok := dec.Buffered().(*source); ok {
 		return s.next()

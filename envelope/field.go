@@ -5,22 +5,22 @@ import (
 	"errors"
 )
 
-// Reasons to refuse a field of an envelope or of a protocol message: not the type, or not one of the values, that
-// wire.md §6 asks for.
+// Reasons to refuse a field of an envelope or of a protocol message: it does not have the type, or one of the values, that
+// wire.md §6 demands.
 var (
-	// ErrInteger reports something else where an integer must be, a float with a whole value included.
+	// ErrInteger reports a value that is not an integer where one must be. A float is none, even if its value is whole.
 	ErrInteger = errors.New("envelope: not an integer")
-	// ErrNegative reports an integer below 0 where none may be.
+	// ErrNegative reports an integer below 0 where only 0 and more are allowed.
 	ErrNegative = errors.New("envelope: a negative integer")
-	// ErrString reports something else where a string must be, a binary included.
+	// ErrString reports a value that is not a string where one must be. A binary is none.
 	ErrString = errors.New("envelope: not a string")
-	// ErrBinary reports something else where a binary must be, a string included.
+	// ErrBinary reports a value that is not a binary where one must be. A string is none.
 	ErrBinary = errors.New("envelope: not a binary")
-	// ErrArray reports something else where an array must be.
+	// ErrArray reports a value that is not an array where one must be.
 	ErrArray = errors.New("envelope: not an array")
-	// ErrMap reports something else where a map must be, nil included.
+	// ErrMap reports a value that is not a map where one must be. Nil is none.
 	ErrMap = errors.New("envelope: not a map")
-	// ErrArity reports an array with another number of elements than its place asks for.
+	// ErrArity reports an array with the wrong number of elements.
 	ErrArity = errors.New("envelope: an array of the wrong length")
 	// ErrKeys reports a map of the protocol with more than MaxKeys entries.
 	ErrKeys = errors.New("envelope: more than 32 keys")
@@ -102,7 +102,8 @@ func bin(b []byte, p int) ([]byte, error) {
 	return contents(b, p), nil
 }
 
-// contents returns the contents of a string, binary or timestamp, without room to append, so that nobody overwrites what follows.
+// contents returns the contents of a string, binary or timestamp, without room to append: an append must not overwrite the
+// bytes that follow.
 func contents(b []byte, p int) []byte {
 	n, begin, _ := length(b, p)
 	end := begin + int(n)
@@ -128,7 +129,7 @@ func mapping(b []byte, p int) (n, first int, err error) {
 }
 
 // eachKey calls f for every entry of a map that the protocol reads, with its key and where its value begins, until f
-// returns an error. Keys are strings; none may appear twice, whether or not anyone knows it.
+// returns an error. Keys are strings; none may appear twice, not even an unknown one.
 func eachKey(b []byte, p int, f func(key []byte, value int) error) error {
 	n, p, err := mapping(b, p)
 	if err != nil {

@@ -95,7 +95,7 @@ var families = func() (t [256]family) {
 	return t
 }()
 
-// fixedSize holds, by first byte, the bytes of each form whose first byte tells its size; 0 for the other forms.
+// fixedSize holds, by first byte, the size of each form whose first byte alone tells it; 0 for the other forms.
 var fixedSize = func() (t [256]uint8) {
 	for c := range t {
 		switch {

@@ -14,15 +14,15 @@ import (
 var (
 	// ErrJSON reports a text that is not one JSON value.
 	ErrJSON = errors.New("envelope: not JSON")
-	// ErrNumber reports a number that neither an int64, a uint64 nor a float64 can hold: a whole one that would lose
-	// digits, or any beyond the range of a float64.
+	// ErrNumber reports a number that an int64, a uint64 or a float64 cannot hold: a whole one that would lose digits, or
+	// one beyond the range of a float64.
 	ErrNumber = errors.New("envelope: a number that cannot be represented")
 )
 
 // FromJSON returns the one value that text holds, in a form that every codec can encode: nil, bool, string, []any and
 // map[string]any; int64 for numbers written without fraction and exponent (uint64 above 2^63-1), float64 for the others.
 //
-// It holds text against the guard's limits of depth and number as it reads. An object with a key twice is refused.
+// It applies the guard's limits of depth and number as it reads. It refuses an object with a key twice.
 func FromJSON(text []byte) (any, error) {
 	r := jsonReader{dec: json.NewDecoder(bytes.NewReader(text))}
 	r.dec.UseNumber()
@@ -36,7 +36,7 @@ func FromJSON(text []byte) (any, error) {
 	return v, nil
 }
 
-// A jsonReader reads values token by token, so that nothing is built that exceeds the limits.
+// A jsonReader reads values token by token, so that it builds no value that exceeds the limits.
 type jsonReader struct {
 	dec      *json.Decoder
 	elements int // values read so far, keys included
@@ -51,7 +51,7 @@ func (r *jsonReader) token() (json.Token, error) {
 	return t, nil
 }
 
-// count counts one value more.
+// count counts one more value.
 func (r *jsonReader) count() error {
 	if r.elements == MaxElements {
 		return ErrElements
@@ -107,7 +107,7 @@ func (r *jsonReader) object(depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		key := t.(string) // the decoder lets nothing else be a key
+		key := t.(string) // the decoder accepts no other key
 		if _, twice := object[key]; twice {
 			return nil, fmt.Errorf("%w: %s", ErrDuplicateKey, quote(key))
 		}

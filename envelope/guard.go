@@ -5,23 +5,23 @@ import (
 	"errors"
 )
 
-// Limits of the guard, wire.md §6.1 and §9. Both ends know them, so neither is cut off for what the other could have
-// refused to send.
+// Limits of the guard, wire.md §6.1 and §9. Both ends know them, so a sender refuses a value that would cost it the
+// session.
 const (
 	// MaxDepth is how deep arrays and maps may nest. The array of an envelope is the first level, so that its args or
 	// result may nest 31. It bounds the stack of whatever decodes a value.
 	MaxDepth = 32
-	// MaxElements is how many values one frame may hold: everything counts as one, the arrays and maps themselves, a map's
-	// keys, and the envelope's own. It bounds the memory that small elements take when they are decoded: an empty map is one
+	// MaxElements is how many values one frame may hold. Arrays and maps count as values themselves, and so do a map's keys
+	// and the envelope's own values. It bounds the memory that small elements take when they are decoded: an empty map is one
 	// byte on the wire and a hundred in memory.
 	MaxElements = 131072
 )
 
 // Reasons of the guard to refuse bytes (wire.md §6.1).
 var (
-	// ErrTruncated reports bytes that end where a value, or the rest of a number or of a length, should be.
+	// ErrTruncated reports bytes that end before a value, or inside a number or a length.
 	ErrTruncated = errors.New("envelope: a value is cut short")
-	// ErrTrailing reports bytes after the one value that should be there.
+	// ErrTrailing reports bytes after the one value that is expected.
 	ErrTrailing = errors.New("envelope: bytes follow the value")
 	// ErrFormat reports the byte 0xc1, which begins no value.
 	ErrFormat = errors.New("envelope: 0xc1 begins no value")
@@ -35,17 +35,17 @@ var (
 	ErrElements = errors.New("envelope: more than 131072 values")
 	// ErrExtension reports an extension of a type other than the timestamp's, -1.
 	ErrExtension = errors.New("envelope: an extension type other than the timestamp's")
-	// ErrTimestamp reports an extension of type -1 that is none of the three forms of a timestamp (fixext 4, fixext 8, and
-	// ext 8 of 12 bytes), or has a billion nanoseconds or more.
+	// ErrTimestamp reports an extension of type -1 that has none of the three forms of a timestamp (fixext 4, fixext 8, and
+	// ext 8 of 12 bytes), or that has a billion nanoseconds or more.
 	ErrTimestamp = errors.New("envelope: no form of a timestamp")
 )
 
-// Guard returns the length of the one value that b begins with, or why no decoder may see it (wire.md §6.1). What
-// follows that value is not looked at.
+// Guard returns the length of the one value that b begins with, or why no decoder may see it (wire.md §6.1). It does not
+// look at the bytes after that value.
 //
 // It reads each byte at most once, skips the contents of strings and binaries, allocates nothing and does not recurse.
-// A value that passes nests at most MaxDepth deep, holds at most MaxElements values, declares no length or count that the
-// bytes do not bear out, and has no extension but timestamps.
+// A value that passes nests at most MaxDepth deep and holds at most MaxElements values. It declares no length or count that
+// exceeds its bytes. Its only extensions are timestamps.
 func Guard(b []byte) (n int, err error) {
 	w := walker{elements: 1}
 	return w.value(b, 0, 0)
@@ -54,8 +54,8 @@ func Guard(b []byte) (n int, err error) {
 // guardAll is Guard for bytes that must hold one value and nothing else.
 func guardAll(b []byte) error { return guardFrom(b, 0, 0, 1) }
 
-// guardFrom is guardAll for b[start:]. The value lies inside depth arrays, and elements values count before it, itself
-// included.
+// guardFrom is guardAll for b[start:]. The value lies inside depth arrays. elements is the number of values counted so far,
+// this one included.
 func guardFrom(b []byte, start, depth, elements int) error {
 	w := walker{elements: elements}
 	end, err := w.value(b, start, depth)
@@ -67,8 +67,8 @@ func guardFrom(b []byte, start, depth, elements int) error {
 
 // A walker finds the end of values and counts what they hold.
 type walker struct {
-	// elements counts the values seen so far and those declared by the arrays and maps that hold them. Whoever asks for a
-	// value has counted that value itself.
+	// elements counts the values seen so far and those declared by the arrays and maps that hold them. The caller of value
+	// has counted that value itself.
 	elements int
 	// partial says that the bytes are the beginning of something longer, so that a count may exceed what is left.
 	partial bool
@@ -76,14 +76,14 @@ type walker struct {
 
 // value returns where the value that begins at b[p] ends. It lies inside depth arrays and maps.
 func (w *walker) value(b []byte, p, depth int) (end int, err error) {
-	// Most values are a number or a short string: they need none of the bookkeeping below.
+	// Most values are a number or a short string, and do not need the bookkeeping below.
 	if p < len(b) {
 		if size := int(fixedSize[b[p]]); size != 0 && size <= len(b)-p {
 			return p + size, nil
 		}
 	}
 	var (
-		outer [MaxDepth]uint32 // by depth, the values that are still to come there after the inner one
+		outer [MaxDepth]uint32 // by depth, the values that follow there after the inner one
 		base  = depth
 		todo  = 1 // values still to come at this depth
 	)
@@ -92,7 +92,7 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 			if p >= len(b) {
 				return 0, ErrTruncated
 			}
-			// What is short and common is measured without a look-up, for which the next value would have to wait.
+			// Short and common forms are measured without a table: the next value would have to wait for the look-up.
 			var (
 				c     = b[p]
 				end   = p + 1
@@ -229,7 +229,7 @@ func checkExtension(b []byte, p, begin int, n uint32) error {
 	return nil
 }
 
-// timestamp returns what the 4, 8 or 12 bytes of a timestamp say: seconds since 1970 and nanoseconds on top of them.
+// timestamp returns the value of the 4, 8 or 12 bytes of a timestamp: seconds since 1970, and nanoseconds in addition.
 func timestamp(data []byte) (sec int64, nsec uint32) {
 	switch len(data) {
 	case 4:
@@ -242,7 +242,7 @@ func timestamp(data []byte) (sec int64, nsec uint32) {
 	}
 }
 
-// cut names what is wrong with a value of a form in fixedSize, with first byte c, that is not all there.
+// cut returns the reason to refuse a truncated value of a form in fixedSize, with first byte c.
 func cut(c byte) error {
 	if c >= fixStr && c < codeNil {
 		return ErrLength

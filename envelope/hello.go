@@ -9,10 +9,10 @@ import (
 // NameHello is the name of the send that is the first message of each side (wire.md §6.7).
 const NameHello = "$/hello"
 
-// Version is the version of the protocol that this package speaks. Of two, the lower applies.
+// Version is the version of the protocol that this package speaks. The lower version of two peers applies.
 const Version = 1
 
-// MaxHelloString is the bytes that each string of a hello may have.
+// MaxHelloString is the most bytes that each string of a hello may have.
 const MaxHelloString = 64
 
 // Reasons to refuse a hello.
@@ -25,7 +25,7 @@ var (
 	ErrBoot = errors.New("envelope: a boot id has 8 bytes")
 )
 
-// A Hello is what a node says about itself first. All of it is the peer's own word.
+// A Hello is the first message of a node, about itself. None of it is verified.
 type Hello struct {
 	Version int     // key v, 1 or more. A hello without it is read as version 1
 	Agent   string  // key agent: the program, like "peernode/1.2"; may be empty
@@ -36,7 +36,7 @@ type Hello struct {
 }
 
 // AppendHello appends the send that says h, and returns the longer slice. The keys are in the order of the fields; empty
-// ones are left out. Strings are cut to MaxHelloString bytes. It panics if h.Version is below 1 or h.Max below 0.
+// fields are left out. Strings are cut to MaxHelloString bytes. It panics if h.Version is below 1 or h.Max below 0.
 func AppendHello(b []byte, h Hello) []byte {
 	if h.Version < 1 || h.Max < 0 {
 		panic(fmt.Sprintf("envelope: hello of version %d with max %d", h.Version, h.Max))
@@ -65,8 +65,8 @@ func AppendHello(b []byte, h Hello) []byte {
 	return b
 }
 
-// ParseHello returns what the args of a send called NameHello say. Each key may be missing, unknown ones are ignored. A
-// version or max above 2^31-1 is read as that.
+// ParseHello returns the Hello in the args of a send called NameHello. Each key may be missing; unknown keys are ignored. A
+// version or max above 2^31-1 is read as 2^31-1.
 func ParseHello(args []byte) (Hello, error) {
 	return parseArgs("hello", args, parseHello)
 }

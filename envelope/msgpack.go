@@ -5,13 +5,13 @@ package envelope
 // Parse allocates nothing for calls without a trace, sends, pings, pongs and replies that succeeded. The Append methods
 // allocate nothing but room in b if args is nil, a bool, an integer, a float64, a string, a []byte or a Raw.
 //
-// A value that holds itself fails with ErrDepth, unless the circle is made of pointers alone, which has no encoding and
-// no end.
+// A value that holds itself fails with ErrDepth. A circle of nothing but pointers must not be encoded: encoding it never
+// ends.
 var Msgpack Codec = msgpackCodec{}
 
 type msgpackCodec struct{}
 
-// Values in the envelopes themselves: their array and its elements, without what args, data or result hold.
+// Values of the envelopes themselves: the array and its elements, without the values inside args, data or result.
 const (
 	callElements  = 1 + 4
 	replyElements = 1 + 4
@@ -19,7 +19,7 @@ const (
 	sendElements  = 1 + 3
 )
 
-// shortForms is at least the bytes of a call's array, kind, id, lengths and options, without name, args and trace.
+// shortForms is an upper bound of the bytes of a call's array, kind, id, lengths and options, without name, args and trace.
 const shortForms = 64
 
 // AppendCall implements Codec.
@@ -134,7 +134,7 @@ func (msgpackCodec) AppendValue(b []byte, v any) ([]byte, error) {
 	return appendLast(b, b, v, 0, 1)
 }
 
-// appendLast appends v, with which out ends, as appendInside does. If that fails, it returns b.
+// appendLast appends v, the last value of out, as appendInside does. If that fails, it returns b.
 func appendLast(b, out []byte, v any, depth, elements int) ([]byte, error) {
 	out, err := appendInside(out, v, depth, elements)
 	if err != nil {

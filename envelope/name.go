@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxName is the bytes that the name of a handler may have (wire.md §6.3). It bounds what a stranger to our handlers can
-// make us look up and log.
+// MaxName is the most bytes that the name of a handler may have (wire.md §6.3). It bounds the names that a peer can make us
+// look up and log.
 const MaxName = 255
 
 // Reasons to refuse a name.
@@ -23,11 +23,11 @@ var (
 	ErrNameReserved = errors.New("envelope: a name that begins with $/ is the protocol's")
 )
 
-// reserved begins the names of the protocol's own messages.
+// reserved is the prefix of the names of the protocol's own messages.
 const reserved = "$/"
 
-// Reserved reports whether name is one of the protocol's own, whether or not this version knows it: it begins with "$/"
-// (wire.md §11).
+// Reserved reports whether name is one of the protocol's own, known to this version or not: it begins with "$/" (wire.md
+// §11).
 func Reserved(name []byte) bool { return bytes.HasPrefix(name, []byte(reserved)) }
 
 // CheckName returns why an application may not use name for a handler, a call or a send; nil if it may. A name is UTF-8 of
@@ -56,7 +56,7 @@ func checkName[T string | []byte](name T) error {
 	return nil
 }
 
-// checkUnicode is checkName for names that are not ASCII alone.
+// checkUnicode is checkName for names that are not all ASCII.
 func checkUnicode(name string) error {
 	if !utf8.ValidString(name) {
 		return ErrNameUTF8

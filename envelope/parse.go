@@ -43,7 +43,7 @@ func elements(body []byte, at *[maxArity]int) (arity int, err error) {
 		return 0, ErrTruncated
 	}
 	arity, first := int(body[0])-fixArray, 1
-	if families[body[0]] != familyArray || arity > maxArity { // not the form that everybody sends
+	if families[body[0]] != familyArray || arity > maxArity { // not the shortest form, in which envelopes are sent
 		arity, first, err = array(body, 0)
 	}
 	if err != nil || arity == 0 || arity > maxArity || arity > len(body)-first {
