@@ -27,7 +27,7 @@ const (
 	CodeForbidden  Code = "forbidden"  // the handler does not serve this caller
 	CodeBadArgs    Code = "bad_args"   // the handler could not read its args
 	CodeFailed     Code = "failed"     // the handler returned an error
-	CodeInternal   Code = "internal"   // the handler panicked; the text has an incident id
+	CodeInternal   Code = "internal"   // the node failed: a panic, or a result that cannot be encoded; the text has an incident id
 	CodeOverloaded Code = "overloaded" // too many calls, or too much in them
 	CodeCancelled  Code = "cancelled"  // the caller gave up
 	CodeDeadline   Code = "deadline"   // the caller's time had run out

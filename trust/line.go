@@ -53,7 +53,7 @@ func (p Peer) String() string {
 	return b.String()
 }
 
-// cutWord returns text up to the first blank and what follows the blanks there.
+// cutWord returns text up to the first blank, and the rest after the blanks that follow it.
 func cutWord(text string) (word, rest string) {
 	i := strings.IndexAny(text, blanks)
 	if i < 0 {
@@ -62,7 +62,7 @@ func cutWord(text string) (word, rest string) {
 	return text[:i], strings.TrimLeft(text[i:], blanks)
 }
 
-// cutOptions reads options until the label or the end, and returns what follows them.
+// cutOptions reads options until the label or the end, and returns the rest.
 func cutOptions(text string) (options []Option, rest string, err error) {
 	for {
 		word, _ := cutWord(text)
@@ -79,7 +79,7 @@ func cutOptions(text string) (options []Option, rest string, err error) {
 	}
 }
 
-// cutValue reads the value of an option and returns what follows the blanks after it.
+// cutValue reads the value of an option, and returns the rest after the blanks that follow it.
 func cutValue(text string) (value, rest string, err error) {
 	if strings.HasPrefix(text, `"`) {
 		value, rest, err = unquote(text)
@@ -98,7 +98,7 @@ func cutValue(text string) (value, rest string, err error) {
 	return value, rest, nil
 }
 
-// parseLabel reads what follows the options.
+// parseLabel reads the rest of a line after the options.
 func parseLabel(text string) (string, error) {
 	if strings.HasPrefix(text, `"`) {
 		label, rest, err := unquote(text)
@@ -115,7 +115,7 @@ func quote(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
-// unquote reads what quote writes, at the beginning of text, and returns what follows it.
+// unquote reads a text in the form of quote at the beginning of text, and returns the rest.
 func unquote(text string) (unquoted, rest string, err error) {
 	var b strings.Builder
 	for i := 1; i < len(text); i++ {
@@ -128,8 +128,8 @@ func unquote(text string) (unquoted, rest string, err error) {
 			i++
 			b.WriteByte(text[i])
 		default:
-			return "", "", fmt.Errorf(`%w: want \" or \\`, ErrQuote)
+			return "", "", fmt.Errorf(`%w: only \" and \\ are allowed`, ErrQuote)
 		}
 	}
-	return "", "", fmt.Errorf("%w: it is not closed", ErrQuote)
+	return "", "", fmt.Errorf("%w: the quotation is not closed", ErrQuote)
 }

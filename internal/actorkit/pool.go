@@ -1,6 +1,5 @@
-// Package actorkit holds what every actor of this module needs of Proto.Actor beyond the library itself: a
-// pool of parked goroutines to run on, a way to name what went wrong before the library swallows it, and a
-// supervisor that stops a failed child instead of restarting it.
+// Package actorkit holds what every actor of this module needs beyond Proto.Actor itself: a pool of goroutines to run on,
+// a log of panics before the library recovers them, and a supervisor that stops a failed child instead of restarting it.
 package actorkit
 
 import "sync"
@@ -8,9 +7,9 @@ import "sync"
 // A Runner is work for a Pool.
 type Runner interface{ Run() }
 
-// A Pool runs work at once, each piece in a goroutine of its own, and keeps up to a number of goroutines
-// parked between pieces. A parked goroutine has a stack that has already grown, which is what starting a
-// fresh one for every activation of an actor spends most of its time on.
+// A Pool runs each piece of work at once, in a goroutine of its own, and keeps some goroutines parked between pieces. A
+// parked goroutine has a stack that has already grown. A fresh goroutine for every activation of an actor would spend most
+// of its time growing its stack.
 //
 // A Pool is safe for concurrent use. Go never blocks and never refuses.
 type Pool struct {
@@ -56,8 +55,8 @@ func (p *Pool) run(r Runner) {
 	}
 }
 
-// Close ends the parked goroutines. Work that is running ends by itself, and its goroutine with it; Go still
-// works and parks nothing.
+// Close ends the parked goroutines. Running work ends by itself, and its goroutine with it. Go still works, but parks no
+// goroutine.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	parked := p.parked
