@@ -1,7 +1,7 @@
 // Package discovery says where keys were seen on the network (wire.md §8); never whether they are trusted.
 //
-// A Provider looks for nodes in one way: by broadcasts, by mDNS, or in the words of a program or a test. Its reports are
-// hints where to dial. The handshake alone proves who is there.
+// A Provider looks for nodes in one way: by broadcasts, by mDNS, or in the words of a program or a test. Its reports
+// are hints where to dial. The handshake alone proves who is there.
 package discovery
 
 import (
@@ -18,8 +18,8 @@ type Provider interface {
 	// Name is short, lower case and does not change: "udp", "mdns", "manual".
 	Name() string
 
-	// Run looks for peers until ctx ends. Then it stops announcing, waits for its goroutines and returns nil, all within
-	// 5 s. An error says why it cannot work. The node reports the error, withdraws the sightings without a TTL, and calls
+	// Run looks for peers until ctx ends. Then it stops announcing, waits for its goroutines and returns nil, all within 5
+	// s. An error says why it cannot work. The node reports the error, withdraws the sightings without a TTL, and calls
 	// Run again later.
 	//
 	// Any goroutine of Run may call sight, but not after Run has returned. sight does not block: if 1,024 sightings of a
@@ -38,15 +38,15 @@ type Self struct {
 	// that listens on one address is announced only on the interface that has it.
 	Addr netip.Addr
 
-	// Private, if not nil, is private mode: the provider must send neither Key nor Port, but only the datagrams of Private.
-	// Only a Discreet provider runs in private mode.
+	// Private, if not nil, is private mode: the provider must send neither Key nor Port, but only the datagrams of
+	// Private. Only a Discreet provider runs in private mode.
 	Private Private
 
 	// Interfaces lists the network interfaces as they are now.
 	Interfaces func() ([]Interface, error)
 
-	// Changed receives a value after the machine's addresses have changed or after it has been asleep: time to announce and
-	// to look at the interfaces again. It holds one value, so several changes may be one. If nil, it never does.
+	// Changed receives a value after the machine's addresses have changed or after it has been asleep: time to announce
+	// and to look at the interfaces again. It holds one value, so several changes may be one. If nil, it never does.
 	Changed <-chan struct{}
 
 	// ListenPacket opens a datagram socket as net.ListenConfig.ListenPacket does. Other sockets of this machine may be

@@ -63,8 +63,8 @@ func arrayAt(b []byte, p int) (v []any, end int, err error) {
 	return v, p, nil
 }
 
-// mapAt is anyAt for a map: a map[string]any if all keys are strings, otherwise a map[any]any. If a key appears
-// twice, the last value counts.
+// mapAt is anyAt for a map: a map[string]any if all keys are strings, otherwise a map[any]any. If a key appears twice,
+// the last value counts.
 func mapAt(b []byte, p int) (v any, end int, err error) {
 	n, p, err := mapping(b, p)
 	if err != nil {
@@ -83,8 +83,8 @@ func mapAt(b []byte, p int) (v any, end int, err error) {
 	return named, p, nil
 }
 
-// mixedMapAt decodes the rest of a map: n entries from b[p] on. named holds the entries before, which it keeps: to decode
-// them again would double the work with each level.
+// mixedMapAt decodes the rest of a map: n entries from b[p] on. named holds the entries before, which it keeps: to
+// decode them again would double the work with each level.
 func mixedMapAt(b []byte, p, n int, named map[string]any) (v any, end int, err error) {
 	mixed := make(map[any]any, len(named)+n)
 	for key, value := range named {

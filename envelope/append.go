@@ -16,8 +16,8 @@ func appendBool(b []byte, v bool) []byte {
 	return append(b, codeFalse)
 }
 
-// appendSized appends n in the shortest of 1, 2, 4 and 8 bytes, after the first byte of the form with that width. code8 is
-// that of one byte, and those of the other widths follow it.
+// appendSized appends n in the shortest of 1, 2, 4 and 8 bytes, after the first byte of the form with that width. code8
+// is that of one byte, and those of the other widths follow it.
 func appendSized(b []byte, code8 byte, n uint64) []byte {
 	switch {
 	case n <= math.MaxUint8:

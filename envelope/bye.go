@@ -15,7 +15,8 @@ const MaxRetryAfter = 10 * time.Minute
 // MaxByeText is how many bytes of its text a bye is read and written with. So a bye is never too large to send.
 const MaxByeText = 1024
 
-// A Reason says why a session ends: the code of a bye (wire.md §10). Its registry is another than that of Code. Append only.
+// A Reason says why a session ends: the code of a bye (wire.md §10). Its registry is another than that of Code. Append
+// only.
 type Reason string
 
 // The reasons that this package knows. An unknown reason is valid if it has the form of a code.
@@ -39,8 +40,9 @@ type Bye struct {
 	RetryAfter time.Duration // how long to stay away, in whole milliseconds rounded up; 0 if it does not say
 }
 
-// AppendBye appends the send that says y, and returns the longer slice. Text is cut to MaxByeText, RetryAfter to between
-// 0 and MaxRetryAfter. It panics if y.Code is not 1 to MaxCode bytes of ASCII from '!' to '~'. ParseBye returns no such code.
+// AppendBye appends the send that says y, and returns the longer slice. Text is cut to MaxByeText, RetryAfter to
+// between 0 and MaxRetryAfter. It panics if y.Code is not 1 to MaxCode bytes of ASCII from '!' to '~'. ParseBye returns
+// no such code.
 func AppendBye(b []byte, y Bye) []byte {
 	if err := checkCode(string(y.Code)); err != nil {
 		panic(err)
@@ -53,8 +55,8 @@ func AppendBye(b []byte, y Bye) []byte {
 	return appendUint(b, milliseconds(y.RetryAfter, MaxRetryAfter))
 }
 
-// ParseBye returns the Bye in the args of a send called NameBye: [code, text, retry_after_ms]. Text and retry_after_ms may
-// be missing. Elements after them are ignored.
+// ParseBye returns the Bye in the args of a send called NameBye: [code, text, retry_after_ms]. Text and retry_after_ms
+// may be missing. Elements after them are ignored.
 func ParseBye(args []byte) (Bye, error) {
 	return parseArgs("bye", args, parseBye)
 }

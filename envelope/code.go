@@ -12,7 +12,8 @@ import (
 // MaxCode is the most bytes that the code of an error or of a bye may have. Codes go into metrics, logs and switches.
 const MaxCode = 64
 
-// MaxText is the most bytes of text that an error is sent with, and that Error shows of a peer's text: neither floods a log.
+// MaxText is the most bytes of text that an error is sent with, and that Error shows of a peer's text: neither floods a
+// log.
 const MaxText = 1024
 
 // ErrCode reports a code of 0 or more than MaxCode bytes, or with bytes other than ASCII from '!' to '~'.
@@ -34,8 +35,8 @@ const (
 	CodeTooLarge   Code = "too_large"  // the result does not fit a frame
 )
 
-// Errors that stand for codes. A *RemoteError matches the one of its code in errors.Is. A handler that returns one of them,
-// or an error that wraps it, answers with its code: see CodeOf.
+// Errors that stand for codes. A *RemoteError matches the one of its code in errors.Is. A handler that returns one of
+// them, or an error that wraps it, answers with its code: see CodeOf.
 var (
 	ErrNoHandler  error = &codeError{CodeNoHandler, "no such handler"}
 	ErrForbidden  error = &codeError{CodeForbidden, "not allowed"}
@@ -57,9 +58,9 @@ type codeError struct {
 // Error implements error.
 func (e *codeError) Error() string { return e.text }
 
-// CodeOf returns the code with which a caller is told of err: that of a *RemoteError (if it is valid) or of ErrNoHandler and
-// its like, CodeCancelled for context.Canceled, CodeDeadline for context.DeadlineExceeded, and CodeFailed for any other
-// error. All of them may be wrapped. CodeOf(nil) is empty.
+// CodeOf returns the code with which a caller is told of err: that of a *RemoteError (if it is valid) or of
+// ErrNoHandler and its like, CodeCancelled for context.Canceled, CodeDeadline for context.DeadlineExceeded, and
+// CodeFailed for any other error. All of them may be wrapped. CodeOf(nil) is empty.
 func CodeOf(err error) Code {
 	var (
 		remote *RemoteError
@@ -82,8 +83,8 @@ func CodeOf(err error) Code {
 	return CodeFailed
 }
 
-// A RemoteError is the error of a reply (wire.md §6.4): the peer's reason why a call failed. The peer chose Text and Data:
-// do not trust them, and print Text quoted and cut, as Error does.
+// A RemoteError is the error of a reply (wire.md §6.4): the peer's reason why a call failed. The peer chose Text and
+// Data: do not trust them, and print Text quoted and cut, as Error does.
 type RemoteError struct {
 	Code Code
 	Text string // for people. As received, valid UTF-8

@@ -7,17 +7,17 @@
 //	ping   [3, nonce]
 //	pong   [4, nonce]
 //
-// A session has one [Codec]: Parse reads what arrives, Append* writes what is sent. Args and results stay bytes, a [Raw],
-// until a handler or a caller knows their type. [ParseHello], [ParseBye] and [ParseCancel] read the args of the sends whose names begin with
-// "$/".
+// A session has one [Codec]: Parse reads what arrives, Append* writes what is sent. Args and results stay bytes, a
+// [Raw], until a handler or a caller knows their type. [ParseHello], [ParseBye] and [ParseCancel] read the args of the
+// sends whose names begin with "$/".
 //
 // # What is read
 //
-// Parse checks all of a body as [Guard] does before it reads any of it, and accepts only the shapes above. Integers
-// and lengths may have any width; a float is not an integer, a binary not a string, nil not an empty map. Ids are 1 to
-// 2^64-1. Names are UTF-8 of 1 to 255 bytes without control characters. Nonces are binaries of 1 to 64 bytes. The error of a
-// reply is nil, [code, text] or [code, text, data]. If it is not nil, the result must be nil. Codes are 1 to
-// 64 bytes of ASCII from '!' to '~', so that they can be printed and compared anywhere.
+// Parse checks all of a body as [Guard] does before it reads any of it, and accepts only the shapes above. Integers and
+// lengths may have any width; a float is not an integer, a binary not a string, nil not an empty map. Ids are 1 to
+// 2^64-1. Names are UTF-8 of 1 to 255 bytes without control characters. Nonces are binaries of 1 to 64 bytes. The error
+// of a reply is nil, [code, text] or [code, text, data]. If it is not nil, the result must be nil. Codes are 1 to 64
+// bytes of ASCII from '!' to '~', so that they can be printed and compared anywhere.
 //
 // Options are a map, never nil, with string keys. "t" is an unsigned number of milliseconds, read as at most 24 hours.
 // "trace" is a string of at most 256 bytes, ASCII from ' ' to '~' (a W3C traceparent has 55). Other keys are ignored. A
@@ -25,15 +25,15 @@
 //
 // # What is written
 //
-// Integers and lengths in their shortest form; floats as they are, in 4 or 8 bytes, even if their value is whole. Structs
-// become maps from field names to values, renamed by `msgpack:"name"` tags or else by `json:"name"` tags. Append* check
-// what they wrote with the same guard. So data that no peer would accept is a local error of the application, and does not
-// cost it the session. Whether an envelope fits a frame is for the caller to check.
+// Integers and lengths in their shortest form; floats as they are, in 4 or 8 bytes, even if their value is whole.
+// Structs become maps from field names to values, renamed by `msgpack:"name"` tags or else by `json:"name"` tags.
+// Append* check what they wrote with the same guard. So data that no peer would accept is a local error of the
+// application, and does not cost it the session. Whether an envelope fits a frame is for the caller to check.
 //
 // # Promises
 //
-// This package does no I/O, starts no goroutine and keeps no argument. All functions are safe for concurrent use as long
-// as the bytes do not change. Each reason to refuse bytes is an error of its own, for errors.Is.
+// This package does no I/O, starts no goroutine and keeps no argument. All functions are safe for concurrent use as
+// long as the bytes do not change. Each reason to refuse bytes is an error of its own, for errors.Is.
 package envelope
 
 import (
@@ -44,8 +44,8 @@ import (
 
 // Bounds of the fields of an envelope (wire.md §6.3, §6.6).
 const (
-	// MaxTimeout is the longest timeout of a call; longer ones are read and written as MaxTimeout. So a peer's number cannot
-	// overflow a clock.
+	// MaxTimeout is the longest timeout of a call; longer ones are read and written as MaxTimeout. So a peer's number
+	// cannot overflow a clock.
 	MaxTimeout = 24 * time.Hour
 	// MaxTrace is the bytes that the trace of a call may have. It is copied into logs and further calls.
 	MaxTrace = 256
@@ -102,8 +102,8 @@ type Options struct {
 	Trace string
 }
 
-// An Envelope is one parsed envelope. Its slices, and those in Err, alias the parsed body and have no room to append. They
-// are valid for as long as the body is.
+// An Envelope is one parsed envelope. Its slices, and those in Err, alias the parsed body and have no room to append.
+// They are valid for as long as the body is.
 type Envelope struct {
 	Kind    Kind
 	ID      CallID       // call, reply
@@ -117,9 +117,9 @@ type Envelope struct {
 
 // A Codec reads and writes the envelopes of one dialect. It is safe for concurrent use.
 //
-// The Append methods append one envelope to b and return the longer slice, as append does. If they fail, they return b with
-// nothing added. args and result are any Go value that can be encoded, a [Raw], or nil. They are encoded before the method
-// returns, and not kept.
+// The Append methods append one envelope to b and return the longer slice, as append does. If they fail, they return b
+// with nothing added. args and result are any Go value that can be encoded, a [Raw], or nil. They are encoded before
+// the method returns, and not kept.
 type Codec interface {
 	// Parse sets e to the envelope that body holds. The error is one of this package's, perhaps wrapped. After an error, e
 	// means nothing.

@@ -5,8 +5,8 @@ import (
 	"errors"
 )
 
-// Reasons to refuse a field of an envelope or of a protocol message: it does not have the type, or one of the values, that
-// wire.md §6 demands.
+// Reasons to refuse a field of an envelope or of a protocol message: it does not have the type, or one of the values,
+// that wire.md §6 demands.
 var (
 	// ErrInteger reports a value that is not an integer where one must be. A float is none, even if its value is whole.
 	ErrInteger = errors.New("envelope: not an integer")
@@ -102,8 +102,8 @@ func bin(b []byte, p int) ([]byte, error) {
 	return contents(b, p), nil
 }
 
-// contents returns the contents of a string, binary or timestamp, without room to append: an append must not overwrite the
-// bytes that follow.
+// contents returns the contents of a string, binary or timestamp, without room to append: an append must not overwrite
+// the bytes that follow.
 func contents(b []byte, p int) []byte {
 	n, begin, _ := length(b, p)
 	end := begin + int(n)

@@ -11,9 +11,9 @@ const (
 	// MaxDepth is how deep arrays and maps may nest. The array of an envelope is the first level, so that its args or
 	// result may nest 31. It bounds the stack of whatever decodes a value.
 	MaxDepth = 32
-	// MaxElements is how many values one frame may hold. Arrays and maps count as values themselves, and so do a map's keys
-	// and the envelope's own values. It bounds the memory that small elements take when they are decoded: an empty map is one
-	// byte on the wire and a hundred in memory.
+	// MaxElements is how many values one frame may hold. Arrays and maps count as values themselves, and so do a map's
+	// keys and the envelope's own values. It bounds the memory that small elements take when they are decoded: an empty
+	// map is one byte on the wire and a hundred in memory.
 	MaxElements = 131072
 )
 
@@ -35,17 +35,17 @@ var (
 	ErrElements = errors.New("envelope: more than 131072 values")
 	// ErrExtension reports an extension of a type other than the timestamp's, -1.
 	ErrExtension = errors.New("envelope: an extension type other than the timestamp's")
-	// ErrTimestamp reports an extension of type -1 that has none of the three forms of a timestamp (fixext 4, fixext 8, and
-	// ext 8 of 12 bytes), or that has a billion nanoseconds or more.
+	// ErrTimestamp reports an extension of type -1 that has none of the three forms of a timestamp (fixext 4, fixext 8,
+	// and ext 8 of 12 bytes), or that has a billion nanoseconds or more.
 	ErrTimestamp = errors.New("envelope: no form of a timestamp")
 )
 
-// Guard returns the length of the one value that b begins with, or why no decoder may see it (wire.md §6.1). It does not
-// look at the bytes after that value.
+// Guard returns the length of the one value that b begins with, or why no decoder may see it (wire.md §6.1). It does
+// not look at the bytes after that value.
 //
 // It reads each byte at most once, skips the contents of strings and binaries, allocates nothing and does not recurse.
-// A value that passes nests at most MaxDepth deep and holds at most MaxElements values. It declares no length or count that
-// exceeds its bytes. Its only extensions are timestamps.
+// A value that passes nests at most MaxDepth deep and holds at most MaxElements values. It declares no length or count
+// that exceeds its bytes. Its only extensions are timestamps.
 func Guard(b []byte) (n int, err error) {
 	w := walker{elements: 1}
 	return w.value(b, 0, 0)
@@ -54,8 +54,8 @@ func Guard(b []byte) (n int, err error) {
 // guardAll is Guard for bytes that must hold one value and nothing else.
 func guardAll(b []byte) error { return guardFrom(b, 0, 0, 1) }
 
-// guardFrom is guardAll for b[start:]. The value lies inside depth arrays. elements is the number of values counted so far,
-// this one included.
+// guardFrom is guardAll for b[start:]. The value lies inside depth arrays. elements is the number of values counted so
+// far, this one included.
 func guardFrom(b []byte, start, depth, elements int) error {
 	w := walker{elements: elements}
 	end, err := w.value(b, start, depth)
@@ -143,8 +143,8 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 	}
 }
 
-// form returns where the string, binary or timestamp that begins at b[p] ends, and a count below 0. Of an array or map it
-// returns where its first value begins, and how many values follow. It is not for the forms in fixedSize.
+// form returns where the string, binary or timestamp that begins at b[p] ends, and a count below 0. Of an array or map
+// it returns where its first value begins, and how many values follow. It is not for the forms in fixedSize.
 func form(b []byte, p int) (end int, count int64, err error) {
 	f := families[b[p]]
 	if f == familyNever {

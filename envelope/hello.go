@@ -35,8 +35,9 @@ type Hello struct {
 	Max     int // key max: bytes of the largest frame body that the sender accepts; 0 if it does not say
 }
 
-// AppendHello appends the send that says h, and returns the longer slice. The keys are in the order of the fields; empty
-// fields are left out. Strings are cut to MaxHelloString bytes. It panics if h.Version is below 1 or h.Max below 0.
+// AppendHello appends the send that says h, and returns the longer slice. The keys are in the order of the fields;
+// empty fields are left out. Strings are cut to MaxHelloString bytes. It panics if h.Version is below 1 or h.Max below
+// 0.
 func AppendHello(b []byte, h Hello) []byte {
 	if h.Version < 1 || h.Max < 0 {
 		panic(fmt.Sprintf("envelope: hello of version %d with max %d", h.Version, h.Max))
@@ -65,8 +66,8 @@ func AppendHello(b []byte, h Hello) []byte {
 	return b
 }
 
-// ParseHello returns the Hello in the args of a send called NameHello. Each key may be missing; unknown keys are ignored. A
-// version or max above 2^31-1 is read as 2^31-1.
+// ParseHello returns the Hello in the args of a send called NameHello. Each key may be missing; unknown keys are
+// ignored. A version or max above 2^31-1 is read as 2^31-1.
 func ParseHello(args []byte) (Hello, error) {
 	return parseArgs("hello", args, parseHello)
 }

@@ -11,10 +11,10 @@ import (
 )
 
 // MarshalJSON implements json.Marshaler. Integers have all their digits, floats a fraction or an exponent; NaN and the
-// infinities, and times outside the years 0 to 9999, are null. A binary is a string in base64 (RFC 4648 with padding), a
-// timestamp one in RFC 3339, in UTC. A key that is not a string is written as a string of its JSON; an array or a map as a
-// key is ErrMapKey. Bytes that are not UTF-8 become U+FFFD. Every control character is escaped, even those that JSON
-// allows, so that no peer can control a terminal.
+// infinities, and times outside the years 0 to 9999, are null. A binary is a string in base64 (RFC 4648 with padding),
+// a timestamp one in RFC 3339, in UTC. A key that is not a string is written as a string of its JSON; an array or a map
+// as a key is ErrMapKey. Bytes that are not UTF-8 become U+FFFD. Every control character is escaped, even those that
+// JSON allows, so that no peer can control a terminal.
 func (r Raw) MarshalJSON() ([]byte, error) {
 	b, err := r.guarded()
 	if err != nil {
@@ -24,8 +24,8 @@ func (r Raw) MarshalJSON() ([]byte, error) {
 	return out, err
 }
 
-// appendJSON appends the guarded value at b[p] as JSON, and returns where the value ends. It recurses as deep as the value
-// nests.
+// appendJSON appends the guarded value at b[p] as JSON, and returns where the value ends. It recurses as deep as the
+// value nests.
 func appendJSON(out, b []byte, p int) (_ []byte, end int, err error) {
 	switch families[b[p]] {
 	case familyMap:
@@ -110,8 +110,8 @@ func scalarText(b []byte, p int) (s []byte, quoted bool) {
 	return t.AppendFormat(nil, time.RFC3339Nano), true
 }
 
-// floatText returns the shortest JSON number that reads back as f, a float of bits bits, and that is not written like an
-// integer. NaN and the infinities are null.
+// floatText returns the shortest JSON number that reads back as f, a float of bits bits, and that is not written like
+// an integer. NaN and the infinities are null.
 func floatText(f float64, bits int) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return []byte("null")

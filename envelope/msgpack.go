@@ -5,8 +5,8 @@ package envelope
 // Parse allocates nothing for calls without a trace, sends, pings, pongs and replies that succeeded. The Append methods
 // allocate nothing but room in b if args is nil, a bool, an integer, a float64, a string, a []byte or a Raw.
 //
-// A value that holds itself fails with ErrDepth. A circle of nothing but pointers must not be encoded: encoding it never
-// ends.
+// A value that holds itself fails with ErrDepth. A circle of nothing but pointers must not be encoded: encoding it
+// never ends.
 var Msgpack Codec = msgpackCodec{}
 
 type msgpackCodec struct{}
@@ -19,7 +19,8 @@ const (
 	sendElements  = 1 + 3
 )
 
-// shortForms is an upper bound of the bytes of a call's array, kind, id, lengths and options, without name, args and trace.
+// shortForms is an upper bound of the bytes of a call's array, kind, id, lengths and options, without name, args and
+// trace.
 const shortForms = 64
 
 // AppendCall implements Codec.

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// MaxName is the most bytes that the name of a handler may have (wire.md §6.3). It bounds the names that a peer can make us
-// look up and log.
+// MaxName is the most bytes that the name of a handler may have (wire.md §6.3). It bounds the names that a peer can
+// make us look up and log.
 const MaxName = 255
 
 // Reasons to refuse a name.
@@ -26,8 +26,8 @@ var (
 // reserved is the prefix of the names of the protocol's own messages.
 const reserved = "$/"
 
-// Reserved reports whether name is one of the protocol's own, known to this version or not: it begins with "$/" (wire.md
-// §11).
+// Reserved reports whether name is one of the protocol's own, known to this version or not: it begins with "$/"
+// (wire.md §11).
 func Reserved(name []byte) bool { return bytes.HasPrefix(name, []byte(reserved)) }
 
 // CheckName returns why an application may not use name for a handler, a call or a send; nil if it may. A name is UTF-8 of

@@ -189,7 +189,8 @@ func parseNonce(body []byte, at []int, e *Envelope) (err error) {
 	return nil
 }
 
-// parseArgs guards the args of the protocol's own message what, which must be one value, and returns the result of parse.
+// parseArgs guards the args of the protocol's own message what, which must be one value, and returns the result of
+// parse.
 func parseArgs[T any](what string, args []byte, parse func([]byte) (T, error)) (v T, err error) {
 	if err = guardAll(args); err == nil {
 		v, err = parse(args)

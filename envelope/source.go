@@ -10,14 +10,15 @@ import (
 // errMisread reports bytes that are read in another way than their value demands.
 var errMisread = errors.New("bytes of one value read as another")
 
-// A source gives guarded bytes to the library. It knows where each value begins, and so mends two faults of the library.
+// A source gives guarded bytes to the library. It knows where each value begins, and so mends two faults of the
+// library.
 //
-// Where the library expects a map and finds an extension, it takes the extension for a wrapper around a map, and reads the
-// map's header from the extension's data. So eight bytes of a timestamp can demand a map of 2^30 entries, which ends the
-// process. A source gives out the data of an extension only in one piece, as data, and never byte by byte.
+// Where the library expects a map and finds an extension, it takes the extension for a wrapper around a map, and reads
+// the map's header from the extension's data. So eight bytes of a timestamp can demand a map of 2^30 entries, which
+// ends the process. A source gives out the data of an extension only in one piece, as data, and never byte by byte.
 //
-// The library decodes an integer into any as the Go type of its width on the wire. A source gives out every integer with
-// 64 bits, so that it becomes an int64 (uint64 above that) in whatever width it was sent.
+// The library decodes an integer into any as the Go type of its width on the wire. A source gives out every integer
+// with 64 bits, so that it becomes an int64 (uint64 above that) in whatever width it was sent.
 type source struct {
 	b    []byte
 	pos  int // the next byte to be read

@@ -10,9 +10,9 @@ const (
 	traceSize  = parentEnd + 1 + 2 // the whole, in version 00
 )
 
-// ValidTrace reports whether trace has the shape of a traceparent (W3C Trace Context §3.2): lower-case hexadecimal digits,
-// neither id all zeros. A version after 00 may have more after another "-"; ff is not a version. Like any trace it has at
-// most MaxTrace bytes of ASCII from ' ' to '~' (wire.md §6.3).
+// ValidTrace reports whether trace has the shape of a traceparent (W3C Trace Context §3.2): lower-case hexadecimal
+// digits, neither id all zeros. A version after 00 may have more after another "-"; ff is not a version. Like any trace
+// it has at most MaxTrace bytes of ASCII from ' ' to '~' (wire.md §6.3).
 func ValidTrace(trace string) bool {
 	if len(trace) < traceSize || checkTrace(trace) != nil {
 		return false

@@ -10,15 +10,15 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// ErrEncode reports a Go value that has no encoding: a func, a chan or the like, or a value whose own method of encoding
-// failed or panicked.
+// ErrEncode reports a Go value that has no encoding: a func, a chan or the like, or a value whose own method of
+// encoding failed or panicked.
 var ErrEncode = errors.New("envelope: the value cannot be encoded")
 
-// appendInside appends v, which will lie inside depth arrays of an envelope that holds elements values, v included but not
-// the values inside v. The appended bytes have passed the guard. After an error the slice means nothing.
+// appendInside appends v, which will lie inside depth arrays of an envelope that holds elements values, v included but
+// not the values inside v. The appended bytes have passed the guard. After an error the slice means nothing.
 //
-// It writes the types that most arguments have itself. They cannot fail the guard, so they are not read again. The library
-// writes the others. Both write the same bytes.
+// It writes the types that most arguments have itself. They cannot fail the guard, so they are not read again. The
+// library writes the others. Both write the same bytes.
 func appendInside(b []byte, v any, depth, elements int) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
@@ -117,9 +117,9 @@ func encode(b []byte, v any) (_ []byte, err error) {
 // firstCheck is the size at which a sink checks its bytes for the first time.
 const firstCheck = 4096
 
-// A sink is the slice that the library encodes to. The library follows pointers without end, so a value that holds itself
-// would overflow the stack, which ends the process. To stop that, the sink checks the guard's limits of depth and number
-// each time its size has doubled.
+// A sink is the slice that the library encodes to. The library follows pointers without end, so a value that holds
+// itself would overflow the stack, which ends the process. To stop that, the sink checks the guard's limits of depth
+// and number each time its size has doubled.
 type sink struct {
 	b     []byte
 	start int   // where the value begins

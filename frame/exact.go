@@ -22,8 +22,8 @@ func (e *SizeError) Error() string {
 // bytes are read, and the body only if the header announces its size.
 //
 // A header that announces another size is a [*SizeError]; then no byte of the body has been read. The error is [io.EOF]
-// if the stream ends before the header's first byte, [io.ErrUnexpectedEOF] if it ends later, and otherwise r's own. After
-// an error the contents of body are undefined.
+// if the stream ends before the header's first byte, [io.ErrUnexpectedEOF] if it ends later, and otherwise r's own.
+// After an error the contents of body are undefined.
 func ReadExact(r io.Reader, body []byte) error {
 	var header [HeaderSize]byte
 	if _, err := io.ReadFull(r, header[:]); err != nil {

@@ -104,7 +104,8 @@ func FuzzReadExact(f *testing.F) {
 	})
 }
 
-// checkReadExact reads one frame with a body of due bytes from stream, and fails the test if ReadExact breaks a promise.
+// checkReadExact reads one frame with a body of due bytes from stream, and fails the test if ReadExact breaks a
+// promise.
 func checkReadExact(t *testing.T, stream []byte, due int) {
 	t.Helper()
 	r := bytes.NewReader(stream)

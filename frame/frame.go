@@ -1,9 +1,9 @@
 // Package frame cuts a byte stream into messages: a 4-byte big-endian length, then that many bytes (wire.md §3).
 //
-// The handshake and everything after it use the same frames. A reader knows before a frame arrives how long its body may
-// be. It refuses any other length on the header alone: it reads no byte of the body and allocates nothing for it.
-// [ReadExact] serves the handshake, whose three messages have one size each. [Next] serves a session, which reads into a
-// buffer of its own and takes complete frames from it. [Append] and [AppendHeader] write.
+// The handshake and everything after it use the same frames. A reader knows before a frame arrives how long its body
+// may be. It refuses any other length on the header alone: it reads no byte of the body and allocates nothing for it.
+// [ReadExact] serves the handshake, whose three messages have one size each. [Next] serves a session, which reads into
+// a buffer of its own and takes complete frames from it. [Append] and [AppendHeader] write.
 //
 // The package keeps neither state nor bytes. Its functions are safe for concurrent use on separate buffers.
 package frame

@@ -9,12 +9,12 @@
 // A [State] is one end of one handshake. It does no I/O: the caller asks [State.Next] whose turn it is and how long the
 // message is, and carries the bytes between [State.Write], [State.Read] and the connection, each body in a frame.
 //
-// A State asks a function of the caller whom to trust, at the step where it matters. The initiator checks the responder's
-// key after message 2, before message 3 exists. So a responder that it does not trust, or did not dial, never learns who
-// called. The responder checks the initiator's key after message 3. No key comes out before the end.
+// A State asks a function of the caller whom to trust, at the step where it matters. The initiator checks the
+// responder's key after message 2, before message 3 exists. So a responder that it does not trust, or did not dial,
+// never learns who called. The responder checks the initiator's key after message 3. No key comes out before the end.
 //
-// In private mode (wire.md §4.6) a responder answers only initiators that prove with message 1 that they have the private
-// key of a trusted peer: see [Config.Knocks].
+// In private mode (wire.md §4.6) a responder answers only initiators that prove with message 1 that they have the
+// private key of a trusted peer: see [Config.Knocks].
 //
 // Any failure is final. No step can be repeated, and using a State that has finished or failed panics.
 package handshake
@@ -45,8 +45,8 @@ var sizes = [...]int{Message1Size, Message2Size, Message3Size}
 
 // Knocks makes and recognises the payloads of message 1 in private mode: wire.md §4.6.
 type Knocks interface {
-	// Knock returns the payload that an initiator sends beside its ephemeral public key to the peer with key. ok is false if
-	// there is no secret shared with that peer, because it is not trusted.
+	// Knock returns the payload that an initiator sends beside its ephemeral public key to the peer with key. ok is false
+	// if there is no secret shared with that peer, because it is not trusted.
 	Knock(key identity.PublicKey, ephemeral [32]byte) (knock [KnockSize]byte, ok bool)
 
 	// Knocked returns the trusted peer that has made the knock, for this node and these minutes. ok is false if none has.
@@ -69,8 +69,8 @@ type Config struct {
 	// must not.
 	Expect identity.PublicKey
 
-	// Trusted says whether the peer with that key may connect. It must be set. It is called at most once, by the Read
-	// that has just proved the key, on its goroutine. The initiator calls it only if the key is the expected one.
+	// Trusted says whether the peer with that key may connect. It must be set. It is called at most once, by the Read that
+	// has just proved the key, on its goroutine. The initiator calls it only if the key is the expected one.
 	Trusted func(identity.PublicKey) bool
 
 	// Knocks, if not nil, puts this end into private mode. The other end must be in private mode too, or the handshake
@@ -100,8 +100,8 @@ func (c *Config) check() error {
 	return nil
 }
 
-// A State is one end of a handshake in progress. It is not safe for concurrent use. No way of printing or logging it shows
-// a secret key.
+// A State is one end of a handshake in progress. It is not safe for concurrent use. No way of printing or logging it
+// shows a secret key.
 type State struct {
 	config Config // without Static and Prologue
 	self   identity.PublicKey
@@ -169,8 +169,8 @@ func (s *State) size() int {
 func (s *State) Done() bool { return s.done }
 
 // Write appends the next message to b. It fails if Config.Rand does, and in private mode with [ErrUntrusted], an
-// [*UntrustedError], if there is no secret shared with the key that was dialled. After an error it returns b as it was. It
-// panics if this end is not to write: see [State.Next].
+// [*UntrustedError], if there is no secret shared with the key that was dialled. After an error it returns b as it was.
+// It panics if this end is not to write: see [State.Next].
 func (s *State) Write(b []byte) ([]byte, error) {
 	hs := s.take(true)
 	out, k1, k2, err := s.write(hs, b)
@@ -286,8 +286,8 @@ func (s *State) read(hs pattern, body []byte) error {
 	return nil
 }
 
-// identify takes the static key that the peer has proved as its identity. The key must have its only encoding, or an alias
-// could evade trust. It must not be our own, and it must be the key that was dialled.
+// identify takes the static key that the peer has proved as its identity. The key must have its only encoding, or an
+// alias could evade trust. It must not be our own, and it must be the key that was dialled.
 func (s *State) identify(static []byte) error {
 	remote, err := identity.NewPublicKey(static)
 	switch {

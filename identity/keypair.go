@@ -15,8 +15,8 @@ const PrivateKeySize = 32
 // ErrNoKey is returned by operations of a [KeyPair] that is the zero value.
 var ErrNoKey = errors.New("no private key")
 
-// A KeyPair is a node's own identity: an X25519 private key and its public key. The zero value holds no key. Two key pairs
-// are == only if one is a copy of the other.
+// A KeyPair is a node's own identity: an X25519 private key and its public key. The zero value holds no key. Two key
+// pairs are == only if one is a copy of the other.
 //
 // No way of printing, logging or encoding it, alone or inside another value, shows more than the public key.
 type KeyPair struct {
@@ -75,8 +75,8 @@ func (k KeyPair) PublicKey() PublicKey {
 // DH returns the 32-byte secret that k shares with the holder of the public key peer, X25519 of RFC 7748 §6.1. The
 // caller owns the result.
 //
-// peer may be any 32 bytes, as in X25519; a key that names a peer must pass [NewPublicKey] first. DH fails
-// with [ErrKeyLength] if peer is not of 32 bytes, with [ErrKeyLowOrder] if the secret would be all zeros, and with
+// peer may be any 32 bytes, as in X25519; a key that names a peer must pass [NewPublicKey] first. DH fails with
+// [ErrKeyLength] if peer is not of 32 bytes, with [ErrKeyLowOrder] if the secret would be all zeros, and with
 // [ErrNoKey] if k is the zero value.
 func (k KeyPair) DH(peer []byte) ([]byte, error) {
 	if k.IsZero() {

@@ -2,9 +2,9 @@
 // the rules for keys of wire.md §1.
 //
 // A [PublicKey] names a peer everywhere: in trust, in discovery, in a handshake. It comes from the wire through
-// [NewPublicKey] and from people through [ParsePublicKey]. Both accept only keys that have one encoding. A [KeyPair] is a
-// node's own identity: [LoadOrCreate] keeps it in a file, [GenerateKeyPair] makes one that lives as long as the process.
-// Only that file holds the private half outside of the process.
+// [NewPublicKey] and from people through [ParsePublicKey]. Both accept only keys that have one encoding. A [KeyPair] is
+// a node's own identity: [LoadOrCreate] keeps it in a file, [GenerateKeyPair] makes one that lives as long as the
+// process. Only that file holds the private half outside of the process.
 //
 // Values of both types are immutable, may be copied, and are safe for concurrent use.
 package identity
@@ -41,8 +41,8 @@ const (
 // bech32Alphabet holds the characters of a bech32 key after the separator: BIP 173.
 const bech32Alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
-// fingerprintSize is the number of characters in a fingerprint: 40 bits. They are enough to tell the peers in a log apart,
-// but too few to identify a key: an attacker can make a key with the same ones.
+// fingerprintSize is the number of characters in a fingerprint: 40 bits. They are enough to tell the peers in a log
+// apart, but too few to identify a key: an attacker can make a key with the same ones.
 const fingerprintSize = 8
 
 // Reasons to refuse a key.
@@ -91,8 +91,7 @@ func NewPublicKey(b []byte) (PublicKey, error) {
 //   - 64 hexadecimal digits, in either case.
 //
 // Padding bits must be zero, so each form writes a key in one way. It fails with [ErrKeyText], [ErrKeyChecksum] or
-// [ErrKeyLength], and with the errors of [NewPublicKey]. No error quotes more than one character of
-// the text.
+// [ErrKeyLength], and with the errors of [NewPublicKey]. No error quotes more than one character of the text.
 func ParsePublicKey(text string) (PublicKey, error) {
 	var b []byte
 	var err error
@@ -198,8 +197,8 @@ func mustHex(digits string) PublicKey {
 	return PublicKey(b)
 }
 
-// decodeBech32 returns the 32 bytes of a key that begins with pnet1, in either case. The error does not say which checksum
-// would be right: with it, any mistyped key could be made to pass.
+// decodeBech32 returns the 32 bytes of a key that begins with pnet1, in either case. The error does not say which
+// checksum would be right: with it, any mistyped key could be made to pass.
 func decodeBech32(text string) ([]byte, error) {
 	if len(text) != bech32Size {
 		return nil, fmt.Errorf("%w: %d characters, want %d", ErrKeyLength, len(text), bech32Size)

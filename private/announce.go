@@ -58,9 +58,9 @@ func (k *Keyring) randomize(packets []Packet) (slots []int, err error) {
 	return mathrand.New(mathrand.NewChaCha8(seed)).Perm(len(packets) * EntriesPerPacket), nil
 }
 
-// Hear returns the peer of the keyring that has made the datagram, and the port that it listens on. Anybody who has heard
-// the datagram can send it again, from anywhere, until its epoch is over, and can change the port: it is a hint like any
-// other. It fails with [ErrSize], [ErrMagic], [ErrVersion], [ErrNobody] or [ErrPort].
+// Hear returns the peer of the keyring that has made the datagram, and the port that it listens on. Anybody who has
+// heard the datagram can send it again, from anywhere, until its epoch is over, and can change the port: it is a hint
+// like any other. It fails with [ErrSize], [ErrMagic], [ErrVersion], [ErrNobody] or [ErrPort].
 func (k *Keyring) Hear(datagram []byte) (identity.PublicKey, uint16, error) {
 	packet, err := ParsePacket(datagram)
 	if err != nil {

@@ -2,11 +2,11 @@
 // (wire.md §4.6), and the announce that only paired nodes can read (wire.md §8.3).
 //
 // Two nodes that have each other's static key share a secret without sending a message: the X25519 of the one's private
-// and the other's public key. A [Keyring] holds these secrets, one for each trusted key. The knocks and announces that it
-// makes look random to everybody else, and differ each time.
+// and the other's public key. A [Keyring] holds these secrets, one for each trusted key. The knocks and announces that
+// it makes look random to everybody else, and differ each time.
 //
-// A Keyring reads the wall clock: its knocks and announces are valid for some minutes. A node whose clock is wrong by more
-// than five minutes may neither find others nor be found; at ten minutes it certainly does not.
+// A Keyring reads the wall clock: its knocks and announces are valid for some minutes. A node whose clock is wrong by
+// more than five minutes may neither find others nor be found; at ten minutes it certainly does not.
 package private
 
 import (
@@ -21,7 +21,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// EpochLength is the length of an epoch. Knocks and announces of this epoch, the one before and the one after are accepted.
+// EpochLength is the length of an epoch. Knocks and announces of this epoch, the one before and the one after are
+// accepted.
 const EpochLength = 5 * time.Minute
 
 // A Config is what a Keyring needs.
@@ -41,12 +42,12 @@ type Config struct {
 	Rand io.Reader
 }
 
-// A Keyring holds the secret that this node shares with each peer that it trusts. It computes a secret once, when the peer
-// is trusted, and forgets it when trust ends. It is safe for concurrent use. No way of printing or logging it shows a
-// secret.
+// A Keyring holds the secret that this node shares with each peer that it trusts. It computes a secret once, when the
+// peer is trusted, and forgets it when trust ends. It is safe for concurrent use. No way of printing or logging it
+// shows a secret.
 //
-// Knocked and Hear always do the same work, three HMACs for each key, whichever key matches or none. So their time shows
-// how many keys are trusted, but not which.
+// Knocked and Hear always do the same work, three HMACs for each key, whichever key matches or none. So their time
+// shows how many keys are trusted, but not which.
 type Keyring struct {
 	config Config
 	self   identity.PublicKey
@@ -137,8 +138,8 @@ func (k *Keyring) epoch() int64 {
 	return e
 }
 
-// Uses of a pair's secret: the first byte of an authenticated message. Each node of a pair has its own, so that its messages
-// cannot pass for the other node's.
+// Uses of a pair's secret: the first byte of an authenticated message. Each node of a pair has its own, so that its
+// messages cannot pass for the other node's.
 const (
 	useKnock    byte = 1 // of the node with the smaller key; the other's is 2
 	useAnnounce byte = 3 // likewise, and 4

@@ -154,8 +154,8 @@ func (d *document) put(peer Peer) (string, error) {
 	return text, nil
 }
 
-// remove returns the text of d without any line that begins with key, bad ones included: a bad line that is mended later
-// must not bring the peer back.
+// remove returns the text of d without any line that begins with key, bad ones included: a bad line that is mended
+// later must not bring the peer back.
 func (d *document) remove(key identity.PublicKey) (text string, found bool) {
 	text = d.rewrite(func(l line) string {
 		if l.key == key {

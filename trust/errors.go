@@ -15,8 +15,8 @@ var (
 	ErrAmbiguous = errors.New("several peers have this label")
 )
 
-// Reasons to refuse a peer, in a line of the file or in [Set.Add]. A bad key gives the
-// error of identity.ParsePublicKey or identity.NewPublicKey.
+// Reasons to refuse a peer, in a line of the file or in [Set.Add]. A bad key gives the error of identity.ParsePublicKey
+// or identity.NewPublicKey.
 var (
 	// ErrSelf is returned for our own key: see [WithSelf].
 	ErrSelf = errors.New("this is our own key")

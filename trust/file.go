@@ -32,8 +32,8 @@ const (
 	folderMode = 0o700
 )
 
-// Reload reads the file again and tells the watchers what changed; for a set in memory, it does nothing. It compares the
-// content with what it read before, so it also sees an edit that keeps the file's size and time.
+// Reload reads the file again and tells the watchers what changed; for a set in memory, it does nothing. It compares
+// the content with what it read before, so it also sees an edit that keeps the file's size and time.
 //
 // If the file cannot be used (the system's error, ErrFileKind, ErrFileTooLarge, ErrFileMissing, ErrFileGarbled,
 // ErrFileChanging), the set stays as it was. Bad lines are not an error of Reload; [Set.Problems] returns them.
@@ -209,8 +209,8 @@ func (s *Set) isGarbled(doc *document) bool {
 	return false
 }
 
-// resolve follows symbolic links. A file that is kept elsewhere and linked to stays so when it is replaced, and a writer
-// that knows it by another path takes the same lock.
+// resolve follows symbolic links. A file that is kept elsewhere and linked to stays so when it is replaced, and a
+// writer that knows it by another path takes the same lock.
 func resolve(path string) (string, error) {
 	resolved, err := filepath.EvalSymlinks(path)
 	if !errors.Is(err, fs.ErrNotExist) {

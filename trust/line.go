@@ -10,8 +10,8 @@ import (
 // blanks are the characters between the fields of a line.
 const blanks = " \t"
 
-// parsePeer reads a line that is neither blank nor a comment, without its end. If the line is bad but its key is legible,
-// the peer beside the error has the key.
+// parsePeer reads a line that is neither blank nor a comment, without its end. If the line is bad but its key is
+// legible, the peer beside the error has the key.
 func parsePeer(text string) (Peer, error) {
 	word, rest := cutWord(strings.Trim(text, blanks))
 	key, err := identity.ParsePublicKey(word)

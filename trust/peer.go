@@ -1,9 +1,9 @@
 // Package trust says which keys may connect. The peers that may are a set, kept in a file that people edit by hand. A
 // handshake asks the set at the steps of wire.md §4.3 and §4.4. The key alone decides.
 //
-// [Open] reads the set from its file and [NewSet] makes one in memory. [Set.Contains] answers a handshake. [Set.Add] and
-// [Set.Remove] change the set and its file, [Set.Poll] follows the edits of others to the file, and [Set.Watch] reports
-// every change. A [Set] is safe for concurrent use; Contains, Get, List and Find never wait.
+// [Open] reads the set from its file and [NewSet] makes one in memory. [Set.Contains] answers a handshake. [Set.Add]
+// and [Set.Remove] change the set and its file, [Set.Poll] follows the edits of others to the file, and [Set.Watch]
+// reports every change. A [Set] is safe for concurrent use; Contains, Get, List and Find never wait.
 //
 // # The peers file
 //
@@ -22,29 +22,29 @@
 //	label  = text | quoted             text: to the end of the line
 //	quoted = a quotation mark, characters, a quotation mark; in it \" is a quotation mark and \\ a backslash
 //
-// A key is in any form that [identity.ParsePublicKey] reads. Options come before the label: a label whose first word has
-// a "=", or that begins with a quotation mark, must be quoted. A label has at most 64 bytes and must not look
-// like a key. Spaces around it do not count. Options and labels are UTF-8 without control characters. A node uses the
+// A key is in any form that [identity.ParsePublicKey] reads. Options come before the label: a label whose first word
+// has a "=", or that begins with a quotation mark, must be quoted. A label has at most 64 bytes and must not look like
+// a key. Spaces around it do not count. Options and labels are UTF-8 without control characters. A node uses the
 // options [OptionAddr] and [OptionDialect]; all others are kept.
 //
-// A line counts whole or not at all. A bad line (a mistyped key, a key that an earlier line has, a label that is too long,
-// more than 4 KiB) trusts nobody and does not affect any other line. [Set.Problems] names it. It stays in the file as it
-// is until somebody corrects it, or removes the key that it begins with.
+// A line counts whole or not at all. A bad line (a mistyped key, a key that an earlier line has, a label that is too
+// long, more than 4 KiB) trusts nobody and does not affect any other line. [Set.Problems] names it. It stays in the
+// file as it is until somebody corrects it, or removes the key that it begins with.
 //
-// A change of the set writes only the line of its peer. Every other line, comments and blank lines too, keeps its position
-// and its bytes.
+// A change of the set writes only the line of its peer. Every other line, comments and blank lines too, keeps its
+// position and its bytes.
 //
 // # When the file cannot be used
 //
-// Damage to the file does not cost peers their trust. The set stays as it was read before, [Set.Reload] returns an error,
-// and Add and Remove refuse to write, if the file
+// Damage to the file does not cost peers their trust. The set stays as it was read before, [Set.Reload] returns an
+// error, and Add and Remove refuse to write, if the file
 //
 //   - cannot be read, is not a file, or is larger than 1 MiB;
 //   - is gone, because some editors remove it for a moment when they save it; to trust nobody, make it empty;
 //   - has lost its last good line and gained a bad one, because a bad line never empties the set.
 //
-// A peer counts as removed only if it is missing from a second reading too, 20 ms later: an editor may have written half of
-// the file at the first.
+// A peer counts as removed only if it is missing from a second reading too, 20 ms later: an editor may have written
+// half of the file at the first.
 package trust
 
 import (
@@ -64,8 +64,8 @@ import (
 const (
 	// OptionAddr is an address where the peer can be reached, host:port. It may be given several times.
 	OptionAddr = "addr"
-	// OptionDialect fixes the dialect that is spoken with the peer: a word of a-z, 0-9 and "-", given once at most. The node
-	// defines the words.
+	// OptionDialect fixes the dialect that is spoken with the peer: a word of a-z, 0-9 and "-", given once at most. The
+	// node defines the words.
 	OptionDialect = "dialect"
 )
 

@@ -42,8 +42,8 @@ func NewSet(settings ...Setting) *Set {
 	return s
 }
 
-// Open returns the set in the peers file at path, which may be a symbolic link. A file that does not exist yet is an empty
-// set; the first Add makes it, and its folder.
+// Open returns the set in the peers file at path, which may be a symbolic link. A file that does not exist yet is an
+// empty set; the first Add makes it, and its folder.
 //
 // It fails if the file exists but cannot be used: with the system's error, [ErrPermissions], [ErrFileKind] or
 // [ErrFileTooLarge]. Bad lines do not make it fail: see [Set.Problems].
@@ -113,20 +113,20 @@ func (s *Set) Find(text string) (Peer, error) {
 	return Peer{}, fmt.Errorf("%w: %d peers have %.80q; name one by its key", ErrAmbiguous, len(found), text)
 }
 
-// Problems returns a [*LineError] for every bad line of the file as it was last read, at most 100, and one
-// that stands for the others. It may wait for a change to finish.
+// Problems returns a [*LineError] for every bad line of the file as it was last read, at most 100, and one that stands
+// for the others. It may wait for a change to finish.
 func (s *Set) Problems() []error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.problems)
 }
 
-// Add puts peer into the set, and into the file before it returns. If the key is there already, peer's label and options
-// replace the old ones; an empty label and nil options leave the old ones. Add removes spaces around the label.
+// Add puts peer into the set, and into the file before it returns. If the key is there already, peer's label and
+// options replace the old ones; an empty label and nil options leave the old ones. Add removes spaces around the label.
 //
-// It fails with the error of [identity.NewPublicKey] if the key is not valid, with [ErrSelf], [ErrLabelTaken] or another
-// reason to refuse a peer; with [ErrLocked] after 5 seconds; or with the reason why the file cannot be read or written.
-// After an error the set is as it was.
+// It fails with the error of [identity.NewPublicKey] if the key is not valid, with [ErrSelf], [ErrLabelTaken] or
+// another reason to refuse a peer; with [ErrLocked] after 5 seconds; or with the reason why the file cannot be read or
+// written. After an error the set is as it was.
 func (s *Set) Add(peer Peer) error {
 	peer.Label = strings.TrimSpace(peer.Label)
 	err := peer.check()

@@ -28,12 +28,12 @@ type Change struct {
 }
 
 // Watch makes the set call f for every change from now on, of this process or another: first for the peers that an edit
-// removes, then for those that it adds or updates, in the order of the file. f sees the new state in Contains, Get, List
-// and Find. No change is lost between Watch and the first call of f.
+// removes, then for those that it adds or updates, in the order of the file. f sees the new state in Contains, Get,
+// List and Find. No change is lost between Watch and the first call of f.
 //
-// f runs in the goroutine that makes the change (of Add, Remove, Reload or Poll), one call at a time, and in the order of
-// the changes. It must not block. It must call neither another method of the set nor stop. It must not change the options
-// of the peer.
+// f runs in the goroutine that makes the change (of Add, Remove, Reload or Poll), one call at a time, and in the order
+// of the changes. It must not block. It must call neither another method of the set nor stop. It must not change the
+// options of the peer.
 //
 // After stop returns, f is not running and is not called again. stop may be called several times.
 func (s *Set) Watch(f func(Change)) (stop func()) {

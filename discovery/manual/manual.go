@@ -22,8 +22,8 @@ var ErrInUse = errors.New("another node uses this manual provider: make one for 
 // A Provider reports the sightings that it is given. It is safe for concurrent use, before, during and after Run. Run
 // reports first the sightings from the time when none ran. One Provider serves one node at a time.
 //
-// A sighting without a TTL holds until it is taken back, and each Run reports it again. A sighting with a TTL is reported
-// once, and its time begins then. As with every provider, sightings beyond 1,024 at once may be dropped.
+// A sighting without a TTL holds until it is taken back, and each Run reports it again. A sighting with a TTL is
+// reported once, and its time begins then. As with every provider, sightings beyond 1,024 at once may be dropped.
 type Provider struct {
 	mu    sync.Mutex // guards the rest; it is held while sight is called, to keep the order
 	seen  []discovery.Sighting
@@ -73,8 +73,8 @@ func (p *Provider) Lost(key identity.PublicKey, addr netip.AddrPort) {
 	p.Sight(s)
 }
 
-// Sight reports s as it is: with an interface, with a TTL, after which it expires unless it is reported again, or as gone
-// for any reason.
+// Sight reports s as it is: with an interface, with a TTL, after which it expires unless it is reported again, or as
+// gone for any reason.
 func (p *Provider) Sight(s discovery.Sighting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,5 +1,6 @@
-// Package actorkit holds what every actor of this module needs beyond Proto.Actor itself: a pool of goroutines to run on,
-// a log of panics before the library recovers them, and a supervisor that stops a failed child instead of restarting it.
+// Package actorkit holds what every actor of this module needs beyond Proto.Actor itself: a pool of goroutines to run
+// on, a log of panics before the library recovers them, and a supervisor that stops a failed child instead of
+// restarting it.
 package actorkit
 
 import "sync"
@@ -8,8 +9,8 @@ import "sync"
 type Runner interface{ Run() }
 
 // A Pool runs each piece of work at once, in a goroutine of its own, and keeps some goroutines parked between pieces. A
-// parked goroutine has a stack that has already grown. A fresh goroutine for every activation of an actor would spend most
-// of its time growing its stack.
+// parked goroutine has a stack that has already grown. A fresh goroutine for every activation of an actor would spend
+// most of its time growing its stack.
 //
 // A Pool is safe for concurrent use. Go never blocks and never refuses.
 type Pool struct {
@@ -55,8 +56,8 @@ func (p *Pool) run(r Runner) {
 	}
 }
 
-// Close ends the parked goroutines. Running work ends by itself, and its goroutine with it. Go still works, but parks no
-// goroutine.
+// Close ends the parked goroutines. Running work ends by itself, and its goroutine with it. Go still works, but parks
+// no goroutine.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	parked := p.parked

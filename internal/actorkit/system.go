@@ -8,9 +8,9 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 )
 
-// NewSystem returns an actor system that logs to log. The library's Info lines are logged at Debug: they help only to debug
-// actors. At most three dead letters are logged in each period of throttle. After a dead letter, a goroutine of the library
-// lives that long, even if the system has been shut down.
+// NewSystem returns an actor system that logs to log. The library's Info lines are logged at Debug: they help only to
+// debug actors. At most three dead letters are logged in each period of throttle. After a dead letter, a goroutine of
+// the library lives that long, even if the system has been shut down.
 func NewSystem(log *slog.Logger, throttle time.Duration) *actor.ActorSystem {
 	quiet := slog.New(demoter{log.Handler()})
 	return actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),

@@ -1,9 +1,9 @@
-// Package durable reads and writes the small files that a node must not lose. A file is whole at any time, also when the
-// power fails or several processes write at once.
+// Package durable reads and writes the small files that a node must not lose. A file is whole at any time, also when
+// the power fails or several processes write at once.
 //
 // [Replace] puts new content in the place of old, and [Create] makes a file that must not exist yet. [Read] reads one
-// back; a pipe or a device in its place does not block it. [CheckRegular] finds such a thing beforehand. A reader in any
-// process sees the old content or the new, never a part of either.
+// back; a pipe or a device in its place does not block it. [CheckRegular] finds such a thing beforehand. A reader in
+// any process sees the old content or the new, never a part of either.
 //
 // All functions are safe for concurrent use. None takes a lock: two processes that read, change and replace the same
 // file need a lock of their own, or the later one overwrites what the earlier one wrote.
@@ -36,7 +36,8 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 	return syncFolder(filepath.Dir(path))
 }
 
-// Create writes data to a new file at path. The file gets exactly the permissions of mode, whatever the process's umask.
+// Create writes data to a new file at path. The file gets exactly the permissions of mode, whatever the process's
+// umask.
 //
 // It fails with [fs.ErrExist] if anything has the name of path already, even a symbolic link that leads nowhere, and
 // leaves it as it is. If several processes create the same path at once, one succeeds. The folder must exist. Otherwise

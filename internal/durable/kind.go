@@ -10,9 +10,9 @@ import (
 // ErrNotRegular is returned for a path that leads to something other than a file. The text says to what.
 var ErrNotRegular = errors.New("not a file")
 
-// CheckRegular returns nil if path leads to a regular file or if nothing is there. It returns an [ErrNotRegular] if path
-// leads to something else, and the system's error if that cannot be found out. CheckRegular opens nothing: to open a
-// device may do something, and to open a pipe may take forever. It follows symbolic links.
+// CheckRegular returns nil if path leads to a regular file or if nothing is there. It returns an [ErrNotRegular] if
+// path leads to something else, and the system's error if that cannot be found out. CheckRegular opens nothing: to open
+// a device may do something, and to open a pipe may take forever. It follows symbolic links.
 func CheckRegular(path string) error {
 	info, err := os.Stat(path)
 	switch {

@@ -11,8 +11,8 @@ import (
 // ErrTooLarge is returned for a file that holds more bytes than the caller accepts.
 var ErrTooLarge = errors.New("file too large")
 
-// Read returns the content of the file at path and its permissions. Both are of the same file, even if another takes its
-// place meanwhile. The caller owns the bytes.
+// Read returns the content of the file at path and its permissions. Both are of the same file, even if another takes
+// its place meanwhile. The caller owns the bytes.
 //
 // Symbolic links are followed. Anything but a regular file fails with an [ErrNotRegular], at once: a pipe without a
 // writer does not block the caller. A file of more than limit bytes fails with [ErrTooLarge] and is not read.

@@ -6,8 +6,8 @@ import "github.com/seed-f6ddb928/peernet-go/envelope"
 // slots is how many ids a table can hold without a map. It is a power of two.
 const slots = 64
 
-// A Table maps ids to values that are not the zero V. It is fast if ids count up and few of them are in it at once: then
-// each costs an index. Other ids cost a map. The zero Table is empty. It is not safe for concurrent use.
+// A Table maps ids to values that are not the zero V. It is fast if ids count up and few of them are in it at once:
+// then each costs an index. Other ids cost a map. The zero Table is empty. It is not safe for concurrent use.
 type Table[V comparable] struct {
 	ring *[slots]slot[V]       // nil until the first Put; an id lies at its value modulo slots
 	more map[envelope.CallID]V // ids whose slot was taken

@@ -14,8 +14,8 @@ import (
 
 // A Change is the result of a look. Its slices are the caller's.
 type Change struct {
-	// Gone are the addresses that the machine has lost, in order, each once; link-local IPv6 ones with their zone. What
-	// is bound to one of them is dead.
+	// Gone are the addresses that the machine has lost, in order, each once; link-local IPv6 ones with their zone. What is
+	// bound to one of them is dead.
 	Gone []netip.Addr
 
 	// New are the addresses that are new on one of the machine's networks: new ones; those that moved to another

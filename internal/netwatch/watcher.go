@@ -43,8 +43,8 @@ type Watcher struct {
 // Look takes the result of a look at time now: the machine's interfaces, or an error. The Watcher keeps neither.
 //
 // The first look that succeeds is what later ones are compared with; it returns no addresses. From then on a change
-// counts once it has stayed the same for StableFor, and at the latest MaxUnstable after the first look that showed any. A
-// change that is undone before it counts is none.
+// counts once it has stayed the same for StableFor, and at the latest MaxUnstable after the first look that showed any.
+// A change that is undone before it counts is none.
 //
 // Sleep is seen at once. Where the monotonic clock stands still in sleep (Linux, macOS), the wall clock has run on
 // without it. Where it does not (Windows), and if now has no monotonic reading, the look comes later than it was due. A
