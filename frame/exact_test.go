@@ -23,7 +23,7 @@ func message1s(t testing.TB) (frames [][]byte) {
 	return frames
 }
 
-func TestReadExactTakesOneFrameAndNoMore(t *testing.T) {
+func TestReadExactReadsExactlyOneFrame(t *testing.T) {
 	for way, wrap := range map[string]func(io.Reader) io.Reader{
 		"whole":                func(r io.Reader) io.Reader { return r },
 		"one byte at a time":   iotest.OneByteReader,
@@ -40,7 +40,7 @@ func TestReadExactTakesOneFrameAndNoMore(t *testing.T) {
 					t.Fatalf("%s: got %x, %v, want %x", way, got, err, want)
 				}
 				if !bytes.Equal(b[len(want):], bytes.Repeat([]byte{0xee}, 40-len(want))) {
-					t.Errorf("%s: something was written behind the body", way)
+					t.Errorf("%s: something was written after the body", way)
 				}
 				if way != "with the end at once" && source.Len() != len(following) { // DataErrReader reads ahead
 					t.Errorf("%s: %d bytes are left, want %d", way, source.Len(), len(following))
@@ -50,8 +50,8 @@ func TestReadExactTakesOneFrameAndNoMore(t *testing.T) {
 	}
 }
 
-// TestTruncatedExactFrameFails cuts the stream everywhere. A stream that ends between frames is told from one that ends
-// inside of one.
+// TestTruncatedExactFrameFails cuts the stream everywhere. A stream that ends between frames gives another error than
+// one that ends inside a frame.
 func TestTruncatedExactFrameFails(t *testing.T) {
 	broken := errors.New("broken")
 	for _, f := range message1s(t) {

@@ -25,7 +25,7 @@ func readExample(t testing.TB, name string) string {
 	return string(data)
 }
 
-// mustKey returns the key that text is.
+// mustKey returns the key with that text.
 func mustKey(t testing.TB, text string) identity.PublicKey {
 	t.Helper()
 	key, err := identity.ParsePublicKey(text)
@@ -72,7 +72,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-func TestABadLineIsNamedAndCostsNoOther(t *testing.T) {
+func TestABadLineIsNamedAndAffectsNoOther(t *testing.T) {
 	doc := parse(readExample(t, "mistakes.peers"), identity.PublicKey{})
 	want := []struct {
 		line int
@@ -204,7 +204,7 @@ func TestALabelNamesOnePeer(t *testing.T) {
 		_, err := doc.put(peer)
 		checkIs(t, "a label that is free", err, nil)
 	}
-	// The file may have it twice. That is no reason not to change something else.
+	// The file may have the label twice. Another change is still possible.
 	doc = parse(fmt.Sprintf("%s Ada\n%s Ada\n", a, b), identity.PublicKey{})
 	_, err := doc.put(Peer{Key: b, Label: "Ada", Options: []Option{{"x", "y"}}})
 	checkIs(t, "the label that it has", err, nil)
