@@ -1,9 +1,9 @@
 // Package channel seals and opens transport messages: wire.md §5, the CipherState of Noise §5.1 with ChaCha20-Poly1305
 // and no associated data.
 //
-// A session has two of them, one per direction, each with a key of its own from the handshake. Messages carry no number:
-// both ends count, so a message that is lost, repeated, reordered or changed does not open, and nothing after it does. The
-// caller puts each sealed message in a frame and keeps their order.
+// A session has two cipher states, one per direction, each with its own key from the handshake. Messages carry no
+// number: both ends count. So a message that is lost, repeated, reordered or changed does not open, nor does any after
+// it. The caller puts each sealed message in a frame and keeps their order.
 //
 // Sealing and opening allocate nothing per message where x/crypto has assembly for both ciphers together, which is amd64.
 // Elsewhere its portable code allocates 32 bytes.
@@ -34,9 +34,9 @@ var (
 )
 
 // A CipherState is the key and the counter of one direction, either the sending or the receiving end of it. It is not
-// safe for concurrent use. However it is printed or logged it does not show the key.
+// safe for concurrent use. No way of printing or logging it shows the key.
 type CipherState struct {
-	aead  func() cipher.AEAD               // a function, for printers reach the key through anything else
+	aead  func() cipher.AEAD               // a function, because printers reach the key through anything else
 	nonce [chacha20poly1305.NonceSize]byte // 4 zero bytes, then room for n; a field, so that it is not allocated per message
 	n     uint64                           // the nonce of the next message; math.MaxUint64 is never used
 	dead  bool                             // a message did not open
@@ -66,12 +66,13 @@ func (c *CipherState) Seal(dst, plaintext []byte) ([]byte, error) {
 	return dst, nil
 }
 
-// Open checks that ciphertext is the peer's next message and appends its plaintext to dst, which it grows only if it has
-// no room for len(ciphertext)-[Overhead] bytes more; with ciphertext[:0] as dst it opens in place. Other than that the two
-// must not overlap.
+// Open checks that ciphertext is the peer's next message and appends its plaintext to dst, which it grows only if it
+// has no room for len(ciphertext)-[Overhead] bytes more; with ciphertext[:0] as dst it opens in place. Otherwise the
+// two must not overlap.
 //
-// The error is [ErrExhausted], [ErrShort] or [ErrAuth], with dst as it was; its room, and so a ciphertext opened in place,
-// may have been overwritten with zeros. After ErrShort and ErrAuth the state is dead: every later call fails with ErrAuth.
+// The error is [ErrExhausted], [ErrShort] or [ErrAuth], with dst as it was. Its room, and so a ciphertext opened in
+// place, may have been overwritten with zeros. After ErrShort and ErrAuth the state is dead: every later call fails
+// with ErrAuth.
 func (c *CipherState) Open(dst, ciphertext []byte) ([]byte, error) {
 	switch {
 	case c.dead:

@@ -109,7 +109,7 @@ func TestSealAndOpenInPlace(t *testing.T) {
 	}
 }
 
-// requireDead fails unless c refuses sealed, which is what it would have to open next, and all else.
+// requireDead fails the test unless c refuses sealed, the message that it would have to open next, and every other.
 func requireDead(t *testing.T, c *CipherState, sealed []byte) {
 	t.Helper()
 	n := c.Nonce()
@@ -123,7 +123,8 @@ func requireDead(t *testing.T, c *CipherState, sealed []byte) {
 	}
 }
 
-// TestAnyFlippedBitFails flips every bit of a sealed message. The state is dead then: the message as it was comes too late.
+// TestAnyFlippedBitFails flips every bit of a sealed message. The state is dead after that: it refuses the message as
+// it was.
 func TestAnyFlippedBitFails(t *testing.T) {
 	sealed := mustSeal(t, NewCipherState(testKey), "a message")
 	for bit := range len(sealed) * 8 {
@@ -157,8 +158,8 @@ func TestTruncatedAndExtendedMessagesFail(t *testing.T) {
 	}
 }
 
-// TestOrderIsKept shows that a message opens at its own place alone: none is left out, repeated or exchanged, nor taken
-// from the other direction.
+// TestOrderIsKept shows that a message opens only in its turn: none can be left out, repeated, exchanged, or come from
+// the other direction.
 func TestOrderIsKept(t *testing.T) {
 	send, back := NewCipherState(testKey), NewCipherState([32]byte{1})
 	var sealed [3][]byte
@@ -184,7 +185,7 @@ func TestOrderIsKept(t *testing.T) {
 	}
 }
 
-// TestCounterEndsBeforeTheReservedNonce runs both ends over the last nonce there is, 2^64-2.
+// TestCounterEndsBeforeTheReservedNonce runs both ends past the last nonce, 2^64-2.
 func TestCounterEndsBeforeTheReservedNonce(t *testing.T) {
 	send, recv := NewCipherState(testKey), NewCipherState(testKey)
 	send.n, recv.n = math.MaxUint64-2, math.MaxUint64-2
@@ -255,7 +256,7 @@ func TestAllocationsPerMessage(t *testing.T) {
 	}
 }
 
-// TestKeysNeverPrint prints cipher states in every way that comes to mind and looks for the key.
+// TestKeysNeverPrint prints cipher states in many ways and looks for the key.
 func TestKeysNeverPrint(t *testing.T) {
 	c := NewCipherState(testKey)
 	mustSeal(t, c, "used")
@@ -267,7 +268,7 @@ func TestKeysNeverPrint(t *testing.T) {
 		}
 	}
 	if bare := printed(struct{ k [32]byte }{testKey}); !shows(bare["%v"], testKey[:]) || !shows(bare["%#v"], testKey[:]) {
-		t.Error("a bare key is not found where it is printed: this test can tell nothing")
+		t.Error("a bare key is not found where it is printed: this test proves nothing")
 	}
 }
 
@@ -306,8 +307,8 @@ func shows(text string, secret []byte) bool {
 	return false
 }
 
-// FuzzOpen gives a cipher state anything for its first message and, when that is taken, for the next. What opens seals to
-// the same bytes, and what does not open ends the state.
+// FuzzOpen gives a cipher state any bytes as its first message and, if that opens, as the next. A message that opens
+// seals to the same bytes. A message that does not open ends the state.
 func FuzzOpen(f *testing.F) {
 	all := directions(f)
 	key := all[0].key

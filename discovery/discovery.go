@@ -1,7 +1,7 @@
 // Package discovery says where keys were seen on the network (wire.md §8); never whether they are trusted.
 //
-// A Provider looks in one way: by broadcasts, by mDNS, by what a program or a test tells it. Whatever it
-// reports is a hint where to dial. The handshake alone decides who is there.
+// A Provider looks for nodes in one way: by broadcasts, by mDNS, or in the words of a program or a test. Its reports
+// are hints where to dial. The handshake alone proves who is there.
 package discovery
 
 import (
@@ -13,45 +13,44 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// A Provider watches for other nodes, and announces this one, until it is told to stop.
+// A Provider watches for other nodes, and announces this one, until its context ends.
 type Provider interface {
 	// Name is short, lower case and does not change: "udp", "mdns", "manual".
 	Name() string
 
-	// Run looks for peers until ctx ends, then stops announcing, waits for its goroutines and returns nil, all
-	// within 5 s. An error says why it cannot work; it is reported, and Run is called again later. What it has
-	// reported without a TTL is withdrawn then.
+	// Run looks for peers until ctx ends. Then it stops announcing, waits for its goroutines and returns nil, all within 5
+	// s. An error says why it cannot work. The node reports the error, withdraws the sightings without a TTL, and calls
+	// Run again later.
 	//
-	// sight may be called from any goroutine of Run's, never after Run has returned. It does not block: when more
-	// than 1,024 of a provider's sightings wait to be looked at, another one is dropped. So report again what still
-	// holds. What has no valid address, port 0, a TTL below 0 or Self's key is ignored.
+	// Any goroutine of Run may call sight, but not after Run has returned. sight does not block: if 1,024 sightings of a
+	// provider wait for the node, further ones are dropped. So report again what still holds. A sighting without a valid
+	// address, with port 0, a TTL below 0 or Self's key is ignored.
 	Run(ctx context.Context, self Self, sight func(Sighting)) error
 }
 
-// Self is what a provider may know of the node it works for. It holds neither the private key nor whom the
-// node trusts.
+// Self is what a provider may know about its node. It holds neither the private key nor the keys that the node trusts.
 type Self struct {
 	Key        identity.PublicKey
-	Port       uint16 // TCP port the node listens on; 0: it does not listen, there is nothing to announce
+	Port       uint16 // TCP port the node listens on; 0 if it does not listen and must not be announced
 	ListenOnly bool   // look, but announce nothing
 
-	// Addr is the address that the node listens on; zero, or unspecified: all of this machine's. A node that listens on
-	// one is announced only where that address is.
+	// Addr is the address that the node listens on; zero or unspecified if it listens on all of this machine's. A node
+	// that listens on one address is announced only on the interface that has it.
 	Addr netip.Addr
 
-	// Private, if not nil, is private mode: neither Key nor Port may be sent, but what Private makes. Only a Discreet
-	// provider is given it.
+	// Private, if not nil, is private mode: the provider must send neither Key nor Port, but only the datagrams of
+	// Private. Only a Discreet provider runs in private mode.
 	Private Private
 
 	// Interfaces lists the network interfaces as they are now.
 	Interfaces func() ([]Interface, error)
 
-	// Changed receives after the machine's addresses have changed, or it has been asleep: time to announce again, and
-	// to look at the interfaces anew. It has room for one, so that several changes may be one. Nil: never.
+	// Changed receives a value after the machine's addresses have changed or after it has been asleep: time to announce
+	// and to look at the interfaces again. It holds one value, so several changes may be one. If nil, it never does.
 	Changed <-chan struct{}
 
-	// ListenPacket opens a datagram socket as net.ListenConfig.ListenPacket does. Other sockets of this machine may
-	// be bound to the same address: each of them receives what is broadcast or multicast there.
+	// ListenPacket opens a datagram socket as net.ListenConfig.ListenPacket does. Other sockets of this machine may be
+	// bound to the same address: each receives all broadcasts and multicasts there.
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 }
 
@@ -63,13 +62,13 @@ type Interface struct {
 	Addrs []netip.Prefix // link-local IPv6 addresses without their zone: it is Name
 }
 
-// A Sighting is one thing a provider has seen, or stopped seeing. Nothing in it is authenticated.
+// A Sighting says that a provider has seen a key at an address, or no longer sees it. Nothing in it is authenticated.
 type Sighting struct {
 	Key       identity.PublicKey
 	Addr      netip.AddrPort // where the key is said to listen; IPv6 zones kept
-	Interface string         // where it was heard; empty if that means nothing
-	TTL       time.Duration  // how long it holds without being repeated; 0: until it is withdrawn
-	Gone      Reason         // not empty: the provider that reported this address takes it back, and why
+	Interface string         // the network interface that heard it; empty if there is none
+	TTL       time.Duration  // how long it holds without being repeated; 0 if until it is withdrawn
+	Gone      Reason         // why the provider takes this address back; empty if it does not
 }
 
 // A Reason says why a sighting ended.
@@ -77,7 +76,7 @@ type Reason string
 
 // Reasons why a sighting ended.
 const (
-	Expired   Reason = "expired"   // not repeated in time, or displaced by others of the key; the presence table decides that
+	Expired   Reason = "expired"   // not repeated in time, or displaced by other addresses of the key; the node decides that
 	Goodbye   Reason = "goodbye"   // the peer said that it stops
-	Withdrawn Reason = "withdrawn" // the provider that reported it takes it back
+	Withdrawn Reason = "withdrawn" // the provider takes it back
 )

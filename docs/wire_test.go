@@ -422,7 +422,7 @@ func refuseFirst(t *testing.T, b block, knocks handshake.Knocks) {
 		}
 		_, size := s.Next()
 		body := make([]byte, size)
-		_, err = frame.ReadExact(bytes.NewReader(i.bytes), body, size)
+		err = frame.ReadExact(bytes.NewReader(i.bytes), body)
 		if wrong := new(frame.SizeError); len(i.bytes) == frame.HeaderSize && !errors.As(err, &wrong) {
 			t.Errorf("%s: %v", i.comment, err)
 		}

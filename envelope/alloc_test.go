@@ -22,7 +22,7 @@ func TestParseDoesNotAllocate(t *testing.T) {
 	}
 }
 
-func TestParseAllocatesForTracesAndErrorsAlone(t *testing.T) {
+func TestParseAllocatesOnlyForTracesAndErrors(t *testing.T) {
 	var e Envelope
 	for _, v := range loadVectors(t).Vectors {
 		want := 0.0
@@ -84,7 +84,7 @@ func TestAppendDoesNotAllocateForCommonArgs(t *testing.T) {
 	}
 }
 
-func TestDecodeAllocatesForTheResultAlone(t *testing.T) {
+func TestDecodeAllocatesOnlyTheResult(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		in   []byte
@@ -125,7 +125,8 @@ func TestLargeArgsAreCopiedOnce(t *testing.T) {
 	}
 }
 
-// The most wasteful values that the guard passes stay within what a frame may cost.
+// TestDecodingIsBounded decodes the most wasteful values that the guard passes. They must stay within the cost of a
+// frame.
 func TestDecodingIsBounded(t *testing.T) {
 	repeat := func(header, element string, n int) []byte {
 		return append(unhex(t, header), bytes.Repeat(unhex(t, element), n)...)

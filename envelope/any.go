@@ -9,41 +9,42 @@ import (
 	"time"
 )
 
-// ErrMapKey reports a map with a key that Go cannot look up, or JSON not spell: a binary (in Go alone), an array or a
-// map.
+// ErrMapKey reports a map with a key that Go cannot look up or that JSON has no form for: an array, a map or, in Go, a
+// binary.
 var ErrMapKey = errors.New("envelope: a key of that type cannot be represented")
 
-// anyAt returns the guarded value at b[p] as DecodeValue into any has it, and where it ends. Its depth is that of the
-// value, which the guard has bounded.
+// anyAt returns the guarded value at b[p] as DecodeValue stores it in an any, and where it ends. It recurses as deep as
+// the value nests, which the guard has bounded.
 func anyAt(b []byte, p int) (v any, end int, err error) {
-	if u, negative, ok := integer(b, p); ok {
-		if !negative && u > math.MaxInt64 {
-			return u, skip(b, p), nil
-		}
-		return int64(u), skip(b, p), nil
-	}
-	switch c := b[p]; {
-	case c == codeNil:
-		return nil, p + 1, nil
-	case c == codeFalse, c == codeTrue:
-		return c == codeTrue, p + 1, nil
-	case c >= fixMap && c < fixArray, c == codeMap16, c == codeMap32:
+	switch families[b[p]] {
+	case familyMap:
 		return mapAt(b, p)
-	case c >= fixArray && c < fixStr, c == codeArray16, c == codeArray32:
+	case familyArray:
 		return arrayAt(b, p)
-	case c == codeFloat32:
-		return float32(floatAt(b, p)), skip(b, p), nil
-	case c == codeFloat64:
-		return floatAt(b, p), skip(b, p), nil
-	case c >= codeBin8 && c <= codeBin32:
-		data, err := bin(b, p)
-		return bytes.Clone(data), skip(b, p), err
-	case c == codeFixExt4, c == codeFixExt8, c == codeExt8:
-		end := skip(b, p)
-		return timeAt(b, p, end), end, nil
+	}
+	end = skip(b, p)
+	switch families[b[p]] {
+	case familyInteger:
+		u, negative, _ := integer(b, p)
+		if !negative && u > math.MaxInt64 {
+			return u, end, nil
+		}
+		return int64(u), end, nil
+	case familyNil:
+		return nil, end, nil
+	case familyBool:
+		return b[p] == codeTrue, end, nil
+	case familyFloat:
+		if b[p] == codeFloat32 {
+			return float32(floatAt(b, p)), end, nil
+		}
+		return floatAt(b, p), end, nil
+	case familyBinary:
+		return bytes.Clone(contents(b, p)), end, nil
+	case familyString:
+		return string(contents(b, p)), end, nil
 	default:
-		s, err := text(b, p)
-		return string(s), skip(b, p), err
+		return timeAt(b, p), end, nil
 	}
 }
 
@@ -62,8 +63,8 @@ func arrayAt(b []byte, p int) (v []any, end int, err error) {
 	return v, p, nil
 }
 
-// mapAt is anyAt for a map: a map[string]any if all keys are strings, otherwise a map[any]any. Of a key that appears
-// twice, the last counts.
+// mapAt is anyAt for a map: a map[string]any if all keys are strings, otherwise a map[any]any. If a key appears twice,
+// the last value counts.
 func mapAt(b []byte, p int) (v any, end int, err error) {
 	n, p, err := mapping(b, p)
 	if err != nil {
@@ -82,8 +83,8 @@ func mapAt(b []byte, p int) (v any, end int, err error) {
 	return named, p, nil
 }
 
-// mixedMapAt goes on with a map that had the entries named up to b[p], where the first of n more begins. It takes over what
-// was decoded: doing that again would double the work with each level.
+// mixedMapAt decodes the rest of a map: n entries from b[p] on. named holds the entries before, which it keeps: to
+// decode them again would double the work with each level.
 func mixedMapAt(b []byte, p, n int, named map[string]any) (v any, end int, err error) {
 	mixed := make(map[any]any, len(named)+n)
 	for key, value := range named {
@@ -113,8 +114,8 @@ func floatAt(b []byte, p int) float64 {
 	return math.Float64frombits(binary.BigEndian.Uint64(b[p+1:]))
 }
 
-// timeAt returns the timestamp at b[p:end], in the local zone.
-func timeAt(b []byte, p, end int) time.Time {
-	sec, nsec := timestamp(b[headerEnd(b, p):end])
+// timeAt returns the timestamp at b[p], in the local zone.
+func timeAt(b []byte, p int) time.Time {
+	sec, nsec := timestamp(contents(b, p))
 	return time.Unix(sec, int64(nsec))
 }

@@ -16,18 +16,25 @@ func appendBool(b []byte, v bool) []byte {
 	return append(b, codeFalse)
 }
 
-func appendUint(b []byte, u uint64) []byte {
+// appendSized appends n in the shortest of 1, 2, 4 and 8 bytes, after the first byte of the form with that width. code8
+// is that of one byte, and those of the other widths follow it.
+func appendSized(b []byte, code8 byte, n uint64) []byte {
 	switch {
-	case u <= fixIntMax:
-		return append(b, byte(u))
-	case u <= math.MaxUint8:
-		return append(b, codeUint8, byte(u))
-	case u <= math.MaxUint16:
-		return binary.BigEndian.AppendUint16(append(b, codeUint16), uint16(u))
-	case u <= math.MaxUint32:
-		return binary.BigEndian.AppendUint32(append(b, codeUint32), uint32(u))
+	case n <= math.MaxUint8:
+		return append(b, code8, byte(n))
+	case n <= math.MaxUint16:
+		return binary.BigEndian.AppendUint16(append(b, code8+1), uint16(n))
+	case n <= math.MaxUint32:
+		return binary.BigEndian.AppendUint32(append(b, code8+2), uint32(n))
 	}
-	return binary.BigEndian.AppendUint64(append(b, codeUint64), u)
+	return binary.BigEndian.AppendUint64(append(b, code8+3), n)
+}
+
+func appendUint(b []byte, u uint64) []byte {
+	if u <= fixIntMax {
+		return append(b, byte(u))
+	}
+	return appendSized(b, codeUint8, u)
 }
 
 func appendInt(b []byte, i int64) []byte {
@@ -46,33 +53,20 @@ func appendInt(b []byte, i int64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, codeInt64), uint64(i))
 }
 
-// appendFloat appends a float64 as one, also when its value is whole: what is sent as a float arrives as a float.
+// appendFloat appends a float64, even if its value is whole: what is sent as a float arrives as a float.
 func appendFloat(b []byte, f float64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, codeFloat64), math.Float64bits(f))
 }
 
 func appendString[T string | []byte](b []byte, s T) []byte {
-	switch n := len(s); {
-	case n < 32:
+	if n := len(s); n < 32 {
 		b = append(b, fixStr|byte(n))
-	case n <= math.MaxUint8:
-		b = append(b, codeStr8, byte(n))
-	case n <= math.MaxUint16:
-		b = binary.BigEndian.AppendUint16(append(b, codeStr16), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint32(append(b, codeStr32), uint32(n))
+	} else {
+		b = appendSized(b, codeStr8, uint64(n))
 	}
 	return append(b, s...)
 }
 
 func appendBinary(b, data []byte) []byte {
-	switch n := len(data); {
-	case n <= math.MaxUint8:
-		b = append(b, codeBin8, byte(n))
-	case n <= math.MaxUint16:
-		b = binary.BigEndian.AppendUint16(append(b, codeBin16), uint16(n))
-	default:
-		b = binary.BigEndian.AppendUint32(append(b, codeBin32), uint32(n))
-	}
-	return append(b, data...)
+	return append(appendSized(b, codeBin8, uint64(len(data))), data...)
 }

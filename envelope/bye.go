@@ -8,62 +8,57 @@ import (
 // NameBye is the name of the send that says why a session ends (wire.md §6.8).
 const NameBye = "$/bye"
 
-// MaxRetryAfter is the longest that a bye may ask to stay away; more is read and written as this.
+// MaxRetryAfter is the longest time for which a bye may ask a peer to stay away; longer ones are read and written as
+// MaxRetryAfter.
 const MaxRetryAfter = 10 * time.Minute
 
-// MaxByeText is the bytes of text that a bye is read and written with; the rest is cut. A bye is never too large to send.
+// MaxByeText is how many bytes of its text a bye is read and written with. So a bye is never too large to send.
 const MaxByeText = 1024
 
-// A Reason says why a session ends: the code of a bye (wire.md §10). It is a registry of its own beside Code. Append only.
+// A Reason says why a session ends: the code of a bye (wire.md §10). Its registry is another than that of Code. Append
+// only.
 type Reason string
 
-// The reasons that this package knows. Others may come: they are valid if their form is.
+// The reasons that this package knows. An unknown reason is valid if it has the form of a code.
 const (
 	ReasonDuplicate    Reason = "duplicate"    // another session to the same peer is the one to keep
 	ReasonRotated      Reason = "rotated"      // a session with fresh keys has taken its place
-	ReasonIdle         Reason = "idle"         // nothing has used it for a while
+	ReasonIdle         Reason = "idle"         // the session has not been used for a while
 	ReasonShutdown     Reason = "shutdown"     // the node stops
 	ReasonRefused      Reason = "refused"      // the key is not trusted
-	ReasonRevoked      Reason = "revoked"      // the key is trusted no more
+	ReasonRevoked      Reason = "revoked"      // the key is no longer trusted
 	ReasonConflict     Reason = "conflict"     // the key is in use twice
 	ReasonBusy         Reason = "busy"         // the node has no room for another session
 	ReasonProtocol     Reason = "protocol"     // the other side broke the protocol
 	ReasonUnresponsive Reason = "unresponsive" // the other side does not answer
 )
 
-// A Bye is what one side says before it ends a session.
+// A Bye is the last message of a side that ends a session.
 type Bye struct {
 	Code       Reason
-	Text       string        // for people; may be empty. As received, valid UTF-8, and a peer's word: print it quoted
+	Text       string        // for people; may be empty. As received, valid UTF-8. A peer wrote it: print it quoted
 	RetryAfter time.Duration // how long to stay away, in whole milliseconds rounded up; 0 if it does not say
 }
 
-// AppendBye appends the send that says y, and returns the longer slice. Text is cut to MaxByeText, RetryAfter to between
-// 0 and MaxRetryAfter. It panics if y.Code is not 1 to MaxCode bytes of ASCII from '!' to '~', as ParseBye never returns.
+// AppendBye appends the send that says y, and returns the longer slice. Text is cut to MaxByeText, RetryAfter to
+// between 0 and MaxRetryAfter. It panics if y.Code is not 1 to MaxCode bytes of ASCII from '!' to '~'. ParseBye returns
+// no such code.
 func AppendBye(b []byte, y Bye) []byte {
 	if err := checkCode(string(y.Code)); err != nil {
 		panic(err)
 	}
-	retry := min(max(y.RetryAfter, 0), MaxRetryAfter)
 	b = append(b, fixArray|3, byte(KindSend))
 	b = appendString(b, NameBye)
 	b = append(b, fixArray|3)
 	b = appendString(b, string(y.Code))
-	b = appendString(b, byeText(y.Text))
-	return appendUint(b, uint64((retry+time.Millisecond-1)/time.Millisecond))
+	b = appendString(b, cutValid(y.Text, MaxByeText))
+	return appendUint(b, milliseconds(y.RetryAfter, MaxRetryAfter))
 }
 
-// ParseBye returns what the args of a send called NameBye say: [code, text, retry_after_ms]. Text and retry_after_ms may be
-// missing, and what follows them is ignored.
+// ParseBye returns the Bye in the args of a send called NameBye: [code, text, retry_after_ms]. Text and retry_after_ms
+// may be missing. Elements after them are ignored.
 func ParseBye(args []byte) (Bye, error) {
-	if err := guardAll(args); err != nil {
-		return Bye{}, err
-	}
-	y, err := parseBye(args)
-	if err != nil {
-		return Bye{}, fmt.Errorf("bye: %w", err)
-	}
-	return y, nil
+	return parseArgs("bye", args, parseBye)
 }
 
 // parseBye is ParseBye for guarded args.
@@ -86,19 +81,14 @@ func parseBye(args []byte) (y Bye, err error) {
 		if err != nil {
 			return y, fmt.Errorf("text: %w", err)
 		}
-		y.Text = byeText(string(t))
+		y.Text = cutValid(string(t), MaxByeText)
 	}
 	if n > 2 {
 		ms, err := unsigned(args, skip(args, p))
 		if err != nil {
 			return y, fmt.Errorf("retry_after_ms: %w", err)
 		}
-		y.RetryAfter = time.Duration(min(ms, uint64(MaxRetryAfter/time.Millisecond))) * time.Millisecond
+		y.RetryAfter = duration(ms, MaxRetryAfter)
 	}
 	return y, nil
-}
-
-// byeText returns s as valid UTF-8 of at most MaxByeText bytes.
-func byeText(s string) string {
-	return cutText(validText(cutText(s, MaxByeText)), MaxByeText)
 }

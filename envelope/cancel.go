@@ -1,9 +1,7 @@
 package envelope
 
-import "fmt"
-
-// NameCancel is the name of the send that stops a call of the sender's on the same session (wire.md §6.9). The call is
-// answered all the same.
+// NameCancel is the name of the send that stops one of the sender's calls on the same session (wire.md §6.9). The call
+// still gets its reply.
 const NameCancel = "$/cancel"
 
 // AppendCancel appends the send that cancels the call with that id, and returns the longer slice. It panics if id is 0.
@@ -18,12 +16,5 @@ func AppendCancel(b []byte, id CallID) []byte {
 
 // ParseCancel returns the id in the args of a send called NameCancel: the args are that integer.
 func ParseCancel(args []byte) (CallID, error) {
-	if err := guardAll(args); err != nil {
-		return 0, err
-	}
-	id, err := callID(args, 0)
-	if err != nil {
-		return 0, fmt.Errorf("cancel: %w", err)
-	}
-	return id, nil
+	return parseArgs("cancel", args, func(args []byte) (CallID, error) { return callID(args, 0) })
 }

@@ -9,10 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// MaxCode is the bytes that a code may have, of an error as of a bye. Codes go into metrics, logs and switches.
+// MaxCode is the most bytes that the code of an error or of a bye may have. Codes go into metrics, logs and switches.
 const MaxCode = 64
 
-// MaxText is the bytes of text that an error is sent with, and that it shows of a peer's: neither floods a log.
+// MaxText is the most bytes of text that an error is sent with, and that Error shows of a peer's text: neither floods a
+// log.
 const MaxText = 1024
 
 // ErrCode reports a code of 0 or more than MaxCode bytes, or with bytes other than ASCII from '!' to '~'.
@@ -23,19 +24,19 @@ type Code string
 
 // The codes of replies that this package knows.
 const (
-	CodeNoHandler  Code = "no_handler" // nobody handles that name, or not for this caller
-	CodeForbidden  Code = "forbidden"  // somebody does, but not for this caller
+	CodeNoHandler  Code = "no_handler" // there is no handler of that name, or none for this caller
+	CodeForbidden  Code = "forbidden"  // the handler does not serve this caller
 	CodeBadArgs    Code = "bad_args"   // the handler could not read its args
 	CodeFailed     Code = "failed"     // the handler returned an error
-	CodeInternal   Code = "internal"   // the handler broke; the text has an incident id
+	CodeInternal   Code = "internal"   // the node failed: a panic, or a result that cannot be encoded; the text has an incident id
 	CodeOverloaded Code = "overloaded" // too many calls, or too much in them
 	CodeCancelled  Code = "cancelled"  // the caller gave up
 	CodeDeadline   Code = "deadline"   // the caller's time had run out
 	CodeTooLarge   Code = "too_large"  // the result does not fit a frame
 )
 
-// Errors that a *RemoteError is, for errors.Is, by its code. A handler that returns one of them, or an error that wraps it,
-// answers with that code: see CodeOf.
+// Errors that stand for codes. A *RemoteError matches the one of its code in errors.Is. A handler that returns one of
+// them, or an error that wraps it, answers with its code: see CodeOf.
 var (
 	ErrNoHandler  error = &codeError{CodeNoHandler, "no such handler"}
 	ErrForbidden  error = &codeError{CodeForbidden, "not allowed"}
@@ -57,9 +58,9 @@ type codeError struct {
 // Error implements error.
 func (e *codeError) Error() string { return e.text }
 
-// CodeOf returns the code that tells a caller of err: a *RemoteError's own (if it can travel), that of ErrNoHandler and its
-// like, CodeCancelled for context.Canceled, CodeDeadline for context.DeadlineExceeded, and CodeFailed for every other
-// error. All of them may be wrapped. CodeOf(nil) is empty.
+// CodeOf returns the code with which a caller is told of err: that of a *RemoteError (if it is valid) or of
+// ErrNoHandler and its like, CodeCancelled for context.Canceled, CodeDeadline for context.DeadlineExceeded, and
+// CodeFailed for any other error. All of them may be wrapped. CodeOf(nil) is empty.
 func CodeOf(err error) Code {
 	var (
 		remote *RemoteError
@@ -82,8 +83,8 @@ func CodeOf(err error) Code {
 	return CodeFailed
 }
 
-// A RemoteError is the error of a reply (wire.md §6.4): what a peer says of a call that failed. Text and Data are a peer's,
-// so believe and print them accordingly; Error does.
+// A RemoteError is the error of a reply (wire.md §6.4): the peer's reason why a call failed. The peer chose Text and
+// Data: do not trust them, and print Text quoted and cut, as Error does.
 type RemoteError struct {
 	Code Code
 	Text string // for people. As received, valid UTF-8
@@ -115,18 +116,23 @@ func (e *RemoteError) Is(target error) bool {
 
 // checkCode returns ErrCode if c cannot be the code of an error or a bye.
 func checkCode[T string | []byte](c T) error {
-	if len(c) == 0 || len(c) > MaxCode {
+	if len(c) == 0 || len(c) > MaxCode || !isASCII(c, '!') {
 		return ErrCode
-	}
-	for i := range len(c) {
-		if c[i] <= ' ' || c[i] > '~' {
-			return ErrCode
-		}
 	}
 	return nil
 }
 
-// validText returns s with what is not UTF-8 replaced, so that other languages' decoders take it.
+// isASCII reports whether s holds nothing but ASCII from the character from to '~'.
+func isASCII[T string | []byte](s T, from byte) bool {
+	for i := range len(s) {
+		if s[i] < from || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// validText returns s with bytes that are not UTF-8 replaced, so that decoders in other languages accept it.
 func validText(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
 // quote returns at most the first MaxText bytes of s, quoted for people.
@@ -138,9 +144,12 @@ func quote(s string) string {
 }
 
 // ErrorText returns s as the text of an error travels: valid UTF-8, of at most MaxText bytes.
-func ErrorText(s string) string { return cutText(validText(cutText(s, MaxText)), MaxText) }
+func ErrorText(s string) string { return cutValid(s, MaxText) }
 
-// cutText returns s, or as many of its first n bytes as leave no character cut in two.
+// cutValid returns s as valid UTF-8 of at most n bytes. It is cut twice: what replaces a bad byte is longer.
+func cutValid(s string, n int) string { return cutText(validText(cutText(s, n)), n) }
+
+// cutText returns s, cut to at most n bytes without splitting a character.
 func cutText(s string, n int) string {
 	if len(s) <= n {
 		return s

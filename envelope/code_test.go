@@ -65,7 +65,7 @@ func TestCodeOf(t *testing.T) {
 	}
 }
 
-func TestRemoteErrorIsOthersOfItsCodeAlone(t *testing.T) {
+func TestRemoteErrorMatchesErrorsOfItsCodeOnly(t *testing.T) {
 	err := error(&RemoteError{Code: "quota", Text: "x"})
 	if !errors.Is(err, &RemoteError{Code: "quota"}) {
 		t.Error("not another one with the same code")

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"sync"
 
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// Reasons why a good value does not become a Go value.
+// Reasons why a valid value does not become a Go value.
 var (
 	// ErrDecode reports a value that the given Go type cannot hold. ErrRange and ErrMapKey come with it.
 	ErrDecode = errors.New("envelope: the value does not fit the Go type")
@@ -26,68 +27,46 @@ var (
 //
 // Into any: nil, bool, int64 (uint64 above 2^63-1), float32 and float64 as sent, string, []byte, time.Time in the local
 // zone, []any, and map[string]any, or map[any]any if not all keys are strings. Maps with keys that Go cannot look up
-// are refused with ErrMapKey. What *v held before does not matter if v is a *any.
+// are refused with ErrMapKey. If v is a *any, the old value of *v does not matter.
 func (msgpackCodec) DecodeValue(data []byte, v any) error {
 	if err := guardAll(data); err != nil {
 		return err
 	}
-	ok := true
 	var err error
-	switch v := v.(type) {
-	case *any:
-		if ok = v != nil; ok {
-			*v, _, err = anyAt(data, 0)
-		}
-	case *string:
-		if ok = v != nil; ok {
-			var s []byte
-			s, err = bytesAt(data)
-			*v = string(s)
-		}
-	case *[]byte:
-		if ok = v != nil; ok {
-			var s []byte
-			s, err = bytesAt(data)
-			*v = bytes.Clone(s)
-		}
-	case *bool:
-		if ok = v != nil; ok {
-			*v, err = boolAt(data)
-		}
-	case *int:
-		ok, err = decodeInt(data, v, math.MinInt, math.MaxInt)
-	case *int8:
-		ok, err = decodeInt(data, v, math.MinInt8, math.MaxInt8)
-	case *int16:
-		ok, err = decodeInt(data, v, math.MinInt16, math.MaxInt16)
-	case *int32:
-		ok, err = decodeInt(data, v, math.MinInt32, math.MaxInt32)
-	case *int64:
-		ok, err = decodeInt(data, v, math.MinInt64, math.MaxInt64)
-	case *uint:
-		ok, err = decodeInt(data, v, 0, math.MaxUint)
-	case *uint8:
-		ok, err = decodeInt(data, v, 0, math.MaxUint8)
-	case *uint16:
-		ok, err = decodeInt(data, v, 0, math.MaxUint16)
-	case *uint32:
-		ok, err = decodeInt(data, v, 0, math.MaxUint32)
-	case *uint64:
-		ok, err = decodeInt(data, v, 0, math.MaxUint64)
-	case *Raw:
-		if ok = v != nil; ok {
-			*v = Raw{msgpackCodec{}, bytes.Clone(data)}
-		}
-	default:
-		ok = false
-	}
-	if !ok {
-		err = decode(data, v)
+	if pointer := reflect.ValueOf(v); pointer.Kind() == reflect.Pointer && !pointer.IsNil() {
+		err = decodeInto(data, v)
+	} else {
+		err = decode(data, v) // the library says what is wrong with v
 	}
 	if err != nil {
-		return fmt.Errorf("%w: a %s into %T: %w", ErrDecode, formName(data[0]), v, err)
+		return fmt.Errorf("%w: a %s into %T: %w", ErrDecode, families[data[0]], v, err)
 	}
 	return nil
+}
+
+// decodeInto decodes guarded bytes into v, a pointer that is not nil. It sets the most common types itself; the library
+// decodes the others.
+func decodeInto(data []byte, v any) (err error) {
+	var b []byte
+	switch v := v.(type) {
+	case *any:
+		*v, _, err = anyAt(data, 0)
+	case *string:
+		b, err = bytesAt(data)
+		*v = string(b)
+	case *[]byte:
+		b, err = bytesAt(data)
+		*v = bytes.Clone(b)
+	case *bool:
+		*v, err = boolAt(data)
+	case *int, *int8, *int16, *int32, *int64, *uint, *uint8, *uint16, *uint32, *uint64:
+		err = decodeInteger(data, reflect.ValueOf(v).Elem())
+	case *Raw:
+		*v = Raw{msgpackCodec{}, bytes.Clone(data)}
+	default:
+		err = decode(data, v)
+	}
+	return err
 }
 
 // bytesAt returns the contents of the string or binary in b; nil for nil.
@@ -105,33 +84,26 @@ var errBool = errors.New("not a bool")
 
 // boolAt returns the bool in b; false for nil.
 func boolAt(b []byte) (bool, error) {
-	switch b[0] {
-	case codeTrue:
-		return true, nil
-	case codeFalse, codeNil:
-		return false, nil
+	if f := families[b[0]]; f != familyBool && f != familyNil {
+		return false, errBool
 	}
-	return false, errBool
+	return b[0] == codeTrue, nil
 }
 
-// decodeInt sets v to the integer in b, 0 for nil, if it is in the range from low to high, which are those of T. ok is
-// false if v is nil.
-func decodeInt[T int | int8 | int16 | int32 | int64 | uint | uint8 | uint16 | uint32 | uint64](b []byte, v *T, low int64, high uint64) (ok bool, err error) {
-	if v == nil {
-		return false, nil
-	}
-	u, negative, integral := integer(b, 0)
+// decodeInteger sets v, of an integer type, to the integer in b, or to 0 for nil.
+func decodeInteger(b []byte, v reflect.Value) error {
+	u, negative, ok := integer(b, 0) // 0 for nil
 	switch {
-	case !integral && b[0] == codeNil:
-		*v = 0
-	case !integral:
-		return true, ErrInteger
-	case negative && int64(u) < low, !negative && u > high:
-		return true, ErrRange
+	case !ok && b[0] != codeNil:
+		return ErrInteger
+	case v.CanInt() && (negative || u <= math.MaxInt64) && !v.OverflowInt(int64(u)):
+		v.SetInt(int64(u))
+	case v.CanUint() && !negative && !v.OverflowUint(u):
+		v.SetUint(u)
 	default:
-		*v = T(u)
+		return ErrRange
 	}
-	return true, nil
+	return nil
 }
 
 // A decoder is the library's decoder with what it reads from.
@@ -149,7 +121,7 @@ func decode(data []byte, v any) (err error) {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("panic: %v", r)
 		}
-		// After an error, the decoder may be left recording all that it will ever read: drop it.
+		// An error may leave the decoder in a state in which it records all that it reads: drop it.
 		if err == nil {
 			d.src = source{}
 			d.dec.ResetReader(nil)
@@ -163,13 +135,9 @@ func decode(data []byte, v any) (err error) {
 	return d.dec.Decode(v)
 }
 
-// decodeMap is how the library decodes a map into any: as mapAt does.
+// decodeMap makes the library decode a map into any as mapAt does.
 func decodeMap(dec *msgpack.Decoder) (any, error) {
-	s, ok := dec.Buffered().(*source)
-	if !ok {
-		return dec.DecodeMap()
-	}
-	b, err := s.next()
+	b, err := nextValue(dec)
 	if err != nil {
 		return nil, err
 	}
@@ -177,25 +145,15 @@ func decodeMap(dec *msgpack.Decoder) (any, error) {
 	return v, err
 }
 
-// formName names the type of the value that begins with c.
-func formName(c byte) string {
-	switch {
-	case c <= fixIntMax, c >= fixIntMin, c >= codeUint8 && c <= codeInt64:
-		return "integer"
-	case c < fixArray, c == codeMap16, c == codeMap32:
-		return "map"
-	case c < fixStr, c == codeArray16, c == codeArray32:
-		return "array"
-	case c < codeNil, c >= codeStr8 && c <= codeStr32:
-		return "string"
-	case c == codeNil:
-		return "nil"
-	case c == codeFalse, c == codeTrue:
-		return "bool"
-	case c >= codeBin8 && c <= codeBin32:
-		return "binary"
-	case c == codeFloat32, c == codeFloat64:
-		return "float"
+// nextValue returns the bytes of the value that dec would decode next, and skips it. They may alias the bytes that dec
+// reads. If dec does not read from a source, because a method of the application made it, nextValue guards the bytes.
+func nextValue(dec *msgpack.Decoder) ([]byte, error) {
+	if s, ok := dec.Buffered().(*source); ok {
+		return s.next()
 	}
-	return "timestamp"
+	b, err := dec.DecodeRaw()
+	if err == nil {
+		err = guardAll(b)
+	}
+	return b, err
 }

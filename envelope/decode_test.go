@@ -45,7 +45,7 @@ func TestDecodeIntoAny(t *testing.T) {
 				t.Errorf("%s: %#v, not %#v; %v", c.in, got, c.want, err)
 			}
 		}
-		// Whatever holds it, what is in an any is the same.
+		// A value in an any is the same inside any other value.
 		var (
 			list   []any
 			named  map[string]any
@@ -172,8 +172,9 @@ func TestDecodeGuardsFirst(t *testing.T) {
 	}
 }
 
-// Without the source, each of these would have the library make a map of 2^30 entries or of a million.
-func TestTimestampsAreNoMapHeaders(t *testing.T) {
+// TestTimestampsAreNotReadAsMapHeaders gives the library bytes that, without the source, make it allocate a map of 2^30
+// or of a million entries.
+func TestTimestampsAreNotReadAsMapHeaders(t *testing.T) {
 	for _, in := range []string{
 		"d7 ff df40000000000000", "d6 ff df400000", "d7 ff de ffff 0000000000", "d6 ff 8f000000", "d6 ff c0000000",
 		"c7 0c ff 30000000 df40000000000000",
@@ -254,7 +255,7 @@ func (r *methodReader) DecodeMsgpack(dec *msgpack.Decoder) (err error) {
 	return err
 }
 
-func TestSourceRefusesToBeMisread(t *testing.T) {
+func TestSourceRefusesMisreading(t *testing.T) {
 	buf := make([]byte, 1)
 	for _, c := range []struct {
 		name string

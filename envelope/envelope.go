@@ -7,33 +7,33 @@
 //	ping   [3, nonce]
 //	pong   [4, nonce]
 //
-// A session has one [Codec]: Parse reads what came, Append* writes what goes. Args and results stay bytes, a [Raw], until
-// somebody knows their type. [ParseHello], [ParseBye] and [ParseCancel] read the args of the sends whose names begin with
-// "$/".
+// A session has one [Codec]: Parse reads what arrives, Append* writes what is sent. Args and results stay bytes, a
+// [Raw], until a handler or a caller knows their type. [ParseHello], [ParseBye] and [ParseCancel] read the args of the
+// sends whose names begin with "$/".
 //
 // # What is read
 //
-// Parse walks all of a body with [Guard] before it reads any of it, and refuses everything but the shapes above. Integers
-// and lengths may have any width; a float is not an integer, a binary not a string, nil not an empty map. Ids are 1 to
-// 2^64-1. Names are UTF-8 of 1 to 255 bytes without control characters. Nonces are binaries of 1 to 64 bytes. The error of a
-// reply is nil, [code, text] or [code, text, data]; only beside nil may the result be anything else than nil. Codes are 1 to
-// 64 bytes of ASCII from '!' to '~', so that they can be printed and compared anywhere.
+// Parse checks all of a body as [Guard] does before it reads any of it, and accepts only the shapes above. Integers and
+// lengths may have any width; a float is not an integer, a binary not a string, nil not an empty map. Ids are 1 to
+// 2^64-1. Names are UTF-8 of 1 to 255 bytes without control characters. Nonces are binaries of 1 to 64 bytes. The error
+// of a reply is nil, [code, text] or [code, text, data]. If it is not nil, the result must be nil. Codes are 1 to 64
+// bytes of ASCII from '!' to '~', so that they can be printed and compared anywhere.
 //
 // Options are a map, never nil, with string keys. "t" is an unsigned number of milliseconds, read as at most 24 hours.
 // "trace" is a string of at most 256 bytes, ASCII from ' ' to '~' (a W3C traceparent has 55). Other keys are ignored. A
-// map of the protocol has at most 32 keys, none of them twice.
+// map of the protocol has at most 32 keys, each once.
 //
 // # What is written
 //
-// Integers and lengths in their shortest form; floats as they are, in 4 or 8 bytes, also when their value is whole. Structs
-// become maps from field names to values, renamed by `msgpack:"name"` tags or else by `json:"name"` tags. Append* hold what
-// they wrote against the same guard, so an application learns of data that no peer would take by an error of its own,
-// and not by losing the session. Whether an envelope fits a frame is for the caller to check.
+// Integers and lengths in their shortest form; floats as they are, in 4 or 8 bytes, even if their value is whole.
+// Structs become maps from field names to values, renamed by `msgpack:"name"` tags or else by `json:"name"` tags.
+// Append* check what they wrote with the same guard. So data that no peer would accept is a local error of the
+// application, and does not cost it the session. Whether an envelope fits a frame is for the caller to check.
 //
 // # Promises
 //
-// Nothing here does I/O, starts a goroutine or keeps what it is given. All functions may be called from several goroutines
-// at once, as long as nobody changes the bytes. Each reason to refuse is an error of its own, for errors.Is.
+// This package does no I/O, starts no goroutine and keeps no argument. All functions are safe for concurrent use as
+// long as the bytes do not change. Each reason to refuse bytes is an error of its own, for errors.Is.
 package envelope
 
 import (
@@ -44,8 +44,8 @@ import (
 
 // Bounds of the fields of an envelope (wire.md §6.3, §6.6).
 const (
-	// MaxTimeout is the longest timeout of a call; longer ones are read and written as this. It keeps a peer's number from
-	// overflowing a clock.
+	// MaxTimeout is the longest timeout of a call; longer ones are read and written as MaxTimeout. So a peer's number
+	// cannot overflow a clock.
 	MaxTimeout = 24 * time.Hour
 	// MaxTrace is the bytes that the trace of a call may have. It is copied into logs and further calls.
 	MaxTrace = 256
@@ -55,7 +55,7 @@ const (
 
 // Reasons to refuse an envelope, beside those of the guard, of its fields' types and of names.
 var (
-	// ErrKind reports an envelope of a kind that there is not.
+	// ErrKind reports an envelope of an unknown kind.
 	ErrKind = errors.New("envelope: no such kind")
 	// ErrID reports the id 0.
 	ErrID = errors.New("envelope: an id is 1 to 2^64-1")
@@ -98,12 +98,12 @@ type Options struct {
 	// (expired) and MaxTimeout.
 	Timeout    time.Duration
 	HasTimeout bool
-	// Trace is a W3C traceparent, or empty. It is whatever the caller wrote within the bounds of MaxTrace: see ValidTrace.
+	// Trace is a W3C traceparent, or empty. Only its length and characters are checked: see ValidTrace.
 	Trace string
 }
 
-// An Envelope is one parsed envelope. Its slices, and those in Err, alias the parsed body and have no room to append: they
-// are good for as long as the body is.
+// An Envelope is one parsed envelope. Its slices, and those in Err, alias the parsed body and have no room to append.
+// They are valid for as long as the body is.
 type Envelope struct {
 	Kind    Kind
 	ID      CallID       // call, reply
@@ -117,18 +117,19 @@ type Envelope struct {
 
 // A Codec reads and writes the envelopes of one dialect. It is safe for concurrent use.
 //
-// The Append methods append one envelope to b and return the longer slice, in the manner of append; if they fail, they
-// return b with nothing added. args and result are any Go value that can be encoded, a [Raw], or nil. They are encoded before
+// The Append methods append one envelope to b and return the longer slice, as append does. If they fail, they return b
+// with nothing added. args and result are any Go value that can be encoded, a [Raw], or nil. They are encoded before
 // the method returns, and not kept.
 type Codec interface {
-	// Parse sets e to the envelope that body holds. The error is one of this package's, perhaps wrapped; then what is in e
+	// Parse sets e to the envelope that body holds. The error is one of this package's, perhaps wrapped. After an error, e
 	// means nothing.
 	Parse(body []byte, e *Envelope) error
 	// AppendCall appends a call. The error may be ErrID, one of names or options, or one of encoding or guarding args.
 	AppendCall(b []byte, id CallID, name string, o Options, args any) ([]byte, error)
 	// AppendReply appends the reply to a call that succeeded.
 	AppendReply(b []byte, id CallID, result any) ([]byte, error)
-	// AppendError appends the reply to a call that failed. e must not be nil. What is not UTF-8 in its text is replaced.
+	// AppendError appends the reply to a call that failed. e must not be nil. Bytes of its text that are not UTF-8 are
+	// replaced.
 	AppendError(b []byte, id CallID, e *RemoteError) ([]byte, error)
 	// AppendSend appends a send.
 	AppendSend(b []byte, name string, args any) ([]byte, error)
@@ -137,28 +138,27 @@ type Codec interface {
 	// AppendPong appends the answer to a ping with that nonce. It panics if nonce is not 1 to MaxNonce bytes, which Parse
 	// never returns.
 	AppendPong(b, nonce []byte) []byte
-	// AppendValue appends one value: what AppendCall makes of its args.
+	// AppendValue appends one value, as AppendCall encodes its args.
 	AppendValue(b []byte, v any) ([]byte, error)
-	// DecodeValue decodes the one value that data holds into v, a pointer. data may be hostile. What it stores never
+	// DecodeValue decodes the one value that data holds into v, a pointer. data may be hostile. The stored value never
 	// aliases data.
 	DecodeValue(data []byte, v any) error
 }
 
-// milliseconds returns the timeout as it travels.
-func (o Options) milliseconds() uint64 {
-	timeout := min(max(o.Timeout, 0), MaxTimeout)
-	return uint64((timeout + time.Millisecond - 1) / time.Millisecond)
+// milliseconds returns d as it travels: rounded up, between 0 and most.
+func milliseconds(d, most time.Duration) uint64 {
+	return uint64((min(max(d, 0), most) + time.Millisecond - 1) / time.Millisecond)
+}
+
+// duration returns the milliseconds that a peer sent as a duration of at most most.
+func duration(ms uint64, most time.Duration) time.Duration {
+	return time.Duration(min(ms, uint64(most/time.Millisecond))) * time.Millisecond
 }
 
 // checkTrace returns ErrTrace if t is not a trace.
 func checkTrace[T string | []byte](t T) error {
-	if len(t) > MaxTrace {
+	if len(t) > MaxTrace || !isASCII(t, ' ') {
 		return ErrTrace
-	}
-	for i := range len(t) {
-		if t[i] < ' ' || t[i] > '~' {
-			return ErrTrace
-		}
 	}
 	return nil
 }

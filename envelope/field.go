@@ -5,22 +5,22 @@ import (
 	"errors"
 )
 
-// Reasons to refuse a field of an envelope or of a protocol message: not the type, or not one of the values, that
-// wire.md §6 asks for.
+// Reasons to refuse a field of an envelope or of a protocol message: it does not have the type, or one of the values,
+// that wire.md §6 demands.
 var (
-	// ErrInteger reports something else where an integer must be, a float with a whole value included.
+	// ErrInteger reports a value that is not an integer where one must be. A float is none, even if its value is whole.
 	ErrInteger = errors.New("envelope: not an integer")
-	// ErrNegative reports an integer below 0 where none may be.
+	// ErrNegative reports an integer below 0 where only 0 and more are allowed.
 	ErrNegative = errors.New("envelope: a negative integer")
-	// ErrString reports something else where a string must be, a binary included.
+	// ErrString reports a value that is not a string where one must be. A binary is none.
 	ErrString = errors.New("envelope: not a string")
-	// ErrBinary reports something else where a binary must be, a string included.
+	// ErrBinary reports a value that is not a binary where one must be. A string is none.
 	ErrBinary = errors.New("envelope: not a binary")
-	// ErrArray reports something else where an array must be.
+	// ErrArray reports a value that is not an array where one must be.
 	ErrArray = errors.New("envelope: not an array")
-	// ErrMap reports something else where a map must be, nil included.
+	// ErrMap reports a value that is not a map where one must be. Nil is none.
 	ErrMap = errors.New("envelope: not a map")
-	// ErrArity reports an array with another number of elements than its place asks for.
+	// ErrArity reports an array with the wrong number of elements.
 	ErrArity = errors.New("envelope: an array of the wrong length")
 	// ErrKeys reports a map of the protocol with more than MaxKeys entries.
 	ErrKeys = errors.New("envelope: more than 32 keys")
@@ -47,33 +47,30 @@ func skip(b []byte, p int) int {
 // integer returns an integer of any width. If negative, u is its two's complement.
 func integer(b []byte, p int) (u uint64, negative, ok bool) {
 	c := b[p]
-	var i int64
 	switch {
 	case c <= fixIntMax:
 		return uint64(c), false, true
 	case c >= fixIntMin:
 		return uint64(int64(int8(c))), true, true
-	}
-	switch c {
-	case codeUint8:
-		return uint64(b[p+1]), false, true
-	case codeUint16:
-		return uint64(binary.BigEndian.Uint16(b[p+1:])), false, true
-	case codeUint32:
-		return uint64(binary.BigEndian.Uint32(b[p+1:])), false, true
-	case codeUint64:
-		return binary.BigEndian.Uint64(b[p+1:]), false, true
-	case codeInt8:
-		i = int64(int8(b[p+1]))
-	case codeInt16:
-		i = int64(int16(binary.BigEndian.Uint16(b[p+1:])))
-	case codeInt32:
-		i = int64(int32(binary.BigEndian.Uint32(b[p+1:])))
-	case codeInt64:
-		i = int64(binary.BigEndian.Uint64(b[p+1:]))
-	default:
+	case c < codeUint8 || c > codeInt64:
 		return 0, false, false
 	}
+	width, rest := c&3, b[p+1:] // 1<<width bytes
+	switch width {
+	case 0:
+		u = uint64(rest[0])
+	case 1:
+		u = uint64(binary.BigEndian.Uint16(rest))
+	case 2:
+		u = uint64(binary.BigEndian.Uint32(rest))
+	case 3:
+		u = binary.BigEndian.Uint64(rest)
+	}
+	if c <= codeUint64 {
+		return u, false, true
+	}
+	unused := 64 - 8<<width
+	i := int64(u<<unused) >> unused // with the sign of its own width
 	return uint64(i), i < 0, true
 }
 
@@ -91,54 +88,48 @@ func unsigned(b []byte, p int) (uint64, error) {
 
 // text returns the contents of a string.
 func text(b []byte, p int) ([]byte, error) {
-	switch c := b[p]; {
-	case c >= fixStr && c < codeNil:
-		return contents(b, p+1, int(c-fixStr)), nil
-	case c >= codeStr8 && c <= codeStr32:
-		n, begin, _ := length(b, p)
-		return contents(b, begin, int(n)), nil
+	if families[b[p]] != familyString {
+		return nil, ErrString
 	}
-	return nil, ErrString
+	return contents(b, p), nil
 }
 
 // bin returns the contents of a binary.
 func bin(b []byte, p int) ([]byte, error) {
-	if c := b[p]; c < codeBin8 || c > codeBin32 {
+	if families[b[p]] != familyBinary {
 		return nil, ErrBinary
 	}
-	n, begin, _ := length(b, p)
-	return contents(b, begin, int(n)), nil
+	return contents(b, p), nil
 }
 
-// contents returns n bytes of b, without room to append, so that nobody overwrites what follows them.
-func contents(b []byte, begin, n int) []byte { return b[begin : begin+n : begin+n] }
+// contents returns the contents of a string, binary or timestamp, without room to append: an append must not overwrite
+// the bytes that follow.
+func contents(b []byte, p int) []byte {
+	n, begin, _ := length(b, p)
+	end := begin + int(n)
+	return b[begin:end:end]
+}
 
 // array returns how many elements an array has and where the first begins.
 func array(b []byte, p int) (n, first int, err error) {
-	switch c := b[p]; {
-	case c >= fixArray && c < fixStr:
-		return int(c - fixArray), p + 1, nil
-	case c == codeArray16 || c == codeArray32:
-		n, first, _ := length(b, p)
-		return int(n), first, nil
+	if families[b[p]] != familyArray {
+		return 0, 0, ErrArray
 	}
-	return 0, 0, ErrArray
+	count, first, _ := length(b, p)
+	return int(count), first, nil
 }
 
 // mapping returns how many entries a map has and where the first key begins.
 func mapping(b []byte, p int) (n, first int, err error) {
-	switch c := b[p]; {
-	case c >= fixMap && c < fixArray:
-		return int(c - fixMap), p + 1, nil
-	case c == codeMap16 || c == codeMap32:
-		n, first, _ := length(b, p)
-		return int(n), first, nil
+	if families[b[p]] != familyMap {
+		return 0, 0, ErrMap
 	}
-	return 0, 0, ErrMap
+	count, first, _ := length(b, p)
+	return int(count), first, nil
 }
 
 // eachKey calls f for every entry of a map that the protocol reads, with its key and where its value begins, until f
-// returns an error. Keys are strings; none may appear twice, whether or not anyone knows it.
+// returns an error. Keys are strings; none may appear twice, not even an unknown one.
 func eachKey(b []byte, p int, f func(key []byte, value int) error) error {
 	n, p, err := mapping(b, p)
 	if err != nil {

@@ -44,30 +44,72 @@ const (
 // extTimestamp is the type of the one extension that is accepted, -1.
 const extTimestamp = 0xff
 
-// fixedSize holds, by first byte, the bytes of each form whose first byte tells its size; 0 for the other forms.
+// A family is what the first byte of a value says about its type.
+type family uint8
+
+// The families of values. familyExtension is that of a timestamp in guarded bytes; familyNever begins no value.
+const (
+	familyNever family = iota
+	familyInteger
+	familyMap
+	familyArray
+	familyString
+	familyNil
+	familyBool
+	familyBinary
+	familyFloat
+	familyExtension
+)
+
+var familyNames = [...]string{familyNever: "never", familyInteger: "integer", familyMap: "map", familyArray: "array",
+	familyString: "string", familyNil: "nil", familyBool: "bool", familyBinary: "binary", familyFloat: "float",
+	familyExtension: "timestamp"}
+
+// String returns the name of the family for people.
+func (f family) String() string { return familyNames[f] }
+
+// families holds the family of each first byte.
+var families = func() (t [256]family) {
+	for i := range t {
+		switch c := byte(i); {
+		case c <= fixIntMax, c >= fixIntMin, c >= codeUint8 && c <= codeInt64:
+			t[c] = familyInteger
+		case c < fixArray, c == codeMap16, c == codeMap32:
+			t[c] = familyMap
+		case c < fixStr, c == codeArray16, c == codeArray32:
+			t[c] = familyArray
+		case c < codeNil, c >= codeStr8 && c <= codeStr32:
+			t[c] = familyString
+		case c == codeNil:
+			t[c] = familyNil
+		case c == codeFalse, c == codeTrue:
+			t[c] = familyBool
+		case c >= codeBin8 && c <= codeBin32:
+			t[c] = familyBinary
+		case c == codeFloat32, c == codeFloat64:
+			t[c] = familyFloat
+		case c != codeNever:
+			t[c] = familyExtension
+		}
+	}
+	return t
+}()
+
+// fixedSize holds, by first byte, the size of each form whose first byte alone tells it; 0 for the other forms.
 var fixedSize = func() (t [256]uint8) {
 	for c := range t {
 		switch {
-		case c <= fixIntMax, c >= fixIntMin:
+		case c <= fixIntMax, c >= fixIntMin, c == codeNil, c == codeFalse, c == codeTrue:
 			t[c] = 1
 		case c >= fixStr && c < codeNil:
 			t[c] = uint8(1 + c - fixStr)
+		case c == codeFloat32:
+			t[c] = 1 + 4
+		case c == codeFloat64:
+			t[c] = 1 + 8
+		case c >= codeUint8 && c <= codeInt64:
+			t[c] = 1 + 1<<(c&3)
 		}
-	}
-	for _, c := range []int{codeNil, codeFalse, codeTrue} {
-		t[c] = 1
-	}
-	for _, c := range []int{codeUint8, codeInt8} {
-		t[c] = 2
-	}
-	for _, c := range []int{codeUint16, codeInt16} {
-		t[c] = 3
-	}
-	for _, c := range []int{codeUint32, codeInt32, codeFloat32} {
-		t[c] = 5
-	}
-	for _, c := range []int{codeUint64, codeInt64, codeFloat64} {
-		t[c] = 9
 	}
 	return t
 }()

@@ -14,17 +14,17 @@ import (
 var (
 	// ErrJSON reports a text that is not one JSON value.
 	ErrJSON = errors.New("envelope: not JSON")
-	// ErrNumber reports a number that neither an int64, a uint64 nor a float64 can hold: a whole one that would lose
-	// digits, or any beyond the range of a float64.
+	// ErrNumber reports a number that an int64, a uint64 or a float64 cannot hold: a whole one that would lose digits, or
+	// one beyond the range of a float64.
 	ErrNumber = errors.New("envelope: a number that cannot be represented")
 )
 
 // FromJSON returns the one value that text holds, in a form that every codec can encode: nil, bool, string, []any and
 // map[string]any; int64 for numbers written without fraction and exponent (uint64 above 2^63-1), float64 for the others.
 //
-// It holds text against the guard's limits of depth and number as it reads. An object with a key twice is refused.
+// It applies the guard's limits of depth and number as it reads. It refuses an object with a key twice.
 func FromJSON(text []byte) (any, error) {
-	r := jsonReader{dec: json.NewDecoder(bytes.NewReader(text)), walker: walker{elements: 1}}
+	r := jsonReader{dec: json.NewDecoder(bytes.NewReader(text))}
 	r.dec.UseNumber()
 	v, err := r.value(0)
 	if err != nil {
@@ -36,10 +36,10 @@ func FromJSON(text []byte) (any, error) {
 	return v, nil
 }
 
-// A jsonReader reads values token by token, so that nothing is built that exceeds the limits.
+// A jsonReader reads values token by token, so that it builds no value that exceeds the limits.
 type jsonReader struct {
-	dec *json.Decoder
-	walker
+	dec      *json.Decoder
+	elements int // values read so far, keys included
 }
 
 // token returns the next token.
@@ -51,7 +51,7 @@ func (r *jsonReader) token() (json.Token, error) {
 	return t, nil
 }
 
-// count counts one value more.
+// count counts one more value.
 func (r *jsonReader) count() error {
 	if r.elements == MaxElements {
 		return ErrElements
@@ -60,8 +60,11 @@ func (r *jsonReader) count() error {
 	return nil
 }
 
-// value reads a value that lies inside depth arrays and objects. Its recursion ends at MaxDepth.
+// value counts and reads a value that lies inside depth arrays and objects. Its recursion ends at MaxDepth.
 func (r *jsonReader) value(depth int) (any, error) {
+	if err := r.count(); err != nil {
+		return nil, err
+	}
 	t, err := r.token()
 	if err != nil {
 		return nil, err
@@ -86,9 +89,6 @@ func (r *jsonReader) value(depth int) (any, error) {
 func (r *jsonReader) array(depth int) (any, error) {
 	list := []any{}
 	for r.dec.More() {
-		if err := r.count(); err != nil {
-			return nil, err
-		}
 		v, err := r.value(depth)
 		if err != nil {
 			return nil, err
@@ -107,11 +107,11 @@ func (r *jsonReader) object(depth int) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		key := t.(string) // the decoder lets nothing else be a key
+		key := t.(string) // the decoder accepts no other key
 		if _, twice := object[key]; twice {
 			return nil, fmt.Errorf("%w: %s", ErrDuplicateKey, quote(key))
 		}
-		if err := errors.Join(r.count(), r.count()); err != nil {
+		if err := r.count(); err != nil {
 			return nil, err
 		}
 		if object[key], err = r.value(depth); err != nil {
@@ -122,21 +122,16 @@ func (r *jsonReader) object(depth int) (any, error) {
 	return object, err
 }
 
-// number returns the value of a JSON number. Whole ones take no detour through a float, which would lose digits.
+// number returns the value of a JSON number. Whole ones do not pass through a float, which would lose digits.
 func number(s string) (any, error) {
 	if strings.ContainsAny(s, ".eE") {
-		f, err := strconv.ParseFloat(s, 64)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %s", ErrNumber, quote(s))
+		if f, err := strconv.ParseFloat(s, 64); err == nil {
+			return f, nil
 		}
-		return f, nil
-	}
-	if i, err := strconv.ParseInt(s, 10, 64); err == nil {
+	} else if i, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return i, nil
+	} else if u, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return u, nil
 	}
-	u, err := strconv.ParseUint(s, 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s", ErrNumber, quote(s))
-	}
-	return u, nil
+	return nil, fmt.Errorf("%w: %s", ErrNumber, quote(s))
 }

@@ -66,7 +66,7 @@ func TestFromJSONRefuses(t *testing.T) {
 	}
 }
 
-func TestFromJSONTakesWhatTheGuardDoes(t *testing.T) {
+func TestFromJSONHasTheLimitsOfTheGuard(t *testing.T) {
 	for _, in := range []string{
 		strings.Repeat("[", 32) + strings.Repeat("]", 32),
 		"[" + strings.Repeat("1,", MaxElements-2) + "1]",
@@ -81,7 +81,7 @@ func TestFromJSONTakesWhatTheGuardDoes(t *testing.T) {
 	}
 }
 
-func TestJSONKeepsWhatItCanSpell(t *testing.T) {
+func TestValuesSurviveJSON(t *testing.T) {
 	want := map[string]any{"a": []any{int64(math.MinInt64), uint64(math.MaxUint64), 3.0, -0.5, 1e300, nil, true, "x\n"}}
 	r, err := RawOf(Msgpack, want)
 	if err != nil {

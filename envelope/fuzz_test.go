@@ -15,7 +15,7 @@ import (
 // maxSeed is the bytes of the largest vector that seeds a fuzz target: mutating megabytes finds nothing.
 const maxSeed = 1 << 14
 
-// seeds returns the inputs of the vectors, good and hostile, for those who read that layer.
+// seeds returns the inputs of the vectors, good and hostile, for fuzz targets of that layer.
 func seeds(f *testing.F, layer string) [][]byte {
 	f.Helper()
 	var inputs [][]byte
@@ -96,14 +96,14 @@ func refusal(err error) bool {
 	return n == 1
 }
 
-// Everything that decoding may allocate: for each byte of the value as much as the most wasteful form takes, and once what the
-// pools and the fuzzing engine need.
+// Bounds of what decoding may allocate: for each byte of the value the cost of the most wasteful form, and once the
+// needs of the pools and of the fuzzing engine.
 const (
 	bytesPerByte = 512
 	bytesAtOnce  = 1 << 17
 )
 
-// allTypes has a field for all that the library decodes in a way of its own. The key of each is one byte.
+// allTypes has a field for each type that the library decodes in its own way. The key of each is one byte.
 type allTypes struct {
 	A any
 	B []byte
@@ -188,7 +188,7 @@ func FuzzGuard(f *testing.F) {
 	})
 }
 
-// FuzzBinary holds Binary, which reads arguments where they lie, to what Decode makes of the same bytes.
+// FuzzBinary compares Binary, which does not copy, with Decode.
 func FuzzBinary(f *testing.F) {
 	for _, seed := range seeds(f, "value") {
 		f.Add(seed)
@@ -222,7 +222,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// checkValue checks that v, which b decoded to, encodes to something that decodes to the same.
+// checkValue checks that v, to which b decoded, encodes to bytes that decode to the same.
 func checkValue(t *testing.T, b []byte, v any) {
 	t.Helper()
 	value, ok := v.(*any)
@@ -243,7 +243,7 @@ func checkValue(t *testing.T, b []byte, v any) {
 	}
 }
 
-// checkJSON checks that b has a JSON form that FromJSON reads, or the one reason to have none.
+// checkJSON checks that b has a JSON form that FromJSON reads, or has a key without one.
 func checkJSON(t *testing.T, b []byte) {
 	t.Helper()
 	text, err := NewRaw(Msgpack, b).MarshalJSON()

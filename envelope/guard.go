@@ -5,23 +5,23 @@ import (
 	"errors"
 )
 
-// Limits of the guard, wire.md §6.1 and §9. Both ends know them, so neither is cut off for what the other could have
-// refused to send.
+// Limits of the guard, wire.md §6.1 and §9. Both ends know them, so a sender refuses a value that would cost it the
+// session.
 const (
 	// MaxDepth is how deep arrays and maps may nest. The array of an envelope is the first level, so that its args or
 	// result may nest 31. It bounds the stack of whatever decodes a value.
 	MaxDepth = 32
-	// MaxElements is how many values one frame may hold: everything counts as one, the arrays and maps themselves, a map's
-	// keys, and the envelope's own. It bounds the memory that small elements take when they are decoded: an empty map is one
-	// byte on the wire and a hundred in memory.
+	// MaxElements is how many values one frame may hold. Arrays and maps count as values themselves, and so do a map's
+	// keys and the envelope's own values. It bounds the memory that small elements take when they are decoded: an empty
+	// map is one byte on the wire and a hundred in memory.
 	MaxElements = 131072
 )
 
 // Reasons of the guard to refuse bytes (wire.md §6.1).
 var (
-	// ErrTruncated reports bytes that end where a value, or the rest of a number or of a length, should be.
+	// ErrTruncated reports bytes that end before a value, or inside a number or a length.
 	ErrTruncated = errors.New("envelope: a value is cut short")
-	// ErrTrailing reports bytes after the one value that should be there.
+	// ErrTrailing reports bytes after the one value that is expected.
 	ErrTrailing = errors.New("envelope: bytes follow the value")
 	// ErrFormat reports the byte 0xc1, which begins no value.
 	ErrFormat = errors.New("envelope: 0xc1 begins no value")
@@ -35,26 +35,31 @@ var (
 	ErrElements = errors.New("envelope: more than 131072 values")
 	// ErrExtension reports an extension of a type other than the timestamp's, -1.
 	ErrExtension = errors.New("envelope: an extension type other than the timestamp's")
-	// ErrTimestamp reports an extension of type -1 that is none of the three forms of a timestamp (fixext 4, fixext 8, and
-	// ext 8 of 12 bytes), or has a billion nanoseconds or more.
+	// ErrTimestamp reports an extension of type -1 that has none of the three forms of a timestamp (fixext 4, fixext 8,
+	// and ext 8 of 12 bytes), or that has a billion nanoseconds or more.
 	ErrTimestamp = errors.New("envelope: no form of a timestamp")
 )
 
-// Guard returns the length of the one value that b begins with, or why no decoder may see it (wire.md §6.1). What
-// follows that value is not looked at.
+// Guard returns the length of the one value that b begins with, or why no decoder may see it (wire.md §6.1). It does
+// not look at the bytes after that value.
 //
 // It reads each byte at most once, skips the contents of strings and binaries, allocates nothing and does not recurse.
-// A value that passes nests at most MaxDepth deep, holds at most MaxElements values, declares no length or count that the
-// bytes do not bear out, and has no extension but timestamps.
+// A value that passes nests at most MaxDepth deep and holds at most MaxElements values. It declares no length or count
+// that exceeds its bytes. Its only extensions are timestamps.
 func Guard(b []byte) (n int, err error) {
 	w := walker{elements: 1}
 	return w.value(b, 0, 0)
 }
 
 // guardAll is Guard for bytes that must hold one value and nothing else.
-func guardAll(b []byte) error {
-	n, err := Guard(b)
-	if err == nil && n != len(b) {
+func guardAll(b []byte) error { return guardFrom(b, 0, 0, 1) }
+
+// guardFrom is guardAll for b[start:]. The value lies inside depth arrays. elements is the number of values counted so
+// far, this one included.
+func guardFrom(b []byte, start, depth, elements int) error {
+	w := walker{elements: elements}
+	end, err := w.value(b, start, depth)
+	if err == nil && end != len(b) {
 		err = ErrTrailing
 	}
 	return err
@@ -62,8 +67,8 @@ func guardAll(b []byte) error {
 
 // A walker finds the end of values and counts what they hold.
 type walker struct {
-	// elements counts the values seen so far and those declared by the arrays and maps that hold them. Whoever asks for a
-	// value has counted that value itself.
+	// elements counts the values seen so far and those declared by the arrays and maps that hold them. The caller of value
+	// has counted that value itself.
 	elements int
 	// partial says that the bytes are the beginning of something longer, so that a count may exceed what is left.
 	partial bool
@@ -71,14 +76,14 @@ type walker struct {
 
 // value returns where the value that begins at b[p] ends. It lies inside depth arrays and maps.
 func (w *walker) value(b []byte, p, depth int) (end int, err error) {
-	// Most values are a number or a short string: they need none of the bookkeeping below.
+	// Most values are a number or a short string, and do not need the bookkeeping below.
 	if p < len(b) {
 		if size := int(fixedSize[b[p]]); size != 0 && size <= len(b)-p {
 			return p + size, nil
 		}
 	}
 	var (
-		outer [MaxDepth]uint32 // by depth, the values that are still to come there after the inner one
+		outer [MaxDepth]uint32 // by depth, the values that follow there after the inner one
 		base  = depth
 		todo  = 1 // values still to come at this depth
 	)
@@ -87,7 +92,7 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 			if p >= len(b) {
 				return 0, ErrTruncated
 			}
-			// What is short and common is measured without a look-up, for which the next value would have to wait.
+			// Short and common forms are measured without a table: the next value would have to wait for the look-up.
 			var (
 				c     = b[p]
 				end   = p + 1
@@ -138,29 +143,26 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 	}
 }
 
-// form returns where the string, binary or extension that begins at b[p] ends, and a count below 0. Of an array or map it
-// returns where its first value begins, and how many values follow. It is not for the forms in fixedSize.
+// form returns where the string, binary or timestamp that begins at b[p] ends, and a count below 0. Of an array or map
+// it returns where its first value begins, and how many values follow. It is not for the forms in fixedSize.
 func form(b []byte, p int) (end int, count int64, err error) {
-	switch c := b[p]; {
-	case c < fixArray:
-		return p + 1, 2 * int64(c-fixMap), nil
-	case c < fixStr:
-		return p + 1, int64(c - fixArray), nil
-	case c == codeNever:
+	f := families[b[p]]
+	if f == familyNever {
 		return 0, 0, ErrFormat
-	case c >= codeFixExt1 && c <= codeFixExt16, c >= codeExt8 && c <= codeExt32:
-		end, err := extension(b, p)
-		return end, -1, err
 	}
 	n, begin, ok := length(b, p)
 	if !ok {
 		return 0, 0, ErrTruncated
 	}
-	switch b[p] {
-	case codeArray16, codeArray32:
+	switch f {
+	case familyArray:
 		return begin, int64(n), nil
-	case codeMap16, codeMap32:
+	case familyMap:
 		return begin, 2 * int64(n), nil
+	case familyExtension:
+		if err := checkExtension(b, p, begin, n); err != nil {
+			return 0, 0, err
+		}
 	}
 	if uint64(n) > uint64(len(b)-begin) {
 		return 0, 0, ErrLength
@@ -168,70 +170,66 @@ func form(b []byte, p int) (end int, count int64, err error) {
 	return begin + int(n), -1, nil
 }
 
-// length returns the length or count that follows b[p], the first byte of a string, binary, array or map of which the
-// first byte alone does not tell it, and where its contents begin. ok is false if b ends before that.
+// length returns the length of the string, binary or extension, or the count of the array or map, that begins at b[p],
+// and where its contents begin. ok is false if b ends before that.
 func length(b []byte, p int) (n uint32, begin int, ok bool) {
-	switch b[p] {
-	case codeStr8, codeBin8:
-		if len(b)-p < 2 {
-			return 0, 0, false
+	c, rest := b[p], b[p+1:]
+	switch c {
+	case codeStr8, codeBin8, codeExt8:
+		if len(rest) >= 1 {
+			n, begin, ok = uint32(rest[0]), p+2, true
 		}
-		return uint32(b[p+1]), p + 2, true
-	case codeStr16, codeBin16, codeArray16, codeMap16:
-		if len(b)-p < 3 {
-			return 0, 0, false
+	case codeStr16, codeBin16, codeExt16, codeArray16, codeMap16:
+		if len(rest) >= 2 {
+			n, begin, ok = uint32(binary.BigEndian.Uint16(rest)), p+3, true
 		}
-		return uint32(binary.BigEndian.Uint16(b[p+1:])), p + 3, true
+	case codeStr32, codeBin32, codeExt32, codeArray32, codeMap32:
+		if len(rest) >= 4 {
+			n, begin, ok = binary.BigEndian.Uint32(rest), p+5, true
+		}
 	default:
-		if len(b)-p < 5 {
-			return 0, 0, false
-		}
-		return binary.BigEndian.Uint32(b[p+1:]), p + 5, true
+		return fixedLength(b, p)
+	}
+	if c >= codeExt8 && c <= codeExt32 { // its type follows the length
+		begin++
+		ok = ok && begin <= len(b)
+	}
+	return n, begin, ok
+}
+
+// fixedLength is length for the forms whose first byte tells it.
+func fixedLength(b []byte, p int) (n uint32, begin int, ok bool) {
+	switch c := b[p]; {
+	case c < fixArray:
+		return uint32(c - fixMap), p + 1, true
+	case c < fixStr:
+		return uint32(c - fixArray), p + 1, true
+	case c < codeNil:
+		return uint32(c - fixStr), p + 1, true
+	default: // an extension of 1, 2, 4, 8 or 16 bytes, after its type
+		return 1 << (c - codeFixExt1), p + 2, p+2 <= len(b)
 	}
 }
 
-// extension returns where the extension that begins at b[p] ends. Only the three forms of a timestamp pass.
-func extension(b []byte, p int) (end int, err error) {
-	header := 2 // up to and with the type
-	switch b[p] {
-	case codeExt8:
-		header = 3
-	case codeExt16:
-		header = 4
-	case codeExt32:
-		header = 6
+// checkExtension returns why the extension that begins at b[p], of n bytes from b[begin] on, is refused. Only the three
+// forms of a timestamp pass.
+func checkExtension(b []byte, p, begin int, n uint32) error {
+	c, data := b[p], b[begin:]
+	switch {
+	case b[begin-1] != extTimestamp:
+		return ErrExtension
+	case c != codeFixExt4 && c != codeFixExt8 && (c != codeExt8 || n != 12):
+		return ErrTimestamp
+	case len(data) < int(n):
+		return ErrLength
 	}
-	if len(b)-p < header {
-		return 0, ErrTruncated
+	if _, nsec := timestamp(data[:n]); nsec >= 1e9 {
+		return ErrTimestamp
 	}
-	if b[p+header-1] != extTimestamp {
-		return 0, ErrExtension
-	}
-	size := 0
-	switch b[p] {
-	case codeFixExt4:
-		size = 4
-	case codeFixExt8:
-		size = 8
-	case codeExt8:
-		if b[p+1] != 12 {
-			return 0, ErrTimestamp
-		}
-		size = 12
-	default:
-		return 0, ErrTimestamp
-	}
-	data := b[p+header:]
-	if len(data) < size {
-		return 0, ErrLength
-	}
-	if _, nsec := timestamp(data[:size]); nsec >= 1e9 {
-		return 0, ErrTimestamp
-	}
-	return p + header + size, nil
+	return nil
 }
 
-// timestamp returns what the 4, 8 or 12 bytes of a timestamp say: seconds since 1970 and nanoseconds on top of them.
+// timestamp returns the value of the 4, 8 or 12 bytes of a timestamp: seconds since 1970, and nanoseconds in addition.
 func timestamp(data []byte) (sec int64, nsec uint32) {
 	switch len(data) {
 	case 4:
@@ -244,7 +242,7 @@ func timestamp(data []byte) (sec int64, nsec uint32) {
 	}
 }
 
-// cut names what is wrong with a value of a form in fixedSize, with first byte c, that is not all there.
+// cut returns the reason to refuse a truncated value of a form in fixedSize, with first byte c.
 func cut(c byte) error {
 	if c >= fixStr && c < codeNil {
 		return ErrLength

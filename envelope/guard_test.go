@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// unhex returns the bytes that s spells, spaces ignored.
+// unhex returns the bytes of the hexadecimal digits in s, without its spaces.
 func unhex(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
@@ -68,7 +68,7 @@ func TestGuardKnowsEveryFirstByte(t *testing.T) {
 	}
 }
 
-func TestGuardHoldsItsLimitsExactly(t *testing.T) {
+func TestGuardLimitsAreExact(t *testing.T) {
 	array32 := func(n int) string { return fmt.Sprintf("dd%08x", n) }
 	for _, c := range []struct {
 		name string

@@ -9,10 +9,10 @@ import (
 // NameHello is the name of the send that is the first message of each side (wire.md §6.7).
 const NameHello = "$/hello"
 
-// Version is the version of the protocol that this package speaks. Of two, the lower applies.
+// Version is the version of the protocol that this package speaks. The lower version of two peers applies.
 const Version = 1
 
-// MaxHelloString is the bytes that each string of a hello may have.
+// MaxHelloString is the most bytes that each string of a hello may have.
 const MaxHelloString = 64
 
 // Reasons to refuse a hello.
@@ -25,7 +25,7 @@ var (
 	ErrBoot = errors.New("envelope: a boot id has 8 bytes")
 )
 
-// A Hello is what a node says about itself first. All of it is the peer's own word.
+// A Hello is the first message of a node, about itself. None of it is verified.
 type Hello struct {
 	Version int     // key v, 1 or more. A hello without it is read as version 1
 	Agent   string  // key agent: the program, like "peernode/1.2"; may be empty
@@ -35,8 +35,9 @@ type Hello struct {
 	Max     int // key max: bytes of the largest frame body that the sender accepts; 0 if it does not say
 }
 
-// AppendHello appends the send that says h, and returns the longer slice. The keys are in the order of the fields; empty
-// ones are left out. Strings are cut to MaxHelloString bytes. It panics if h.Version is below 1 or h.Max below 0.
+// AppendHello appends the send that says h, and returns the longer slice. The keys are in the order of the fields;
+// empty fields are left out. Strings are cut to MaxHelloString bytes. It panics if h.Version is below 1 or h.Max below
+// 0.
 func AppendHello(b []byte, h Hello) []byte {
 	if h.Version < 1 || h.Max < 0 {
 		panic(fmt.Sprintf("envelope: hello of version %d with max %d", h.Version, h.Max))
@@ -65,13 +66,15 @@ func AppendHello(b []byte, h Hello) []byte {
 	return b
 }
 
-// ParseHello returns what the args of a send called NameHello say. Each key may be missing, unknown ones are ignored. A
-// version or max above 2^31-1 is read as that.
+// ParseHello returns the Hello in the args of a send called NameHello. Each key may be missing; unknown keys are
+// ignored. A version or max above 2^31-1 is read as 2^31-1.
 func ParseHello(args []byte) (Hello, error) {
+	return parseArgs("hello", args, parseHello)
+}
+
+// parseHello is ParseHello for guarded args.
+func parseHello(args []byte) (Hello, error) {
 	h := Hello{Version: Version}
-	if err := guardAll(args); err != nil {
-		return Hello{}, err
-	}
 	err := eachKey(args, 0, func(key []byte, value int) (err error) {
 		switch string(key) {
 		case "v":
@@ -96,10 +99,7 @@ func ParseHello(args []byte) (Hello, error) {
 		}
 		return nil
 	})
-	if err != nil {
-		return Hello{}, fmt.Errorf("hello: %w", err)
-	}
-	return h, nil
+	return h, err
 }
 
 // clamped returns an integer of at least 0, or 2^31-1 if it is more than that.
@@ -114,8 +114,5 @@ func helloString(b []byte, p int) (string, error) {
 	if err == nil && len(s) > MaxHelloString {
 		err = ErrHelloString
 	}
-	if err != nil {
-		return "", err
-	}
-	return string(s), nil
+	return string(s), err
 }

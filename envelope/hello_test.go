@@ -52,7 +52,7 @@ func TestCancelNamesItsCall(t *testing.T) {
 	}
 }
 
-func TestAppendKeepsWhatIsThere(t *testing.T) {
+func TestAppendKeepsTheBytesBefore(t *testing.T) {
 	before := []byte("before")
 	for _, b := range [][]byte{
 		AppendHello(before, Hello{Version: 1}), AppendBye(before, Bye{Code: ReasonIdle}), AppendCancel(before, 1),

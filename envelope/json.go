@@ -11,39 +11,33 @@ import (
 )
 
 // MarshalJSON implements json.Marshaler. Integers have all their digits, floats a fraction or an exponent; NaN and the
-// infinities, and times outside the years 0 to 9999, are null. A binary is a string in base64 (RFC 4648 with padding), a
-// timestamp one in RFC 3339, in UTC. Keys that are no strings are written as strings of their JSON; an array or a map as a
-// key is ErrMapKey. What is not UTF-8 becomes U+FFFD, and every control character is escaped, those that JSON would allow
-// included, so that no peer can steer a terminal.
+// infinities, and times outside the years 0 to 9999, are null. A binary is a string in base64 (RFC 4648 with padding),
+// a timestamp one in RFC 3339, in UTC. A key that is not a string is written as a string of its JSON; an array or a map
+// as a key is ErrMapKey. Bytes that are not UTF-8 become U+FFFD. Every control character is escaped, even those that
+// JSON allows, so that no peer can control a terminal.
 func (r Raw) MarshalJSON() ([]byte, error) {
-	b, err := r.msgpack()
+	b, err := r.guarded()
 	if err != nil {
-		return nil, err
-	}
-	if err := guardAll(b); err != nil {
 		return nil, err
 	}
 	out, _, err := appendJSON(nil, b, 0)
 	return out, err
 }
 
-// appendJSON appends the guarded value at b[p] as JSON, and returns where it ends. Its depth is that of the value.
+// appendJSON appends the guarded value at b[p] as JSON, and returns where the value ends. It recurses as deep as the
+// value nests.
 func appendJSON(out, b []byte, p int) (_ []byte, end int, err error) {
-	switch c := b[p]; {
-	case c >= fixMap && c < fixArray, c == codeMap16, c == codeMap32:
+	switch families[b[p]] {
+	case familyMap:
 		return appendObject(out, b, p)
-	case c >= fixArray && c < fixStr, c == codeArray16, c == codeArray32:
+	case familyArray:
 		return appendList(out, b, p)
 	}
-	end = skip(b, p)
-	if s, err := text(b, p); err == nil {
-		return appendJSONString(out, s), end, nil
-	}
-	s, quoted := scalarText(b, p, end)
+	s, quoted := scalarText(b, p)
 	if quoted {
-		return appendJSONString(out, s), end, nil
+		return appendJSONString(out, s), skip(b, p), nil
 	}
-	return append(out, s...), end, nil
+	return append(out, s...), skip(b, p), nil
 }
 
 // appendList is appendJSON for an array.
@@ -75,54 +69,49 @@ func appendObject(out, b []byte, p int) (_ []byte, end int, err error) {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		value := skip(b, p)
-		key, err := text(b, p)
-		if err != nil {
-			// An array or a map as a key would be quoted again at each level, and double in size.
-			if name := formName(b[p]); name == "array" || name == "map" {
-				return nil, 0, fmt.Errorf("%w: %s", ErrMapKey, name)
-			}
-			key, _ = scalarText(b, p, value)
+		// An array or a map as a key would be quoted again at each level, and would double in size each time.
+		if f := families[b[p]]; f == familyArray || f == familyMap {
+			return nil, 0, fmt.Errorf("%w: %s", ErrMapKey, f)
 		}
+		key, _ := scalarText(b, p)
 		out = append(appendJSONString(out, key), ':')
-		if out, p, err = appendJSON(out, b, value); err != nil {
+		if out, p, err = appendJSON(out, b, skip(b, p)); err != nil {
 			return nil, 0, err
 		}
 	}
 	return append(out, '}'), p, nil
 }
 
-// scalarText returns the JSON of the guarded value at b[p:end], which is neither a string, an array nor a map. If
-// quoted, it is the contents of a JSON string.
-func scalarText(b []byte, p, end int) (s []byte, quoted bool) {
-	if u, negative, ok := integer(b, p); ok {
+// scalarText returns the JSON of the guarded value at b[p], which is neither an array nor a map. If quoted, s is the
+// contents of a JSON string.
+func scalarText(b []byte, p int) (s []byte, quoted bool) {
+	switch families[b[p]] {
+	case familyString:
+		return contents(b, p), true
+	case familyInteger:
+		u, negative, _ := integer(b, p)
 		if negative {
 			return strconv.AppendInt(nil, int64(u), 10), false
 		}
 		return strconv.AppendUint(nil, u, 10), false
-	}
-	switch c := b[p]; {
-	case c == codeNil:
+	case familyNil:
 		return []byte("null"), false
-	case c == codeFalse, c == codeTrue:
-		return strconv.AppendBool(nil, c == codeTrue), false
-	case c == codeFloat32:
-		return floatText(floatAt(b, p), 32), false
-	case c == codeFloat64:
-		return floatText(floatAt(b, p), 64), false
-	case c >= codeBin8 && c <= codeBin32:
-		data, _ := bin(b, p)
-		return base64.StdEncoding.AppendEncode(nil, data), true
+	case familyBool:
+		return strconv.AppendBool(nil, b[p] == codeTrue), false
+	case familyFloat:
+		return floatText(floatAt(b, p), 8*int(fixedSize[b[p]]-1)), false
+	case familyBinary:
+		return base64.StdEncoding.AppendEncode(nil, contents(b, p)), true
 	}
-	t := timeAt(b, p, end).UTC()
+	t := timeAt(b, p).UTC()
 	if t.Year() < 0 || t.Year() > 9999 {
 		return []byte("null"), false
 	}
 	return t.AppendFormat(nil, time.RFC3339Nano), true
 }
 
-// floatText returns the shortest JSON number that reads back as f, a float of bits bits, and is not written like an integer;
-// null if there is none.
+// floatText returns the shortest JSON number that reads back as f, a float of bits bits, and that is not written like
+// an integer. NaN and the infinities are null.
 func floatText(f float64, bits int) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return []byte("null")

@@ -5,13 +5,13 @@ package envelope
 // Parse allocates nothing for calls without a trace, sends, pings, pongs and replies that succeeded. The Append methods
 // allocate nothing but room in b if args is nil, a bool, an integer, a float64, a string, a []byte or a Raw.
 //
-// A value that holds itself fails with ErrDepth, unless the circle is made of pointers alone, which has no encoding and
-// no end.
+// A value that holds itself fails with ErrDepth. A circle of nothing but pointers must not be encoded: encoding it
+// never ends.
 var Msgpack Codec = msgpackCodec{}
 
 type msgpackCodec struct{}
 
-// Values in the envelopes themselves: their array and its elements, without what args, data or result hold.
+// Values of the envelopes themselves: the array and its elements, without the values inside args, data or result.
 const (
 	callElements  = 1 + 4
 	replyElements = 1 + 4
@@ -19,7 +19,8 @@ const (
 	sendElements  = 1 + 3
 )
 
-// shortForms is at least the bytes of a call's array, kind, id, lengths and options, without name, args and trace.
+// shortForms is an upper bound of the bytes of a call's array, kind, id, lengths and options, without name, args and
+// trace.
 const shortForms = 64
 
 // AppendCall implements Codec.
@@ -58,7 +59,7 @@ func (msgpackCodec) AppendCall(b []byte, id CallID, name string, o Options, args
 	out = append(out, fixMap|byte(options))
 	if o.HasTimeout {
 		out = appendString(out, "t")
-		out = appendUint(out, o.milliseconds())
+		out = appendUint(out, milliseconds(o.Timeout, MaxTimeout))
 	}
 	if o.Trace != "" {
 		out = appendString(out, "trace")
@@ -76,11 +77,7 @@ func (msgpackCodec) AppendReply(b []byte, id CallID, result any) ([]byte, error)
 	out = append(out, fixArray|4, byte(KindReply))
 	out = appendUint(out, uint64(id))
 	out = appendNil(out)
-	out, err := appendInside(out, result, 1, replyElements)
-	if err != nil {
-		return b, err
-	}
-	return out, nil
+	return appendLast(b, out, result, 1, replyElements)
 }
 
 // AppendError implements Codec.
@@ -117,11 +114,7 @@ func (msgpackCodec) AppendSend(b []byte, name string, args any) ([]byte, error) 
 	out := makeRoom(b, args, shortForms+len(name))
 	out = append(out, fixArray|3, byte(KindSend))
 	out = appendString(out, name)
-	out, err := appendInside(out, args, 1, sendElements)
-	if err != nil {
-		return b, err
-	}
-	return out, nil
+	return appendLast(b, out, args, 1, sendElements)
 }
 
 // AppendPing implements Codec.
@@ -139,7 +132,12 @@ func appendNonce(b []byte, k Kind, nonce []byte) []byte {
 
 // AppendValue implements Codec.
 func (msgpackCodec) AppendValue(b []byte, v any) ([]byte, error) {
-	out, err := appendInside(b, v, 0, 1)
+	return appendLast(b, b, v, 0, 1)
+}
+
+// appendLast appends v, the last value of out, as appendInside does. If that fails, it returns b.
+func appendLast(b, out []byte, v any, depth, elements int) ([]byte, error) {
+	out, err := appendInside(out, v, depth, elements)
 	if err != nil {
 		return b, err
 	}

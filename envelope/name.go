@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// MaxName is the bytes that the name of a handler may have (wire.md §6.3). It bounds what a stranger to our handlers can
+// MaxName is the most bytes that the name of a handler may have (wire.md §6.3). It bounds the names that a peer can
 // make us look up and log.
 const MaxName = 255
 
@@ -23,10 +23,10 @@ var (
 	ErrNameReserved = errors.New("envelope: a name that begins with $/ is the protocol's")
 )
 
-// reserved begins the names of the protocol's own messages.
+// reserved is the prefix of the names of the protocol's own messages.
 const reserved = "$/"
 
-// Reserved reports whether name is one of the protocol's own, whether or not this version knows it: it begins with "$/"
+// Reserved reports whether name is one of the protocol's own, known to this version or not: it begins with "$/"
 // (wire.md §11).
 func Reserved(name []byte) bool { return bytes.HasPrefix(name, []byte(reserved)) }
 
@@ -56,7 +56,7 @@ func checkName[T string | []byte](name T) error {
 	return nil
 }
 
-// checkUnicode is checkName for names that are not ASCII alone.
+// checkUnicode is checkName for names that are not all ASCII.
 func checkUnicode(name string) error {
 	if !utf8.ValidString(name) {
 		return ErrNameUTF8

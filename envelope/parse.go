@@ -1,8 +1,8 @@
 package envelope
 
 import (
+	"cmp"
 	"fmt"
-	"time"
 )
 
 // maxArity is the most elements that an envelope has: a call with options.
@@ -37,26 +37,17 @@ func (msgpackCodec) Parse(body []byte, e *Envelope) error {
 }
 
 // elements guards body, which must hold one array of 1 to maxArity elements and nothing else, and sets at to where they
-// begin. What it refuses for a reason of the guard, Guard refuses for the same.
+// begin. If Guard refuses body, elements gives the same reason.
 func elements(body []byte, at *[maxArity]int) (arity int, err error) {
-	if len(body) == 0 || body[0] <= fixArray || body[0] > fixArray|maxArity || int(body[0]-fixArray) >= len(body) {
-		return rareElements(body, at)
+	if len(body) == 0 {
+		return 0, ErrTruncated
 	}
-	arity = int(body[0] - fixArray)
-	return arity, guardElements(body, 1, at[:arity])
-}
-
-// rareElements is elements for what nobody sends: an array in a wider form than it needs, or what is no envelope at all.
-func rareElements(body []byte, at *[maxArity]int) (arity int, err error) {
-	if err := guardAll(body); err != nil {
-		return 0, err
+	arity, first := int(body[0])-fixArray, 1
+	if families[body[0]] != familyArray || arity > maxArity { // not the shortest form, in which envelopes are sent
+		arity, first, err = array(body, 0)
 	}
-	arity, first, err := array(body, 0)
-	if err != nil {
-		return 0, err
-	}
-	if arity == 0 || arity > maxArity {
-		return 0, ErrArity
+	if err != nil || arity == 0 || arity > maxArity || arity > len(body)-first {
+		return 0, cmp.Or(guardAll(body), err, ErrArity)
 	}
 	return arity, guardElements(body, first, at[:arity])
 }
@@ -108,7 +99,7 @@ func parseOptions(body []byte, p int, o *Options) error {
 				return fmt.Errorf("t: %w", err)
 			}
 			o.HasTimeout = true
-			o.Timeout = time.Duration(min(ms, uint64(MaxTimeout/time.Millisecond))) * time.Millisecond
+			o.Timeout = duration(ms, MaxTimeout)
 		case "trace":
 			trace, err := text(body, value)
 			if err == nil {
@@ -196,6 +187,19 @@ func parseNonce(body []byte, at []int, e *Envelope) (err error) {
 		return ErrNonce
 	}
 	return nil
+}
+
+// parseArgs guards the args of the protocol's own message what, which must be one value, and returns the result of
+// parse.
+func parseArgs[T any](what string, args []byte, parse func([]byte) (T, error)) (v T, err error) {
+	if err = guardAll(args); err == nil {
+		v, err = parse(args)
+	}
+	if err != nil {
+		var zero T
+		return zero, fmt.Errorf("%s: %w", what, err)
+	}
+	return v, nil
 }
 
 // callID returns the id at body[p].

@@ -7,8 +7,8 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// A Raw is one value, still as bytes of the codec that it came in: the args of a call, its result, or the data of an
-// error (wire.md §6.2). It costs nothing to pass on. The zero Raw is nil.
+// A Raw is one value, still in the bytes of its codec: the args of a call, its result, or the data of an error (wire.md
+// §6.2). It costs nothing to pass on. The zero Raw is nil.
 //
 // A Raw may be a field of what is encoded or decoded.
 type Raw struct {
@@ -16,11 +16,11 @@ type Raw struct {
 	b     []byte
 }
 
-// rawNil is what the zero Raw stands for. Nobody changes it.
+// rawNil is the encoding of the zero Raw. It must not be changed.
 var rawNil = []byte{codeNil}
 
-// NewRaw returns the value that b holds in the form of c. It neither copies b nor looks at it: what is wrong with b is an
-// error of whatever uses the Raw.
+// NewRaw returns the value that b holds in the form of c. It neither copies nor checks b: a bad b is an error of the
+// methods that use it.
 func NewRaw(c Codec, b []byte) Raw { return Raw{c, b} }
 
 // RawOf returns v, encoded by c.
@@ -35,25 +35,25 @@ func RawOf(c Codec, v any) (Raw, error) {
 // Codec returns the codec of r's bytes; nil if r is the zero Raw.
 func (r Raw) Codec() Codec { return r.codec }
 
-// Bytes returns r's bytes, which are not to be changed; nil if r is the zero Raw.
+// Bytes returns r's bytes, which must not be changed; nil if r is the zero Raw.
 func (r Raw) Bytes() []byte { return r.b }
 
-// IsZero reports whether r is the zero Raw, as opposed to a value that says nil.
+// IsZero reports whether r is the zero Raw, and not an encoded nil.
 func (r Raw) IsZero() bool { return r.codec == nil }
 
-// IsNil reports whether r is nil: the zero Raw, or a value that says so.
+// IsNil reports whether r is nil: the zero Raw, or an encoded nil.
 func (r Raw) IsNil() bool {
-	if _, ok := r.codec.(msgpackCodec); ok {
-		return len(r.b) == 1 && r.b[0] == codeNil
-	}
-	if r.codec == nil {
+	switch r.codec.(type) {
+	case nil:
 		return true
+	case msgpackCodec:
+		return len(r.b) == 1 && r.b[0] == codeNil
 	}
 	var v any
 	return r.codec.DecodeValue(r.b, &v) == nil && v == nil
 }
 
-// Decode decodes r into v, a pointer, as DecodeValue of its codec does. What it stores never aliases r's bytes.
+// Decode decodes r into v, a pointer, as DecodeValue of its codec does. The stored value never aliases r's bytes.
 func (r Raw) Decode(v any) error {
 	if r.codec == nil {
 		return msgpackCodec{}.DecodeValue(rawNil, v)
@@ -64,15 +64,12 @@ func (r Raw) Decode(v any) error {
 // Clone returns r with its own copy of the bytes, so that it outlives the parsed body.
 func (r Raw) Clone() Raw { return Raw{r.codec, slices.Clone(r.b)} }
 
-// String returns the size of r: what a peer sent does not go into logs.
+// String returns the size of r: a peer's data must not go into logs.
 func (r Raw) String() string { return fmt.Sprintf("raw value of %d bytes", len(r.b)) }
 
 // EncodeMsgpack implements msgpack.CustomEncoder, so that a Raw may be part of what is encoded.
 func (r Raw) EncodeMsgpack(enc *msgpack.Encoder) error {
-	b, err := r.msgpack()
-	if err == nil {
-		err = guardAll(b)
-	}
+	b, err := r.guarded()
 	if err != nil {
 		return err
 	}
@@ -80,8 +77,8 @@ func (r Raw) EncodeMsgpack(enc *msgpack.Encoder) error {
 	return err
 }
 
-// Binary returns what Decode stores in a []byte, but as part of r's bytes: it allocates nothing, and is not to be changed
-// if r's bytes are not.
+// Binary returns what Decode stores in a []byte, but as part of r's bytes. It allocates nothing. The result must not be
+// changed if r's bytes must not.
 func (r Raw) Binary() ([]byte, error) {
 	if _, ok := r.codec.(msgpackCodec); !ok {
 		return r.binaryOf()
@@ -96,7 +93,8 @@ func (r Raw) Binary() ([]byte, error) {
 	return b[:len(b):len(b)], nil
 }
 
-// binaryOf is Binary for other codecs; a variable whose address is taken would cost an allocation there.
+// binaryOf is Binary for other codecs. It is a method of its own because a variable whose address is taken would cost
+// Binary an allocation.
 func (r Raw) binaryOf() (b []byte, err error) {
 	err = r.Decode(&b)
 	return b, err
@@ -104,15 +102,18 @@ func (r Raw) binaryOf() (b []byte, err error) {
 
 // DecodeMsgpack implements msgpack.CustomDecoder, so that a Raw may be part of what is decoded. It keeps a copy.
 func (r *Raw) DecodeMsgpack(dec *msgpack.Decoder) error {
-	s, ok := dec.Buffered().(*source)
-	if !ok {
-		b, err := dec.DecodeRaw()
-		*r = Raw{msgpackCodec{}, b}
-		return err
-	}
-	b, err := s.next()
+	b, err := nextValue(dec)
 	*r = Raw{msgpackCodec{}, slices.Clone(b)}
 	return err
+}
+
+// guarded returns r in MessagePack, after the guard has passed it.
+func (r Raw) guarded() ([]byte, error) {
+	b, err := r.msgpack()
+	if err == nil {
+		err = guardAll(b)
+	}
+	return b, err
 }
 
 // msgpack returns r in MessagePack, unguarded: its own bytes, or new ones by way of any if it came in another codec.

@@ -154,7 +154,7 @@ func TestRawPrintsNothingOfItsContents(t *testing.T) {
 	}
 }
 
-func TestBinaryIsWhatDecodeStoresWithoutACopy(t *testing.T) {
+func TestBinaryEqualsDecodeWithoutACopy(t *testing.T) {
 	for name, v := range map[string]any{"binary": []byte("abc"), "empty": []byte{}, "string": "abc", "nil": nil, "number": 7} {
 		t.Run(name, func(t *testing.T) {
 			r, err := RawOf(Msgpack, v)

@@ -7,25 +7,26 @@ import (
 	"math"
 )
 
-// errMisread reports bytes read in another way than the value that they belong to calls for.
+// errMisread reports bytes that are read in another way than their value demands.
 var errMisread = errors.New("bytes of one value read as another")
 
-// A source is what the library reads guarded bytes from. It follows where each value begins and so mends two things.
+// A source gives guarded bytes to the library. It knows where each value begins, and so mends two faults of the
+// library.
 //
-// The library takes an extension where it wants a map for a wrapper around one, and reads the map's header out of the
-// extension's data. Eight bytes of a timestamp can thus ask for a map of 2^30 entries, which ends the process. A source
-// gives the data of an extension to whoever reads it in one piece, as data, and never byte by byte.
+// Where the library expects a map and finds an extension, it takes the extension for a wrapper around a map, and reads
+// the map's header from the extension's data. So eight bytes of a timestamp can demand a map of 2^30 entries, which
+// ends the process. A source gives out the data of an extension only in one piece, as data, and never byte by byte.
 //
-// The library decodes an integer into any as the Go type of its width on the wire. A source shows every integer 64 bits
-// wide, so that it comes out as int64 (uint64 above that), however the sender wrote it.
+// The library decodes an integer into any as the Go type of its width on the wire. A source gives out every integer
+// with 64 bits, so that it becomes an int64 (uint64 above that) in whatever width it was sent.
 type source struct {
 	b    []byte
 	pos  int // the next byte to be read
-	head int // where the next value, or the first within the array or map just begun, begins
+	head int // where the next value begins, or the first one in the array or map that has just begun
 	// header is where the first byte, length and type of the last value end: up to there, bytes may be read one by one.
 	header int
-	undo   int // where the last byte read is the first of a value: its place. Otherwise -1
-	// wide holds the 8 bytes of an integer, of which the last unread were not read yet.
+	undo   int // the position of the last byte read, if it is the first of a value; otherwise -1
+	// wide holds the 8 bytes of an integer. The last unread of them have not been read yet.
 	wide   [8]byte
 	unread int
 }
@@ -75,22 +76,10 @@ func (s *source) begin() (byte, error) {
 		s.header = s.pos + 1
 	default:
 		s.head = skip(s.b, s.pos)
-		s.header = headerEnd(s.b, s.pos)
+		_, s.header, _ = length(s.b, s.pos)
 	}
 	s.pos++
 	return c, nil
-}
-
-// headerEnd returns where the contents of the string, binary or timestamp at b[p] begin.
-func headerEnd(b []byte, p int) int {
-	switch b[p] {
-	case codeFixExt4, codeFixExt8:
-		return p + 2
-	case codeExt8:
-		return p + 3
-	}
-	_, begin, _ := length(b, p)
-	return begin
 }
 
 // UnreadByte implements io.ByteScanner, for the first byte of a value.
@@ -118,7 +107,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// next reads all of the next value. It is for methods that are called where one begins.
+// next reads all of the next value. It may only be called where a value begins.
 func (s *source) next() ([]byte, error) {
 	if s.unread > 0 || s.pos != s.head {
 		return nil, errMisread

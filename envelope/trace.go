@@ -10,9 +10,9 @@ const (
 	traceSize  = parentEnd + 1 + 2 // the whole, in version 00
 )
 
-// ValidTrace reports whether trace has the shape of a traceparent (W3C Trace Context §3.2): lower-case hexadecimal digits,
-// neither id of zeros alone. A version after 00 may have more behind a further "-"; ff is none. Like all that travels as a
-// trace it has at most MaxTrace bytes of ASCII from ' ' to '~' (wire.md §6.3).
+// ValidTrace reports whether trace has the shape of a traceparent (W3C Trace Context §3.2): lower-case hexadecimal
+// digits, neither id all zeros. A version after 00 may have more after another "-"; ff is not a version. Like any trace
+// it has at most MaxTrace bytes of ASCII from ' ' to '~' (wire.md §6.3).
 func ValidTrace(trace string) bool {
 	if len(trace) < traceSize || checkTrace(trace) != nil {
 		return false
@@ -30,7 +30,7 @@ func ValidTrace(trace string) bool {
 		}
 	}
 	switch version := trace[:traceID-1]; {
-	case version == "ff", zeros(trace[traceID:traceIDEnd]), zeros(trace[parentID:parentEnd]):
+	case version == "ff", isZeros(trace[traceID:traceIDEnd]), isZeros(trace[parentID:parentEnd]):
 		return false
 	case len(trace) > traceSize:
 		return version != "00" && trace[traceSize] == '-'
@@ -38,8 +38,8 @@ func ValidTrace(trace string) bool {
 	return true
 }
 
-// zeros reports whether s is zeros alone.
-func zeros(s string) bool {
+// isZeros reports whether s is all zeros.
+func isZeros(s string) bool {
 	for i := range len(s) {
 		if s[i] != '0' {
 			return false

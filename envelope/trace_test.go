@@ -46,7 +46,7 @@ func TestValidTrace(t *testing.T) {
 	}
 }
 
-// traceForm is the same said otherwise, but for ids of zeros.
+// traceForm describes the same form as a regular expression, without the rule for ids of zeros.
 var traceForm = regexp.MustCompile(`^(00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}|[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}(-[ -~]*)?)$`)
 
 func FuzzValidTrace(f *testing.F) {

@@ -3,21 +3,22 @@ package envelope
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// ErrEncode reports a Go value that has no encoding: of a kind like func or chan, or whose own method of encoding failed
-// or panicked.
+// ErrEncode reports a Go value that has no encoding: a func, a chan or the like, or a value whose own method of
+// encoding failed or panicked.
 var ErrEncode = errors.New("envelope: the value cannot be encoded")
 
-// appendInside appends v, which will lie inside depth arrays of an envelope that holds elements values with it, not
-// counting what is in it. What it appends has passed the guard; if it fails, the error is all that means anything.
+// appendInside appends v, which will lie inside depth arrays of an envelope that holds elements values, v included but
+// not the values inside v. The appended bytes have passed the guard. After an error the slice means nothing.
 //
-// The forms that most arguments have are written here, and as they cannot fail the guard, not read again. The others go
-// through the library. Both write the same bytes.
+// It writes the types that most arguments have itself. They cannot fail the guard, so they are not read again. The
+// library writes the others. Both write the same bytes.
 func appendInside(b []byte, v any, depth, elements int) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
@@ -26,24 +27,10 @@ func appendInside(b []byte, v any, depth, elements int) ([]byte, error) {
 		return appendBool(b, v), nil
 	case int:
 		return appendInt(b, int64(v)), nil
-	case int8:
-		return appendInt(b, int64(v)), nil
-	case int16:
-		return appendInt(b, int64(v)), nil
-	case int32:
-		return appendInt(b, int64(v)), nil
-	case int64:
-		return appendInt(b, v), nil
-	case uint:
-		return appendUint(b, uint64(v)), nil
-	case uint8:
-		return appendUint(b, uint64(v)), nil
-	case uint16:
-		return appendUint(b, uint64(v)), nil
-	case uint32:
-		return appendUint(b, uint64(v)), nil
-	case uint64:
-		return appendUint(b, v), nil
+	case int8, int16, int32, int64:
+		return appendInt(b, reflect.ValueOf(v).Int()), nil
+	case uint, uint8, uint16, uint32, uint64:
+		return appendUint(b, reflect.ValueOf(v).Uint()), nil
 	case float64:
 		return appendFloat(b, v), nil
 	case string:
@@ -58,10 +45,10 @@ func appendInside(b []byte, v any, depth, elements int) ([]byte, error) {
 	}
 	start := len(b)
 	b, err := encode(b, v)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = guardFrom(b, start, depth, elements)
 	}
-	return guardInside(b, start, depth, elements)
+	return b, err
 }
 
 // appendRaw is appendInside for a Raw.
@@ -70,24 +57,12 @@ func appendRaw(b []byte, r Raw, depth, elements int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return guardInside(append(b, value...), len(b), depth, elements)
+	start := len(b)
+	b = append(b, value...)
+	return b, guardFrom(b, start, depth, elements)
 }
 
-// guardInside returns b if b[start:] is one value that passes the guard.
-func guardInside(b []byte, start, depth, elements int) ([]byte, error) {
-	w := walker{elements: elements}
-	end, err := w.value(b, start, depth)
-	if err != nil {
-		return nil, err
-	}
-	if end != len(b) {
-		return nil, ErrTrailing
-	}
-	return b, nil
-}
-
-// makeRoom returns b, with room for v and around bytes more if it has not even room for v, so that what is large is copied
-// once.
+// makeRoom returns b. If b has no room for v, it is grown by v and around bytes more, so that a large v is copied once.
 func makeRoom(b []byte, v any, around int) []byte {
 	n := 0
 	switch v := v.(type) {
@@ -112,14 +87,14 @@ type encoder struct {
 
 var encoders = sync.Pool{New: func() any { return &encoder{enc: msgpack.NewEncoder(nil)} }}
 
-// encode appends v as the library encodes it, in the way that the package comment says. The bytes have not passed the
-// guard: methods of v wrote some of them.
+// encode appends v as the library encodes it, with the settings of the package comment. The bytes have not passed the
+// guard: methods of v may have written some of them.
 func encode(b []byte, v any) (_ []byte, err error) {
 	e := encoders.Get().(*encoder)
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: encoding %T panicked: %v", ErrEncode, v, r)
-			return // without e, which may be in any state
+			return // e is dropped: it may be in any state
 		}
 		e.sink = sink{}
 		e.enc.ResetWriter(nil)
@@ -139,32 +114,33 @@ func encode(b []byte, v any) (_ []byte, err error) {
 	return e.sink.b, nil
 }
 
-// firstCheck is the bytes after which a sink looks at what it has for the first time.
+// firstCheck is the size at which a sink checks its bytes for the first time.
 const firstCheck = 4096
 
-// A sink is the slice that the library encodes to. The library follows pointers for as long as there are any, so a value
-// that holds itself would overflow the stack, which ends the process. To stop that, the sink looks whenever it has
-// doubled whether what it holds is within the guard's limits of depth and number.
+// A sink is the slice that the library encodes to. The library follows pointers without end, so a value that holds
+// itself would overflow the stack, which ends the process. To stop that, the sink checks the guard's limits of depth
+// and number each time its size has doubled.
 type sink struct {
 	b     []byte
 	start int   // where the value begins
-	check int   // the length of b at which to look
+	check int   // the length of b at which to check next
 	err   error // ErrDepth or ErrElements, once found
 }
 
 // Write implements io.Writer.
 func (s *sink) Write(p []byte) (int, error) {
 	s.b = append(s.b, p...)
-	return len(p), s.look()
+	return len(p), s.checkLimits()
 }
 
 // WriteByte implements io.ByteWriter.
 func (s *sink) WriteByte(c byte) error {
 	s.b = append(s.b, c)
-	return s.look()
+	return s.checkLimits()
 }
 
-func (s *sink) look() error {
+// checkLimits returns the error that was found, and looks for one if b has doubled.
+func (s *sink) checkLimits() error {
 	if len(s.b) < s.check || s.err != nil {
 		return s.err
 	}

@@ -25,7 +25,7 @@ func libraryBytes(t *testing.T, v any) []byte {
 	return b.Bytes()
 }
 
-func TestValuesWrittenByHandAreTheLibrarys(t *testing.T) {
+func TestValuesWrittenDirectlyEqualTheLibrarys(t *testing.T) {
 	values := []any{
 		nil, true, false, []byte(nil), []byte{}, "",
 		1.5, 0.0, 3.0, math.Copysign(0, -1), math.Inf(1), math.NaN(), math.MaxFloat64, float64(1 << 63),
@@ -142,7 +142,7 @@ func nested(n int) any {
 	return v
 }
 
-func TestWhatNoPeerWouldTakeFailsHere(t *testing.T) {
+func TestValuesThatNoPeerAcceptsFailLocally(t *testing.T) {
 	circle := &linked{}
 	circle.Next = circle
 	circleMap := map[string]any{"long key": strings.Repeat("x", 1000)}
@@ -209,7 +209,7 @@ func TestWhatNoPeerWouldTakeFailsHere(t *testing.T) {
 }
 
 func TestRawArgsCannotReachIntoOptions(t *testing.T) {
-	// As args, 2 and an array of one; the array would take the options for its element.
+	// The args are 2 and the header of an array of one element. The options would become that element.
 	r := NewRaw(Msgpack, []byte{0x02, 0x91})
 	if _, err := Msgpack.AppendCall(nil, 1, "x", Options{HasTimeout: true}, r); !errors.Is(err, ErrCount) && !errors.Is(err, ErrTrailing) {
 		t.Error(err)
@@ -297,7 +297,7 @@ func TestOptionsTravelInBounds(t *testing.T) {
 	}
 }
 
-func TestAppendRefusesWhatParseWould(t *testing.T) {
+func TestAppendRefusesWhatParseRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		f    func(b []byte) ([]byte, error)

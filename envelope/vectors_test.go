@@ -58,7 +58,7 @@ type hostile struct {
 	Error string      `json:"error"`
 }
 
-// A part is a byte string written so many times.
+// A part is a byte string that is repeated.
 type part struct {
 	Hex   vectors.Hex `json:"hex"`
 	Times int         `json:"times"`
@@ -106,7 +106,7 @@ var refusals = map[string]error{
 	"ErrHelloString": ErrHelloString, "ErrBoot": ErrBoot,
 }
 
-// read reads input as the layer of a hostile vector does.
+// read reads input with the layer of a hostile vector.
 func read(t testing.TB, layer string, input []byte) error {
 	t.Helper()
 	switch layer {
@@ -126,7 +126,7 @@ func read(t testing.TB, layer string, input []byte) error {
 	return nil
 }
 
-// reencode writes what e says, with Append methods.
+// reencode writes e with the Append methods.
 func reencode(t testing.TB, e *Envelope) []byte {
 	t.Helper()
 	var (
@@ -197,7 +197,7 @@ func TestVectorsParseToTheirFields(t *testing.T) {
 	}
 }
 
-func TestVectorsAreWhatIsWritten(t *testing.T) {
+func TestVectorsAreWrittenByteForByte(t *testing.T) {
 	for _, v := range loadVectors(t).Vectors {
 		t.Run(v.Name, func(t *testing.T) {
 			var e Envelope
@@ -299,7 +299,7 @@ func TestEveryTrailingByteFails(t *testing.T) {
 	}
 }
 
-func TestHostileVectorsFailForTheirReasonAlone(t *testing.T) {
+func TestHostileVectorsFailForExactlyTheirReason(t *testing.T) {
 	seen := map[string]bool{}
 	for _, h := range loadVectors(t).Hostile {
 		t.Run(h.Name, func(t *testing.T) {
@@ -322,7 +322,7 @@ func TestHostileVectorsFailForTheirReasonAlone(t *testing.T) {
 	}
 }
 
-// The arrays of a parsed body must not be reachable past their end.
+// TestParsedSlicesHaveNoRoom checks that an append to a slice of a parsed body cannot overwrite the bytes that follow.
 func TestParsedSlicesHaveNoRoom(t *testing.T) {
 	for _, v := range loadVectors(t).Vectors {
 		var e Envelope

@@ -1,11 +1,11 @@
 // Package frame cuts a byte stream into messages: a 4-byte big-endian length, then that many bytes (wire.md §3).
 //
-// The handshake and everything after it use the same frames. A reader knows before a frame arrives how long its body may
-// be, and a length that breaks that rule is refused on the header alone: nothing of the body is read, and nothing is
-// allocated for it. [ReadExact] serves the handshake, whose three messages each have one size; [Next] serves a session,
-// which reads into a buffer of its own and takes from it the frames that are complete; [Append] and [AppendHeader] write.
+// The handshake and everything after it use the same frames. A reader knows before a frame arrives how long its body
+// may be. It refuses any other length on the header alone: it reads no byte of the body and allocates nothing for it.
+// [ReadExact] serves the handshake, whose three messages have one size each. [Next] serves a session, which reads into
+// a buffer of its own and takes complete frames from it. [Append] and [AppendHeader] write.
 //
-// The package keeps no state and no bytes. Its functions are safe for concurrent use on separate buffers.
+// The package keeps neither state nor bytes. Its functions are safe for concurrent use on separate buffers.
 package frame
 
 import (
@@ -19,8 +19,8 @@ const (
 	// HeaderSize is the length of a frame's header in bytes: the body's length, unsigned, big-endian (wire.md §3).
 	HeaderSize = 4
 
-	// DefaultLimit is the longest body, in bytes and with the cipher's tag, that every node takes (wire.md §9). It
-	// bounds what one peer can make a node hold before the first byte of a message can be judged.
+	// DefaultLimit is the longest body, in bytes and with the cipher's tag, that every node accepts (wire.md §9). It
+	// bounds what one peer can make a node hold before the node can check a byte of the message.
 	DefaultLimit = 1 << 20
 )
 
@@ -31,7 +31,7 @@ var (
 	// ErrEmpty says that a header announces a body of no bytes. No message of the protocol is empty.
 	ErrEmpty = errors.New("frame: empty body")
 
-	// ErrShort says that the bytes at hand end inside a frame: more input is needed.
+	// ErrShort says that the bytes end inside a frame: more input is needed.
 	ErrShort = errors.New("frame: incomplete")
 )
 
@@ -48,8 +48,8 @@ func Append(b, body []byte) []byte {
 	return append(AppendHeader(b, len(body)), body...)
 }
 
-// Length returns the length of the body that the first [HeaderSize] bytes of header announce, between 1 and limit. What
-// follows those bytes is not looked at. Its errors are [ErrShort], [ErrEmpty] and [ErrTooLarge].
+// Length returns the length of the body that the first [HeaderSize] bytes of header announce, between 1 and limit. It
+// does not look at the bytes that follow. Its errors are [ErrShort], [ErrEmpty] and [ErrTooLarge].
 func Length(header []byte, limit int) (int, error) {
 	if len(header) < HeaderSize {
 		return 0, ErrShort
@@ -64,7 +64,7 @@ func Length(header []byte, limit int) (int, error) {
 	return int(n), nil
 }
 
-// Next returns the body of the frame that buf begins with, of at most limit bytes, and what follows that frame.
+// Next returns the body of the frame that buf begins with, of at most limit bytes, and the bytes after that frame.
 //
 // Both alias buf; body has no room beyond its end, so appending to it never writes into rest. While the frame is
 // incomplete Next returns [ErrShort]; the caller reads more into buf and asks again. [ErrEmpty] and [ErrTooLarge] come as

@@ -11,8 +11,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
 )
 
-// recorded returns every frame of the Noise vectors with its body. Those of a BEAM handshake hold the body in a wrapping
-// of their own, so there the body is what follows the header.
+// recorded returns every frame of the Noise vectors with its body. Frames of a BEAM handshake wrap the body once more,
+// so there the body is all that follows the header.
 func recorded(t testing.TB) (bodies, frames [][]byte) {
 	t.Helper()
 	for _, name := range []string{vectors.NoiseNative, vectors.NoisePrologue, vectors.NoiseBEAM} {
@@ -87,7 +87,7 @@ func TestStreamIsCutIntoItsFrames(t *testing.T) {
 	}
 }
 
-func TestBodyAliasesTheBufferAndNoMore(t *testing.T) {
+func TestBodyAliasesTheBufferWithoutRoom(t *testing.T) {
 	buf := frame.Append(frame.Append(nil, []byte("one")), []byte("two"))
 	body, rest, err := frame.Next(buf, 3)
 	if err != nil {
@@ -193,8 +193,8 @@ func seedStreams(f *testing.F, add func([]byte)) {
 	}
 }
 
-// FuzzNext checks that what Next takes encodes to the same bytes, that no shorter input would have done, and that what it
-// refuses for good is refused as soon as the header is there.
+// FuzzNext checks that a frame that Next accepts encodes to the same bytes, that a shorter input is incomplete, and
+// that a final error comes as soon as the header is there.
 func FuzzNext(f *testing.F) {
 	seedStreams(f, func(b []byte) { f.Add(b, frame.DefaultLimit); f.Add(b, 32) })
 	f.Fuzz(func(t *testing.T, buf []byte, limit int) {
@@ -231,7 +231,7 @@ func FuzzNext(f *testing.F) {
 	})
 }
 
-// FuzzLength checks that a length that is taken is within its bounds and encodes to the same header.
+// FuzzLength checks that an accepted length is within its bounds and encodes to the same header.
 func FuzzLength(f *testing.F) {
 	seedStreams(f, func(b []byte) { f.Add(b, frame.DefaultLimit); f.Add(b, 32) })
 	f.Fuzz(func(t *testing.T, header []byte, limit int) {

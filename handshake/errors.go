@@ -7,40 +7,40 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Reasons why a handshake is not begun, or breaks off. Each one is final.
+// Reasons why a handshake does not begin, or fails. Each one is final.
 var (
 	// ErrConfig says that a Config lacks something or contradicts itself.
 	ErrConfig = errors.New("handshake: bad configuration")
 
-	// ErrSize says that a message has not the one size it may have.
+	// ErrSize says that a message does not have the size that is due.
 	ErrSize = errors.New("handshake: message of the wrong size")
 
-	// ErrEphemeral says that the peer's ephemeral key is not 32 bytes below 2^255-19, or of low order. A key of low order
-	// would make the shared secret one that anybody can compute.
+	// ErrEphemeral says that the peer's ephemeral key is not 32 bytes below 2^255-19, or is of low order. Anybody can
+	// compute a secret shared with a key of low order.
 	ErrEphemeral = errors.New("handshake: bad ephemeral key")
 
 	// ErrKnock says that message 1 has no knock that this end accepts now. The responder then sends nothing.
-	ErrKnock = errors.New("handshake: nobody who is trusted has knocked: a stranger, or a clock that is wrong by more than 5 minutes")
+	ErrKnock = errors.New("handshake: no trusted peer has knocked: the caller is a stranger, or a clock is wrong by more than 5 minutes")
 
-	// ErrOtherKnock says that a peer has proved a key which is not the one that message 1 was made with.
-	ErrOtherKnock = errors.New("handshake: another key than the one that knocked")
+	// ErrOtherKnock says that the key that a peer has proved is not the key that message 1 was made with.
+	ErrOtherKnock = errors.New("handshake: the proved key is not the one that knocked")
 
-	// ErrMessage2 says that message 2 does not authenticate. That is all an initiator can know: both ends derive the
-	// message's keys from everything sent before, from the protocol's name and from the prologue.
+	// ErrMessage2 says that message 2 does not authenticate. The initiator cannot know why: both ends derive the message's
+	// keys from everything sent before, from the protocol's name and from the prologue.
 	ErrMessage2 = errors.New("handshake: message 2 does not authenticate: another namespace, another protocol, or interference")
 
-	// ErrMessage3 says that message 3 does not authenticate. An honest initiator sends it only if message 2 did, so namespace
-	// and protocol agree and what is left is interference.
+	// ErrMessage3 says that message 3 does not authenticate. An honest initiator sends it only if message 2 authenticated,
+	// so namespace and protocol agree: the only reason left is interference.
 	ErrMessage3 = errors.New("handshake: message 3 does not authenticate: interference")
 
-	// ErrKey says that the peer's static key is not below 2^255-19, or of low order, so it names no peer.
+	// ErrKey says that the peer's static key is not below 2^255-19, or is of low order, so that it names no peer.
 	ErrKey = errors.New("handshake: bad static key")
 
-	// ErrSelf says that the peer's static key is our own, or that we were about to dial it: we met ourselves, or somebody
-	// has a copy of our private key.
+	// ErrSelf says that the peer's static key, or the key to dial, is our own: we met ourselves, or somebody has a copy of
+	// our private key.
 	ErrSelf = errors.New("handshake: the peer's key is our own")
 
-	// ErrWrongKey says that the peer that answered is not the one that was dialled. The error is a *WrongKeyError.
+	// ErrWrongKey says that another peer answered than the one that was dialled. The error is a *WrongKeyError.
 	ErrWrongKey = errors.New("handshake: another peer answered")
 
 	// ErrUntrusted says that the peer has proved a key that we do not trust. The error is an *UntrustedError.

@@ -48,14 +48,13 @@ func Example() {
 		connection.Write(frame.Append(nil, message))
 
 		_, size := to.Next()
-		n, err := frame.ReadExact(&connection, body[:], size)
-		if err != nil {
+		if err := frame.ReadExact(&connection, body[:size]); err != nil {
 			log.Fatal(err)
 		}
-		if err := to.Read(body[:n]); err != nil {
+		if err := to.Read(body[:size]); err != nil {
 			log.Fatal(err)
 		}
-		fmt.Println(n, "bytes")
+		fmt.Println(size, "bytes")
 	}
 
 	a, b := initiator.Result(), responder.Result()

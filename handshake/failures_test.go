@@ -22,7 +22,7 @@ var errorNames = map[string]error{
 	"ErrUntrusted": ErrUntrusted,
 }
 
-// TestFailureVectors plays each failure to the end that must refuse it.
+// TestFailureVectors gives each failure to the end that must refuse it.
 func TestFailureVectors(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, v := range vectors.Failures(t).Vectors {
@@ -83,8 +83,9 @@ func TestFailureVectors(t *testing.T) {
 	}
 }
 
-// TestFailureVectorsAreTheReferences holds noise_xx_failures.json to what the reference makes of these scenarios.
-func TestFailureVectorsAreTheReferences(t *testing.T) {
+// TestFailureVectorsMatchTheReference compares noise_xx_failures.json with the output of the reference in these
+// scenarios.
+func TestFailureVectorsMatchTheReference(t *testing.T) {
 	f := failureFile{t: t}
 	f.message1()
 	f.message2()
@@ -135,7 +136,7 @@ func unhex(s string) (b vectors.Hex) {
 	return b
 }
 
-// bit255 returns the alias of a key that X25519 does not tell from it.
+// bit255 returns the alias of a key that X25519 cannot distinguish from it.
 func bit255(key []byte) []byte {
 	key = bytes.Clone(key)
 	key[31] |= 0x80
@@ -182,7 +183,7 @@ func (f *failureFile) message1() {
 }
 
 func (f *failureFile) message2() {
-	// answer is what a responder with these inputs writes to the initiator's message 1.
+	// answer is the answer of a responder with these inputs to the initiator's message 1.
 	answer := func(prologue string, static, show, ephemeral []byte) vectors.Hex {
 		r := newReference(false, []byte(prologue), static, ephemeral)
 		r.showS = show

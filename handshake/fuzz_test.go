@@ -10,7 +10,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
 )
 
-// seeds adds message n of every vector there is, whole, cut and with its last bit flipped, to what add takes.
+// seeds calls add with message n of every vector: whole, cut, and with its last bit flipped.
 func seeds(f *testing.F, n int, add func(message []byte)) {
 	f.Helper()
 	for _, name := range []string{vectors.NoiseNative, vectors.NoisePrologue, vectors.NoiseBEAM} {
@@ -36,8 +36,8 @@ func requireOneOf(t *testing.T, err error, wants ...error) {
 	}
 }
 
-// FuzzInitiatorRead gives an initiator anything for message 2. Only what the responder that it dialled has written is
-// taken; what another peer has written properly, as some vectors are, fails for its key.
+// FuzzInitiatorRead gives an initiator any bytes as message 2. It accepts only the message of the responder that it
+// dialled. The valid message of another peer, as in some vectors, fails for its key.
 func FuzzInitiatorRead(f *testing.F) {
 	fix := counting(f)
 	seeds(f, 2, func(m []byte) { f.Add(m) })
@@ -55,8 +55,8 @@ func FuzzInitiatorRead(f *testing.F) {
 	})
 }
 
-// FuzzResponderRead gives a responder anything for messages 1 and 3. Any good key is taken as message 1; after that only
-// what the initiator that it trusts has written.
+// FuzzResponderRead gives a responder any bytes as messages 1 and 3. It accepts any valid key as message 1; after that
+// only the message of the initiator that it trusts.
 func FuzzResponderRead(f *testing.F) {
 	fix := counting(f)
 	seeds(f, 1, func(m []byte) { f.Add(m, fix.message3) })

@@ -1,6 +1,6 @@
-// Package handshake turns a key pair and a bare byte stream into a peer whose key is proved and two secret keys: wire.md
-// §4, the XX pattern of Noise §7.5 with X25519, ChaCha20-Poly1305 and SHA-256, empty payloads, and the rules of this
-// protocol on whom to trust and when.
+// Package handshake turns a key pair and a byte stream into a peer with a proved key and two secret keys. It implements
+// wire.md §4: the XX pattern of Noise §7.5 with X25519, ChaCha20-Poly1305 and SHA-256, empty payloads, and the rules of
+// this protocol on whom to trust and when.
 //
 //	-> e                  message 1, 32 bytes; 48 in private mode, with a knock
 //	<- e, ee, s, es       message 2, 96 bytes
@@ -9,14 +9,14 @@
 // A [State] is one end of one handshake. It does no I/O: the caller asks [State.Next] whose turn it is and how long the
 // message is, and carries the bytes between [State.Write], [State.Read] and the connection, each body in a frame.
 //
-// Trust is decided here, at the step where it matters, by a function the caller gives. The initiator checks the
-// responder's key after message 2, before message 3 exists, so that a responder it does not trust, or did not dial, never
-// learns who called. The responder checks the initiator's key after message 3. No key comes out before the end.
+// A State asks a function of the caller whom to trust, at the step where it matters. The initiator checks the
+// responder's key after message 2, before message 3 exists. So a responder that it does not trust, or did not dial,
+// never learns who called. The responder checks the initiator's key after message 3. No key comes out before the end.
 //
-// In private mode (wire.md §4.6) a responder answers only who shows with message 1 that it has the private key of somebody
-// trusted: see [Config.Knocks].
+// In private mode (wire.md §4.6) a responder answers only initiators that prove with message 1 that they have the
+// private key of a trusted peer: see [Config.Knocks].
 //
-// Any failure is final: there is no way back to an earlier step, and using a State that has finished or failed panics.
+// Any failure is final. No step can be repeated, and using a State that has finished or failed panics.
 package handshake
 
 import (
@@ -40,20 +40,17 @@ const (
 	PrivateMessage1Size = Message1Size + KnockSize // e, knock (wire.md §4.6)
 )
 
-// sizes of the messages, in order, without private mode and in it. The initiator writes those with an even index.
-var (
-	sizes        = [...]int{Message1Size, Message2Size, Message3Size}
-	privateSizes = [...]int{PrivateMessage1Size, Message2Size, Message3Size}
-)
+// sizes of the messages, in order, outside of private mode. The initiator writes those with an even index.
+var sizes = [...]int{Message1Size, Message2Size, Message3Size}
 
 // Knocks makes and recognises the payloads of message 1 in private mode: wire.md §4.6.
 type Knocks interface {
-	// Knock returns what an initiator that has dialled the peer with key sends beside its ephemeral public key. false: there
-	// is no secret shared with that peer, which is one that is not trusted.
+	// Knock returns the payload that an initiator sends beside its ephemeral public key to the peer with key. ok is false
+	// if there is no secret shared with that peer, because it is not trusted.
 	Knock(key identity.PublicKey, ephemeral [32]byte) (knock [KnockSize]byte, ok bool)
 
-	// Knocked returns which trusted peer has made the knock, for this node and these minutes. false: none. How long it takes
-	// does not depend on which, nor on whether there is one.
+	// Knocked returns the trusted peer that has made the knock, for this node and these minutes. ok is false if none has.
+	// The time that it takes depends neither on the peer nor on whether there is one.
 	Knocked(ephemeral [32]byte, knock [KnockSize]byte) (key identity.PublicKey, ok bool)
 }
 
@@ -65,27 +62,26 @@ type Config struct {
 	// Static is this end's identity. It must be set.
 	Static identity.KeyPair
 
-	// Prologue is what both ends must agree on beforehand: the bytes of the namespace, empty by default (wire.md §4.1).
-	// It is not kept.
+	// Prologue must be the same at both ends: the bytes of the namespace, empty by default (wire.md §4.1). It is not kept.
 	Prologue []byte
 
 	// Expect is the key that was dialled: the initiator accepts no other. The initiator must set it, and the responder
 	// must not.
 	Expect identity.PublicKey
 
-	// Trusted says whether the peer with that key may connect. It must be set. It is called at most once, by the Read
-	// that has just proved the key and on its goroutine; the initiator's only if the key is the expected one.
+	// Trusted says whether the peer with that key may connect. It must be set. It is called at most once, by the Read that
+	// has just proved the key, on its goroutine. The initiator calls it only if the key is the expected one.
 	Trusted func(identity.PublicKey) bool
 
-	// Knocks, if not nil, puts this end into private mode. The other end must be in it too: they do not understand each
-	// other else. Its methods are called by Write and Read of message 1, on their goroutine.
+	// Knocks, if not nil, puts this end into private mode. The other end must be in private mode too, or the handshake
+	// fails. Write and Read of message 1 call its methods, on their goroutine.
 	Knocks Knocks
 
-	// Rand is where the ephemeral key comes from: exactly 32 bytes are read, in Write. If nil, crypto/rand.
+	// Rand is the source of the ephemeral key: Write reads exactly 32 bytes. If nil, crypto/rand.
 	Rand io.Reader
 }
 
-// check returns an ErrConfig or ErrSelf if no handshake can be made of c.
+// check returns an ErrConfig or ErrSelf if no handshake is possible with c.
 func (c *Config) check() error {
 	switch {
 	case c.Role > Responder:
@@ -93,36 +89,32 @@ func (c *Config) check() error {
 	case c.Static.IsZero():
 		return fmt.Errorf("%w: no static key", ErrConfig)
 	case c.Trusted == nil:
-		return fmt.Errorf("%w: no way to tell whom to trust", ErrConfig)
+		return fmt.Errorf("%w: Trusted is not set", ErrConfig)
 	case c.Role == Initiator && c.Expect.IsZero():
-		return fmt.Errorf("%w: an initiator must say whom it dialled", ErrConfig)
+		return fmt.Errorf("%w: an initiator must set Expect", ErrConfig)
 	case c.Role == Responder && !c.Expect.IsZero():
-		return fmt.Errorf("%w: a responder has dialled nobody", ErrConfig)
+		return fmt.Errorf("%w: a responder must not set Expect", ErrConfig)
 	case c.Expect == c.Static.PublicKey():
 		return ErrSelf
 	}
 	return nil
 }
 
-// A State is one end of a handshake in progress. It is not safe for concurrent use. However it is printed or logged it does
-// not show a key that is secret.
+// A State is one end of a handshake in progress. It is not safe for concurrent use. No way of printing or logging it
+// shows a secret key.
 type State struct {
-	role    Role
-	self    identity.PublicKey
-	expect  identity.PublicKey // of the initiator; zero for the responder
-	trusted func(identity.PublicKey) bool
-	knocks  Knocks // nil: not in private mode
-	rand    io.Reader
+	config Config // without Static and Prologue
+	self   identity.PublicKey
 
-	noise   secret[pattern]    // nil once the handshake has finished or failed: its private keys are let go
+	noise   secret[pattern]    // nil once the handshake has finished or failed, so that its private keys are released
 	message int                // index in sizes of the next message
-	knocked identity.PublicKey // who has, in private mode
+	knocked identity.PublicKey // in private mode, the key whose owner has knocked
 	remote  identity.PublicKey // once the peer has proved it
 	result  *Result            // once there are keys
 	done    bool
 }
 
-// A pattern is the Noise part of a handshake, which trusts everybody.
+// A pattern is the Noise part of a handshake. It trusts every key.
 type pattern struct {
 	*noise.HandshakeState
 	suite *suite // its own
@@ -137,8 +129,9 @@ func New(c Config) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	return &State{role: c.Role, self: c.Static.PublicKey(), expect: c.Expect, trusted: c.Trusted,
-		knocks: c.Knocks, rand: c.Rand, noise: hide(hs)}, nil
+	s := &State{config: c, self: c.Static.PublicKey(), noise: hide(hs)}
+	s.config.Static, s.config.Prologue = identity.KeyPair{}, nil
+	return s, nil
 }
 
 func newNoise(c Config) (pattern, error) {
@@ -154,30 +147,30 @@ func newNoise(c Config) (pattern, error) {
 	return pattern{hs, s}, err
 }
 
-// Next says what this end must do next, write or read, and the exact size in bytes of the message that is due. When the
-// handshake has finished or failed nothing is due and size is 0.
+// Next says whether this end must write or read next, and the exact size in bytes of the message that is due. When the
+// handshake has finished or failed, no message is due and size is 0.
 func (s *State) Next() (write bool, size int) {
 	if s.noise == nil {
 		return false, 0
 	}
-	return (s.message%2 == 0) == (s.role == Initiator), s.size()
+	return (s.message%2 == 0) == (s.config.Role == Initiator), s.size()
 }
 
 // size returns the size of the message that is due.
 func (s *State) size() int {
-	if s.knocks != nil {
-		return privateSizes[s.message]
+	if s.config.Knocks != nil && s.message == 0 {
+		return PrivateMessage1Size
 	}
 	return sizes[s.message]
 }
 
-// Done reports whether the handshake has ended well: the peer has proved its key, the key is trusted, and no message is
-// due. For the initiator that is so once message 3 has been written; whether the responder accepts it is not known yet.
+// Done reports whether the handshake has succeeded: the peer has proved its key, the key is trusted, and no message is
+// due. The initiator is done once it has written message 3; it does not know yet whether the responder accepts it.
 func (s *State) Done() bool { return s.done }
 
 // Write appends the next message to b. It fails if Config.Rand does, and in private mode with [ErrUntrusted], an
-// [*UntrustedError], if there is no secret shared with the key that was dialled; then it returns b as it was. It panics if
-// this end is not to write: see [State.Next].
+// [*UntrustedError], if there is no secret shared with the key that was dialled. After an error it returns b as it was.
+// It panics if this end is not to write: see [State.Next].
 func (s *State) Write(b []byte) ([]byte, error) {
 	hs := s.take(true)
 	out, k1, k2, err := s.write(hs, b)
@@ -194,22 +187,22 @@ func (s *State) Write(b []byte) ([]byte, error) {
 	return out, nil
 }
 
-// write does the work of Write: nothing but message 1 in private mode has a payload.
+// write does the work of Write. Only message 1 in private mode has a payload.
 func (s *State) write(hs pattern, b []byte) ([]byte, *noise.CipherState, *noise.CipherState, error) {
-	if s.knocks == nil || s.message > 0 {
+	if s.config.Knocks == nil || s.message > 0 {
 		return hs.WriteMessage(b, nil)
 	}
-	if err := hs.suite.prepare(s.rand); err != nil {
+	if err := hs.suite.prepare(s.config.Rand); err != nil {
 		return nil, nil, nil, err
 	}
-	knock, ok := s.knocks.Knock(s.expect, hs.suite.ephemeral.PublicKey())
+	knock, ok := s.config.Knocks.Knock(s.config.Expect, hs.suite.ephemeral.PublicKey())
 	if !ok {
-		return nil, nil, nil, &UntrustedError{Remote: s.expect}
+		return nil, nil, nil, &UntrustedError{Remote: s.config.Expect}
 	}
 	return hs.WriteMessage(b, knock[:])
 }
 
-// Read consumes the next message, whose body must have exactly the size that [State.Next] tells. It neither changes body
+// Read consumes the next message, whose body must have exactly the size that [State.Next] says. It neither changes body
 // nor keeps it. Any error is final. In the order of the checks (wire.md §4.2 to §4.5) they are:
 //
 //   - [ErrSize] for a body of another length.
@@ -233,8 +226,8 @@ func (s *State) Read(body []byte) error {
 	return nil
 }
 
-// take returns the Noise part for one step. The state is without it until the step has succeeded, so that whatever goes
-// wrong in between, a panic of Config.Trusted included, has ended the handshake.
+// take removes the Noise part from the state for one step, and returns it. The step puts it back if it succeeds. So any
+// failure in between, a panic of Config.Trusted included, ends the handshake.
 func (s *State) take(write bool) pattern {
 	if s.noise == nil {
 		panic("handshake: State used after its end")
@@ -259,9 +252,9 @@ func (s *State) read(hs pattern, body []byte) error {
 			return fmt.Errorf("%w: %w", ErrEphemeral, err)
 		}
 	}
-	if s.knocks != nil && s.message == 0 {
+	if s.config.Knocks != nil && s.message == 0 {
 		var ok bool
-		if s.knocked, ok = s.knocks.Knocked([Message1Size]byte(body), [KnockSize]byte(body[Message1Size:])); !ok {
+		if s.knocked, ok = s.config.Knocks.Knocked([Message1Size]byte(body), [KnockSize]byte(body[Message1Size:])); !ok {
 			return ErrKnock
 		}
 	}
@@ -282,7 +275,7 @@ func (s *State) read(hs pattern, body []byte) error {
 	if err := s.identify(hs.PeerStatic()); err != nil {
 		return err
 	}
-	trusted := s.trusted(s.remote)
+	trusted := s.config.Trusted(s.remote)
 	if k1 != nil {
 		s.split(hs, k1, k2)
 		s.done = trusted
@@ -293,8 +286,8 @@ func (s *State) read(hs pattern, body []byte) error {
 	return nil
 }
 
-// identify takes the static key that the peer has proved as its identity, if it can be the peer's: it must be the only
-// encoding of itself, or trust could be evaded by an alias, and not our own, and the one that was dialled.
+// identify takes the static key that the peer has proved as its identity. The key must have its only encoding, or an
+// alias could evade trust. It must not be our own, and it must be the key that was dialled.
 func (s *State) identify(static []byte) error {
 	remote, err := identity.NewPublicKey(static)
 	switch {
@@ -302,25 +295,25 @@ func (s *State) identify(static []byte) error {
 		return fmt.Errorf("%w: %w", ErrKey, err)
 	case remote == s.self:
 		return ErrSelf
-	case s.role == Initiator && remote != s.expect:
-		return &WrongKeyError{Want: s.expect, Got: remote}
-	case s.role == Responder && s.knocks != nil && remote != s.knocked:
+	case s.config.Role == Initiator && remote != s.config.Expect:
+		return &WrongKeyError{Want: s.config.Expect, Got: remote}
+	case s.config.Role == Responder && s.config.Knocks != nil && remote != s.knocked:
 		return ErrOtherKnock
 	}
 	s.remote = remote
 	return nil
 }
 
-// split keeps the outcome of Split, in which the initiator sends with the first key (Noise §5.3).
+// split keeps the keys of Split. The initiator sends with the first (Noise §5.3).
 func (s *State) split(hs pattern, k1, k2 *noise.CipherState) {
 	k := keys{send: k1.UnsafeKey(), recv: k2.UnsafeKey()}
-	if s.role == Responder {
+	if s.config.Role == Responder {
 		k.send, k.recv = k.recv, k.send
 	}
 	s.result = &Result{Remote: s.remote, Hash: [32]byte(hs.ChannelBinding()), keys: hide(k)}
 }
 
-// Result returns the outcome. It panics unless the handshake is [State.Done], or has ended with [ErrUntrusted] at the
+// Result returns the result. It panics unless the handshake is [State.Done], or has ended with [ErrUntrusted] at the
 // responder.
 func (s *State) Result() Result {
 	if s.result == nil {

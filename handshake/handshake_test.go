@@ -12,7 +12,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
 )
 
-// trustAll trusts everybody.
+// trustAll trusts every key.
 func trustAll(identity.PublicKey) bool { return true }
 
 // panics reports whether f panics.
@@ -22,7 +22,7 @@ func panics(f func()) (did bool) {
 	return false
 }
 
-// requireOver fails unless s has failed: nothing is due, and using it panics.
+// requireOver fails the test unless s has failed: no message is due, and using it panics.
 func requireOver(t *testing.T, s *State) {
 	t.Helper()
 	if write, size := s.Next(); write || size != 0 {
@@ -41,7 +41,7 @@ func requireOver(t *testing.T, s *State) {
 	}
 }
 
-// requireNoResult fails unless s has failed and has no result.
+// requireNoResult fails the test unless s has failed and has no result.
 func requireNoResult(t *testing.T, s *State) {
 	t.Helper()
 	requireOver(t, s)
@@ -168,17 +168,17 @@ func TestVectorsReplay(t *testing.T) {
 						send, recv, remote = f.key2, f.key1, f.static[Initiator].PublicKey()
 					}
 					if write, size := s.Next(); !s.Done() || write || size != 0 {
-						t.Fatalf("%v: not done after message 3", s.role)
+						t.Fatalf("%v: not done after message 3", s.config.Role)
 					}
 					res := s.Result()
 					if gotSend, gotRecv := res.SendKey(), res.RecvKey(); !bytes.Equal(gotSend[:], send) || !bytes.Equal(gotRecv[:], recv) {
-						t.Errorf("%v: keys %x %x, want %x %x", s.role, gotSend, gotRecv, send, recv)
+						t.Errorf("%v: keys %x %x, want %x %x", s.config.Role, gotSend, gotRecv, send, recv)
 					}
 					if res.Remote != remote || !bytes.Equal(res.Hash[:], f.hash) {
-						t.Errorf("%v: remote %v, hash %x, want %v, %x", s.role, res.Remote, res.Hash, remote, f.hash)
+						t.Errorf("%v: remote %v, hash %x, want %v, %x", s.config.Role, res.Remote, res.Hash, remote, f.hash)
 					}
 					if !panics(func() { s.Write(nil) }) || !panics(func() { s.Read(f.message2) }) {
-						t.Errorf("%v: usable after the end", s.role)
+						t.Errorf("%v: usable after the end", s.config.Role)
 					}
 				}
 			})
@@ -186,8 +186,8 @@ func TestVectorsReplay(t *testing.T) {
 	}
 }
 
-// testSelfReplay runs a vector whose two ends have one key. Noise knows no rule against that, so its part replays the
-// vector; the protocol does, so a State breaks off.
+// testSelfReplay runs a vector whose two ends have the same key. Noise allows that, so its part replays the vector. The
+// protocol forbids it, so a State fails.
 func testSelfReplay(t *testing.T, f fixed) {
 	c := f.config(Initiator)
 	if _, err := New(c); !errors.Is(err, ErrSelf) {
@@ -231,8 +231,8 @@ func testSelfReplay(t *testing.T, f fixed) {
 	requireNoResult(t, s)
 }
 
-// TestBEAMTranscriptFails shows that the transcript rule of BEAM nodes is not ours: each handshake of theirs fails at the
-// first message that authenticates anything.
+// TestBEAMTranscriptFails shows that BEAM nodes have another transcript rule: each of their handshakes fails at the
+// first message that authenticates.
 func TestBEAMTranscriptFails(t *testing.T) {
 	for _, v := range vectors.Noise(t, vectors.NoiseBEAM).Vectors {
 		t.Run(v.Name, func(t *testing.T) {
@@ -254,8 +254,8 @@ func TestBEAMTranscriptFails(t *testing.T) {
 	}
 }
 
-// TestMismatchedProloguesFail shows that the initiator cannot get past message 2, and so never shows its key, in another
-// namespace.
+// TestMismatchedProloguesFail shows that an initiator in another namespace fails at message 2, and so never shows its
+// key.
 func TestMismatchedProloguesFail(t *testing.T) {
 	f := counting(t)
 	prologues := []string{"", "a", "b", "a\x00", "aa"}
@@ -290,8 +290,8 @@ func TestPrologueIsNotKept(t *testing.T) {
 	mustRead(t, i, mustWrite(t, r))
 }
 
-// TestAnyFlippedBitFails flips every bit of every message. A changed message 1 is answered, for nothing in it can be
-// checked but the form of its key, and then the answer fails. The others fail where they arrive.
+// TestAnyFlippedBitFails flips every bit of every message. A changed message 1 is answered, because only the form of
+// its key can be checked; then the answer fails. The other messages fail where they arrive.
 func TestAnyFlippedBitFails(t *testing.T) {
 	f := counting(t)
 	flips := func(message []byte, try func(body []byte, alias bool) error) {
@@ -340,7 +340,7 @@ func TestAnyFlippedBitFails(t *testing.T) {
 	})
 }
 
-// TestOtherSizesFail tries every length around each message's, and each message in the place of each other.
+// TestOtherSizesFail tries the lengths around that of each message, and each message in place of another.
 func TestOtherSizesFail(t *testing.T) {
 	f := counting(t)
 	for n, c := range []struct {
@@ -383,8 +383,9 @@ func TestReadLeavesItsInputAlone(t *testing.T) {
 	}
 }
 
-// TestInitiatorMeetsOnlyWhomItDialled shows that a wrong key is fatal before trust is asked for, and that it is named.
-func TestInitiatorMeetsOnlyWhomItDialled(t *testing.T) {
+// TestInitiatorAcceptsOnlyTheDialledKey shows that a wrong key is fatal before Trusted is called, and that the error
+// names it.
+func TestInitiatorAcceptsOnlyTheDialledKey(t *testing.T) {
 	f := counting(t)
 	c := f.config(Initiator)
 	c.Expect = must(identity.GenerateKeyPair(nil)).PublicKey()
@@ -401,7 +402,7 @@ func TestInitiatorMeetsOnlyWhomItDialled(t *testing.T) {
 	requireNoResult(t, i) // no message 3 exists
 }
 
-// TestUntrustedResponderNeverSeesMessage3 shows that the initiator breaks off before it has said who it is.
+// TestUntrustedResponderNeverSeesMessage3 shows that the initiator fails before it has shown its key.
 func TestUntrustedResponderNeverSeesMessage3(t *testing.T) {
 	f := counting(t)
 	c := f.config(Initiator)
@@ -411,7 +412,7 @@ func TestUntrustedResponderNeverSeesMessage3(t *testing.T) {
 	requireNoResult(t, i)
 }
 
-// TestUntrustedInitiatorCanBeRefused shows that the responder has the keys to say that it refuses, and nothing more.
+// TestUntrustedInitiatorCanBeRefused shows that the responder has the keys to send a refusal, and no more.
 func TestUntrustedInitiatorCanBeRefused(t *testing.T) {
 	f := counting(t)
 	c := f.config(Responder)
@@ -431,7 +432,7 @@ func TestUntrustedInitiatorCanBeRefused(t *testing.T) {
 	}
 }
 
-// TestErrorsNameTheKeys shows that what a person reads says who was met, and who was dialled.
+// TestErrorsNameTheKeys shows that the text of an error names the peer that answered and the peer that was dialled.
 func TestErrorsNameTheKeys(t *testing.T) {
 	f := counting(t)
 	a, b := f.static[Initiator].PublicKey(), f.static[Responder].PublicKey()
@@ -461,7 +462,7 @@ func requireUntrusted(t *testing.T, err error, remote identity.PublicKey) {
 	}
 }
 
-// TestTrustIsAskedOnceWhereItMatters counts the questions, and at which message each comes.
+// TestTrustIsAskedOnceWhereItMatters counts the calls of Trusted, and at which message each comes.
 func TestTrustIsAskedOnceWhereItMatters(t *testing.T) {
 	f := counting(t)
 	var asked [2][]identity.PublicKey
@@ -510,7 +511,7 @@ func TestOutOfTurnPanics(t *testing.T) {
 	if !panics(func() { i.Read(f.message1) }) || !panics(func() { r.Write(nil) }) {
 		t.Error("an end may begin with the other's message")
 	}
-	mustRead(t, r, mustWrite(t, i)) // a panic for the wrong turn has spoiled nothing
+	mustRead(t, r, mustWrite(t, i)) // a panic for the wrong turn leaves the State as it was
 	if !panics(func() { i.Write(nil) }) || !panics(func() { r.Read(f.message3) }) {
 		t.Error("an end may go on without the other's answer")
 	}
@@ -518,7 +519,7 @@ func TestOutOfTurnPanics(t *testing.T) {
 	mustRead(t, r, mustWrite(t, i))
 }
 
-// TestEphemeralTakesExactly32Bytes shows how much randomness each end reads, and that no more is read ahead.
+// TestEphemeralTakesExactly32Bytes shows that each end reads exactly 32 random bytes, and reads no more ahead.
 func TestEphemeralTakesExactly32Bytes(t *testing.T) {
 	f := counting(t)
 	var left [2]*bytes.Reader
@@ -558,7 +559,7 @@ func TestFailingRandomnessEndsTheHandshake(t *testing.T) {
 	}
 }
 
-// TestSystemRandomness runs handshakes without a source of ours: each has keys of its own.
+// TestSystemRandomness runs handshakes with the system's randomness: each has keys of its own.
 func TestSystemRandomness(t *testing.T) {
 	f := counting(t)
 	seen := make(map[[32]byte]bool)

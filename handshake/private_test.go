@@ -9,7 +9,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
 )
 
-// A ring knows one knock: that of a vector.
+// A ring has one knock: that of a vector.
 type ring struct {
 	from, to  identity.PublicKey
 	ephemeral [32]byte
@@ -76,8 +76,9 @@ func TestPrivateVectorsReplay(t *testing.T) {
 	}
 }
 
-// TestWhoDoesNotKnockGetsNoAnswer holds wire.md §4.6: nothing is written, and not even a random number is drawn.
-func TestWhoDoesNotKnockGetsNoAnswer(t *testing.T) {
+// TestInitiatorsWithoutAKnockGetNoAnswer checks wire.md §4.6: nothing is written, and not even a random number is
+// drawn.
+func TestInitiatorsWithoutAKnockGetNoAnswer(t *testing.T) {
 	f, knocks := privately(t)
 	random := bytes.Repeat([]byte{0xa5}, KnockSize)
 	for name, c := range map[string]struct {
@@ -118,7 +119,7 @@ func TestWhoDoesNotKnockGetsNoAnswer(t *testing.T) {
 	}
 }
 
-// TestBothEndsMustBePrivate has one end in private mode and one that is not.
+// TestBothEndsMustBePrivate has only one end in private mode.
 func TestBothEndsMustBePrivate(t *testing.T) {
 	f, knocks := privately(t)
 	ic, rc := f.config(Initiator), f.config(Responder)
@@ -138,7 +139,8 @@ func TestBothEndsMustBePrivate(t *testing.T) {
 	requireNoResult(t, r)
 }
 
-// TestAnotherKeyThanTheOneThatKnockedFails has a trusted peer prove its key in a handshake that another has begun.
+// TestAnotherKeyThanTheOneThatKnockedFails lets a trusted peer prove its key in a handshake that another peer has
+// begun.
 func TestAnotherKeyThanTheOneThatKnockedFails(t *testing.T) {
 	f, knocks := privately(t)
 	ic, rc := f.config(Initiator), f.config(Responder)
@@ -158,7 +160,7 @@ func TestAnotherKeyThanTheOneThatKnockedFails(t *testing.T) {
 	}
 }
 
-// TestTrustTakenAwayAfterTheKnockIsRefused has a peer that is trusted when it knocks and not when it proves its key.
+// TestTrustTakenAwayAfterTheKnockIsRefused takes trust from a peer between its knock and the proof of its key.
 func TestTrustTakenAwayAfterTheKnockIsRefused(t *testing.T) {
 	f, knocks := privately(t)
 	rc := f.config(Responder)
@@ -173,9 +175,9 @@ func TestTrustTakenAwayAfterTheKnockIsRefused(t *testing.T) {
 	r.Result() // for the refusal
 }
 
-// TestAReplayedMessage1OpensNothing holds what wire.md §12 says of a message 1 that is sent again: message 2 comes, and
-// shows who answers only to the one who holds the ephemeral key.
-func TestAReplayedMessage1OpensNothing(t *testing.T) {
+// TestAReplayedMessage1RevealsNothing checks wire.md §12 about a message 1 that is sent again: it is answered, but only
+// the holder of the ephemeral key learns who answers.
+func TestAReplayedMessage1RevealsNothing(t *testing.T) {
 	f, knocks := privately(t)
 	rc := f.config(Responder)
 	rc.Knocks, rc.Rand = knocks, nil
@@ -196,7 +198,7 @@ func TestAReplayedMessage1OpensNothing(t *testing.T) {
 	}
 }
 
-// TestInitiatorWithoutASecretSendsNothing has trust taken away before the dial.
+// TestInitiatorWithoutASecretSendsNothing takes trust away before the dial.
 func TestInitiatorWithoutASecretSendsNothing(t *testing.T) {
 	f, _ := privately(t)
 	c := f.config(Initiator)
@@ -221,7 +223,7 @@ func TestPrivateWriteFailsWithItsRandomness(t *testing.T) {
 	requireNoResult(t, i)
 }
 
-// FuzzPrivateResponderRead gives a responder in private mode anything for message 1.
+// FuzzPrivateResponderRead gives a responder in private mode any bytes as message 1.
 func FuzzPrivateResponderRead(f *testing.F) {
 	fix, knocks := privately(f)
 	for _, v := range vectors.Noise(f, vectors.NoisePrivate).Vectors {

@@ -13,9 +13,9 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 )
 
-// A reference is one end of Noise_XX_25519_ChaChaPoly_SHA256 written from the Noise specification alone, over the standard
-// library. It shares nothing with the package: it makes the vectors with a prologue and those that fail, and the package
-// must agree with it byte for byte. It checks nothing but tags, and can be made to lie.
+// A reference is one end of Noise_XX_25519_ChaChaPoly_SHA256 written from the Noise specification alone, over the
+// standard library. It shares nothing with the package: it makes the vectors with a prologue and those that fail, and
+// the package must agree with it byte for byte. It checks only tags, and can be made to lie.
 type reference struct {
 	initiator bool
 	s, e      *ecdh.PrivateKey
@@ -124,7 +124,7 @@ func (r *reference) write() []byte {
 	return out
 }
 
-// payload returns what the message that is due carries.
+// payload returns the payload of the message that is due.
 func (r *reference) payload() []byte {
 	if r.sent == 0 {
 		return r.knock
@@ -165,7 +165,7 @@ func (r *reference) read(body []byte) error {
 	return nil
 }
 
-// next counts a message, and after the last does Split.
+// next counts a message. After the last one it does Split.
 func (r *reference) next() {
 	if r.sent++; r.sent == len(referencePattern) {
 		out := must(hkdf.Key(sha256.New, nil, r.ck, "", 64))
@@ -184,7 +184,7 @@ func referenceSecret(own *ecdh.PrivateKey, peer []byte) []byte {
 	return referenceHMAC(t, a, b, []byte{1})
 }
 
-// referenceKnock is what an initiator with that secret sends in an epoch.
+// referenceKnock is the knock of an initiator with that secret in an epoch.
 func referenceKnock(secret []byte, smaller bool, epoch int64, e []byte) []byte {
 	use := byte(2)
 	if smaller {

@@ -2,8 +2,8 @@ package handshake
 
 import "github.com/seed-f6ddb928/peernet-go/identity"
 
-// A Result is what a handshake leaves: who is at the other end, and the keys to talk to it. It may be copied, and however
-// it is printed, logged or encoded it does not show the keys.
+// A Result is the result of a handshake: the peer, and the keys to talk to it. It may be copied. No way of printing,
+// logging or encoding it shows the keys.
 type Result struct {
 	Remote identity.PublicKey // the peer's static key, proved
 	Hash   [32]byte           // the handshake hash (h of Noise §5.2), equal at both ends and unique to this session
@@ -19,8 +19,8 @@ func (r Result) SendKey() [32]byte { return r.keys().send }
 // RecvKey returns the key of the cipher state that opens what this end receives (wire.md §5).
 func (r Result) RecvKey() [32]byte { return r.keys().recv }
 
-// A secret holds a value where no printer finds it. Methods such as Format do not suffice: fmt does not call them for an
-// unexported field, but prints all the bytes that it can reach through it. Of a function it prints the address.
+// A secret hides a value from printers. Methods such as Format do not suffice: fmt does not call them for an unexported
+// field, but prints all the bytes that it can reach through it. Of a function it prints the address.
 type secret[T any] func() T
 
 func hide[T any](v T) secret[T] { return func() T { return v } }

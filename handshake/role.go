@@ -2,7 +2,7 @@ package handshake
 
 import "fmt"
 
-// A Role is one of the two ends of a connection. The initiator is the end that dialled.
+// A Role is one of the two ends of a connection. The initiator is the end that has dialled.
 type Role uint8
 
 const (

@@ -11,12 +11,12 @@ import (
 	"testing"
 )
 
-// TestSecretsNeverPrint prints configs, states and results in every way that comes to mind, alone and inside structs whose
-// fields the printer may or may not ask for methods, and looks for the bytes of each private and transport key.
+// TestSecretsNeverPrint prints configs, states and results in many ways, alone and inside structs with exported and
+// unexported fields, and looks for the bytes of each private and transport key.
 func TestSecretsNeverPrint(t *testing.T) {
 	f := counting(t)
 	ic, rc := f.config(Initiator), f.config(Responder)
-	ic.Rand, rc.Rand = readerFunc(ic.Rand.Read), readerFunc(rc.Rand.Read) // what a bytes.Reader shows is not ours to hide
+	ic.Rand, rc.Rand = readerFunc(ic.Rand.Read), readerFunc(rc.Rand.Read) // a bytes.Reader shows its bytes
 	i, r := mustNew(t, ic), mustNew(t, rc)
 	things := []any{ic, &ic, rc, i, r}
 	mustRead(t, r, mustWrite(t, i))
@@ -47,11 +47,11 @@ func TestSecretsNeverPrint(t *testing.T) {
 		}
 	}
 	if shown := printed(struct{ k [32]byte }{a.SendKey()}); !shows(shown["%v"], f.key1) || !shows(shown["%#v"], f.key1) || !shows(shown["slog text"], f.key1) {
-		t.Error("a bare key is not found where it is printed: this test can tell nothing")
+		t.Error("a bare key is not found where it is printed: this test proves nothing")
 	}
 }
 
-// A readerFunc is a reader that shows nothing.
+// A readerFunc is a reader that prints nothing.
 type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(b []byte) (int, error) { return f(b) }

@@ -9,19 +9,19 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// primitives are those of Noise_XX_25519_ChaChaPoly_SHA256 (wire.md §4.1). Of the library's DH only name and length are
-// used: each handshake's suite brings its own.
+// primitives are those of Noise_XX_25519_ChaChaPoly_SHA256 (wire.md §4.1). Only the name and the length of the
+// library's DH are used: each handshake has a suite with its own DH.
 var primitives = noise.NewCipherSuite(noise.DH25519, noise.CipherChaChaPoly, noise.HashSHA256)
 
-// A suite is the cipher suite of one handshake, and holds that handshake's two private keys.
+// A suite is the cipher suite of one handshake. It holds that handshake's two private keys.
 //
-// The library passes private keys as bytes, so its own DH must parse them each time, and parsing an X25519 key computes
-// its public half: as much work as the DH itself. Here the library gets a handle of one byte in place of each private
-// key, and the parsed keys stay with the suite. As a side effect no private key ever enters the library.
+// The library passes private keys as bytes, so its own DH must parse them each time. Parsing an X25519 key computes its
+// public half, which is as much work as the DH itself. Here the library gets a handle of one byte in place of each
+// private key, and the parsed keys stay with the suite. So no private key enters the library.
 type suite struct {
 	noise.CipherSuite
 	static, ephemeral identity.KeyPair
-	ready             bool // ephemeral is made, and not yet in use
+	ready             bool // ephemeral is made and not yet in use
 }
 
 // Handles of the private keys.
@@ -36,15 +36,15 @@ func (s *suite) staticKey() noise.DHKey {
 	return noise.DHKey{Private: []byte{staticHandle}, Public: public[:]}
 }
 
-// prepare makes the ephemeral key from exactly 32 bytes of random, so that vectors replay. The payload of a message is given
-// to the library together with its tokens, so a payload that depends on the key needs it before.
+// prepare makes the ephemeral key from exactly 32 bytes of random, so that vectors replay. The library makes the key
+// while it writes the message, but a knock depends on the key and is needed before.
 func (s *suite) prepare(random io.Reader) (err error) {
 	s.ephemeral, err = identity.GenerateKeyPair(random)
 	s.ready = err == nil
 	return err
 }
 
-// GenerateKeypair returns the ephemeral key for token e of Noise §5.3: the one that is prepared, once, or a new one.
+// GenerateKeypair returns the ephemeral key for token e of Noise §5.3: the prepared one, once, or a new one.
 func (s *suite) GenerateKeypair(random io.Reader) (noise.DHKey, error) {
 	if !s.ready {
 		if err := s.prepare(random); err != nil {
@@ -56,8 +56,8 @@ func (s *suite) GenerateKeypair(random io.Reader) (noise.DHKey, error) {
 	return noise.DHKey{Private: []byte{ephemeralHandle}, Public: public[:]}, nil
 }
 
-// DH computes the shared secret of the private key behind the handle and the peer's public key. The peer's ephemeral key
-// has been checked when it arrived, so what can fail here is its static key: an error is an ErrKey.
+// DH computes the shared secret of the private key behind the handle and the peer's public key. The peer's ephemeral
+// key was checked when it arrived, so only its static key can fail here: an error is an ErrKey.
 func (s *suite) DH(handle, public []byte) ([]byte, error) {
 	kp := s.static
 	if handle[0] == ephemeralHandle {

@@ -18,8 +18,8 @@ func TestProtocolName(t *testing.T) {
 	}
 }
 
-// TestPrivateKeysAreParsedOnce shows that no DH parses a private key: the library never has one, for the handles that it
-// holds are of one byte, and a DH of ours allocates what the bare DH of a parsed key does. Parsing allocates besides.
+// TestPrivateKeysAreParsedOnce shows that no DH parses a private key. The library has only handles of one byte. A DH of
+// ours allocates as much as the bare DH of a parsed key; parsing would allocate more.
 func TestPrivateKeysAreParsedOnce(t *testing.T) {
 	s := &suite{CipherSuite: primitives, static: must(identity.GenerateKeyPair(nil))}
 	static := s.staticKey()
@@ -41,7 +41,7 @@ func TestPrivateKeysAreParsedOnce(t *testing.T) {
 		}
 	}
 	if stock <= bare {
-		t.Errorf("the library's DH allocates %v times, that of a parsed key %v: this test can tell nothing", stock, bare)
+		t.Errorf("the library's DH allocates %v times, that of a parsed key %v: this test proves nothing", stock, bare)
 	}
 }
 
@@ -70,7 +70,7 @@ func TestHandlesNameTheirKeys(t *testing.T) {
 	}
 }
 
-// BenchmarkHandshake runs whole handshakes, both ends: ours, with all its checks, and by turns the bare library with its
+// BenchmarkHandshake runs both ends of whole handshakes, in turns with this package and with the bare library and its
 // own DH. ours-ns and stock-ns are per handshake; ratio is the library's time to ours.
 func BenchmarkHandshake(b *testing.B) {
 	a, z := must(identity.NewKeyPair(staticI)), must(identity.NewKeyPair(staticR))

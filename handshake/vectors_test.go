@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the vector files that the referen
 
 const protocol = "Noise_XX_25519_ChaChaPoly_SHA256"
 
-// sameAsFile fails unless the vector file is what v encodes to. With -update it writes the file instead.
+// sameAsFile fails the test unless v encodes to the vector file. With -update it writes the file instead.
 func sameAsFile(t *testing.T, name string, v any) {
 	t.Helper()
 	want, err := json.MarshalIndent(v, "", " ")
@@ -62,8 +62,8 @@ func TestReferenceReproducesNativeVectors(t *testing.T) {
 	}
 }
 
-// TestPrologueVectorsAreTheReferences holds noise_xx_prologue.json to what the reference makes of these inputs.
-func TestPrologueVectorsAreTheReferences(t *testing.T) {
+// TestPrologueVectorsMatchTheReference compares noise_xx_prologue.json with the output of the reference.
+func TestPrologueVectorsMatchTheReference(t *testing.T) {
 	long := make([]byte, 255)
 	for i := range long {
 		long[i] = byte(i)
@@ -96,8 +96,8 @@ func TestPrologueVectorsAreTheReferences(t *testing.T) {
 	sameAsFile(t, vectors.NoisePrologue, file)
 }
 
-// TestPrivateVectorsAreTheReferences holds noise_xx_private.json to what the reference makes of these inputs.
-func TestPrivateVectorsAreTheReferences(t *testing.T) {
+// TestPrivateVectorsMatchTheReference compares noise_xx_private.json with the output of the reference.
+func TestPrivateVectorsMatchTheReference(t *testing.T) {
 	file := vectors.NoiseFile{Protocol: protocol, Payloads: "knock"}
 	for _, c := range []struct {
 		name     string
@@ -131,7 +131,7 @@ func TestPrivateVectorsAreTheReferences(t *testing.T) {
 	sameAsFile(t, vectors.NoisePrivate, file)
 }
 
-// referenceHandshake returns v with all that follows from its name, prologue, private keys and plaintexts.
+// referenceHandshake returns v, completed from its name, prologue, private keys and plaintexts.
 func referenceHandshake(t *testing.T, v vectors.NoiseHandshake) vectors.NoiseHandshake {
 	t.Helper()
 	i := newReference(true, *v.Prologue, v.InitiatorStaticPrivate, v.InitiatorEphemeralPrivate)

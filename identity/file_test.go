@@ -111,7 +111,7 @@ func TestIdentityThatCannotBeMadeIsAnError(t *testing.T) {
 	}
 }
 
-func TestKeyThatOthersCanReachIsRefused(t *testing.T) {
+func TestKeyFileWithAccessForOthersIsRefused(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no such permissions on Windows")
 	}
@@ -119,7 +119,7 @@ func TestKeyThatOthersCanReachIsRefused(t *testing.T) {
 	writeFile(t, path, alicePEM)
 	for mode := range fs.FileMode(0o1000) {
 		if mode&0o400 == 0 {
-			continue // not for us either
+			continue // this process cannot read it either
 		}
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
@@ -181,7 +181,7 @@ func TestDamagedFilesAreRefusedAndKept(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { checkRefused(t, v.content, v.want) })
 	}
-	// Up to the end of its last line: the line end after it is not missed.
+	// Not without the last line end alone: the file is valid without it.
 	for n := range len(alicePEM) - 1 {
 		checkRefused(t, alicePEM[:n], ErrFileContent)
 	}
@@ -206,7 +206,7 @@ func checkRefused(t *testing.T, content string, want error) {
 	}
 }
 
-func TestPathThatIsNoFileIsRefused(t *testing.T) {
+func TestFolderInPlaceOfTheFileIsRefused(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "identity.pem")
 	if err := os.Mkdir(path, 0o700); err != nil {
@@ -242,8 +242,8 @@ func TestLinksAreFollowed(t *testing.T) {
 	}
 }
 
-// child, when set in the environment, makes the test binary load or create the identity at the path that it names, and
-// print its public key and whether it made it.
+// child, when set in the environment, makes the test binary load or create the identity at the path that it names. It
+// prints the public key and whether it made the file.
 const child = "PEERNET_IDENTITY_CHILD"
 
 func TestMain(m *testing.M) {

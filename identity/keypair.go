@@ -15,10 +15,10 @@ const PrivateKeySize = 32
 // ErrNoKey is returned by operations of a [KeyPair] that is the zero value.
 var ErrNoKey = errors.New("no private key")
 
-// A KeyPair is a node's own identity: an X25519 private key and its public key. The zero value holds no key. Two are ==
-// only if one is a copy of the other.
+// A KeyPair is a node's own identity: an X25519 private key and its public key. The zero value holds no key. Two key
+// pairs are == only if one is a copy of the other.
 //
-// However it is printed, logged or encoded, alone or inside another value, it shows the public key at most.
+// No way of printing, logging or encoding it, alone or inside another value, shows more than the public key.
 type KeyPair struct {
 	private *private
 	public  PublicKey
@@ -37,7 +37,7 @@ func GenerateKeyPair(random io.Reader) (KeyPair, error) {
 	if random == nil {
 		random = rand.Reader
 	}
-	// ecdh.Curve.GenerateKey ignores its reader, so that no test could have its keys back.
+	// ecdh.Curve.GenerateKey ignores its reader, and tests need the same keys again.
 	var b [PrivateKeySize]byte
 	if _, err := io.ReadFull(random, b[:]); err != nil {
 		return KeyPair{}, fmt.Errorf("generating a key: %w", err)
@@ -72,19 +72,19 @@ func (k KeyPair) PublicKey() PublicKey {
 	return k.public
 }
 
-// DH returns the 32-byte secret that k shares with the holder of the public key remote, X25519 of RFC 7748 §6.1. The
+// DH returns the 32-byte secret that k shares with the holder of the public key peer, X25519 of RFC 7748 §6.1. The
 // caller owns the result.
 //
-// remote may be any 32 bytes, as X25519 has it; a key that is to name somebody passes [NewPublicKey] first. It fails
-// with [ErrKeyLength] if remote is not of 32 bytes, with [ErrKeyLowOrder] if the secret would be all zeros, and with
+// peer may be any 32 bytes, as in X25519; a key that names a peer must pass [NewPublicKey] first. DH fails with
+// [ErrKeyLength] if peer is not of 32 bytes, with [ErrKeyLowOrder] if the secret would be all zeros, and with
 // [ErrNoKey] if k is the zero value.
-func (k KeyPair) DH(remote []byte) ([]byte, error) {
+func (k KeyPair) DH(peer []byte) ([]byte, error) {
 	if k.IsZero() {
 		return nil, fmt.Errorf("computing a shared secret: %w", ErrNoKey)
 	}
-	public, err := ecdh.X25519().NewPublicKey(remote)
+	public, err := ecdh.X25519().NewPublicKey(peer)
 	if err != nil {
-		return nil, fmt.Errorf("computing a shared secret: %w: %d bytes, want %d", ErrKeyLength, len(remote), PublicKeySize)
+		return nil, fmt.Errorf("computing a shared secret: %w: %d bytes, want %d", ErrKeyLength, len(peer), PublicKeySize)
 	}
 	secret, err := k.private.key().ECDH(public)
 	if err != nil {

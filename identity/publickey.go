@@ -2,9 +2,9 @@
 // the rules for keys of wire.md §1.
 //
 // A [PublicKey] names a peer everywhere: in trust, in discovery, in a handshake. It comes from the wire through
-// [NewPublicKey] and from people through [ParsePublicKey], which let nothing pass that is not one key with one name. A
-// [KeyPair] is a node's own identity: [LoadOrCreate] keeps it in a file, [GenerateKeyPair] makes one that lives as long
-// as the process. Its private half leaves it only into that file.
+// [NewPublicKey] and from people through [ParsePublicKey]. Both accept only keys that have one encoding. A [KeyPair] is
+// a node's own identity: [LoadOrCreate] keeps it in a file, [GenerateKeyPair] makes one that lives as long as the
+// process. Only that file holds the private half outside of the process.
 //
 // Values of both types are immutable, may be copied, and are safe for concurrent use.
 package identity
@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/decred/dcrd/bech32"
@@ -26,12 +27,12 @@ const PublicKeySize = 32
 
 // Lengths of a key as text, in characters.
 const (
-	bech32Size = len(bech32Prefix) + 52 + 6 // the key's 256 bits with 4 of padding, the checksum
+	bech32Size = len(bech32Prefix) + 52 + 6 // the key's 256 bits with 4 of padding, and the checksum
 	base32Size = 52                         // without padding characters
 	hexSize    = 2 * PublicKeySize
 )
 
-// humanPart is the part of a bech32 key that says what it is; bech32Prefix is it with the separator.
+// humanPart is the part of a bech32 key that people recognise; bech32Prefix is the same with the separator.
 const (
 	humanPart    = "pnet"
 	bech32Prefix = humanPart + "1"
@@ -40,30 +41,30 @@ const (
 // bech32Alphabet holds the characters of a bech32 key after the separator: BIP 173.
 const bech32Alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
-// fingerprintSize is the number of characters in a fingerprint: 40 bits, enough to tell the peers of one log apart, too
-// few to identify a key to somebody who may choose it.
+// fingerprintSize is the number of characters in a fingerprint: 40 bits. They are enough to tell the peers in a log
+// apart, but too few to identify a key: an attacker can make a key with the same ones.
 const fingerprintSize = 8
 
 // Reasons to refuse a key.
 var (
-	// ErrKeyText is returned for text in none of the forms of a key.
+	// ErrKeyText is returned for text that has none of the forms of a key.
 	ErrKeyText = errors.New("not a key")
-	// ErrKeyChecksum is returned for text that has the form pnet1… but whose checksum says that it was mistyped.
+	// ErrKeyChecksum is returned for text in the form pnet1… with a wrong checksum: it was mistyped.
 	ErrKeyChecksum = errors.New("mistyped key")
 	// ErrKeyLength is returned for a binary key that is not of 32 bytes, and for text that begins with pnet1 but is too
 	// short or too long.
 	ErrKeyLength = errors.New("wrong length of a key")
-	// ErrKeyRange is returned for a number of 2^255-19 or more. X25519 would take it for a smaller one, so one peer would
-	// have two keys, of which one might be trusted and the other not.
+	// ErrKeyRange is returned for a number of 2^255-19 or more. X25519 reads it as a smaller one, so one peer would have
+	// two keys, and only one of them might be trusted.
 	ErrKeyRange = errors.New("key out of range")
-	// ErrKeyLowOrder is returned for a point of low order. Everybody can compute any secret shared with it.
+	// ErrKeyLowOrder is returned for a point of low order. Anybody can compute a secret shared with it.
 	ErrKeyLowOrder = errors.New("key of low order")
 )
 
 // A PublicKey is a peer's static public key, the u-coordinate of X25519 in little-endian order (RFC 7748 §5). Keys are
 // equal if and only if they are ==, and may be the keys of a map.
 //
-// The zero value is no peer's key: it is of low order.
+// The zero value is not the key of any peer: it is of low order.
 type PublicKey [PublicKeySize]byte
 
 // NewPublicKey returns the key whose 32 bytes are b, which it copies. It fails with [ErrKeyLength], [ErrKeyRange] or
@@ -76,7 +77,7 @@ func NewPublicKey(b []byte) (PublicKey, error) {
 	if !key.inRange() {
 		return PublicKey{}, fmt.Errorf("%w: not below 2^255-19", ErrKeyRange)
 	}
-	if key.lowOrder() {
+	if slices.Contains(lowOrder[:], key) {
 		return PublicKey{}, ErrKeyLowOrder
 	}
 	return key, nil
@@ -84,13 +85,13 @@ func NewPublicKey(b []byte) (PublicKey, error) {
 
 // ParsePublicKey reads a key in any of its three forms, with nothing before or after it:
 //
-//   - pnet1…, 63 characters: bech32 (BIP 173), all in lower or all in upper case. Its checksum finds up to four
-//     mistyped characters for certain, more with all but one chance in 10^9.
+//   - pnet1…, 63 characters: bech32 (BIP 173), all in lower or all in upper case. Its checksum always finds up to
+//     four mistyped characters, and misses more with a chance of one in 10^9.
 //   - 52 characters of base32 (RFC 4648, no padding characters), in either case.
 //   - 64 hexadecimal digits, in either case.
 //
 // Padding bits must be zero, so each form writes a key in one way. It fails with [ErrKeyText], [ErrKeyChecksum] or
-// [ErrKeyLength], and with the errors of [NewPublicKey]. No error holds more of the text than one character.
+// [ErrKeyLength], and with the errors of [NewPublicKey]. No error quotes more than one character of the text.
 func ParsePublicKey(text string) (PublicKey, error) {
 	var b []byte
 	var err error
@@ -122,14 +123,14 @@ func (k PublicKey) String() string {
 	return text
 }
 
-// Fingerprint returns the first 8 characters of the key after pnet1. Somebody who makes keys until one fits can have the
-// same fingerprint, so it identifies nobody. People are shown [PublicKey.Short].
+// Fingerprint returns the first 8 characters of the key after pnet1. An attacker can make keys until one has the same
+// fingerprint, so it identifies no peer. For people, use [PublicKey.Short].
 func (k PublicKey) Fingerprint() string {
 	return k.String()[len(bech32Prefix):][:fingerprintSize]
 }
 
-// Short returns pnet1, the fingerprint and …, for logs and lists: the beginning of a key, marked as no more than that.
-// It identifies nobody, and ParsePublicKey does not read it.
+// Short returns pnet1, the fingerprint and …, for logs and lists: the beginning of a key, marked as a beginning. It
+// identifies no peer, and ParsePublicKey does not read it.
 func (k PublicKey) Short() string {
 	return bech32Prefix + k.Fingerprint() + "…"
 }
@@ -140,7 +141,7 @@ func (k PublicKey) Compare(o PublicKey) int {
 	return bytes.Compare(k[:], o[:])
 }
 
-// IsZero reports whether k is the zero value, which is no peer's key.
+// IsZero reports whether k is the zero value, which is not the key of any peer.
 func (k PublicKey) IsZero() bool {
 	return k == PublicKey{}
 }
@@ -175,16 +176,6 @@ func (k PublicKey) inRange() bool {
 	return false
 }
 
-// lowOrder reports whether k, which must be in range, is a point of low order.
-func (k PublicKey) lowOrder() bool {
-	for _, low := range lowOrder {
-		if k == low {
-			return true
-		}
-	}
-	return false
-}
-
 // fieldPrime is 2^255-19.
 var fieldPrime = mustHex("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f")
 
@@ -206,20 +197,20 @@ func mustHex(digits string) PublicKey {
 	return PublicKey(b)
 }
 
-// decodeBech32 returns the 32 bytes of a key that begins with pnet1, in whatever case. The checksum that would have been
-// right stays unsaid: whoever is told it can make any mistyped key pass.
+// decodeBech32 returns the 32 bytes of a key that begins with pnet1, in either case. The error does not say which
+// checksum would be right: with it, any mistyped key could be made to pass.
 func decodeBech32(text string) ([]byte, error) {
 	if len(text) != bech32Size {
 		return nil, fmt.Errorf("%w: %d characters, want %d", ErrKeyLength, len(text), bech32Size)
 	}
 	for i, char := range strings.ToLower(text[len(bech32Prefix):]) {
 		if !strings.ContainsRune(bech32Alphabet, char) {
-			return nil, fmt.Errorf("%w: character %d is %q, which is in no key", ErrKeyText, len(bech32Prefix)+i+1, char)
+			return nil, fmt.Errorf("%w: character %d is %q, which no key has", ErrKeyText, len(bech32Prefix)+i+1, char)
 		}
 	}
 	_, groups, err := bech32.Decode(text)
 	if _, mistyped := errors.AsType[bech32.ErrInvalidChecksum](err); mistyped {
-		return nil, fmt.Errorf("%w: its checksum does not fit; compare it with the original character by character",
+		return nil, fmt.Errorf("%w: its checksum is wrong; compare it with the original, character by character",
 			ErrKeyChecksum)
 	}
 	if err != nil {
@@ -237,7 +228,7 @@ func decodeBase32(text string) ([]byte, error) {
 	encoding := base32.StdEncoding.WithPadding(base32.NoPadding)
 	upper := strings.ToUpper(text)
 	b, err := encoding.DecodeString(upper)
-	// The library skips line ends and padding bits; what it reads must be what it would write.
+	// The library skips line ends and ignores padding bits, so the text must be what the library would write.
 	if err != nil || len(b) != PublicKeySize || encoding.EncodeToString(b) != upper {
 		return nil, fmt.Errorf("%w: %d characters that are not base32 of %d bytes", ErrKeyText, base32Size, PublicKeySize)
 	}

@@ -60,7 +60,7 @@ func loadKeys(t testing.TB) keyVectors {
 	return v
 }
 
-// checkError fails the test unless err is the one reason to refuse a key that want is.
+// checkError fails the test unless err has want as its only reason to refuse a key.
 func checkError(t *testing.T, err, want error) {
 	t.Helper()
 	for name, reason := range keyErrors {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestPipeDoesNotHoldLoadUp(t *testing.T) {
+func TestPipeDoesNotBlockLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "identity.pem")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Skip(err)

@@ -140,7 +140,7 @@ func (s stranger) sayEverything(c net.Conn) error {
 			}
 			continue
 		}
-		if _, err := frame.ReadExact(c, in[:], size); err != nil {
+		if err := frame.ReadExact(c, in[:size]); err != nil {
 			return err
 		}
 		if err := state.Read(in[:size]); err != nil {

@@ -45,7 +45,7 @@ func shakeRaw(tb testing.TB, keys identity.KeyPair, n *peernet.Node, conn net.Co
 			if body, err = state.Write(body[:0]); err == nil {
 				_, err = conn.Write(frame.Append(nil, body))
 			}
-		} else if _, err = frame.ReadExact(conn, body, size); err == nil {
+		} else if err = frame.ReadExact(conn, body); err == nil {
 			err = state.Read(body)
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Announce returns the datagrams that tell each peer of the keyring, and nobody else, that this node listens on port: one
-// for every 16 of them, none if there is nobody. They are others each time, and hold in this epoch and the next. Which
-// peer's entry is where is random, over all datagrams. The error is Config.Rand's.
+// Announce returns the datagrams from which each peer of the keyring, and nobody else, learns that this node listens on
+// port: one for every 16 peers, none for an empty keyring. They differ each time, and are valid in this epoch and the
+// next. The entries lie in random order over all datagrams. The error is Config.Rand's.
 func (k *Keyring) Announce(port uint16) ([][]byte, error) {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
@@ -39,7 +39,7 @@ func (k *Keyring) Announce(port uint16) ([][]byte, error) {
 	return list, nil
 }
 
-// randomize fills packets with random bytes, and returns the places of their entries in random order.
+// randomize fills packets with random bytes, and returns the numbers of their entries in random order.
 func (k *Keyring) randomize(packets []Packet) (slots []int, err error) {
 	var seed [32]byte
 	if _, err := io.ReadFull(k.config.Rand, seed[:]); err != nil {
@@ -58,9 +58,9 @@ func (k *Keyring) randomize(packets []Packet) (slots []int, err error) {
 	return mathrand.New(mathrand.NewChaCha8(seed)).Perm(len(packets) * EntriesPerPacket), nil
 }
 
-// Hear returns which peer of the keyring has made the datagram, and the port that it listens on. Whoever has heard the
-// datagram can send it again, from anywhere, until its epoch is over, and can change the port: it is a hint like any
-// other. It fails with [ErrSize], [ErrMagic], [ErrVersion], [ErrNobody] or [ErrPort].
+// Hear returns the peer of the keyring that has made the datagram, and the port that it listens on. Anybody who has
+// heard the datagram can send it again, from anywhere, until its epoch is over, and can change the port: it is a hint
+// like any other. It fails with [ErrSize], [ErrMagic], [ErrVersion], [ErrNobody] or [ErrPort].
 func (k *Keyring) Hear(datagram []byte) (identity.PublicKey, uint16, error) {
 	packet, err := ParsePacket(datagram)
 	if err != nil {
@@ -87,5 +87,5 @@ func (k *Keyring) Hear(datagram []byte) (identity.PublicKey, uint16, error) {
 	return k.pairs[found].key, uint16(port), nil
 }
 
-// mask returns what hides the port of the entry whose tag comes from the same HMAC.
+// mask returns the bits that hide the port of an entry. They come from the HMAC of the entry's tag.
 func mask(made *[32]byte) uint16 { return binary.BigEndian.Uint16(made[TagSize:]) }

@@ -1,12 +1,12 @@
-// Package private is what private mode makes of the secrets that paired nodes share: the knock that begins a handshake
-// (wire.md §4.6), and the announce that tells nobody else who is there (wire.md §8.3).
+// Package private implements private mode with the secrets that paired nodes share: the knock that begins a handshake
+// (wire.md §4.6), and the announce that only paired nodes can read (wire.md §8.3).
 //
-// Two nodes that have each other's static key have a secret in common without a word on the network: the X25519 of the
-// one's private and the other's public key. A [Keyring] holds these secrets, one for each key that is trusted. What it
-// makes of them looks random to everybody else, and is another each time.
+// Two nodes that have each other's static key share a secret without sending a message: the X25519 of the one's private
+// and the other's public key. A [Keyring] holds these secrets, one for each trusted key. The knocks and announces that
+// it makes look random to everybody else, and differ each time.
 //
-// It reads the wall clock: what it makes holds for some minutes. A clock that is wrong by more than five minutes may make
-// a node neither find others nor be found, and one that is wrong by ten certainly does.
+// A Keyring reads the wall clock: its knocks and announces are valid for some minutes. A node whose clock is wrong by
+// more than five minutes may neither find others nor be found; at ten minutes it certainly does not.
 package private
 
 import (
@@ -21,7 +21,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// EpochLength is how long what a Keyring makes is that of one epoch. Those of the epochs before and after are accepted.
+// EpochLength is the length of an epoch. Knocks and announces of this epoch, the one before and the one after are
+// accepted.
 const EpochLength = 5 * time.Minute
 
 // A Config is what a Keyring needs.
@@ -33,37 +34,38 @@ type Config struct {
 	// keyring locked, so it must not call its methods.
 	Trusted func(identity.PublicKey) bool
 
-	// Now tells the wall-clock time. If nil, time.Now.
+	// Now returns the wall-clock time. If nil, time.Now.
 	Now func() time.Time
 
-	// Rand is where nonces and whatever hides real entries come from. If nil, crypto/rand. It must be safe for concurrent
-	// use.
+	// Rand is the source of nonces and of the random entries among the real ones. If nil, crypto/rand. It must be safe for
+	// concurrent use.
 	Rand io.Reader
 }
 
-// A Keyring holds the secret that this node shares with each peer it trusts: computed once when trust is given, forgotten
-// when it is taken away. It is safe for concurrent use. However it is printed or logged it does not show a secret.
+// A Keyring holds the secret that this node shares with each peer that it trusts. It computes a secret once, when the
+// peer is trusted, and forgets it when trust ends. It is safe for concurrent use. No way of printing or logging it
+// shows a secret.
 //
-// Knocked and Hear do the same work, three HMACs for each key, whether anybody matches or nobody, and wherever in the
-// ring: how long they take tells how many are trusted, and not who.
+// Knocked and Hear always do the same work, three HMACs for each key, whichever key matches or none. So their time
+// shows how many keys are trusted, but not which.
 type Keyring struct {
 	config Config
 	self   identity.PublicKey
-	mac    func(*[secretSize]byte, []byte) [32]byte // hmacSHA256; tests count
+	mac    func(*[secretSize]byte, []byte) [32]byte // hmacSHA256; tests count its calls
 
 	mu    sync.RWMutex               // guards the rest
 	pairs []pair                     // in no order
 	index map[identity.PublicKey]int // in pairs
 }
 
-// A pair is this node and one that it trusts.
+// A pair is this node and a peer that it trusts.
 type pair struct {
-	key    identity.PublicKey // the other's
+	key    identity.PublicKey // the peer's
 	first  bool               // this node has the smaller key
 	secret secret
 }
 
-// New returns a keyring that holds nothing.
+// New returns an empty keyring.
 func New(c Config) *Keyring {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -74,9 +76,9 @@ func New(c Config) *Keyring {
 	return &Keyring{config: c, self: c.Static.PublicKey(), mac: hmacSHA256, index: make(map[identity.PublicKey]int)}
 }
 
-// Add computes the secret shared with key, unless it is there, or the key is not trusted by now or is the node's own. So it
-// may be called for each trusted key and for each change of trust, in any order, and the keyring ends with those that are
-// trusted: whoever takes trust away does so before it calls Remove. It fails only for a key that [identity.NewPublicKey]
+// Add computes the secret shared with key, unless it is there already, or the key is no longer trusted or is the node's
+// own. So it may be called for each trusted key and for each change of trust, in any order: the keyring ends with the
+// trusted keys, if Remove is called after Trusted denies a key. Add fails only for a key that [identity.NewPublicKey]
 // refuses.
 func (k *Keyring) Add(key identity.PublicKey) error {
 	if key == k.self || k.has(key) {
@@ -111,7 +113,7 @@ func (k *Keyring) Remove(key identity.PublicKey) {
 	delete(k.index, key)
 }
 
-// Len returns with how many peers a secret is shared.
+// Len returns the number of peers in the keyring.
 func (k *Keyring) Len() int {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
@@ -125,7 +127,7 @@ func (k *Keyring) has(key identity.PublicKey) bool {
 	return there
 }
 
-// epoch returns the number of the present epoch: those of 1970-01-01 00:00:00 UTC begin with 0 (wire.md §4.6).
+// epoch returns the number of the current epoch. Epoch 0 begins at 1970-01-01 00:00:00 UTC (wire.md §4.6).
 func (k *Keyring) epoch() int64 {
 	const length = int64(EpochLength / time.Second)
 	s := k.config.Now().Unix()
@@ -136,14 +138,14 @@ func (k *Keyring) epoch() int64 {
 	return e
 }
 
-// Uses of a pair's secret: the first byte of what is authenticated. There are two of each, so that nothing that one node
-// of a pair has made can be taken for the other's.
+// Uses of a pair's secret: the first byte of an authenticated message. Each node of a pair has its own, so that its
+// messages cannot pass for the other node's.
 const (
 	useKnock    byte = 1 // of the node with the smaller key; the other's is 2
 	useAnnounce byte = 3 // likewise, and 4
 )
 
-// use returns the use that is of this node, or of the other one.
+// use returns the use of this node if ours, otherwise that of the peer.
 func (p *pair) use(first byte, ours bool) byte {
 	if p.first == ours {
 		return first
@@ -151,7 +153,7 @@ func (p *pair) use(first byte, ours bool) byte {
 	return first + 1
 }
 
-// A message is what an HMAC is computed of: use, epoch, and what is peculiar to the occasion.
+// A message is the input of an HMAC: use, epoch, and the bytes that it authenticates.
 type message []byte
 
 func newMessage(of []byte) message { return append(make(message, 9, 9+len(of)), of...) }
@@ -163,10 +165,10 @@ func (m message) of(use byte, epoch int64) message {
 	return m
 }
 
-// each calls f with what a peer makes of the message in each epoch that is accepted now, for all peers.
+// each calls f, for all peers, with the peer's HMAC of the message in each epoch that is accepted now.
 func (k *Keyring) each(first byte, m message, f func(i int, made *[32]byte)) {
 	now := k.epoch()
-	made := new([32]byte) // one for all: f may hold on to it as far as the compiler knows
+	made := new([32]byte) // one for all, because it is on the heap: the compiler cannot know that f does not keep it
 	for i := range k.pairs {
 		p := &k.pairs[i]
 		for _, e := range [...]int64{now - 1, now, now + 1} {

@@ -43,7 +43,7 @@ func newNode(tb testing.TB, first byte) *node {
 
 func (n *node) key() identity.PublicKey { return n.kp.PublicKey() }
 
-// trust pairs n with others, on its side.
+// trust makes n trust others.
 func (n *node) trust(tb testing.TB, others ...*node) {
 	tb.Helper()
 	for _, o := range others {
@@ -140,7 +140,7 @@ func entries(p Packet) (list []string) {
 	return list
 }
 
-// TestPortDoesNotShow announces two ports under the same randomness: nothing differs but the bytes that hide them.
+// TestPortDoesNotShow announces several ports with the same randomness: only the bytes that hide the port differ.
 func TestPortDoesNotShow(t *testing.T) {
 	var first []byte
 	for _, port := range []uint16{1, 7100, 65535} {
@@ -165,7 +165,7 @@ func TestPortDoesNotShow(t *testing.T) {
 	}
 }
 
-// TestManyPeersFillSeveralPackets has each of 40 peers find its entry in exactly one of them, and in any place.
+// TestManyPeersFillSeveralPackets lets each of 40 peers find its entry, in exactly one packet and at any position.
 func TestManyPeersFillSeveralPackets(t *testing.T) {
 	a := newNode(t, 0x01)
 	var peers []*node
@@ -181,7 +181,7 @@ func TestManyPeersFillSeveralPackets(t *testing.T) {
 			t.Errorf("%d peers: %d packets, want %d", n, got, want)
 		}
 	}
-	places := make(map[[2]int]bool)
+	positions := make(map[[2]int]bool)
 	for round := range 20 {
 		packets := a.announce(t, 7100)
 		for _, p := range peers {
@@ -195,7 +195,7 @@ func TestManyPeersFillSeveralPackets(t *testing.T) {
 					continue
 				}
 				if p == peers[0] {
-					places[[2]int{i, slices.Index(entries(mustParse(t, b)), string(a.entryFor(t, p, b, 7100)))}] = true
+					positions[[2]int{i, slices.Index(entries(mustParse(t, b)), string(a.entryFor(t, p, b, 7100)))}] = true
 				}
 			}
 			if found != 1 {
@@ -203,19 +203,19 @@ func TestManyPeersFillSeveralPackets(t *testing.T) {
 			}
 		}
 	}
-	if len(places) < 10 {
-		t.Errorf("in 20 announces the entry of one peer was in %d places", len(places))
+	if len(positions) < 10 {
+		t.Errorf("in 20 announces the entry of one peer was at %d positions", len(positions))
 	}
 }
 
-// entryFor returns the entry that n, whose private key is the first, makes for a peer in a packet, by the reference.
+// entryFor returns the reference's entry of n, whose private key is the first, for a peer in a packet.
 func (n *node) entryFor(tb testing.TB, peer *node, packet []byte, port uint16) []byte {
 	tb.Helper()
 	key := peer.key()
 	return referenceEntry(count(0x01), key[:], n.epoch(), packet[nonceAt:entriesAt], port)
 }
 
-func TestNobodyPairedAnnouncesNothing(t *testing.T) {
+func TestEmptyKeyringAnnouncesNothing(t *testing.T) {
 	a, b := newNode(t, 0x01), newNode(t, 0x21)
 	if packets := a.announce(t, 7100); len(packets) != 0 {
 		t.Errorf("%d packets", len(packets))
@@ -227,7 +227,8 @@ func TestNobodyPairedAnnouncesNothing(t *testing.T) {
 	}
 }
 
-// TestClocks holds wire.md §4.6: five minutes apart always work, ten never, wherever in its epoch the sender is.
+// TestClocks checks wire.md §4.6: clocks five minutes apart always work, ten minutes apart never, at any time of an
+// epoch.
 func TestClocks(t *testing.T) {
 	a, b := newNode(t, 0x01), newNode(t, 0x21)
 	pairUp(t, a, b)
@@ -278,7 +279,7 @@ func TestKnockIsForOneHandshakeOneWay(t *testing.T) {
 		wrong := knock
 		wrong[i] ^= 0x80
 		if _, ok := b.Knocked(e, wrong); ok {
-			t.Errorf("byte %d changed, and taken", i)
+			t.Errorf("byte %d changed, but it is accepted", i)
 		}
 	}
 	if _, ok := newNode(t, 0x61).Knock(a.key(), e); ok {
@@ -286,8 +287,8 @@ func TestKnockIsForOneHandshakeOneWay(t *testing.T) {
 	}
 }
 
-// TestRecognisingCostsTheSameWhoeverItIs counts the HMACs: three for each key, for the first, the last and nobody.
-func TestRecognisingCostsTheSameWhoeverItIs(t *testing.T) {
+// TestRecognisingCostsTheSameForEveryPeer counts the HMACs: three for each key, for the first, the last and nobody.
+func TestRecognisingCostsTheSameForEveryPeer(t *testing.T) {
 	b := newNode(t, 0x01)
 	var peers []*node
 	for i := range 21 {
@@ -318,7 +319,7 @@ func TestRecognisingCostsTheSameWhoeverItIs(t *testing.T) {
 	}
 }
 
-// TestJunkAllocatesNothing bounds what a datagram of a stranger's costs in memory, however many are trusted.
+// TestJunkAllocatesNothing bounds the memory that a stranger's datagram costs, for any number of trusted keys.
 func TestJunkAllocatesNothing(t *testing.T) {
 	b := newNode(t, 0x01)
 	for i := range 50 {
@@ -334,10 +335,10 @@ func TestJunkAllocatesNothing(t *testing.T) {
 		"another length":  {packet[:180], 0},
 		"another magic":   {append([]byte("PNET"), packet[4:]...), 0},
 		"another version": {append([]byte("PNEP\x00"), packet[5:]...), 0},
-		"of a stranger":   {packet, 5}, // three small ones, whatever there is to compare
+		"of a stranger":   {packet, 5}, // three small ones, for any number of keys
 	} {
 		if got := testing.AllocsPerRun(100, func() { b.Hear(c.datagram) }); got > c.most {
-			t.Errorf("%s: %v allocations, at most %v are good", name, got, c.most)
+			t.Errorf("%s: %v allocations, at most %v are allowed", name, got, c.most)
 		}
 	}
 	if got := testing.AllocsPerRun(100, func() { b.Knocked([32]byte{1}, [KnockSize]byte{}) }); got > 5 {
@@ -390,7 +391,7 @@ func TestKeyringFollowsTrust(t *testing.T) {
 	}
 }
 
-// TestKeyringIsSafeForConcurrentUse does everything at once; whoever stays trusted is recognised throughout.
+// TestKeyringIsSafeForConcurrentUse does everything at once. A peer that stays trusted is recognised throughout.
 func TestKeyringIsSafeForConcurrentUse(t *testing.T) {
 	var mu sync.Mutex
 	trusted := make(map[identity.PublicKey]bool)
@@ -458,7 +459,7 @@ func TestAnnounceFailsWithItsRandomness(t *testing.T) {
 	}
 }
 
-func TestHMACIsTheStandardOne(t *testing.T) {
+func TestHMACEqualsTheStandardLibrarys(t *testing.T) {
 	r := mathrand.NewChaCha8([32]byte{})
 	for n := range 3 * sha256.BlockSize {
 		var key [secretSize]byte
@@ -481,7 +482,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 	if want := referenceSecret(count(0x01), key[:]); !bytes.Equal(secret[:], want) {
 		t.Fatalf("the secret is %x, want %x", *secret, want)
 	}
-	a.config.Rand = nil // what a reader of a test's shows is not ours to hide
+	a.config.Rand = nil // the reader of a test shows its bytes
 	for _, thing := range []any{a.Keyring, &a.Keyring, a.pairs, a.pairs[0], a.config, struct{ k *Keyring }{a.Keyring}, struct{ p pair }{a.pairs[0]}} {
 		var log bytes.Buffer
 		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "v", thing)
@@ -504,7 +505,7 @@ func TestSecretsNeverPrint(t *testing.T) {
 	}
 }
 
-// BenchmarkHear measures a datagram of a stranger's for 100 trusted keys.
+// BenchmarkHear measures a stranger's datagram with 100 trusted keys.
 func BenchmarkHear(b *testing.B) {
 	n, stranger := newNode(b, 0x01), newNode(b, 0xf1)
 	for i := range 100 {

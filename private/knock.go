@@ -9,9 +9,9 @@ import (
 // KnockSize is the length of a knock in bytes: wire.md §4.6.
 const KnockSize = 16
 
-// Knock returns the knock that this node sends to the peer with key beside the ephemeral key of its handshake. It holds in
-// this epoch and the next, and for no other handshake. false: the keyring has no secret shared with that peer.
-func (k *Keyring) Knock(key identity.PublicKey, ephemeral [32]byte) ([KnockSize]byte, bool) {
+// Knock returns the knock that this node sends to the peer with key, beside the ephemeral key of its handshake. It is
+// valid in this epoch and the next, and for no other handshake. ok is false if the peer is not in the keyring.
+func (k *Keyring) Knock(key identity.PublicKey, ephemeral [32]byte) (knock [KnockSize]byte, ok bool) {
 	m := newMessage(ephemeral[:])
 	k.mu.RLock()
 	defer k.mu.RUnlock()
@@ -24,8 +24,9 @@ func (k *Keyring) Knock(key identity.PublicKey, ephemeral [32]byte) ([KnockSize]
 	return [KnockSize]byte(made[:KnockSize]), true
 }
 
-// Knocked returns the peer that has made knock for this node. false: none of those trusted, or not in the last minutes.
-func (k *Keyring) Knocked(ephemeral [32]byte, knock [KnockSize]byte) (identity.PublicKey, bool) {
+// Knocked returns the peer that has made knock for this node. ok is false if no peer of the keyring has made it, or not
+// in the last minutes.
+func (k *Keyring) Knocked(ephemeral [32]byte, knock [KnockSize]byte) (key identity.PublicKey, ok bool) {
 	m := newMessage(ephemeral[:])
 	k.mu.RLock()
 	defer k.mu.RUnlock()

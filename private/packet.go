@@ -2,13 +2,13 @@ package private
 
 import "errors"
 
-// Sizes of a private announce in bytes: wire.md §8.3. A datagram of any other length is none.
+// Sizes of a private announce in bytes: wire.md §8.3. A datagram of any other length is not a private announce.
 const (
 	NonceSize = 16
 	TagSize   = 8
 	EntrySize = TagSize + 2
 
-	// EntriesPerPacket is how many entries an announce has, whatever the number of those that mean something.
+	// EntriesPerPacket is how many entries an announce has, real and random ones together.
 	EntriesPerPacket = 16
 
 	PacketSize = nonceAt + NonceSize + EntriesPerPacket*EntrySize
@@ -32,18 +32,17 @@ var (
 	ErrSize    = errors.New("not a private announce: it has another length")
 	ErrMagic   = errors.New("not a private announce: it does not begin with PNEP")
 	ErrVersion = errors.New("private announce of another version")
-	ErrNobody  = errors.New("private announce of nobody who is paired with this node, or whose clock is wrong by minutes")
+	ErrNobody  = errors.New("private announce of a node that is not paired with this one, or a clock is wrong by minutes")
 	ErrPort    = errors.New("private announce of port 0")
 )
 
-// A Packet is one private announce: wire.md §8.3. Who cannot tell the entries that mean something from the others sees
-// only random bytes.
+// A Packet is one private announce: wire.md §8.3. To strangers it is random bytes.
 type Packet struct {
 	Nonce   [NonceSize]byte
 	Entries [EntriesPerPacket]Entry
 }
 
-// An Entry is for one peer, or for nobody: a tag that it recognises, then the port, hidden.
+// An Entry is for one peer, or random. It is a tag that the peer recognises, then the hidden port.
 type Entry [EntrySize]byte
 
 // Append appends the 181 bytes of p to b.

@@ -26,7 +26,7 @@ func TestPacketIsReadAndWrittenByteForByte(t *testing.T) {
 			b := bytes.Clone(v.Packet)
 			b[n] ^= 1
 			if _, err := ParsePacket(b); err == nil {
-				t.Errorf("%s: byte %d changed, and taken", v.Name, n)
+				t.Errorf("%s: byte %d changed, but it is accepted", v.Name, n)
 			}
 		}
 	}
@@ -35,7 +35,7 @@ func TestPacketIsReadAndWrittenByteForByte(t *testing.T) {
 	}
 }
 
-// FuzzPacket reads anything. What is read is written as it was.
+// FuzzPacket reads any bytes. A packet that is accepted is written as the same bytes.
 func FuzzPacket(f *testing.F) {
 	for _, v := range announceVectors(f) {
 		f.Add([]byte(v.Packet))
@@ -54,7 +54,7 @@ func FuzzPacket(f *testing.F) {
 	})
 }
 
-// FuzzHear gives a keyring anything. Only what a peer has made for it, the port aside, is taken.
+// FuzzHear gives a keyring any bytes. It accepts only an entry that a peer has made for it, with any port.
 func FuzzHear(f *testing.F) {
 	all := announceVectors(f)
 	for _, v := range all {
@@ -73,7 +73,7 @@ func FuzzHear(f *testing.F) {
 		}
 		if !bytes.Equal(key[:], first.PublicKey) || !bytes.Equal(b[nonceAt:entriesAt], first.Packet[nonceAt:entriesAt]) ||
 			!bytes.Contains(b[entriesAt:], made[:TagSize]) {
-			t.Fatalf("%x is taken for %v", b, key)
+			t.Fatalf("%x is accepted as an announce of %v", b, key)
 		}
 	})
 }

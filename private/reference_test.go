@@ -18,7 +18,7 @@ var update = flag.Bool("update", false, "write the vector file that the referenc
 // announceFile is the vector file of private announces.
 const announceFile = "announce_private.json"
 
-// A heard is one vector: what a node makes of a datagram.
+// A heard is one vector: a datagram and what a node hears in it.
 type heard struct {
 	Name           string        `json:"name"`
 	Why            string        `json:"why"`
@@ -68,7 +68,7 @@ func keyPair(tb testing.TB, private []byte) identity.KeyPair {
 	return kp
 }
 
-// What follows is written from wire.md §4.6 and §8.3 alone, over crypto/hmac, and shares nothing with the package.
+// The reference is written from wire.md §4.6 and §8.3 alone, over crypto/hmac, and shares nothing with the package.
 
 func referenceHMAC(key []byte, data ...[]byte) []byte {
 	m := hmac.New(sha256.New, key)
@@ -107,7 +107,7 @@ func referenceSecret(own, peer []byte) []byte {
 	return referenceHMAC(referenceHMAC([]byte("PeerNet private mode 1"), z), a, b, []byte{1})
 }
 
-// referenceEntry is what a sender tells one receiver.
+// referenceEntry is the entry of a sender for one receiver.
 func referenceEntry(sender, receiver []byte, epoch int64, nonce []byte, port uint16) []byte {
 	use := byte(4)
 	if bytes.Compare(referencePublic(sender), receiver) < 0 {
@@ -117,7 +117,7 @@ func referenceEntry(sender, receiver []byte, epoch int64, nonce []byte, port uin
 	return append(m[:8:8], m[8]^byte(port>>8), m[9]^byte(port))
 }
 
-// referencePacket is a packet whose entries are counting bytes but for those given.
+// referencePacket is a packet with the given entries; the others are counting bytes.
 func referencePacket(nonce []byte, entries map[int][]byte) []byte {
 	b := append([]byte("PNEP\x01"), nonce...)
 	for i := range 16 {

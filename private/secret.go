@@ -9,23 +9,23 @@ import (
 
 const secretSize = 32
 
-// secretLabel sets the secrets of this protocol apart from whatever else is made of the same keys: wire.md §4.6.
+// secretLabel separates the secrets of this protocol from any others that are made of the same keys: wire.md §4.6.
 const secretLabel = "PeerNet private mode 1"
 
-// A secret is what the two nodes of a pair know and nobody else: K of wire.md §4.6. It is behind a function because fmt
-// prints whatever it can reach, and of a function the address. What it returns is not changed.
+// A secret is the secret of a pair: K of wire.md §4.6. It is behind a function because fmt prints the bytes that it can
+// reach, but only the address of a function. The result must not be changed.
 type secret func() *[secretSize]byte
 
-// newSecret returns the secret that own shares with the holder of remote. It fails as [identity.NewPublicKey] does.
-func newSecret(own identity.KeyPair, remote identity.PublicKey) (secret, error) {
-	if _, err := identity.NewPublicKey(remote[:]); err != nil {
+// newSecret returns the secret that own shares with the holder of peer. It fails as [identity.NewPublicKey] does.
+func newSecret(own identity.KeyPair, peer identity.PublicKey) (secret, error) {
+	if _, err := identity.NewPublicKey(peer[:]); err != nil {
 		return nil, err
 	}
-	z, err := own.DH(remote[:])
+	z, err := own.DH(peer[:])
 	if err != nil {
 		return nil, err
 	}
-	smaller, larger := own.PublicKey(), remote
+	smaller, larger := own.PublicKey(), peer
 	if larger.Compare(smaller) < 0 {
 		smaller, larger = larger, smaller
 	}
@@ -37,8 +37,9 @@ func newSecret(own identity.KeyPair, remote identity.PublicKey) (secret, error) 
 	return func() *[secretSize]byte { return &k }, nil
 }
 
-// hmacSHA256 is HMAC-SHA256 (RFC 2104) for keys of 32 bytes. Unlike crypto/hmac it allocates nothing for messages of up to
-// 64 bytes, as all here are: a stranger's connection or datagram costs several for each key that is trusted.
+// hmacSHA256 is HMAC-SHA256 (RFC 2104) for keys of 32 bytes. Unlike crypto/hmac it allocates nothing for messages of up
+// to 64 bytes, and all messages here are shorter. That matters: a stranger's connection or datagram costs three HMACs
+// for each trusted key.
 func hmacSHA256(key *[secretSize]byte, message []byte) [sha256.Size]byte {
 	var inner [2 * sha256.BlockSize]byte
 	var outer [sha256.BlockSize + sha256.Size]byte

@@ -58,7 +58,7 @@ func TestAnnounceVectors(t *testing.T) {
 	}
 }
 
-// TestKnockVectors makes and recognises the knocks of the handshakes that another package's reference has made.
+// TestKnockVectors makes and recognises the knocks in the vectors of package handshake.
 func TestKnockVectors(t *testing.T) {
 	for _, v := range vectors.Noise(t, vectors.NoisePrivate).Vectors {
 		t.Run(v.Name, func(t *testing.T) {
@@ -82,8 +82,8 @@ func TestKnockVectors(t *testing.T) {
 	}
 }
 
-// TestAnnounceVectorsAreTheReferences holds announce_private.json to what the reference makes of these scenarios.
-func TestAnnounceVectorsAreTheReferences(t *testing.T) {
+// TestAnnounceVectorsMatchTheReference compares announce_private.json with the output of the reference.
+func TestAnnounceVectorsMatchTheReference(t *testing.T) {
 	const now, epoch = 1767225600, 5890752
 	a, b, c := referencePublic(staticA), referencePublic(staticB), referencePublic(staticC)
 	nonce := count(0xc0)[:16]

@@ -10,21 +10,21 @@ import (
 
 // Limits of a peers file.
 const (
-	// fileLimit bounds its size: ten thousand peers, and what reading it costs at every poll.
+	// fileLimit bounds its size, and so the cost of every poll. It has room for ten thousand peers.
 	fileLimit = 1 << 20
 	// lineLimit bounds a line, without its end: a file that is not text has very long ones.
 	lineLimit = 4 << 10
-	// problemLimit bounds what is said about one file. A file of another kind is wrong in every line.
+	// problemLimit bounds the problems that are kept of one file. In a file of another kind every line is bad.
 	problemLimit = 100
 )
 
 // newFileMode is the mode of a peers file that we make.
 const newFileMode = 0o600
 
-// byteOrderMark is what some editors put before UTF-8.
+// byteOrderMark is what some editors write before UTF-8 text.
 const byteOrderMark = "\ufeff"
 
-// A document is the content of a peers file and what it says. It is never changed.
+// A document is the content of a peers file and the peers in it. It is never changed.
 type document struct {
 	text     string
 	lines    []line
@@ -37,55 +37,55 @@ type document struct {
 
 // A line is one line of a document.
 type line struct {
-	text string // with its end
-	peer *Peer  // nil for a blank line, for a comment, and for a bad line whose key is not legible
-	err  error  // why it is bad
+	text string             // with its end
+	key  identity.PublicKey // with which it begins; zero if it has none that is legible
+	err  error              // why it is bad
 }
 
 // parse reads the content of a peers file. A line with the key self is bad.
 func parse(text string, self identity.PublicKey) *document {
 	doc := &document{text: text, index: make(map[identity.PublicKey]int), mode: newFileMode}
 	for text := range strings.Lines(text) {
-		l := parseLine(text, len(doc.lines) == 0)
-		if l.peer != nil && l.err == nil {
-			l.err = doc.enter(*l.peer, self)
+		peer, err := parseLine(text, len(doc.lines) == 0)
+		if err == nil && !peer.Key.IsZero() {
+			err = doc.add(peer, self)
 		}
-		doc.lines = append(doc.lines, l)
-		if l.err != nil {
-			doc.complain(l.err)
+		doc.lines = append(doc.lines, line{text, peer.Key, err})
+		if err != nil {
+			doc.addProblem(err)
 		}
 	}
 	return doc
 }
 
-// parseLine reads one line with its end.
-func parseLine(text string, first bool) line {
+// parseFile reads the content of a peers file that exists, with that mode.
+func parseFile(text string, mode fs.FileMode, self identity.PublicKey) *document {
+	doc := parse(text, self)
+	doc.mode, doc.present = mode, true
+	return doc
+}
+
+// parseLine reads one line with its end. A line that is blank or a comment is the zero Peer. Of a bad line, the peer
+// beside the error has the key, if that is legible.
+func parseLine(text string, first bool) (Peer, error) {
 	content, _ := strings.CutSuffix(text, "\n")
 	content, _ = strings.CutSuffix(content, "\r")
 	if first {
 		content = strings.TrimPrefix(content, byteOrderMark)
 	}
 	tooLong := len(content) > lineLimit
-	if !tooLong && isNoPeer(content) {
-		return line{text: text}
+	if !tooLong && (strings.TrimSpace(content) == "" || strings.TrimLeft(content, blanks)[0] == '#') {
+		return Peer{}, nil
 	}
 	peer, err := parsePeer(content)
 	if tooLong {
-		err = fmt.Errorf("%w: %d bytes, at most %d are taken", ErrLineTooLong, len(content), lineLimit)
+		err = fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrLineTooLong, len(content), lineLimit)
 	}
-	if peer.Key.IsZero() {
-		return line{text: text, err: err}
-	}
-	return line{text: text, peer: &peer, err: err}
+	return peer, err
 }
 
-// isNoPeer reports whether a line is blank or a comment.
-func isNoPeer(content string) bool {
-	return strings.TrimSpace(content) == "" || strings.TrimLeft(content, blanks)[0] == '#'
-}
-
-// enter adds the peer of a good line, or returns the reason why the line is bad all the same.
-func (d *document) enter(peer Peer, self identity.PublicKey) error {
+// add adds the peer of a line that parsePeer accepts, or returns the reason why the line is bad nevertheless.
+func (d *document) add(peer Peer, self identity.PublicKey) error {
 	if peer.Key == self {
 		return ErrSelf
 	}
@@ -97,8 +97,8 @@ func (d *document) enter(peer Peer, self identity.PublicKey) error {
 	return nil
 }
 
-// complain notes that the last line is bad.
-func (d *document) complain(err error) {
+// addProblem records that the last line is bad.
+func (d *document) addProblem(err error) {
 	switch {
 	case len(d.problems) < problemLimit:
 		d.problems = append(d.problems, &LineError{Line: len(d.lines), Err: err})
@@ -116,9 +116,9 @@ func (d *document) get(key identity.PublicKey) (Peer, bool) {
 	return d.peers[i], true
 }
 
-// with returns the text of d with peer in it: in place of the line that has its key, or on a new line at the end. An
-// empty label and options that are nil leave those that are there.
-func (d *document) with(peer Peer) (string, error) {
+// put returns the text of d with peer in it: in place of the line that has its key, or on a new line at the end. An
+// empty label and options that are nil leave the old ones.
+func (d *document) put(peer Peer) (string, error) {
 	old, found := d.get(peer.Key)
 	if peer.Label == "" {
 		peer.Label = old.Label
@@ -134,49 +134,49 @@ func (d *document) with(peer Peer) (string, error) {
 			return "", fmt.Errorf("%w: %q is %s", ErrLabelTaken, other.Label, other.Key)
 		}
 	}
-	text := formatPeer(peer)
+	text := peer.String()
 	if len(text) > lineLimit {
-		return "", fmt.Errorf("%w: %d bytes, at most %d are taken", ErrLineTooLong, len(text), lineLimit)
+		return "", fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrLineTooLong, len(text), lineLimit)
 	}
 	if found {
-		text = d.replace(peer.Key, text)
+		text = d.rewrite(func(l line) string {
+			if l.err == nil && l.key == peer.Key {
+				return text + lineEnd(l.text)
+			}
+			return l.text
+		})
 	} else {
 		text = d.extend(text)
 	}
 	if len(text) > fileLimit {
-		return "", fmt.Errorf("%w: it would have %d bytes, at most %d are taken", ErrFileTooLarge, len(text), fileLimit)
+		return "", fmt.Errorf("%w: it would have %d bytes, at most %d are allowed", ErrFileTooLarge, len(text), fileLimit)
 	}
 	return text, nil
 }
 
-// without returns the text of d without any line that begins with key, bad ones included: mending one later must not
-// bring the peer back.
-func (d *document) without(key identity.PublicKey) (text string, found bool) {
-	var b strings.Builder
-	for _, l := range d.lines {
-		if l.peer != nil && l.peer.Key == key {
+// remove returns the text of d without any line that begins with key, bad ones included: a bad line that is mended
+// later must not bring the peer back.
+func (d *document) remove(key identity.PublicKey) (text string, found bool) {
+	text = d.rewrite(func(l line) string {
+		if l.key == key {
 			found = true
-			continue
+			return ""
 		}
-		b.WriteString(l.text)
-	}
-	return b.String(), found
+		return l.text
+	})
+	return text, found
 }
 
-// replace returns the text of d with the good line of key replaced.
-func (d *document) replace(key identity.PublicKey, text string) string {
+// rewrite returns the text of d with each line, its end included, replaced by the result of f.
+func (d *document) rewrite(f func(line) string) string {
 	var b strings.Builder
 	for _, l := range d.lines {
-		if l.peer != nil && l.err == nil && l.peer.Key == key {
-			b.WriteString(text + lineEnd(l.text))
-		} else {
-			b.WriteString(l.text)
-		}
+		b.WriteString(f(l))
 	}
 	return b.String()
 }
 
-// extend returns the text of d with one more line, which ends as the one before it does.
+// extend returns the text of d with text on a new line, which ends as the line before it does.
 func (d *document) extend(text string) string {
 	if len(d.lines) == 0 {
 		return text + "\n"

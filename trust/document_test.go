@@ -25,7 +25,7 @@ func readExample(t testing.TB, name string) string {
 	return string(data)
 }
 
-// mustKey returns the key that text is.
+// mustKey returns the key with that text.
 func mustKey(t testing.TB, text string) identity.PublicKey {
 	t.Helper()
 	key, err := identity.ParsePublicKey(text)
@@ -72,7 +72,7 @@ func TestExamples(t *testing.T) {
 	}
 }
 
-func TestABadLineIsNamedAndCostsNoOther(t *testing.T) {
+func TestABadLineIsNamedAndAffectsNoOther(t *testing.T) {
 	doc := parse(readExample(t, "mistakes.peers"), identity.PublicKey{})
 	want := []struct {
 		line int
@@ -128,13 +128,13 @@ func TestLimitsOfALine(t *testing.T) {
 	}{{fill, nil}, {fill + 1, ErrLineTooLong}} {
 		peer := Peer{key, "l", []Option{{"x", strings.Repeat("v", v.n)}}}
 		for _, end := range []string{"", "\n", "\r\n"} {
-			doc := parse(formatPeer(peer)+end, identity.PublicKey{})
+			doc := parse(peer.String()+end, identity.PublicKey{})
 			if v.want == nil && (len(doc.peers) != 1 || len(doc.problems) != 0) ||
 				v.want != nil && (len(doc.peers) != 0 || !errors.Is(doc.problems[0], v.want)) {
 				t.Errorf("%d bytes: %d peers, problems %v", lineLimit-fill+v.n, len(doc.peers), doc.problems)
 			}
 		}
-		_, err := parse("", identity.PublicKey{}).with(peer)
+		_, err := parse("", identity.PublicKey{}).put(peer)
 		checkIs(t, "with", err, v.want)
 	}
 }
@@ -183,12 +183,12 @@ func TestEditsKeepAllOtherBytes(t *testing.T) {
 
 // add and remove are the edits of a set.
 func add(peer Peer) func(*document) (string, error) {
-	return func(doc *document) (string, error) { return doc.with(peer) }
+	return func(doc *document) (string, error) { return doc.put(peer) }
 }
 
 func remove(key identity.PublicKey) func(*document) (string, error) {
 	return func(doc *document) (string, error) {
-		text, _ := doc.without(key)
+		text, _ := doc.remove(key)
 		return text, nil
 	}
 }
@@ -197,28 +197,28 @@ func TestALabelNamesOnePeer(t *testing.T) {
 	a, b := testKey(1), testKey(2)
 	doc := parse(fmt.Sprintf("%s Ada\n%s Bob\n", a, b), identity.PublicKey{})
 	for _, peer := range []Peer{{Key: testKey(3), Label: "Ada"}, {Key: b, Label: "Ada"}} {
-		_, err := doc.with(peer)
+		_, err := doc.put(peer)
 		checkIs(t, "a label that is taken", err, ErrLabelTaken)
 	}
 	for _, peer := range []Peer{{Key: testKey(3), Label: "ada"}, {Key: a, Label: "Ada"}, {Key: testKey(3)}, {Key: testKey(4)}} {
-		_, err := doc.with(peer)
+		_, err := doc.put(peer)
 		checkIs(t, "a label that is free", err, nil)
 	}
-	// The file may have it twice. That is no reason not to change something else.
+	// The file may have the label twice. Another change is still possible.
 	doc = parse(fmt.Sprintf("%s Ada\n%s Ada\n", a, b), identity.PublicKey{})
-	_, err := doc.with(Peer{Key: b, Label: "Ada", Options: []Option{{"x", "y"}}})
+	_, err := doc.put(Peer{Key: b, Label: "Ada", Options: []Option{{"x", "y"}}})
 	checkIs(t, "the label that it has", err, nil)
 }
 
 func TestAFileDoesNotGrowBeyondItsLimit(t *testing.T) {
-	line := formatPeer(Peer{Key: testKey(1)}) + "\n"
+	line := Peer{Key: testKey(1)}.String() + "\n"
 	comments := strings.Repeat(strings.Repeat("#", 1023)+"\n", fileLimit/1024)
 	doc := parse(comments[:len(comments)-len(line)-1]+"\n", identity.PublicKey{})
-	text, err := doc.with(Peer{Key: testKey(1)})
+	text, err := doc.put(Peer{Key: testKey(1)})
 	if len(text) != fileLimit || err != nil {
 		t.Fatalf("%d bytes, %v", len(text), err)
 	}
-	_, err = parse(text, identity.PublicKey{}).with(Peer{Key: testKey(2)})
+	_, err = parse(text, identity.PublicKey{}).put(Peer{Key: testKey(2)})
 	checkIs(t, "one more", err, ErrFileTooLarge)
 }
 
@@ -239,7 +239,7 @@ func FuzzPeersFile(f *testing.F) {
 		doc := parse(text, identity.PublicKey{})
 		checkDocument(t, doc)
 
-		added, err := doc.with(Peer{Key: testKey(1), Label: "Fuzz", Options: []Option{{"x", "a b"}}})
+		added, err := doc.put(Peer{Key: testKey(1), Label: "Fuzz", Options: []Option{{"x", "a b"}}})
 		if err == nil {
 			now := parse(added, identity.PublicKey{})
 			checkDocument(t, now)
@@ -249,7 +249,7 @@ func FuzzPeersFile(f *testing.F) {
 			checkOthers(t, doc, now, testKey(1))
 		}
 		for _, peer := range doc.peers[:min(len(doc.peers), 3)] {
-			updated, err := doc.with(Peer{Key: peer.Key, Options: append(slices.Clone(peer.Options), Option{"x", "a b"})})
+			updated, err := doc.put(Peer{Key: peer.Key, Options: append(slices.Clone(peer.Options), Option{"x", "a b"})})
 			if err == nil {
 				now := parse(updated, identity.PublicKey{})
 				got, found := now.get(peer.Key)
@@ -258,7 +258,7 @@ func FuzzPeersFile(f *testing.F) {
 				}
 				checkOthers(t, doc, now, peer.Key)
 			}
-			removed, found := doc.without(peer.Key)
+			removed, found := doc.remove(peer.Key)
 			now := parse(removed, identity.PublicKey{})
 			if _, still := now.get(peer.Key); !found || still {
 				t.Errorf("%s removed: found = %t, there still = %t", peer.Key, found, still)
@@ -285,8 +285,8 @@ func checkDocument(t *testing.T, doc *document) {
 		if doc.index[peer.Key] != i {
 			t.Errorf("peer %d is at %d of the index", i, doc.index[peer.Key])
 		}
-		if back, err := parsePeer(formatPeer(peer)); err != nil || !back.equal(peer) {
-			t.Errorf("%+v is written %q, which is read as %+v, %v", peer, formatPeer(peer), back, err)
+		if back, err := parsePeer(peer.String()); err != nil || !back.equal(peer) {
+			t.Errorf("%+v is written %q, which is read as %+v, %v", peer, peer.String(), back, err)
 		}
 	}
 }

@@ -4,63 +4,64 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/durable"
 )
 
-// Answers of [Set.Find].
+// Errors of [Set.Find].
 var (
 	// ErrNotFound is returned for a key or a label that no peer has.
 	ErrNotFound = errors.New("no such peer")
-	// ErrAmbiguous is returned for a label that several peers have. The file may say so, Add never does.
+	// ErrAmbiguous is returned for a label that several peers have. The file may hold such labels; Add refuses them.
 	ErrAmbiguous = errors.New("several peers have this label")
 )
 
-// Reasons to refuse a peer, in a line of the file or in [Set.Add]. The errors of [identity.NewPublicKey] are others.
+// Reasons to refuse a peer, in a line of the file or in [Set.Add]. A bad key gives the error of identity.ParsePublicKey
+// or identity.NewPublicKey.
 var (
 	// ErrSelf is returned for our own key: see [WithSelf].
 	ErrSelf = errors.New("this is our own key")
 	// ErrDuplicate is returned for a line with the key of an earlier good line.
 	ErrDuplicate = errors.New("the key is on an earlier line")
 	// ErrCharacter is returned for an option or a label with a control character or bytes that are not UTF-8.
-	ErrCharacter = errors.New("wrong character")
+	ErrCharacter = errors.New("bad character")
 	// ErrQuote is returned for a quotation mark that does not open or close a whole value or label, and for a backslash
 	// between them that is not before a quotation mark or a backslash.
 	ErrQuote = errors.New("misplaced quotation mark or backslash")
 	// ErrOptionName is returned for a name that is not a-z followed by a-z, 0-9 and "-". A label whose first word has a
-	// "=" is taken for an option, unless it is quoted.
-	ErrOptionName = errors.New("wrong name of an option (a label with = in its first word must be quoted)")
-	// ErrOptionValue is returned for an address that is not host:port, and for a dialect that is not a word or not the
-	// only one.
-	ErrOptionValue = errors.New("wrong value of an option")
+	// "=" is read as an option, unless it is quoted.
+	ErrOptionName = errors.New("bad name of an option (a label with = in its first word must be quoted)")
+	// ErrOptionValue is returned for an address that is not host:port, for a dialect that is not a word, and for a second
+	// dialect.
+	ErrOptionValue = errors.New("bad value of an option")
 	// ErrLabelTooLong is returned for a label of more than 64 bytes.
 	ErrLabelTooLong = errors.New("label too long")
-	// ErrLabelIsKey is returned for a label that is a key or looks like one, as a name for somebody else's would.
+	// ErrLabelIsKey is returned for a label that is a key or looks like one: people would take it for that key's peer.
 	ErrLabelIsKey = errors.New("label looks like a key")
 	// ErrLabelTaken is returned by Add for a label that another peer has.
 	ErrLabelTaken = errors.New("another peer has this label")
 	// ErrLineTooLong is returned for a line of more than 4,096 bytes.
 	ErrLineTooLong = errors.New("line too long")
-	// ErrTooManyProblems stands after the first 100 problems for all that follow.
-	ErrTooManyProblems = errors.New("this line and more after it are wrong")
+	// ErrTooManyProblems follows the first 100 problems and stands for all others.
+	ErrTooManyProblems = errors.New("this line is bad, and perhaps others after it")
 )
 
 // Reasons why a peers file cannot be used as it is. A file that cannot be read gives the system's error.
 var (
-	// ErrPermissions is returned for a file that others than its owner may write: whoever can, decides who is trusted.
+	// ErrPermissions is returned for a file that others than its owner may write: they would decide who is trusted.
 	ErrPermissions = errors.New("others may write it")
 	// ErrFileKind is returned for a path that leads to a folder, a pipe, a device: to anything but a file. It is the path of
 	// the peers file, or of the file beside it that writers lock; the text says which, and what is there.
-	ErrFileKind = errors.New("not a regular file")
+	ErrFileKind = durable.ErrNotRegular
 	// ErrFileTooLarge is returned for a file of more than 1 MiB, and for an Add that would make it so.
-	ErrFileTooLarge = errors.New("file too large")
-	// ErrFileMissing is returned for a file that has been there and is gone.
-	ErrFileMissing = errors.New("the file is gone; the peers in it are still trusted (make an empty file to trust nobody)")
-	// ErrFileGarbled is returned for a file without its last good line and with a new bad one.
-	ErrFileGarbled = errors.New("no good line is left; the peers that were there are still trusted")
-	// ErrFileChanging is returned for a file in which other peers are missing each time it is read, for half a second.
+	ErrFileTooLarge = durable.ErrTooLarge
+	// ErrFileMissing is returned for a file that was there before and is gone.
+	ErrFileMissing = errors.New("the file is gone; its peers are still trusted (make an empty file to trust nobody)")
+	// ErrFileGarbled is returned for a file that has lost its last good line and gained a bad one.
+	ErrFileGarbled = errors.New("no good line is left; the peers read before are still trusted")
+	// ErrFileChanging is returned if each reading of the file, for half a second, misses other peers.
 	ErrFileChanging = errors.New("the file is still being written")
-	// ErrLocked is returned when another process has kept the file's lock for 5 seconds.
-	ErrLocked = errors.New("another process keeps the lock")
+	// ErrLocked is returned if another process holds the file's lock for 5 seconds.
+	ErrLocked = errors.New("another process holds the lock")
 )
 
 // A LineError is a line of the peers file that trusts nobody because it is wrong.
@@ -77,9 +78,4 @@ func (e *LineError) Error() string {
 // Unwrap returns the reason.
 func (e *LineError) Unwrap() error {
 	return e.Err
-}
-
-// isKeyText reports whether err says that a text is in none of the forms of a key.
-func isKeyText(err error) bool {
-	return errors.Is(err, identity.ErrKeyText)
 }

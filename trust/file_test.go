@@ -222,19 +222,19 @@ func TestABadLineLeavesTheOthersTrusted(t *testing.T) {
 		checkIs(t, "Reload", s.Reload(), nil)
 		checkLabels(t, s, "A", "B", "C")
 		if got := s.Problems(); len(got) != 0 {
-			t.Errorf("problems after all is mended: %v", got)
+			t.Errorf("problems after all lines are corrected: %v", got)
 		}
 	})
 }
 
-// spoil does something to the peers file at a path, for which Reload gives the error want, or any if it is nil.
-type spoil struct {
+// A damage is done to the peers file at a path. Reload then fails with want, or with any error if want is nil.
+type damage struct {
 	do   func(t *testing.T, path string)
 	want error
 }
 
-// spoils are all that can happen to a file that was there.
-var spoils = map[string]spoil{
+// damages are the ways to damage a file.
+var damages = map[string]damage{
 	"gone":            {func(t *testing.T, path string) { removeAll(t, path) }, ErrFileMissing},
 	"its folder gone": {func(t *testing.T, path string) { removeAll(t, filepath.Dir(path)) }, ErrFileMissing},
 	"a folder":        {func(t *testing.T, path string) { removeAll(t, path); mustMkdir(t, path) }, ErrFileKind},
@@ -269,8 +269,8 @@ func mustLink(t *testing.T, target, path string) {
 	}
 }
 
-func TestASpoiledFileCostsNobodyTheirTrust(t *testing.T) {
-	for name, v := range spoils {
+func TestADamagedFileCostsNoPeerItsTrust(t *testing.T) {
+	for name, v := range damages {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				path := filepath.Join(t.TempDir(), "folder", "peers")
@@ -310,9 +310,9 @@ func TestASpoiledFileCostsNobodyTheirTrust(t *testing.T) {
 }
 
 func TestAFileThatCannotBeReadDoesNotOpen(t *testing.T) {
-	for name, v := range spoils {
+	for name, v := range damages {
 		if v.want == ErrFileMissing || v.want == ErrFileGarbled {
-			continue // an empty set, and one with problems
+			continue // it opens as an empty set, or as one with problems
 		}
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "folder", "peers")
@@ -337,7 +337,7 @@ func TestAFileOfBadLinesAloneOpens(t *testing.T) {
 	checkFile(t, path, "garbage\n"+text("A"))
 }
 
-// Removing the last peer of a file that has a bad line besides is not the mistake that ErrFileGarbled is about.
+// TestTheLastPeerCanBeRemovedBesideABadLine shows that such an edit is not the mistake of ErrFileGarbled.
 func TestTheLastPeerCanBeRemovedBesideABadLine(t *testing.T) {
 	for _, before := range []string{"garbage\n" + text("A"), text("A") + "garbage"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -368,8 +368,8 @@ func TestABadLineDoesNotBringARemovedPeerBack(t *testing.T) {
 	checkLabels(t, s, "B")
 }
 
-// An editor that does not write at once makes the file shorter for a moment, or takes it away.
-func TestAnEditHalfwayCostsNobodyTheirTrust(t *testing.T) {
+// TestAHalfWrittenFileCostsNoPeerItsTrust acts as an editor that makes the file shorter for a moment, or removes it.
+func TestAHalfWrittenFileCostsNoPeerItsTrust(t *testing.T) {
 	for _, halfway := range []string{"", "# peers\n", "# peers\n" + text("A")[:30], "# peers\n" + text("A")} {
 		synctest.Test(t, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "peers")
@@ -378,7 +378,7 @@ func TestAnEditHalfwayCostsNobodyTheirTrust(t *testing.T) {
 			seen := record(t, s)
 			writeFile(t, path, halfway)
 			go func() {
-				time.Sleep(settlePause / 2)
+				time.Sleep(confirmPause / 2)
 				writeFile(t, path, "# peers\n"+text("A", "B", "C"))
 			}()
 			checkIs(t, "Reload", s.Reload(), nil)
@@ -390,14 +390,14 @@ func TestAnEditHalfwayCostsNobodyTheirTrust(t *testing.T) {
 	}
 }
 
-func TestAnEditHalfwayIsNotWrittenBack(t *testing.T) {
+func TestAHalfWrittenFileIsNotWrittenBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "peers")
 		writeFile(t, path, text("A", "B"))
 		s := mustOpen(t, path)
 		writeFile(t, path, text("A"))
 		go func() {
-			time.Sleep(settlePause / 2)
+			time.Sleep(confirmPause / 2)
 			writeFile(t, path, text("A", "B"))
 		}()
 		checkIs(t, "Add", s.Add(Peer{Key: keyOf("C"), Label: "C"}), nil)
@@ -405,7 +405,7 @@ func TestAnEditHalfwayIsNotWrittenBack(t *testing.T) {
 	})
 }
 
-func TestAFileThatNeverSettlesIsLeftForLater(t *testing.T) {
+func TestAFileThatKeepsChangingIsLeftForLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "peers")
 		writeFile(t, path, text("A", "B"))
@@ -414,13 +414,13 @@ func TestAFileThatNeverSettlesIsLeftForLater(t *testing.T) {
 		writeFile(t, path, contents[0])
 		stop := make(chan struct{})
 		go func() {
-			time.Sleep(settlePause / 2)
+			time.Sleep(confirmPause / 2)
 			for i := 1; ; i++ {
 				writeFile(t, path, contents[i%2])
 				select {
 				case <-stop:
 					return
-				case <-time.After(settlePause):
+				case <-time.After(confirmPause):
 				}
 			}
 		}()
@@ -434,7 +434,7 @@ func TestAFileThatNeverSettlesIsLeftForLater(t *testing.T) {
 	})
 }
 
-// Writers that replace the file at once, as other sets do, may go on for as long as they like.
+// TestOthersThatKeepWritingDoNotDelayARemoval has writers that replace the file in one step, as other sets do.
 func TestOthersThatKeepWritingDoNotDelayARemoval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "peers")
@@ -444,26 +444,26 @@ func TestOthersThatKeepWritingDoNotDelayARemoval(t *testing.T) {
 		stop := make(chan struct{})
 		defer close(stop)
 		go func() {
-			time.Sleep(settlePause / 2)
+			time.Sleep(confirmPause / 2)
 			for i := 1; ; i++ {
 				writeFile(t, path, text("A")+fmt.Sprintf("# %d\n", i))
 				select {
 				case <-stop:
 					return
-				case <-time.After(settlePause):
+				case <-time.After(confirmPause):
 				}
 			}
 		}()
 		start := time.Now()
 		checkIs(t, "Reload", s.Reload(), nil)
 		checkLabels(t, s, "A")
-		if took := time.Since(start); took != settlePause {
-			t.Errorf("it took %v, want %v", took, settlePause)
+		if took := time.Since(start); took != confirmPause {
+			t.Errorf("it took %v, want %v", took, confirmPause)
 		}
 	})
 }
 
-func TestWhatCannotBeWrittenIsNotTrusted(t *testing.T) {
+func TestAPeerThatCannotBeWrittenIsNotTrusted(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "folder")
 	s := mustOpen(t, filepath.Join(folder, "peers"))
 	writeFile(t, folder, "not a folder")
@@ -480,7 +480,7 @@ func TestWhatCannotBeWrittenIsNotTrusted(t *testing.T) {
 	}
 }
 
-func TestWritersWaitForTheLockButNotForEver(t *testing.T) {
+func TestWritersWaitForTheLockForALimitedTime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "peers")
 	synctest.Test(t, func(t *testing.T) {
 		other := flock.New(path + ".lock")
@@ -546,7 +546,7 @@ func TestPollFollowsTheFileAndReportsOnce(t *testing.T) {
 			if i > 0 {
 				time.Sleep(time.Second)
 			}
-			time.Sleep(3 * settlePause)
+			time.Sleep(3 * confirmPause)
 			synctest.Wait()
 			checkLabels(t, s, step.peers...)
 			mu.Lock()
@@ -579,7 +579,7 @@ func TestPollWithoutAReportAndWithoutAFile(t *testing.T) {
 	})
 }
 
-func TestAPathRelativeToTheFolderStaysThatOfThen(t *testing.T) {
+func TestARelativePathKeepsItsMeaning(t *testing.T) {
 	t.Chdir(t.TempDir())
 	s := mustOpen(t, "peers")
 	path, err := filepath.Abs("peers")

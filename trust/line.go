@@ -10,7 +10,7 @@ import (
 // blanks are the characters between the fields of a line.
 const blanks = " \t"
 
-// parsePeer reads a line that is neither blank nor a comment, without its end. If the line is wrong but its key is
+// parsePeer reads a line that is neither blank nor a comment, without its end. If the line is bad but its key is
 // legible, the peer beside the error has the key.
 func parsePeer(text string) (Peer, error) {
 	word, rest := cutWord(strings.Trim(text, blanks))
@@ -20,10 +20,9 @@ func parsePeer(text string) (Peer, error) {
 	}
 	peer := Peer{Key: key}
 	peer.Options, rest, err = cutOptions(rest)
-	if err != nil {
-		return Peer{Key: key}, err
+	if err == nil {
+		peer.Label, err = parseLabel(rest)
 	}
-	peer.Label, err = parseLabel(rest)
 	if err == nil {
 		err = peer.check()
 	}
@@ -33,30 +32,28 @@ func parsePeer(text string) (Peer, error) {
 	return peer, nil
 }
 
-// formatPeer writes the line that parsePeer reads as peer, which must pass its check and have spaces around its label
-// trimmed.
-func formatPeer(peer Peer) string {
+// String returns the peer as a line of a peers file, without an end. A peer of a [Set] is read back from it as it was.
+func (p Peer) String() string {
 	var b strings.Builder
-	b.WriteString(peer.Key.String())
-	for _, option := range peer.Options {
-		b.WriteString(" " + option.Name + "=")
-		if strings.ContainsAny(option.Value, ` "`) {
-			b.WriteString(quote(option.Value))
-		} else {
-			b.WriteString(option.Value)
+	b.WriteString(p.Key.String())
+	for _, option := range p.Options {
+		value := option.Value
+		if strings.ContainsAny(value, ` "`) {
+			value = quote(value)
 		}
+		b.WriteString(" " + option.Name + "=" + value)
 	}
-	switch word, _ := cutWord(peer.Label); {
-	case peer.Label == "":
-	case peer.Label[0] == '"' || strings.Contains(word, "="):
-		b.WriteString(" " + quote(peer.Label))
-	default:
-		b.WriteString(" " + peer.Label)
+	label := p.Label
+	if word, _ := cutWord(label); strings.HasPrefix(label, `"`) || strings.Contains(word, "=") {
+		label = quote(label)
+	}
+	if label != "" {
+		b.WriteString(" " + label)
 	}
 	return b.String()
 }
 
-// cutWord returns text up to the first blank and what follows the blanks there.
+// cutWord returns text up to the first blank, and the rest after the blanks that follow it.
 func cutWord(text string) (word, rest string) {
 	i := strings.IndexAny(text, blanks)
 	if i < 0 {
@@ -65,7 +62,7 @@ func cutWord(text string) (word, rest string) {
 	return text[:i], strings.TrimLeft(text[i:], blanks)
 }
 
-// cutOptions reads options until the label or the end, and returns what follows them.
+// cutOptions reads options until the label or the end, and returns the rest.
 func cutOptions(text string) (options []Option, rest string, err error) {
 	for {
 		word, _ := cutWord(text)
@@ -82,7 +79,7 @@ func cutOptions(text string) (options []Option, rest string, err error) {
 	}
 }
 
-// cutValue reads the value of an option and returns what follows the blanks after it.
+// cutValue reads the value of an option, and returns the rest after the blanks that follow it.
 func cutValue(text string) (value, rest string, err error) {
 	if strings.HasPrefix(text, `"`) {
 		value, rest, err = unquote(text)
@@ -101,7 +98,7 @@ func cutValue(text string) (value, rest string, err error) {
 	return value, rest, nil
 }
 
-// parseLabel reads what follows the options.
+// parseLabel reads the rest of a line after the options.
 func parseLabel(text string) (string, error) {
 	if strings.HasPrefix(text, `"`) {
 		label, rest, err := unquote(text)
@@ -118,7 +115,7 @@ func quote(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
-// unquote reads what quote writes, at the beginning of text, and returns what follows it.
+// unquote reads a text in the form of quote at the beginning of text, and returns the rest.
 func unquote(text string) (unquoted, rest string, err error) {
 	var b strings.Builder
 	for i := 1; i < len(text); i++ {
@@ -131,8 +128,8 @@ func unquote(text string) (unquoted, rest string, err error) {
 			i++
 			b.WriteByte(text[i])
 		default:
-			return "", "", fmt.Errorf(`%w: want \" or \\`, ErrQuote)
+			return "", "", fmt.Errorf(`%w: only \" and \\ are allowed`, ErrQuote)
 		}
 	}
-	return "", "", fmt.Errorf("%w: it is not closed", ErrQuote)
+	return "", "", fmt.Errorf("%w: the quotation is not closed", ErrQuote)
 }

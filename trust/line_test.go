@@ -26,7 +26,7 @@ func TestLinesAreWrittenInOneWay(t *testing.T) {
 		{Peer{Key: key, Options: []Option{{"note", "a=b"}, {"x", "\u00a0"}}, Label: "l"}, " note=a=b x=\u00a0 l"},
 		{Peer{Key: key, Options: []Option{{"x", "\u00a0"}}}, " x=\u00a0"},
 	} {
-		got := formatPeer(v.peer)
+		got := v.peer.String()
 		if want := key.String() + v.want; got != want {
 			t.Errorf("%+v is written\n%q, want\n%q", v.peer, got, want)
 		}
@@ -76,7 +76,7 @@ func FuzzPeerLine(f *testing.F) {
 		if peer.check() != nil {
 			return
 		}
-		line := formatPeer(peer)
+		line := peer.String()
 		if back, err := parsePeer(line); err != nil || !back.equal(peer) {
 			t.Errorf("%+v is written %q, which is read as %+v, %v", peer, line, back, err)
 		}

@@ -1,9 +1,9 @@
-// Package trust says which keys may connect: a set of peers, kept in a file that people edit by hand. A handshake asks
-// it at the steps of wire.md §4.3 and §4.4, and it decides by the key alone.
+// Package trust says which keys may connect. The peers that may are a set, kept in a file that people edit by hand. A
+// handshake asks the set at the steps of wire.md §4.3 and §4.4. The key alone decides.
 //
-// [Open] reads the set from its file and [NewSet] makes one in memory. [Set.Contains] answers, [Set.Add] and
-// [Set.Remove] change the set and its file, [Set.Poll] follows what others do to the file, [Set.Watch] tells of every
-// change. A [Set] is safe for concurrent use; Contains, Get, List and Find never wait.
+// [Open] reads the set from its file and [NewSet] makes one in memory. [Set.Contains] answers a handshake. [Set.Add]
+// and [Set.Remove] change the set and its file, [Set.Poll] follows the edits of others to the file, and [Set.Watch]
+// reports every change. A [Set] is safe for concurrent use; Contains, Get, List and Find never wait.
 //
 // # The peers file
 //
@@ -22,32 +22,33 @@
 //	label  = text | quoted             text: to the end of the line
 //	quoted = a quotation mark, characters, a quotation mark; in it \" is a quotation mark and \\ a backslash
 //
-// A key is in any form that [identity.ParsePublicKey] reads. Options come before the label: a label whose first word has
-// a "=", or that begins with a quotation mark, must be quoted. A label is at most 64 bytes, spaces around it do not
-// count, and it must not look like a key. Options and labels are UTF-8 without control characters. The options that mean
-// something are [OptionAddr] and [OptionDialect]; any other is kept.
+// A key is in any form that [identity.ParsePublicKey] reads. Options come before the label: a label whose first word
+// has a "=", or that begins with a quotation mark, must be quoted. A label has at most 64 bytes and must not look like
+// a key. Spaces around it do not count. Options and labels are UTF-8 without control characters. A node uses the
+// options [OptionAddr] and [OptionDialect]; all others are kept.
 //
-// A line counts whole or not at all. One that is wrong (a mistyped key, a key that an earlier line has, a label that is
-// too long, more than 4 KiB) trusts nobody, is named in [Set.Problems], and costs no other line anything. It stays in
-// the file as it is until somebody mends it, or removes the key that it begins with.
+// A line counts whole or not at all. A bad line (a mistyped key, a key that an earlier line has, a label that is too
+// long, more than 4 KiB) trusts nobody and does not affect any other line. [Set.Problems] names it. It stays in the
+// file as it is until somebody corrects it, or removes the key that it begins with.
 //
-// What the set writes is the line it is about; every other line, comments and blank ones too, keeps its place and its
-// bytes.
+// A change of the set writes only the line of its peer. Every other line, comments and blank lines too, keeps its
+// position and its bytes.
 //
-// # When the file is not as it should be
+// # When the file cannot be used
 //
-// A set that has been read is not lost because of what happens to its file later. It stays as it was, [Set.Reload]
-// returns an error, and Add and Remove refuse to write, if the file
+// Damage to the file does not cost peers their trust. The set stays as it was read before, [Set.Reload] returns an
+// error, and Add and Remove refuse to write, if the file
 //
 //   - cannot be read, is not a file, or is larger than 1 MiB;
-//   - is gone, because that is how it looks while some editors save it; to trust nobody, make it empty;
+//   - is gone, because some editors remove it for a moment when they save it; to trust nobody, make it empty;
 //   - has lost its last good line and gained a bad one, because a bad line never empties the set.
 //
-// A peer counts as removed only once it is missing from a second reading too, 20 ms later: an editor may be halfway
-// through writing.
+// A peer counts as removed only if it is missing from a second reading too, 20 ms later: an editor may have written
+// half of the file at the first.
 package trust
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -59,19 +60,19 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Names of the options that mean something to a node.
+// Names of the options that a node uses.
 const (
 	// OptionAddr is an address where the peer can be reached, host:port. It may be given several times.
 	OptionAddr = "addr"
-	// OptionDialect fixes the dialect that is spoken with the peer: a word of a-z, 0-9 and "-", given once at most. Which
-	// words there are is for the node to say.
+	// OptionDialect fixes the dialect that is spoken with the peer: a word of a-z, 0-9 and "-", given once at most. The
+	// node defines the words.
 	OptionDialect = "dialect"
 )
 
-// labelLimit is the length of a label in bytes: a line on a screen, with room for a key beside it.
+// labelLimit is the longest label, in bytes: it fits on a line of a screen beside a key.
 const labelLimit = 64
 
-// A Peer is a key that may connect and what its owner, never the peer, says about it.
+// A Peer is a key that may connect, with the label and the options that the owner of this node, never the peer, chose.
 type Peer struct {
 	Key     identity.PublicKey
 	Label   string   // for people; may be empty
@@ -94,11 +95,6 @@ func (p Peer) Option(name string) []string {
 	return values
 }
 
-// String returns the peer as a line of a peers file, without an end.
-func (p Peer) String() string {
-	return formatPeer(p)
-}
-
 // clone returns a copy of p that shares no memory with it.
 func (p Peer) clone() Peer {
 	p.Options = slices.Clone(p.Options)
@@ -110,7 +106,7 @@ func (p Peer) equal(o Peer) bool {
 	return p.Key == o.Key && p.Label == o.Label && slices.Equal(p.Options, o.Options)
 }
 
-// check returns the reason why p cannot stand in a peers file, or nil.
+// check returns why p cannot be in a peers file, or nil.
 func (p Peer) check() error {
 	if _, err := identity.NewPublicKey(p.Key[:]); err != nil {
 		return err
@@ -121,15 +117,15 @@ func (p Peer) check() error {
 		}
 	}
 	if dialects := p.Option(OptionDialect); len(dialects) > 1 {
-		return fmt.Errorf("%w: %s is given %d times", ErrOptionValue, OptionDialect, len(dialects))
+		return fmt.Errorf("%w: %s is set %d times", ErrOptionValue, OptionDialect, len(dialects))
 	}
 	return checkLabel(p.Label)
 }
 
-// checkLabel returns the reason why label cannot be one, or nil.
+// checkLabel returns why label is not a valid label, or nil.
 func checkLabel(label string) error {
 	if len(label) > labelLimit {
-		return fmt.Errorf("%w: %d bytes, at most %d are taken", ErrLabelTooLong, len(label), labelLimit)
+		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrLabelTooLong, len(label), labelLimit)
 	}
 	if err := checkText(label); err != nil {
 		return fmt.Errorf("label: %w", err)
@@ -140,14 +136,13 @@ func checkLabel(label string) error {
 	return nil
 }
 
-// looksLikeKey reports whether somebody could take text for a key: it is one, it would be one but for a mistake, or it
-// begins as keys do.
+// looksLikeKey reports whether people could take text for a key: it is a key, a mistyped key, or it begins as keys do.
 func looksLikeKey(text string) bool {
 	_, err := identity.ParsePublicKey(text)
-	return !isKeyText(err) || strings.HasPrefix(strings.ToLower(text), "pnet1")
+	return !errors.Is(err, identity.ErrKeyText) || strings.HasPrefix(strings.ToLower(text), "pnet1")
 }
 
-// checkOption returns the reason why option cannot be one, or nil.
+// checkOption returns why option is not a valid option, or nil.
 func checkOption(option Option) error {
 	if !isName(option.Name) {
 		return fmt.Errorf("%w: %.80q", ErrOptionName, option.Name)

@@ -37,7 +37,7 @@ func TestValuesOfAnOptionAreInOrder(t *testing.T) {
 	}
 }
 
-func TestWhatAPeerMayBe(t *testing.T) {
+func TestPeersThatAreAccepted(t *testing.T) {
 	options := func(pairs ...string) []Option {
 		var all []Option
 		for i := 0; i < len(pairs); i += 2 {

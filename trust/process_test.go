@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// editMany is what one of the processes does.
+// editMany is the work of one of the processes.
 func editMany(path string, number int) error {
 	s, err := Open(path)
 	if err != nil {
@@ -62,7 +62,7 @@ func editMany(path string, number int) error {
 	return nil
 }
 
-func TestSeveralProcessesLoseNothing(t *testing.T) {
+func TestSeveralProcessesLoseNoEdit(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "peers")
 	const head = "# kept\n\ngarbage, kept too\n"
 	writeFile(t, path, head)
@@ -76,7 +76,7 @@ func TestSeveralProcessesLoseNothing(t *testing.T) {
 			}
 		})
 	}
-	// Meanwhile a node follows the file. It must see every line whole: no other problem than the one that is there.
+	// Meanwhile a node follows the file. It must see every line whole: the only problem is the bad line of the file.
 	s := mustOpen(t, path)
 	var changed []string
 	defer s.Watch(func(c Change) { changed = append(changed, c.Kind.String()+" "+c.Peer.Label) })()

@@ -18,9 +18,9 @@ type Set struct {
 
 	current atomic.Pointer[document] // stored under mu
 
-	// mu guards what follows, and orders the changes: it is held from reading the file until the last watcher knows.
+	// mu guards the rest, and orders the changes: it is held from reading the file until the last watcher has returned.
 	mu       sync.Mutex
-	problems []error // *LineError, of the file as last read; it may not be what is current
+	problems []error // *LineError, of the file as last read, which may not be the current document
 	watchers []*func(Change)
 }
 
@@ -42,11 +42,11 @@ func NewSet(settings ...Setting) *Set {
 	return s
 }
 
-// Open returns the set in the peers file at path, which may be a symbolic link. A file that is not there yet is an empty
-// set; the first Add makes it, and its folder.
+// Open returns the set in the peers file at path, which may be a symbolic link. A file that does not exist yet is an
+// empty set; the first Add makes it, and its folder.
 //
-// It fails if the file is there and cannot be used as a whole: the system's error, [ErrFileKind] or [ErrFileTooLarge].
-// A bad line is no such reason: see [Set.Problems].
+// It fails if the file exists but cannot be used: with the system's error, [ErrPermissions], [ErrFileKind] or
+// [ErrFileTooLarge]. Bad lines do not make it fail: see [Set.Problems].
 func Open(path string, settings ...Setting) (*Set, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -84,8 +84,7 @@ func (s *Set) List() []Peer {
 // Find returns the peer that text names: by its key in any form that [identity.ParsePublicKey] reads, or by its exact
 // label. The caller owns its options.
 //
-// It fails with [ErrNotFound], with [ErrAmbiguous], or, if text is a key but for a mistake, with the error of
-// ParsePublicKey.
+// It fails with [ErrNotFound], with [ErrAmbiguous], or, if text is a mistyped key, with the error of ParsePublicKey.
 func (s *Set) Find(text string) (Peer, error) {
 	doc := s.current.Load()
 	key, err := identity.ParsePublicKey(text)
@@ -111,24 +110,23 @@ func (s *Set) Find(text string) (Peer, error) {
 	case 1:
 		return found[0].clone(), nil
 	}
-	return Peer{}, fmt.Errorf("%w: %d have %.80q; name one by its key", ErrAmbiguous, len(found), text)
+	return Peer{}, fmt.Errorf("%w: %d peers have %.80q; name one by its key", ErrAmbiguous, len(found), text)
 }
 
-// Problems returns a [*LineError] for every bad line of the file as it was last read, at most 100 and one that stands for
-// the others. It may wait for a change to finish.
+// Problems returns a [*LineError] for every bad line of the file as it was last read, at most 100, and one that stands
+// for the others. It may wait for a change to finish.
 func (s *Set) Problems() []error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.problems)
 }
 
-// Add puts peer into the set, and into the file before it returns. If its key is there already, peer's label and options
-// take the place of those that are there; an empty label and nil options leave them as they are. Spaces around the label
-// are removed.
+// Add puts peer into the set, and into the file before it returns. If the key is there already, peer's label and
+// options replace the old ones; an empty label and nil options leave the old ones. Add removes spaces around the label.
 //
-// It fails with the error of [identity.NewPublicKey] if the key is none, with [ErrSelf], [ErrLabelTaken] or another
-// reason to refuse a peer; with [ErrLocked] after 5 seconds; or with the reason why the file cannot be read or written.
-// Then the set is as it was.
+// It fails with the error of [identity.NewPublicKey] if the key is not valid, with [ErrSelf], [ErrLabelTaken] or
+// another reason to refuse a peer; with [ErrLocked] after 5 seconds; or with the reason why the file cannot be read or
+// written. After an error the set is as it was.
 func (s *Set) Add(peer Peer) error {
 	peer.Label = strings.TrimSpace(peer.Label)
 	err := peer.check()
@@ -136,7 +134,7 @@ func (s *Set) Add(peer Peer) error {
 		err = ErrSelf
 	}
 	if err == nil {
-		err = s.edit(func(doc *document) (string, error) { return doc.with(peer) })
+		err = s.edit(func(doc *document) (string, error) { return doc.put(peer) })
 	}
 	if err != nil {
 		return fmt.Errorf("adding peer %s: %w", peer.Key.Short(), err)
@@ -145,11 +143,11 @@ func (s *Set) Add(peer Peer) error {
 }
 
 // Remove takes the peer with key out of the set, and out of the file before it returns: every line that begins with the
-// key, bad ones too. It reports whether there was one. It fails as Add does; then the set is as it was.
+// key, bad ones too. It reports whether there was one. It fails as Add does; after an error the set is as it was.
 func (s *Set) Remove(key identity.PublicKey) (bool, error) {
 	var found bool
 	err := s.edit(func(doc *document) (text string, err error) {
-		text, found = doc.without(key)
+		text, found = doc.remove(key)
 		return text, nil
 	})
 	if err != nil {
@@ -158,7 +156,7 @@ func (s *Set) Remove(key identity.PublicKey) (bool, error) {
 	return found, nil
 }
 
-// edit gives the set, and its file, the text that change makes of what is there.
+// edit replaces the text of the set, and of its file, with the text that change makes of it.
 func (s *Set) edit(change func(*document) (string, error)) error {
 	if s.path != "" {
 		return s.editFile(change)
@@ -173,7 +171,7 @@ func (s *Set) edit(change func(*document) (string, error)) error {
 	return nil
 }
 
-// publish makes doc what is current, then tells the watchers. The caller holds mu.
+// publish makes doc current, then calls the watchers. The caller holds mu.
 func (s *Set) publish(doc *document) {
 	old := s.current.Load()
 	s.current.Store(doc)

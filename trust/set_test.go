@@ -94,7 +94,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestWhatASetGivesAwayIsNotItsOwn(t *testing.T) {
+func TestASetReturnsCopies(t *testing.T) {
 	s := NewSet()
 	options := []Option{{"x", "y"}}
 	checkIs(t, "Add", s.Add(Peer{Key: testKey(1), Label: "Ada", Options: options}), nil)

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-func TestAPipeDoesNotHoldTheSetUp(t *testing.T) {
+func TestAPipeDoesNotBlockTheSet(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "peers")
 	if err := syscall.Mkfifo(path, 0o600); err != nil {
 		t.Skip(err)
@@ -20,7 +20,7 @@ func TestAPipeDoesNotHoldTheSetUp(t *testing.T) {
 	checkIs(t, "Open", err, ErrFileKind)
 }
 
-func TestAPipeInPlaceOfTheLockDoesNotHoldWritersUp(t *testing.T) {
+func TestAPipeInPlaceOfTheLockDoesNotBlockWriters(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "peers")
 	if err := syscall.Mkfifo(path+lockSuffix, 0o600); err != nil {
 		t.Skip(err)

@@ -2,41 +2,38 @@ package trust
 
 import "slices"
 
-// A ChangeKind says what happened to a peer.
+// A ChangeKind says how a peer changed.
 type ChangeKind uint8
 
 const (
 	Added   ChangeKind = iota + 1 // it may connect from now on
-	Removed                       // it may not connect any more
-	Updated                       // its label or its options are others
+	Removed                       // it may no longer connect
+	Updated                       // its label or its options have changed
 )
+
+var kindNames = [...]string{Added: "added", Removed: "removed", Updated: "updated"}
 
 // String returns "added", "removed" or "updated".
 func (k ChangeKind) String() string {
-	switch k {
-	case Added:
-		return "added"
-	case Removed:
-		return "removed"
-	case Updated:
-		return "updated"
+	if k == 0 || int(k) >= len(kindNames) {
+		return "unknown"
 	}
-	return "unknown"
+	return kindNames[k]
 }
 
-// A Change is something that happened to one peer of a set.
+// A Change is a change of one peer of a set.
 type Change struct {
 	Peer Peer // as it is now, or as it was before it was removed
 	Kind ChangeKind
 }
 
-// Watch has f called for every change from now on, whoever makes it: first for the peers that one edit removes, then for
-// those that it adds or updates, in the order of the file. f sees the new state in Contains, Get, List and Find. There is
-// no change between what these say after Watch returns and the first call of f.
+// Watch makes the set call f for every change from now on, of this process or another: first for the peers that an edit
+// removes, then for those that it adds or updates, in the order of the file. f sees the new state in Contains, Get,
+// List and Find. No change is lost between Watch and the first call of f.
 //
-// f runs in the goroutine that makes the change (of Add, Remove, Reload or Poll), one call at a time, and in the order of
-// the changes. It must not block, and must not call any other method of the set, nor stop. It must not change the
-// options of the peer that it is given.
+// f runs in the goroutine that makes the change (of Add, Remove, Reload or Poll), one call at a time, and in the order
+// of the changes. It must not block. It must call neither another method of the set nor stop. It must not change the
+// options of the peer.
 //
 // After stop returns, f is not running and is not called again. stop may be called several times.
 func (s *Set) Watch(f func(Change)) (stop func()) {
@@ -51,7 +48,7 @@ func (s *Set) Watch(f func(Change)) (stop func()) {
 	}
 }
 
-// changes returns what happened between two documents.
+// changes returns the changes from one document to another.
 func changes(old, now *document) []Change {
 	var all []Change
 	for _, peer := range old.peers {

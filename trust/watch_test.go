@@ -43,7 +43,7 @@ func TestWatchersSeeEveryChange(t *testing.T) {
 	}
 }
 
-func TestWatchersSeeTheNewTruth(t *testing.T) {
+func TestWatchersSeeTheNewState(t *testing.T) {
 	s := NewSet()
 	key := testKey(1)
 	calls := 0
@@ -64,7 +64,7 @@ func TestWatchersSeeTheNewTruth(t *testing.T) {
 	}
 }
 
-func TestAWatcherThatStoppedIsNotCalled(t *testing.T) {
+func TestAStoppedWatcherIsNotCalled(t *testing.T) {
 	s := NewSet()
 	var first, second int
 	stopFirst := s.Watch(func(Change) { first++ })

@@ -1,6 +1,6 @@
-// Package manual is discovery by hand: the program, or a test, says what was seen.
+// Package manual is discovery by hand: the program, or a test, says which keys were seen where.
 //
-// It announces nothing and sends nothing. Static addresses are what New is given:
+// It announces nothing and sends nothing. Give static addresses to New:
 //
 //	peernet.Config{Discovery: []discovery.Provider{manual.New(manual.At(bob, netip.MustParseAddrPort("10.0.0.7:7100")))}}
 package manual
@@ -16,26 +16,26 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// ErrInUse is a Provider that runs already, for another node.
-var ErrInUse = errors.New("manual discovery runs already: each node needs a provider of its own")
+// ErrInUse is returned by Run if the Provider runs already, for another node.
+var ErrInUse = errors.New("another node uses this manual provider: make one for each node")
 
-// A Provider reports what it is told. It is safe for concurrent use, before, during and after Run; what it
-// was told while nothing ran is reported when Run begins. One Provider serves one node at a time.
+// A Provider reports the sightings that it is given. It is safe for concurrent use, before, during and after Run. Run
+// reports first the sightings from the time when none ran. One Provider serves one node at a time.
 //
-// What has no TTL holds until it is taken back, and is reported again by each Run. What has one is reported once, and
-// its time begins then. As of every provider, no more than 1,024 sightings at once are sure to be looked at.
+// A sighting without a TTL holds until it is taken back, and each Run reports it again. A sighting with a TTL is
+// reported once, and its time begins then. As with every provider, sightings beyond 1,024 at once may be dropped.
 type Provider struct {
-	mu    sync.Mutex // guards the rest; sight is called under it, so that order is kept
+	mu    sync.Mutex // guards the rest; it is held while sight is called, to keep the order
 	seen  []discovery.Sighting
 	sight func(discovery.Sighting)
 }
 
-// At is a key that is to be found at addr, until it is taken back.
+// At returns the sighting of key at addr, which holds until it is taken back.
 func At(key identity.PublicKey, addr netip.AddrPort) discovery.Sighting {
 	return discovery.Sighting{Key: key, Addr: addr}
 }
 
-// New returns a provider that has seen these, as if each was told to Sight.
+// New returns a provider with these sightings, as if each was given to Sight.
 func New(seen ...discovery.Sighting) *Provider {
 	p := &Provider{}
 	for _, s := range seen {
@@ -50,37 +50,38 @@ func (p *Provider) Name() string { return "manual" }
 // Discreet implements discovery.Discreet: nothing is sent, in private mode or not.
 func (p *Provider) Discreet() {}
 
-// Found says that key is to be found at addr. It holds until Lost. To say it again reports it again.
+// Found reports key at addr, until Lost. Each call reports it again.
 func (p *Provider) Found(key identity.PublicKey, addr netip.AddrPort) { p.Sight(At(key, addr)) }
 
-// Updated says that key is not to be found at from any more, but at to. It is never nowhere meanwhile.
+// Updated reports that key has moved from one address to another. The new one is reported first, so that the key always
+// has an address.
 func (p *Provider) Updated(key identity.PublicKey, from, to netip.AddrPort) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tell(At(key, to))
+	p.report(At(key, to))
 	if from != to {
 		gone := At(key, from)
 		gone.Gone = discovery.Withdrawn
-		p.tell(gone)
+		p.report(gone)
 	}
 }
 
-// Lost takes back that key is to be found at addr, as a goodbye of the peer would.
+// Lost takes key at addr back, as a goodbye of the peer does.
 func (p *Provider) Lost(key identity.PublicKey, addr netip.AddrPort) {
 	s := At(key, addr)
 	s.Gone = discovery.Goodbye
 	p.Sight(s)
 }
 
-// Sight reports s as it is: with an interface, with a TTL, so that it expires unless it is told again, or as gone for
-// any reason.
+// Sight reports s as it is: with an interface, with a TTL, after which it expires unless it is reported again, or as
+// gone for any reason.
 func (p *Provider) Sight(s discovery.Sighting) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tell(s)
+	p.report(s)
 }
 
-// Run reports until ctx ends. The error is ErrInUse, or nil.
+// Run reports sightings until ctx ends. The error is ErrInUse, or nil.
 func (p *Provider) Run(ctx context.Context, _ discovery.Self, sight func(discovery.Sighting)) error {
 	p.mu.Lock()
 	if p.sight != nil {
@@ -100,8 +101,8 @@ func (p *Provider) Run(ctx context.Context, _ discovery.Self, sight func(discove
 	return nil
 }
 
-// tell remembers what a later Run has to report, and reports s if one runs. It is called with mu held.
-func (p *Provider) tell(s discovery.Sighting) {
+// report keeps s if a later Run has to report it, and reports it if one runs. The caller holds mu.
+func (p *Provider) report(s discovery.Sighting) {
 	p.seen = slices.DeleteFunc(p.seen, func(old discovery.Sighting) bool { return old.Key == s.Key && old.Addr == s.Addr })
 	if s.Gone == "" && (s.TTL == 0 || p.sight == nil) {
 		p.seen = append(p.seen, s)

@@ -80,7 +80,7 @@ func (r *run) want(what string, want ...discovery.Sighting) {
 	r.got = nil
 }
 
-func TestWhatIsToldBeforeRunIsReportedWhenItBegins(t *testing.T) {
+func TestSightingsBeforeRunAreReportedWhenItBegins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := manual.New()
 		p.Found(alice, home)
@@ -97,7 +97,7 @@ func TestWhatIsToldBeforeRunIsReportedWhenItBegins(t *testing.T) {
 	})
 }
 
-func TestWhatIsToldDuringRunIsReportedAtOnceInOrder(t *testing.T) {
+func TestSightingsDuringRunAreReportedAtOnceInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := manual.New()
 		r := start(t, p)
@@ -115,7 +115,7 @@ func TestWhatIsToldDuringRunIsReportedAtOnceInOrder(t *testing.T) {
 	})
 }
 
-func TestWhatIsToldAfterRunIsReportedByTheNext(t *testing.T) {
+func TestSightingsAfterRunAreReportedByTheNextRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := manual.New()
 		p.Found(alice, home)

@@ -21,19 +21,19 @@ func TestPoolRunsEverythingAtOnce(t *testing.T) {
 	p := NewPool(4)
 	defer p.Close()
 	const n = 100
-	gate := make(chan struct{})
+	release := make(chan struct{})
 	var started, done sync.WaitGroup
 	started.Add(n)
 	done.Add(n)
 	for range n {
 		p.Go(runner(func() {
 			started.Done()
-			<-gate // a pool that queued work behind blocked work would never open this gate
+			<-release // never closed by a pool that queues work behind blocked work
 			done.Done()
 		}))
 	}
 	started.Wait()
-	close(gate)
+	close(release)
 	done.Wait()
 }
 
@@ -53,7 +53,7 @@ func TestPoolParksNoMoreThanItsBound(t *testing.T) {
 	}
 	p.Close()
 	done.Add(1)
-	p.Go(runner(done.Done)) // still runs, parks nothing: goleak checks
+	p.Go(runner(done.Done)) // it still runs, and goleak checks that its goroutine is not parked
 	done.Wait()
 }
 

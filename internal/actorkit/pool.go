@@ -1,6 +1,6 @@
-// Package actorkit holds what every actor of this module needs of Proto.Actor beyond the library itself: a
-// pool of parked goroutines to run on, a way to name what went wrong before the library swallows it, and a
-// supervisor that stops a failed child instead of restarting it.
+// Package actorkit holds what every actor of this module needs beyond Proto.Actor itself: a pool of goroutines to run
+// on, a log of panics before the library recovers them, and a supervisor that stops a failed child instead of
+// restarting it.
 package actorkit
 
 import "sync"
@@ -8,20 +8,18 @@ import "sync"
 // A Runner is work for a Pool.
 type Runner interface{ Run() }
 
-// A Pool runs work at once, each piece in a goroutine of its own, and keeps up to a number of goroutines
-// parked between pieces. A parked goroutine has a stack that has already grown, which is what starting a
-// fresh one for every activation of an actor spends most of its time on.
+// A Pool runs each piece of work at once, in a goroutine of its own, and keeps some goroutines parked between pieces. A
+// parked goroutine has a stack that has already grown. A fresh goroutine for every activation of an actor would spend
+// most of its time growing its stack.
 //
 // A Pool is safe for concurrent use. Go never blocks and never refuses.
 type Pool struct {
 	parkedMax int
 
-	mu     sync.Mutex // guards the rest
-	parked []*worker  // most recently used last, so that warm stacks are used first
+	mu     sync.Mutex    // guards the rest
+	parked []chan Runner // of parked goroutines, most recently used last, so that warm stacks are used first
 	closed bool
 }
-
-type worker struct{ work chan Runner }
 
 // NewPool returns a pool that keeps up to parked goroutines between pieces of work.
 func NewPool(parked int) *Pool { return &Pool{parkedMax: parked} }
@@ -30,11 +28,11 @@ func NewPool(parked int) *Pool { return &Pool{parkedMax: parked} }
 func (p *Pool) Go(r Runner) {
 	p.mu.Lock()
 	if n := len(p.parked); n > 0 {
-		w := p.parked[n-1]
+		work := p.parked[n-1]
 		p.parked[n-1] = nil
 		p.parked = p.parked[:n-1]
 		p.mu.Unlock()
-		w.work <- r // has room for one, and a parked worker's is empty
+		work <- r // has room for one, and that of a parked goroutine is empty
 		return
 	}
 	p.mu.Unlock()
@@ -43,7 +41,7 @@ func (p *Pool) Go(r Runner) {
 
 // run ends when more than enough workers are parked, or by Close.
 func (p *Pool) run(r Runner) {
-	w := &worker{work: make(chan Runner, 1)}
+	work := make(chan Runner, 1)
 	for r != nil {
 		r.Run()
 		r = nil // a parked worker must not hold on to what it ran
@@ -52,21 +50,21 @@ func (p *Pool) run(r Runner) {
 			p.mu.Unlock()
 			return
 		}
-		p.parked = append(p.parked, w)
+		p.parked = append(p.parked, work)
 		p.mu.Unlock()
-		r = <-w.work
+		r = <-work
 	}
 }
 
-// Close ends the parked goroutines. Work that is running ends by itself, and its goroutine with it; Go still
-// works and parks nothing.
+// Close ends the parked goroutines. Running work ends by itself, and its goroutine with it. Go still works, but parks
+// no goroutine.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	parked := p.parked
 	p.parked, p.closed = nil, true
 	p.mu.Unlock()
-	for _, w := range parked {
-		w.work <- nil
+	for _, work := range parked {
+		work <- nil
 	}
 }
 

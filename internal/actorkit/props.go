@@ -10,10 +10,10 @@ import (
 // stopFailed stops a child that panicked. The library's own default restarts it, ten times in ten seconds.
 var stopFailed = actor.NewOneForOneStrategy(0, 0, func(any) actor.Directive { return actor.StopDirective })
 
-// Props describes a child actor that runs on pool, whose own failed children are stopped, and whose panics are
-// logged with their stack before the library recovers them.
+// Props describes a child actor that runs on pool. Its failed children are stopped. Its panics are logged with their
+// stack before the library recovers them.
 func Props(pool *Pool, log *slog.Logger, produce func() actor.Actor) *actor.Props {
-	return actor.PropsFromProducer(func() actor.Actor { return &witness{produce(), log} },
+	return actor.PropsFromProducer(func() actor.Actor { return &panicLogger{produce(), log} },
 		actor.WithDispatcher(pool), actor.WithSupervisor(stopFailed))
 }
 
@@ -22,14 +22,14 @@ func RootProps(pool *Pool, log *slog.Logger, produce func() actor.Actor) *actor.
 	return Props(pool, log, produce).Configure(actor.WithGuardian(stopFailed))
 }
 
-// A witness logs a panic of the actor inside it and lets it go on, but for one of an actor that is stopping: the
-// library would never stop it then.
-type witness struct {
+// A panicLogger logs a panic of the actor inside it, and panics again. It does not panic again while the actor is
+// stopping: the library would never stop the actor then.
+type panicLogger struct {
 	actor.Actor
 	log *slog.Logger
 }
 
-func (w *witness) Receive(ctx actor.Context) {
+func (w *panicLogger) Receive(ctx actor.Context) {
 	defer func() {
 		if r := recover(); r != nil {
 			w.log.Error("actor panicked", "actor", ctx.Self().GetId(), "panic", r, "stack", string(debug.Stack()))

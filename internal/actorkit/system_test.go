@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestSystemLogsInfoAtDebug: what the library says at Info is a node's Debug, and what it warns of stays a warning.
+// TestSystemLogsInfoAtDebug shows that the library's Info lines are logged at Debug, and its warnings as warnings.
 func TestSystemLogsInfoAtDebug(t *testing.T) {
 	var out bytes.Buffer
 	levels := new(slog.LevelVar)

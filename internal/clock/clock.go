@@ -1,4 +1,4 @@
-// Package clock is how time enters the actors, so that a test can put its own underneath.
+// Package clock gives the actors their time, so that a test can give them its own.
 //
 // A Clock is safe for concurrent use. I/O deadlines belong to the connections and do not pass through it.
 package clock
@@ -10,8 +10,8 @@ type Clock interface {
 	// Now returns the current time; it carries a monotonic reading where the clock has one.
 	Now() time.Time
 
-	// AfterFunc runs f in a goroutine of its own once d has passed. stop prevents that and says whether it
-	// did; it does not wait for an f that has begun.
+	// AfterFunc runs f in a goroutine of its own after d. stop prevents that and reports whether it did; it does not wait
+	// for an f that has begun.
 	AfterFunc(d time.Duration, f func()) (stop func() bool)
 }
 

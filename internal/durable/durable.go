@@ -1,56 +1,52 @@
-// Package durable reads and writes the small files that a node must not lose: whole or not at all, also when the
-// power fails or several processes write at once.
+// Package durable reads and writes the small files that a node must not lose. A file is whole at any time, also when
+// the power fails or several processes write at once.
 //
-// [Replace] puts new content in the place of old, [Create] makes a file that must not be there yet, [Read] reads one
-// back without being held up by what is not a file, and [CheckRegular] says beforehand that it is not. A reader in any
-// process sees the old content or the new, never a part of either.
+// [Replace] puts new content in the place of old, and [Create] makes a file that must not exist yet. [Read] reads one
+// back; a pipe or a device in its place does not block it. [CheckRegular] finds such a thing beforehand. A reader in
+// any process sees the old content or the new, never a part of either.
 //
 // All functions are safe for concurrent use. None takes a lock: two processes that read, change and replace the same
-// file need one of their own, or the later replaces what the earlier wrote.
+// file need a lock of their own, or the later one overwrites what the earlier one wrote.
+//
+// Callers name the file in their errors; [Cause] leaves out the system's own way to do so.
 package durable
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-// Replace writes data to the file at path with exactly the permissions of mode, whatever the process's umask, and in
-// place of what may be there.
+// Replace writes data to the file at path, in place of any that exists. The file gets exactly the permissions of mode,
+// whatever the process's umask.
 //
-// The data goes to a temporary file in the same folder, which must exist, is synced to the disk, and takes the name of
-// path; then the folder is synced. After an error the file at path is the old one or the new one, but whole, and the
-// temporary file is gone. The new file belongs to whoever runs this process. If path is a symbolic link, the link
-// itself is replaced and not what it points to.
+// The data goes to a temporary file in the same folder, which must exist, and is synced to the disk. The temporary file
+// takes the name of path; then the folder is synced. After an error the file at path is the old one or the new one, but
+// whole, and the temporary file is gone. The new file belongs to the user who runs this process. If path is a symbolic
+// link, the link itself is replaced and not the file that it points to.
 func Replace(path string, data []byte, mode fs.FileMode) error {
 	temp, err := writeTemp(path, data, mode)
 	if err != nil {
-		return fmt.Errorf("replacing %s: %w", path, err)
+		return err
 	}
 	if err := rename(temp, path); err != nil {
-		return errors.Join(fmt.Errorf("replacing %s: %w", path, err), os.Remove(temp))
+		return errors.Join(err, os.Remove(temp))
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil {
-		return fmt.Errorf("replacing %s: %w", path, err)
-	}
-	return nil
+	return syncFolder(filepath.Dir(path))
 }
 
-// Create writes data to a new file at path with exactly the permissions of mode, whatever the process's umask.
+// Create writes data to a new file at path. The file gets exactly the permissions of mode, whatever the process's
+// umask.
 //
-// It fails with [fs.ErrExist] if anything has the name of path already, a symbolic link that leads nowhere included,
-// and leaves it as it is. Of several processes that create the same path at once, one succeeds. The folder must exist.
-// Otherwise its promises are those of [Replace].
+// It fails with [fs.ErrExist] if anything has the name of path already, even a symbolic link that leads nowhere, and
+// leaves it as it is. If several processes create the same path at once, one succeeds. The folder must exist. Otherwise
+// its promises are those of [Replace].
 //
 // Where the folder's file system has no hard links (FAT, some network shares), a reader may see a part of the file
 // while it is written, and a crash may leave that part behind.
 func Create(path string, data []byte, mode fs.FileMode) error {
-	if err := create(path, data, mode, os.Link); err != nil {
-		return fmt.Errorf("creating %s: %w", path, err)
-	}
-	return nil
+	return create(path, data, mode, os.Link)
 }
 
 // create does the work of Create. A link takes its name in one step and fails if the name is taken, which a rename does
@@ -76,10 +72,7 @@ func createInPlace(path string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	if err := fill(file, data, mode); err != nil {
-		return errors.Join(err, os.Remove(path))
-	}
-	return nil
+	return fill(file, data, mode)
 }
 
 // writeTemp writes data to a new file beside path, synced and with the permissions of mode, and returns its name. After
@@ -90,13 +83,11 @@ func writeTemp(path string, data []byte, mode fs.FileMode) (name string, err err
 	if err != nil {
 		return "", err
 	}
-	if err := fill(file, data, mode); err != nil {
-		return "", errors.Join(err, os.Remove(file.Name()))
-	}
-	return file.Name(), nil
+	return file.Name(), fill(file, data, mode)
 }
 
-// fill writes data to file, gives it the permissions of mode, syncs it and closes it, also after an error.
+// fill writes data to a new file, gives it the permissions of mode, syncs it and closes it. After an error it removes
+// the file.
 func fill(file *os.File, data []byte, mode fs.FileMode) error {
 	_, err := file.Write(data)
 	if err == nil {
@@ -105,5 +96,26 @@ func fill(file *os.File, data []byte, mode fs.FileMode) error {
 	if err == nil {
 		err = file.Sync()
 	}
-	return errors.Join(err, file.Close())
+	if err := errors.Join(err, file.Close()); err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return nil
 }
+
+// Cause returns err without the system call and the path in its text, with which the system's errors begin. It is for
+// errors that people read: the caller names the file. The system's error stays in the chain.
+func Cause(err error) error {
+	switch e := err.(type) {
+	case *fs.PathError:
+		return cause{err, e.Err}
+	case *os.LinkError:
+		return cause{err, e.Err}
+	}
+	return err
+}
+
+// A cause is a system's error with the text of what it wraps.
+type cause struct{ err, inner error }
+
+func (c cause) Error() string { return c.inner.Error() }
+func (c cause) Unwrap() error { return c.err }

@@ -63,7 +63,7 @@ func TestReplaceWritesContentAndMode(t *testing.T) {
 		{"first", 0o600},
 		{"second, longer", 0o666}, // exactly, though the umask says otherwise
 		{"", 0o400},
-		{"again", 0o600}, // over a file that may not be written
+		{"again", 0o600}, // over a read-only file
 	} {
 		if err := Replace(path, []byte(step.content), step.mode); err != nil {
 			t.Fatal(err)
@@ -110,7 +110,7 @@ func TestReadersSeeOldOrNewContentWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !bytes.Equal(got, contents[0]) && !bytes.Equal(got, contents[1]) {
-			t.Fatalf("read %d bytes that nobody wrote", len(got))
+			t.Fatalf("read %d bytes that were never written", len(got))
 		}
 	}
 	writer.Wait()
@@ -150,7 +150,7 @@ func TestCreateDoesNotFollowALinkThatLeadsNowhere(t *testing.T) {
 	checkFolder(t, folder, "f")
 }
 
-// child, when set in the environment, makes the test binary create the file that it names, and say what came of it.
+// child, when set in the environment, makes the test binary create the file that it names, and print the result.
 const child = "PEERNET_DURABLE_CREATE"
 
 func TestMain(m *testing.M) {

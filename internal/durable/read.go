@@ -8,40 +8,40 @@ import (
 	"os"
 )
 
-// ErrTooLarge is returned for a file that holds more bytes than the caller takes.
+// ErrTooLarge is returned for a file that holds more bytes than the caller accepts.
 var ErrTooLarge = errors.New("file too large")
 
-// Read returns the content of the file at path and its permissions, which are of one and the same file even if another
-// takes its place meanwhile. The caller owns the bytes.
+// Read returns the content of the file at path and its permissions. Both are of the same file, even if another takes
+// its place meanwhile. The caller owns the bytes.
 //
-// Symbolic links are followed. What is not a regular file fails with a [*KindError], at once: a pipe without a writer
-// does not hold the caller up. A file of more than limit bytes fails with [ErrTooLarge] and is not read.
+// Symbolic links are followed. Anything but a regular file fails with an [ErrNotRegular], at once: a pipe without a
+// writer does not block the caller. A file of more than limit bytes fails with [ErrTooLarge] and is not read.
 func Read(path string, limit int) ([]byte, fs.FileMode, error) {
 	if err := CheckRegular(path); err != nil {
 		return nil, 0, err
 	}
 	file, err := os.OpenFile(path, os.O_RDONLY|NonBlock, 0)
 	if err != nil {
-		return nil, 0, err // names the path
+		return nil, 0, err
 	}
 	defer file.Close()
 	info, err := file.Stat()
 	if err == nil {
-		err = CheckInfo(path, info) // something else may have taken its place
+		err = CheckInfo(info) // something else may have taken its place
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	// A limit on the size alone would not do: the file may grow while it is read.
+	var data []byte
+	if info.Size() <= int64(limit) {
+		data, err = io.ReadAll(io.LimitReader(file, int64(limit)+1))
 	}
 	switch {
 	case err != nil:
 		return nil, 0, err
-	case info.Size() > int64(limit):
-		return nil, 0, fmt.Errorf("reading %s: %w: %d bytes, at most %d are taken", path, ErrTooLarge, info.Size(), limit)
-	}
-	// The file may grow while it is read, so the bound holds here too.
-	data, err := io.ReadAll(io.LimitReader(file, int64(limit)+1))
-	switch {
-	case err != nil:
-		return nil, 0, err
-	case len(data) > limit:
-		return nil, 0, fmt.Errorf("reading %s: %w: at most %d bytes are taken", path, ErrTooLarge, limit)
+	case info.Size() > int64(limit) || len(data) > limit:
+		return nil, 0, fmt.Errorf("%w: at most %d bytes are read", ErrTooLarge, limit)
 	}
 	return data, info.Mode().Perm(), nil
 }

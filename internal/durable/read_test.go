@@ -37,3 +37,15 @@ func TestRead(t *testing.T) {
 		t.Errorf("an absent file: %v", err)
 	}
 }
+
+func TestCauseLeavesOutTheSystemCall(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "absent")
+	_, err := os.ReadFile(path)
+	got := Cause(err)
+	if whole, ok := errors.AsType[*fs.PathError](got); !ok || got.Error() != whole.Err.Error() || whole.Path != path {
+		t.Errorf("got %v of %v", got, err)
+	}
+	if plain := errors.New("open is wrong"); Cause(plain) != plain {
+		t.Errorf("%v changed", plain)
+	}
+}

@@ -3,14 +3,13 @@ package idtable
 
 import "github.com/seed-f6ddb928/peernet-go/envelope"
 
-// slots is how many calls find room without a map. It is a power of two.
+// slots is how many ids a table can hold without a map. It is a power of two.
 const slots = 64
 
-// A Table maps ids to values that are not the zero V. It is made for ids that count up while few of them are
-// in it at once: those cost an index. Any others work too, for the price of a map. The zero Table is empty. It
-// is not safe for concurrent use.
+// A Table maps ids to values that are not the zero V. It is fast if ids count up and few of them are in it at once:
+// then each costs an index. Other ids cost a map. The zero Table is empty. It is not safe for concurrent use.
 type Table[V comparable] struct {
-	ring *[slots]slot[V]       // nil until something is put; an id lies at its index modulo slots
+	ring *[slots]slot[V]       // nil until the first Put; an id lies at its value modulo slots
 	more map[envelope.CallID]V // ids whose slot was taken
 	n    int
 }
@@ -55,13 +54,14 @@ func (t *Table[V]) Take(id envelope.CallID) (v V) {
 	}
 	if s := &t.ring[id%slots]; s.id == id {
 		v, *s = s.value, slot[V]{}
-	} else if v = t.more[id]; v != zero {
+	} else {
+		v = t.more[id]
 		delete(t.more, id)
 	}
-	if v == zero {
-		return zero
+	if v != zero {
+		t.n--
 	}
-	if t.n--; t.n == 0 && len(t.more) == 0 {
+	if t.n == 0 {
 		t.more = nil
 	}
 	return v
@@ -70,7 +70,7 @@ func (t *Table[V]) Take(id envelope.CallID) (v V) {
 // Len returns how many ids there are.
 func (t *Table[V]) Len() int { return t.n }
 
-// All calls f with every value. The table must not be changed meanwhile.
+// All calls f with every value. f must not change the table.
 func (t *Table[V]) All(f func(V)) {
 	if t.ring == nil {
 		return

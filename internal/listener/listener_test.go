@@ -203,7 +203,7 @@ func (d *door) enter(c net.Conn, keys identity.KeyPair) handshake.Result {
 			continue
 		}
 		b := make([]byte, size)
-		if _, err := frame.ReadExact(c, b, size); err != nil {
+		if err := frame.ReadExact(c, b); err != nil {
 			d.Fatal(err)
 		}
 		if err := s.Read(b); err != nil {
@@ -276,7 +276,7 @@ func TestWhoIsNotTrustedLearnsThatItIsRefusedAndNothingElse(t *testing.T) {
 		c := d.knock(d.host("10.0.0.2"))
 		keys := d.enter(c, stranger)
 		sealed := make([]byte, 35)
-		if _, err := frame.ReadExact(c, sealed, len(sealed)); err != nil {
+		if err := frame.ReadExact(c, sealed); err != nil {
 			t.Fatal(err)
 		}
 		plain, err := channel.NewCipherState(keys.RecvKey()).Open(nil, sealed)
@@ -431,7 +431,7 @@ func TestEvictedInTheMomentOfItsProof(t *testing.T) {
 			t.Errorf("told %+v, want one Proved", told)
 		}
 		sealed := make([]byte, 32)
-		if _, err := frame.ReadExact(b, sealed, len(sealed)); err != nil {
+		if err := frame.ReadExact(b, sealed); err != nil {
 			t.Fatal(err)
 		}
 		plain, err := channel.NewCipherState(keys.RecvKey()).Open(nil, sealed)

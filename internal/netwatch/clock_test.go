@@ -21,7 +21,7 @@ func TestSleepIsSeenOnEitherClock(t *testing.T) {
 		{"the monotonic clock stands still in sleep", h + 2*s, 2 * s, 2 * s, h},
 		{"and the look is early", h + s, s, 2 * s, h},
 		{"and looks are rare", 7*s + h, h, h, 7 * s},
-		{"a nap as short as a jump", 7 * s, 2 * s, 2 * s, 0},
+		{"a nap of MinSleep", 7 * s, 2 * s, 2 * s, 0},
 		{"a little longer", 7*s + 1, 2 * s, 2 * s, 5*s + 1},
 		{"the wall clock is set back", 2*s - h, 2 * s, 2 * s, 0},
 		{"a little forward", 4 * s, 2 * s, 2 * s, 0},
@@ -36,8 +36,8 @@ func TestSleepIsSeenOnEitherClock(t *testing.T) {
 	}
 }
 
-// TestSleepIsToldOnce has a monotonic clock that stands still in sleep.
-func TestSleepIsToldOnce(t *testing.T) {
+// TestSleepIsReportedOnce has a monotonic clock that stands still in sleep.
+func TestSleepIsReportedOnce(t *testing.T) {
 	home := []discovery.Interface{card(3, "wlan0", up, "192.168.1.7/24")}
 	away := []discovery.Interface{card(3, "wlan0", up, "172.16.0.9/24")}
 	var w Watcher
@@ -49,13 +49,13 @@ func TestSleepIsToldOnce(t *testing.T) {
 		changed    bool
 		next       time.Duration
 	}{
-		{0, 0, home, nil, 0, false, DefaultEvery},
-		{time.Second, time.Second, home, nil, 0, false, DefaultEvery},
-		{time.Hour, 3 * time.Second, nil, nil, time.Hour - 3*time.Second, false, Settle}, // woken, with no address yet
-		{time.Hour + 500*time.Millisecond, 3500 * time.Millisecond, away, nil, 0, false, Settle},
-		{time.Hour + time.Second, 4 * time.Second, away, nil, 0, true, DefaultEvery},
-		{2 * time.Hour, 6 * time.Second, nil, errProbe, time.Hour - 3*time.Second, false, DefaultEvery}, // an error hides no sleep
-		{2*time.Hour + 2*time.Second, 8 * time.Second, away, nil, 0, false, DefaultEvery},
+		{0, 0, home, nil, 0, false, Interval},
+		{time.Second, time.Second, home, nil, 0, false, Interval},
+		{time.Hour, 3 * time.Second, nil, nil, time.Hour - 3*time.Second, false, StableFor}, // woken, with no address yet
+		{time.Hour + 500*time.Millisecond, 3500 * time.Millisecond, away, nil, 0, false, StableFor},
+		{time.Hour + time.Second, 4 * time.Second, away, nil, 0, true, Interval},
+		{2 * time.Hour, 6 * time.Second, nil, errProbe, time.Hour - 3*time.Second, false, Interval}, // an error hides no sleep
+		{2*time.Hour + 2*time.Second, 8 * time.Second, away, nil, 0, false, Interval},
 	} {
 		c := w.look(reading{mono: began.Add(l.mono), wall: began.Add(l.wall)}, l.found, l.err)
 		if c.Slept != l.slept || (len(c.Gone) == 1 && len(c.New) == 1) != l.changed || c.Matters() != (l.changed || l.slept > 0) || c.Next != l.next {
@@ -70,10 +70,10 @@ func TestTheFirstLookHasNotSlept(t *testing.T) {
 	if c := w.Look(now, nil, nil); c.Slept != 0 {
 		t.Errorf("%+v", c)
 	}
-	if c := w.Look(now.Add(DefaultEvery), nil, nil); c.Slept != 0 {
+	if c := w.Look(now.Add(Interval), nil, nil); c.Slept != 0 {
 		t.Errorf("in time: %+v", c)
 	}
-	if c := w.Look(now.Add(2*DefaultEvery+time.Minute), nil, nil); c.Slept != time.Minute {
+	if c := w.Look(now.Add(2*Interval+time.Minute), nil, nil); c.Slept != time.Minute {
 		t.Errorf("a minute late: %+v", c)
 	}
 }
@@ -81,7 +81,7 @@ func TestTheFirstLookHasNotSlept(t *testing.T) {
 func TestAReadingHasBothClocks(t *testing.T) {
 	now := time.Now()
 	later := now.Add(time.Minute)
-	if wall, mono := readingOf(later).since(readingOf(now)); wall != time.Minute || mono != time.Minute {
+	if wall, mono := readingOf(later).wall.Sub(readingOf(now).wall), readingOf(later).mono.Sub(now); wall != time.Minute || mono != time.Minute {
 		t.Errorf("wall %v, monotonic %v", wall, mono)
 	}
 	r := readingOf(now)

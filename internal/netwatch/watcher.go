@@ -9,94 +9,88 @@ import (
 
 // How a Watcher looks.
 const (
-	// DefaultEvery is the time between two looks while nothing moves: a change is known after it and Settle at most.
-	DefaultEvery = 2 * time.Second
+	// Interval is the time between two looks while nothing changes. A change is known after at most Interval and
+	// StableFor.
+	Interval = 2 * time.Second
 
-	// Settle is how long a change must have been the same to count. An interface that comes up gets its addresses
-	// one by one, and one that is configured anew has none for a moment: that is one change or none, not several.
-	Settle = 500 * time.Millisecond
+	// StableFor is how long the addresses must stay the same for a change to count. An interface that comes up gets its
+	// addresses one by one, and one that is configured anew has none for a moment: that is one change or none, not
+	// several.
+	StableFor = 500 * time.Millisecond
 
-	// Restless is how long one may wait for that. What has not come to rest by then counts as it is at that look,
-	// or an interface that comes and goes all the time would hide every other.
-	Restless = 5 * time.Second
+	// MaxUnstable is how long addresses that keep changing are waited for. Then the addresses at that look count, or an
+	// interface that comes and goes all the time would hide every other change.
+	MaxUnstable = 5 * time.Second
 
-	// Jump is how much later than it was due, or than the monotonic clock says, a look must come to show that the
-	// machine was asleep: more than a busy machine is late by, less than peers need to give a silent node up.
-	Jump = 5 * time.Second
+	// MinSleep is how much later than due, or than the monotonic clock says, a look must come to show that the machine was
+	// asleep: more than the delays of a busy machine, less than the time after which peers give a silent node up.
+	MinSleep = 5 * time.Second
 )
 
-// A Watcher remembers what the looks before have shown. Its zero value is ready for use. It is not safe for
-// concurrent use.
+// A Watcher remembers the looks before. Its zero value is ready for use. It is not safe for concurrent use.
 type Watcher struct {
-	// Every is the time between two looks while nothing moves. If zero, DefaultEvery.
-	Every time.Duration
-
 	last reading       // of the look before
 	next time.Duration // what the look before asked for
 	age  time.Duration // the time looked over so far, on a clock that never goes back
 
-	blind   bool          // the look before failed
-	settled places        // what counts; nil: no look has succeeded yet
-	pending places        // what was seen last, if that is something else; nil: it is not
-	moved   time.Duration // age when pending was seen first
-	left    time.Duration // age when settled was first seen to hold no more
+	failed        bool          // the look before failed
+	current       addresses     // those that count; nil before the first look that succeeds
+	pending       addresses     // those seen last, if they differ from current; otherwise nil
+	pendingSince  time.Duration // age when pending was first seen
+	unstableSince time.Duration // age when other addresses than current were first seen
 }
 
-// Look takes what a look at time now has found: the machine's interfaces, or an error. The Watcher keeps neither.
+// Look takes the result of a look at time now: the machine's interfaces, or an error. The Watcher keeps neither.
 //
-// The first look that succeeds is what later ones are compared with; it brings no addresses to light. From then on
-// a change counts once it has been the same for Settle, at the latest Restless after the first look that showed any;
-// one that is taken back before it counts is none.
+// The first look that succeeds is what later ones are compared with; it returns no addresses. From then on a change
+// counts once it has stayed the same for StableFor, and at the latest MaxUnstable after the first look that showed any.
+// A change that is undone before it counts is none.
 //
-// That the machine slept is seen at once. Where the monotonic clock stands still in sleep (Linux, macOS), the wall
-// clock has run on without it; where it does not (Windows), and if now has no monotonic reading, the look comes
-// later than it was due. A wall clock that is set forward by more than Jump looks like sleep, which costs a few pings.
+// Sleep is seen at once. Where the monotonic clock stands still in sleep (Linux, macOS), the wall clock has run on
+// without it. Where it does not (Windows), and if now has no monotonic reading, the look comes later than it was due. A
+// wall clock that is set forward by more than MinSleep looks like sleep, which costs a few pings.
 func (w *Watcher) Look(now time.Time, snapshot []discovery.Interface, err error) Change {
 	return w.look(readingOf(now), snapshot, err)
 }
 
 func (w *Watcher) look(now reading, snapshot []discovery.Interface, err error) Change {
-	var c Change
+	c := Change{Next: Interval}
 	if w.next > 0 {
-		wall, mono := now.since(w.last)
+		wall, mono := now.wall.Sub(w.last.wall), now.mono.Sub(w.last.mono)
 		c.Slept = slept(wall, mono, w.next)
 		w.age += max(0, mono)
 	}
 	switch {
-	case err != nil && !w.blind:
+	case err != nil && !w.failed:
 		c.Err = err
 	case err == nil:
-		w.compare(&c, placesOf(snapshot))
+		w.update(&c, addressesOf(snapshot))
 	}
-	w.blind = err != nil
-	c.Next = w.Every
-	if c.Next <= 0 {
-		c.Next = DefaultEvery
-	}
+	w.failed = err != nil
 	if w.pending != nil {
-		c.Next = min(c.Next, Settle)
+		c.Next = StableFor
 	}
 	w.last, w.next = now, c.Next
 	return c
 }
 
-// compare takes what was found into account.
-func (w *Watcher) compare(c *Change, found places) {
+// update compares the addresses that a look has found with those before, and records a change that counts in c.
+func (w *Watcher) update(c *Change, found addresses) {
 	switch {
-	case w.settled == nil:
-		w.settled = found
-	case maps.Equal(found, w.settled):
+	case w.current == nil:
+		w.current = found
+	case maps.Equal(found, w.current):
 		w.pending = nil
 	default:
 		if w.pending == nil {
-			w.left = w.age
+			w.unstableSince = w.age
 		}
 		if w.pending == nil || !maps.Equal(found, w.pending) {
-			w.pending, w.moved = found, w.age
+			w.pending, w.pendingSince = found, w.age
 		}
-		if w.age-w.moved >= Settle || w.age-w.left >= Restless {
-			c.Gone, c.New = compare(w.settled, found)
-			w.settled, w.pending = found, nil
+		if w.age-w.pendingSince >= StableFor || w.age-w.unstableSince >= MaxUnstable {
+			c.Gone, c.New = compare(w.current, found)
+			w.current, w.pending = found, nil
 		}
 	}
 }

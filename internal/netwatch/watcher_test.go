@@ -15,7 +15,7 @@ var errProbe = errors.New("no interfaces to be had")
 
 var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// A look is one step of a script: what is found, at a time after the beginning, and what is to come of it.
+// A look is one step of a script: its time after the beginning, what it finds, and the change that it must return.
 type look struct {
 	at          time.Duration
 	found       []discovery.Interface
@@ -25,7 +25,7 @@ type look struct {
 	next        time.Duration
 }
 
-func TestAChangeCountsOnceItHasSettled(t *testing.T) {
+func TestAChangeCountsOnceItIsStable(t *testing.T) {
 	type list = []discovery.Interface
 	const ms, s = time.Millisecond, time.Second
 	a := list{lo(), card(2, "eth0", up, "10.0.0.1/24")}
@@ -51,17 +51,17 @@ func TestAChangeCountsOnceItHasSettled(t *testing.T) {
 		"looked at late": {
 			{at: 0, found: a, next: 2 * s}, {at: 2 * s, found: b, next: 500 * ms},
 			{at: 6 * s, found: b, gone: addrs("10.0.0.1"), fresh: addrs("10.0.0.2"), next: 2 * s}},
-		"taken back": {
+		"undone": {
 			{at: 0, found: a, next: 2 * s}, {at: 2 * s, found: none, next: 500 * ms}, {at: 2500 * ms, found: a, next: 2 * s},
 			{at: 4500 * ms, found: none, next: 500 * ms}, {at: 5 * s, found: none, gone: addrs("10.0.0.1"), next: 2 * s}},
 		"in two steps": {
 			{at: 0, found: a, next: 2 * s}, {at: 2 * s, found: none, next: 500 * ms}, {at: 2400 * ms, found: b, next: 500 * ms},
 			{at: 2500 * ms, found: b, next: 500 * ms}, {at: 2900 * ms, found: b, gone: addrs("10.0.0.1"), fresh: addrs("10.0.0.2"), next: 2 * s}},
-		"never the same, until patience ends": {
+		"never the same, until MaxUnstable is over": {
 			{at: 0, found: a, next: 2 * s}, {at: 2 * s, found: b, next: 500 * ms}, {at: 3 * s, found: c, next: 500 * ms},
 			{at: 4 * s, found: none, next: 500 * ms}, {at: 5 * s, found: b, next: 500 * ms}, {at: 6 * s, found: c, next: 500 * ms},
 			{at: 7 * s, found: b, gone: addrs("10.0.0.1"), fresh: addrs("10.0.0.2"), next: 2 * s}, {at: 8 * s, found: b, next: 2 * s}},
-		"patience begins anew when all is as it was": {
+		"MaxUnstable begins anew when a change is undone": {
 			{at: 0, found: a, next: 2 * s}, {at: 2 * s, found: b, next: 500 * ms}, {at: 4 * s, found: a, next: 2 * s},
 			{at: 6 * s, found: b, next: 500 * ms}, {at: 6100 * ms, found: c, next: 500 * ms},
 			{at: 7 * s, found: c, gone: addrs("10.0.0.1"), fresh: addrs("10.0.0.3"), next: 2 * s}},
@@ -93,50 +93,46 @@ func TestAChangeCountsOnceItHasSettled(t *testing.T) {
 	}
 }
 
-func TestHowOftenToLook(t *testing.T) {
-	for every, want := range map[time.Duration][2]time.Duration{ // while nothing moves, while something does
-		0:                      {DefaultEvery, Settle},
-		-1:                     {DefaultEvery, Settle},
-		100 * time.Millisecond: {100 * time.Millisecond, 100 * time.Millisecond},
-		time.Minute:            {time.Minute, Settle},
-	} {
-		w := Watcher{Every: every}
-		still, moving := w.Look(began, nil, nil).Next, w.Look(began, []discovery.Interface{card(2, "eth0", up, "10.0.0.1/24")}, nil).Next
-		if got := [2]time.Duration{still, moving}; got != want {
-			t.Errorf("every %v: next %v, want %v", every, got, want)
-		}
+func TestLooksAreMoreFrequentWhileSomethingChanges(t *testing.T) {
+	var w Watcher
+	w.Look(began, nil, nil)
+	if c := w.Look(began, []discovery.Interface{card(2, "eth0", up, "10.0.0.1/24")}, nil); c.Next != StableFor {
+		t.Errorf("next %v, want %v", c.Next, StableFor)
+	}
+	if c := w.Look(began, nil, nil); c.Next != Interval {
+		t.Errorf("next %v once the change is undone, want %v", c.Next, Interval)
 	}
 }
 
-func TestTheWatcherKeepsNothingOfItsCallers(t *testing.T) {
+func TestTheWatcherKeepsNoneOfTheCallersSlices(t *testing.T) {
 	var w Watcher
 	one := card(2, "eth0", up, "10.0.0.1/24")
 	list := []discovery.Interface{one}
 	w.Look(began, list, nil)
 	one.Addrs[0] = netip.MustParsePrefix("10.0.0.2/24")
 	list[0] = card(2, "eth0", up, "10.0.0.1/24")
-	if c := w.Look(began.Add(time.Second), list, nil); c.Matters() || c.Next != DefaultEvery {
+	if c := w.Look(began.Add(time.Second), list, nil); c.Matters() || c.Next != Interval {
 		t.Errorf("%+v", c)
 	}
 }
 
-// TestWhatIsToldAddsUp follows random histories: whoever heeds every change has the machine's addresses once
-// things are quiet, and never hears of one that goes without having come.
-func TestWhatIsToldAddsUp(t *testing.T) {
+// TestChangesAddUp follows random histories. An observer that applies every change knows the machine's addresses once
+// nothing changes any more, and never loses an address that it did not have.
+func TestChangesAddUp(t *testing.T) {
 	for seed := range uint64(200) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		var w Watcher
 		known := make(map[netip.Addr]bool)
 		at, due := time.Duration(0), time.Duration(0)
 		list := randomInterfaces(r)
-		for p := range placesOf(list) {
+		for p := range addressesOf(list) {
 			known[p.addr] = true
 		}
 		step := func() {
 			c := w.Look(began.Add(at), list, nil)
 			for _, a := range c.Gone {
 				if !known[a] {
-					t.Fatalf("seed %d: %v goes and was never there", seed, a)
+					t.Fatalf("seed %d: %v is gone but was never there", seed, a)
 				}
 				delete(known, a)
 			}
@@ -147,17 +143,17 @@ func TestWhatIsToldAddsUp(t *testing.T) {
 		}
 		step()
 		for range 100 {
-			if at = due - time.Duration(r.IntN(int(Settle))); r.IntN(3) == 0 {
+			if at = due - time.Duration(r.IntN(int(StableFor))); r.IntN(3) == 0 {
 				list = randomInterfaces(r)
 			}
 			step()
 		}
-		for range 2 { // the first may be the first that shows the last change
+		for range 2 { // the first look may be the first to show the last change
 			at = due
 			step()
 		}
 		want := make(map[netip.Addr]bool)
-		for p := range placesOf(list) {
+		for p := range addressesOf(list) {
 			want[p.addr] = true
 		}
 		for a := range known {

@@ -48,7 +48,7 @@ func (w *world) raw(to *testNode, keys identity.KeyPair) *raw {
 			continue
 		}
 		b := make([]byte, size)
-		if _, err = frame.ReadExact(c, b, size); err == nil {
+		if err = frame.ReadExact(c, b); err == nil {
 			err = s.Read(b)
 		}
 		if err != nil {

@@ -78,7 +78,7 @@ func (e *end) step() {
 		if out, err = e.noise.Write(frame.AppendHeader(nil, size)); err == nil {
 			_, err = e.conn.Write(out)
 		}
-	} else if _, err = frame.ReadExact(e.conn, in[:], size); err == nil {
+	} else if err = frame.ReadExact(e.conn, in[:size]); err == nil {
 		err = e.noise.Read(in[:size])
 	}
 	if err != nil {

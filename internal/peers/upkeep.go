@@ -121,7 +121,7 @@ func (p *peer) moved(m Moved) {
 	for _, h := range slices.Clone(p.sessions) {
 		switch {
 		case h.over:
-		case m.Change.Took(h.link.Local()):
+		case m.Change.IsGone(h.link.Local()):
 			h.link.Close(session.Close{Reason: envelope.ReasonUnresponsive})
 			p.ending(h, session.Ended{Reason: envelope.ReasonUnresponsive, Addr: h.link.Addr(), Err: errAddressGone})
 		default:

@@ -192,7 +192,7 @@ func shakeAsInitiator(t testing.TB, far net.Conn) handshake.Result {
 			}
 		} else {
 			b = make([]byte, size)
-			if _, err = frame.ReadExact(far, b, size); err == nil {
+			if err = frame.ReadExact(far, b); err == nil {
 				err = noise.Read(b)
 			}
 		}

@@ -124,7 +124,7 @@ func TestReplayedKnockOpensNoSession(t *testing.T) {
 		e, r = w.connect(c, handshake.Responder)
 		r.write(first)
 		var b [handshake.Message2Size]byte
-		if _, err := frame.ReadExact(r.conn, b[:], handshake.Message2Size); err != nil {
+		if err := frame.ReadExact(r.conn, b[:]); err != nil {
 			t.Fatal(err)
 		}
 		r.write(frame.Append(nil, b[:handshake.Message3Size]))

@@ -65,7 +65,7 @@ func (r *raw) hearMessage() {
 	r.Helper()
 	_, size := r.noise.Next()
 	var b [handshake.Message2Size]byte
-	if _, err := frame.ReadExact(r.conn, b[:], size); err != nil {
+	if err := frame.ReadExact(r.conn, b[:size]); err != nil {
 		r.Fatalf("reading a handshake message: %v", err)
 	}
 	if err := r.noise.Read(b[:size]); err != nil {

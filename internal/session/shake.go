@@ -38,7 +38,7 @@ func (c *Config) shake(conn net.Conn, hc handshake.Config, claim func() bool, st
 	for !state.Done() {
 		write, size := state.Next()
 		if !write {
-			if _, err = frame.ReadExact(conn, in[:], size); err != nil {
+			if err = frame.ReadExact(conn, in[:size]); err != nil {
 				err = c.unread(err, size)
 				break
 			}

@@ -36,7 +36,7 @@ func addrs(list ...string) (found []netip.Addr) {
 	return found
 }
 
-func TestWhatMattersOfASnapshot(t *testing.T) {
+func TestCompareSnapshots(t *testing.T) {
 	type snapshot = []discovery.Interface
 	eth := card(2, "eth0", up, "10.0.0.5/24", "fe80::5/64", "2001:db8::5/64")
 	wlan := card(3, "wlan0", up, "192.168.1.7/24")
@@ -70,7 +70,7 @@ func TestWhatMattersOfASnapshot(t *testing.T) {
 		{"another name", snapshot{card(2, "eth0", up, "10.0.0.5/24", "fe80::5/64")}, snapshot{card(2, "lan", up, "10.0.0.5/24", "fe80::5/64")},
 			addrs("fe80::5%eth0"), addrs("10.0.0.5", "fe80::5%lan")},
 		{"another prefix length", snapshot{wlan}, snapshot{card(3, "wlan0", up, "192.168.1.7/16")}, nil, addrs("192.168.1.7")},
-		{"link-local on a second link", snapshot{card(2, "eth0", up, "fe80::5/64")},
+		{"link-local on a second interface", snapshot{card(2, "eth0", up, "fe80::5/64")},
 			snapshot{card(2, "eth0", up, "fe80::5/64"), card(3, "eth1", up, "fe80::5/64")}, nil, addrs("fe80::5%eth1")},
 
 		{"loopback goes", snapshot{lo(), wlan}, snapshot{wlan}, nil, nil},
@@ -85,7 +85,7 @@ func TestWhatMattersOfASnapshot(t *testing.T) {
 			snapshot{{Index: 4, Name: "odd", Flags: up, Addrs: []netip.Prefix{netip.PrefixFrom(netip.MustParseAddr("10.9.9.9"), -1)}}}, nil, addrs("10.9.9.9")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			gone, fresh := compare(placesOf(test.old), placesOf(test.now))
+			gone, fresh := compare(addressesOf(test.old), addressesOf(test.now))
 			if !slices.Equal(gone, test.gone) || !slices.Equal(fresh, test.fresh) {
 				t.Errorf("gone %v, new %v; want %v and %v", gone, fresh, test.gone, test.fresh)
 			}
@@ -93,7 +93,7 @@ func TestWhatMattersOfASnapshot(t *testing.T) {
 	}
 }
 
-func TestWhichSessionsAChangeTakes(t *testing.T) {
+func TestIsGone(t *testing.T) {
 	c := Change{Gone: addrs("10.0.0.5", "fe80::5%eth0")}
 	for local, want := range map[string]bool{
 		"10.0.0.5":        true,
@@ -103,11 +103,11 @@ func TestWhichSessionsAChangeTakes(t *testing.T) {
 		"fe80::5%eth1":    false,
 		"127.0.0.7":       false,
 	} {
-		if got := c.Took(netip.MustParseAddr(local)); got != want {
+		if got := c.IsGone(netip.MustParseAddr(local)); got != want {
 			t.Errorf("%s: %v, want %v", local, got, want)
 		}
 	}
-	if c.Took(netip.Addr{}) || (Change{}).Took(netip.MustParseAddr("10.0.0.5")) {
-		t.Error("a session that has lost nothing is taken")
+	if c.IsGone(netip.Addr{}) || (Change{}).IsGone(netip.MustParseAddr("10.0.0.5")) {
+		t.Error("an address that is not gone is reported as gone")
 	}
 }
