@@ -17,7 +17,6 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/node"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
-	"github.com/seed-f6ddb928/peernet-go/internal/serve"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/private"
 	"github.com/seed-f6ddb928/peernet-go/trust"
@@ -52,7 +51,7 @@ func (n *Node) wire(l net.Listener) (node.Config, error) {
 	sessions := &session.Config{
 		Static: n.keys, Prologue: []byte(c.Namespace), Hello: hello, Rand: c.Rand, Clock: c.Clock, Log: c.Logger,
 		Pool: n.pool, Trusted: n.trust.Contains, Compute: make(chan struct{}, handshakesAtOnce),
-		Serve:      func(l *session.Link) session.Inbound { return inbound{n.server.Open(l)} },
+		Serve:      func(l *session.Link) session.Inbound { return n.server.Open(l) },
 		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes,
 		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
 		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, WornAfter: wornAfter,
@@ -69,7 +68,7 @@ func (n *Node) wire(l net.Listener) (node.Config, error) {
 	}
 	return node.Config{
 		Pool: n.pool, Log: c.Logger, Clock: c.Clock, Interfaces: c.Network.Interfaces, Tell: n.told,
-		Listener: listener.Config{Listener: l, Session: sessions, Clock: c.Clock, Log: c.Logger, Pool: n.pool,
+		Listener: listener.Config{Listener: l, Session: sessions,
 			Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource},
 		Finder: finder.Config{Providers: c.Discovery, Board: n.board, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Self: self},
 		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains,
@@ -77,14 +76,6 @@ func (n *Node) wire(l net.Listener) (node.Config, error) {
 			DialTimeout: c.Timing.Dial, Stagger: staggerDials, RotateAfter: c.Timing.Rotate, IdleAfter: c.Timing.Idle,
 			MaxPeers: c.Limits.Peers, MaxSessions: c.Limits.Sessions},
 	}, nil
-}
-
-// inbound is what serve does for a session, in the session's terms.
-type inbound struct{ *serve.Session }
-
-func (i inbound) Close(err error) {
-	e, ok := err.(*session.LinkError)
-	i.Session.Close(ok && (e.Reason == envelope.ReasonRevoked || e.Reason == envelope.ReasonConflict))
 }
 
 // trustChanged is called by the trust set, in order.

@@ -29,6 +29,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
@@ -96,12 +97,12 @@ func inBubble(t *testing.T, wrap func(net.Listener) net.Listener, f func(*door))
 		pool := actorkit.NewPool(4)
 		d.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
 			actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
-		s := &session.Config{Static: d.keys, Hello: envelope.Hello{Version: 1}, Rand: rand1{}, Clock: clock.System, Log: quiet, Pool: pool,
+		warnings := slog.New(slog.NewTextHandler(&d.warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		s := &session.Config{Static: d.keys, Hello: envelope.Hello{Version: 1}, Rand: rand1{}, Clock: clock.System, Log: warnings, Pool: pool,
 			Trusted: d.trusts, Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 1 << 20,
 			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second, Counters: &d.counters}
 		stopped := make(chan struct{})
-		warnings := slog.New(slog.NewTextHandler(&d.warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		props := Props(&Config{Listener: l, Session: s, Clock: clock.System, Log: warnings, Pool: pool,
+		props := Props(&Config{Listener: l, Session: s,
 			Strangers: MaxStrangers, StrangersPerSource: MaxStrangersPerSource, Tell: d.tell})
 		d.pid = d.system.Root.Spawn(props.Configure(actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 			return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
@@ -377,7 +378,7 @@ func TestAFloodIsLoggedOnceAMinute(t *testing.T) {
 		if got := logged(); strings.Count(got, "\n") != 1 || !strings.Contains(got, fmt.Sprintf("reset=1 limit=Limits.StrangersPerSource value=%d\n", MaxStrangersPerSource)) {
 			t.Errorf("logged %q", got)
 		}
-		time.Sleep(warnEvery) // they have timed out
+		time.Sleep(limiter.Period) // they have timed out
 		for i := range MaxStrangers + 1 {
 			if i%28 == 0 {
 				crowd = d.host(fmt.Sprintf("10.0.1.%d", 1+i/28))

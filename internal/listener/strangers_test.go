@@ -22,7 +22,8 @@ func newCrowd(most, mostPerSource int) *crowd {
 
 func (c *crowd) add(id, from string) (evicted string) {
 	c.now = c.now.Add(time.Millisecond)
-	return c.strangers.add(id, addr(from), c.now)
+	evicted, _ = c.strangers.add(id, addr(from), c.now)
+	return evicted
 }
 
 // size checks that both indexes of the table agree, and returns how many strangers there are.
@@ -84,10 +85,10 @@ func TestWhoMakesRoom(t *testing.T) {
 
 func TestAddressesThatAreNoneAreOneSource(t *testing.T) {
 	c := newCrowd(9, 1)
-	if got := c.strangers.add("a", netip.Addr{}, c.now); got != "" {
+	if got, _ := c.strangers.add("a", netip.Addr{}, c.now); got != "" {
 		t.Errorf("evicted %q", got)
 	}
-	if got := c.strangers.add("b", netip.Addr{}, c.now); got != "a" {
+	if got, _ := c.strangers.add("b", netip.Addr{}, c.now); got != "a" {
 		t.Errorf("evicted %q, want a", got)
 	}
 }

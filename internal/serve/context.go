@@ -8,7 +8,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
 
-// A callContext is a context.Context that costs nothing until somebody waits for it: the channel and the
+// A callContext is a context.Context that costs nothing until somebody waits for its end: the channel and the
 // timer are made when Done or AfterFunc is first called. It is safe for concurrent use.
 type callContext struct {
 	config   *Config
@@ -40,7 +40,7 @@ func (c *callContext) Value(key any) any {
 func (c *callContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.look()
+	c.checkDeadline()
 	return c.err
 }
 
@@ -53,7 +53,7 @@ func (c *callContext) Done() <-chan struct{} {
 		if c.err != nil {
 			close(c.done)
 		}
-		c.watch()
+		c.startTimer()
 	}
 	return c.done
 }
@@ -70,7 +70,7 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 		c.after = make(map[*func()]bool)
 	}
 	c.after[&f] = true
-	c.watch()
+	c.startTimer()
 	return func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -80,12 +80,12 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 	}
 }
 
-// sameMoment is how far apart the same deadline may be at two ends: the caller's $/cancel and this end's timer tell of one
-// thing then.
+// sameMoment is how far apart one deadline may pass at two ends: within it the caller's $/cancel and this end's timer have the
+// same cause.
 const sameMoment = 10 * time.Millisecond
 
-// cancel ends the context because its caller has given up. If that is for want of time, it ends as if that were over here too,
-// so that chance does not decide which of the two is counted and logged.
+// cancel ends the context because its caller has given up. If the deadline is due at the same moment, the context ends by the
+// deadline, so that chance does not decide which of the two is counted and logged.
 func (c *callContext) cancel() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,12 +96,12 @@ func (c *callContext) cancel() {
 	c.end(context.Canceled)
 }
 
-// finish ends the context when its handler has returned, as a server's context does. It returns what had ended it
-// before, nil if nothing had.
+// finish ends the context when its handler has returned, as a server's context does. It returns the error that had ended
+// the context before, or nil.
 func (c *callContext) finish() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.look()
+	c.checkDeadline()
 	before := c.err
 	c.end(context.Canceled)
 	return before
@@ -109,15 +109,15 @@ func (c *callContext) finish() error {
 
 // The rest is called with mu held.
 
-// look ends the context if its time is over, whatever its timer says.
-func (c *callContext) look() {
+// checkDeadline ends the context if its time is over, whatever its timer says.
+func (c *callContext) checkDeadline() {
 	if c.err == nil && !c.deadline.IsZero() && !c.clock().Now().Before(c.deadline) {
 		c.end(context.DeadlineExceeded)
 	}
 }
 
-// watch starts the deadline's timer, once.
-func (c *callContext) watch() {
+// startTimer starts the deadline's timer, once.
+func (c *callContext) startTimer() {
 	if c.err != nil || c.deadline.IsZero() || c.stop != nil {
 		return
 	}
@@ -138,9 +138,6 @@ func (c *callContext) end(err error) {
 	}
 	if c.stop != nil {
 		c.stop()
-	}
-	if c.after == nil { // as for most
-		return
 	}
 	for f := range c.after {
 		go (*f)()

@@ -110,7 +110,7 @@ func TestFailedCallOutlivesItsSession(t *testing.T) {
 		id := c.call("do", nil)
 		(<-running).Fail(envelope.ErrDeadline)
 		c.wantCode(id, envelope.CodeDeadline)
-		c.Close(false)
+		c.Close(envelope.ReasonShutdown)
 		synctest.Wait()
 		close(release)
 		if a := c.answered(); len(a) != 0 {

@@ -46,7 +46,7 @@ func bubble(t *testing.T, change func(*Config), f func(t *testing.T, g *rig)) {
 		g.Server = New(c)
 		t.Cleanup(func() {
 			for _, s := range g.sessions {
-				s.Close(false)
+				s.Close(envelope.ReasonShutdown)
 			}
 			g.Wait()
 			c.Pool.Close()
@@ -133,7 +133,7 @@ func (c *caller) Refuse(id envelope.CallID, refusal *envelope.RemoteError) bool 
 	return true
 }
 
-func (c *caller) Settled() {
+func (c *caller) CheckDrained() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.settled++

@@ -107,7 +107,7 @@ func TestLimitsOutliveTheSession(t *testing.T) {
 			c := g.open(1)
 			c.call("wait", nil)
 			synctest.Wait()
-			c.Close(false)
+			c.Close(envelope.ReasonShutdown)
 		}
 		c := g.open(1)
 		c.wantCode(c.call("wait", nil), envelope.CodeOverloaded)
@@ -124,7 +124,7 @@ func TestLimitsOutliveTheSessionWhileAReplyWaits(t *testing.T) {
 		c.full = make(chan struct{})
 		c.call("echo", nil)
 		synctest.Wait()
-		c.Close(false)
+		c.Close(envelope.ReasonShutdown)
 		if n := g.open(1).peer.replying.n; n != 1 {
 			t.Errorf("%d replies wait, want 1", n)
 		}

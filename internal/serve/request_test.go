@@ -249,8 +249,8 @@ func TestHandlerIsStoppedAndItsResultDropped(t *testing.T) {
 		"cancelled, and another error":  {fails, cancel, envelope.CodeCancelled, 0},
 		"cancelled twice":               {late, func(c *caller, id envelope.CallID) { c.Cancel(id); c.Cancel(id) }, envelope.CodeCancelled, 0},
 		"another one is cancelled":      {late, func(c *caller, id envelope.CallID) { c.Cancel(id + 1); time.Sleep(timeout) }, envelope.CodeDeadline, timeout},
-		"the session ends":              {late, func(c *caller, _ envelope.CallID) { c.Close(false) }, envelope.CodeCancelled, 0},
-		"the session ends, and revokes": {late, func(c *caller, _ envelope.CallID) { c.Close(true) }, envelope.CodeCancelled, 0},
+		"the session ends":              {late, func(c *caller, _ envelope.CallID) { c.Close(envelope.ReasonShutdown) }, envelope.CodeCancelled, 0},
+		"the session ends, and revokes": {late, func(c *caller, _ envelope.CallID) { c.Close(envelope.ReasonRevoked) }, envelope.CodeCancelled, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, nil, func(t *testing.T, g *rig) {

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
@@ -238,11 +239,11 @@ func play(t *testing.T, g *rig, script string) {
 		case "open":
 			sessions[rest] = g.open(1)
 		case "seal":
-			sessions[rest].Sealed()
+			sessions[rest].EndRequests()
 		case "end":
-			sessions[rest].Close(false)
+			sessions[rest].Close(envelope.ReasonShutdown)
 		case "revoke":
-			sessions[rest].Close(true)
+			sessions[rest].Close(envelope.ReasonRevoked)
 		case "wait":
 			d, err := time.ParseDuration(rest)
 			if err != nil {
@@ -273,10 +274,10 @@ func TestOrderHoldsThoughTheFirstHandlerIsSlow(t *testing.T) {
 		a.send("note", "4")
 		b.send("note", "2")
 		b.send("note", "3")
-		b.Sealed()
+		b.EndRequests()
 		a.send("note", "5")
-		a.Close(false)
-		b.Close(false)
+		a.Close(envelope.ReasonShutdown)
+		b.Close(envelope.ReasonShutdown)
 		c := g.open(1) // the peer comes back before its sends are handled
 		c.send("note", "6")
 		if got := notes.all(); len(got) != 0 {
@@ -317,9 +318,9 @@ func TestSendersOrderIsKept(t *testing.T) {
 				}
 				if streams[i][0] == "bye" {
 					if random.IntN(2) == 0 {
-						sessions[i].Sealed()
+						sessions[i].EndRequests()
 					} else {
-						sessions[i].Close(false)
+						sessions[i].Close(envelope.ReasonShutdown)
 					}
 				} else {
 					sessions[i].send("note", streams[i][0])
@@ -346,7 +347,7 @@ func TestHeldSendsTakeRoomLikeAnyOthers(t *testing.T) {
 		if got := notes.all(); len(got) != 0 || g.count(counters.SendsDropped) != 3 {
 			t.Errorf("handled %q, dropped %d, want 3", got, g.count(counters.SendsDropped))
 		}
-		b.Close(true) // gives its room back
+		b.Close(envelope.ReasonRevoked) // gives its room back
 		a.send("note", "last")
 		if got, want := notes.all(), []string{"a0", "a1", "last"}; !slices.Equal(got, want) {
 			t.Errorf("handled %q, want %q", got, want)
@@ -359,6 +360,10 @@ func TestSendThatRunsIsCancelledWhenItsSessionIsDiscarded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, nil, func(t *testing.T, g *rig) {
 				var ended atomic.Bool
+				reason := envelope.ReasonShutdown
+				if discard {
+					reason = envelope.ReasonRevoked
+				}
 				var notes record
 				stop := make(chan struct{})
 				g.handle("wait", func(ctx context.Context, _ *Request) (any, error) {
@@ -376,12 +381,12 @@ func TestSendThatRunsIsCancelledWhenItsSessionIsDiscarded(t *testing.T) {
 				a.send("note", "a")
 				b.send("note", "b")
 				synctest.Wait()
-				b.Close(discard) // not what runs
+				b.Close(reason) // not what runs
 				synctest.Wait()
 				if ended.Load() {
 					t.Fatal("cancelled with another session")
 				}
-				a.Close(discard)
+				a.Close(reason)
 				synctest.Wait()
 				if ended.Load() != discard {
 					t.Errorf("cancelled: %v, want %v", ended.Load(), discard)

@@ -101,7 +101,7 @@ func TestCallsBothWays(t *testing.T) {
 					t.Error(err)
 				}
 				r.want(aSend("news", []int{1}))
-				if n := e.link.flying.Load(); n != 0 {
+				if n := e.link.callers.Load(); n != 0 {
 					t.Errorf("%d calls are counted that have ended", n)
 				}
 			})
@@ -297,7 +297,7 @@ func TestHelloRaisesTheSize(t *testing.T) {
 		r.shake()
 		r.want(helloOf(e.config))
 		r.say(envelope.AppendHello(nil, envelope.Hello{Version: 1, Max: 5}))
-		if got := e.link.accepts.Load(); got != frame.DefaultLimit {
+		if got := e.link.maxFrame.Load(); got != frame.DefaultLimit {
 			t.Errorf("the peer is taken to accept %d bytes, want %d: every node does", got, frame.DefaultLimit)
 		}
 	})
@@ -482,6 +482,6 @@ func TestEndedSessionTakesNothing(t *testing.T) {
 		}
 		e.link.Close(Close{Reason: envelope.ReasonShutdown})
 		e.link.Probe(Probe{Within: time.Second})
-		e.link.Settled()
+		e.link.CheckDrained()
 	})
 }

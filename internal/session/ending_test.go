@@ -58,8 +58,8 @@ func TestImmediateClose(t *testing.T) {
 				if n := len(e.served.sent()); n != 0 {
 					t.Errorf("%d sends were handled after the decision", n)
 				}
-				if link, ok := e.served.closed[0].(*LinkError); !ok || link.Reason != code {
-					t.Errorf("what answers the peer heard %v", e.served.closed[0])
+				if got := e.served.closed[0]; got != code {
+					t.Errorf("the stub was told of the end for %s", got)
 				}
 			})
 		})
@@ -191,7 +191,7 @@ func TestHalfCloseOfAnIdleSession(t *testing.T) {
 				if got, want := kinds(e.heard()), []string{"proved", "greeted", "up", "sealed " + string(code), "ended " + string(code) + " by peer"}; !slices.Equal(got, want) {
 					t.Errorf("the owner heard %v, want %v", got, want)
 				}
-				if e.served.sealed != 1 {
+				if e.served.requestsEnded != 1 {
 					t.Error("what answers the peer was not told that nothing follows")
 				}
 			})
@@ -351,13 +351,14 @@ func TestLateWithdrawalEndsTheHalfClose(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
 		p := e.config.pendings.get()
-		if err := e.link.flight.enter(77, p); err != nil {
+		p.id = 77
+		if err := e.link.flight.enter(p); err != nil {
 			t.Fatal(err)
 		}
 		r.say(aBye(envelope.ReasonRotated))
 		r.want(aBye(envelope.ReasonRotated))
 		e.alive(draining)
-		if err := e.link.withdraw(77, p, errDraining); err != errDraining {
+		if err := e.link.withdraw(p, errDraining); err != errDraining {
 			t.Errorf("withdrawn for %v", err)
 		}
 		e.alive(ending)

@@ -100,8 +100,8 @@ func (a agreed) Receive(ctx actor.Context) {
 		return
 	}
 	a.system, a.pid = ctx.ActorSystem(), ctx.Self()
-	a.stopLate = a.after(a.config.HandshakeTimeout, late{})
-	a.shaken(shaken{result: a.result})
+	a.stopUpDeadline = a.after(a.config.HandshakeTimeout, upDeadline{})
+	a.endHandshake(handshakeDone{result: a.result})
 }
 
 // meet starts a session, does the handshake with it unless the result of one is given, writes what talk returns, in one piece

@@ -118,7 +118,7 @@ func TestReplayedKnockOpensNoSession(t *testing.T) {
 		r.write(first)
 		r.hearMessage()
 		r.write(r.message()[:1])
-		e.alive(shaking)
+		e.alive(handshaking)
 		r.hangUp()
 
 		e, r = w.connect(c, handshake.Responder)

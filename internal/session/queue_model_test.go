@@ -39,7 +39,7 @@ func TestQueueUnderManyGoroutines(t *testing.T) {
 
 func runModel(t *testing.T, seed uint64, end string) {
 	m := &modelled{queue: testQueue(30_000), largest: 40_000}
-	m.queue.crowd = func() bool { return seed%2 == 0 }
+	m.queue.isCrowded = func() bool { return seed%2 == 0 }
 	writer := make(chan struct{})
 	go func() {
 		defer close(writer)
@@ -57,12 +57,12 @@ func runModel(t *testing.T, seed uint64, end string) {
 	}
 	switch end {
 	case "sealed":
-		m.seal(numbered(0, 20))
+		m.halfClose(numbered(0, 20))
 	case "finished":
 		m.finish(nil, errTest)
 	}
 	join.Wait()
-	for end != "finished" && !m.empty() {
+	for end != "finished" && !m.isEmpty() {
 		runtime.Gosched()
 	}
 	if end != "finished" {
@@ -86,7 +86,7 @@ func (m *modelled) produce(id int, r *rand.Rand, produced *atomic.Int64) {
 		case 1:
 			go cancel()
 		}
-		var p place
+		var p position
 		err := m.push(ctx, ln, numbered(n, size), &p)
 		cancel()
 		m.mu.Lock()
@@ -100,7 +100,7 @@ func (m *modelled) produce(id int, r *rand.Rand, produced *atomic.Int64) {
 		}
 		m.mu.Unlock()
 		if r.IntN(8) == 0 {
-			m.pong([]byte{byte(n)})
+			m.pushPong([]byte{byte(n)})
 		}
 		produced.Add(1)
 	}
@@ -139,7 +139,7 @@ func (m *modelled) write(t *testing.T, r *rand.Rand) {
 		for range r.IntN(3) {
 			runtime.Gosched()
 		}
-		m.wrote(batch)
+		m.release(batch)
 	}
 }
 

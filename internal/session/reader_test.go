@@ -173,7 +173,7 @@ func TestIdleSessionGivesItsBuffersBack(t *testing.T) {
 				load, tail := r.frames(want[:2000]...), r.frames(last)
 				r.write(append(load, tail[:left]...))
 				swollen := func() (is bool) {
-					e.look(func(s *session) { is = s.reader.swollen.Load() })
+					e.look(func(s *session) { is = s.reader.isGrown.Load() })
 					return is
 				}
 				if !swollen() {
@@ -234,7 +234,7 @@ func TestAnnouncedLengthsAreNotBelieved(t *testing.T) {
 		e, r := w.open(handshake.Responder)
 		r.write(binary.BigEndian.AppendUint32(nil, frame.DefaultLimit))
 		e.look(func(s *session) {
-			if n := len(s.reader.big); n != frame.DefaultLimit {
+			if n := len(s.reader.large); n != frame.DefaultLimit {
 				t.Errorf("room for %d bytes, want %d: that much the limit allows", n, frame.DefaultLimit)
 			}
 		})

@@ -76,7 +76,7 @@ func TestSlowReaderHoldsTheCallersBack(t *testing.T) {
 		r.say(aReply(31, nil))
 		next.want(t, nil)
 		e.look(func(s *session) {
-			if !s.queue.empty() {
+			if !s.queue.isEmpty() {
 				t.Error("the queue is not empty when everything has been written")
 			}
 			wantSettled(t, s.queue)
@@ -216,8 +216,8 @@ func TestTwoSessionsCallEachOther(t *testing.T) {
 		join.Wait()
 		for _, e := range []*end{a, b} {
 			e.look(func(s *session) {
-				if s.flight.count() != 0 || s.flying.Load() != 0 || !s.queue.empty() {
-					t.Errorf("left over: %d calls, %d callers", s.flight.count(), s.flying.Load())
+				if s.flight.countCalls() != 0 || s.callers.Load() != 0 || !s.queue.isEmpty() {
+					t.Errorf("left over: %d calls, %d callers", s.flight.countCalls(), s.callers.Load())
 				}
 				wantSettled(t, s.queue)
 			})
@@ -263,8 +263,8 @@ func TestCallsAreCancelledAtAnyMoment(t *testing.T) {
 		time.Sleep(time.Second)
 		for _, e := range []*end{a, b} {
 			e.look(func(s *session) {
-				if s.flight.count() != 0 {
-					t.Errorf("%d calls are in flight", s.flight.count())
+				if s.flight.countCalls() != 0 {
+					t.Errorf("%d calls are in flight", s.flight.countCalls())
 				}
 				wantSettled(t, s.queue)
 			})

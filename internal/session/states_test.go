@@ -19,7 +19,7 @@ var situations = [...]struct {
 	state   state
 	arrange func(w *world) (*end, *raw)
 }{
-	{"shaking", shaking, func(w *world) (*end, *raw) { return w.connect(w.config(ours, theirs), handshake.Responder) }},
+	{"handshaking", handshaking, func(w *world) (*end, *raw) { return w.connect(w.config(ours, theirs), handshake.Responder) }},
 	{"proved", proved, func(w *world) (*end, *raw) { return w.detained(handshake.Responder) }},
 	{"open, not up", open, func(w *world) (*end, *raw) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
@@ -70,7 +70,7 @@ var messages = []struct {
 	{"Close at once", tells(Close{Reason: envelope.ReasonRevoked}), [...]string{
 		"over +ended handshake", "ending >bye revoked", "ending >bye revoked", "ending +ending revoked >bye revoked", "ending >bye revoked", "ending >bye revoked", ignored}},
 	{"Probe", tells(Probe{Within: time.Minute}), [...]string{
-		"shaking +probed dead", "proved +probed dead", "open >ping", "open >ping", "draining >ping", "draining >ping", "ending +probed dead"}},
+		"handshaking +probed dead", "proved +probed dead", "open >ping", "open >ping", "draining >ping", "draining >ping", "ending +probed dead"}},
 	{"Check", tells(Check{}), [...]string{
 		ignored, ignored, "open >ping", "open >ping", "draining >ping", "draining >ping", ignored}},
 
@@ -99,7 +99,7 @@ var messages = []struct {
 		never, ignored, "ending >bye protocol", "ending +ending protocol >bye protocol", "ending >bye protocol", "ending >bye protocol", ignored}},
 
 	// From its goroutines.
-	{"shaken, with an error", func(_ *end, r *raw) { r.write([]byte("GET ")) }, [...]string{
+	{"handshakeDone, with an error", func(_ *end, r *raw) { r.write([]byte("GET ")) }, [...]string{
 		"over +ended handshake", never, never, never, never, never, never}},
 	{"violated", tells(violated{errTest}), [...]string{
 		never, never, "ending >bye protocol", "ending +ending protocol >bye protocol", "ending >bye protocol", "ending >bye protocol", ignored}},
@@ -107,17 +107,17 @@ var messages = []struct {
 		"over +ended handshake", ignored, "over +ended lost", "over +ended lost", "over +ended lost", "over +ended idle by peer", "over +ended busy"}},
 	{"writeEnded, with an error", breakWrites, [...]string{
 		never, never, "open +up", ignored, ignored, ignored, never}}, // for a second: see TestFailedWriteWithoutABye
-	{"settled", tells(settled{}), [...]string{
+	{"settled", tells(checkDrained{}), [...]string{
 		never, never, ignored, ignored, ignored, ignored, ignored}},
 	{"probeEnded", tells(probeEnded{true}), [...]string{
 		never, never, "open +probed alive", "open +probed alive", "draining +probed alive", "draining +probed alive", "ending +probed alive"}},
 
 	// From its timers.
-	{"late", tells(late{}), [...]string{
+	{"late", tells(upDeadline{}), [...]string{
 		"over +ended handshake", "ending >bye unresponsive", "ending >bye unresponsive", ignored, ignored, ignored, ignored}},
 	{"tick", ticks, [...]string{
 		never, never, never, "open >ping", "draining >ping", "draining >ping", ignored}},
-	{"lingered", tells(lingered{}), [...]string{
+	{"lingered", tells(lingerOver{}), [...]string{
 		never, never, "over +ended lost", "over +ended lost", "ending", "ending", "over +ended busy"}},
 }
 
@@ -148,10 +148,10 @@ func breakWrites(e *end, r *raw) {
 
 // ticks lets the time pass after which a session looks whether its peer is alive. One that is ending would be over by then.
 func ticks(e *end, _ *raw) {
-	is := shaking
+	is := handshaking
 	e.look(func(s *session) { is = s.state })
 	if is == ending {
-		e.tell(tick{})
+		e.tell(livenessDue{})
 		return
 	}
 	time.Sleep(e.config.PingAfter)

@@ -63,7 +63,7 @@ func TestConnectionCutAtEveryByteOfTheHandshake(t *testing.T) {
 						r.hearMessage()
 						r.write(r.message()[:n-message1])
 					}
-					e.alive(shaking)
+					e.alive(handshaking)
 					if how == "reset" {
 						Reset(r.conn)
 					} else {
@@ -84,7 +84,7 @@ func TestConnectionCutAtEveryByteOfTheHandshake(t *testing.T) {
 					e, r := w.connect(w.config(ours, theirs), handshake.Initiator)
 					r.hearMessage()
 					r.write(r.message()[:n])
-					e.alive(shaking)
+					e.alive(handshaking)
 					if how == "reset" {
 						Reset(r.conn)
 					} else {
@@ -192,7 +192,7 @@ func TestHandshakeDeadline(t *testing.T) {
 				start := time.Now()
 				c.begin(r)
 				time.Sleep(10*time.Second - time.Since(start) - 1)
-				e.alive(shaking)
+				e.alive(handshaking)
 				time.Sleep(time.Nanosecond)
 				e.wantFailed(nil)
 				if c.reset {
@@ -311,7 +311,7 @@ func TestRefusalEndsHoweverTheStrangerBehaves(t *testing.T) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
 		r.begin(handshake.Initiator, stranger, ours.PublicKey())
 		r.shake()
-		e.alive(shaking)
+		e.alive(handshaking)
 		time.Sleep(time.Second)
 		e.ended()
 	})
@@ -402,7 +402,7 @@ func TestHandshakesWaitForTheirTurnToCompute(t *testing.T) {
 				take()
 				e, r := w.connect(c, role)
 				time.Sleep(9 * time.Second)
-				e.alive(shaking)
+				e.alive(handshaking)
 				<-c.Compute
 				r.shake()
 				e.alive(open)
@@ -448,7 +448,7 @@ func TestClosedWhileShaking(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
 					e, r := w.connect(w.config(ours, theirs), c.role)
 					c.begin(r)
-					e.alive(shaking)
+					e.alive(handshaking)
 					stop(e)
 					m := e.ended()
 					if m.WasUp || m.ByPeer || m.Link != nil {
