@@ -143,3 +143,22 @@ func (e *ConfigError) Error() string {
 	}
 	return fmt.Sprintf("config: %s is %v, %s %v, %s: choose %v at %s, or leave it out", e.Field, e.Value, beyond, e.Bound, e.Because, e.Bound, most)
 }
+
+// A bound is a number or a time, and what it is.
+type bound[T int | time.Duration] struct {
+	value   T
+	because string
+}
+
+// checkField fills in the default of a field, or holds its value against the bounds. err keeps the first *ConfigError.
+func checkField[T int | time.Duration](err *error, field string, value *T, byDefault T, low, high bound[T]) {
+	switch v := *value; {
+	case *err != nil:
+	case v == 0:
+		*value = byDefault
+	case v < low.value:
+		*err = &ConfigError{field, v, low.value, true, low.because}
+	case v > high.value:
+		*err = &ConfigError{field, v, high.value, false, high.because}
+	}
+}

@@ -2,6 +2,7 @@ package peernet
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
@@ -27,6 +28,8 @@ var (
 	ErrNotStarted   = errors.New("the node is not started")
 	ErrClosed       = peers.ErrStopping // the node is shut down, or about to be
 	ErrTaken        = serve.ErrTaken    // the name has a handler already
+
+	errPairFirst = fmt.Errorf("%w: pair with it first", ErrNotTrusted)
 
 	// ErrNotDiscreet is a discovery provider that has no place in private mode.
 	ErrNotDiscreet = errors.New("it would tell everybody who this node is: leave it out")

@@ -31,7 +31,7 @@ func (n *Node) Explain(key identity.PublicKey) (Explanation, error) {
 	}
 	p, ok := n.trust.Get(key)
 	if !ok {
-		return Explanation{}, fmt.Errorf("%w: pair with it first", ErrNotTrusted)
+		return Explanation{}, errPairFirst
 	}
 	info, link := n.directory.Info(key)
 	e := Explanation{Peer: peerInfo(p, info, link), Next: info.Next, Asleep: info.Asleep, at: n.config.Clock.Now()}

@@ -108,7 +108,7 @@ func (n *Node) Handle(name string, h Handler, opts ...HandleOption) error {
 	}
 	return n.register(&g.entry, wrap(g.use, func(ctx context.Context, r *Request) (any, error) {
 		result, err := h(ctx, r)
-		return result, own(err)
+		return result, errorForCaller(err)
 	}))
 }
 

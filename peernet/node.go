@@ -231,9 +231,9 @@ func (n *Node) finish(err error) {
 	close(n.stopped)
 }
 
-func (n *Node) running() bool { return n.state.Load() == stateRunning }
+func (n *Node) isRunning() bool { return n.state.Load() == stateRunning }
 
-func (n *Node) done() bool { return n.state.Load() >= stateStopping }
+func (n *Node) isStopping() bool { return n.state.Load() >= stateStopping }
 
 // PublicKey returns the key that peers know the node by.
 func (n *Node) PublicKey() identity.PublicKey { return n.self }
@@ -271,26 +271,26 @@ func (n *Node) Unpair(key identity.PublicKey) error {
 // it does nothing.
 func (n *Node) Reload() error { return n.trust.Reload() }
 
-// Connect dials a peer now, at addrs ("host:port") and at the addresses that are known, whatever became of
-// them before. It returns nil once the peer is connected, by this dial or by the peer's own; otherwise the
+// Connect dials a peer now, at addrs ("host:port") and at the addresses that are known, whatever came of earlier
+// dials. It returns nil once the peer is connected, by this dial or by the peer's own. Otherwise the
 // error says why the last address did not work: ErrUnreachable, ErrWrongKey, ErrRefused; or ErrNotTrusted,
 // ErrNoAddress.
 func (n *Node) Connect(ctx context.Context, key identity.PublicKey, addrs ...string) error {
-	switch {
-	case key == n.self:
-		return fmt.Errorf("connect: %w", ErrSelf)
-	case n.done():
-		return fmt.Errorf("connect: %w", ErrClosed)
-	case !n.running():
-		return fmt.Errorf("connect: %w", ErrNotStarted)
-	case !n.trust.Contains(key):
-		return fmt.Errorf("connect: %w: pair with it first", ErrNotTrusted)
+	if err := n.connect(ctx, key, addrs); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	return nil
+}
+
+func (n *Node) connect(ctx context.Context, key identity.PublicKey, addrs []string) error {
+	if err := n.checkPeer(key); err != nil {
+		return err
 	}
 	var to []netip.AddrPort
 	for _, a := range addrs {
 		found, err := resolve(ctx, a)
 		if err != nil {
-			return fmt.Errorf("connect: %w", err)
+			return err
 		}
 		to = append(to, found...)
 	}
@@ -298,14 +298,11 @@ func (n *Node) Connect(ctx context.Context, key identity.PublicKey, addrs ...str
 	n.root.Connect(peers.Connect{Key: key, Addrs: to, Done: done})
 	select {
 	case err := <-done:
-		if err != nil {
-			return fmt.Errorf("connect: %w", err)
-		}
-		return nil
+		return err
 	case <-ctx.Done():
-		return fmt.Errorf("connect: %w", ctx.Err())
+		return ctx.Err()
 	case <-n.root.Done():
-		return fmt.Errorf("connect: %w", ErrClosed)
+		return ErrClosed
 	}
 }
 

@@ -16,35 +16,23 @@ type Timing struct {
 	Idle      time.Duration // a link that nobody has used for so long, or up to a quarter longer, ends, at most 30 days; never if zero
 }
 
-// leastTime is for whoever forgot the unit.
-const leastTime = time.Millisecond
+// leastTime catches a forgotten unit.
+var leastTime = bound[time.Duration]{time.Millisecond, "too short for any network (is the unit missing?)"}
 
 // check fills in the defaults. The error is a *ConfigError.
-func (t *Timing) check() error {
+func (t *Timing) check() (err error) {
 	const day = 24 * time.Hour
-	for _, f := range []struct {
-		name            string
-		value           *time.Duration
-		byDefault, most time.Duration
-	}{
-		{"Dial", &t.Dial, 5 * time.Second, time.Hour},
-		{"Handshake", &t.Handshake, 10 * time.Second, time.Hour},
-		{"PingAfter", &t.PingAfter, 15 * time.Second, day},
-		{"Pong", &t.Pong, 5 * time.Second, time.Hour},
-		{"Stall", &t.Stall, 30 * time.Second, time.Hour},
-		{"Linger", &t.Linger, 30 * time.Second, time.Hour},
-		{"Reload", &t.Reload, 200 * time.Millisecond, day},
-		{"Rotate", &t.Rotate, time.Hour, 30 * day},
-		{"Idle", &t.Idle, 0, 30 * day},
-	} {
-		switch v := *f.value; {
-		case v == 0:
-			*f.value = f.byDefault
-		case v < leastTime:
-			return &ConfigError{"Timing." + f.name, v, leastTime, true, "too short for any network (is the unit missing?)"}
-		case v > f.most:
-			return &ConfigError{"Timing." + f.name, v, f.most, false, "out of all proportion"}
-		}
+	check := func(field string, value *time.Duration, byDefault, most time.Duration) {
+		checkField(&err, "Timing."+field, value, byDefault, leastTime, bound[time.Duration]{most, "out of all proportion"})
 	}
-	return nil
+	check("Dial", &t.Dial, 5*time.Second, time.Hour)
+	check("Handshake", &t.Handshake, 10*time.Second, time.Hour)
+	check("PingAfter", &t.PingAfter, 15*time.Second, day)
+	check("Pong", &t.Pong, 5*time.Second, time.Hour)
+	check("Stall", &t.Stall, 30*time.Second, time.Hour)
+	check("Linger", &t.Linger, 30*time.Second, time.Hour)
+	check("Reload", &t.Reload, 200*time.Millisecond, day)
+	check("Rotate", &t.Rotate, time.Hour, 30*day)
+	check("Idle", &t.Idle, 0, 30*day)
+	return err
 }
