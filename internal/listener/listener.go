@@ -73,7 +73,7 @@ func (acceptPaused) IgnoreDeadLetterLogging() {}
 func Props(c *Config) *actor.Props {
 	return actorkit.Props(c.Session.Pool, c.Session.Log, func() actor.Actor {
 		return &listener{Config: c, strangers: newStrangers(c.Strangers, c.StrangersPerSource),
-			pids: make(map[string]*actor.PID), arrived: make(chan net.Conn, acceptsAhead), stop: make(chan struct{}), evictions: limiter.Lines{Most: 1}}
+			arrived: make(chan net.Conn, acceptsAhead), stop: make(chan struct{}), evictions: limiter.Lines{Most: 1}}
 	})
 }
 
@@ -81,9 +81,8 @@ func Props(c *Config) *actor.Props {
 type listener struct {
 	*Config
 	strangers *strangers
-	pids      map[string]*actor.PID // of strangers, by id
-	arrived   chan net.Conn         // accepted, not yet taken by the actor
-	stop      chan struct{}         // closed when nothing more is to be accepted
+	arrived   chan net.Conn // accepted, not yet taken by the actor
+	stop      chan struct{} // closed when nothing more is to be accepted
 	stopped   bool
 	evictions limiter.Lines // about strangers that make room
 	pauses    limiter.Lines // about pauses in accepting
@@ -148,8 +147,7 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 		l.warnOfEviction(addr, limit)
 		l.evict(ctx, old)
 	}
-	l.pids[pid.GetId()] = pid
-	l.Session.Counters.SetStrangers(len(l.pids))
+	l.countStrangers()
 }
 
 // warnOfEviction logs, once in a while, that a stranger from addr was one too many for a limit.
@@ -162,18 +160,17 @@ func (l *listener) warnOfEviction(addr netip.Addr, limit limit) {
 
 // evict resets a stranger, so that there is room.
 func (l *listener) evict(ctx actor.Context, id string) {
-	ctx.Send(l.pids[id], session.Close{Reason: envelope.ReasonBusy})
+	ctx.Send(ctx.ActorSystem().NewLocalPID(id), session.Close{Reason: envelope.ReasonBusy})
 	l.forget(id)
 }
 
 // forget removes a stranger: it has authenticated, or it is gone. It returns false if there was none.
 func (l *listener) forget(id string) bool {
-	_, known := l.pids[id]
-	l.strangers.remove(id)
-	delete(l.pids, id)
-	l.Session.Counters.SetStrangers(len(l.pids))
-	return known
+	defer l.countStrangers()
+	return l.strangers.remove(id)
 }
+
+func (l *listener) countStrangers() { l.Session.Counters.SetStrangers(len(l.strangers.byID)) }
 
 func (l *listener) ended(m session.Ended) {
 	l.forget(m.Session.GetId())

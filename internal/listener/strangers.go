@@ -6,12 +6,6 @@ import (
 	"time"
 )
 
-// Bounds of what has not authenticated yet (wire.md §9).
-const (
-	MaxStrangers          = 256 // connections
-	MaxStrangersPerSource = 32  // of one IPv4 address or IPv6 /64
-)
-
 // strangers is the table of connections that have not authenticated, by source. At a bound the oldest of the
 // source that has most makes room, not the newcomer: a flood from anywhere cannot keep a peer out. The caller chooses
 // ids. All operations but evictions cost the same however many there are.
@@ -53,11 +47,11 @@ func (s *strangers) add(id string, addr netip.Addr, now time.Time) (evicted stri
 	return evicted, reached
 }
 
-// remove forgets a connection, if it is there: it has authenticated, or it is gone.
-func (s *strangers) remove(id string) {
+// remove removes a connection that has authenticated, or is gone. It returns false if there was none.
+func (s *strangers) remove(id string) bool {
 	st := s.byID[id]
 	if st == nil {
-		return
+		return false
 	}
 	delete(s.byID, id)
 	same := s.bySource[st.source]
@@ -65,6 +59,7 @@ func (s *strangers) remove(id string) {
 	if s.bySource[st.source] = slices.Delete(same, i, i+1); len(same) == 1 {
 		delete(s.bySource, st.source)
 	}
+	return true
 }
 
 // largestSource returns the connections of the source that has most. Of two that have equally many, it takes the one whose

@@ -221,7 +221,7 @@ func (n *testNode) start() {
 	}
 	c := Config{
 		Listener: listener.Config{Listener: l, Session: n.session,
-			Strangers: listener.MaxStrangers, StrangersPerSource: listener.MaxStrangersPerSource},
+			Strangers: 256, StrangersPerSource: 32},
 		Finder: finder.Config{Self: discovery.Self{Key: n.key, Port: n.addr.Port()}, Providers: []discovery.Provider{n.manual}, Board: finder.NewBoard(),
 			Trusted: n.trust.Contains, Clock: clock.System, Log: log, Pool: pool},
 		Peers: peers.Config{Self: n.key, Session: n.session, Directory: n.directory, Trusted: trusted,

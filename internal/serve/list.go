@@ -26,10 +26,11 @@ func (l *list) pop() *Request {
 	return r
 }
 
-// split empties the list into two, in the same order: the requests of session s, and the others.
+// split empties the list into two, in the same order: the requests of session s, or of every session if s is nil, and the
+// others.
 func (l *list) split(s *Session) (of, others list) {
 	for r := l.pop(); r != nil; r = l.pop() {
-		if r.session == s {
+		if s == nil || r.session == s {
 			of.push(r)
 		} else {
 			others.push(r)

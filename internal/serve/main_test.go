@@ -103,7 +103,7 @@ type caller struct {
 	answers []answer
 	full    chan struct{} // not nil: a reply waits until it is closed
 	deaf    bool          // no room for refusals
-	settled int
+	checks  int
 }
 
 func (c *caller) Remote() identity.PublicKey { return c.key }
@@ -136,7 +136,7 @@ func (c *caller) Refuse(id envelope.CallID, refusal *envelope.RemoteError) bool 
 func (c *caller) CheckDrained() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.settled++
+	c.checks++
 }
 
 // call calls under the next id, with options that may be left out, and returns the id.
@@ -208,10 +208,10 @@ func (c *caller) counts() map[envelope.Code]int {
 	return n
 }
 
-// A gate is a handler that waits until it is opened, whatever its context says.
-type gate chan struct{}
+// A blocker is a handler that waits until the channel is closed, whatever its context says.
+type blocker chan struct{}
 
-func (g gate) handle(context.Context, *Request) (any, error) {
+func (g blocker) handle(context.Context, *Request) (any, error) {
 	<-g
 	return "through", nil
 }

@@ -13,7 +13,7 @@ func limits(calls, bytes int) func(*Config) {
 
 func TestCallsAreLimitedPerPeerNotPerSession(t *testing.T) {
 	bubble(t, limits(3, 1000), func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", open.handle)
 		a, b, other := g.open(1), g.open(1), g.open(2)
 		a.call("wait", nil)
@@ -49,7 +49,7 @@ func TestCallsAreLimitedPerPeerNotPerSession(t *testing.T) {
 
 func TestArgumentsAreLimitedPerPeerNotPerSession(t *testing.T) {
 	bubble(t, limits(100, 1000), func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", open.handle)
 		a, b := g.open(1), g.open(1)
 		a.call("wait", make([]byte, 400))
@@ -101,7 +101,7 @@ func TestRoomComesBackHoweverACallEnds(t *testing.T) {
 
 func TestLimitsOutliveTheSession(t *testing.T) {
 	bubble(t, limits(2, 1000), func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", open.handle) // does not heed its context
 		for range 2 {
 			c := g.open(1)

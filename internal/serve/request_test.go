@@ -107,7 +107,7 @@ type brokenError struct{ text string }
 
 func (e *brokenError) Error() string { return e.text }
 
-func TestOutcomeOfAHandlerIsItsAnswer(t *testing.T) {
+func TestResultOfAHandlerIsItsAnswer(t *testing.T) {
 	data, err := envelope.RawOf(envelope.Msgpack, 7)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func TestOutcomeOfAHandlerIsItsAnswer(t *testing.T) {
 			return nil, &envelope.RemoteError{Code: "sold_out", Text: strings.Repeat("日", envelope.MaxText), Data: data}
 		}, nil, &envelope.RemoteError{Code: "sold_out", Text: strings.Repeat("日", envelope.MaxText/3), Data: data}},
 		"text that is not UTF-8": {func(context.Context, *Request) (any, error) { return nil, errors.New("\xff") }, nil, &envelope.RemoteError{Code: envelope.CodeFailed, Text: "\uFFFD"}},
-		"a code that is none": {func(context.Context, *Request) (any, error) {
+		"an invalid code": {func(context.Context, *Request) (any, error) {
 			return nil, &envelope.RemoteError{Code: "sold out", Text: "none left", Data: data}
 		}, nil, &envelope.RemoteError{Code: envelope.CodeFailed, Text: "none left", Data: data}},
 		"panic":        {func(context.Context, *Request) (any, error) { panic("on purpose") }, nil, incidentSeen},

@@ -150,21 +150,16 @@ func (p *peer) releaseHeld() {
 	}
 }
 
-// discard drops the sends of one session, and cancels the one that runs.
+// discard drops the sends of session s, or of every session if s is nil, and cancels the one that runs.
 func (p *peer) discard(s *Session) {
 	for _, l := range []*list{&p.waiting, &p.held} {
-		of, others := l.split(s)
-		p.drop(&of)
+		dropped, others := l.split(s)
+		for r := dropped.pop(); r != nil; r = dropped.pop() {
+			p.sends.sub(r)
+		}
 		*l = others
 	}
-	if p.handling != nil && p.handling.session == s {
+	if p.handling != nil && (s == nil || p.handling.session == s) {
 		p.handling.cancel()
-	}
-}
-
-// drop drops the sends of a list.
-func (p *peer) drop(l *list) {
-	for r := l.pop(); r != nil; r = l.pop() {
-		p.sends.sub(r)
 	}
 }

@@ -122,10 +122,7 @@ func (s *Server) DropSends() {
 	defer s.mu.Unlock()
 	for _, p := range s.peers {
 		p.mu.Lock()
-		p.drop(&p.waiting)
-		if p.handling != nil {
-			p.handling.cancel()
-		}
+		p.discard(nil)
 		p.mu.Unlock()
 	}
 }

@@ -9,7 +9,7 @@ import (
 
 func TestWaitReturnsWhenNoHandlerRunsAndNoSendWaits(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, g *rig) {
-		open, sends := make(gate), make(gate)
+		open, sends := make(blocker), make(blocker)
 		var notes record
 		g.handle("wait", open.handle)
 		g.handle("hold", sends.handle)
@@ -25,7 +25,7 @@ func TestWaitReturnsWhenNoHandlerRunsAndNoSendWaits(t *testing.T) {
 			g.Wait()
 			close(waited)
 		}()
-		for name, end := range map[string]gate{"call": open, "send": sends} {
+		for name, end := range map[string]blocker{"call": open, "send": sends} {
 			synctest.Wait()
 			select {
 			case <-waited:

@@ -8,9 +8,9 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
-func TestIDInFlightIsABreachWhateverIsCalled(t *testing.T) {
+func TestIDInFlightIsAViolationWhateverIsCalled(t *testing.T) {
 	bubble(t, limits(2, 1000), func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", open.handle)
 		c, other := g.open(1), g.open(1)
 		id := c.call("wait", nil)
@@ -71,7 +71,7 @@ func (c *again) Reply(id envelope.CallID, _ any, _ *envelope.RemoteError) {
 
 func TestCallerThatDoesNotHearItsRefusalsIsAFlood(t *testing.T) {
 	bubble(t, limits(1, 1000), func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", open.handle)
 		c := g.open(1)
 		c.deaf = true

@@ -276,7 +276,7 @@ func TestTooLargeCallFailsHere(t *testing.T) {
 func TestHelloRaisesTheSize(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.shake()
+		r.handshake()
 		r.want(helloOf(e.config))
 		r.say(aPing(1))
 		r.want(aPong(1))
@@ -294,7 +294,7 @@ func TestHelloRaisesTheSize(t *testing.T) {
 	})
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.shake()
+		r.handshake()
 		r.want(helloOf(e.config))
 		r.say(envelope.AppendHello(nil, envelope.Hello{Version: 1, Max: 5}))
 		if got := e.link.maxFrame.Load(); got != frame.DefaultLimit {
@@ -337,7 +337,7 @@ func TestReplyThatCannotBeSentBecomesOneThatCan(t *testing.T) {
 		"error with large text": {nil, &envelope.RemoteError{Code: "mine", Text: big}, "mine", big[:envelope.MaxText]},
 		"error with large data": {nil, &envelope.RemoteError{Code: "mine", Text: "short", Data: data}, "mine", "short"},
 		"error without a code":  {nil, &envelope.RemoteError{Text: "short"}, envelope.CodeInternal, "short"},
-		"code that is none":     {nil, &envelope.RemoteError{Code: "not a code"}, envelope.CodeInternal, ""},
+		"invalid code":          {nil, &envelope.RemoteError{Code: "not a code"}, envelope.CodeInternal, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {

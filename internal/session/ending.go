@@ -140,7 +140,7 @@ func (s *session) endForViolation(err error) {
 		return
 	}
 	s.logPeerFault("the peer broke the protocol", err)
-	s.finish(Ended{Reason: envelope.ReasonProtocol, Err: &protocolError{err}}, &envelope.Bye{Code: envelope.ReasonProtocol})
+	s.finish(Ended{Reason: envelope.ReasonProtocol, Err: err}, &envelope.Bye{Code: envelope.ReasonProtocol})
 }
 
 func (s *session) endReading(err error) {

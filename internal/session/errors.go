@@ -118,9 +118,3 @@ func (e *SizeError) Error() string {
 
 // Is makes a SizeError an envelope.ErrTooLarge.
 func (e *SizeError) Is(target error) bool { return target == envelope.ErrTooLarge }
-
-// A protocolError says that a frame, an envelope or their order is not allowed by wire.md.
-type protocolError struct{ err error }
-
-func (e *protocolError) Error() string { return e.err.Error() }
-func (e *protocolError) Unwrap() error { return e.err }

@@ -25,7 +25,6 @@ func TestErrorsSayWhatTheyAre(t *testing.T) {
 		"call given up in time": {&AbandonedError{Err: context.DeadlineExceeded}, []error{context.DeadlineExceeded}, []error{context.Canceled}, false},
 		"no room in time":       {&AbandonedError{Err: context.DeadlineExceeded, Full: 1 << 20}, []error{context.DeadlineExceeded}, []error{context.Canceled}, false},
 		"too large":             {&SizeError{Size: 2, Limit: 1}, []error{envelope.ErrTooLarge}, []error{ErrLinkLost}, false},
-		"breach":                {&protocolError{envelope.ErrKind}, []error{envelope.ErrKind}, []error{ErrLinkLost}, false},
 	} {
 		for _, target := range c.is {
 			if !errors.Is(c.err, target) {

@@ -210,17 +210,6 @@ func (l *Link) withdraw(p *pending, err error) error {
 		}
 	}
 	l.CheckDrained()
-	return errorOfPush(err)
-}
-
-// errorOfPush returns the error for the caller of what could not be queued: an *AbandonedError if the context ended.
-func errorOfPush(err error) error {
-	if full, ok := err.(*fullError); ok {
-		return &AbandonedError{Err: full.err, Full: full.limit}
-	}
-	if err == context.Canceled || err == context.DeadlineExceeded {
-		return &AbandonedError{Err: err}
-	}
 	return err
 }
 
@@ -242,7 +231,7 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 	}
 	l.sends.Add(1)
 	if err = l.queue.push(ctx, bulk, buf, nil); err != nil {
-		return errorOfPush(err)
+		return err
 	}
 	l.counters.Add(counters.SendsOut, 1)
 	return nil

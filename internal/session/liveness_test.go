@@ -206,14 +206,14 @@ func TestSlowReaderIsNoStalledWrite(t *testing.T) {
 func TestByeBehindAFailedWriteIsHeard(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
-		gate := make(chan struct{})
-		e.tell(func(*session) { <-gate }) // the bye arrives, and is not handled before the write has failed
+		unblock := make(chan struct{})
+		e.tell(func(*session) { <-unblock }) // the bye arrives, and is not handled before the write has failed
 		synctest.Wait()
 		r.write(r.frames(aBye(envelope.ReasonBusy)))
 		_ = e.link.conn.(interface{ CloseWrite() error }).CloseWrite()
 		c := e.goCall(t.Context(), "x", nil)
 		synctest.Wait()
-		close(gate)
+		close(unblock)
 		c.wantLink(t, envelope.ReasonBusy, true, true)
 		if m := e.ended(); m.Reason != envelope.ReasonBusy || !m.ByPeer {
 			t.Errorf("ended %+v", m)

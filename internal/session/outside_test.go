@@ -243,7 +243,7 @@ func TestByeSurvivesRealTCP(t *testing.T) {
 			})
 			m.check(t)
 			if n := len(m.heard); n == 0 || !bytes.Equal(m.heard[n-1], aBye(envelope.ReasonProtocol)) {
-				t.Fatalf("with %d bytes behind the breach the peer heard %x", behind, m.heard)
+				t.Fatalf("with %d bytes behind the violation the peer heard %x", behind, m.heard)
 			}
 		}
 	}

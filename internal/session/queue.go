@@ -80,27 +80,18 @@ func newQueue(limit int, isCrowded func() bool) *queue {
 }
 
 // push queues an envelope that starts something, and takes buf over in any case. It waits for room until ctx
-// ends: the error is a *fullError then. It returns errDraining once our bye is queued. The first 4 bytes of buf are for
+// ends: the error is an *AbandonedError then. It returns errDraining once our bye is queued. The first 4 bytes of buf are for
 // its length.
 //
 // p, if not nil, is told the envelope's position before the writer can have the envelope.
 func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *position) error {
 	if err := ctx.Err(); err != nil {
 		buf.release()
-		return err
+		return &AbandonedError{Err: err}
 	}
 	q.mu.Lock()
 	return q.put(q.waitForRoom(ctx, ln, len(buf.b), true), ln, buf, p)
 }
-
-// A fullError is a context that ended while there was no room.
-type fullError struct {
-	err   error // the context's
-	limit int   // bytes that may wait
-}
-
-func (e *fullError) Error() string { return e.err.Error() }
-func (e *fullError) Unwrap() error { return e.err }
 
 // pushReply queues a reply, and takes buf over. It waits for room until the queue closes: meanwhile the handler that
 // replies counts among those that run.
@@ -125,7 +116,7 @@ func (q *queue) waitForRoom(ctx context.Context, ln lane, need int, starts bool)
 	if i := slices.Index(q.waiters[ln], w); i >= 0 { // ctx has ended
 		q.waiters[ln] = slices.Delete(q.waiters[ln], i, i+1)
 		q.grantRoom(ln) // those behind it may need less
-		return &fullError{ctx.Err(), q.limitOf(ln)}
+		return &AbandonedError{Err: ctx.Err(), Full: q.limitOf(ln)}
 	}
 	if w.granted {
 		q.bytes[ln] -= need // add counts it again

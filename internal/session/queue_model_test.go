@@ -32,7 +32,7 @@ const (
 // TestQueueUnderManyGoroutines runs random histories, each with another end.
 func TestQueueUnderManyGoroutines(t *testing.T) {
 	for seed := range uint64(6) {
-		end := []string{"drained", "sealed", "finished"}[seed%3]
+		end := []string{"drained", "half-closed", "finished"}[seed%3]
 		t.Run(end, func(t *testing.T) { runModel(t, seed, end) })
 	}
 }
@@ -56,7 +56,7 @@ func runModel(t *testing.T, seed uint64, end string) {
 		}
 	}
 	switch end {
-	case "sealed":
+	case "half-closed":
 		m.halfClose(numbered(0, 20))
 	case "finished":
 		m.finish(nil, errTest)
@@ -66,7 +66,7 @@ func runModel(t *testing.T, seed uint64, end string) {
 		runtime.Gosched()
 	}
 	if end != "finished" {
-		wantSettled(t, m.queue)
+		wantEmpty(t, m.queue)
 		m.finish(nil, errTest)
 	}
 	<-writer
@@ -155,7 +155,7 @@ func (m *modelled) check(t *testing.T, end string) {
 			}
 		}
 	}
-	if end == "sealed" && m.draining == 0 {
+	if end == "half-closed" && m.draining == 0 {
 		t.Error("nothing was refused after the seal: the model shows nothing")
 	}
 	if m.refused == 0 {

@@ -93,8 +93,8 @@ func push(t *testing.T, q *queue, ln lane, n, size int) {
 	}
 }
 
-// wantSettled fails unless the queue accounts for nothing any more.
-func wantSettled(t *testing.T, q *queue) {
+// wantEmpty fails unless the queue accounts for nothing any more.
+func wantEmpty(t *testing.T, q *queue) {
 	t.Helper()
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -132,7 +132,7 @@ func TestEachLaneKeepsItsOrder(t *testing.T) {
 	if !q.isEmpty() {
 		t.Error("the queue is not empty")
 	}
-	wantSettled(t, q)
+	wantEmpty(t, q)
 }
 
 func TestUrgentLeavesBeforeBulk(t *testing.T) {
@@ -162,10 +162,10 @@ func TestOnlyLargeEnvelopesAreQueuedByReference(t *testing.T) {
 		t.Errorf("%d segments, want 3: the two after the large one share theirs", n)
 	}
 	drain(t, q)
-	wantSettled(t, q)
+	wantEmpty(t, q)
 }
 
-// TestOneWriteIsBounded holds flushBytes: what one take hands out has at most so many bytes, or is one envelope.
+// TestOneWriteIsBounded holds flushBytes: what one take hands out has at most that many bytes, or is one envelope.
 func TestOneWriteIsBounded(t *testing.T) {
 	q := testQueue(100 << 20)
 	for n := range 100 {
@@ -190,7 +190,7 @@ func TestOneWriteIsBounded(t *testing.T) {
 	if len(got) != 100 || !slices.IsSorted(got) {
 		t.Errorf("%d envelopes came out, sorted: %v", len(got), slices.IsSorted(got))
 	}
-	wantSettled(t, q)
+	wantEmpty(t, q)
 }
 
 // A pushed is a push that may have to wait.
@@ -249,7 +249,7 @@ func TestRoomIsGivenInTheOrderOfWaiting(t *testing.T) {
 		drain(t, q)
 		wantPushed(t, last, "queued")
 		drain(t, q)
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	})
 }
 
@@ -262,7 +262,7 @@ func TestOneEnvelopeFitsAnEmptyLaneHoweverLarge(t *testing.T) {
 		drain(t, q)
 		wantPushed(t, next, "queued")
 		drain(t, q)
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	})
 }
 
@@ -277,7 +277,7 @@ func TestLanesHaveRoomOfTheirOwn(t *testing.T) {
 		drain(t, q)
 		wantPushed(t, small, "queued")
 		drain(t, q)
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	})
 }
 
@@ -293,7 +293,7 @@ func TestCancelledWaiterLeavesAtOnce(t *testing.T) {
 		wantPushed(t, big, "waits")
 		wantPushed(t, small, "waits")
 		cancel()
-		wantPushed(t, big, context.Canceled.Error())
+		wantPushed(t, big, (&AbandonedError{Err: context.Canceled, Full: 1000}).Error())
 		wantPushed(t, small, "queued")
 		if p.seq != 0 || q.isTaken(&p) {
 			t.Error("a cancelled push has a position in the queue")
@@ -301,7 +301,7 @@ func TestCancelledWaiterLeavesAtOnce(t *testing.T) {
 		if got, want := numbers(t, drain(t, q)), []int{0, 2}; !slices.Equal(got, want) {
 			t.Errorf("%v left, want %v", got, want)
 		}
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	})
 }
 
@@ -309,13 +309,13 @@ func TestDeadContextQueuesNothing(t *testing.T) {
 	q := testQueue(1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := q.push(ctx, bulk, numbered(1, 10), nil); err != context.Canceled {
+	if err := q.push(ctx, bulk, numbered(1, 10), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("push: %v", err)
 	}
-	wantSettled(t, q)
+	wantEmpty(t, q)
 }
 
-func TestClosingWakesAllWhoWait(t *testing.T) {
+func TestClosingWakesAllWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := testQueue(100)
 		push(t, q, bulk, 0, 100)
@@ -370,9 +370,9 @@ func TestFinishDropsAllButTheBye(t *testing.T) {
 	}
 }
 
-// TestSealedQueueStartsNothing holds wire.md §7.3, half-close step 1, in the queue: our bye follows all that was
+// TestHalfClosedQueueStartsNothing holds wire.md §7.3, half-close step 1, in the queue: our bye follows all that was
 // begun, nothing begins after it, and everything else goes on.
-func TestSealedQueueStartsNothing(t *testing.T) {
+func TestHalfClosedQueueStartsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := testQueue(1000)
 		push(t, q, bulk, 0, 900)
@@ -390,19 +390,19 @@ func TestSealedQueueStartsNothing(t *testing.T) {
 			t.Errorf("push after the bye: %v", err)
 		}
 		q.force(bulk, numbered(6, 10), nil) // a cancel
-		q.halfClose(numbered(7, 10))        // a second bye is none
+		q.halfClose(numbered(7, 10))        // a second bye is dropped
 		got := numbers(t, drain(t, q))
 		<-answered
 		got = append(got, numbers(t, drain(t, q))...)
 		if want := []int{0, 4, 6, 2}; !slices.Equal(got, want) {
 			t.Errorf("%v left, want %v", got, want)
 		}
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	})
 }
 
-// TestWaiterWithRoomStartsNothingOnceSealed gives a push its room, and seals the queue before it can use it.
-func TestWaiterWithRoomStartsNothingOnceSealed(t *testing.T) {
+// TestWaiterWithRoomStartsNothingOnceHalfClosed gives a push its room, and seals the queue before it can use it.
+func TestWaiterWithRoomStartsNothingOnceHalfClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := testQueue(100)
 		push(t, q, bulk, 0, 100)
@@ -420,7 +420,7 @@ func TestWaiterWithRoomStartsNothingOnceSealed(t *testing.T) {
 		if got, want := numbers(t, drain(t, q)), []int{2}; !slices.Equal(got, want) {
 			t.Errorf("%v left, want %v", got, want)
 		}
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	})
 }
 
@@ -449,7 +449,7 @@ func TestOnlyTheNewestPongsWait(t *testing.T) {
 	if len(plain) != maxPongs+1 {
 		t.Errorf("%d envelopes left, want %d pongs and another", len(plain), maxPongs)
 	}
-	wantSettled(t, q)
+	wantEmpty(t, q)
 }
 
 // TestRefusalsAreBounded fills the queue with refusals of several sizes, and goes on after every take: also when
@@ -481,12 +481,12 @@ func TestRefusalsAreBounded(t *testing.T) {
 			q.release(batch)
 		}
 		drain(t, q)
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	}
 }
 
-// TestWrittenSaysWhatTheWriterHas is what tells a caller whether its request may have left.
-func TestWrittenSaysWhatTheWriterHas(t *testing.T) {
+// TestIsTakenSaysWhatTheWriterHas is what tells a caller whether its request may have left.
+func TestIsTakenSaysWhatTheWriterHas(t *testing.T) {
 	q := testQueue(1 << 20)
 	var ps [4]position
 	for i, size := range []int{10, 200_000, 100_000, 10} {

@@ -87,7 +87,7 @@ func TestFramesOfEverySizeInPiecesOfEverySize(t *testing.T) {
 				var stream, cuts []byte
 				for _, size := range borders {
 					if piece == 3 && size > 2*idleRead {
-						continue // so many pieces are no use
+						continue // this many pieces are no use
 					}
 					for _, plain := range [][]byte{sized(40), sized(size), sized(41)} {
 						want = append(want, plain)
@@ -250,8 +250,8 @@ func TestAnnouncedLengthsAreNotBelieved(t *testing.T) {
 func TestReaderWaitsForTheActor(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
-		gate := make(chan struct{})
-		e.tell(func(*session) { <-gate })
+		unblock := make(chan struct{})
+		e.tell(func(*session) { <-unblock })
 		synctest.Wait()
 		var want [][]byte
 		var stream []byte
@@ -268,7 +268,7 @@ func TestReaderWaitsForTheActor(t *testing.T) {
 		if got := w.network.Stats().Bytes; got > 64<<10+(maxBatches+2)*busyRead {
 			t.Errorf("%d bytes were taken from the peer while the actor was busy", got)
 		}
-		close(gate)
+		close(unblock)
 		if n := <-written; n != len(stream) {
 			t.Errorf("%d of %d bytes were taken", n, len(stream))
 		}
@@ -280,15 +280,15 @@ func TestReaderWaitsForTheActor(t *testing.T) {
 func TestStoppedActorLeavesNoReaderBehind(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
-		gate := make(chan struct{})
-		e.tell(func(*session) { <-gate })
+		unblock := make(chan struct{})
+		e.tell(func(*session) { <-unblock })
 		synctest.Wait()
 		go func() { _, _ = r.conn.Write(make([]byte, 0)) }()
 		for range 10 {
 			r.say(sized(3000))
 		}
 		w.system.Root.Stop(e.pid)
-		close(gate)
+		close(unblock)
 		if m := e.ended(); m.Reason != ReasonLost || !m.WasUp {
 			t.Errorf("ended %+v", m)
 		}

@@ -79,7 +79,7 @@ func TestSlowReaderHoldsTheCallersBack(t *testing.T) {
 			if !s.queue.isEmpty() {
 				t.Error("the queue is not empty when everything has been written")
 			}
-			wantSettled(t, s.queue)
+			wantEmpty(t, s.queue)
 		})
 	})
 }
@@ -219,7 +219,7 @@ func TestTwoSessionsCallEachOther(t *testing.T) {
 				if s.flight.countCalls() != 0 || s.callers.Load() != 0 || !s.queue.isEmpty() {
 					t.Errorf("left over: %d calls, %d callers", s.flight.countCalls(), s.callers.Load())
 				}
-				wantSettled(t, s.queue)
+				wantEmpty(t, s.queue)
 			})
 		}
 		a.tell(Close{Reason: envelope.ReasonShutdown})
@@ -266,7 +266,7 @@ func TestCallsAreCancelledAtAnyMoment(t *testing.T) {
 				if s.flight.countCalls() != 0 {
 					t.Errorf("%d calls are in flight", s.flight.countCalls())
 				}
-				wantSettled(t, s.queue)
+				wantEmpty(t, s.queue)
 			})
 			e.alive(open)
 		}

@@ -23,7 +23,7 @@ var situations = [...]struct {
 	{"proved", proved, func(w *world) (*end, *raw) { return w.detained(handshake.Responder) }},
 	{"open, not up", open, func(w *world) (*end, *raw) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.shake()
+		r.handshake()
 		r.want(helloOf(e.config))
 		return e, r
 	}},
@@ -49,14 +49,14 @@ var situations = [...]struct {
 	}},
 }
 
-// What a cell of the table may say besides the new state, the owner's events (+), the frames for the peer (>) and what is
-// handed to the handlers (*).
+// What a cell of the table may say besides the new state, the owner's events (+), the frames for the peer (>) and what
+// the handlers get (*).
 const (
 	ignored = ""
 	never   = "-" // cannot come: nothing that would post it runs
 )
 
-// messages are all that a session can be told, and for each situation what it makes of that.
+// messages are all that a session can be told, and for each situation what it does about them.
 var messages = []struct {
 	name  string
 	give  func(e *end, r *raw)
@@ -107,17 +107,17 @@ var messages = []struct {
 		"over +ended handshake", ignored, "over +ended lost", "over +ended lost", "over +ended lost", "over +ended idle by peer", "over +ended busy"}},
 	{"writeEnded, with an error", breakWrites, [...]string{
 		never, never, "open +up", ignored, ignored, ignored, never}}, // for a second: see TestFailedWriteWithoutABye
-	{"settled", tells(checkDrained{}), [...]string{
+	{"checkDrained", tells(checkDrained{}), [...]string{
 		never, never, ignored, ignored, ignored, ignored, ignored}},
 	{"probeEnded", tells(probeEnded{true}), [...]string{
 		never, never, "open +probed alive", "open +probed alive", "draining +probed alive", "draining +probed alive", "ending +probed alive"}},
 
 	// From its timers.
-	{"late", tells(upDeadline{}), [...]string{
+	{"upDeadline", tells(upDeadline{}), [...]string{
 		"over +ended handshake", "ending >bye unresponsive", "ending >bye unresponsive", ignored, ignored, ignored, ignored}},
-	{"tick", ticks, [...]string{
+	{"livenessDue", ticks, [...]string{
 		never, never, never, "open >ping", "draining >ping", "draining >ping", ignored}},
-	{"lingered", tells(lingerOver{}), [...]string{
+	{"lingerOver", tells(lingerOver{}), [...]string{
 		never, never, "over +ended lost", "over +ended lost", "ending", "ending", "over +ended busy"}},
 }
 
@@ -175,7 +175,7 @@ func TestEveryMessageInEveryState(t *testing.T) {
 					before, handled := len(e.heard()), e.served.handled()
 					m.give(e, r)
 					synctest.Wait()
-					if got := e.outcome(r, before, handled); got != want {
+					if got := e.cellFor(r, before, handled); got != want {
 						t.Errorf("%s, want %s", got, want)
 					}
 				})
@@ -194,8 +194,8 @@ func (s *stub) handled() string {
 	return strings.Repeat(" *call", len(s.calls)) + strings.Repeat(" *send", len(s.sends)) + strings.Repeat(" *cancel", len(s.cancels))
 }
 
-// outcome is what a cell says.
-func (e *end) outcome(r *raw, events int, handled string) string {
+// cellFor returns what the cell of the table should say.
+func (e *end) cellFor(r *raw, events int, handled string) string {
 	e.Helper()
 	all := e.heard()
 	text := over.String()

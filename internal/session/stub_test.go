@@ -14,13 +14,13 @@ type stub struct {
 	link    *Link
 	pending atomic.Int64
 
-	mu      sync.Mutex // guards the rest
-	answer  func(*stub, envelope.Envelope)
-	breach  error // what Call returns, if not nil
-	calls   []envelope.Envelope
-	sends   []envelope.Envelope
-	cancels []envelope.CallID
-	closed  []envelope.Reason
+	mu        sync.Mutex // guards the rest
+	answer    func(*stub, envelope.Envelope)
+	violation error // what Call returns, if not nil
+	calls     []envelope.Envelope
+	sends     []envelope.Envelope
+	cancels   []envelope.CallID
+	closed    []envelope.Reason
 
 	requestsEnded int
 }
@@ -31,8 +31,8 @@ func newStub(l *Link) *stub { return &stub{link: l, answer: echo} }
 func (s *stub) Call(e *envelope.Envelope) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.breach != nil {
-		return s.breach
+	if s.violation != nil {
+		return s.violation
 	}
 	s.calls = append(s.calls, *e)
 	s.pending.Add(1)
