@@ -71,12 +71,9 @@ func (n *Node) Providers() []ProviderStatus {
 		list = append(list, ProviderStatus{Name: s.Name, State: ProviderState(s.State), Since: s.Since, Err: s.Err, Next: s.Next,
 			Sightings: s.Sightings, Dropped: s.Dropped})
 	}
-	i := 0 // all has those of the configuration that have begun, in its order
+	i := 0 // all has those providers of the configuration that have begun, in its order
 	for _, p := range n.config.Discovery {
-		if i == len(list) {
-			break
-		}
-		if p.Name() != list[i].Name {
+		if i == len(list) || p.Name() != list[i].Name {
 			continue
 		}
 		if c, ok := p.(discovery.Counter); ok {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
 
 // A callContext is a context.Context that costs nothing until somebody waits for its end: the channel and the
@@ -15,11 +13,16 @@ type callContext struct {
 	deadline time.Time // zero: none
 	trace    string    // the caller's W3C traceparent; "": none
 
-	mu    sync.Mutex // guards the rest; taken with a peer's mu held, never the other way round
-	err   error
-	done  chan struct{}
-	after map[*func()]bool // called once the context ends
-	stop  func() bool      // of the deadline's timer
+	mu   sync.Mutex // guards the rest; taken with a peer's mu held, never the other way round
+	err  error
+	wait *wait // nil until somebody waits
+}
+
+// A wait is what a callContext needs once somebody waits for its end.
+type wait struct {
+	ctx       context.Context // ends with the callContext
+	cancel    context.CancelFunc
+	stopTimer func() bool // nil: there is no deadline
 }
 
 // Deadline implements context.Context.
@@ -45,39 +48,32 @@ func (c *callContext) Err() error {
 }
 
 // Done implements context.Context.
-func (c *callContext) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.done == nil {
-		c.done = make(chan struct{})
-		if c.err != nil {
-			close(c.done)
-		}
-		c.startTimer()
-	}
-	return c.done
-}
+func (c *callContext) Done() <-chan struct{} { return c.waiting().Done() }
 
 // AfterFunc lets package context derive contexts from this one without a goroutine for each.
 func (c *callContext) AfterFunc(f func()) (stop func() bool) {
+	return context.AfterFunc(c.waiting(), f)
+}
+
+// waiting returns the context that ends with this one. It is made when somebody first waits, with the deadline's timer.
+func (c *callContext) waiting() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.wait != nil {
+		return c.wait.ctx
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.wait = &wait{ctx: ctx, cancel: cancel}
 	if c.err != nil {
-		go f()
-		return func() bool { return false }
+		cancel()
+	} else if !c.deadline.IsZero() {
+		c.wait.stopTimer = c.config.Clock.AfterFunc(c.deadline.Sub(c.config.Clock.Now()), func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.end(context.DeadlineExceeded)
+		})
 	}
-	if c.after == nil {
-		c.after = make(map[*func()]bool)
-	}
-	c.after[&f] = true
-	c.startTimer()
-	return func() bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		waiting := c.after[&f]
-		delete(c.after, &f)
-		return waiting
-	}
+	return ctx
 }
 
 // sameMoment is how far apart one deadline may pass at two ends: within it the caller's $/cancel and this end's timer have the
@@ -89,7 +85,7 @@ const sameMoment = 10 * time.Millisecond
 func (c *callContext) cancel() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil && !c.deadline.IsZero() && c.deadline.Sub(c.clock().Now()) <= sameMoment {
+	if c.err == nil && !c.deadline.IsZero() && c.deadline.Sub(c.config.Clock.Now()) <= sameMoment {
 		c.end(context.DeadlineExceeded)
 		return
 	}
@@ -111,21 +107,9 @@ func (c *callContext) finish() error {
 
 // checkDeadline ends the context if its time is over, whatever its timer says.
 func (c *callContext) checkDeadline() {
-	if c.err == nil && !c.deadline.IsZero() && !c.clock().Now().Before(c.deadline) {
+	if c.err == nil && !c.deadline.IsZero() && !c.config.Clock.Now().Before(c.deadline) {
 		c.end(context.DeadlineExceeded)
 	}
-}
-
-// startTimer starts the deadline's timer, once.
-func (c *callContext) startTimer() {
-	if c.err != nil || c.deadline.IsZero() || c.stop != nil {
-		return
-	}
-	c.stop = c.clock().AfterFunc(c.deadline.Sub(c.clock().Now()), func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.end(context.DeadlineExceeded)
-	})
 }
 
 func (c *callContext) end(err error) {
@@ -133,16 +117,11 @@ func (c *callContext) end(err error) {
 		return
 	}
 	c.err = err
-	if c.done != nil {
-		close(c.done)
+	if c.wait == nil {
+		return
 	}
-	if c.stop != nil {
-		c.stop()
+	c.wait.cancel()
+	if c.wait.stopTimer != nil {
+		c.wait.stopTimer()
 	}
-	for f := range c.after {
-		go (*f)()
-	}
-	c.after = nil
 }
-
-func (c *callContext) clock() clock.Clock { return c.config.Clock }

@@ -46,37 +46,40 @@ func (t *Table) Add(e *Entry) error {
 	if err := envelope.CheckName(e.Name); err != nil {
 		return fmt.Errorf("handler %q: %w", e.Name, err)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	entries := t.all()
-	if entries[e.Name] != nil {
+	taken := false
+	t.change(func(entries map[string]*Entry) {
+		if taken = entries[e.Name] != nil; !taken {
+			entries[e.Name] = e
+		}
+	})
+	if taken {
 		return fmt.Errorf("handler %q: %w: call Unhandle first", e.Name, ErrTaken)
 	}
-	next := make(map[string]*Entry, len(entries)+1)
-	maps.Copy(next, entries)
-	next[e.Name] = e
-	t.entries.Store(&next)
 	return nil
 }
 
 // Remove takes a handler away. Calls that run go on.
 func (t *Table) Remove(name string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	next := maps.Clone(t.all())
-	delete(next, name)
-	t.entries.Store(&next)
+	t.change(func(entries map[string]*Entry) { delete(entries, name) })
 }
 
 // Replace replaces each entry by the one that f makes of it. Requests that have arrived keep the entry that they found.
 func (t *Table) Replace(f func(Entry) Entry) {
+	t.change(func(entries map[string]*Entry) {
+		for name, e := range entries {
+			made := f(*e)
+			entries[name] = &made
+		}
+	})
+}
+
+// change lets f change a copy of the entries, which takes their place.
+func (t *Table) change(f func(entries map[string]*Entry)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	next := make(map[string]*Entry, len(t.all()))
-	for name, e := range t.all() {
-		made := f(*e)
-		next[name] = &made
-	}
+	next := make(map[string]*Entry, len(t.all())+1)
+	maps.Copy(next, t.all())
+	f(next)
 	t.entries.Store(&next)
 }
 

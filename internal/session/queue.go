@@ -48,7 +48,7 @@ type position struct {
 // A queue holds encoded envelopes on their way from many goroutines to the writer. Room is given to waiters in the order
 // in which they came.
 type queue struct {
-	limit     int           // bytes of bulk that may wait
+	limits    [lanes]int    // bytes that may wait
 	wake      chan struct{} // has room for one; tells the sleeping writer that there is work
 	isCrowded func() bool   // whether several calls are in flight: more envelopes are likely on their way
 
@@ -76,7 +76,7 @@ type waiter struct {
 }
 
 func newQueue(limit int, isCrowded func() bool) *queue {
-	return &queue{limit: limit, wake: make(chan struct{}, 1), isCrowded: isCrowded}
+	return &queue{limits: [lanes]int{urgentRoom, limit}, wake: make(chan struct{}, 1), isCrowded: isCrowded}
 }
 
 // push queues an envelope that starts something, and takes buf over in any case. It waits for room until ctx
@@ -116,7 +116,7 @@ func (q *queue) waitForRoom(ctx context.Context, ln lane, need int, starts bool)
 	if i := slices.Index(q.waiters[ln], w); i >= 0 { // ctx has ended
 		q.waiters[ln] = slices.Delete(q.waiters[ln], i, i+1)
 		q.grantRoom(ln) // those behind it may need less
-		return &AbandonedError{Err: ctx.Err(), Full: q.limitOf(ln)}
+		return &AbandonedError{Err: ctx.Err(), Full: q.limits[ln]}
 	}
 	if w.granted {
 		q.bytes[ln] -= need // add counts it again
@@ -311,16 +311,9 @@ func (q *queue) closedFor(starts bool) error {
 	return q.err
 }
 
-func (q *queue) limitOf(ln lane) int {
-	if ln == urgent {
-		return urgentRoom
-	}
-	return q.limit
-}
-
 // hasRoom says whether an envelope may be queued now. One always fits an empty lane, however large.
 func (q *queue) hasRoom(ln lane, need int) bool {
-	return q.bytes[ln] == 0 || q.bytes[ln]+need <= q.limitOf(ln)
+	return q.bytes[ln] == 0 || q.bytes[ln]+need <= q.limits[ln]
 }
 
 // grantRoom sets room aside for waiters, in order.

@@ -112,7 +112,7 @@ func (m *modelled) write(t *testing.T, r *rand.Rand) {
 	for more := true; more; {
 		batch, more = m.take(batch[:0])
 		m.queue.mu.Lock()
-		if b := m.bytes[bulk]; b < 0 || b > max(m.limit, m.largest)+20 {
+		if b := m.bytes[bulk]; b < 0 || b > max(m.limits[bulk], m.largest)+20 {
 			t.Errorf("%d bytes of bulk are counted", b)
 		}
 		if b := m.bytes[urgent]; b < 0 || b > urgentRoom+200 {
