@@ -6,7 +6,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/frame"
 )
 
-// Limits bound what peers and strangers can make a node hold (wire.md §9). Of each field that is zero, the default. A
+// Limits bound what peers and strangers can make a node hold (wire.md §9). A field that is zero has its default. A
 // value that is negative, beyond all sense, or at odds with another fails New with a *ConfigError.
 //
 // docs/architecture.md adds up what they let one session take.
@@ -16,7 +16,7 @@ type Limits struct {
 	Frame int
 
 	// CallsPerPeer is how many calls of one peer run at once, at most 2^20; 256. The next is answered `overloaded`. As many
-	// more may wait for room to reply, each holding its result: for handlers whose results are large, choose less.
+	// more may wait for room to reply, each with its result: for handlers whose results are large, choose less.
 	CallsPerPeer int
 
 	// CallBytesPerPeer is the bytes of their arguments together, at least Frame; 8 MiB, or Frame if that is more. Likewise.
@@ -45,8 +45,8 @@ type Limits struct {
 	Peers int
 
 	// Sessions is how many sessions there may be with all peers together, those included that are being replaced, at least
-	// Peers and at most 2^22: a peer has one in the long run, and two for a moment now and then. At the limit none is
-	// replaced because of its age, and it is as for Peers. If zero, at most four with each peer.
+	// Peers and at most 2^22: a peer has one in the long run, and two for a moment now and then. At the limit no session is
+	// replaced because of its age, and new ones are refused as for Peers. If zero, at most four with each peer.
 	Sessions int
 }
 

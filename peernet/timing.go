@@ -2,18 +2,18 @@ package peernet
 
 import "time"
 
-// Timing is how patient a node is. Of each field that is zero, the default. A value under 1 ms, or beyond all sense, fails
-// New with a *ConfigError.
+// Timing says how long a node waits, and how often it does things. A field that is zero has its default. A value under 1 ms,
+// or beyond all sense, fails New with a *ConfigError.
 type Timing struct {
 	Dial      time.Duration // one TCP connect, at most 1 h; 5 s
-	Handshake time.Duration // from the connection to the first word of the peer, at most 1 h; 10 s
-	PingAfter time.Duration // without inbound traffic for so long: ping, at most 24 h; 15 s
-	Pong      time.Duration // a ping unanswered for so long is missed, and two end the link, at most 1 h; 5 s
-	Stall     time.Duration // no byte written for so long ends the link, at most 1 h; 30 s
+	Handshake time.Duration // from the connection to the peer's first valid frame, at most 1 h; 10 s
+	PingAfter time.Duration // a link without inbound traffic for this long pings, at most 24 h; 15 s
+	Pong      time.Duration // a ping unanswered for this long is missed, and two end the link, at most 1 h; 5 s
+	Stall     time.Duration // a link that has written no byte for this long ends, at most 1 h; 30 s
 	Linger    time.Duration // how long calls in flight may hold up the end of a session, at most 1 h; 30 s
-	Reload    time.Duration // how often the peers file is looked at, at most 24 h; 200 ms
+	Reload    time.Duration // how often the peers file is checked for changes, at most 24 h; 200 ms
 	Rotate    time.Duration // age at which a link gets a new handshake, or up to a quarter more, at most 30 days; 60 min
-	Idle      time.Duration // a link that nobody has used for so long, or up to a quarter longer, ends, at most 30 days; never if zero
+	Idle      time.Duration // a link without calls and sends for this long, or up to a quarter longer, ends, at most 30 days; never if zero
 }
 
 // leastTime catches a forgotten unit.
