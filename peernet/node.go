@@ -312,12 +312,6 @@ func (n *Node) connect(ctx context.Context, key identity.PublicKey, addrs []stri
 
 // resolve returns the addresses of "host:port".
 func resolve(ctx context.Context, address string) ([]netip.AddrPort, error) {
-	if a, err := netip.ParseAddrPort(address); err == nil {
-		if a.Port() == 0 {
-			return nil, fmt.Errorf("address %q: port 0 cannot be dialled", address)
-		}
-		return []netip.AddrPort{a}, nil
-	}
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, fmt.Errorf("address %q is not host:port", address)

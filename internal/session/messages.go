@@ -102,7 +102,7 @@ type (
 	// received is what one read of the connection brought. It goes back to the reader.
 	received struct{ batch *batch }
 
-	// violated is a breach of the protocol, after which the reader only discards.
+	// violated is a violation of the protocol, after which the reader only discards.
 	violated struct{ err error }
 
 	readEnded    struct{ err error }
