@@ -67,7 +67,7 @@ func TestRefusedAsksCostNothing(t *testing.T) {
 	}
 }
 
-// TestCallersThatGiveUpMakeWay: whoever it is of those that wait, and however many.
+// TestCallersThatGiveUpMakeWay: any of the waiting callers, and any number of them.
 func TestCallersThatGiveUpMakeWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, peer, began := newBuckets(1, 1), identity.PublicKey{1}, time.Now()

@@ -14,7 +14,7 @@ import (
 func TestTimeoutAnswersWhileTheHandlerStillCounts(t *testing.T) {
 	inBubble(t, func(t *bubble) {
 		t.b.Use(middleware.Log(t.logger(), 0))
-		slow := make(gate)
+		slow := make(blocker)
 		t.handle("slow", slow.handle, middleware.Timeout(time.Second))
 		t.handle("echo", echo)
 		for range 2 { // as many as may run
