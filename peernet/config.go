@@ -13,6 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
 
 // A Config describes a Node. The zero Config is a node with a fresh identity in memory that listens on
@@ -117,7 +118,7 @@ func (c *Config) check() error {
 		c.Listen = "127.0.0.1:0"
 	}
 	if c.Clock == nil {
-		c.Clock = systemClock{}
+		c.Clock = clock.System
 	}
 	c.Rand = newRandom(c.Rand)
 	if c.Logger == nil {

@@ -14,12 +14,6 @@ import (
 
 // What a zero Config takes from the system.
 
-type systemClock struct{}
-
-func (systemClock) Now() time.Time { return time.Now() }
-
-func (systemClock) AfterFunc(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }
-
 // A random lets one reader be used from several goroutines.
 type random struct {
 	mu sync.Mutex // held while reading

@@ -357,7 +357,7 @@ func TestAtABoundTheOldestOfTheLargestSourceIsReset(t *testing.T) {
 	})
 }
 
-// TestAFloodIsLoggedOnceAMinute: with the limit that is reached.
+// TestAFloodIsLoggedOnceAMinute: the line names the limit that is reached.
 func TestAFloodIsLoggedOnceAMinute(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
 		logged := func() string {
@@ -410,7 +410,7 @@ func TestAfterStopNothingIsAcceptedAndSessionsGoOn(t *testing.T) {
 	})
 }
 
-// TestEvictedInTheMomentOfItsProof: who has been told to make room is not passed on as well.
+// TestEvictedInTheMomentOfItsProof: an evicted session is not passed on as well.
 func TestEvictedInTheMomentOfItsProof(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
 		first, second := keyPair(d.T, 2), keyPair(d.T, 3)

@@ -110,7 +110,7 @@ func TestAuthenticationMakesRoom(t *testing.T) {
 	}
 }
 
-// TestAFloodKeepsNoPeerOut is the fairness that wire.md §9 asks for: who comes from elsewhere than a flood stays.
+// TestAFloodKeepsNoPeerOut is the fairness that wire.md §9 asks for: a stranger from another source than the flood stays.
 func TestAFloodKeepsNoPeerOut(t *testing.T) {
 	c := newTable(maxStrangers, maxPerSource)
 	if evicted := c.add("honest", "192.0.2.1"); evicted != "" {

@@ -260,7 +260,7 @@ func play(t *testing.T, g *rig, script string) {
 	}
 }
 
-// TestOrderHoldsThoughTheFirstHandlerIsSlow seals both sessions while what they brought still waits for its turn.
+// TestOrderHoldsThoughTheFirstHandlerIsSlow half-closes both sessions while their sends still wait for their turn.
 func TestOrderHoldsThoughTheFirstHandlerIsSlow(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, g *rig) {
 		open := make(blocker)

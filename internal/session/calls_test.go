@@ -105,7 +105,7 @@ func TestNothingEntersAnEndedTable(t *testing.T) {
 	}
 }
 
-// TestPongAnswersWhatLeftBeforeItsPing is about the entries alone: one that has not left, one that nobody waits for and a
+// TestPongAnswersWhatLeftBeforeItsPing is about the entries alone: one that has not left, one without a waiter and a
 // later one stay.
 func TestPongAnswersWhatLeftBeforeItsPing(t *testing.T) {
 	var table inFlight

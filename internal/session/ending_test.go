@@ -82,7 +82,7 @@ func TestImmediateCloseDropsWhatWaits(t *testing.T) {
 	})
 }
 
-// TestImmediateCloseIsOverInASecond has peers that do not care: one reads nothing, one does not close, one never stops
+// TestImmediateCloseIsOverInASecond has peers that do not cooperate: one reads nothing, one does not close, one never stops
 // sending.
 func TestImmediateCloseIsOverInASecond(t *testing.T) {
 	for name, peer := range map[string]func(r *raw){
@@ -199,7 +199,7 @@ func TestHalfCloseOfAnIdleSession(t *testing.T) {
 	}
 }
 
-// TestByesThatCross has both sides begin at once: each goes by its own reason, and neither answers again.
+// TestByesThatCross has both sides begin at once: each keeps its own reason, and neither answers again.
 func TestByesThatCross(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
@@ -258,7 +258,7 @@ func TestHalfCloseBegunHereLosesNothing(t *testing.T) {
 	})
 }
 
-// TestHalfCloseWaitsForOurOwnCalls lets a reply of the peer's come last, and late.
+// TestHalfCloseWaitsForOurOwnCalls lets a reply of the peer come last, and late.
 func TestHalfCloseWaitsForOurOwnCalls(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
@@ -393,7 +393,7 @@ func TestPeerClosesInTheMiddleOfAHalfClose(t *testing.T) {
 	})
 }
 
-// TestHalfCloseEndsInAnImmediateClose lets this node lose its patience, or its trust, in the middle.
+// TestHalfCloseEndsInAnImmediateClose has this node close at once in the middle, for a lost pong or lost trust.
 func TestHalfCloseEndsInAnImmediateClose(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
@@ -439,7 +439,7 @@ func TestLostConnection(t *testing.T) {
 	}
 }
 
-// TestActorThatIsStoppedLeavesNothing stops it in each state, as a parent does that stops or fails.
+// TestActorThatIsStoppedLeavesNothing stops it in each state, as a parent that stops or fails does.
 func TestActorThatIsStoppedLeavesNothing(t *testing.T) {
 	for name, prepare := range map[string]func(e *end, r *raw){
 		"open":     func(*end, *raw) {},
@@ -489,7 +489,7 @@ func TestActorThatIsStoppedLeavesNothing(t *testing.T) {
 	})
 }
 
-// TestClosedBeforeItIsAdmitted has the bye as the first and the last word.
+// TestClosedBeforeItIsAdmitted has the bye as the only envelope.
 func TestClosedBeforeItIsAdmitted(t *testing.T) {
 	for _, code := range []envelope.Reason{envelope.ReasonRefused, envelope.ReasonBusy, envelope.ReasonShutdown} {
 		for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {

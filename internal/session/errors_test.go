@@ -45,7 +45,7 @@ func TestErrorsSayWhatTheyAre(t *testing.T) {
 	}
 }
 
-// TestPeersTextIsQuotedAndCut holds style: a peer's words do not reach a log as they are.
+// TestPeersTextIsQuotedAndCut checks that a peer's text does not reach a log as it is.
 func TestPeersTextIsQuotedAndCut(t *testing.T) {
 	e := &LinkError{Reason: envelope.ReasonBusy, Text: "\x1b[2Jline\n" + strings.Repeat("x", 5000), ByPeer: true}
 	if s := e.Error(); strings.ContainsAny(s, "\x1b\n") || len(s) > 1000 {

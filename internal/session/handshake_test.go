@@ -171,7 +171,7 @@ func TestFirstFrameOfAnotherKindIsReset(t *testing.T) {
 	})
 }
 
-// TestHandshakeDeadline leaves each role waiting for what is due, with part of it or none.
+// TestHandshakeDeadline leaves each role waiting for the next message, with a part of it or nothing.
 func TestHandshakeDeadline(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -244,7 +244,7 @@ func TestNotUpInTimeIsUnresponsive(t *testing.T) {
 	}
 }
 
-// TestHandshakeTricklesByteByByte does the whole of it so, and the first envelopes too.
+// TestHandshakeTricklesByteByByte sends the handshake and the first envelopes byte by byte.
 func TestHandshakeTricklesByteByByte(t *testing.T) {
 	trickle := func(r *raw, b []byte) {
 		for i := range b {
@@ -305,7 +305,7 @@ func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
 	}
 }
 
-// TestRefusalEndsHoweverTheStrangerBehaves lets it neither close nor stop talking.
+// TestRefusalEndsHoweverTheStrangerBehaves has strangers that neither close nor stop talking.
 func TestRefusalEndsHoweverTheStrangerBehaves(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
@@ -329,7 +329,7 @@ func TestRefusalEndsHoweverTheStrangerBehaves(t *testing.T) {
 	})
 }
 
-// TestInitiatorShowsItsKeyToTheDialledPeerAlone holds wire.md §4.3 step 9: no message 3 to whom it did not dial or does not
+// TestInitiatorShowsItsKeyToTheDialledPeerAlone holds wire.md §4.3 step 9: no message 3 to a peer that it did not dial or does not
 // trust.
 func TestInitiatorShowsItsKeyToTheDialledPeerAlone(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -388,7 +388,7 @@ func TestDifferentNamespacesDoNotConnect(t *testing.T) {
 	})
 }
 
-// TestHandshakesWaitForTheirTurnToCompute holds all places, and lets go of one in time or not.
+// TestHandshakesWaitForTheirTurnToCompute holds all slots, and frees one in time or not.
 func TestHandshakesWaitForTheirTurnToCompute(t *testing.T) {
 	for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {
 		t.Run(role.String(), func(t *testing.T) {

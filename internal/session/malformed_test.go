@@ -62,7 +62,7 @@ func TestHostileEnvelopesEndTheSessionAndNoOther(t *testing.T) {
 	})
 }
 
-// TestGoodEnvelopesEndNoSession sends each plaintext that must be taken. Those that are byes end what they say.
+// TestGoodEnvelopesEndNoSession sends each plaintext that must be accepted. Byes end the session as they say.
 func TestGoodEnvelopesEndNoSession(t *testing.T) {
 	good, _ := envelopes(t)
 	bubble(t, func(t *testing.T, w *world) {
@@ -81,7 +81,7 @@ func TestGoodEnvelopesEndNoSession(t *testing.T) {
 	})
 }
 
-// TestBadFramesEndTheSession has what is wrong outside of the envelopes (wire.md §3, §5).
+// TestBadFramesEndTheSession has faults outside of the envelopes (wire.md §3, §5).
 func TestBadFramesEndTheSession(t *testing.T) {
 	header := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 	for name, bad := range map[string]func(r *raw) []byte{

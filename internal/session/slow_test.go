@@ -15,7 +15,7 @@ import (
 )
 
 // TestSlowReaderHoldsTheCallersBack has a peer that does not read. What waits is bounded, callers wait under their context,
-// and those who gave up in time sent nothing.
+// and callers that gave up in time sent nothing.
 func TestSlowReaderHoldsTheCallersBack(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		const limit, each = 400_000, 50_000
