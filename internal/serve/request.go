@@ -91,7 +91,7 @@ func (r *Request) Fail(err error) bool {
 
 // handle runs the handler, contains what goes wrong in it, and keeps the result.
 func (r *Request) handle() {
-	allowed, returned := r.entry.Allow == nil, false
+	var allowed, returned bool
 	defer func() {
 		if returned {
 			return
@@ -106,23 +106,19 @@ func (r *Request) handle() {
 			r.refusal = noHandler(r.entry.Name)
 		}
 	}()
-	if !allowed {
-		allowed = r.entry.Allow(r, r)
-	}
-	if !allowed {
+	if allowed = r.entry.Allow == nil || r.entry.Allow(r, r); !allowed {
 		r.finish()
 		r.refusal = noHandler(r.entry.Name) // those who may not use it must not learn of it
-		returned = true
-		return
-	}
-	result, err := r.entry.Handler(r, r)
-	if ended := r.finish(); ended != nil {
-		err = ended // nobody waits: the answer is short, whatever the handler returned
-	}
-	if err != nil {
-		r.refusal = toRemote(err)
 	} else {
-		r.result = result
+		result, err := r.entry.Handler(r, r)
+		if ended := r.finish(); ended != nil {
+			err = ended // nobody waits: the answer is short, whatever the handler returned
+		}
+		if err != nil {
+			r.refusal = toRemote(err)
+		} else {
+			r.result = result
+		}
 	}
 	returned = true
 }

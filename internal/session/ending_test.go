@@ -192,7 +192,7 @@ func TestHalfCloseOfAnIdleSession(t *testing.T) {
 					t.Errorf("the owner heard %v, want %v", got, want)
 				}
 				if e.served.requestsEnded != 1 {
-					t.Error("what answers the peer was not told that nothing follows")
+					t.Error("the stub was not told that nothing follows")
 				}
 			})
 		})

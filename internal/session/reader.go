@@ -192,12 +192,14 @@ func (r *reader) open(b *batch, dst, body []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	n := len(b.envelopes)
 	b.envelopes = append(b.envelopes, envelope.Envelope{})
-	if err := r.codec.Parse(plain, &b.envelopes[len(b.envelopes)-1]); err != nil {
-		b.envelopes = b.envelopes[:len(b.envelopes)-1]
+	e := &b.envelopes[n]
+	if err := r.codec.Parse(plain, e); err != nil {
+		b.envelopes = b.envelopes[:n]
 		return 0, err
 	}
-	if e := &b.envelopes[len(b.envelopes)-1]; len(plain)-len(e.Args)-len(e.Name) > arenaBytes {
+	if len(plain)-len(e.Args)-len(e.Name) > arenaBytes {
 		// Most of a large frame is options that are not kept: what is kept must not pin them.
 		e.Args, e.Name = bytes.Clone(e.Args), bytes.Clone(e.Name)
 	}
