@@ -24,9 +24,9 @@ const handshakesAtOnce = 2
 // staggerDials is how long after the dial of one address the next one starts beside it.
 const staggerDials = 250 * time.Millisecond
 
-// wornAfter is how many messages one way a session carries before it is replaced: half of what docs/wire.md §7.4
+// maxMessages is how many messages one way a session carries before it is replaced: half of what docs/wire.md §7.4
 // allows, since the session notices a little later.
-const wornAfter = 1 << 31
+const maxMessages = 1 << 31
 
 // actorConfig returns the configurations of the actors.
 func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
@@ -48,7 +48,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 		Serve:      func(l *session.Link) session.Inbound { return n.server.Open(l) },
 		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes,
 		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
-		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, WornAfter: wornAfter,
+		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, MaxMessages: maxMessages,
 		Counters: &n.counters,
 	}
 	var listens netip.AddrPort

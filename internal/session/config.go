@@ -14,7 +14,7 @@ import (
 )
 
 // A Config is what all sessions of a node share. It is never changed. Every exported field is required but Knocks,
-// WornAfter and Counters.
+// MaxMessages and Counters.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -46,7 +46,7 @@ type Config struct {
 	WriteStall       time.Duration // a session that has written no byte for this long ends
 	Linger           time.Duration // how long a half-close may take
 
-	WornAfter uint64 // messages one way after which an initiator says Worn; 0: never
+	MaxMessages uint64 // messages one way after which an initiator says RotationDue; 0: never
 
 	Counters *counters.Node // nil: nothing is counted
 

@@ -59,7 +59,7 @@ func (s *session) handleBye(args []byte) error {
 	s.inbound.EndRequests()
 	if !s.byeSent {
 		s.end = end
-		s.tell(Sealed{s.Link, bye})
+		s.tell(HalfClosed{s.Link, bye})
 		s.halfClose(envelope.Bye{Code: bye.Code})
 	}
 	return nil

@@ -188,7 +188,7 @@ func TestHalfCloseOfAnIdleSession(t *testing.T) {
 				if m := e.ended(); m.Reason != code || !m.ByPeer || m.Text != "bye now" || m.RetryAfter != time.Minute || m.Err != nil {
 					t.Errorf("ended %+v", m)
 				}
-				if got, want := kinds(e.heard()), []string{"proved", "greeted", "up", "sealed " + string(code), "ended " + string(code) + " by peer"}; !slices.Equal(got, want) {
+				if got, want := kinds(e.heard()), []string{"proved", "greeted", "up", "half-closed " + string(code), "ended " + string(code) + " by peer"}; !slices.Equal(got, want) {
 					t.Errorf("the owner heard %v, want %v", got, want)
 				}
 				if e.served.requestsEnded != 1 {

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 )
 
-// TestInitiatorSaysWornOnce: after MaxMessages one way, either way.
-func TestInitiatorSaysWornOnce(t *testing.T) {
+// TestInitiatorAsksForRotationOnce: after MaxMessages one way, either way.
+func TestInitiatorAsksForRotationOnce(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		role handshake.Role
@@ -26,10 +26,10 @@ func TestInitiatorSaysWornOnce(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
-				e, r := w.open(c.role, func(c *Config) { c.WornAfter = 20 })
+				e, r := w.open(c.role, func(c *Config) { c.MaxMessages = 20 })
 				count := func() (n int) {
 					for _, k := range kinds(e.heard()) {
-						if k == "worn" {
+						if k == "rotation due" {
 							n++
 						}
 					}

@@ -7,14 +7,14 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 )
 
-// tellIfWorn tells the owner, once, that the session should be replaced.
-func (s *session) tellIfWorn() {
-	limit := s.config.WornAfter
-	if s.wornTold || limit == 0 || s.role != handshake.Initiator || s.state != open || max(s.framesOut.Load(), s.framesIn.Load()) < limit {
+// tellIfRotationDue tells the owner, once, that the session should be replaced.
+func (s *session) tellIfRotationDue() {
+	limit := s.config.MaxMessages
+	if s.rotationTold || limit == 0 || s.role != handshake.Initiator || s.state != open || max(s.framesOut.Load(), s.framesIn.Load()) < limit {
 		return
 	}
-	s.wornTold = true
-	s.tell(Worn{s.Link})
+	s.rotationTold = true
+	s.tell(RotationDue{s.Link})
 }
 
 // check pings the peer now. A peer that does not answer is given up as if it had been silent for PingAfter.
@@ -46,7 +46,7 @@ func (s *session) checkLiveness() {
 	if !s.isTalking() {
 		return
 	}
-	s.tellIfWorn()
+	s.tellIfRotationDue()
 	now := s.config.Clock.Now()
 	act, next := liveness(now.Sub(s.Heard()), now.Sub(s.pingedAt), s.missedPongs, s.config.PingAfter, s.config.PongWithin)
 	switch act {

@@ -48,15 +48,15 @@ type (
 	// Greeted says that the peer's hello has come; Link.Hello has it. It may come after Up.
 	Greeted struct{ Link *Link }
 
-	// Sealed says that the peer has said a bye that half-closes: nothing new can be started.
-	Sealed struct {
+	// HalfClosed says that the peer has said a bye that half-closes: nothing new can be started.
+	HalfClosed struct {
 		Link *Link
 		Bye  envelope.Bye
 	}
 
-	// Worn says that enough messages have gone one way for the session to be replaced (wire.md §7.4). Only an
+	// RotationDue says that enough messages have gone one way for the session to be replaced (wire.md §7.4). Only an
 	// initiator says so, once.
-	Worn struct{ Link *Link }
+	RotationDue struct{ Link *Link }
 
 	// Ending says that the session takes nothing more, either way, while its last word is being written; End is how it
 	// will end. It comes between Up and Ended if the session was not half-closed before.
@@ -129,6 +129,6 @@ func (admit) IgnoreDeadLetterLogging()         {}
 func (Close) IgnoreDeadLetterLogging()         {}
 func (Probe) IgnoreDeadLetterLogging()         {}
 func (Check) IgnoreDeadLetterLogging()         {}
-func (Worn) IgnoreDeadLetterLogging()          {}
+func (RotationDue) IgnoreDeadLetterLogging()   {}
 func (Ending) IgnoreDeadLetterLogging()        {}
 func (Ended) IgnoreDeadLetterLogging()         {}

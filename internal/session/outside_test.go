@@ -131,7 +131,7 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), done *agr
 		case Proved:
 			m.events = append(m.events, "proved")
 			e.Link.Admit(ctx.Self())
-		case Up, Greeted, Sealed, Refused:
+		case Up, Greeted, HalfClosed, Refused:
 			m.events = append(m.events, kinds([]any{e})...)
 		case Ended:
 			m.events = append(m.events, "ended")

@@ -7,7 +7,7 @@ import (
 
 // handleBatch handles what one read brought, in order, and gives the batch back.
 func (s *session) handleBatch(b *batch) {
-	s.tellIfWorn()
+	s.tellIfRotationDue()
 	for i := range b.envelopes {
 		if s.state != open && s.state != draining {
 			break // the rest came behind the end

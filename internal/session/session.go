@@ -66,17 +66,17 @@ type session struct {
 	stop    chan struct{}        // closed when the handshake must end
 	join    sync.WaitGroup
 
-	up          bool
-	byeSent     bool          // our bye that half-closes is queued
-	peerBye     *envelope.Bye // the peer's, that half-closes
-	reading     bool          // the reader runs
-	writing     bool          // the writer runs
-	missedPongs int           // in a row
-	pingedAt    time.Time     // when the last ping of liveness left
-	lastPing    *pending      // the last ping of the session's own
-	wornTold    bool
-	failed      bool // everything that waits for the peer has failed
-	end         Ended
+	up           bool
+	byeSent      bool          // our bye that half-closes is queued
+	peerBye      *envelope.Bye // the peer's, that half-closes
+	reading      bool          // the reader runs
+	writing      bool          // the writer runs
+	missedPongs  int           // in a row
+	pingedAt     time.Time     // when the last ping of liveness left
+	lastPing     *pending      // the last ping of the session's own
+	rotationTold bool
+	failed       bool // everything that waits for the peer has failed
+	end          Ended
 
 	stopUpDeadline, stopLiveness, stopLinger func() bool
 }

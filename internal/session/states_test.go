@@ -92,7 +92,7 @@ var messages = []struct {
 	{"unknown protocol name", says(aSend("$/later", nil)), [...]string{
 		never, ignored, "open +up", ignored, ignored, ignored, ignored}},
 	{"bye of a half-close", says(aBye(envelope.ReasonRotated)), [...]string{
-		never, ignored, "ending +sealed rotated >bye rotated", "ending +sealed rotated >bye rotated", "ending", ignored, ignored}},
+		never, ignored, "ending +half-closed rotated >bye rotated", "ending +half-closed rotated >bye rotated", "ending", ignored, ignored}},
 	{"bye of an immediate close", says(aBye(envelope.ReasonConflict)), [...]string{
 		never, ignored, "over +ended conflict by peer", "over +ended conflict by peer", "over +ended conflict by peer", "over +ended conflict by peer", ignored}},
 	{"malformed envelope", says([]byte{0x90}), [...]string{

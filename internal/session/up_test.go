@@ -113,7 +113,7 @@ func TestSessionIsUpAtTheFirstValidFrame(t *testing.T) {
 		"late reply":                 {aReply(77, nil), []string{"up"}},
 		"cancel of nothing":          {aCancel(5), []string{"up"}},
 		"unknown protocol name":      {aSend("$/later", "anything"), []string{"up"}},
-		"bye of a half-close":        {aBye(envelope.ReasonShutdown), []string{"sealed shutdown"}},
+		"bye of a half-close":        {aBye(envelope.ReasonShutdown), []string{"half-closed shutdown"}},
 		"bye of an immediate close":  {aBye(envelope.ReasonBusy), []string{"ended busy by peer"}},
 	} {
 		for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {
