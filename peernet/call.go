@@ -37,35 +37,16 @@ func WaitForReady() CallOption {
 }
 
 // Call asks a peer's handler and waits for its answer. args may be anything that MessagePack can hold, or a
-// Raw. The peer learns of ctx's deadline and trace, and when ctx ends before the answer it is told to stop.
+// Raw. The peer learns of ctx's deadline and trace. When ctx ends before the answer, the peer is told to stop.
 //
 // The error is a *RemoteError if the peer answered so; ErrNotTrusted or ErrNotConnected if it was not asked;
 // ErrLinkLost or the context's error if no answer came: Sent tells whether the request may have been carried
 // out.
 func (n *Node) Call(ctx context.Context, key identity.PublicKey, name string, args any, opts ...CallOption) (Raw, error) {
-	o := optionsOf(opts)
-	if o.use == nil && n.around.calls.Load() == nil {
-		return n.call(ctx, key, name, args, o.wait)
-	}
-	return n.invoke(ctx, &Outgoing{Peer: key, Name: name, Args: args, options: o})
+	return n.invoke(ctx, Outgoing{Peer: key, Name: name, Args: args, options: optionsOf(opts)})
 }
 
-func (n *Node) call(ctx context.Context, key identity.PublicKey, name string, args any, wait bool) (Raw, error) {
-	link, err := n.link(ctx, key, wait)
-	for err == nil {
-		var result Raw
-		if result, err = link.Call(ctx, name, TraceOf(ctx), args); err == nil {
-			return result, nil
-		}
-		if !session.Unsent(err) {
-			break
-		}
-		link, err = n.relink(ctx, key, link, wait)
-	}
-	return Raw{}, &callError{"call", name, err}
-}
-
-// Call is Node.Call with a result of type R. The error also tells of a result that is no R.
+// Call is Node.Call with a result of type R. A result that does not decode into an R is an error, too.
 func Call[R any](ctx context.Context, n *Node, key identity.PublicKey, name string, args any, opts ...CallOption) (R, error) {
 	var result R
 	raw, err := n.Call(ctx, key, name, args, opts...)
@@ -73,82 +54,83 @@ func Call[R any](ctx context.Context, n *Node, key identity.PublicKey, name stri
 		return result, err
 	}
 	if err := decode(raw, &result); err != nil {
-		return result, &callError{"call", name, &resultError{fmt.Errorf("the result is no %T: %w", result, err)}}
+		return result, &callError{"call", name, &resultError{fmt.Errorf("the result does not decode into a %T: %w", result, err)}}
 	}
 	return result, nil
 }
 
-// Send hands a peer's handler a message that nobody answers. nil says that it was queued, in order with other
+// Send hands a peer's handler a message that has no answer. nil says that it was queued, in order with other
 // sends to the peer; not that it has arrived.
 func (n *Node) Send(ctx context.Context, key identity.PublicKey, name string, args any, opts ...CallOption) error {
-	o := optionsOf(opts)
-	if o.use == nil && n.around.calls.Load() == nil {
-		return n.send(ctx, key, name, args, o.wait)
-	}
-	_, err := n.invoke(ctx, &Outgoing{Peer: key, Name: name, Args: args, IsSend: true, options: o})
+	_, err := n.invoke(ctx, Outgoing{Peer: key, Name: name, Args: args, IsSend: true, options: optionsOf(opts)})
 	return err
 }
 
-func (n *Node) send(ctx context.Context, key identity.PublicKey, name string, args any, wait bool) error {
-	link, err := n.link(ctx, key, wait)
-	for err == nil {
-		if err = link.Send(ctx, name, args); err == nil {
-			return nil
+// request makes a call or send. It is the Invoker inside all middleware.
+func (n *Node) request(ctx context.Context, o *Outgoing) (result Raw, err error) {
+	err = n.useLink(ctx, o.Peer, o.options.wait, func(l *session.Link) (again bool, err error) {
+		if o.IsSend {
+			err = l.Send(ctx, o.Name, o.Args)
+		} else {
+			result, err = l.Call(ctx, o.Name, TraceOf(ctx), o.Args)
 		}
-		if !session.Unsent(err) {
-			break
-		}
-		link, err = n.relink(ctx, key, link, wait)
+		return session.Unsent(err), err
+	})
+	switch {
+	case err == nil:
+		return result, nil
+	case o.IsSend:
+		return Raw{}, &callError{"send", o.Name, err}
 	}
-	return &callError{"send", name, err}
+	return Raw{}, &callError{"call", o.Name, err}
 }
 
 // Ping returns the time that a message takes to the peer's node and back. If the session ends before the answer comes and
-// another one takes its place, that one is asked: a ping may be made twice.
-func (n *Node) Ping(ctx context.Context, key identity.PublicKey) (time.Duration, error) {
-	link, err := n.link(ctx, key, false)
+// another one replaces it, that one is asked: a ping may be made twice.
+func (n *Node) Ping(ctx context.Context, key identity.PublicKey) (rtt time.Duration, err error) {
 	var lost error
-	for err == nil {
-		var rtt time.Duration
-		if rtt, err = link.Ping(ctx); err == nil {
-			return rtt, nil
-		}
-		if errors.Is(err, ErrLinkLost) {
+	err = n.useLink(ctx, key, false, func(l *session.Link) (again bool, err error) {
+		if rtt, err = l.Ping(ctx); errors.Is(err, ErrLinkLost) {
 			lost = err
-		} else if !session.Unsent(err) {
-			break
+			return true, err
 		}
-		link, err = n.relink(ctx, key, link, false)
-	}
+		return session.Unsent(err), err
+	})
 	if lost != nil && err == ErrNotConnected {
 		err = lost // which says more
 	}
-	return 0, &callError{"ping", "", err}
+	if err != nil {
+		return 0, &callError{"ping", "", err}
+	}
+	return rtt, nil
 }
 
-// link returns the session to use, or why there is none.
-func (n *Node) link(ctx context.Context, key identity.PublicKey, wait bool) (*session.Link, error) {
+// useLink runs f with the session that is in use, and with the next one whenever f returns again. The error is that of f, or
+// says why there is no session.
+func (n *Node) useLink(ctx context.Context, key identity.PublicKey, wait bool, f func(*session.Link) (again bool, err error)) error {
 	if err := ctx.Err(); err != nil {
+		return err
+	}
+	link := n.directory.Link(key)
+	for {
+		if link != nil {
+			if again, err := f(link); !again {
+				return err
+			}
+		}
+		var err error
+		if link, err = n.awaitLink(ctx, key, link, wait); err != nil {
+			return err
+		}
+	}
+}
+
+// awaitLink returns another session than the one that is closing. It waits for one if wait says so, or if there was one.
+func (n *Node) awaitLink(ctx context.Context, key identity.PublicKey, closing *session.Link, wait bool) (*session.Link, error) {
+	if err := n.checkPeer(key); err != nil {
 		return nil, err
 	}
-	if link := n.directory.Link(key); link != nil {
-		return link, nil
-	}
-	return n.relink(ctx, key, nil, wait)
-}
-
-// relink returns another session than the one that is closing.
-func (n *Node) relink(ctx context.Context, key identity.PublicKey, closing *session.Link, wait bool) (*session.Link, error) {
-	switch {
-	case key == n.self:
-		return nil, ErrSelf
-	case n.done():
-		return nil, ErrClosed
-	case !n.running():
-		return nil, ErrNotStarted
-	case !n.trust.Contains(key):
-		return nil, ErrNotTrusted
-	case closing == nil && !wait:
+	if closing == nil && !wait {
 		return nil, ErrNotConnected
 	}
 	if wait {
@@ -158,10 +140,25 @@ func (n *Node) relink(ctx context.Context, key identity.PublicKey, closing *sess
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("waiting for the peer to connect: %w", err)
-	case link != nil:
-		return link, nil
-	case wait:
-		return n.relink(ctx, key, nil, wait)
+	case link == nil && wait:
+		return n.awaitLink(ctx, key, nil, wait)
+	case link == nil:
+		return nil, ErrNotConnected
 	}
-	return nil, ErrNotConnected
+	return link, nil
+}
+
+// checkPeer returns why no peer of that key can be reached, whatever its state.
+func (n *Node) checkPeer(key identity.PublicKey) error {
+	switch {
+	case key == n.self:
+		return ErrSelf
+	case n.isStopping():
+		return ErrClosed
+	case !n.isRunning():
+		return ErrNotStarted
+	case !n.trust.Contains(key):
+		return errPairFirst
+	}
+	return nil
 }

@@ -7,10 +7,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
-// A callError is why a call, send or ping of this node's failed.
+// A callError says why a call, send or ping of this node failed.
 type callError struct {
 	what string // as "call"
-	name string // the handler's; empty: none
+	name string // of the handler; empty: none
 	err  error
 }
 
@@ -23,9 +23,9 @@ func (e *callError) Error() string {
 
 func (e *callError) Unwrap() error { return e.err }
 
-// own is what the error of a handler is to its caller. If it is that of a call which the handler has made, its code and its
-// data say how a third node answered, and nothing of what this handler has done: so it is `failed`, as any other.
-func own(err error) error {
+// errorForCaller returns the error of a handler for its caller. The error of a call which the handler has made becomes
+// `failed`: its code and its data say how a third node answered, not what this handler has done.
+func errorForCaller(err error) error {
 	if err == nil {
 		return nil
 	}

@@ -13,10 +13,11 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
 
-// A Config says what a Node is to be. The zero Config is one with a fresh identity in memory that listens on
-// loopback and discovers nobody. New copies and checks it.
+// A Config describes a Node. The zero Config is a node with a fresh identity in memory that listens on
+// loopback and runs no discovery. New copies and checks it.
 type Config struct {
 	// DataDir is the folder of identity.pem and peers, made with mode 0700 if it is not there. If empty, both
 	// are in memory and lost with the node.
@@ -33,10 +34,10 @@ type Config struct {
 	// §4.1). If empty, the common one. At most 255 bytes.
 	Namespace string
 
-	// Name is what the node calls itself to its peers. If empty, nothing. At most 64 bytes.
+	// Name is what the node calls itself to its peers; it may be empty. At most 64 bytes.
 	Name string
 
-	// Discovery says how peers are found. If empty, they are found by Connect and by dialling in alone. A node is
+	// Discovery says how peers are found. If empty, only by Connect, or when they dial this node. A node is
 	// announced where it can be reached: one that listens on loopback, as by default, is not announced to a network, so
 	// set Listen as well, to ":0" for instance.
 	Discovery []discovery.Provider
@@ -44,30 +45,30 @@ type Config struct {
 	// ListenOnly has Discovery find others without announcing this node.
 	ListenOnly bool
 
-	// Private hides who the node is from everybody but its peers: it announces itself so that they alone recognise it, and
-	// answers nobody else who connects (wire.md §4.6, §8.3). The peers must be in private mode too, and all clocks right to
+	// Private hides the node's key from all but its peers: they alone recognise its announcements, and
+	// strangers that connect get no answer (wire.md §4.6, §8.3). The peers must be in private mode too, and all clocks right to
 	// 5 minutes. Each provider of Discovery must be a discovery.Discreet, as those of discovery/udp and discovery/manual are.
 	Private bool
 
-	// Network is the network underneath. Of each field that is nil, the system's.
+	// Network is the network underneath. A field that is nil is the system's.
 	Network Network
 
 	// Clock is the time. If nil, the system's.
 	Clock Clock
 
-	// Rand is where keys and ids come from. If nil, crypto/rand.Reader. It is used from several goroutines, one
+	// Rand is the randomness of keys and ids. If nil, crypto/rand.Reader. It is used from several goroutines, one
 	// at a time.
 	Rand io.Reader
 
 	// Logger gets one Info line per change of state, warnings, and the rest at Debug; never private keys, never contents. A
-	// line that others can cause at will is logged at most 20 times a minute, for each peer where it is a peer's doing; the next one
-	// says how often it was not. If nil, nothing is logged.
+	// line that others can cause at will is logged at most 20 times a minute, for each peer if a peer causes it; the next one
+	// says how many were not logged. If nil, nothing is logged.
 	Logger *slog.Logger
 
 	// Limits bound what peers and strangers can make the node hold.
 	Limits Limits
 
-	// Timing is how patient the node is.
+	// Timing says how long the node waits, and how often it does things.
 	Timing Timing
 
 	// System is the actor system to run on; the node publishes its events on that system's EventStream. If nil,
@@ -75,7 +76,7 @@ type Config struct {
 	System *actor.ActorSystem
 }
 
-// A Network is what a node reaches others through.
+// A Network is how a node reaches others.
 type Network struct {
 	Listen       func(ctx context.Context, network, address string) (net.Listener, error)
 	Dial         func(ctx context.Context, network, address string) (net.Conn, error)
@@ -117,7 +118,7 @@ func (c *Config) check() error {
 		c.Listen = "127.0.0.1:0"
 	}
 	if c.Clock == nil {
-		c.Clock = systemClock{}
+		c.Clock = clock.System
 	}
 	c.Rand = newRandom(c.Rand)
 	if c.Logger == nil {
@@ -127,12 +128,12 @@ func (c *Config) check() error {
 	return nil
 }
 
-// A ConfigError is a field of a Config whose value cannot work. Value and Bound are of one type: int or time.Duration.
+// A ConfigError says that a field of a Config cannot have its value. Value and Bound are of one type: int or time.Duration.
 type ConfigError struct {
 	Field   string // such as "Limits.Frame"; "len(Name)" is the bytes of Name
-	Value   any    // what it is
-	Bound   any    // what it must reach, if Low, or must not exceed
-	Low     bool   // it is below Bound, not above
+	Value   any    // of the field
+	Bound   any    // the least value if Low, else the greatest
+	Low     bool   // Value is below Bound, not above
 	Because string // what Bound is
 }
 
@@ -142,4 +143,23 @@ func (e *ConfigError) Error() string {
 		beyond, most = "less than", "least"
 	}
 	return fmt.Sprintf("config: %s is %v, %s %v, %s: choose %v at %s, or leave it out", e.Field, e.Value, beyond, e.Bound, e.Because, e.Bound, most)
+}
+
+// A bound is a number or a time, and what it is.
+type bound[T int | time.Duration] struct {
+	value   T
+	because string
+}
+
+// checkField fills in the default of a field, or holds its value against the bounds. err keeps the first *ConfigError.
+func checkField[T int | time.Duration](err *error, field string, value *T, byDefault T, low, high bound[T]) {
+	switch v := *value; {
+	case *err != nil:
+	case v == 0:
+		*value = byDefault
+	case v < low.value:
+		*err = &ConfigError{field, v, low.value, true, low.because}
+	case v > high.value:
+		*err = &ConfigError{field, v, high.value, false, high.because}
+	}
 }

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// A crash is how the first of several goroutines that work for one caller has ended without returning: by a panic, or by
-// runtime.Goexit. The zero crash is none.
+// A crash tells how the first of several goroutines of one caller ended without returning: by a panic, or by
+// runtime.Goexit. The zero crash says that none did.
 type crash struct {
 	once     sync.Once
 	happened bool
@@ -16,14 +16,14 @@ type crash struct {
 	stack    []byte // of the goroutine that panicked
 }
 
-// keep takes note of the end of the goroutine that calls it, with what recover has returned there. It is safe for concurrent
+// keep notes the end of the goroutine that calls it, with the value that recover returned there. It is safe for concurrent
 // use.
 func (c *crash) keep(recovered any) {
 	c.once.Do(func() { c.happened, c.value, c.stack = true, recovered, debug.Stack() })
 }
 
-// again does to the goroutine that calls it what was done to the other, if anything was. The others have ended.
-func (c *crash) again() {
+// repeat ends the goroutine that calls it in the same way, if there was a crash. The other goroutines have ended.
+func (c *crash) repeat() {
 	switch {
 	case !c.happened:
 	case c.value == nil:
@@ -39,7 +39,7 @@ type crashError struct {
 	stack []byte
 }
 
-// Error tells where it was first.
+// Error tells where the panic was raised first.
 func (e *crashError) Error() string { return fmt.Sprintf("%v\n\n%s", e.value, e.stack) }
 
 // Unwrap returns the value of the panic if it is an error.

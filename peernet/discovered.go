@@ -9,22 +9,22 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 )
 
-// A Presence is one address at which one provider sees a key. Nothing of it is proved: whoever can send on a network
-// can claim that any key is there.
+// A Presence is one address at which one provider sees a key. Nothing of it is proved: any machine on a network can claim
+// that any key is there.
 type Presence struct {
 	Peer      identity.PublicKey
 	Trusted   bool   // whether Connect would be allowed
 	Label     string // ours, if it is trusted
 	Addr      netip.AddrPort
 	Source    string    // the provider
-	Interface string    // where it was heard; empty if that means nothing
-	First     time.Time // since when it is seen there
+	Interface string    // on which it was heard; empty if that means nothing
+	First     time.Time // when it was first heard there
 	Last      time.Time // when it was last heard
-	Until     time.Time // when it is lost unless it is heard again; zero: not by itself, as while the peer is connected
+	Until     time.Time // when it is lost unless it is heard again; zero: never, as while the peer is connected
 }
 
-// Discovered returns who is seen now, trusted or not, in the order of keys, addresses and providers. There is nobody
-// once Shutdown has begun. Of keys that are not trusted 1,024 are kept, of each key at most 16: an address that two
+// Discovered returns the keys that are seen now, trusted or not, in the order of keys, addresses and providers. It is empty
+// once Shutdown has begun. At most 1,024 untrusted keys are kept, and at most 16 entries of each key: an address that two
 // providers report counts twice.
 func (n *Node) Discovered() []Presence {
 	seen := n.board.Presences()
@@ -39,27 +39,27 @@ func (n *Node) Discovered() []Presence {
 	return list
 }
 
-// A ProviderState is what a discovery provider is doing.
+// A ProviderState is the state of a discovery provider.
 type ProviderState string
 
 // States of a provider.
 const (
-	ProviderRunning = ProviderState(finder.Running) // it looks and announces, as far as it says
+	ProviderRunning = ProviderState(finder.Running) // it looks and announces, as far as is known
 	ProviderFailed  = ProviderState(finder.Failed)  // it has ended by itself, and is run again later
 	ProviderEnded   = ProviderState(finder.Ended)   // the node stops, or has stopped
 )
 
-// A ProviderStatus is what a discovery provider looks like at one moment.
+// A ProviderStatus describes a discovery provider at one moment.
 type ProviderStatus struct {
 	Name      string
 	State     ProviderState
 	Since     time.Time
-	Err       error     // why it failed, with what can be done about it; also for a minute after it has been run again
-	Next      time.Time // when one that has failed is run again, at the latest; else zero
-	Sightings uint64    // that were looked at
-	Dropped   uint64    // that were not: too many at once, or too many keys that are not trusted
+	Err       error     // why it failed, and what can be done about it; also for a minute after it has been run again
+	Next      time.Time // when it is run again after a failure, at the latest; else zero
+	Sightings uint64    // taken in
+	Dropped   uint64    // sightings that were not: too many at once, or too many keys that are not trusted
 
-	// Counts is what the provider itself has counted since it was made, if it is a discovery.Counter; else nil.
+	// Counts has the provider's own counts since it was made, if it is a discovery.Counter; else nil.
 	Counts map[string]uint64
 }
 
@@ -71,12 +71,9 @@ func (n *Node) Providers() []ProviderStatus {
 		list = append(list, ProviderStatus{Name: s.Name, State: ProviderState(s.State), Since: s.Since, Err: s.Err, Next: s.Next,
 			Sightings: s.Sightings, Dropped: s.Dropped})
 	}
-	i := 0 // all has those of the configuration that have begun, in its order
+	i := 0 // all has those providers of the configuration that have begun, in its order
 	for _, p := range n.config.Discovery {
-		if i == len(list) {
-			break
-		}
-		if p.Name() != list[i].Name {
+		if i == len(list) || p.Name() != list[i].Name {
 			continue
 		}
 		if c, ok := p.(discovery.Counter); ok {

@@ -20,7 +20,7 @@ func (b broken) Name() string { return "broken" }
 
 func (b broken) Run(context.Context, discovery.Self, func(discovery.Sighting)) error { return b.err }
 
-func TestDiscoveredShowsWhoIsSeen(t *testing.T) {
+func TestDiscoveredShowsKeysThatAreSeen(t *testing.T) {
 	m := manual.New()
 	a := startNode(t, peernet.Config{Discovery: []discovery.Provider{m}})
 	friend, stranger := peerKey(t), peerKey(t)

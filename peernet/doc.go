@@ -11,7 +11,7 @@
 //	})
 //	reply, err := peernet.Call[string](ctx, node, key, "greet", "Ada")
 //
-// Nothing is reachable until it is handled, and nobody connects who is not trusted: Node.Pair adds a key, on
+// Nothing is reachable until it is handled, and only trusted peers connect: Node.Pair adds a key, on
 // both nodes. Each connection is a Noise XX handshake and then encrypted envelopes, both ways (docs/wire.md).
 // Trusted peers that discovery finds are dialled and redialled by themselves.
 //

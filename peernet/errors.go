@@ -2,6 +2,7 @@ package peernet
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
@@ -11,28 +12,30 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// What can go wrong on this side, for errors.Is.
+// Errors of this side, for errors.Is.
 var (
 	ErrNotTrusted   = peers.ErrNotTrusted                     // the key is not in the trust set
 	ErrSelf         = trust.ErrSelf                           // the key is the node's own
 	ErrNotConnected = errors.New("the peer is not connected") // no session to it is up
-	ErrNoAddress    = peers.ErrNoAddress                      // nobody has said where the peer is
-	ErrUnreachable  = peers.ErrUnreachable                    // nobody answers there
-	ErrWrongKey     = handshake.ErrWrongKey                   // somebody else answers there
-	ErrUnanswered   = session.ErrUnanswered                   // somebody there ends the connection at once; an ErrUnreachable
+	ErrNoAddress    = peers.ErrNoAddress                      // no address of the peer is known
+	ErrUnreachable  = peers.ErrUnreachable                    // nothing answers there
+	ErrWrongKey     = handshake.ErrWrongKey                   // another key answers there
+	ErrUnanswered   = session.ErrUnanswered                   // the connection is ended there at once; an ErrUnreachable
 	ErrRefused      = peers.ErrRefused                        // the peer does not trust this node
 	ErrBusy         = peers.ErrBusy                           // the peer does not want this node for now
 	ErrFull         = peers.ErrFull                           // this node is at Limits.Peers or Limits.Sessions
 	ErrLinkLost     = session.ErrLinkLost                     // the session ended before the answer came
-	ErrNotStarted   = errors.New("the node is not started")
+	ErrNotStarted   = errors.New("the node is not started: call Start first")
 	ErrClosed       = peers.ErrStopping // the node is shut down, or about to be
 	ErrTaken        = serve.ErrTaken    // the name has a handler already
 
-	// ErrNotDiscreet is a discovery provider that has no place in private mode.
+	errPairFirst = fmt.Errorf("%w: pair with it first", ErrNotTrusted)
+
+	// ErrNotDiscreet says that a discovery provider cannot be used in private mode.
 	ErrNotDiscreet = errors.New("it would tell everybody who this node is: leave it out")
 )
 
-// What a peer answers instead of a result, for errors.Is; the error is a *RemoteError. A handler that returns
+// Errors that a peer answers instead of a result, for errors.Is; the error is a *RemoteError. A handler that returns
 // one of them, or an error that wraps it, answers with its code.
 var (
 	ErrNoHandler  = envelope.ErrNoHandler

@@ -17,7 +17,7 @@ type Event interface {
 	Time() time.Time // when it happened
 }
 
-// At is when an event happened. Its field can be seen, so that an event that is printed or written as JSON tells its time.
+// At is when an event happened. Its field is exported, so that an event that is printed or written as JSON tells its time.
 type At struct{ When time.Time }
 
 // Time implements Event.
@@ -33,8 +33,8 @@ type (
 		Interface string // where it was heard; empty if that means nothing
 	}
 
-	// Updated says that a key that is seen already is also seen at this address, or by this provider, or on another
-	// interface than before; or that it is seen there and is trusted from now on.
+	// Updated says that a key that was seen before is also seen at this address, by this provider, or on this interface;
+	// or that it is seen there and is trusted from now on.
 	Updated struct {
 		At
 		Peer      identity.PublicKey
@@ -62,7 +62,7 @@ type (
 		Name string // the peer's own word: untrusted
 	}
 
-	// Disconnected says that no session to a peer is left but one that is saying its last word.
+	// Disconnected says that no calls to a peer can be made any more: its last session has ended, or is saying its last word.
 	Disconnected struct {
 		At
 		Peer   identity.PublicKey
@@ -92,16 +92,16 @@ type (
 		Reason string
 	}
 
-	// IdentityConflict says that two nodes use one key at the same time: a peer's, or, if Peer is the node's own
-	// key, this node's; the peer at Newer found that out, and Older is not known.
+	// IdentityConflict says that two nodes use one key at the same time. If Peer is the node's own key, the peer at Newer
+	// found that out, and Older is not known.
 	IdentityConflict struct {
 		At
 		Peer         identity.PublicKey
 		Older, Newer netip.AddrPort
 	}
 
-	// Lagged says that its reader was too slow and N events before this one are lost to it. Node.Peers has what
-	// is true now.
+	// Lagged says that its reader was too slow and has lost N events before this one. Node.Peers tells the present
+	// state.
 	Lagged struct {
 		At
 		N int
@@ -138,16 +138,16 @@ func (IdentityConflict) Kind() string { return "conflict" }
 // Kind implements Event.
 func (Lagged) Kind() string { return "lagged" }
 
-// Events returns what happens to the node from now on: the subscription begins with the call, not with the
-// loop. It ends with ctx, or after the node has shut down; a loop that breaks off may be followed by another,
-// which goes on from there. Each subscriber has its own queue of 256 events; one that is slower gets Lagged and
-// stalls nobody. Only one goroutine may iterate at a time.
+// Events returns the events of the node from now on: the subscription begins with the call, not with the
+// loop. It ends with ctx, or after the node has shut down. A loop that breaks off may be followed by another,
+// which goes on from there. Each subscriber has its own queue of 256 events; a slow one gets Lagged and
+// delays no other. Only one goroutine may iterate at a time.
 func (n *Node) Events(ctx context.Context) iter.Seq[Event] { return n.hub.subscribe(ctx) }
 
 // maxQueued bounds the events that wait for one subscriber; then the oldest are dropped, and counted.
 const maxQueued = 256
 
-// A hub hands events to subscribers. It never blocks the one that publishes.
+// A hub hands events to subscribers. It never blocks the publisher.
 type hub struct {
 	lost atomic.Uint64 // events that were dropped because their subscriber was slow
 
@@ -211,7 +211,7 @@ func (h *hub) subscribe(ctx context.Context) iter.Seq[Event] {
 	}
 }
 
-// put queues an event, and says false if another one had to make room.
+// put queues an event. It returns false if another one had to make room.
 func (s *subscription) put(e Event) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -244,25 +244,26 @@ func (s *subscription) signal() {
 // next waits for an event; false: there will be no more.
 func (s *subscription) next() (Event, bool) {
 	for {
-		s.mu.Lock()
-		switch {
-		case s.lagged > 0:
-			n := s.lagged
-			s.lagged = 0
-			at := At{s.queue[0].Time()}
-			s.mu.Unlock()
-			return Lagged{At: at, N: n}, true
-		case len(s.queue) > 0:
-			e := s.queue[0]
-			s.queue[0] = nil
-			s.queue = s.queue[1:]
-			s.mu.Unlock()
-			return e, true
-		case s.closed:
-			s.mu.Unlock()
-			return nil, false
+		if e, ok := s.take(); ok {
+			return e, e != nil
 		}
-		s.mu.Unlock()
 		<-s.wake
 	}
+}
+
+// take returns an event, or nil if there will be no more; false: there is none yet.
+func (s *subscription) take() (e Event, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.lagged > 0:
+		e = Lagged{At: At{s.queue[0].Time()}, N: s.lagged}
+		s.lagged = 0
+	case len(s.queue) > 0:
+		e, s.queue[0] = s.queue[0], nil
+		s.queue = s.queue[1:]
+	case !s.closed:
+		return nil, false
+	}
+	return e, true
 }

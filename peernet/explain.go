@@ -16,9 +16,9 @@ import (
 // An Explanation says why a peer is connected, or is not.
 type Explanation struct {
 	Peer    PeerInfo
-	History []Step    // oldest first, at most 32; that of the last connection, and how it ended, are among them
-	Next    time.Time // when the node dials it again by itself; zero: not by itself
-	Asleep  bool      // it was idle, and is dialled when somebody needs it: Connect, or a call with WaitForReady
+	History []Step    // oldest first, at most 32; the last connection and its end are among them
+	Next    time.Time // when the node dials it again by itself; zero: never
+	Asleep  bool      // it was idle, and is dialled when it is needed: by Connect, or a call with WaitForReady
 	Advice  string    // what a person can do, if anything
 
 	at time.Time
@@ -31,7 +31,7 @@ func (n *Node) Explain(key identity.PublicKey) (Explanation, error) {
 	}
 	p, ok := n.trust.Get(key)
 	if !ok {
-		return Explanation{}, fmt.Errorf("%w: pair with it first", ErrNotTrusted)
+		return Explanation{}, errPairFirst
 	}
 	info, link := n.directory.Info(key)
 	e := Explanation{Peer: peerInfo(p, info, link), Next: info.Next, Asleep: info.Asleep, at: n.config.Clock.Now()}
@@ -39,15 +39,15 @@ func (n *Node) Explain(key identity.PublicKey) (Explanation, error) {
 		e.History = append(e.History, Step{s.At, PeerState(s.State), s.Addr, s.Source, s.Reason, s.Times, s.Last})
 	}
 	e.Advice = advice(n.self, e.Peer, info.Err, n.config.Private)
-	if e.Peer.State != StateConnected && !reached(info.Err) && elsewhere(e.Peer.Addresses) && offline(n.config.Network.Interfaces) {
-		e.Advice = isolated(e.Advice, len(e.Peer.Addresses) > 0)
+	if e.Peer.State != StateConnected && !hasAnswered(info.Err) && mayBeRemote(e.Peer.Addresses) && isOffline(n.config.Network.Interfaces) {
+		e.Advice = adviceOffline(e.Advice, len(e.Peer.Addresses) > 0)
 	}
 	return e, nil
 }
 
-// isolated is the advice where no interface but loopback works. Of a peer whose address nobody knows, what there was to advise
-// may help all the same: it may be on this machine.
-func isolated(advice string, known bool) string {
+// adviceOffline returns the advice where no interface but loopback works. If no address of the peer is known, the other advice
+// may help as well: the peer may be on this machine.
+func adviceOffline(advice string, known bool) string {
 	const why = "this machine has no network: none of its interfaces but loopback is up and has an address"
 	if known || advice == "" {
 		return why
@@ -55,25 +55,25 @@ func isolated(advice string, known bool) string {
 	return why + "; " + advice
 }
 
-// reached says whether somebody has answered a dial that failed for err.
-func reached(err error) bool {
+// hasAnswered says whether something answered a dial that failed with err.
+func hasAnswered(err error) bool {
 	return err != nil && (!errors.Is(err, ErrUnreachable) || errors.Is(err, ErrUnanswered))
 }
 
-// elsewhere says whether the peer may be on another machine, as far as is known.
-func elsewhere(addrs []Address) bool {
+// mayBeRemote says whether the peer may be on another machine.
+func mayBeRemote(addrs []Address) bool {
 	return len(addrs) == 0 || slices.ContainsFunc(addrs, func(a Address) bool { return !a.Addr.Addr().IsLoopback() })
 }
 
-// offline says whether no interface of this machine leads anywhere; false if they cannot be told.
-func offline(interfaces func() ([]discovery.Interface, error)) bool {
+// isOffline says whether no interface of this machine but loopback is in use. It is false if that cannot be told.
+func isOffline(interfaces func() ([]discovery.Interface, error)) bool {
 	all, err := interfaces()
 	return err == nil && !slices.ContainsFunc(all, func(i discovery.Interface) bool {
 		return i.Flags&net.FlagUp != 0 && i.Flags&net.FlagLoopback == 0 && len(i.Addrs) > 0
 	})
 }
 
-// advice says what a person can do about a peer that is not connected, by a node that is in private mode or is not.
+// advice returns what a person can do about a peer that is not connected. private says whether the node is in private mode.
 func advice(self identity.PublicKey, p PeerInfo, failed error, private bool) string {
 	switch {
 	case p.State == StateConnected:
@@ -99,7 +99,7 @@ func advice(self identity.PublicKey, p PeerInfo, failed error, private bool) str
 	return ""
 }
 
-// String tells it in sentences, the newest last.
+// String returns the explanation in sentences, the newest last.
 func (e Explanation) String() string {
 	var b strings.Builder
 	for _, s := range e.History {

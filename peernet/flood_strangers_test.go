@@ -66,7 +66,7 @@ func (o floodOrder) source(i int) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
-// dial opens connection i; nil: there is none, or none any more.
+// dial opens connection i; nil: it was never open, or is not any more.
 func (f *flood) dial(i int) net.Conn {
 	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(f.source(i), 0)), Timeout: floodDial}
 	c, err := d.Dial("tcp", f.Target.String())

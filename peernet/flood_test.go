@@ -47,7 +47,7 @@ func TestAJunkFloodHarmsNobody(t *testing.T) {
 	}{
 		// More sources than the bound of all strangers has room for.
 		{"from 16 addresses", "127.7.0.0", 16, 10 * time.Second, 2 * time.Second, true},
-		// Nobody has more connections than a visitor.
+		// No source has more connections than a visitor.
 		{"each from its own address", "127.8.0.0", 1 << 16, 2 * time.Second, time.Second, false},
 		// The bound of one source counts alone, and visitors come from that source.
 		{"from the visitors' address", "127.0.0.1", 1, 2 * time.Second, time.Second, false},

@@ -37,7 +37,7 @@ func fillFloorFrame(frame []byte, id uint64, payload []byte) {
 	copy(frame[floorHeader+floorID:], payload)
 }
 
-// floorBuffer is where a frame of floorBig bytes or more lies. Whoever holds it owns it.
+// floorBuffer holds a frame of floorBig bytes or more. Its holder owns it.
 type floorBuffer struct{ frame []byte }
 
 var floorBuffers = sync.Pool{New: func() any { return new(floorBuffer) }}

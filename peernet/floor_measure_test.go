@@ -13,7 +13,7 @@ import (
 const (
 	warmUp      = 5        // a measurement's warm-up lasts the measurement's time divided by this
 	sampleRoom  = 1 << 17  // round trips a measurement remembers, the latest
-	sampleEvery = 16       // of many small calls one in so many is timed, because to read the clock twice takes a tenth of a microsecond
+	sampleEvery = 16       // one in this many small calls is timed: to read the clock twice takes a tenth of a microsecond
 	sampleAll   = 64 << 10 // calls of this size or more are all timed
 )
 

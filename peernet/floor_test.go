@@ -150,7 +150,7 @@ func TestFloorRefusesAnotherKey(t *testing.T) {
 				t.Fatal(err)
 			}
 			errs := make(chan error, 2)
-			shake := func(conn net.Conn, own floorKey, peer []byte, initiator bool) {
+			handshake := func(conn net.Conn, own floorKey, peer []byte, initiator bool) {
 				defer conn.Close()
 				_, _, err := floorHandshake(conn, own, peer, initiator)
 				errs <- err
@@ -161,8 +161,8 @@ func TestFloorRefusesAnotherKey(t *testing.T) {
 			} else {
 				responder = other
 			}
-			go shake(right, responder, pairs.initiator.Public, false)
-			shake(left, initiator, pairs.responder.Public, true)
+			go handshake(right, responder, pairs.initiator.Public, false)
+			handshake(left, initiator, pairs.responder.Public, true)
 			if first, second := <-errs, <-errs; !errors.Is(first, errFloorKey) && !errors.Is(second, errFloorKey) {
 				t.Errorf("got %v and %v, want one %v", first, second, errFloorKey)
 			}

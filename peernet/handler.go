@@ -14,17 +14,17 @@ import (
 // run concurrently, its sends one at a time in order.
 //
 // The result may be anything that MessagePack can hold, or a Raw. ctx ends when the caller has given up, its
-// time is over, or the link is lost; that of a send only when the peer is unpaired or the node stops. A caller whose time is
-// over tells so as well, and what comes first decides: ctx.Err may be either of its two. An error
-// answers with its code: see NewError, and ErrNoHandler and its like; any other is `failed`, with its text, and so is that of a
-// call which the handler has made, whatever the code: to hand on what the third node has answered, return the *RemoteError
+// deadline has passed, or the link is lost; that of a send only when the peer is unpaired or the node stops. At a deadline the
+// caller cancels as well, and whichever comes first decides: ctx.Err may be either error. An error
+// answers with its code: see NewError, and ErrNoHandler and its like. Any other error is `failed`, with its text. So is the error
+// of a call which the handler has made, whatever its code: to hand on the answer of the third node, return the *RemoteError
 // itself. A panic is contained: the caller gets `internal` and the number of an incident, which the log explains.
 type Handler func(ctx context.Context, r *Request) (any, error)
 
 // A Raw is one MessagePack value as bytes, decoded when its type is known.
 type Raw = envelope.Raw
 
-// A Request is what a handler is asked. It is safe for concurrent use.
+// A Request is one call or send to a handler. It is safe for concurrent use.
 type Request struct {
 	r    *serve.Request
 	node *Node
@@ -36,7 +36,7 @@ func (r *Request) Name() string { return r.r.Name() }
 // Args returns the arguments. Its bytes are the handler's to keep, not to change.
 func (r *Request) Args() Raw { return r.r.Args() }
 
-// IsSend reports whether nobody waits for an answer.
+// IsSend reports whether the request has no answer.
 func (r *Request) IsSend() bool { return r.r.IsSend() }
 
 // Trace returns the W3C traceparent that the caller sent, "" if it sent none. It has the right shape; the rest is the
@@ -44,29 +44,29 @@ func (r *Request) IsSend() bool { return r.r.IsSend() }
 func (r *Request) Trace() string { return r.r.Trace() }
 
 // Fail answers a call with err while its handler still runs, and ends the handler's context: it is for middleware that
-// waits no longer. It reports whether that was the answer: not if there is one already, or r is a send. The call keeps its
-// place among those of Limits.CallsPerPeer until its handler has returned, and what that returns goes nowhere. It may be
+// waits no longer. It returns false if the call is answered already, or r is a send. The call counts towards
+// Limits.CallsPerPeer until its handler has returned, and what the handler returns goes nowhere. It may be
 // called from any goroutine, at any time; like every reply it waits for room while the peer reads slowly.
 func (r *Request) Fail(err error) bool { return r.r.Fail(err) }
 
-// Caller returns who asks.
+// Caller returns the peer that asks.
 func (r *Request) Caller() Caller { return r.node.caller(r.r.Session()) }
 
 // A Caller is a peer that calls a handler. Its key is proved.
 type Caller struct {
 	Key   identity.PublicKey
 	Label string         // ours for it, from the trust set
-	Name  string         // its own word for itself: untrusted
+	Name  string         // the peer's own name: untrusted
 	Addr  netip.AddrPort // where it calls from
 }
 
-// known is a Caller as it was when the trust set had changed so many times.
+// known is a Caller, and how often the trust set had changed when it was made.
 type known struct {
 	caller  Caller
 	changes uint64
 }
 
-// caller returns who calls over a session. It is asked for on every call, so it is remembered until the trust
+// caller returns the peer that calls over a session. Every call asks, so the answer is kept until the trust
 // set changes.
 func (n *Node) caller(s *serve.Session) Caller {
 	changes := n.changes.Load()
@@ -90,8 +90,8 @@ type registration struct {
 	use   []Middleware
 }
 
-// Authorize lets only callers use the handler for whom allow returns true; to others it looks as if there were
-// no such handler. allow is asked on every call and send, in the handler's goroutine, before any middleware.
+// Authorize lets only those callers use the handler for which allow returns true; the others get the answer for an unknown
+// name. allow is asked on every call and send, in the handler's goroutine, before any middleware.
 func Authorize(allow func(ctx context.Context, c Caller) bool) HandleOption {
 	return func(g *registration) {
 		n := g.node
@@ -108,7 +108,7 @@ func (n *Node) Handle(name string, h Handler, opts ...HandleOption) error {
 	}
 	return n.register(&g.entry, wrap(g.use, func(ctx context.Context, r *Request) (any, error) {
 		result, err := h(ctx, r)
-		return result, own(err)
+		return result, errorForCaller(err)
 	}))
 }
 
@@ -121,8 +121,8 @@ func (n *Node) Handlers() []string { return n.server.Names() }
 // Handle registers a handler whose arguments and result have types. Arguments that do not decode into an A are
 // answered `bad_args` without asking f. It is otherwise as Node.Handle.
 //
-// An A with a type costs what its arguments hold. Decoded into any, a hostile peer's arguments may take a hundred
-// times their size in memory.
+// An A that is a concrete type costs what its arguments hold. Decoded into an any, a hostile peer's arguments may take a
+// hundred times their size in memory.
 func Handle[A, R any](n *Node, name string, f func(ctx context.Context, from Caller, args A) (R, error), opts ...HandleOption) error {
 	return n.Handle(name, func(ctx context.Context, r *Request) (any, error) {
 		var args A
@@ -133,7 +133,7 @@ func Handle[A, R any](n *Node, name string, f func(ctx context.Context, from Cal
 	}, opts...)
 }
 
-// decode leaves a Raw as it is, and a binary where it is: the bytes are ours alone, and nobody else's to change.
+// decode decodes r into v. It copies neither a Raw nor a binary: the bytes are ours alone.
 func decode[T any](r Raw, v *T) (err error) {
 	switch v := any(v).(type) {
 	case *Raw:

@@ -28,7 +28,7 @@ type hostility struct {
 	name string
 	say  func(say func(plain ...[]byte)) // each call is one write
 	deaf bool                            // it does not read
-	ends bool                            // it is a breach of the protocol
+	ends bool                            // it violates the protocol
 
 	// check, if not nil, looks at what the node has said to it.
 	check func(*besieged)

@@ -6,7 +6,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/frame"
 )
 
-// Limits bound what peers and strangers can make a node hold (wire.md §9). Of each field that is zero, the default. A
+// Limits bound what peers and strangers can make a node hold (wire.md §9). A field that is zero has its default. A
 // value that is negative, beyond all sense, or at odds with another fails New with a *ConfigError.
 //
 // docs/architecture.md adds up what they let one session take.
@@ -16,7 +16,7 @@ type Limits struct {
 	Frame int
 
 	// CallsPerPeer is how many calls of one peer run at once, at most 2^20; 256. The next is answered `overloaded`. As many
-	// more may wait for room to reply, each holding its result: for handlers whose results are large, choose less.
+	// more may wait for room to reply, each with its result: for handlers whose results are large, choose less.
 	CallsPerPeer int
 
 	// CallBytesPerPeer is the bytes of their arguments together, at least Frame; 8 MiB, or Frame if that is more. Likewise.
@@ -45,56 +45,40 @@ type Limits struct {
 	Peers int
 
 	// Sessions is how many sessions there may be with all peers together, those included that are being replaced, at least
-	// Peers and at most 2^22: a peer has one in the long run, and two for a moment now and then. At the limit none is
-	// replaced because of its age, and it is as for Peers. If zero, at most four with each peer.
+	// Peers and at most 2^22: a peer has one in the long run, and two for a moment now and then. At the limit no session is
+	// replaced because of its age, and new ones are refused as for Peers. If zero, at most four with each peer.
 	Sessions int
 }
 
 // Beyond these a number is a slip, not a wish.
 var (
-	mostAtOnce    = bound{1 << 20, "out of all proportion"} // calls, sends, peers
-	mostSessions  = bound{1 << 22, "out of all proportion"}
-	mostStrangers = bound{1 << 16, "out of all proportion"}
-	mostFrame     = bound{1 << 30, "out of all proportion"}       // bytes
-	mostBytes     = bound{math.MaxInt32, "out of all proportion"} // in all
+	mostAtOnce    = bound[int]{1 << 20, "out of all proportion"} // calls, sends, peers
+	mostSessions  = bound[int]{1 << 22, "out of all proportion"}
+	mostStrangers = bound[int]{1 << 16, "out of all proportion"}
+	mostFrame     = bound[int]{1 << 30, "out of all proportion"}       // bytes
+	mostBytes     = bound[int]{math.MaxInt32, "out of all proportion"} // in all
 )
 
 // check fills in the defaults. The error is a *ConfigError.
-func (l *Limits) check() error {
-	var c limitCheck
-	one := bound{1, "with which nothing works"}
-	c.limit("Frame", &l.Frame, frame.DefaultLimit, bound{frame.DefaultLimit, "which every node accepts"}, mostFrame)
-	message := bound{l.Frame, "what one message may have (Limits.Frame)"}
-	c.limit("CallsPerPeer", &l.CallsPerPeer, 256, one, mostAtOnce)
-	c.limit("CallBytesPerPeer", &l.CallBytesPerPeer, max(8<<20, l.Frame), message, mostBytes)
-	c.limit("SendsPerPeer", &l.SendsPerPeer, 1024, one, mostAtOnce)
-	c.limit("SendBytesPerPeer", &l.SendBytesPerPeer, max(8<<20, l.Frame), message, mostBytes)
-	c.limit("QueueBytes", &l.QueueBytes, 2<<20, bound{frame.DefaultLimit, "what a message to any peer may have"}, mostBytes)
-	c.limit("Strangers", &l.Strangers, 256, one, mostStrangers)
-	c.limit("StrangersPerSource", &l.StrangersPerSource, min(32, l.Strangers), one, bound{l.Strangers, "what all sources together may have (Limits.Strangers)"})
-	c.limit("Peers", &l.Peers, 0, one, mostAtOnce)
-	c.limit("Sessions", &l.Sessions, 0, bound{max(1, l.Peers), "one for each peer that may be connected (Limits.Peers)"}, mostSessions)
-	return c.err
-}
-
-// A bound is a number, and what it is.
-type bound struct {
-	n       int
-	because string
-}
-
-// A limitCheck keeps the first *ConfigError.
-type limitCheck struct{ err error }
-
-// limit fills in the default of one limit, or holds it against its bounds.
-func (c *limitCheck) limit(name string, value *int, byDefault int, low, high bound) {
-	switch v := *value; {
-	case c.err != nil:
-	case v == 0:
-		*value = byDefault
-	case v < low.n:
-		c.err = &ConfigError{"Limits." + name, v, low.n, true, low.because}
-	case v > high.n:
-		c.err = &ConfigError{"Limits." + name, v, high.n, false, high.because}
+func (l *Limits) check() (err error) {
+	check := func(field string, value *int, byDefault int, low, high bound[int]) {
+		checkField(&err, "Limits."+field, value, byDefault, low, high)
 	}
+	one := bound[int]{1, "with which nothing works"}
+	frames := bound[int]{frame.DefaultLimit, "which every node accepts"}
+	check("Frame", &l.Frame, frame.DefaultLimit, frames, mostFrame)
+	message := bound[int]{l.Frame, "what one message may have (Limits.Frame)"}
+	check("CallsPerPeer", &l.CallsPerPeer, 256, one, mostAtOnce)
+	check("CallBytesPerPeer", &l.CallBytesPerPeer, max(8<<20, l.Frame), message, mostBytes)
+	check("SendsPerPeer", &l.SendsPerPeer, 1024, one, mostAtOnce)
+	check("SendBytesPerPeer", &l.SendBytesPerPeer, max(8<<20, l.Frame), message, mostBytes)
+	anyMessage := bound[int]{frame.DefaultLimit, "what a message to any peer may have"}
+	check("QueueBytes", &l.QueueBytes, 2<<20, anyMessage, mostBytes)
+	check("Strangers", &l.Strangers, 256, one, mostStrangers)
+	sources := bound[int]{l.Strangers, "what all sources together may have (Limits.Strangers)"}
+	check("StrangersPerSource", &l.StrangersPerSource, min(32, l.Strangers), one, sources)
+	check("Peers", &l.Peers, 0, one, mostAtOnce)
+	peers := bound[int]{max(1, l.Peers), "one for each peer that may be connected (Limits.Peers)"}
+	check("Sessions", &l.Sessions, 0, peers, mostSessions)
+	return err
 }

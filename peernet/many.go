@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +12,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// An Outcome is what became of a call or send to one of several peers.
+// An Outcome tells how a call or send to one of several peers ended.
 type Outcome[R any] struct {
 	Peer   identity.PublicKey
 	Result R             // if Err is nil
@@ -21,10 +20,10 @@ type Outcome[R any] struct {
 	Took   time.Duration // from the moment it was the peer's turn, by the node's clock
 }
 
-// defaultAtOnce is what AtOnce is if it is not given.
+// defaultAtOnce is the limit without AtOnce.
 const defaultAtOnce = 64
 
-// AtOnce sets how many peers CallMany, CallEach and SendMany ask at the same time; 64 if n is less than 1. It changes
+// AtOnce limits how many peers CallMany, CallEach and SendMany ask concurrently; 64 if n is less than 1. It changes
 // nothing for one peer.
 func AtOnce(n int) CallOption {
 	return func(o callOptions) callOptions {
@@ -44,30 +43,26 @@ func (n *Node) Connected() []identity.PublicKey {
 	return keys
 }
 
-// CallMany calls the handlers of one name of several peers, AtOnce so many at the same time, and returns when the last
-// call has ended. There is an outcome for each of keys, in their order, however ctx ends: then the calls in flight fail as
-// Call does, and the rest without being sent. One that fails stops no other: to stop at some outcome, use CallEach.
+// CallMany calls the handlers of one name on several peers, AtOnce of them concurrently, and returns when the last
+// call has ended. It returns an outcome for each of keys, in their order. When ctx ends, the calls in flight fail as
+// Call does, and the rest without being sent. A call that fails stops no other: to stop at some outcome, use CallEach.
 //
-// args are encoded once. A peer that is named several times is asked once, and its outcome stands in each of its places.
-// With WaitForReady those that are not connected have their turn last; while one is waited for, it is one of AtOnce.
+// args are encoded once. A peer that is named several times is asked once, and each of its entries gets the outcome.
+// With WaitForReady peers that are not connected have their turn last; while one is waited for, it counts towards AtOnce.
 //
 // The calls have goroutines of their own. A panic in one, of middleware, ends the others, and is raised again in the caller's
-// as an error that wraps it and tells its stack.
+// goroutine as an error that wraps it and tells its stack.
 func CallMany[R any](ctx context.Context, n *Node, keys []identity.PublicKey, name string, args any, opts ...CallOption) []Outcome[R] {
 	m := n.many("call", keys, name, args, opts)
-	list := make([]Outcome[R], len(m.keys))
-	m.each(ctx, func(ctx context.Context, i int) bool {
-		list[i] = callOne[R](ctx, m, i)
-		return true
-	}).again()
-	return inPlaces(keys, m, list)
+	return all(ctx, m, keys, asCall[R](m))
 }
 
-// CallEach is CallMany with the outcomes as they come, one for each peer. A loop that breaks off cancels the calls that
-// are in flight, makes no others, and goes on once they have ended: no goroutine is left. At most AtOnce outcomes are kept
-// for a loop that is slow: the next calls wait for it. Each loop calls anew.
+// CallEach is CallMany with the outcomes as they come, one for each peer. A loop that breaks off cancels the calls
+// in flight, makes no others, and goes on once they have ended: no goroutine is left. At most AtOnce outcomes are kept
+// for a slow loop: the next calls wait for it. Each loop calls anew.
 func CallEach[R any](ctx context.Context, n *Node, keys []identity.PublicKey, name string, args any, opts ...CallOption) iter.Seq[Outcome[R]] {
 	m := n.many("call", keys, name, args, opts)
+	ask := asCall[R](m)
 	return func(yield func(Outcome[R]) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		outcomes, gone := make(chan Outcome[R]), make(chan struct{})
@@ -76,11 +71,11 @@ func CallEach[R any](ctx context.Context, n *Node, keys []identity.PublicKey, na
 			defer close(outcomes)
 			failed = m.each(ctx, func(ctx context.Context, i int) bool {
 				select {
-				case <-gone: // not even middleware gets to see it
+				case <-gone: // not even middleware is to see it
 					return false
 				default:
 				}
-				o := callOne[R](ctx, m, i)
+				o := one(ctx, m, i, ask)
 				select {
 				case outcomes <- o:
 					return true
@@ -92,9 +87,9 @@ func CallEach[R any](ctx context.Context, n *Node, keys []identity.PublicKey, na
 		defer func() { // also if the loop's body panics
 			close(gone)
 			cancel()
-			for range outcomes { // until all have ended
+			for range outcomes { // wait until all have ended
 			}
-			failed.again()
+			failed.repeat()
 		}()
 		for o := range outcomes {
 			if !yield(o) {
@@ -104,21 +99,16 @@ func CallEach[R any](ctx context.Context, n *Node, keys []identity.PublicKey, na
 	}
 }
 
-// SendMany sends a message to the handlers of one name of several peers. It is otherwise as CallMany; nil says of each
-// peer what it says of Send.
+// SendMany sends a message to the handlers of one name on several peers. It is otherwise as CallMany; a nil Err means
+// what it means for Send.
 func SendMany(ctx context.Context, n *Node, keys []identity.PublicKey, name string, args any, opts ...CallOption) []Outcome[struct{}] {
 	m := n.many("send", keys, name, args, opts)
-	list := make([]Outcome[struct{}], len(m.keys))
-	m.each(ctx, func(ctx context.Context, i int) bool {
-		list[i] = one(m, i, func(key identity.PublicKey) (struct{}, error) {
-			return struct{}{}, n.Send(ctx, key, name, m.args, opts...)
-		})
-		return true
-	}).again()
-	return inPlaces(keys, m, list)
+	return all(ctx, m, keys, func(ctx context.Context, key identity.PublicKey) (struct{}, error) {
+		return struct{}{}, n.Send(ctx, key, name, m.args, opts...)
+	})
 }
 
-// A many is one question to several peers. It is not changed once it is made.
+// A many is one call or send to several peers. It is not changed once it is made.
 type many struct {
 	node   *Node
 	keys   []identity.PublicKey // each once
@@ -156,8 +146,8 @@ func (n *Node) many(verb string, keys []identity.PublicKey, name string, args an
 }
 
 // each runs ask for each of the keys, by its index, and returns when all have ended. ask is called from several goroutines,
-// none of them the caller's. Once it returns false no other begins. If it does not return at all, that ends the context of
-// those that run, too, and is what each returns.
+// none of them the caller's. Once it returns false, no other begins. If it does not return at all, the context of those that
+// run ends as well, and each returns the crash.
 func (m *many) each(ctx context.Context, ask func(ctx context.Context, i int) bool) *crash {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -195,62 +185,56 @@ func (m *many) each(ctx context.Context, ask func(ctx context.Context, i int) bo
 	return &failed
 }
 
-// turns returns the indices of the keys in the order in which they are asked: whoever must be waited for holds up nobody
-// who is connected.
+// turns returns the indices of the keys in the order in which they are asked: those that must be waited for hold up none
+// that is connected.
 func (m *many) turns() []int {
-	turns := make([]int, len(m.keys))
-	for i := range turns {
-		turns[i] = i
-	}
-	if m.wait {
-		away := make([]bool, len(m.keys))
-		for i, key := range m.keys {
-			away[i] = m.node.directory.Link(key) == nil
+	var connected, away []int
+	for i, key := range m.keys {
+		if m.wait && m.node.directory.Link(key) == nil {
+			away = append(away, i)
+		} else {
+			connected = append(connected, i)
 		}
-		slices.SortStableFunc(turns, func(i, j int) int {
-			switch {
-			case away[i] == away[j]:
-				return 0
-			case away[j]:
-				return -1
-			}
-			return 1
-		})
 	}
-	return turns
+	return append(connected, away...)
 }
 
-// callOne calls one of m's peers.
-func callOne[R any](ctx context.Context, m *many, i int) Outcome[R] {
-	return one(m, i, func(key identity.PublicKey) (R, error) {
+// asCall returns a function that calls one of m's peers.
+func asCall[R any](m *many) func(context.Context, identity.PublicKey) (R, error) {
+	return func(ctx context.Context, key identity.PublicKey) (R, error) {
 		return Call[R](ctx, m.node, key, m.name, m.args, m.opts...)
-	})
+	}
 }
 
-// one asks one of m's peers, unless the arguments cannot be sent to anybody.
-func one[R any](m *many, i int, ask func(identity.PublicKey) (R, error)) Outcome[R] {
+// one asks one of m's peers, unless the arguments cannot be encoded.
+func one[R any](ctx context.Context, m *many, i int, ask func(context.Context, identity.PublicKey) (R, error)) Outcome[R] {
 	o := Outcome[R]{Peer: m.keys[i], Err: m.err}
 	if m.err == nil {
 		clock := m.node.config.Clock
 		began := clock.Now()
-		o.Result, o.Err = ask(o.Peer)
+		o.Result, o.Err = ask(ctx, o.Peer)
 		o.Took = clock.Now().Sub(began)
 	}
 	return o
 }
 
-// inPlaces returns the outcome of each of keys, of which m has each once.
-func inPlaces[R any](keys []identity.PublicKey, m *many, list []Outcome[R]) []Outcome[R] {
+// all asks all of m's peers, and returns an outcome for each of keys, which m has once each.
+func all[R any](ctx context.Context, m *many, keys []identity.PublicKey, ask func(context.Context, identity.PublicKey) (R, error)) []Outcome[R] {
+	list := make([]Outcome[R], len(m.keys))
+	m.each(ctx, func(ctx context.Context, i int) bool {
+		list[i] = one(ctx, m, i, ask)
+		return true
+	}).repeat()
 	if len(list) == len(keys) {
 		return list
 	}
-	at := make(map[identity.PublicKey]int, len(m.keys))
+	index := make(map[identity.PublicKey]int, len(m.keys))
 	for i, key := range m.keys {
-		at[key] = i
+		index[key] = i
 	}
 	all := make([]Outcome[R], len(keys))
 	for i, key := range keys {
-		all[i] = list[at[key]]
+		all[i] = list[index[key]]
 	}
 	return all
 }

@@ -118,7 +118,7 @@ func TestAfterABreakNoCallBegins(t *testing.T) {
 			}
 		})
 		for range peernet.CallEach[any](t.Context(), s.hub, s.keys, "echo", nil, peernet.AtOnce(2), count) {
-			synctest.Wait() // one outcome is kept, and the place of the other is the third's
+			synctest.Wait() // one outcome is kept, and the third call runs in place of the other
 			break
 		}
 		synctest.Wait()

@@ -267,9 +267,9 @@ func TestNoMoreAreAskedAtOnceThanAllowed(t *testing.T) {
 	})
 }
 
-// TestWhoMustBeWaitedForHoldsUpNobody: with one place, those that are connected are asked before it is given to one that
+// TestAwaitedPeersHoldUpNoOther: with one place, those that are connected are asked before it is given to one that
 // is not.
-func TestWhoMustBeWaitedForHoldsUpNobody(t *testing.T) {
+func TestAwaitedPeersHoldUpNoOther(t *testing.T) {
 	starOf(t, 3, func(t *testing.T, s *star) {
 		for _, n := range s.others {
 			handle(t, n, "echo", echo)

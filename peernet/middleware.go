@@ -13,14 +13,15 @@ import (
 // and sends pass through it alike; Request.IsSend tells them apart. A panic in it is contained as one in a handler.
 //
 // It is called with each handler that it is put around, and again for the same handler when the node's middleware changes:
-// what must last, as counters do, it keeps outside next's wrapper. It must not call Use or Handle of the node itself.
+// counters and other things that must last are to be kept outside next's wrapper. It must not call Use or Handle of the node
+// itself.
 //
-// Package peernet/middleware has some that most need, and peernet/otel one that traces.
+// Package peernet/middleware has middleware that most nodes need, and peernet/otel one that traces.
 type Middleware func(next Handler) Handler
 
-// middlewares is what a node puts around its handlers and its own calls.
+// middlewares are put around a node's handlers and its own calls.
 type middlewares struct {
-	mu  sync.Mutex // held by who changes the rest, or the server's handlers
+	mu  sync.Mutex // held to change the rest, or the server's handlers
 	in  []Middleware
 	out []OutgoingMiddleware
 
@@ -28,8 +29,8 @@ type middlewares struct {
 }
 
 // Use puts middleware around all handlers of the node, those that are registered later too: the first is the outermost,
-// and what an earlier Use has put is outside what a later one puts. It may be called at any time, and is in effect for the
-// requests that arrive from then on. Callers whom Authorize turns away never get to it.
+// and the middleware of an earlier Use is outside that of a later one. It may be called at any time, and is in effect for
+// requests that arrive from then on. Callers whom Authorize turns away never reach it.
 func (n *Node) Use(m ...Middleware) {
 	n.around.mu.Lock()
 	defer n.around.mu.Unlock()
@@ -54,15 +55,16 @@ func (n *Node) register(e *serve.Entry, h Handler) error {
 	return n.server.Add(e)
 }
 
-// served is a handler as the server runs it. It is called with around.mu held.
+// served returns a handler as the server runs it. It is called with around.mu held.
 func (n *Node) served(h Handler) serve.Handler {
 	h = wrap(n.around.in, h)
 	return func(ctx context.Context, r *serve.Request) (any, error) { return h(ctx, &Request{r, n}) }
 }
 
-func wrap(m []Middleware, h Handler) Handler {
-	for _, around := range slices.Backward(m) {
-		h = around(h)
+// wrap puts middleware around a Handler or an Invoker: the first is the outermost.
+func wrap[M ~func(next F) F, F any](middleware []M, inner F) F {
+	for _, m := range slices.Backward(middleware) {
+		inner = m(inner)
 	}
-	return h
+	return inner
 }

@@ -124,7 +124,7 @@ func TestMiddlewareSeesWhatIsAskedAndWhatComesOfIt(t *testing.T) {
 	}
 }
 
-func TestWhoIsTurnedAwayNeverGetsToMiddleware(t *testing.T) {
+func TestRefusedCallersNeverReachMiddleware(t *testing.T) {
 	a, b := pairOf(t, peernet.Config{}, peernet.Config{})
 	var d diary
 	b.Use(d.noting("all"))

@@ -14,10 +14,10 @@ const (
 	// soonEnough is how soon nodes are to be connected although somebody announces them where they are not.
 	soonEnough = 5 * time.Second
 
-	// eventually is when they are if that is at ever so many addresses.
+	// eventually is when they are connected, however many addresses are announced.
 	eventually = time.Minute
 
-	// Of what is only announced, so many addresses of a key are dialled in that time at most, and so many at one IP
+	// At most this many addresses of a key that are only announced are dialled in that time, and this many at one IP
 	// address: docs/wire.md §8.1.
 	dialsWithin = 8 + 20
 	dialsAtHost = 4

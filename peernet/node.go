@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -29,14 +30,14 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// A Node is one end: an identity, whom it trusts, what it handles, and its links to its peers. Several may run
+// A Node is one end: it has an identity, a trust set, handlers and links to its peers. Several may run
 // in one process. It is safe for concurrent use.
 type Node struct {
 	config    Config
 	keys      identity.KeyPair
 	self      identity.PublicKey
 	trust     *trust.Set
-	keyring   *private.Keyring // of private mode; else nil
+	keyring   *private.Keyring // nil unless in private mode
 	server    *serve.Server
 	around    middlewares
 	directory *peers.Directory
@@ -45,8 +46,8 @@ type Node struct {
 	pool      *actorkit.Pool
 	counters  counters.Node
 	changes   atomic.Uint64 // of the trust set
-	strangers limiter.Lines // lines about them
-	conflicts limiter.Lines // likewise
+	strangers limiter.Lines // lines about strangers
+	conflicts limiter.Lines // lines about conflicts
 
 	mu       sync.Mutex // held by Start and by the first Shutdown; guards the rest
 	state    atomic.Int32
@@ -94,7 +95,7 @@ func New(c Config) (*Node, error) {
 // calls. More run when there is more to do.
 const parkedGoroutines = 64
 
-// load finds out who the node is and whom it trusts.
+// load reads or makes the node's key pair and its trust set.
 func (n *Node) load() (err error) {
 	dir := n.config.DataDir
 	switch {
@@ -118,7 +119,7 @@ func (n *Node) load() (err error) {
 	return err // names the file
 }
 
-// Start listens, runs discovery, and connects to whom it finds. ctx bounds the start alone.
+// Start listens, runs discovery, and connects to the trusted peers that are found. ctx bounds the start alone.
 func (n *Node) Start(ctx context.Context) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -130,9 +131,12 @@ func (n *Node) Start(ctx context.Context) error {
 	}
 	l, err := n.config.Network.Listen(ctx, "tcp", n.config.Listen)
 	if err != nil {
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return fmt.Errorf("listen on %s: another program has this address: stop that program, or choose another port (%w)", n.config.Listen, err)
+		}
 		return fmt.Errorf("listen on %s: %w", n.config.Listen, err)
 	}
-	c, err := n.wire(l)
+	c, err := n.actorConfig(l)
 	if err != nil {
 		_ = l.Close()
 		return err
@@ -166,13 +170,13 @@ func (n *Node) Start(ctx context.Context) error {
 	return nil
 }
 
-// throttleDeadLetters is how often at most three dead letters are logged. A goroutine of the library's lives that
-// long after one, also when the node has shut down.
+// throttleDeadLetters is the period in which at most three dead letters are logged. After one, a goroutine of the library
+// lives that long, also when the node has shut down.
 const throttleDeadLetters = 10 * time.Millisecond
 
 // Shutdown ends the node: it listens and announces no more, tells every peer `shutdown`, lets handlers and calls
-// in flight finish until ctx ends, and closes everything. When it returns nothing of the node runs, save
-// handlers that do not heed their context; the error then is the context's. It may be called more than once:
+// in flight finish until ctx ends, and closes everything. When it returns, nothing of the node runs but
+// handlers that ignore their context; the error is the context's then. It may be called more than once:
 // every call waits, under its own context, for the same end.
 func (n *Node) Shutdown(ctx context.Context) error {
 	n.mu.Lock()
@@ -211,7 +215,7 @@ func (n *Node) stop(ctx context.Context) {
 	select {
 	case <-handlers:
 	case <-ctx.Done():
-		n.server.DropSends() // and end the contexts of those that run; one that does not care is the application's
+		n.server.DropSends() // and end the contexts of those that run; a handler that ignores its context is the application's
 		err = ctx.Err()
 	}
 	n.hub.close()
@@ -231,9 +235,9 @@ func (n *Node) finish(err error) {
 	close(n.stopped)
 }
 
-func (n *Node) running() bool { return n.state.Load() == stateRunning }
+func (n *Node) isRunning() bool { return n.state.Load() == stateRunning }
 
-func (n *Node) done() bool { return n.state.Load() >= stateStopping }
+func (n *Node) isStopping() bool { return n.state.Load() >= stateStopping }
 
 // PublicKey returns the key that peers know the node by.
 func (n *Node) PublicKey() identity.PublicKey { return n.self }
@@ -250,15 +254,15 @@ func (n *Node) Addrs() []netip.AddrPort {
 	return reachable(l.Addr(), n.config.Network.Interfaces)
 }
 
-// Pair trusts a key from now on, under a label of at most 64 bytes that may be empty. The peer must do the
-// same. With a DataDir the key is in its peers file when Pair returns. A key that is trusted already gets the
-// new label, if there is one.
+// Pair trusts a key from now on, under a label of at most 64 bytes that may be empty. The peer must pair with this node as
+// well. With a DataDir the key is in its peers file when Pair returns. A key that is trusted already gets the
+// new label, unless that is empty.
 func (n *Node) Pair(key identity.PublicKey, label string) error {
 	return n.trust.Add(trust.Peer{Key: key, Label: label})
 }
 
-// Unpair trusts a key no more. A session with it is closed at once, and handlers that run for it are
-// cancelled. The error is ErrNotTrusted if it was not trusted.
+// Unpair removes a key from the trust set. A session with it is closed at once, and handlers that run for it are
+// cancelled. The error is ErrNotTrusted if the key was not trusted.
 func (n *Node) Unpair(key identity.PublicKey) error {
 	was, err := n.trust.Remove(key)
 	if err == nil && !was {
@@ -267,30 +271,30 @@ func (n *Node) Unpair(key identity.PublicKey) error {
 	return err
 }
 
-// Reload reads the peers file now, and not only within Timing.Reload: for who has just edited it. Without a DataDir
-// it does nothing.
+// Reload reads the peers file now, after an edit, rather than within Timing.Reload. Without a DataDir it does
+// nothing.
 func (n *Node) Reload() error { return n.trust.Reload() }
 
-// Connect dials a peer now, at addrs ("host:port") and at the addresses that are known, whatever became of
-// them before. It returns nil once the peer is connected, by this dial or by the peer's own; otherwise the
+// Connect dials a peer now, at addrs ("host:port") and at the addresses that are known, whatever came of earlier
+// dials. It returns nil once the peer is connected, by this dial or by the peer's own. Otherwise the
 // error says why the last address did not work: ErrUnreachable, ErrWrongKey, ErrRefused; or ErrNotTrusted,
 // ErrNoAddress.
 func (n *Node) Connect(ctx context.Context, key identity.PublicKey, addrs ...string) error {
-	switch {
-	case key == n.self:
-		return fmt.Errorf("connect: %w", ErrSelf)
-	case n.done():
-		return fmt.Errorf("connect: %w", ErrClosed)
-	case !n.running():
-		return fmt.Errorf("connect: %w", ErrNotStarted)
-	case !n.trust.Contains(key):
-		return fmt.Errorf("connect: %w: pair with it first", ErrNotTrusted)
+	if err := n.connect(ctx, key, addrs); err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	return nil
+}
+
+func (n *Node) connect(ctx context.Context, key identity.PublicKey, addrs []string) error {
+	if err := n.checkPeer(key); err != nil {
+		return err
 	}
 	var to []netip.AddrPort
 	for _, a := range addrs {
 		found, err := resolve(ctx, a)
 		if err != nil {
-			return fmt.Errorf("connect: %w", err)
+			return err
 		}
 		to = append(to, found...)
 	}
@@ -298,28 +302,19 @@ func (n *Node) Connect(ctx context.Context, key identity.PublicKey, addrs ...str
 	n.root.Connect(peers.Connect{Key: key, Addrs: to, Done: done})
 	select {
 	case err := <-done:
-		if err != nil {
-			return fmt.Errorf("connect: %w", err)
-		}
-		return nil
+		return err
 	case <-ctx.Done():
-		return fmt.Errorf("connect: %w", ctx.Err())
+		return ctx.Err()
 	case <-n.root.Done():
-		return fmt.Errorf("connect: %w", ErrClosed)
+		return ErrClosed
 	}
 }
 
 // resolve returns the addresses of "host:port".
 func resolve(ctx context.Context, address string) ([]netip.AddrPort, error) {
-	if a, err := netip.ParseAddrPort(address); err == nil {
-		if a.Port() == 0 {
-			return nil, fmt.Errorf("address %q: port 0 cannot be dialled", address)
-		}
-		return []netip.AddrPort{a}, nil
-	}
 	host, service, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, fmt.Errorf("address %q is not host:port: %w", address, err)
+		return nil, fmt.Errorf("address %q is not host:port", address)
 	}
 	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", service)
 	if err != nil || port == 0 {

@@ -113,7 +113,7 @@ func TestShutdownEndsWithItsContext(t *testing.T) {
 	defer close(release)
 	handle(t, b, "stubborn", func(context.Context, *peernet.Request) (any, error) {
 		close(begun)
-		<-release // it does not heed its context
+		<-release // it ignores its context
 		return nil, nil
 	})
 	call := make(chan error, 1)

@@ -7,13 +7,13 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// An Outgoing is a call or send on its way out. Middleware may change it before it calls next; one that needs another hands
-// on a changed copy, as a fresh Outgoing would have lost the options of the call.
+// An Outgoing is a call or send on its way out. Middleware may change it before it calls next. Middleware that needs another
+// hands on a changed copy: a fresh Outgoing has lost the options of the call.
 type Outgoing struct {
 	Peer   identity.PublicKey
 	Name   string
 	Args   any  // not yet encoded
-	IsSend bool // nobody will answer
+	IsSend bool // there is no answer
 
 	options callOptions
 }
@@ -22,17 +22,17 @@ type Outgoing struct {
 type Invoker func(ctx context.Context, o *Outgoing) (Raw, error)
 
 // An OutgoingMiddleware makes an Invoker of another: one that does something before it calls next, after that, or in its
-// place. It runs in the goroutine of whoever calls, or in those that CallMany and its like have for that, and a panic in it is
-// the caller's. An error of its own that is returned after next was called should tell of that to Sent, by wrapping the error
+// place. It runs in the caller's goroutine, or in those of CallMany and its like, and a panic in it is
+// the caller's. An error of its own that it returns after it called next should tell Sent of that, by wrapping the error
 // of next or by a method RequestSent() bool.
 //
-// It is called once with each Invoker that it is put around: node-wide ones again when the node's middleware changes, those
-// of a call each time that it is made.
+// It is called once with each Invoker that it is put around: node-wide middleware again when the node's middleware changes,
+// that of a call each time the call is made.
 type OutgoingMiddleware func(next Invoker) Invoker
 
-// UseOutgoing puts middleware around all calls and sends of the node, not around pings: the first is the outermost, and what
-// an earlier UseOutgoing has put is outside what a later one puts. It may be called at any time, and is in effect for what is
-// called and sent from then on. Call decodes results outside of it.
+// UseOutgoing puts middleware around all calls and sends of the node, not around pings: the first is the outermost, and the
+// middleware of an earlier UseOutgoing is outside that of a later one. It may be called at any time, and is in effect for calls
+// and sends from then on. Call decodes results outside of it.
 func (n *Node) UseOutgoing(m ...OutgoingMiddleware) {
 	n.around.mu.Lock()
 	defer n.around.mu.Unlock()
@@ -40,7 +40,7 @@ func (n *Node) UseOutgoing(m ...OutgoingMiddleware) {
 	if len(n.around.out) == 0 {
 		return
 	}
-	chain := wrapInvoker(n.around.out, n.inner)
+	chain := wrap(n.around.out, n.invokeOne)
 	n.around.calls.Store(&chain)
 }
 
@@ -53,30 +53,20 @@ func UseOutgoing(m ...OutgoingMiddleware) CallOption {
 	}
 }
 
-// invoke makes a call or send that has middleware.
-func (n *Node) invoke(ctx context.Context, o *Outgoing) (Raw, error) {
-	if chain := n.around.calls.Load(); chain != nil {
-		return (*chain)(ctx, o)
+// invoke makes a call or send inside its middleware, if it has any.
+func (n *Node) invoke(ctx context.Context, o Outgoing) (Raw, error) {
+	chain := n.around.calls.Load()
+	if chain == nil && o.options.use == nil {
+		return n.request(ctx, &o)
 	}
-	return n.inner(ctx, o)
+	kept := o // a copy of its own, so that calls without middleware cost no allocation
+	if chain == nil {
+		return n.invokeOne(ctx, &kept)
+	}
+	return (*chain)(ctx, &kept)
 }
 
-// inner is what node-wide middleware is put around: the middleware of the one call, and the call.
-func (n *Node) inner(ctx context.Context, o *Outgoing) (Raw, error) {
-	return wrapInvoker(o.options.use, n.bare)(ctx, o)
-}
-
-// bare is an Invoker without middleware.
-func (n *Node) bare(ctx context.Context, o *Outgoing) (Raw, error) {
-	if o.IsSend {
-		return Raw{}, n.send(ctx, o.Peer, o.Name, o.Args, o.options.wait)
-	}
-	return n.call(ctx, o.Peer, o.Name, o.Args, o.options.wait)
-}
-
-func wrapInvoker(m []OutgoingMiddleware, next Invoker) Invoker {
-	for _, around := range slices.Backward(m) {
-		next = around(next)
-	}
-	return next
+// invokeOne makes a call or send inside its own middleware. It is the Invoker inside all node-wide middleware.
+func (n *Node) invokeOne(ctx context.Context, o *Outgoing) (Raw, error) {
+	return wrap(o.options.use, n.request)(ctx, o)
 }

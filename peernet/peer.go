@@ -10,23 +10,23 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// A PeerState is what the link to a peer is doing.
+// A PeerState is the state of the link to a peer.
 type PeerState string
 
 // States of a peer.
 const (
 	StateUnknown    = PeerState(peers.Unknown)    // no address is known
-	StateFound      = PeerState(peers.Found)      // an address is known, and not being dialled
+	StateFound      = PeerState(peers.Found)      // an address is known, and is not being dialled
 	StateDialling   = PeerState(peers.Dialling)   // an address is being dialled, or a handshake runs
 	StateConnected  = PeerState(peers.Connected)  // calls can be made
 	StateBackingOff = PeerState(peers.BackingOff) // waiting before the next dial
 )
 
-// A PeerInfo is what a peer looks like from outside, at one moment.
+// A PeerInfo describes a peer at one moment.
 type PeerInfo struct {
 	Key    identity.PublicKey
 	Label  string // ours, from the trust set
-	Name   string // its own word for itself: untrusted, empty unless connected
+	Name   string // the peer's own name: untrusted, empty unless connected
 	State  PeerState
 	Since  time.Time // when it entered the state
 	Reason string    // why, as part of a sentence
@@ -37,13 +37,13 @@ type PeerInfo struct {
 	RTT       time.Duration // of the last ping; 0: none yet
 	LastHeard time.Time
 
-	Addresses []Address // where it may be
+	Addresses []Address // at which it may be
 }
 
-// An Address is one place where a peer may be.
+// An Address is one address at which a peer may be.
 type Address struct {
 	Addr       netip.AddrPort
-	Source     string // who said so
+	Source     string // the provider or the setting that said so
 	LastSeen   time.Time
 	LastResult string // of the last dial; empty: not dialled yet
 }

@@ -36,9 +36,9 @@ func TestPrivateNodesConnectWithClocksFiveMinutesApart(t *testing.T) {
 	}
 }
 
-// TestPrivateModeIsWhatBothHaveOrNeither dials a node in private mode in every way that it does not answer, and a node that
+// TestPrivateModeMustBeOnAtBothEnds dials a node in private mode in every way that it does not answer, and a node that
 // is not from one that is.
-func TestPrivateModeIsWhatBothHaveOrNeither(t *testing.T) {
+func TestPrivateModeMustBeOnAtBothEnds(t *testing.T) {
 	for name, c := range map[string]struct {
 		from, to peernet.Config
 		trusted  bool

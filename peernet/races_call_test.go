@@ -22,10 +22,10 @@ const (
 	doExit     = "exit"      // end its goroutine
 	doTooLarge = "too large" // return more than can be sent
 	doHide     = "hidden"    // not run: the caller may not use it
-	doMiss     = "missing"   // not run: there is none
+	doMiss     = "missing"   // not run: there is no such handler
 	doNote     = "note"      // take a send, for a while
 	doPing     = "ping"      // no handler's
-	doHold     = "hold"      // no shipment's: wait for a gate
+	doHold     = "hold"      // no shipment's: wait until released
 )
 
 // A shipment is a call, a send or a ping, and all that is known of it. What it is to be is never changed.
@@ -181,15 +181,15 @@ func (s *side) handle(ctx context.Context, r *peernet.Request) (any, error) {
 	return receipt{c.number, make([]byte, c.result)}, nil
 }
 
-// A holdGate holds handlers up until it is opened.
-type holdGate struct {
+// A blocker holds handlers up until it is opened.
+type blocker struct {
 	calls, sends atomic.Int64 // that have come
 	open         chan struct{}
 }
 
 // holds is the handler of calls and sends that are there to fill the limits.
 func (s *side) holds(_ context.Context, r *peernet.Request) (any, error) {
-	g := s.gate.Load()
+	g := s.hold.Load()
 	if r.IsSend() {
 		g.sends.Add(1)
 	} else {

@@ -108,8 +108,8 @@ func (h *history) settle() {
 // fills makes as many calls at once as the other side's limits allow, and one more; and sends, if that is a few.
 func (s *side) fills() {
 	h, to, limits := s.h, s.other.keys.PublicKey(), s.h.temper.limits
-	g := &holdGate{open: make(chan struct{})}
-	s.other.gate.Store(g)
+	g := &blocker{open: make(chan struct{})}
+	s.other.hold.Store(g)
 	size := 10
 	if h.chance(10) { // the bytes of their arguments are at the limit too
 		size = min(limits.CallBytesPerPeer/limits.CallsPerPeer-5, 1<<20-1000)
@@ -166,7 +166,7 @@ func (h *history) finish() {
 	if took := time.Since(began); took > stoppedWithin {
 		h.failf("shutting down took %v: something was left in flight", took)
 	}
-	time.Sleep(time.Minute) // handlers that do not heed their context
+	time.Sleep(time.Minute) // handlers that ignore their context
 	synctest.Wait()
 	if s := h.net.Stats(); s.Conns != 0 || s.Listeners != 0 {
 		h.failf("left open: %+v", s)
@@ -185,7 +185,7 @@ func (h *history) verify() {
 		if s.runs > 0 {
 			h.census["handled"]++
 		}
-		what := h.outcome(s)
+		what := h.result(s)
 		h.census[what]++
 		if problem := s.problem(what, h.temper); problem != "" {
 			h.failf("%s %d of %s, patience %v, begun at %v, has ended %d times, at %v, %s (sent %v): %v; handled %d times, returned %v: %s", s.what, s.number,
@@ -194,8 +194,8 @@ func (h *history) verify() {
 	}
 }
 
-// outcome names how a shipment ended.
-func (h *history) outcome(s *shipment) string {
+// result names how a shipment ended.
+func (h *history) result(s *shipment) string {
 	e, remote := errors.AsType[*peernet.RemoteError](s.err)
 	switch {
 	case s.err == nil:
@@ -215,8 +215,8 @@ func (h *history) outcome(s *shipment) string {
 }
 
 // problem says what is wrong with how a shipment ended, "" if nothing is.
-func (s *shipment) problem(outcome string, t temper) string {
-	sent, isCall, gone := peernet.Sent(s.err), s.what != doNote && s.what != doPing, outcome == "given up" || outcome == "late"
+func (s *shipment) problem(result string, t temper) string {
+	sent, isCall, gone := peernet.Sent(s.err), s.what != doNote && s.what != doPing, result == "given up" || result == "late"
 	switch {
 	case s.ended != 1:
 		return "a call ends once"
@@ -230,20 +230,20 @@ func (s *shipment) problem(outcome string, t temper) string {
 		return "it was answered with no result of its handler's"
 	case s.patience >= 0 && s.endedAt.After(s.begun.Add(s.patience)):
 		return "its context had ended before"
-	case s.patience == 0 && (sent || outcome != "given up"):
+	case s.patience == 0 && (sent || result != "given up"):
 		return "its context had ended before it began"
 	case gone && s.deadline && s.patience > 0 && s.endedAt.Before(s.begun.Add(s.patience)):
 		return "its context had not ended"
-	case outcome == "unknown":
+	case result == "unknown":
 		return "no caller knows that error"
-	case outcome == "not begun" && sent:
+	case result == "not begun" && sent:
 		return "it was not begun, and sent"
-	case t.faults == 0 && outcome == "not begun" && (s.wait || !t.both):
+	case t.faults == 0 && result == "not begun" && (s.wait || !t.both):
 		return "nothing happened to the link"
-	case t.faults == 0 && !t.heavy && outcome == "lost" && (!t.both && t.rotate == 0 || s.endedAt.Sub(s.begun) < t.linger):
+	case t.faults == 0 && !t.heavy && result == "lost" && (!t.both && t.rotate == 0 || s.endedAt.Sub(s.begun) < t.linger):
 		return "no link was closed over it"
 	}
-	return s.answer(outcome)
+	return s.answer(result)
 }
 
 // answers is which handlers answer so.
@@ -258,11 +258,11 @@ var answers = map[string][]string{
 }
 
 // answer says what is wrong with an answer, "" if nothing is.
-func (s *shipment) answer(outcome string) string {
-	by, answered := answers[outcome]
-	refused := outcome == "answered no_handler" || outcome == "answered overloaded"
+func (s *shipment) answer(result string) string {
+	by, answered := answers[result]
+	refused := result == "answered no_handler" || result == "answered overloaded"
 	switch {
-	case outcome == "answered cancelled" || outcome == "answered deadline":
+	case result == "answered cancelled" || result == "answered deadline":
 		return "its caller waited on"
 	case answered && !slices.Contains(by, s.what):
 		return "that is not what its handler does"

@@ -58,7 +58,7 @@ type side struct {
 	other *side
 	node  *peernet.Node // of the driver and, from the start of the calls until calm, of everybody
 	shut  bool          // or about to be; the driver's
-	gate  atomic.Pointer[holdGate]
+	hold  atomic.Pointer[blocker]
 }
 
 // populate draws the temper, and makes two nodes that are connected, or dial each other.

@@ -130,7 +130,7 @@ func runHistory(t *testing.T, system *actor.ActorSystem, seed uint64, own goleak
 	}
 }
 
-// draw returns a number in [0, n), chance whether something happens that does in so many percent of the cases.
+// draw returns a number in [0, n), chance whether something happens that happens in that percentage of cases.
 func (h *history) draw(n int) int          { return h.rand.IntN(n) }
 func (h *history) chance(percent int) bool { return h.draw(100) < percent }
 

@@ -35,7 +35,7 @@ func CodeOf(err error) Code { return envelope.CodeOf(err) }
 type RemoteError = envelope.RemoteError
 
 // NewError returns an error for handlers to return: the caller gets its code, its text for people, of which 1,024 bytes
-// travel, and data for programs, which may be anything that MessagePack can hold, or nil. A code that is none is answered
+// travel, and data for programs, which may be anything that MessagePack can hold, or nil. An invalid code is answered
 // as `failed`. Data that cannot be encoded is left out, and the text says so; data too large for a frame is left out when
 // the answer is sent, and the node logs it.
 func NewError(code Code, text string, data any) error {
@@ -50,8 +50,8 @@ func NewError(code Code, text string, data any) error {
 	return e
 }
 
-// ErrorData returns what data the peer's handler attached to the error of a call. It is false if err is no answer of a
-// peer, or one without data that a T can hold.
+// ErrorData returns the data that the peer's handler attached to the error of a call. ok is false if err is no answer of a
+// peer, or has no data that decodes into a T.
 func ErrorData[T any](err error) (data T, ok bool) {
 	e, ok := errors.AsType[*RemoteError](err)
 	if !ok || e == nil || e.Data.IsZero() {
@@ -69,8 +69,8 @@ type retryAdvice struct {
 	RetryAfterMS Raw `msgpack:"retry_after_ms"` // an integer
 }
 
-// Overloaded returns an error that answers `overloaded`, with the advice not to try again before so long, rounded up to
-// milliseconds: RetryAfter tells the caller. It is for handlers that have done nothing yet: callers take it for leave to ask again.
+// Overloaded returns an error that answers `overloaded`, with the advice to wait for retryAfter, rounded up to
+// milliseconds: RetryAfter tells the caller. It is for handlers that have done nothing yet: callers will ask again.
 func Overloaded(text string, retryAfter time.Duration) error {
 	ms := max(retryAfter, 0).Milliseconds()
 	if retryAfter > time.Duration(ms)*time.Millisecond {
@@ -79,15 +79,15 @@ func Overloaded(text string, retryAfter time.Duration) error {
 	return NewError(CodeOverloaded, text, map[string]int64{"retry_after_ms": ms})
 }
 
-// advised returns what an `overloaded` advises, at most envelope.MaxRetryAfter.
-func advised(err error) (wait time.Duration, ok bool) {
+// advisedWait returns the wait that an `overloaded` advises, at most envelope.MaxRetryAfter.
+func advisedWait(err error) (wait time.Duration, ok bool) {
 	a, ok := ErrorData[retryAdvice](err)
 	if !ok {
 		return 0, false
 	}
 	var ms int64
 	switch err := a.RetryAfterMS.Decode(&ms); {
-	case errors.Is(err, envelope.ErrRange): // only upwards
+	case errors.Is(err, envelope.ErrRange): // too large for an int64
 		ms = math.MaxInt64
 	case err != nil:
 		return 0, false

@@ -11,11 +11,11 @@ import (
 )
 
 // Sent reports whether the request of a call that failed with err may have reached the peer, and so may have been
-// carried out. It is false of what failed before: arguments that cannot be encoded or are too large, a context that had
-// ended, a peer that is not connected. It is true of every answer of the peer, also of one that tells that no handler ran:
-// the code says that. Of an error that wraps several it is true if it is of one.
+// carried out. It is false for arguments that cannot be encoded or are too large, a context that had ended before, and a peer
+// that is not connected. It is true for every answer of the peer, even if its code says that no handler ran. For an error that
+// wraps several it is true if it is true for one of them.
 //
-// An error of another kind may say so itself, by a method RequestSent() bool.
+// Other errors may say so themselves, by a method RequestSent() bool.
 func Sent(err error) bool {
 	switch e := err.(type) {
 	case *session.LinkError:
@@ -30,7 +30,7 @@ func Sent(err error) bool {
 	return wraps(err, Sent)
 }
 
-// wraps reports whether is holds for what err wraps, if it wraps anything.
+// wraps reports whether is holds for an error that err wraps.
 func wraps(err error, is func(error) bool) bool {
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:
@@ -41,23 +41,23 @@ func wraps(err error, is func(error) bool) bool {
 	return false
 }
 
-// Retryable reports whether trying again what failed with err makes sense: nothing of it was carried out, and what was in
-// the way may go by itself. RetryAfter says when.
+// Retryable reports whether it makes sense to try again after err: nothing was carried out, and the obstacle may go away by
+// itself. RetryAfter says when.
 //
 // It is false if the request may have been carried out, as Sent tells, unless the peer answered `overloaded`: then no handler
-// ran. Who knows that doing it twice does no harm may try again all the same. It is false, too, if the caller's own context
-// ended it.
+// ran. A caller for whom doing it twice does no harm may try again all the same. It is also false if the caller's own context
+// ended the call.
 func Retryable(err error) bool {
 	_, ok := RetryAfter(err)
 	return ok
 }
 
-// retryLater is what RetryAfter advises if nobody else does.
+// retryLater is the wait if the peer advises none.
 const retryLater = time.Second
 
-// RetryAfter returns how long to wait before trying again: 0 is at once, with WaitForReady if a session ended; longer is what
-// the peer advised, at most 10 minutes, or a second, to which many who try again should add some at random. It is false if
-// Retryable is.
+// RetryAfter returns how long to wait before trying again. 0 is at once, with WaitForReady if a session ended. Otherwise it
+// is the wait that the peer advised, at most 10 minutes, or a second: many callers should add some time at random. ok is
+// false if Retryable is.
 func RetryAfter(err error) (wait time.Duration, ok bool) {
 	if carriedOut(err) || isOf(err, lasting) {
 		return 0, false
@@ -66,7 +66,7 @@ func RetryAfter(err error) (wait time.Duration, ok bool) {
 		if e, ok := errors.AsType[*peers.RefusedError](err); ok && e.RetryAfter > 0 {
 			return e.RetryAfter, true
 		}
-		if wait, ok := advised(err); ok {
+		if wait, ok := advisedWait(err); ok {
 			return wait, true
 		}
 		return retryLater, true
@@ -78,18 +78,18 @@ func RetryAfter(err error) (wait time.Duration, ok bool) {
 	return retryLink(e.Reason)
 }
 
-// lasting is what trying again does not change, whatever else went wrong.
+// lasting errors are not changed by trying again, whatever else went wrong.
 var lasting = []error{ErrNotTrusted, ErrSelf, ErrWrongKey, ErrRefused, ErrNotStarted, ErrClosed, ErrTooLarge}
 
-// passing is what may be otherwise later.
+// passing errors may be gone later.
 var passing = []error{ErrOverloaded, ErrNotConnected, ErrNoAddress, ErrUnreachable, ErrBusy, ErrFull}
 
 func isOf(err error, of []error) bool {
 	return slices.ContainsFunc(of, func(target error) bool { return errors.Is(err, target) })
 }
 
-// carriedOut reports whether the request may have been carried out: sent, and not answered with the code that says that it
-// was not.
+// carriedOut reports whether the request may have been carried out: it was sent, and the answer, if any, does not rule it
+// out.
 func carriedOut(err error) bool {
 	switch e := err.(type) {
 	case *RemoteError:
@@ -111,7 +111,7 @@ func retryLink(reason envelope.Reason) (wait time.Duration, ok bool) {
 	return retryLater, true
 }
 
-// A resultError is an answer that the caller cannot take.
+// A resultError says that the caller cannot decode the answer.
 type resultError struct{ err error }
 
 func (e *resultError) Error() string { return e.err.Error() }

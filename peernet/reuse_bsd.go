@@ -4,5 +4,5 @@ package peernet
 
 import "syscall"
 
-// reuse are the options that sockets share a port by. SO_REUSEADDR alone shares multicast addresses only.
+// reuse are the options by which sockets share a port. SO_REUSEADDR alone shares multicast addresses only.
 var reuse = []int{syscall.SO_REUSEADDR, syscall.SO_REUSEPORT}

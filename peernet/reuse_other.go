@@ -4,5 +4,5 @@ package peernet
 
 import "syscall"
 
-// reuse are the options that sockets share a port by. SO_REUSEPORT is left out: only sockets that all have it share.
+// reuse are the options by which sockets share a port. SO_REUSEPORT is left out: it shares only if all sockets have it.
 var reuse = []int{syscall.SO_REUSEADDR}

@@ -12,14 +12,14 @@ const (
 	tcpNotSentLowat = 0x19
 )
 
-// unsentBytes is how much the system keeps of what a session has written and the connection cannot carry yet: as much as
+// unsentBytes is how much the system keeps of a session's writes that the connection cannot carry yet: as much as
 // one write of small envelopes. Without a bound that is several megabytes, and a pong waits behind all of it.
 const unsentBytes = 256 << 10
 
-// socketOptions sets TCP_USER_TIMEOUT, so that what has been sent and is not acknowledged for so long ends the connection
-// (docs/wire.md §7.2), and TCP_NOTSENT_LOWAT, so that urgent envelopes overtake bulk before it is the system's (§6.6).
-// Connections that a listening socket accepts inherit both. A system that refuses goes without: the session's own
-// deadlines hold all the same.
+// socketOptions sets TCP_USER_TIMEOUT, so that data which is not acknowledged within timeout ends the connection
+// (docs/wire.md §7.2), and TCP_NOTSENT_LOWAT, so that urgent envelopes overtake bulk before the system has it (§6.6).
+// Connections that a listening socket accepts inherit both. If the system refuses, the session's own deadlines hold all
+// the same.
 func socketOptions(timeout time.Duration) func(network, address string, c syscall.RawConn) error {
 	ms := int(min(max(timeout.Milliseconds(), 1), math.MaxInt32))
 	return func(_, _ string, c syscall.RawConn) error {

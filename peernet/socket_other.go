@@ -7,5 +7,5 @@ import (
 	"time"
 )
 
-// socketOptions does nothing: what it sets on Linux is not there, or not the same.
+// socketOptions does nothing: the options that it sets on Linux are missing here, or mean something else.
 func socketOptions(time.Duration) func(network, address string, c syscall.RawConn) error { return nil }

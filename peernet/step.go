@@ -15,20 +15,20 @@ import (
 type Step struct {
 	At     time.Time
 	State  PeerState      // after it
-	Addr   netip.AddrPort // where, if it happened somewhere
-	Source string         // who said so, of an address that was heard or is gone
+	Addr   netip.AddrPort // of the peer; zero if it does not matter
+	Source string         // the provider, if an address was heard or is gone
 	Reason string         // why, as part of a sentence; may hold what the peer said, so print it quoted or to people
-	Times  int            // how often; if more than once, then nothing came between but the steps beside it, as often
+	Times  int            // how often; if more than once, only the steps beside it came between, as often
 	Last   time.Time      // the last time; At is the first
 }
 
-// String says what happened, and where, on one line.
+// String says on one line what happened, and at which address.
 func (s Step) String() string {
 	reason := oneLine(s.Reason) // it may hold what the peer said
 	switch {
 	case s.Addr.IsValid() && s.Source != "":
 		return fmt.Sprintf("%s at %v by %s", reason, s.Addr, s.Source)
-	case !s.Addr.IsValid() || names(reason, s.Addr):
+	case !s.Addr.IsValid() || hasAddress(reason, s.Addr):
 		return inState(s.State, reason)
 	case s.State == StateDialling && reason == string(s.State):
 		return fmt.Sprintf("%s %v", reason, s.Addr)
@@ -47,7 +47,7 @@ func oneLine(text string) string {
 	return text
 }
 
-// inState returns reason after the state that it led to, unless it begins with that.
+// inState returns reason after the state that it led to, unless reason begins with the state.
 func inState(state PeerState, reason string) string {
 	if strings.HasPrefix(reason, string(state)) {
 		return reason
@@ -55,12 +55,12 @@ func inState(state PeerState, reason string) string {
 	return fmt.Sprintf("%s: %s", state, reason)
 }
 
-// names says whether text holds the address a itself, and not as a part of another.
-func names(text string, a netip.AddrPort) bool {
+// hasAddress says whether text holds the address a, and not only as a part of another.
+func hasAddress(text string, a netip.AddrPort) bool {
 	return regexp.MustCompile(`(^|[^0-9.])` + regexp.QuoteMeta(a.String()) + `($|[^0-9])`).MatchString(text)
 }
 
-// ago returns how long ago something was, as a person reads it: to the millisecond if it was just now, else to the second.
+// ago rounds an age for people: to the millisecond if it is short, else to the second.
 func ago(d time.Duration) time.Duration {
 	d = max(0, d)
 	if d > 10*time.Second {

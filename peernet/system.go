@@ -12,13 +12,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
 
-// What a Config that says nothing takes from the system.
-
-type systemClock struct{}
-
-func (systemClock) Now() time.Time { return time.Now() }
-
-func (systemClock) AfterFunc(d time.Duration, f func()) func() bool { return time.AfterFunc(d, f).Stop }
+// What a zero Config takes from the system.
 
 // A random lets one reader be used from several goroutines.
 type random struct {
@@ -39,8 +33,8 @@ func (r *random) Read(b []byte) (int, error) {
 	return io.ReadFull(r.r, b)
 }
 
-// fill fills in what the system offers. What a connection has sent and nobody acknowledges for as long as stall ends it,
-// and what it cannot send yet stays with the node but for unsentBytes, where the system can be told so.
+// fill fills in what the system offers. Where the system has the options, a connection ends when sent data is not
+// acknowledged for as long as stall, and the system holds at most unsentBytes that it cannot send yet.
 func (n *Network) fill(stall time.Duration) {
 	if n.Listen == nil {
 		l := &net.ListenConfig{Control: socketOptions(stall)}
@@ -67,7 +61,7 @@ func systemInterfaces() ([]discovery.Interface, error) {
 	for _, i := range all {
 		addrs, err := i.Addrs()
 		if err != nil {
-			return nil, err // it may be there all the same, and no news is better than false news
+			return nil, err // the interface may be there all the same: an error is better than a wrong list
 		}
 		one := discovery.Interface{Index: i.Index, Name: i.Name, Flags: i.Flags}
 		for _, a := range addrs {

@@ -2,49 +2,37 @@ package peernet
 
 import "time"
 
-// Timing is how patient a node is. Of each field that is zero, the default. A value under 1 ms, or beyond all sense, fails
-// New with a *ConfigError.
+// Timing says how long a node waits, and how often it does things. A field that is zero has its default. A value under 1 ms,
+// or beyond all sense, fails New with a *ConfigError.
 type Timing struct {
 	Dial      time.Duration // one TCP connect, at most 1 h; 5 s
-	Handshake time.Duration // from the connection to the first word of the peer, at most 1 h; 10 s
-	PingAfter time.Duration // without inbound traffic for so long: ping, at most 24 h; 15 s
-	Pong      time.Duration // a ping unanswered for so long is missed, and two end the link, at most 1 h; 5 s
-	Stall     time.Duration // no byte written for so long ends the link, at most 1 h; 30 s
+	Handshake time.Duration // from the connection to the peer's first valid frame, at most 1 h; 10 s
+	PingAfter time.Duration // a link without inbound traffic for this long pings, at most 24 h; 15 s
+	Pong      time.Duration // a ping unanswered for this long is missed, and two end the link, at most 1 h; 5 s
+	Stall     time.Duration // a link that has written no byte for this long ends, at most 1 h; 30 s
 	Linger    time.Duration // how long calls in flight may hold up the end of a session, at most 1 h; 30 s
-	Reload    time.Duration // how often the peers file is looked at, at most 24 h; 200 ms
+	Reload    time.Duration // how often the peers file is checked for changes, at most 24 h; 200 ms
 	Rotate    time.Duration // age at which a link gets a new handshake, or up to a quarter more, at most 30 days; 60 min
-	Idle      time.Duration // a link that nobody has used for so long, or up to a quarter longer, ends, at most 30 days; never if zero
+	Idle      time.Duration // a link without calls and sends for this long, or up to a quarter longer, ends, at most 30 days; never if zero
 }
 
-// leastTime is for whoever forgot the unit.
-const leastTime = time.Millisecond
+// leastTime catches a forgotten unit.
+var leastTime = bound[time.Duration]{time.Millisecond, "too short for any network (is the unit missing?)"}
 
 // check fills in the defaults. The error is a *ConfigError.
-func (t *Timing) check() error {
+func (t *Timing) check() (err error) {
 	const day = 24 * time.Hour
-	for _, f := range []struct {
-		name            string
-		value           *time.Duration
-		byDefault, most time.Duration
-	}{
-		{"Dial", &t.Dial, 5 * time.Second, time.Hour},
-		{"Handshake", &t.Handshake, 10 * time.Second, time.Hour},
-		{"PingAfter", &t.PingAfter, 15 * time.Second, day},
-		{"Pong", &t.Pong, 5 * time.Second, time.Hour},
-		{"Stall", &t.Stall, 30 * time.Second, time.Hour},
-		{"Linger", &t.Linger, 30 * time.Second, time.Hour},
-		{"Reload", &t.Reload, 200 * time.Millisecond, day},
-		{"Rotate", &t.Rotate, time.Hour, 30 * day},
-		{"Idle", &t.Idle, 0, 30 * day},
-	} {
-		switch v := *f.value; {
-		case v == 0:
-			*f.value = f.byDefault
-		case v < leastTime:
-			return &ConfigError{"Timing." + f.name, v, leastTime, true, "too short for any network (is the unit missing?)"}
-		case v > f.most:
-			return &ConfigError{"Timing." + f.name, v, f.most, false, "out of all proportion"}
-		}
+	check := func(field string, value *time.Duration, byDefault, most time.Duration) {
+		checkField(&err, "Timing."+field, value, byDefault, leastTime, bound[time.Duration]{most, "out of all proportion"})
 	}
-	return nil
+	check("Dial", &t.Dial, 5*time.Second, time.Hour)
+	check("Handshake", &t.Handshake, 10*time.Second, time.Hour)
+	check("PingAfter", &t.PingAfter, 15*time.Second, day)
+	check("Pong", &t.Pong, 5*time.Second, time.Hour)
+	check("Stall", &t.Stall, 30*time.Second, time.Hour)
+	check("Linger", &t.Linger, 30*time.Second, time.Hour)
+	check("Reload", &t.Reload, 200*time.Millisecond, day)
+	check("Rotate", &t.Rotate, time.Hour, 30*day)
+	check("Idle", &t.Idle, 0, 30*day)
+	return err
 }

@@ -1,12 +1,11 @@
 // Package listener accepts connections and bounds what has not authenticated (wire.md §9, §12).
 //
-// Its children are the sessions that others initiate, for their whole life: one that fails is stopped and
-// costs nobody else anything. Once a session has proved its peer it is the node's to direct.
+// Its children are the sessions that others initiate, for their whole life: one that fails is stopped, and no other is
+// affected. Once a session has proved its peer, the node directs it.
 package listener
 
 import (
 	"errors"
-	"log/slog"
 	"net"
 	"net/netip"
 	"sync"
@@ -19,18 +18,14 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
-	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
 // A Config is what the listener needs; every field is required.
 type Config struct {
-	Listener net.Listener // the actor's from now on
-	Session  *session.Config
-	Clock    clock.Clock
-	Log      *slog.Logger
-	Pool     *actorkit.Pool
+	Listener net.Listener    // the actor's from now on
+	Session  *session.Config // its clock, log and pool are the listener's as well
 
 	Strangers, StrangersPerSource int
 
@@ -53,7 +48,7 @@ type (
 	}
 )
 
-// acceptsAhead bounds the connections that are accepted and not yet looked at; there may be one more.
+// acceptsAhead bounds the connections that are accepted and wait for the actor; there may be one more.
 const acceptsAhead = 16
 
 // Accepting goes on after an error, with a pause that doubles between these.
@@ -76,9 +71,9 @@ func (acceptPaused) IgnoreDeadLetterLogging() {}
 
 // Props describes the listener's actor.
 func Props(c *Config) *actor.Props {
-	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
+	return actorkit.Props(c.Session.Pool, c.Session.Log, func() actor.Actor {
 		return &listener{Config: c, strangers: newStrangers(c.Strangers, c.StrangersPerSource),
-			pids: make(map[string]*actor.PID), arrived: make(chan net.Conn, acceptsAhead), stop: make(chan struct{})}
+			arrived: make(chan net.Conn, acceptsAhead), stop: make(chan struct{}), evictions: limiter.Lines{Most: 1}}
 	})
 }
 
@@ -86,13 +81,11 @@ func Props(c *Config) *actor.Props {
 type listener struct {
 	*Config
 	strangers *strangers
-	pids      map[string]*actor.PID // of strangers, by id
-	arrived   chan net.Conn         // accepted, and not yet looked at
-	stop      chan struct{}         // closed when nothing more is to be accepted
+	arrived   chan net.Conn // accepted, not yet taken by the actor
+	stop      chan struct{} // closed when nothing more is to be accepted
 	stopped   bool
-	warned    time.Time     // of strangers that make room
-	unwarned  uint64        // of them since
-	paused    limiter.Lines // pauses in accepting
+	evictions limiter.Lines // about strangers that make room
+	pauses    limiter.Lines // about pauses in accepting
 	join      sync.WaitGroup
 }
 
@@ -107,27 +100,27 @@ func (l *listener) Receive(ctx actor.Context) {
 			l.accept(func(m any) { system.Root.Send(self, m) })
 		}()
 	case *actor.Stopping:
-		l.abandon()
+		l.release()
 	case Stop:
 		l.close()
 	case accepted:
 		select {
 		case conn := <-l.arrived:
 			l.accepted(ctx, conn)
-		default: // abandon has reset it
+		default: // release has reset it
 		}
 	case acceptPaused:
-		if ok, dropped := l.paused.Allow(l.Clock.Now()); ok { // strangers can bring it about
-			l.Log.Warn("cannot accept connections for now", "err", m.err, "pause", m.pause, "not_logged", dropped)
+		if ok, dropped := l.pauses.Allow(l.Session.Clock.Now()); ok { // strangers can cause it
+			l.Session.Log.Warn("cannot accept connections for now", "err", m.err, "pause", m.pause, "not_logged", dropped)
 		}
 		if errors.Is(m.err, syscall.EMFILE) || errors.Is(m.err, syscall.ENFILE) {
-			// Strangers that hold what file descriptors there are must not keep a peer out.
-			if crowd := l.strangers.crowd(); len(crowd) > 0 {
+			// Strangers that hold all file descriptors must not keep a peer out.
+			if crowd := l.strangers.largestSource(); len(crowd) > 0 {
 				l.evict(ctx, crowd[0].id)
 			}
 		}
 	case session.Proved:
-		if l.forget(m.Link.ID()) { // else it has been told to make room
+		if l.forget(m.Link.ID()) { // else it was evicted
 			l.Tell(Proved{m.Link})
 		}
 	case session.Refused:
@@ -150,54 +143,44 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 		addr = a.AddrPort().Addr()
 	}
 	pid := ctx.Spawn(session.Props(session.Params{Config: l.Session, Conn: conn, Role: handshake.Responder, Owner: ctx.Self()}))
-	limit, value := l.strangers.full(addr)
-	if old := l.strangers.add(pid.GetId(), addr, l.Clock.Now()); old != "" {
-		l.warn(addr, limit, value)
+	if old, limit := l.strangers.add(pid.GetId(), addr, l.Session.Clock.Now()); old != "" {
+		l.warnOfEviction(addr, limit)
 		l.evict(ctx, old)
 	}
-	l.pids[pid.GetId()] = pid
-	l.Session.Counters.SetStrangers(len(l.pids))
+	l.countStrangers()
 }
 
-// warnEvery is how often it is logged that strangers make room.
-const warnEvery = time.Minute
-
-// warn logs that one more stranger from addr than a limit allows makes another go.
-func (l *listener) warn(addr netip.Addr, limit string, value int) {
-	l.unwarned++
-	now := l.Clock.Now()
-	if !l.warned.IsZero() && now.Sub(l.warned) < warnEvery {
-		return
+// warnOfEviction logs, once in a while, that a stranger from addr was one too many for a limit.
+func (l *listener) warnOfEviction(addr netip.Addr, limit limit) {
+	if ok, before := l.evictions.Allow(l.Session.Clock.Now()); ok {
+		l.Session.Log.Warn("connections that have not authenticated make room for newer ones: is this a flood? if not, raise the limit",
+			"addr", addr, "reset", before+1, "limit", "Limits."+limit.name, "value", limit.value)
 	}
-	l.Log.Warn("connections that have not authenticated make room for newer ones: is this a flood? if not, raise the limit",
-		"addr", addr, "reset", l.unwarned, "limit", "Limits."+limit, "value", value)
-	l.warned, l.unwarned = now, 0
 }
 
 // evict resets a stranger, so that there is room.
 func (l *listener) evict(ctx actor.Context, id string) {
-	ctx.Send(l.pids[id], session.Close{Reason: envelope.ReasonBusy})
+	ctx.Send(ctx.ActorSystem().NewLocalPID(id), session.Close{Reason: envelope.ReasonBusy})
 	l.forget(id)
 }
 
-// forget is a stranger that is none any more; false: it was none.
+// forget removes a stranger: it has authenticated, or it is gone. It returns false if there was none.
 func (l *listener) forget(id string) bool {
-	_, known := l.pids[id]
-	l.strangers.remove(id)
-	delete(l.pids, id)
-	l.Session.Counters.SetStrangers(len(l.pids))
-	return known
+	defer l.countStrangers()
+	return l.strangers.remove(id)
 }
+
+func (l *listener) countStrangers() { l.Session.Counters.SetStrangers(len(l.strangers.byID)) }
 
 func (l *listener) ended(m session.Ended) {
 	l.forget(m.Session.GetId())
 	if m.Reason == session.ReasonHandshake && !errors.Is(m.Err, handshake.ErrUntrusted) {
-		l.Log.Debug("handshake failed", "addr", m.Addr, "err", m.Err)
+		l.Session.Log.Debug("handshake failed", "addr", m.Addr, "err", m.Err)
 	}
 }
 
-// abandon is the end, however it came to it.
-func (l *listener) abandon() {
+// release ends the listener when the actor stops, for whatever reason.
+func (l *listener) release() {
 	l.close()
 	l.join.Wait()
 	for len(l.arrived) > 0 {
@@ -233,7 +216,7 @@ func (l *listener) accept(post func(any)) {
 		}
 		post(acceptPaused{err, pause})
 		wait := make(chan struct{})
-		cancel := l.Clock.AfterFunc(pause, func() { close(wait) })
+		cancel := l.Session.Clock.AfterFunc(pause, func() { close(wait) })
 		select {
 		case <-wait:
 		case <-l.stop:

@@ -29,6 +29,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
@@ -96,13 +97,13 @@ func inBubble(t *testing.T, wrap func(net.Listener) net.Listener, f func(*door))
 		pool := actorkit.NewPool(4)
 		d.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
 			actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
-		s := &session.Config{Static: d.keys, Hello: envelope.Hello{Version: 1}, Rand: rand1{}, Clock: clock.System, Log: quiet, Pool: pool,
+		warnings := slog.New(slog.NewTextHandler(&d.warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		s := &session.Config{Static: d.keys, Hello: envelope.Hello{Version: 1}, Rand: rand1{}, Clock: clock.System, Log: warnings, Pool: pool,
 			Trusted: d.trusts, Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 1 << 20,
 			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second, Counters: &d.counters}
 		stopped := make(chan struct{})
-		warnings := slog.New(slog.NewTextHandler(&d.warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		props := Props(&Config{Listener: l, Session: s, Clock: clock.System, Log: warnings, Pool: pool,
-			Strangers: MaxStrangers, StrangersPerSource: MaxStrangersPerSource, Tell: d.tell})
+		props := Props(&Config{Listener: l, Session: s,
+			Strangers: maxStrangers, StrangersPerSource: maxPerSource, Tell: d.tell})
 		d.pid = d.system.Root.Spawn(props.Configure(actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 			return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
 				next(c, e)
@@ -244,7 +245,7 @@ func expectReset(t *testing.T, what string, c net.Conn) {
 	}
 }
 
-func TestWhoProvesATrustedKeyIsPassedOn(t *testing.T) {
+func TestSessionWithATrustedKeyIsPassedOn(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
 		peer := keyPair(d.T, 2)
 		d.trust(peer.PublicKey())
@@ -263,14 +264,14 @@ func TestWhoProvesATrustedKeyIsPassedOn(t *testing.T) {
 		}
 		// It is no stranger any more: a flood from its address costs it nothing.
 		from := d.host("10.0.0.3")
-		for range MaxStrangers {
+		for range maxStrangers {
 			d.knock(from)
 		}
 		expectOpen(t, "a session that has authenticated", c)
 	})
 }
 
-func TestWhoIsNotTrustedLearnsThatItIsRefusedAndNothingElse(t *testing.T) {
+func TestUntrustedPeerLearnsThatItIsRefusedAndNothingElse(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
 		stranger := keyPair(d.T, 2)
 		c := d.knock(d.host("10.0.0.2"))
@@ -312,37 +313,37 @@ func TestSilentConnectionsEndAtTheDeadline(t *testing.T) {
 	})
 }
 
-func TestAtABoundTheOldestOfTheCrowdIsReset(t *testing.T) {
+func TestAtABoundTheOldestOfTheLargestSourceIsReset(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
 		honest := d.knock(d.host("192.0.2.1"))
-		crowd := d.host("10.0.0.2")
+		source := d.host("10.0.0.2")
 		var flood []net.Conn
-		for range MaxStrangersPerSource + 3 {
-			flood = append(flood, d.knock(crowd))
+		for range maxPerSource + 3 {
+			flood = append(flood, d.knock(source))
 		}
 		for i, c := range flood {
 			if i < 3 {
-				expectReset(t, fmt.Sprintf("connection %d of the crowd", i), c)
+				expectReset(t, fmt.Sprintf("connection %d of the source", i), c)
 			} else {
-				expectOpen(t, fmt.Sprintf("connection %d of the crowd", i), c)
+				expectOpen(t, fmt.Sprintf("connection %d of the source", i), c)
 			}
 		}
-		// Sources enough to reach the bound of all: 32 of the crowd, 1, and 223 more.
+		// Sources enough to reach the bound of all: 32 of one, 1, and 223 more.
 		var others []net.Conn
-		for i := range MaxStrangers - MaxStrangersPerSource - 1 {
+		for i := range maxStrangers - maxPerSource - 1 {
 			if i%28 == 0 {
-				crowd = d.host(fmt.Sprintf("10.0.1.%d", 1+i/28))
+				source = d.host(fmt.Sprintf("10.0.1.%d", 1+i/28))
 			}
-			others = append(others, d.knock(crowd))
+			others = append(others, d.knock(source))
 		}
-		expectOpen(t, "the oldest of the largest crowd", flood[3])
+		expectOpen(t, "the oldest of the largest source", flood[3])
 		late := d.knock(d.host("192.0.2.2"))
-		expectReset(t, "the oldest of the largest crowd", flood[3])
-		for what, c := range map[string]net.Conn{"the newcomer": late, "the oldest of all": honest, "one of a smaller crowd": others[0]} {
+		expectReset(t, "the oldest of the largest source", flood[3])
+		for what, c := range map[string]net.Conn{"the newcomer": late, "the oldest of all": honest, "one of a smaller source": others[0]} {
 			expectOpen(t, what, c)
 		}
-		if n, now := d.counters.Connections(), d.counters.Strangers(); n != MaxStrangers+4 || now != MaxStrangers {
-			t.Errorf("accepted %d, of which %d are strangers; want %d, %d", n, now, MaxStrangers+4, MaxStrangers)
+		if n, now := d.counters.Connections(), d.counters.Strangers(); n != maxStrangers+4 || now != maxStrangers {
+			t.Errorf("accepted %d, of which %d are strangers; want %d, %d", n, now, maxStrangers+4, maxStrangers)
 		}
 		if got, want := d.counters.Results(handshake.Responder), map[string]uint64{"evicted": 4}; !maps.Equal(got, want) {
 			t.Errorf("handshakes %v, want %v", got, want)
@@ -356,7 +357,7 @@ func TestAtABoundTheOldestOfTheCrowdIsReset(t *testing.T) {
 	})
 }
 
-// TestAFloodIsLoggedOnceAMinute: with the limit that is reached.
+// TestAFloodIsLoggedOnceAMinute: the line names the limit that is reached.
 func TestAFloodIsLoggedOnceAMinute(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
 		logged := func() string {
@@ -364,27 +365,27 @@ func TestAFloodIsLoggedOnceAMinute(t *testing.T) {
 			defer d.warnings.Reset()
 			return d.warnings.String()
 		}
-		crowd := d.host("10.0.0.2")
-		for range MaxStrangersPerSource {
-			d.knock(crowd)
+		source := d.host("10.0.0.2")
+		for range maxPerSource {
+			d.knock(source)
 		}
 		if got := logged(); got != "" {
 			t.Errorf("logged %q below the limit", got)
 		}
 		for range 10 {
-			d.knock(crowd)
+			d.knock(source)
 		}
-		if got := logged(); strings.Count(got, "\n") != 1 || !strings.Contains(got, fmt.Sprintf("reset=1 limit=Limits.StrangersPerSource value=%d\n", MaxStrangersPerSource)) {
+		if got := logged(); strings.Count(got, "\n") != 1 || !strings.Contains(got, fmt.Sprintf("reset=1 limit=Limits.StrangersPerSource value=%d\n", maxPerSource)) {
 			t.Errorf("logged %q", got)
 		}
-		time.Sleep(warnEvery) // they have timed out
-		for i := range MaxStrangers + 1 {
+		time.Sleep(limiter.Period) // they have timed out
+		for i := range maxStrangers + 1 {
 			if i%28 == 0 {
-				crowd = d.host(fmt.Sprintf("10.0.1.%d", 1+i/28))
+				source = d.host(fmt.Sprintf("10.0.1.%d", 1+i/28))
 			}
-			d.knock(crowd)
+			d.knock(source)
 		}
-		if got := logged(); strings.Count(got, "\n") != 1 || !strings.Contains(got, fmt.Sprintf("reset=10 limit=Limits.Strangers value=%d\n", MaxStrangers)) {
+		if got := logged(); strings.Count(got, "\n") != 1 || !strings.Contains(got, fmt.Sprintf("reset=10 limit=Limits.Strangers value=%d\n", maxStrangers)) {
 			t.Errorf("logged %q", got)
 		}
 	})
@@ -409,7 +410,7 @@ func TestAfterStopNothingIsAcceptedAndSessionsGoOn(t *testing.T) {
 	})
 }
 
-// TestEvictedInTheMomentOfItsProof: who has been told to make room is not passed on as well.
+// TestEvictedInTheMomentOfItsProof: an evicted session is not passed on as well.
 func TestEvictedInTheMomentOfItsProof(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
 		first, second := keyPair(d.T, 2), keyPair(d.T, 3)
@@ -417,7 +418,7 @@ func TestEvictedInTheMomentOfItsProof(t *testing.T) {
 		d.trust(second.PublicKey())
 		from := d.host("10.0.0.2")
 		b := d.knock(from)
-		for range MaxStrangersPerSource - 1 {
+		for range maxPerSource - 1 {
 			d.knock(from)
 		}
 		release := d.occupy()
@@ -444,8 +445,8 @@ func TestEvictedInTheMomentOfItsProof(t *testing.T) {
 	})
 }
 
-// TestWhatWaitsToBeLookedAtIsResetAtTheEnd: the listener's actor stops while it is busy.
-func TestWhatWaitsToBeLookedAtIsResetAtTheEnd(t *testing.T) {
+// TestWaitingConnectionsAreResetAtTheEnd: the listener's actor stops while it is busy.
+func TestWaitingConnectionsAreResetAtTheEnd(t *testing.T) {
 	var waiting []net.Conn
 	inBubble(t, nil, func(d *door) {
 		peer := keyPair(d.T, 2)
@@ -566,10 +567,10 @@ func TestStrangersMakeRoomWhenDescriptorsRunOut(t *testing.T) {
 			return l.Accept()
 		}}
 	}, func(d *door) {
-		crowd := d.host("10.0.0.2")
-		oldest := d.knock(crowd)
+		source := d.host("10.0.0.2")
+		oldest := d.knock(source)
 		time.Sleep(time.Second)
-		newer := d.knock(crowd)
+		newer := d.knock(source)
 		synctest.Wait()
 		out.Store(true)
 		d.knock(d.host("10.0.0.3")) // the Accept that waits takes it; the next one fails

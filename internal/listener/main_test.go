@@ -7,3 +7,9 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// Bounds of wire.md §9.
+const (
+	maxStrangers = 256
+	maxPerSource = 32
+)

@@ -2,18 +2,13 @@ package listener
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 )
 
-// Bounds of what has not authenticated yet (wire.md §9).
-const (
-	MaxStrangers          = 256 // connections
-	MaxStrangersPerSource = 32  // of one IPv4 address or IPv6 /64
-)
-
 // strangers is the table of connections that have not authenticated, by source. At a bound the oldest of the
-// source that has most makes room, not the newcomer: a flood from anywhere cannot keep a peer out. Ids are the
-// caller's; all operations cost the same however many there are, but for evictions.
+// source that has most makes room, not the newcomer: a flood from anywhere cannot keep a peer out. The caller chooses
+// ids. All operations but evictions cost the same however many there are.
 type strangers struct {
 	most, mostPerSource int
 	byID                map[string]*stranger
@@ -31,63 +26,51 @@ func newStrangers(most, mostPerSource int) *strangers {
 		bySource: make(map[netip.Prefix][]*stranger)}
 }
 
-// add enters a connection and returns the id of the one that has to go for it, "" if none has.
-func (s *strangers) add(id string, addr netip.Addr, now time.Time) (evicted string) {
+// A limit is a bound that was reached.
+type limit struct {
+	name  string // as in peernet.Limits
+	value int
+}
+
+// add enters a connection. If that makes another go, add returns the other's id, and the limit that demands it.
+func (s *strangers) add(id string, addr netip.Addr, now time.Time) (evicted string, reached limit) {
 	source := sourceOf(addr)
-	switch {
-	case len(s.bySource[source]) >= s.mostPerSource:
-		evicted = s.bySource[source][0].id
-	case len(s.byID) >= s.most:
-		evicted = s.crowd()[0].id
+	if same := s.bySource[source]; len(same) >= s.mostPerSource {
+		evicted, reached = same[0].id, limit{"StrangersPerSource", s.mostPerSource}
+	} else if len(s.byID) >= s.most {
+		evicted, reached = s.largestSource()[0].id, limit{"Strangers", s.most}
 	}
 	s.remove(evicted)
 	st := &stranger{id, source, now}
 	s.byID[id] = st
 	s.bySource[source] = append(s.bySource[source], st)
-	return evicted
+	return evicted, reached
 }
 
-// full returns the limit, named as in peernet.Limits, for which another connection from addr makes one go; "": none.
-func (s *strangers) full(addr netip.Addr) (limit string, value int) {
-	switch {
-	case len(s.bySource[sourceOf(addr)]) >= s.mostPerSource:
-		return "StrangersPerSource", s.mostPerSource
-	case len(s.byID) >= s.most:
-		return "Strangers", s.most
-	}
-	return "", 0
-}
-
-// remove forgets a connection, if it is there: it has authenticated, or it is gone.
-func (s *strangers) remove(id string) {
+// remove removes a connection that has authenticated, or is gone. It returns false if there was none.
+func (s *strangers) remove(id string) bool {
 	st := s.byID[id]
 	if st == nil {
-		return
+		return false
 	}
 	delete(s.byID, id)
-	rest := s.bySource[st.source]
-	for i, other := range rest {
-		if other == st {
-			rest = append(rest[:i], rest[i+1:]...)
-			break
-		}
-	}
-	if len(rest) == 0 {
+	same := s.bySource[st.source]
+	i := slices.Index(same, st)
+	if s.bySource[st.source] = slices.Delete(same, i, i+1); len(same) == 1 {
 		delete(s.bySource, st.source)
-	} else {
-		s.bySource[st.source] = rest
 	}
+	return true
 }
 
-// crowd returns the connections of the source that has most; of two that have as many, of the one whose
-// oldest is older.
-func (s *strangers) crowd() (crowd []*stranger) {
+// largestSource returns the connections of the source that has most. Of two that have equally many, it takes the one whose
+// oldest connection is older.
+func (s *strangers) largestSource() (largest []*stranger) {
 	for _, c := range s.bySource {
-		if len(c) > len(crowd) || len(c) == len(crowd) && c[0].since.Before(crowd[0].since) {
-			crowd = c
+		if len(c) > len(largest) || len(c) == len(largest) && c[0].since.Before(largest[0].since) {
+			largest = c
 		}
 	}
-	return crowd
+	return largest
 }
 
 // sourceOf returns what counts as one source: an IPv4 address, or the /64 that one IPv6 host can have all of.

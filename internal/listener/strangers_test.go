@@ -10,23 +10,24 @@ import (
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
 
-// A crowd is a table of strangers whose ids are those of its test, and a clock that goes on by itself.
-type crowd struct {
+// A table is strangers with ids that the test chooses, and a clock that goes on by itself.
+type table struct {
 	*strangers
 	now time.Time
 }
 
-func newCrowd(most, mostPerSource int) *crowd {
-	return &crowd{newStrangers(most, mostPerSource), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+func newTable(most, mostPerSource int) *table {
+	return &table{newStrangers(most, mostPerSource), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 }
 
-func (c *crowd) add(id, from string) (evicted string) {
+func (c *table) add(id, from string) (evicted string) {
 	c.now = c.now.Add(time.Millisecond)
-	return c.strangers.add(id, addr(from), c.now)
+	evicted, _ = c.strangers.add(id, addr(from), c.now)
+	return evicted
 }
 
 // size checks that both indexes of the table agree, and returns how many strangers there are.
-func (c *crowd) size(t *testing.T) int {
+func (c *table) size(t *testing.T) int {
 	t.Helper()
 	n := 0
 	for source, list := range c.bySource {
@@ -35,7 +36,7 @@ func (c *crowd) size(t *testing.T) int {
 		}
 		for i, s := range list {
 			if c.byID[s.id] != s || s.source != source || i > 0 && s.since.Before(list[i-1].since) {
-				t.Fatalf("stranger %q of %v is out of place", s.id, source)
+				t.Fatalf("stranger %q of %v is not where it belongs", s.id, source)
 			}
 		}
 		n += len(list)
@@ -46,7 +47,7 @@ func (c *crowd) size(t *testing.T) int {
 	return n
 }
 
-func TestWhoMakesRoom(t *testing.T) {
+func TestOldestOfTheLargestSourceIsEvicted(t *testing.T) {
 	type arrival struct{ id, from, evicted string }
 	for _, test := range []struct {
 		name                string
@@ -71,7 +72,7 @@ func TestWhoMakesRoom(t *testing.T) {
 		{"zones do not count", 9, 1, []arrival{{"a", "fe80::1%eth0", ""}, {"b", "fe80::2%eth1", "a"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := newCrowd(test.most, test.mostPerSource)
+			c := newTable(test.most, test.mostPerSource)
 			for _, a := range test.arrivals {
 				if got := c.add(a.id, a.from); got != a.evicted {
 					t.Fatalf("%s from %s evicts %q, want %q", a.id, a.from, got, a.evicted)
@@ -82,18 +83,18 @@ func TestWhoMakesRoom(t *testing.T) {
 	}
 }
 
-func TestAddressesThatAreNoneAreOneSource(t *testing.T) {
-	c := newCrowd(9, 1)
-	if got := c.strangers.add("a", netip.Addr{}, c.now); got != "" {
+func TestInvalidAddressesAreOneSource(t *testing.T) {
+	c := newTable(9, 1)
+	if got, _ := c.strangers.add("a", netip.Addr{}, c.now); got != "" {
 		t.Errorf("evicted %q", got)
 	}
-	if got := c.strangers.add("b", netip.Addr{}, c.now); got != "a" {
+	if got, _ := c.strangers.add("b", netip.Addr{}, c.now); got != "a" {
 		t.Errorf("evicted %q, want a", got)
 	}
 }
 
-func TestWhoHasAuthenticatedMakesRoom(t *testing.T) {
-	c := newCrowd(2, 2)
+func TestAuthenticationMakesRoom(t *testing.T) {
+	c := newTable(2, 2)
 	c.add("a", "10.0.0.1")
 	c.add("b", "10.0.0.1")
 	c.remove("a")
@@ -109,9 +110,9 @@ func TestWhoHasAuthenticatedMakesRoom(t *testing.T) {
 	}
 }
 
-// TestAFloodKeepsNobodyOut is the fairness that wire.md §9 asks for: who comes from elsewhere than a flood stays.
-func TestAFloodKeepsNobodyOut(t *testing.T) {
-	c := newCrowd(MaxStrangers, MaxStrangersPerSource)
+// TestAFloodKeepsNoPeerOut is the fairness that wire.md §9 asks for: a stranger from another source than the flood stays.
+func TestAFloodKeepsNoPeerOut(t *testing.T) {
+	c := newTable(maxStrangers, maxPerSource)
 	if evicted := c.add("honest", "192.0.2.1"); evicted != "" {
 		t.Fatalf("evicted %q", evicted)
 	}
@@ -121,15 +122,15 @@ func TestAFloodKeepsNobodyOut(t *testing.T) {
 			t.Fatalf("evicted by connection %d of the flood", i)
 		}
 	}
-	if n := c.size(t); n != MaxStrangers {
-		t.Errorf("%d strangers, want %d", n, MaxStrangers)
+	if n := c.size(t); n != maxStrangers {
+		t.Errorf("%d strangers, want %d", n, maxStrangers)
 	}
 }
 
 func TestStrangersUnderRandomHistories(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 0))
-		c := newCrowd(1+r.IntN(20), 1+r.IntN(6))
+		c := newTable(1+r.IntN(20), 1+r.IntN(6))
 		there := make(map[string]bool)
 		for i := range 2000 {
 			id := fmt.Sprint(r.IntN(60))

@@ -115,7 +115,7 @@ func (l *life) adjust(n *Config) {
 		tell(m)
 	}
 	n.Peers.Session.Serve = l.open
-	n.Clock, n.Listener.Clock, n.Finder.Clock, n.Peers.Clock, n.Peers.Session.Clock = later, later, later, later, later
+	n.Clock, n.Finder.Clock, n.Peers.Clock, n.Peers.Session.Clock = later, later, later, later
 	l.c.temper.adjust(n, l.host)
 }
 
@@ -266,28 +266,24 @@ func (n *chaosNode) takes(key identity.PublicKey) {
 	}
 }
 
-// Sealed implements session.Inbound.
-func (o *opened) Sealed() {
+// EndRequests implements session.Inbound.
+func (o *opened) EndRequests() {
 	o.sealing()
-	o.Session.Sealed()
+	o.Session.EndRequests()
 }
 
 // Close implements session.Inbound.
-func (o *opened) Close(err error) {
+func (o *opened) Close(reason envelope.Reason) {
 	o.sealing()
 	c := o.life.c
-	e, _ := err.(*session.LinkError)
-	if e == nil {
-		e = &session.LinkError{}
-	}
 	c.mu.Lock()
 	o.closed = true
-	if e.Reason == envelope.ReasonProtocol && !c.tampered {
-		c.Errorf("seed %d: %s: breach of the protocol with %s, by peer %v: %v", c.seed, o.life.name, c.names[o.link.Remote()], e.ByPeer, e.Err)
+	if reason == envelope.ReasonProtocol && !c.tampered {
+		c.Errorf("seed %d: %s: the session with %s ended for a violation of the protocol", c.seed, o.life.name, c.names[o.link.Remote()])
 	}
-	c.counts[fmt.Sprintf("ended %s", e.Reason)]++
+	c.counts[fmt.Sprintf("ended %s", reason)]++
 	c.mu.Unlock()
-	o.Session.Close(e.Reason == envelope.ReasonRevoked || e.Reason == envelope.ReasonConflict)
+	o.Session.Close(reason)
 }
 
 func (o *opened) sealing() {

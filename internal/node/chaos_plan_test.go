@@ -95,7 +95,7 @@ func (c *chaos) drawTemper(size int) {
 // adjust makes the node of a machine so.
 func (t temper) adjust(n *Config, h *memnet.Host) {
 	n.Peers.RotateAfter, n.Peers.IdleAfter, n.Peers.MaxPeers, n.Peers.MaxSessions = t.rotate, t.idle, t.peers, 2*t.peers
-	n.Peers.Session.WornAfter = t.worn
+	n.Peers.Session.MaxMessages = t.worn
 	if !t.looks {
 		return
 	}

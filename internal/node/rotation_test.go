@@ -122,7 +122,7 @@ func TestOldSessionIsRotated(t *testing.T) {
 func TestBusySessionIsRotated(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		w := b.world(1)
-		x, y := w.pair(func(c *Config) { c.Peers.Session.WornAfter = 1000 })
+		x, y := w.pair(func(c *Config) { c.Peers.Session.MaxMessages = 1000 })
 		x.dials(y)
 		seen := map[*session.Link]bool{}
 		for range 5000 {

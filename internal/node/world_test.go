@@ -220,8 +220,8 @@ func (n *testNode) start() {
 		WriteStall: 30 * time.Second, Linger: 30 * time.Second, Counters: &n.counters,
 	}
 	c := Config{
-		Listener: listener.Config{Listener: l, Session: n.session, Clock: clock.System, Log: log, Pool: pool,
-			Strangers: listener.MaxStrangers, StrangersPerSource: listener.MaxStrangersPerSource},
+		Listener: listener.Config{Listener: l, Session: n.session,
+			Strangers: 256, StrangersPerSource: 32},
 		Finder: finder.Config{Self: discovery.Self{Key: n.key, Port: n.addr.Port()}, Providers: []discovery.Provider{n.manual}, Board: finder.NewBoard(),
 			Trusted: n.trust.Contains, Clock: clock.System, Log: log, Pool: pool},
 		Peers: peers.Config{Self: n.key, Session: n.session, Directory: n.directory, Trusted: trusted,
@@ -484,7 +484,7 @@ func (a *answerer) reply(id envelope.CallID) {
 	a.mu.Lock()
 	a.pending--
 	a.mu.Unlock()
-	a.link.Settled()
+	a.link.CheckDrained()
 }
 
 // release answers the calls that wait at a node, and returns how many there were.
@@ -510,8 +510,8 @@ func (a *answerer) Send(*envelope.Envelope) {}
 // Cancel implements session.Inbound.
 func (a *answerer) Cancel(envelope.CallID) {}
 
-// Sealed implements session.Inbound.
-func (a *answerer) Sealed() {}
+// EndRequests implements session.Inbound.
+func (a *answerer) EndRequests() {}
 
 // Pending implements session.Inbound.
 func (a *answerer) Pending() int {
@@ -521,7 +521,7 @@ func (a *answerer) Pending() int {
 }
 
 // Close implements session.Inbound.
-func (a *answerer) Close(error) {
+func (a *answerer) Close(envelope.Reason) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.ended = true

@@ -209,11 +209,11 @@ func (m *mute) Send(*envelope.Envelope) {}
 // Cancel implements session.Inbound.
 func (m *mute) Cancel(envelope.CallID) {}
 
-// Sealed implements session.Inbound.
-func (m *mute) Sealed() {}
+// EndRequests implements session.Inbound.
+func (m *mute) EndRequests() {}
 
 // Pending implements session.Inbound.
 func (m *mute) Pending() int { return int(m.pending.Load()) }
 
 // Close implements session.Inbound.
-func (m *mute) Close(error) { m.pending.Store(0) }
+func (m *mute) Close(envelope.Reason) { m.pending.Store(0) }

@@ -124,14 +124,14 @@ func (p *peer) Receive(ctx actor.Context) {
 		p.up(m.Link)
 	case session.Greeted:
 		p.arbitrate()
-	case session.Sealed:
+	case session.HalfClosed:
 		p.sealed(m)
 	case session.Ending:
 		if h := p.find(m.Link.ID()); h != nil {
 			m.End.Addr = m.Link.Addr()
 			p.ending(h, m.End)
 		}
-	case session.Worn:
+	case session.RotationDue:
 		p.rotationDue(m.Link)
 	case session.Probed:
 		p.probed(m)

@@ -277,7 +277,7 @@ func (p *peer) others(h *held) bool {
 }
 
 // sealed is a session over which the peer starts nothing more, and takes nothing new.
-func (p *peer) sealed(m session.Sealed) {
+func (p *peer) sealed(m session.HalfClosed) {
 	h := p.find(m.Link.ID())
 	if h == nil {
 		return

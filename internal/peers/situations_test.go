@@ -134,7 +134,7 @@ func tellsOf(name string, m func(*session.Link) any) func(*rig) {
 
 func rotates(l *session.Link) any { return rotationDue{l} }
 
-func wears(l *session.Link) any { return session.Worn{Link: l} }
+func wears(l *session.Link) any { return session.RotationDue{Link: l} }
 
 func answers(l *session.Link) any { return session.Probed{Link: l, Alive: true} }
 

@@ -21,7 +21,7 @@ var strays = []struct {
 	{"Up", func(_ *rig, l *session.Link) any { return session.Up{Link: l} }},
 	{"Greeted", func(_ *rig, l *session.Link) any { return session.Greeted{Link: l} }},
 	{"Sealed", func(_ *rig, l *session.Link) any {
-		return session.Sealed{Link: l, Bye: envelope.Bye{Code: envelope.ReasonIdle}}
+		return session.HalfClosed{Link: l, Bye: envelope.Bye{Code: envelope.ReasonIdle}}
 	}},
 	{"Ending", func(_ *rig, l *session.Link) any {
 		return session.Ending{Link: l, End: session.Ended{Reason: envelope.ReasonProtocol}}

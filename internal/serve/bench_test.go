@@ -22,7 +22,7 @@ type idleConn struct{ answered chan struct{} }
 func (*idleConn) Remote() identity.PublicKey { return identity.PublicKey{31: 1} }
 func (*idleConn) Addr() netip.AddrPort       { return netip.AddrPort{} }
 func (*idleConn) Hello() envelope.Hello      { return envelope.Hello{} }
-func (*idleConn) Settled()                   {}
+func (*idleConn) CheckDrained()              {}
 func (*idleConn) Counters() *counters.Peer   { return nil }
 
 func (c *idleConn) Reply(envelope.CallID, any, *envelope.RemoteError)         { c.answered <- struct{}{} }
@@ -39,7 +39,7 @@ func newIdle(tb testing.TB, room int) (*Session, *idleConn) {
 	conn := &idleConn{make(chan struct{}, room)}
 	session := server.Open(conn)
 	tb.Cleanup(func() {
-		session.Close(false)
+		session.Close(envelope.ReasonShutdown)
 		server.Wait()
 		pool.Close()
 	})

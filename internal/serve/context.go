@@ -4,22 +4,25 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
 
-// A callContext is a context.Context that costs nothing until somebody waits for it: the channel and the
+// A callContext is a context.Context that costs nothing until somebody waits for its end: the channel and the
 // timer are made when Done or AfterFunc is first called. It is safe for concurrent use.
 type callContext struct {
 	config   *Config
 	deadline time.Time // zero: none
 	trace    string    // the caller's W3C traceparent; "": none
 
-	mu    sync.Mutex // guards the rest; taken with a peer's mu held, never the other way round
-	err   error
-	done  chan struct{}
-	after map[*func()]bool // called once the context ends
-	stop  func() bool      // of the deadline's timer
+	mu   sync.Mutex // guards the rest; taken with a peer's mu held, never the other way round
+	err  error
+	wait *wait // nil until somebody waits
+}
+
+// A wait is what a callContext needs once somebody waits for its end.
+type wait struct {
+	ctx       context.Context // ends with the callContext
+	cancel    context.CancelFunc
+	stopTimer func() bool // nil: there is no deadline
 }
 
 // Deadline implements context.Context.
@@ -40,68 +43,61 @@ func (c *callContext) Value(key any) any {
 func (c *callContext) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.look()
+	c.checkDeadline()
 	return c.err
 }
 
 // Done implements context.Context.
-func (c *callContext) Done() <-chan struct{} {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.done == nil {
-		c.done = make(chan struct{})
-		if c.err != nil {
-			close(c.done)
-		}
-		c.watch()
-	}
-	return c.done
-}
+func (c *callContext) Done() <-chan struct{} { return c.waiting().Done() }
 
 // AfterFunc lets package context derive contexts from this one without a goroutine for each.
 func (c *callContext) AfterFunc(f func()) (stop func() bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.err != nil {
-		go f()
-		return func() bool { return false }
-	}
-	if c.after == nil {
-		c.after = make(map[*func()]bool)
-	}
-	c.after[&f] = true
-	c.watch()
-	return func() bool {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		waiting := c.after[&f]
-		delete(c.after, &f)
-		return waiting
-	}
+	return context.AfterFunc(c.waiting(), f)
 }
 
-// sameMoment is how far apart the same deadline may be at two ends: the caller's $/cancel and this end's timer tell of one
-// thing then.
+// waiting returns the context that ends with this one. It is made when somebody first waits, with the deadline's timer.
+func (c *callContext) waiting() context.Context {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wait != nil {
+		return c.wait.ctx
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	c.wait = &wait{ctx: ctx, cancel: cancel}
+	if c.err != nil {
+		cancel()
+	} else if !c.deadline.IsZero() {
+		c.wait.stopTimer = c.config.Clock.AfterFunc(c.deadline.Sub(c.config.Clock.Now()), func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.end(context.DeadlineExceeded)
+		})
+	}
+	return ctx
+}
+
+// sameMoment is how far apart one deadline may pass at two ends: within it the caller's $/cancel and this end's timer have the
+// same cause.
 const sameMoment = 10 * time.Millisecond
 
-// cancel ends the context because its caller has given up. If that is for want of time, it ends as if that were over here too,
-// so that chance does not decide which of the two is counted and logged.
+// cancel ends the context because its caller has given up. If the deadline is due at the same moment, the context ends by the
+// deadline, so that chance does not decide which of the two is counted and logged.
 func (c *callContext) cancel() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err == nil && !c.deadline.IsZero() && c.deadline.Sub(c.clock().Now()) <= sameMoment {
+	if c.err == nil && !c.deadline.IsZero() && c.deadline.Sub(c.config.Clock.Now()) <= sameMoment {
 		c.end(context.DeadlineExceeded)
 		return
 	}
 	c.end(context.Canceled)
 }
 
-// finish ends the context when its handler has returned, as a server's context does. It returns what had ended it
-// before, nil if nothing had.
+// finish ends the context when its handler has returned, as a server's context does. It returns the error that had ended
+// the context before, or nil.
 func (c *callContext) finish() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.look()
+	c.checkDeadline()
 	before := c.err
 	c.end(context.Canceled)
 	return before
@@ -109,23 +105,11 @@ func (c *callContext) finish() error {
 
 // The rest is called with mu held.
 
-// look ends the context if its time is over, whatever its timer says.
-func (c *callContext) look() {
-	if c.err == nil && !c.deadline.IsZero() && !c.clock().Now().Before(c.deadline) {
+// checkDeadline ends the context if its time is over, whatever its timer says.
+func (c *callContext) checkDeadline() {
+	if c.err == nil && !c.deadline.IsZero() && !c.config.Clock.Now().Before(c.deadline) {
 		c.end(context.DeadlineExceeded)
 	}
-}
-
-// watch starts the deadline's timer, once.
-func (c *callContext) watch() {
-	if c.err != nil || c.deadline.IsZero() || c.stop != nil {
-		return
-	}
-	c.stop = c.clock().AfterFunc(c.deadline.Sub(c.clock().Now()), func() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.end(context.DeadlineExceeded)
-	})
 }
 
 func (c *callContext) end(err error) {
@@ -133,19 +117,11 @@ func (c *callContext) end(err error) {
 		return
 	}
 	c.err = err
-	if c.done != nil {
-		close(c.done)
-	}
-	if c.stop != nil {
-		c.stop()
-	}
-	if c.after == nil { // as for most
+	if c.wait == nil {
 		return
 	}
-	for f := range c.after {
-		go (*f)()
+	c.wait.cancel()
+	if c.wait.stopTimer != nil {
+		c.wait.stopTimer()
 	}
-	c.after = nil
 }
-
-func (c *callContext) clock() clock.Clock { return c.config.Clock }

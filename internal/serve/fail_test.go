@@ -9,7 +9,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
-func TestFailAnswersWhileTheHandlerKeepsItsPlace(t *testing.T) {
+func TestFailAnswersWhileTheHandlerStillCounts(t *testing.T) {
 	for name, after := range map[string]func() (any, error){
 		"and it returns":          func() (any, error) { return 42, nil },
 		"and it fails otherwise":  func() (any, error) { return nil, errHandler },
@@ -58,7 +58,7 @@ func TestFailAnswersWhileTheHandlerKeepsItsPlace(t *testing.T) {
 
 func TestIDOfAFailedCallMayBeUsedAgain(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, g *rig) {
-		running, release := make(chan *Request, 2), make(gate)
+		running, release := make(chan *Request, 2), make(blocker)
 		g.handle("do", func(ctx context.Context, r *Request) (any, error) {
 			running <- r
 			return release.handle(ctx, r)
@@ -101,7 +101,7 @@ func TestFailOfASendDoesNothing(t *testing.T) {
 
 func TestFailedCallOutlivesItsSession(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, g *rig) { // the rig checks that nothing of the peer is left
-		running, release := make(chan *Request, 1), make(gate)
+		running, release := make(chan *Request, 1), make(blocker)
 		g.handle("do", func(ctx context.Context, r *Request) (any, error) {
 			running <- r
 			return release.handle(ctx, r)
@@ -110,7 +110,7 @@ func TestFailedCallOutlivesItsSession(t *testing.T) {
 		id := c.call("do", nil)
 		(<-running).Fail(envelope.ErrDeadline)
 		c.wantCode(id, envelope.CodeDeadline)
-		c.Close(false)
+		c.Close(envelope.ReasonShutdown)
 		synctest.Wait()
 		close(release)
 		if a := c.answered(); len(a) != 0 {

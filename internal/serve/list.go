@@ -26,10 +26,11 @@ func (l *list) pop() *Request {
 	return r
 }
 
-// split empties the list into two, in the same order: the requests that session s brought, and the others.
+// split empties the list into two, in the same order: the requests of session s, or of every session if s is nil, and the
+// others.
 func (l *list) split(s *Session) (of, others list) {
 	for r := l.pop(); r != nil; r = l.pop() {
-		if r.session == s {
+		if s == nil || r.session == s {
 			of.push(r)
 		} else {
 			others.push(r)
@@ -38,8 +39,8 @@ func (l *list) split(s *Session) (of, others list) {
 	return of, others
 }
 
-// take moves all of m behind what is in the list.
-func (l *list) take(m *list) {
+// append moves all of m behind what is in the list.
+func (l *list) append(m *list) {
 	if m.first == nil {
 		return
 	}

@@ -47,14 +47,14 @@ func TestListKeepsOrder(t *testing.T) {
 	want("of the session", &of, 2, 4)
 	want("others", &others, 1, 3)
 
-	l.take(&m)
+	l.append(&m)
 	want("nothing taken by nothing", &l)
 	push(&m, a, 1, 2)
-	l.take(&m)
+	l.append(&m)
 	want("taken from", &m)
 	push(&m, a, 3)
-	l.take(&m)
-	l.take(&m)
+	l.append(&m)
+	l.append(&m)
 	push(&l, a, 4)
 	want("taken", &l, 1, 2, 3, 4)
 }

@@ -46,7 +46,7 @@ func bubble(t *testing.T, change func(*Config), f func(t *testing.T, g *rig)) {
 		g.Server = New(c)
 		t.Cleanup(func() {
 			for _, s := range g.sessions {
-				s.Close(false)
+				s.Close(envelope.ReasonShutdown)
 			}
 			g.Wait()
 			c.Pool.Close()
@@ -103,7 +103,7 @@ type caller struct {
 	answers []answer
 	full    chan struct{} // not nil: a reply waits until it is closed
 	deaf    bool          // no room for refusals
-	settled int
+	checks  int
 }
 
 func (c *caller) Remote() identity.PublicKey { return c.key }
@@ -133,10 +133,10 @@ func (c *caller) Refuse(id envelope.CallID, refusal *envelope.RemoteError) bool 
 	return true
 }
 
-func (c *caller) Settled() {
+func (c *caller) CheckDrained() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.settled++
+	c.checks++
 }
 
 // call calls under the next id, with options that may be left out, and returns the id.
@@ -208,10 +208,10 @@ func (c *caller) counts() map[envelope.Code]int {
 	return n
 }
 
-// A gate is a handler that waits until it is opened, whatever its context says.
-type gate chan struct{}
+// A blocker is a handler that waits until the channel is closed, whatever its context says.
+type blocker chan struct{}
 
-func (g gate) handle(context.Context, *Request) (any, error) {
+func (g blocker) handle(context.Context, *Request) (any, error) {
 	<-g
 	return "through", nil
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
-// TestARefusalSaysWhichLimit: each has an answer of its own.
+// TestARefusalSaysWhichLimit: each limit has an answer of its own.
 func TestARefusalSaysWhichLimit(t *testing.T) {
 	const calls, bytes = minReplies, 1000
 	for _, c := range []struct {

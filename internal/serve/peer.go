@@ -5,34 +5,34 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
-// minReplies may be queued at once however few calls may run: so many may have left without this node noting it.
+// minReplies may be queued at once however few calls may run: this many may have left before this node takes note.
 const minReplies = 16
 
-// A peer is what the sessions of one peer share: its limits, and the order of its sends. It lasts until the last
-// session is closed and all that they brought is done.
+// A peer has what the sessions of one peer share: its limits, and the order of its sends. It lasts until the last
+// session is closed and all its requests are done.
 type peer struct {
 	server *Server
 	key    identity.PublicKey
 
-	mu       sync.Mutex // guards the rest, and what each session says; taken with the server's held, never the other way round
+	mu       sync.Mutex // guards the rest, and fields of each session; taken with the server's held, never the other way round
 	sessions int        // not closed
-	unsealed int        // of them; they can bring more sends
+	sending  int        // sessions that can bring more sends
 	running  load       // calls, from their arrival until their handlers have returned
 	replying load       // calls whose reply is being queued
 
-	sends    load // all that follow
+	sends    load // handling, waiting and held
 	handling *Request
-	waiting  list // their turn is certain
-	held     list // in order of arrival: their turn is not
-	draining bool // a goroutine works the sends off
+	waiting  list // in the order in which they will run
+	held     list // in order of arrival: which session's come first is not known yet
+	working  bool // a goroutine handles the sends
 
 	heldUntil time.Time // zero: nothing is held
 	stopHold  func() bool
 
-	warned   time.Time // of drops
-	unwarned uint64    // dropped since
+	drops limiter.Lines // about dropped sends; it has a lock of its own
 }
 
 // A load is a number of calls or sends, and the bytes of their arguments.
@@ -41,7 +41,8 @@ type load struct{ n, bytes int }
 func (l *load) add(r *Request) { l.n, l.bytes = l.n+1, l.bytes+r.size() }
 func (l *load) sub(r *Request) { l.n, l.bytes = l.n-1, l.bytes-r.size() }
 
-// claim is Session.claim with mu held.
+// claim returns true to the first that is to reply to a call, and to it alone. The peer may use the call's id again. It is
+// called with mu held.
 func (p *peer) claim(r *Request) bool {
 	calls := &r.session.calls
 	if calls.Get(r.id) != r {
@@ -52,7 +53,16 @@ func (p *peer) claim(r *Request) bool {
 	return true
 }
 
-// idle says whether nothing is left of the peer. It is called with mu held.
-func (p *peer) idle() bool {
+// isIdle says whether nothing is left of the peer. It is called with mu held.
+func (p *peer) isIdle() bool {
 	return p.sessions == 0 && p.running.n == 0 && p.replying.n == 0 && p.sends.n == 0
+}
+
+// unlock releases mu, and has the server forget a peer of which nothing is left.
+func (p *peer) unlock() {
+	idle := p.isIdle()
+	p.mu.Unlock()
+	if idle {
+		p.server.forget(p)
+	}
 }

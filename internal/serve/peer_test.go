@@ -13,7 +13,7 @@ func limits(calls, bytes int) func(*Config) {
 
 func TestCallsAreLimitedPerPeerNotPerSession(t *testing.T) {
 	bubble(t, limits(3, 1000), func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", open.handle)
 		a, b, other := g.open(1), g.open(1), g.open(2)
 		a.call("wait", nil)
@@ -49,7 +49,7 @@ func TestCallsAreLimitedPerPeerNotPerSession(t *testing.T) {
 
 func TestArgumentsAreLimitedPerPeerNotPerSession(t *testing.T) {
 	bubble(t, limits(100, 1000), func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", open.handle)
 		a, b := g.open(1), g.open(1)
 		a.call("wait", make([]byte, 400))
@@ -101,13 +101,13 @@ func TestRoomComesBackHoweverACallEnds(t *testing.T) {
 
 func TestLimitsOutliveTheSession(t *testing.T) {
 	bubble(t, limits(2, 1000), func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", open.handle) // does not heed its context
 		for range 2 {
 			c := g.open(1)
 			c.call("wait", nil)
 			synctest.Wait()
-			c.Close(false)
+			c.Close(envelope.ReasonShutdown)
 		}
 		c := g.open(1)
 		c.wantCode(c.call("wait", nil), envelope.CodeOverloaded)
@@ -124,7 +124,7 @@ func TestLimitsOutliveTheSessionWhileAReplyWaits(t *testing.T) {
 		c.full = make(chan struct{})
 		c.call("echo", nil)
 		synctest.Wait()
-		c.Close(false)
+		c.Close(envelope.ReasonShutdown)
 		if n := g.open(1).peer.replying.n; n != 1 {
 			t.Errorf("%d replies wait, want 1", n)
 		}

@@ -2,15 +2,15 @@ package serve
 
 import "sync"
 
-// A ready is the calls whose handlers have not begun. Goroutines of the pool take one each, and before it runs
-// its handler each makes sure that another goroutine will take the next. So every handler begins at once, even
+// A ready has the calls whose handlers have not begun. Each goroutine of the pool takes one, and makes sure that another
+// goroutine will take the next before it runs its handler. So every handler begins at once, even
 // if those before it never return; but as long as handlers are quick, one goroutine runs many, and few have to
 // be woken.
 type ready struct {
 	server *Server
 
 	mu     sync.Mutex // guards the rest
-	calls  list       // what waits is bounded by the limits per peer
+	calls  list       // bounded by the limits per peer
 	waking bool       // a goroutine is on its way; always so when a call waits and mu is free
 }
 

@@ -13,7 +13,7 @@ func TestEveryHandlerBeginsAlthoughThoseBeforeItBlock(t *testing.T) {
 	const calls = 256
 	bubble(t, nil, func(t *testing.T, g *rig) {
 		var began atomic.Int64
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", func(ctx context.Context, r *Request) (any, error) {
 			began.Add(1)
 			return open.handle(ctx, r)
@@ -37,15 +37,15 @@ func TestEveryHandlerBeginsAlthoughThoseBeforeItBlock(t *testing.T) {
 		if n := c.counts(); n[""] != calls {
 			t.Errorf("answers: %v, want %d", n, calls)
 		}
-		if c.Pending() != 0 || c.settled != calls {
-			t.Errorf("Pending() = %d, settled %d times, want 0 and %d", c.Pending(), c.settled, calls)
+		if c.Pending() != 0 || c.checks != calls {
+			t.Errorf("Pending() = %d, CheckDrained called %d times, want 0 and %d", c.Pending(), c.checks, calls)
 		}
 	})
 }
 
 func TestHandlersThatReturnAtOnceAndHandlersThatBlockMix(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", open.handle)
 		g.handle("echo", echo)
 		c := g.open(1)

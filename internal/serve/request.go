@@ -48,7 +48,7 @@ func (r *Request) IsSend() bool { return r.id == 0 }
 // Trace returns the caller's W3C traceparent, "" if there is none.
 func (r *Request) Trace() string { return r.trace }
 
-// Session returns what brought the request.
+// Session returns the session that brought the request.
 func (r *Request) Session() *Session { return r.session }
 
 // size is what counts towards the limits, in bytes.
@@ -58,36 +58,40 @@ func (r *Request) size() int { return len(r.args.Bytes()) }
 func (r *Request) answer() {
 	s := r.session
 	defer func() {
-		if !s.finished(r) {
-			return // Fail has replied
+		p := s.peer
+		p.mu.Lock()
+		p.running.sub(r)
+		claimed := p.claim(r)
+		p.unlock()
+		if claimed { // else Fail has replied
+			s.reply(r, r.result, r.refusal)
 		}
-		defer s.settled(r)
-		s.conn.Reply(r.id, r.result, r.refusal)
 	}()
 	r.handle()
 }
 
-// Fail replies to a call while its handler runs, and ends the handler's context. It says false, and does nothing, if the
-// call is answered already or r is a send. The call keeps its place among those that run until its handler has returned;
-// what that makes of it goes nowhere. Like any reply it waits for room.
+// Fail replies to a call while its handler runs, and ends the handler's context. It returns false, and does nothing, if the
+// call is answered already or r is a send. The call counts among those that run until its handler has returned;
+// what the handler returns goes nowhere. Like any reply it waits for room.
 func (r *Request) Fail(err error) bool {
 	s := r.session
 	if r.IsSend() {
 		return false
 	}
 	refusal := toRemote(err)
-	if !s.claim(r) {
-		return false
+	s.peer.mu.Lock()
+	claimed := s.peer.claim(r)
+	s.peer.mu.Unlock()
+	if claimed {
+		r.finish()
+		s.reply(r, nil, refusal)
 	}
-	r.finish()
-	defer s.settled(r)
-	s.conn.Reply(r.id, nil, refusal)
-	return true
+	return claimed
 }
 
-// handle runs the handler, contains what goes wrong in it, and keeps the outcome.
+// handle runs the handler, contains what goes wrong in it, and keeps the result.
 func (r *Request) handle() {
-	allowed, returned := r.entry.Allow == nil, false
+	var allowed, returned bool
 	defer func() {
 		if returned {
 			return
@@ -98,32 +102,28 @@ func (r *Request) handle() {
 		}
 		r.finish()
 		r.result, r.refusal = nil, r.session.server.incident(r, p)
-		if !allowed { // what asks for permission has failed: the caller must not learn even that
+		if !allowed { // Allow has failed: the caller must not learn even that
 			r.refusal = noHandler(r.entry.Name)
 		}
 	}()
-	if !allowed {
-		allowed = r.entry.Allow(r, r)
-	}
-	if !allowed {
+	if allowed = r.entry.Allow == nil || r.entry.Allow(r, r); !allowed {
 		r.finish()
-		r.refusal = noHandler(r.entry.Name) // to those who may not use it, it is not there
-		returned = true
-		return
-	}
-	result, err := r.entry.Handler(r, r)
-	if ended := r.finish(); ended != nil {
-		err = ended // nobody waits: the answer is short, whatever the handler made of it
-	}
-	if err != nil {
-		r.refusal = toRemote(err)
+		r.refusal = noHandler(r.entry.Name) // those who may not use it must not learn of it
 	} else {
-		r.result = result
+		result, err := r.entry.Handler(r, r)
+		if ended := r.finish(); ended != nil {
+			err = ended // nobody waits: the answer is short, whatever the handler returned
+		}
+		if err != nil {
+			r.refusal = toRemote(err)
+		} else {
+			r.result = result
+		}
 	}
 	returned = true
 }
 
-// incident logs a panic with its stack, and returns what the caller may know of it.
+// incident logs a panic with its stack, and returns what the caller may learn of it.
 func (s *Server) incident(r *Request, p any) *envelope.RemoteError {
 	var id [4]byte
 	_, _ = io.ReadFull(s.config.Rand, id[:]) // an id of zeros is as good when there is no randomness
@@ -133,8 +133,8 @@ func (s *Server) incident(r *Request, p any) *envelope.RemoteError {
 	return &envelope.RemoteError{Code: envelope.CodeInternal, Text: "incident " + text}
 }
 
-// toRemote is what a caller learns of a handler's error: its code, its text, cut to length, and its data. It panics if the
-// error does when it is asked for its text.
+// toRemote returns what a caller learns of a handler's error: its code, its text, cut to length, and its data. It panics if
+// err.Error does.
 func toRemote(err error) *envelope.RemoteError {
 	code := envelope.CodeOf(err)
 	e, ok := errors.AsType[*envelope.RemoteError](err)

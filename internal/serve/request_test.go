@@ -107,7 +107,7 @@ type brokenError struct{ text string }
 
 func (e *brokenError) Error() string { return e.text }
 
-func TestOutcomeOfAHandlerIsItsAnswer(t *testing.T) {
+func TestResultOfAHandlerIsItsAnswer(t *testing.T) {
 	data, err := envelope.RawOf(envelope.Msgpack, 7)
 	if err != nil {
 		t.Fatal(err)
@@ -130,7 +130,7 @@ func TestOutcomeOfAHandlerIsItsAnswer(t *testing.T) {
 			return nil, &envelope.RemoteError{Code: "sold_out", Text: strings.Repeat("日", envelope.MaxText), Data: data}
 		}, nil, &envelope.RemoteError{Code: "sold_out", Text: strings.Repeat("日", envelope.MaxText/3), Data: data}},
 		"text that is not UTF-8": {func(context.Context, *Request) (any, error) { return nil, errors.New("\xff") }, nil, &envelope.RemoteError{Code: envelope.CodeFailed, Text: "\uFFFD"}},
-		"a code that is none": {func(context.Context, *Request) (any, error) {
+		"an invalid code": {func(context.Context, *Request) (any, error) {
 			return nil, &envelope.RemoteError{Code: "sold out", Text: "none left", Data: data}
 		}, nil, &envelope.RemoteError{Code: envelope.CodeFailed, Text: "none left", Data: data}},
 		"panic":        {func(context.Context, *Request) (any, error) { panic("on purpose") }, nil, incidentSeen},
@@ -249,8 +249,8 @@ func TestHandlerIsStoppedAndItsResultDropped(t *testing.T) {
 		"cancelled, and another error":  {fails, cancel, envelope.CodeCancelled, 0},
 		"cancelled twice":               {late, func(c *caller, id envelope.CallID) { c.Cancel(id); c.Cancel(id) }, envelope.CodeCancelled, 0},
 		"another one is cancelled":      {late, func(c *caller, id envelope.CallID) { c.Cancel(id + 1); time.Sleep(timeout) }, envelope.CodeDeadline, timeout},
-		"the session ends":              {late, func(c *caller, _ envelope.CallID) { c.Close(false) }, envelope.CodeCancelled, 0},
-		"the session ends, and revokes": {late, func(c *caller, _ envelope.CallID) { c.Close(true) }, envelope.CodeCancelled, 0},
+		"the session ends":              {late, func(c *caller, _ envelope.CallID) { c.Close(envelope.ReasonShutdown) }, envelope.CodeCancelled, 0},
+		"the session ends, and revokes": {late, func(c *caller, _ envelope.CallID) { c.Close(envelope.ReasonRevoked) }, envelope.CodeCancelled, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, nil, func(t *testing.T, g *rig) {

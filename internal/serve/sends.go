@@ -8,14 +8,11 @@ import (
 )
 
 // Sends of one peer run one at a time, in the order in which they were made. While a peer has two sessions, one
-// is taking over from the other, and only the peer's bye tells which: until then what comes over either waits, and
-// then that of the session that can bring no more comes first (wire.md §7.4).
+// takes over from the other, and only the peer's bye tells which: until then the sends of both wait. After it, those of the
+// session that can bring no more come first (wire.md §7.4).
 
 // holdSends bounds that wait.
 const holdSends = 2 * time.Second
-
-// warnEvery is how often dropped sends of one peer are logged.
-const warnEvery = time.Minute
 
 // Send queues a send for its handler, or drops it. The envelope's slices are the request's to keep.
 func (s *Session) Send(e *envelope.Envelope) {
@@ -28,14 +25,14 @@ func (s *Session) Send(e *envelope.Envelope) {
 	}
 	c, p := &s.server.config, s.peer
 	p.mu.Lock()
-	switch {
-	case p.sends.n >= c.Sends:
+	if tooMany := p.sends.n >= c.Sends; tooMany || p.sends.bytes+len(e.Args) > c.SendBytes {
+		p.mu.Unlock()
 		count.Add(counters.SendsDropped, 1)
-		p.refuseSend("SendsPerPeer", c.Sends)
-		return
-	case p.sends.bytes+len(e.Args) > c.SendBytes:
-		count.Add(counters.SendsDropped, 1)
-		p.refuseSend("SendBytesPerPeer", c.SendBytes)
+		if tooMany {
+			p.warnOfDrop("SendsPerPeer", c.Sends)
+		} else {
+			p.warnOfDrop("SendBytesPerPeer", c.SendBytes)
+		}
 		return
 	}
 	r := newRequest(s, entry, e)
@@ -48,37 +45,28 @@ func (s *Session) Send(e *envelope.Envelope) {
 	p.work()
 }
 
-// refuseSend drops a send for which there is no room under a limit, named as in peernet.Limits. It is called with mu held,
-// and releases it.
-func (p *peer) refuseSend(limit string, value int) {
-	s := p.server
-	p.unwarned++
-	now := s.config.Clock.Now()
-	n := p.unwarned
-	warn := p.warned.IsZero() || now.Sub(p.warned) >= warnEvery
-	if warn {
-		p.warned, p.unwarned = now, 0
-	}
-	p.mu.Unlock()
-	if warn {
-		s.config.Log.Warn("sends dropped: they come faster than their handlers take them; make the handlers faster, or raise the limit",
-			"peer", p.key, "dropped", n, "limit", "Limits."+limit, "value", value)
+// warnOfDrop logs, once in a while, that sends are dropped: there is no room under a limit, named as in peernet.Limits.
+func (p *peer) warnOfDrop(limit string, value int) {
+	c := &p.server.config
+	if ok, before := p.drops.Allow(c.Clock.Now()); ok {
+		c.Log.Warn("sends dropped: they come faster than their handlers take them; make the handlers faster, or raise the limit",
+			"peer", p.key, "dropped", before+1, "limit", "Limits."+limit, "value", value)
 	}
 }
 
-// Sealed says that the session brings no more calls and no more sends.
-func (s *Session) Sealed() {
+// EndRequests says that the session brings no more calls and no more sends.
+func (s *Session) EndRequests() {
 	s.peer.mu.Lock()
-	s.peer.seal(s)
+	s.peer.endSends(s)
 	s.peer.work()
 }
 
-// Run implements actorkit.Runner: it handles sends until there are none whose turn it is.
+// Run implements actorkit.Runner: it handles sends until none waits.
 func (p *peer) Run() {
 	defer p.server.runs.Done()
-	defer func() { // a send that came meanwhile, or is left by a handler that ended its goroutine, is another's
+	defer func() { // another goroutine takes what came meanwhile, or is left by a handler that ended its goroutine
 		p.mu.Lock()
-		p.draining = false
+		p.working = false
 		p.work()
 	}()
 	for {
@@ -98,11 +86,7 @@ func (p *peer) handle(r *Request) {
 		p.mu.Lock()
 		p.handling = nil
 		p.sends.sub(r)
-		idle := p.idle()
-		p.mu.Unlock()
-		if idle {
-			p.server.forget(p)
-		}
+		p.unlock()
 	}()
 	r.handle()
 }
@@ -110,8 +94,8 @@ func (p *peer) handle(r *Request) {
 // work starts a goroutine for the sends if there is work and none runs. It is called with mu held, and
 // releases it.
 func (p *peer) work() {
-	start := !p.draining && p.waiting.first != nil
-	p.draining = p.draining || start
+	start := !p.working && p.waiting.first != nil
+	p.working = p.working || start
 	p.mu.Unlock()
 	if start {
 		p.server.runs.Add(1)
@@ -121,11 +105,11 @@ func (p *peer) work() {
 
 // The rest is called with mu held.
 
-// open enters a session. If it is not the only one that can bring sends, what comes from now on is held. What has come
-// already is older than all that the new session can bring.
+// open enters a session. If it is not the only one that can bring sends, the sends that come from now on are held. Earlier
+// sends are older than all that the new session can bring.
 func (p *peer) open() {
 	p.sessions++
-	if p.unsealed++; p.unsealed < 2 {
+	if p.sending++; p.sending < 2 {
 		return
 	}
 	if p.stopHold != nil {
@@ -136,29 +120,29 @@ func (p *peer) open() {
 	p.stopHold = clock.AfterFunc(holdSends, func() {
 		p.mu.Lock()
 		if !clock.Now().Before(p.heldUntil) { // no session has come since
-			p.release()
+			p.releaseHeld()
 		}
 		p.work()
 	})
 }
 
-// seal takes note that a session brings no more sends: those that it brought come before any other's.
-func (p *peer) seal(s *Session) {
-	if s.sealed {
+// endSends takes note that a session brings no more sends: its sends come before those of any other.
+func (p *peer) endSends(s *Session) {
+	if s.sendsEnded {
 		return
 	}
-	s.sealed = true
+	s.sendsEnded = true
 	first, others := p.held.split(s)
-	p.waiting.take(&first)
+	p.waiting.append(&first)
 	p.held = others
-	if p.unsealed--; p.unsealed < 2 {
-		p.release()
+	if p.sending--; p.sending < 2 {
+		p.releaseHeld()
 	}
 }
 
-// release lets all go whose turn it is in the order they came.
-func (p *peer) release() {
-	p.waiting.take(&p.held)
+// releaseHeld lets the held sends run in the order in which they came.
+func (p *peer) releaseHeld() {
+	p.waiting.append(&p.held)
 	p.heldUntil = time.Time{}
 	if p.stopHold != nil {
 		p.stopHold()
@@ -166,21 +150,16 @@ func (p *peer) release() {
 	}
 }
 
-// discard drops what one session brought, and cancels it if it runs.
+// discard drops the sends of session s, or of every session if s is nil, and cancels the one that runs.
 func (p *peer) discard(s *Session) {
 	for _, l := range []*list{&p.waiting, &p.held} {
-		of, others := l.split(s)
-		p.drop(&of)
+		dropped, others := l.split(s)
+		for r := dropped.pop(); r != nil; r = dropped.pop() {
+			p.sends.sub(r)
+		}
 		*l = others
 	}
-	if p.handling != nil && p.handling.session == s {
+	if p.handling != nil && (s == nil || p.handling.session == s) {
 		p.handling.cancel()
-	}
-}
-
-// drop empties a list.
-func (p *peer) drop(l *list) {
-	for r := l.pop(); r != nil; r = l.pop() {
-		p.sends.sub(r)
 	}
 }

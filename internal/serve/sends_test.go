@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
@@ -50,7 +51,7 @@ func TestSendsAreHandledInOrderOneAtATime(t *testing.T) {
 
 func TestSendsOfOnePeerDelayNobodyElse(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		var notes record
 		g.handle("wait", open.handle)
 		g.handle("note", notes.handle)
@@ -113,7 +114,7 @@ func TestSendsAreBoundedPerPeerNotPerSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(c *Config) { c.Sends, c.SendBytes = test.sends, test.bytes }, func(t *testing.T, g *rig) {
-				open := make(gate)
+				open := make(blocker)
 				var handled atomic.Int64
 				g.handle("wait", func(ctx context.Context, r *Request) (any, error) {
 					defer handled.Add(1)
@@ -147,7 +148,7 @@ func TestSendsAreBoundedPerPeerNotPerSession(t *testing.T) {
 
 func TestDropsAreLoggedOnceAMinute(t *testing.T) {
 	bubble(t, func(c *Config) { c.Sends = 1 }, func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", open.handle)
 		c := g.open(1)
 		logged := func() []string { return g.log.lines("level=WARN") }
@@ -175,31 +176,31 @@ func TestDropsAreLoggedOnceAMinute(t *testing.T) {
 	})
 }
 
-// TestOrderAcrossSessions plays scripts. "open A" opens a session of the peer; "A 1" sends 1 over it; "seal A" is the
+// TestOrderAcrossSessions plays scripts. "open A" opens a session of the peer; "A 1" sends 1 over it; "bye A" is the
 // peer's bye; "end A" is its end, "revoke A" its end with what it brought discarded; "wait D" lets time pass;
 // "= 1 2" checks all that was handled so far.
 func TestOrderAcrossSessions(t *testing.T) {
 	for name, script := range map[string]string{
-		"one session":           "open A; A 1; = 1; A 2; seal A; = 1 2",
-		"one after another":     "open A; A 1; end A; open B; B 2; = 1 2",
-		"older sealed first":    "open A; open B; A 1; B 2; A 3; B 4; =; seal A; = 1 3 2 4; B 5; = 1 3 2 4 5",
-		"newer sealed first":    "open A; open B; A 1; B 2; A 3; B 4; =; seal B; = 2 4 1 3; A 5; = 2 4 1 3 5",
-		"older ends first":      "open A; open B; A 1; B 2; A 3; B 4; =; end A; = 1 3 2 4; B 5; = 1 3 2 4 5",
-		"newer ends first":      "open A; open B; A 1; B 2; A 3; B 4; =; end B; = 2 4 1 3",
-		"sealed, then ended":    "open A; open B; A 1; B 2; seal B; = 2 1; end B; = 2 1; A 3; = 2 1 3",
-		"sealed twice":          "open A; open B; open C; A 1; seal A; seal A; B 2; C 3; = 1; seal B; = 1 2 3",
-		"neither sealed":        "open A; open B; B 1; A 2; B 3; A 4; wait 1.999999999s; =; wait 1ns; = 1 2 3 4; A 5; B 6; = 1 2 3 4 5 6",
-		"sealed after the wait": "open A; open B; B 1; A 2; wait 2s; = 1 2; A 3; B 4; A 5; seal B; = 1 2 3 4 5",
-		"nothing comes":         "open A; open B; wait 2s; A 1; B 2; = 1 2",
-		"the second is too new": "open A; A 1; = 1; open B; A 2; B 3; = 1; seal A; = 1 2 3",
-		"only one has sends":    "open A; open B; B 1; =; seal A; = 1",
-		"revoked":               "open A; open B; A 1; B 2; A 3; B 4; revoke A; = 2 4",
-		"both revoked":          "open A; open B; A 1; B 2; revoke B; revoke A; = 1",
-		"sealed, then revoked":  "open A; open B; A 1; B 2; seal B; = 2 1; revoke B; = 2 1",
-		"third session":         "open A; open B; A 1; wait 1s; open C; C 2; wait 1s; =; wait 1s; = 1 2",
-		"third, after a seal":   "open A; open B; A 1; B 2; seal A; = 1 2; open C; C 3; B 4; = 1 2; seal B; = 1 2 4 3",
-		"held, then nobody":     "open A; open B; A 1; B 2; end A; end B; = 1 2",
-		"held, then come back":  "open A; open B; A 1; B 2; end B; end A; open C; C 3; = 2 1 3",
+		"one session":                "open A; A 1; = 1; A 2; bye A; = 1 2",
+		"one after another":          "open A; A 1; end A; open B; B 2; = 1 2",
+		"older half-closed first":    "open A; open B; A 1; B 2; A 3; B 4; =; bye A; = 1 3 2 4; B 5; = 1 3 2 4 5",
+		"newer half-closed first":    "open A; open B; A 1; B 2; A 3; B 4; =; bye B; = 2 4 1 3; A 5; = 2 4 1 3 5",
+		"older ends first":           "open A; open B; A 1; B 2; A 3; B 4; =; end A; = 1 3 2 4; B 5; = 1 3 2 4 5",
+		"newer ends first":           "open A; open B; A 1; B 2; A 3; B 4; =; end B; = 2 4 1 3",
+		"half-closed, then ended":    "open A; open B; A 1; B 2; bye B; = 2 1; end B; = 2 1; A 3; = 2 1 3",
+		"half-closed twice":          "open A; open B; open C; A 1; bye A; bye A; B 2; C 3; = 1; bye B; = 1 2 3",
+		"neither half-closed":        "open A; open B; B 1; A 2; B 3; A 4; wait 1.999999999s; =; wait 1ns; = 1 2 3 4; A 5; B 6; = 1 2 3 4 5 6",
+		"half-closed after the wait": "open A; open B; B 1; A 2; wait 2s; = 1 2; A 3; B 4; A 5; bye B; = 1 2 3 4 5",
+		"nothing comes":              "open A; open B; wait 2s; A 1; B 2; = 1 2",
+		"the second is too new":      "open A; A 1; = 1; open B; A 2; B 3; = 1; bye A; = 1 2 3",
+		"only one has sends":         "open A; open B; B 1; =; bye A; = 1",
+		"revoked":                    "open A; open B; A 1; B 2; A 3; B 4; revoke A; = 2 4",
+		"both revoked":               "open A; open B; A 1; B 2; revoke B; revoke A; = 1",
+		"half-closed, then revoked":  "open A; open B; A 1; B 2; bye B; = 2 1; revoke B; = 2 1",
+		"third session":              "open A; open B; A 1; wait 1s; open C; C 2; wait 1s; =; wait 1s; = 1 2",
+		"third, after a seal":        "open A; open B; A 1; B 2; bye A; = 1 2; open C; C 3; B 4; = 1 2; bye B; = 1 2 4 3",
+		"held, then nobody":          "open A; open B; A 1; B 2; end A; end B; = 1 2",
+		"held, then come back":       "open A; open B; A 1; B 2; end B; end A; open C; C 3; = 2 1 3",
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, nil, func(t *testing.T, g *rig) { play(t, g, script) })
@@ -218,7 +219,7 @@ func (c lateClock) AfterFunc(d time.Duration, f func()) func() bool {
 func TestTimerOfAnEarlierHoldDoesNotEndALaterOne(t *testing.T) {
 	for _, script := range []string{
 		"open A; open B; A 1; wait 1s; open C; C 2; wait 1s; =; wait 1s; = 1 2",
-		"open A; open B; end B; A 1; = 1; wait 1s; open C; A 2; C 3; wait 1s; = 1; seal C; = 1 3 2; wait 1s",
+		"open A; open B; end B; A 1; = 1; wait 1s; open C; A 2; C 3; wait 1s; = 1; bye C; = 1 3 2; wait 1s",
 	} {
 		bubble(t, func(c *Config) { c.Clock = lateClock{c.Clock} }, func(t *testing.T, g *rig) {
 			play(t, g, script)
@@ -237,12 +238,12 @@ func play(t *testing.T, g *rig, script string) {
 		switch word {
 		case "open":
 			sessions[rest] = g.open(1)
-		case "seal":
-			sessions[rest].Sealed()
+		case "bye":
+			sessions[rest].EndRequests()
 		case "end":
-			sessions[rest].Close(false)
+			sessions[rest].Close(envelope.ReasonShutdown)
 		case "revoke":
-			sessions[rest].Close(true)
+			sessions[rest].Close(envelope.ReasonRevoked)
 		case "wait":
 			d, err := time.ParseDuration(rest)
 			if err != nil {
@@ -259,10 +260,10 @@ func play(t *testing.T, g *rig, script string) {
 	}
 }
 
-// TestOrderHoldsThoughTheFirstHandlerIsSlow seals both sessions while what they brought still waits for its turn.
+// TestOrderHoldsThoughTheFirstHandlerIsSlow half-closes both sessions while their sends still wait for their turn.
 func TestOrderHoldsThoughTheFirstHandlerIsSlow(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		var notes record
 		g.handle("wait", open.handle)
 		g.handle("note", notes.handle)
@@ -273,10 +274,10 @@ func TestOrderHoldsThoughTheFirstHandlerIsSlow(t *testing.T) {
 		a.send("note", "4")
 		b.send("note", "2")
 		b.send("note", "3")
-		b.Sealed()
+		b.EndRequests()
 		a.send("note", "5")
-		a.Close(false)
-		b.Close(false)
+		a.Close(envelope.ReasonShutdown)
+		b.Close(envelope.ReasonShutdown)
 		c := g.open(1) // the peer comes back before its sends are handled
 		c.send("note", "6")
 		if got := notes.all(); len(got) != 0 {
@@ -317,9 +318,9 @@ func TestSendersOrderIsKept(t *testing.T) {
 				}
 				if streams[i][0] == "bye" {
 					if random.IntN(2) == 0 {
-						sessions[i].Sealed()
+						sessions[i].EndRequests()
 					} else {
-						sessions[i].Close(false)
+						sessions[i].Close(envelope.ReasonShutdown)
 					}
 				} else {
 					sessions[i].send("note", streams[i][0])
@@ -346,7 +347,7 @@ func TestHeldSendsTakeRoomLikeAnyOthers(t *testing.T) {
 		if got := notes.all(); len(got) != 0 || g.count(counters.SendsDropped) != 3 {
 			t.Errorf("handled %q, dropped %d, want 3", got, g.count(counters.SendsDropped))
 		}
-		b.Close(true) // gives its room back
+		b.Close(envelope.ReasonRevoked) // gives its room back
 		a.send("note", "last")
 		if got, want := notes.all(), []string{"a0", "a1", "last"}; !slices.Equal(got, want) {
 			t.Errorf("handled %q, want %q", got, want)
@@ -359,6 +360,10 @@ func TestSendThatRunsIsCancelledWhenItsSessionIsDiscarded(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, nil, func(t *testing.T, g *rig) {
 				var ended atomic.Bool
+				reason := envelope.ReasonShutdown
+				if discard {
+					reason = envelope.ReasonRevoked
+				}
 				var notes record
 				stop := make(chan struct{})
 				g.handle("wait", func(ctx context.Context, _ *Request) (any, error) {
@@ -376,12 +381,12 @@ func TestSendThatRunsIsCancelledWhenItsSessionIsDiscarded(t *testing.T) {
 				a.send("note", "a")
 				b.send("note", "b")
 				synctest.Wait()
-				b.Close(discard) // not what runs
+				b.Close(reason) // not what runs
 				synctest.Wait()
 				if ended.Load() {
 					t.Fatal("cancelled with another session")
 				}
-				a.Close(discard)
+				a.Close(reason)
 				synctest.Wait()
 				if ended.Load() != discard {
 					t.Errorf("cancelled: %v, want %v", ended.Load(), discard)

@@ -11,6 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // A Config is what a Server needs; every field is required.
@@ -44,17 +45,17 @@ type Conn interface {
 	Addr() netip.AddrPort
 	Hello() envelope.Hello
 
-	// Counters returns where to count; nil: nobody wants to know.
+	// Counters returns where to count; nil: nothing is counted.
 	Counters() *counters.Peer
 
 	// Reply answers a call, waiting for room.
 	Reply(id envelope.CallID, result any, refusal *envelope.RemoteError)
 
-	// Refuse answers a call without waiting, and says false if too many such answers wait.
+	// Refuse answers a call without waiting. It returns false if too many such answers wait.
 	Refuse(id envelope.CallID, refusal *envelope.RemoteError) bool
 
-	// Settled says that Pending has gone down.
-	Settled()
+	// CheckDrained is called when Pending has gone down.
+	CheckDrained()
 }
 
 // New returns a server without handlers.
@@ -65,13 +66,13 @@ func New(c Config) *Server {
 	return s
 }
 
-// Open begins to serve what comes over conn, until the session that it returns is closed.
+// Open serves the requests that come over conn, until the session that it returns is closed.
 func (s *Server) Open(conn Conn) *Session {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.peers[conn.Remote()]
 	if p == nil {
-		p = &peer{server: s, key: conn.Remote()}
+		p = &peer{server: s, key: conn.Remote(), drops: limiter.Lines{Most: 1}}
 		s.peers[p.key] = p
 	}
 	p.mu.Lock()
@@ -81,24 +82,24 @@ func (s *Server) Open(conn Conn) *Session {
 }
 
 // forget drops a peer of which nothing is left: no session, no handler that runs, no send that waits. Until then a
-// peer that comes back finds its limits as they were, and its sends still in order.
+// peer that comes back finds its limits as they were, and its sends in order.
 func (s *Server) forget(p *peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.idle() && s.peers[p.key] == p {
+	if p.isIdle() && s.peers[p.key] == p {
 		delete(s.peers, p.key)
 	}
 }
 
-// A Load is what a peer keeps a node busy with at one moment.
+// A Load is the work of one peer's requests at one moment.
 type Load struct {
-	Calls int // whose handlers run, or whose replies wait for room
-	Bytes int // of their arguments, and of those of the sends that wait or run
+	Calls int // their handlers run, or their replies wait for room
+	Bytes int // of the arguments of these calls, and of the sends that wait or run
 }
 
-// Loads returns what the server is busy with, by peer.
+// Loads returns the work of each peer's requests.
 func (s *Server) Loads() map[identity.PublicKey]Load {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,16 +116,13 @@ func (s *Server) Loads() map[identity.PublicKey]Load {
 func (s *Server) Wait() { s.runs.Wait() }
 
 // DropSends drops the sends that wait and cancels those that run: nothing else ends them once their sessions are
-// closed. It is for when Wait takes too long. No session may be open any more.
+// closed. It is for a Wait that takes too long. No session may be open any more.
 func (s *Server) DropSends() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, p := range s.peers {
 		p.mu.Lock()
-		p.drop(&p.waiting)
-		if p.handling != nil {
-			p.handling.cancel()
-		}
+		p.discard(nil)
 		p.mu.Unlock()
 	}
 }

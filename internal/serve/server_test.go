@@ -3,11 +3,13 @@ package serve
 import (
 	"testing"
 	"testing/synctest"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
 func TestWaitReturnsWhenNoHandlerRunsAndNoSendWaits(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, g *rig) {
-		open, sends := make(gate), make(gate)
+		open, sends := make(blocker), make(blocker)
 		var notes record
 		g.handle("wait", open.handle)
 		g.handle("hold", sends.handle)
@@ -17,13 +19,13 @@ func TestWaitReturnsWhenNoHandlerRunsAndNoSendWaits(t *testing.T) {
 		c.send("hold", "")
 		c.send("note", "1")
 		synctest.Wait()
-		c.Close(false)
+		c.Close(envelope.ReasonShutdown)
 		waited := make(chan struct{})
 		go func() {
 			g.Wait()
 			close(waited)
 		}()
-		for name, end := range map[string]gate{"call": open, "send": sends} {
+		for name, end := range map[string]blocker{"call": open, "send": sends} {
 			synctest.Wait()
 			select {
 			case <-waited:
@@ -49,7 +51,7 @@ func TestDropSendsEndsWhatNothingElseEnds(t *testing.T) {
 			c.send("wait", "")
 			c.send("note", "1")
 			synctest.Wait()
-			c.Close(false)
+			c.Close(envelope.ReasonShutdown)
 		}
 		synctest.Wait()
 		if n := len(g.peers); n != 3 {
@@ -66,7 +68,7 @@ func TestDropSendsEndsWhatNothingElseEnds(t *testing.T) {
 func TestForgettingAPeerLeavesItsSuccessorAlone(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, g *rig) {
 		before := g.open(1)
-		before.Close(false)
+		before.Close(envelope.ReasonShutdown)
 		after := g.open(1)
 		if after.peer == before.peer {
 			t.Fatal("the peer was not forgotten")
@@ -89,7 +91,7 @@ func TestPeersAreForgottenOnceNothingIsLeftOfThem(t *testing.T) {
 			if n := len(g.peers); n != 1 {
 				t.Fatalf("%d peers, want the one that is connected", n)
 			}
-			c.Close(false)
+			c.Close(envelope.ReasonShutdown)
 			if n := len(g.peers); n != 0 {
 				t.Fatalf("%d peers are left", n)
 			}

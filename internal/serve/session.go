@@ -10,28 +10,31 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/idtable"
 )
 
-// ErrDuplicateID is a call whose id is that of another in flight: a breach of the protocol (wire.md §6.3).
+// ErrDuplicateID says that a call has the id of another in flight: a violation of the protocol (wire.md §6.3).
 var ErrDuplicateID = errors.New("call id is in flight already")
 
-// ErrFlood is a peer that goes on calling without reading that it is refused.
+// ErrFlood says that a peer goes on calling without reading that it is refused.
 var ErrFlood = errors.New("too many refused calls unanswered: the peer does not read")
 
-// A Session is what one session asks. Its methods do not block. They are called by the session's actor, and are not
-// safe for concurrent use but for Pending. After Close come Close and Pending alone.
+// callTooLate is told before the handler is looked up, and so for any name: no caller learns by it which names have a handler.
+var callTooLate = &envelope.RemoteError{Code: envelope.CodeDeadline, Text: "the call arrived after its time"}
+
+// A Session serves the requests of one session. Its methods do not block. They are called by the session's actor, and are
+// not safe for concurrent use but for Pending. After Close only Close and Pending may be called.
 type Session struct {
 	server *Server
 	peer   *peer
 	conn   Conn
 
-	// Note is for whoever registers handlers: what it remembers of the session's caller.
+	// Note is for the code that registers handlers: it keeps there what it knows of the session's caller.
 	Note atomic.Value
 
 	pending atomic.Int64 // calls whose reply is not queued
 
 	// Guarded by peer.mu.
-	calls  idtable.Table[*Request] // to which nobody has yet begun to reply
-	sealed bool
-	closed bool
+	calls      idtable.Table[*Request] // nothing has begun to reply to them
+	sendsEnded bool
+	closed     bool
 }
 
 // Conn returns the session that brings the calls.
@@ -40,17 +43,14 @@ func (s *Session) Conn() Conn { return s.conn }
 // Call runs a handler, or refuses. The error is ErrDuplicateID or ErrFlood. The envelope's slices are the request's
 // to keep.
 func (s *Session) Call(e *envelope.Envelope) error {
-	// What is told before the handler is looked up is told of any name: nobody learns by it what there is.
-	if e.Options.HasTimeout && e.Options.Timeout <= 0 {
-		return s.refuse(e.ID, &envelope.RemoteError{Code: envelope.CodeDeadline, Text: "the call arrived after its time"})
-	}
-	entry, p := s.server.find(e.Name), s.peer
+	late := e.Options.HasTimeout && e.Options.Timeout <= 0
 	var r *Request
-	if entry != nil {
+	if entry := s.server.find(e.Name); entry != nil && !late {
 		r = newRequest(s, entry, e)
 	}
+	p := s.peer
 	p.mu.Lock()
-	taken, overloaded := s.calls.Get(e.ID) != nil, p.full(len(e.Args))
+	taken, overloaded := s.calls.Get(e.ID) != nil, p.overloadedBy(len(e.Args))
 	if overloaded == nil && !taken && r != nil {
 		s.calls.Put(e.ID, r)
 		p.running.add(r)
@@ -59,7 +59,9 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	p.mu.Unlock()
 	switch {
 	case taken:
-		return duplicate(e.ID)
+		return fmt.Errorf("call %d: %w", e.ID, ErrDuplicateID)
+	case late:
+		return s.refuse(e.ID, callTooLate)
 	case overloaded != nil:
 		s.conn.Counters().Add(counters.CallsRefused, 1)
 		return s.refuse(e.ID, overloaded)
@@ -71,19 +73,11 @@ func (s *Session) Call(e *envelope.Envelope) error {
 }
 
 func (s *Session) refuse(id envelope.CallID, e *envelope.RemoteError) error {
-	s.peer.mu.Lock()
-	taken := s.calls.Get(id) != nil
-	s.peer.mu.Unlock()
-	switch {
-	case taken:
-		return duplicate(id)
-	case !s.conn.Refuse(id, e):
+	if !s.conn.Refuse(id, e) {
 		return ErrFlood
 	}
 	return nil
 }
-
-func duplicate(id envelope.CallID) error { return fmt.Errorf("call %d: %w", id, ErrDuplicateID) }
 
 // Cancel ends the context of a call that still runs.
 func (s *Session) Cancel(id envelope.CallID) {
@@ -98,9 +92,9 @@ func (s *Session) Cancel(id envelope.CallID) {
 // Pending returns how many calls are not yet answered. It is safe for concurrent use.
 func (s *Session) Pending() int { return int(s.pending.Load()) }
 
-// Close cancels the calls that run. Sends that wait are still handled; with discard they are dropped, and the one
-// that runs is cancelled.
-func (s *Session) Close(discard bool) {
+// Close cancels the calls that run. Sends that wait are still handled, unless the peer is not trusted any more: then they are
+// dropped, and the one that runs is cancelled.
+func (s *Session) Close(reason envelope.Reason) {
 	p := s.peer
 	p.mu.Lock()
 	if s.closed {
@@ -109,48 +103,23 @@ func (s *Session) Close(discard bool) {
 	}
 	s.closed = true
 	s.calls.All((*Request).cancel)
-	if discard {
+	if reason == envelope.ReasonRevoked || reason == envelope.ReasonConflict {
 		p.discard(s)
 	}
-	p.seal(s)
+	p.endSends(s)
 	p.sessions--
 	p.work()
 	s.server.forget(p)
 }
 
-// finished takes note that a call's handler has returned, and says whether the reply is still to be given; from then on
-// the peer may use its id again, and its place among those that run.
-func (s *Session) finished(r *Request) bool {
-	p := s.peer
-	p.mu.Lock()
-	p.running.sub(r)
-	reply := p.claim(r)
-	idle := p.idle()
-	p.mu.Unlock()
-	if idle {
-		s.server.forget(p)
-	}
-	return reply
-}
-
-// claim says whether the reply to a call is still to be given: then it is for who asks, before anybody else. The peer may
-// use the call's id again.
-func (s *Session) claim(r *Request) bool {
-	s.peer.mu.Lock()
-	defer s.peer.mu.Unlock()
-	return s.peer.claim(r)
-}
-
-// settled gives back the rest of what a call took, once its reply is queued.
-func (s *Session) settled(r *Request) {
-	p := s.peer
-	p.mu.Lock()
-	p.replying.sub(r)
-	idle := p.idle()
-	p.mu.Unlock()
-	if idle {
-		s.server.forget(p)
-	}
-	s.pending.Add(-1)
-	s.conn.Settled()
+// reply answers a call that was claimed, and gives back the rest of what the call took.
+func (s *Session) reply(r *Request, result any, refusal *envelope.RemoteError) {
+	defer func() { // also if the reply panics
+		s.peer.mu.Lock()
+		s.peer.replying.sub(r)
+		s.peer.unlock()
+		s.pending.Add(-1)
+		s.conn.CheckDrained()
+	}()
+	s.conn.Reply(r.id, result, refusal)
 }

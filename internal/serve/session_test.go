@@ -8,9 +8,9 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
-func TestIDInFlightIsABreachWhateverIsCalled(t *testing.T) {
+func TestIDInFlightIsAViolationWhateverIsCalled(t *testing.T) {
 	bubble(t, limits(2, 1000), func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", open.handle)
 		c, other := g.open(1), g.open(1)
 		id := c.call("wait", nil)
@@ -71,7 +71,7 @@ func (c *again) Reply(id envelope.CallID, _ any, _ *envelope.RemoteError) {
 
 func TestCallerThatDoesNotHearItsRefusalsIsAFlood(t *testing.T) {
 	bubble(t, limits(1, 1000), func(t *testing.T, g *rig) {
-		open := make(gate)
+		open := make(blocker)
 		g.handle("wait", open.handle)
 		c := g.open(1)
 		c.deaf = true
@@ -99,9 +99,9 @@ func TestCloseCancelsOnceAndLeavesTheOtherSessionAlone(t *testing.T) {
 			b.call("wait", nil)
 		}
 		synctest.Wait()
-		a.Close(false)
-		a.Close(true)
-		a.Close(false)
+		a.Close(envelope.ReasonShutdown)
+		a.Close(envelope.ReasonRevoked)
+		a.Close(envelope.ReasonShutdown)
 		if n := a.counts(); n[envelope.CodeCancelled] != 3 {
 			t.Errorf("answers of the session that has closed: %v", n)
 		}
@@ -114,7 +114,7 @@ func TestCloseCancelsOnceAndLeavesTheOtherSessionAlone(t *testing.T) {
 		if n := len(g.peers); n != 1 {
 			t.Errorf("%d peers while a session is open", n)
 		}
-		b.Close(false)
+		b.Close(envelope.ReasonShutdown)
 		if n := b.counts(); n[envelope.CodeCancelled] != 3 {
 			t.Errorf("answers of the other session: %v", n)
 		}
@@ -131,7 +131,7 @@ func TestCloseEndsHandlersThatHaveNotBegun(t *testing.T) {
 		for range 100 {
 			c.call("wait", nil)
 		}
-		c.Close(false) // without waiting for the handlers to begin
+		c.Close(envelope.ReasonShutdown) // without waiting for the handlers to begin
 		if n := c.counts(); n[envelope.CodeCancelled] != 100 {
 			t.Errorf("answers: %v", n)
 		}

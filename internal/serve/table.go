@@ -1,4 +1,4 @@
-// Package serve runs the handlers that peers call, by name: it authorises, limits, contains panics, and keeps
+// Package serve runs the handlers that peers call, by name. It authorises, limits, contains panics, and keeps
 // the order of sends (wire.md §6.3 to §6.5, §9).
 //
 // Limits are per peer: two sessions of one peer share them.
@@ -16,7 +16,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
-// A Handler answers a call; of a send, its result goes nowhere.
+// A Handler answers a call. Its result for a send goes nowhere.
 type Handler func(ctx context.Context, r *Request) (any, error)
 
 // An Entry is a handler as it is registered.
@@ -28,16 +28,16 @@ type Entry struct {
 	// every call and send, in the handler's goroutine.
 	Allow func(ctx context.Context, r *Request) bool
 
-	// Note is for whoever registers handlers.
+	// Note is for the code that registers handlers.
 	Note any
 }
 
-// ErrTaken is a name that has a handler already.
+// ErrTaken says that a name has a handler already.
 var ErrTaken = errors.New("the name has a handler already")
 
 // A Table is the handlers of a node by name. It is safe for concurrent use.
 type Table struct {
-	mu      sync.Mutex                        // held by who changes the entries
+	mu      sync.Mutex                        // held to change the entries
 	entries atomic.Pointer[map[string]*Entry] // replaced, never changed: every call reads it. Nil: none yet
 }
 
@@ -46,37 +46,40 @@ func (t *Table) Add(e *Entry) error {
 	if err := envelope.CheckName(e.Name); err != nil {
 		return fmt.Errorf("handler %q: %w", e.Name, err)
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	entries := t.all()
-	if entries[e.Name] != nil {
+	taken := false
+	t.change(func(entries map[string]*Entry) {
+		if taken = entries[e.Name] != nil; !taken {
+			entries[e.Name] = e
+		}
+	})
+	if taken {
 		return fmt.Errorf("handler %q: %w: call Unhandle first", e.Name, ErrTaken)
 	}
-	next := make(map[string]*Entry, len(entries)+1)
-	maps.Copy(next, entries)
-	next[e.Name] = e
-	t.entries.Store(&next)
 	return nil
 }
 
 // Remove takes a handler away. Calls that run go on.
 func (t *Table) Remove(name string) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	next := maps.Clone(t.all())
-	delete(next, name)
-	t.entries.Store(&next)
+	t.change(func(entries map[string]*Entry) { delete(entries, name) })
 }
 
-// Replace puts what f makes of each entry in its place. Requests that have come keep the entry that they found.
+// Replace replaces each entry by the one that f makes of it. Requests that have arrived keep the entry that they found.
 func (t *Table) Replace(f func(Entry) Entry) {
+	t.change(func(entries map[string]*Entry) {
+		for name, e := range entries {
+			made := f(*e)
+			entries[name] = &made
+		}
+	})
+}
+
+// change lets f change a copy of the entries, which takes their place.
+func (t *Table) change(f func(entries map[string]*Entry)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	next := make(map[string]*Entry, len(t.all()))
-	for name, e := range t.all() {
-		made := f(*e)
-		next[name] = &made
-	}
+	next := make(map[string]*Entry, len(t.all())+1)
+	maps.Copy(next, t.all())
+	f(next)
 	t.entries.Store(&next)
 }
 

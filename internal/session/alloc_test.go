@@ -28,8 +28,8 @@ func bareLink() *Link {
 	l := &Link{config: &Config{Clock: clock.System, Log: slog.New(slog.DiscardHandler), FrameLimit: frame.DefaultLimit,
 		WriteStall: time.Minute}, conn: sink{}, codec: envelope.Msgpack}
 	l.inbound = newStub(l)
-	l.queue = newQueue(8<<20, l.crowded)
-	l.accepts.Store(frame.DefaultLimit)
+	l.queue = newQueue(8<<20, l.isCrowded)
+	l.maxFrame.Store(frame.DefaultLimit)
 	return l
 }
 
@@ -39,7 +39,7 @@ func (l *Link) step(t *testing.T, batch []segment, send *channel.CipherState) []
 	if err := l.flush(batch, send); err != nil {
 		t.Fatal(err)
 	}
-	l.queue.wrote(batch)
+	l.queue.release(batch)
 	return batch
 }
 
@@ -97,8 +97,8 @@ func TestAllocationsOfACall(t *testing.T) {
 			if err := l.flush(batch, send); err != nil {
 				t.Error(err)
 			}
-			l.queue.wrote(batch)
-			l.flight.take(id).done <- success(value)
+			l.queue.release(batch)
+			l.flight.takeCall(id).done <- success(value)
 		}
 	}()
 	var args any = envelope.NewRaw(envelope.Msgpack, value)
@@ -152,7 +152,7 @@ func TestAllocationsOfReading(t *testing.T) {
 				if err != nil || len(b.envelopes) != len(c.plain) {
 					t.Fatal(err)
 				}
-				r.give(b)
+				r.giveBack(b)
 			})
 			if got != c.want {
 				t.Errorf("%v allocations, want %v", got, c.want)

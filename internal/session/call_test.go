@@ -101,7 +101,7 @@ func TestCallsBothWays(t *testing.T) {
 					t.Error(err)
 				}
 				r.want(aSend("news", []int{1}))
-				if n := e.link.flying.Load(); n != 0 {
+				if n := e.link.callers.Load(); n != 0 {
 					t.Errorf("%d calls are counted that have ended", n)
 				}
 			})
@@ -135,7 +135,7 @@ func TestOptionsOfACall(t *testing.T) {
 	})
 }
 
-// TestCancelledCallTellsThePeer also looks at the late reply, which nobody misses.
+// TestCancelledCallTellsThePeer also sends the late reply, which is dropped.
 func TestCancelledCallTellsThePeer(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Initiator)
@@ -170,7 +170,7 @@ func TestDeadlineOfACallIsKept(t *testing.T) {
 	})
 }
 
-// TestPeerIsFirstToNoticeTheDeadline has the peer's answer and the caller's own clock say the same in the same moment: whichever
+// TestPeerIsFirstToNoticeTheDeadline lets the peer's answer and the caller's own clock end the call in the same moment: whichever
 // is first, the caller hears it as the end of its context. Before that it is the peer's own word.
 func TestPeerIsFirstToNoticeTheDeadline(t *testing.T) {
 	for _, code := range []envelope.Code{envelope.CodeDeadline, envelope.CodeCancelled} {
@@ -209,7 +209,7 @@ func TestDeadContextSendsNothing(t *testing.T) {
 	})
 }
 
-// TestProtocolNamesAreNotTheApplications holds wire.md §6.5: nobody says bye by a send.
+// TestProtocolNamesAreNotTheApplications holds wire.md §6.5: an application cannot say bye by a send.
 func TestProtocolNamesAreNotTheApplications(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Initiator)
@@ -224,7 +224,7 @@ func TestProtocolNamesAreNotTheApplications(t *testing.T) {
 	})
 }
 
-// TestPeersCancelReachesTheHandler holds wire.md §6.9; an id that is not in flight is the handlers' side to ignore.
+// TestPeersCancelReachesTheHandler holds wire.md §6.9; the Inbound ignores an id that is not in flight.
 func TestPeersCancelReachesTheHandler(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
@@ -272,11 +272,11 @@ func TestTooLargeCallFailsHere(t *testing.T) {
 	})
 }
 
-// TestHelloRaisesTheSize holds wire.md §6.7: from when it is received, in one direction, and never down.
+// TestHelloRaisesTheSize holds wire.md §6.7: it counts once it is received, in one direction, and never lowers the size.
 func TestHelloRaisesTheSize(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.shake()
+		r.handshake()
 		r.want(helloOf(e.config))
 		r.say(aPing(1))
 		r.want(aPong(1))
@@ -294,10 +294,10 @@ func TestHelloRaisesTheSize(t *testing.T) {
 	})
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.shake()
+		r.handshake()
 		r.want(helloOf(e.config))
 		r.say(envelope.AppendHello(nil, envelope.Hello{Version: 1, Max: 5}))
-		if got := e.link.accepts.Load(); got != frame.DefaultLimit {
+		if got := e.link.maxFrame.Load(); got != frame.DefaultLimit {
 			t.Errorf("the peer is taken to accept %d bytes, want %d: every node does", got, frame.DefaultLimit)
 		}
 	})
@@ -337,7 +337,7 @@ func TestReplyThatCannotBeSentBecomesOneThatCan(t *testing.T) {
 		"error with large text": {nil, &envelope.RemoteError{Code: "mine", Text: big}, "mine", big[:envelope.MaxText]},
 		"error with large data": {nil, &envelope.RemoteError{Code: "mine", Text: "short", Data: data}, "mine", "short"},
 		"error without a code":  {nil, &envelope.RemoteError{Text: "short"}, envelope.CodeInternal, "short"},
-		"code that is none":     {nil, &envelope.RemoteError{Code: "not a code"}, envelope.CodeInternal, ""},
+		"invalid code":          {nil, &envelope.RemoteError{Code: "not a code"}, envelope.CodeInternal, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
@@ -482,6 +482,6 @@ func TestEndedSessionTakesNothing(t *testing.T) {
 		}
 		e.link.Close(Close{Reason: envelope.ReasonShutdown})
 		e.link.Probe(Probe{Within: time.Second})
-		e.link.Settled()
+		e.link.CheckDrained()
 	})
 }

@@ -8,20 +8,24 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/idtable"
 )
 
-// A result ends one call: a value, what the peer answered instead, or why there will be no answer.
+// A result ends one call or ping: what the peer answered, or why no answer will come.
 type result struct {
-	value []byte // the caller's to keep
+	value []byte        // the caller's to keep
+	rtt   time.Duration // of a ping
 	err   error
 }
 
-// A pending is one call, or one ping, that waits for its answer. It is used again for another.
+// A pending is one call or ping of this node that waits for its answer. The pool gives it to another one afterwards.
 type pending struct {
-	done chan result // has room for one; exactly one arrives for each time the pending leaves its table unclaimed
-	place
+	done chan result // has room for one, and gets one whenever somebody else takes the pending out of its table; nil: nobody waits
+	id   envelope.CallID
+	ping bool      // id is the nonce of a ping
+	sent time.Time // of a ping
+	position
 }
 
-// pendings keeps those of one node that wait for their next use. They are not kept for all nodes together: a
-// channel made inside a testing/synctest bubble is of no use outside.
+// pendings keeps the pendings of one node for their next use. Nodes do not share a pool: a channel made inside a
+// testing/synctest bubble is of no use outside.
 type pendings struct{ pool sync.Pool }
 
 func (ps *pendings) get() *pending {
@@ -29,70 +33,61 @@ func (ps *pendings) get() *pending {
 	if !ok {
 		return &pending{done: make(chan result, 1)}
 	}
-	p.place = place{}
+	*p = pending{done: p.done}
 	return p
 }
 
-// put takes p back. Its result, if it left the table by another's hand, has been received.
+// put takes p back. If somebody else took p out of its table, its result has been received.
 func (ps *pendings) put(p *pending) { ps.pool.Put(p) }
 
-// inFlight is the calls and pings of ours that wait for an answer. A caller's goroutine enters its call and
-// may take it out again; the session answers or fails it. Whoever takes a call out of the table ends it, so
+// inFlight is the table of the calls and pings of this node that wait for an answer. A caller's goroutine enters its
+// call and may take it out again; the session answers or fails it. Whoever takes a call out of the table ends it, so
 // each ends exactly once.
 type inFlight struct {
 	mu    sync.Mutex // guards the rest
 	calls idtable.Table[*pending]
-	pings map[uint64]*ping
-	err   error // not nil: the session has ended, nothing enters any more
+	pings map[envelope.CallID]*pending // by nonce
+	err   error                        // not nil: the session has ended, nothing enters any more
 }
 
-type ping struct {
-	pending *pending // nil: nobody waits
-	sent    time.Time
-	place
-}
-
-func (t *inFlight) enter(id envelope.CallID, p *pending) error {
+func (t *inFlight) enter(p *pending) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err != nil {
+	switch {
+	case t.err != nil:
 		return t.err
+	case !p.ping:
+		t.calls.Put(p.id, p)
+	case t.pings == nil:
+		t.pings = map[envelope.CallID]*pending{p.id: p}
+	default:
+		t.pings[p.id] = p
 	}
-	t.calls.Put(id, p)
 	return nil
 }
 
-// take takes a call out; nil: somebody else has, and its result is in done or about to be.
-func (t *inFlight) take(id envelope.CallID) *pending {
+// takeCall takes a call out. Nil: somebody else has, and its result is in done or about to be.
+func (t *inFlight) takeCall(id envelope.CallID) *pending {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.calls.Take(id)
 }
 
-func (t *inFlight) enterPing(nonce uint64, p *ping) error {
+// remove takes p out. It returns false if somebody else has: the result of p is in done or about to be.
+func (t *inFlight) remove(p *pending) bool {
+	if !p.ping {
+		return t.takeCall(p.id) != nil
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.err != nil {
-		return t.err
-	}
-	if t.pings == nil {
-		t.pings = make(map[uint64]*ping)
-	}
-	t.pings[nonce] = p
-	return nil
+	_, found := t.pings[p.id]
+	delete(t.pings, p.id)
+	return found
 }
 
-func (t *inFlight) takePing(nonce uint64) *ping {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	p := t.pings[nonce]
-	delete(t.pings, nonce)
-	return p
-}
-
-// ponged takes out the ping that a pong answers, nil if there is none, and those that left before it and that somebody
-// waits for. Of them the peer may have dropped the pongs (wire.md §6.6): none will come that has not.
-func (t *inFlight) ponged(nonce uint64, q *queue) (own *ping, earlier []*ping) {
+// takePings takes out the ping that a pong answers, nil if there is none, and the earlier pings that somebody waits for:
+// the peer may have dropped their pongs (wire.md §6.6), and pongs that have not come yet will not come.
+func (t *inFlight) takePings(nonce envelope.CallID, q *queue) (own *pending, earlier []*pending) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if own = t.pings[nonce]; own == nil {
@@ -102,7 +97,7 @@ func (t *inFlight) ponged(nonce uint64, q *queue) (own *ping, earlier []*ping) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for n, p := range t.pings {
-		if p.pending != nil && p.seq != 0 && p.seq < own.seq {
+		if p.done != nil && p.seq != 0 && p.seq < own.seq {
 			earlier = append(earlier, p)
 			delete(t.pings, n)
 		}
@@ -110,14 +105,15 @@ func (t *inFlight) ponged(nonce uint64, q *queue) (own *ping, earlier []*ping) {
 	return own, earlier
 }
 
-func (t *inFlight) count() int {
+// countCalls returns how many calls wait for an answer.
+func (t *inFlight) countCalls() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.calls.Len()
 }
 
-// close ends everything with the error that why gives for it, and lets nothing in from now on.
-func (t *inFlight) close(err error, why func(*place) error) {
+// close ends everything with the error that errorAt returns for its position, and lets nothing in from now on.
+func (t *inFlight) close(err error, errorAt func(*position) error) {
 	t.mu.Lock()
 	calls, pings := t.calls, t.pings
 	t.calls, t.pings = idtable.Table[*pending]{}, nil
@@ -125,10 +121,13 @@ func (t *inFlight) close(err error, why func(*place) error) {
 		t.err = err
 	}
 	t.mu.Unlock()
-	calls.All(func(p *pending) { p.done <- result{err: why(&p.place)} })
-	for _, p := range pings {
-		if p.pending != nil { // nobody waits for the pings of liveness
-			p.pending.done <- result{err: why(&p.place)}
+	fail := func(p *pending) {
+		if p.done != nil {
+			p.done <- result{err: errorAt(&p.position)}
 		}
+	}
+	calls.All(fail)
+	for _, p := range pings {
+		fail(p)
 	}
 }

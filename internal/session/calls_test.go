@@ -26,16 +26,17 @@ func TestEachCallEndsOnce(t *testing.T) {
 				rnd := rand.New(rand.NewPCG(seed, uint64(id)))
 				for i := range each {
 					p, call := pool.get(), envelope.CallID(1+id*each+i)
+					p.id = call
 					if len(p.done) != 0 || p.seq != 0 {
 						t.Error("a pending comes from the pool with something of its last call")
 					}
-					if table.enter(call, p) != nil {
+					if table.enter(p) != nil {
 						pool.put(p)
 						continue
 					}
 					entered.Add(1)
 					asked <- call
-					if rnd.IntN(3) == 0 && table.take(call) != nil {
+					if rnd.IntN(3) == 0 && table.remove(p) {
 						abandoned.Add(1)
 						pool.put(p)
 						continue
@@ -52,7 +53,7 @@ func TestEachCallEndsOnce(t *testing.T) {
 		var actor sync.WaitGroup
 		actor.Go(func() {
 			for call := range asked {
-				if p := table.take(call); p != nil {
+				if p := table.takeCall(call); p != nil {
 					p.done <- result{}
 				}
 			}
@@ -60,7 +61,7 @@ func TestEachCallEndsOnce(t *testing.T) {
 		for entered.Load() < callers*each/4 && seed%2 == 0 {
 			runtime.Gosched()
 		}
-		end := func() { table.close(errTest, func(*place) error { return errTest }) }
+		end := func() { table.close(errTest, func(*position) error { return errTest }) }
 		if seed%2 == 0 {
 			end()
 		}
@@ -70,8 +71,8 @@ func TestEachCallEndsOnce(t *testing.T) {
 		if n := answered.Load() + abandoned.Load() + failed.Load(); n != entered.Load() {
 			t.Errorf("%d calls entered, %d ended", entered.Load(), n)
 		}
-		if table.count() != 0 {
-			t.Errorf("%d calls are in flight", table.count())
+		if table.countCalls() != 0 {
+			t.Errorf("%d calls are in flight", table.countCalls())
 		}
 		end()
 	}
@@ -79,53 +80,50 @@ func TestEachCallEndsOnce(t *testing.T) {
 
 func TestNothingEntersAnEndedTable(t *testing.T) {
 	var table inFlight
-	var p, waiting pending
-	waiting.done = make(chan result, 1)
-	if err := table.enter(1, &waiting); err != nil {
-		t.Fatal(err)
-	}
-	pinged := &pending{done: make(chan result, 1)}
-	if err := table.enterPing(1, &ping{pending: pinged}); err != nil {
-		t.Fatal(err)
-	}
-	if err := table.enterPing(2, &ping{}); err != nil {
-		t.Fatal(err)
+	call := &pending{done: make(chan result, 1), id: 1}
+	ping := &pending{done: make(chan result, 1), id: 1, ping: true}
+	for _, p := range []*pending{call, ping, {id: 2, ping: true}} {
+		if err := table.enter(p); err != nil {
+			t.Fatal(err)
+		}
 	}
 	second := errors.New("another end")
-	table.close(errTest, func(p *place) error { return errTest })
-	table.close(second, func(*place) error { return second })
-	for _, p := range []*pending{&waiting, pinged} {
+	table.close(errTest, func(p *position) error { return errTest })
+	table.close(second, func(*position) error { return second })
+	for _, p := range []*pending{call, ping} {
 		if r := <-p.done; r.err != errTest {
 			t.Errorf("ended with %v", r.err)
 		}
 	}
-	if err := table.enter(2, &p); err != errTest {
-		t.Errorf("enter: %v", err)
+	for _, p := range []*pending{{id: 2}, {id: 3, ping: true}} {
+		if err := table.enter(p); err != errTest {
+			t.Errorf("enter: %v", err)
+		}
 	}
-	if err := table.enterPing(3, &ping{}); err != errTest {
-		t.Errorf("enterPing: %v", err)
-	}
-	if table.take(1) != nil || table.takePing(1) != nil {
+	if table.remove(call) || table.remove(ping) {
 		t.Error("what has ended is still in the table")
 	}
 }
 
-// TestPongAnswersWhatLeftBeforeItsPing is about the entries alone: one that has not left, one that nobody waits for and a
+// TestPongAnswersWhatLeftBeforeItsPing is about the entries alone: one that has not left, one without a waiter and a
 // later one stay.
 func TestPongAnswersWhatLeftBeforeItsPing(t *testing.T) {
 	var table inFlight
 	q := testQueue(1000)
-	waits := func(seq uint64) *ping { return &ping{pending: new(pending), place: place{urgent, seq}} }
-	pings := []*ping{waits(0), waits(7), {place: place{urgent, 6}}, waits(9), waits(8)}
+	waits := func(seq uint64) *pending {
+		return &pending{done: make(chan result, 1), position: position{urgent, seq}}
+	}
+	pings := []*pending{waits(0), waits(7), {position: position{urgent, 6}}, waits(9), waits(8)}
 	for nonce, p := range pings {
-		if err := table.enterPing(uint64(nonce), p); err != nil {
+		p.id, p.ping = envelope.CallID(nonce), true
+		if err := table.enter(p); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if own, earlier := table.ponged(5, q); own != nil || earlier != nil {
+	if own, earlier := table.takePings(5, q); own != nil || earlier != nil {
 		t.Errorf("a pong that nobody asked for answers %v, %v", own, earlier)
 	}
-	own, earlier := table.ponged(4, q)
+	own, earlier := table.takePings(4, q)
 	if own != pings[4] || len(earlier) != 1 || earlier[0] != pings[1] {
 		t.Errorf("answered are %v and %v", own, earlier)
 	}

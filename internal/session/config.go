@@ -13,7 +13,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
-// A Config is what all sessions of a node share. It is never changed; every exported field is required but WornAfter and Counters.
+// A Config is what all sessions of a node share. It is never changed. Every exported field is required but Knocks,
+// MaxMessages and Counters.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -26,28 +27,28 @@ type Config struct {
 	// Trusted says whether a key may connect. It is asked during the handshake, from its goroutine.
 	Trusted func(identity.PublicKey) bool
 
-	// Knocks, if not nil, is private mode: who does not knock gets no answer (wire.md §4.6). It is asked during the
-	// handshake, from its goroutine, while it holds a place of Compute.
+	// Knocks, if not nil, is private mode: strangers get no answer (wire.md §4.6). It is asked during the
+	// handshake, from its goroutine, while that holds a slot of Compute.
 	Knocks handshake.Knocks
 
-	// Serve returns what answers the peer of a session that was admitted. It is called by the session's actor.
+	// Serve returns the Inbound that answers the peer of an admitted session. It is called by the session's actor.
 	Serve func(*Link) Inbound
 
-	// Compute bounds how many handshakes compute at once: a handshake holds one place while it does.
+	// Compute has a slot for each handshake that may compute at once.
 	Compute chan struct{}
 
 	FrameLimit int // largest frame body accepted, in bytes, tag included
 	QueueBytes int // bytes of envelopes that may wait to be written
 
 	HandshakeTimeout time.Duration // from the connection to the first valid frame of the peer
-	PingAfter        time.Duration // without inbound traffic for so long: ping
-	PongWithin       time.Duration // a ping unanswered for so long is a missed pong; two end the session
-	WriteStall       time.Duration // no byte written for so long ends the session
+	PingAfter        time.Duration // a session without inbound traffic for this long pings
+	PongWithin       time.Duration // a ping unanswered for this long is a missed pong; two end the session
+	WriteStall       time.Duration // a session that has written no byte for this long ends
 	Linger           time.Duration // how long a half-close may take
 
-	WornAfter uint64 // messages one way after which an initiator says Worn; 0: never
+	MaxMessages uint64 // messages one way after which an initiator says RotationDue; 0: never
 
-	Counters *counters.Node // counts; nil: nobody wants to know
+	Counters *counters.Node // nil: nothing is counted
 
 	pendings pendings // safe for concurrent use
 }
@@ -55,7 +56,7 @@ type Config struct {
 // Inbound answers what a peer asks over one session. Its methods are called by the session's actor and never
 // block. Slices of an envelope are the receiver's to keep.
 type Inbound interface {
-	// Call runs a handler. An error is a breach of the protocol (wire.md §6.3) and ends the session.
+	// Call runs a handler. An error is a violation of the protocol (wire.md §6.3) and ends the session.
 	Call(*envelope.Envelope) error
 
 	// Send runs a handler that answers nothing.
@@ -64,12 +65,12 @@ type Inbound interface {
 	// Cancel ends the context of a call, if it is still running.
 	Cancel(envelope.CallID)
 
-	// Sealed says that the peer has said its bye: no call and no send will follow.
-	Sealed()
+	// EndRequests says that the peer has said its bye: no call and no send will follow.
+	EndRequests()
 
 	// Pending returns how many calls are not yet answered. It is safe for concurrent use.
 	Pending() int
 
-	// Close says that the session has ended: handlers are cancelled, their answers will go nowhere.
-	Close(error)
+	// Close says that the session has ended, and why: handlers are cancelled, their answers will go nowhere.
+	Close(envelope.Reason)
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"io"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
@@ -12,43 +13,87 @@ var errAfterBye = errors.New("the peer starts something after its bye")
 // close ends the session as its reason demands (wire.md §7.3).
 func (s *session) close(c Close) {
 	bye := envelope.Bye{Code: c.Reason, Text: c.Text, RetryAfter: c.RetryAfter}
-	end := Ended{Reason: c.Reason, Text: c.Text, RetryAfter: c.RetryAfter}
 	switch {
-	case s.state == shaking:
+	case s.state == handshaking:
 		if c.Reason == envelope.ReasonBusy {
-			s.cut(errEvicted)
+			s.cutHandshake(errEvicted)
 		} else {
-			s.cut(errStopped)
+			s.cutHandshake(errStopped)
 		}
 	case s.state >= ending:
 	case s.state == proved:
-		s.finish(end, &bye) // the first and the last word
-		s.converse()
+		s.finish(endedBy(bye), &bye) // the first and the last word
+		s.startReaderAndWriter()
 	case !halfCloses(c.Reason):
-		s.finish(end, &bye)
-	case !s.said:
-		if s.bye == nil {
-			s.end = end
+		s.finish(endedBy(bye), &bye)
+	case !s.byeSent:
+		if s.peerBye == nil {
+			s.end = endedBy(bye)
 		}
-		s.half(bye)
+		s.halfClose(bye)
 	}
 }
 
-// half says that we start nothing more, and waits until nothing is in flight either way.
-func (s *session) half(bye envelope.Bye) {
-	s.said = true
-	s.state = draining
-	s.draining.Store(true)
-	buf := begin(nil)
-	buf.b = envelope.AppendBye(buf.b, bye)
-	s.queue.seal(buf)
-	s.stopLinger = s.after(s.config.Linger, lingered{})
-	s.settled()
+// endedBy returns the end that a bye brings about.
+func endedBy(bye envelope.Bye) Ended {
+	return Ended{Reason: bye.Code, Text: bye.Text, RetryAfter: bye.RetryAfter}
 }
 
-// settled closes the connection once both have said bye and nothing is in flight (wire.md §7.3).
-func (s *session) settled() {
-	if s.state == draining && s.said && s.bye != nil && s.flight.count() == 0 && s.inbound.Pending() == 0 && s.queue.empty() {
+// handleBye ends the session or half-closes it, as the peer's code says (wire.md §6.8).
+func (s *session) handleBye(args []byte) error {
+	bye, err := envelope.ParseBye(args)
+	if err != nil {
+		return err
+	}
+	end := endedBy(bye)
+	end.ByPeer = true
+	if !halfCloses(bye.Code) {
+		s.finish(end, nil)
+		_ = s.conn.Close() // the peer has said its last word, and waits for nothing of ours
+		return nil
+	}
+	if s.peerBye != nil {
+		return nil
+	}
+	s.peerBye = &bye
+	s.inbound.EndRequests()
+	if !s.byeSent {
+		s.end = end
+		s.tell(HalfClosed{s.Link, bye})
+		s.halfClose(envelope.Bye{Code: bye.Code})
+	}
+	return nil
+}
+
+// halfCloses says whether a bye of that code leaves time for answers. Unknown codes are as shutdown.
+func halfCloses(code envelope.Reason) bool {
+	switch code {
+	case envelope.ReasonRefused, envelope.ReasonRevoked, envelope.ReasonConflict, envelope.ReasonBusy,
+		envelope.ReasonProtocol, envelope.ReasonUnresponsive:
+		return false
+	}
+	return true
+}
+
+// halfClose says that this node starts nothing more, and waits until nothing is in flight either way.
+func (s *session) halfClose(bye envelope.Bye) {
+	s.byeSent = true
+	s.state = draining
+	s.draining.Store(true)
+	s.queue.halfClose(encodeBye(bye))
+	s.startLinger(s.config.Linger)
+	s.closeIfDrained()
+}
+
+func encodeBye(bye envelope.Bye) *buffer {
+	buf := newEnvelope(nil)
+	buf.b = envelope.AppendBye(buf.b, bye)
+	return buf
+}
+
+// closeIfDrained closes the connection once both have said bye and nothing is in flight (wire.md §7.3).
+func (s *session) closeIfDrained() {
+	if s.state == draining && s.byeSent && s.peerBye != nil && s.flight.countCalls() == 0 && s.inbound.Pending() == 0 && s.queue.isEmpty() {
 		s.finish(s.end, nil)
 	}
 }
@@ -66,20 +111,23 @@ func (s *session) finish(end Ended, bye *envelope.Bye) {
 	s.end = end
 	var buf *buffer
 	if bye != nil {
-		buf = begin(nil)
-		buf.b = envelope.AppendBye(buf.b, *bye)
+		buf = encodeBye(*bye)
 	}
-	s.queue.finish(buf, end.link())
+	s.queue.finish(buf, end.linkError())
 	s.fail(end)
+	s.startLinger(lingerAfterBye)
+	s.reader.discards.Store(true)
+}
+
+// startLinger bounds what is left of the session: a half-close, or the last words.
+func (s *session) startLinger(d time.Duration) {
 	if s.stopLinger != nil {
 		s.stopLinger()
 	}
-	s.stopLinger = s.after(lingerAfterBye, lingered{})
-	s.reader.deaf.Store(true)
+	s.stopLinger = s.after(d, lingerOver{})
 }
 
-// lingered is the end of patience: with a half-close, or with the last words.
-func (s *session) lingered() {
+func (s *session) endLinger() {
 	if s.state == draining {
 		s.finish(s.end, nil)
 		return
@@ -87,48 +135,44 @@ func (s *session) lingered() {
 	_ = s.conn.Close()
 }
 
-func (s *session) violated(err error) {
+func (s *session) endForViolation(err error) {
 	if s.state >= ending {
 		return
 	}
-	s.caused("the peer broke the protocol", err)
-	s.finish(Ended{Reason: envelope.ReasonProtocol, Err: &protocolError{err}}, &envelope.Bye{Code: envelope.ReasonProtocol})
+	s.logPeerFault("the peer broke the protocol", err)
+	s.finish(Ended{Reason: envelope.ReasonProtocol, Err: err}, &envelope.Bye{Code: envelope.ReasonProtocol})
 }
 
-func (s *session) readEnded(err error) {
+func (s *session) endReading(err error) {
 	s.reading = false
 	if s.state < ending {
 		if s.end.Err != nil || errors.Is(err, io.EOF) {
 			err = s.end.Err // of the write that failed before, if one did; "lost" says the rest
 		}
-		if s.state == draining && s.bye != nil {
+		if s.state == draining && s.peerBye != nil {
 			s.finish(s.end, nil)
 		} else {
 			s.finish(Ended{Reason: ReasonLost, Err: err}, nil)
 		}
 		_ = s.conn.Close()
 	}
-	s.ended()
+	s.endIfIdle()
 }
 
-func (s *session) writeEnded(err error) {
+func (s *session) endWriting(err error) {
 	s.writing = false
 	if s.state < ending {
 		// The peer may have said why: read what is left before deciding (wire.md §7.3).
 		s.end.Err = err
 		s.queue.finish(nil, &LinkError{Reason: ReasonLost, Err: err})
-		if s.stopLinger != nil {
-			s.stopLinger()
-		}
-		s.stopLinger = s.after(lingerAfterBye, lingered{})
+		s.startLinger(lingerAfterBye)
 	}
-	s.ended()
+	s.endIfIdle()
 }
 
-// ended is the very end, once both goroutines have ended.
-func (s *session) ended() {
-	if s.reading || s.writing || s.state != ending {
-		return
+// endIfIdle ends the session once its reader and its writer have ended.
+func (s *session) endIfIdle() {
+	if !s.reading && !s.writing && s.state == ending {
+		s.state = over
 	}
-	s.state = over
 }

@@ -58,8 +58,8 @@ func TestImmediateClose(t *testing.T) {
 				if n := len(e.served.sent()); n != 0 {
 					t.Errorf("%d sends were handled after the decision", n)
 				}
-				if link, ok := e.served.closed[0].(*LinkError); !ok || link.Reason != code {
-					t.Errorf("what answers the peer heard %v", e.served.closed[0])
+				if got := e.served.closed[0]; got != code {
+					t.Errorf("the stub was told of the end for %s", got)
 				}
 			})
 		})
@@ -82,7 +82,7 @@ func TestImmediateCloseDropsWhatWaits(t *testing.T) {
 	})
 }
 
-// TestImmediateCloseIsOverInASecond has peers that do not care: one reads nothing, one does not close, one never stops
+// TestImmediateCloseIsOverInASecond has peers that do not cooperate: one reads nothing, one does not close, one never stops
 // sending.
 func TestImmediateCloseIsOverInASecond(t *testing.T) {
 	for name, peer := range map[string]func(r *raw){
@@ -188,18 +188,18 @@ func TestHalfCloseOfAnIdleSession(t *testing.T) {
 				if m := e.ended(); m.Reason != code || !m.ByPeer || m.Text != "bye now" || m.RetryAfter != time.Minute || m.Err != nil {
 					t.Errorf("ended %+v", m)
 				}
-				if got, want := kinds(e.heard()), []string{"proved", "greeted", "up", "sealed " + string(code), "ended " + string(code) + " by peer"}; !slices.Equal(got, want) {
+				if got, want := kinds(e.heard()), []string{"proved", "greeted", "up", "half-closed " + string(code), "ended " + string(code) + " by peer"}; !slices.Equal(got, want) {
 					t.Errorf("the owner heard %v, want %v", got, want)
 				}
-				if e.served.sealed != 1 {
-					t.Error("what answers the peer was not told that nothing follows")
+				if e.served.requestsEnded != 1 {
+					t.Error("the stub was not told that nothing follows")
 				}
 			})
 		})
 	}
 }
 
-// TestByesThatCross has both sides begin at once: each goes by its own reason, and neither answers again.
+// TestByesThatCross has both sides begin at once: each keeps its own reason, and neither answers again.
 func TestByesThatCross(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
@@ -258,7 +258,7 @@ func TestHalfCloseBegunHereLosesNothing(t *testing.T) {
 	})
 }
 
-// TestHalfCloseWaitsForOurOwnCalls lets a reply of the peer's come last, and late.
+// TestHalfCloseWaitsForOurOwnCalls lets a reply of the peer come last, and late.
 func TestHalfCloseWaitsForOurOwnCalls(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
@@ -351,13 +351,14 @@ func TestLateWithdrawalEndsTheHalfClose(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
 		p := e.config.pendings.get()
-		if err := e.link.flight.enter(77, p); err != nil {
+		p.id = 77
+		if err := e.link.flight.enter(p); err != nil {
 			t.Fatal(err)
 		}
 		r.say(aBye(envelope.ReasonRotated))
 		r.want(aBye(envelope.ReasonRotated))
 		e.alive(draining)
-		if err := e.link.withdraw(77, p, errDraining); err != errDraining {
+		if err := e.link.withdraw(p, errDraining); err != errDraining {
 			t.Errorf("withdrawn for %v", err)
 		}
 		e.alive(ending)
@@ -392,7 +393,7 @@ func TestPeerClosesInTheMiddleOfAHalfClose(t *testing.T) {
 	})
 }
 
-// TestHalfCloseEndsInAnImmediateClose lets this node lose its patience, or its trust, in the middle.
+// TestHalfCloseEndsInAnImmediateClose has this node close at once in the middle, for a lost pong or lost trust.
 func TestHalfCloseEndsInAnImmediateClose(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
@@ -438,7 +439,7 @@ func TestLostConnection(t *testing.T) {
 	}
 }
 
-// TestActorThatIsStoppedLeavesNothing stops it in each state, as a parent does that stops or fails.
+// TestActorThatIsStoppedLeavesNothing stops it in each state, as a parent that stops or fails does.
 func TestActorThatIsStoppedLeavesNothing(t *testing.T) {
 	for name, prepare := range map[string]func(e *end, r *raw){
 		"open":     func(*end, *raw) {},
@@ -488,7 +489,7 @@ func TestActorThatIsStoppedLeavesNothing(t *testing.T) {
 	})
 }
 
-// TestClosedBeforeItIsAdmitted has the bye as the first and the last word.
+// TestClosedBeforeItIsAdmitted has the bye as the only envelope.
 func TestClosedBeforeItIsAdmitted(t *testing.T) {
 	for _, code := range []envelope.Reason{envelope.ReasonRefused, envelope.ReasonBusy, envelope.ReasonShutdown} {
 		for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {

@@ -10,13 +10,13 @@ import (
 
 // Errors of calls and sends that have no answer from the peer.
 var (
-	// ErrLinkLost is the session that ended before the answer came; see LinkError.
+	// ErrLinkLost says that the session ended before the answer came; see LinkError.
 	ErrLinkLost = errors.New("the link to the peer was lost")
 
-	// ErrMode is an initiator in private mode that has dialled a node which is not, or the reverse.
+	// ErrMode says that an initiator in private mode has dialled a node which is not, or the reverse.
 	ErrMode = errors.New("private mode is on at one end only")
 
-	// ErrUnanswered is a responder that ends the connection in place of message 2; see UnansweredError.
+	// ErrUnanswered says that the responder ended the connection in place of message 2; see UnansweredError.
 	ErrUnanswered = errors.New("the peer ended the connection without an answer")
 
 	errDraining = errors.New("the session is closing") // nothing was queued; another session may serve
@@ -69,11 +69,11 @@ type UnansweredError struct {
 }
 
 func (e *UnansweredError) Error() string {
-	hint := "is it in private mode, or busy?"
+	advice := "is it in private mode, or busy?"
 	if e.Private {
-		hint = "is private mode on at both ends? does the peer trust this node's key? are both clocks right to 5 minutes?"
+		advice = "is private mode on at both ends? does the peer trust this node's key? are both clocks right to 5 minutes?"
 	}
-	return fmt.Sprintf("%v (%v): %s", ErrUnanswered, e.Err, hint)
+	return fmt.Sprintf("%v (%v): %s", ErrUnanswered, e.Err, advice)
 }
 
 func (e *UnansweredError) Unwrap() error { return e.Err }
@@ -81,11 +81,11 @@ func (e *UnansweredError) Unwrap() error { return e.Err }
 // Is makes an UnansweredError an ErrUnanswered.
 func (e *UnansweredError) Is(target error) bool { return target == ErrUnanswered }
 
-// An AbandonedError is a call that its own context ended.
+// An AbandonedError says that a call was ended by its own context.
 type AbandonedError struct {
 	Err  error // context.Canceled or context.DeadlineExceeded
 	Sent bool  // the request may have reached the peer
-	Full int   // bytes that may wait for the peer, if it was for want of room among them that nothing was sent; else 0
+	Full int   // bytes that may wait for the peer, if nothing was sent because there was no room among them; else 0
 }
 
 func (e *AbandonedError) Error() string {
@@ -93,7 +93,7 @@ func (e *AbandonedError) Error() string {
 		return e.Err.Error() + ": no answer in time, the request may have been carried out"
 	}
 	if e.Full > 0 {
-		return fmt.Sprintf("%v: the request was not sent, as the %d bytes that may wait for the peer to read (Limits.QueueBytes) do: send less, or give it more time", e.Err, e.Full)
+		return fmt.Sprintf("%v: the request was not sent: %d bytes wait for the peer to read, as many as may (Limits.QueueBytes): send less, or give the peer more time", e.Err, e.Full)
 	}
 	return e.Err.Error() + ": the request was not sent"
 }
@@ -109,18 +109,12 @@ func Unsent(err error) bool {
 	return ok && !e.Sent
 }
 
-// A SizeError is a message over the size that the peer accepts: nothing was sent. It is an envelope.ErrTooLarge.
+// A SizeError says that a message is larger than the peer accepts, and was not sent. It is an envelope.ErrTooLarge.
 type SizeError struct{ Size, Limit int }
 
 func (e *SizeError) Error() string {
-	return fmt.Sprintf("message of %d bytes is larger than the %d the peer accepts: send it in parts", e.Size, e.Limit)
+	return fmt.Sprintf("a message of %d bytes is larger than the %d the peer accepts: send it in parts", e.Size, e.Limit)
 }
 
 // Is makes a SizeError an envelope.ErrTooLarge.
 func (e *SizeError) Is(target error) bool { return target == envelope.ErrTooLarge }
-
-// A protocolError is a frame, an envelope or an order of them that wire.md does not allow.
-type protocolError struct{ err error }
-
-func (e *protocolError) Error() string { return e.err.Error() }
-func (e *protocolError) Unwrap() error { return e.err }

@@ -25,7 +25,6 @@ func TestErrorsSayWhatTheyAre(t *testing.T) {
 		"call given up in time": {&AbandonedError{Err: context.DeadlineExceeded}, []error{context.DeadlineExceeded}, []error{context.Canceled}, false},
 		"no room in time":       {&AbandonedError{Err: context.DeadlineExceeded, Full: 1 << 20}, []error{context.DeadlineExceeded}, []error{context.Canceled}, false},
 		"too large":             {&SizeError{Size: 2, Limit: 1}, []error{envelope.ErrTooLarge}, []error{ErrLinkLost}, false},
-		"breach":                {&protocolError{envelope.ErrKind}, []error{envelope.ErrKind}, []error{ErrLinkLost}, false},
 	} {
 		for _, target := range c.is {
 			if !errors.Is(c.err, target) {
@@ -46,7 +45,7 @@ func TestErrorsSayWhatTheyAre(t *testing.T) {
 	}
 }
 
-// TestPeersTextIsQuotedAndCut holds style: a peer's words do not reach a log as they are.
+// TestPeersTextIsQuotedAndCut checks that a peer's text does not reach a log as it is.
 func TestPeersTextIsQuotedAndCut(t *testing.T) {
 	e := &LinkError{Reason: envelope.ReasonBusy, Text: "\x1b[2Jline\n" + strings.Repeat("x", 5000), ByPeer: true}
 	if s := e.Error(); strings.ContainsAny(s, "\x1b\n") || len(s) > 1000 {

@@ -20,7 +20,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
-// A Link is a session as the rest of the node holds it. It is safe for concurrent use.
+// A Link is the handle on a session that the rest of the node holds. It is safe for concurrent use.
 //
 // Calls and sends go from the caller's goroutine straight into the queue of the writer; the actor is not asked.
 type Link struct {
@@ -29,7 +29,7 @@ type Link struct {
 	role     handshake.Role
 	addr     netip.AddrPort // the peer's
 	remote   identity.PublicKey
-	counters *counters.Peer // nil: the peer is not proved yet, or nobody wants to know
+	counters *counters.Peer // nil: the peer is not proved yet, or nothing is counted
 	codec    envelope.Codec
 	system   *actor.ActorSystem
 	pid      *actor.PID
@@ -37,21 +37,21 @@ type Link struct {
 
 	inbound Inbound // nil until the session is admitted, which is before the writer runs
 
-	queue   *queue
-	flight  inFlight
-	lastID  atomic.Uint64 // of calls; the first is 1
-	lastNon atomic.Uint64 // of pings
-	sealed  atomic.Uint64 // messages; the writer counts
-	opened  atomic.Uint64 // messages; the reader counts
-	started atomic.Uint64 // sends of ours
-	asked   atomic.Uint64 // calls, replies and sends of the peer
+	queue     *queue
+	flight    inFlight
+	lastCall  atomic.Uint64 // id of the newest call; the first is 1
+	lastNonce atomic.Uint64 // of the newest ping; the first is 1
+	framesOut atomic.Uint64 // the writer counts
+	framesIn  atomic.Uint64 // the reader counts
+	sends     atomic.Uint64 // sends of this node
+	requests  atomic.Uint64 // calls, replies and sends of the peer
 
-	flying   atomic.Int32 // calls of ours in flight
-	accepts  atomic.Int64 // largest frame body the peer accepts, tag included
+	callers  atomic.Int32 // callers of this node that wait for a call to end
+	maxFrame atomic.Int64 // largest frame body the peer accepts, tag included
 	heard    atomic.Int64 // nanoseconds from since to the last valid frame
 	rtt      atomic.Int64 // nanoseconds, of the last ping answered; 0: none yet
 	hello    atomic.Pointer[envelope.Hello]
-	draining atomic.Bool // a bye was said or heard: the actor wants to know when things settle
+	draining atomic.Bool // a bye was said or heard: the actor wants to know when nothing is in flight any more
 }
 
 // ID returns the id of the session's actor.
@@ -81,17 +81,17 @@ func (l *Link) Since() time.Time { return l.since }
 func (l *Link) Heard() time.Time { return l.since.Add(time.Duration(l.heard.Load())) }
 
 // Traffic returns a number that grows with every call, reply and send, either way, and whether a call is in flight,
-// either way. If the number is the same later, and nothing is in flight, nobody has used the session meanwhile.
+// either way. If the number is the same later, and nothing is in flight, the session was idle meanwhile.
 func (l *Link) Traffic() (n uint64, inFlight bool) {
-	n = l.lastID.Load() + l.started.Load() + l.asked.Load()
-	return n, l.flying.Load() > 0 || l.inbound.Pending() > 0
+	n = l.lastCall.Load() + l.sends.Load() + l.requests.Load()
+	return n, l.callers.Load() > 0 || l.inbound.Pending() > 0
 }
 
-// Counters returns where to count what concerns the peer; nil: nobody wants to know.
+// Counters returns where to count what concerns the peer; nil: nothing is counted.
 func (l *Link) Counters() *counters.Peer { return l.counters }
 
 // InFlight returns how many calls of this node are in flight.
-func (l *Link) InFlight() int { return int(l.flying.Load()) }
+func (l *Link) InFlight() int { return int(l.callers.Load()) }
 
 // Queued returns how many bytes of envelopes wait to be written, or are being written.
 func (l *Link) Queued() int { return l.queue.size() }
@@ -114,14 +114,15 @@ func (l *Link) Hello() envelope.Hello {
 // another session may serve.
 func (l *Link) Call(ctx context.Context, name, trace string, args any) (envelope.Raw, error) {
 	raw, err := l.call(ctx, name, trace, args)
-	if o, counts := outcome(err); counts {
-		l.counters.CallOut(o)
+	if r, counts := callResult(err); counts {
+		l.counters.CallOut(r)
 	}
 	return raw, err
 }
 
-// outcome returns how a call ended; false: it was not made, as it cannot be encoded, or may be over another session.
-func outcome(err error) (o counters.CallResult, counts bool) {
+// callResult returns how a call ended that returned err. It does not count if it was not made, because it cannot be
+// encoded or may be made over another session.
+func callResult(err error) (r counters.CallResult, counts bool) {
 	if err == nil {
 		return counters.OK, true
 	}
@@ -140,130 +141,107 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 	if deadline, ok := ctx.Deadline(); ok {
 		o.HasTimeout, o.Timeout = true, max(0, deadline.Sub(l.config.Clock.Now()))
 	}
-	id := envelope.CallID(l.lastID.Add(1))
-	buf := begin(args)
-	var err error
-	if err = usable(name); err == nil {
-		buf.b, err = l.codec.AppendCall(buf.b, id, name, o, args)
-	}
-	if err == nil {
-		err = l.fits(buf)
-	}
+	id := envelope.CallID(l.lastCall.Add(1))
+	buf, err := l.encode(name, args, func(b []byte) ([]byte, error) { return l.codec.AppendCall(b, id, name, o, args) })
 	if err != nil {
-		buf.release()
-		return envelope.Raw{}, fmt.Errorf("encode the arguments: %w", err)
+		return envelope.Raw{}, err
 	}
-	l.flying.Add(1)
-	defer l.flying.Add(-1)
+	l.callers.Add(1)
+	defer l.callers.Add(-1)
 	p := l.config.pendings.get()
-	if err := l.flight.enter(id, p); err != nil {
+	p.id = id
+	if err := l.flight.enter(p); err != nil {
 		buf.release()
 		l.config.pendings.put(p)
 		return envelope.Raw{}, err
 	}
-	if err := l.queue.push(ctx, bulk, buf, &p.place); err != nil {
-		return envelope.Raw{}, l.withdraw(id, p, err)
-	}
-	var r result
-	if done := ctx.Done(); done == nil {
-		r = <-p.done
-	} else {
-		select {
-		case r = <-p.done:
-		case <-done:
-			if l.flight.take(id) != nil {
-				l.cancel(id)
-				l.config.pendings.put(p)
-				return envelope.Raw{}, &AbandonedError{Err: ctx.Err(), Sent: true} // what is queued will leave
-			}
-			r = <-p.done // answered in the same moment
-		}
-	}
-	l.config.pendings.put(p)
-	switch {
-	case r.err == nil:
+	r := l.exchange(ctx, bulk, buf, p)
+	if r.err == nil {
 		return envelope.NewRaw(l.codec, r.value), nil
-	case errors.Is(r.err, envelope.ErrDeadline) || errors.Is(r.err, envelope.ErrCancelled):
-		if err := l.over(ctx); err != nil {
+	}
+	if errors.Is(r.err, envelope.ErrDeadline) || errors.Is(r.err, envelope.ErrCancelled) {
+		if err := l.contextError(ctx); err != nil {
 			return envelope.Raw{}, &AbandonedError{Err: err, Sent: true} // the peer was first to notice
 		}
 	}
 	return envelope.Raw{}, r.err
 }
 
-// over returns why ctx has ended, also if its time is over and its timer has not said so yet.
-func (l *Link) over(ctx context.Context) error {
+// exchange queues the envelope of p, which is in its table, and returns the result. It puts p back.
+func (l *Link) exchange(ctx context.Context, ln lane, buf *buffer, p *pending) (r result) {
+	if err := l.queue.push(ctx, ln, buf, &p.position); err != nil {
+		r.err = l.withdraw(p, err)
+	} else if done := ctx.Done(); done == nil {
+		r = <-p.done
+	} else {
+		select {
+		case r = <-p.done:
+		case <-done:
+			if l.flight.remove(p) {
+				r.err = &AbandonedError{Err: ctx.Err(), Sent: true} // what is queued will leave
+				l.cancel(p)
+			} else {
+				r = <-p.done // answered in the same moment
+			}
+		}
+	}
+	l.config.pendings.put(p)
+	return r
+}
+
+// contextError returns why ctx has ended, also if its deadline has passed and its timer has not fired yet.
+func (l *Link) contextError(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok && !l.config.Clock.Now().Before(deadline) {
 		return context.DeadlineExceeded
 	}
 	return ctx.Err()
 }
 
-// crowded says whether several calls are in flight, either way. The writer asks.
-func (l *Link) crowded() bool { return l.flying.Load() > 1 || l.inbound.Pending() > 1 }
+// isCrowded says whether several calls are in flight, either way. The writer asks.
+func (l *Link) isCrowded() bool { return l.callers.Load() > 1 || l.inbound.Pending() > 1 }
 
-// withdraw takes a call back that could not be queued.
-func (l *Link) withdraw(id envelope.CallID, p *pending, err error) error {
-	if l.flight.take(id) == nil {
-		err = better(err, <-p.done)
+// withdraw takes p back, which could not be queued for err, and returns the error for the caller. If the session ended
+// meanwhile, that is what the session says. A result that answers what was never sent counts for nothing.
+func (l *Link) withdraw(p *pending, err error) error {
+	if !l.flight.remove(p) {
+		r := <-p.done
+		if _, ended := r.err.(*LinkError); ended {
+			err = r.err
+		}
 	}
-	l.Settled()
-	l.config.pendings.put(p)
-	return given(err)
-}
-
-// better returns why a message could not be queued that has a result all the same: what the session says if it ended
-// meanwhile. An answer of the peer's to what was never sent counts for nothing.
-func better(err error, r result) error {
-	if _, ended := r.err.(*LinkError); ended {
-		return r.err
-	}
+	l.CheckDrained()
 	return err
 }
 
-// given returns the *AbandonedError of a message that could not be queued because its context ended; another err as it is.
-func given(err error) error {
-	if full, ok := err.(*fullError); ok {
-		return &AbandonedError{Err: full.err, Full: full.limit}
+// cancel tells the peer that the caller of p waits no more. It follows the call in the same lane.
+func (l *Link) cancel(p *pending) {
+	if p.ping {
+		return
 	}
-	if err == context.Canceled || err == context.DeadlineExceeded {
-		return &AbandonedError{Err: err}
-	}
-	return err
-}
-
-// cancel tells the peer that nobody waits for a call any more. It follows the call in the same lane.
-func (l *Link) cancel(id envelope.CallID) {
-	buf := begin(nil)
-	buf.b = envelope.AppendCancel(buf.b, id)
-	l.queue.force(bulk, buf)
+	buf := newEnvelope(nil)
+	buf.b = envelope.AppendCancel(buf.b, p.id)
+	l.queue.force(bulk, buf, nil)
 }
 
 // Send queues a message that has no answer (wire.md §6.5). nil means that it was queued, not that it arrived.
 func (l *Link) Send(ctx context.Context, name string, args any) error {
-	buf := begin(args)
-	var err error
-	if err = usable(name); err == nil {
-		buf.b, err = l.codec.AppendSend(buf.b, name, args)
-	}
-	if err == nil {
-		err = l.fits(buf)
-	}
+	buf, err := l.encode(name, args, func(b []byte) ([]byte, error) { return l.codec.AppendSend(b, name, args) })
 	if err != nil {
-		buf.release()
-		return fmt.Errorf("encode the arguments: %w", err)
+		return err
 	}
-	l.started.Add(1)
-	if err = given(l.queue.push(ctx, bulk, buf, nil)); err == nil {
-		l.counters.Add(counters.SendsOut, 1)
+	l.sends.Add(1)
+	if err = l.queue.push(ctx, bulk, buf, nil); err != nil {
+		return err
 	}
-	return err
+	l.counters.Add(counters.SendsOut, 1)
+	return nil
 }
 
-// Settled says that a call of the peer has been answered and is no longer pending, or one of ours came to nothing.
-func (l *Link) Settled() {
+// CheckDrained has a draining session look whether anything is still in flight. It is called when a call of the peer is
+// no longer pending, or one of this node came to nothing.
+func (l *Link) CheckDrained() {
 	if l.draining.Load() {
-		l.system.Root.Send(l.pid, settled{})
+		l.system.Root.Send(l.pid, checkDrained{})
 	}
 }
 
@@ -276,38 +254,47 @@ func (l *Link) Check() { l.system.Root.Send(l.pid, Check{}) }
 // Probe pings the peer and tells owner, by a Probed, whether it answered in time.
 func (l *Link) Probe(p Probe) { l.system.Root.Send(l.pid, p) }
 
-// Admit lets the session go on after its handshake; owner hears of it from now on.
+// Admit lets the session go on after its handshake. owner is told its events from now on.
 func (l *Link) Admit(owner *actor.PID) { l.system.Root.Send(l.pid, admit{owner}) }
 
-// usable returns an error for the names of the protocol's own messages (wire.md §6.5). The codec checks the rest.
-func usable(name string) error {
-	if strings.HasPrefix(name, "$/") {
-		return envelope.ErrNameReserved
+// encode returns the envelope that add appends. The names of the protocol's own messages are refused (wire.md §6.5), the
+// codec checks the rest.
+func (l *Link) encode(name string, args any, add func([]byte) ([]byte, error)) (*buffer, error) {
+	buf, err := newEnvelope(args), error(envelope.ErrNameReserved)
+	if !strings.HasPrefix(name, "$/") {
+		buf.b, err = add(buf.b)
 	}
-	return nil
+	if err == nil {
+		err = l.checkSize(buf)
+	}
+	if err != nil {
+		buf.release()
+		return nil, fmt.Errorf("encode the arguments: %w", err)
+	}
+	return buf, nil
 }
 
-// fits checks an encoded envelope, with its 4 bytes for the length, against what the peer accepts.
-func (l *Link) fits(buf *buffer) error {
-	size, limit := len(buf.b)-frame.HeaderSize+channel.Overhead, int(l.accepts.Load())
+// checkSize holds an encoded envelope, with its 4 bytes for the length, against what the peer accepts.
+func (l *Link) checkSize(buf *buffer) error {
+	size, limit := len(buf.b)-frame.HeaderSize+channel.Overhead, int(l.maxFrame.Load())
 	if size > limit {
 		return &SizeError{Size: size, Limit: limit}
 	}
 	return nil
 }
 
-// begin returns a buffer for an envelope that holds v: the 4 bytes for its length are there.
-func begin(v any) *buffer {
-	hint := 0
+// newEnvelope returns a buffer with room for an envelope that holds v. It begins with the 4 bytes for the length.
+func newEnvelope(v any) *buffer {
+	size := 0
 	switch v := v.(type) {
 	case []byte:
-		hint = len(v)
+		size = len(v)
 	case string:
-		hint = len(v)
+		size = len(v)
 	case envelope.Raw:
-		hint = len(v.Bytes())
+		size = len(v.Bytes())
 	}
-	buf := newBuffer(hint + 320) // a name, an id and the tag besides
+	buf := newBuffer(size + 320) // a name, an id and the tag besides
 	buf.b = append(buf.b, 0, 0, 0, 0)
 	return buf
 }

@@ -98,7 +98,7 @@ func TestPendingCallsFailWhenPongIsLate(t *testing.T) {
 	})
 }
 
-// TestAnyValidFrameIsASignOfLife sends one in each of the moments at which the session waits.
+// TestAnyValidFrameIsASignOfLife sends one at each moment at which the session waits.
 func TestAnyValidFrameIsASignOfLife(t *testing.T) {
 	for name, word := range map[string][]byte{"pong of the first": aPong(1), "ping": aPing(9), "send": aSend("x", nil), "late reply": aReply(99, nil),
 		"unknown name": aSend("$/later", nil)} {
@@ -201,19 +201,19 @@ func TestSlowReaderIsNoStalledWrite(t *testing.T) {
 	})
 }
 
-// TestByeBehindAFailedWriteIsHeard holds wire.md §7.3: whose write fails reads what has already arrived. The peer has
+// TestByeBehindAFailedWriteIsHeard holds wire.md §7.3: after a failed write, what has already arrived is read. The peer has
 // said why, and closed.
 func TestByeBehindAFailedWriteIsHeard(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
-		gate := make(chan struct{})
-		e.tell(func(*session) { <-gate }) // the bye arrives, and is not handled before the write has failed
+		unblock := make(chan struct{})
+		e.tell(func(*session) { <-unblock }) // the bye arrives, and is not handled before the write has failed
 		synctest.Wait()
 		r.write(r.frames(aBye(envelope.ReasonBusy)))
 		_ = e.link.conn.(interface{ CloseWrite() error }).CloseWrite()
 		c := e.goCall(t.Context(), "x", nil)
 		synctest.Wait()
-		close(gate)
+		close(unblock)
 		c.wantLink(t, envelope.ReasonBusy, true, true)
 		if m := e.ended(); m.Reason != envelope.ReasonBusy || !m.ByPeer {
 			t.Errorf("ended %+v", m)
@@ -221,7 +221,7 @@ func TestByeBehindAFailedWriteIsHeard(t *testing.T) {
 	})
 }
 
-// TestFailedWriteWithoutABye waits a second for the word that may be there, and then tells what failed.
+// TestFailedWriteWithoutABye waits a second for a bye that may be there, and then tells what failed.
 func TestFailedWriteWithoutABye(t *testing.T) {
 	for _, state := range []string{"open", "draining"} {
 		t.Run(state, func(t *testing.T) {

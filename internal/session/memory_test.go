@@ -24,7 +24,7 @@ func held(s *session) (out, in int) {
 	for _, nonce := range s.queue.pongs {
 		out += cap(nonce)
 	}
-	in = cap(s.reader.buf.b) + cap(s.reader.big) + cap(s.reader.arena)
+	in = cap(s.reader.buf.b) + cap(s.reader.large) + cap(s.reader.arena)
 	for range len(s.reader.free) {
 		b := <-s.reader.free
 		in += cap(b.envelopes) * int(unsafe.Sizeof(envelope.Envelope{}))
@@ -98,7 +98,7 @@ func TestMemoryOfASessionIsBounded(t *testing.T) {
 					if most := mostSlack*(limit+urgentRoom) + maxRefusals*1100; out > most {
 						t.Errorf("%d bytes wait to be written, more than %d", out, most)
 					}
-					// Two reads of 64 KiB are at most so many envelopes; a body that does not fit comes alone.
+					// Two reads of 64 KiB are at most this many envelopes; a body that does not fit comes alone.
 					perRead := busyRead / (frame.HeaderSize + 17) * 2 * int(unsafe.Sizeof(envelope.Envelope{}))
 					if most := maxBatches*perRead + busyRead + frames + arenaBytes; in > most {
 						t.Errorf("%d bytes are held for reading, more than %d", in, most)

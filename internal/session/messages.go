@@ -11,7 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Commands from whoever the session answers to.
+// Commands from the session's owner: its parent, and once it is admitted the owner named there.
 type (
 	// admit lets a session that has proved its peer go on. owner is told its events from now on.
 	admit struct{ owner *actor.PID }
@@ -23,15 +23,14 @@ type (
 		RetryAfter time.Duration
 	}
 
-	// Probe asks for a ping whose answer is awaited for Within.
+	// Probe asks for a ping that is to be answered within Within.
 	Probe struct{ Within time.Duration }
 
-	// Check asks for a sign of life now rather than after PingAfter (wire.md §7.2): something has happened that may
-	// have cut the connection.
+	// Check asks for a sign of life now rather than after PingAfter (wire.md §7.2): the connection may have been cut.
 	Check struct{}
 )
 
-// Events to whoever the session answers to: its parent, and once it is admitted the owner named there.
+// Events to the session's owner.
 type (
 	// Proved says that the handshake is complete and both keys are trusted on this side. The session waits
 	// to be admitted or closed.
@@ -49,18 +48,18 @@ type (
 	// Greeted says that the peer's hello has come; Link.Hello has it. It may come after Up.
 	Greeted struct{ Link *Link }
 
-	// Sealed says that the peer has said a bye that half-closes: nothing new can be started.
-	Sealed struct {
+	// HalfClosed says that the peer has said a bye that half-closes: nothing new can be started.
+	HalfClosed struct {
 		Link *Link
 		Bye  envelope.Bye
 	}
 
-	// Worn says that so many messages have gone one way that the session should be replaced (wire.md §7.4). Only an
+	// RotationDue says that enough messages have gone one way for the session to be replaced (wire.md §7.4). Only an
 	// initiator says so, once.
-	Worn struct{ Link *Link }
+	RotationDue struct{ Link *Link }
 
 	// Ending says that the session takes nothing more, either way, while its last word is being written; End is how it
-	// will end. It comes between Up and Ended, if a session ends that has not been half-closed.
+	// will end. It comes between Up and Ended if the session was not half-closed before.
 	Ending struct {
 		Link *Link
 		End  Ended
@@ -87,15 +86,15 @@ type (
 	}
 )
 
-// link is the end as calls and sends hear of it.
-func (e *Ended) link() *LinkError {
+// linkError returns the end as calls and sends hear of it.
+func (e *Ended) linkError() *LinkError {
 	return &LinkError{Reason: e.Reason, Text: e.Text, ByPeer: e.ByPeer, Err: e.Err}
 }
 
 // Events from its own goroutines and timers.
 type (
-	// shaken is the end of the handshake.
-	shaken struct {
+	// handshakeDone is the end of the handshake, whatever came of it.
+	handshakeDone struct {
 		result handshake.Result
 		err    error
 	}
@@ -103,33 +102,33 @@ type (
 	// received is what one read of the connection brought. It goes back to the reader.
 	received struct{ batch *batch }
 
-	// violated is a breach of the protocol, after which the reader only discards.
+	// violated is a violation of the protocol, after which the reader only discards.
 	violated struct{ err error }
 
-	readEnded  struct{ err error }
-	writeEnded struct{ err error }
-	settled    struct{} // while draining: something was answered or written
-	late       struct{} // the handshake's deadline
-	tick       struct{} // time to look at liveness
-	lingered   struct{} // the connection must be closed now
-	probeEnded struct{ alive bool }
+	readEnded    struct{ err error }
+	writeEnded   struct{ err error }
+	checkDrained struct{} // while draining: something was answered or written
+	upDeadline   struct{} // the time for everything up to the peer's first valid frame is over
+	livenessDue  struct{} // time to look at liveness
+	lingerOver   struct{} // the connection must be closed now
+	probeEnded   struct{ alive bool }
 )
 
-// Nobody needs to read in a log that a goroutine's last word came after its session's end.
-func (shaken) IgnoreDeadLetterLogging()     {}
-func (received) IgnoreDeadLetterLogging()   {}
-func (violated) IgnoreDeadLetterLogging()   {}
-func (readEnded) IgnoreDeadLetterLogging()  {}
-func (writeEnded) IgnoreDeadLetterLogging() {}
-func (settled) IgnoreDeadLetterLogging()    {}
-func (late) IgnoreDeadLetterLogging()       {}
-func (tick) IgnoreDeadLetterLogging()       {}
-func (lingered) IgnoreDeadLetterLogging()   {}
-func (probeEnded) IgnoreDeadLetterLogging() {}
-func (admit) IgnoreDeadLetterLogging()      {}
-func (Close) IgnoreDeadLetterLogging()      {}
-func (Probe) IgnoreDeadLetterLogging()      {}
-func (Check) IgnoreDeadLetterLogging()      {}
-func (Worn) IgnoreDeadLetterLogging()       {}
-func (Ending) IgnoreDeadLetterLogging()     {}
-func (Ended) IgnoreDeadLetterLogging()      {}
+// A message that comes after the end of its session is nothing to log.
+func (handshakeDone) IgnoreDeadLetterLogging() {}
+func (received) IgnoreDeadLetterLogging()      {}
+func (violated) IgnoreDeadLetterLogging()      {}
+func (readEnded) IgnoreDeadLetterLogging()     {}
+func (writeEnded) IgnoreDeadLetterLogging()    {}
+func (checkDrained) IgnoreDeadLetterLogging()  {}
+func (upDeadline) IgnoreDeadLetterLogging()    {}
+func (livenessDue) IgnoreDeadLetterLogging()   {}
+func (lingerOver) IgnoreDeadLetterLogging()    {}
+func (probeEnded) IgnoreDeadLetterLogging()    {}
+func (admit) IgnoreDeadLetterLogging()         {}
+func (Close) IgnoreDeadLetterLogging()         {}
+func (Probe) IgnoreDeadLetterLogging()         {}
+func (Check) IgnoreDeadLetterLogging()         {}
+func (RotationDue) IgnoreDeadLetterLogging()   {}
+func (Ending) IgnoreDeadLetterLogging()        {}
+func (Ended) IgnoreDeadLetterLogging()         {}

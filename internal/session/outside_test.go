@@ -100,8 +100,8 @@ func (a agreed) Receive(ctx actor.Context) {
 		return
 	}
 	a.system, a.pid = ctx.ActorSystem(), ctx.Self()
-	a.stopLate = a.after(a.config.HandshakeTimeout, late{})
-	a.shaken(shaken{result: a.result})
+	a.stopUpDeadline = a.after(a.config.HandshakeTimeout, upDeadline{})
+	a.endHandshake(handshakeDone{result: a.result})
 }
 
 // meet starts a session, does the handshake with it unless the result of one is given, writes what talk returns, in one piece
@@ -131,7 +131,7 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), done *agr
 		case Proved:
 			m.events = append(m.events, "proved")
 			e.Link.Admit(ctx.Self())
-		case Up, Greeted, Sealed, Refused:
+		case Up, Greeted, HalfClosed, Refused:
 			m.events = append(m.events, kinds([]any{e})...)
 		case Ended:
 			m.events = append(m.events, "ended")
@@ -243,7 +243,7 @@ func TestByeSurvivesRealTCP(t *testing.T) {
 			})
 			m.check(t)
 			if n := len(m.heard); n == 0 || !bytes.Equal(m.heard[n-1], aBye(envelope.ReasonProtocol)) {
-				t.Fatalf("with %d bytes behind the breach the peer heard %x", behind, m.heard)
+				t.Fatalf("with %d bytes behind the violation the peer heard %x", behind, m.heard)
 			}
 		}
 	}

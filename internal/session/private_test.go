@@ -51,7 +51,7 @@ func TestPairedNodesConnectInPrivateMode(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
 			e, r := w.connect(w.privately(), handshake.Responder)
 			r.knock(theirs, w.ring(theirs, wrong, ours), ours.PublicKey())
-			r.shake()
+			r.handshake()
 			r.want(helloOf(e.config))
 			r.say(aPing(3))
 			r.want(aPong(3))
@@ -60,8 +60,8 @@ func TestPairedNodesConnectInPrivateMode(t *testing.T) {
 	}
 }
 
-// TestWhoDoesNotKnockIsReset holds wire.md §4.6: no stranger gets message 2, whatever it sends.
-func TestWhoDoesNotKnockIsReset(t *testing.T) {
+// TestStrangersWithoutAKnockAreReset holds wire.md §4.6: no stranger gets message 2, whatever it sends.
+func TestStrangersWithoutAKnockAreReset(t *testing.T) {
 	for name, c := range map[string]struct {
 		first func(r *raw) []byte
 		want  error
@@ -118,7 +118,7 @@ func TestReplayedKnockOpensNoSession(t *testing.T) {
 		r.write(first)
 		r.hearMessage()
 		r.write(r.message()[:1])
-		e.alive(shaking)
+		e.alive(handshaking)
 		r.hangUp()
 
 		e, r = w.connect(c, handshake.Responder)

@@ -39,35 +39,35 @@ type segment struct {
 	refusals int // frames of it that refuse a call
 }
 
-// A place is where an envelope is in its lane. It is set and read under the queue's lock.
-type place struct {
+// A position is where an envelope is in its lane. It is set and read under the queue's lock.
+type position struct {
 	lane lane
 	seq  uint64 // among all that were ever queued there, from 1; 0: it is not queued yet
 }
 
-// A queue holds encoded envelopes on their way from many goroutines to the one that writes. Room is given to
-// those that wait for it in the order they came.
+// A queue holds encoded envelopes on their way from many goroutines to the writer. Room is given to waiters in the order
+// in which they came.
 type queue struct {
-	limit int           // bytes of bulk that may wait
-	wake  chan struct{} // has room for one; tells the sleeping writer that there is work
-	crowd func() bool   // whether several calls are in flight: more envelopes are likely on their way
+	limits    [lanes]int    // bytes that may wait
+	wake      chan struct{} // has room for one; tells the sleeping writer that there is work
+	isCrowded func() bool   // whether several calls are in flight: more envelopes are likely on their way
 
-	mu       sync.Mutex // guards the rest
-	segments [lanes][]segment
-	pongs    [][]byte      // nonces, oldest first
-	refusals int           // in the urgent lane
-	bytes    [lanes]int    // queued or being written
-	queued   [lanes]uint64 // envelopes ever queued
-	taken    [lanes]uint64 // envelopes ever handed to the writer
-	waiters  [lanes][]*waiter
-	sleeping bool  // the writer waits on wake
-	sealed   bool  // our bye is in the bulk lane: nothing new may start
-	last     bool  // what is queued now is all that will be written
-	err      error // not nil: closed, and why
+	mu         sync.Mutex // guards the rest
+	segments   [lanes][]segment
+	pongs      [][]byte      // nonces, oldest first
+	refusals   int           // in the urgent lane
+	bytes      [lanes]int    // queued or being written
+	queued     [lanes]uint64 // envelopes ever queued
+	taken      [lanes]uint64 // envelopes ever handed to the writer
+	waiters    [lanes][]*waiter
+	sleeping   bool  // the writer waits on wake
+	halfClosed bool  // our bye is in the bulk lane: nothing new may start
+	last       bool  // what is queued now is all that will be written
+	err        error // not nil: closed, and why
 }
 
-// A waiter waits for room. ready is closed when it waits no more: room has been set aside for it, the queue has
-// closed, or our bye is queued and it would start something.
+// A waiter waits for room. ready is closed when the wait is over: room has been set aside for it, the queue has
+// closed, or our bye is queued and the waiter's envelope would start something.
 type waiter struct {
 	need    int
 	starts  bool
@@ -75,59 +75,34 @@ type waiter struct {
 	ready   chan struct{}
 }
 
-func newQueue(limit int, crowd func() bool) *queue {
-	return &queue{limit: limit, wake: make(chan struct{}, 1), crowd: crowd}
+func newQueue(limit int, isCrowded func() bool) *queue {
+	return &queue{limits: [lanes]int{urgentRoom, limit}, wake: make(chan struct{}, 1), isCrowded: isCrowded}
 }
 
 // push queues an envelope that starts something, and takes buf over in any case. It waits for room until ctx
-// ends: the error is a *fullError then. errDraining is returned once our bye is queued. The first 4 bytes of buf are for its length.
+// ends: the error is an *AbandonedError then. It returns errDraining once our bye is queued. The first 4 bytes of buf are for
+// its length.
 //
-// p, if not nil, learns its envelope's place in the queue before the writer can have it.
-func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *place) error {
+// p, if not nil, is told the envelope's position before the writer can have the envelope.
+func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *position) error {
 	if err := ctx.Err(); err != nil {
 		buf.release()
-		return err
+		return &AbandonedError{Err: err}
 	}
 	q.mu.Lock()
-	err := q.wait(ctx, ln, len(buf.b), true)
-	if err != nil {
-		q.mu.Unlock()
-		buf.release()
-		return err
-	}
-	at := q.add(ln, buf)
-	if p != nil {
-		*p = at
-	}
-	q.signal()
-	return nil
+	return q.put(q.waitForRoom(ctx, ln, len(buf.b), true), ln, buf, p)
 }
 
-// A fullError is a context that ended while there was no room.
-type fullError struct {
-	err   error // the context's
-	limit int   // bytes that may wait
-}
-
-func (e *fullError) Error() string { return e.err.Error() }
-func (e *fullError) Unwrap() error { return e.err }
-
-// answer queues a reply, and takes buf over. It waits for room until the queue closes: the handler whose
-// reply it is keeps its place that long.
-func (q *queue) answer(ln lane, buf *buffer) {
+// pushReply queues a reply, and takes buf over. It waits for room until the queue closes: meanwhile the handler that
+// replies counts among those that run.
+func (q *queue) pushReply(ln lane, buf *buffer) {
 	q.mu.Lock()
-	if q.wait(context.Background(), ln, len(buf.b), false) != nil {
-		q.mu.Unlock()
-		buf.release()
-		return
-	}
-	q.add(ln, buf)
-	q.signal()
+	_ = q.put(q.waitForRoom(context.Background(), ln, len(buf.b), false), ln, buf, nil)
 }
 
-// wait is called with mu held and returns with it held, once there is room for need bytes.
-func (q *queue) wait(ctx context.Context, ln lane, need int, starts bool) error {
-	if err := q.refuse(starts); err != nil || len(q.waiters[ln]) == 0 && q.fits(ln, need) {
+// waitForRoom is called with mu held and returns with it held, once there is room for need bytes.
+func (q *queue) waitForRoom(ctx context.Context, ln lane, need int, starts bool) error {
+	if err := q.closedFor(starts); err != nil || len(q.waiters[ln]) == 0 && q.hasRoom(ln, need) {
 		return err
 	}
 	w := &waiter{need: need, starts: starts, ready: make(chan struct{})}
@@ -138,43 +113,32 @@ func (q *queue) wait(ctx context.Context, ln lane, need int, starts bool) error 
 	case <-ctx.Done():
 	}
 	q.mu.Lock()
-	if q.forget(ln, w) {
-		q.grant(ln) // those behind it may need less
-		return &fullError{ctx.Err(), q.room(ln)}
+	if i := slices.Index(q.waiters[ln], w); i >= 0 { // ctx has ended
+		q.waiters[ln] = slices.Delete(q.waiters[ln], i, i+1)
+		q.grantRoom(ln) // those behind it may need less
+		return &AbandonedError{Err: ctx.Err(), Full: q.limits[ln]}
 	}
 	if w.granted {
 		q.bytes[ln] -= need // add counts it again
 	}
-	err := q.refuse(starts)
+	err := q.closedFor(starts)
 	if err != nil {
-		q.grant(ln)
+		q.grantRoom(ln)
 	}
 	return err
 }
 
-// force queues an envelope that never waits, and takes buf over. What is forced is bounded by what it
-// answers: see the callers.
-func (q *queue) force(ln lane, buf *buffer) { q.forceAt(ln, buf, nil) }
-
-// forceAt is force for what needs to know its place: p is as for push.
-func (q *queue) forceAt(ln lane, buf *buffer, p *place) {
+// force queues an envelope without waiting for room, and takes buf over. Forced envelopes are bounded by what they
+// answer: see the callers. p is as for push.
+func (q *queue) force(ln lane, buf *buffer, p *position) {
 	q.mu.Lock()
-	if q.refuse(false) != nil {
-		q.mu.Unlock()
-		buf.release()
-		return
-	}
-	at := q.add(ln, buf)
-	if p != nil {
-		*p = at
-	}
-	q.signal()
+	_ = q.put(q.closedFor(false), ln, buf, p)
 }
 
-// pong queues the answer to a ping. The nonce is copied.
-func (q *queue) pong(nonce []byte) {
+// pushPong queues the answer to a ping. The nonce is copied.
+func (q *queue) pushPong(nonce []byte) {
 	q.mu.Lock()
-	if q.refuse(false) != nil {
+	if q.closedFor(false) != nil {
 		q.mu.Unlock()
 		return
 	}
@@ -182,49 +146,42 @@ func (q *queue) pong(nonce []byte) {
 		q.pongs = append(q.pongs[:0], q.pongs[1:]...)
 	}
 	q.pongs = append(q.pongs, append([]byte(nil), nonce...))
-	q.signal()
+	q.wakeWriter()
 }
 
-// refusal queues an `overloaded` reply, and says false if too many wait already.
-func (q *queue) refusal(buf *buffer) bool {
+// pushRefusal queues an `overloaded` reply. It returns false if too many wait already.
+func (q *queue) pushRefusal(buf *buffer) bool {
 	q.mu.Lock()
-	if q.refuse(false) != nil {
+	closed := q.closedFor(false)
+	if closed != nil || q.refusals == maxRefusals {
 		q.mu.Unlock()
 		buf.release()
-		return true // the session is ending anyway
-	}
-	if q.refusals == maxRefusals {
-		q.mu.Unlock()
-		buf.release()
-		return false
+		return closed != nil // the session is ending anyway
 	}
 	q.add(urgent, buf)
 	q.refusals++
 	q.segments[urgent][len(q.segments[urgent])-1].refusals++
-	q.signal()
+	q.wakeWriter()
 	return true
 }
 
-// seal queues our bye behind all that was queued in bulk; nothing that starts something follows it.
-func (q *queue) seal(bye *buffer) {
+// halfClose queues our bye behind all that was queued in bulk. Nothing that starts something follows it.
+func (q *queue) halfClose(bye *buffer) {
 	q.mu.Lock()
-	if q.refuse(true) != nil {
-		q.mu.Unlock()
-		bye.release()
-		return
+	closed := q.closedFor(true)
+	if closed == nil {
+		q.halfClosed = true
+		for ln := range q.waiters {
+			q.waiters[ln] = slices.DeleteFunc(q.waiters[ln], func(w *waiter) bool {
+				if w.starts {
+					close(w.ready) // another session may serve: it need not wait for this one's room
+				}
+				return w.starts
+			})
+			q.grantRoom(lane(ln))
+		}
 	}
-	q.sealed = true
-	for ln := range q.waiters {
-		q.waiters[ln] = slices.DeleteFunc(q.waiters[ln], func(w *waiter) bool {
-			if w.starts {
-				close(w.ready) // another session may serve: it need not wait for this one's room
-			}
-			return w.starts
-		})
-		q.grant(lane(ln))
-	}
-	q.add(bulk, bye)
-	q.signal()
+	_ = q.put(closed, bulk, bye, nil)
 }
 
 // finish drops what waits, queues bye if there is one, and closes: the writer writes that and ends.
@@ -247,11 +204,6 @@ func (q *queue) finish(bye *buffer, err error) {
 	if bye != nil {
 		q.add(urgent, bye)
 	}
-	q.close(err)
-}
-
-// close is called with mu held, and releases it.
-func (q *queue) close(err error) {
 	q.err, q.last = err, true
 	for ln := range q.waiters {
 		for _, w := range q.waiters[ln] {
@@ -259,7 +211,7 @@ func (q *queue) close(err error) {
 		}
 		q.waiters[ln] = nil
 	}
-	q.signal()
+	q.wakeWriter()
 }
 
 // size returns how many bytes are queued or being written.
@@ -272,21 +224,21 @@ func (q *queue) size() (n int) {
 	return n
 }
 
-// empty says whether nothing waits and nothing is being written.
-func (q *queue) empty() bool {
+// isEmpty says whether nothing waits and nothing is being written.
+func (q *queue) isEmpty() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.bytes == [lanes]int{} && len(q.pongs) == 0
 }
 
-// written says whether the envelope at p has been handed to the writer, and so may have left.
-func (q *queue) written(p *place) bool {
+// isTaken says whether the envelope at p has been handed to the writer, and so may have left.
+func (q *queue) isTaken(p *position) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return p.seq != 0 && p.seq <= q.taken[p.lane]
 }
 
-// take moves what fits one write to batch, waiting until there is something. It says false when there will be
+// take moves what fits one write to batch, waiting until there is something. It returns false when there will be
 // nothing more.
 func (q *queue) take(batch []segment) ([]segment, bool) {
 	q.mu.Lock()
@@ -300,8 +252,8 @@ func (q *queue) take(batch []segment) ([]segment, bool) {
 		<-q.wake
 		q.mu.Lock()
 	}
-	if !q.last && q.crowd() {
-		// Let those that can run append to this batch first. This alone saves most writes.
+	if !q.last && q.isCrowded() {
+		// Goroutines that can run append to this batch first. This alone saves most writes.
 		q.mu.Unlock()
 		runtime.Gosched()
 		q.mu.Lock()
@@ -333,14 +285,14 @@ func (q *queue) take(batch []segment) ([]segment, bool) {
 	return batch, true
 }
 
-// wrote gives back the room that batch took, and its buffers.
-func (q *queue) wrote(batch []segment) {
+// release gives back the room that batch took, and its buffers.
+func (q *queue) release(batch []segment) {
 	q.mu.Lock()
 	for _, s := range batch {
 		q.bytes[s.lane] -= len(s.b)
 	}
 	for ln := range q.waiters {
-		q.grant(lane(ln))
+		q.grantRoom(lane(ln))
 	}
 	q.mu.Unlock()
 	for i, s := range batch {
@@ -351,31 +303,22 @@ func (q *queue) wrote(batch []segment) {
 
 // The rest is called with mu held.
 
-func (q *queue) refuse(starts bool) error {
-	if q.err != nil {
-		return q.err
-	}
-	if starts && q.sealed {
+// closedFor returns why no envelope is taken any more, or none that starts something; nil: one is.
+func (q *queue) closedFor(starts bool) error {
+	if q.err == nil && starts && q.halfClosed {
 		return errDraining
 	}
-	return nil
+	return q.err
 }
 
-func (q *queue) room(ln lane) int {
-	if ln == urgent {
-		return urgentRoom
-	}
-	return q.limit
+// hasRoom says whether an envelope may be queued now. One always fits an empty lane, however large.
+func (q *queue) hasRoom(ln lane, need int) bool {
+	return q.bytes[ln] == 0 || q.bytes[ln]+need <= q.limits[ln]
 }
 
-// fits says whether an envelope may be queued now. One always fits an empty lane, however large.
-func (q *queue) fits(ln lane, need int) bool {
-	return q.bytes[ln] == 0 || q.bytes[ln]+need <= q.room(ln)
-}
-
-// grant sets room aside for those that wait, in order.
-func (q *queue) grant(ln lane) {
-	for len(q.waiters[ln]) > 0 && q.fits(ln, q.waiters[ln][0].need) {
+// grantRoom sets room aside for waiters, in order.
+func (q *queue) grantRoom(ln lane) {
+	for len(q.waiters[ln]) > 0 && q.hasRoom(ln, q.waiters[ln][0].need) {
 		w := q.waiters[ln][0]
 		q.waiters[ln] = q.waiters[ln][1:]
 		q.bytes[ln] += w.need
@@ -384,29 +327,32 @@ func (q *queue) grant(ln lane) {
 	}
 }
 
-// forget takes w off the list, and says false if it was no longer on it.
-func (q *queue) forget(ln lane, w *waiter) bool {
-	for i, other := range q.waiters[ln] {
-		if other == w {
-			q.waiters[ln] = append(q.waiters[ln][:i], q.waiters[ln][i+1:]...)
-			return true
-		}
+// put queues an envelope unless closed says why not, and takes buf over. It releases mu, and returns closed.
+func (q *queue) put(closed error, ln lane, buf *buffer, p *position) error {
+	if closed != nil {
+		q.mu.Unlock()
+		buf.release()
+		return closed
 	}
-	return false
+	q.add(ln, buf)
+	if p != nil {
+		*p = position{ln, q.queued[ln]}
+	}
+	q.wakeWriter()
+	return nil
 }
 
-// add takes buf over, and returns where its envelope is.
-func (q *queue) add(ln lane, buf *buffer) place {
+// add takes buf over.
+func (q *queue) add(ln lane, buf *buffer) {
 	if len(buf.b) <= copyBytes {
 		q.addSmall(ln, buf.b)
 		buf.release()
-	} else {
-		binary.BigEndian.PutUint32(buf.b, uint32(len(buf.b)-frame.HeaderSize))
-		q.bytes[ln] += len(buf.b)
-		q.segments[ln] = append(q.segments[ln], segment{buffer: buf, lane: ln, frames: 1, alone: true})
-		q.queued[ln]++
+		return
 	}
-	return place{ln, q.queued[ln]}
+	binary.BigEndian.PutUint32(buf.b, uint32(len(buf.b)-frame.HeaderSize))
+	q.bytes[ln] += len(buf.b)
+	q.segments[ln] = append(q.segments[ln], segment{buffer: buf, lane: ln, frames: 1, alone: true})
+	q.queued[ln]++
 }
 
 // addSmall copies b, whose first 4 bytes are for its length.
@@ -424,8 +370,8 @@ func (q *queue) addSmall(ln lane, b []byte) {
 	q.queued[ln]++
 }
 
-// signal wakes the writer, and releases mu.
-func (q *queue) signal() {
+// wakeWriter releases mu.
+func (q *queue) wakeWriter() {
 	wake := q.sleeping
 	q.sleeping = false
 	q.mu.Unlock()

@@ -32,14 +32,14 @@ const (
 // TestQueueUnderManyGoroutines runs random histories, each with another end.
 func TestQueueUnderManyGoroutines(t *testing.T) {
 	for seed := range uint64(6) {
-		end := []string{"drained", "sealed", "finished"}[seed%3]
+		end := []string{"drained", "half-closed", "finished"}[seed%3]
 		t.Run(end, func(t *testing.T) { runModel(t, seed, end) })
 	}
 }
 
 func runModel(t *testing.T, seed uint64, end string) {
 	m := &modelled{queue: testQueue(30_000), largest: 40_000}
-	m.queue.crowd = func() bool { return seed%2 == 0 }
+	m.queue.isCrowded = func() bool { return seed%2 == 0 }
 	writer := make(chan struct{})
 	go func() {
 		defer close(writer)
@@ -56,17 +56,17 @@ func runModel(t *testing.T, seed uint64, end string) {
 		}
 	}
 	switch end {
-	case "sealed":
-		m.seal(numbered(0, 20))
+	case "half-closed":
+		m.halfClose(numbered(0, 20))
 	case "finished":
 		m.finish(nil, errTest)
 	}
 	join.Wait()
-	for end != "finished" && !m.empty() {
+	for end != "finished" && !m.isEmpty() {
 		runtime.Gosched()
 	}
 	if end != "finished" {
-		wantSettled(t, m.queue)
+		wantEmpty(t, m.queue)
 		m.finish(nil, errTest)
 	}
 	<-writer
@@ -86,7 +86,7 @@ func (m *modelled) produce(id int, r *rand.Rand, produced *atomic.Int64) {
 		case 1:
 			go cancel()
 		}
-		var p place
+		var p position
 		err := m.push(ctx, ln, numbered(n, size), &p)
 		cancel()
 		m.mu.Lock()
@@ -100,7 +100,7 @@ func (m *modelled) produce(id int, r *rand.Rand, produced *atomic.Int64) {
 		}
 		m.mu.Unlock()
 		if r.IntN(8) == 0 {
-			m.pong([]byte{byte(n)})
+			m.pushPong([]byte{byte(n)})
 		}
 		produced.Add(1)
 	}
@@ -112,7 +112,7 @@ func (m *modelled) write(t *testing.T, r *rand.Rand) {
 	for more := true; more; {
 		batch, more = m.take(batch[:0])
 		m.queue.mu.Lock()
-		if b := m.bytes[bulk]; b < 0 || b > max(m.limit, m.largest)+20 {
+		if b := m.bytes[bulk]; b < 0 || b > max(m.limits[bulk], m.largest)+20 {
 			t.Errorf("%d bytes of bulk are counted", b)
 		}
 		if b := m.bytes[urgent]; b < 0 || b > urgentRoom+200 {
@@ -139,7 +139,7 @@ func (m *modelled) write(t *testing.T, r *rand.Rand) {
 		for range r.IntN(3) {
 			runtime.Gosched()
 		}
-		m.wrote(batch)
+		m.release(batch)
 	}
 }
 
@@ -155,7 +155,7 @@ func (m *modelled) check(t *testing.T, end string) {
 			}
 		}
 	}
-	if end == "sealed" && m.draining == 0 {
+	if end == "half-closed" && m.draining == 0 {
 		t.Error("nothing was refused after the seal: the model shows nothing")
 	}
 	if m.refused == 0 {

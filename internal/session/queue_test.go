@@ -74,7 +74,7 @@ func drain(t *testing.T, q *queue) (all [][]byte) {
 			t.Fatal("take says that there is no more, and there is")
 		}
 		all = append(all, plaintexts(t, batch)...)
-		q.wrote(batch)
+		q.release(batch)
 	}
 }
 
@@ -93,8 +93,8 @@ func push(t *testing.T, q *queue, ln lane, n, size int) {
 	}
 }
 
-// wantSettled fails unless the queue accounts for nothing any more.
-func wantSettled(t *testing.T, q *queue) {
+// wantEmpty fails unless the queue accounts for nothing any more.
+func wantEmpty(t *testing.T, q *queue) {
 	t.Helper()
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -114,7 +114,7 @@ func TestEachLaneKeepsItsOrder(t *testing.T) {
 		ln := lane(n % 2)
 		size := []int{8, 100, copyBytes - 1, copyBytes, copyBytes + 1, 70_000}[n/2%6]
 		if ln == urgent {
-			q.force(urgent, numbered(n, size))
+			q.force(urgent, numbered(n, size), nil)
 		} else {
 			push(t, q, bulk, n, size)
 		}
@@ -129,17 +129,17 @@ func TestEachLaneKeepsItsOrder(t *testing.T) {
 			t.Errorf("lane %d: %v, want %v", ln, got[ln], want[ln])
 		}
 	}
-	if !q.empty() {
+	if !q.isEmpty() {
 		t.Error("the queue is not empty")
 	}
-	wantSettled(t, q)
+	wantEmpty(t, q)
 }
 
 func TestUrgentLeavesBeforeBulk(t *testing.T) {
 	q := testQueue(1 << 20)
 	push(t, q, bulk, 1, 50)
 	push(t, q, bulk, 2, 20_000)
-	q.force(urgent, numbered(3, 50))
+	q.force(urgent, numbered(3, 50), nil)
 	if got, want := numbers(t, drain(t, q)), []int{3, 1, 2}; !slices.Equal(got, want) {
 		t.Errorf("order %v, want %v", got, want)
 	}
@@ -162,10 +162,10 @@ func TestOnlyLargeEnvelopesAreQueuedByReference(t *testing.T) {
 		t.Errorf("%d segments, want 3: the two after the large one share theirs", n)
 	}
 	drain(t, q)
-	wantSettled(t, q)
+	wantEmpty(t, q)
 }
 
-// TestOneWriteIsBounded holds flushBytes: what one take hands out has at most so many bytes, or is one envelope.
+// TestOneWriteIsBounded holds flushBytes: what one take hands out has at most that many bytes, or is one envelope.
 func TestOneWriteIsBounded(t *testing.T) {
 	q := testQueue(100 << 20)
 	for n := range 100 {
@@ -173,7 +173,7 @@ func TestOneWriteIsBounded(t *testing.T) {
 	}
 	var got []int
 	for range 100 {
-		if q.empty() {
+		if q.isEmpty() {
 			break
 		}
 		batch, _ := q.take(nil)
@@ -185,12 +185,12 @@ func TestOneWriteIsBounded(t *testing.T) {
 			t.Fatalf("%d bytes in %d segments for one write", size, len(batch))
 		}
 		got = append(got, numbers(t, plaintexts(t, batch))...)
-		q.wrote(batch)
+		q.release(batch)
 	}
 	if len(got) != 100 || !slices.IsSorted(got) {
 		t.Errorf("%d envelopes came out, sorted: %v", len(got), slices.IsSorted(got))
 	}
-	wantSettled(t, q)
+	wantEmpty(t, q)
 }
 
 // A pushed is a push that may have to wait.
@@ -199,7 +199,7 @@ type pushed struct {
 	err  error
 }
 
-func goPush(ctx context.Context, q *queue, ln lane, n, size int, p *place) *pushed {
+func goPush(ctx context.Context, q *queue, ln lane, n, size int, p *position) *pushed {
 	w := &pushed{done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
@@ -242,14 +242,14 @@ func TestRoomIsGivenInTheOrderOfWaiting(t *testing.T) {
 		}
 		batch, _ := q.take(nil)
 		wantPushed(t, big, "waits") // what is being written still takes its room
-		q.wrote(batch)
+		q.release(batch)
 		wantPushed(t, big, "queued")
 		wantPushed(t, small, "queued")
 		wantPushed(t, last, "waits")
 		drain(t, q)
 		wantPushed(t, last, "queued")
 		drain(t, q)
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	})
 }
 
@@ -262,7 +262,7 @@ func TestOneEnvelopeFitsAnEmptyLaneHoweverLarge(t *testing.T) {
 		drain(t, q)
 		wantPushed(t, next, "queued")
 		drain(t, q)
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	})
 }
 
@@ -273,11 +273,11 @@ func TestLanesHaveRoomOfTheirOwn(t *testing.T) {
 		push(t, q, urgent, 1, urgentRoom)
 		small := goPush(t.Context(), q, urgent, 2, 8, nil)
 		wantPushed(t, small, "waits")
-		q.force(urgent, numbered(3, 8)) // waits for nothing
+		q.force(urgent, numbered(3, 8), nil) // waits for nothing
 		drain(t, q)
 		wantPushed(t, small, "queued")
 		drain(t, q)
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	})
 }
 
@@ -287,21 +287,21 @@ func TestCancelledWaiterLeavesAtOnce(t *testing.T) {
 		q := testQueue(1000)
 		push(t, q, bulk, 0, 600)
 		ctx, cancel := context.WithCancel(t.Context())
-		var p place
+		var p position
 		big := goPush(ctx, q, bulk, 1, 500, &p)
 		small := goPush(t.Context(), q, bulk, 2, 300, nil)
 		wantPushed(t, big, "waits")
 		wantPushed(t, small, "waits")
 		cancel()
-		wantPushed(t, big, context.Canceled.Error())
+		wantPushed(t, big, (&AbandonedError{Err: context.Canceled, Full: 1000}).Error())
 		wantPushed(t, small, "queued")
-		if p.seq != 0 || q.written(&p) {
-			t.Error("a cancelled push has a place in the queue")
+		if p.seq != 0 || q.isTaken(&p) {
+			t.Error("a cancelled push has a position in the queue")
 		}
 		if got, want := numbers(t, drain(t, q)), []int{0, 2}; !slices.Equal(got, want) {
 			t.Errorf("%v left, want %v", got, want)
 		}
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	})
 }
 
@@ -309,13 +309,13 @@ func TestDeadContextQueuesNothing(t *testing.T) {
 	q := testQueue(1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := q.push(ctx, bulk, numbered(1, 10), nil); err != context.Canceled {
+	if err := q.push(ctx, bulk, numbered(1, 10), nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("push: %v", err)
 	}
-	wantSettled(t, q)
+	wantEmpty(t, q)
 }
 
-func TestClosingWakesAllWhoWait(t *testing.T) {
+func TestClosingWakesAllWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := testQueue(100)
 		push(t, q, bulk, 0, 100)
@@ -323,7 +323,7 @@ func TestClosingWakesAllWhoWait(t *testing.T) {
 		waiting := []*pushed{goPush(t.Context(), q, bulk, 2, 10, nil), goPush(t.Context(), q, urgent, 3, 10, nil)}
 		answered := make(chan struct{})
 		go func() {
-			q.answer(bulk, numbered(4, 10))
+			q.pushReply(bulk, numbered(4, 10))
 			close(answered)
 		}()
 		synctest.Wait()
@@ -335,12 +335,12 @@ func TestClosingWakesAllWhoWait(t *testing.T) {
 		if err := q.push(t.Context(), bulk, numbered(5, 10), nil); err != errTest {
 			t.Errorf("push after the end: %v", err)
 		}
-		q.answer(urgent, numbered(6, 10))
-		q.force(urgent, numbered(7, 10))
-		q.pong([]byte("x"))
-		q.seal(numbered(8, 10))
+		q.pushReply(urgent, numbered(6, 10))
+		q.force(urgent, numbered(7, 10), nil)
+		q.pushPong([]byte("x"))
+		q.halfClose(numbered(8, 10))
 		q.finish(numbered(9, 10), errors.New("another end"))
-		if !q.refusal(numbered(10, 10)) {
+		if !q.pushRefusal(numbered(10, 10)) {
 			t.Error("a refusal after the end counts as one too many")
 		}
 		if batch, more := q.take(nil); more || len(batch) != 0 {
@@ -356,53 +356,53 @@ func TestFinishDropsAllButTheBye(t *testing.T) {
 	batch, _ := q.take(nil)
 	push(t, q, bulk, 1, 100)
 	push(t, q, bulk, 2, 100_000)
-	q.force(urgent, numbered(3, 100))
-	q.pong([]byte("nonce"))
+	q.force(urgent, numbered(3, 100), nil)
+	q.pushPong([]byte("nonce"))
 	q.finish(numbered(4, 50), errTest)
-	q.wrote(batch)
+	q.release(batch)
 	batch, more := q.take(nil)
 	if got, want := numbers(t, plaintexts(t, batch)), []int{4}; !more || !slices.Equal(got, want) {
 		t.Errorf("%v left, want %v", got, want)
 	}
-	q.wrote(batch)
+	q.release(batch)
 	if batch, more = q.take(nil); more || len(batch) != 0 {
 		t.Errorf("%d segments follow the bye", len(batch))
 	}
 }
 
-// TestSealedQueueStartsNothing holds wire.md §7.3, half-close step 1, in the queue: our bye follows all that was
+// TestHalfClosedQueueStartsNothing holds wire.md §7.3, half-close step 1, in the queue: our bye follows all that was
 // begun, nothing begins after it, and everything else goes on.
-func TestSealedQueueStartsNothing(t *testing.T) {
+func TestHalfClosedQueueStartsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := testQueue(1000)
 		push(t, q, bulk, 0, 900)
 		waiting := goPush(t.Context(), q, bulk, 1, 500, nil)
 		answered := make(chan struct{})
 		go func() {
-			q.answer(bulk, numbered(2, 200))
+			q.pushReply(bulk, numbered(2, 200))
 			close(answered)
 		}()
 		behind := goPush(t.Context(), q, bulk, 3, 500, nil)
-		q.seal(numbered(4, 50))
+		q.halfClose(numbered(4, 50))
 		wantPushed(t, waiting, errDraining.Error())
 		wantPushed(t, behind, errDraining.Error())
 		if err := q.push(t.Context(), bulk, numbered(5, 10), nil); err != errDraining {
 			t.Errorf("push after the bye: %v", err)
 		}
-		q.force(bulk, numbered(6, 10)) // a cancel
-		q.seal(numbered(7, 10))        // a second bye is none
+		q.force(bulk, numbered(6, 10), nil) // a cancel
+		q.halfClose(numbered(7, 10))        // a second bye is dropped
 		got := numbers(t, drain(t, q))
 		<-answered
 		got = append(got, numbers(t, drain(t, q))...)
 		if want := []int{0, 4, 6, 2}; !slices.Equal(got, want) {
 			t.Errorf("%v left, want %v", got, want)
 		}
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	})
 }
 
-// TestWaiterWithRoomStartsNothingOnceSealed gives a push its room, and seals the queue before it can use it.
-func TestWaiterWithRoomStartsNothingOnceSealed(t *testing.T) {
+// TestWaiterWithRoomStartsNothingOnceHalfClosed gives a push its room, and seals the queue before it can use it.
+func TestWaiterWithRoomStartsNothingOnceHalfClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := testQueue(100)
 		push(t, q, bulk, 0, 100)
@@ -412,15 +412,15 @@ func TestWaiterWithRoomStartsNothingOnceSealed(t *testing.T) {
 		for _, s := range batch {
 			q.bytes[s.lane] -= len(s.b)
 		}
-		q.grant(bulk)
-		q.sealed = true
+		q.grantRoom(bulk)
+		q.halfClosed = true
 		q.add(bulk, numbered(2, 10))
 		q.mu.Unlock()
 		wantPushed(t, w, errDraining.Error())
 		if got, want := numbers(t, drain(t, q)), []int{2}; !slices.Equal(got, want) {
 			t.Errorf("%v left, want %v", got, want)
 		}
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	})
 }
 
@@ -431,12 +431,12 @@ func TestOnlyTheNewestPongsWait(t *testing.T) {
 	nonce := make([]byte, 1)
 	for i := range 10 {
 		nonce[0] = byte(i) // the queue keeps a copy
-		q.pong(nonce)
+		q.pushPong(nonce)
 		if n := len(q.pongs); n > maxPongs {
 			t.Fatalf("%d pongs wait", n)
 		}
 	}
-	if q.empty() {
+	if q.isEmpty() {
 		t.Error("the queue is empty, with pongs in it")
 	}
 	plain := drain(t, q)
@@ -449,7 +449,7 @@ func TestOnlyTheNewestPongsWait(t *testing.T) {
 	if len(plain) != maxPongs+1 {
 		t.Errorf("%d envelopes left, want %d pongs and another", len(plain), maxPongs)
 	}
-	wantSettled(t, q)
+	wantEmpty(t, q)
 }
 
 // TestRefusalsAreBounded fills the queue with refusals of several sizes, and goes on after every take: also when
@@ -458,7 +458,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 	for _, size := range []int{20, 1000, 5000} {
 		q := testQueue(1000)
 		fill := func() (n int) {
-			for q.refusal(numbered(1, size)) {
+			for q.pushRefusal(numbered(1, size)) {
 				n++
 			}
 			return n
@@ -478,30 +478,30 @@ func TestRefusalsAreBounded(t *testing.T) {
 			if waiting := q.bytes[urgent] - frames*size; waiting > maxRefusals*size {
 				t.Fatalf("%d bytes: %d bytes of refusals wait, want at most %d", size, waiting, maxRefusals*size)
 			}
-			q.wrote(batch)
+			q.release(batch)
 		}
 		drain(t, q)
-		wantSettled(t, q)
+		wantEmpty(t, q)
 	}
 }
 
-// TestWrittenSaysWhatTheWriterHas is what tells a caller whether its request may have left.
-func TestWrittenSaysWhatTheWriterHas(t *testing.T) {
+// TestIsTakenSaysWhatTheWriterHas is what tells a caller whether its request may have left.
+func TestIsTakenSaysWhatTheWriterHas(t *testing.T) {
 	q := testQueue(1 << 20)
-	var ps [4]place
+	var ps [4]position
 	for i, size := range []int{10, 200_000, 100_000, 10} {
-		if q.written(&ps[i]) {
+		if q.isTaken(&ps[i]) {
 			t.Errorf("envelope %d is written before it is queued", i)
 		}
 		if err := q.push(t.Context(), bulk, numbered(i, size), &ps[i]); err != nil {
 			t.Fatal(err)
 		}
-		q.force(bulk, numbered(9, 10)) // others count too
+		q.force(bulk, numbered(9, 10), nil) // others count too
 	}
 	want := func(n int) {
 		t.Helper()
 		for i := range ps {
-			if got := q.written(&ps[i]); got != (i < n) {
+			if got := q.isTaken(&ps[i]); got != (i < n) {
 				t.Errorf("envelope %d written: %v", i, got)
 			}
 		}
@@ -510,7 +510,7 @@ func TestWrittenSaysWhatTheWriterHas(t *testing.T) {
 	batch, _ := q.take(nil)
 	want(2)
 	q.finish(nil, errTest)
-	q.wrote(batch)
+	q.release(batch)
 	want(2)
 }
 
@@ -518,7 +518,7 @@ func TestWrittenSaysWhatTheWriterHas(t *testing.T) {
 func TestNoWakeupIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := testQueue(1000)
-		q.crowd = func() bool { return true } // the writer yields, and looks again
+		q.isCrowded = func() bool { return true } // the writer yields, and looks again
 		taken := make(chan [][]byte)
 		go func() {
 			defer close(taken)
@@ -528,17 +528,17 @@ func TestNoWakeupIsLost(t *testing.T) {
 					return
 				}
 				plain := plaintexts(t, batch)
-				q.wrote(batch)
+				q.release(batch)
 				taken <- plain
 			}
 		}()
 		for range 3 {
 			for name, add := range map[string]func(){
 				"push":    func() { push(t, q, bulk, 1, 20) },
-				"answer":  func() { q.answer(urgent, numbered(1, 20)) },
-				"force":   func() { q.force(urgent, numbered(1, 20)) },
-				"pong":    func() { q.pong([]byte("nonce")) },
-				"refusal": func() { q.refusal(numbered(1, 20)) },
+				"answer":  func() { q.pushReply(urgent, numbered(1, 20)) },
+				"force":   func() { q.force(urgent, numbered(1, 20), nil) },
+				"pong":    func() { q.pushPong([]byte("nonce")) },
+				"refusal": func() { q.pushRefusal(numbered(1, 20)) },
 			} {
 				synctest.Wait()
 				add()
@@ -548,7 +548,7 @@ func TestNoWakeupIsLost(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		q.seal(numbered(2, 20))
+		q.halfClose(numbered(2, 20))
 		<-taken
 		synctest.Wait()
 		q.finish(numbered(3, 20), errTest)
@@ -566,11 +566,11 @@ func TestNothingIsWrittenForADroppedBatch(t *testing.T) {
 		l := bareLink()
 		writes := &countedWrites{}
 		l.conn = writes
-		l.queue.crowd = func() bool {
+		l.queue.isCrowded = func() bool {
 			go l.queue.finish(nil, errTest)
 			return true
 		}
-		l.queue.force(bulk, numbered(1, 20))
+		l.queue.force(bulk, numbered(1, 20), nil)
 		if err := l.write(channel.NewCipherState([32]byte{1})); err != nil {
 			t.Fatal(err)
 		}
@@ -603,7 +603,7 @@ func TestSealedSegmentsAreTheFramesOfTheirEnvelopes(t *testing.T) {
 	key := [32]byte{1}
 	sealer, opener := channel.NewCipherState(key), channel.NewCipherState(key)
 	n := 0
-	for !q.empty() {
+	for !q.isEmpty() {
 		batch, _ := q.take(nil)
 		for _, s := range batch {
 			room := make([]byte, 0, len(s.b)+s.frames*channel.Overhead)
@@ -630,7 +630,7 @@ func TestSealedSegmentsAreTheFramesOfTheirEnvelopes(t *testing.T) {
 				n++
 			}
 		}
-		q.wrote(batch)
+		q.release(batch)
 	}
 	if n != len(sizes) {
 		t.Errorf("%d frames, want %d", n, len(sizes))

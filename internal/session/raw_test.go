@@ -73,8 +73,8 @@ func (r *raw) hearMessage() {
 	}
 }
 
-// shake does the handshake.
-func (r *raw) shake() {
+// handshake does the handshake.
+func (r *raw) handshake() {
 	r.Helper()
 	for !r.noise.Done() {
 		if write, _ := r.noise.Next(); write {
@@ -100,7 +100,7 @@ func (r *raw) write(b []byte) {
 	}
 }
 
-// frames returns plaintexts sealed, each in its frame.
+// frames returns each plaintext sealed, in a frame.
 func (r *raw) frames(plain ...[]byte) []byte {
 	r.Helper()
 	var out []byte
@@ -192,7 +192,7 @@ func (w *world) open(role handshake.Role, change ...func(*Config)) (*end, *raw) 
 		f(c)
 	}
 	e, r := w.connect(c, role)
-	r.shake()
+	r.handshake()
 	if role == handshake.Initiator {
 		r.want(helloOf(c), aPing(1))
 		r.say(aHello(), aPong(1))

@@ -87,7 +87,7 @@ func TestFramesOfEverySizeInPiecesOfEverySize(t *testing.T) {
 				var stream, cuts []byte
 				for _, size := range borders {
 					if piece == 3 && size > 2*idleRead {
-						continue // so many pieces are no use
+						continue // this many pieces are no use
 					}
 					for _, plain := range [][]byte{sized(40), sized(size), sized(41)} {
 						want = append(want, plain)
@@ -173,7 +173,7 @@ func TestIdleSessionGivesItsBuffersBack(t *testing.T) {
 				load, tail := r.frames(want[:2000]...), r.frames(last)
 				r.write(append(load, tail[:left]...))
 				swollen := func() (is bool) {
-					e.look(func(s *session) { is = s.reader.swollen.Load() })
+					e.look(func(s *session) { is = s.reader.isGrown.Load() })
 					return is
 				}
 				if !swollen() {
@@ -234,7 +234,7 @@ func TestAnnouncedLengthsAreNotBelieved(t *testing.T) {
 		e, r := w.open(handshake.Responder)
 		r.write(binary.BigEndian.AppendUint32(nil, frame.DefaultLimit))
 		e.look(func(s *session) {
-			if n := len(s.reader.big); n != frame.DefaultLimit {
+			if n := len(s.reader.large); n != frame.DefaultLimit {
 				t.Errorf("room for %d bytes, want %d: that much the limit allows", n, frame.DefaultLimit)
 			}
 		})
@@ -250,8 +250,8 @@ func TestAnnouncedLengthsAreNotBelieved(t *testing.T) {
 func TestReaderWaitsForTheActor(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
-		gate := make(chan struct{})
-		e.tell(func(*session) { <-gate })
+		unblock := make(chan struct{})
+		e.tell(func(*session) { <-unblock })
 		synctest.Wait()
 		var want [][]byte
 		var stream []byte
@@ -268,7 +268,7 @@ func TestReaderWaitsForTheActor(t *testing.T) {
 		if got := w.network.Stats().Bytes; got > 64<<10+(maxBatches+2)*busyRead {
 			t.Errorf("%d bytes were taken from the peer while the actor was busy", got)
 		}
-		close(gate)
+		close(unblock)
 		if n := <-written; n != len(stream) {
 			t.Errorf("%d of %d bytes were taken", n, len(stream))
 		}
@@ -280,15 +280,15 @@ func TestReaderWaitsForTheActor(t *testing.T) {
 func TestStoppedActorLeavesNoReaderBehind(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
-		gate := make(chan struct{})
-		e.tell(func(*session) { <-gate })
+		unblock := make(chan struct{})
+		e.tell(func(*session) { <-unblock })
 		synctest.Wait()
 		go func() { _, _ = r.conn.Write(make([]byte, 0)) }()
 		for range 10 {
 			r.say(sized(3000))
 		}
 		w.system.Root.Stop(e.pid)
-		close(gate)
+		close(unblock)
 		if m := e.ended(); m.Reason != ReasonLost || !m.WasUp {
 			t.Errorf("ended %+v", m)
 		}

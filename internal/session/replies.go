@@ -8,43 +8,44 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
-// Reply answers a call of the peer (wire.md §6.4) with result, or with refusal if it is not nil. It waits for
-// room until the session ends. What cannot be sent becomes an error that can.
+// Reply answers a call of the peer (wire.md §6.4) with value, or with refusal if it is not nil. It waits for
+// room until the session ends. In place of a value or an error that cannot be sent, the caller gets an error that can.
 func (l *Link) Reply(id envelope.CallID, value any, refusal *envelope.RemoteError) {
-	buf := begin(value)
+	buf := newEnvelope(value)
 	var err error
 	if refusal == nil {
 		if buf.b, err = l.codec.AppendReply(buf.b, id, value); err == nil {
-			err = l.fits(buf)
+			err = l.checkSize(buf)
 		}
 		if err != nil {
-			l.caused("the result of a handler cannot be sent", err)
-			refusal = unsendable(err)
+			l.logPeerFault("the result of a handler cannot be sent", err)
+			refusal = refusalFor(err)
 		}
 	}
 	if refusal != nil {
 		buf.b = buf.b[:frame.HeaderSize]
 		if buf.b, err = l.codec.AppendError(buf.b, id, refusal); err == nil {
-			err = l.fits(buf)
+			err = l.checkSize(buf)
 		}
 		if err != nil {
-			l.caused("the data of a handler's error cannot be sent", err)
+			l.logPeerFault("the data of a handler's error cannot be sent", err)
 			refusal = &envelope.RemoteError{Code: refusal.Code, Text: envelope.ErrorText(refusal.Text)}
 			if buf.b, err = l.codec.AppendError(buf.b[:frame.HeaderSize], id, refusal); err != nil {
-				refusal.Code = envelope.CodeInternal // a code that is none
+				refusal.Code = envelope.CodeInternal // the handler's code is invalid
 				buf.b, _ = l.codec.AppendError(buf.b[:frame.HeaderSize], id, refusal)
 			}
 		}
 	}
-	l.counters.CallIn(answer(refusal))
+	l.counters.CallIn(resultOf(refusal))
 	ln := urgent
 	if len(buf.b) > copyBytes {
 		ln = bulk
 	}
-	l.queue.answer(ln, buf)
+	l.queue.pushReply(ln, buf)
 }
 
-func unsendable(err error) *envelope.RemoteError {
+// refusalFor returns what a caller is told in place of a result that cannot be sent for err.
+func refusalFor(err error) *envelope.RemoteError {
 	if size, ok := err.(*SizeError); ok {
 		return &envelope.RemoteError{Code: envelope.CodeTooLarge,
 			Text: fmt.Sprintf("the result has %d bytes, the caller accepts %d: ask for it in parts", size.Size, size.Limit)}
@@ -52,31 +53,31 @@ func unsendable(err error) *envelope.RemoteError {
 	return &envelope.RemoteError{Code: envelope.CodeInternal, Text: "the result cannot be encoded"}
 }
 
-// Refuse answers a call without ever waiting, and says false if too many such answers wait already.
+// Refuse answers a call without ever waiting. It returns false if too many such answers wait already.
 func (l *Link) Refuse(id envelope.CallID, e *envelope.RemoteError) bool {
-	buf := begin(nil)
+	buf := newEnvelope(nil)
 	var err error
 	if buf.b, err = l.codec.AppendError(buf.b, id, e); err != nil {
 		buf.release()
 		return false
 	}
-	if !l.queue.refusal(buf) {
+	if !l.queue.pushRefusal(buf) {
 		return false
 	}
-	l.counters.CallIn(answer(e))
+	l.counters.CallIn(resultOf(e))
 	return true
 }
 
-// answer is how a call of the peer ended that is answered with a result, or with refusal if it is not nil.
-func answer(refusal *envelope.RemoteError) counters.CallResult {
+// resultOf returns how a call of the peer ended that is answered with a result, or with refusal if it is not nil.
+func resultOf(refusal *envelope.RemoteError) counters.CallResult {
 	if refusal == nil {
 		return counters.OK
 	}
 	return counters.Answer(refusal.Code)
 }
 
-// caused logs what the peer can bring about as often as it likes.
-func (l *Link) caused(what string, err error) {
+// logPeerFault logs a fault that the peer can bring about as often as it likes.
+func (l *Link) logPeerFault(what string, err error) {
 	if ok, dropped := l.counters.Log(l.config.Clock.Now()); ok {
 		l.config.Log.Warn(what, "peer", l.remote, "addr", l.addr, "err", err, "not_logged", dropped)
 	}

@@ -16,12 +16,6 @@ import (
 
 // What only the session and what runs the handlers can do together.
 
-// A served is a serve.Session as the session sees it.
-type served struct{ *serve.Session }
-
-func (s served) Close(error) { s.Session.Close(false) }
-
-// handlers gives a configuration a server of its own, with handlers "echo" and "slow"; the latter ends with its context.
 func (w *world) handlers(limit int) func(*Config) {
 	return func(c *Config) {
 		server := serve.New(serve.Config{Clock: w.clock, Log: c.Log, Pool: w.pool, Rand: rand.Reader,
@@ -37,7 +31,7 @@ func (w *world) handlers(limit int) func(*Config) {
 				w.Fatal(err)
 			}
 		}
-		c.Serve = func(l *Link) Inbound { return served{server.Open(l)} }
+		c.Serve = func(l *Link) Inbound { return server.Open(l) }
 		w.Cleanup(server.Wait)
 	}
 }

@@ -1,9 +1,9 @@
 // Package session is one connection to one peer: wire.md §4 to §7.
 //
-// The session is an actor for the life of its connection. Around it run two goroutines, one that reads, opens
-// and decodes, and one that seals and writes; before them, one that does the handshake. Calls and sends of the
-// application go from its own goroutines into the writer's queue, and the table of calls in flight lies beside
-// the actor for that reason; the actor alone answers and fails what is in the table.
+// The session is an actor for the life of its connection. Around it run two goroutines: one reads, opens and decodes,
+// the other seals and writes. Before them, one does the handshake. Calls and sends of the application go from its own
+// goroutines into the writer's queue, so the table of calls in flight lies beside the actor; the actor alone answers and
+// fails what is in the table.
 package session
 
 import (
@@ -24,34 +24,35 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 )
 
-// lingerAfterBye bounds how long the end of a session may take once its last words are queued.
+// lingerAfterBye bounds how long the end of a session may take once its bye is queued.
 const lingerAfterBye = time.Second
 
 // A state of a session.
 type state uint8
 
 const (
-	shaking  state = iota // the handshake runs
-	proved                // waits to be admitted
-	open                  // envelopes go both ways
-	draining              // a bye that half-closes was said or heard: nothing new begins, all is answered
-	ending                // last words, if any, are being written; what comes is discarded
-	over                  // both goroutines have ended
+	handshaking state = iota
+	proved            // waits to be admitted
+	open              // envelopes go both ways
+	draining          // a bye that half-closes was said or heard: nothing new begins, all is answered
+	ending            // last words, if any, are being written; what comes is discarded
+	over              // both goroutines have ended
 )
 
 func (s state) String() string {
-	return [...]string{"shaking", "proved", "open", "draining", "ending", "over"}[s]
+	return [...]string{"handshaking", "proved", "open", "draining", "ending", "over"}[s]
 }
 
 // A session is the actor that owns one connection.
 //
-//	shaking --ok--> proved --admit--> open --bye said or heard--> draining
-//	   |               |                |                            |
-//	   | failed, late  | Close          | I/O error, Close,          | settled, lingered,
-//	   |               |                | bye, breach, unresponsive  | I/O error, Close, bye
-//	   +---------------+-------------> ending <----------------------+
-//	                                    |
-//	                                  over
+//	handshaking --ok--> proved --admit--> open --bye said or heard--> draining
+//	   |                   |                |                            |
+//	   | failed, too late  | Close          | I/O error, Close,          | drained, linger over,
+//	   |                   |                | bye, violation,            | I/O error, Close, bye
+//	   |                   |                | unresponsive               |
+//	   +-------------------+-------------> ending <----------------------+
+//	                                        |
+//	                                      over
 //
 // Only Receive touches its fields. Goroutines and timers post messages.
 type session struct {
@@ -65,19 +66,19 @@ type session struct {
 	stop    chan struct{}        // closed when the handshake must end
 	join    sync.WaitGroup
 
-	up      bool
-	said    bool          // our bye that half-closes is queued
-	bye     *envelope.Bye // the peer's, that half-closes
-	reading bool          // the reader runs
-	writing bool          // the writer runs
-	missed  int           // pongs in a row
-	pinged  time.Time     // when the last liveness ping left
-	nonce   uint64        // of the last ping that nobody waits for
-	worn    bool          // and told so
-	failed  bool          // what waits for the peer has been told of the end
-	end     Ended
+	up           bool
+	byeSent      bool          // our bye that half-closes is queued
+	peerBye      *envelope.Bye // the peer's, that half-closes
+	reading      bool          // the reader runs
+	writing      bool          // the writer runs
+	missedPongs  int           // in a row
+	pingedAt     time.Time     // when the last ping of liveness left
+	lastPing     *pending      // the last ping of the session's own
+	rotationTold bool
+	failed       bool // everything that waits for the peer has failed
+	end          Ended
 
-	stopLate, stopTick, stopLinger func() bool
+	stopUpDeadline, stopLiveness, stopLinger func() bool
 }
 
 // Params make one session.
@@ -101,8 +102,8 @@ func Props(p Params) *actor.Props {
 func newSession(p Params) *session {
 	l := &Link{config: p.Config, conn: p.Conn, role: p.Role, codec: envelope.Msgpack,
 		since: p.Config.Clock.Now()}
-	l.queue = newQueue(p.Config.QueueBytes, l.crowded)
-	l.accepts.Store(frame.DefaultLimit)
+	l.queue = newQueue(p.Config.QueueBytes, l.isCrowded)
+	l.maxFrame.Store(frame.DefaultLimit)
 	if a, ok := p.Conn.RemoteAddr().(*net.TCPAddr); ok {
 		ap := a.AddrPort()
 		l.addr = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
@@ -117,11 +118,11 @@ func (s *session) Receive(ctx actor.Context) {
 		s.start(ctx)
 	case *actor.Stopping:
 		s.stopped = true
-		s.abandon()
-	case shaken:
-		s.shaken(m)
-	case late:
-		s.late()
+		s.tearDown()
+	case handshakeDone:
+		s.endHandshake(m)
+	case upDeadline:
+		s.endLate()
 	case admit:
 		s.admit(m.owner)
 	case Close:
@@ -133,19 +134,19 @@ func (s *session) Receive(ctx actor.Context) {
 	case probeEnded:
 		s.tell(Probed{s.Link, m.alive})
 	case received:
-		s.received(m.batch)
+		s.handleBatch(m.batch)
 	case violated:
-		s.violated(m.err)
-	case tick:
-		s.tick()
-	case settled:
-		s.settled()
-	case lingered:
-		s.lingered()
+		s.endForViolation(m.err)
+	case livenessDue:
+		s.checkLiveness()
+	case checkDrained:
+		s.closeIfDrained()
+	case lingerOver:
+		s.endLinger()
 	case readEnded:
-		s.readEnded(m.err)
+		s.endReading(m.err)
 	case writeEnded:
-		s.writeEnded(m.err)
+		s.endWriting(m.err)
 	}
 	if s.state == over && !s.stopped {
 		s.stopped = true
@@ -155,12 +156,12 @@ func (s *session) Receive(ctx actor.Context) {
 
 func (s *session) start(ctx actor.Context) {
 	s.system, s.pid = ctx.ActorSystem(), ctx.Self()
-	s.stopLate = s.after(s.config.HandshakeTimeout, late{})
+	s.stopUpDeadline = s.after(s.config.HandshakeTimeout, upDeadline{})
 	hc := handshake.Config{Role: s.params.Role, Expect: s.params.Expect}
 	stop := s.stop
 	s.run(func() any {
-		r, err := s.config.shake(s.conn, hc, s.params.Claim, stop)
-		return shaken{r, err}
+		r, err := s.config.handshake(s.conn, hc, s.params.Claim, stop)
+		return handshakeDone{r, err}
 	})
 }
 
@@ -173,17 +174,18 @@ func (s *session) run(f func() any) {
 	}()
 }
 
-func (s *session) after(d time.Duration, m any) func() bool {
+// after posts m once d has passed.
+func (s *session) after(d time.Duration, m any) (stop func() bool) {
 	system, pid := s.system, s.pid
 	return s.config.Clock.AfterFunc(d, func() { system.Root.Send(pid, m) })
 }
 
 func (s *session) tell(event any) { s.system.Root.Send(s.owner, event) }
 
-// abandon is the end of everything, however it came to it: when it returns, nothing of the session is left but
-// the news of it.
-func (s *session) abandon() {
-	for _, stop := range []func() bool{s.stopLate, s.stopTick, s.stopLinger} {
+// tearDown ends everything when the actor stops, for whatever reason: when it returns, nothing of the session is left
+// but the owner's Ended.
+func (s *session) tearDown() {
+	for _, stop := range []func() bool{s.stopUpDeadline, s.stopLiveness, s.stopLinger} {
 		if stop != nil {
 			stop()
 		}
@@ -191,16 +193,17 @@ func (s *session) abandon() {
 	if s.end.Reason == "" {
 		s.end.Reason = ReasonLost
 	}
-	defer s.bury() // also if what serves the peer fails
+	defer s.closeConn() // also if what serves the peer panics
 	s.fail(s.end)
 }
 
-func (s *session) bury() {
-	s.stopShaking()
+// closeConn closes the connection, waits for the goroutines, counts the end and tells it.
+func (s *session) closeConn() {
+	s.stopHandshake()
 	if s.reader != nil {
 		close(s.reader.stop)
 	}
-	if s.state == shaking && s.role == handshake.Responder {
+	if s.state == handshaking && s.role == handshake.Responder {
 		Reset(s.conn) // message 2 may not have been sent
 	}
 	_ = s.conn.Close()
@@ -212,7 +215,7 @@ func (s *session) bury() {
 	if s.up {
 		s.counters.Down(s.Link, s.end.Reason)
 	} else {
-		s.config.Counters.Handshake(s.role, s.result())
+		s.config.Counters.Handshake(s.role, s.handshakeResult())
 	}
 	s.tell(s.end)
 }
@@ -223,20 +226,21 @@ func (s *session) fail(e Ended) {
 		return
 	}
 	s.failed = true
-	link := e.link()
-	s.queue.finish(nil, link)
-	s.flight.close(link, func(p *place) error {
-		one := *link
-		one.Sent = s.queue.written(p)
+	end := e.linkError()
+	s.queue.finish(nil, end)
+	s.flight.close(end, func(p *position) error {
+		one := *end
+		one.Sent = s.queue.isTaken(p)
 		return &one
 	})
 	if s.inbound != nil {
-		s.inbound.Close(link)
+		s.inbound.Close(e.Reason)
 	}
 }
 
-func (s *session) shaken(m shaken) {
-	if s.state != shaking {
+// endHandshake goes on with a peer that has proved its key, or ends the session.
+func (s *session) endHandshake(m handshakeDone) {
+	if s.state != handshaking {
 		s.state = over
 		return
 	}
@@ -251,33 +255,32 @@ func (s *session) shaken(m shaken) {
 	s.remote = m.result.Remote
 	s.counters = s.config.Counters.Peer(s.remote)
 	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()))
-	send := channel.NewCipherState(m.result.SendKey())
-	s.writer = send
+	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
 	s.tell(Proved{s.Link})
 }
 
-// late is the deadline for everything up to the peer's first valid frame.
-func (s *session) late() {
+// endLate ends a session whose peer has sent no valid frame in time.
+func (s *session) endLate() {
 	switch {
-	case s.state == shaking:
+	case s.state == handshaking:
 		// The handshake's goroutine has the connection, and will say that it failed.
-		s.cut(fmt.Errorf("%w within %v", errLate, s.config.HandshakeTimeout))
+		s.cutHandshake(fmt.Errorf("%w within %v", errLate, s.config.HandshakeTimeout))
 	case !s.up && s.state < ending:
 		waiting := s.state == proved
-		s.finish(Ended{Reason: envelope.ReasonUnresponsive, Err: fmt.Errorf("no word of the peer within %v", s.config.HandshakeTimeout)},
+		s.finish(Ended{Reason: envelope.ReasonUnresponsive, Err: fmt.Errorf("the peer sent nothing within %v", s.config.HandshakeTimeout)},
 			&envelope.Bye{Code: envelope.ReasonUnresponsive})
 		if waiting {
-			s.converse()
+			s.startReaderAndWriter()
 		}
 	}
 }
 
-// cut ends a handshake that has not ended.
-func (s *session) cut(err error) {
+// cutHandshake ends a handshake that is still running.
+func (s *session) cutHandshake(err error) {
 	s.end = Ended{Reason: ReasonHandshake, Err: err}
 	s.state = ending
-	s.stopShaking()
+	s.stopHandshake()
 	if s.role == handshake.Responder {
 		Reset(s.conn)
 	} else {
@@ -285,7 +288,7 @@ func (s *session) cut(err error) {
 	}
 }
 
-func (s *session) stopShaking() {
+func (s *session) stopHandshake() {
 	if s.stop != nil {
 		close(s.stop)
 		s.stop = nil
@@ -294,26 +297,26 @@ func (s *session) stopShaking() {
 
 func (s *session) admit(owner *actor.PID) {
 	if s.inbound == nil {
-		s.owner = owner // also of a session that is ending, so that it is told; the first who admits it counts
+		s.owner = owner // also of a session that is ending, so that it is told; the first owner to admit it counts
 	}
 	if s.state != proved {
 		return
 	}
 	s.state = open
 	s.inbound = s.config.Serve(s.Link)
-	hello := begin(nil)
+	hello := newEnvelope(nil)
 	hello.b = envelope.AppendHello(hello.b, s.config.Hello)
-	s.queue.force(urgent, hello)
+	s.queue.force(urgent, hello, nil)
 	if s.role == handshake.Initiator {
-		s.nonce, _ = s.sendPing(nil) // its pong is the proof that the responder has accepted
+		s.lastPing = &pending{}
+		_ = s.sendPing(s.lastPing) // its pong proves that the responder has accepted
 	}
-	s.converse()
-	s.stopTick = s.after(s.config.PingAfter, tick{})
+	s.startReaderAndWriter()
+	s.stopLiveness = s.after(s.config.PingAfter, livenessDue{})
 }
 
-// converse starts the reader and the writer.
-func (s *session) converse() {
+func (s *session) startReaderAndWriter() {
 	s.reading, s.writing = true, true
-	s.run(func() any { return readEnded{s.reader.read()} })
+	s.run(func() any { return readEnded{s.reader.run()} })
 	s.run(func() any { return writeEnded{s.write(s.writer)} })
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // TestSlowReaderHoldsTheCallersBack has a peer that does not read. What waits is bounded, callers wait under their context,
-// and those who gave up in time sent nothing.
+// and callers that gave up in time sent nothing.
 func TestSlowReaderHoldsTheCallersBack(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		const limit, each = 400_000, 50_000
@@ -76,10 +76,10 @@ func TestSlowReaderHoldsTheCallersBack(t *testing.T) {
 		r.say(aReply(31, nil))
 		next.want(t, nil)
 		e.look(func(s *session) {
-			if !s.queue.empty() {
+			if !s.queue.isEmpty() {
 				t.Error("the queue is not empty when everything has been written")
 			}
-			wantSettled(t, s.queue)
+			wantEmpty(t, s.queue)
 		})
 	})
 }
@@ -216,10 +216,10 @@ func TestTwoSessionsCallEachOther(t *testing.T) {
 		join.Wait()
 		for _, e := range []*end{a, b} {
 			e.look(func(s *session) {
-				if s.flight.count() != 0 || s.flying.Load() != 0 || !s.queue.empty() {
-					t.Errorf("left over: %d calls, %d callers", s.flight.count(), s.flying.Load())
+				if s.flight.countCalls() != 0 || s.callers.Load() != 0 || !s.queue.isEmpty() {
+					t.Errorf("left over: %d calls, %d callers", s.flight.countCalls(), s.callers.Load())
 				}
-				wantSettled(t, s.queue)
+				wantEmpty(t, s.queue)
 			})
 		}
 		a.tell(Close{Reason: envelope.ReasonShutdown})
@@ -263,10 +263,10 @@ func TestCallsAreCancelledAtAnyMoment(t *testing.T) {
 		time.Sleep(time.Second)
 		for _, e := range []*end{a, b} {
 			e.look(func(s *session) {
-				if s.flight.count() != 0 {
-					t.Errorf("%d calls are in flight", s.flight.count())
+				if s.flight.countCalls() != 0 {
+					t.Errorf("%d calls are in flight", s.flight.countCalls())
 				}
-				wantSettled(t, s.queue)
+				wantEmpty(t, s.queue)
 			})
 			e.alive(open)
 		}

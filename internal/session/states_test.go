@@ -19,11 +19,11 @@ var situations = [...]struct {
 	state   state
 	arrange func(w *world) (*end, *raw)
 }{
-	{"shaking", shaking, func(w *world) (*end, *raw) { return w.connect(w.config(ours, theirs), handshake.Responder) }},
+	{"handshaking", handshaking, func(w *world) (*end, *raw) { return w.connect(w.config(ours, theirs), handshake.Responder) }},
 	{"proved", proved, func(w *world) (*end, *raw) { return w.detained(handshake.Responder) }},
 	{"open, not up", open, func(w *world) (*end, *raw) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.shake()
+		r.handshake()
 		r.want(helloOf(e.config))
 		return e, r
 	}},
@@ -49,14 +49,14 @@ var situations = [...]struct {
 	}},
 }
 
-// What a cell of the table may say besides the new state, the owner's events (+), the frames for the peer (>) and what is
-// handed to the handlers (*).
+// What a cell of the table may say besides the new state, the owner's events (+), the frames for the peer (>) and what
+// the handlers get (*).
 const (
 	ignored = ""
 	never   = "-" // cannot come: nothing that would post it runs
 )
 
-// messages are all that a session can be told, and for each situation what it makes of that.
+// messages are all that a session can be told, and for each situation what it does about them.
 var messages = []struct {
 	name  string
 	give  func(e *end, r *raw)
@@ -70,7 +70,7 @@ var messages = []struct {
 	{"Close at once", tells(Close{Reason: envelope.ReasonRevoked}), [...]string{
 		"over +ended handshake", "ending >bye revoked", "ending >bye revoked", "ending +ending revoked >bye revoked", "ending >bye revoked", "ending >bye revoked", ignored}},
 	{"Probe", tells(Probe{Within: time.Minute}), [...]string{
-		"shaking +probed dead", "proved +probed dead", "open >ping", "open >ping", "draining >ping", "draining >ping", "ending +probed dead"}},
+		"handshaking +probed dead", "proved +probed dead", "open >ping", "open >ping", "draining >ping", "draining >ping", "ending +probed dead"}},
 	{"Check", tells(Check{}), [...]string{
 		ignored, ignored, "open >ping", "open >ping", "draining >ping", "draining >ping", ignored}},
 
@@ -92,14 +92,14 @@ var messages = []struct {
 	{"unknown protocol name", says(aSend("$/later", nil)), [...]string{
 		never, ignored, "open +up", ignored, ignored, ignored, ignored}},
 	{"bye of a half-close", says(aBye(envelope.ReasonRotated)), [...]string{
-		never, ignored, "ending +sealed rotated >bye rotated", "ending +sealed rotated >bye rotated", "ending", ignored, ignored}},
+		never, ignored, "ending +half-closed rotated >bye rotated", "ending +half-closed rotated >bye rotated", "ending", ignored, ignored}},
 	{"bye of an immediate close", says(aBye(envelope.ReasonConflict)), [...]string{
 		never, ignored, "over +ended conflict by peer", "over +ended conflict by peer", "over +ended conflict by peer", "over +ended conflict by peer", ignored}},
 	{"malformed envelope", says([]byte{0x90}), [...]string{
 		never, ignored, "ending >bye protocol", "ending +ending protocol >bye protocol", "ending >bye protocol", "ending >bye protocol", ignored}},
 
 	// From its goroutines.
-	{"shaken, with an error", func(_ *end, r *raw) { r.write([]byte("GET ")) }, [...]string{
+	{"handshakeDone, with an error", func(_ *end, r *raw) { r.write([]byte("GET ")) }, [...]string{
 		"over +ended handshake", never, never, never, never, never, never}},
 	{"violated", tells(violated{errTest}), [...]string{
 		never, never, "ending >bye protocol", "ending +ending protocol >bye protocol", "ending >bye protocol", "ending >bye protocol", ignored}},
@@ -107,17 +107,17 @@ var messages = []struct {
 		"over +ended handshake", ignored, "over +ended lost", "over +ended lost", "over +ended lost", "over +ended idle by peer", "over +ended busy"}},
 	{"writeEnded, with an error", breakWrites, [...]string{
 		never, never, "open +up", ignored, ignored, ignored, never}}, // for a second: see TestFailedWriteWithoutABye
-	{"settled", tells(settled{}), [...]string{
+	{"checkDrained", tells(checkDrained{}), [...]string{
 		never, never, ignored, ignored, ignored, ignored, ignored}},
 	{"probeEnded", tells(probeEnded{true}), [...]string{
 		never, never, "open +probed alive", "open +probed alive", "draining +probed alive", "draining +probed alive", "ending +probed alive"}},
 
 	// From its timers.
-	{"late", tells(late{}), [...]string{
+	{"upDeadline", tells(upDeadline{}), [...]string{
 		"over +ended handshake", "ending >bye unresponsive", "ending >bye unresponsive", ignored, ignored, ignored, ignored}},
-	{"tick", ticks, [...]string{
+	{"livenessDue", ticks, [...]string{
 		never, never, never, "open >ping", "draining >ping", "draining >ping", ignored}},
-	{"lingered", tells(lingered{}), [...]string{
+	{"lingerOver", tells(lingerOver{}), [...]string{
 		never, never, "over +ended lost", "over +ended lost", "ending", "ending", "over +ended busy"}},
 }
 
@@ -148,10 +148,10 @@ func breakWrites(e *end, r *raw) {
 
 // ticks lets the time pass after which a session looks whether its peer is alive. One that is ending would be over by then.
 func ticks(e *end, _ *raw) {
-	is := shaking
+	is := handshaking
 	e.look(func(s *session) { is = s.state })
 	if is == ending {
-		e.tell(tick{})
+		e.tell(livenessDue{})
 		return
 	}
 	time.Sleep(e.config.PingAfter)
@@ -175,7 +175,7 @@ func TestEveryMessageInEveryState(t *testing.T) {
 					before, handled := len(e.heard()), e.served.handled()
 					m.give(e, r)
 					synctest.Wait()
-					if got := e.outcome(r, before, handled); got != want {
+					if got := e.cellFor(r, before, handled); got != want {
 						t.Errorf("%s, want %s", got, want)
 					}
 				})
@@ -194,8 +194,8 @@ func (s *stub) handled() string {
 	return strings.Repeat(" *call", len(s.calls)) + strings.Repeat(" *send", len(s.sends)) + strings.Repeat(" *cancel", len(s.cancels))
 }
 
-// outcome is what a cell says.
-func (e *end) outcome(r *raw, events int, handled string) string {
+// cellFor returns what the cell of the table should say.
+func (e *end) cellFor(r *raw, events int, handled string) string {
 	e.Helper()
 	all := e.heard()
 	text := over.String()

@@ -9,19 +9,20 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
-// A stub is what answers the peer in the tests. It keeps all that it is told.
+// A stub answers the peer in the tests. It keeps all that it is told.
 type stub struct {
 	link    *Link
 	pending atomic.Int64
 
-	mu      sync.Mutex // guards the rest
-	answer  func(*stub, envelope.Envelope)
-	breach  error // what Call returns, if not nil
-	calls   []envelope.Envelope
-	sends   []envelope.Envelope
-	cancels []envelope.CallID
-	sealed  int
-	closed  []error
+	mu        sync.Mutex // guards the rest
+	answer    func(*stub, envelope.Envelope)
+	violation error // what Call returns, if not nil
+	calls     []envelope.Envelope
+	sends     []envelope.Envelope
+	cancels   []envelope.CallID
+	closed    []envelope.Reason
+
+	requestsEnded int
 }
 
 func newStub(l *Link) *stub { return &stub{link: l, answer: echo} }
@@ -30,8 +31,8 @@ func newStub(l *Link) *stub { return &stub{link: l, answer: echo} }
 func (s *stub) Call(e *envelope.Envelope) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.breach != nil {
-		return s.breach
+	if s.violation != nil {
+		return s.violation
 	}
 	s.calls = append(s.calls, *e)
 	s.pending.Add(1)
@@ -55,21 +56,21 @@ func (s *stub) Cancel(id envelope.CallID) {
 	s.cancels = append(s.cancels, id)
 }
 
-// Sealed implements Inbound.
-func (s *stub) Sealed() {
+// EndRequests implements Inbound.
+func (s *stub) EndRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sealed++
+	s.requestsEnded++
 }
 
 // Pending implements Inbound.
 func (s *stub) Pending() int { return int(s.pending.Load()) }
 
 // Close implements Inbound.
-func (s *stub) Close(err error) {
+func (s *stub) Close(reason envelope.Reason) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = append(s.closed, err)
+	s.closed = append(s.closed, reason)
 }
 
 // serve sets how calls are answered, in goroutines of their own; nil: not at all.
@@ -83,7 +84,7 @@ func (s *stub) serve(answer func(*stub, envelope.Envelope)) {
 func (s *stub) reply(id envelope.CallID, value any, refusal *envelope.RemoteError) {
 	s.link.Reply(id, value, refusal)
 	s.pending.Add(-1)
-	s.link.Settled()
+	s.link.CheckDrained()
 }
 
 // echo answers a call with its arguments.
@@ -114,10 +115,10 @@ func (s *stub) check(t testing.TB) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.closed) != 1 || s.closed[0] == nil {
-		t.Errorf("what answers the peer was told %d times of the end: %v", len(s.closed), s.closed)
+	if len(s.closed) != 1 || s.closed[0] == "" {
+		t.Errorf("the stub was told %d times of the end: %v", len(s.closed), s.closed)
 	}
-	if s.sealed > 1 {
-		t.Errorf("what answers the peer was told %d times of the peer's bye", s.sealed)
+	if s.requestsEnded > 1 {
+		t.Errorf("the stub was told %d times of the peer's bye", s.requestsEnded)
 	}
 }

@@ -16,7 +16,7 @@ func TestInitiatorSaysHelloAndPingAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.config(ours, theirs)
 		e, r := w.connect(c, handshake.Initiator)
-		r.shake()
+		r.handshake()
 		r.want(helloOf(c), aPing(1))
 		e.alive(open)
 		if got, want := kinds(e.heard()), []string{"proved"}; !slices.Equal(got, want) {
@@ -29,7 +29,7 @@ func TestResponderSaysHelloFirst(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.config(ours, theirs)
 		_, r := w.connect(c, handshake.Responder)
-		r.shake()
+		r.handshake()
 		r.want(helloOf(c))
 		r.say(aPing(7))
 		r.want(aPong(7))
@@ -71,7 +71,7 @@ func (w *world) detained(role handshake.Role) (*end, *raw) {
 	r := &raw{world: w, conn: mine}
 	r.begin(role.Opposite(), theirs, ours.PublicKey())
 	e := w.spawn(c, its, role, true)
-	r.shake()
+	r.handshake()
 	e.alive(proved)
 	return e, r
 }
@@ -113,14 +113,14 @@ func TestSessionIsUpAtTheFirstValidFrame(t *testing.T) {
 		"late reply":                 {aReply(77, nil), []string{"up"}},
 		"cancel of nothing":          {aCancel(5), []string{"up"}},
 		"unknown protocol name":      {aSend("$/later", "anything"), []string{"up"}},
-		"bye of a half-close":        {aBye(envelope.ReasonShutdown), []string{"sealed shutdown"}},
+		"bye of a half-close":        {aBye(envelope.ReasonShutdown), []string{"half-closed shutdown"}},
 		"bye of an immediate close":  {aBye(envelope.ReasonBusy), []string{"ended busy by peer"}},
 	} {
 		for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {
 			t.Run(name+"/"+role.String(), func(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
 					e, r := w.connect(w.config(ours, theirs), role)
-					r.shake()
+					r.handshake()
 					r.want(helloOf(e.config))
 					r.say(c.first)
 					if got, want := kinds(e.heard()), append([]string{"proved"}, c.want...); !slices.Equal(got, want) {
@@ -135,7 +135,7 @@ func TestSessionIsUpAtTheFirstValidFrame(t *testing.T) {
 func TestGreetedMayComeAfterUp(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.shake()
+		r.handshake()
 		r.say(aPing(1))
 		if h := e.link.Hello(); h != (envelope.Hello{}) {
 			t.Errorf("hello %+v before there was one", h)
@@ -151,13 +151,13 @@ func TestGreetedMayComeAfterUp(t *testing.T) {
 func TestFirstHelloCounts(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.shake()
+		r.handshake()
 		first := envelope.Hello{Version: 3, Agent: "one", Name: "kitchen", Boot: [8]byte{1, 2}, HasBoot: true, Max: 2 << 20}
 		r.say(envelope.AppendHello(nil, first), envelope.AppendHello(nil, envelope.Hello{Version: 1, Agent: "two", Max: 3 << 20}))
 		if got := e.link.Hello(); got != first {
 			t.Errorf("hello %+v, want %+v", got, first)
 		}
-		if got := e.link.accepts.Load(); got != 2<<20 {
+		if got := e.link.maxFrame.Load(); got != 2<<20 {
 			t.Errorf("the peer is taken to accept %d bytes, want %d", got, 2<<20)
 		}
 		if got, want := kinds(e.heard()), []string{"proved", "greeted", "up"}; !slices.Equal(got, want) {

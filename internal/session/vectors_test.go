@@ -15,7 +15,7 @@ type vector struct {
 	plain []byte
 }
 
-// A part is a byte string written so many times.
+// A part is a byte string and how often it is repeated.
 type part struct {
 	Hex   vectors.Hex `json:"hex"`
 	Times int         `json:"times"`

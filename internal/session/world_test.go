@@ -281,7 +281,7 @@ func (o *owner) Receive(ctx actor.Context) {
 		if !o.detain {
 			m.Link.Admit(ctx.Self())
 		}
-	case Refused, Up, Greeted, Sealed, Worn, Ending, Probed, Ended:
+	case Refused, Up, Greeted, HalfClosed, RotationDue, Ending, Probed, Ended:
 		o.hear(m)
 	}
 }
@@ -379,10 +379,10 @@ func kinds(events []any) []string {
 			name = "up"
 		case Greeted:
 			name = "greeted"
-		case Sealed:
-			name = "sealed " + string(m.Bye.Code)
-		case Worn:
-			name = "worn"
+		case HalfClosed:
+			name = "half-closed " + string(m.Bye.Code)
+		case RotationDue:
+			name = "rotation due"
 		case Ending:
 			name = "ending " + string(m.End.Reason)
 		case Probed:

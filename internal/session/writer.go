@@ -12,8 +12,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
-// write seals what the queue holds and writes it, until the queue is closed and empty or the connection
-// breaks. It runs in a goroutine of its own, and holds no buffer while it waits.
+// write seals and writes what is queued, until the queue is closed and empty or the connection breaks. It runs in a
+// goroutine of its own, and holds no buffer while it waits.
 func (l *Link) write(send *channel.CipherState) (err error) {
 	var batch []segment
 	for more := true; err == nil; {
@@ -24,10 +24,10 @@ func (l *Link) write(send *channel.CipherState) (err error) {
 			continue // the queue closed while take let others append to it
 		}
 		err = l.flush(batch, send)
-		l.queue.wrote(batch)
-		l.counters.Add(counters.FramesOut, send.Nonce()-l.sealed.Swap(send.Nonce()))
-		if err == nil && l.draining.Load() {
-			l.system.Root.Send(l.pid, settled{})
+		l.queue.release(batch)
+		l.counters.Add(counters.FramesOut, send.Nonce()-l.framesOut.Swap(send.Nonce()))
+		if err == nil {
+			l.CheckDrained()
 		}
 	}
 	if half, ok := l.conn.(interface{ CloseWrite() error }); ok && err == nil {
@@ -55,7 +55,7 @@ func (l *Link) flush(batch []segment, send *channel.CipherState) (err error) {
 	return l.writeAll(out.b)
 }
 
-// flushAlone writes one large envelope, sealed where it lies: that spares a second buffer as large. begin has left
+// flushAlone writes one large envelope, sealed where it lies: that saves a second buffer as large. newEnvelope has left
 // room for the tag behind it; if the envelope has grown into that, append finds other room.
 func (l *Link) flushAlone(b []byte, send *channel.CipherState) error {
 	plain := b[frame.HeaderSize:]
@@ -81,13 +81,13 @@ func sealAll(out, segment []byte, send *channel.CipherState) ([]byte, error) {
 	return out, nil
 }
 
-// stallLooks is how often within WriteStall writeAll looks whether anything was written.
+// stallLooks is how many times within WriteStall writeAll looks whether anything was written.
 const stallLooks = 6
 
-// writeAll writes b, for as long as some of it is taken within each WriteStall (wire.md §7.2). A connection does
-// not tell when it took the last byte, so the end may come later, by one look.
+// writeAll writes b as long as some of it is taken within each WriteStall (wire.md §7.2). A connection does
+// not tell when it took the last byte, so the error may come later, by one look.
 func (l *Link) writeAll(b []byte) error {
-	for idle := 0; ; {
+	for looks := 0; ; {
 		if err := l.conn.SetWriteDeadline(time.Now().Add(l.config.WriteStall / stallLooks)); err != nil {
 			return err
 		}
@@ -97,10 +97,10 @@ func (l *Link) writeAll(b []byte) error {
 			return err
 		}
 		b = b[n:]
-		if idle++; n > 0 {
-			idle = 0
+		if looks++; n > 0 {
+			looks = 0
 		}
-		if idle == stallLooks {
+		if looks == stallLooks {
 			return err
 		}
 	}

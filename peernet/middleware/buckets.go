@@ -15,7 +15,7 @@ import (
 // fewBuckets are never swept: they cost less than looking at them.
 const fewBuckets = 64
 
-// buckets is a bucket of tokens for each peer that may not be at its full burst. It is safe for concurrent use.
+// buckets has a bucket of tokens for each peer that may not be at its full burst. It is safe for concurrent use.
 type buckets struct {
 	limit rate.Limit
 	burst int
@@ -23,25 +23,25 @@ type buckets struct {
 
 	mu    sync.Mutex // guards the rest
 	of    map[identity.PublicKey]*bucket
-	sweep int // at so many, those that are full are forgotten
+	sweep int // at this number, full buckets are forgotten
 }
 
-// A bucket is what one peer has. Nobody takes a token ahead of its time: a reservation that is given up is lost to those who
-// have reserved after it.
+// A bucket has the tokens of one peer. No token is taken ahead of its time: a reservation that is given up would be lost to
+// those that were made after it.
 type bucket struct {
 	tokens  *rate.Limiter
-	waiting int           // who await a token; guarded by buckets.mu
-	head    chan struct{} // has room for the one whose turn is next; the rest wait for that
+	waiting int           // callers that await a token; guarded by buckets.mu
+	head    chan struct{} // has room for the caller whose turn is next; the others wait for room
 }
 
 func newBuckets(limit rate.Limit, burst int) *buckets {
 	if !(limit > 0) || burst < 1 {
-		panic(fmt.Sprintf("middleware: a rate of %v a second, %d at once", float64(limit), burst))
+		panic(fmt.Sprintf("middleware: a rate of %v a second, %d at once: both must be positive", float64(limit), burst))
 	}
 	return &buckets{limit: limit, burst: burst, now: time.Now, of: make(map[identity.PublicKey]*bucket), sweep: fewBuckets}
 }
 
-// ask takes a token of the peer's, or returns how long it will be until there is one.
+// ask takes a token of the peer, or returns how long it will be until there is one.
 func (b *buckets) ask(peer identity.PublicKey) (wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -49,8 +49,8 @@ func (b *buckets) ask(peer identity.PublicKey) (wait time.Duration) {
 	return b.take(b.bucket(peer, now), now, 0)
 }
 
-// await takes a token of the peer's when it is the caller's turn, or returns the error of the context in which that will not
-// be.
+// await takes a token of the peer when it is the caller's turn. It returns an error if the context ends, or would end, before
+// that.
 func (b *buckets) await(ctx context.Context, peer identity.PublicKey) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -93,7 +93,7 @@ func (b *buckets) await(ctx context.Context, peer identity.PublicKey) error {
 	}
 }
 
-// sleep returns after d, or with the error of the context that ends before.
+// sleep returns after d, or earlier with the error of ctx.
 func sleep(ctx context.Context, d time.Duration) error {
 	over := make(chan struct{})
 	defer time.AfterFunc(d, func() { close(over) }).Stop()
@@ -107,7 +107,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 
 // The rest is called with mu held.
 
-// bucket returns that of a peer, made full if it is new.
+// bucket returns the bucket of a peer. A new one is full.
 func (b *buckets) bucket(peer identity.PublicKey, now time.Time) *bucket {
 	l := b.of[peer]
 	if l == nil {
@@ -118,8 +118,8 @@ func (b *buckets) bucket(peer identity.PublicKey, now time.Time) *bucket {
 	return l
 }
 
-// take takes a token for whoever has so many ahead, and returns 0; or returns how long it will be until there is one, and
-// takes none.
+// take takes a token and returns 0; or returns how long it will be until there is one, and takes none. ahead is how many
+// callers have their turn before.
 func (b *buckets) take(l *bucket, now time.Time, ahead int) time.Duration {
 	if ahead == 0 && l.tokens.AllowN(now, 1) {
 		return 0
@@ -132,7 +132,7 @@ func (b *buckets) take(l *bucket, now time.Time, ahead int) time.Duration {
 	return max(1, time.Duration(wait))
 }
 
-// forget drops the buckets that are full and that nobody waits for, when there are many: a new one would be as full.
+// forget drops full buckets without waiters, when there are many: a new bucket would be as full.
 func (b *buckets) forget(now time.Time) {
 	if len(b.of) < b.sweep {
 		return
@@ -142,5 +142,5 @@ func (b *buckets) forget(now time.Time) {
 			delete(b.of, peer)
 		}
 	}
-	b.sweep = max(fewBuckets, 2*len(b.of)) // so that each new one pays for looking at two
+	b.sweep = max(fewBuckets, 2*len(b.of)) // so that each new bucket pays for a look at two
 }

@@ -43,8 +43,8 @@ func TestPeersThatAreSilentAreForgotten(t *testing.T) {
 	}
 }
 
-// TestAskingInVainCostsNothing: not even when many do so at once.
-func TestAskingInVainCostsNothing(t *testing.T) {
+// TestRefusedAsksCostNothing: not even when many do so at once.
+func TestRefusedAsksCostNothing(t *testing.T) {
 	b := newBuckets(1, 1)
 	now := time.Unix(1e9, 0)
 	b.now = func() time.Time { return now }
@@ -67,8 +67,8 @@ func TestAskingInVainCostsNothing(t *testing.T) {
 	}
 }
 
-// TestWhoGivesUpMakesWay: whoever it is of those that wait, and however many.
-func TestWhoGivesUpMakesWay(t *testing.T) {
+// TestCallersThatGiveUpMakeWay: any of the waiting callers, and any number of them.
+func TestCallersThatGiveUpMakeWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, peer, began := newBuckets(1, 1), identity.PublicKey{1}, time.Now()
 		if err := b.await(t.Context(), peer); err != nil {

@@ -10,9 +10,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// Log writes one line at level when a request is over: the caller's key, shortened as in the node's own log (peer), and our label for it, the handler's
-// name, the code of the outcome ("ok" if there is none), how long the handler took, and the bytes of the arguments and of
-// the result, where that is bytes or a string. Never what is in them, nor the text of an error. A nil log is silence.
+// Log writes one line at level when a request is over. It has the caller's key, shortened as in the node's own log (peer), our
+// label for it, the handler's name, the code of the error ("ok" if there is none), how long the handler took, and the sizes of
+// the arguments and of a result of bytes or a string. It never has their contents, nor the text of an error. A nil log is
+// silence.
 func Log(log *slog.Logger, level slog.Level) peernet.Middleware {
 	return func(next peernet.Handler) peernet.Handler {
 		return func(ctx context.Context, r *peernet.Request) (result any, err error) {
@@ -20,7 +21,7 @@ func Log(log *slog.Logger, level slog.Level) peernet.Middleware {
 				return next(ctx, r)
 			}
 			began := time.Now()
-			code := string(peernet.CodeInternal) // of a panic, which goes on its way
+			code := string(peernet.CodeInternal) // of a panic, which is not recovered here
 			defer func() {
 				c := r.Caller()
 				line := newLine(c.Key, r.Name(), r.IsSend(), code, began, r.Args(), result)
@@ -32,14 +33,14 @@ func Log(log *slog.Logger, level slog.Level) peernet.Middleware {
 			result, err = next(ctx, r)
 			code = codeOf(err)
 			if ended := ctx.Err(); err == nil && ended != nil {
-				code = codeOf(ended) // that is the answer, whatever the handler made
+				code = codeOf(ended) // that is the answer, whatever the handler returned
 			}
 			return result, err
 		}
 	}
 }
 
-// LogOutgoing writes the same of calls and sends that go out. Where no peer answered, the code is a word for the reason:
+// LogOutgoing writes the same for calls and sends that go out. If the peer did not answer, the code is a word for the reason:
 // "not_connected", "link_lost" and the like. A nil log is silence.
 func LogOutgoing(log *slog.Logger, level slog.Level) peernet.OutgoingMiddleware {
 	return func(next peernet.Invoker) peernet.Invoker {
@@ -102,7 +103,7 @@ var local = []struct {
 	{peernet.ErrClosed, "closed"},
 }
 
-// codeOf returns a word for err: the code that stands for it, or why there is none.
+// codeOf returns the word for err: its code, or the reason if no peer answered.
 func codeOf(err error) string {
 	if err == nil {
 		return "ok"

@@ -68,7 +68,7 @@ func TestLogWritesOneLineForEachRequest(t *testing.T) {
 	})
 }
 
-func TestLogOutgoingTellsWhyNobodyAnswered(t *testing.T) {
+func TestLogOutgoingTellsWhyThereIsNoAnswer(t *testing.T) {
 	inBubble(t, func(t *bubble) {
 		t.handle("echo", echo)
 		t.handle("fail", func(context.Context, *peernet.Request) (any, error) { return nil, peernet.ErrForbidden })

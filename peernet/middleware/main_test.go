@@ -133,10 +133,10 @@ func (l *logBuffer) Write(p []byte) (int, error) {
 
 func echo(_ context.Context, r *peernet.Request) (any, error) { return r.Args(), nil }
 
-// A gate is a handler that waits until it is opened, whatever its context says.
-type gate chan struct{}
+// A blocker is a handler that waits until the channel is closed, whatever its context says.
+type blocker chan struct{}
 
-func (g gate) handle(context.Context, *peernet.Request) (any, error) {
+func (g blocker) handle(context.Context, *peernet.Request) (any, error) {
 	<-g
 	return "through", nil
 }

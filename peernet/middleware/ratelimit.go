@@ -11,13 +11,12 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// RateLimit lets each peer make burst requests at once and limit a second in the long run. What is over that is answered
-// `overloaded`, with the time after which there is room again, as peernet.RetryAfter tells the caller; a send over it is
+// RateLimit lets each peer make burst requests at once and limit a second in the long run. Further calls are answered
+// `overloaded`, with the time after which there is room again, as peernet.RetryAfter tells the caller; further sends are
 // dropped. It panics unless both are positive.
 //
-// One RateLimit counts all that it is put around together: with Node.Use all requests of a peer; with peernet.Use and a
-// RateLimit of its own, those for one handler. It remembers the peers that have not been silent long enough to be back at
-// their full burst, and no others.
+// One RateLimit counts everything that it is put around together: with Node.Use all requests of a peer; with peernet.Use and a
+// RateLimit of its own, those for one handler. It remembers only peers that are not yet back at their full burst.
 func RateLimit(limit rate.Limit, burst int) peernet.Middleware {
 	b := newBuckets(limit, burst)
 	return func(next peernet.Handler) peernet.Handler {
@@ -31,8 +30,8 @@ func RateLimit(limit rate.Limit, burst int) peernet.Middleware {
 }
 
 // RateLimitOutgoing holds calls and sends back so that no peer gets more than burst of them at once and limit a second in
-// the long run, in the order in which they are made. One whose context would end before its turn fails at once with
-// context.DeadlineExceeded, unsent; one that gives up makes way for those behind it. It panics unless both are positive. It
+// the long run, in the order in which they are made. A call whose context would end before its turn fails at once with
+// context.DeadlineExceeded, unsent; a caller that gives up makes way for those behind it. It panics unless both are positive. It
 // remembers peers as RateLimit does.
 func RateLimitOutgoing(limit rate.Limit, burst int) peernet.OutgoingMiddleware {
 	b := newBuckets(limit, burst)

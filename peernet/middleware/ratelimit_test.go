@@ -23,7 +23,7 @@ func TestRateLimitRefusesWithAdvice(t *testing.T) {
 			}
 		}
 		time.Sleep(250 * time.Millisecond)
-		for range 3 { // asking in vain costs nothing more
+		for range 3 { // a refused ask costs nothing more
 			_, err := t.call("echo", nil)
 			if wait, ok := peernet.RetryAfter(err); !errors.Is(err, peernet.ErrOverloaded) || !ok || wait != 750*time.Millisecond {
 				t.Errorf("%v, try again in %v, %v", err, wait, ok)

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// Recover makes an error of a panic: `internal`, with the number of an incident under which the log has what happened, and
-// where. The node does as much for the outermost handler by itself; Recover is for middleware outside of it, which then
+// Recover makes an error of a panic: `internal`, with the number of an incident under which the log tells what happened, and
+// where. The node does as much around all middleware by itself; Recover is for middleware outside of it, which then
 // sees an error and can log or count it. A handler that ends its goroutine is left to the node. A nil log is silence.
 func Recover(log *slog.Logger) peernet.Middleware {
 	return func(next peernet.Handler) peernet.Handler {
@@ -45,7 +45,7 @@ func RecoverOutgoing(log *slog.Logger) peernet.OutgoingMiddleware {
 	}
 }
 
-// A PanicError is a call or send of this node's that panicked on its way. It is a peernet.ErrInternal, and no answer of the
+// A PanicError says that a call or send of this node panicked on its way. It is a peernet.ErrInternal, and no answer of the
 // peer.
 type PanicError struct {
 	Incident string // the number under which the log tells more

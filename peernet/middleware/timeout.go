@@ -10,13 +10,13 @@ import (
 )
 
 // Timeout ends the context of a request after d, if the caller's own deadline has not ended it by then, and has a call
-// answered `deadline` at that moment, also if its handler does not heed its context. It panics unless d is positive.
+// answered `deadline` at that moment, even if its handler ignores its context. It panics unless d is positive.
 //
-// A handler cannot be stopped from outside. One that runs on keeps its place among the calls that the peer may have running
-// (Limits.CallsPerPeer) until it returns, and what it returns goes nowhere: a peer that waits for nothing cannot pile up
+// A handler cannot be stopped from outside. One that runs on counts towards the calls that the peer may have running
+// (Limits.CallsPerPeer) until it returns, and its result goes nowhere: a peer that does not wait cannot pile up
 // handlers. Middleware outside of Timeout sees the request end when the handler does.
 func Timeout(d time.Duration) peernet.Middleware {
-	positive(d)
+	checkPositive(d)
 	late := peernet.NewError(peernet.CodeDeadline, fmt.Sprintf("the handler took longer than the %v it has", d), nil)
 	return func(next peernet.Handler) peernet.Handler {
 		return func(outer context.Context, r *peernet.Request) (any, error) {
@@ -28,14 +28,14 @@ func Timeout(d time.Duration) peernet.Middleware {
 				switch {
 				case !errors.Is(ctx.Err(), context.DeadlineExceeded):
 				case outer.Err() != nil:
-					r.Fail(outer.Err()) // the caller had less patience
+					r.Fail(outer.Err()) // the caller's deadline came first
 				default:
 					r.Fail(late)
 				}
 			})
 			defer func() {
 				if !stop() {
-					<-over // what answers belongs to the request
+					<-over // the request must not outlive its answer
 				}
 			}()
 			result, err := next(ctx, r)
@@ -50,7 +50,7 @@ func Timeout(d time.Duration) peernet.Middleware {
 // TimeoutOutgoing ends the context of a call or send after d, if it has not ended by then; the peer learns of it as of any
 // deadline. A send needs the time only to find room in the queue. It panics unless d is positive.
 func TimeoutOutgoing(d time.Duration) peernet.OutgoingMiddleware {
-	positive(d)
+	checkPositive(d)
 	return func(next peernet.Invoker) peernet.Invoker {
 		return func(ctx context.Context, o *peernet.Outgoing) (peernet.Raw, error) {
 			ctx, cancel := context.WithTimeout(ctx, d)
@@ -60,8 +60,8 @@ func TimeoutOutgoing(d time.Duration) peernet.OutgoingMiddleware {
 	}
 }
 
-func positive(d time.Duration) {
+func checkPositive(d time.Duration) {
 	if d <= 0 {
-		panic(fmt.Sprintf("middleware: a timeout of %v", d))
+		panic(fmt.Sprintf("middleware: a timeout of %v: it must be positive", d))
 	}
 }

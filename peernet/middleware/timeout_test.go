@@ -11,10 +11,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet/middleware"
 )
 
-func TestTimeoutAnswersWhileTheHandlerKeepsItsPlace(t *testing.T) {
+func TestTimeoutAnswersWhileTheHandlerStillCounts(t *testing.T) {
 	inBubble(t, func(t *bubble) {
 		t.b.Use(middleware.Log(t.logger(), 0))
-		slow := make(gate)
+		slow := make(blocker)
 		t.handle("slow", slow.handle, middleware.Timeout(time.Second))
 		t.handle("echo", echo)
 		for range 2 { // as many as may run
@@ -116,7 +116,7 @@ func TestTimeoutOutgoingIsTheCallsDeadline(t *testing.T) {
 	})
 }
 
-func TestSensesOfTimeAndRateAreChecked(t *testing.T) {
+func TestTimesAndRatesAreChecked(t *testing.T) {
 	for name, f := range map[string]func(){
 		"timeout":          func() { middleware.Timeout(0) },
 		"outgoing timeout": func() { middleware.TimeoutOutgoing(-1) },

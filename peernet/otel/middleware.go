@@ -19,17 +19,12 @@ func Middleware(opts ...Option) peernet.Middleware {
 			if r.IsSend() {
 				kind = trace.SpanKindConsumer
 			}
-			ctx, span := start(under(ctx, r.Trace()), tracer, kind, r.Caller().Key, r.Name())
-			code := peernet.CodeInternal // of a panic, which goes on its way
-			defer func() {
-				if code != "" {
-					fail(span, string(code), handlersFault(code))
-				}
-				span.End()
-			}()
+			ctx, span := start(withParent(ctx, r.Trace()), tracer, kind, r.Caller().Key, r.Name())
+			code := peernet.CodeInternal // of a panic, which is not recovered here
+			defer func() { end(span, string(code), isHandlersFault(code)) }()
 			result, err := next(ctx, r)
 			if err == nil {
-				code = peernet.CodeOf(ctx.Err()) // that is the answer, whatever the handler made
+				code = peernet.CodeOf(ctx.Err()) // that is the answer, whatever the handler returned
 			} else {
 				code = peernet.CodeOf(err)
 			}
@@ -38,8 +33,8 @@ func Middleware(opts ...Option) peernet.Middleware {
 	}
 }
 
-// handlersFault says whether a code tells of something wrong with the handler.
-func handlersFault(c peernet.Code) bool {
+// isHandlersFault says whether a code tells of a fault of the handler.
+func isHandlersFault(c peernet.Code) bool {
 	return c == peernet.CodeFailed || c == peernet.CodeInternal || c == peernet.CodeDeadline
 }
 
@@ -55,16 +50,11 @@ func OutgoingMiddleware(opts ...Option) peernet.OutgoingMiddleware {
 				kind = trace.SpanKindProducer
 			}
 			if !trace.SpanContextFromContext(ctx).IsValid() {
-				ctx = under(ctx, peernet.TraceOf(ctx))
+				ctx = withParent(ctx, peernet.TraceOf(ctx))
 			}
 			ctx, span := start(ctx, tracer, kind, o.Peer, o.Name)
 			why := string(peernet.CodeInternal)
-			defer func() {
-				if why != "" {
-					fail(span, why, true)
-				}
-				span.End()
-			}()
+			defer func() { end(span, why, true) }()
 			result, err := next(ctx, o)
 			if why = ""; err != nil {
 				why = errorType(err)

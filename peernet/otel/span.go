@@ -15,10 +15,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// tracerName is what the spans say made them.
+// tracerName names this package in its spans.
 const tracerName = "github.com/seed-f6ddb928/peernet-go/peernet/otel"
 
-// Attributes that the semantic conventions of this version have not.
+// Attributes that this version of the semantic conventions lacks.
 const (
 	peerKey      = attribute.Key("peernet.peer")
 	errorTypeKey = attribute.Key("error.type")
@@ -29,7 +29,7 @@ type Option func(*options)
 
 type options struct{ provider trace.TracerProvider }
 
-// WithTracerProvider says where spans go. Without it, to the global provider.
+// WithTracerProvider says where spans go. Without it they go to the global provider.
 func WithTracerProvider(p trace.TracerProvider) Option { return func(o *options) { o.provider = p } }
 
 func newTracer(opts []Option) trace.Tracer {
@@ -40,7 +40,7 @@ func newTracer(opts []Option) trace.Tracer {
 	return o.provider.Tracer(tracerName)
 }
 
-// start starts a span, and has the calls that are made with ctx carry it.
+// start starts a span. Calls that are made with the context carry it.
 func start(ctx context.Context, t trace.Tracer, kind trace.SpanKind, peer identity.PublicKey, name string) (context.Context, trace.Span) {
 	ctx, span := t.Start(ctx, name, trace.WithSpanKind(kind), trace.WithAttributes(
 		semconv.RPCSystemKey.String("peernet"), semconv.RPCMethod(name), peerKey.String(peer.Fingerprint())))
@@ -54,26 +54,29 @@ func start(ctx context.Context, t trace.Tracer, kind trace.SpanKind, peer identi
 
 const traceparent = "traceparent"
 
-// under returns a context whose spans are children of a peer's.
-func under(ctx context.Context, parent string) context.Context {
+// withParent returns a context whose spans are children of a peer's span.
+func withParent(ctx context.Context, parent string) context.Context {
 	if parent == "" {
 		return ctx
 	}
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{traceparent: parent})
 }
 
-// fail takes down why a span failed; broken says whether that is an error of the side whose span it is.
-func fail(span trace.Span, why string, broken bool) {
-	span.SetAttributes(errorTypeKey.String(why))
-	if broken {
+// end ends a span. why is the reason if the request failed, else empty; isFault says whether the span's own side is at fault.
+func end(span trace.Span, why string, isFault bool) {
+	if why != "" {
+		span.SetAttributes(errorTypeKey.String(why))
+	}
+	if why != "" && isFault {
 		span.SetStatus(codes.Error, why)
 	}
+	span.End()
 }
 
 // otherError is what the semantic conventions call an error that has no name.
 const otherError = "_OTHER"
 
-// errorType returns the name of what became of a call: the code of the peer's answer, or of what ended it here.
+// errorType returns the name of the error of a call: the code of the peer's answer, or of what ended the call here.
 func errorType(err error) string {
 	if e, ok := errors.AsType[*peernet.RemoteError](err); ok {
 		return string(peernet.CodeOf(e))

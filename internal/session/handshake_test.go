@@ -63,7 +63,7 @@ func TestConnectionCutAtEveryByteOfTheHandshake(t *testing.T) {
 						r.hearMessage()
 						r.write(r.message()[:n-message1])
 					}
-					e.alive(shaking)
+					e.alive(handshaking)
 					if how == "reset" {
 						Reset(r.conn)
 					} else {
@@ -84,7 +84,7 @@ func TestConnectionCutAtEveryByteOfTheHandshake(t *testing.T) {
 					e, r := w.connect(w.config(ours, theirs), handshake.Initiator)
 					r.hearMessage()
 					r.write(r.message()[:n])
-					e.alive(shaking)
+					e.alive(handshaking)
 					if how == "reset" {
 						Reset(r.conn)
 					} else {
@@ -171,7 +171,7 @@ func TestFirstFrameOfAnotherKindIsReset(t *testing.T) {
 	})
 }
 
-// TestHandshakeDeadline leaves each role waiting for what is due, with part of it or none.
+// TestHandshakeDeadline leaves each role waiting for the next message, with a part of it or nothing.
 func TestHandshakeDeadline(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -192,7 +192,7 @@ func TestHandshakeDeadline(t *testing.T) {
 				start := time.Now()
 				c.begin(r)
 				time.Sleep(10*time.Second - time.Since(start) - 1)
-				e.alive(shaking)
+				e.alive(handshaking)
 				time.Sleep(time.Nanosecond)
 				e.wantFailed(nil)
 				if c.reset {
@@ -214,7 +214,7 @@ func TestNotUpInTimeIsUnresponsive(t *testing.T) {
 				start := time.Now()
 				c := w.config(ours, theirs)
 				e, r := w.connect(c, role)
-				r.shake()
+				r.handshake()
 				r.want(helloOf(c))
 				if role == handshake.Initiator {
 					r.want(aPing(1))
@@ -244,7 +244,7 @@ func TestNotUpInTimeIsUnresponsive(t *testing.T) {
 	}
 }
 
-// TestHandshakeTricklesByteByByte does the whole of it so, and the first envelopes too.
+// TestHandshakeTricklesByteByByte sends the handshake and the first envelopes byte by byte.
 func TestHandshakeTricklesByteByByte(t *testing.T) {
 	trickle := func(r *raw, b []byte) {
 		for i := range b {
@@ -283,7 +283,7 @@ func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				e, r := w.connect(w.config(ours, theirs), handshake.Responder)
 				r.begin(handshake.Initiator, stranger, ours.PublicKey())
-				r.shake()
+				r.handshake()
 				r.write(more)
 				r.want([]byte("\x93\x02\xa5$/bye\x93\xa7refused\xa0\x00"))
 				r.wantEnd()
@@ -305,20 +305,20 @@ func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
 	}
 }
 
-// TestRefusalEndsHoweverTheStrangerBehaves lets it neither close nor stop talking.
+// TestRefusalEndsHoweverTheStrangerBehaves has strangers that neither close nor stop talking.
 func TestRefusalEndsHoweverTheStrangerBehaves(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
 		r.begin(handshake.Initiator, stranger, ours.PublicKey())
-		r.shake()
-		e.alive(shaking)
+		r.handshake()
+		e.alive(handshaking)
 		time.Sleep(time.Second)
 		e.ended()
 	})
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
 		r.begin(handshake.Initiator, stranger, ours.PublicKey())
-		r.shake()
+		r.handshake()
 		for err := error(nil); err == nil; {
 			_, err = r.conn.Write(make([]byte, 1<<10))
 		}
@@ -329,9 +329,9 @@ func TestRefusalEndsHoweverTheStrangerBehaves(t *testing.T) {
 	})
 }
 
-// TestInitiatorShowsItsKeyToNobodyElse holds wire.md §4.3 step 9: no message 3 to whom it did not dial or does not
+// TestInitiatorShowsItsKeyToTheDialledPeerAlone holds wire.md §4.3 step 9: no message 3 to a peer that it did not dial or does not
 // trust.
-func TestInitiatorShowsItsKeyToNobodyElse(t *testing.T) {
+func TestInitiatorShowsItsKeyToTheDialledPeerAlone(t *testing.T) {
 	for name, c := range map[string]struct {
 		trusted []identity.KeyPair
 		answers identity.KeyPair
@@ -361,7 +361,7 @@ func TestInitiatorHearsThatItIsRefused(t *testing.T) {
 		t.Run(string(code), func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				e, r := w.connect(w.config(ours, theirs), handshake.Initiator)
-				r.shake()
+				r.handshake()
 				r.say(envelope.AppendBye(nil, envelope.Bye{Code: code, Text: "why", RetryAfter: time.Minute}))
 				m := e.ended()
 				if m.Reason != code || !m.ByPeer || m.WasUp || m.Text != "why" || m.RetryAfter != time.Minute || m.Link != e.link {
@@ -375,8 +375,8 @@ func TestInitiatorHearsThatItIsRefused(t *testing.T) {
 	}
 }
 
-// TestNamespacesKeepApart has two ends that disagree about the prologue.
-func TestNamespacesKeepApart(t *testing.T) {
+// TestDifferentNamespacesDoNotConnect has two ends that disagree about the prologue.
+func TestDifferentNamespacesDoNotConnect(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.config(ours, theirs)
 		c.Prologue = []byte("example.org/chat")
@@ -388,7 +388,7 @@ func TestNamespacesKeepApart(t *testing.T) {
 	})
 }
 
-// TestHandshakesWaitForTheirTurnToCompute holds all places, and lets go of one in time or not.
+// TestHandshakesWaitForTheirTurnToCompute holds all slots, and frees one in time or not.
 func TestHandshakesWaitForTheirTurnToCompute(t *testing.T) {
 	for _, role := range []handshake.Role{handshake.Initiator, handshake.Responder} {
 		t.Run(role.String(), func(t *testing.T) {
@@ -402,9 +402,9 @@ func TestHandshakesWaitForTheirTurnToCompute(t *testing.T) {
 				take()
 				e, r := w.connect(c, role)
 				time.Sleep(9 * time.Second)
-				e.alive(shaking)
+				e.alive(handshaking)
 				<-c.Compute
-				r.shake()
+				r.handshake()
 				e.alive(open)
 				c.Compute <- struct{}{}
 
@@ -424,9 +424,9 @@ func TestHandshakesWaitForTheirTurnToCompute(t *testing.T) {
 	}
 }
 
-// TestClosedWhileShaking stops a handshake at each point at which it may wait: from outside, and by the end of the
+// TestCloseDuringTheHandshake stops a handshake at each point at which it may wait: from outside, and by the end of the
 // actor itself.
-func TestClosedWhileShaking(t *testing.T) {
+func TestCloseDuringTheHandshake(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		role  handshake.Role
@@ -436,7 +436,7 @@ func TestClosedWhileShaking(t *testing.T) {
 		{"waits for message 3", handshake.Responder, func(r *raw) { r.write(r.message()); r.hearMessage() }},
 		{"refuses", handshake.Responder, func(r *raw) {
 			r.begin(handshake.Initiator, stranger, ours.PublicKey())
-			r.shake()
+			r.handshake()
 		}},
 		{"waits for message 2", handshake.Initiator, func(r *raw) { r.hearMessage() }},
 	} {
@@ -448,7 +448,7 @@ func TestClosedWhileShaking(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
 					e, r := w.connect(w.config(ours, theirs), c.role)
 					c.begin(r)
-					e.alive(shaking)
+					e.alive(handshaking)
 					stop(e)
 					m := e.ended()
 					if m.WasUp || m.ByPeer || m.Link != nil {
@@ -492,7 +492,7 @@ func TestSessionOverAPipe(t *testing.T) {
 		r := &raw{world: w, conn: far}
 		r.begin(handshake.Initiator, theirs, ours.PublicKey())
 		e := w.spawn(c, near, handshake.Responder, false)
-		r.shake()
+		r.handshake()
 		r.want(helloOf(c))
 		r.write(r.frames(aHello(), aCall(1, "echo", "over a pipe")))
 		r.want(aReply(1, "over a pipe"))

@@ -11,22 +11,22 @@ import (
 )
 
 var (
-	errLate    = errors.New("no handshake")
+	errLate    = errors.New("the handshake was not complete")
 	errEvicted = errors.New("a newer connection needs the room")
 )
 
-// result says what became of a session that has not come up.
-func (s *session) result() counters.HandshakeResult {
+// handshakeResult returns what became of a session that did not come up.
+func (s *session) handshakeResult() counters.HandshakeResult {
 	switch {
 	case s.end.Reason == ReasonHandshake:
-		return failure(s.end.Err)
+		return resultOfFailure(s.end.Err)
 	case s.remote == (identity.PublicKey{}): // the actor was stopped
 		return counters.Stopped
 	}
-	return parting(s.end.Reason, s.end.ByPeer)
+	return resultOfEnd(s.end.Reason, s.end.ByPeer)
 }
 
-// failures say what the errors of a handshake mean.
+// failures are the results that the errors of a handshake stand for.
 var failures = []struct {
 	err    error
 	result counters.HandshakeResult
@@ -49,8 +49,8 @@ var failures = []struct {
 	{handshake.ErrKey, counters.BadMessage},
 }
 
-// failure says why a handshake failed.
-func failure(err error) counters.HandshakeResult {
+// resultOfFailure returns the result of a handshake that failed with err.
+func resultOfFailure(err error) counters.HandshakeResult {
 	for _, f := range failures {
 		if errors.Is(err, f.err) {
 			return f.result
@@ -62,8 +62,8 @@ func failure(err error) counters.HandshakeResult {
 	return counters.Failed
 }
 
-// parting says why two ends did not accept each other that had both proved their keys.
-func parting(reason envelope.Reason, byPeer bool) counters.HandshakeResult {
+// resultOfEnd returns the result of a session that ended after the handshake, before it came up.
+func resultOfEnd(reason envelope.Reason, byPeer bool) counters.HandshakeResult {
 	switch {
 	case reason == envelope.ReasonRefused || reason == envelope.ReasonRevoked:
 		if byPeer {

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 )
 
-// TestInitiatorSaysWornOnce: after so many messages one way, whichever way.
-func TestInitiatorSaysWornOnce(t *testing.T) {
+// TestInitiatorAsksForRotationOnce: after MaxMessages one way, either way.
+func TestInitiatorAsksForRotationOnce(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		role handshake.Role
@@ -26,10 +26,10 @@ func TestInitiatorSaysWornOnce(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
-				e, r := w.open(c.role, func(c *Config) { c.WornAfter = 20 })
+				e, r := w.open(c.role, func(c *Config) { c.MaxMessages = 20 })
 				count := func() (n int) {
 					for _, k := range kinds(e.heard()) {
-						if k == "worn" {
+						if k == "rotation due" {
 							n++
 						}
 					}
@@ -63,7 +63,7 @@ func TestInitiatorSaysWornOnce(t *testing.T) {
 	}
 }
 
-// TestCheckAsksAtOnce: and the session is given up as it is after PingAfter.
+// TestCheckAsksAtOnce and gives the session up as after PingAfter.
 func TestCheckAsksAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
@@ -95,7 +95,7 @@ func TestCheckAsksAtOnce(t *testing.T) {
 	})
 }
 
-// TestEndingIsToldBeforeTheEnd: nobody is offered a session whose last word is being written.
+// TestEndingIsToldBeforeTheEnd so that no caller is given a session whose bye is being written.
 func TestEndingIsToldBeforeTheEnd(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
@@ -111,7 +111,7 @@ func TestEndingIsToldBeforeTheEnd(t *testing.T) {
 	})
 }
 
-// TestPingsWaitForRoom: an application that pings a peer that does not read holds no more than the queue may.
+// TestPingsWaitForRoom: pings to a peer that does not read take no more room than the queue has.
 func TestPingsWaitForRoom(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, _ := w.open(handshake.Responder)

@@ -17,29 +17,29 @@ var errStopped = errors.New("the handshake was stopped")
 // ErrYielded ends a handshake whose peer was proved at another address first (wire.md §8.1).
 var ErrYielded = errors.New("the peer was proved at another address first")
 
-// shake does the handshake over conn (wire.md §4). It runs in a goroutine of its own, which ends when conn is
-// closed and stop too. conn is closed if the error is not nil.
+// handshake does the handshake over conn (wire.md §4). It runs in a goroutine of its own, which ends once conn and stop
+// are closed. conn is closed if the error is not nil.
 //
-// A first message that is not of this mode (wire.md §4.6) is an ErrMode, and an end of the connection where message 2 is
-// due an ErrUnanswered.
+// The error is an ErrMode if the first message is not of this mode (wire.md §4.6), and an ErrUnanswered if the connection
+// ends where message 2 is due.
 //
-// Before it has sent message 2 a responder that gives up resets the connection; from then on it just closes. An
+// A responder that gives up before it has sent message 2 resets the connection; from then on it just closes. An
 // initiator asks claim, if there is one, before it sends message 3.
-func (c *Config) shake(conn net.Conn, hc handshake.Config, claim func() bool, stop <-chan struct{}) (handshake.Result, error) {
+func (c *Config) handshake(conn net.Conn, hc handshake.Config, claim func() bool, stop <-chan struct{}) (handshake.Result, error) {
 	hc.Static, hc.Prologue, hc.Rand, hc.Trusted, hc.Knocks = c.Static, c.Prologue, c.Rand, c.Trusted, c.Knocks
 	state, err := handshake.New(hc)
 	if err != nil {
 		Reset(conn)
 		return handshake.Result{}, err
 	}
-	silent := hc.Role == handshake.Responder // nothing has been sent yet
+	silent := hc.Role == handshake.Responder // and has sent nothing yet
 	var in [handshake.Message2Size]byte
 	out := make([]byte, 0, frame.HeaderSize+handshake.Message2Size)
 	for !state.Done() {
 		write, size := state.Next()
 		if !write {
 			if err = frame.ReadExact(conn, in[:size]); err != nil {
-				err = c.unread(err, size)
+				err = c.explainRead(err, size)
 				break
 			}
 		}
@@ -70,8 +70,8 @@ func (c *Config) shake(conn net.Conn, hc handshake.Config, claim func() bool, st
 	return handshake.Result{}, err
 }
 
-// unread says more about the error of reading a message of that size, if it may be that only one end is in private mode.
-func (c *Config) unread(err error, size int) error {
+// explainRead says more about the error of reading a message of that size, if only one end may be in private mode.
+func (c *Config) explainRead(err error, size int) error {
 	other := handshake.PrivateMessage1Size
 	if c.Knocks != nil {
 		other = handshake.Message1Size
@@ -86,7 +86,7 @@ func (c *Config) unread(err error, size int) error {
 	return err
 }
 
-// compute takes one step while it holds one of the places of Compute. A message to write is framed.
+// compute takes one step while it holds one slot of Compute. A message to write is framed.
 func (c *Config) compute(s *handshake.State, write bool, in, out []byte, stop <-chan struct{}) ([]byte, error) {
 	select {
 	case c.Compute <- struct{}{}:
@@ -101,7 +101,7 @@ func (c *Config) compute(s *handshake.State, write bool, in, out []byte, stop <-
 	return s.Write(frame.AppendHeader(out, size))
 }
 
-// refuse tells a peer that has proved a key that is not trusted so, and nothing else (wire.md §7.3).
+// refuse tells a peer that its key, which it has proved, is not trusted, and nothing else (wire.md §7.3).
 func refuse(conn net.Conn, key [32]byte) {
 	defer conn.Close()
 	bye := envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonRefused})

@@ -1,0 +1,110 @@
+package session
+
+import (
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+)
+
+// tellIfRotationDue tells the owner, once, that the session should be replaced.
+func (s *session) tellIfRotationDue() {
+	limit := s.config.MaxMessages
+	if s.rotationTold || limit == 0 || s.role != handshake.Initiator || s.state != open || max(s.framesOut.Load(), s.framesIn.Load()) < limit {
+		return
+	}
+	s.rotationTold = true
+	s.tell(RotationDue{s.Link})
+}
+
+// check pings the peer now. A peer that does not answer is given up as if it had been silent for PingAfter.
+func (s *session) check() {
+	if !s.isTalking() || s.missedPongs > 0 {
+		return // not the time, or a ping is on its way already
+	}
+	s.stopLiveness()
+	s.pingPeer()
+	s.stopLiveness = s.after(s.config.PongWithin, livenessDue{})
+}
+
+// isTalking says whether envelopes come and go.
+func (s *session) isTalking() bool { return s.state == open || s.state == draining }
+
+// pingPeer sends a ping of the session's own.
+func (s *session) pingPeer() {
+	s.pingedAt = s.config.Clock.Now()
+	s.missedPongs++
+	if s.lastPing != nil {
+		s.flight.remove(s.lastPing) // a late pong to it would tell no more than the next one: they must not add up
+	}
+	s.lastPing = &pending{}
+	_ = s.sendPing(s.lastPing)
+}
+
+// checkLiveness looks whether the peer is alive (wire.md §7.2).
+func (s *session) checkLiveness() {
+	if !s.isTalking() {
+		return
+	}
+	s.tellIfRotationDue()
+	now := s.config.Clock.Now()
+	act, next := liveness(now.Sub(s.Heard()), now.Sub(s.pingedAt), s.missedPongs, s.config.PingAfter, s.config.PongWithin)
+	switch act {
+	case sendPing:
+		s.reader.requestShrink()
+		s.pingPeer()
+	case giveUp:
+		s.finish(Ended{Reason: envelope.ReasonUnresponsive}, &envelope.Bye{Code: envelope.ReasonUnresponsive})
+		return
+	}
+	s.stopLiveness = s.after(next, livenessDue{})
+}
+
+// An action is what liveness decides.
+type action uint8
+
+const (
+	stayQuiet action = iota
+	sendPing
+	giveUp
+)
+
+// maxMissed pongs in a row end a session (wire.md §7.2).
+const maxMissed = 2
+
+// liveness decides what to do about a peer that was last heard idle ago, was last pinged since ago, and has
+// left missed pings unanswered, and when to look again.
+func liveness(idle, since time.Duration, missed int, pingAfter, pongWithin time.Duration) (action, time.Duration) {
+	switch {
+	case idle < pingAfter && missed == 0:
+		return stayQuiet, pingAfter - idle
+	case missed == 0:
+		return sendPing, pongWithin
+	case idle < since: // heard since the ping left
+		return stayQuiet, max(pingAfter-idle, pongWithin)
+	case since < pongWithin:
+		return stayQuiet, pongWithin - since
+	case missed < maxMissed:
+		return sendPing, pongWithin
+	}
+	return giveUp, 0
+}
+
+// probe pings the peer and tells the owner whether the pong came in time.
+func (s *session) probe(m Probe) {
+	p := s.config.pendings.get()
+	if !s.isTalking() || s.sendPing(p) != nil {
+		s.tell(Probed{s.Link, false})
+		return
+	}
+	s.run(func() any {
+		late := make(chan struct{})
+		defer s.config.Clock.AfterFunc(m.Within, func() { close(late) })()
+		select {
+		case r := <-p.done:
+			return probeEnded{r.err == nil}
+		case <-late:
+			return probeEnded{!s.flight.remove(p) && (<-p.done).err == nil}
+		}
+	})
+}

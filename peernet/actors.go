@@ -1,0 +1,73 @@
+package peernet
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/listener"
+	"github.com/seed-f6ddb928/peernet-go/internal/node"
+	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
+)
+
+// handshakesAtOnce bounds the handshakes that compute at the same time, so that a flood of them leaves most of the
+// machine to connected peers.
+const handshakesAtOnce = 2
+
+// staggerDials is how long after the dial of one address the next one starts beside it.
+const staggerDials = 250 * time.Millisecond
+
+// maxMessages is how many messages one way a session carries before it is replaced: half of what docs/wire.md §7.4
+// allows, since the session notices a little later.
+const maxMessages = 1 << 31
+
+// actorConfig returns the configurations of the actors.
+func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
+	c := n.config
+	hello := envelope.Hello{Version: envelope.Version, Agent: agent(), Name: c.Name, HasBoot: true, Max: c.Limits.Frame}
+	if _, err := io.ReadFull(c.Rand, hello.Boot[:]); err != nil {
+		return node.Config{}, fmt.Errorf("read randomness: %w", err)
+	}
+	if hello.Max == frame.DefaultLimit {
+		hello.Max = 0 // every node accepts that
+	}
+	jitter, err := newJitter(c.Rand)
+	if err != nil {
+		return node.Config{}, err
+	}
+	sessions := &session.Config{
+		Static: n.keys, Prologue: []byte(c.Namespace), Hello: hello, Rand: c.Rand, Clock: c.Clock, Log: c.Logger,
+		Pool: n.pool, Trusted: n.trust.Contains, Compute: make(chan struct{}, handshakesAtOnce),
+		Serve:      func(l *session.Link) session.Inbound { return n.server.Open(l) },
+		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes,
+		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
+		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, MaxMessages: maxMessages,
+		Counters: &n.counters,
+	}
+	var listens netip.AddrPort
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		listens = a.AddrPort()
+	}
+	self := discovery.Self{Key: n.self, Port: listens.Port(), Addr: listens.Addr(), ListenOnly: c.ListenOnly,
+		Interfaces: c.Network.Interfaces, ListenPacket: c.Network.ListenPacket}
+	if c.Private {
+		sessions.Knocks, self.Private = n.keyring, n.keyring
+	}
+	return node.Config{
+		Pool: n.pool, Log: c.Logger, Clock: c.Clock, Interfaces: c.Network.Interfaces, Tell: n.publish,
+		Listener: listener.Config{Listener: l, Session: sessions,
+			Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource},
+		Finder: finder.Config{Providers: c.Discovery, Board: n.board, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Self: self},
+		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains,
+			Dial: c.Network.dial, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Jitter: jitter,
+			DialTimeout: c.Timing.Dial, Stagger: staggerDials, RotateAfter: c.Timing.Rotate, IdleAfter: c.Timing.Idle,
+			MaxPeers: c.Limits.Peers, MaxSessions: c.Limits.Sessions},
+	}, nil
+}

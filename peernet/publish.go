@@ -1,0 +1,96 @@
+package peernet
+
+import (
+	"context"
+	"iter"
+	"log/slog"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/listener"
+	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// trustChanged is called by the trust set, in order.
+func (n *Node) trustChanged(c trust.Change) {
+	n.changes.Add(1)
+	now := At{n.config.Clock.Now()}
+	switch c.Kind {
+	case trust.Added:
+		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "paired")
+		n.hub.publish(Paired{now, c.Peer.Key, c.Peer.Label})
+	case trust.Removed:
+		n.counters.Remove(c.Peer.Key)
+		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "unpaired")
+		n.hub.publish(Unpaired{now, c.Peer.Key})
+	}
+	n.root.Trust(c)
+}
+
+// publish logs what happened to the node, and tells its subscribers. It is called by the root actor, in order.
+func (n *Node) publish(m any) {
+	now, log := At{n.config.Clock.Now()}, n.config.Logger
+	switch m := m.(type) {
+	case finder.Change:
+		switch m.Kind {
+		case finder.Found:
+			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "found")
+			n.hub.publish(Found{now, m.Key, m.Addr, m.Source, m.Interface})
+		case finder.Updated:
+			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "updated")
+			n.hub.publish(Updated{now, m.Key, m.Addr, m.Source, m.Interface})
+		case finder.Lost:
+			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "lost", "reason", string(m.Reason))
+			n.hub.publish(Lost{now, m.Key, m.Addr, m.Source, string(m.Reason), m.Left})
+		}
+	case peers.Up:
+		n.logPeer(now, m.Key, "role", m.Role.String(), "state", "connected", "addr", m.Addr)
+		n.hub.publish(Connected{now, m.Key, m.Addr, m.Role.String(), m.Name})
+	case peers.Down:
+		text := m.Text
+		if m.Err != nil {
+			text = m.Err.Error()
+		}
+		n.logPeer(now, m.Key, "state", "disconnected", "reason", string(m.Reason), "text", text, "by_peer", m.ByPeer)
+		n.hub.publish(Disconnected{now, m.Key, m.Addr, string(m.Reason), text})
+	case peers.Conflict:
+		if ok, dropped := n.conflicts.Allow(now.Time()); ok {
+			log.Warn("two nodes use the same key", "peer", m.Key, "older", m.Older, "newer", m.Newer, "not_logged", dropped)
+		}
+		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer})
+	case listener.Refused:
+		if ok, dropped := n.strangers.Allow(now.Time()); ok {
+			log.Info("stranger", "peer", m.Key, "addr", m.Addr, "state", "refused", "not_logged", dropped)
+		}
+		n.hub.publish(Refused{now, m.Key, m.Addr, "not trusted"})
+	}
+}
+
+// logPeer logs a change of a peer's state: at Info, or at Debug if the peer comes and goes too often.
+func (n *Node) logPeer(now At, key identity.PublicKey, args ...any) {
+	level := slog.LevelInfo
+	ok, dropped := n.counters.Find(key).Log(now.Time())
+	if !ok {
+		level = slog.LevelDebug
+	} else if dropped > 0 {
+		args = append(args, "not_logged", dropped)
+	}
+	n.config.Logger.Log(context.Background(), level, "peer", append([]any{"peer", key}, args...)...)
+}
+
+// republish publishes the node's events on the actor system of its Config. A subscriber there runs in this
+// goroutine: one that blocks loses events, and does not delay the node.
+func (n *Node) republish(events iter.Seq[Event]) {
+	defer n.join.Done()
+	for e := range events {
+		func() {
+			defer func() {
+				if r := recover(); r != nil {
+					n.config.Logger.Error("a subscriber of the event stream panicked", "panic", r)
+				}
+			}()
+			n.system.EventStream.Publish(e)
+		}()
+	}
+}
