@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/datadir"
 	"github.com/seed-f6ddb928/peernet-go/internal/netns"
 )
 
@@ -67,7 +68,7 @@ func newUnknownLAN(t *testing.T, names ...string) *lan {
 				fmt.Fprintf(&peers, "%s %s\n", p.key, p.name)
 			}
 		}
-		if err := os.WriteFile(filepath.Join(m.dir, peersFile), []byte(peers.String()), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(m.dir, datadir.PeersFile), []byte(peers.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -176,7 +177,7 @@ func (m *machine) providers(fits func([]control.Provider) bool) []control.Provid
 	tick := time.NewTicker(pollTime)
 	defer tick.Stop()
 	for late := time.Now().Add(forever); ; <-tick.C {
-		node, err := m.Node(m.t.Context(), control.NodeRequest{})
+		node, err := m.Node(m.t.Context(), control.Request{})
 		if err != nil || time.Now().After(late) {
 			m.t.Fatalf("%s: %+v, %v", m.name, node, err)
 		}

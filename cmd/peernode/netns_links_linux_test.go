@@ -207,7 +207,7 @@ func (l *lan) knownAgain(m *machine) map[*machine]bound {
 		if p == m {
 			continue
 		}
-		list, err := p.Peers(l.t.Context(), control.PeersRequest{})
+		list, err := p.Peers(l.t.Context(), control.Request{})
 		if err != nil {
 			l.t.Fatal(err)
 		}

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 	"time"
 )
 
@@ -38,12 +39,12 @@ func NewClient(dir string) *Client {
 }
 
 // Node implements Backend.
-func (c *Client) Node(ctx context.Context, q NodeRequest) (Node, error) {
+func (c *Client) Node(ctx context.Context, q Request) (Node, error) {
 	return post[Node](ctx, c, "node", q)
 }
 
 // Peers implements Backend.
-func (c *Client) Peers(ctx context.Context, q PeersRequest) (Peers, error) {
+func (c *Client) Peers(ctx context.Context, q Request) (Peers, error) {
 	return post[Peers](ctx, c, "peers", q)
 }
 
@@ -53,7 +54,7 @@ func (c *Client) Watch(ctx context.Context, q WatchRequest, tell func(Change) er
 }
 
 // Discovered implements Backend.
-func (c *Client) Discovered(ctx context.Context, q DiscoveredRequest) (Discovered, error) {
+func (c *Client) Discovered(ctx context.Context, q Request) (Discovered, error) {
 	return post[Discovered](ctx, c, "discovered", q)
 }
 
@@ -63,12 +64,12 @@ func (c *Client) Connect(ctx context.Context, q ConnectRequest) (Peer, error) {
 }
 
 // Wait implements Backend.
-func (c *Client) Wait(ctx context.Context, q WaitRequest) (Peer, error) {
+func (c *Client) Wait(ctx context.Context, q PeerRequest) (Peer, error) {
 	return post[Peer](ctx, c, "wait", q)
 }
 
 // Why implements Backend.
-func (c *Client) Why(ctx context.Context, q WhyRequest) (Why, error) {
+func (c *Client) Why(ctx context.Context, q PeerRequest) (Why, error) {
 	return post[Why](ctx, c, "why", q)
 }
 
@@ -88,7 +89,7 @@ func (c *Client) Send(ctx context.Context, q CallRequest) (SendAnswer, error) {
 }
 
 // Ping implements Backend.
-func (c *Client) Ping(ctx context.Context, q PingRequest) (PingAnswer, error) {
+func (c *Client) Ping(ctx context.Context, q PeerRequest) (PingAnswer, error) {
 	return post[PingAnswer](ctx, c, "ping", q)
 }
 
@@ -107,7 +108,7 @@ func dial(ctx context.Context, dir string) (net.Conn, error) {
 		if ctx.Err() != nil || errors.Is(err, fs.ErrPermission) {
 			return nil, err
 		}
-		return nil, fmt.Errorf("%w: %w", ErrNoNode, err)
+		return nil, ErrNoNode
 	}
 	if err := checkClientSide(conn); err != nil {
 		conn.Close()
@@ -132,9 +133,7 @@ func post[A any, Q request](ctx context.Context, c *Client, name string, q Q) (A
 // ask asks for one operation and returns what the node answers, once that begins. The caller closes its body.
 func (c *Client) ask(ctx context.Context, name string, q any) (*http.Response, error) {
 	body := new(bytes.Buffer)
-	e := json.NewEncoder(body)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(q); err != nil {
+	if err := encode(body, q); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	if body.Len() > maxRequest {
@@ -146,13 +145,13 @@ func (c *Client) ask(ctx context.Context, name string, q any) (*http.Response, e
 	}
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := c.http.Do(r)
-	if err != nil {
-		if u := (*url.Error)(nil); errors.As(err, &u) {
-			err = u.Err // the URL means nothing to the user
-		}
-		return nil, fmt.Errorf("asking the node: %w", err)
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // the URL means nothing to the user
 	}
-	return answer, nil
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		err = ErrGone
+	}
+	return answer, err
 }
 
 // readAnswer decodes the body of r into a, or returns the error that it holds.

@@ -15,12 +15,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A fake is a Backend that does what it is given. What it is not given fails with errNothing.
 type fake struct {
-	peers      func(context.Context, PeersRequest) (Peers, error)
-	discovered func(context.Context, DiscoveredRequest) (Discovered, error)
+	peers      func(context.Context, Request) (Peers, error)
+	discovered func(context.Context, Request) (Discovered, error)
 	watch      func(context.Context, WatchRequest, func(Change) error) error
 	connect    func(context.Context, ConnectRequest) (Peer, error)
-	wait       func(context.Context, WaitRequest) (Peer, error)
-	why        func(context.Context, WhyRequest) (Why, error)
+	wait       func(context.Context, PeerRequest) (Peer, error)
+	why        func(context.Context, PeerRequest) (Why, error)
 	call       func(context.Context, CallRequest) (CallAnswer, error)
 }
 
@@ -32,18 +32,18 @@ var testNode = Node{
 	Uptime: 1.5, Peers: map[string]int{"connected": 1}, Control: "/run/control.sock",
 }
 
-func (f fake) Node(context.Context, NodeRequest) (Node, error) {
+func (f fake) Node(context.Context, Request) (Node, error) {
 	return testNode, nil
 }
 
-func (f fake) Peers(ctx context.Context, q PeersRequest) (Peers, error) {
+func (f fake) Peers(ctx context.Context, q Request) (Peers, error) {
 	if f.peers == nil {
 		return Peers{}, errNothing
 	}
 	return f.peers(ctx, q)
 }
 
-func (f fake) Discovered(ctx context.Context, q DiscoveredRequest) (Discovered, error) {
+func (f fake) Discovered(ctx context.Context, q Request) (Discovered, error) {
 	if f.discovered == nil {
 		return Discovered{}, errNothing
 	}
@@ -64,14 +64,14 @@ func (f fake) Connect(ctx context.Context, q ConnectRequest) (Peer, error) {
 	return f.connect(ctx, q)
 }
 
-func (f fake) Wait(ctx context.Context, q WaitRequest) (Peer, error) {
+func (f fake) Wait(ctx context.Context, q PeerRequest) (Peer, error) {
 	if f.wait == nil {
 		return Peer{}, errNothing
 	}
 	return f.wait(ctx, q)
 }
 
-func (f fake) Why(ctx context.Context, q WhyRequest) (Why, error) {
+func (f fake) Why(ctx context.Context, q PeerRequest) (Why, error) {
 	if f.why == nil {
 		return Why{}, errNothing
 	}
@@ -96,7 +96,7 @@ func (f fake) Send(context.Context, CallRequest) (SendAnswer, error) {
 	return SendAnswer{PublicKey: "pnet1peer", Label: "bob"}, nil
 }
 
-func (f fake) Ping(context.Context, PingRequest) (PingAnswer, error) {
+func (f fake) Ping(context.Context, PeerRequest) (PingAnswer, error) {
 	return PingAnswer{PublicKey: "pnet1peer", RTT: 0.25}, nil
 }
 
@@ -174,20 +174,20 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 		Next:    &since, Advice: "wait", Sentences: []string{"heard of", "connected"},
 	}
 	dir, _, _ := serve(t, fake{
-		peers: func(context.Context, PeersRequest) (Peers, error) { return Peers{[]Peer{bob}}, nil },
+		peers: func(context.Context, Request) (Peers, error) { return Peers{[]Peer{bob}}, nil },
 		connect: func(_ context.Context, q ConnectRequest) (Peer, error) {
 			if q.Peer != "bob" || len(q.Addresses) != 1 || q.Addresses[0] != "127.0.0.1:1" || q.limit() != time.Second {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
 		},
-		wait: func(_ context.Context, q WaitRequest) (Peer, error) {
+		wait: func(_ context.Context, q PeerRequest) (Peer, error) {
 			if q.Peer != "bob" || q.limit() != time.Minute {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
 		},
-		why: func(_ context.Context, q WhyRequest) (Why, error) {
+		why: func(_ context.Context, q PeerRequest) (Why, error) {
 			if q.Peer != "bob" {
 				t.Errorf("got %+v", q)
 			}
@@ -202,15 +202,15 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	})
 	c, ctx := NewClient(dir), t.Context()
 
-	node, err := c.Node(ctx, NodeRequest{})
+	node, err := c.Node(ctx, Request{})
 	expect(t, node, testNode, err)
-	peers, err := c.Peers(ctx, PeersRequest{})
+	peers, err := c.Peers(ctx, Request{})
 	expect(t, peers, Peers{[]Peer{bob}}, err)
 	peer, err := c.Connect(ctx, ConnectRequest{Timeout: Within(time.Second), Peer: "bob", Addresses: []string{"127.0.0.1:1"}})
 	expect(t, peer, bob, err)
-	peer, err = c.Wait(ctx, WaitRequest{Timeout: Within(time.Minute), Peer: "bob"})
+	peer, err = c.Wait(ctx, PeerRequest{Timeout: Within(time.Minute), Peer: "bob"})
 	expect(t, peer, bob, err)
-	reasons, err := c.Why(ctx, WhyRequest{Peer: "bob"})
+	reasons, err := c.Why(ctx, PeerRequest{Peer: "bob"})
 	expect(t, reasons, why, err)
 	// The answer keeps what a JSON library would lose in a float, or escape for HTML.
 	args := json.RawMessage(`{"n":12345678901234567890,"s":"<&>"}`)
@@ -223,7 +223,7 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	}}, err)
 	sent, err := c.Send(ctx, CallRequest{Peer: "bob", Name: "echo"})
 	expect(t, sent, SendAnswer{PublicKey: "pnet1peer", Label: "bob"}, err)
-	pong, err := c.Ping(ctx, PingRequest{Peer: "bob"})
+	pong, err := c.Ping(ctx, PeerRequest{Peer: "bob"})
 	expect(t, pong, PingAnswer{PublicKey: "pnet1peer", RTT: 0.25}, err)
 }
 

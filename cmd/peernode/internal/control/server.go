@@ -89,20 +89,29 @@ func (s *Server) Shutdown(ctx context.Context) error {
 // A request is what an operation takes.
 type request interface{ limit() time.Duration }
 
-// operation serves one operation: it reads a Q, gives it to do and writes what comes back. The context of do
-// ends with the request's time, when the client goes away, and at Shutdown.
-func operation[Q request, A any](s *Server, do func(context.Context, Q) (A, error)) http.HandlerFunc {
+// handle serves one operation: if one of slots is free, it takes that, reads a Q and has answer do the rest.
+func handle[Q any](s *Server, slots chan struct{}, answer func(http.ResponseWriter, *http.Request, Q)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !take(s.slots) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		default:
 			s.refuse(w, ErrBusy)
 			return
 		}
-		defer func() { <-s.slots }()
 		var q Q
 		if err := readRequest(w, r, &q); err != nil {
 			s.refuse(w, err)
 			return
 		}
+		answer(w, r, q)
+	}
+}
+
+// operation serves an operation that has one answer: what do returns. The context of do ends with the request's time, when
+// the client goes away, and at Shutdown.
+func operation[Q request, A any](s *Server, do func(context.Context, Q) (A, error)) http.HandlerFunc {
+	return handle(s, s.slots, func(w http.ResponseWriter, r *http.Request, q Q) {
 		ctx, cancel := context.WithTimeout(r.Context(), q.limit())
 		defer cancel()
 		a, err := do(ctx, q)
@@ -114,17 +123,7 @@ func operation[Q request, A any](s *Server, do func(context.Context, Q) (A, erro
 		default:
 			write(w, http.StatusOK, a)
 		}
-	}
-}
-
-// take takes one of slots, if one is left.
-func take(slots chan<- struct{}) bool {
-	select {
-	case slots <- struct{}{}:
-		return true
-	default:
-		return false
-	}
+	})
 }
 
 // patient gives the body of each request bodyTimeout to arrive, whether h reads it or leaves it to be
@@ -177,7 +176,12 @@ func write(w http.ResponseWriter, status int, v any) {
 	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTimeout))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
+	encode(w, v)
+}
+
+// encode writes v as JSON, which no HTML will hold.
+func encode(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	e.Encode(v)
+	return e.Encode(v)
 }

@@ -84,7 +84,7 @@ func TestRequestsTooManyAreRefusedAndTheOthersGoOn(t *testing.T) {
 		}()
 		<-entered
 	}
-	if _, err := NewClient(dir).Node(t.Context(), NodeRequest{}); code(t, err) != "busy" {
+	if _, err := NewClient(dir).Node(t.Context(), Request{}); code(t, err) != "busy" {
 		t.Errorf("got %v", err)
 	}
 	close(release)
@@ -93,7 +93,7 @@ func TestRequestsTooManyAreRefusedAndTheOthersGoOn(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := NewClient(dir).Node(t.Context(), NodeRequest{}); err != nil {
+	if _, err := NewClient(dir).Node(t.Context(), Request{}); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
@@ -122,7 +122,7 @@ func TestConnectionsTooManyAreClosedAndTheOthersGoOn(t *testing.T) {
 	}
 	// The server notices that they were closed, one by one.
 	for deadline := time.Now().Add(30 * time.Second); ; {
-		_, err := NewClient(dir).Node(t.Context(), NodeRequest{})
+		_, err := NewClient(dir).Node(t.Context(), Request{})
 		if err == nil {
 			break
 		}

@@ -16,17 +16,7 @@ import (
 // is no limit of time, and none for a client that is slow to read: tell waits for it, and do sees to it that what
 // gathers meanwhile is bounded. The context of do ends when the client goes away, and at Shutdown.
 func stream[Q, A any](s *Server, do func(context.Context, Q, func(A) error) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !take(s.streams) {
-			s.refuse(w, ErrBusy)
-			return
-		}
-		defer func() { <-s.streams }()
-		var q Q
-		if err := readRequest(w, r, &q); err != nil {
-			s.refuse(w, err)
-			return
-		}
+	return handle(s, s.streams, func(w http.ResponseWriter, r *http.Request, q Q) {
 		l := lines{w: w}
 		err := do(r.Context(), q, func(a A) error { return l.write(a) })
 		if errors.Is(context.Cause(r.Context()), ErrStopping) {
@@ -37,7 +27,7 @@ func stream[Q, A any](s *Server, do func(context.Context, Q, func(A) error) erro
 			return
 		}
 		l.write(failure{s.explain(err)}) // a client that has gone is nobody to tell
-	}
+	})
 }
 
 // lines writes an answer line by line.
@@ -55,9 +45,7 @@ func (l *lines) write(v any) error {
 		l.w.Header().Set("Content-Type", "application/x-ndjson")
 		l.w.WriteHeader(http.StatusOK)
 	}
-	e := json.NewEncoder(l.w)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
+	if err := encode(l.w, v); err != nil {
 		return err
 	}
 	return control.Flush()
@@ -95,15 +83,13 @@ func follow[Q, A any](ctx context.Context, c *Client, name string, q Q, tell fun
 			return err
 		}
 	}
-	switch err := scan.Err(); {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return ctx.Err()
-	case errors.Is(err, bufio.ErrTooLong):
-		return fmt.Errorf("%w: lines of an answer have at most %d bytes", ErrTooLarge, maxAnswer)
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrGone, err)
 	}
-	return ErrGone
+	if errors.Is(scan.Err(), bufio.ErrTooLong) {
+		return fmt.Errorf("%w: lines of an answer have at most %d bytes", ErrTooLarge, maxAnswer)
+	}
+	return ErrGone // in whatever way the connection says so
 }
 
 // wholeLine is a bufio.SplitFunc for lines. One that the end cuts off is none.

@@ -121,7 +121,7 @@ func TestStreamsTooManyAreRefusedAndCommandsGoOn(t *testing.T) {
 	if err := NewClient(dir).Watch(ctx, WatchRequest{}, nil); code(t, err) != "busy" {
 		t.Errorf("got %v", err)
 	}
-	if _, err := NewClient(dir).Node(ctx, NodeRequest{}); err != nil {
+	if _, err := NewClient(dir).Node(ctx, Request{}); err != nil {
 		t.Errorf("a command: %v", err)
 	}
 	cancel()

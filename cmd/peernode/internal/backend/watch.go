@@ -1,0 +1,87 @@
+package backend
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+)
+
+// Wait implements control.Backend.
+func (b Backend) Wait(ctx context.Context, q control.PeerRequest) (control.Peer, error) {
+	p, err := b.find(q.Peer)
+	if err != nil {
+		return control.Peer{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	next, stop := iter.Pull(b.node.Events(ctx)) // before the first look, so that nothing is missed
+	defer stop()
+	for more := true; ; _, more = next() {
+		info, trusted := b.node.Peer(p.Key)
+		switch {
+		case !trusted:
+			return control.Peer{}, b.about(q.Peer, peernet.ErrNotTrusted)
+		case info.State == peernet.StateConnected && info.Addr.IsValid():
+			return newPeer(info), nil
+		case !more:
+			return control.Peer{}, b.about(q.Peer, notYet(ctx.Err(), info))
+		}
+	}
+}
+
+// notYet says why nobody waits any longer for the peer to be connected: the time is up, the one who waited has
+// gone, or the node has stopped.
+func notYet(err error, p peernet.PeerInfo) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w, still %s: %s", failure.ErrNotInTime, p.State, cmp.Or(p.Reason, "nothing has happened yet"))
+	}
+	return cmp.Or(err, peernet.ErrClosed)
+}
+
+// Watch implements control.Backend. While tell waits, the node keeps a bounded number of events and counts those
+// beyond; after such a gap the peers are told again.
+func (b Backend) Watch(ctx context.Context, _ control.WatchRequest, tell func(control.Change) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	events := b.node.Events(ctx) // before the peers are listed, so that nothing is missed
+	if err := tell(control.Change{Peers: b.peers()}); err != nil {
+		return err
+	}
+	for e := range events {
+		if !b.ofPeer(e) {
+			continue
+		}
+		event := b.Event(e)
+		if err := tell(control.Change{Event: &event}); err != nil {
+			return err
+		}
+		if _, lagged := e.(peernet.Lagged); lagged {
+			if err := tell(control.Change{Peers: b.peers()}); err != nil {
+				return err
+			}
+		}
+	}
+	return cmp.Or(ctx.Err(), peernet.ErrClosed)
+}
+
+// ofPeer says whether e is about peers: what strangers do is not.
+func (b Backend) ofPeer(e peernet.Event) bool {
+	trusted := true
+	switch e := e.(type) {
+	case peernet.Found:
+		_, trusted = b.node.Peer(e.Peer)
+	case peernet.Updated:
+		_, trusted = b.node.Peer(e.Peer)
+	case peernet.Lost:
+		_, trusted = b.node.Peer(e.Peer)
+	case peernet.Refused:
+		trusted = false
+	}
+	return trusted
+}
