@@ -5,14 +5,10 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"net"
 	"net/netip"
 	"path/filepath"
-	"runtime"
 
-	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/discovery/manual"
-	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
@@ -39,12 +35,13 @@ type character struct {
 func newCharacter(ctx context.Context, dir, name string, config peernet.Config) (*character, error) {
 	c := &character{name: name, finds: manual.New(), notes: make(chan string, 1)}
 	config.DataDir, config.Name, config.Discovery = filepath.Join(dir, name), name, append(config.Discovery, c.finds)
-	var err error
-	if c.Node, err = peernet.New(config); err != nil {
+	node, err := peernet.New(config)
+	if err != nil {
 		return nil, err
 	}
+	c.Node = node
 	c.key = c.PublicKey()
-	if err := c.Handle(noteName, c.note); err != nil {
+	if err := peernet.Handle(c.Node, noteName, c.note); err != nil {
 		return nil, err
 	}
 	c.next, c.release = iter.Pull(c.Events(ctx))
@@ -57,16 +54,21 @@ func newCharacter(ctx context.Context, dir, name string, config peernet.Config) 
 }
 
 // note is the handler for what is sent.
-func (c *character) note(ctx context.Context, r *peernet.Request) (any, error) {
-	var words string
-	if err := r.Args().Decode(&words); err != nil {
-		return nil, err
-	}
+func (c *character) note(_ context.Context, _ peernet.Caller, words string) (any, error) {
+	c.notes <- words // has room: the story sends one
+	return nil, nil
+}
+
+// expectNote waits for the next note, which is to have these words.
+func (c *character) expectNote(ctx context.Context, words string) error {
 	select {
-	case c.notes <- words:
-		return nil, nil
+	case got := <-c.notes:
+		if got != words {
+			return fmt.Errorf("%s got the note %q, not %q", c.name, got, words)
+		}
+		return nil
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return fmt.Errorf("%s waits for a note: %w", c.name, ctx.Err())
 	}
 }
 
@@ -108,37 +110,44 @@ func count[E peernet.Event](c *character) (n int) {
 	return n
 }
 
-// A gate is a provider that does nothing until the gate is open.
-type gate struct {
-	discovery.Provider
-	open chan struct{}
+// greet is a handler that greets whoever calls it.
+func greet(_ context.Context, from peernet.Caller, words string) (string, error) {
+	return words + ", " + from.Label, nil
 }
 
-// Run implements discovery.Provider.
-func (g *gate) Run(ctx context.Context, self discovery.Self, sight func(discovery.Sighting)) error {
-	select {
-	case <-g.open:
-		return g.Provider.Run(ctx, self, sight)
-	case <-ctx.Done():
-		return nil
+// add is a handler that adds numbers.
+func add(_ context.Context, _ peernet.Caller, terms []int) (sum int, err error) {
+	for _, t := range terms {
+		sum += t
 	}
+	return sum, nil
 }
 
-// byUDP returns how one node announces itself over UDP, once announce is called, and how the other hears that. Nothing
-// leaves this machine. announce is nil where the system does not broadcast on loopback.
-func byUDP() (announcing, hearing peernet.Config, announce func(), err error) {
-	if runtime.GOOS != "linux" {
-		return announcing, hearing, nil, nil
-	}
-	free, err := net.ListenUDP("udp4", nil)
+// join starts the node called name, which finds others as config says.
+func (s *story) join(ctx context.Context, name string, config peernet.Config) (*character, error) {
+	c, err := newCharacter(ctx, s.dir, name, config)
 	if err != nil {
-		return announcing, hearing, nil, err
+		return nil, err
 	}
-	port := free.LocalAddr().(*net.UDPAddr).AddrPort().Port()
-	free.Close()
-	options := udp.Options{Port: port, Broadcast: []netip.Addr{netip.AddrFrom4([4]byte{127, 255, 255, 255})}}
-	closed := &gate{udp.New(options), make(chan struct{})}
-	announcing.Discovery = []discovery.Provider{closed}
-	hearing.Discovery, hearing.ListenOnly = []discovery.Provider{udp.New(options)}, true
-	return announcing, hearing, func() { close(closed.open) }, nil
+	s.tell(line{Node: name, PublicKey: c.key.String(), Address: c.addr.String()}, "%s listens on %s; its new key is %s", name, c.addr, c.key)
+	return c, nil
+}
+
+// close stops the nodes that a story that failed left running.
+func (s *story) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	for _, c := range []*character{s.alice, s.bob} {
+		if c != nil {
+			c.leave(ctx)
+		}
+	}
+}
+
+// both does act for alice and then for bob.
+func (s *story) both(act func(c, other *character) error) error {
+	if err := act(s.alice, s.bob); err != nil {
+		return err
+	}
+	return act(s.bob, s.alice)
 }

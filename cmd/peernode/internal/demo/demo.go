@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
@@ -58,25 +57,6 @@ func Run(ctx context.Context, out *output.Printer) error {
 	return out.Err()
 }
 
-// close stops the nodes that a story that failed left running.
-func (s *story) close() {
-	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
-	defer cancel()
-	for _, c := range []*character{s.alice, s.bob} {
-		if c != nil {
-			c.leave(ctx)
-		}
-	}
-}
-
-// both does act for alice and then for bob.
-func (s *story) both(act func(c, other *character) error) error {
-	if err := act(s.alice, s.bob); err != nil {
-		return err
-	}
-	return act(s.bob, s.alice)
-}
-
 // start starts both nodes, which know nothing of each other, and gives them something to be called for.
 func (s *story) start(ctx context.Context) error {
 	announcing, hearing, announce, err := byUDP()
@@ -93,27 +73,6 @@ func (s *story) start(ctx context.Context) error {
 	return errors.Join(peernet.Handle(s.bob.Node, "greet", greet), peernet.Handle(s.alice.Node, "add", add))
 }
 
-func greet(_ context.Context, from peernet.Caller, words string) (string, error) {
-	return words + ", " + from.Label, nil
-}
-
-func add(_ context.Context, _ peernet.Caller, terms []int) (sum int, err error) {
-	for _, t := range terms {
-		sum += t
-	}
-	return sum, nil
-}
-
-// join starts the node called name, which finds others as config says.
-func (s *story) join(ctx context.Context, name string, config peernet.Config) (*character, error) {
-	c, err := newCharacter(ctx, s.dir, name, config)
-	if err != nil {
-		return nil, err
-	}
-	s.tell(line{Node: name, PublicKey: c.key.String(), Address: c.addr.String()}, "%s listens on %s; its new key is %s", name, c.addr, c.key)
-	return c, nil
-}
-
 // pair has each node trust the other's key.
 func (s *story) pair(context.Context) error {
 	return s.both(func(c, other *character) error {
@@ -125,21 +84,19 @@ func (s *story) pair(context.Context) error {
 	})
 }
 
-// find has both nodes find each other at the same moment, so that each dials the other unless it is too late to: alice is
+// find has both nodes find each other at almost the same moment, so that each dials the other unless it is dialled first: alice is
 // told where bob is, and bob hears alice announce where she is. If he hears nothing in time, broadcasts do not work here,
 // and he is told.
 func (s *story) find(ctx context.Context) error {
 	s.found = time.Now()
 	tellBob := func() { s.bob.finds.Found(s.alice.key, s.alice.addr) }
-	var finding sync.WaitGroup
-	finding.Go(func() { s.alice.finds.Found(s.bob.key, s.bob.addr) })
+	s.alice.finds.Found(s.bob.key, s.bob.addr)
 	if s.announce == nil {
-		finding.Go(tellBob)
+		tellBob()
 	} else {
-		finding.Go(s.announce)
+		s.announce()
 		defer time.AfterFunc(hearTime, tellBob).Stop()
 	}
-	finding.Wait()
 	return s.both(func(c, other *character) error {
 		e, err := await[peernet.Found](ctx, c)
 		if err != nil {
@@ -160,14 +117,14 @@ func (s *story) find(ctx context.Context) error {
 // connect waits until both nodes say that they are connected. Both may have dialled: one connection stays.
 func (s *story) connect(ctx context.Context) error {
 	var last time.Time
-	if err := s.both(func(c, _ *character) error {
+	for _, c := range []*character{s.alice, s.bob} {
 		e, err := await[peernet.Connected](ctx, c)
-		if err == nil && e.Time().After(last) {
+		if err != nil {
+			return err
+		}
+		if e.Time().After(last) {
 			last = e.Time()
 		}
-		return err
-	}); err != nil {
-		return err
 	}
 	s.tellTimed(line{}, last.Sub(s.found), "both have proved their keys; one connection stays")
 	return nil
@@ -205,13 +162,8 @@ func (s *story) send(ctx context.Context) error {
 		if err := from.Send(ctx, to.key, noteName, words); err != nil {
 			return err
 		}
-		select {
-		case got := <-to.notes:
-			if got != words {
-				return fmt.Errorf("%s is %q, not %q", noteName, got, words)
-			}
-		case <-ctx.Done():
-			return fmt.Errorf("%s waits for what %s sent: %w", to.name, from.name, ctx.Err())
+		if err := to.expectNote(ctx, words); err != nil {
+			return err
 		}
 		s.tellTimed(line{Node: from.name, Peer: to.name, Name: noteName, Args: words}, time.Since(begin),
 			"%s sends %s: %s %s", from.name, to.name, noteName, asJSON(words))
@@ -286,15 +238,12 @@ func (s *story) stop(ctx context.Context) error {
 	if err := s.alice.Shutdown(ctx); err != nil {
 		return err
 	}
-	if err := s.both(func(c, _ *character) error {
+	for _, c := range []*character{s.alice, s.bob} {
 		for c.read() { // what is left
 		}
 		if n := count[peernet.Connected](c); n != 1 {
 			return fmt.Errorf("%s was connected %d times, not once", c.name, n)
 		}
-		return nil
-	}); err != nil {
-		return err
 	}
 	s.tell(line{}, "alice stops; it was one connection, and every step worked")
 	return nil
