@@ -56,7 +56,7 @@ func (a *app) report(err error) int {
 
 // onNode returns the RunE of a subcommand that has the node that runs on the data directory do something. If none runs,
 // the error says how to start one there.
-func (a *app) onNode(do func(ctx context.Context, node control.Backend, args []string) error) func(*cobra.Command, []string) error {
+func (a *app) onNode(do func(ctx context.Context, node *control.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		dir, err := a.dir.Path()
 		if err != nil {

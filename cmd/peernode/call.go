@@ -56,7 +56,7 @@ its error. The exit code is 1 unless all have answered.
 	}
 	call.Flags().BoolVar(&all, "all", false, "call every trusted peer")
 	timeout := usage.Timeout(call, control.DefaultTimeout, "how long to wait for the result; the peer is told")
-	call.RunE = a.onNode(func(ctx context.Context, node control.Backend, args []string) error {
+	call.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
 		peer := ""
 		if !all {
 			peer, args = args[0], args[1:]
@@ -66,13 +66,13 @@ its error. The exit code is 1 unless all have answered.
 			return err
 		}
 		if all {
-			answer, err := node.CallAll(ctx, control.CallAllRequest{Timeout: control.Within(*timeout), Name: args[0], Args: argument})
+			answer, err := control.CallAll.Ask(ctx, node, control.CallAllRequest{Timeout: control.Within(*timeout), Name: args[0], Args: argument})
 			if err != nil {
 				return err
 			}
 			return a.outcomes(answer.Outcomes)
 		}
-		answer, err := node.Call(ctx, control.CallRequest{
+		answer, err := control.Call.Ask(ctx, node, control.CallRequest{
 			Timeout: control.Within(*timeout), Peer: peer, Name: args[0], Args: argument,
 		})
 		if err != nil {

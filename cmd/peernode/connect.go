@@ -22,8 +22,8 @@ without one the addresses that the node knows are tried.
 		Example: "  peernode connect bob 192.168.1.7:41237",
 	}
 	timeout := usage.Timeout(connect, control.DefaultTimeout, "how long to try")
-	connect.RunE = a.onNode(func(ctx context.Context, node control.Backend, args []string) error {
-		p, err := node.Connect(ctx, control.ConnectRequest{Timeout: control.Within(*timeout), Peer: args[0], Addresses: args[1:]})
+	connect.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
+		p, err := control.Connect.Ask(ctx, node, control.ConnectRequest{Timeout: control.Within(*timeout), Peer: args[0], Addresses: args[1:]})
 		if err != nil {
 			return err
 		}

@@ -93,7 +93,7 @@ func (d *discoverer) run(ctx context.Context, alone bool) error {
 		return err
 	}
 	client := control.NewClient(dir)
-	node, err := client.Node(ctx, control.Request{})
+	node, err := control.GetNode.Ask(ctx, client, control.Request{})
 	switch {
 	case errors.Is(err, control.ErrNoNode):
 		return d.alone(ctx, "")
@@ -109,7 +109,7 @@ func (d *discoverer) run(ctx context.Context, alone bool) error {
 		return failure.WithHint(errLooksForNobody, "look without it: peernode discover --discovery "+strings.Join(providers.Names, ","))
 	}
 	return d.look(ctx, func(ctx context.Context) (control.Discovered, error) {
-		return client.Discovered(ctx, control.Request{})
+		return control.Discover.Ask(ctx, client, control.Request{})
 	})
 }
 
@@ -145,7 +145,7 @@ func (d *discoverer) alone(ctx context.Context, self string) error {
 	}
 	b := backend.New(node, backend.Run{Config: config})
 	return d.look(ctx, func(ctx context.Context) (control.Discovered, error) {
-		now, err := b.Discovered(ctx, control.Request{})
+		now, err := b.Discover(ctx, control.Request{})
 		for i := range now.Seen {
 			s := &now.Seen[i]
 			s.Self = s.PublicKey == self

@@ -177,7 +177,7 @@ func (m *machine) providers(fits func([]control.Provider) bool) []control.Provid
 	tick := time.NewTicker(pollTime)
 	defer tick.Stop()
 	for late := time.Now().Add(forever); ; <-tick.C {
-		node, err := m.Node(m.t.Context(), control.Request{})
+		node, err := control.GetNode.Ask(m.t.Context(), m.Client, control.Request{})
 		if err != nil || time.Now().After(late) {
 			m.t.Fatalf("%s: %+v, %v", m.name, node, err)
 		}

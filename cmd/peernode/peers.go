@@ -27,19 +27,18 @@ peernode run prints them. Whoever reads too slowly is told how many events were 
 the list again. It ends when it is interrupted, or with exit code 3 when the node stops.`,
 		Example: `  peernode peers
   peernode peers --watch --json | jq -c 'select(.event == "disconnected")'`,
-		RunE: a.onNode(func(ctx context.Context, node control.Backend, _ []string) error {
+		RunE: a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
 			if watch {
 				return a.watchPeers(ctx, node)
 			}
-			answer, err := node.Peers(ctx, control.Request{})
-			if err != nil {
-				return err
+			answer, err := control.GetPeers.Ask(ctx, node, control.Request{})
+			if err == nil {
+				err = a.peers(answer.Peers)
 			}
-			if err := a.peers(answer.Peers); err != nil {
-				return err
+			if err == nil {
+				a.sayBadLines()
 			}
-			a.sayBadLines()
-			return nil
+			return err
 		}),
 	}
 	peers.Flags().BoolVar(&watch, "watch", false, "go on and print what happens to the peers until interrupted")
@@ -47,8 +46,8 @@ the list again. It ends when it is interrupted, or with exit code 3 when the nod
 }
 
 // watchPeers prints the peers and what happens to them until ctx ends, which is how it should end.
-func (a *app) watchPeers(ctx context.Context, node control.Backend) error {
-	err := node.Watch(ctx, control.WatchRequest{}, func(c control.Change) error {
+func (a *app) watchPeers(ctx context.Context, node *control.Client) error {
+	err := control.Watch.Ask(ctx, node, control.WatchRequest{}, func(c control.Change) error {
 		if c.Event != nil {
 			return a.out.Event(*c.Event)
 		}

@@ -59,7 +59,7 @@ in milliseconds, and at the end the least, the mean and the greatest. It fails i
 	timeout := usage.Timeout(ping, control.DefaultTimeout, "how long to wait for each answer")
 	ping.Flags().IntVarP(&p.count, "count", "c", 4, "how many pings; 0: until interrupted")
 	ping.Flags().DurationVar(&p.interval, "interval", time.Second, "from one ping to the next")
-	ping.RunE = a.onNode(func(ctx context.Context, node control.Backend, args []string) error {
+	ping.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
 		if err := usage.CheckNumber("count", p.count, "give it as 4, or as 0 for no end"); err != nil {
 			return err
 		}
@@ -67,13 +67,13 @@ in milliseconds, and at the end the least, the mean and the greatest. It fails i
 			return err
 		}
 		p.peer, p.timeout = args[0], *timeout
-		return p.run(ctx, node)
+		return p.run(ctx, func(q control.PeerRequest) (control.PingAnswer, error) { return control.Ping.Ask(ctx, node, q) })
 	})
 	return ping
 }
 
 // run pings until all were sent or ctx ends.
-func (p *pinger) run(ctx context.Context, node control.Backend) error {
+func (p *pinger) run(ctx context.Context, ping func(control.PeerRequest) (control.PingAnswer, error)) error {
 	next := time.After(0)
 	for p.count == 0 || p.summary.Sent < p.count {
 		select {
@@ -82,7 +82,7 @@ func (p *pinger) run(ctx context.Context, node control.Backend) error {
 			return p.end()
 		}
 		next = time.After(p.interval)
-		answer, err := node.Ping(ctx, control.PeerRequest{Timeout: control.Within(p.timeout), Peer: p.peer})
+		answer, err := ping(control.PeerRequest{Timeout: control.Within(p.timeout), Peer: p.peer})
 		switch {
 		case ctx.Err() != nil:
 			return p.end()

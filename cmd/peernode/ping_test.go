@@ -15,12 +15,11 @@ import (
 
 // A pinged is a node that answers pings as it is told to, and does nothing else.
 type pinged struct {
-	control.Backend
 	answers []error // one per ping; nil is an answer
 	at      []time.Time
 }
 
-func (p *pinged) Ping(context.Context, control.PeerRequest) (control.PingAnswer, error) {
+func (p *pinged) ping(control.PeerRequest) (control.PingAnswer, error) {
 	i := len(p.at)
 	p.at = append(p.at, time.Now())
 	if err := p.answers[i]; err != nil {
@@ -50,7 +49,7 @@ func TestPings(t *testing.T) {
 			p := &pinger{app: newApp(nil, output.NewStream(&out, nil), nil), peer: "bob", count: 3, interval: time.Second, timeout: time.Second}
 			p.out.JSON = true
 			node := &pinged{answers: c.answers}
-			if err := p.run(t.Context(), node); !errors.Is(err, c.err) {
+			if err := p.run(t.Context(), node.ping); !errors.Is(err, c.err) {
 				t.Errorf("%s: got %v, want %v", c.name, err, c.err)
 			}
 			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
@@ -76,7 +75,7 @@ func TestPingsUntilInterrupted(t *testing.T) {
 			p := &pinger{app: newApp(nil, output.NewStream(&out, nil), nil), peer: "bob", interval: time.Second, timeout: time.Second}
 			ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 			defer cancel()
-			err := p.run(ctx, &pinged{answers: answers})
+			err := p.run(ctx, (&pinged{answers: answers}).ping)
 			if (err == nil) != (name == "answered") {
 				t.Errorf("%s: got %v", name, err)
 			}

@@ -116,7 +116,9 @@ func (r *runner) run(ctx context.Context) (err error) {
 		defer close(printed)
 		r.print(events, b)
 	}()
-	return serve(ctx, control.NewServer(b, failure.Explain, r.config.Logger), socket)
+	server := control.NewServer(failure.Explain, r.config.Logger)
+	b.Serve(server)
+	return serve(ctx, server, socket)
 }
 
 // warnMissing warns of network interfaces that are named and not there: they may come, or be mistyped.

@@ -187,7 +187,7 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	client := control.NewClient(ts.MkAbs(args[0]))
 	poll(ts, func(ctx context.Context) error {
-		node, err := client.Node(ctx, control.Request{})
+		node, err := control.GetNode.Ask(ctx, client, control.Request{})
 		if err != nil {
 			return err
 		}
@@ -201,7 +201,7 @@ func scriptScrape(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: scrape DIR FILE")
 	}
-	node, err := control.NewClient(ts.MkAbs(args[0])).Node(context.Background(), control.Request{})
+	node, err := control.GetNode.Ask(context.Background(), control.NewClient(ts.MkAbs(args[0])), control.Request{})
 	ts.Check(err)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: waitTime}
 	answer, err := client.Get(node.Metrics)

@@ -30,12 +30,12 @@ that it was sent does not say that it arrived, or that there is such a handler. 
 		Example: `  peernode send bob echo '"good morning"'`,
 	}
 	timeout := usage.Timeout(send, control.DefaultTimeout, "how long to wait for room on the connection")
-	send.RunE = a.onNode(func(ctx context.Context, node control.Backend, args []string) error {
+	send.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
 		argument, err := a.argument(args[2:])
 		if err != nil {
 			return err
 		}
-		answer, err := node.Send(ctx, control.CallRequest{
+		answer, err := control.Send.Ask(ctx, node, control.CallRequest{
 			Timeout: control.Within(*timeout), Peer: args[0], Name: args[1], Args: argument,
 		})
 		if err != nil {

@@ -27,16 +27,15 @@ func statusCommand(a *app) *cobra.Command {
 to listen, how it looks for peers and whether that works, where its metrics are, for how long it has run, how many of
 its peers are in which state, how many calls and bytes there were, and the path of its control socket; with --json a
 good deal more. It ends with exit code 3 if no node runs.`,
-		RunE: a.onNode(func(ctx context.Context, node control.Backend, _ []string) error {
-			answer, err := node.Node(ctx, control.Request{})
-			if err != nil {
-				return err
+		RunE: a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
+			answer, err := control.GetNode.Ask(ctx, node, control.Request{})
+			if err == nil {
+				err = a.status(answer)
 			}
-			if err := a.status(answer); err != nil {
-				return err
+			if err == nil {
+				a.sayBadLines()
 			}
-			a.sayBadLines()
-			return nil
+			return err
 		}),
 	}
 }

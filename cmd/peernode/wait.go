@@ -26,8 +26,8 @@ at once. When the time is up it ends with exit code 3 and says what the node was
   peernode wait bob --timeout 5m`,
 	}
 	timeout := usage.Timeout(wait, waitTimeout, "how long to wait")
-	wait.RunE = a.onNode(func(ctx context.Context, node control.Backend, args []string) error {
-		p, err := node.Wait(ctx, control.PeerRequest{Timeout: control.Within(*timeout), Peer: args[0]})
+	wait.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
+		p, err := control.Wait.Ask(ctx, node, control.PeerRequest{Timeout: control.Within(*timeout), Peer: args[0]})
 		if err != nil {
 			return err
 		}

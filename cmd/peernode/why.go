@@ -22,8 +22,8 @@ it is one object: the fields of peernode peers and what else there is to tell.
 ` + usage.PeerHelp,
 		Example: `  peernode why bob
   peernode why bob --json | jq -r .advice`,
-		RunE: a.onNode(func(ctx context.Context, node control.Backend, args []string) error {
-			answer, err := node.Why(ctx, control.PeerRequest{Peer: args[0]})
+		RunE: a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
+			answer, err := control.Explain.Ask(ctx, node, control.PeerRequest{Peer: args[0]})
 			if err != nil {
 				return err
 			}

@@ -6,10 +6,13 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 	"github.com/seed-f6ddb928/peernet-go/discovery/mdns"
 	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
 // A Run is what a command knows about its node beyond what the node tells.
@@ -26,17 +29,30 @@ type Backend struct {
 	run  Run
 }
 
-var _ control.Backend = Backend{}
-
 // New returns a Backend that does commands on node.
 func New(node *peernet.Node, run Run) Backend { return Backend{node, run} }
+
+// Serve has s do every operation on the node.
+func (b Backend) Serve(s *control.Server) {
+	control.GetNode.Serve(s, b.Node)
+	control.GetPeers.Serve(s, b.Peers)
+	control.Watch.Serve(s, b.Watch)
+	control.Discover.Serve(s, b.Discover)
+	control.Connect.Serve(s, b.Connect)
+	control.Wait.Serve(s, b.Wait)
+	control.Explain.Serve(s, b.Explain)
+	control.Call.Serve(s, b.Call)
+	control.CallAll.Serve(s, b.CallAll)
+	control.Send.Serve(s, b.Send)
+	control.Ping.Serve(s, b.Ping)
+}
 
 // States are those a peer can be in, in the order in which status counts them.
 var States = []peernet.PeerState{
 	peernet.StateConnected, peernet.StateDialling, peernet.StateBackingOff, peernet.StateFound, peernet.StateUnknown,
 }
 
-// Node implements control.Backend.
+// Node is control.GetNode.
 func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 	peers := make(map[string]int, len(States))
 	for _, s := range States {
@@ -69,7 +85,7 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 	}, nil
 }
 
-// Peers implements control.Backend.
+// Peers is control.GetPeers.
 func (b Backend) Peers(context.Context, control.Request) (control.Peers, error) {
 	return control.Peers{Peers: b.peers()}, nil
 }
@@ -92,8 +108,8 @@ func (b Backend) peers() []control.Peer {
 	return peers
 }
 
-// Discovered implements control.Backend.
-func (b Backend) Discovered(context.Context, control.Request) (control.Discovered, error) {
+// Discover is control.Discover.
+func (b Backend) Discover(context.Context, control.Request) (control.Discovered, error) {
 	d := control.Discovered{Seen: []control.Sighting{}, Providers: b.providers()}
 	for _, p := range b.node.Discovered() {
 		d.Seen = append(d.Seen, control.Sighting{
@@ -131,7 +147,7 @@ func (b Backend) providers() []control.Provider {
 	return list
 }
 
-// Connect implements control.Backend.
+// Connect is control.Connect.
 func (b Backend) Connect(ctx context.Context, q control.ConnectRequest) (control.Peer, error) {
 	p, err := b.find(q.Peer)
 	if err != nil {
@@ -147,8 +163,8 @@ func (b Backend) Connect(ctx context.Context, q control.ConnectRequest) (control
 	return newPeer(info), nil
 }
 
-// Why implements control.Backend.
-func (b Backend) Why(_ context.Context, q control.PeerRequest) (control.Why, error) {
+// Explain is control.Explain.
+func (b Backend) Explain(_ context.Context, q control.PeerRequest) (control.Why, error) {
 	p, err := b.find(q.Peer)
 	if err != nil {
 		return control.Why{}, err
@@ -158,4 +174,46 @@ func (b Backend) Why(_ context.Context, q control.PeerRequest) (control.Why, err
 		return control.Why{}, b.about(q.Peer, err)
 	}
 	return newWhy(e), nil
+}
+
+// find returns the peer that name names. A key that is not trusted is returned without a label: what is to
+// be done with it fails with the reason.
+func (b Backend) find(name string) (trust.Peer, error) {
+	p, err := b.lookup(name)
+	if _, trusted := b.node.Peer(p.Key); trusted && err == nil {
+		return p, nil
+	}
+	if b.node.Reload() != nil { // the node reports by itself what is wrong with the file
+		return p, err
+	}
+	return b.lookup(name) // the file may have been edited a moment ago
+}
+
+func (b Backend) lookup(name string) (trust.Peer, error) {
+	key, err := b.node.Lookup(name)
+	if err != nil {
+		return text.FindPrefix(b.node.Trusted(), name, err)
+	}
+	info, _ := b.node.Peer(key)
+	return trust.Peer{Key: key, Label: info.Label}, nil
+}
+
+// findAwake is find, and connects to a peer whose connection ended because nobody used it: it is needed now.
+func (b Backend) findAwake(ctx context.Context, name string) (trust.Peer, error) {
+	p, err := b.find(name)
+	if err != nil {
+		return trust.Peer{}, err
+	}
+	if e, err := b.node.Explain(p.Key); err != nil || !e.Asleep {
+		return p, nil // what follows says what is wrong
+	}
+	if err := b.node.Connect(ctx, p.Key); err != nil {
+		return trust.Peer{}, b.about(name, err)
+	}
+	return p, nil
+}
+
+// about returns err as one that concerns the peer that the user named like this.
+func (b Backend) about(peer string, err error) error {
+	return failure.About(b.node.PublicKey().String(), peer, err)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// Wait implements control.Backend.
+// Wait is control.Wait.
 func (b Backend) Wait(ctx context.Context, q control.PeerRequest) (control.Peer, error) {
 	p, err := b.find(q.Peer)
 	if err != nil {
@@ -44,7 +44,7 @@ func notYet(err error, p peernet.PeerInfo) error {
 	return cmp.Or(err, peernet.ErrClosed)
 }
 
-// Watch implements control.Backend. While tell waits, the node keeps a bounded number of events and counts those
+// Watch is control.Watch. While tell waits, the node keeps a bounded number of events and counts those
 // beyond; after such a gap the peers are told again.
 func (b Backend) Watch(ctx context.Context, _ control.WatchRequest, tell func(control.Change) error) error {
 	ctx, cancel := context.WithCancel(ctx)

@@ -28,69 +28,12 @@ const ResultsRoom = maxAnswer / 2
 // connection between two requests.
 type Client struct{ http http.Client }
 
-var _ Backend = (*Client)(nil)
-
 // NewClient returns a client for the data directory dir. Whether a node runs there shows with each request.
 func NewClient(dir string) *Client {
 	return &Client{http.Client{Transport: &http.Transport{
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, dir) },
 		DisableKeepAlives: true,
 	}}}
-}
-
-// Node implements Backend.
-func (c *Client) Node(ctx context.Context, q Request) (Node, error) {
-	return post[Node](ctx, c, "node", q)
-}
-
-// Peers implements Backend.
-func (c *Client) Peers(ctx context.Context, q Request) (Peers, error) {
-	return post[Peers](ctx, c, "peers", q)
-}
-
-// Watch implements Backend.
-func (c *Client) Watch(ctx context.Context, q WatchRequest, tell func(Change) error) error {
-	return follow(ctx, c, "watch", q, tell)
-}
-
-// Discovered implements Backend.
-func (c *Client) Discovered(ctx context.Context, q Request) (Discovered, error) {
-	return post[Discovered](ctx, c, "discovered", q)
-}
-
-// Connect implements Backend.
-func (c *Client) Connect(ctx context.Context, q ConnectRequest) (Peer, error) {
-	return post[Peer](ctx, c, "connect", q)
-}
-
-// Wait implements Backend.
-func (c *Client) Wait(ctx context.Context, q PeerRequest) (Peer, error) {
-	return post[Peer](ctx, c, "wait", q)
-}
-
-// Why implements Backend.
-func (c *Client) Why(ctx context.Context, q PeerRequest) (Why, error) {
-	return post[Why](ctx, c, "why", q)
-}
-
-// Call implements Backend.
-func (c *Client) Call(ctx context.Context, q CallRequest) (CallAnswer, error) {
-	return post[CallAnswer](ctx, c, "call", q)
-}
-
-// CallAll implements Backend.
-func (c *Client) CallAll(ctx context.Context, q CallAllRequest) (CallAllAnswer, error) {
-	return post[CallAllAnswer](ctx, c, "call_all", q)
-}
-
-// Send implements Backend.
-func (c *Client) Send(ctx context.Context, q CallRequest) (SendAnswer, error) {
-	return post[SendAnswer](ctx, c, "send", q)
-}
-
-// Ping implements Backend.
-func (c *Client) Ping(ctx context.Context, q PeerRequest) (PingAnswer, error) {
-	return post[PingAnswer](ctx, c, "ping", q)
 }
 
 // dial connects to the control socket of the data directory dir. A socket that is not there, or that nobody
@@ -115,19 +58,6 @@ func dial(ctx context.Context, dir string) (net.Conn, error) {
 		return nil, err
 	}
 	return conn, nil
-}
-
-// post asks for one operation and returns its answer, or the *Error that came instead.
-func post[A any, Q request](ctx context.Context, c *Client, name string, q Q) (A, error) {
-	var a A
-	ctx, cancel := context.WithTimeout(ctx, q.limit()+grace)
-	defer cancel()
-	answer, err := c.ask(ctx, name, q)
-	if err != nil {
-		return a, err
-	}
-	defer answer.Body.Close()
-	return a, readAnswer(answer, &a)
 }
 
 // ask asks for one operation and returns what the node answers, once that begins. The caller closes its body.

@@ -11,12 +11,15 @@ import (
 	"time"
 )
 
-// stream serves one operation that has many things to tell: it reads a Q, and each A that do tells becomes a line
-// of JSON, sent at once. The last line is the error that do returns; if that is all, it is refused with it. There
-// is no limit of time, and none for a client that is slow to read: tell waits for it, and do sees to it that what
-// gathers meanwhile is bounded. The context of do ends when the client goes away, and at Shutdown.
-func stream[Q, A any](s *Server, do func(context.Context, Q, func(A) error) error) http.HandlerFunc {
-	return handle(s, s.streams, func(w http.ResponseWriter, r *http.Request, q Q) {
+// A Stream is an operation that has many things to tell.
+type Stream[Q, A any] struct{ name string }
+
+// Serve has s send each A that do tells as a line of JSON, at once. The last line is the error that do returns; if that is
+// all, the request is refused with it. There is no limit of time, and none for a client that is slow to read: tell waits for
+// it, and do sees to it that what gathers meanwhile is bounded. The context of do ends when the client goes away, and at
+// Shutdown.
+func (o Stream[Q, A]) Serve(s *Server, do func(ctx context.Context, q Q, tell func(A) error) error) {
+	handle(s, o.name, s.streams, func(w http.ResponseWriter, r *http.Request, q Q) {
 		l := lines{w: w}
 		err := do(r.Context(), q, func(a A) error { return l.write(a) })
 		if errors.Is(context.Cause(r.Context()), ErrStopping) {
@@ -51,12 +54,12 @@ func (l *lines) write(v any) error {
 	return control.Flush()
 }
 
-// follow asks for an operation that stream serves and gives tell each thing as it arrives. It returns the *Error
-// that the node ends with, tell's error, the context's, or ErrGone if the node ends without a word.
-func follow[Q, A any](ctx context.Context, c *Client, name string, q Q, tell func(A) error) error {
+// Ask has the node do the operation and gives tell each thing as it arrives. It returns the *Error that the node ends with,
+// tell's error, the context's, or ErrGone if the node ends without a word.
+func (o Stream[Q, A]) Ask(ctx context.Context, c *Client, q Q, tell func(A) error) error {
 	ctx, cancel := context.WithCancel(ctx) // ends the request if tell fails
 	defer cancel()
-	answer, err := c.ask(ctx, name, q)
+	answer, err := c.ask(ctx, o.name, q)
 	if err != nil {
 		return err
 	}
