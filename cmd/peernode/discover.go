@@ -17,7 +17,6 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
-	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
 // discoverTime is how long discover looks by itself if it is not told; lookPause is how often it looks at what was
@@ -123,10 +122,6 @@ func (d *discoverer) alone(ctx context.Context, self string) error {
 	if err != nil {
 		return err
 	}
-	trusted := make(map[string]trust.Peer)
-	for _, p := range set.List() {
-		trusted[p.Key.String()] = p
-	}
 	config := peernet.Config{Discovery: d.providers.Make(), ListenOnly: true}
 	node, err := peernet.New(config)
 	if err != nil {
@@ -148,9 +143,8 @@ func (d *discoverer) alone(ctx context.Context, self string) error {
 		now, err := b.Discover(ctx, control.Request{})
 		for i := range now.Seen {
 			s := &now.Seen[i]
-			s.Self = s.PublicKey == self
-			p, ok := trusted[s.PublicKey]
-			s.Label, s.Trusted = p.Label, ok
+			p, unknown := set.Find(s.PublicKey)
+			s.Self, s.Label, s.Trusted = s.PublicKey == self, p.Label, unknown == nil
 		}
 		return now, err
 	})
@@ -160,28 +154,26 @@ func (d *discoverer) alone(ctx context.Context, self string) error {
 func (d *discoverer) look(ctx context.Context, at func(context.Context) (control.Discovered, error)) error {
 	over := time.After(d.within)
 	var last control.Discovered
-	for more := true; more; {
+	for {
 		now, err := at(ctx)
 		if ctx.Err() != nil {
-			break
+			return d.end(last)
+		}
+		if err == nil {
+			err = d.tell(now)
 		}
 		if err != nil {
 			return err
 		}
-		if err := d.tell(now); err != nil {
-			return err
-		}
 		last = now
 		select {
-		case <-over:
-			more = false
-		case <-ctx.Done():
-			more = false
 		case <-time.After(lookPause):
-			more = d.within > 0
+			continue
+		case <-over:
+		case <-ctx.Done():
 		}
+		return d.end(last)
 	}
-	return d.end(last)
 }
 
 // tell tells what is new.
@@ -230,37 +222,32 @@ func (d *discoverer) end(last control.Discovered) error {
 	return d.table(last.Seen)
 }
 
-// table prints what was seen with one line for each address, which come one after another, those who are trusted first.
+// table prints what was seen with one line for each address, those who are trusted first. Sightings of one address come one
+// after another.
 func (d *discoverer) table(seen []control.Sighting) error {
 	table := d.out.Table()
 	fmt.Fprintln(table, "NODE\tTRUSTED\tADDRESS\tBY\tFOR\tHEARD")
-	for _, trusted := range []bool{true, false} {
-		for rest := seen; len(rest) > 0; {
-			s, n := rest[0], 1
-			ways := by(s)
-			for ; n < len(rest) && rest[n].PublicKey == s.PublicKey && rest[n].Address == s.Address; n++ {
-				ways += ", " + by(rest[n])
-				if before(rest[n].FirstSeen, s.FirstSeen) {
-					s.FirstSeen = rest[n].FirstSeen
-				}
-				if before(s.LastSeen, rest[n].LastSeen) {
-					s.LastSeen = rest[n].LastSeen
-				}
+	yes := map[bool]string{true: "yes", false: "no"}
+	slices.SortStableFunc(seen, func(a, b control.Sighting) int { return strings.Compare(yes[b.Trusted], yes[a.Trusted]) })
+	for i := 0; i < len(seen); {
+		s := seen[i]
+		ways := by(s)
+		for i++; i < len(seen) && seen[i].PublicKey == s.PublicKey && seen[i].Address == s.Address; i++ {
+			ways += ", " + by(seen[i])
+			if isBefore(seen[i].FirstSeen, s.FirstSeen) {
+				s.FirstSeen = seen[i].FirstSeen
 			}
-			rest = rest[n:]
-			if s.Trusted == trusted {
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s ago\n", sighted(s), yes[trusted], s.Address, ways, age(s.FirstSeen), age(s.LastSeen))
+			if isBefore(s.LastSeen, seen[i].LastSeen) {
+				s.LastSeen = seen[i].LastSeen
 			}
 		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s ago\n", sighted(s), yes[s.Trusted], s.Address, ways, age(s.FirstSeen), age(s.LastSeen))
 	}
 	return table.Flush()
 }
 
-// yes is what a table says to a question.
-var yes = map[bool]string{true: "yes", false: "no"}
-
-// before says whether a is before b, if both are known.
-func before(a, b *time.Time) bool { return a != nil && b != nil && a.Before(*b) }
+// isBefore says whether a is before b, if both are known.
+func isBefore(a, b *time.Time) bool { return a != nil && b != nil && a.Before(*b) }
 
 // sighted returns how a person knows the node that was seen: a stranger's key is shown whole, because it may be
 // trusted.
