@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"iter"
 	"net"
 	"time"
 
@@ -114,7 +113,9 @@ func (r *runner) run(ctx context.Context) (err error) {
 	printed = make(chan struct{})
 	go func() {
 		defer close(printed)
-		r.print(events, b)
+		for e := range events {
+			r.out.Event(b.Event(e)) // a write that fails is remembered by the stream
+		}
 	}()
 	server := control.NewServer(failure.Explain, r.config.Logger)
 	b.Serve(server)
@@ -142,13 +143,6 @@ func (r *runner) listenMetrics(ctx context.Context) (*metrics.Page, error) {
 	return page, err
 }
 
-// print prints events until they end.
-func (r *runner) print(events iter.Seq[peernet.Event], b backend.Backend) {
-	for e := range events {
-		r.out.Event(b.Event(e)) // a write that fails is remembered by the stream
-	}
-}
-
 // stop stops the node, and prints so if anything was printed before. printed is closed when the last event is out.
 func (r *runner) stop(printed <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
@@ -160,7 +154,7 @@ func (r *runner) stop(printed <-chan struct{}) error {
 	}
 	select {
 	case <-r.begun:
-		r.out.Event(backend.Stopped()) // as in print
+		r.out.Event(backend.Stopped()) // as above
 	default:
 	}
 	return err

@@ -85,13 +85,8 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 	}, nil
 }
 
-// Peers is control.GetPeers.
+// Peers is control.GetPeers. There may be no peers, but there is a list.
 func (b Backend) Peers(context.Context, control.Request) (control.Peers, error) {
-	return control.Peers{Peers: b.peers()}, nil
-}
-
-// peers returns all peers as the control socket tells them; there may be none, but there is a list.
-func (b Backend) peers() []control.Peer {
 	peers := []control.Peer{}
 	counted := make(map[identity.PublicKey]peernet.PeerStats)
 	for _, s := range b.node.Stats().Peers {
@@ -105,7 +100,7 @@ func (b Backend) peers() []control.Peer {
 		}
 		peers = append(peers, peer)
 	}
-	return peers
+	return control.Peers{Peers: peers}, nil
 }
 
 // Discover is control.Discover.

@@ -50,7 +50,11 @@ func (b Backend) Watch(ctx context.Context, _ control.WatchRequest, tell func(co
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	events := b.node.Events(ctx) // before the peers are listed, so that nothing is missed
-	if err := tell(control.Change{Peers: b.peers()}); err != nil {
+	tellPeers := func() error {
+		list, _ := b.Peers(ctx, control.Request{}) // never fails
+		return tell(control.Change{Peers: list.Peers})
+	}
+	if err := tellPeers(); err != nil {
 		return err
 	}
 	for e := range events {
@@ -58,13 +62,12 @@ func (b Backend) Watch(ctx context.Context, _ control.WatchRequest, tell func(co
 			continue
 		}
 		event := b.Event(e)
-		if err := tell(control.Change{Event: &event}); err != nil {
-			return err
+		err := tell(control.Change{Event: &event})
+		if _, lagged := e.(peernet.Lagged); lagged && err == nil {
+			err = tellPeers()
 		}
-		if _, lagged := e.(peernet.Lagged); lagged {
-			if err := tell(control.Change{Peers: b.peers()}); err != nil {
-				return err
-			}
+		if err != nil {
+			return err
 		}
 	}
 	return cmp.Or(ctx.Err(), peernet.ErrClosed)

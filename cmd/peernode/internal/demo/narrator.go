@@ -87,11 +87,8 @@ func wrap(text string, width int) (lines []string) {
 	return append(lines, line)
 }
 
-// asJSON returns v as JSON.
+// asJSON returns v, which is plain data, as JSON.
 func asJSON(v any) string {
-	words, err := text.JSON(v)
-	if err != nil {
-		return fmt.Sprint(v)
-	}
+	words, _ := text.JSON(v)
 	return string(words)
 }
