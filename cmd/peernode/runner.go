@@ -138,7 +138,7 @@ func (r *runner) listenMetrics(ctx context.Context) (*metrics.Page, error) {
 	}
 	page, err := metrics.Listen(ctx, r.metrics)
 	if err == nil && !page.Local() {
-		r.say("--metrics: whoever can reach %v can read who this node's peers are, and how much they talk: there is no password", page.Addr())
+		r.say("--metrics: everybody who can reach %v can read who this node's peers are, and how much they talk: there is no password", page.Addr())
 	}
 	return page, err
 }

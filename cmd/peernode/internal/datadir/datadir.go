@@ -51,7 +51,7 @@ func (d Dir) Make() (string, error) {
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
-		return "", fmt.Errorf("the data directory: %w", err)
+		return "", fmt.Errorf("looking at the data directory: %w", err)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
 		return "", failure.WithHint(fmt.Errorf("others may write to the data directory %s", dir),
