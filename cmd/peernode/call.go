@@ -21,7 +21,7 @@ const maxStdin = 16 << 20
 
 // argumentHelp says in help texts how the argument of a call is given.
 const argumentHelp = `The argument is one JSON value, null if there is none; - reads it from standard input. Put -- before the
-first argument that begins with a minus sign and is none of peernode's flags.`
+first argument that begins with a minus sign and is not one of peernode's flags.`
 
 func callCommand(a *app) *cobra.Command {
 	var all bool
@@ -32,8 +32,8 @@ func callCommand(a *app) *cobra.Command {
 indented for people, on one line with --json. Strings keep their quotes, so that the output is always JSON.
 
 With --all, and no PEER, it calls every trusted peer at the same time, and prints a line for each that answers,
-its name and its result; who does not is told on standard error. With --json each is an object, with its result or
-its error. The exit code is 1 unless all have answered.
+its name and its result; standard error says which do not answer, and why. With --json each peer is an object, with its
+result or its error. The exit code is 1 unless all have answered.
 
 ` + argumentHelp + `
 

@@ -54,7 +54,7 @@ func discoverCommand(a *app) *cobra.Command {
 		Short: "List who is on this network, trusted or not",
 		Long: `Discover lists the nodes that announce themselves on this network: key and label, address, which way of
 looking has seen them there and on which network interface, for how long, and when they were last heard.
-Nothing of it is proved: whoever can send on a network can claim that any key is there.
+Nothing of it is proved: everybody who can send on a network can claim that any key is there.
 
 It asks the running node, which knows at once; with --for it goes on for that time. If none runs, or if it
 is told how to look, it looks by itself for 10 seconds, and announces nothing. Whom it finds it tells as it
@@ -200,7 +200,7 @@ func (d *discoverer) tell(now control.Discovered) error {
 				return err
 			}
 		case d.within > 0:
-			d.say("found %s at %s, by %s", sighted(s), s.Address, by(s))
+			d.say("found %s at %s, by %s", nodeName(s), s.Address, seenBy(s))
 		}
 	}
 	d.seen = seen
@@ -231,9 +231,9 @@ func (d *discoverer) table(seen []control.Sighting) error {
 	slices.SortStableFunc(seen, func(a, b control.Sighting) int { return strings.Compare(yes[b.Trusted], yes[a.Trusted]) })
 	for i := 0; i < len(seen); {
 		s := seen[i]
-		ways := by(s)
+		ways := seenBy(s)
 		for i++; i < len(seen) && seen[i].PublicKey == s.PublicKey && seen[i].Address == s.Address; i++ {
-			ways += ", " + by(seen[i])
+			ways += ", " + seenBy(seen[i])
 			if isBefore(seen[i].FirstSeen, s.FirstSeen) {
 				s.FirstSeen = seen[i].FirstSeen
 			}
@@ -241,7 +241,7 @@ func (d *discoverer) table(seen []control.Sighting) error {
 				s.LastSeen = seen[i].LastSeen
 			}
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s ago\n", sighted(s), yes[s.Trusted], s.Address, ways, age(s.FirstSeen), age(s.LastSeen))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s ago\n", nodeName(s), yes[s.Trusted], s.Address, ways, age(s.FirstSeen), age(s.LastSeen))
 	}
 	return table.Flush()
 }
@@ -249,9 +249,9 @@ func (d *discoverer) table(seen []control.Sighting) error {
 // isBefore says whether a is before b, if both are known.
 func isBefore(a, b *time.Time) bool { return a != nil && b != nil && a.Before(*b) }
 
-// sighted returns how a person knows the node that was seen: a stranger's key is shown whole, because it may be
+// nodeName returns how a person knows the node that was seen: a stranger's key is shown whole, because it may be
 // trusted.
-func sighted(s control.Sighting) string {
+func nodeName(s control.Sighting) string {
 	switch {
 	case s.Self:
 		return text.PeerName(s.PublicKey, "this node")
@@ -261,8 +261,8 @@ func sighted(s control.Sighting) string {
 	return s.PublicKey
 }
 
-// by returns who has seen a node, and where.
-func by(s control.Sighting) string {
+// seenBy returns who has seen a node, and where.
+func seenBy(s control.Sighting) string {
 	if s.Interface == "" {
 		return s.Source
 	}

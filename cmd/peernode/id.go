@@ -21,8 +21,8 @@ func idCommand(a *app) *cobra.Command {
 		Use:   "id",
 		Short: "Print this node's public key, made at first use",
 		Long: `Id prints the public key by which others know this node. The key pair is made at first use and kept
-in identity.pem in the data directory, readable by you alone. Give the public key to whoever should
-trust this node: it is no secret.`,
+in identity.pem in the data directory, readable by you alone. Give the public key to everybody who
+should trust this node: it is no secret.`,
 		RunE: func(*cobra.Command, []string) error { return a.id() },
 	}
 }

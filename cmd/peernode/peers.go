@@ -23,8 +23,8 @@ which address, its last round trip, and why it is in that state; with --json als
 
 With --watch it goes on with a line for each thing that happens to a peer: found, updated, lost,
 connected, disconnected, paired, unpaired, conflict. With --json these are the objects that have an event, as
-peernode run prints them. Whoever reads too slowly is told how many events were missed (lagged), and gets
-the list again. It ends when it is interrupted, or with exit code 3 when the node stops.`,
+peernode run prints them. A reader that is too slow is told how many events it missed (lagged), and gets the
+list again. It ends when it is interrupted, or with exit code 3 when the node stops.`,
 		Example: `  peernode peers
   peernode peers --watch --json | jq -c 'select(.event == "disconnected")'`,
 		RunE: a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {

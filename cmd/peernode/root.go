@@ -35,7 +35,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	cmd, err := root.ExecuteContextC(ctx)
 	switch broken := a.out.Err(); {
 	case errors.Is(broken, syscall.EPIPE):
-		return failure.ExitFailed // whoever reads has closed the pipe, and knows
+		return failure.ExitFailed // the reader has closed the pipe, and knows
 	case broken != nil:
 		err = fmt.Errorf("writing the result: %w", broken)
 	case err != nil && !a.began && !failure.IsUsage(err):

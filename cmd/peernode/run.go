@@ -96,7 +96,7 @@ func (r *runner) checkPrivate() error {
 	return nil
 }
 
-// checkSessions returns nil if there can be a session with each of so many peers.
+// checkSessions returns nil if sessions are enough for one with each of peers.
 func checkSessions(sessions, peers int) error {
 	if sessions > 0 && sessions < peers {
 		return failure.Usage(fmt.Sprintf("--max-sessions %d is less than --max-peers %d", sessions, peers),

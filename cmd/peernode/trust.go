@@ -24,6 +24,25 @@ type trustLine struct {
 }
 
 func trustCommand(a *app) *cobra.Command {
+	var label string
+	add := &cobra.Command{
+		Use:     "add KEY",
+		Short:   "Trust a key, or give a trusted key another label",
+		Example: "  peernode trust add pnet1… --label bob",
+		RunE:    func(_ *cobra.Command, args []string) error { return a.trustAdd(args[0], label) },
+	}
+	add.Flags().StringVar(&label, "label", "", "the `NAME` to call the peer by; without it a key that is trusted keeps its own")
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List the trusted keys",
+		RunE:  func(*cobra.Command, []string) error { return a.trustList() },
+	}
+	remove := &cobra.Command{
+		Use:     "remove PEER",
+		Aliases: []string{"rm"},
+		Short:   "Trust a key no longer",
+		RunE:    func(_ *cobra.Command, args []string) error { return a.trustRemove(args[0]) },
+	}
 	trust := &cobra.Command{
 		Use:   "trust",
 		Short: "Say whose keys may connect",
@@ -34,47 +53,18 @@ added may connect at once, the connection to one that is removed is closed.
 The file has one peer per line: KEY [OPTION=VALUE]… [LABEL]. Lines that begin with # are kept.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return failure.Usage("trust needs to be told what to do", "use trust add KEY, trust list or trust remove PEER")
+			problem := "trust needs to be told what to do"
+			if len(args) > 0 {
+				problem = "trust does not know " + text.OneLine(args[0])
 			}
-			return failure.Usage("trust does not know "+text.OneLine(args[0]), "use trust add KEY, trust list or trust remove PEER")
+			return failure.Usage(problem, "use trust add KEY, trust list or trust remove PEER")
 		},
 	}
-	trust.AddCommand(trustAddCommand(a), trustListCommand(a), trustRemoveCommand(a))
+	trust.AddCommand(add, list, remove)
 	return trust
 }
 
-func trustAddCommand(a *app) *cobra.Command {
-	var label string
-	add := &cobra.Command{
-		Use:     "add KEY",
-		Short:   "Trust a key, or give a trusted key another label",
-		Example: "  peernode trust add pnet1… --label bob",
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.trustAdd(args[0], label)
-		},
-	}
-	add.Flags().StringVar(&label, "label", "", "the `NAME` to call the peer by; without it a key that is trusted keeps its own")
-	return add
-}
-
-func trustListCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:   "list",
-		Short: "List the trusted keys",
-		RunE:  func(*cobra.Command, []string) error { return a.trustList() },
-	}
-}
-
-func trustRemoveCommand(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:     "remove PEER",
-		Aliases: []string{"rm"},
-		Short:   "Trust a key no longer",
-		RunE:    func(_ *cobra.Command, args []string) error { return a.trustRemove(args[0]) },
-	}
-}
-
+// trustAdd trusts a key, or changes the label of one that is trusted.
 func (a *app) trustAdd(given, label string) error {
 	key, err := identity.ParsePublicKey(given)
 	if err != nil {
@@ -103,6 +93,7 @@ func (a *app) trustAdd(given, label string) error {
 	return a.out.Print(newTrustLine(peer, "unchanged"), "already trusted: %s", name)
 }
 
+// trustRemove trusts a key no longer.
 func (a *app) trustRemove(given string) error {
 	set, err := a.editPeers()
 	if err != nil {
@@ -128,6 +119,7 @@ func (a *app) trustRemove(given string) error {
 	return a.out.Print(newTrustLine(peer, "removed"), "removed %s", text.WholeName(peer.Key.String(), peer.Label))
 }
 
+// trustList lists the trusted keys.
 func (a *app) trustList() error {
 	set, err := a.editPeers()
 	if err != nil {

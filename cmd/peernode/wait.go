@@ -17,8 +17,8 @@ func waitCommand(a *app) *cobra.Command {
 	wait := &cobra.Command{
 		Use:   "wait PEER",
 		Short: "Wait until a peer is connected",
-		Long: `Wait returns as soon as the running node is connected to a trusted peer, whoever dialled whom, and prints
-at which address. It does not dial: the node does that by itself where it knows how, and connect does it
+		Long: `Wait returns as soon as the running node is connected to a trusted peer, no matter which end
+dialled, and prints at which address. It does not dial: the node does that by itself where it knows how, and connect does it
 at once. When the time is up it ends with exit code 3 and says what the node was doing about the peer.
 
 ` + usage.PeerHelp,

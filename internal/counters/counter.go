@@ -48,7 +48,7 @@ type CallResult uint8
 
 // Results of calls, besides Answer. Lost and Abandoned are of this node's calls alone: each of the peer's gets an answer.
 const (
-	otherCode   = CallResult(len(codes)) + iota // answered with a code that is none of codes
+	otherCode   = CallResult(len(codes)) + iota // answered with a code that is not in codes
 	OK                                          // answered with a result
 	Lost                                        // the session ended before the answer, and the request may have been sent
 	Abandoned                                   // the caller's context ended before the answer

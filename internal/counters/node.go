@@ -24,7 +24,7 @@ type Node struct {
 // close.
 const maxLeft = 64
 
-// Peer returns where to count what concerns key, made if it is new. It is for whoever has seen that the key is trusted.
+// Peer returns where to count what concerns key, made if it is new. The caller has seen that the key is trusted.
 func (n *Node) Peer(key identity.PublicKey) *Peer {
 	if n == nil {
 		return nil

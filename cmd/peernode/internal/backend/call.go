@@ -123,16 +123,16 @@ func (b Backend) CallAll(ctx context.Context, q control.CallAllRequest) (control
 		}
 		answer.Outcomes = append(answer.Outcomes, outcome)
 	}
-	for _, o := range tooMuch(answer.Outcomes, control.ResultsRoom) {
+	for _, o := range oversized(answer.Outcomes, control.ResultsRoom) {
 		err := fmt.Errorf("%w: its result has %d bytes as JSON, and all results together have room for %d", control.ErrTooLarge, len(o.Result), control.ResultsRoom)
 		o.Result, o.Error = nil, failure.Explain(b.about(cmp.Or(o.Label, o.PublicKey), failure.WithHint(err, "call this peer alone")))
 	}
 	return answer, nil
 }
 
-// tooMuch returns the largest results, so many that the others have at most room bytes together: a peer that says much keeps
-// nobody from hearing the others.
-func tooMuch(outcomes []control.Outcome, room int) (out []*control.Outcome) {
+// oversized returns the largest results, without which the others have at most room bytes together: a peer that says much
+// does not keep anybody from hearing the others.
+func oversized(outcomes []control.Outcome, room int) (out []*control.Outcome) {
 	total := 0
 	for i := range outcomes {
 		out = append(out, &outcomes[i])

@@ -27,7 +27,7 @@ func TestTooMuchIsTheLargestResults(t *testing.T) {
 		for i, n := range c.sizes {
 			outcomes[i].Result = make([]byte, n)
 		}
-		got := tooMuch(outcomes, 100)
+		got := oversized(outcomes, 100)
 		if len(got) != len(c.want) {
 			t.Errorf("%v: %d are too much, want %v", c.sizes, len(got), c.want)
 			continue

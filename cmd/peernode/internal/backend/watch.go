@@ -30,14 +30,14 @@ func (b Backend) Wait(ctx context.Context, q control.PeerRequest) (control.Peer,
 		case info.State == peernet.StateConnected && info.Addr.IsValid():
 			return newPeer(info), nil
 		case !more:
-			return control.Peer{}, b.about(q.Peer, notYet(ctx.Err(), info))
+			return control.Peer{}, b.about(q.Peer, waitError(ctx.Err(), info))
 		}
 	}
 }
 
-// notYet says why nobody waits any longer for the peer to be connected: the time is up, the one who waited has
-// gone, or the node has stopped.
-func notYet(err error, p peernet.PeerInfo) error {
+// waitError says why a wait for the peer to be connected has ended: the time is up, the client has gone, or the node
+// has stopped.
+func waitError(err error, p peernet.PeerInfo) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w, still %s: %s", failure.ErrNotInTime, p.State, cmp.Or(p.Reason, "nothing has happened yet"))
 	}
@@ -58,7 +58,7 @@ func (b Backend) Watch(ctx context.Context, _ control.WatchRequest, tell func(co
 		return err
 	}
 	for e := range events {
-		if !b.ofPeer(e) {
+		if !b.isAboutPeer(e) {
 			continue
 		}
 		event := b.Event(e)
@@ -73,8 +73,8 @@ func (b Backend) Watch(ctx context.Context, _ control.WatchRequest, tell func(co
 	return cmp.Or(ctx.Err(), peernet.ErrClosed)
 }
 
-// ofPeer says whether e is about peers: what strangers do is not.
-func (b Backend) ofPeer(e peernet.Event) bool {
+// isAboutPeer says whether e is about peers: what strangers do is not.
+func (b Backend) isAboutPeer(e peernet.Event) bool {
 	trusted := true
 	switch e := e.(type) {
 	case peernet.Found:

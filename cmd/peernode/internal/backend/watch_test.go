@@ -174,7 +174,7 @@ func TestWatchLeavesStrangersOut(t *testing.T) {
 		{peernet.IdentityConflict{Peer: bob}, true},
 		{peernet.Lagged{N: 1}, true},
 	} {
-		if got := b.ofPeer(c.event); got != c.want {
+		if got := b.isAboutPeer(c.event); got != c.want {
 			t.Errorf("%s %+v: got %v", c.event.Kind(), c.event, got)
 		}
 	}

@@ -95,7 +95,7 @@ func (o Stream[Q, A]) Ask(ctx context.Context, c *Client, q Q, tell func(A) erro
 	return ErrGone // in whatever way the connection says so
 }
 
-// wholeLine is a bufio.SplitFunc for lines. One that the end cuts off is none.
+// wholeLine is a bufio.SplitFunc for lines. A line that the end cuts off is dropped.
 func wholeLine(data []byte, _ bool) (advance int, token []byte, err error) {
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
 		return i + 1, data[:i], nil

@@ -114,7 +114,7 @@ func count[E peernet.Event](c *character) (n int) {
 	return n
 }
 
-// greet is a handler that greets whoever calls it.
+// greet is a handler that greets its caller.
 func greet(_ context.Context, from peernet.Caller, words string) (string, error) {
 	return words + ", " + from.Label, nil
 }

@@ -37,7 +37,7 @@ const CodePermission = "permission_denied"
 // NameForm is the hint for what cannot be the name of a handler.
 const NameForm = "a name has 1 to 255 bytes of UTF-8, no control characters, and does not begin with $/"
 
-// fileKindHint is the hint for what is in the place of one of the node's files.
+// fileKindHint is the hint for something else in the place of one of the node's files.
 const fileKindHint = "move it away: the node keeps a file of its own there"
 
 // keyFileHint is the hint for an identity file that holds no key.

@@ -1,4 +1,4 @@
-// Package metrics serves a page of metrics over HTTP, to whoever can reach its address.
+// Package metrics serves a page of metrics over HTTP, to everybody who can reach its address.
 package metrics
 
 import (
@@ -42,7 +42,7 @@ type Page struct {
 	served   chan struct{} // closed when Serve's goroutine has ended; nil: it has not begun
 }
 
-// Listen listens at address for whoever wants to read metrics, and answers nobody before Serve.
+// Listen listens at address. Nobody is answered before Serve.
 func Listen(ctx context.Context, address string) (*Page, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {

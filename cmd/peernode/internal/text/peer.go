@@ -9,8 +9,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// Every printed key begins with keyPrefix and has keyLength characters. Whoever shortens a key must give at least
-// minPrefix characters more than keyPrefix: 8 characters are 40 bits.
+// Every printed key begins with keyPrefix and has keyLength characters. A key that is not given
+// whole needs at least minPrefix characters more than keyPrefix: 8 characters are 40 bits.
 const (
 	keyPrefix = "pnet1"
 	keyLength = 63
