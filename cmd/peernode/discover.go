@@ -247,7 +247,7 @@ func (d *discoverer) table(seen []control.Sighting) error {
 }
 
 // isBefore says whether a is before b, if both are known.
-func isBefore(a, b *time.Time) bool { return a != nil && b != nil && a.Before(*b) }
+func isBefore(a, b time.Time) bool { return !a.IsZero() && !b.IsZero() && a.Before(b) }
 
 // nodeName returns how a person knows the node that was seen: a stranger's key is shown whole, because it may be
 // trusted.

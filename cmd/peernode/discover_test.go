@@ -129,10 +129,7 @@ func asJSON(t *testing.T, v any) string {
 }
 
 // ago returns the moment so long before now.
-func ago(d time.Duration) *time.Time {
-	t := time.Now().Add(-d)
-	return &t
-}
+func ago(d time.Duration) time.Time { return time.Now().Add(-d) }
 
 // An interrupt is a way to end: what was seen by then is the result.
 func TestDiscoverCanBeInterrupted(t *testing.T) {
@@ -186,9 +183,9 @@ func TestProvidersInStatus(t *testing.T) {
 		{"works", control.Provider{Name: "mdns", State: "running"}, "", "mdns: running"},
 		{"tells where", control.Provider{Name: "udp", State: "running", Uses: []string{"eth0", "wlan0"}}, "", "udp: running on eth0, wlan0"},
 		{"in silence", control.Provider{Name: "udp", State: "running", Uses: []string{"lo"}}, "announces nothing", "udp: running on lo, announces nothing"},
-		{"fails", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Hint: "mend it", Next: &next}, "",
+		{"fails", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Hint: "mend it", Next: next}, "",
 			"mdns: failed: it fails (mend it); tried again in 5s"},
-		{"is due", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Next: &now}, "", "mdns: failed: it fails; tried again in 0s"},
+		{"is due", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Next: now}, "", "mdns: failed: it fails; tried again in 0s"},
 		{"failed before", control.Provider{Name: "mdns", State: "running", Error: "it\nfails"}, "", `mdns: running: failed before: "it\nfails"`},
 	} {
 		if got := provider(c.p, c.silent, now); got != c.want {

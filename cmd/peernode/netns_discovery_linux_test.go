@@ -120,7 +120,7 @@ func findAndRestart(t *testing.T, flags []string) {
 	for _, m := range [][2]*machine{{ada, bob}, {bob, ada}} {
 		m[0].await("found", m[1], time.Time{}) // who was dialled may not have heard the other yet
 		for _, s := range discovered(t, m[0].Host, "--data-dir", m[0].dir) {
-			if s.PublicKey != m[1].key || s.Label != m[1].name || !s.Trusted || s.Interface != "eth0" || s.LastSeen == nil {
+			if s.PublicKey != m[1].key || s.Label != m[1].name || !s.Trusted || s.Interface != "eth0" || s.LastSeen.IsZero() {
 				t.Errorf("%s sees %+v", m[0].name, s)
 			}
 		}
@@ -165,7 +165,7 @@ func noNetwork(t *testing.T) {
 		if p := providers[0]; p.Name != "udp" || p.State != "running" || p.Error != "" || !slices.Equal(p.Uses, []string{"lo"}) {
 			t.Errorf("%s: %+v", m.name, p)
 		}
-		if p := providers[1]; p.Name != "mdns" || p.Error == "" || p.Hint == "" || p.Next == nil {
+		if p := providers[1]; p.Name != "mdns" || p.Error == "" || p.Hint == "" || p.Next.IsZero() {
 			t.Errorf("%s: %+v", m.name, p)
 		}
 	}

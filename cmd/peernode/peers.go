@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
-	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 )
 
@@ -62,7 +61,12 @@ func (a *app) watchPeers(ctx context.Context, node *control.Client) error {
 // peers prints the peers, as a table or as one object each.
 func (a *app) peers(peers []control.Peer) error {
 	if a.out.JSON {
-		return output.Each(a.out, peers)
+		for _, p := range peers {
+			if err := a.out.Object(p); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	if len(peers) == 0 {
 		a.sayNoPeers()
@@ -82,9 +86,9 @@ func (a *app) peers(peers []control.Peer) error {
 }
 
 // age returns how long ago t was, to the second.
-func age(t *time.Time) string {
-	if t == nil {
+func age(t time.Time) string {
+	if t.IsZero() {
 		return "-"
 	}
-	return max(0, time.Since(*t)).Truncate(time.Second).String()
+	return max(0, time.Since(t)).Truncate(time.Second).String()
 }

@@ -121,7 +121,7 @@ func provider(p control.Provider, silent string, now time.Time) string {
 			b.WriteString(" (" + text.OneLine(p.Hint) + ")")
 		}
 	}
-	if p.Next != nil {
+	if !p.Next.IsZero() {
 		fmt.Fprintf(&b, "; tried again in %v", max(0, p.Next.Sub(now)).Round(time.Second))
 	}
 	return b.String()

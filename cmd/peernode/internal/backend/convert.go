@@ -155,14 +155,8 @@ func Stopped() control.Event { return control.Event{Kind: "stopped", Time: times
 // timestamp returns t as events hold it.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// moment returns t to the millisecond in UTC, or nil for the zero time.
-func moment(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	t = t.UTC().Truncate(time.Millisecond)
-	return &t
-}
+// moment returns t to the millisecond in UTC.
+func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
 // texts returns each of values as it prints.
 func texts[T fmt.Stringer](values []T) []string {

@@ -17,7 +17,7 @@ type (
 		Advertise bool           `json:"advertise"` // whether they announce the node
 		Private   bool           `json:"private"`   // whether they tell its peers alone
 		Providers []Provider     `json:"providers"` // the same ones, and how they are doing
-		Started   *time.Time     `json:"started,omitempty"`
+		Started   time.Time      `json:"started,omitzero"`
 		Uptime    float64        `json:"uptime_ms"`
 		Peers     map[string]int `json:"peers"`             // how many are in each state
 		Control   string         `json:"control"`           // the path of the control socket
@@ -33,15 +33,15 @@ type (
 
 	// Provider is what looks for peers in one way.
 	Provider struct {
-		Name      string     `json:"name"`
-		State     string     `json:"state"` // running, failed or ended
-		Since     *time.Time `json:"since,omitempty"`
-		Error     string     `json:"error,omitempty"`      // why it failed; also for a minute after it has been run again
-		Hint      string     `json:"hint,omitempty"`       // what to do about that
-		Next      *time.Time `json:"next,omitempty"`       // when it is run again, at the latest
-		Sightings uint64     `json:"sightings"`            // that the node has looked at
-		Dropped   uint64     `json:"dropped,omitempty"`    // that it had no room for
-		Uses      []string   `json:"interfaces,omitempty"` // the network interfaces it uses, where it tells
+		Name      string    `json:"name"`
+		State     string    `json:"state"` // running, failed or ended
+		Since     time.Time `json:"since,omitzero"`
+		Error     string    `json:"error,omitempty"`      // why it failed; also for a minute after it has been run again
+		Hint      string    `json:"hint,omitempty"`       // what to do about that
+		Next      time.Time `json:"next,omitzero"`        // when it is run again, at the latest
+		Sightings uint64    `json:"sightings"`            // that the node has looked at
+		Dropped   uint64    `json:"dropped,omitempty"`    // that it had no room for
+		Uses      []string  `json:"interfaces,omitempty"` // the network interfaces it uses, where it tells
 
 		Counts map[string]uint64 `json:"counts,omitempty"` // what it counts itself, where it does
 	}
@@ -54,15 +54,15 @@ type (
 
 	// Sighting is one address at which one provider sees a key. Nothing of it is proved.
 	Sighting struct {
-		PublicKey string     `json:"public_key"`
-		Label     string     `json:"label,omitempty"`
-		Trusted   bool       `json:"trusted"`
-		Self      bool       `json:"self,omitempty"` // it is the node of this data directory
-		Address   string     `json:"address"`
-		Source    string     `json:"source"`              // the provider
-		Interface string     `json:"interface,omitempty"` // where it was heard
-		FirstSeen *time.Time `json:"first_seen,omitempty"`
-		LastSeen  *time.Time `json:"last_seen,omitempty"`
+		PublicKey string    `json:"public_key"`
+		Label     string    `json:"label,omitempty"`
+		Trusted   bool      `json:"trusted"`
+		Self      bool      `json:"self,omitempty"` // it is the node of this data directory
+		Address   string    `json:"address"`
+		Source    string    `json:"source"`              // the provider
+		Interface string    `json:"interface,omitempty"` // where it was heard
+		FirstSeen time.Time `json:"first_seen,omitzero"`
+		LastSeen  time.Time `json:"last_seen,omitzero"`
 	}
 
 	// Peers are the trusted peers.
@@ -72,17 +72,17 @@ type (
 
 	// Peer is one trusted peer as its node sees it now.
 	Peer struct {
-		PublicKey string     `json:"public_key"`
-		Label     string     `json:"label,omitempty"`
-		Name      string     `json:"name,omitempty"` // what the peer calls itself
-		State     string     `json:"state"`
-		Since     *time.Time `json:"since,omitempty"`
-		Reason    string     `json:"reason,omitempty"`
-		Address   string     `json:"address,omitempty"` // of the current connection
-		Role      string     `json:"role,omitempty"`    // initiator or responder
-		RTT       float64    `json:"rtt_ms,omitempty"`
-		LastHeard *time.Time `json:"last_heard,omitempty"`
-		Addresses []Address  `json:"addresses,omitempty"`
+		PublicKey string    `json:"public_key"`
+		Label     string    `json:"label,omitempty"`
+		Name      string    `json:"name,omitempty"` // what the peer calls itself
+		State     string    `json:"state"`
+		Since     time.Time `json:"since,omitzero"`
+		Reason    string    `json:"reason,omitempty"`
+		Address   string    `json:"address,omitempty"` // of the current connection
+		Role      string    `json:"role,omitempty"`    // initiator or responder
+		RTT       float64   `json:"rtt_ms,omitempty"`
+		LastHeard time.Time `json:"last_heard,omitzero"`
+		Addresses []Address `json:"addresses,omitempty"`
 
 		// Of the lists of peers.
 		SmoothedRTT float64  `json:"rtt_smoothed_ms,omitempty"`
@@ -91,10 +91,10 @@ type (
 
 	// Address is one address of a peer and what happened there last.
 	Address struct {
-		Address    string     `json:"address"`
-		Source     string     `json:"source,omitempty"`
-		LastSeen   *time.Time `json:"last_seen,omitempty"`
-		LastResult string     `json:"last_result,omitempty"`
+		Address    string    `json:"address"`
+		Source     string    `json:"source,omitempty"`
+		LastSeen   time.Time `json:"last_seen,omitzero"`
+		LastResult string    `json:"last_result,omitempty"`
 	}
 
 	// CallAllAnswer is what came of a call to every trusted peer.
@@ -114,21 +114,21 @@ type (
 	// Why is what the node knows of its link to a peer.
 	Why struct {
 		Peer
-		History   []Step     `json:"history"`        // oldest first
-		Next      *time.Time `json:"next,omitempty"` // when the node dials it again by itself
-		Advice    string     `json:"advice,omitempty"`
-		Sentences []string   `json:"sentences"` // all of it, as peernode prints it without --json
+		History   []Step    `json:"history"`       // oldest first
+		Next      time.Time `json:"next,omitzero"` // when the node dials it again by itself
+		Advice    string    `json:"advice,omitempty"`
+		Sentences []string  `json:"sentences"` // all of it, as peernode prints it without --json
 	}
 
 	// Step is something that happened to a peer, once or again and again.
 	Step struct {
-		Time    *time.Time `json:"time,omitempty"`  // the first time
-		Last    *time.Time `json:"last,omitempty"`  // the last time, if there were several
-		Times   int        `json:"times,omitempty"` // how often, likewise
-		State   string     `json:"state"`           // after it
-		Address string     `json:"address,omitempty"`
-		Source  string     `json:"source,omitempty"` // who said so, of an address
-		Reason  string     `json:"reason,omitempty"`
+		Time    time.Time `json:"time,omitzero"`   // the first time
+		Last    time.Time `json:"last,omitzero"`   // the last time, if there were several
+		Times   int       `json:"times,omitempty"` // how often, likewise
+		State   string    `json:"state"`           // after it
+		Address string    `json:"address,omitempty"`
+		Source  string    `json:"source,omitempty"` // who said so, of an address
+		Reason  string    `json:"reason,omitempty"`
 	}
 
 	// Change is one thing that Watch tells: one of its fields is there.

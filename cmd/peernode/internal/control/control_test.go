@@ -133,14 +133,14 @@ func serve(t *testing.T, f fake) (dir string, socket *Socket, server *Server) {
 func TestEveryOperationArrivesWhole(t *testing.T) {
 	since := time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)
 	bob := Peer{
-		PublicKey: "pnet1bob", Label: "bob", Name: "bob's", State: "connected", Since: &since, Reason: "dialled",
-		Address: "127.0.0.1:1", Role: "initiator", RTT: 0.5, LastHeard: &since,
-		Addresses: []Address{{Address: "127.0.0.1:1", Source: "manual", LastSeen: &since, LastResult: "connected"}},
+		PublicKey: "pnet1bob", Label: "bob", Name: "bob's", State: "connected", Since: since, Reason: "dialled",
+		Address: "127.0.0.1:1", Role: "initiator", RTT: 0.5, LastHeard: since,
+		Addresses: []Address{{Address: "127.0.0.1:1", Source: "manual", LastSeen: since, LastResult: "connected"}},
 	}
 	why := Why{
 		Peer:    bob,
-		History: []Step{{Time: &since, State: "found", Address: "127.0.0.1:1", Source: "manual", Reason: "heard"}},
-		Next:    &since, Advice: "wait", Sentences: []string{"heard of", "connected"},
+		History: []Step{{Time: since, State: "found", Address: "127.0.0.1:1", Source: "manual", Reason: "heard"}},
+		Next:    since, Advice: "wait", Sentences: []string{"heard of", "connected"},
 	}
 	dir, _, _ := serve(t, fake{
 		peers: func(context.Context, Request) (Peers, error) { return Peers{[]Peer{bob}}, nil },

@@ -69,15 +69,5 @@ func (p *Printer) Print(v any, format string, args ...any) error {
 	return err
 }
 
-// Each prints every value of list on a line of its own, as JSON.
-func Each[T any](p *Printer, list []T) error {
-	for _, v := range list {
-		if err := p.Object(v); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Table returns a writer that aligns columns, which end with tabs. Nothing is printed before it is flushed.
 func (p *Printer) Table() *tabwriter.Writer { return tabwriter.NewWriter(p, 0, 0, 2, ' ', 0) }
