@@ -120,7 +120,7 @@ func (n *Node) Stats() Stats {
 		s.Uptime = s.At.Sub(n.started)
 	}
 	loads := n.server.Loads()
-	states, total := n.counters.Snapshot(n.trust.Contains)
+	peers, total := n.counters.Snapshot(n.trust.Contains)
 	var all serve.Load
 	for _, l := range loads {
 		all.Calls, all.Bytes = all.Calls+l.Calls, all.Bytes+l.Bytes
@@ -128,18 +128,18 @@ func (n *Node) Stats() Stats {
 	s.Total = traffic(total, all)
 	for _, p := range n.trust.List() {
 		info, _ := n.directory.Info(p.Key)
-		state := states[p.Key]
-		s.Peers = append(s.Peers, PeerStats{Peer: p.Key, Label: p.Label, State: PeerState(info.State), Traffic: traffic(state, loads[p.Key]),
-			RTT: state.RTT, SmoothedRTT: state.Smoothed})
+		counted := peers[p.Key]
+		s.Peers = append(s.Peers, PeerStats{Peer: p.Key, Label: p.Label, State: PeerState(info.State), Traffic: traffic(counted, loads[p.Key]),
+			RTT: counted.RTT, SmoothedRTT: counted.SmoothedRTT})
 	}
 	return s
 }
 
-func traffic(s counters.State, l serve.Load) Traffic {
+func traffic(s counters.Stats, l serve.Load) Traffic {
 	c := &s.Counts
 	return Traffic{
-		CallsIn:  calls(l.Calls, c.CallsIn),
-		CallsOut: calls(s.InFlight, c.CallsOut),
+		CallsIn:  callStats(l.Calls, c.CallsIn()),
+		CallsOut: callStats(s.InFlight, c.CallsOut()),
 		Refused:  c[counters.CallsRefused],
 		SendsIn:  c[counters.SendsIn], SendsOut: c[counters.SendsOut], Dropped: c[counters.SendsDropped], Unhandled: c[counters.SendsUnhandled],
 		BytesIn: c[counters.BytesIn], BytesOut: c[counters.BytesOut], FramesIn: c[counters.FramesIn], FramesOut: c[counters.FramesOut],
@@ -149,12 +149,6 @@ func traffic(s counters.State, l serve.Load) Traffic {
 	}
 }
 
-func calls(inFlight int, count func(counters.CallResult) uint64) CallStats {
-	c := CallStats{InFlight: inFlight, OK: count(counters.OK), Errors: make(map[string]uint64), Lost: count(counters.Lost), Abandoned: count(counters.Abandoned)}
-	for o := range counters.CallResults {
-		if code, ok := o.Code(); ok && count(o) > 0 {
-			c.Errors[code] = count(o)
-		}
-	}
-	return c
+func callStats(inFlight int, c counters.Calls) CallStats {
+	return CallStats{InFlight: inFlight, OK: c[counters.OK], Errors: c.Errors(), Lost: c[counters.Lost], Abandoned: c[counters.Abandoned]}
 }

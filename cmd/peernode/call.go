@@ -2,12 +2,18 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 
-	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/spf13/cobra"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/backend"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 )
 
 // maxStdin bounds the JSON that is read from standard input: it is more than the control socket takes.
@@ -15,9 +21,9 @@ const maxStdin = 16 << 20
 
 // argumentHelp says in help texts how the argument of a call is given.
 const argumentHelp = `The argument is one JSON value, null if there is none; - reads it from standard input. Put -- before the
-first argument that begins with a minus sign and is none of peernode's flags.`
+first argument that begins with a minus sign and is not one of peernode's flags.`
 
-func (a *app) callCommand() *cobra.Command {
+func callCommand(a *app) *cobra.Command {
 	var all bool
 	call := &cobra.Command{
 		Use:   "call PEER NAME [JSON|-]",
@@ -26,20 +32,20 @@ func (a *app) callCommand() *cobra.Command {
 indented for people, on one line with --json. Strings keep their quotes, so that the output is always JSON.
 
 With --all, and no PEER, it calls every trusted peer at the same time, and prints a line for each that answers,
-its name and its result; who does not is told on standard error. With --json each is an object, with its result or
-its error. The exit code is 1 unless all have answered.
+its name and its result; standard error says which do not answer, and why. With --json each peer is an object, with its
+result or its error. The exit code is 1 unless all have answered.
 
 ` + argumentHelp + `
 
-` + peerHelp,
+` + usage.PeerHelp,
 		Example: `  peernode call bob echo '{"hello": "world"}'
   date +'"%F"' | peernode call bob echo -
   peernode call --all echo '"anybody?"'`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if all {
-				return argumentsAs(cmd, "--all", []string{"NAME", "[JSON|-]"}, args)
+				return usage.ArgumentsAs(cmd, "--all", []string{"NAME", "[JSON|-]"}, args)
 			}
-			return arguments(cmd, args)
+			return usage.Arguments(cmd, args)
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
 			if all {
@@ -49,28 +55,31 @@ its error. The exit code is 1 unless all have answered.
 		},
 	}
 	call.Flags().BoolVar(&all, "all", false, "call every trusted peer")
-	timeout := timeoutFlag(call, control.DefaultTimeout, "how long to wait for the result; the peer is told")
-	call.RunE = func(cmd *cobra.Command, args []string) error {
-		if all {
-			return a.callAll(cmd.Context(), *timeout, args)
+	timeout := usage.Timeout(call, control.DefaultTimeout, "how long to wait for the result; the peer is told")
+	call.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
+		peer := ""
+		if !all {
+			peer, args = args[0], args[1:]
 		}
-		if err := checkTarget(args[0], args[1]); err != nil {
-			return err
-		}
-		argument, err := a.argument(args[2:])
+		argument, err := a.argument(args[1:])
 		if err != nil {
 			return err
 		}
-		return a.command(func(node control.Backend) error {
-			answer, err := node.Call(cmd.Context(), control.CallRequest{
-				Timeout: control.Within(*timeout), Peer: args[0], Name: args[1], Args: argument,
-			})
+		if all {
+			answer, err := control.CallAll.Ask(ctx, node, control.CallAllRequest{Timeout: control.Within(*timeout), Name: args[0], Args: argument})
 			if err != nil {
 				return err
 			}
-			return a.result(answer.Result)
+			return a.outcomes(answer.Outcomes)
+		}
+		answer, err := control.Call.Ask(ctx, node, control.CallRequest{
+			Timeout: control.Within(*timeout), Peer: peer, Name: args[0], Args: argument,
 		})
-	}
+		if err != nil {
+			return err
+		}
+		return a.result(answer.Result)
+	})
 	return call
 }
 
@@ -89,7 +98,7 @@ func (a *app) argument(args []string) (json.RawMessage, error) {
 			return nil, fmt.Errorf("%w: standard input has more than %d bytes", control.ErrTooLarge, maxStdin)
 		}
 	}
-	if _, err := parseJSON(text); err != nil {
+	if _, err := backend.ParseJSON(text); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSpace(text), nil
@@ -97,13 +106,30 @@ func (a *app) argument(args []string) (json.RawMessage, error) {
 
 // result prints what a handler returned.
 func (a *app) result(result json.RawMessage) error {
-	if a.json {
-		return a.object(result)
-	}
 	var b bytes.Buffer
 	if err := json.Indent(&b, result, "", "  "); err != nil {
 		return fmt.Errorf("reading the result: %w", err)
 	}
-	_, err := fmt.Fprintf(a.out, "%s\n", printableJSON(b.Bytes()))
-	return err
+	return a.out.Print(result, "%s", text.PrintableJSON(b.Bytes()))
+}
+
+// outcomes prints what came of a call to several peers.
+func (a *app) outcomes(outcomes []control.Outcome) error {
+	if len(outcomes) == 0 {
+		a.sayNoPeers()
+	}
+	var failed error
+	for _, o := range outcomes {
+		if o.Error != nil {
+			failed = failure.ErrNotAll
+		}
+		if o.Error != nil && !a.out.JSON {
+			a.say("%s", o.Error.Text)
+			continue
+		}
+		if err := a.out.Print(o, "%s  %s", text.PeerName(o.PublicKey, o.Label), text.PrintableJSON(o.Result)); err != nil {
+			return err
+		}
+	}
+	return failed
 }

@@ -4,17 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
-	"github.com/seed-f6ddb928/peernet-go/peernet"
-	"github.com/seed-f6ddb928/peernet-go/trust"
 	"github.com/spf13/cobra"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/backend"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/providers"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
 // discoverTime is how long discover looks by itself if it is not told; lookPause is how often it looks at what was
@@ -34,8 +36,8 @@ var (
 // A discoverer is one run of discover. It tells of each sighting and each failure once.
 type discoverer struct {
 	*app
-	ways   wayFlags
-	within time.Duration // 0: what is seen now
+	providers providers.Flags
+	within    time.Duration // 0: what is seen now
 
 	seen   map[sightingID]bool // as of the last look
 	failed map[string]string   // errors by provider
@@ -45,14 +47,14 @@ type discoverer struct {
 // empty.
 type sightingID struct{ key, address, source string }
 
-func (a *app) discoverCommand() *cobra.Command {
+func discoverCommand(a *app) *cobra.Command {
 	d := &discoverer{app: a, failed: make(map[string]string)}
 	discover := &cobra.Command{
 		Use:   "discover",
 		Short: "List who is on this network, trusted or not",
 		Long: `Discover lists the nodes that announce themselves on this network: key and label, address, which way of
 looking has seen them there and on which network interface, for how long, and when they were last heard.
-Nothing of it is proved: whoever can send on a network can claim that any key is there.
+Nothing of it is proved: everybody who can send on a network can claim that any key is there.
 
 It asks the running node, which knows at once; with --for it goes on for that time. If none runs, or if it
 is told how to look, it looks by itself for 10 seconds, and announces nothing. Whom it finds it tells as it
@@ -61,70 +63,66 @@ once as soon as it is found.`,
 		Example: `  peernode discover
   peernode discover --for 30s --interface eth0
   peernode discover --json | jq -r 'select(.trusted | not) | .public_key'`,
-		Args: arguments,
 	}
-	d.ways.add(discover)
+	d.providers.Add(discover)
 	discover.Flags().DurationVar(&d.within, "for", 0, "how long to look (default 10s, or not at all where a node runs)")
 	discover.RunE = func(cmd *cobra.Command, _ []string) error {
 		if cmd.Flag("for").Changed && d.within <= 0 {
-			return usage("--for must be more than 0", timeHint)
+			return failure.Usage("--for must be more than 0", usage.TimeForm)
 		}
-		if err := d.ways.check(); err != nil {
+		if err := d.providers.Check(); err != nil {
 			return err
 		}
-		if err := d.ways.present(); err != nil {
-			return err
+		if missing, hint := d.providers.Missing(); len(missing) > 0 {
+			return failure.Usage(fmt.Sprintf("--interface: there is none called %.80q", missing[0]), hint)
 		}
-		if len(d.ways.names()) == 0 {
-			return usage("--discovery: looking for nobody finds nobody", "give at least one of: "+strings.Join(wayNames(), ", "))
+		if len(d.providers.Names()) == 0 {
+			return failure.Usage("--discovery: looking for nobody finds nobody", "give at least one of: "+strings.Join(providers.Names, ", "))
 		}
-		return d.run(cmd.Context(), d.ways.given(cmd))
+		given := func(name string) bool { return cmd.Flag(name).Changed }
+		return d.run(cmd.Context(), slices.ContainsFunc(providers.FlagNames, given))
 	}
 	return discover
 }
 
 // run asks the running node, unless alone, or else looks by itself.
 func (d *discoverer) run(ctx context.Context, alone bool) error {
-	dir, err := d.dataDir()
+	dir, err := d.dir.Path()
 	if err != nil {
 		return err
 	}
 	client := control.NewClient(dir)
-	node, err := client.Node(ctx, control.NodeRequest{})
+	node, err := control.GetNode.Ask(ctx, client, control.Request{})
 	switch {
 	case errors.Is(err, control.ErrNoNode):
-		return d.alone(ctx, dir, "")
+		return d.alone(ctx, "")
 	case alone:
 		if node.Private {
 			d.say("nodes in private mode are not looked for: the running node sees those that are its peers")
-			d.say("hint: ask it with: peernode discover, without --%s", strings.Join(wayFlagNames, ", --"))
+			d.hint("ask it with: peernode discover, without --" + strings.Join(providers.FlagNames, ", --"))
 		}
-		return d.alone(ctx, dir, node.PublicKey) // without it, if the node cannot be asked
+		return d.alone(ctx, node.PublicKey) // without it, if the node cannot be asked
 	case err != nil:
 		return err
 	case len(node.Discovery) == 0:
-		return &hintedError{errLooksForNobody, "look without it: peernode discover --discovery " + strings.Join(wayNames(), ",")}
+		return failure.WithHint(errLooksForNobody, "look without it: peernode discover --discovery "+strings.Join(providers.Names, ","))
 	}
 	return d.look(ctx, func(ctx context.Context) (control.Discovered, error) {
-		return client.Discovered(ctx, control.DiscoveredRequest{})
+		return control.Discover.Ask(ctx, client, control.Request{})
 	})
 }
 
 // alone looks with a node of its own, which is there for that alone: nobody knows its key, it announces nothing and
 // listens on loopback. self is the key of the node that runs on dir, if one does.
-func (d *discoverer) alone(ctx context.Context, dir, self string) error {
+func (d *discoverer) alone(ctx context.Context, self string) error {
 	if d.within == 0 {
 		d.within = discoverTime
 	}
-	set, err := trust.Open(filepath.Join(dir, peersFile))
+	_, set, err := d.openPeers()
 	if err != nil {
 		return err
 	}
-	trusted := make(map[string]trust.Peer)
-	for _, p := range set.List() {
-		trusted[p.Key.String()] = p
-	}
-	config := peernet.Config{Discovery: d.ways.providers(), ListenOnly: true, Logger: slog.New(slog.DiscardHandler)}
+	config := peernet.Config{Discovery: d.providers.Make(), ListenOnly: true}
 	node, err := peernet.New(config)
 	if err != nil {
 		return err
@@ -137,17 +135,16 @@ func (d *discoverer) alone(ctx context.Context, dir, self string) error {
 		defer cancel()
 		node.Shutdown(ctx)
 	}()
-	if !d.json {
-		d.say("looking for %v, by %s", d.within, strings.Join(d.ways.names(), " and "))
+	if !d.out.JSON {
+		d.say("looking for %v, by %s", d.within, strings.Join(d.providers.Names(), " and "))
 	}
-	b := backend{node: node, run: newRunInfo(config)}
+	b := backend.New(node, backend.Run{Config: config})
 	return d.look(ctx, func(ctx context.Context) (control.Discovered, error) {
-		now, err := b.Discovered(ctx, control.DiscoveredRequest{})
+		now, err := b.Discover(ctx, control.Request{})
 		for i := range now.Seen {
 			s := &now.Seen[i]
-			s.Self = s.PublicKey == self
-			p, ok := trusted[s.PublicKey]
-			s.Label, s.Trusted = p.Label, ok
+			p, unknown := set.Find(s.PublicKey)
+			s.Self, s.Label, s.Trusted = s.PublicKey == self, p.Label, unknown == nil
 		}
 		return now, err
 	})
@@ -155,33 +152,28 @@ func (d *discoverer) alone(ctx context.Context, dir, self string) error {
 
 // look tells who is seen, until the time is over or ctx ends, which is a way to end.
 func (d *discoverer) look(ctx context.Context, at func(context.Context) (control.Discovered, error)) error {
-	over, stop := after(d.within)
-	defer stop()
+	over := time.After(d.within)
 	var last control.Discovered
-	for more := true; more; {
+	for {
 		now, err := at(ctx)
 		if ctx.Err() != nil {
-			break
+			return d.end(last)
+		}
+		if err == nil {
+			err = d.tell(now)
 		}
 		if err != nil {
 			return err
 		}
-		if err := d.tell(now); err != nil {
-			return err
-		}
 		last = now
-		tick, stop := after(lookPause)
 		select {
+		case <-time.After(lookPause):
+			continue
 		case <-over:
-			more = false
 		case <-ctx.Done():
-			more = false
-		case <-tick:
-			more = d.within > 0
 		}
-		stop()
+		return d.end(last)
 	}
-	return d.end(last)
 }
 
 // tell tells what is new.
@@ -190,27 +182,25 @@ func (d *discoverer) tell(now control.Discovered) error {
 		if p.State == string(peernet.ProviderFailed) && p.Error != d.failed[p.Name] {
 			d.failed[p.Name] = p.Error
 			d.say("%s does not work: %s", p.Name, p.Error)
-			if p.Hint != "" {
-				d.say("hint: %s", p.Hint)
-			}
+			d.hint(p.Hint)
 		}
 	}
 	seen := make(map[sightingID]bool, len(now.Seen))
 	for _, s := range now.Seen {
 		id := sightingID{s.PublicKey, s.Address, s.Source}
-		if !d.json {
+		if !d.out.JSON {
 			id.source = ""
 		}
 		fresh := !d.seen[id] && !seen[id]
 		seen[id] = true
 		switch {
 		case !fresh:
-		case d.json:
-			if err := d.object(s); err != nil {
+		case d.out.JSON:
+			if err := d.out.Object(s); err != nil {
 				return err
 			}
 		case d.within > 0:
-			d.say("found %s at %s, by %s", sighted(s), s.Address, by(s))
+			d.say("found %s at %s, by %s", nodeName(s), s.Address, seenBy(s))
 		}
 	}
 	d.seen = seen
@@ -222,8 +212,8 @@ func (d *discoverer) end(last control.Discovered) error {
 	works := slices.ContainsFunc(last.Providers, func(p control.Provider) bool { return p.State == string(peernet.ProviderRunning) })
 	switch {
 	case len(last.Seen) == 0 && len(last.Providers) > 0 && !works:
-		return &hintedError{errCannotLook, "mend what is said above, or look in another way with --discovery"}
-	case d.json:
+		return failure.WithHint(errCannotLook, "mend what is said above, or look in another way with --discovery")
+	case d.out.JSON:
 		return nil
 	case len(last.Seen) == 0:
 		d.say("nobody is seen on this network; a node that runs announces itself every few seconds, in private mode to its peers alone")
@@ -232,54 +222,49 @@ func (d *discoverer) end(last control.Discovered) error {
 	return d.table(last.Seen)
 }
 
-// table prints what was seen with one line for each address, which come one after another, those who are trusted first.
+// table prints what was seen with one line for each address, those who are trusted first. Sightings of one address come one
+// after another.
 func (d *discoverer) table(seen []control.Sighting) error {
-	table := tabwriter.NewWriter(d.out, 0, 0, 2, ' ', 0)
+	table := d.out.Table()
 	fmt.Fprintln(table, "NODE\tTRUSTED\tADDRESS\tBY\tFOR\tHEARD")
-	for _, trusted := range []bool{true, false} {
-		for rest := seen; len(rest) > 0; {
-			s, n := rest[0], 1
-			ways := by(s)
-			for ; n < len(rest) && rest[n].PublicKey == s.PublicKey && rest[n].Address == s.Address; n++ {
-				ways += ", " + by(rest[n])
-				if before(rest[n].FirstSeen, s.FirstSeen) {
-					s.FirstSeen = rest[n].FirstSeen
-				}
-				if before(s.LastSeen, rest[n].LastSeen) {
-					s.LastSeen = rest[n].LastSeen
-				}
+	yes := map[bool]string{true: "yes", false: "no"}
+	slices.SortStableFunc(seen, func(a, b control.Sighting) int { return strings.Compare(yes[b.Trusted], yes[a.Trusted]) })
+	for i := 0; i < len(seen); {
+		s := seen[i]
+		ways := seenBy(s)
+		for i++; i < len(seen) && seen[i].PublicKey == s.PublicKey && seen[i].Address == s.Address; i++ {
+			ways += ", " + seenBy(seen[i])
+			if isBefore(seen[i].FirstSeen, s.FirstSeen) {
+				s.FirstSeen = seen[i].FirstSeen
 			}
-			rest = rest[n:]
-			if s.Trusted == trusted {
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s ago\n", sighted(s), yes[trusted], s.Address, ways, age(s.FirstSeen), age(s.LastSeen))
+			if isBefore(s.LastSeen, seen[i].LastSeen) {
+				s.LastSeen = seen[i].LastSeen
 			}
 		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s ago\n", nodeName(s), yes[s.Trusted], s.Address, ways, age(s.FirstSeen), age(s.LastSeen))
 	}
 	return table.Flush()
 }
 
-// yes is what a table says to a question.
-var yes = map[bool]string{true: "yes", false: "no"}
+// isBefore says whether a is before b, if both are known.
+func isBefore(a, b time.Time) bool { return !a.IsZero() && !b.IsZero() && a.Before(b) }
 
-// before says whether a is before b, if both are known.
-func before(a, b *time.Time) bool { return a != nil && b != nil && a.Before(*b) }
-
-// sighted returns how a person knows the node that was seen: a stranger's key is shown whole, because it may be
+// nodeName returns how a person knows the node that was seen: a stranger's key is shown whole, because it may be
 // trusted.
-func sighted(s control.Sighting) string {
+func nodeName(s control.Sighting) string {
 	switch {
 	case s.Self:
-		return peerName(s.PublicKey, "this node")
+		return text.PeerName(s.PublicKey, "this node")
 	case s.Trusted:
-		return peerName(s.PublicKey, s.Label)
+		return text.PeerName(s.PublicKey, s.Label)
 	}
 	return s.PublicKey
 }
 
-// by returns who has seen a node, and where.
-func by(s control.Sighting) string {
+// seenBy returns who has seen a node, and where.
+func seenBy(s control.Sighting) string {
 	if s.Interface == "" {
 		return s.Source
 	}
-	return s.Source + " on " + oneLine(s.Interface)
+	return s.Source + " on " + text.OneLine(s.Interface)
 }

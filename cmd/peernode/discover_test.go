@@ -3,18 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
-	"github.com/seed-f6ddb928/peernet-go/discovery/mdns"
-	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
-	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/spf13/cobra"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
 // A lookout is a discoverer whose looks are scripted; the last one stays.
@@ -27,7 +26,7 @@ type lookout struct {
 
 func newLookout(within time.Duration, looks ...control.Discovered) *lookout {
 	l := &lookout{looks: looks}
-	l.discoverer = &discoverer{app: &app{out: &output{w: &l.out}, err: &output{w: &l.err}}, within: within, failed: make(map[string]string)}
+	l.discoverer = &discoverer{app: newApp(nil, output.NewStream(&l.out, nil), output.NewStream(&l.err, nil)), within: within, failed: make(map[string]string)}
 	return l
 }
 
@@ -44,7 +43,7 @@ var (
 
 // sightings returns one of bob, who is trusted, and one of carol, both heard now.
 func sightings() (bob, carol control.Sighting) {
-	now := moment(time.Now())
+	now := ago(0)
 	bob = control.Sighting{PublicKey: bobKey, Label: "bob", Trusted: true, Address: "10.0.0.7:7100", Source: "udp", Interface: "eth0", FirstSeen: now, LastSeen: now}
 	carol = control.Sighting{PublicKey: carolKey, Address: "[fe80::1%eth0]:7100", Source: "mdns", FirstSeen: now, LastSeen: now}
 	return bob, carol
@@ -64,7 +63,7 @@ func TestDiscoverTellsWhatIsNew(t *testing.T) {
 				control.Discovered{Providers: providers, Seen: []control.Sighting{carol, also, bob}},
 				control.Discovered{Providers: providers, Seen: []control.Sighting{carol}},
 				control.Discovered{Providers: providers, Seen: []control.Sighting{carol, bob}})
-			l.json = objects
+			l.discoverer.out.JSON = objects
 			begin := time.Now()
 			if err := l.look(t.Context(), l.at); err != nil {
 				t.Fatal(err)
@@ -83,7 +82,7 @@ func TestDiscoverTellsWhatIsNew(t *testing.T) {
 			if objects {
 				want, got = "", l.out.String()
 				for _, s := range []control.Sighting{carol, bob, also, bob} {
-					want += asJSON(s) + "\n"
+					want += asJSON(t, s) + "\n"
 				}
 				if said != "" {
 					t.Errorf("with --json it said %q", said)
@@ -119,8 +118,18 @@ this node (pnet1s5s0qzvf…)                                       no       10.0
 	})
 }
 
+// asJSON returns v as it is printed with --json.
+func asJSON(t *testing.T, v any) string {
+	t.Helper()
+	line, err := text.JSON(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(line)
+}
+
 // ago returns the moment so long before now.
-func ago(d time.Duration) *time.Time { return moment(time.Now().Add(-d)) }
+func ago(d time.Duration) time.Time { return time.Now().Add(-d) }
 
 // An interrupt is a way to end: what was seen by then is the result.
 func TestDiscoverCanBeInterrupted(t *testing.T) {
@@ -174,9 +183,9 @@ func TestProvidersInStatus(t *testing.T) {
 		{"works", control.Provider{Name: "mdns", State: "running"}, "", "mdns: running"},
 		{"tells where", control.Provider{Name: "udp", State: "running", Uses: []string{"eth0", "wlan0"}}, "", "udp: running on eth0, wlan0"},
 		{"in silence", control.Provider{Name: "udp", State: "running", Uses: []string{"lo"}}, "announces nothing", "udp: running on lo, announces nothing"},
-		{"fails", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Hint: "mend it", Next: &next}, "",
+		{"fails", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Hint: "mend it", Next: next}, "",
 			"mdns: failed: it fails (mend it); tried again in 5s"},
-		{"is due", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Next: &now}, "", "mdns: failed: it fails; tried again in 0s"},
+		{"is due", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Next: now}, "", "mdns: failed: it fails; tried again in 0s"},
 		{"failed before", control.Provider{Name: "mdns", State: "running", Error: "it\nfails"}, "", `mdns: running: failed before: "it\nfails"`},
 	} {
 		if got := provider(c.p, c.silent, now); got != c.want {
@@ -208,53 +217,11 @@ func TestStatusSaysWhyNothingIsAnnounced(t *testing.T) {
 	}
 }
 
-func TestHintsOfProvidersStandApart(t *testing.T) {
-	for _, c := range []struct {
-		err         error
-		error, hint string
-	}{
-		{nil, "", ""},
-		{errClosed, errClosed.Error(), ""},
-		{&udp.ListenError{Port: 4040, Err: syscall.EAFNOSUPPORT}, "listen for announces on UDP port 4040: " + syscall.EAFNOSUPPORT.Error(),
-			"this machine has no IPv4: find peers by mDNS, or give their addresses"},
-		{fmt.Errorf("wrapped: %w", &mdns.NetworkError{Doing: "use the network", Err: mdns.ErrNoInterface}), "wrapped: mdns: use the network: no network interface that can be used",
-			"connect the machine to a network, or name another interface"},
-	} {
-		p := newProvider(peernet.ProviderStatus{Name: "x", State: peernet.ProviderFailed, Err: c.err})
-		if p.Error != c.error || p.Hint != c.hint || p.State != "failed" {
-			t.Errorf("got %+v, want %q and %q", p, c.error, c.hint)
-		}
-	}
-}
-
-func TestDefaultWaysToLook(t *testing.T) {
-	a := &app{}
-	for _, cmd := range []*cobra.Command{a.runCommand(), a.discoverCommand()} {
+func TestDefaultProviders(t *testing.T) {
+	a := newApp(nil, nil, nil)
+	for _, cmd := range []*cobra.Command{runCommand(a), discoverCommand(a)} {
 		if got := cmd.Flag("discovery").Value.String(); got != "udp,mdns" {
 			t.Errorf("%s: got %q", cmd.Name(), got)
-		}
-	}
-}
-
-func TestInterfacesThatAreNotThereAreWarnedOf(t *testing.T) {
-	there := interfaceNames()
-	if len(there) == 0 {
-		t.Skip("this machine has no network interfaces")
-	}
-	for _, c := range []struct {
-		name  string
-		flags wayFlags
-		warns bool
-	}{
-		{"none named", wayFlags{how: "udp"}, false},
-		{"one that is there", wayFlags{how: "udp", interfaces: there[:1]}, false},
-		{"one that is not", wayFlags{how: "udp", interfaces: []string{there[0], "no such one"}}, true},
-		{"one that does not matter", wayFlags{how: noDiscovery, interfaces: []string{"no such one"}}, false},
-	} {
-		var err strings.Builder
-		c.flags.warn(&app{err: &output{w: &err}})
-		if (err.Len() > 0) != c.warns || c.warns && !strings.HasPrefix(err.String(), "peernode: --interface: there is none called \"no such one\" now\npeernode: hint: those that are there: ") {
-			t.Errorf("%s: said %q", c.name, err.String())
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"flag"
 	"net/netip"
 	"os"
@@ -9,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/backend"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
@@ -53,7 +56,7 @@ func TestEventsAsPrinted(t *testing.T) {
 	bob, carol := testKey(t, bobKey), testKey(t, carolKey)
 	addr := netip.MustParseAddrPort("192.168.1.7:41237")
 	when := func(ms int) string {
-		return timestamp(time.Date(2026, 11, 21, 20, 15, 0, ms*1e6, time.UTC))
+		return time.Date(2026, 11, 21, 20, 15, 0, ms*1e6, time.UTC).Format("2006-01-02T15:04:05.000Z")
 	}
 	events := []peernet.Event{
 		peernet.Paired{Peer: bob, Label: "bob"},
@@ -74,29 +77,33 @@ func TestEventsAsPrinted(t *testing.T) {
 		peernet.Lost{Peer: bob, Addr: addr, Source: "udp", Reason: "expired", Left: 2},
 		peernet.Lost{Peer: carol, Addr: addr, Source: "udp", Reason: "withdrawn", Left: 1},
 	}
-	label := func(key identity.PublicKey) string { return map[identity.PublicKey]string{bob: "bob"}[key] }
+	node, err := peernet.New(peernet.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer node.Shutdown(context.Background())
+	if err := node.Pair(bob, "bob"); err != nil {
+		t.Fatal(err)
+	}
+	b := backend.New(node, backend.Run{})
 	defer func(local *time.Location) { time.Local = local }(time.Local)
 	time.Local = time.FixedZone("", 3600)
 	for file, json := range map[string]bool{"events.json": true, "events.txt": false} {
 		var out strings.Builder
-		p := &eventPrinter{
-			app:   &app{out: &output{w: &out}, json: json},
-			label: label,
-			begun: make(chan struct{}),
-		}
-		if err := p.listening(bob, []netip.AddrPort{addr, netip.MustParseAddrPort("[::1]:41237")}, "/run/control.sock"); err != nil {
-			t.Fatal(err)
-		}
+		p := &output.Printer{Stream: output.NewStream(&out, nil), JSON: json}
+		p.Event(control.Event{
+			Kind: "listening", PublicKey: bobKey, Addresses: []string{"192.168.1.7:41237", "[::1]:41237"}, Control: "/run/control.sock",
+		})
 		for i, e := range events {
-			l := newEvent(e, label)
+			l := b.Event(e)
 			l.Time = when(i)
-			p.event(l)
+			p.Event(l)
 		}
-		p.event(control.Event{
+		p.Event(control.Event{
 			Kind: "received", Time: when(998), Peer: bobKey, Label: "bob", Address: "192.168.1.7:41237", Name: "echo",
 			Args: []byte(`{"text":"<b>\u001b"}`),
 		})
-		p.event(control.Event{Kind: "stopped", Time: when(999)})
+		p.Event(control.Event{Kind: "stopped", Time: when(999)})
 		golden(t, file, out.String())
 	}
 }

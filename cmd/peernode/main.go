@@ -3,6 +3,27 @@
 // Results go to standard output, everything else to standard error. See `peernode --help`.
 package main
 
-import "os"
+import (
+	"os"
+
+	"github.com/spf13/cobra"
+)
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// subcommands are all there are. To add one, write a file with a function like these, and add its row here.
+var subcommands = []func(*app) *cobra.Command{
+	demoCommand,
+	idCommand,
+	trustCommand,
+	runCommand,
+	statusCommand,
+	peersCommand,
+	discoverCommand,
+	connectCommand,
+	waitCommand,
+	whyCommand,
+	callCommand,
+	sendCommand,
+	pingCommand,
+}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/datadir"
 	"github.com/seed-f6ddb928/peernet-go/internal/netns"
 )
 
@@ -67,7 +68,7 @@ func newUnknownLAN(t *testing.T, names ...string) *lan {
 				fmt.Fprintf(&peers, "%s %s\n", p.key, p.name)
 			}
 		}
-		if err := os.WriteFile(filepath.Join(m.dir, peersFile), []byte(peers.String()), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(m.dir, datadir.PeersFile), []byte(peers.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -119,7 +120,7 @@ func findAndRestart(t *testing.T, flags []string) {
 	for _, m := range [][2]*machine{{ada, bob}, {bob, ada}} {
 		m[0].await("found", m[1], time.Time{}) // who was dialled may not have heard the other yet
 		for _, s := range discovered(t, m[0].Host, "--data-dir", m[0].dir) {
-			if s.PublicKey != m[1].key || s.Label != m[1].name || !s.Trusted || s.Interface != "eth0" || s.LastSeen == nil {
+			if s.PublicKey != m[1].key || s.Label != m[1].name || !s.Trusted || s.Interface != "eth0" || s.LastSeen.IsZero() {
 				t.Errorf("%s sees %+v", m[0].name, s)
 			}
 		}
@@ -164,7 +165,7 @@ func noNetwork(t *testing.T) {
 		if p := providers[0]; p.Name != "udp" || p.State != "running" || p.Error != "" || !slices.Equal(p.Uses, []string{"lo"}) {
 			t.Errorf("%s: %+v", m.name, p)
 		}
-		if p := providers[1]; p.Name != "mdns" || p.Error == "" || p.Hint == "" || p.Next == nil {
+		if p := providers[1]; p.Name != "mdns" || p.Error == "" || p.Hint == "" || p.Next.IsZero() {
 			t.Errorf("%s: %+v", m.name, p)
 		}
 	}
@@ -176,7 +177,7 @@ func (m *machine) providers(fits func([]control.Provider) bool) []control.Provid
 	tick := time.NewTicker(pollTime)
 	defer tick.Stop()
 	for late := time.Now().Add(forever); ; <-tick.C {
-		node, err := m.Node(m.t.Context(), control.NodeRequest{})
+		node, err := control.GetNode.Ask(m.t.Context(), m.Client, control.Request{})
 		if err != nil || time.Now().After(late) {
 			m.t.Fatalf("%s: %+v, %v", m.name, node, err)
 		}

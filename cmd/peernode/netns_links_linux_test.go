@@ -207,7 +207,7 @@ func (l *lan) knownAgain(m *machine) map[*machine]bound {
 		if p == m {
 			continue
 		}
-		list, err := p.Peers(l.t.Context(), control.PeersRequest{})
+		list, err := control.GetPeers.Ask(l.t.Context(), p.Client, control.Request{})
 		if err != nil {
 			l.t.Fatal(err)
 		}
@@ -318,7 +318,7 @@ func firewallDrops(t *testing.T) {
 	} {
 		c.shut()
 		begun := time.Now()
-		_, err := ada.Connect(context.Background(), control.ConnectRequest{
+		_, err := control.Connect.Ask(context.Background(), ada.Client, control.ConnectRequest{
 			Timeout: control.Within(waitTime), Peer: cyd.key, Addresses: []string{machineAddr(2).String()},
 		})
 		c.what.check(t, c.where, begun, time.Now())

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/datadir"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/internal/netns"
 )
 
@@ -63,7 +65,7 @@ func newLAN(t *testing.T, names ...string) *lan {
 		m := &machine{t: t, name: name, dir: filepath.Join(t.TempDir(), name)}
 		m.Client = control.NewClient(m.dir)
 		var out, log strings.Builder
-		if code := run([]string{"id", "--data-dir", m.dir}, nil, &out, &log); code != exitDone {
+		if code := run([]string{"id", "--data-dir", m.dir}, nil, &out, &log); code != failure.ExitDone {
 			t.Fatalf("peernode id ended with %d: %s", code, log.String())
 		}
 		m.key = strings.TrimSpace(out.String())
@@ -77,7 +79,7 @@ func newLAN(t *testing.T, names ...string) *lan {
 				fmt.Fprintf(&peers, "%s addr=%v %s\n", p.key, machineAddr(i+1), p.name)
 			}
 		}
-		if err := os.WriteFile(filepath.Join(m.dir, peersFile), []byte(peers.String()), 0o600); err != nil {
+		if err := os.WriteFile(filepath.Join(m.dir, datadir.PeersFile), []byte(peers.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -278,7 +280,7 @@ func nameOf(m *machine) string {
 func (m *machine) call(peer *machine, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within+controlTime)
 	defer cancel()
-	answer, err := m.Call(ctx, control.CallRequest{
+	answer, err := control.Call.Ask(ctx, m.Client, control.CallRequest{
 		Timeout: control.Within(within), Peer: peer.key, Name: "echo", Args: json.RawMessage(`"hello"`),
 	})
 	if err == nil && string(answer.Result) != `"hello"` {

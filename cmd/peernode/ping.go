@@ -7,8 +7,12 @@ import (
 	"math"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/spf13/cobra"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 )
 
 // What ping prints with --json: one pingLine per ping, then a pingSummary.
@@ -39,10 +43,10 @@ type pinger struct {
 
 	summary pingSummary
 	total   float64 // of the round trips, in ms
-	last    error   // why the last ping that was lost was lost
+	last    error   // of the last ping that had no answer
 }
 
-func (a *app) pingCommand() *cobra.Command {
+func pingCommand(a *app) *cobra.Command {
 	p := &pinger{app: a}
 	ping := &cobra.Command{
 		Use:   "ping PEER",
@@ -50,109 +54,93 @@ func (a *app) pingCommand() *cobra.Command {
 		Long: `Ping has the running node ping a connected peer inside the encrypted connection, prints each round trip
 in milliseconds, and at the end the least, the mean and the greatest. It fails if no ping was answered.
 
-` + peerHelp,
-		Args:              arguments,
-		ValidArgsFunction: a.completePeer,
+` + usage.PeerHelp,
 	}
-	timeout := timeoutFlag(ping, control.DefaultTimeout, "how long to wait for each answer")
+	timeout := usage.Timeout(ping, control.DefaultTimeout, "how long to wait for each answer")
 	ping.Flags().IntVarP(&p.count, "count", "c", 4, "how many pings; 0: until interrupted")
 	ping.Flags().DurationVar(&p.interval, "interval", time.Second, "from one ping to the next")
-	ping.RunE = func(cmd *cobra.Command, args []string) error {
-		switch {
-		case p.count < 0:
-			return usage("--count must not be negative", "give it as 4, or as 0 for no end")
-		case p.interval < 0:
-			return usage("--interval must not be negative", timeHint)
+	ping.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
+		if err := usage.CheckNumber("count", p.count, "give it as 4, or as 0 for no end"); err != nil {
+			return err
 		}
-		if err := checkPeer(args[0]); err != nil {
+		if err := usage.CheckNumber("interval", p.interval, usage.TimeForm); err != nil {
 			return err
 		}
 		p.peer, p.timeout = args[0], *timeout
-		return a.command(func(node control.Backend) error { return p.run(cmd.Context(), node) })
-	}
+		return p.run(ctx, func(q control.PeerRequest) (control.PingAnswer, error) { return control.Ping.Ask(ctx, node, q) })
+	})
 	return ping
 }
 
 // run pings until all were sent or ctx ends.
-func (p *pinger) run(ctx context.Context, node control.Backend) error {
-	next, stop := after(0)
-	defer func() { stop() }()
+func (p *pinger) run(ctx context.Context, ping func(control.PeerRequest) (control.PingAnswer, error)) error {
+	next := time.After(0)
 	for p.count == 0 || p.summary.Sent < p.count {
 		select {
 		case <-next:
 		case <-ctx.Done():
 			return p.end()
 		}
-		next, stop = after(p.interval)
-		answer, err := node.Ping(ctx, control.PingRequest{Timeout: control.Within(p.timeout), Peer: p.peer})
-		if ctx.Err() != nil {
+		next = time.After(p.interval)
+		answer, err := ping(control.PeerRequest{Timeout: control.Within(p.timeout), Peer: p.peer})
+		switch {
+		case ctx.Err() != nil:
 			return p.end()
+		case err == nil:
+			err = p.answered(answer)
+		case isUnanswered(err):
+			err = p.unanswered(err)
 		}
-		if err != nil && !lostPing(err) {
-			return err
-		}
-		if err := p.add(answer, err); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return p.end()
 }
 
-// lostPing says whether err is about this ping alone, so that the next may be answered: the peer could not
+// isUnanswered says whether err is about this ping alone, so that the next may be answered: the peer could not
 // be reached in time.
-func lostPing(err error) bool {
-	e := (*control.Error)(nil)
-	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) && e.Exit == exitUnreachable
+func isUnanswered(err error) bool {
+	e, ok := errors.AsType[*control.Error](err)
+	return errors.Is(err, context.DeadlineExceeded) || ok && e.Exit == failure.ExitUnreachable
 }
 
-// add counts and prints one ping.
-func (p *pinger) add(answer control.PingAnswer, err error) error {
-	p.summary.Sent++
-	line := pingLine{Seq: p.summary.Sent, Peer: answer.PublicKey, Label: answer.Label}
-	if err != nil {
-		p.last, line.Peer, line.Error = err, p.peer, explain(err).Code
-		if p.json {
-			return p.object(line)
-		}
-		_, err = fmt.Fprintf(p.out, "%3d  no answer: %s\n", line.Seq, explain(err).Text)
-		return err
-	}
+// answered counts and prints a ping that was answered.
+func (p *pinger) answered(answer control.PingAnswer) error {
 	s := &p.summary
 	if s.Answered == 0 || answer.RTT < s.Min {
 		s.Min = answer.RTT
 	}
 	s.Max = max(s.Max, answer.RTT)
+	s.Sent++
 	s.Answered++
 	p.total += answer.RTT
 	s.Avg = math.Round(p.total/float64(s.Answered)*1000) / 1000
-	if p.json {
-		line.RTT = &answer.RTT
-		return p.object(line)
-	}
-	_, err = fmt.Fprintf(p.out, "%3d  %.3f ms  %s\n", line.Seq, answer.RTT, peerName(answer.PublicKey, answer.Label))
-	return err
+	return p.out.Print(pingLine{Seq: s.Sent, Peer: answer.PublicKey, Label: answer.Label, RTT: &answer.RTT},
+		"%3d  %.3f ms  %s", s.Sent, answer.RTT, text.PeerName(answer.PublicKey, answer.Label))
+}
+
+// unanswered counts and prints a ping that was not.
+func (p *pinger) unanswered(err error) error {
+	p.summary.Sent++
+	p.last = err
+	e := failure.Explain(err)
+	return p.out.Print(pingLine{Seq: p.summary.Sent, Peer: p.peer, Error: e.Code}, "%3d  no answer: %s", p.summary.Sent, e.Text)
 }
 
 // end prints the summary, and fails if no ping was answered.
 func (p *pinger) end() error {
 	s := p.summary
-	var err error
-	switch {
-	case p.json:
-		err = p.object(s)
-	case s.Answered > 0:
-		_, err = fmt.Fprintf(p.out, "%d of %d answered, min %.3f ms, avg %.3f ms, max %.3f ms\n",
-			s.Answered, s.Sent, s.Min, s.Avg, s.Max)
-	default:
-		_, err = fmt.Fprintf(p.out, "0 of %d answered\n", s.Sent)
+	line := fmt.Sprintf("%d of %d answered", s.Answered, s.Sent)
+	if s.Answered > 0 {
+		line += fmt.Sprintf(", min %.3f ms, avg %.3f ms, max %.3f ms", s.Min, s.Avg, s.Max)
 	}
+	err := p.out.Print(s, "%s", line)
 	switch {
-	case err != nil:
+	case err != nil || s.Answered > 0:
 		return err
-	case s.Answered == 0 && p.last != nil:
+	case p.last != nil:
 		return p.last
-	case s.Answered == 0:
-		return context.Canceled
 	}
-	return nil
+	return context.Canceled
 }

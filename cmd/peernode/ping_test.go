@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
 )
 
 // A pinged is a node that answers pings as it is told to, and does nothing else.
 type pinged struct {
-	control.Backend
 	answers []error // one per ping; nil is an answer
 	at      []time.Time
 }
 
-func (p *pinged) Ping(context.Context, control.PingRequest) (control.PingAnswer, error) {
+func (p *pinged) ping(control.PeerRequest) (control.PingAnswer, error) {
 	i := len(p.at)
 	p.at = append(p.at, time.Now())
 	if err := p.answers[i]; err != nil {
@@ -28,8 +29,8 @@ func (p *pinged) Ping(context.Context, control.PingRequest) (control.PingAnswer,
 }
 
 func TestPings(t *testing.T) {
-	lost := &control.Error{Code: "not_connected", Text: "bob: not connected", Exit: exitUnreachable}
-	unknown := &control.Error{Code: "unknown_peer", Text: "no such peer", Exit: exitFailed}
+	lost := &control.Error{Code: "not_connected", Text: "bob: not connected", Exit: failure.ExitUnreachable}
+	unknown := &control.Error{Code: "unknown_peer", Text: "no such peer", Exit: failure.ExitFailed}
 	for _, c := range []struct {
 		name    string
 		answers []error
@@ -45,9 +46,10 @@ func TestPings(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var out strings.Builder
-			p := &pinger{app: &app{out: &output{w: &out}, json: true}, peer: "bob", count: 3, interval: time.Second, timeout: time.Second}
+			p := &pinger{app: newApp(nil, output.NewStream(&out, nil), nil), peer: "bob", count: 3, interval: time.Second, timeout: time.Second}
+			p.out.JSON = true
 			node := &pinged{answers: c.answers}
-			if err := p.run(t.Context(), node); !errors.Is(err, c.err) {
+			if err := p.run(t.Context(), node.ping); !errors.Is(err, c.err) {
 				t.Errorf("%s: got %v, want %v", c.name, err, c.err)
 			}
 			lines := strings.Split(strings.TrimSpace(out.String()), "\n")
@@ -70,10 +72,10 @@ func TestPingsUntilInterrupted(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var out strings.Builder
-			p := &pinger{app: &app{out: &output{w: &out}}, peer: "bob", interval: time.Second, timeout: time.Second}
+			p := &pinger{app: newApp(nil, output.NewStream(&out, nil), nil), peer: "bob", interval: time.Second, timeout: time.Second}
 			ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 			defer cancel()
-			err := p.run(ctx, &pinged{answers: answers})
+			err := p.run(ctx, (&pinged{answers: answers}).ping)
 			if (err == nil) != (name == "answered") {
 				t.Errorf("%s: got %v", name, err)
 			}

@@ -8,23 +8,16 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
-	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/spf13/cobra"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/datadir"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 )
-
-// An app is one invocation of the command.
-type app struct {
-	in   io.Reader
-	out  *output // results
-	err  *output // everything else
-	dir  string  // --data-dir
-	json bool    // --json
-
-	began bool // a subcommand has begun: what fails from here on is not the command line
-}
 
 // run is the command: it returns the exit code. The first interrupt or SIGTERM ends it in good order, as it
 // does when nobody reads its results any more; the second ends it at once.
@@ -36,21 +29,23 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	a := &app{in: stdin, out: &output{w: stdout, broken: cancel}, err: &output{w: stderr}}
+	a := newApp(stdin, output.NewStream(stdout, cancel), output.NewStream(stderr, nil))
 	root := a.rootCommand()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
-	switch failed := a.out.failed(); {
-	case errors.Is(failed, syscall.EPIPE):
-		return exitFailed // whoever reads has closed the pipe, and knows
-	case failed != nil:
-		err = fmt.Errorf("writing the result: %w", failed)
-	case err != nil && !a.began:
-		if _, told := errors.AsType[*usageError](err); !told {
-			err = &usageError{err, usageHint(root, cmd, args)}
-		}
+	switch broken := a.out.Err(); {
+	case errors.Is(broken, syscall.EPIPE):
+		return failure.ExitFailed // the reader has closed the pipe, and knows
+	case broken != nil:
+		err = fmt.Errorf("writing the result: %w", broken)
+	case err != nil && !a.began && !failure.IsUsage(err):
+		err = usage.Unknown(cmd, args, err)
 	}
 	return a.report(err)
+}
+
+func newApp(in io.Reader, out, err *output.Stream) *app {
+	return &app{in: in, out: &output.Printer{Stream: out}, err: err}
 }
 
 // rootCommand returns the command tree.
@@ -75,13 +70,13 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 		SilenceErrors: true,
 		SilenceUsage:  true,
 
-		DisableSuggestions:         true, // they take several lines; usageHint makes one
+		DisableSuggestions:         true, // they take several lines; package usage makes one
 		SuggestionsMinimumDistance: 2,
 
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.began = true
 			if cmd.Flag("data-dir").Changed && a.dir == "" { // of a variable that is not set, say: not the usual one then
-				return usage("--data-dir is empty", "give it as --data-dir DIR, or leave it out for the usual one")
+				return failure.Usage("--data-dir is empty", "give it as --data-dir DIR, or leave it out for the usual one")
 			}
 			return nil
 		},
@@ -90,65 +85,32 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
-	root.SetFlagErrorFunc(flagError)
+	root.SetFlagErrorFunc(usage.FlagError)
 	flags := root.PersistentFlags()
-	flags.StringVar(&a.dir, "data-dir", "", "the `DIR` that holds the node's key and peers (default $"+dataDirVariable+
+	flags.StringVar((*string)(&a.dir), "data-dir", "", "the `DIR` that holds the node's key and peers (default $"+datadir.Variable+
 		", else peernode in the user's configuration directory)")
-	flags.BoolVar(&a.json, "json", false, "print one JSON object per line")
+	flags.BoolVar(&a.out.JSON, "json", false, "print one JSON object per line")
 	root.MarkPersistentFlagDirname("data-dir")
-	root.AddCommand(
-		a.demoCommand(), a.idCommand(), a.trustCommand(), a.runCommand(), a.statusCommand(), a.peersCommand(),
-		a.discoverCommand(), a.connectCommand(), a.waitCommand(), a.whyCommand(), a.callCommand(), a.sendCommand(), a.pingCommand(),
-	)
-	strictHelp(root)
+	for _, newCommand := range subcommands {
+		root.AddCommand(a.complete(newCommand(a)))
+	}
+	usage.StrictHelp(root)
 	return root
 }
 
-// report prints err and its hint, and returns the exit code.
-func (a *app) report(err error) int {
-	if err == nil {
-		return exitDone
+// complete gives cmd and those below it what every subcommand has, unless it has its own: its arguments are checked, and
+// the shell completes PEER.
+func (a *app) complete(cmd *cobra.Command) *cobra.Command {
+	if cmd.Args == nil {
+		cmd.Args = usage.Arguments
 	}
-	e := explain(err)
-	if hint := a.accessHint(err); hint != "" && e.Code == codePermission {
-		e.Hint = hint
+	if cmd.ValidArgsFunction == nil && strings.Contains(cmd.Use, " PEER") {
+		cmd.ValidArgsFunction = a.completePeer
 	}
-	a.say("%s", e.Text)
-	if e.Hint != "" {
-		a.say("hint: %s", e.Hint)
+	for _, sub := range cmd.Commands() {
+		a.complete(sub)
 	}
-	return e.Exit
-}
-
-// say prints one line to standard error.
-func (a *app) say(format string, args ...any) {
-	fmt.Fprintf(a.err, "peernode: %s\n", oneLine(fmt.Sprintf(format, args...)))
-}
-
-// command has ask command the node that runs on the data directory. When none runs, the error says how to
-// start one there.
-func (a *app) command(ask func(node control.Backend) error) error {
-	dir, err := a.dataDir()
-	if err != nil {
-		return err
-	}
-	err = ask(control.NewClient(dir))
-	if errors.Is(err, control.ErrNoNode) && a.dir != "" {
-		return &hintedError{err, "start one with: peernode run --data-dir " + shellWord(a.dir)}
-	}
-	return err
-}
-
-// timeoutFlag adds --timeout to cmd, which is usual if it is not given, and returns where its value will be.
-func timeoutFlag(cmd *cobra.Command, usual time.Duration, what string) *time.Duration {
-	d := cmd.Flags().Duration("timeout", usual, what)
-	cmd.PreRunE = func(*cobra.Command, []string) error {
-		if *d <= 0 {
-			return usage("--timeout must be more than 0", timeHint)
-		}
-		return nil
-	}
-	return d
+	return cmd
 }
 
 // version returns the version of this module as it was built.

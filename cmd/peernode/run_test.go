@@ -1,12 +1,19 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net"
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/providers"
 )
 
 func TestHintsForAListenThatFails(t *testing.T) {
@@ -20,16 +27,71 @@ func TestHintsForAListenThatFails(t *testing.T) {
 		exit int
 		hint string // a part
 	}{
-		{"a port of root's", listen(syscall.EACCES), "permission_denied", exitFailed, "choose another with --listen"},
-		{"no such host", listen(&net.DNSError{Err: "no such host", Name: "nonsense"}), "usage", exitUsage, "an address of this machine"},
-		{"no address of ours", listen(syscall.EADDRNOTAVAIL), "no_such_address", exitFailed, ":PORT for all"},
-		{"a port in use", listen(syscall.EADDRINUSE), "address_in_use", exitFailed, "another program"},
+		{"a port of root's", listen(syscall.EACCES), "permission_denied", failure.ExitFailed, "choose another with --listen"},
+		{"no such host", listen(&net.DNSError{Err: "no such host", Name: "nonsense"}), "usage", failure.ExitUsage, "an address of this machine"},
+		{"no address of ours", listen(syscall.EADDRNOTAVAIL), "no_such_address", failure.ExitFailed, ":PORT for all"},
+		{"a port in use", listen(syscall.EADDRINUSE), "address_in_use", failure.ExitFailed, "another program"},
 	} {
-		if e := explain(listenFailed(c.err)); e.Code != c.code || e.Exit != c.exit || !strings.Contains(e.Hint, c.hint) {
+		if e := failure.Explain(listenFailed(c.err)); e.Code != c.code || e.Exit != c.exit || !strings.Contains(e.Hint, c.hint) {
 			t.Errorf("%s: got %+v", c.name, e)
 		}
 	}
-	if err := listenFailed(errClosed); !errors.Is(err, errClosed) || explain(err).Hint != "" {
+	if err := listenFailed(errClosed); !errors.Is(err, errClosed) || failure.Explain(err).Hint != "" {
 		t.Errorf("another error: got %v", err)
 	}
+}
+
+func TestPageThatOthersCanReachIsWarnedOf(t *testing.T) {
+	for address, want := range map[string]bool{"127.0.0.1:0": false, ":0": true} {
+		var said bytes.Buffer
+		page, err := (&runner{app: newApp(nil, nil, output.NewStream(&said, nil)), metrics: address}).listenMetrics(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		page.Close()
+		if got := said.Len() > 0; got != want || page.Local() == want {
+			t.Errorf("%s: said %q", address, said.String())
+		}
+	}
+}
+
+func TestInterfacesThatAreNotThereAreWarnedOf(t *testing.T) {
+	there := interfaceNames(t)
+	if len(there) == 0 {
+		t.Skip("this machine has no network interfaces")
+	}
+	for _, c := range []struct {
+		name  string
+		flags []string
+		warns bool
+	}{
+		{"none named", []string{"--discovery", "udp"}, false},
+		{"one that is there", []string{"--discovery", "udp", "--interface", there[0]}, false},
+		{"one that is not", []string{"--discovery", "udp", "--interface", there[0], "--interface", "no such one"}, true},
+		{"one that does not matter", []string{"--discovery", providers.None, "--interface", "no such one"}, false},
+	} {
+		var err strings.Builder
+		r, cmd := &runner{app: newApp(nil, nil, output.NewStream(&err, nil))}, new(cobra.Command)
+		r.providers.Add(cmd)
+		if err := cmd.ParseFlags(c.flags); err != nil {
+			t.Fatal(err)
+		}
+		r.warnMissing()
+		if (err.Len() > 0) != c.warns || c.warns && !strings.HasPrefix(err.String(), "peernode: --interface: there is none called \"no such one\" now\npeernode: hint: those that are there: ") {
+			t.Errorf("%s: said %q", c.name, err.String())
+		}
+	}
+}
+
+// interfaceNames returns the names of this machine's network interfaces.
+func interfaceNames(t *testing.T) (names []string) {
+	t.Helper()
+	all, err := net.Interfaces()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range all {
+		names = append(names, i.Name)
+	}
+	return names
 }

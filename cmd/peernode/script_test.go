@@ -19,6 +19,9 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/datadir"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/metrics"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/providers"
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"go.uber.org/goleak"
 )
@@ -52,14 +55,13 @@ func fence() {
 	if os.Getenv("PEERNET_TEST_NETNS") != "" {
 		return // package netns has made sure that there are none
 	}
-	for i, w := range ways {
-		ways[i].make = func(f *wayFlags) discovery.Provider {
-			if w.name != "udp" || runtime.GOOS != "linux" || !slices.Equal(f.interfaces, []string{"lo"}) {
-				fmt.Fprintf(os.Stderr, "tests must not look for peers by %s on the interfaces %v\n", w.name, f.interfaces)
-				os.Exit(70)
-			}
-			return w.make(f)
+	make := providers.New
+	providers.New = func(name string, interfaces []string, port uint16) discovery.Provider {
+		if name != "udp" || runtime.GOOS != "linux" || !slices.Equal(interfaces, []string{"lo"}) {
+			fmt.Fprintf(os.Stderr, "tests must not look for peers by %s on the interfaces %v\n", name, interfaces)
+			os.Exit(70)
 		}
+		return make(name, interfaces, port)
 	}
 }
 
@@ -94,7 +96,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv(dataDirVariable, "")            // not that of whoever runs the tests
+			e.Setenv(datadir.Variable, "")           // not that of whoever runs the tests
 			e.Setenv("GORACE", "atexit_sleep_ms=10") // not a second per command when built with -race
 			return nil
 		},
@@ -163,9 +165,10 @@ func scriptFree(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: free NAME")
 	}
-	port, err := freePort()
+	conn, err := net.ListenUDP("udp4", nil)
 	ts.Check(err)
-	ts.Setenv(args[0], strconv.Itoa(int(port)))
+	ts.Setenv(args[0], strconv.Itoa(conn.LocalAddr().(*net.UDPAddr).Port))
+	ts.Check(conn.Close())
 }
 
 func scriptTaken(ts *testscript.TestScript, neg bool, args []string) {
@@ -184,7 +187,7 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	client := control.NewClient(ts.MkAbs(args[0]))
 	poll(ts, func(ctx context.Context) error {
-		node, err := client.Node(ctx, control.NodeRequest{})
+		node, err := control.GetNode.Ask(ctx, client, control.Request{})
 		if err != nil {
 			return err
 		}
@@ -198,7 +201,7 @@ func scriptScrape(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: scrape DIR FILE")
 	}
-	node, err := control.NewClient(ts.MkAbs(args[0])).Node(context.Background(), control.NodeRequest{})
+	node, err := control.GetNode.Ask(context.Background(), control.NewClient(ts.MkAbs(args[0])), control.Request{})
 	ts.Check(err)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: waitTime}
 	answer, err := client.Get(node.Metrics)
@@ -210,7 +213,7 @@ func scriptScrape(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s: %s", answer.Status, text)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o600))
-	ts.Setenv("METRICS", strings.TrimSuffix(strings.TrimPrefix(node.Metrics, "http://"), metricsPath))
+	ts.Setenv("METRICS", strings.TrimSuffix(strings.TrimPrefix(node.Metrics, "http://"), metrics.Path))
 }
 
 func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {

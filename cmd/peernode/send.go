@@ -1,10 +1,13 @@
 package main
 
 import (
-	"fmt"
+	"context"
+
+	"github.com/spf13/cobra"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
-	"github.com/spf13/cobra"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 )
 
 // sentLine is what send prints with --json.
@@ -14,7 +17,7 @@ type sentLine struct {
 	Name  string `json:"name"`
 }
 
-func (a *app) sendCommand() *cobra.Command {
+func sendCommand(a *app) *cobra.Command {
 	send := &cobra.Command{
 		Use:   "send PEER NAME [JSON|-]",
 		Short: "Send a message to a handler of a connected peer",
@@ -23,33 +26,23 @@ that it was sent does not say that it arrived, or that there is such a handler. 
 
 ` + argumentHelp + `
 
-` + peerHelp,
-		Example:           `  peernode send bob echo '"good morning"'`,
-		Args:              arguments,
-		ValidArgsFunction: a.completePeer,
+` + usage.PeerHelp,
+		Example: `  peernode send bob echo '"good morning"'`,
 	}
-	timeout := timeoutFlag(send, control.DefaultTimeout, "how long to wait for room on the connection")
-	send.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := checkTarget(args[0], args[1]); err != nil {
-			return err
-		}
+	timeout := usage.Timeout(send, control.DefaultTimeout, "how long to wait for room on the connection")
+	send.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
 		argument, err := a.argument(args[2:])
 		if err != nil {
 			return err
 		}
-		return a.command(func(node control.Backend) error {
-			answer, err := node.Send(cmd.Context(), control.CallRequest{
-				Timeout: control.Within(*timeout), Peer: args[0], Name: args[1], Args: argument,
-			})
-			if err != nil {
-				return err
-			}
-			if a.json {
-				return a.object(sentLine{Peer: answer.PublicKey, Label: answer.Label, Name: args[1]})
-			}
-			_, err = fmt.Fprintf(a.out, "sent %s to %s\n", oneLine(args[1]), peerName(answer.PublicKey, answer.Label))
-			return err
+		answer, err := control.Send.Ask(ctx, node, control.CallRequest{
+			Timeout: control.Within(*timeout), Peer: args[0], Name: args[1], Args: argument,
 		})
-	}
+		if err != nil {
+			return err
+		}
+		return a.out.Print(sentLine{Peer: answer.PublicKey, Label: answer.Label, Name: args[1]},
+			"sent %s to %s", text.OneLine(args[1]), text.PeerName(answer.PublicKey, answer.Label))
+	})
 	return send
 }

@@ -1,20 +1,25 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
-	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/spf13/cobra"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/backend"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/providers"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-func (a *app) statusCommand() *cobra.Command {
+func statusCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
 		Short: "Say how the running node is doing",
@@ -22,56 +27,52 @@ func (a *app) statusCommand() *cobra.Command {
 to listen, how it looks for peers and whether that works, where its metrics are, for how long it has run, how many of
 its peers are in which state, how many calls and bytes there were, and the path of its control socket; with --json a
 good deal more. It ends with exit code 3 if no node runs.`,
-		Args: arguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.command(func(node control.Backend) error {
-				answer, err := node.Node(cmd.Context(), control.NodeRequest{})
-				if err != nil {
-					return err
-				}
-				if err := a.status(answer); err != nil {
-					return err
-				}
-				a.mistakes()
-				return nil
-			})
-		},
+		RunE: a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
+			answer, err := control.GetNode.Ask(ctx, node, control.Request{})
+			if err == nil {
+				err = a.status(answer)
+			}
+			if err == nil {
+				a.sayBadLines()
+			}
+			return err
+		}),
 	}
 }
 
 // status prints how the node is doing.
 func (a *app) status(n control.Node) error {
-	if a.json {
-		return a.object(n)
+	if a.out.JSON {
+		return a.out.Object(n)
 	}
-	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	lines := [][2]string{
-		{"key", n.PublicKey},
-		{"addresses", strings.Join(n.Addresses, ", ")},
-		{"listen", oneLine(n.Listen)},
-	}
+	table := a.out.Table()
+	line := func(name, value string) { fmt.Fprintf(table, "%s\t%s\n", name, value) }
+	line("key", n.PublicKey)
+	line("addresses", strings.Join(n.Addresses, ", "))
+	line("listen", text.OneLine(n.Listen))
 	for _, p := range n.Providers {
-		lines = append(lines, [2]string{"discovery", provider(p, silence(n, p, isLoopback), time.Now())})
+		line("discovery", provider(p, silence(n, p, isLoopback), time.Now()))
 	}
 	if len(n.Discovery) == 0 {
-		lines = append(lines, [2]string{"discovery", noDiscovery})
+		line("discovery", providers.None)
 	}
 	if n.Private {
-		lines = append(lines, [2]string{"private", "yes"})
+		line("private", "yes")
 	}
 	if n.Metrics != "" {
-		lines = append(lines, [2]string{"metrics", n.Metrics})
+		line("metrics", n.Metrics)
 	}
-	calls, bytes := traffic(n.Traffic)
-	for _, line := range append(lines,
-		[2]string{"uptime", time.Duration(n.Uptime * float64(time.Millisecond)).Truncate(time.Second).String()},
-		[2]string{"peers", countStates(n.Peers)},
-		[2]string{"calls", calls},
-		[2]string{"bytes", bytes},
-		[2]string{"control", oneLine(n.Control)},
-	) {
-		fmt.Fprintf(table, "%s\t%s\n", line[0], line[1])
+	line("uptime", time.Duration(n.Uptime*float64(time.Millisecond)).Truncate(time.Second).String())
+	var states []string
+	for _, s := range backend.States {
+		if count := n.Peers[string(s)]; count > 0 {
+			states = append(states, fmt.Sprintf("%d %s", count, s))
+		}
 	}
+	line("peers", cmp.Or(strings.Join(states, ", "), "none"))
+	line("calls", calls(n.Traffic))
+	line("bytes", fmt.Sprintf("%s in, %s out", size(n.Traffic.BytesIn), size(n.Traffic.BytesOut)))
+	line("control", text.OneLine(n.Control))
 	return table.Flush()
 }
 
@@ -105,7 +106,7 @@ func provider(p control.Provider, silent string, now time.Time) string {
 	var b strings.Builder
 	b.WriteString(p.Name + ": " + p.State)
 	if len(p.Uses) > 0 {
-		b.WriteString(" on " + oneLine(strings.Join(p.Uses, ", ")))
+		b.WriteString(" on " + text.OneLine(strings.Join(p.Uses, ", ")))
 	}
 	if silent != "" {
 		b.WriteString(", " + silent)
@@ -115,24 +116,46 @@ func provider(p control.Provider, silent string, now time.Time) string {
 		if p.State != string(peernet.ProviderFailed) {
 			b.WriteString("failed before: ")
 		}
-		b.WriteString(oneLine(p.Error))
+		b.WriteString(text.OneLine(p.Error))
 		if p.Hint != "" {
-			b.WriteString(" (" + oneLine(p.Hint) + ")")
+			b.WriteString(" (" + text.OneLine(p.Hint) + ")")
 		}
 	}
-	if p.Next != nil {
+	if !p.Next.IsZero() {
 		fmt.Fprintf(&b, "; tried again in %v", max(0, p.Next.Sub(now)).Round(time.Second))
 	}
 	return b.String()
 }
 
-// countStates returns how many peers are in which state, as a person reads it.
-func countStates(peers map[string]int) string {
-	var counts []string
-	for _, s := range states {
-		if n := peers[string(s)]; n > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", n, s))
+// calls returns what was called and sent, as a person reads it.
+func calls(t control.Traffic) string {
+	ended := func(c control.Calls, way string) string {
+		text := fmt.Sprintf("%d %s", c.OK+c.Failed, way)
+		if c.Failed > 0 {
+			text += fmt.Sprintf(" (%d failed)", c.Failed)
 		}
+		return text
 	}
-	return orElse(strings.Join(counts, ", "), "none")
+	parts := []string{ended(t.CallsIn, "in"), ended(t.CallsOut, "out")}
+	if t.Refused > 0 {
+		parts = append(parts, fmt.Sprintf("%d refused", t.Refused))
+	}
+	if t.Dropped > 0 {
+		parts = append(parts, text.Count(int(t.Dropped), "send")+" dropped")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// size returns n bytes as a person reads it.
+func size(n uint64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, units := float64(n), "kMGTPE"
+	i := -1
+	for value >= 999.95 { // which would show as 1000.0
+		value /= 1000
+		i++
+	}
+	return fmt.Sprintf("%.1f %cB", value, units[i])
 }

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"text/tabwriter"
 
+	"github.com/spf13/cobra"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/datadir"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/trust"
-	"github.com/spf13/cobra"
 )
 
 // trustLine is what the trust commands print with --json.
@@ -20,15 +23,26 @@ type trustLine struct {
 	Change    string              `json:"change,omitempty"` // added, updated, unchanged, removed; list has none
 }
 
-// Values of trustLine.Change: what became of a key.
-const (
-	changeAdded   = "added"
-	changeUpdated = "updated"
-	changeNone    = "unchanged"
-	changeRemoved = "removed"
-)
-
-func (a *app) trustCommand() *cobra.Command {
+func trustCommand(a *app) *cobra.Command {
+	var label string
+	add := &cobra.Command{
+		Use:     "add KEY",
+		Short:   "Trust a key, or give a trusted key another label",
+		Example: "  peernode trust add pnet1… --label bob",
+		RunE:    func(_ *cobra.Command, args []string) error { return a.trustAdd(args[0], label) },
+	}
+	add.Flags().StringVar(&label, "label", "", "the `NAME` to call the peer by; without it a key that is trusted keeps its own")
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List the trusted keys",
+		RunE:  func(*cobra.Command, []string) error { return a.trustList() },
+	}
+	remove := &cobra.Command{
+		Use:     "remove PEER",
+		Aliases: []string{"rm"},
+		Short:   "Trust a key no longer",
+		RunE:    func(_ *cobra.Command, args []string) error { return a.trustRemove(args[0]) },
+	}
 	trust := &cobra.Command{
 		Use:   "trust",
 		Short: "Say whose keys may connect",
@@ -39,62 +53,28 @@ added may connect at once, the connection to one that is removed is closed.
 The file has one peer per line: KEY [OPTION=VALUE]… [LABEL]. Lines that begin with # are kept.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
-				return usage("trust needs to be told what to do", "use trust add KEY, trust list or trust remove PEER")
+			problem := "trust needs to be told what to do"
+			if len(args) > 0 {
+				problem = "trust does not know " + text.OneLine(args[0])
 			}
-			return usage("trust does not know "+oneLine(args[0]), "use trust add KEY, trust list or trust remove PEER")
+			return failure.Usage(problem, "use trust add KEY, trust list or trust remove PEER")
 		},
 	}
-	trust.AddCommand(a.trustAddCommand(), a.trustListCommand(), a.trustRemoveCommand())
+	trust.AddCommand(add, list, remove)
 	return trust
 }
 
-func (a *app) trustAddCommand() *cobra.Command {
-	var label string
-	add := &cobra.Command{
-		Use:     "add KEY",
-		Short:   "Trust a key, or give a trusted key another label",
-		Example: "  peernode trust add pnet1… --label bob",
-		Args:    arguments,
-		RunE: func(_ *cobra.Command, args []string) error {
-			return a.trustAdd(args[0], label)
-		},
-	}
-	add.Flags().StringVar(&label, "label", "", "the `NAME` to call the peer by; without it a key that is trusted keeps its own")
-	return add
-}
-
-func (a *app) trustListCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "list",
-		Short: "List the trusted keys",
-		Args:  arguments,
-		RunE:  func(*cobra.Command, []string) error { return a.trustList() },
-	}
-}
-
-func (a *app) trustRemoveCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:               "remove PEER",
-		Aliases:           []string{"rm"},
-		Short:             "Trust a key no longer",
-		Args:              arguments,
-		ValidArgsFunction: a.completePeer,
-		RunE:              func(_ *cobra.Command, args []string) error { return a.trustRemove(args[0]) },
-	}
-}
-
-func (a *app) trustAdd(text, label string) error {
-	key, err := identity.ParsePublicKey(text)
+// trustAdd trusts a key, or changes the label of one that is trusted.
+func (a *app) trustAdd(given, label string) error {
+	key, err := identity.ParsePublicKey(given)
 	if err != nil {
-		return &usageError{fmt.Errorf("%s is not a key: %w", oneLine(text), err),
-			"the other node's key is what peernode id prints there"}
+		return failure.UsageOf(fmt.Errorf("%s is not a key: %w", text.OneLine(given), err),
+			"the other node's key is what peernode id prints there")
 	}
-	dir, err := a.makeDataDir()
-	if err != nil {
+	if _, err := a.dir.Make(); err != nil {
 		return err
 	}
-	set, err := a.openPeers(dir)
+	set, err := a.editPeers()
 	if err != nil {
 		return err
 	}
@@ -103,30 +83,27 @@ func (a *app) trustAdd(text, label string) error {
 		return err
 	}
 	peer, _ := set.Get(key)
-	change := changeAdded
-	if trusted {
-		change = changeUpdated
+	name := text.PeerName(key.String(), peer.Label)
+	switch {
+	case !trusted:
+		return a.out.Print(newTrustLine(peer, "added"), "added %s", name)
+	case peer.Label != before.Label: // nothing else can change
+		return a.out.Print(newTrustLine(peer, "updated"), "updated %s", name)
 	}
-	if trusted && peer.Label == before.Label { // nothing else can change
-		change = changeNone
-	}
-	return a.trustChanged(peer, change)
+	return a.out.Print(newTrustLine(peer, "unchanged"), "already trusted: %s", name)
 }
 
-func (a *app) trustRemove(text string) error {
-	dir, err := a.dataDir()
+// trustRemove trusts a key no longer.
+func (a *app) trustRemove(given string) error {
+	set, err := a.editPeers()
 	if err != nil {
 		return err
 	}
-	set, err := a.openPeers(dir)
+	peer, err := set.Find(given)
 	if err != nil {
-		return err
+		peer, err = text.FindPrefix(set.List(), given, err)
 	}
-	if err := checkPeer(text); err != nil {
-		return err
-	}
-	peer, err := findPeer(set, text)
-	if key, keyErr := identity.ParsePublicKey(text); err != nil && keyErr == nil {
+	if key, keyErr := identity.ParsePublicKey(given); err != nil && keyErr == nil {
 		peer, err = trust.Peer{Key: key}, nil // it may be on a line that is wrong otherwise
 	}
 	if err != nil {
@@ -139,67 +116,45 @@ func (a *app) trustRemove(text string) error {
 	if !removed {
 		return fmt.Errorf("%w: %s is not trusted", trust.ErrNotFound, peer.Key)
 	}
-	return a.trustChanged(peer, changeRemoved)
+	return a.out.Print(newTrustLine(peer, "removed"), "removed %s", text.WholeName(peer.Key.String(), peer.Label))
 }
 
+// trustList lists the trusted keys.
 func (a *app) trustList() error {
-	dir, err := a.dataDir()
+	set, err := a.editPeers()
 	if err != nil {
 		return err
 	}
-	set, err := a.openPeers(dir)
-	if err != nil {
-		return err
-	}
-	if a.json {
-		for _, p := range set.List() {
-			if err := a.object(newTrustLine(p, "")); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	table := a.out.Table()
 	for _, p := range set.List() {
-		fmt.Fprintf(table, "%s\t%s\n", p.Key, oneLine(p.Label))
+		if !a.out.JSON {
+			fmt.Fprintf(table, "%s\t%s\n", p.Key, text.OneLine(p.Label))
+		} else if err := a.out.Object(newTrustLine(p, "")); err != nil {
+			return err
+		}
 	}
 	return table.Flush()
 }
 
-// openPeers opens the peers file of the data directory dir and reports its bad lines. This node's own key,
-// if it has one yet, is refused.
-func (a *app) openPeers(dir string) (*trust.Set, error) {
-	var options []trust.Setting
-	switch pair, err := identity.Load(filepath.Join(dir, identityFile)); {
-	case err == nil:
-		options = append(options, trust.WithSelf(pair.PublicKey()))
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, err
-	}
-	set, err := trust.Open(filepath.Join(dir, peersFile), options...)
+// editPeers opens the peers file and reports its bad lines. This node's own key, if it has one yet, is refused.
+func (a *app) editPeers() (*trust.Set, error) {
+	dir, err := a.dir.Path()
 	if err != nil {
 		return nil, err
 	}
-	for _, problem := range set.Problems() {
-		a.say("%s: %v", peersFile, problem)
+	var settings []trust.Setting
+	switch pair, err := identity.Load(filepath.Join(dir, datadir.IdentityFile)); {
+	case err == nil:
+		settings = append(settings, trust.WithSelf(pair.PublicKey()))
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, err
 	}
+	_, set, err := a.openPeers(settings...)
+	if err != nil {
+		return nil, err
+	}
+	a.sayProblems(set)
 	return set, nil
-}
-
-// trustChanged prints what was done.
-func (a *app) trustChanged(p trust.Peer, change string) error {
-	if a.json {
-		return a.object(newTrustLine(p, change))
-	}
-	words, name := change, peerName(p.Key.String(), p.Label)
-	switch change {
-	case changeNone:
-		words = "already trusted:"
-	case changeRemoved:
-		name = wholeName(p.Key.String(), p.Label)
-	}
-	_, err := fmt.Fprintf(a.out, "%s %s\n", words, name)
-	return err
 }
 
 func newTrustLine(p trust.Peer, change string) trustLine {

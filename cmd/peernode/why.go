@@ -1,14 +1,17 @@
 package main
 
 import (
-	"fmt"
+	"context"
 	"strings"
 
-	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/spf13/cobra"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 )
 
-func (a *app) whyCommand() *cobra.Command {
+func whyCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "why PEER",
 		Short: "Say why a peer is connected, or is not",
@@ -16,36 +19,24 @@ func (a *app) whyCommand() *cobra.Command {
 and at most 32 steps (what came again and again is told once, with how often), what the node is doing now and will do next, and what you can do about it. With --json
 it is one object: the fields of peernode peers and what else there is to tell.
 
-` + peerHelp,
+` + usage.PeerHelp,
 		Example: `  peernode why bob
   peernode why bob --json | jq -r .advice`,
-		Args:              arguments,
-		ValidArgsFunction: a.completePeer,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := checkPeer(args[0]); err != nil {
+		RunE: a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
+			answer, err := control.Explain.Ask(ctx, node, control.PeerRequest{Peer: args[0]})
+			if err != nil {
 				return err
 			}
-			return a.command(func(node control.Backend) error {
-				answer, err := node.Why(cmd.Context(), control.WhyRequest{Peer: args[0]})
-				if err != nil {
-					return err
-				}
-				return a.why(answer)
-			})
-		},
+			return a.why(answer)
+		}),
 	}
 }
 
 // why prints what is known of the link to a peer.
 func (a *app) why(w control.Why) error {
-	if a.json {
-		return a.object(w)
-	}
-	var b strings.Builder
-	fmt.Fprintln(&b, peerName(w.PublicKey, w.Label))
+	lines := []string{text.PeerName(w.PublicKey, w.Label)}
 	for _, s := range w.Sentences {
-		fmt.Fprintln(&b, oneLine(s))
+		lines = append(lines, text.OneLine(s))
 	}
-	_, err := fmt.Fprint(a.out, b.String())
-	return err
+	return a.out.Print(w, "%s", strings.Join(lines, "\n"))
 }

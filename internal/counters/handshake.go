@@ -28,35 +28,18 @@ const (
 var resultNames = [results]string{"ok", "not_trusted", "refused", "busy", "wrong_key", "own_key", "no_knock", "mode", "bad_message",
 	"unanswered", "timeout", "evicted", "yielded", "stopped", "failed"}
 
-// String returns the name that programs see.
-func (r HandshakeResult) String() string { return resultNames[r] }
-
 // Handshake counts the end of a handshake.
-func (b *Node) Handshake(role handshake.Role, r HandshakeResult) {
-	if b != nil {
-		b.handshakes[side(role)][r].Add(1)
+func (n *Node) Handshake(role handshake.Role, r HandshakeResult) {
+	if n != nil {
+		n.handshakes[role][r].Add(1)
 	}
-}
-
-// Handshakes returns how many handshakes of this node in that role ended so.
-func (b *Node) Handshakes(role handshake.Role, r HandshakeResult) uint64 {
-	return b.handshakes[side(role)][r].Load()
 }
 
 // Results returns the numbers of handshakes of this node in that role by result, without those that did not occur.
-func (b *Node) Results(role handshake.Role) map[string]uint64 {
-	m := make(map[string]uint64)
-	for r := range results {
-		if n := b.Handshakes(role, r); n > 0 {
-			m[r.String()] = n
-		}
+func (n *Node) Results(role handshake.Role) map[string]uint64 {
+	var counts [results]uint64
+	for r := range counts {
+		counts[r] = n.handshakes[role][r].Load()
 	}
-	return m
-}
-
-func side(role handshake.Role) int {
-	if role == handshake.Initiator {
-		return 0
-	}
-	return 1
+	return byName(counts[:], resultNames[:])
 }

@@ -24,96 +24,96 @@ type Node struct {
 // close.
 const maxLeft = 64
 
-// Peer returns where to count what concerns key, made if it is new. It is for whoever has seen that the key is trusted.
-func (b *Node) Peer(key identity.PublicKey) *Peer {
-	if b == nil {
+// Peer returns where to count what concerns key, made if it is new. The caller has seen that the key is trusted.
+func (n *Node) Peer(key identity.PublicKey) *Peer {
+	if n == nil {
 		return nil
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	p := b.peers[key]
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	p := n.peers[key]
 	if p == nil {
 		p = new(Peer)
-		if b.peers == nil {
-			b.peers = make(map[identity.PublicKey]*Peer)
+		if n.peers == nil {
+			n.peers = make(map[identity.PublicKey]*Peer)
 		}
-		b.peers[key] = p
+		n.peers[key] = p
 	}
 	return p
 }
 
 // Find returns the Peer of key if there is one, else nil.
-func (b *Node) Find(key identity.PublicKey) *Peer {
-	if b == nil {
+func (n *Node) Find(key identity.PublicKey) *Peer {
+	if n == nil {
 		return nil
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.peers[key]
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.peers[key]
 }
 
 // Remove takes a key out that is not trusted any more: what was counted stays in the total, and the key begins anew if
 // it comes again.
-func (b *Node) Remove(key identity.PublicKey) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.remove(key)
+func (n *Node) Remove(key identity.PublicKey) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.remove(key)
 }
 
 // remove is called with mu held.
-func (b *Node) remove(key identity.PublicKey) {
-	p := b.peers[key]
+func (n *Node) remove(key identity.PublicKey) {
+	p := n.peers[key]
 	if p == nil {
 		return
 	}
-	delete(b.peers, key)
-	if b.left = append(b.left, p); len(b.left) > maxLeft {
-		s := b.left[0].state()
-		b.old.add(&s.Counts)
-		b.left = append(b.left[:0], b.left[1:]...)
+	delete(n.peers, key)
+	if n.left = append(n.left, p); len(n.left) > maxLeft {
+		s := n.left[0].stats()
+		n.old.add(&s.Counts)
+		n.left = append(n.left[:0], n.left[1:]...)
 	}
 }
 
 // Snapshot returns the peers as they are, and all together, those included that were taken out. Of the total no number
 // ever goes back. Keys that are not trusted are taken out first: a handshake may end after the change of trust that it has
 // not seen.
-func (b *Node) Snapshot(trusted func(identity.PublicKey) bool) (peers map[identity.PublicKey]State, total State) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	peers = make(map[identity.PublicKey]State, len(b.peers))
-	for key, p := range b.peers {
+func (n *Node) Snapshot(trusted func(identity.PublicKey) bool) (peers map[identity.PublicKey]Stats, total Stats) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	peers = make(map[identity.PublicKey]Stats, len(n.peers))
+	for key, p := range n.peers {
 		if !trusted(key) {
-			b.remove(key)
+			n.remove(key)
 			continue
 		}
-		s := p.state()
+		s := p.stats()
 		total.add(&s)
 		peers[key] = s
 	}
-	total.Counts.add(&b.old) // now: taking out has made some of left old
-	for _, p := range b.left {
-		s := p.state()
+	total.Counts.add(&n.old) // now: taking out has made some of left old
+	for _, p := range n.left {
+		s := p.stats()
 		total.add(&s)
 	}
 	return peers, total
 }
 
 // Connection counts a connection that was accepted.
-func (b *Node) Connection() {
-	if b != nil {
-		b.connections.Add(1)
+func (n *Node) Connection() {
+	if n != nil {
+		n.connections.Add(1)
 	}
 }
 
 // Connections returns how many connections were accepted.
-func (b *Node) Connections() uint64 { return b.connections.Load() }
+func (n *Node) Connections() uint64 { return n.connections.Load() }
 
 // SetStrangers says how many connections have not authenticated yet.
-func (b *Node) SetStrangers(n int) {
-	if b != nil {
-		b.strangers.Store(int64(n))
+func (n *Node) SetStrangers(count int) {
+	if n != nil {
+		n.strangers.Store(int64(count))
 	}
 }
 
 // Strangers returns how many connections have not authenticated yet.
-func (b *Node) Strangers() int { return int(b.strangers.Load()) }
+func (n *Node) Strangers() int { return int(n.strangers.Load()) }

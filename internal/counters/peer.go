@@ -35,10 +35,10 @@ func (p *Peer) Add(c Counter, n uint64) {
 }
 
 // CallIn counts a call of the peer that has been answered, or would have been if the session had not ended.
-func (p *Peer) CallIn(o CallResult) { p.Add(callsIn+Counter(o), 1) }
+func (p *Peer) CallIn(r CallResult) { p.Add(callsIn+Counter(r), 1) }
 
 // CallOut counts a call of this node that has ended.
-func (p *Peer) CallOut(o CallResult) { p.Add(callsOut+Counter(o), 1) }
+func (p *Peer) CallOut(r CallResult) { p.Add(callsOut+Counter(r), 1) }
 
 // Up counts a session that has come up, which is asked what it holds until Down.
 func (p *Peer) Up(s Session) {
@@ -56,7 +56,7 @@ func (p *Peer) Down(s Session, reason envelope.Reason) {
 	if p == nil {
 		return
 	}
-	p.Add(ended(reason), 1)
+	p.Add(sessionsEnded+Counter(index(reasons[:], reason)), 1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sessions = slices.DeleteFunc(p.sessions, func(o Session) bool { return o == s })
@@ -78,8 +78,8 @@ func (p *Peer) RTT(d time.Duration) {
 	p.last, p.smoothed = d, p.smoothed+(d-p.smoothed)/smoothing
 }
 
-// Log says whether a line may be logged now that the peer can cause as often as it likes, and how many were not since the
-// last one that was.
+// Log says whether a line may be logged now that the peer can cause as often as it likes, and how many lines were not logged
+// since the last one.
 func (p *Peer) Log(now time.Time) (ok bool, dropped uint64) {
 	if p == nil {
 		return true, 0
@@ -87,34 +87,17 @@ func (p *Peer) Log(now time.Time) (ok bool, dropped uint64) {
 	return p.log.Allow(now)
 }
 
-// A State is a Peer at one moment.
-type State struct {
-	Counts
-	Sessions int // that are up
-	InFlight int // calls of ours
-	Queued   int // bytes that wait to be written, or are being written
-	RTT      time.Duration
-	Smoothed time.Duration // of the round trips; 0 as long as there was none
-}
-
-func (p *Peer) state() (s State) {
+// stats returns the numbers as they are now.
+func (p *Peer) stats() (s Stats) {
 	for i := range p.n {
 		s.Counts[i] = p.n[i].Load()
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s.Sessions, s.RTT, s.Smoothed = len(p.sessions), p.last, p.smoothed
+	s.Sessions, s.RTT, s.SmoothedRTT = len(p.sessions), p.last, p.smoothed
 	for _, o := range p.sessions {
 		s.InFlight += o.InFlight()
 		s.Queued += o.Queued()
 	}
 	return s
-}
-
-// add adds what can be added.
-func (s *State) add(o *State) {
-	s.Counts.add(&o.Counts)
-	s.Sessions += o.Sessions
-	s.InFlight += o.InFlight
-	s.Queued += o.Queued
 }

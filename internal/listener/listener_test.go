@@ -575,7 +575,7 @@ func TestStrangersMakeRoomWhenDescriptorsRunOut(t *testing.T) {
 		out.Store(true)
 		d.knock(d.host("10.0.0.3")) // the Accept that waits takes it; the next one fails
 		synctest.Wait()
-		if n := d.counters.Handshakes(handshake.Responder, counters.Evicted); n != 1 {
+		if n := d.counters.Results(handshake.Responder)["evicted"]; n != 1 {
 			t.Errorf("%d strangers made room at the first error, want 1", n)
 		}
 		expectReset(t, "the oldest of the source that has most", oldest)

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"syscall"
 	"time"
 )
 
@@ -27,69 +28,12 @@ const ResultsRoom = maxAnswer / 2
 // connection between two requests.
 type Client struct{ http http.Client }
 
-var _ Backend = (*Client)(nil)
-
 // NewClient returns a client for the data directory dir. Whether a node runs there shows with each request.
 func NewClient(dir string) *Client {
 	return &Client{http.Client{Transport: &http.Transport{
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, dir) },
 		DisableKeepAlives: true,
 	}}}
-}
-
-// Node implements Backend.
-func (c *Client) Node(ctx context.Context, q NodeRequest) (Node, error) {
-	return post[Node](ctx, c, "node", q)
-}
-
-// Peers implements Backend.
-func (c *Client) Peers(ctx context.Context, q PeersRequest) (Peers, error) {
-	return post[Peers](ctx, c, "peers", q)
-}
-
-// Watch implements Backend.
-func (c *Client) Watch(ctx context.Context, q WatchRequest, tell func(Change) error) error {
-	return follow(ctx, c, "watch", q, tell)
-}
-
-// Discovered implements Backend.
-func (c *Client) Discovered(ctx context.Context, q DiscoveredRequest) (Discovered, error) {
-	return post[Discovered](ctx, c, "discovered", q)
-}
-
-// Connect implements Backend.
-func (c *Client) Connect(ctx context.Context, q ConnectRequest) (Peer, error) {
-	return post[Peer](ctx, c, "connect", q)
-}
-
-// Wait implements Backend.
-func (c *Client) Wait(ctx context.Context, q WaitRequest) (Peer, error) {
-	return post[Peer](ctx, c, "wait", q)
-}
-
-// Why implements Backend.
-func (c *Client) Why(ctx context.Context, q WhyRequest) (Why, error) {
-	return post[Why](ctx, c, "why", q)
-}
-
-// Call implements Backend.
-func (c *Client) Call(ctx context.Context, q CallRequest) (CallAnswer, error) {
-	return post[CallAnswer](ctx, c, "call", q)
-}
-
-// CallAll implements Backend.
-func (c *Client) CallAll(ctx context.Context, q CallAllRequest) (CallAllAnswer, error) {
-	return post[CallAllAnswer](ctx, c, "call_all", q)
-}
-
-// Send implements Backend.
-func (c *Client) Send(ctx context.Context, q CallRequest) (SendAnswer, error) {
-	return post[SendAnswer](ctx, c, "send", q)
-}
-
-// Ping implements Backend.
-func (c *Client) Ping(ctx context.Context, q PingRequest) (PingAnswer, error) {
-	return post[PingAnswer](ctx, c, "ping", q)
 }
 
 // dial connects to the control socket of the data directory dir. A socket that is not there, or that nobody
@@ -107,7 +51,7 @@ func dial(ctx context.Context, dir string) (net.Conn, error) {
 		if ctx.Err() != nil || errors.Is(err, fs.ErrPermission) {
 			return nil, err
 		}
-		return nil, fmt.Errorf("%w: %w", ErrNoNode, err)
+		return nil, ErrNoNode
 	}
 	if err := checkClientSide(conn); err != nil {
 		conn.Close()
@@ -116,25 +60,10 @@ func dial(ctx context.Context, dir string) (net.Conn, error) {
 	return conn, nil
 }
 
-// post asks for one operation and returns its answer, or the *Error that came instead.
-func post[A any, Q request](ctx context.Context, c *Client, name string, q Q) (A, error) {
-	var a A
-	ctx, cancel := context.WithTimeout(ctx, q.limit()+grace)
-	defer cancel()
-	answer, err := c.ask(ctx, name, q)
-	if err != nil {
-		return a, err
-	}
-	defer answer.Body.Close()
-	return a, readAnswer(answer, &a)
-}
-
 // ask asks for one operation and returns what the node answers, once that begins. The caller closes its body.
 func (c *Client) ask(ctx context.Context, name string, q any) (*http.Response, error) {
 	body := new(bytes.Buffer)
-	e := json.NewEncoder(body)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(q); err != nil {
+	if err := encode(body, q); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	if body.Len() > maxRequest {
@@ -146,13 +75,13 @@ func (c *Client) ask(ctx context.Context, name string, q any) (*http.Response, e
 	}
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := c.http.Do(r)
-	if err != nil {
-		if u := (*url.Error)(nil); errors.As(err, &u) {
-			err = u.Err // the URL means nothing to the user
-		}
-		return nil, fmt.Errorf("asking the node: %w", err)
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err // the URL means nothing to the user
 	}
-	return answer, nil
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
+		err = ErrGone
+	}
+	return answer, err
 }
 
 // readAnswer decodes the body of r into a, or returns the error that it holds.

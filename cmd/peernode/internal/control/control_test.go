@@ -13,14 +13,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A fake is a Backend that does what it is given. What it is not given fails with errNothing.
+// A fake is a node that does what it is given. What it is not given fails with errNothing.
 type fake struct {
-	peers      func(context.Context, PeersRequest) (Peers, error)
-	discovered func(context.Context, DiscoveredRequest) (Discovered, error)
+	peers      func(context.Context, Request) (Peers, error)
+	discovered func(context.Context, Request) (Discovered, error)
 	watch      func(context.Context, WatchRequest, func(Change) error) error
 	connect    func(context.Context, ConnectRequest) (Peer, error)
-	wait       func(context.Context, WaitRequest) (Peer, error)
-	why        func(context.Context, WhyRequest) (Why, error)
+	wait       func(context.Context, PeerRequest) (Peer, error)
+	why        func(context.Context, PeerRequest) (Why, error)
 	call       func(context.Context, CallRequest) (CallAnswer, error)
 }
 
@@ -32,72 +32,41 @@ var testNode = Node{
 	Uptime: 1.5, Peers: map[string]int{"connected": 1}, Control: "/run/control.sock",
 }
 
-func (f fake) Node(context.Context, NodeRequest) (Node, error) {
-	return testNode, nil
-}
-
-func (f fake) Peers(ctx context.Context, q PeersRequest) (Peers, error) {
-	if f.peers == nil {
-		return Peers{}, errNothing
-	}
-	return f.peers(ctx, q)
-}
-
-func (f fake) Discovered(ctx context.Context, q DiscoveredRequest) (Discovered, error) {
-	if f.discovered == nil {
-		return Discovered{}, errNothing
-	}
-	return f.discovered(ctx, q)
-}
-
-func (f fake) Watch(ctx context.Context, q WatchRequest, tell func(Change) error) error {
+// newServer returns a server of f.
+func newServer(f fake) *Server {
+	s := NewServer(explainTest, nil)
+	GetNode.Serve(s, func(context.Context, Request) (Node, error) { return testNode, nil })
+	GetPeers.Serve(s, orNothing(f.peers))
+	Discover.Serve(s, orNothing(f.discovered))
+	Connect.Serve(s, orNothing(f.connect))
+	Wait.Serve(s, orNothing(f.wait))
+	Explain.Serve(s, orNothing(f.why))
+	Call.Serve(s, orNothing(f.call))
+	CallAll.Serve(s, func(_ context.Context, q CallAllRequest) (CallAllAnswer, error) {
+		return CallAllAnswer{Outcomes: []Outcome{
+			{PublicKey: "pnet1peer", Label: "bob", Result: q.Args, Took: 0.25},
+			{PublicKey: "pnet1other", Error: &Error{Code: q.Name, Text: "no", Exit: 1}},
+		}}, nil
+	})
+	Send.Serve(s, func(context.Context, CallRequest) (SendAnswer, error) {
+		return SendAnswer{PublicKey: "pnet1peer", Label: "bob"}, nil
+	})
+	Ping.Serve(s, func(context.Context, PeerRequest) (PingAnswer, error) {
+		return PingAnswer{PublicKey: "pnet1peer", RTT: 0.25}, nil
+	})
 	if f.watch == nil {
-		return errNothing
+		f.watch = func(context.Context, WatchRequest, func(Change) error) error { return errNothing }
 	}
-	return f.watch(ctx, q, tell)
+	Watch.Serve(s, f.watch)
+	return s
 }
 
-func (f fake) Connect(ctx context.Context, q ConnectRequest) (Peer, error) {
-	if f.connect == nil {
-		return Peer{}, errNothing
+// orNothing returns do, or what fails with errNothing if it is nil.
+func orNothing[Q, A any](do func(context.Context, Q) (A, error)) func(context.Context, Q) (A, error) {
+	if do != nil {
+		return do
 	}
-	return f.connect(ctx, q)
-}
-
-func (f fake) Wait(ctx context.Context, q WaitRequest) (Peer, error) {
-	if f.wait == nil {
-		return Peer{}, errNothing
-	}
-	return f.wait(ctx, q)
-}
-
-func (f fake) Why(ctx context.Context, q WhyRequest) (Why, error) {
-	if f.why == nil {
-		return Why{}, errNothing
-	}
-	return f.why(ctx, q)
-}
-
-func (f fake) Call(ctx context.Context, q CallRequest) (CallAnswer, error) {
-	if f.call == nil {
-		return CallAnswer{}, errNothing
-	}
-	return f.call(ctx, q)
-}
-
-func (f fake) CallAll(_ context.Context, q CallAllRequest) (CallAllAnswer, error) {
-	return CallAllAnswer{Outcomes: []Outcome{
-		{PublicKey: "pnet1peer", Label: "bob", Result: q.Args, Took: 0.25},
-		{PublicKey: "pnet1other", Error: &Error{Code: q.Name, Text: "no", Exit: 1}},
-	}}, nil
-}
-
-func (f fake) Send(context.Context, CallRequest) (SendAnswer, error) {
-	return SendAnswer{PublicKey: "pnet1peer", Label: "bob"}, nil
-}
-
-func (f fake) Ping(context.Context, PingRequest) (PingAnswer, error) {
-	return PingAnswer{PublicKey: "pnet1peer", RTT: 0.25}, nil
+	return func(context.Context, Q) (a A, err error) { return a, errNothing }
 }
 
 // testCodes are the codes that explainTest gives to the errors of this package.
@@ -136,16 +105,16 @@ func tempDir(t *testing.T) string {
 	return dir
 }
 
-// serve runs a server with b on a data directory, which it returns with the socket and the server. All is
+// serve runs a server of f on a data directory, which it returns with the socket and the server. All is
 // stopped when the test ends.
-func serve(t *testing.T, b Backend) (dir string, socket *Socket, server *Server) {
+func serve(t *testing.T, f fake) (dir string, socket *Socket, server *Server) {
 	t.Helper()
 	dir = tempDir(t)
 	socket, err := Listen(dir, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server = NewServer(b, explainTest, nil)
+	server = newServer(f)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(socket) }()
 	t.Cleanup(func() {
@@ -164,30 +133,30 @@ func serve(t *testing.T, b Backend) (dir string, socket *Socket, server *Server)
 func TestEveryOperationArrivesWhole(t *testing.T) {
 	since := time.Date(2026, 11, 21, 20, 0, 0, 0, time.UTC)
 	bob := Peer{
-		PublicKey: "pnet1bob", Label: "bob", Name: "bob's", State: "connected", Since: &since, Reason: "dialled",
-		Address: "127.0.0.1:1", Role: "initiator", RTT: 0.5, LastHeard: &since,
-		Addresses: []Address{{Address: "127.0.0.1:1", Source: "manual", LastSeen: &since, LastResult: "connected"}},
+		PublicKey: "pnet1bob", Label: "bob", Name: "bob's", State: "connected", Since: since, Reason: "dialled",
+		Address: "127.0.0.1:1", Role: "initiator", RTT: 0.5, LastHeard: since,
+		Addresses: []Address{{Address: "127.0.0.1:1", Source: "manual", LastSeen: since, LastResult: "connected"}},
 	}
 	why := Why{
 		Peer:    bob,
-		History: []Step{{Time: &since, State: "found", Address: "127.0.0.1:1", Source: "manual", Reason: "heard"}},
-		Next:    &since, Advice: "wait", Sentences: []string{"heard of", "connected"},
+		History: []Step{{Time: since, State: "found", Address: "127.0.0.1:1", Source: "manual", Reason: "heard"}},
+		Next:    since, Advice: "wait", Sentences: []string{"heard of", "connected"},
 	}
 	dir, _, _ := serve(t, fake{
-		peers: func(context.Context, PeersRequest) (Peers, error) { return Peers{[]Peer{bob}}, nil },
+		peers: func(context.Context, Request) (Peers, error) { return Peers{[]Peer{bob}}, nil },
 		connect: func(_ context.Context, q ConnectRequest) (Peer, error) {
 			if q.Peer != "bob" || len(q.Addresses) != 1 || q.Addresses[0] != "127.0.0.1:1" || q.limit() != time.Second {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
 		},
-		wait: func(_ context.Context, q WaitRequest) (Peer, error) {
+		wait: func(_ context.Context, q PeerRequest) (Peer, error) {
 			if q.Peer != "bob" || q.limit() != time.Minute {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
 		},
-		why: func(_ context.Context, q WhyRequest) (Why, error) {
+		why: func(_ context.Context, q PeerRequest) (Why, error) {
 			if q.Peer != "bob" {
 				t.Errorf("got %+v", q)
 			}
@@ -202,28 +171,28 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	})
 	c, ctx := NewClient(dir), t.Context()
 
-	node, err := c.Node(ctx, NodeRequest{})
+	node, err := GetNode.Ask(ctx, c, Request{})
 	expect(t, node, testNode, err)
-	peers, err := c.Peers(ctx, PeersRequest{})
+	peers, err := GetPeers.Ask(ctx, c, Request{})
 	expect(t, peers, Peers{[]Peer{bob}}, err)
-	peer, err := c.Connect(ctx, ConnectRequest{Timeout: Within(time.Second), Peer: "bob", Addresses: []string{"127.0.0.1:1"}})
+	peer, err := Connect.Ask(ctx, c, ConnectRequest{Timeout: Within(time.Second), Peer: "bob", Addresses: []string{"127.0.0.1:1"}})
 	expect(t, peer, bob, err)
-	peer, err = c.Wait(ctx, WaitRequest{Timeout: Within(time.Minute), Peer: "bob"})
+	peer, err = Wait.Ask(ctx, c, PeerRequest{Timeout: Within(time.Minute), Peer: "bob"})
 	expect(t, peer, bob, err)
-	reasons, err := c.Why(ctx, WhyRequest{Peer: "bob"})
+	reasons, err := Explain.Ask(ctx, c, PeerRequest{Peer: "bob"})
 	expect(t, reasons, why, err)
 	// The answer keeps what a JSON library would lose in a float, or escape for HTML.
 	args := json.RawMessage(`{"n":12345678901234567890,"s":"<&>"}`)
-	result, err := c.Call(ctx, CallRequest{Peer: "bob", Name: "echo", Args: args})
+	result, err := Call.Ask(ctx, c, CallRequest{Peer: "bob", Name: "echo", Args: args})
 	expect(t, result, CallAnswer{args}, err)
-	all, err := c.CallAll(ctx, CallAllRequest{Name: "echo", Args: args})
+	all, err := CallAll.Ask(ctx, c, CallAllRequest{Name: "echo", Args: args})
 	expect(t, all, CallAllAnswer{[]Outcome{
 		{PublicKey: "pnet1peer", Label: "bob", Result: args, Took: 0.25},
 		{PublicKey: "pnet1other", Error: &Error{Code: "echo", Text: "no", Exit: 1}},
 	}}, err)
-	sent, err := c.Send(ctx, CallRequest{Peer: "bob", Name: "echo"})
+	sent, err := Send.Ask(ctx, c, CallRequest{Peer: "bob", Name: "echo"})
 	expect(t, sent, SendAnswer{PublicKey: "pnet1peer", Label: "bob"}, err)
-	pong, err := c.Ping(ctx, PingRequest{Peer: "bob"})
+	pong, err := Ping.Ask(ctx, c, PeerRequest{Peer: "bob"})
 	expect(t, pong, PingAnswer{PublicKey: "pnet1peer", RTT: 0.25}, err)
 }
 
@@ -243,7 +212,7 @@ func expect[T any](t *testing.T, got, want T, err error) {
 
 func TestErrorsArriveWithCodeHintAndExit(t *testing.T) {
 	dir, _, _ := serve(t, fake{})
-	_, err := NewClient(dir).Call(t.Context(), CallRequest{Peer: "bob", Name: "echo"})
+	_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{Peer: "bob", Name: "echo"})
 	e := (*Error)(nil)
 	if !errors.As(err, &e) {
 		t.Fatal(err)

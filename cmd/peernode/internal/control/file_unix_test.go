@@ -19,7 +19,7 @@ func TestPipesInTheWayHoldNobodyUp(t *testing.T) {
 			t.Errorf("%s: a node: got %v", name, err)
 		}
 		if name != lockName {
-			if _, err := NewClient(dir).Node(t.Context(), NodeRequest{}); !errors.Is(err, ErrFileKind) {
+			if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); !errors.Is(err, ErrFileKind) {
 				t.Errorf("%s: a command: got %v", name, err)
 			}
 		}

@@ -77,7 +77,7 @@ func point(dir, path string) error {
 	return os.Rename(draft, final)
 }
 
-// sweep removes what a node that was killed left behind, and nothing else: what is in the way otherwise is an
+// sweep removes what a node that was killed left behind, and nothing else: anything else in the way is an
 // ErrFileKind. The caller holds the lock of dir.
 func sweep(dir string) error {
 	old, err := find(dir)

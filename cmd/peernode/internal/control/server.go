@@ -24,41 +24,29 @@ const (
 	idleTimeout   = 30 * time.Second // between two requests on a connection
 )
 
-// A Server answers the requests that arrive on a Socket.
+// A Server answers the requests that arrive on a Socket, for the operations that it was given to serve.
 type Server struct {
 	http    http.Server
+	mux     http.ServeMux
 	explain func(error) *Error
 	slots   chan struct{} // one taken per running request that has one answer
 	streams chan struct{} // one taken per running request for a stream
 	stop    context.CancelCauseFunc
 }
 
-// NewServer returns a server that has b do the work. explain says what an error means to a person; it is
-// never given nil nor returns it. If log is nil, nothing is logged.
-func NewServer(b Backend, explain func(error) *Error, log *slog.Logger) *Server {
+// NewServer returns a server that does nothing before operations are given to it to serve. explain says what an error means
+// to a person; it is never given nil nor returns it. If log is nil, nothing is logged.
+func NewServer(explain func(error) *Error, log *slog.Logger) *Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	s := &Server{explain: explain, slots: make(chan struct{}, maxRequests), streams: make(chan struct{}, maxStreams), stop: stop}
-
-	mux := http.NewServeMux()
-	mux.Handle("POST /v1/node", operation(s, b.Node))
-	mux.Handle("POST /v1/peers", operation(s, b.Peers))
-	mux.Handle("POST /v1/watch", stream(s, b.Watch))
-	mux.Handle("POST /v1/discovered", operation(s, b.Discovered))
-	mux.Handle("POST /v1/connect", operation(s, b.Connect))
-	mux.Handle("POST /v1/wait", operation(s, b.Wait))
-	mux.Handle("POST /v1/why", operation(s, b.Why))
-	mux.Handle("POST /v1/call", operation(s, b.Call))
-	mux.Handle("POST /v1/call_all", operation(s, b.CallAll))
-	mux.Handle("POST /v1/send", operation(s, b.Send))
-	mux.Handle("POST /v1/ping", operation(s, b.Ping))
-	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, fmt.Errorf("%w: no operation %s %.64q", ErrRequest, r.Method, r.URL.Path))
 	})
 	s.http = http.Server{
-		Handler:           patient(mux),
+		Handler:           patient(&s.mux),
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
@@ -86,45 +74,23 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// A request is what an operation takes.
-type request interface{ limit() time.Duration }
-
-// operation serves one operation: it reads a Q, gives it to do and writes what comes back. The context of do
-// ends with the request's time, when the client goes away, and at Shutdown.
-func operation[Q request, A any](s *Server, do func(context.Context, Q) (A, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !take(s.slots) {
+// handle serves the operation of that name: if one of slots is free, it takes that, reads a Q and has answer do the rest.
+func handle[Q any](s *Server, name string, slots chan struct{}, answer func(http.ResponseWriter, *http.Request, Q)) {
+	s.mux.HandleFunc("POST /v1/"+name, func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		default:
 			s.refuse(w, ErrBusy)
 			return
 		}
-		defer func() { <-s.slots }()
 		var q Q
 		if err := readRequest(w, r, &q); err != nil {
 			s.refuse(w, err)
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), q.limit())
-		defer cancel()
-		a, err := do(ctx, q)
-		switch {
-		case err != nil && errors.Is(context.Cause(ctx), ErrStopping):
-			s.refuse(w, ErrStopping)
-		case err != nil:
-			s.refuse(w, err)
-		default:
-			write(w, http.StatusOK, a)
-		}
-	}
-}
-
-// take takes one of slots, if one is left.
-func take(slots chan<- struct{}) bool {
-	select {
-	case slots <- struct{}{}:
-		return true
-	default:
-		return false
-	}
+		answer(w, r, q)
+	})
 }
 
 // patient gives the body of each request bodyTimeout to arrive, whether h reads it or leaves it to be
@@ -177,7 +143,12 @@ func write(w http.ResponseWriter, status int, v any) {
 	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTimeout))
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
+	encode(w, v)
+}
+
+// encode writes v as JSON, which no HTML will hold.
+func encode(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
-	e.Encode(v)
+	return e.Encode(v)
 }

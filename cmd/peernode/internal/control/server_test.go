@@ -79,12 +79,12 @@ func TestRequestsTooManyAreRefusedAndTheOthersGoOn(t *testing.T) {
 	done := make(chan error, maxRequests)
 	for range maxRequests {
 		go func() {
-			_, err := NewClient(dir).Call(t.Context(), CallRequest{})
+			_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{})
 			done <- err
 		}()
 		<-entered
 	}
-	if _, err := NewClient(dir).Node(t.Context(), NodeRequest{}); code(t, err) != "busy" {
+	if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); code(t, err) != "busy" {
 		t.Errorf("got %v", err)
 	}
 	close(release)
@@ -93,7 +93,7 @@ func TestRequestsTooManyAreRefusedAndTheOthersGoOn(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := NewClient(dir).Node(t.Context(), NodeRequest{}); err != nil {
+	if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
 }
@@ -122,7 +122,7 @@ func TestConnectionsTooManyAreClosedAndTheOthersGoOn(t *testing.T) {
 	}
 	// The server notices that they were closed, one by one.
 	for deadline := time.Now().Add(30 * time.Second); ; {
-		_, err := NewClient(dir).Node(t.Context(), NodeRequest{})
+		_, err := GetNode.Ask(t.Context(), NewClient(dir), Request{})
 		if err == nil {
 			break
 		}
@@ -145,7 +145,7 @@ func TestClientThatGoesAwayCancelsItsRequest(t *testing.T) {
 		<-entered
 		cancel()
 	}()
-	_, err := NewClient(dir).Call(ctx, CallRequest{Timeout: Within(time.Hour)})
+	_, err := Call.Ask(ctx, NewClient(dir), CallRequest{Timeout: Within(time.Hour)})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the client got %v", err)
 	}
@@ -159,7 +159,7 @@ func TestRequestEndsWithItsTime(t *testing.T) {
 		<-ctx.Done()
 		return CallAnswer{}, ctx.Err()
 	}})
-	_, err := NewClient(dir).Call(t.Context(), CallRequest{Timeout: Within(time.Millisecond)})
+	_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{Timeout: Within(time.Millisecond)})
 	if code(t, err) != "deadline" {
 		t.Errorf("got %v", err)
 	}
@@ -174,7 +174,7 @@ func TestShutdownAnswersWhatRuns(t *testing.T) {
 	}})
 	answered := make(chan error, 1)
 	go func() {
-		_, err := NewClient(dir).Call(t.Context(), CallRequest{})
+		_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{})
 		answered <- err
 	}()
 	<-entered
@@ -199,7 +199,7 @@ func TestShutdownDoesNotWaitForWhatDoesNotEnd(t *testing.T) {
 	defer close(release)
 	answered := make(chan error, 1)
 	go func() {
-		_, err := NewClient(dir).Call(t.Context(), CallRequest{})
+		_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{})
 		answered <- err
 	}()
 	<-entered
@@ -224,7 +224,7 @@ func TestAnswerTooLargeIsRefused(t *testing.T) {
 func TestRequestTooLargeIsNotSent(t *testing.T) {
 	dir, _, _ := serve(t, fake{})
 	q := CallRequest{Args: append(append([]byte{'"'}, bytes.Repeat([]byte("x"), maxRequest)...), '"')}
-	if _, err := NewClient(dir).Call(t.Context(), q); !errors.Is(err, ErrTooLarge) {
+	if _, err := Call.Ask(t.Context(), NewClient(dir), q); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
 }

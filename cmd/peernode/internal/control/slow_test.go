@@ -31,7 +31,7 @@ func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"}
 // A stream is for as long as its client likes, also when it does not read: what gathers is the backend's to bound.
 func TestStreamWaitsForItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := NewServer(fake{watch: func(_ context.Context, _ WatchRequest, tell func(Change) error) error {
+		server := newServer(fake{watch: func(_ context.Context, _ WatchRequest, tell func(Change) error) error {
 			for range 3 {
 				time.Sleep(time.Hour)
 				if err := tell(Change{Event: &Event{Kind: "paired"}}); err != nil {
@@ -39,7 +39,7 @@ func TestStreamWaitsForItsClient(t *testing.T) {
 				}
 			}
 			return errNothing
-		}}, explainTest, nil)
+		}})
 		l := pipes{make(chan net.Conn)}
 		served := make(chan error, 1)
 		go func() { served <- server.Serve(l) }()
@@ -73,7 +73,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		{"asks once and stays", header + "Content-Length: 2\r\n\r\n{}", `"rtt_ms":0.25`, idleTimeout},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			server := NewServer(fake{}, explainTest, nil)
+			server := newServer(fake{})
 			l := pipes{make(chan net.Conn)}
 			served := make(chan error, 1)
 			go func() { served <- server.Serve(l) }()

@@ -101,7 +101,7 @@ func TestWhatAKilledNodeLeftIsClearedAway(t *testing.T) {
 			t.Fatal(err)
 		}
 		old.listener.Close() // as the system does; the files stay
-		if _, err := NewClient(c.dir).Node(t.Context(), NodeRequest{}); !errors.Is(err, ErrNoNode) {
+		if _, err := GetNode.Ask(t.Context(), NewClient(c.dir), Request{}); !errors.Is(err, ErrNoNode) {
 			t.Errorf("%s: with nobody there: %v", c.name, err)
 		}
 		s, err := Listen(c.dir, nil)
@@ -126,7 +126,7 @@ func TestNothingThereIsNoNode(t *testing.T) {
 		"not there": filepath.Join(tempDir(t), "none"),
 		"long":      longDir(t),
 	} {
-		if _, err := NewClient(dir).Node(t.Context(), NodeRequest{}); !errors.Is(err, ErrNoNode) {
+		if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); !errors.Is(err, ErrNoNode) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}

@@ -11,22 +11,15 @@ import (
 	"time"
 )
 
-// stream serves one operation that has many things to tell: it reads a Q, and each A that do tells becomes a line
-// of JSON, sent at once. The last line is the error that do returns; if that is all, it is refused with it. There
-// is no limit of time, and none for a client that is slow to read: tell waits for it, and do sees to it that what
-// gathers meanwhile is bounded. The context of do ends when the client goes away, and at Shutdown.
-func stream[Q, A any](s *Server, do func(context.Context, Q, func(A) error) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !take(s.streams) {
-			s.refuse(w, ErrBusy)
-			return
-		}
-		defer func() { <-s.streams }()
-		var q Q
-		if err := readRequest(w, r, &q); err != nil {
-			s.refuse(w, err)
-			return
-		}
+// A Stream is an operation that has many things to tell.
+type Stream[Q, A any] struct{ name string }
+
+// Serve has s send each A that do tells as a line of JSON, at once. The last line is the error that do returns; if that is
+// all, the request is refused with it. There is no limit of time, and none for a client that is slow to read: tell waits for
+// it, and do sees to it that what gathers meanwhile is bounded. The context of do ends when the client goes away, and at
+// Shutdown.
+func (o Stream[Q, A]) Serve(s *Server, do func(ctx context.Context, q Q, tell func(A) error) error) {
+	handle(s, o.name, s.streams, func(w http.ResponseWriter, r *http.Request, q Q) {
 		l := lines{w: w}
 		err := do(r.Context(), q, func(a A) error { return l.write(a) })
 		if errors.Is(context.Cause(r.Context()), ErrStopping) {
@@ -37,7 +30,7 @@ func stream[Q, A any](s *Server, do func(context.Context, Q, func(A) error) erro
 			return
 		}
 		l.write(failure{s.explain(err)}) // a client that has gone is nobody to tell
-	}
+	})
 }
 
 // lines writes an answer line by line.
@@ -55,20 +48,18 @@ func (l *lines) write(v any) error {
 		l.w.Header().Set("Content-Type", "application/x-ndjson")
 		l.w.WriteHeader(http.StatusOK)
 	}
-	e := json.NewEncoder(l.w)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
+	if err := encode(l.w, v); err != nil {
 		return err
 	}
 	return control.Flush()
 }
 
-// follow asks for an operation that stream serves and gives tell each thing as it arrives. It returns the *Error
-// that the node ends with, tell's error, the context's, or ErrGone if the node ends without a word.
-func follow[Q, A any](ctx context.Context, c *Client, name string, q Q, tell func(A) error) error {
+// Ask has the node do the operation and gives tell each thing as it arrives. It returns the *Error that the node ends with,
+// tell's error, the context's, or ErrGone if the node ends without a word.
+func (o Stream[Q, A]) Ask(ctx context.Context, c *Client, q Q, tell func(A) error) error {
 	ctx, cancel := context.WithCancel(ctx) // ends the request if tell fails
 	defer cancel()
-	answer, err := c.ask(ctx, name, q)
+	answer, err := c.ask(ctx, o.name, q)
 	if err != nil {
 		return err
 	}
@@ -95,18 +86,16 @@ func follow[Q, A any](ctx context.Context, c *Client, name string, q Q, tell fun
 			return err
 		}
 	}
-	switch err := scan.Err(); {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return ctx.Err()
-	case errors.Is(err, bufio.ErrTooLong):
-		return fmt.Errorf("%w: lines of an answer have at most %d bytes", ErrTooLarge, maxAnswer)
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrGone, err)
 	}
-	return ErrGone
+	if errors.Is(scan.Err(), bufio.ErrTooLong) {
+		return fmt.Errorf("%w: lines of an answer have at most %d bytes", ErrTooLarge, maxAnswer)
+	}
+	return ErrGone // in whatever way the connection says so
 }
 
-// wholeLine is a bufio.SplitFunc for lines. One that the end cuts off is none.
+// wholeLine is a bufio.SplitFunc for lines. A line that the end cuts off is dropped.
 func wholeLine(data []byte, _ bool) (advance int, token []byte, err error) {
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
 		return i + 1, data[:i], nil

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/datadir"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// An app is what all subcommands share: one invocation of the command.
+type app struct {
+	in  io.Reader
+	out *output.Printer // results; --json
+	err *output.Stream  // everything else
+	dir datadir.Dir     // --data-dir
+
+	began bool // a subcommand has begun: what fails from here on is not the command line
+}
+
+// say prints one line to standard error.
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintf(a.err, "peernode: %s\n", text.OneLine(fmt.Sprintf(format, args...)))
+}
+
+// hint prints what to do about what was said before, if anything.
+func (a *app) hint(hint string) {
+	if hint != "" {
+		a.say("hint: %s", hint)
+	}
+}
+
+// report prints err and its hint, and returns the exit code.
+func (a *app) report(err error) int {
+	if err == nil {
+		return failure.ExitDone
+	}
+	e := failure.Explain(err)
+	if hint := a.dir.AccessHint(err); hint != "" && e.Code == failure.CodePermission {
+		e.Hint = hint
+	}
+	a.say("%s", e.Text)
+	a.hint(e.Hint)
+	return e.Exit
+}
+
+// onNode returns the RunE of a subcommand that has the node that runs on the data directory do something. If none runs,
+// the error says how to start one there.
+func (a *app) onNode(do func(ctx context.Context, node *control.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		dir, err := a.dir.Path()
+		if err != nil {
+			return err
+		}
+		err = do(cmd.Context(), control.NewClient(dir), args)
+		if errors.Is(err, control.ErrNoNode) && a.dir != "" {
+			return failure.WithHint(err, "start one with: peernode run --data-dir "+text.ShellWord(string(a.dir)))
+		}
+		return err
+	}
+}
+
+// sayBadLines says which lines of the peers file the node ignores, and what to do about them. What else may be wrong
+// with the file concerns the next start.
+func (a *app) sayBadLines() {
+	path, set, err := a.openPeers()
+	if err != nil || len(set.Problems()) == 0 {
+		return
+	}
+	a.sayProblems(set)
+	a.hint(fmt.Sprintf("nobody is trusted by such a line: correct it in %s, or remove it", text.ShellWord(path)))
+}
+
+// openPeers opens the peers file, and returns its path too.
+func (a *app) openPeers(settings ...trust.Setting) (path string, set *trust.Set, err error) {
+	dir, err := a.dir.Path()
+	if err != nil {
+		return "", nil, err
+	}
+	path = filepath.Join(dir, datadir.PeersFile)
+	set, err = trust.Open(path, settings...)
+	return path, set, err
+}
+
+// sayProblems says what is wrong with the lines of the peers file.
+func (a *app) sayProblems(set *trust.Set) {
+	for _, problem := range set.Problems() {
+		a.say("%s: %v", datadir.PeersFile, problem)
+	}
+}
+
+// completePeer offers the labels of the trusted peers, and the beginnings of the keys that have none, to the
+// shell's completion of the first argument.
+func (a *app) completePeer(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	_, set, err := a.openPeers()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var names []string
+	for _, p := range set.List() {
+		name := p.Label
+		if name == "" {
+			name = strings.TrimSuffix(p.Key.Short(), "…")
+		}
+		names = append(names, name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// sayNoPeers says that nobody is trusted yet.
+func (a *app) sayNoPeers() { a.say("no peers yet; trust one with: peernode trust add KEY") }

@@ -1,0 +1,214 @@
+// Package backend does on a node what arrives at its control socket.
+package backend
+
+import (
+	"context"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/discovery/mdns"
+	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// A Run is what a command knows about its node beyond what the node tells.
+type Run struct {
+	Config  peernet.Config // the node's
+	Started time.Time
+	Socket  string // the path of its control socket
+	Metrics string // the URL where its metrics are read; empty: nowhere
+}
+
+// A Backend does commands on a node.
+type Backend struct {
+	node *peernet.Node
+	run  Run
+}
+
+// New returns a Backend that does commands on node.
+func New(node *peernet.Node, run Run) Backend { return Backend{node, run} }
+
+// Serve has s do every operation on the node.
+func (b Backend) Serve(s *control.Server) {
+	control.GetNode.Serve(s, b.Node)
+	control.GetPeers.Serve(s, b.Peers)
+	control.Watch.Serve(s, b.Watch)
+	control.Discover.Serve(s, b.Discover)
+	control.Connect.Serve(s, b.Connect)
+	control.Wait.Serve(s, b.Wait)
+	control.Explain.Serve(s, b.Explain)
+	control.Call.Serve(s, b.Call)
+	control.CallAll.Serve(s, b.CallAll)
+	control.Send.Serve(s, b.Send)
+	control.Ping.Serve(s, b.Ping)
+}
+
+// States are those a peer can be in, in the order in which status counts them.
+var States = []peernet.PeerState{
+	peernet.StateConnected, peernet.StateDialling, peernet.StateBackingOff, peernet.StateFound, peernet.StateUnknown,
+}
+
+// Node is control.GetNode.
+func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
+	peers := make(map[string]int, len(States))
+	for _, s := range States {
+		peers[string(s)] = 0
+	}
+	s := b.node.Stats()
+	for _, p := range s.Peers {
+		peers[string(p.State)]++
+	}
+	names := []string{}
+	for _, p := range b.run.Config.Discovery {
+		names = append(names, p.Name())
+	}
+	return control.Node{
+		PublicKey: b.node.PublicKey().String(),
+		Addresses: texts(b.node.Addrs()),
+		Listen:    b.run.Config.Listen,
+		Discovery: names,
+		Advertise: !b.run.Config.ListenOnly,
+		Private:   b.run.Config.Private,
+		Providers: b.providers(),
+		Started:   moment(b.run.Started),
+		Uptime:    control.Milliseconds(time.Since(b.run.Started)),
+		Peers:     peers,
+		Control:   b.run.Socket,
+		Metrics:   b.run.Metrics,
+		Traffic:   newTraffic(s.Total),
+
+		Accepted: s.Accepted, Strangers: s.Strangers, HandshakesIn: s.HandshakesIn, HandshakesOut: s.HandshakesOut, EventsLost: s.EventsLost,
+	}, nil
+}
+
+// Peers is control.GetPeers. There may be no peers, but there is a list.
+func (b Backend) Peers(context.Context, control.Request) (control.Peers, error) {
+	peers := []control.Peer{}
+	counted := make(map[identity.PublicKey]peernet.PeerStats)
+	for _, s := range b.node.Stats().Peers {
+		counted[s.Peer] = s
+	}
+	for _, p := range b.node.Peers() {
+		peer := newPeer(p)
+		if s, ok := counted[p.Key]; ok { // else it has been paired since
+			traffic := newTraffic(s.Traffic)
+			peer.Traffic, peer.SmoothedRTT = &traffic, control.Milliseconds(s.SmoothedRTT)
+		}
+		peers = append(peers, peer)
+	}
+	return control.Peers{Peers: peers}, nil
+}
+
+// Discover is control.Discover.
+func (b Backend) Discover(context.Context, control.Request) (control.Discovered, error) {
+	d := control.Discovered{Seen: []control.Sighting{}, Providers: b.providers()}
+	for _, p := range b.node.Discovered() {
+		d.Seen = append(d.Seen, control.Sighting{
+			PublicKey: p.Peer.String(),
+			Label:     p.Label,
+			Trusted:   p.Trusted,
+			Address:   address(p.Addr),
+			Source:    p.Source,
+			Interface: p.Interface,
+			FirstSeen: moment(p.First),
+			LastSeen:  moment(p.Last),
+		})
+	}
+	return d, nil
+}
+
+// providers returns what looks for peers as the control socket tells it; there may be none, but there is a list.
+func (b Backend) providers() []control.Provider {
+	list := []control.Provider{}
+	for _, s := range b.node.Providers() {
+		p := newProvider(s)
+		for _, d := range b.run.Config.Discovery {
+			if d.Name() != s.Name {
+				continue
+			}
+			switch d := d.(type) {
+			case *udp.Provider:
+				p.Uses = d.Stats().Interfaces
+			case *mdns.Provider:
+				p.Uses = d.Stats().Interfaces
+			}
+		}
+		list = append(list, p)
+	}
+	return list
+}
+
+// Connect is control.Connect.
+func (b Backend) Connect(ctx context.Context, q control.ConnectRequest) (control.Peer, error) {
+	p, err := b.find(q.Peer)
+	if err != nil {
+		return control.Peer{}, err
+	}
+	if err := b.node.Connect(ctx, p.Key, q.Addresses...); err != nil {
+		return control.Peer{}, b.about(q.Peer, err)
+	}
+	info, ok := b.node.Peer(p.Key)
+	if !ok {
+		return control.Peer{}, b.about(q.Peer, peernet.ErrNotTrusted) // not any more
+	}
+	return newPeer(info), nil
+}
+
+// Explain is control.Explain.
+func (b Backend) Explain(_ context.Context, q control.PeerRequest) (control.Why, error) {
+	p, err := b.find(q.Peer)
+	if err != nil {
+		return control.Why{}, err
+	}
+	e, err := b.node.Explain(p.Key)
+	if err != nil {
+		return control.Why{}, b.about(q.Peer, err)
+	}
+	return newWhy(e), nil
+}
+
+// find returns the peer that name names. A key that is not trusted is returned without a label: what is to
+// be done with it fails with the reason.
+func (b Backend) find(name string) (trust.Peer, error) {
+	p, err := b.lookup(name)
+	if _, trusted := b.node.Peer(p.Key); trusted && err == nil {
+		return p, nil
+	}
+	if b.node.Reload() != nil { // the node reports by itself what is wrong with the file
+		return p, err
+	}
+	return b.lookup(name) // the file may have been edited a moment ago
+}
+
+func (b Backend) lookup(name string) (trust.Peer, error) {
+	key, err := b.node.Lookup(name)
+	if err != nil {
+		return text.FindPrefix(b.node.Trusted(), name, err)
+	}
+	info, _ := b.node.Peer(key)
+	return trust.Peer{Key: key, Label: info.Label}, nil
+}
+
+// findAwake is find, and connects to a peer whose connection ended because nobody used it: it is needed now.
+func (b Backend) findAwake(ctx context.Context, name string) (trust.Peer, error) {
+	p, err := b.find(name)
+	if err != nil {
+		return trust.Peer{}, err
+	}
+	if e, err := b.node.Explain(p.Key); err != nil || !e.Asleep {
+		return p, nil // what follows says what is wrong
+	}
+	if err := b.node.Connect(ctx, p.Key); err != nil {
+		return trust.Peer{}, b.about(name, err)
+	}
+	return p, nil
+}
+
+// about returns err as one that concerns the peer that the user named like this.
+func (b Backend) about(peer string, err error) error {
+	return failure.About(b.node.PublicKey().String(), peer, err)
+}

@@ -1,0 +1,149 @@
+package backend
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// Call is control.Call.
+func (b Backend) Call(ctx context.Context, q control.CallRequest) (control.CallAnswer, error) {
+	p, args, err := b.prepare(ctx, q)
+	if err != nil {
+		return control.CallAnswer{}, err
+	}
+	raw, err := b.node.Call(ctx, p.Key, q.Name, args)
+	if err != nil {
+		return control.CallAnswer{}, b.about(q.Peer, err)
+	}
+	result, err := raw.MarshalJSON()
+	if err != nil {
+		return control.CallAnswer{}, b.about(q.Peer, fmt.Errorf("writing the result as JSON: %w", err))
+	}
+	return control.CallAnswer{Result: result}, nil
+}
+
+// Send is control.Send.
+func (b Backend) Send(ctx context.Context, q control.CallRequest) (control.SendAnswer, error) {
+	p, args, err := b.prepare(ctx, q)
+	if err != nil {
+		return control.SendAnswer{}, err
+	}
+	if err := b.node.Send(ctx, p.Key, q.Name, args); err != nil {
+		return control.SendAnswer{}, b.about(q.Peer, err)
+	}
+	return control.SendAnswer{PublicKey: p.Key.String(), Label: p.Label}, nil
+}
+
+// Ping is control.Ping.
+func (b Backend) Ping(ctx context.Context, q control.PeerRequest) (control.PingAnswer, error) {
+	p, err := b.findAwake(ctx, q.Peer)
+	if err != nil {
+		return control.PingAnswer{}, err
+	}
+	rtt, err := b.node.Ping(ctx, p.Key)
+	if err != nil {
+		return control.PingAnswer{}, b.about(q.Peer, err)
+	}
+	return control.PingAnswer{PublicKey: p.Key.String(), Label: p.Label, RTT: control.Milliseconds(rtt)}, nil
+}
+
+// prepare returns the peer and the arguments of a call or send.
+func (b Backend) prepare(ctx context.Context, q control.CallRequest) (trust.Peer, any, error) {
+	p, err := b.findAwake(ctx, q.Peer)
+	if err != nil {
+		return trust.Peer{}, nil, err
+	}
+	args, err := ParseJSON(q.Args)
+	return p, args, err
+}
+
+// ParseJSON returns the value that is sent for text: nil for none, and else one that fits into an envelope.
+func ParseJSON(text json.RawMessage) (any, error) {
+	if text == nil {
+		return nil, nil
+	}
+	v, err := envelope.FromJSON(text)
+	if err == nil {
+		_, err = envelope.Msgpack.AppendCall(nil, 1, "any", envelope.Options{}, v) // some may be too deep just there
+	}
+	if err != nil {
+		return nil, failure.WithHint(fmt.Errorf("%w: %s", failure.ErrBadJSON, strings.TrimPrefix(err.Error(), "envelope: ")), jsonHint(err))
+	}
+	return v, nil
+}
+
+// jsonHint says what to do about a text of which no value can be made.
+func jsonHint(err error) string {
+	switch {
+	case errors.Is(err, envelope.ErrDepth):
+		return fmt.Sprintf("nest arrays and objects at most %d deep: the message itself is one more", envelope.MaxDepth-1)
+	case errors.Is(err, envelope.ErrElements):
+		return fmt.Sprintf("send fewer than %d values at a time", envelope.MaxElements)
+	case errors.Is(err, envelope.ErrNumber):
+		return "whole numbers go from -9223372036854775808 to 18446744073709551615, others to 1.7e308: give larger ones as text"
+	case errors.Is(err, envelope.ErrDuplicateKey):
+		return "give each key of an object once"
+	}
+	return `quote it for the shell, as in '{"text": "hello"}' or '"hello"'`
+}
+
+// CallAll is control.CallAll.
+func (b Backend) CallAll(ctx context.Context, q control.CallAllRequest) (control.CallAllAnswer, error) {
+	args, err := ParseJSON(q.Args)
+	if err != nil {
+		return control.CallAllAnswer{}, err
+	}
+	_ = b.node.Reload() // it may have been edited a moment ago; the node reports by itself what is wrong with the file
+	peers := b.node.Trusted()
+	keys := make([]identity.PublicKey, len(peers))
+	for i, p := range peers {
+		keys[i] = p.Key
+	}
+	answer := control.CallAllAnswer{Outcomes: []control.Outcome{}}
+	for i, o := range peernet.CallMany[peernet.Raw](ctx, b.node, keys, q.Name, args) {
+		outcome := control.Outcome{PublicKey: o.Peer.String(), Label: peers[i].Label, Took: control.Milliseconds(o.Took)}
+		err := o.Err
+		if err == nil {
+			outcome.Result, err = o.Result.MarshalJSON()
+		}
+		if err != nil {
+			outcome.Error = failure.Explain(b.about(cmp.Or(outcome.Label, outcome.PublicKey), err))
+		}
+		answer.Outcomes = append(answer.Outcomes, outcome)
+	}
+	for _, o := range oversized(answer.Outcomes, control.ResultsRoom) {
+		err := fmt.Errorf("%w: its result has %d bytes as JSON, and all results together have room for %d", control.ErrTooLarge, len(o.Result), control.ResultsRoom)
+		o.Result, o.Error = nil, failure.Explain(b.about(cmp.Or(o.Label, o.PublicKey), failure.WithHint(err, "call this peer alone")))
+	}
+	return answer, nil
+}
+
+// oversized returns the largest results, without which the others have at most room bytes together: a peer that says much
+// does not keep anybody from hearing the others.
+func oversized(outcomes []control.Outcome, room int) (out []*control.Outcome) {
+	total := 0
+	for i := range outcomes {
+		out = append(out, &outcomes[i])
+		total += len(outcomes[i].Result)
+	}
+	slices.SortStableFunc(out, func(a, b *control.Outcome) int { return len(b.Result) - len(a.Result) })
+	for i, o := range out {
+		if total <= room {
+			return out[:i]
+		}
+		total -= len(o.Result)
+	}
+	return out
+}

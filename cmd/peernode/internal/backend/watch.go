@@ -1,0 +1,90 @@
+package backend
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+)
+
+// Wait is control.Wait.
+func (b Backend) Wait(ctx context.Context, q control.PeerRequest) (control.Peer, error) {
+	p, err := b.find(q.Peer)
+	if err != nil {
+		return control.Peer{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	next, stop := iter.Pull(b.node.Events(ctx)) // before the first look, so that nothing is missed
+	defer stop()
+	for more := true; ; _, more = next() {
+		info, trusted := b.node.Peer(p.Key)
+		switch {
+		case !trusted:
+			return control.Peer{}, b.about(q.Peer, peernet.ErrNotTrusted)
+		case info.State == peernet.StateConnected && info.Addr.IsValid():
+			return newPeer(info), nil
+		case !more:
+			return control.Peer{}, b.about(q.Peer, waitError(ctx.Err(), info))
+		}
+	}
+}
+
+// waitError says why a wait for the peer to be connected has ended: the time is up, the client has gone, or the node
+// has stopped.
+func waitError(err error, p peernet.PeerInfo) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w, still %s: %s", failure.ErrNotInTime, p.State, cmp.Or(p.Reason, "nothing has happened yet"))
+	}
+	return cmp.Or(err, peernet.ErrClosed)
+}
+
+// Watch is control.Watch. While tell waits, the node keeps a bounded number of events and counts those
+// beyond; after such a gap the peers are told again.
+func (b Backend) Watch(ctx context.Context, _ control.WatchRequest, tell func(control.Change) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	events := b.node.Events(ctx) // before the peers are listed, so that nothing is missed
+	tellPeers := func() error {
+		list, _ := b.Peers(ctx, control.Request{}) // never fails
+		return tell(control.Change{Peers: list.Peers})
+	}
+	if err := tellPeers(); err != nil {
+		return err
+	}
+	for e := range events {
+		if !b.isAboutPeer(e) {
+			continue
+		}
+		event := b.Event(e)
+		err := tell(control.Change{Event: &event})
+		if _, lagged := e.(peernet.Lagged); lagged && err == nil {
+			err = tellPeers()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return cmp.Or(ctx.Err(), peernet.ErrClosed)
+}
+
+// isAboutPeer says whether e is about peers: what strangers do is not.
+func (b Backend) isAboutPeer(e peernet.Event) bool {
+	trusted := true
+	switch e := e.(type) {
+	case peernet.Found:
+		_, trusted = b.node.Peer(e.Peer)
+	case peernet.Updated:
+		_, trusted = b.node.Peer(e.Peer)
+	case peernet.Lost:
+		_, trusted = b.node.Peer(e.Peer)
+	case peernet.Refused:
+		trusted = false
+	}
+	return trusted
+}

@@ -1,0 +1,227 @@
+package control
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Answers. The fields of Node, Peer, Sighting, Why and Event are also what peernode prints with --json: names are never
+// changed.
+type (
+	// Node is who the node is and how it is doing.
+	Node struct {
+		PublicKey string         `json:"public_key"`
+		Addresses []string       `json:"addresses"` // that others can dial
+		Listen    string         `json:"listen"`    // where it was told to listen
+		Discovery []string       `json:"discovery"` // the providers that look for peers
+		Advertise bool           `json:"advertise"` // whether they announce the node
+		Private   bool           `json:"private"`   // whether they tell its peers alone
+		Providers []Provider     `json:"providers"` // the same ones, and how they are doing
+		Started   time.Time      `json:"started,omitzero"`
+		Uptime    float64        `json:"uptime_ms"`
+		Peers     map[string]int `json:"peers"`             // how many are in each state
+		Control   string         `json:"control"`           // the path of the control socket
+		Metrics   string         `json:"metrics,omitempty"` // the URL where its metrics are read
+		Traffic   Traffic        `json:"traffic"`           // with all peers, those included that are not trusted any more
+
+		Accepted      uint64            `json:"connections_accepted"` // that others made
+		Strangers     int               `json:"strangers"`            // of them, that have not authenticated yet
+		HandshakesIn  map[string]uint64 `json:"handshakes_in"`        // that others began, by what became of them
+		HandshakesOut map[string]uint64 `json:"handshakes_out"`       // that the node began, likewise
+		EventsLost    uint64            `json:"events_lost"`          // to slow readers
+	}
+
+	// Provider is what looks for peers in one way.
+	Provider struct {
+		Name      string    `json:"name"`
+		State     string    `json:"state"` // running, failed or ended
+		Since     time.Time `json:"since,omitzero"`
+		Error     string    `json:"error,omitempty"`      // why it failed; also for a minute after it has been run again
+		Hint      string    `json:"hint,omitempty"`       // what to do about that
+		Next      time.Time `json:"next,omitzero"`        // when it is run again, at the latest
+		Sightings uint64    `json:"sightings"`            // that the node has looked at
+		Dropped   uint64    `json:"dropped,omitempty"`    // that it had no room for
+		Uses      []string  `json:"interfaces,omitempty"` // the network interfaces it uses, where it tells
+
+		Counts map[string]uint64 `json:"counts,omitempty"` // what it counts itself, where it does
+	}
+
+	// Discovered is who is seen on the network, and by whom.
+	Discovered struct {
+		Seen      []Sighting `json:"seen"`
+		Providers []Provider `json:"providers"`
+	}
+
+	// Sighting is one address at which one provider sees a key. Nothing of it is proved.
+	Sighting struct {
+		PublicKey string    `json:"public_key"`
+		Label     string    `json:"label,omitempty"`
+		Trusted   bool      `json:"trusted"`
+		Self      bool      `json:"self,omitempty"` // it is the node of this data directory
+		Address   string    `json:"address"`
+		Source    string    `json:"source"`              // the provider
+		Interface string    `json:"interface,omitempty"` // where it was heard
+		FirstSeen time.Time `json:"first_seen,omitzero"`
+		LastSeen  time.Time `json:"last_seen,omitzero"`
+	}
+
+	// Peers are the trusted peers.
+	Peers struct {
+		Peers []Peer `json:"peers"`
+	}
+
+	// Peer is one trusted peer as its node sees it now.
+	Peer struct {
+		PublicKey string    `json:"public_key"`
+		Label     string    `json:"label,omitempty"`
+		Name      string    `json:"name,omitempty"` // what the peer calls itself
+		State     string    `json:"state"`
+		Since     time.Time `json:"since,omitzero"`
+		Reason    string    `json:"reason,omitempty"`
+		Address   string    `json:"address,omitempty"` // of the current connection
+		Role      string    `json:"role,omitempty"`    // initiator or responder
+		RTT       float64   `json:"rtt_ms,omitempty"`
+		LastHeard time.Time `json:"last_heard,omitzero"`
+		Addresses []Address `json:"addresses,omitempty"`
+
+		// Of the lists of peers.
+		SmoothedRTT float64  `json:"rtt_smoothed_ms,omitempty"`
+		Traffic     *Traffic `json:"traffic,omitempty"`
+	}
+
+	// Address is one address of a peer and what happened there last.
+	Address struct {
+		Address    string    `json:"address"`
+		Source     string    `json:"source,omitempty"`
+		LastSeen   time.Time `json:"last_seen,omitzero"`
+		LastResult string    `json:"last_result,omitempty"`
+	}
+
+	// CallAllAnswer is what came of a call to every trusted peer.
+	CallAllAnswer struct {
+		Outcomes []Outcome `json:"outcomes"`
+	}
+
+	// Outcome is what came of the call to one peer: a result, which may be null, or an error.
+	Outcome struct {
+		PublicKey string          `json:"public_key"`
+		Label     string          `json:"label,omitempty"`
+		Result    json.RawMessage `json:"result,omitempty"`
+		Error     *Error          `json:"error,omitempty"`
+		Took      float64         `json:"took_ms"`
+	}
+
+	// Why is what the node knows of its link to a peer.
+	Why struct {
+		Peer
+		History   []Step    `json:"history"`       // oldest first
+		Next      time.Time `json:"next,omitzero"` // when the node dials it again by itself
+		Advice    string    `json:"advice,omitempty"`
+		Sentences []string  `json:"sentences"` // all of it, as peernode prints it without --json
+	}
+
+	// Step is something that happened to a peer, once or again and again.
+	Step struct {
+		Time    time.Time `json:"time,omitzero"`   // the first time
+		Last    time.Time `json:"last,omitzero"`   // the last time, if there were several
+		Times   int       `json:"times,omitempty"` // how often, likewise
+		State   string    `json:"state"`           // after it
+		Address string    `json:"address,omitempty"`
+		Source  string    `json:"source,omitempty"` // who said so, of an address
+		Reason  string    `json:"reason,omitempty"`
+	}
+
+	// Change is one thing that Watch tells: one of its fields is there.
+	Change struct {
+		Peers []Peer `json:"peers,omitzero"` // all of them, as they are now
+		Event *Event `json:"event,omitempty"`
+	}
+
+	// Event is one thing that happened to the node.
+	Event struct {
+		Kind string `json:"event"`
+		Time string `json:"time,omitempty"` // RFC 3339, UTC, to the millisecond; listening has none
+
+		// Of listening, the first that run prints.
+		PublicKey string   `json:"public_key,omitempty"`
+		Addresses []string `json:"addresses,omitempty"`
+		Control   string   `json:"control,omitempty"` // the path of the control socket
+
+		// Of all that concern a peer.
+		Peer    string `json:"peer,omitempty"`
+		Label   string `json:"label,omitempty"`
+		Address string `json:"address,omitempty"`
+
+		Source    string          `json:"source,omitempty"`    // found, updated, lost: who says so
+		Interface string          `json:"interface,omitempty"` // found, updated: where it was heard
+		Left      *int            `json:"left,omitempty"`      // lost: how many sightings of the key are left; 0: it is gone
+		Role      string          `json:"role,omitempty"`      // connected: this node's, initiator or responder
+		Name      string          `json:"name,omitempty"`      // connected: what the peer calls itself; received: the handler
+		Reason    string          `json:"reason,omitempty"`    // lost, disconnected, refused
+		Text      string          `json:"text,omitempty"`      // disconnected: the peer's own words
+		Args      json.RawMessage `json:"args,omitempty"`      // received: what was sent
+		Older     string          `json:"older,omitempty"`     // conflict: the addresses of the two nodes that use one key
+		Newer     string          `json:"newer,omitempty"`
+		Missed    int             `json:"missed,omitempty"` // lagged: events that nobody will see
+	}
+
+	// CallAnswer is what the handler returned, as one JSON value.
+	CallAnswer struct {
+		Result json.RawMessage `json:"result"`
+	}
+
+	// SendAnswer says to whom a message went.
+	SendAnswer struct {
+		PublicKey string `json:"public_key"`
+		Label     string `json:"label,omitempty"`
+	}
+
+	// PingAnswer is one round trip.
+	PingAnswer struct {
+		PublicKey string  `json:"public_key"`
+		Label     string  `json:"label,omitempty"`
+		RTT       float64 `json:"rtt_ms"`
+	}
+)
+
+// Traffic is what passed between the node and one peer, or all. Numbers never go back, but those in flight, queued and of
+// sessions, which are as they are at the moment.
+type Traffic struct {
+	CallsIn  Calls  `json:"calls_in"`      // of the peer
+	CallsOut Calls  `json:"calls_out"`     // of the node
+	Refused  uint64 `json:"calls_refused"` // of the peer, because it was at its limits
+
+	SendsIn   uint64 `json:"sends_in"`
+	SendsOut  uint64 `json:"sends_out"`
+	Dropped   uint64 `json:"sends_dropped"`   // of the peer, because it was at its limits
+	Unhandled uint64 `json:"sends_unhandled"` // of the peer, to a handler that is not there
+
+	BytesIn   uint64 `json:"bytes_in"` // on the wire
+	BytesOut  uint64 `json:"bytes_out"`
+	FramesIn  uint64 `json:"frames_in"`
+	FramesOut uint64 `json:"frames_out"`
+	QueuedIn  int    `json:"queued_bytes_in"`  // arguments of what runs and waits here
+	QueuedOut int    `json:"queued_bytes_out"` // what waits to be written
+
+	Sessions      int               `json:"sessions"`
+	SessionsMade  uint64            `json:"sessions_made"`
+	SessionsEnded map[string]uint64 `json:"sessions_ended"` // by reason
+
+	Dials       uint64 `json:"dials"` // TCP connects that were made
+	DialsFailed uint64 `json:"dials_failed"`
+}
+
+// Calls are calls in one direction.
+type Calls struct {
+	InFlight  int               `json:"in_flight"`
+	OK        uint64            `json:"ok"`
+	Failed    uint64            `json:"failed"`           // in whatever way
+	Errors    map[string]uint64 `json:"errors,omitempty"` // of those that failed: answered with an error, by code
+	Lost      uint64            `json:"lost"`             // of those that failed: the link broke
+	Abandoned uint64            `json:"abandoned"`        // of those that failed: the caller gave up
+}
+
+// Milliseconds returns d in ms, to the microsecond, as the fields that end in _ms hold it.
+func Milliseconds(d time.Duration) float64 {
+	return float64(d.Round(time.Microsecond)/time.Microsecond) / 1000
+}

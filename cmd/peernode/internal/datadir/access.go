@@ -1,0 +1,71 @@
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+)
+
+// AccessHint says what to do about err if it is that this user may not use something that it names, and nothing
+// otherwise.
+func (d Dir) AccessHint(err error) string {
+	named := pathOf(err)
+	if named == "" || !errors.Is(err, fs.ErrPermission) {
+		return ""
+	}
+	elsewhere := ""
+	if dir, err := d.Path(); err == nil && (inside(named, dir) || inside(dir, named)) {
+		elsewhere = ", or choose another directory with --data-dir"
+	}
+	path, info := nearest(named)
+	if info == nil {
+		return ""
+	}
+	if owner := otherOwner(info); owner != "" {
+		return fmt.Sprintf("%s belongs to %s: run this command as that user%s", text.ShellWord(path), owner, elsewhere)
+	}
+	mode := "u+rw"
+	if info.IsDir() {
+		mode = "u+rwx"
+	}
+	return fmt.Sprintf("let yourself use it with: chmod %s %s%s", mode, text.ShellWord(path), elsewhere)
+}
+
+// pathOf returns the path that err is about, or nothing if it names none.
+func pathOf(err error) string {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Path
+	}
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		return e.New
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok && e.Net == "unix" && e.Addr != nil {
+		return e.Addr.String()
+	}
+	return ""
+}
+
+// inside says whether path is dir or lies in it.
+func inside(path, dir string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// nearest returns path, or the nearest above it that can be looked at, and what it is.
+func nearest(path string) (string, fs.FileInfo) {
+	for {
+		if info, err := os.Lstat(path); err == nil {
+			return path, info
+		}
+		above := filepath.Dir(path)
+		if above == path {
+			return path, nil
+		}
+		path = above
+	}
+}

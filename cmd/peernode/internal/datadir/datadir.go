@@ -1,0 +1,61 @@
+// Package datadir is the directory in which a node keeps its key, the list of its peers and its control socket.
+package datadir
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+)
+
+// Variable names the environment variable that says where the data directory is.
+const Variable = "PEERNODE_DATA_DIR"
+
+// Files of a node in its data directory, as package peernet keeps them.
+const (
+	IdentityFile = "identity.pem"
+	PeersFile    = "peers"
+)
+
+// A Dir is a data directory as --data-dir names it; empty is the usual one.
+type Dir string
+
+// Path returns the absolute path of the data directory, whether it is there or not.
+func (d Dir) Path() (string, error) {
+	dir := string(d)
+	if dir == "" {
+		dir = os.Getenv(Variable)
+	}
+	if dir == "" {
+		base, err := os.UserConfigDir()
+		if err != nil {
+			return "", failure.UsageOf(err, "say where the node keeps its files with --data-dir")
+		}
+		dir = filepath.Join(base, "peernode")
+	}
+	return filepath.Abs(dir)
+}
+
+// Make returns the data directory and makes it if need be, for this user alone. One in which others may put
+// files is refused: they would decide who the node is, and whom it trusts.
+func (d Dir) Make() (string, error) {
+	dir, err := d.Path()
+	if err != nil {
+		return "", err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", fmt.Errorf("making the data directory: %w", err)
+	}
+	info, err := os.Stat(dir)
+	if err != nil {
+		return "", fmt.Errorf("looking at the data directory: %w", err)
+	}
+	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
+		return "", failure.WithHint(fmt.Errorf("others may write to the data directory %s", dir),
+			"take that from them with: chmod go-w "+text.ShellWord(dir))
+	}
+	return dir, nil
+}

@@ -1,0 +1,44 @@
+package datadir
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+func TestHintsForWhatThisUserMayNotUse(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "the node")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, PeersFile)
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := t.TempDir()
+	or := ", or choose another directory with --data-dir"
+	for _, c := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"a file", &fs.PathError{Op: "open", Path: file, Err: syscall.EACCES}, "let yourself use it with: chmod u+rw '" + file + "'" + or},
+		{"the directory", &fs.PathError{Op: "open", Path: dir, Err: syscall.EACCES}, "let yourself use it with: chmod u+rwx '" + dir + "'" + or},
+		{"a file that is not there", &fs.PathError{Op: "open", Path: filepath.Join(dir, "none"), Err: syscall.EACCES}, "let yourself use it with: chmod u+rwx '" + dir + "'" + or},
+		{"a new name", &os.LinkError{Op: "rename", Old: "x", New: file, Err: syscall.EACCES}, "let yourself use it with: chmod u+rw '" + file + "'" + or},
+		{"the socket", &net.OpError{Op: "dial", Net: "unix", Addr: &net.UnixAddr{Name: file, Net: "unix"}, Err: syscall.EACCES}, "let yourself use it with: chmod u+rw '" + file + "'" + or},
+		{"above the directory", &fs.PathError{Op: "mkdir", Path: filepath.Dir(dir), Err: syscall.EACCES}, "let yourself use it with: chmod u+rwx " + filepath.Dir(dir) + or},
+		{"somewhere else", &fs.PathError{Op: "mkdir", Path: elsewhere, Err: syscall.EACCES}, "let yourself use it with: chmod u+rwx " + elsewhere},
+		{"a port", &net.OpError{Op: "listen", Net: "tcp", Err: syscall.EACCES}, ""},
+		{"another error", &fs.PathError{Op: "open", Path: file, Err: syscall.EIO}, ""},
+		{"no path", fs.ErrPermission, ""},
+	} {
+		if got := Dir(dir).AccessHint(fmt.Errorf("doing it: %w", c.err)); got != c.want && filepath.Separator == '/' {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}

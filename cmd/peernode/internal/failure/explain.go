@@ -1,0 +1,80 @@
+package failure
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"net"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+)
+
+// Explain says what err means to the user: in words, as a code, as an exit code, and what to do about it.
+func Explain(err error) *control.Error {
+	if e, ok := errors.AsType[*control.Error](err); ok {
+		return e // explained where it happened
+	}
+	e := &control.Error{Code: "failed", Text: text.OneLine(inWords(err.Error(), err)), Exit: ExitFailed}
+	if r, ok := errors.AsType[*peernet.RemoteError](err); ok {
+		e.Code, e.Hint = string(r.Code), "the peer's handler ran and reported this"
+	}
+	for _, m := range meanings {
+		if slices.ContainsFunc(m.errs, func(target error) bool { return errors.Is(err, target) }) {
+			e.Code, e.Exit, e.Hint = m.code, m.exit, m.hint
+			break
+		}
+	}
+	if e.Code == "interrupted" {
+		e.Text = e.Code
+	}
+	if _, ok := errors.AsType[*peernet.ConfigError](err); ok {
+		e.Code, e.Exit, e.Hint = "bad_config", ExitUsage, "change or leave out the flag that sets it"
+	}
+	if _, ok := errors.AsType[*net.DNSError](err); ok {
+		e.Code, e.Exit, e.Hint = "unknown_host", ExitUnreachable, "check the name of the host, or give its address"
+	}
+	if a, ok := errors.AsType[*advised](err); ok {
+		e.Hint = a.hint
+		if a.usage {
+			e.Code, e.Exit = "usage", ExitUsage
+		}
+	}
+	about, ok := errors.AsType[*peerError](err)
+	if !ok {
+		about = new(peerError)
+	}
+	names := strings.NewReplacer(selfHint, cmp.Or(about.self, "KEY"), peerHint, cmp.Or(text.ShellWord(about.peer), "PEER"))
+	e.Hint = names.Replace(e.Hint)
+	return e
+}
+
+// inWords returns the text of an error without the system calls that err and its causes name: "/x: permission denied" says
+// what "open /x: permission denied" says.
+func inWords(text string, err error) string {
+	switch e := err.(type) {
+	case *fs.PathError:
+		text = strings.Replace(text, e.Error(), e.Path+": "+e.Err.Error(), 1)
+	case *os.LinkError:
+		text = strings.Replace(text, e.Error(), e.New+": "+e.Err.Error(), 1)
+	case *os.SyscallError:
+		text = strings.Replace(text, e.Error(), e.Err.Error(), 1)
+	case *net.OpError:
+		if e.Addr != nil {
+			text = strings.Replace(text, e.Error(), e.Addr.String()+": "+e.Err.Error(), 1)
+		}
+	}
+	switch e := err.(type) {
+	case interface{ Unwrap() error }:
+		return inWords(text, e.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, cause := range e.Unwrap() {
+			text = inWords(text, cause)
+		}
+	}
+	return text
+}

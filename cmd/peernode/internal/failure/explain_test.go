@@ -1,0 +1,191 @@
+package failure
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+func TestErrorsEndWithTheirExitCode(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		code string
+		exit int
+	}{
+		{errors.New("anything"), "failed", 1},
+		{fs.ErrNotExist, "failed", 1},
+		{context.Canceled, "interrupted", 1},
+		{context.DeadlineExceeded, "timeout", 3},
+
+		{Usage("two arguments", ""), "usage", 2},
+		{UsageOf(identity.ErrKeyChecksum, ""), "usage", 2},
+		{ErrBadJSON, "bad_json", 2},
+		{text.ErrAmbiguousPrefix, "ambiguous", 1},
+
+		{control.ErrNoNode, "no_node", 3},
+		{control.ErrStopping, "stopping", 3},
+		{control.ErrGone, "gone", 3},
+		{control.ErrRunning, "running", 1},
+		{control.ErrPathTooLong, "path_too_long", 1},
+		{control.ErrBusy, "busy", 1},
+		{control.ErrTooLarge, "too_large", 1},
+		{control.ErrRequest, "bad_request", 2},
+		{control.ErrFileKind, "file_kind", 1},
+		{control.ErrStranger, "stranger", 4},
+
+		{envelope.ErrNameLength, "bad_name", 2},
+		{envelope.ErrNameUTF8, "bad_name", 2},
+		{envelope.ErrNameControl, "bad_name", 2},
+		{envelope.ErrNameReserved, "bad_name", 2},
+
+		{identity.ErrFileKind, "file_kind", 1},
+		{identity.ErrFileContent, "identity_file", 1},
+		{identity.ErrFileAlgorithm, "identity_file", 1},
+		{trust.ErrFileKind, "file_kind", 1},
+		{trust.ErrFileTooLarge, "peers_file", 1},
+		{trust.ErrLocked, "locked", 1},
+		{syscall.EADDRINUSE, "address_in_use", 1},
+		{syscall.EADDRNOTAVAIL, "no_such_address", 1},
+		{syscall.ENOSPC, "disk_full", 1},
+		{syscall.EROFS, "read_only", 1},
+		{syscall.ENOTDIR, "not_a_directory", 1},
+		{fs.ErrPermission, "permission_denied", 1},
+
+		{identity.ErrPermissions, "permissions", 1},
+		{trust.ErrPermissions, "permissions", 1},
+		{fmt.Errorf("%w: %w", handshake.ErrEphemeral, identity.ErrKeyLowOrder), "no_handshake", 3},
+		{fmt.Errorf("%w: %w", handshake.ErrKey, identity.ErrKeyRange), "no_handshake", 3},
+		{peernet.ErrFull, "full", 1},
+		{peernet.ErrBusy, "peer_busy", 3},
+		{identity.ErrKeyChecksum, "bad_key", 2},
+		{identity.ErrKeyLength, "bad_key", 2},
+		{identity.ErrKeyRange, "bad_key", 2},
+		{identity.ErrKeyLowOrder, "bad_key", 2},
+		{trust.ErrNotFound, "unknown_peer", 1},
+		{trust.ErrAmbiguous, "ambiguous", 1},
+		{trust.ErrSelf, "self", 2},
+		{trust.ErrLabelTaken, "label_taken", 1},
+		{trust.ErrLabelIsKey, "bad_label", 2},
+		{trust.ErrLabelTooLong, "bad_label", 2},
+		{trust.ErrCharacter, "bad_label", 2},
+
+		{ErrNotAll, "not_all", 1},
+		{ErrNotInTime, "not_in_time", 3},
+		{&peernet.ConfigError{Field: "Limits.Peers", Value: 1 << 21, Bound: 1 << 20}, "bad_config", 2},
+		{peernet.ErrSelf, "self", 2},
+		{peernet.ErrNotTrusted, "not_trusted", 4},
+		{peernet.ErrRefused, "refused", 4},
+		{peernet.ErrWrongKey, "wrong_key", 3},
+		{handshake.ErrSelf, "own_address", 3},
+		{handshake.ErrMessage2, "no_handshake", 3},
+		{&net.DNSError{Err: "no such host", Name: "bob", IsNotFound: true}, "unknown_host", 3},
+		{peernet.ErrNoAddress, "no_address", 3},
+		{peernet.ErrNotConnected, "not_connected", 3},
+		{peernet.ErrUnreachable, "unreachable", 3},
+		{peernet.ErrUnanswered, "unanswered", 3},
+		{peernet.ErrLinkLost, "link_lost", 3},
+		{peernet.ErrClosed, "stopping", 3},
+		{peernet.ErrNotStarted, "not_started", 3},
+		{peernet.ErrNoHandler, "no_handler", 1},
+		{peernet.ErrForbidden, "forbidden", 4},
+		{peernet.ErrBadArgs, "bad_args", 1},
+		{peernet.ErrFailed, "failed", 1},
+		{peernet.ErrInternal, "internal", 1},
+		{peernet.ErrOverloaded, "overloaded", 1},
+		{peernet.ErrCancelled, "cancelled", 1},
+		{peernet.ErrDeadline, "deadline", 3},
+		{peernet.ErrTooLarge, "too_large", 1},
+
+		{&peernet.RemoteError{Code: envelope.CodeForbidden}, "forbidden", 4},
+		{&peernet.RemoteError{Code: envelope.CodeDeadline}, "deadline", 3},
+		{&peernet.RemoteError{Code: "out_of_milk"}, "out_of_milk", 1},
+		{&control.Error{Code: "refused", Exit: 4}, "refused", 4},
+	} {
+		for name, err := range map[string]error{
+			"bare":       c.err,
+			"wrapped":    fmt.Errorf("doing it: %w", c.err),
+			"with peer":  &peerError{"pnet1self", "bob", c.err},
+			"with cause": fmt.Errorf("doing it: %w: %w", c.err, fs.ErrNotExist),
+		} {
+			if got := Explain(err); got.Code != c.code || got.Exit != c.exit {
+				t.Errorf("%v, %s: got %s and %d, want %s and %d", c.err, name, got.Code, got.Exit, c.code, c.exit)
+			}
+		}
+	}
+}
+
+// An error that means the end of a call in time reaches people as that, also if something timed out below it.
+func TestTheParticularErrorCountsBeforeTheGeneral(t *testing.T) {
+	err := fmt.Errorf("%w: %w", peernet.ErrUnreachable, context.DeadlineExceeded)
+	if got := Explain(err); got.Code != "unreachable" {
+		t.Errorf("got %s", got.Code)
+	}
+}
+
+func TestHintsSpeakOfThePeerAndTheNode(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"peer", &peerError{"pnet1self", "bob", peernet.ErrNotConnected}, "see why with: peernode why bob; or say where it is with: peernode connect bob ADDR"},
+		{"node", &peerError{"pnet1self", "bob", peernet.ErrRefused}, "on the other machine run: peernode trust add pnet1self"},
+		{"a label of words", &peerError{"pnet1self", "Bob's laptop", peernet.ErrNotConnected}, `see why with: peernode why 'Bob'\''s laptop'; or say where it is with: peernode connect 'Bob'\''s laptop' ADDR`},
+		{"neither", peernet.ErrNotTrusted, "trust it first with: peernode trust add PEER"},
+		{"no key", peernet.ErrRefused, "on the other machine run: peernode trust add KEY"},
+		{"of its own", WithHint(control.ErrNoNode, "start one with: peernode run --data-dir x"), "start one with: peernode run --data-dir x"},
+		{"none", context.Canceled, ""},
+	} {
+		if got := Explain(c.err).Hint; got != c.want {
+			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestEveryMeaningHasAHintInPlainWords(t *testing.T) {
+	for _, m := range meanings {
+		if m.hint == "" && m.exit != ExitFailed {
+			t.Errorf("%v has no hint", m.errs)
+		}
+		if strings.HasSuffix(m.hint, ".") || strings.ContainsAny(m.hint, "\n\t") {
+			t.Errorf("%v: %q", m.errs, m.hint)
+		}
+		if m.exit < ExitFailed || m.exit > ExitRefused {
+			t.Errorf("%v: exit code %d", m.errs, m.exit)
+		}
+	}
+}
+
+// TestNoSystemCallIsNamed: people read what happened to which file or address, and not how it was tried.
+func TestNoSystemCallIsNamed(t *testing.T) {
+	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7100}
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{&fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}, "doing it: /x: permission denied"},
+		{&os.LinkError{Op: "rename", Old: "/x", New: "/y", Err: syscall.EROFS}, "doing it: /y: read-only file system"},
+		{&net.OpError{Op: "listen", Net: "tcp", Addr: addr, Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}, "doing it: 127.0.0.1:7100: address already in use"},
+		{errors.Join(errors.New("first"), &fs.PathError{Op: "mkdir", Path: "/x", Err: syscall.ENOTDIR}), `"doing it: first\n/x: not a directory"`},
+		{errors.New("open /x: permission denied"), "doing it: open /x: permission denied"}, // words of another node's, say
+	} {
+		if got := Explain(fmt.Errorf("doing it: %w", c.err)).Text; got != c.want && runtime.GOOS == "linux" {
+			t.Errorf("got %s, want %s", got, c.want)
+		}
+	}
+}

@@ -1,0 +1,130 @@
+// Package failure says what an error means to a person: in words, as a code for programs, as the exit code of the command,
+// and what to do about it.
+package failure
+
+import (
+	"context"
+	"io/fs"
+	"syscall"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// Exit codes.
+const (
+	ExitDone        = 0
+	ExitFailed      = 1
+	ExitUsage       = 2
+	ExitUnreachable = 3 // not reachable, or not in time
+	ExitRefused     = 4 // by somebody's trust, or by a handler
+)
+
+// Stand-ins in hints for what the error is about.
+const (
+	selfHint = "SELF" // this node's own key
+	peerHint = "PEER" // the peer as the user named it
+)
+
+// CodePermission is the code of what the system does not let this user do.
+const CodePermission = "permission_denied"
+
+// NameForm is the hint for what cannot be the name of a handler.
+const NameForm = "a name has 1 to 255 bytes of UTF-8, no control characters, and does not begin with $/"
+
+// fileKindHint is the hint for something else in the place of one of the node's files.
+const fileKindHint = "move it away: the node keeps a file of its own there"
+
+// keyFileHint is the hint for an identity file that holds no key.
+const keyFileHint = "put a copy of the right file there; or move it away, and a new key is made, which the peers must trust anew"
+
+// A meaning is what some errors mean to the user.
+type meaning struct {
+	code string // for programs, over the control socket; never changes
+	exit int
+	hint string
+	errs []error
+}
+
+func means(code string, exit int, hint string, errs ...error) meaning {
+	return meaning{code, exit, hint, errs}
+}
+
+// meanings are looked through in this order: the first one with an error of the chain counts, so that the particular stands
+// before the general.
+var meanings = []meaning{
+	means("no_node", ExitUnreachable, "start one with: peernode run", control.ErrNoNode),
+	means("running", ExitFailed, "stop that one first, or give this one a directory of its own with --data-dir", control.ErrRunning),
+	means("stopping", ExitUnreachable, "start it again with: peernode run", control.ErrStopping),
+	means("gone", ExitUnreachable, "start it again with: peernode run", control.ErrGone),
+	means("file_kind", ExitFailed, fileKindHint, control.ErrFileKind),
+	means("path_too_long", ExitFailed, "set TMPDIR to a directory with a short path", control.ErrPathTooLong),
+	means("stranger", ExitRefused, "run this command as the user the node runs as", control.ErrStranger),
+	means("bad_request", ExitUsage, "is the running node of another version than this command?", control.ErrRequest),
+	means("too_large", ExitFailed, "send less at a time", control.ErrTooLarge),
+	means("busy", ExitFailed, "wait for the other commands to end", control.ErrBusy),
+
+	// What another node sends wrong comes before what the user may have typed wrong: one wraps the other.
+	means("no_handshake", ExitUnreachable, "what answers there breaks the protocol: is it a node?", handshake.ErrEphemeral, handshake.ErrKey),
+
+	means("bad_json", ExitUsage, `quote it for the shell, as in '{"text": "hello"}'`, ErrBadJSON),
+	means("bad_name", ExitUsage, NameForm, envelope.ErrNameLength, envelope.ErrNameUTF8, envelope.ErrNameControl, envelope.ErrNameReserved),
+	means("ambiguous", ExitFailed, "give more of the key, or its label", text.ErrAmbiguousPrefix),
+	means("ambiguous", ExitFailed, "several peers have this label: name the one you mean by its key", trust.ErrAmbiguous),
+	means("unknown_peer", ExitFailed, "see who is trusted with: peernode trust list", trust.ErrNotFound),
+	means("label_taken", ExitFailed, "choose another --label; see: peernode trust list", trust.ErrLabelTaken),
+	means("bad_label", ExitUsage, "choose a --label that nobody takes for a key", trust.ErrLabelIsKey),
+	means("bad_label", ExitUsage, "choose a --label of at most 64 bytes", trust.ErrLabelTooLong),
+	means("bad_label", ExitUsage, "choose a --label of printable characters", trust.ErrCharacter),
+	means("bad_key", ExitUsage, "one of its characters is wrong: copy it again", identity.ErrKeyChecksum),
+	means("bad_key", ExitUsage, "a key has 63 characters; the beginning of a trusted one needs at least 8 after pnet1", identity.ErrKeyLength),
+	means("bad_key", ExitUsage, "no node has such a key: copy it again", identity.ErrKeyRange, identity.ErrKeyLowOrder),
+	means("self", ExitUsage, "this is the node's own key: give that of the other node", trust.ErrSelf),
+	means("locked", ExitFailed, "another command is writing the peers file: try again, or see which one hangs", trust.ErrLocked),
+	means("file_kind", ExitFailed, fileKindHint, trust.ErrFileKind, identity.ErrFileKind),
+	means("peers_file", ExitFailed, "check that it is a peers file: one has a line for each peer, and nothing else", trust.ErrFileTooLarge),
+	means("identity_file", ExitFailed, keyFileHint, identity.ErrFileContent, identity.ErrFileAlgorithm),
+	means("permissions", ExitFailed, "others may change whom this node trusts: chmod go-w the file, and check what is in it", trust.ErrPermissions),
+	means("permissions", ExitFailed, "nobody else may read a private key: chmod 600 the file, and make a new one if somebody has", identity.ErrPermissions),
+
+	means("not_all", ExitFailed, "see who is connected with: peernode peers; or why one is not with: peernode why PEER", ErrNotAll),
+	means("not_in_time", ExitUnreachable, "see: peernode why PEER; or allow it more time with --timeout", ErrNotInTime),
+	means("not_trusted", ExitRefused, "trust it first with: peernode trust add PEER", peernet.ErrNotTrusted),
+	means("refused", ExitRefused, "on the other machine run: peernode trust add SELF", peernet.ErrRefused),
+	means("full", ExitFailed, "start this node with a higher --max-peers or --max-sessions, or wait until a peer has gone", peernet.ErrFull),
+	means("peer_busy", ExitUnreachable, "the peer does not want this node for now: try again later", peernet.ErrBusy),
+	means("unanswered", ExitUnreachable, "do both nodes run with --private, or both without? if with it: does each trust the other, and are both clocks right?", peernet.ErrUnanswered),
+	means("wrong_key", ExitUnreachable, "another node answers at this address: check the address and the key", peernet.ErrWrongKey),
+	means("own_address", ExitUnreachable, "this node itself listens at this address: give that of the other node", handshake.ErrSelf),
+	means("no_handshake", ExitUnreachable, "does a node listen there, and do both have the same --namespace?", handshake.ErrMessage2),
+	means("no_address", ExitUnreachable, "say where it is with: peernode connect PEER ADDR", peernet.ErrNoAddress),
+	means("not_connected", ExitUnreachable, "see why with: peernode why PEER; or say where it is with: peernode connect PEER ADDR", peernet.ErrNotConnected),
+	means("unreachable", ExitUnreachable, "is the peer running, and is the address right?", peernet.ErrUnreachable),
+	means("link_lost", ExitUnreachable, "the connection broke; see: peernode why PEER", peernet.ErrLinkLost),
+	means("stopping", ExitUnreachable, "start it again with: peernode run", peernet.ErrClosed),
+	means("not_started", ExitUnreachable, "wait until the node has started", peernet.ErrNotStarted),
+
+	means("no_handler", ExitFailed, "check the name: the peer has no such handler, or none for this node", peernet.ErrNoHandler),
+	means("forbidden", ExitRefused, "the peer does not let this node call it: ask its owner", peernet.ErrForbidden),
+	means("bad_args", ExitFailed, "check the JSON against what the handler takes", peernet.ErrBadArgs),
+	means("failed", ExitFailed, "the peer's handler ran and reported this", peernet.ErrFailed),
+	means("internal", ExitFailed, "the peer's handler broke down: its log says more", peernet.ErrInternal),
+	means("overloaded", ExitFailed, "the peer has too much to do: try again later", peernet.ErrOverloaded),
+	means("cancelled", ExitFailed, "", peernet.ErrCancelled),
+	means("deadline", ExitUnreachable, "allow it more time with --timeout", peernet.ErrDeadline),
+	means("too_large", ExitFailed, "a call and its result must each fit in one frame, 1 MiB unless the peer takes more", peernet.ErrTooLarge),
+
+	means("address_in_use", ExitFailed, "another program has this port: choose another with --listen", syscall.EADDRINUSE),
+	means("no_such_address", ExitFailed, "this machine has no such address: give one that it has, or :PORT for all, with --listen", syscall.EADDRNOTAVAIL),
+	means("disk_full", ExitFailed, "make room on the disk", syscall.ENOSPC),
+	means("read_only", ExitFailed, "the disk is read-only: choose another directory with --data-dir", syscall.EROFS),
+	means("not_a_directory", ExitFailed, "choose another directory with --data-dir", syscall.ENOTDIR),
+	means(CodePermission, ExitFailed, "this user may not do that", fs.ErrPermission),
+	means("timeout", ExitUnreachable, "allow it more time with --timeout", context.DeadlineExceeded),
+	means("interrupted", ExitFailed, "", context.Canceled),
+}

@@ -1,0 +1,90 @@
+package usage
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+)
+
+// Forms of what is given on the command line.
+const (
+	TimeForm    = "give it as 500ms, 10s or 2m"
+	PortForm    = "give it as a number from 1 to 65535, such as 4040"
+	addressForm = "give it as HOST:PORT, such as 192.168.1.7:41237 or [fe80::1%eth0]:41237"
+	peerForm    = "give PEER as a label, as a key of 63 characters, or as the beginning of a key: pnet1 and at least 8 more"
+)
+
+// PeerHelp says in help texts how a peer is named.
+const PeerHelp = `PEER is a trusted peer's label, its key, or the beginning of its key: pnet1 and at least 8 characters.`
+
+// checks are for arguments by their name in the Use line.
+var checks = map[string]func(arg string) error{"PEER": checkPeer, "NAME": checkName, "[ADDR]…": checkDial}
+
+// checkPeer returns nil if arg can name a peer.
+func checkPeer(arg string) error {
+	if arg == "" {
+		return failure.Usage("PEER is empty", peerForm)
+	}
+	if err := text.CheckPeer(arg); err != nil {
+		return failure.UsageOf(fmt.Errorf("PEER: %.80q: %w", arg, err), peerForm)
+	}
+	return nil
+}
+
+// checkName returns nil if arg can be the name of a handler.
+func checkName(arg string) error {
+	if err := envelope.CheckName(arg); err != nil {
+		reason := strings.TrimPrefix(err.Error(), "envelope: ") // people do not know packages
+		return failure.Usage(fmt.Sprintf("NAME: %.80q cannot be the name of a handler: %s", arg, reason), failure.NameForm)
+	}
+	return nil
+}
+
+// checkDial returns nil if arg is HOST:PORT with a port that can be dialled.
+func checkDial(arg string) error {
+	if host, port, ok := splitAddress(arg); !ok || host == "" || port == 0 {
+		return failure.Usage(fmt.Sprintf("ADDR: %.80q is not an address", arg), addressForm)
+	}
+	return nil
+}
+
+// CheckListen returns nil if the value of a flag is HOST:PORT, where the host may be missing and the port may be 0. The
+// hint says what form it has otherwise.
+func CheckListen(flag, value, hint string) error {
+	if _, _, ok := splitAddress(value); !ok {
+		return failure.Usage(fmt.Sprintf("--%s: %.80q is not an address", flag, value), hint)
+	}
+	return nil
+}
+
+// splitAddress returns the parts of HOST:PORT, and whether address has that form. Services have numbers here, not names.
+func splitAddress(address string) (host string, port uint16, ok bool) {
+	host, service, err := net.SplitHostPort(address)
+	if err != nil || strings.ContainsFunc(host, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
+		return "", 0, false
+	}
+	n, err := strconv.ParseUint(service, 10, 16)
+	return host, uint16(n), err == nil
+}
+
+// CheckLength returns nil if the value of a flag has at most limit bytes.
+func CheckLength(flag, value string, limit int) error {
+	if len(value) > limit {
+		return failure.Usage(fmt.Sprintf("--%s has %d bytes", flag, len(value)), fmt.Sprintf("give it at most %d bytes", limit))
+	}
+	return nil
+}
+
+// CheckNumber returns nil if the value of a flag is not less than 0.
+func CheckNumber[N ~int | ~int64](flag string, value N, hint string) error {
+	if value < 0 {
+		return failure.Usage(fmt.Sprintf("--%s is less than 0", flag), hint)
+	}
+	return nil
+}

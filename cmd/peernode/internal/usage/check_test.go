@@ -1,0 +1,79 @@
+package usage
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+)
+
+func TestAddressesToListenOn(t *testing.T) {
+	for text, good := range map[string]bool{
+		":0":              true,
+		":7100":           true,
+		"127.0.0.1:0":     true,
+		"[::1]:65535":     true,
+		"localhost:7100":  true,
+		"nonsense":        false,
+		"":                false,
+		"7100":            false,
+		":":               false,
+		":http":           false,
+		":65536":          false,
+		":-1":             false,
+		"::1:7100":        false,
+		"local host:7100": false,
+		"local\x00:7100":  false,
+	} {
+		if err := CheckListen("listen", text, ""); (err == nil) != good {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
+func TestPeersAsGivenOnTheCommandLine(t *testing.T) {
+	for text, good := range map[string]bool{
+		"bob":                   true,
+		"Bob's laptop":          true,
+		bobKey:                  true,
+		bobKey[:13]:             true,
+		bobKey[:13] + "…":       true,
+		"PNET1S5S0QZVF":         true,
+		"":                      false,
+		"pnet1":                 false,
+		bobKey[:12]:             false,
+		bobKey[:62] + "5":       false,
+		bobKey + "q":            false,
+		strings.Repeat("0", 64): false, // a key of low order
+		strings.Repeat("g", 64): true,  // a label
+	} {
+		err := checkPeer(text)
+		if (err == nil) != good || failure.IsUsage(err) == good {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
+func TestAddressesToConnectTo(t *testing.T) {
+	for text, good := range map[string]bool{
+		"192.168.1.7:41237":     true,
+		"[fe80::1%eth0]:41237":  true,
+		"[::1]:1":               true,
+		"laptop.local:65535":    true,
+		"192.168.1.7":           false,
+		":41237":                false,
+		"192.168.1.7:":          false,
+		"192.168.1.7:0":         false,
+		"192.168.1.7:65536":     false,
+		"192.168.1.7:http":      false,
+		"fe80::1:41237":         false,
+		"":                      false,
+		"192.168.1.7:41237 bob": false,
+	} {
+		if err := checkDial(text); (err == nil) != good {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
+const bobKey = "pnet1s5s0qzvfxzn4gayt0hwtg0hhtgxm7wsdycup4a8t5j5ca25mfe4qwgsew4"

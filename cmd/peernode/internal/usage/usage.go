@@ -1,0 +1,122 @@
+// Package usage holds a command line against what the subcommands take, and says which form is expected where it does not
+// fit.
+package usage
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+)
+
+// Arguments holds the arguments of a subcommand against its Use line, where [NAME] may be missing and [NAME]… may
+// stand any number of times, and checks those that have a form of their own. It is the Args of every subcommand.
+func Arguments(cmd *cobra.Command, args []string) error {
+	return ArgumentsAs(cmd, "", strings.Fields(cmd.Use)[1:], args)
+}
+
+// ArgumentsAs holds args against names instead, which are those of cmd with a flag that changes them, or "".
+func ArgumentsAs(cmd *cobra.Command, flag string, names, args []string) error {
+	whole := cmd.CommandPath()
+	if flag != "" {
+		whole += " " + flag
+	}
+	_, path, _ := strings.Cut(whole, " ")
+	form := strings.Join(append([]string{"give it as:", whole}, names...), " ")
+	many := len(names) > 0 && strings.HasSuffix(names[len(names)-1], "…")
+	switch {
+	case len(args) < len(names) && !strings.HasPrefix(names[len(args)], "["):
+		return failure.Usage(fmt.Sprintf("%s: %s is missing", path, names[len(args)]), form)
+	case len(args) > len(names) && !many:
+		if strings.Contains(cmd.Use, "JSON") {
+			form += "; quote the JSON for the shell"
+		}
+		return failure.Usage(fmt.Sprintf("%s: one argument too many: %.80q", path, args[len(names)]), form)
+	}
+	for i, arg := range args {
+		if check := checks[names[min(i, len(names)-1)]]; check != nil {
+			if err := check(arg); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Timeout adds --timeout to cmd, which is usual if it is not given, and returns where its value will be.
+func Timeout(cmd *cobra.Command, usual time.Duration, what string) *time.Duration {
+	d := cmd.Flags().Duration("timeout", usual, what)
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if *d <= 0 {
+			return failure.Usage("--timeout must be more than 0", TimeForm)
+		}
+		return nil
+	}
+	return d
+}
+
+// valueForms say what a flag of each type takes.
+var valueForms = map[string]struct{ name, hint string }{
+	"duration": {"a time", TimeForm},
+	"int":      {"a whole number", "give it in digits, such as 4"},
+	"uint16":   {"a port", PortForm},
+	"bool":     {"true or false", "leave its value out, or give it as true or false"},
+}
+
+// FlagError says what is wrong with a flag of cmd, and what form it has.
+func FlagError(cmd *cobra.Command, err error) error {
+	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		if form, ok := valueForms[e.GetFlag().Value.Type()]; ok {
+			return failure.Usage(fmt.Sprintf("--%s: %.80q is not %s", e.GetFlag().Name, e.GetValue(), form.name), form.hint)
+		}
+	}
+	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		name, _ := pflag.UnquoteUsage(e.GetFlag())
+		hint := fmt.Sprintf("give it as: --%s %s", e.GetFlag().Name, name)
+		if form, ok := valueForms[e.GetFlag().Value.Type()]; ok {
+			hint = form.hint
+		}
+		return failure.Usage(fmt.Sprintf("--%s needs a value", e.GetFlag().Name), hint)
+	}
+	return failure.UsageOf(err, seeHelp(cmd))
+}
+
+// Unknown returns err, which says that cmd can make no sense of args, with what to do about that.
+func Unknown(cmd *cobra.Command, args []string, err error) error {
+	if _, _, unknown := cmd.Root().Find(args); unknown != nil { // no such subcommand
+		for _, arg := range args {
+			if likely := cmd.Root().SuggestionsFor(arg); len(likely) > 0 {
+				return failure.UsageOf(err, "did you mean: peernode "+likely[0])
+			}
+		}
+	}
+	return failure.UsageOf(err, seeHelp(cmd))
+}
+
+// StrictHelp has the subcommands that cobra adds say that an argument is wrong, as all others do.
+func StrictHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		switch cmd.Name() {
+		case "help":
+			cmd.RunE = func(_ *cobra.Command, args []string) error {
+				topic, _, err := root.Find(args)
+				if err != nil {
+					return Unknown(root, args, err)
+				}
+				return topic.Help()
+			}
+		case "completion":
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() } // what can run checks its arguments
+		}
+	}
+}
+
+// seeHelp sends people to the help text of cmd.
+func seeHelp(cmd *cobra.Command) string { return fmt.Sprintf("see: %s --help", cmd.CommandPath()) }

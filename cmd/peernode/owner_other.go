@@ -1,8 +1,0 @@
-//go:build !unix
-
-package main
-
-import "io/fs"
-
-// otherOwner returns nothing: what may be done to a file is not for its owner alone to say.
-func otherOwner(fs.FileInfo) string { return "" }

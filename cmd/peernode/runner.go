@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/backend"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/metrics"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/providers"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+	peermetrics "github.com/seed-f6ddb928/peernet-go/peernet/prometheus"
+)
+
+// A node that is told to stop has stopTime to do so; the commands that wait at its control socket are
+// answered within controlTime of that.
+const (
+	stopTime    = 5 * time.Second
+	controlTime = time.Second
+)
+
+// A runner is one run of a node.
+type runner struct {
+	*app
+	config    peernet.Config
+	providers providers.Flags
+	advertise bool
+	echo      bool
+	metrics   string
+	logLevel  string
+
+	node  *peernet.Node
+	begun chan struct{} // closed when the first event is printed
+}
+
+// run runs the node until ctx ends, and stops it.
+func (r *runner) run(ctx context.Context) (err error) {
+	if err := r.check(); err != nil {
+		return err
+	}
+	if r.config.Logger, err = r.logger(); err != nil {
+		return err
+	}
+	dir, err := r.dir.Make()
+	if err != nil {
+		return err
+	}
+	r.warnMissing()
+	lock, err := control.Acquire(dir)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	page, err := r.listenMetrics(ctx)
+	if err != nil {
+		return err
+	}
+	if page != nil {
+		defer page.Close()
+	}
+
+	r.config.DataDir, r.config.Discovery, r.config.ListenOnly = dir, r.providers.Make(), !r.advertise
+	if r.node, err = peernet.New(r.config); err != nil {
+		return err
+	}
+	info := backend.Run{Config: r.config}
+	if page != nil {
+		collector := peermetrics.New(r.node)
+		r.node.Use(collector.Measure)
+		registry := prometheus.NewRegistry()
+		registry.MustRegister(collector, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		page.Serve(registry, r.config.Logger)
+		info.Metrics = page.URL()
+	}
+	if r.echo {
+		if err := r.node.Handle("echo", r.handleEcho); err != nil {
+			return err
+		}
+	}
+	subscribed, unsubscribe := context.WithCancel(context.Background())
+	defer unsubscribe()
+	events := r.node.Events(subscribed) // before the start, so that none is missed
+	if err := r.node.Start(ctx); err != nil {
+		return listenFailed(err)
+	}
+	info.Started = time.Now()
+	printed := make(chan struct{})
+	close(printed) // nothing is printing yet
+	defer func() {
+		if e := r.stop(printed); err == nil {
+			err = e
+		}
+	}()
+	socket, err := control.Listen(dir, r.config.Logger)
+	if err != nil {
+		return err
+	}
+	info.Socket = socket.Path()
+	if err := r.out.Event(backend.Listening(r.node, info.Socket)); err != nil {
+		socket.Close()
+		return err
+	}
+	close(r.begun)
+	b := backend.New(r.node, info)
+	printed = make(chan struct{})
+	go func() {
+		defer close(printed)
+		for e := range events {
+			r.out.Event(b.Event(e)) // a write that fails is remembered by the stream
+		}
+	}()
+	server := control.NewServer(failure.Explain, r.config.Logger)
+	b.Serve(server)
+	return serve(ctx, server, socket)
+}
+
+// warnMissing warns of network interfaces that are named and not there: they may come, or be mistyped.
+func (r *runner) warnMissing() {
+	missing, hint := r.providers.Missing()
+	for _, name := range missing {
+		r.say("--interface: there is none called %.80q now", name)
+		r.hint(hint)
+	}
+}
+
+// listenMetrics returns the page of --metrics, nil if there is none. It warns of an address that others can reach.
+func (r *runner) listenMetrics(ctx context.Context) (*metrics.Page, error) {
+	if r.metrics == "" {
+		return nil, nil
+	}
+	page, err := metrics.Listen(ctx, r.metrics)
+	if err == nil && !page.Local() {
+		r.say("--metrics: everybody who can reach %v can read who this node's peers are, and how much they talk: there is no password", page.Addr())
+	}
+	return page, err
+}
+
+// stop stops the node, and prints so if anything was printed before. printed is closed when the last event is out.
+func (r *runner) stop(printed <-chan struct{}) error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	err := r.node.Shutdown(ctx)
+	select {
+	case <-printed:
+	case <-ctx.Done():
+	}
+	select {
+	case <-r.begun:
+		r.out.Event(backend.Stopped()) // as above
+	default:
+	}
+	return err
+}
+
+// handleEcho is the handler echo: a call returns what it is called with, a send is printed.
+func (r *runner) handleEcho(ctx context.Context, q *peernet.Request) (any, error) {
+	if !q.IsSend() {
+		return q.Args(), nil
+	}
+	select {
+	case <-r.begun:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	e, err := backend.Received(q)
+	if err != nil {
+		return nil, err
+	}
+	return nil, r.out.Event(e)
+}
+
+// listenFailed returns the error of a start with the hint that fits --listen: what else can fail at a start has one
+// that fits.
+func listenFailed(err error) error {
+	if d, ok := errors.AsType[*net.DNSError](err); ok {
+		return failure.Usage(fmt.Sprintf("--listen: %v", d), "give the host as an address of this machine, or leave it out for all addresses")
+	}
+	if o, ok := errors.AsType[*net.OpError](err); ok && errors.Is(o, fs.ErrPermission) {
+		return failure.WithHint(err, "the system keeps this port for others, as those below 1024: choose another with --listen")
+	}
+	return err
+}
+
+// serve answers at the control socket until ctx ends.
+func serve(ctx context.Context, server *control.Server, socket *control.Socket) error {
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(socket) }()
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), controlTime)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if e := <-served; err == nil {
+		err = e
+	}
+	return err
+}

@@ -1,0 +1,100 @@
+package prometheus
+
+import (
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+)
+
+// An emitter sends the values of metrics to one scrape.
+type emitter struct {
+	out    chan<- prometheus.Metric
+	labels []string // come first in each value: those of the peer, or none
+}
+
+// emit sends one value.
+func emit[N int | uint64 | float64](e emitter, m metric, value N, labels ...string) {
+	e.out <- prometheus.MustNewConstMetric(m.Desc, m.kind, float64(value), slices.Concat(e.labels, labels)...)
+}
+
+// each sends values by name; the name is the last label.
+func (e emitter) each(m metric, values map[string]uint64, labels ...string) {
+	for name, n := range values {
+		emit(e, m, n, slices.Concat(labels, []string{name})...)
+	}
+}
+
+// states are those a peer can be in. Each has a value, so that none is missing where nobody is in it.
+var states = []peernet.PeerState{
+	peernet.StateConnected, peernet.StateDialling, peernet.StateBackingOff, peernet.StateFound, peernet.StateUnknown,
+}
+
+// node sends the metrics of the node.
+func (e emitter) node(s *peernet.Stats) {
+	emit(e, uptime, s.Uptime.Seconds())
+	in := make(map[peernet.PeerState]int)
+	for _, p := range s.Peers {
+		in[p.State]++
+	}
+	for _, state := range states {
+		emit(e, peers, in[state], string(state))
+	}
+	emit(e, accepted, s.Accepted)
+	emit(e, strangers, s.Strangers)
+	e.each(handshakes, s.HandshakesOut, "initiator")
+	e.each(handshakes, s.HandshakesIn, "responder")
+	emit(e, eventsLost, s.EventsLost)
+}
+
+// provider sends the metrics of a discovery provider.
+func (e emitter) provider(p *peernet.ProviderStatus) {
+	runs := 0
+	if p.State == peernet.ProviderRunning {
+		runs = 1
+	}
+	emit(e, running, runs, p.Name)
+	emit(e, sightings, p.Sightings, p.Name)
+	emit(e, sightingsDropped, p.Dropped, p.Name)
+	e.each(providerEvents, p.Counts, p.Name)
+}
+
+// peer sends the metrics of a peer.
+func (e emitter) peer(p *peernet.PeerStats) {
+	e.callStats(&p.CallsIn, "in")
+	e.callStats(&p.CallsOut, "out")
+	emit(e, callsRefused, p.Refused)
+	emit(e, sends, p.SendsIn, "in")
+	emit(e, sends, p.SendsOut, "out")
+	emit(e, sendsDropped, p.Dropped)
+	emit(e, sendsUnhandled, p.Unhandled)
+	emit(e, bytes, p.BytesIn, "in")
+	emit(e, bytes, p.BytesOut, "out")
+	emit(e, frames, p.FramesIn, "in")
+	emit(e, frames, p.FramesOut, "out")
+	emit(e, queued, p.QueuedIn, "in")
+	emit(e, queued, p.QueuedOut, "out")
+	emit(e, sessions, p.Sessions)
+	emit(e, sessionsMade, p.SessionsMade)
+	e.each(sessionsEnded, p.SessionsEnded)
+	emit(e, dials, p.Dials, "connected")
+	emit(e, dials, p.DialsFailed, "failed")
+	if p.SmoothedRTT > 0 { // else there was no ping
+		emit(e, rtt, p.RTT.Seconds())
+		emit(e, smoothedRTT, p.SmoothedRTT.Seconds())
+	}
+}
+
+// callStats sends the metrics of calls in one direction. Ends that did not occur are left out, but for ok.
+func (e emitter) callStats(c *peernet.CallStats, direction string) {
+	emit(e, callsInFlight, c.InFlight, direction)
+	emit(e, calls, c.OK, direction, "ok")
+	e.each(calls, c.Errors, direction)
+	if c.Lost > 0 {
+		emit(e, calls, c.Lost, direction, "lost")
+	}
+	if c.Abandoned > 0 {
+		emit(e, calls, c.Abandoned, direction, "abandoned")
+	}
+}
