@@ -7,8 +7,6 @@ import (
 
 // The functions below append a value in its shortest form.
 
-func appendNil(b []byte) []byte { return append(b, codeNil) }
-
 func appendBool(b []byte, v bool) []byte {
 	if v {
 		return append(b, codeTrue)

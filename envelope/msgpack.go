@@ -76,7 +76,7 @@ func (msgpackCodec) AppendReply(b []byte, id CallID, result any) ([]byte, error)
 	out := makeRoom(b, result, shortForms)
 	out = append(out, fixArray|4, byte(KindReply))
 	out = appendUint(out, uint64(id))
-	out = appendNil(out)
+	out = append(out, codeNil)
 	return appendLast(b, out, result, 1, replyElements)
 }
 
@@ -103,7 +103,7 @@ func (msgpackCodec) AppendError(b []byte, id CallID, e *RemoteError) ([]byte, er
 			return b, err
 		}
 	}
-	return appendNil(out), nil
+	return append(out, codeNil), nil
 }
 
 // AppendSend implements Codec.

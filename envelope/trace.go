@@ -1,5 +1,7 @@
 package envelope
 
+import "strings"
+
 // Where the parts of a traceparent are (W3C Trace Context §3.2): version, trace id, parent id and flags in hexadecimal, joined
 // by "-".
 const (
@@ -39,11 +41,4 @@ func ValidTrace(trace string) bool {
 }
 
 // isZeros reports whether s is all zeros.
-func isZeros(s string) bool {
-	for i := range len(s) {
-		if s[i] != '0' {
-			return false
-		}
-	}
-	return true
-}
+func isZeros(s string) bool { return strings.Trim(s, "0") == "" }

@@ -22,7 +22,7 @@ var ErrEncode = errors.New("envelope: the value cannot be encoded")
 func appendInside(b []byte, v any, depth, elements int) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
-		return appendNil(b), nil
+		return append(b, codeNil), nil
 	case bool:
 		return appendBool(b, v), nil
 	case int:
@@ -37,7 +37,7 @@ func appendInside(b []byte, v any, depth, elements int) ([]byte, error) {
 		return appendString(b, v), nil
 	case []byte:
 		if v == nil {
-			return appendNil(b), nil
+			return append(b, codeNil), nil
 		}
 		return appendBinary(b, v), nil
 	case Raw:
