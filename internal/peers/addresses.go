@@ -120,11 +120,11 @@ func (p *peer) missed(m Sighted) {
 	}
 	a.sources = slices.DeleteFunc(a.sources, func(s string) bool { return s == m.Source })
 	p.note(Step{Addr: m.Addr, Source: m.Source, Reason: "gone"})
-	if p.leaving || p.round != nil || p.info.State == Connected {
+	if p.goodbye != "" || p.round != nil || p.info.State == Connected {
 		p.publish()
 		return
 	}
-	p.rest(m.Addr, "gone from where it was seen")
+	p.become(m.Addr, "gone from where it was seen")
 }
 
 // worked notes that a session has come up (wire.md §7.5).

@@ -85,7 +85,7 @@ func (p *peer) raceOn() bool {
 	started, wait := p.startRace(r)
 	if wait > 0 && !r.saving {
 		r.saving = true
-		p.after(wait, affordable{r})
+		p.after(wait, dialAllowed{r})
 	}
 	return started
 }
@@ -172,12 +172,12 @@ func (p *peer) shakeHands(d *dial) {
 	claimed, own := r.claimed, &claim{d.addr}
 	pid := p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: d.conn, Role: handshake.Initiator,
 		Expect: p.key, Owner: p.self, Claim: func() bool { return claimed.CompareAndSwap(nil, own) }}))
-	r.shaking = append(r.shaking, pid.GetId())
+	r.handshakes = append(r.handshakes, pid.GetId())
 	p.dialledTo[pid.GetId()] = d.addr
 	long := hintPatience
 	if a := p.at(d.addr); a != nil && p.candidate(r, a).Standing >= candidates.Named {
 		long = patience
 	}
 	r.patient = p.Clock.Now().Add(long)
-	p.after(long, impatient{r, nil})
+	p.after(long, handshakeSlow{r, nil})
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
@@ -151,7 +152,7 @@ func TestAwait(t *testing.T) {
 			}
 		}},
 		{"the node stops", func(t *testing.T, d *Directory, p *peer) {
-			other := &peer{key: larger}
+			other := &peer{key: identity.PublicKey{2}}
 			d.enter(p)
 			d.setLink(p, one)
 			draining, first, nobody := await(t.Context(), d, p, one), await(t.Context(), d, other, nil), await(t.Context(), d, &peer{}, nil)
@@ -169,17 +170,17 @@ func TestAwait(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { test.run(t, NewDirectory(), &peer{key: smaller}) })
+			synctest.Test(t, func(t *testing.T) { test.run(t, NewDirectory(), &peer{key: identity.PublicKey{1}}) })
 		})
 	}
 }
 
 func TestDirectoryOfNobody(t *testing.T) {
 	d := NewDirectory()
-	if link := d.Link(smaller); link != nil {
+	if link := d.Link(identity.PublicKey{1}); link != nil {
 		t.Errorf("Link = %p", link)
 	}
-	if info, link := d.Info(smaller); info.State != Unknown || link != nil {
+	if info, link := d.Info(identity.PublicKey{1}); info.State != Unknown || link != nil {
 		t.Errorf("Info = %+v, %p", info, link)
 	}
 }

@@ -3,6 +3,7 @@ package peers
 import (
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -87,9 +88,9 @@ type (
 		addrs  []netip.AddrPort
 		waiter *waiter
 	}
-	revoke struct{} // the key is not trusted any more
-	roomy  struct{} // there may be room for another peer or session
-	stop   struct{}
+	revoke    struct{} // the key is not trusted any more
+	roomFreed struct{} // there may be room for another peer or session
+	stop      struct{}
 )
 
 // From a peer to the table, besides events for the node: a session of it is gone, of those that are bounded.
@@ -99,33 +100,33 @@ type vacated struct{}
 type (
 	dialled   struct{ dial *dial }
 	staggered struct{ latest *dial } // Stagger has passed since then
-	redialDue struct{ serial int }
+	redialDue struct{ at time.Time }
 
-	// impatient says that a handshake of a round has had its time; the one that has the claim, if there is a claim.
-	impatient struct {
+	// handshakeSlow says that a handshake of a round has had its time; the one that has the claim, if there is a claim.
+	handshakeSlow struct {
 		round *round
 		claim *claim
 	}
 
-	// affordable says that a round may begin another dial.
-	affordable struct{ round *round }
+	// dialAllowed says that a round may begin another dial.
+	dialAllowed struct{ round *round }
 
 	rotationDue struct{ link *session.Link }
 	idleDue     struct{ link *session.Link }
 
-	// gone says that an actor has stopped. It is sent to oneself on Terminated, which overtakes the last words
+	// childStopped says that an actor has stopped. It is sent to oneself on Terminated, which overtakes the last words
 	// of that actor; this follows them.
-	gone struct{ who *actor.PID }
+	childStopped struct{ who *actor.PID }
 )
 
-func (dialled) IgnoreDeadLetterLogging()     {}
-func (staggered) IgnoreDeadLetterLogging()   {}
-func (redialDue) IgnoreDeadLetterLogging()   {}
-func (gone) IgnoreDeadLetterLogging()        {}
-func (impatient) IgnoreDeadLetterLogging()   {}
-func (affordable) IgnoreDeadLetterLogging()  {}
-func (rotationDue) IgnoreDeadLetterLogging() {}
-func (idleDue) IgnoreDeadLetterLogging()     {}
+func (staggered) IgnoreDeadLetterLogging()     {}
+func (dialled) IgnoreDeadLetterLogging()       {}
+func (redialDue) IgnoreDeadLetterLogging()     {}
+func (childStopped) IgnoreDeadLetterLogging()  {}
+func (handshakeSlow) IgnoreDeadLetterLogging() {}
+func (dialAllowed) IgnoreDeadLetterLogging()   {}
+func (rotationDue) IgnoreDeadLetterLogging()   {}
+func (idleDue) IgnoreDeadLetterLogging()       {}
 
 // A waiter is a Connect that waits for its answer. The peer's actor answers it; the table does if that fails.
 type waiter struct {

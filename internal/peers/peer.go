@@ -1,7 +1,6 @@
 package peers
 
 import (
-	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -15,8 +14,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// A peer is the actor of one trusted key. It knows where the key may be, dials it, and holds its sessions:
-// usually one, two while one takes over from the other.
+// A peer is the actor of one trusted key. It knows where the key may be, dials it, and holds its sessions: usually one,
+// two while one takes over from the other.
 //
 //	unknown --sighted--> found --> dialling --up--> connected
 //	   ^                   ^          |                |
@@ -25,46 +24,34 @@ import (
 //	                                         |
 //	                                         +--due, sighted, Connect--> dialling
 //
-// Inbound sessions lead to connected from every state. Only Receive touches its fields; dials run in goroutines
-// that post what they found.
+// Inbound sessions lead to connected from every state. What it is told of its sessions it records as facts; reconcile
+// says what follows from them, and the peer carries that out. To dial is the round's part. Only Receive touches the
+// fields; dials run in goroutines that post what they found.
 type peer struct {
 	*Config
+	facts
 	key  identity.PublicKey
 	ctx  actor.Context // of the message being handled
 	self *actor.PID
 
 	counters *counters.Peer
 	info     Info
-	addrs    []*address
+	history  []Step // oldest first
 
-	round *round         // not nil: dialling
-	dials map[*dial]bool // under way, or not looked at yet
-	join  sync.WaitGroup // of their goroutines
+	handles map[string]*handle // of sessions, by id
 
-	// dialledTo is where sessions that this node initiated were dialled, by id, until they have ended.
-	dialledTo map[string]netip.AddrPort
-
-	sessions []*held // those that are up last, in the order they came up
-	current  *held   // the one that calls use
-	dispute  dispute // about two of them, until a probe is answered; zero: none
-	wasUp    bool    // Up was told, Down was not
-	down     Down    // what to tell of the end of the session that was used last, if wasUp
-	full     bool    // not dialled, or told to come back, for want of room
-	asleep   bool    // the last session ended for want of use: not dialled unless somebody asks
-
+	addrs      []*address
+	notBefore  time.Time             // the peer does not want to be dialled before, at no address
 	privileges candidates.Privileges // of addrs
 	hints      hintLimiter           // of dials to those that are only announced
-	refusals   int                   // in a row
-	falls      int                   // sessions in a row that ended soon after they came up
-	notBefore  time.Time             // no dial by itself before
-	serial     int                   // of the redial timer that counts
-	stopDue    func() bool
-	due        time.Time // when it fires; zero: there is none
-	failed     error     // why the last round failed; nil once a session was up
-	history    []Step    // oldest first
 
-	leaving bool            // revoked or stopped: nothing new, and gone once no session is left
-	goodbye envelope.Reason // why, if leaving
+	round     *round                    // not nil: dialling
+	dials     map[*dial]bool            // under way, or not looked at yet
+	join      sync.WaitGroup            // of their goroutines
+	dialledTo map[string]netip.AddrPort // where sessions that this node initiated were dialled, by id, until they have ended
+
+	armed   time.Time // when the redial timer fires; zero: it does not run
+	stopDue func() bool
 }
 
 // Receive implements actor.Actor.
@@ -72,11 +59,9 @@ func (p *peer) Receive(ctx actor.Context) {
 	p.ctx = ctx
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		p.self = ctx.Self()
-		p.dials, p.dialledTo, p.hints = make(map[*dial]bool), make(map[string]netip.AddrPort), newHintLimiter()
-		p.become(Unknown, netip.AddrPort{}, "no address is known")
+		p.start()
 	case *actor.Stopping:
-		p.abandon()
+		p.release()
 	case Sighted:
 		p.sighted(m)
 	case connect:
@@ -92,65 +77,107 @@ func (p *peer) Receive(ctx actor.Context) {
 	case staggered:
 		p.staggered(m.latest)
 	case redialDue:
-		if m.serial == p.serial {
-			p.stopDue, p.due = nil, time.Time{}
+		if m.at.Equal(p.due) {
+			p.armed, p.due = time.Time{}, time.Time{}
 			p.dial()
 		}
-	case impatient:
+	case handshakeSlow:
 		if m.claim != nil && m.round == p.round {
 			m.round.claimed.CompareAndSwap(m.claim, nil)
 		}
 		p.hurry(m.round)
-	case affordable:
+	case dialAllowed:
 		m.round.saving = false
 		p.hurry(m.round)
 	case rotationDue:
 		p.rotationDue(m.link)
 	case idleDue:
 		p.idleDue(m.link)
-	case roomy:
+	case roomFreed:
 		if p.full {
 			p.full = false
 			p.dial()
 		}
 	case revoke:
-		p.leave(envelope.ReasonRevoked, ErrNotTrusted)
+		p.leave(envelope.ReasonRevoked)
 	case stop:
-		p.leave(envelope.ReasonShutdown, ErrStopping)
+		p.leave(envelope.ReasonShutdown)
 	case session.Proved:
 		p.proving()
 		p.proved(m.Link)
 	case session.Up:
 		p.up(m.Link)
 	case session.Greeted:
-		p.arbitrate()
+		if s := p.find(m.Link.ID()); s != nil {
+			s.recordHello(m.Link.Hello())
+			p.reconcile()
+		}
 	case session.Sealed:
 		p.sealed(m)
 	case session.Ending:
-		if h := p.find(m.Link.ID()); h != nil {
+		if s := p.find(m.Link.ID()); s != nil {
 			m.End.Addr = m.Link.Addr()
-			p.ending(h, m.End)
+			s.over = true
+			p.recordEnd(s, m.End)
+			p.reconcile()
 		}
 	case session.Worn:
 		p.rotationDue(m.Link)
 	case session.Probed:
-		p.probed(m)
+		p.recordPong(m.Link.ID(), m.Alive)
+		p.reconcile()
 	case session.Ended:
 		p.ended(m)
 	case *actor.Terminated:
-		ctx.Send(p.self, gone{m.Who})
-	case gone:
-		p.gone(m.who)
+		ctx.Send(p.self, childStopped{m.Who})
+	case childStopped:
+		p.childStopped(m.who)
 	}
 }
 
-// become enters a state; why is for people, as part of a sentence. addr is where it happens, if it happens somewhere.
-func (p *peer) become(s State, addr netip.AddrPort, why string) {
-	if s != p.info.State {
-		p.Log.Debug("peer", "peer", p.key, "state", string(s), "why", why)
-		p.info.Since = p.Clock.Now()
+func (p *peer) start() {
+	p.self = p.ctx.Self()
+	p.isArbiter, p.pongWithin = p.Self.Compare(p.key) < 0, p.Session.PongWithin
+	p.handles, p.dialledTo = make(map[string]*handle), make(map[string]netip.AddrPort)
+	p.dials, p.hints = make(map[*dial]bool), newHintLimiter()
+	p.become(netip.AddrPort{}, "no address is known")
+}
+
+// leave ends every session, and the actor with the last of them. A peer that leaves because the node stops may be
+// revoked then: the half-closes under way become urgent.
+func (p *peer) leave(goodbye envelope.Reason) {
+	if p.goodbye == "" || goodbye == envelope.ReasonRevoked {
+		p.goodbye = goodbye
+		p.reconcile()
 	}
-	p.info.State, p.info.Reason = s, why
+}
+
+// release is the end, however it came to it. Sessions that are the listener's children must not outlive the one that
+// watches over their trust.
+func (p *peer) release() {
+	p.Directory.leave(p)
+	p.goodbye, p.stopped = envelope.ReasonBusy, true
+	p.reconcile()
+	for len(p.sessions) > 0 {
+		id := p.sessions[0].id
+		p.sessions = p.sessions[1:]
+		p.forget(id, len(p.sessions) == 0)
+	}
+	p.join.Wait()
+	for d := range p.dials {
+		d.close()
+	}
+}
+
+// become notes a step after which the peer is in the state that the facts say; why is for people, as part of a
+// sentence. addr is where it happened, if it happened somewhere.
+func (p *peer) become(addr netip.AddrPort, why string) {
+	p.observe()
+	if s := p.state(); s != p.info.State {
+		p.Log.Debug("peer", "peer", p.key, "state", string(s), "why", why)
+		p.info.State, p.info.Since = s, p.Clock.Now()
+	}
+	p.info.Reason = why
 	p.note(Step{Addr: addr, Reason: why})
 	p.publish()
 }
@@ -166,26 +193,8 @@ func (p *peer) publish() {
 	p.Directory.setInfo(p, info)
 }
 
-// rest enters the state of a peer that is neither connected nor being dialled.
-func (p *peer) rest(addr netip.AddrPort, why string) {
-	switch {
-	case p.stopDue != nil:
-		p.become(BackingOff, addr, why)
-	case p.somewhere():
-		p.become(Found, addr, why)
-	default:
-		p.become(Unknown, addr, why)
-	}
-}
-
 // report tells the table, which tells the node.
 func (p *peer) report(event any) { p.ctx.Request(p.ctx.Parent(), event) }
-
-func (p *peer) schedule(d time.Duration) {
-	p.unschedule()
-	p.due = p.Clock.Now().Add(d)
-	p.stopDue = p.after(d, redialDue{p.serial})
-}
 
 // after posts a message once d has passed.
 func (p *peer) after(d time.Duration, m any) (stop func() bool) {
@@ -193,60 +202,32 @@ func (p *peer) after(d time.Duration, m any) (stop func() bool) {
 	return p.Clock.AfterFunc(d, func() { system.Root.Send(self, m) })
 }
 
-func (p *peer) unschedule() {
-	p.serial++
-	if p.stopDue != nil {
-		p.stopDue()
-		p.stopDue = nil
-	}
-	p.due = time.Time{}
+// schedule has the peer dialled after d.
+func (p *peer) schedule(d time.Duration) {
+	p.due = p.Clock.Now().Add(d)
+	p.arm()
 }
 
-// leave ends every session, and the actor with the last of them.
-func (p *peer) leave(goodbye envelope.Reason, err error) {
-	if p.leaving {
-		if goodbye == envelope.ReasonRevoked { // a half-close was under way; now it is urgent
-			p.goodbye = goodbye
-			p.closeAll(goodbye)
-		}
+// unschedule takes that back.
+func (p *peer) unschedule() {
+	p.due = time.Time{}
+	p.arm()
+}
+
+// arm has the redial timer fire when the next dial is due.
+func (p *peer) arm() {
+	if p.armed.Equal(p.due) {
 		return
 	}
-	p.leaving, p.goodbye = true, goodbye
-	p.unschedule()
-	p.giveUp(err)
-	p.use(nil)
-	p.dispute = dispute{}
-	p.closeAll(goodbye)
-	p.rest(netip.AddrPort{}, fmt.Sprintf("disconnected: %s", goodbye))
-	p.settle()
-}
-
-func (p *peer) closeAll(goodbye envelope.Reason) {
-	for _, h := range p.sessions {
-		h.doomed = true
-		h.link.Close(session.Close{Reason: goodbye})
+	stopTimer(p.stopDue)
+	if p.armed = p.due; !p.due.IsZero() {
+		p.stopDue = p.after(p.due.Sub(p.Clock.Now()), redialDue{p.due})
 	}
 }
 
-// settle ends the actor once it is leaving and no session is left.
-func (p *peer) settle() {
-	if p.leaving && len(p.sessions) == 0 {
-		p.ctx.Stop(p.self)
-	}
-}
-
-// abandon is the end, however it came to it. Sessions that are the listener's children must not outlive the one
-// that watches over their trust.
-func (p *peer) abandon() {
-	p.unschedule()
-	p.giveUp(ErrStopping)
-	p.Directory.leave(p)
-	p.closeAll(envelope.ReasonBusy)
-	for len(p.sessions) > 0 {
-		p.forget(p.sessions[0])
-	}
-	p.join.Wait()
-	for d := range p.dials {
-		d.close()
+// stopTimer stops a timer; nil: it never ran.
+func stopTimer(stop func() bool) {
+	if stop != nil {
+		stop()
 	}
 }

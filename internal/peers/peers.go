@@ -82,7 +82,7 @@ type entry struct {
 func (t *table) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Stopping:
-		t.abandon()
+		t.releaseAll()
 	case Trust:
 		t.trust(ctx, m)
 	case Sighted:
@@ -112,7 +112,7 @@ func (t *table) Receive(ctx actor.Context) {
 		}
 	case vacated:
 		for _, e := range t.peers {
-			ctx.Send(e.pid, roomy{})
+			ctx.Send(e.pid, roomFreed{})
 		}
 	case Stop:
 		t.stopping = true
@@ -120,11 +120,11 @@ func (t *table) Receive(ctx actor.Context) {
 		for _, e := range t.peers {
 			ctx.Send(e.pid, stop{})
 		}
-		t.settle()
+		t.stopIfEmpty()
 	case *actor.Terminated:
-		ctx.Send(ctx.Self(), gone{m.Who})
-	case gone:
-		t.gone(m.who)
+		ctx.Send(ctx.Self(), childStopped{m.Who})
+	case childStopped:
+		t.childStopped(m.who)
 	}
 }
 
@@ -222,9 +222,9 @@ func (t *table) down(e *entry, m Down) {
 	}
 }
 
-// gone is a peer that has left, or one that failed: that one is gone until it connects, somebody asks to connect
+// childStopped is a peer that has left, or one that failed: that one is gone until it connects, somebody asks to connect
 // to it, or its trust is given again.
-func (t *table) gone(who *actor.PID) {
+func (t *table) childStopped(who *actor.PID) {
 	e := t.leaving[who.GetId()]
 	delete(t.leaving, who.GetId())
 	for key, o := range t.peers {
@@ -236,7 +236,7 @@ func (t *table) gone(who *actor.PID) {
 	if e != nil {
 		t.release(e)
 	}
-	t.settle()
+	t.stopIfEmpty()
 }
 
 // release ends what an actor that is gone has left open.
@@ -249,15 +249,15 @@ func (t *table) release(e *entry) {
 	}
 }
 
-func (t *table) settle() {
+func (t *table) stopIfEmpty() {
 	if t.stopping && !t.stopped && len(t.peers) == 0 && len(t.leaving) == 0 {
 		t.stopped = true
 		t.Tell(Stopped{})
 	}
 }
 
-// abandon is the end, however it came to it: peers that are still there are cut off.
-func (t *table) abandon() {
+// releaseAll is the end, however it came to it: peers that are still there are cut off.
+func (t *table) releaseAll() {
 	t.Directory.close()
 	for _, e := range t.peers {
 		t.release(e)

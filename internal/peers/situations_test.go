@@ -167,8 +167,8 @@ func shakes(name string) func(*rig) { return func(r *rig) { r.the(name).shake() 
 func unused(r *rig, name string) {
 	id := r.linkOf(name).ID()
 	r.look(func(p *peer) {
-		if h := p.find(id); h != nil {
-			h.quiet = time.Now().Add(-p.IdleAfter)
+		if h := p.handles[id]; h != nil {
+			h.lastUsed = time.Now().Add(-p.IdleAfter)
 		}
 	})
 }
@@ -188,7 +188,7 @@ func fails(name string) func(*rig) {
 		if l := r.the(name).link; l != nil {
 			id = l.ID()
 		} else {
-			r.look(func(p *peer) { id = p.round.shaking[0] })
+			r.look(func(p *peer) { id = p.round.handshakes[0] })
 		}
 		r.tell(&actor.Terminated{Who: r.system.NewLocalPID(id)})
 	}
@@ -213,7 +213,7 @@ func distrusts(r *rig) {
 
 // mayDial says that the round may begin another dial.
 func mayDial(r *rig) {
-	var m affordable
+	var m dialAllowed
 	r.look(func(p *peer) { m.round = p.round })
 	r.tell(m)
 }

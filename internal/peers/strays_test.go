@@ -39,11 +39,11 @@ var strays = []struct {
 	{"rotationDue", func(_ *rig, l *session.Link) any { return rotates(l) }},
 	{"idleDue", func(_ *rig, l *session.Link) any { return idleDue{l} }},
 	{"redialDue", func(r *rig, _ *session.Link) (m any) {
-		r.look(func(p *peer) { m = redialDue{p.serial - 1} })
+		r.look(func(p *peer) { m = redialDue{p.due.Add(-1)} })
 		return m
 	}},
-	{"affordable", func(*rig, *session.Link) any { return affordable{&round{left: places}} }},
-	{"impatient", func(*rig, *session.Link) any { return impatient{round: &round{left: places}} }},
+	{"dialAllowed", func(*rig, *session.Link) any { return dialAllowed{&round{left: places}} }},
+	{"handshakeSlow", func(*rig, *session.Link) any { return handshakeSlow{round: &round{left: places}} }},
 	{"staggered", func(*rig, *session.Link) any { return staggered{&dial{addr: z}} }},
 	{"dialled, lost", func(r *rig, _ *session.Link) any {
 		return dialled{&dial{addr: z, err: errLost}}
