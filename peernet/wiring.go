@@ -156,7 +156,7 @@ func (n *Node) told(m any) {
 			log.Warn("two nodes use the same key", "peer", m.Key, "older", m.Older, "newer", m.Newer, "not_logged", dropped)
 		}
 		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer})
-	case listener.Refused:
+	case session.Refused:
 		if ok, dropped := n.strangers.Allow(now.Time()); ok {
 			log.Info("stranger", "peer", m.Key, "addr", m.Addr, "state", "refused", "not_logged", dropped)
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
@@ -39,7 +40,7 @@ type Config struct {
 	// seconds, in a goroutine of its own. If nil, none is noticed.
 	Interfaces func() ([]discovery.Interface, error)
 
-	// Tell is handed finder.Change, listener.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
+	// Tell is handed finder.Change, session.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
 	// in order. It does not block.
 	Tell func(any)
 }
@@ -61,7 +62,7 @@ func Start(system *actor.ActorSystem, c Config) *Node {
 }
 
 // Trust tells of a change of the trust set.
-func (n *Node) Trust(c trust.Change) { n.system.Root.Send(n.pid, peers.Trust{Change: c}) }
+func (n *Node) Trust(c trust.Change) { n.system.Root.Send(n.pid, c) }
 
 // Connect asks to dial a peer now; see peers.Connect. If the node ends there may be no answer: look at Done as
 // well.
@@ -126,7 +127,7 @@ func (r *root) Receive(ctx actor.Context) {
 		close(r.done)
 	case looked:
 		r.looked(ctx, m)
-	case peers.Trust:
+	case trust.Change:
 		ctx.Send(r.peers, m)
 		if m.Kind == trust.Added {
 			ctx.Send(r.finder, finder.Trusted{Key: m.Peer.Key})
@@ -140,10 +141,10 @@ func (r *root) Receive(ctx actor.Context) {
 	case peers.Wake:
 		ctx.Send(r.peers, m)
 	case finder.Change:
-		ctx.Send(r.peers, peers.Sighted{Key: m.Key, Addr: m.Addr, Source: m.Source, Gone: m.Kind == finder.Lost})
+		ctx.Send(r.peers, m)
 		r.Tell(m)
-	case listener.Proved:
-		ctx.Send(r.peers, peers.Inbound{Link: m.Link})
+	case session.Proved:
+		ctx.Send(r.peers, m)
 	case peers.Up:
 		up := finder.Connected{Key: m.Key, Home: m.Addr.Addr()}
 		if m.Role == handshake.Initiator {
@@ -154,7 +155,7 @@ func (r *root) Receive(ctx actor.Context) {
 	case peers.Down:
 		ctx.Send(r.finder, finder.Disconnected{Key: m.Key, Home: m.Addr.Addr()})
 		r.Tell(m)
-	case listener.Refused, peers.Conflict:
+	case session.Refused, peers.Conflict:
 		r.Tell(m)
 	case stop:
 		r.stop(ctx)

@@ -78,8 +78,8 @@ func (p *peer) learn(addr netip.AddrPort, source string) *address {
 	return a
 }
 
-func (p *peer) sighted(m Sighted) {
-	if m.Gone {
+func (p *peer) sighted(m finder.Change) {
+	if m.Kind == finder.Lost {
 		p.missed(m)
 		return
 	}
@@ -113,7 +113,7 @@ func (p *peer) ready(force bool) (list []*address, wait time.Duration) {
 }
 
 // missed is an address that a source does not name any more.
-func (p *peer) missed(m Sighted) {
+func (p *peer) missed(m finder.Change) {
 	a := p.at(m.Addr)
 	if a == nil {
 		return

@@ -2,18 +2,20 @@ package peers
 
 import (
 	"errors"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
 )
 
 // moved is a change of the machine's addresses, or the end of its sleep (wire.md §7.5).
-func (p *peer) moved(m Moved) {
+func (p *peer) moved(c netwatch.Change) {
 	why := "this machine's addresses have changed"
-	if m.Change.Slept > 0 {
+	if c.Slept > 0 {
 		why = "this machine was asleep"
 	}
 	p.note(Step{Reason: why})
 	for i := range p.sessions {
 		s := &p.sessions[i]
-		if l := p.handles[s.id].link; m.Change.Took(l.Local()) {
+		if l := p.handles[s.id].link; c.Took(l.Local()) {
 			s.stranded = true
 		} else if !s.over {
 			l.Check()

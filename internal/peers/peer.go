@@ -11,6 +11,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
@@ -62,16 +64,14 @@ func (p *peer) Receive(ctx actor.Context) {
 		p.start()
 	case *actor.Stopping:
 		p.release()
-	case Sighted:
+	case finder.Change:
 		p.sighted(m)
 	case connect:
 		p.connect(m)
 	case Wake:
 		p.wake()
-	case Moved:
+	case netwatch.Change:
 		p.moved(m)
-	case Inbound:
-		p.proved(m.Link)
 	case dialled:
 		p.dialled(m.dial)
 	case staggered:
@@ -103,7 +103,6 @@ func (p *peer) Receive(ctx actor.Context) {
 	case stop:
 		p.leave(envelope.ReasonShutdown)
 	case session.Proved:
-		p.proving()
 		p.proved(m.Link)
 	case session.Up:
 		p.up(m.Link)

@@ -17,6 +17,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
@@ -83,24 +85,18 @@ func (t *table) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Stopping:
 		t.releaseAll()
-	case Trust:
+	case trust.Change:
 		t.trust(ctx, m)
-	case Sighted:
-		if e := t.peers[m.Key]; e != nil {
-			ctx.Send(e.pid, m)
-		}
+	case finder.Change:
+		t.passOn(ctx, m.Key, m)
 	case Wake:
-		if e := t.peers[m.Key]; e != nil {
-			ctx.Send(e.pid, m)
-		}
-	case Moved:
-		for _, e := range t.peers {
-			ctx.Send(e.pid, m)
-		}
+		t.passOn(ctx, m.Key, m)
+	case netwatch.Change:
+		t.passOnToAll(ctx, m)
 	case Connect:
 		t.connect(ctx, m)
-	case Inbound:
-		t.inbound(ctx, m)
+	case session.Proved:
+		t.proved(ctx, m)
 	case Up:
 		if e := t.sender(ctx, m.Key); e != nil {
 			e.up = &m
@@ -110,21 +106,29 @@ func (t *table) Receive(ctx actor.Context) {
 		if e := t.sender(ctx, m.Key); e != nil {
 			t.down(e, m)
 		}
-	case vacated:
-		for _, e := range t.peers {
-			ctx.Send(e.pid, roomFreed{})
-		}
+	case roomFreed:
+		t.passOnToAll(ctx, m)
 	case Stop:
 		t.stopping = true
 		t.Directory.close()
-		for _, e := range t.peers {
-			ctx.Send(e.pid, stop{})
-		}
+		t.passOnToAll(ctx, stop{})
 		t.stopIfEmpty()
 	case *actor.Terminated:
 		ctx.Send(ctx.Self(), childStopped{m.Who})
 	case childStopped:
 		t.childStopped(m.who)
+	}
+}
+
+func (t *table) passOn(ctx actor.Context, key identity.PublicKey, m any) {
+	if e := t.peers[key]; e != nil {
+		ctx.Send(e.pid, m)
+	}
+}
+
+func (t *table) passOnToAll(ctx actor.Context, m any) {
+	for _, e := range t.peers {
+		ctx.Send(e.pid, m)
 	}
 }
 
@@ -149,7 +153,7 @@ func (t *table) sender(ctx actor.Context, key identity.PublicKey) *entry {
 	return nil
 }
 
-func (t *table) trust(ctx actor.Context, m Trust) {
+func (t *table) trust(ctx actor.Context, m trust.Change) {
 	if m.Kind == trust.Removed {
 		if e := t.peers[m.Peer.Key]; e != nil {
 			t.revoke(ctx, e)
@@ -166,17 +170,18 @@ func (t *table) trust(ctx actor.Context, m Trust) {
 			named = append(named, a)
 		}
 	}
-	for _, a := range e.named {
-		if !slices.Contains(named, a) {
-			ctx.Send(e.pid, Sighted{Key: e.key, Addr: a, Source: sourceFile, Gone: true})
-		}
-	}
-	for _, a := range named {
-		if !slices.Contains(e.named, a) {
-			ctx.Send(e.pid, Sighted{Key: e.key, Addr: a, Source: sourceFile})
-		}
-	}
+	e.tellNew(ctx, finder.Lost, e.named, named)
+	e.tellNew(ctx, finder.Found, named, e.named)
 	e.named = named
+}
+
+// tellNew tells the peer of those addresses of the peers file that others do not have.
+func (e *entry) tellNew(ctx actor.Context, kind finder.ChangeKind, addrs, others []netip.AddrPort) {
+	for _, a := range addrs {
+		if !slices.Contains(others, a) {
+			ctx.Send(e.pid, finder.Change{Kind: kind, Presence: finder.Presence{Key: e.key, Addr: a, Source: sourceFile}})
+		}
+	}
 }
 
 // revoke tells a peer to end its sessions and itself. The table forgets it at once, so that the key can be
@@ -204,7 +209,8 @@ func (t *table) connect(ctx actor.Context, m Connect) {
 	}
 }
 
-func (t *table) inbound(ctx actor.Context, m Inbound) {
+// proved hands a session to its peer, once it has proved the key.
+func (t *table) proved(ctx actor.Context, m session.Proved) {
 	switch e := t.enter(ctx, m.Link.Remote()); {
 	case t.stopping:
 		m.Link.Close(session.Close{Reason: envelope.ReasonShutdown})

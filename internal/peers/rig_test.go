@@ -174,7 +174,7 @@ func (a *above) Receive(ctx actor.Context) {
 			r.proved(m.Link)
 			return
 		}
-		ctx.Send(r.pid, Inbound{m.Link})
+		ctx.Send(r.pid, m)
 	case Up, Down:
 		r.told(m)
 	}
@@ -194,8 +194,6 @@ func (g *glass) Receive(ctx actor.Context) {
 		m(g.peer)
 		return
 	case session.Proved:
-		g.r.proved(m.Link)
-	case Inbound:
 		g.r.proved(m.Link)
 	case *actor.Stopped:
 		g.r.stopped()

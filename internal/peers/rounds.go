@@ -142,9 +142,9 @@ func (p *peer) extend(addr netip.AddrPort) {
 	p.dialNext(slices.DeleteFunc(p.arrange(r), func(c candidates.Candidate) bool { return c.Addr != addr }))
 }
 
-// proving is a handshake of this node's that has proved the peer. If it does not come up soon, the claim is another's to
-// take: somebody may have passed message 2 on, and hold message 3 back.
-func (p *peer) proving() {
+// limitClaim follows on a handshake of this node's that has proved the peer. If it does not come up soon, the claim is
+// another's to take: somebody may have passed message 2 on, and hold message 3 back.
+func (p *peer) limitClaim() {
 	if r := p.round; r != nil {
 		if c := r.claimed.Load(); c != nil {
 			p.after(patience, handshakeSlow{r, c})

@@ -24,6 +24,9 @@ type handle struct {
 
 // proved is a session whose handshake is complete.
 func (p *peer) proved(l *session.Link) {
+	if l.Role() == handshake.Initiator {
+		p.limitClaim()
+	}
 	p.handles[l.ID()] = &handle{link: l}
 	p.sessions = append(p.sessions, sessionFacts{id: l.ID(), role: l.Role(), addr: l.Addr(), chance: p.Jitter()})
 	p.reconcile()
@@ -198,7 +201,7 @@ func (p *peer) forget(id string, last bool) {
 	delete(p.handles, id)
 	p.quota.leave(last)
 	if p.MaxPeers > 0 || p.MaxSessions > 0 {
-		p.report(vacated{})
+		p.report(roomFreed{})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
@@ -89,7 +90,15 @@ var leaving = []situation{
 	}},
 }
 
-func sighted(addr netip.AddrPort) Sighted { return Sighted{Addr: addr, Source: "test"} }
+func sighted(addr netip.AddrPort) finder.Change {
+	return finder.Change{Presence: finder.Presence{Addr: addr, Source: "test"}}
+}
+
+func lost(addr netip.AddrPort) finder.Change {
+	c := sighted(addr)
+	c.Kind = finder.Lost
+	return c
+}
 
 func shaking(r *rig) {
 	r.connect(x, y)
