@@ -123,7 +123,7 @@ func (f *facts) settle(do *actions, older, newer *sessionFacts) {
 	}
 	do.end(loser, session.Close{Reason: reason}, successor)
 	if reason == envelope.ReasonConflict {
-		do.conflict = append(do.conflict, Conflict{Older: older.addr, Newer: newer.addr})
+		do.report = append(do.report, Conflict{Key: f.key, Older: older.addr, Newer: newer.addr})
 	}
 }
 

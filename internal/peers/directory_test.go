@@ -111,7 +111,7 @@ func TestAwait(t *testing.T) {
 		{"another actor takes over", func(t *testing.T, d *Directory, p *peer) {
 			d.enter(p)
 			c := await(t.Context(), d, p, nil)
-			next := &peer{key: p.key}
+			next := &peer{facts: facts{key: p.key}}
 			d.enter(next)
 			expectWaiting(t, c)
 			d.setLink(p, one) // leftovers of the first
@@ -152,7 +152,7 @@ func TestAwait(t *testing.T) {
 			}
 		}},
 		{"the node stops", func(t *testing.T, d *Directory, p *peer) {
-			other := &peer{key: identity.PublicKey{2}}
+			other := &peer{facts: facts{key: identity.PublicKey{2}}}
 			d.enter(p)
 			d.setLink(p, one)
 			draining, first, nobody := await(t.Context(), d, p, one), await(t.Context(), d, other, nil), await(t.Context(), d, &peer{}, nil)
@@ -170,7 +170,7 @@ func TestAwait(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { test.run(t, NewDirectory(), &peer{key: identity.PublicKey{1}}) })
+			synctest.Test(t, func(t *testing.T) { test.run(t, NewDirectory(), &peer{facts: facts{key: identity.PublicKey{1}}}) })
 		})
 	}
 }

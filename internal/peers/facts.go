@@ -7,12 +7,14 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
 // facts are what a peer's actor was told of its sessions, and what it has told others: all that reconcile decides from.
 // They are plain values. The actor keeps the sessions themselves beside, by id.
 type facts struct {
+	key        identity.PublicKey
 	isArbiter  bool          // this node decides between two sessions (wire.md §7.4)
 	pongWithin time.Duration // how long any ping has (wire.md §7.2)
 
@@ -50,7 +52,8 @@ type sessionFacts struct {
 	id      string
 	role    handshake.Role
 	addr    netip.AddrPort
-	boot    [8]byte // of the peer's hello, if hasBoot
+	name    string // of the peer's hello, as the next two
+	boot    [8]byte
 	hasBoot bool
 	chance  float64 // random, in [0, 1): what is random about the session is drawn from it
 
@@ -172,8 +175,10 @@ func (f *facts) recordUp(id string, now time.Time) {
 	f.sessions = append(slices.Delete(f.sessions, i, i+1), s)
 }
 
-// recordHello keeps which run of the peer's process a session leads to.
-func (s *sessionFacts) recordHello(h envelope.Hello) { s.boot, s.hasBoot = h.Boot, h.HasBoot }
+// recordHello keeps what the peer said of itself, above all which run of its process the session leads to.
+func (s *sessionFacts) recordHello(h envelope.Hello) {
+	s.name, s.boot, s.hasBoot = h.Name, h.Boot, h.HasBoot
+}
 
 // recordPong keeps the answer to a probe.
 func (f *facts) recordPong(id string, alive bool) {

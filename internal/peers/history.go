@@ -27,7 +27,7 @@ func (s Step) same(t Step) bool {
 	return s.State == t.State && s.Addr == t.Addr && s.Source == t.Source && s.Reason == t.Reason
 }
 
-// note adds a step to the history.
+// note adds a step to the history, and tells the directory.
 func (p *peer) note(s Step) {
 	now := p.Clock.Now()
 	s.At, s.Last, s.Times, s.State = now, now, 1, p.info.State
@@ -38,6 +38,7 @@ func (p *peer) note(s Step) {
 		h = slices.Delete(h, i, i+1)
 	}
 	p.history = h
+	p.publish()
 }
 
 // fold makes one of the last steps and of those before them that are the same, so that hours of dialling in vain do not

@@ -26,7 +26,6 @@ func (p *peer) moved(c netwatch.Change) {
 	for _, a := range p.addrs {
 		a.failures, a.next = 0, p.notBefore
 	}
-	p.publish()
 	if p.round != nil {
 		p.raceAnew()
 		return

@@ -8,7 +8,6 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
-	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
@@ -32,7 +31,6 @@ import (
 type peer struct {
 	*Config
 	facts
-	key  identity.PublicKey
 	ctx  actor.Context // of the message being handled
 	self *actor.PID
 
@@ -178,7 +176,6 @@ func (p *peer) become(addr netip.AddrPort, why string) {
 	}
 	p.info.Reason = why
 	p.note(Step{Addr: addr, Reason: why})
-	p.publish()
 }
 
 // publish tells the directory.

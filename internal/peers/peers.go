@@ -106,6 +106,8 @@ func (t *table) Receive(ctx actor.Context) {
 		if e := t.sender(ctx, m.Key); e != nil {
 			t.down(e, m)
 		}
+	case Conflict:
+		t.Tell(m)
 	case roomFreed:
 		t.passOnToAll(ctx, m)
 	case Stop:
@@ -137,7 +139,7 @@ func (t *table) passOnToAll(ctx actor.Context, m any) {
 func (t *table) enter(ctx actor.Context, key identity.PublicKey) *entry {
 	e := t.peers[key]
 	if e == nil && !t.stopping && t.Trusted(key) {
-		p := &peer{Config: t.Config, key: key, counters: t.Session.Counters.Peer(key)}
+		p := &peer{Config: t.Config, facts: facts{key: key}, counters: t.Session.Counters.Peer(key)}
 		t.Directory.enter(p) // here, where the actors of one key come one after the other
 		e = &entry{key: key, pid: ctx.Spawn(actorkit.Props(t.Pool, t.Log, func() actor.Actor { return p }))}
 		t.peers[key] = e

@@ -9,33 +9,27 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// Bounds of the sessions of one peer (wire.md §9).
-const (
-	maxSessions = 4 // one that stays, and some that are coming (wire.md §9); the next is told `busy`
-	maxClosing  = 4 // besides, that half-close; the oldest makes room for a new one
-	maxEnding   = 8 // besides, that were told to end, those that half-close included
-)
-
-// actions are what reconcile wants done, in the order in which the actor does it. The directory comes first: callers
-// that hear of any of the rest find there what they heard of. Goodbyes and pings leave before anybody is told, Down is
-// told before Up, and the next dial begins when all else is done.
+// actions are what reconcile wants done, in the order in which the actor does it. The directory comes first: whoever
+// hears of any of the rest finds there what has happened. Then the sessions hear, then the node, then those who wait for
+// a round. The next dial begins when all else is done.
 type actions struct {
 	offer bool  // facts.offered, to the directory
 	note  *Step // for the history alone
 	step  *Step // why the state is what it is
 
-	admit    []string // sessions to let in, if the quota has room
-	close    []closing
-	probe    []probing
-	forget   []string   // sessions that have ended
-	conflict []Conflict // without their key
-	down     *Down      // likewise
-	up       string     // the session that is the first one
+	close  []closing
+	probe  []probing
+	forget []string // sessions that have ended
+	admit  []string // sessions to let in, if the quota has room
+
+	report []any // Conflict, Down, Up, in this order
+
 	endRound bool
 	answer   error // to those who wait for the round; nil: the peer is up
-	pauses   []pause
-	stop     bool // no session is left
-	dial     bool
+
+	pause *pause // nil: none
+	stop  bool   // no session is left
+	dial  bool
 }
 
 // A closing is a session that is to end, and the one that takes its place; "": none does.
@@ -60,8 +54,8 @@ type probing struct {
 // up, whether and when it is dialled. It is pure, and it returns the facts as they are once the actions are carried out:
 // reconciled again they give none. Each rule sees what those before it have decided. Sections are wire.md's.
 //
-// When a session ends while another one is being dialled, rule 4 looks for a session that takes over. If there is none,
-// rule 6 says what becomes of the round, and when to dial if there is no round; rule 7 tells Down, or does not.
+// What happens to a peer when its session ends while another one is being dialled? Rule 4 looks for a session that takes
+// over. If there is none, rule 6 says what becomes of the dial, rule 7 whether the peer is down, rule 8 what callers find.
 func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	f, do := before, actions{}
 	f.sessions = slices.Clone(before.sessions)
@@ -111,26 +105,46 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	// 5. Of several sessions one stays, as far as this end decides that (§7.4).
 	f.arbitrate(&do)
 
-	// 6. Without a session to use, the end of the one used last says when to dial (§6.8). A round that was to replace it
-	// goes on for its own sake, unless the peer asks for a pause.
-	if s := f.find(f.used); s != nil && !s.isUsable() && f.goodbye == "" {
-		switch end := s.howItEnds(); {
-		case f.usedEnd.Reason == "":
-			f.usedEnd = end
-			f.lose(&do, s, now)
-		case isReplaced(f.usedEnd.Reason):
-			f.usedEnd = end // it says more: the session was not replaced in good order
+	// 6. Without a session to use, the end of the one used last says when to dial (§6.8). If another one is being dialled
+	// already, that goes on, unless the peer asks for a pause. Calls wait for a session that is still coming up if the one
+	// used last was replaced.
+	if s := f.find(f.used); s != nil && !s.isUsable() && f.goodbye == "" && f.usedEnd.Reason == "" {
+		end := s.howItEnds()
+		f.usedEnd = end
+		f.asleep = end.Reason == envelope.ReasonIdle
+		if f.falls++; now.Sub(s.up) >= steadyAfter {
+			f.falls = 0
+		}
+		if end.ByPeer && end.Reason == envelope.ReasonRevoked {
+			f.failed = dialError(end.Addr, end)
+		}
+		if asksForPause(end.Reason, end.ByPeer) {
+			f.endRound(&do, ErrUnreachable)
+		}
+		do.pause = f.pauseAfter(end, s.chance, now)
+		switch soonest := now.Add(probeWithin); {
+		case f.dialling:
+			f.rotates = ""
+		case do.pause == nil || !f.hasAddress:
+		case f.hasPending() && do.pause.until.Before(soonest):
+			f.due = soonest // it will be up before
+		default:
+			f.due = do.pause.until
+		}
+		if do.step = disconnected(end); f.isAwaiting() && !f.dialling {
+			do.note, do.step = &Step{Addr: end.Addr, Reason: "the session was replaced, and the next is coming up"}, nil
 		}
 	}
 	for i := range f.sessions {
+		s := &f.sessions[i]
+		if s.id == f.used && isReplaced(f.usedEnd.Reason) {
+			f.usedEnd = s.howItEnds() // perhaps it was not replaced in good order
+		}
 		// A bye that asks for more may have cut a half-close short (§7.3).
-		if s := &f.sessions[i]; s.ended && s.sealed && s.end.ByPeer && cutsShort(s.end.Reason) && !before.due.IsZero() {
-			if p, ok := f.pauseAfter(s.end, s.chance, now); ok {
-				do.pauses = append(do.pauses, p)
-				if p.until.After(f.due) {
-					f.due = p.until
-					do.step = disconnected(s.end)
-				}
+		if s.ended && s.sealed && s.end.ByPeer && cutsShort(s.end.Reason) && !before.due.IsZero() {
+			if do.pause = f.pauseAfter(s.end, s.chance, now); do.pause.until.After(f.due) {
+				f.due = do.pause.until
+				do.step = disconnected(s.end)
 			}
 		}
 	}
@@ -149,11 +163,11 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 		if end.Reason == "" || isReplaced(end.Reason) {
 			end = f.lastEnd
 		}
-		do.down = &Down{Addr: end.Addr, Reason: end.Reason, Text: end.Text, ByPeer: end.ByPeer, Err: end.Err}
+		do.report = append(do.report, Down{Key: f.key, Addr: end.Addr, Reason: end.Reason, Text: end.Text, ByPeer: end.ByPeer, Err: end.Err})
 		f.upTold = false
 	}
-	if !f.upTold && f.isConnected() {
-		do.up = f.used
+	if s := f.find(f.used); !f.upTold && f.isConnected() {
+		do.report = append(do.report, Up{Key: f.key, Addr: s.addr, Role: s.role, Name: s.name})
 		f.upTold = true
 	}
 
@@ -246,99 +260,14 @@ func (f *facts) rotation() (old, next *sessionFacts) {
 	return nil, nil
 }
 
-// admitNewcomers lets newcomers in, or tells them why not. Trust is asked again, here where its changes arrive in order: what was
-// taken away since the handshake is not let in.
-func (f *facts) admitNewcomers(do *actions, trusted bool) {
-	for i := range f.sessions {
-		switch s := &f.sessions[i]; {
-		case s.noRoom != nil:
-			f.full = len(f.sessions) == 1
-			do.note = &Step{Addr: s.addr, Reason: "told to come back later: " + s.noRoom.Error()}
-			do.end(s, session.Close{Reason: envelope.ReasonBusy, Text: toldOf(s.noRoom), RetryAfter: withJitter(fullWait, s.chance)}, "")
-		case s.admitted:
-		case f.goodbye != "":
-			do.end(s, session.Close{Reason: f.goodbye}, "")
-		case !trusted:
-			do.end(s, session.Close{Reason: envelope.ReasonRefused}, "")
-		case !f.makeRoom(do):
-			do.end(s, session.Close{Reason: envelope.ReasonBusy, Text: crowded, RetryAfter: probeWithin}, "")
-		default:
-			s.admitted = true
-			do.admit = append(do.admit, s.id)
-		}
-	}
-	f.sessions = slices.DeleteFunc(f.sessions, func(s sessionFacts) bool { return !s.admitted || s.noRoom != nil })
-}
-
-// crowded is what the peer is told that has as many sessions as it may have.
-var crowded = fmt.Sprintf("at the limit of %d sessions with one peer, and %d that are ending", maxSessions, maxEnding)
-
-// makeRoom says whether the peer may have another session. If too many half-close, the oldest of them makes room: what
-// it leads to may be dead, as after a move from one network to another.
-func (f *facts) makeRoom(do *actions) bool {
-	admitted, open := 0, 0
-	var closing []*sessionFacts
-	for i := range f.sessions {
-		switch s := &f.sessions[i]; {
-		case !s.admitted || s.ended:
-			continue
-		case s.isOpen():
-			open++
-		case !s.over:
-			closing = append(closing, s)
-		}
-		admitted++
-	}
-	if open >= maxSessions || admitted >= maxSessions+maxEnding {
-		return false
-	}
-	if len(closing) >= maxClosing {
-		do.end(closing[0], session.Close{Reason: envelope.ReasonUnresponsive}, "")
-		closing[0].over = true
-	}
-	return true
-}
-
-// lose says what follows from the end of the session s, which calls have used and no other one takes over from.
-func (f *facts) lose(do *actions, s *sessionFacts, now time.Time) {
-	end := f.usedEnd
-	if f.falls++; now.Sub(s.up) >= steadyAfter {
-		f.falls = 0
-	}
-	if end.ByPeer && end.Reason == envelope.ReasonRevoked {
-		f.failed = dialError(end.Addr, end)
-	}
-	f.asleep = end.Reason == envelope.ReasonIdle
-	pause, ok := f.pauseAfter(end, s.chance, now)
-	if ok {
-		do.pauses = append(do.pauses, pause)
-	}
-	if asksForPause(end.Reason, end.ByPeer) {
-		f.endRound(do, ErrUnreachable) // nobody waits for a round that was to replace a session
-	}
-	if f.dialling {
-		f.rotates = ""
-		do.step = disconnected(end)
-		return
-	}
-	if ok && f.hasAddress {
-		f.due = pause.until
-		if soonest := now.Add(probeWithin); f.hasPending() && f.due.Before(soonest) {
-			f.due = soonest // the next session will come up before
-		}
-	}
-	if f.isAwaiting() {
-		do.note = &Step{Addr: end.Addr, Reason: "the session was replaced, and the next is coming up"}
-		return
-	}
-	do.step = disconnected(end)
-}
-
-// pauseAfter returns how long the end of a session puts off the next dial; false: to when somebody asks for one.
-func (f *facts) pauseAfter(end session.Ended, chance float64, now time.Time) (pause, bool) {
+// pauseAfter returns how long the end of a session puts off the next dial; nil: until somebody asks for one.
+func (f *facts) pauseAfter(end session.Ended, chance float64, now time.Time) *pause {
 	if end.ByPeer && (end.Reason == envelope.ReasonRefused || end.Reason == envelope.ReasonRevoked) {
 		f.refusals++
 	}
 	wait, ok := redial(end.Reason, end.ByPeer, end.RetryAfter, f.refusals, f.falls, chance)
-	return pause{now.Add(wait), asksForPause(end.Reason, end.ByPeer)}, ok
+	if !ok {
+		return nil
+	}
+	return &pause{now.Add(wait), asksForPause(end.Reason, end.ByPeer)}
 }

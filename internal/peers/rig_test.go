@@ -162,7 +162,7 @@ func (a *above) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		r.pid = ctx.Spawn(actorkit.Props(r.pool, r.config.Log, func() actor.Actor {
-			p := &peer{Config: r.config, key: r.theirs.PublicKey()}
+			p := &peer{Config: r.config, facts: facts{key: r.theirs.PublicKey()}}
 			r.config.Directory.enter(p) // as the table does
 			return &glass{p, r}
 		}))
@@ -175,7 +175,7 @@ func (a *above) Receive(ctx actor.Context) {
 			return
 		}
 		ctx.Send(r.pid, m)
-	case Up, Down:
+	case Up, Down, Conflict:
 		r.told(m)
 	}
 }

@@ -48,7 +48,6 @@ func (p *peer) rotationDue(l *session.Link) {
 	}
 	if err := p.begin(named, false); err != nil {
 		p.note(Step{Addr: s.addr, Reason: "the session cannot be rotated yet: " + err.Error()})
-		p.publish()
 		p.rotateAgain(h)
 		return
 	}

@@ -180,7 +180,6 @@ func (p *peer) progress(addr netip.AddrPort, why string) {
 		return
 	}
 	p.note(Step{Addr: addr, Reason: why + ", to rotate the session"})
-	p.publish()
 }
 
 // hurry tries the next addresses beside the handshake that takes long.
@@ -200,8 +199,8 @@ func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
 	if m.ByPeer {
 		p.prove(addr)
 		if !p.isConnected() {
-			if o, ok := p.pauseAfter(m, p.Jitter(), p.Clock.Now()); ok {
-				p.pause(o)
+			if o := p.pauseAfter(m, p.Jitter(), p.Clock.Now()); o != nil {
+				p.pause(*o)
 			}
 		}
 	}
@@ -234,7 +233,6 @@ func (p *peer) next() {
 	defer p.endRound().answer(r.last) // when the state tells it too
 	if p.isConnected() {
 		p.note(Step{Addr: r.at, Reason: "the session was not rotated: " + r.last.Error()})
-		p.publish()
 		return
 	}
 	p.failed = r.last

@@ -64,7 +64,7 @@ func (p *peer) sealed(m session.Sealed) {
 func (p *peer) ended(m session.Ended) {
 	id := m.Session.GetId()
 	if m.ByPeer && m.Reason == envelope.ReasonConflict {
-		p.Tell(Conflict{Key: p.Self, Newer: m.Addr, ByPeer: true})
+		p.report(Conflict{Key: p.Self, Newer: m.Addr, ByPeer: true})
 	}
 	if s := p.find(id); s != nil {
 		s.ended, s.chance = true, p.Jitter()
@@ -110,15 +110,14 @@ func (p *peer) reconcile() {
 	} else if r != nil {
 		r.rotates = p.rotates
 	}
-	for _, pause := range do.pauses {
-		p.pause(pause)
+	if do.pause != nil {
+		p.pause(*do.pause)
 	}
 	if do.offer {
 		p.offer()
 	}
 	if do.note != nil {
 		p.note(*do.note)
-		p.publish()
 	}
 	if do.step != nil {
 		p.become(do.step.Addr, do.step.Reason)
@@ -132,25 +131,16 @@ func (p *peer) reconcile() {
 	for i, id := range do.forget {
 		p.forget(id, len(p.sessions) == 0 && i == len(do.forget)-1)
 	}
-	for _, c := range do.conflict {
-		c.Key = p.key
-		p.Tell(c)
+	for _, id := range do.admit {
+		p.admit(id)
 	}
-	if do.down != nil {
-		do.down.Key = p.key
-		p.report(*do.down)
-	}
-	if do.up != "" {
-		l := p.handles[do.up].link
-		p.report(Up{Key: p.key, Addr: l.Addr(), Role: l.Role(), Name: l.Hello().Name})
+	for _, event := range do.report {
+		p.report(event)
 	}
 	if do.endRound {
 		r.answer(do.answer)
 	}
 	p.arm()
-	for _, id := range do.admit {
-		p.admit(id)
-	}
 	if do.stop {
 		p.ctx.Stop(p.self)
 	}
