@@ -63,7 +63,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	// 1. A peer that is leaving says so on every session (§6.8), and is dialled no more.
 	if f.goodbye != "" {
 		for i := range f.sessions {
-			if s := &f.sessions[i]; s.admitted && s.closed != f.goodbye {
+			if s := &f.sessions[i]; s.admitted && !s.over && !s.ended && s.closed != f.goodbye {
 				do.end(s, session.Close{Reason: f.goodbye}, "")
 			}
 		}
@@ -108,6 +108,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	// 6. Without a session to use, the end of the one used last says when to dial (§6.8). If another one is being dialled
 	// already, that goes on, unless the peer asks for a pause. Calls wait for a session that is still coming up if the one
 	// used last was replaced.
+	wasDue := !f.due.IsZero()
 	if s := f.find(f.used); s != nil && !s.isUsable() && f.goodbye == "" && f.usedEnd.Reason == "" {
 		end := s.howItEnds()
 		f.usedEnd = end
@@ -141,7 +142,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 			f.usedEnd = s.howItEnds() // perhaps it was not replaced in good order
 		}
 		// A bye that asks for more may have cut a half-close short (§7.3).
-		if s.ended && s.sealed && s.end.ByPeer && cutsShort(s.end.Reason) && !before.due.IsZero() {
+		if s.ended && s.sealed && s.end.ByPeer && cutsShort(s.end.Reason) && wasDue {
 			if do.pause = f.pauseAfter(s.end, s.chance, now); do.pause.until.After(f.due) {
 				f.due = do.pause.until
 				do.step = disconnected(s.end)
@@ -209,11 +210,12 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 
 	switch used := f.find(f.used); {
 	case do.step != nil:
-	case f.goodbye != "" && before.goodbye == "":
-		do.step = disconnected(session.Ended{Reason: f.goodbye})
 	case f.isConnected() && f.used != before.used:
 		do.step = &Step{Addr: used.addr, Reason: fmt.Sprintf("%v at %v", used.role, used.addr)}
-	case f.state() != f.shown:
+	case f.state() == f.shown:
+	case f.goodbye != "":
+		do.step = disconnected(session.Ended{Reason: f.goodbye})
+	default:
 		do.step = disconnected(f.lastEnd)
 	}
 	f.shown = f.state()
