@@ -16,7 +16,7 @@ const probeWithin = time.Second
 type verdict uint8
 
 const (
-	leave      verdict = iota // nothing: there is but one
+	undisputed verdict = iota // nothing: there is but one
 	keepNewer                 // the older is a duplicate
 	probeOwn                  // keep the one that this node initiated, if its ping is answered
 	probeOlder                // boot rule: the peer has restarted, or its key is in use twice
@@ -36,7 +36,7 @@ func judge(isArbiter bool, usable []*sessionFacts) (older, newer *sessionFacts, 
 	}
 	switch {
 	case len(usable) < 2:
-		return nil, nil, leave
+		return nil, nil, undisputed
 	case !isArbiter:
 		v = checkOlder
 	case usable[0].role == usable[1].role:
@@ -81,7 +81,7 @@ func (f *facts) arbitrate(do *actions) {
 	for {
 		older, newer, v := judge(f.isArbiter, f.usable())
 		switch v {
-		case leave:
+		case undisputed:
 			f.dispute = dispute{}
 			return
 		case checkOlder:

@@ -22,7 +22,7 @@ func TestArbitration(t *testing.T) {
 		older, newer int
 		v            verdict
 	}
-	none, check := result{0, 0, leave}, result{0, 1, checkOlder}
+	none, check := result{0, 0, undisputed}, result{0, 1, checkOlder}
 	for _, test := range []struct {
 		name    string
 		live    []sessionFacts
@@ -52,7 +52,7 @@ func TestArbitration(t *testing.T) {
 			for isArbiter, want := range map[bool]result{true: test.arbiter, false: test.other} {
 				var got result
 				older, newer, v := judge(isArbiter, usable)
-				if got.v = v; v != leave {
+				if got.v = v; v != undisputed {
 					got.older, got.newer = slices.Index(usable, older), slices.Index(usable, newer)
 				}
 				if got != want {

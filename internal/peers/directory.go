@@ -127,8 +127,8 @@ func (d *Directory) wait(ctx context.Context, s *slot) error {
 	}
 }
 
-// enter makes p the one that writes its key's slot.
-func (d *Directory) enter(p *peer) {
+// register makes p the one that writes its key's slot.
+func (d *Directory) register(p *peer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	old := d.slots[p.key]
@@ -138,8 +138,8 @@ func (d *Directory) enter(p *peer) {
 	}
 }
 
-// leave removes p's slot.
-func (d *Directory) leave(p *peer) {
+// unregister removes p's slot.
+func (d *Directory) unregister(p *peer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if s := d.slots[p.key]; s != nil && s.owner == p {

@@ -56,12 +56,12 @@ func TestAwait(t *testing.T) {
 		run  func(t *testing.T, d *Directory, p *peer)
 	}{
 		{"there already", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			d.setLink(p, one)
 			expectAwaited(t, await(t.Context(), d, p, nil), one, nil)
 		}},
 		{"the first one", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			c := await(t.Context(), d, p, nil)
 			expectWaiting(t, c)
 			d.setLink(p, one)
@@ -73,13 +73,13 @@ func TestAwait(t *testing.T) {
 			if info, link := d.Info(p.key); info.State != Unknown || link != nil {
 				t.Errorf("Info = %+v, %p", info, link)
 			}
-			d.enter(p)
+			d.register(p)
 			expectWaiting(t, c)
 			d.setLink(p, one)
 			expectAwaited(t, c, one, nil)
 		}},
 		{"the next one", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			d.setLink(p, one)
 			c := await(t.Context(), d, p, one)
 			expectWaiting(t, c)
@@ -87,7 +87,7 @@ func TestAwait(t *testing.T) {
 			expectAwaited(t, c, two, nil)
 		}},
 		{"it was the last one", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			d.setLink(p, one)
 			c := await(t.Context(), d, p, one)
 			d.setLink(p, nil)
@@ -95,28 +95,28 @@ func TestAwait(t *testing.T) {
 			expectAwaited(t, await(t.Context(), d, p, one), nil, nil)
 		}},
 		{"the peer leaves while the first one is awaited", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			c := await(t.Context(), d, p, nil)
-			d.leave(p)
+			d.unregister(p)
 			expectAwaited(t, c, nil, nil)
 		}},
 		{"the peer has left", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			d.setLink(p, one)
 			c := await(t.Context(), d, p, one)
-			d.leave(p)
+			d.unregister(p)
 			expectAwaited(t, c, nil, nil)
 			expectAwaited(t, await(t.Context(), d, p, one), nil, nil)
 		}},
 		{"another actor takes over", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			c := await(t.Context(), d, p, nil)
 			next := &peer{facts: facts{key: p.key}}
-			d.enter(next)
+			d.register(next)
 			expectWaiting(t, c)
 			d.setLink(p, one) // leftovers of the first
 			d.setInfo(p, Info{State: Connected})
-			d.leave(p)
+			d.unregister(p)
 			expectWaiting(t, c)
 			if info, _ := d.Info(p.key); info.State != Unknown {
 				t.Errorf("state %q is the former actor's", info.State)
@@ -125,7 +125,7 @@ func TestAwait(t *testing.T) {
 			expectAwaited(t, c, two, nil)
 		}},
 		{"the context ends", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			ctx, cancel := context.WithCancel(t.Context())
 			c := await(ctx, d, p, nil)
 			cancel()
@@ -140,8 +140,8 @@ func TestAwait(t *testing.T) {
 			cancel()
 			expectAwaited(t, first, nil, context.Canceled)
 			expectWaiting(t, second)
-			d.enter(p)
-			d.leave(p)
+			d.register(p)
+			d.unregister(p)
 			expectAwaited(t, second, nil, nil)
 			ctx, cancel = context.WithCancel(t.Context())
 			third := await(ctx, d, p, nil)
@@ -153,7 +153,7 @@ func TestAwait(t *testing.T) {
 		}},
 		{"the node stops", func(t *testing.T, d *Directory, p *peer) {
 			other := &peer{facts: facts{key: identity.PublicKey{2}}}
-			d.enter(p)
+			d.register(p)
 			d.setLink(p, one)
 			draining, first, nobody := await(t.Context(), d, p, one), await(t.Context(), d, other, nil), await(t.Context(), d, &peer{}, nil)
 			d.close()
@@ -166,7 +166,7 @@ func TestAwait(t *testing.T) {
 				t.Error("the link is not there any more")
 			}
 			d.setLink(p, nil)
-			d.leave(p)
+			d.unregister(p)
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

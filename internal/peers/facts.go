@@ -73,23 +73,29 @@ type sessionFacts struct {
 	end    session.Ended // how it ends, if it is sealed, over or ended
 }
 
+// isNewcomer says whether the session waits to be let in.
+func (s sessionFacts) isNewcomer() bool { return !s.admitted }
+
 // isUsable says whether calls can be made over the session.
-func (s *sessionFacts) isUsable() bool { return !s.up.IsZero() && !s.sealed && s.isOpen() }
+func (s sessionFacts) isUsable() bool { return !s.up.IsZero() && !s.sealed && s.isOpen() }
 
 // isPending says whether the session may still come up.
-func (s *sessionFacts) isPending() bool {
+func (s sessionFacts) isPending() bool {
 	return s.up.IsZero() && s.admitted && !s.sealed && s.isOpen()
 }
 
-func (s *sessionFacts) isOpen() bool { return s.closed == "" && !s.over && !s.ended }
+func (s sessionFacts) isOpen() bool { return s.closed == "" && !s.over && !s.ended }
 
 // hasOtherBoot says whether the two are known to lead to different processes.
 func (s *sessionFacts) hasOtherBoot(o *sessionFacts) bool {
 	return s.hasBoot && o.hasBoot && s.boot != o.boot
 }
 
+// isAlive says whether the session is up, or half-closed.
+func (s sessionFacts) isAlive() bool { return !s.up.IsZero() && !s.over && !s.ended }
+
 // howItEnds returns what is known of the end of a session that is not usable any more.
-func (s *sessionFacts) howItEnds() session.Ended {
+func (s sessionFacts) howItEnds() session.Ended {
 	if s.end.Reason == "" {
 		return session.Ended{Addr: s.addr, Reason: s.closed}
 	}
@@ -122,19 +128,12 @@ func (f *facts) usable() (list []*sessionFacts) {
 	return list
 }
 
+// has says whether one of the sessions is like that.
+func (f *facts) has(like func(sessionFacts) bool) bool { return slices.ContainsFunc(f.sessions, like) }
+
 // hasOther says whether calls can be made over another session than the one with that id.
 func (f *facts) hasOther(id string) bool {
-	return slices.ContainsFunc(f.sessions, func(s sessionFacts) bool { return s.id != id && s.isUsable() })
-}
-
-// hasPending says whether a session may still come up.
-func (f *facts) hasPending() bool {
-	return slices.ContainsFunc(f.sessions, func(s sessionFacts) bool { return s.isPending() })
-}
-
-// hasNewcomer says whether a session may be let in.
-func (f *facts) hasNewcomer() bool {
-	return f.goodbye == "" && slices.ContainsFunc(f.sessions, func(s sessionFacts) bool { return !s.admitted })
+	return f.has(func(s sessionFacts) bool { return s.id != id && s.isUsable() })
 }
 
 // isConnected says whether there is a session that calls use.
@@ -145,7 +144,7 @@ func (f *facts) isConnected() bool {
 
 // isAwaiting says whether the session that was used last was replaced, and the next one is not up yet on this side.
 func (f *facts) isAwaiting() bool {
-	return f.upTold && !f.isConnected() && isReplaced(f.usedEnd.Reason) && f.hasPending()
+	return f.upTold && !f.isConnected() && isReplaced(f.usedEnd.Reason) && f.has(sessionFacts.isPending)
 }
 
 // state returns what the peer's link is doing.

@@ -238,7 +238,7 @@ func TestARaceBeginsNoMoreDialsToHintsThanAllowed(t *testing.T) {
 // and then another: what is under way to the others is called off, and begun again.
 func TestADialThatWasCalledOffIsCountedWhenItBeginsAgain(t *testing.T) {
 	onRig(t, alone[0], func(r *rig) {
-		for _, addr := range places {
+		for _, addr := range addresses {
 			r.tell(sighted(addr))
 		}
 		r.won(y, "a")

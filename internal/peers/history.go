@@ -22,8 +22,8 @@ type Step struct {
 	Last   time.Time      // the last time; At is the first
 }
 
-// same says whether s and t differ in when they happened alone.
-func (s Step) same(t Step) bool {
+// isSame says whether s and t differ in when they happened alone.
+func (s Step) isSame(t Step) bool {
 	return s.State == t.State && s.Addr == t.Addr && s.Source == t.Source && s.Reason == t.Reason
 }
 
@@ -34,7 +34,7 @@ func (p *peer) note(s Step) {
 	// Always a new array: the directory has handed out the old one.
 	h := fold(append(slices.Clone(p.history), s))
 	if len(h) > keepSteps {
-		i := spare(h)
+		i := oldestStep(h)
 		h = slices.Delete(h, i, i+1)
 	}
 	p.history = h
@@ -46,7 +46,7 @@ func (p *peer) note(s Step) {
 func fold(h []Step) []Step {
 	for n := 1; n <= maxCycle && 2*n <= len(h); n++ {
 		before, last := h[len(h)-2*n:len(h)-n], h[len(h)-n:]
-		if !slices.EqualFunc(before, last, Step.same) {
+		if !slices.EqualFunc(before, last, Step.isSame) {
 			continue
 		}
 		for i := range before {
@@ -58,9 +58,9 @@ func fold(h []Step) []Step {
 	return h
 }
 
-// spare returns the step to forget: the oldest, unless it is the last time that the peer was connected, or the step after
+// oldestStep returns the step to forget: the oldest, unless it is the last time that the peer was connected, or the step after
 // that, which says how it ended. h has more than three steps.
-func spare(h []Step) int {
+func oldestStep(h []Step) int {
 	connected := -1
 	for i, s := range h {
 		if s.State == Connected {

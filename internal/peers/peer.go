@@ -83,10 +83,10 @@ func (p *peer) Receive(ctx actor.Context) {
 		if m.claim != nil && m.round == p.round {
 			m.round.claimed.CompareAndSwap(m.claim, nil)
 		}
-		p.hurry(m.round)
+		p.raceBeside(m.round)
 	case dialAllowed:
-		m.round.saving = false
-		p.hurry(m.round)
+		m.round.waits = false
+		p.raceBeside(m.round)
 	case rotationDue:
 		p.rotationDue(m.link)
 	case idleDue:
@@ -152,7 +152,7 @@ func (p *peer) leave(goodbye envelope.Reason) {
 // release is the end, however it came to it. Sessions that are the listener's children must not outlive the one that
 // watches over their trust.
 func (p *peer) release() {
-	p.Directory.leave(p)
+	p.Directory.unregister(p)
 	p.goodbye, p.stopped = envelope.ReasonBusy, true
 	p.reconcile()
 	for len(p.sessions) > 0 {
@@ -196,18 +196,6 @@ func (p *peer) report(event any) { p.ctx.Request(p.ctx.Parent(), event) }
 func (p *peer) after(d time.Duration, m any) (stop func() bool) {
 	system, self := p.ctx.ActorSystem(), p.self
 	return p.Clock.AfterFunc(d, func() { system.Root.Send(self, m) })
-}
-
-// schedule has the peer dialled after d.
-func (p *peer) schedule(d time.Duration) {
-	p.due = p.Clock.Now().Add(d)
-	p.arm()
-}
-
-// unschedule takes that back.
-func (p *peer) unschedule() {
-	p.due = time.Time{}
-	p.arm()
 }
 
 // arm has the redial timer fire when the next dial is due.

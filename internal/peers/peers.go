@@ -98,12 +98,12 @@ func (t *table) Receive(ctx actor.Context) {
 	case session.Proved:
 		t.proved(ctx, m)
 	case Up:
-		if e := t.sender(ctx, m.Key); e != nil {
+		if e := t.entryOfSender(ctx, m.Key); e != nil {
 			e.up = &m
 			t.Tell(m)
 		}
 	case Down:
-		if e := t.sender(ctx, m.Key); e != nil {
+		if e := t.entryOfSender(ctx, m.Key); e != nil {
 			t.down(e, m)
 		}
 	case Conflict:
@@ -134,21 +134,21 @@ func (t *table) passOnToAll(ctx actor.Context, m any) {
 	}
 }
 
-// enter returns the entry of a key, made if the key is trusted; nil: it is not, or nobody new is let in. The key
+// entryOf returns the entry of a key, made if the key is trusted; nil: it is not, or nobody new is let in. The key
 // of a peer that connects, or is to be connected to, may be trusted before Trust tells of it.
-func (t *table) enter(ctx actor.Context, key identity.PublicKey) *entry {
+func (t *table) entryOf(ctx actor.Context, key identity.PublicKey) *entry {
 	e := t.peers[key]
 	if e == nil && !t.stopping && t.Trusted(key) {
 		p := &peer{Config: t.Config, facts: facts{key: key}, counters: t.Session.Counters.Peer(key)}
-		t.Directory.enter(p) // here, where the actors of one key come one after the other
+		t.Directory.register(p) // here, where the actors of one key come one after the other
 		e = &entry{key: key, pid: ctx.Spawn(actorkit.Props(t.Pool, t.Log, func() actor.Actor { return p }))}
 		t.peers[key] = e
 	}
 	return e
 }
 
-// sender returns the entry of a key if the message is from its actor; nil: from one that was there before.
-func (t *table) sender(ctx actor.Context, key identity.PublicKey) *entry {
+// entryOfSender returns the entry of a key if the message is from its actor; nil: from one that was there before.
+func (t *table) entryOfSender(ctx actor.Context, key identity.PublicKey) *entry {
 	if e := t.peers[key]; e != nil && e.pid.Equal(ctx.Sender()) {
 		return e
 	}
@@ -162,7 +162,7 @@ func (t *table) trust(ctx actor.Context, m trust.Change) {
 		}
 		return
 	}
-	e := t.enter(ctx, m.Peer.Key)
+	e := t.entryOf(ctx, m.Peer.Key)
 	if e == nil {
 		return // a removal is on its way
 	}
@@ -199,7 +199,7 @@ func (t *table) revoke(ctx actor.Context, e *entry) {
 
 func (t *table) connect(ctx actor.Context, m Connect) {
 	w := &waiter{done: m.Done}
-	switch e := t.enter(ctx, m.Key); {
+	switch e := t.entryOf(ctx, m.Key); {
 	case t.stopping:
 		w.answer(ErrStopping)
 	case e == nil:
@@ -213,7 +213,7 @@ func (t *table) connect(ctx actor.Context, m Connect) {
 
 // proved hands a session to its peer, once it has proved the key.
 func (t *table) proved(ctx actor.Context, m session.Proved) {
-	switch e := t.enter(ctx, m.Link.Remote()); {
+	switch e := t.entryOf(ctx, m.Link.Remote()); {
 	case t.stopping:
 		m.Link.Close(session.Close{Reason: envelope.ReasonShutdown})
 	case e == nil:

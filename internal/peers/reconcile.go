@@ -127,7 +127,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 		case f.dialling:
 			f.rotates = ""
 		case do.pause == nil || !f.hasAddress:
-		case f.hasPending() && do.pause.until.Before(soonest):
+		case f.has(sessionFacts.isPending) && do.pause.until.Before(soonest):
 			f.due = soonest // it will be up before
 		default:
 			f.due = do.pause.until
@@ -158,8 +158,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 
 	// 7. The peer is up from its first session to the end of its last (§7.4): half-closes and gaps within a rotation
 	// do not count. Down tells the end of the session used last, unless that was replaced.
-	isAlive := slices.ContainsFunc(f.sessions, func(s sessionFacts) bool { return !s.up.IsZero() && !s.over })
-	if f.upTold && !isAlive && !f.isAwaiting() {
+	if f.upTold && !f.has(sessionFacts.isAlive) && !f.isAwaiting() {
 		end := f.usedEnd
 		if end.Reason == "" || isReplaced(end.Reason) {
 			end = f.lastEnd

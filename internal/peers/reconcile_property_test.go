@@ -33,9 +33,9 @@ var reasons = []envelope.Reason{envelope.ReasonDuplicate, envelope.ReasonRotated
 	envelope.ReasonRevoked, envelope.ReasonConflict, envelope.ReasonBusy, envelope.ReasonProtocol, envelope.ReasonUnresponsive, session.ReasonLost}
 
 // any returns one of the sessions that fit; nil: none does.
-func (h *history) any(fits func(*sessionFacts) bool) *sessionFacts {
+func (h *history) any(fits func(sessionFacts) bool) *sessionFacts {
 	for _, i := range h.Perm(len(h.sessions)) {
-		if s := &h.sessions[i]; fits(s) {
+		if s := &h.sessions[i]; fits(*s) {
 			return s
 		}
 	}
@@ -45,8 +45,8 @@ func (h *history) any(fits func(*sessionFacts) bool) *sessionFacts {
 // record records something that can happen.
 func (h *history) record() {
 	h.now = h.now.Add(time.Duration(h.IntN(20_000)) * time.Millisecond)
-	all := func(*sessionFacts) bool { return true }
-	usable := (*sessionFacts).isUsable
+	all := func(sessionFacts) bool { return true }
+	usable := sessionFacts.isUsable
 	reason := reasons[h.IntN(len(reasons))]
 	switch h.IntN(16) {
 	case 0, 1, 2:
@@ -60,7 +60,7 @@ func (h *history) record() {
 			h.handshakes = append(slices.Clone(h.handshakes), s.id)
 		}
 	case 3, 4, 5:
-		if s := h.any((*sessionFacts).isPending); s != nil {
+		if s := h.any(sessionFacts.isPending); s != nil {
 			h.recordUp(s.id, h.now)
 		}
 	case 6:
@@ -68,12 +68,12 @@ func (h *history) record() {
 			s.recordHello(envelope.Hello{HasBoot: true, Boot: [8]byte{byte(h.IntN(3))}})
 		}
 	case 7:
-		if s := h.any((*sessionFacts).isOpen); s != nil {
+		if s := h.any(sessionFacts.isOpen); s != nil {
 			s.sealed = true
 			h.recordEnd(s, session.Ended{Reason: reason, ByPeer: true})
 		}
 	case 8:
-		if s := h.any(func(s *sessionFacts) bool { return !s.up.IsZero() }); s != nil {
+		if s := h.any(func(s sessionFacts) bool { return !s.up.IsZero() }); s != nil {
 			s.over = true
 			h.recordEnd(s, session.Ended{Reason: reason})
 		}

@@ -163,7 +163,7 @@ func (a *above) Receive(ctx actor.Context) {
 	case *actor.Started:
 		r.pid = ctx.Spawn(actorkit.Props(r.pool, r.config.Log, func() actor.Actor {
 			p := &peer{Config: r.config, facts: facts{key: r.theirs.PublicKey()}}
-			r.config.Directory.enter(p) // as the table does
+			r.config.Directory.register(p) // as the table does
 			return &glass{p, r}
 		}))
 	case *session.Params:

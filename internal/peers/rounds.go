@@ -26,8 +26,8 @@ type round struct {
 	race       *race                   // TCP connects are under way; nil: none is
 	handshakes []string                // handshakes that are under way, by session
 	claimed    *atomic.Pointer[claim]  // by the handshake that has proved the peer: the others yield
-	patient    time.Time               // until when the handshake that began last has its time
-	saving     bool                    // dialAllowed will come
+	slowAt     time.Time               // when the handshake that began last has had its time
+	waits      bool                    // dialAllowed will come
 	rotates    string                  // the session that the round is to replace; "": none
 	waiters    []*waiter               // Connects
 	entered    map[netip.AddrPort]bool // that are or were in left; they enter once, and once more if a Connect names them
@@ -51,7 +51,7 @@ func (p *peer) connect(m connect) {
 	}
 	p.asleep = false
 	if p.round != nil {
-		p.name(m.addrs)
+		p.addNamed(m.addrs)
 	} else if err := p.begin(m.addrs, true); err != nil {
 		m.waiter.answer(err)
 		return
@@ -68,11 +68,12 @@ func (p *peer) dial() {
 // begin begins a round over the named addresses and those that are worth it, all of these if it is forced: then somebody
 // has asked, and dials to hints are counted anew. If none begins the error says why; what can be tried later is.
 func (p *peer) begin(named []netip.AddrPort, force bool) error {
-	p.unschedule()
+	p.due = time.Time{}
+	p.arm()
 	ready, wait := p.ready(force)
 	if err := p.quota.full(len(p.sessions) == 0); err != nil && len(named)+len(ready) > 0 {
 		p.full = true
-		p.stay(withJitter(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
+		p.putOff(withJitter(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
 		return err
 	}
 	r := &round{last: ErrNoAddress, claimed: new(atomic.Pointer[claim]), entered: make(map[netip.AddrPort]bool), named: make(map[netip.AddrPort]bool)}
@@ -97,23 +98,24 @@ func (p *peer) begin(named []netip.AddrPort, force bool) error {
 	if wait > 0 {
 		why = p.info.Reason // still
 	}
-	p.stay(wait, netip.AddrPort{}, why)
+	p.putOff(wait, netip.AddrPort{}, why)
 	return ErrNoAddress
 }
 
-// stay is a peer that is not dialled now, unless it is connected; it will be after wait, unless that is 0.
-func (p *peer) stay(wait time.Duration, addr netip.AddrPort, why string) {
+// putOff has a peer that is not connected dialled after wait; 0: when somebody asks. why is why it is not dialled now.
+func (p *peer) putOff(wait time.Duration, addr netip.AddrPort, why string) {
 	if p.isConnected() {
 		return
 	}
 	if wait > 0 {
-		p.schedule(wait)
+		p.due = p.Clock.Now().Add(wait)
+		p.arm()
 	}
 	p.become(addr, why)
 }
 
-// name adds addresses that a Connect names to the round that is under way, unless their turn is still to come.
-func (p *peer) name(addrs []netip.AddrPort) {
+// addNamed adds addresses that a Connect names to the round that is under way, unless their turn is still to come.
+func (p *peer) addNamed(addrs []netip.AddrPort) {
 	r := p.round
 	for _, addr := range addrs {
 		if r.named[addr] {
@@ -134,8 +136,8 @@ func (p *peer) extend(addr netip.AddrPort) {
 		return
 	}
 	if r.race == nil { // a handshake is under way; its time may be over
-		if !p.Clock.Now().Before(r.patient) {
-			p.hurry(r)
+		if !p.Clock.Now().Before(r.slowAt) {
+			p.raceBeside(r)
 		}
 		return
 	}
@@ -152,8 +154,8 @@ func (p *peer) limitClaim() {
 	}
 }
 
-// release makes a claim another's to take.
-func (r *round) release(addr netip.AddrPort) {
+// releaseClaim lets another handshake take the claim.
+func (r *round) releaseClaim(addr netip.AddrPort) {
 	if c := r.claimed.Load(); c != nil && c.addr == addr {
 		r.claimed.CompareAndSwap(c, nil)
 	}
@@ -170,11 +172,11 @@ func (p *peer) raceAnew() {
 		}
 	}
 	r.handshakes, r.claimed = nil, new(atomic.Pointer[claim])
-	p.next()
+	p.goOn()
 }
 
-// progress tells of what is tried. That a session is being rotated does not change the state.
-func (p *peer) progress(addr netip.AddrPort, why string) {
+// tellProgress tells of what is tried. That a session is being rotated does not change the state.
+func (p *peer) tellProgress(addr netip.AddrPort, why string) {
 	if !p.isConnected() {
 		p.become(addr, why)
 		return
@@ -182,15 +184,15 @@ func (p *peer) progress(addr netip.AddrPort, why string) {
 	p.note(Step{Addr: addr, Reason: why + ", to rotate the session"})
 }
 
-// hurry tries the next addresses beside the handshake that takes long.
-func (p *peer) hurry(r *round) {
+// raceBeside tries the next addresses beside a handshake that takes long.
+func (p *peer) raceBeside(r *round) {
 	if p.round == r && r.race == nil && len(r.left) > 0 && r.claimed.Load() == nil {
 		p.raceOn()
 	}
 }
 
-// attempted is a session that this node initiated, at addr, and that did not come up.
-func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
+// handshakeFailed is the end of a session that this node initiated, at addr, and that did not come up.
+func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
 	err := dialError(addr, m)
 	yielded := errors.Is(m.Err, session.ErrYielded)
 	if !yielded {
@@ -205,24 +207,24 @@ func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
 		}
 	}
 	r := p.round
-	if r == nil || !r.has(m.Session.GetId()) {
+	if r == nil || !slices.Contains(r.handshakes, m.Session.GetId()) {
 		return // given up meanwhile
 	}
 	r.handshakes = slices.DeleteFunc(r.handshakes, func(id string) bool { return id == m.Session.GetId() })
-	r.release(addr)
+	r.releaseClaim(addr)
 	if yielded {
 		r.left = append(r.left, addr) // it may be the one that comes up in the end
 	} else {
-		r.blame(addr, err)
+		r.keepError(addr, err)
 	}
 	if m.ByPeer { // the peer itself has answered: there is no use in its other addresses
 		r.left = nil
 	}
-	p.next()
+	p.goOn()
 }
 
-// next goes on with the round after an address has failed, or ends it.
-func (p *peer) next() {
+// goOn goes on with the round after an address has failed, or ends it.
+func (p *peer) goOn() {
 	r := p.round
 	switch {
 	case r.race != nil || r.claimed.Load() != nil && len(r.handshakes) > 0:
@@ -240,7 +242,7 @@ func (p *peer) next() {
 	if ready, due := p.ready(false); len(ready) == 0 {
 		wait = due
 	}
-	p.stay(wait, r.at, r.last.Error())
+	p.putOff(wait, r.at, r.last.Error())
 }
 
 // endRound ends the round and returns it: those who wait for it are to be answered. A handshake that is under way goes on.
@@ -260,15 +262,12 @@ func (r *round) answer(err error) {
 	}
 }
 
-// blame keeps why an address did not work, unless another one has told more.
-func (r *round) blame(addr netip.AddrPort, err error) {
-	if telling(err) >= telling(r.last) {
+// keepError keeps why an address did not work, unless another one came nearer to the peer.
+func (r *round) keepError(addr netip.AddrPort, err error) {
+	if nearness(err) >= nearness(r.last) {
 		r.last, r.at = err, addr
 	}
 }
-
-// has says whether a session is one of the round's handshakes.
-func (r *round) has(id string) bool { return slices.Contains(r.handshakes, id) }
 
 // enter adds an address to those left, and says false if it was there before.
 func (r *round) enter(addr netip.AddrPort) bool {

@@ -74,7 +74,7 @@ func (p *peer) ended(m session.Ended) {
 	if addr, ok := p.dialledTo[id]; ok {
 		delete(p.dialledTo, id)
 		if !m.WasUp {
-			p.attempted(addr, m)
+			p.handshakeFailed(addr, m)
 		}
 	}
 }
@@ -102,7 +102,7 @@ func (p *peer) observe() {
 func (p *peer) reconcile() {
 	p.observe()
 	var do actions
-	trusted := p.hasNewcomer() && p.Trusted(p.key) // of those that were let in before, revoke tells
+	trusted := p.goodbye == "" && p.has(sessionFacts.isNewcomer) && p.Trusted(p.key) // of those that were let in before, revoke tells
 	p.facts, do = reconcile(p.facts, trusted, p.Clock.Now())
 	r := p.round
 	if do.endRound {

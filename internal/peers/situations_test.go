@@ -25,9 +25,9 @@ var alone = []situation{
 		r.tell(sighted(x))
 		r.connect()
 	}},
-	{"shaking", "dialling", shaking}, // and y is next
+	{"handshaking", "dialling", handshaking}, // and y is next
 	{"not accepted", "dialling", func(r *rig) {
-		shaking(r)
+		handshaking(r)
 		r.the("a").shake()
 	}},
 	{"backing off", "backing off 250ms", func(r *rig) {
@@ -53,7 +53,7 @@ var together = []situation{
 	{"initiator", "connected a", initiated},
 	{"responder", "connected a", func(r *rig) { r.inbound("a").says(aHello(1)) }}, // and no address is known
 	{"rotating", "connected a", rotating},
-	{"rotating, shaking", "connected a", func(r *rig) {
+	{"rotating, handshaking", "connected a", func(r *rig) {
 		rotating(r)
 		r.won(x, "b")
 	}},
@@ -100,7 +100,7 @@ func lost(addr netip.AddrPort) finder.Change {
 	return c
 }
 
-func shaking(r *rig) {
+func handshaking(r *rig) {
 	r.connect(x, y)
 	r.won(x, "a")
 	r.tell(sighted(x))

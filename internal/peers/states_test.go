@@ -21,8 +21,8 @@ const (
 // messages are all that a peer can be told, and what it makes of that in each situation, in this order; nil: it can come
 // in none of them.
 //
-//	alone:    unknown, dialling, shaking, not accepted, backing off, fallen, asleep, at the limit
-//	together: initiator, responder, rotating, rotating and shaking, arbiter, not arbiter, two boots
+//	alone:    unknown, dialling, handshaking, not accepted, backing off, fallen, asleep, at the limit
+//	together: initiator, responder, rotating, rotating and handshaking, arbiter, not arbiter, two boots
 //	leaving:  sealed, stopped, stopped with two, revoked, replaced
 var messages = []struct {
 	name                     string

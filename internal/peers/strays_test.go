@@ -42,8 +42,8 @@ var strays = []struct {
 		r.look(func(p *peer) { m = redialDue{p.due.Add(-1)} })
 		return m
 	}},
-	{"dialAllowed", func(*rig, *session.Link) any { return dialAllowed{&round{left: places}} }},
-	{"handshakeSlow", func(*rig, *session.Link) any { return handshakeSlow{round: &round{left: places}} }},
+	{"dialAllowed", func(*rig, *session.Link) any { return dialAllowed{&round{left: addresses}} }},
+	{"handshakeSlow", func(*rig, *session.Link) any { return handshakeSlow{round: &round{left: addresses}} }},
 	{"staggered", func(*rig, *session.Link) any { return staggered{&dial{addr: z}} }},
 	{"dialled, lost", func(r *rig, _ *session.Link) any {
 		return dialled{&dial{addr: z, err: errLost}}
