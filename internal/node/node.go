@@ -95,13 +95,13 @@ type (
 	cut  struct{} // at once
 )
 
-// gone says that a child has stopped. The root sends it to itself on Terminated, which overtakes the last words of
-// that child; this follows them.
-type gone struct{ who *actor.PID }
+// childStopped is sent when a child actor has stopped. The root sends it to itself on Terminated, which overtakes the
+// child's last messages; this follows them.
+type childStopped struct{ who *actor.PID }
 
-func (stop) IgnoreDeadLetterLogging() {}
-func (cut) IgnoreDeadLetterLogging()  {}
-func (gone) IgnoreDeadLetterLogging() {}
+func (stop) IgnoreDeadLetterLogging()         {}
+func (cut) IgnoreDeadLetterLogging()          {}
+func (childStopped) IgnoreDeadLetterLogging() {}
 
 // A root is the actor. Stop begins its end, which goes on when the finder and the peers have said that they are
 // done with what Stop began, and is complete when every child is gone.
@@ -138,13 +138,11 @@ func (r *root) Receive(ctx actor.Context) {
 			return
 		}
 		ctx.Send(r.peers, m)
-	case peers.Wake:
+	case peers.Wake, session.Proved:
 		ctx.Send(r.peers, m)
 	case finder.Change:
 		ctx.Send(r.peers, m)
 		r.Tell(m)
-	case session.Proved:
-		ctx.Send(r.peers, m)
 	case peers.Up:
 		up := finder.Connected{Key: m.Key, Home: m.Addr.Addr()}
 		if m.Role == handshake.Initiator {
@@ -166,9 +164,9 @@ func (r *root) Receive(ctx actor.Context) {
 	case peers.Stopped:
 		r.ready(ctx, r.peers)
 	case *actor.Terminated:
-		ctx.Send(ctx.Self(), gone{m.Who})
-	case gone:
-		r.gone(ctx, m.who)
+		ctx.Send(ctx.Self(), childStopped{m.Who})
+	case childStopped:
+		r.childStopped(ctx, m.who)
 	}
 }
 
@@ -194,7 +192,7 @@ func (r *root) stop(ctx actor.Context) {
 	ctx.Send(r.peers, peers.Stop{})
 }
 
-// ready is a child that has ended what Stop began.
+// ready stops the children once each of them has ended what Stop began.
 func (r *root) ready(ctx actor.Context, child *actor.PID) {
 	if delete(r.busy, child); len(r.busy) == 0 {
 		r.cut(ctx)
@@ -212,9 +210,9 @@ func (r *root) cut(ctx actor.Context) {
 	}
 }
 
-// gone is a child that has stopped. One that nobody has told to has panicked, and the log says how: a node that lost
-// a limb must not look alive.
-func (r *root) gone(ctx actor.Context, who *actor.PID) {
+// childStopped goes on with the end of the node. If a child actor dies by itself, the node stops: half a node must not
+// look healthy. The log has the child's panic.
+func (r *root) childStopped(ctx actor.Context, who *actor.PID) {
 	if !r.stopping {
 		r.Log.Error("the node stops: one of its actors failed", "actor", who.GetId())
 		r.cut(ctx)
