@@ -23,14 +23,14 @@ func (f *facts) admitNewcomers(do *actions, trusted bool) {
 		case s.noRoom != nil:
 			f.full = len(f.sessions) == 1
 			do.note = &Step{Addr: s.addr, Reason: "told to come back later: " + s.noRoom.Error()}
-			do.end(s, session.Close{Reason: envelope.ReasonBusy, Text: limitText(s.noRoom), RetryAfter: withJitter(fullWait, s.chance)}, "")
+			do.end(s, session.Close{Reason: envelope.ReasonBusy, Text: limitText(s.noRoom), RetryAfter: withJitter(fullWait, s.chance)})
 		case s.admitted:
 		case f.goodbye != "":
-			do.end(s, session.Close{Reason: f.goodbye}, "")
+			do.end(s, session.Close{Reason: f.goodbye})
 		case !trusted:
-			do.end(s, session.Close{Reason: envelope.ReasonRefused}, "")
+			do.end(s, session.Close{Reason: envelope.ReasonRefused})
 		case !f.makeRoom(do):
-			do.end(s, session.Close{Reason: envelope.ReasonBusy, Text: crowded, RetryAfter: probeWithin}, "")
+			do.end(s, session.Close{Reason: envelope.ReasonBusy, Text: crowded, RetryAfter: probeWithin})
 		default:
 			s.admitted = true
 			do.admit = append(do.admit, s.id)
@@ -62,7 +62,7 @@ func (f *facts) makeRoom(do *actions) bool {
 		return false
 	}
 	if len(closing) >= maxClosing {
-		do.end(closing[0], session.Close{Reason: envelope.ReasonUnresponsive}, "")
+		do.end(closing[0], session.Close{Reason: envelope.ReasonUnresponsive})
 		closing[0].over = true
 	}
 	return true

@@ -117,11 +117,10 @@ func (f *facts) settle(do *actions, older, newer *sessionFacts) {
 		kept, loser = older, newer
 	}
 	f.use(kept)
-	successor := ""
 	if v == keepNewer {
-		successor = kept.id
+		kept.inherit(loser)
 	}
-	do.end(loser, session.Close{Reason: reason}, successor)
+	do.end(loser, session.Close{Reason: reason})
 	if reason == envelope.ReasonConflict {
 		do.report = append(do.report, Conflict{Key: f.key, Older: older.addr, Newer: newer.addr})
 	}

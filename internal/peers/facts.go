@@ -17,6 +17,7 @@ type facts struct {
 	key        identity.PublicKey
 	isArbiter  bool          // this node decides between two sessions (wire.md §7.4)
 	pongWithin time.Duration // how long any ping has (wire.md §7.2)
+	idleAfter  time.Duration // how long a session is kept that nobody uses; 0: for ever
 
 	sessions []sessionFacts // those that are up last, in the order in which they came up
 	used     string         // the session that calls use, or the one that they used last
@@ -61,9 +62,12 @@ type sessionFacts struct {
 	noRoom   error     // what the quota said to that; nil: it counts the session
 	up       time.Time // zero: the other end has not accepted yet
 
+	rotateAt time.Time // when a fresh session is to replace it; zero: never
+	lastUsed time.Time // as far as is known
+	traffic  uint64    // at that time
+
 	asked    bool // for a pong, because there is a newer session (wire.md §7.4)
 	silent   bool // it was asked, and did not answer
-	unused   bool // nobody has used it for IdleAfter
 	stranded bool // this machine does not have its address any more
 
 	closed envelope.Reason // this node has told it to end; "": it has not
@@ -186,6 +190,26 @@ func (f *facts) recordPong(id string, alive bool) {
 	} else if s := f.find(id); s != nil {
 		s.silent = s.asked && !alive
 	}
+}
+
+// recordTraffic keeps when the session was last used: link says how much went over it, and whether a call is in flight.
+func (s *sessionFacts) recordTraffic(n uint64, inFlight bool, now time.Time) {
+	if inFlight || n != s.traffic {
+		s.traffic, s.lastUsed = n, now
+	}
+}
+
+// inherit counts the time that the session that s replaces was not used. To rotate a session is no use of it (wire.md
+// §7.5).
+func (s *sessionFacts) inherit(old *sessionFacts) {
+	if s.lastUsed.Equal(s.up) {
+		s.lastUsed = old.lastUsed
+	}
+}
+
+// isIdle says whether nobody has used the session for so long that it ends.
+func (f *facts) isIdle(s *sessionFacts, now time.Time) bool {
+	return f.idleAfter > 0 && now.Sub(s.lastUsed) >= f.idleAfter
 }
 
 // recordEnd keeps how a session ends.

@@ -10,7 +10,6 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
 // Commands from the node. Besides, the node passes on what it hears, as it is: trust.Change, of which the first ones are
@@ -83,7 +82,7 @@ type roomFreed struct{}
 type (
 	dialled   struct{ dial *dial }
 	staggered struct{ latest *dial } // Stagger has passed since then
-	redialDue struct{ at time.Time }
+	timerDue  struct{ at time.Time }
 
 	// handshakeSlow says that a handshake of a round has had its time; the one that has the claim, if there is a claim.
 	handshakeSlow struct {
@@ -94,9 +93,6 @@ type (
 	// dialAllowed says that a round may begin another dial.
 	dialAllowed struct{ round *round }
 
-	rotationDue struct{ link *session.Link }
-	idleDue     struct{ link *session.Link }
-
 	// childStopped says that an actor has stopped. It is sent to oneself on Terminated, which overtakes the last words
 	// of that actor; this follows them.
 	childStopped struct{ who *actor.PID }
@@ -104,12 +100,10 @@ type (
 
 func (staggered) IgnoreDeadLetterLogging()     {}
 func (dialled) IgnoreDeadLetterLogging()       {}
-func (redialDue) IgnoreDeadLetterLogging()     {}
+func (timerDue) IgnoreDeadLetterLogging()      {}
 func (childStopped) IgnoreDeadLetterLogging()  {}
 func (handshakeSlow) IgnoreDeadLetterLogging() {}
 func (dialAllowed) IgnoreDeadLetterLogging()   {}
-func (rotationDue) IgnoreDeadLetterLogging()   {}
-func (idleDue) IgnoreDeadLetterLogging()       {}
 
 // A waiter is a Connect that waits for its answer. The peer's actor answers it; the table does if that fails.
 type waiter struct {

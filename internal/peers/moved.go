@@ -15,7 +15,7 @@ func (p *peer) moved(c netwatch.Change) {
 	p.note(Step{Reason: why})
 	for i := range p.sessions {
 		s := &p.sessions[i]
-		if l := p.handles[s.id].link; c.Took(l.Local()) {
+		if l := p.links[s.id]; c.Took(l.Local()) {
 			s.stranded = true
 		} else if !s.over {
 			l.Check()

@@ -38,7 +38,7 @@ type peer struct {
 	info     Info
 	history  []Step // oldest first
 
-	handles map[string]*handle // of sessions, by id
+	links map[string]*session.Link // the sessions, by id
 
 	addrs      []*address
 	notBefore  time.Time             // the peer does not want to be dialled before, at no address
@@ -50,8 +50,9 @@ type peer struct {
 	join      sync.WaitGroup            // of their goroutines
 	dialledTo map[string]netip.AddrPort // where sessions that this node initiated were dialled, by id, until they have ended
 
-	armed   time.Time // when the redial timer fires; zero: it does not run
-	stopDue func() bool
+	looked    time.Time   // when the sessions were last looked at
+	armed     time.Time   // when the timer fires; zero: it does not run
+	stopTimer func() bool // nil: it never ran
 }
 
 // Receive implements actor.Actor.
@@ -74,10 +75,10 @@ func (p *peer) Receive(ctx actor.Context) {
 		p.dialled(m.dial)
 	case staggered:
 		p.staggered(m.latest)
-	case redialDue:
-		if m.at.Equal(p.due) {
-			p.armed, p.due = time.Time{}, time.Time{}
-			p.dial()
+	case timerDue:
+		if m.at.Equal(p.armed) {
+			p.armed = time.Time{}
+			p.reconcile()
 		}
 	case handshakeSlow:
 		if m.claim != nil && m.round == p.round {
@@ -87,10 +88,6 @@ func (p *peer) Receive(ctx actor.Context) {
 	case dialAllowed:
 		m.round.waits = false
 		p.raceBeside(m.round)
-	case rotationDue:
-		p.rotationDue(m.link)
-	case idleDue:
-		p.idleDue(m.link)
 	case roomFreed:
 		if p.full {
 			p.full = false
@@ -119,7 +116,10 @@ func (p *peer) Receive(ctx actor.Context) {
 			p.reconcile()
 		}
 	case session.Worn:
-		p.rotationDue(m.Link)
+		if s := p.find(m.Link.ID()); s != nil {
+			s.rotateAt = p.Clock.Now()
+			p.reconcile()
+		}
 	case session.Probed:
 		p.recordPong(m.Link.ID(), m.Alive)
 		p.reconcile()
@@ -134,8 +134,8 @@ func (p *peer) Receive(ctx actor.Context) {
 
 func (p *peer) start() {
 	p.self = p.ctx.Self()
-	p.isArbiter, p.pongWithin = p.Self.Compare(p.key) < 0, p.Session.PongWithin
-	p.handles, p.dialledTo = make(map[string]*handle), make(map[string]netip.AddrPort)
+	p.isArbiter, p.pongWithin, p.idleAfter = p.Self.Compare(p.key) < 0, p.Session.PongWithin, p.IdleAfter
+	p.links, p.dialledTo = make(map[string]*session.Link), make(map[string]netip.AddrPort)
 	p.dials, p.hints = make(map[*dial]bool), newHintLimiter()
 	p.become(netip.AddrPort{}, "no address is known")
 }
@@ -198,20 +198,31 @@ func (p *peer) after(d time.Duration, m any) (stop func() bool) {
 	return p.Clock.AfterFunc(d, func() { system.Root.Send(self, m) })
 }
 
-// arm has the redial timer fire when the next dial is due.
+// idleLooks is how often within IdleAfter it is looked whether a session was used.
+const idleLooks = 4
+
+// arm has the timer fire when there is something to decide next: a dial or a rotation is due, or a session may be idle.
 func (p *peer) arm() {
-	if p.armed.Equal(p.due) {
+	next := p.due
+	sooner := func(at time.Time) {
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
+		}
+	}
+	for _, s := range p.usable() {
+		sooner(s.rotateAt)
+		if p.idleAfter > 0 {
+			sooner(s.lastUsed.Add(p.idleAfter))
+			sooner(p.looked.Add(p.idleAfter / idleLooks))
+		}
+	}
+	if next.Equal(p.armed) {
 		return
 	}
-	stopTimer(p.stopDue)
-	if p.armed = p.due; !p.due.IsZero() {
-		p.stopDue = p.after(p.due.Sub(p.Clock.Now()), redialDue{p.due})
+	if p.stopTimer != nil {
+		p.stopTimer()
 	}
-}
-
-// stopTimer stops a timer; nil: it never ran.
-func stopTimer(stop func() bool) {
-	if stop != nil {
-		stop()
+	if p.armed = next; !next.IsZero() {
+		p.stopTimer = p.after(next.Sub(p.Clock.Now()), timerDue{next})
 	}
 }

@@ -27,14 +27,15 @@ type actions struct {
 	endRound bool
 	answer   error // to those who wait for the round; nil: the peer is up
 
-	pause *pause // nil: none
-	stop  bool   // no session is left
-	dial  bool
+	pause  *pause // nil: none
+	stop   bool   // no session is left
+	dial   bool
+	rotate string // the session that a fresh one is to replace; "": none
 }
 
-// A closing is a session that is to end, and the one that takes its place; "": none does.
+// A closing is a session that is to end.
 type closing struct {
-	id, successor string
+	id string
 	session.Close
 }
 
@@ -64,7 +65,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	if f.goodbye != "" {
 		for i := range f.sessions {
 			if s := &f.sessions[i]; s.admitted && !s.over && !s.ended && s.closed != f.goodbye {
-				do.end(s, session.Close{Reason: f.goodbye}, "")
+				do.end(s, session.Close{Reason: f.goodbye})
 			}
 		}
 		f.due, f.dialAsked = time.Time{}, false
@@ -79,14 +80,14 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 		switch s := &f.sessions[i]; {
 		case s.over || s.ended:
 		case s.stranded:
-			do.end(s, session.Close{Reason: envelope.ReasonUnresponsive}, "")
+			do.end(s, session.Close{Reason: envelope.ReasonUnresponsive})
 			s.over = true
 			f.recordEnd(s, session.Ended{Addr: s.addr, Reason: envelope.ReasonUnresponsive, Err: errAddressGone})
 		case !s.isUsable():
-		case s.unused:
-			do.end(s, session.Close{Reason: envelope.ReasonIdle}, "")
+		case f.isIdle(s, now):
+			do.end(s, session.Close{Reason: envelope.ReasonIdle})
 		case s.silent && f.hasOther(s.id):
-			do.end(s, session.Close{Reason: envelope.ReasonUnresponsive}, "")
+			do.end(s, session.Close{Reason: envelope.ReasonUnresponsive})
 		case s.silent:
 			s.asked, s.silent = false, false
 		}
@@ -95,7 +96,8 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	// 4. Calls stay on the session that they use. They move if it was dialled anew to have fresh keys (§7.4), or if it
 	// cannot be used any more and another one can: then to the one that came up last.
 	if old, next := f.rotation(); next != nil {
-		do.end(old, session.Close{Reason: envelope.ReasonRotated}, next.id)
+		next.inherit(old)
+		do.end(old, session.Close{Reason: envelope.ReasonRotated})
 		f.use(next)
 	}
 	if usable := f.usable(); len(usable) > 0 && !f.isConnected() {
@@ -192,8 +194,12 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 		f.endRound(&do, nil)
 	}
 
-	// 10. A dial that is wanted begins, unless there is no need (§7.5).
-	if f.dialAsked {
+	// 10. A dial that is due or wanted begins, unless there is no need (§7.5).
+	isDue := !f.due.IsZero() && !now.Before(f.due)
+	if isDue {
+		f.due = time.Time{}
+	}
+	if f.dialAsked || isDue {
 		f.dialAsked = false
 		switch {
 		case f.isConnected() || f.dialling || f.isAwaiting() && !f.due.IsZero():
@@ -203,12 +209,23 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 			do.dial = true
 		}
 	}
+
+	// 11. A session that is old is rotated if it is the one in use and no other one is there or coming (§7.4).
+	for _, s := range f.usable() {
+		if s.rotateAt.IsZero() || now.Before(s.rotateAt) {
+			continue
+		}
+		s.rotateAt = now.Add(withJitter(rotationRetry, s.chance)) // if it fails
+		if !f.dialling && s.id == f.used && !f.hasOther(s.id) {
+			do.rotate = s.id
+		}
+	}
 	if f.goodbye != "" && len(f.sessions) == 0 && !f.stopped {
 		f.stopped, do.stop = true, true
 	}
 
 	switch used := f.find(f.used); {
-	case do.step != nil:
+	case do.step != nil || do.dial: // the dial says what came of it
 	case f.isConnected() && f.used != before.used:
 		do.step = &Step{Addr: used.addr, Reason: fmt.Sprintf("%v at %v", used.role, used.addr)}
 	case f.state() == f.shown:
@@ -222,9 +239,9 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 }
 
 // end tells a session to end.
-func (do *actions) end(s *sessionFacts, c session.Close, successor string) {
+func (do *actions) end(s *sessionFacts, c session.Close) {
 	s.closed = c.Reason
-	do.close = append(do.close, closing{s.id, successor, c})
+	do.close = append(do.close, closing{s.id, c})
 }
 
 // disconnected is the step that a session's end is.

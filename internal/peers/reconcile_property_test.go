@@ -24,7 +24,7 @@ type history struct {
 
 func newHistory(t *testing.T, seed uint64) *history {
 	h := &history{T: t, Rand: rand.New(rand.NewPCG(seed, 1)), now: start, isDown: true}
-	h.facts = facts{isArbiter: h.IntN(2) == 0, pongWithin: 5 * time.Second, shown: Found, hasAddress: true, isSeen: true}
+	h.facts = facts{isArbiter: h.IntN(2) == 0, pongWithin: 5 * time.Second, idleAfter: time.Hour, shown: Found, hasAddress: true, isSeen: true}
 	return h
 }
 
@@ -61,6 +61,7 @@ func (h *history) record() {
 		}
 	case 3, 4, 5:
 		if s := h.any(sessionFacts.isPending); s != nil {
+			s.lastUsed = h.now
 			h.recordUp(s.id, h.now)
 		}
 	case 6:
@@ -84,7 +85,10 @@ func (h *history) record() {
 		}
 	case 11:
 		if s := h.any(usable); s != nil {
-			s.unused = h.IntN(4) == 0
+			s.lastUsed = h.now.Add(-time.Duration(h.IntN(70)) * time.Minute)
+			if h.IntN(4) == 0 {
+				s.rotateAt = h.now
+			}
 		}
 	case 12:
 		if s := h.any(all); s != nil {
@@ -177,7 +181,7 @@ func TestTheOrderOfFactsDoesNotMatter(t *testing.T) {
 			id := s.id
 			switch {
 			case s.isPending() && h.IntN(2) == 0:
-				news = append(news, func(f *facts) { f.recordUp(id, h.now) })
+				news = append(news, func(f *facts) { f.recordUp(id, h.now); f.find(id).lastUsed = h.now })
 			case h.IntN(3) == 0:
 				news = append(news, func(f *facts) {
 					s := f.find(id)

@@ -58,6 +58,9 @@ func (do actions) told(f facts) string {
 	if do.dial {
 		add("dial")
 	}
+	if do.rotate != "" {
+		add("rotate %s", do.rotate)
+	}
 	list = append(list, "= "+string(f.state()))
 	if !f.due.IsZero() {
 		add("due %v", f.due.Sub(start))
@@ -67,7 +70,7 @@ func (do actions) told(f facts) string {
 
 // one returns a session that came up long ago, in which this node is the initiator, and changes it.
 func one(id string, change ...func(*sessionFacts)) sessionFacts {
-	s := sessionFacts{id: id, role: handshake.Initiator, addr: x, chance: 0.5, admitted: true, up: after(-time.Hour)}
+	s := sessionFacts{id: id, role: handshake.Initiator, addr: x, chance: 0.5, admitted: true, up: after(-time.Hour), lastUsed: after(-time.Hour)}
 	for _, f := range change {
 		f(&s)
 	}
@@ -79,6 +82,8 @@ func one(id string, change ...func(*sessionFacts)) sessionFacts {
 func isResponder(s *sessionFacts) { s.role = handshake.Responder }
 
 func isNew(s *sessionFacts) { s.admitted, s.up = false, time.Time{} }
+
+func isOld(s *sessionFacts) { s.rotateAt = start }
 
 func isNotUp(s *sessionFacts) { s.up = time.Time{} }
 
@@ -159,7 +164,7 @@ func TestWhatFollowsFromTheFacts(t *testing.T) {
 			"close a shutdown, stop, = found"},
 
 		// 3. Sessions that are of no use.
-		{"unused", connectedTo(one("a", func(s *sessionFacts) { s.unused = true })), "offer , step, close a idle, = found"},
+		{"unused", connectedTo(one("a")).but(func(f *facts) { f.idleAfter = time.Hour }), "offer , step, close a idle, = found"},
 		{"its address is gone", connectedTo(one("a", func(s *sessionFacts) { s.stranded = true })),
 			"offer , step, close a unresponsive, +down unresponsive, pause 250ms, = backing off, due 250ms"},
 		{"silent, and the only one", connectedTo(one("a", func(s *sessionFacts) { s.asked, s.silent = true, true })), "= connected"},
@@ -223,6 +228,13 @@ func TestWhatFollowsFromTheFacts(t *testing.T) {
 		{"a dial is asked for, and it was idle", without().but(func(f *facts) { f.dialAsked, f.asleep = true, true }), "step, = found"},
 		{"a dial is asked for, and the next session is coming up", connectedTo(one("a", isSealed(rotated)), one("b", isNotUp)).but(func(f *facts) { f.dialAsked = true }),
 			"note, pause 250ms, = connected, due 1s"},
+		{"a dial is due", without().but(func(f *facts) { f.due, f.shown = start, BackingOff }), "dial, = found"},
+		{"a dial is due, and the next session is still coming up", connectedTo(one("b", isNotUp)).but(wasReplaced).but(func(f *facts) { f.used, f.due = "a", start }), "dial, = connected"},
+
+		// 11. Rotation.
+		{"old", connectedTo(one("a", isOld)), "rotate a, = connected"},
+		{"old, and there is another one", connectedTo(one("a", isOld), one("b", isResponder)).but(isNotArbiter), "probe a 5s, = connected"},
+		{"old, and it is dialled already", connectedTo(one("a", isOld)).but(isRotating), "= connected"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			f, do := reconcile(test.facts, true, start)

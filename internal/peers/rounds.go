@@ -65,6 +65,12 @@ func (p *peer) dial() {
 	p.reconcile()
 }
 
+// wake dials a peer that sleeps since its last session ended for want of use.
+func (p *peer) wake() {
+	p.asleep = false
+	p.dial()
+}
+
 // begin begins a round over the named addresses and those that are worth it, all of these if it is forced: then somebody
 // has asked, and dials to hints are counted anew. If none begins the error says why; what can be tried later is.
 func (p *peer) begin(named []netip.AddrPort, force bool) error {
@@ -250,8 +256,9 @@ func (p *peer) endRound() *round {
 	r := p.round
 	p.round = nil
 	r.callOff()
-	if s := p.find(r.rotates); s != nil && s.isUsable() {
-		p.rotateAgain(p.handles[s.id])
+	if s := p.find(r.rotates); s != nil {
+		s.rotateAt = p.Clock.Now().Add(withJitter(rotationRetry, p.Jitter()))
+		p.arm()
 	}
 	return r
 }

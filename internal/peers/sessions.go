@@ -1,8 +1,6 @@
 package peers
 
 import (
-	"time"
-
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -12,22 +10,12 @@ import (
 
 // What a peer records of its sessions, and how it carries out what follows.
 
-// A handle is a session as the actor holds it.
-type handle struct {
-	link *session.Link
-
-	traffic  uint64    // at the last look
-	lastUsed time.Time // the traffic is the same since
-
-	stopRotation, stopIdle func() bool // nil: the timer does not run
-}
-
 // proved is a session whose handshake is complete.
 func (p *peer) proved(l *session.Link) {
 	if l.Role() == handshake.Initiator {
 		p.limitClaim()
 	}
-	p.handles[l.ID()] = &handle{link: l}
+	p.links[l.ID()] = l
 	p.sessions = append(p.sessions, sessionFacts{id: l.ID(), role: l.Role(), addr: l.Addr(), chance: p.Jitter()})
 	p.reconcile()
 }
@@ -41,8 +29,10 @@ func (p *peer) up(l *session.Link) {
 	s := p.find(l.ID())
 	s.recordHello(l.Hello())
 	p.worked(l)
-	if s.isUsable() && p.goodbye == "" {
-		p.keep(p.handles[s.id])
+	s.traffic, _ = l.Traffic()
+	s.lastUsed = s.up
+	if s.role == handshake.Initiator && p.RotateAfter > 0 {
+		s.rotateAt = s.up.Add(withJitter(p.RotateAfter, p.Jitter()))
 	}
 	p.reconcile()
 }
@@ -55,7 +45,7 @@ func (p *peer) sealed(m session.Sealed) {
 	}
 	s.sealed = true
 	if usable := p.usable(); m.Bye.Code == envelope.ReasonRotated && len(usable) > 0 {
-		p.handles[usable[len(usable)-1].id].inherit(p.handles[s.id])
+		usable[len(usable)-1].inherit(s)
 	}
 	p.recordEnd(s, session.Ended{Addr: s.addr, Reason: m.Bye.Code, Text: m.Bye.Text, RetryAfter: m.Bye.RetryAfter, ByPeer: true})
 	p.reconcile()
@@ -84,16 +74,23 @@ func (p *peer) childStopped(who *actor.PID) {
 	s, addr := p.find(who.GetId()), p.dialledTo[who.GetId()]
 	m := session.Ended{Session: who, Addr: addr, Reason: session.ReasonLost}
 	if s != nil {
-		m.Link, m.Role, m.Addr, m.WasUp = p.handles[s.id].link, s.role, s.addr, !s.up.IsZero()
+		m.Link, m.Role, m.Addr, m.WasUp = p.links[s.id], s.role, s.addr, !s.up.IsZero()
 	}
 	p.ended(m)
 }
 
-// observe records what the dialer does and knows.
+// observe records what the dialer does and knows, and what the sessions were used for.
 func (p *peer) observe() {
 	p.dialling, p.rotates, p.handshakes = false, "", nil
 	if r := p.round; r != nil {
 		p.dialling, p.rotates, p.handshakes = true, r.rotates, r.handshakes
+	}
+	p.looked = p.Clock.Now()
+	for i := range p.sessions {
+		if s := &p.sessions[i]; s.isUsable() {
+			n, inFlight := p.links[s.id].Traffic()
+			s.recordTraffic(n, inFlight, p.looked)
+		}
 	}
 	p.hasAddress, p.isSeen, p.shown = len(p.addrs) > 0, p.somewhere(), p.info.State
 }
@@ -114,7 +111,7 @@ func (p *peer) reconcile() {
 		p.pause(*do.pause)
 	}
 	if do.offer {
-		p.offer()
+		p.Directory.setLink(p, p.links[p.offered])
 	}
 	if do.note != nil {
 		p.note(*do.note)
@@ -123,10 +120,13 @@ func (p *peer) reconcile() {
 		p.become(do.step.Addr, do.step.Reason)
 	}
 	for _, c := range do.close {
-		p.close(c)
+		p.links[c.id].Close(c.Close)
+		if p.find(c.id) == nil {
+			delete(p.links, c.id) // it was not let in
+		}
 	}
 	for _, b := range do.probe {
-		p.handles[b.id].link.Probe(session.Probe{Within: b.within})
+		p.links[b.id].Probe(session.Probe{Within: b.within})
 	}
 	for i, id := range do.forget {
 		p.forget(id, len(p.sessions) == 0 && i == len(do.forget)-1)
@@ -147,32 +147,14 @@ func (p *peer) reconcile() {
 	if do.dial {
 		_ = p.begin(nil, false) // the state says what came of it
 	}
-}
-
-// offer has callers find the session to use in the directory.
-func (p *peer) offer() {
-	if h := p.handles[p.offered]; h != nil {
-		p.Directory.setLink(p, h.link)
-		return
-	}
-	p.Directory.setLink(p, nil)
-}
-
-// close tells a session to end.
-func (p *peer) close(c closing) {
-	h := p.handles[c.id]
-	if c.successor != "" {
-		p.handles[c.successor].inherit(h)
-	}
-	h.link.Close(c.Close)
-	if p.find(c.id) == nil {
-		delete(p.handles, c.id) // it was not let in
+	if do.rotate != "" {
+		p.rotate(do.rotate)
 	}
 }
 
 // admit lets a session in if the quota has room.
 func (p *peer) admit(id string) {
-	s, l := p.find(id), p.handles[id].link
+	s, l := p.find(id), p.links[id]
 	if s.noRoom = p.quota.enter(len(p.sessions) == 1); s.noRoom != nil {
 		p.reconcile()
 		return
@@ -185,10 +167,7 @@ func (p *peer) admit(id string) {
 
 // forget drops a session that has ended; last: the peer has no other one.
 func (p *peer) forget(id string, last bool) {
-	h := p.handles[id]
-	stopTimer(h.stopRotation)
-	stopTimer(h.stopIdle)
-	delete(p.handles, id)
+	delete(p.links, id)
 	p.quota.leave(last)
 	if p.MaxPeers > 0 || p.MaxSessions > 0 {
 		p.report(roomFreed{})

@@ -91,19 +91,19 @@ func (r *rig) check(p *peer) {
 		is   bool
 		what string
 	}{
-		{connected && (!used.isUsable() || p.handles[p.used].link != link), "the session in use cannot be used, or is not the directory's"},
+		{connected && (!used.isUsable() || p.links[p.used] != link), "the session in use cannot be used, or is not the directory's"},
 		{!connected && link != nil && !follows, "the directory offers a session, and none is in use"},
 		{!connected && len(p.usable()) > 0, "no session is in use, and one could be"},
 		{d != dispute{} && !(isUsable(d.older) && isUsable(d.newer)), "a session is in dispute that cannot be used"},
 		{(info.State == Connected) != connected && !follows, "connected without a session, or not with one"},
 		{(info.State == Dialling) != (p.round != nil && !connected), "dialling without a round, or not with one"},
 		{(info.State == BackingOff) == p.due.IsZero() && !follows, "backing off without a redial, or not with one"},
-		{!info.Next.Equal(p.due) || !info.Next.Equal(p.armed), "the time of the next dial is not that of the redial"},
+		{!info.Next.Equal(p.due) || !p.due.IsZero() && p.due.Before(p.armed), "the time of the next dial is not that of the redial"},
 		{!p.due.IsZero() && (p.round != nil || connected || p.asleep || p.goodbye != ""), "a redial that is not wanted"},
 		{p.round != nil && p.round.race == nil && len(p.round.handshakes) == 0, "a round in which nothing is under way"},
 		{p.round != nil && p.goodbye != "", "dialling, and leaving"},
 		{p.round != nil && connected && p.round.rotates == "", "dialling, and connected"},
-		{len(p.handles) != len(p.sessions), "other sessions are held than are known"},
+		{len(p.links) != len(p.sessions), "other sessions are held than are known"},
 		{p.quota.sessions != len(p.sessions)+r.others, "the quota counts other sessions"},
 		{r.wasUp != p.upTold, "the parent was told otherwise"},
 	} {

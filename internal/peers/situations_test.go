@@ -2,6 +2,7 @@ package peers
 
 import (
 	"net/netip"
+	"testing/synctest"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -116,7 +117,7 @@ func initiated(r *rig) {
 // rotating is about to replace a: x is dialled.
 func rotating(r *rig) {
 	initiated(r)
-	r.tell(rotationDue{r.linkOf("a")})
+	rotates("a")(r)
 }
 
 // disputed makes a and b, of different initiators. b has not said its hello.
@@ -140,8 +141,6 @@ func tells(m any) func(*rig) { return func(r *rig) { r.tell(m) } }
 func tellsOf(name string, m func(*session.Link) any) func(*rig) {
 	return func(r *rig) { r.tell(m(r.linkOf(name))) }
 }
-
-func rotates(l *session.Link) any { return rotationDue{l} }
 
 func wears(l *session.Link) any { return session.Worn{Link: l} }
 
@@ -172,22 +171,41 @@ func hangsUp(name string) func(*rig) { return func(r *rig) { r.the(name).hangsUp
 
 func shakes(name string) func(*rig) { return func(r *rig) { r.the(name).shake() } }
 
-// unused makes it so that nobody has used a session for as long as one may last.
-func unused(r *rig, name string) {
-	id := r.linkOf(name).ID()
-	r.look(func(p *peer) {
-		if h := p.handles[id]; h != nil {
-			h.lastUsed = time.Now().Add(-p.IdleAfter)
-		}
-	})
+// unused makes it so that a session ends soon, as nobody has used it.
+func unused(r *rig, name string, soon time.Duration) {
+	r.change(name, func(p *peer, s *sessionFacts) { s.lastUsed = time.Now().Add(soon - p.IdleAfter) })
 }
 
 // idles says that it is time to look whether a session is used, and it is not.
 func idles(name string) func(*rig) {
 	return func(r *rig) {
-		unused(r, name)
-		r.tell(idleDue{r.linkOf(name)})
+		unused(r, name, 0)
+		r.expire()
 	}
+}
+
+// rotates says that a session is old enough to be replaced.
+func rotates(name string) func(*rig) {
+	return func(r *rig) {
+		r.change(name, func(_ *peer, s *sessionFacts) { s.rotateAt = time.Now() })
+		r.expire()
+	}
+}
+
+// change changes what is known of a session, if it is known.
+func (r *rig) change(name string, f func(*peer, *sessionFacts)) {
+	id := r.linkOf(name).ID()
+	r.look(func(p *peer) {
+		if s := p.find(id); s != nil {
+			f(p, s)
+		}
+	})
+}
+
+// expire has the peer's timer fire.
+func (r *rig) expire() {
+	r.look(func(p *peer) { p.reconcile() })
+	synctest.Wait()
 }
 
 // fails says that a session's actor has stopped, and nothing before: as if it had failed without a word.

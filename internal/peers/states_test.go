@@ -7,7 +7,6 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
-	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
 // What a cell of the table may say besides the new state, with the session that calls use and the time until the next
@@ -106,7 +105,7 @@ var messages = []struct {
 		[]string{never, "backing off 250ms =unreachable", never, never, never, never, never, never},
 		[]string{never, never, ignored, never, never, never, never},
 		nil},
-	{"redialDue", waits,
+	{"timerDue, a dial is due", waits,
 		[]string{never, never, never, never, "dialling dial x", "dialling dial x", never, ignored},
 		nil,
 		[]string{"dialling dial x", never, never, never, "dialling a dial x"}},
@@ -163,7 +162,7 @@ var messages = []struct {
 		nil,
 		[]string{never, never, never, never, ignored, ignored, ignored},
 		[]string{never, never, ignored, never, ignored}},
-	{"rotationDue of a", tellsOf("a", rotates),
+	{"timerDue, a is old", rotates("a"),
 		[]string{never, never, never, ignored, never, never, never, never},
 		[]string{"connected a dial x", ignored, ignored, ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
@@ -171,15 +170,15 @@ var messages = []struct {
 		[]string{never, never, never, ignored, never, never, never, never},
 		[]string{"connected a dial x", ignored, ignored, ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"idleDue of a, used", tellsOf("a", func(l *session.Link) any { return idleDue{l} }),
+	{"timerDue, nothing is due", (*rig).expire,
 		[]string{never, never, never, ignored, never, never, never, never},
 		[]string{ignored, ignored, ignored, ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"idleDue of a", idles("a"),
+	{"timerDue, a is idle", idles("a"),
 		[]string{never, never, never, ignored, never, never, never, never},
 		[]string{"found a>bye idle", "unknown a>bye idle", "found off x a>bye idle", "found a>bye idle", "connected b a>bye idle", "connected b a>bye idle", "connected b a>bye idle"},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"idleDue of b", idles("b"),
+	{"timerDue, b is idle", idles("b"),
 		nil,
 		[]string{never, never, never, never, "connected a b>bye idle", "connected a b>bye idle", "connected a b>bye idle"},
 		[]string{never, never, ignored, never, ignored}},
