@@ -150,15 +150,23 @@ func (p *peer) leave(goodbye envelope.Reason) {
 }
 
 // release is the end, however it came to it. Sessions that are the listener's children must not outlive the one that
-// watches over their trust.
+// watches over their trust. The peer may have failed, so nothing is decided any more.
 func (p *peer) release() {
 	p.Directory.unregister(p)
-	p.goodbye, p.stopped = envelope.ReasonBusy, true
-	p.reconcile()
-	for len(p.sessions) > 0 {
-		id := p.sessions[0].id
-		p.sessions = p.sessions[1:]
-		p.forget(id, len(p.sessions) == 0)
+	if p.round != nil {
+		p.endRound().answer(ErrStopping)
+	}
+	var admitted []string
+	for _, s := range p.sessions {
+		p.links[s.id].Close(session.Close{Reason: envelope.ReasonBusy})
+		if s.admitted {
+			admitted = append(admitted, s.id)
+		}
+	}
+	p.sessions, p.due = nil, time.Time{}
+	p.arm()
+	for i, id := range admitted {
+		p.forget(id, i == len(admitted)-1)
 	}
 	p.join.Wait()
 	for d := range p.dials {

@@ -53,7 +53,7 @@ type Config struct {
 func Props(c *Config) *actor.Props {
 	c.quota = &quota{maxPeers: c.MaxPeers, maxSessions: c.MaxSessions}
 	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
-		return &table{Config: c, peers: make(map[identity.PublicKey]*entry), leaving: make(map[string]*entry)}
+		return &table{Config: c, peers: make(map[identity.PublicKey]*entry), actors: make(map[string]*entry)}
 	})
 }
 
@@ -66,7 +66,7 @@ const sourceFile = "peers file"
 type table struct {
 	*Config
 	peers    map[identity.PublicKey]*entry
-	leaving  map[string]*entry // by id of the actor: keys taken out, whose sessions are not gone
+	actors   map[string]*entry // by id: those of peers, and of keys that were taken out and have sessions left
 	stopping bool
 	stopped  bool
 }
@@ -142,7 +142,7 @@ func (t *table) entryOf(ctx actor.Context, key identity.PublicKey) *entry {
 		p := &peer{Config: t.Config, facts: facts{key: key}, counters: t.Session.Counters.Peer(key)}
 		t.Directory.register(p) // here, where the actors of one key come one after the other
 		e = &entry{key: key, pid: ctx.Spawn(actorkit.Props(t.Pool, t.Log, func() actor.Actor { return p }))}
-		t.peers[key] = e
+		t.peers[key], t.actors[e.pid.GetId()] = e, e
 	}
 	return e
 }
@@ -190,7 +190,6 @@ func (e *entry) tellNew(ctx actor.Context, kind finder.ChangeKind, addrs, others
 // trusted again while the old sessions are still ending.
 func (t *table) revoke(ctx actor.Context, e *entry) {
 	delete(t.peers, e.key)
-	t.leaving[e.pid.GetId()] = e
 	ctx.Send(e.pid, revoke{})
 	if e.up != nil {
 		t.down(e, Down{Key: e.key, Addr: e.up.Addr, Reason: envelope.ReasonRevoked})
@@ -233,15 +232,11 @@ func (t *table) down(e *entry, m Down) {
 // childStopped is a peer that has left, or one that failed: that one is gone until it connects, somebody asks to connect
 // to it, or its trust is given again.
 func (t *table) childStopped(who *actor.PID) {
-	e := t.leaving[who.GetId()]
-	delete(t.leaving, who.GetId())
-	for key, o := range t.peers {
-		if o.pid.Equal(who) {
-			e = o
-			delete(t.peers, key)
+	if e := t.actors[who.GetId()]; e != nil {
+		delete(t.actors, who.GetId())
+		if t.peers[e.key] == e {
+			delete(t.peers, e.key)
 		}
-	}
-	if e != nil {
 		t.release(e)
 	}
 	t.stopIfEmpty()
@@ -258,7 +253,7 @@ func (t *table) release(e *entry) {
 }
 
 func (t *table) stopIfEmpty() {
-	if t.stopping && !t.stopped && len(t.peers) == 0 && len(t.leaving) == 0 {
+	if t.stopping && !t.stopped && len(t.actors) == 0 {
 		t.stopped = true
 		t.Tell(Stopped{})
 	}
@@ -267,14 +262,11 @@ func (t *table) stopIfEmpty() {
 // releaseAll is the end, however it came to it: peers that are still there are cut off.
 func (t *table) releaseAll() {
 	t.Directory.close()
-	for _, e := range t.peers {
-		t.release(e)
-	}
-	for _, e := range t.leaving {
+	for _, e := range t.actors {
 		t.release(e)
 	}
 	// What a peer says until it is gone too, nobody is to hear: there would be no end to it.
 	clear(t.peers)
-	clear(t.leaving)
+	clear(t.actors)
 	t.stopping, t.stopped = true, true
 }
