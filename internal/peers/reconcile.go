@@ -9,10 +9,12 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// actions are what reconcile wants done, in the order in which the actor does it. The directory comes first: whoever
-// hears of any of the rest finds there what has happened. Then the sessions hear, then the node, then those who wait for
-// a round. The next dial begins when all else is done.
+// actions are what reconcile wants done, in the order in which the actor does it. The directory comes first, with the
+// session in use and the state: whoever hears of the rest finds there what has happened. Then come goodbyes and pings,
+// then the events, Down before Up, then those who wait for a round, then the timer. The next dial begins last.
 type actions struct {
+	pause *pause // of the addresses; nil: none
+
 	offer bool  // facts.offered, to the directory
 	note  *Step // for the history alone
 	step  *Step // why the state is what it is
@@ -27,8 +29,7 @@ type actions struct {
 	endRound bool
 	answer   error // to those who wait for the round; nil: the peer is up
 
-	pause  *pause // nil: none
-	stop   bool   // no session is left
+	stop   bool // no session is left
 	dial   bool
 	rotate string // the session that a fresh one is to replace; "": none
 }
@@ -220,10 +221,13 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 			do.rotate = s.id
 		}
 	}
+
+	// 12. The actor of a peer that is leaving stops once no session is left.
 	if f.goodbye != "" && len(f.sessions) == 0 && !f.stopped {
 		f.stopped, do.stop = true, true
 	}
 
+	// 13. The state follows from all that. It has a reason, for people.
 	switch used := f.find(f.used); {
 	case do.step != nil || do.dial: // the dial says what came of it
 	case f.isConnected() && f.used != before.used:

@@ -118,7 +118,7 @@ func (h *history) settle(trusted bool) {
 	}
 	again, nothing := reconcile(f, trusted, h.now)
 	if !reflect.DeepEqual(nothing, actions{}) || !reflect.DeepEqual(again, f) {
-		h.Fatalf("reconciled twice: %s\nthe facts are %+v\nand were       %+v", nothing.told(again), again, f)
+		h.Fatalf("reconciled twice: %s\nthe facts are %+v\nand were       %+v", nothing.summary(again), again, f)
 	}
 	h.facts = f
 	for _, event := range do.report {
