@@ -16,7 +16,7 @@
 // Trusted peers that discovery finds are dialled and redialled by themselves.
 //
 // Middleware goes around handlers (Node.Use) and calls (Node.UseOutgoing): packages peernet/middleware and peernet/otel have
-// some. What failed says whether it may have been carried out (Sent), and whether to try again (RetryAfter).
+// some; peernet/prometheus makes metrics of Node.Stats. What failed says whether it may have been carried out (Sent), and whether to try again (RetryAfter).
 //
 // docs/cookbook.md has recipes, and package peernet/peertest a network in memory for tests.
 //
