@@ -7,8 +7,8 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
-	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
@@ -59,7 +59,7 @@ func (n *Node) publish(m any) {
 			log.Warn("two nodes use the same key", "peer", m.Key, "older", m.Older, "newer", m.Newer, "not_logged", dropped)
 		}
 		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer})
-	case listener.Refused:
+	case session.Refused:
 		if ok, dropped := n.strangers.Allow(now.Time()); ok {
 			log.Info("stranger", "peer", m.Key, "addr", m.Addr, "state", "refused", "not_logged", dropped)
 		}

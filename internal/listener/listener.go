@@ -16,7 +16,6 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
-	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
@@ -29,24 +28,12 @@ type Config struct {
 
 	Strangers, StrangersPerSource int
 
-	// Tell hands an event to the node. It does not block.
+	// Tell hands session.Proved and session.Refused to the node. It does not block.
 	Tell func(any)
 }
 
 // Stop ends accepting, at once; sessions go on.
 type Stop struct{}
-
-// Events to the node.
-type (
-	// Proved is a session whose handshake is complete.
-	Proved struct{ Link *session.Link }
-
-	// Refused is a peer that proved a key that is not trusted.
-	Refused struct {
-		Key  identity.PublicKey
-		Addr netip.AddrPort
-	}
-)
 
 // acceptsAhead bounds the connections that are accepted and wait for the actor; there may be one more.
 const acceptsAhead = 16
@@ -121,10 +108,10 @@ func (l *listener) Receive(ctx actor.Context) {
 		}
 	case session.Proved:
 		if l.forget(m.Link.ID()) { // else it was evicted
-			l.Tell(Proved{m.Link})
+			l.Tell(m)
 		}
 	case session.Refused:
-		l.Tell(Refused{m.Key, m.Addr})
+		l.Tell(m)
 	case session.Ended:
 		l.ended(m)
 	case *actor.Terminated:

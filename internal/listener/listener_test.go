@@ -255,7 +255,7 @@ func TestSessionWithATrustedKeyIsPassedOn(t *testing.T) {
 		if len(told) != 1 {
 			t.Fatalf("told %+v, want one Proved", told)
 		}
-		p, ok := told[0].(Proved)
+		p, ok := told[0].(session.Proved)
 		if !ok || p.Link.Remote() != peer.PublicKey() || p.Link.Role() != handshake.Responder {
 			t.Fatalf("told %+v, want Proved", told[0])
 		}
@@ -291,7 +291,7 @@ func TestUntrustedPeerLearnsThatItIsRefusedAndNothingElse(t *testing.T) {
 			t.Error(err)
 		}
 		told := d.take()
-		if want := []any{Refused{stranger.PublicKey(), netip.MustParseAddrPort(c.LocalAddr().String())}}; !slices.Equal(told, want) {
+		if want := []any{session.Refused{Key: stranger.PublicKey(), Addr: netip.MustParseAddrPort(c.LocalAddr().String())}}; !slices.Equal(told, want) {
 			t.Errorf("told %+v, want %+v", told, want)
 		}
 		if got, want := d.counters.Results(handshake.Responder), map[string]uint64{"not_trusted": 1}; !maps.Equal(got, want) {

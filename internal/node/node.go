@@ -23,6 +23,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
@@ -39,7 +40,7 @@ type Config struct {
 	// seconds, in a goroutine of its own. If nil, none is noticed.
 	Interfaces func() ([]discovery.Interface, error)
 
-	// Tell is handed finder.Change, listener.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
+	// Tell is handed finder.Change, session.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
 	// in order. It does not block.
 	Tell func(any)
 }
@@ -61,7 +62,7 @@ func Start(system *actor.ActorSystem, c Config) *Node {
 }
 
 // Trust tells of a change of the trust set.
-func (n *Node) Trust(c trust.Change) { n.system.Root.Send(n.pid, peers.Trust{Change: c}) }
+func (n *Node) Trust(c trust.Change) { n.system.Root.Send(n.pid, c) }
 
 // Connect asks to dial a peer now; see peers.Connect. If the node ends there may be no answer: look at Done as
 // well.
@@ -94,13 +95,13 @@ type (
 	cut  struct{} // at once
 )
 
-// gone says that a child has stopped. The root sends it to itself on Terminated, which overtakes the last words of
-// that child; this follows them.
-type gone struct{ who *actor.PID }
+// childStopped is sent when a child actor has stopped. The root sends it to itself on Terminated, which overtakes the
+// child's last messages; this follows them.
+type childStopped struct{ who *actor.PID }
 
-func (stop) IgnoreDeadLetterLogging() {}
-func (cut) IgnoreDeadLetterLogging()  {}
-func (gone) IgnoreDeadLetterLogging() {}
+func (stop) IgnoreDeadLetterLogging()         {}
+func (cut) IgnoreDeadLetterLogging()          {}
+func (childStopped) IgnoreDeadLetterLogging() {}
 
 // A root is the actor. Stop begins its end, which goes on when the finder and the peers have said that they are
 // done with what Stop began, and is complete when every child is gone.
@@ -126,7 +127,7 @@ func (r *root) Receive(ctx actor.Context) {
 		close(r.done)
 	case looked:
 		r.looked(ctx, m)
-	case peers.Trust:
+	case trust.Change:
 		ctx.Send(r.peers, m)
 		if m.Kind == trust.Added {
 			ctx.Send(r.finder, finder.Trusted{Key: m.Peer.Key})
@@ -137,13 +138,11 @@ func (r *root) Receive(ctx actor.Context) {
 			return
 		}
 		ctx.Send(r.peers, m)
-	case peers.Wake:
+	case peers.Wake, session.Proved:
 		ctx.Send(r.peers, m)
 	case finder.Change:
-		ctx.Send(r.peers, peers.Sighted{Key: m.Key, Addr: m.Addr, Source: m.Source, Gone: m.Kind == finder.Lost})
+		ctx.Send(r.peers, m)
 		r.Tell(m)
-	case listener.Proved:
-		ctx.Send(r.peers, peers.Inbound{Link: m.Link})
 	case peers.Up:
 		up := finder.Connected{Key: m.Key, Home: m.Addr.Addr()}
 		if m.Role == handshake.Initiator {
@@ -154,7 +153,7 @@ func (r *root) Receive(ctx actor.Context) {
 	case peers.Down:
 		ctx.Send(r.finder, finder.Disconnected{Key: m.Key, Home: m.Addr.Addr()})
 		r.Tell(m)
-	case listener.Refused, peers.Conflict:
+	case session.Refused, peers.Conflict:
 		r.Tell(m)
 	case stop:
 		r.stop(ctx)
@@ -165,9 +164,9 @@ func (r *root) Receive(ctx actor.Context) {
 	case peers.Stopped:
 		r.ready(ctx, r.peers)
 	case *actor.Terminated:
-		ctx.Send(ctx.Self(), gone{m.Who})
-	case gone:
-		r.gone(ctx, m.who)
+		ctx.Send(ctx.Self(), childStopped{m.Who})
+	case childStopped:
+		r.childStopped(ctx, m.who)
 	}
 }
 
@@ -193,7 +192,7 @@ func (r *root) stop(ctx actor.Context) {
 	ctx.Send(r.peers, peers.Stop{})
 }
 
-// ready is a child that has ended what Stop began.
+// ready stops the children once each of them has ended what Stop began.
 func (r *root) ready(ctx actor.Context, child *actor.PID) {
 	if delete(r.busy, child); len(r.busy) == 0 {
 		r.cut(ctx)
@@ -211,9 +210,9 @@ func (r *root) cut(ctx actor.Context) {
 	}
 }
 
-// gone is a child that has stopped. One that nobody has told to has panicked, and the log says how: a node that lost
-// a limb must not look alive.
-func (r *root) gone(ctx actor.Context, who *actor.PID) {
+// childStopped goes on with the end of the node. If a child actor dies by itself, the node stops: half a node must not
+// look healthy. The log has the child's panic.
+func (r *root) childStopped(ctx actor.Context, who *actor.PID) {
 	if !r.stopping {
 		r.Log.Error("the node stops: one of its actors failed", "actor", who.GetId())
 		r.cut(ctx)

@@ -12,7 +12,6 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
-	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/trust"
@@ -135,7 +134,7 @@ func TestWhoIsNotTrustedIsToldAndStaysAway(t *testing.T) {
 		if r := (*peers.RefusedError)(nil); !errors.Is(err, peers.ErrRefused) || !errors.As(err, &r) || r.Reason != envelope.ReasonRefused {
 			t.Errorf("connect: %v, want a refusal", err)
 		}
-		if r := only[listener.Refused](y); r.Key != x.key {
+		if r := only[session.Refused](y); r.Key != x.key {
 			t.Errorf("refused %v", r.Key)
 		}
 		x.finds(y)
@@ -198,7 +197,7 @@ func TestAnotherKeyAtTheAddress(t *testing.T) {
 		if errors.Is(err, peers.ErrUnreachable) {
 			t.Error("somebody is there: that is not unreachable")
 		}
-		if r := take[listener.Refused](z); len(r) != 0 {
+		if r := take[session.Refused](z); len(r) != 0 {
 			t.Errorf("it was told who calls: %+v", r)
 		}
 		x.manual.Found(y.key, z.addr)

@@ -10,7 +10,6 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
-	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 )
 
 // A watch looks at this machine's interfaces again and again, and posts to the root what it has found. The looks are
@@ -72,7 +71,7 @@ func (r *root) looked(ctx actor.Context, m looked) {
 	}
 	if c.Matters() {
 		r.Log.Info("network", "state", "changed", "gone", c.Gone, "new", c.New, "slept", c.Slept)
-		ctx.Send(r.peers, peers.Moved{Change: c})
+		ctx.Send(r.peers, c)
 		ctx.Send(r.finder, finder.Moved{})
 	}
 	r.watch.next(c.Next)

@@ -379,7 +379,7 @@ func (n *testNode) dialsAgain(o *testNode) {
 			case *actor.Started:
 				system.Root.Spawn(session.Props(session.Params{Config: n.session, Conn: c, Role: handshake.Initiator, Expect: o.key, Owner: ctx.Self()}))
 			case session.Proved:
-				system.Root.Send(root.pid, listener.Proved{Link: m.Link})
+				system.Root.Send(root.pid, m)
 				ctx.Stop(ctx.Self())
 			case session.Ended:
 				n.w.Errorf("seed %d: the handshake failed: %v", n.w.seed, m.Err)

@@ -78,8 +78,8 @@ func (p *peer) learn(addr netip.AddrPort, source string) *address {
 	return a
 }
 
-func (p *peer) sighted(m Sighted) {
-	if m.Gone {
+func (p *peer) sighted(m finder.Change) {
+	if m.Kind == finder.Lost {
 		p.missed(m)
 		return
 	}
@@ -113,18 +113,18 @@ func (p *peer) ready(force bool) (list []*address, wait time.Duration) {
 }
 
 // missed is an address that a source does not name any more.
-func (p *peer) missed(m Sighted) {
+func (p *peer) missed(m finder.Change) {
 	a := p.at(m.Addr)
 	if a == nil {
 		return
 	}
 	a.sources = slices.DeleteFunc(a.sources, func(s string) bool { return s == m.Source })
 	p.note(Step{Addr: m.Addr, Source: m.Source, Reason: "gone"})
-	if p.leaving || p.round != nil || p.info.State == Connected {
+	if p.goodbye != "" || p.round != nil || p.info.State == Connected {
 		p.publish()
 		return
 	}
-	p.rest(m.Addr, "gone from where it was seen")
+	p.become(m.Addr, "gone from where it was seen")
 }
 
 // worked notes that a session has come up (wire.md §7.5).

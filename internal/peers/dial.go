@@ -71,7 +71,7 @@ func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
 		return false, wait
 	}
 	p.round = r
-	p.progress(addr, fmt.Sprintf("dialling %v", addr))
+	p.tellProgress(addr, fmt.Sprintf("dialling %v", addr))
 	ctx, cancel := context.WithCancel(context.Background())
 	r.race = &race{ctx: ctx, cancel: cancel, dials: make(map[netip.AddrPort]*dial), stop: func() bool { return true }}
 	p.dialTo(addr)
@@ -83,9 +83,9 @@ func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
 func (p *peer) raceOn() bool {
 	r := p.round
 	started, wait := p.startRace(r)
-	if wait > 0 && !r.saving {
-		r.saving = true
-		p.after(wait, affordable{r})
+	if wait > 0 && !r.waits {
+		r.waits = true
+		p.after(wait, dialAllowed{r})
 	}
 	return started
 }
@@ -144,10 +144,10 @@ func (p *peer) dialled(d *dial) {
 	if d.err != nil {
 		p.counters.Add(counters.DialsFailed, 1)
 		p.tried(d.addr, d.err)
-		r.blame(d.addr, &DialError{d.addr, d.err})
+		r.keepError(d.addr, &DialError{d.addr, d.err})
 		if p.dialNext(p.arrange(r)); len(r.race.dials) == 0 {
 			r.callOff()
-			p.next()
+			p.goOn()
 		}
 		return
 	}
@@ -168,16 +168,16 @@ func (r *round) callOff() {
 // shakeHands begins the handshake on the connection that won the race.
 func (p *peer) shakeHands(d *dial) {
 	r := p.round
-	p.progress(d.addr, fmt.Sprintf("handshake with %v", d.addr))
+	p.tellProgress(d.addr, fmt.Sprintf("handshake with %v", d.addr))
 	claimed, own := r.claimed, &claim{d.addr}
 	pid := p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: d.conn, Role: handshake.Initiator,
 		Expect: p.key, Owner: p.self, Claim: func() bool { return claimed.CompareAndSwap(nil, own) }}))
-	r.shaking = append(r.shaking, pid.GetId())
+	r.handshakes = append(r.handshakes, pid.GetId())
 	p.dialledTo[pid.GetId()] = d.addr
 	long := hintPatience
 	if a := p.at(d.addr); a != nil && p.candidate(r, a).Standing >= candidates.Named {
 		long = patience
 	}
-	r.patient = p.Clock.Now().Add(long)
-	p.after(long, impatient{r, nil})
+	r.slowAt = p.Clock.Now().Add(long)
+	p.after(long, handshakeSlow{r, nil})
 }

@@ -127,8 +127,22 @@ func (d *Directory) wait(ctx context.Context, s *slot) error {
 	}
 }
 
-// enter makes p the one that writes its key's slot.
-func (d *Directory) enter(p *peer) {
+// slotOf returns the slot that p writes; nil: there is none any more. It is called with mu held.
+func (d *Directory) slotOf(p *peer) *slot {
+	if s := d.slots[p.key]; s != nil && s.owner == p {
+		return s
+	}
+	return nil
+}
+
+// wakeAll has those who wait for a change look again.
+func (s *slot) wakeAll() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// register makes p the one that writes its key's slot.
+func (d *Directory) register(p *peer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	old := d.slots[p.key]
@@ -138,11 +152,11 @@ func (d *Directory) enter(p *peer) {
 	}
 }
 
-// leave removes p's slot.
-func (d *Directory) leave(p *peer) {
+// unregister removes p's slot.
+func (d *Directory) unregister(p *peer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s := d.slots[p.key]; s != nil && s.owner == p {
+	if s := d.slotOf(p); s != nil {
 		delete(d.slots, p.key)
 		close(s.changed)
 	}
@@ -151,17 +165,16 @@ func (d *Directory) leave(p *peer) {
 func (d *Directory) setLink(p *peer, link *session.Link) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s := d.slots[p.key]; s != nil && s.owner == p && s.link != link {
+	if s := d.slotOf(p); s != nil && s.link != link {
 		s.link = link
-		close(s.changed)
-		s.changed = make(chan struct{})
+		s.wakeAll()
 	}
 }
 
 func (d *Directory) setInfo(p *peer, info Info) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s := d.slots[p.key]; s != nil && s.owner == p {
+	if s := d.slotOf(p); s != nil {
 		s.info = info
 	}
 }
@@ -172,7 +185,6 @@ func (d *Directory) close() {
 	defer d.mu.Unlock()
 	d.closed = true
 	for _, s := range d.slots {
-		close(s.changed)
-		s.changed = make(chan struct{})
+		s.wakeAll()
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
@@ -55,12 +56,12 @@ func TestAwait(t *testing.T) {
 		run  func(t *testing.T, d *Directory, p *peer)
 	}{
 		{"there already", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			d.setLink(p, one)
 			expectAwaited(t, await(t.Context(), d, p, nil), one, nil)
 		}},
 		{"the first one", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			c := await(t.Context(), d, p, nil)
 			expectWaiting(t, c)
 			d.setLink(p, one)
@@ -72,13 +73,13 @@ func TestAwait(t *testing.T) {
 			if info, link := d.Info(p.key); info.State != Unknown || link != nil {
 				t.Errorf("Info = %+v, %p", info, link)
 			}
-			d.enter(p)
+			d.register(p)
 			expectWaiting(t, c)
 			d.setLink(p, one)
 			expectAwaited(t, c, one, nil)
 		}},
 		{"the next one", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			d.setLink(p, one)
 			c := await(t.Context(), d, p, one)
 			expectWaiting(t, c)
@@ -86,7 +87,7 @@ func TestAwait(t *testing.T) {
 			expectAwaited(t, c, two, nil)
 		}},
 		{"it was the last one", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			d.setLink(p, one)
 			c := await(t.Context(), d, p, one)
 			d.setLink(p, nil)
@@ -94,28 +95,28 @@ func TestAwait(t *testing.T) {
 			expectAwaited(t, await(t.Context(), d, p, one), nil, nil)
 		}},
 		{"the peer leaves while the first one is awaited", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			c := await(t.Context(), d, p, nil)
-			d.leave(p)
+			d.unregister(p)
 			expectAwaited(t, c, nil, nil)
 		}},
 		{"the peer has left", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			d.setLink(p, one)
 			c := await(t.Context(), d, p, one)
-			d.leave(p)
+			d.unregister(p)
 			expectAwaited(t, c, nil, nil)
 			expectAwaited(t, await(t.Context(), d, p, one), nil, nil)
 		}},
 		{"another actor takes over", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			c := await(t.Context(), d, p, nil)
-			next := &peer{key: p.key}
-			d.enter(next)
+			next := &peer{facts: facts{key: p.key}}
+			d.register(next)
 			expectWaiting(t, c)
 			d.setLink(p, one) // leftovers of the first
 			d.setInfo(p, Info{State: Connected})
-			d.leave(p)
+			d.unregister(p)
 			expectWaiting(t, c)
 			if info, _ := d.Info(p.key); info.State != Unknown {
 				t.Errorf("state %q is the former actor's", info.State)
@@ -124,7 +125,7 @@ func TestAwait(t *testing.T) {
 			expectAwaited(t, c, two, nil)
 		}},
 		{"the context ends", func(t *testing.T, d *Directory, p *peer) {
-			d.enter(p)
+			d.register(p)
 			ctx, cancel := context.WithCancel(t.Context())
 			c := await(ctx, d, p, nil)
 			cancel()
@@ -139,8 +140,8 @@ func TestAwait(t *testing.T) {
 			cancel()
 			expectAwaited(t, first, nil, context.Canceled)
 			expectWaiting(t, second)
-			d.enter(p)
-			d.leave(p)
+			d.register(p)
+			d.unregister(p)
 			expectAwaited(t, second, nil, nil)
 			ctx, cancel = context.WithCancel(t.Context())
 			third := await(ctx, d, p, nil)
@@ -151,8 +152,8 @@ func TestAwait(t *testing.T) {
 			}
 		}},
 		{"the node stops", func(t *testing.T, d *Directory, p *peer) {
-			other := &peer{key: larger}
-			d.enter(p)
+			other := &peer{facts: facts{key: identity.PublicKey{2}}}
+			d.register(p)
 			d.setLink(p, one)
 			draining, first, nobody := await(t.Context(), d, p, one), await(t.Context(), d, other, nil), await(t.Context(), d, &peer{}, nil)
 			d.close()
@@ -165,21 +166,21 @@ func TestAwait(t *testing.T) {
 				t.Error("the link is not there any more")
 			}
 			d.setLink(p, nil)
-			d.leave(p)
+			d.unregister(p)
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { test.run(t, NewDirectory(), &peer{key: smaller}) })
+			synctest.Test(t, func(t *testing.T) { test.run(t, NewDirectory(), &peer{facts: facts{key: identity.PublicKey{1}}}) })
 		})
 	}
 }
 
 func TestDirectoryOfNobody(t *testing.T) {
 	d := NewDirectory()
-	if link := d.Link(smaller); link != nil {
+	if link := d.Link(identity.PublicKey{1}); link != nil {
 		t.Errorf("Link = %p", link)
 	}
-	if info, link := d.Info(smaller); info.State != Unknown || link != nil {
+	if info, link := d.Info(identity.PublicKey{1}); info.State != Unknown || link != nil {
 		t.Errorf("Info = %+v, %p", info, link)
 	}
 }

@@ -71,8 +71,7 @@ type RefusedError struct {
 }
 
 func (e *RefusedError) Error() string {
-	switch {
-	case e.Reason == envelope.ReasonRefused || e.Reason == envelope.ReasonRevoked:
+	if e.Reason == envelope.ReasonRefused || e.Reason == envelope.ReasonRevoked {
 		return fmt.Sprintf("the peer at %v does not trust this node's key: let it add the key", e.Addr)
 	}
 	text := fmt.Sprintf("the peer at %v refuses this node for now (%s", e.Addr, e.Reason)
@@ -94,8 +93,8 @@ func (e *RefusedError) Is(target error) bool {
 	return target == ErrBusy
 }
 
-// telling says how much a reason tells of why the peer is not reached: more, the nearer it came to the peer.
-func telling(err error) int {
+// nearness says how near to the peer a dial came that failed for this reason. The nearest one tells most.
+func nearness(err error) int {
 	switch {
 	case errors.Is(err, ErrRefused), errors.Is(err, ErrBusy):
 		return 4 // the peer itself has answered

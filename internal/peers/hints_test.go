@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 )
 
 // steady is randomness that leaves things in their order.
@@ -210,7 +211,7 @@ func TestARaceBeginsNoMoreDialsToHintsThanAllowed(t *testing.T) {
 		})
 		burst := time.Duration(hintRate.Burst)
 		time.Sleep(burst*stagger + stagger/2)
-		r.tell(Sighted{Addr: sure, Source: sourceFile})
+		r.tell(finder.Change{Presence: finder.Presence{Addr: sure, Source: sourceFile}})
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
 		f.mu.Lock()
@@ -237,7 +238,7 @@ func TestARaceBeginsNoMoreDialsToHintsThanAllowed(t *testing.T) {
 // and then another: what is under way to the others is called off, and begun again.
 func TestADialThatWasCalledOffIsCountedWhenItBeginsAgain(t *testing.T) {
 	onRig(t, alone[0], func(r *rig) {
-		for _, addr := range places {
+		for _, addr := range addresses {
 			r.tell(sighted(addr))
 		}
 		r.won(y, "a")

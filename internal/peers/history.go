@@ -22,22 +22,23 @@ type Step struct {
 	Last   time.Time      // the last time; At is the first
 }
 
-// same says whether s and t differ in when they happened alone.
-func (s Step) same(t Step) bool {
+// isSame says whether s and t differ in when they happened alone.
+func (s Step) isSame(t Step) bool {
 	return s.State == t.State && s.Addr == t.Addr && s.Source == t.Source && s.Reason == t.Reason
 }
 
-// note adds a step to the history.
+// note adds a step to the history, and tells the directory.
 func (p *peer) note(s Step) {
 	now := p.Clock.Now()
 	s.At, s.Last, s.Times, s.State = now, now, 1, p.info.State
 	// Always a new array: the directory has handed out the old one.
 	h := fold(append(slices.Clone(p.history), s))
 	if len(h) > keepSteps {
-		i := spare(h)
+		i := oldestStep(h)
 		h = slices.Delete(h, i, i+1)
 	}
 	p.history = h
+	p.publish()
 }
 
 // fold makes one of the last steps and of those before them that are the same, so that hours of dialling in vain do not
@@ -45,7 +46,7 @@ func (p *peer) note(s Step) {
 func fold(h []Step) []Step {
 	for n := 1; n <= maxCycle && 2*n <= len(h); n++ {
 		before, last := h[len(h)-2*n:len(h)-n], h[len(h)-n:]
-		if !slices.EqualFunc(before, last, Step.same) {
+		if !slices.EqualFunc(before, last, Step.isSame) {
 			continue
 		}
 		for i := range before {
@@ -57,9 +58,9 @@ func fold(h []Step) []Step {
 	return h
 }
 
-// spare returns the step to forget: the oldest, unless it is the last time that the peer was connected, or the step after
+// oldestStep returns the step to forget: the oldest, unless it is the last time that the peer was connected, or the step after
 // that, which says how it ended. h has more than three steps.
-func spare(h []Step) int {
+func oldestStep(h []Step) int {
 	connected := -1
 	for i, s := range h {
 		if s.State == Connected {

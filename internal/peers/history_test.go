@@ -11,7 +11,7 @@ import (
 )
 
 func TestHistoryKeepsTheLastStepsAndNoRepetition(t *testing.T) {
-	p := &peer{Config: &Config{Clock: clock.System}, info: Info{State: Found}}
+	p := &peer{Config: &Config{Clock: clock.System, Directory: NewDirectory()}, info: Info{State: Found}}
 	reasons := func(h []Step) (list []string) {
 		for _, s := range h {
 			list = append(list, s.Reason)
@@ -44,7 +44,7 @@ func TestHistoryKeepsTheLastStepsAndNoRepetition(t *testing.T) {
 func TestHistoryTellsOnceWhatComesAgainAndAgain(t *testing.T) {
 	for cycle := 1; cycle <= maxCycle; cycle++ {
 		synctest.Test(t, func(t *testing.T) {
-			p := &peer{Config: &Config{Clock: clock.System}}
+			p := &peer{Config: &Config{Clock: clock.System, Directory: NewDirectory()}}
 			note := func(state State, reason string) {
 				p.info.State = state
 				p.note(Step{Reason: reason})
@@ -78,7 +78,7 @@ func TestHistoryTellsOnceWhatComesAgainAndAgain(t *testing.T) {
 
 // TestHistoryKeepsTheLastConnection: and how it ended, whatever has happened since.
 func TestHistoryKeepsTheLastConnection(t *testing.T) {
-	p := &peer{Config: &Config{Clock: clock.System}}
+	p := &peer{Config: &Config{Clock: clock.System, Directory: NewDirectory()}}
 	for i := range 4 * keepSteps {
 		p.info.State = BackingOff
 		if i == 7 || i == 20 {

@@ -3,30 +3,19 @@ package peers
 import (
 	"net/netip"
 	"sync/atomic"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
-	"github.com/seed-f6ddb928/peernet-go/internal/session"
-	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// Commands from the node.
+// Commands from the node. Besides, the node passes on what it hears, as it is: trust.Change, of which the first ones are
+// the peers that are trusted already; finder.Change; netwatch.Change; and session.Proved of a session that a peer
+// initiated.
 type (
-	// Trust tells of a change of the trust set. The first ones are the peers that are there already.
-	Trust struct{ trust.Change }
-
-	// Sighted says that a key was seen at an address, or is no longer (Gone).
-	Sighted struct {
-		Key    identity.PublicKey
-		Addr   netip.AddrPort
-		Source string
-		Gone   bool
-	}
-
 	// Connect dials now, whatever was tried before. Done has room for one and gets nil once the peer is up. It
 	// gets nothing if the node ends first.
 	Connect struct {
@@ -37,12 +26,6 @@ type (
 
 	// Wake dials a peer whose last session ended for want of use; of any other it changes nothing.
 	Wake struct{ Key identity.PublicKey }
-
-	// Moved is a change of the machine's addresses, or the end of its sleep.
-	Moved struct{ Change netwatch.Change }
-
-	// Inbound is a session that a peer initiated and whose keys are proved. The node passes it on.
-	Inbound struct{ Link *session.Link }
 
 	// Stop says goodbye to every peer and dials no more. The last session gone is told by Stopped.
 	Stop struct{}
@@ -81,51 +64,46 @@ type (
 	Stopped struct{}
 )
 
-// From the table to a peer, besides Sighted, Wake, Moved and Inbound as they are.
+// From the table to a peer, besides what the table passes on as it is.
 type (
 	connect struct {
 		addrs  []netip.AddrPort
 		waiter *waiter
 	}
 	revoke struct{} // the key is not trusted any more
-	roomy  struct{} // there may be room for another peer or session
 	stop   struct{}
 )
 
-// From a peer to the table, besides events for the node: a session of it is gone, of those that are bounded.
-type vacated struct{}
+// roomFreed goes from a peer to the table, besides events for the node, and from there to every peer: a session has
+// ended, of those that are bounded, so there may be room for another one.
+type roomFreed struct{}
 
 // From a peer's own goroutines and timers, and from itself.
 type (
 	dialled   struct{ dial *dial }
 	staggered struct{ latest *dial } // Stagger has passed since then
-	redialDue struct{ serial int }
+	timerDue  struct{ at time.Time }
 
-	// impatient says that a handshake of a round has had its time; the one that has the claim, if there is a claim.
-	impatient struct {
+	// handshakeSlow says that a handshake of a round has had its time; the one that has the claim, if there is a claim.
+	handshakeSlow struct {
 		round *round
 		claim *claim
 	}
 
-	// affordable says that a round may begin another dial.
-	affordable struct{ round *round }
+	// dialAllowed says that a round may begin another dial.
+	dialAllowed struct{ round *round }
 
-	rotationDue struct{ link *session.Link }
-	idleDue     struct{ link *session.Link }
-
-	// gone says that an actor has stopped. It is sent to oneself on Terminated, which overtakes the last words
+	// childStopped says that an actor has stopped. It is sent to oneself on Terminated, which overtakes the last words
 	// of that actor; this follows them.
-	gone struct{ who *actor.PID }
+	childStopped struct{ who *actor.PID }
 )
 
-func (dialled) IgnoreDeadLetterLogging()     {}
-func (staggered) IgnoreDeadLetterLogging()   {}
-func (redialDue) IgnoreDeadLetterLogging()   {}
-func (gone) IgnoreDeadLetterLogging()        {}
-func (impatient) IgnoreDeadLetterLogging()   {}
-func (affordable) IgnoreDeadLetterLogging()  {}
-func (rotationDue) IgnoreDeadLetterLogging() {}
-func (idleDue) IgnoreDeadLetterLogging()     {}
+func (staggered) IgnoreDeadLetterLogging()     {}
+func (dialled) IgnoreDeadLetterLogging()       {}
+func (timerDue) IgnoreDeadLetterLogging()      {}
+func (childStopped) IgnoreDeadLetterLogging()  {}
+func (handshakeSlow) IgnoreDeadLetterLogging() {}
+func (dialAllowed) IgnoreDeadLetterLogging()   {}
 
 // A waiter is a Connect that waits for its answer. The peer's actor answers it; the table does if that fails.
 type waiter struct {

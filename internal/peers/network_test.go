@@ -14,14 +14,14 @@ import (
 
 // The network of a rig.
 
-// Where the peer may be. Each place is reached from another address of this machine.
+// Where the peer may be. Each address is reached from another address of this machine.
 var (
-	x, y, z = at("10.0.1.2:7100"), at("10.0.2.2:7100"), at("10.0.3.2:7100")
-	nearX   = netip.MustParseAddr("10.0.1.1") // from where x is reached
-	places  = []netip.AddrPort{x, y, z}
+	x, y, z   = at("10.0.1.2:7100"), at("10.0.2.2:7100"), at("10.0.3.2:7100")
+	nearX     = netip.MustParseAddr("10.0.1.1") // from where x is reached
+	addresses = []netip.AddrPort{x, y, z}
 )
 
-func named(addr netip.AddrPort) string { return string("xyz"[slices.Index(places, addr)]) }
+func named(addr netip.AddrPort) string { return string("xyz"[slices.Index(addresses, addr)]) }
 
 // A pendingDial is a TCP connect that waits for the test.
 type pendingDial struct {

@@ -1,7 +1,6 @@
 package peers
 
 import (
-	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -9,14 +8,15 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
-	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// A peer is the actor of one trusted key. It knows where the key may be, dials it, and holds its sessions:
-// usually one, two while one takes over from the other.
+// A peer is the actor of one trusted key. It knows where the key may be, dials it, and holds its sessions: usually one,
+// two while one takes over from the other.
 //
 //	unknown --sighted--> found --> dialling --up--> connected
 //	   ^                   ^          |                |
@@ -25,46 +25,34 @@ import (
 //	                                         |
 //	                                         +--due, sighted, Connect--> dialling
 //
-// Inbound sessions lead to connected from every state. Only Receive touches its fields; dials run in goroutines
-// that post what they found.
+// Inbound sessions lead to connected from every state. What it is told of its sessions it records as facts; reconcile
+// says what follows from them, and the peer carries that out. To dial is the round's part. Only Receive touches the
+// fields; dials run in goroutines that post what they found.
 type peer struct {
 	*Config
-	key  identity.PublicKey
+	facts
 	ctx  actor.Context // of the message being handled
 	self *actor.PID
 
 	counters *counters.Peer
 	info     Info
-	addrs    []*address
+	history  []Step // oldest first
 
-	round *round         // not nil: dialling
-	dials map[*dial]bool // under way, or not looked at yet
-	join  sync.WaitGroup // of their goroutines
+	links map[string]*session.Link // the sessions, by id
 
-	// dialledTo is where sessions that this node initiated were dialled, by id, until they have ended.
-	dialledTo map[string]netip.AddrPort
-
-	sessions []*held // those that are up last, in the order they came up
-	current  *held   // the one that calls use
-	dispute  dispute // about two of them, until a probe is answered; zero: none
-	wasUp    bool    // Up was told, Down was not
-	down     Down    // what to tell of the end of the session that was used last, if wasUp
-	full     bool    // not dialled, or told to come back, for want of room
-	asleep   bool    // the last session ended for want of use: not dialled unless somebody asks
-
+	addrs      []*address
+	notBefore  time.Time             // the peer does not want to be dialled before, at no address
 	privileges candidates.Privileges // of addrs
 	hints      hintLimiter           // of dials to those that are only announced
-	refusals   int                   // in a row
-	falls      int                   // sessions in a row that ended soon after they came up
-	notBefore  time.Time             // no dial by itself before
-	serial     int                   // of the redial timer that counts
-	stopDue    func() bool
-	due        time.Time // when it fires; zero: there is none
-	failed     error     // why the last round failed; nil once a session was up
-	history    []Step    // oldest first
 
-	leaving bool            // revoked or stopped: nothing new, and gone once no session is left
-	goodbye envelope.Reason // why, if leaving
+	round     *round                    // not nil: dialling
+	dials     map[*dial]bool            // under way, or not looked at yet
+	join      sync.WaitGroup            // of their goroutines
+	dialledTo map[string]netip.AddrPort // where sessions that this node initiated were dialled, by id, until they have ended
+
+	looked    time.Time   // when the sessions were last looked at
+	armed     time.Time   // when the timer fires; zero: it does not run
+	stopTimer func() bool // nil: it never ran
 }
 
 // Receive implements actor.Actor.
@@ -72,87 +60,130 @@ func (p *peer) Receive(ctx actor.Context) {
 	p.ctx = ctx
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		p.self = ctx.Self()
-		p.dials, p.dialledTo, p.hints = make(map[*dial]bool), make(map[string]netip.AddrPort), newHintLimiter()
-		p.become(Unknown, netip.AddrPort{}, "no address is known")
+		p.start()
 	case *actor.Stopping:
-		p.abandon()
-	case Sighted:
+		p.release()
+	case finder.Change:
 		p.sighted(m)
 	case connect:
 		p.connect(m)
 	case Wake:
 		p.wake()
-	case Moved:
+	case netwatch.Change:
 		p.moved(m)
-	case Inbound:
-		p.proved(m.Link)
 	case dialled:
 		p.dialled(m.dial)
 	case staggered:
 		p.staggered(m.latest)
-	case redialDue:
-		if m.serial == p.serial {
-			p.stopDue, p.due = nil, time.Time{}
-			p.dial()
+	case timerDue:
+		if m.at.Equal(p.armed) {
+			p.armed = time.Time{}
+			p.reconcile()
 		}
-	case impatient:
+	case handshakeSlow:
 		if m.claim != nil && m.round == p.round {
 			m.round.claimed.CompareAndSwap(m.claim, nil)
 		}
-		p.hurry(m.round)
-	case affordable:
-		m.round.saving = false
-		p.hurry(m.round)
-	case rotationDue:
-		p.rotationDue(m.link)
-	case idleDue:
-		p.idleDue(m.link)
-	case roomy:
+		p.raceBeside(m.round)
+	case dialAllowed:
+		m.round.waits = false
+		p.raceBeside(m.round)
+	case roomFreed:
 		if p.full {
 			p.full = false
 			p.dial()
 		}
 	case revoke:
-		p.leave(envelope.ReasonRevoked, ErrNotTrusted)
+		p.leave(envelope.ReasonRevoked)
 	case stop:
-		p.leave(envelope.ReasonShutdown, ErrStopping)
+		p.leave(envelope.ReasonShutdown)
 	case session.Proved:
-		p.proving()
 		p.proved(m.Link)
 	case session.Up:
 		p.up(m.Link)
 	case session.Greeted:
-		p.arbitrate()
+		if s := p.find(m.Link.ID()); s != nil {
+			s.recordHello(m.Link.Hello())
+			p.reconcile()
+		}
 	case session.HalfClosed:
 		p.sealed(m)
 	case session.Ending:
-		if h := p.find(m.Link.ID()); h != nil {
+		if s := p.find(m.Link.ID()); s != nil {
 			m.End.Addr = m.Link.Addr()
-			p.ending(h, m.End)
+			s.over = true
+			p.recordEnd(s, m.End)
+			p.reconcile()
 		}
 	case session.RotationDue:
-		p.rotationDue(m.Link)
+		if s := p.find(m.Link.ID()); s != nil {
+			s.rotateAt = p.Clock.Now()
+			p.reconcile()
+		}
 	case session.Probed:
-		p.probed(m)
+		p.recordPong(m.Link.ID(), m.Alive)
+		p.reconcile()
 	case session.Ended:
 		p.ended(m)
 	case *actor.Terminated:
-		ctx.Send(p.self, gone{m.Who})
-	case gone:
-		p.gone(m.who)
+		ctx.Send(p.self, childStopped{m.Who})
+	case childStopped:
+		p.childStopped(m.who)
 	}
 }
 
-// become enters a state; why is for people, as part of a sentence. addr is where it happens, if it happens somewhere.
-func (p *peer) become(s State, addr netip.AddrPort, why string) {
-	if s != p.info.State {
-		p.Log.Debug("peer", "peer", p.key, "state", string(s), "why", why)
-		p.info.Since = p.Clock.Now()
+func (p *peer) start() {
+	p.self = p.ctx.Self()
+	p.isArbiter, p.pongWithin, p.idleAfter = p.Self.Compare(p.key) < 0, p.Session.PongWithin, p.IdleAfter
+	p.links, p.dialledTo = make(map[string]*session.Link), make(map[string]netip.AddrPort)
+	p.dials, p.hints = make(map[*dial]bool), newHintLimiter()
+	p.become(netip.AddrPort{}, "no address is known")
+}
+
+// leave ends every session, and the actor with the last of them. A peer that leaves because the node stops may be
+// revoked then: the half-closes under way become urgent.
+func (p *peer) leave(goodbye envelope.Reason) {
+	if p.goodbye == "" || goodbye == envelope.ReasonRevoked {
+		p.goodbye = goodbye
+		p.reconcile()
 	}
-	p.info.State, p.info.Reason = s, why
+}
+
+// release is the end, however it came to it. Sessions that are the listener's children must not outlive the one that
+// watches over their trust. The peer may have failed, so nothing is decided any more.
+func (p *peer) release() {
+	p.Directory.unregister(p)
+	if p.round != nil {
+		p.endRound().answer(ErrStopping)
+	}
+	var admitted []string
+	for _, s := range p.sessions {
+		p.links[s.id].Close(session.Close{Reason: envelope.ReasonBusy})
+		if s.admitted {
+			admitted = append(admitted, s.id)
+		}
+	}
+	p.sessions, p.due = nil, time.Time{}
+	p.arm()
+	for i, id := range admitted {
+		p.forget(id, i == len(admitted)-1)
+	}
+	p.join.Wait()
+	for d := range p.dials {
+		d.close()
+	}
+}
+
+// become notes a step after which the peer is in the state that the facts say; why is for people, as part of a
+// sentence. addr is where it happened, if it happened somewhere.
+func (p *peer) become(addr netip.AddrPort, why string) {
+	p.observe()
+	if s := p.state(); s != p.info.State {
+		p.Log.Debug("peer", "peer", p.key, "state", string(s), "why", why)
+		p.info.State, p.info.Since = s, p.Clock.Now()
+	}
+	p.info.Reason = why
 	p.note(Step{Addr: addr, Reason: why})
-	p.publish()
 }
 
 // publish tells the directory.
@@ -166,26 +197,8 @@ func (p *peer) publish() {
 	p.Directory.setInfo(p, info)
 }
 
-// rest enters the state of a peer that is neither connected nor being dialled.
-func (p *peer) rest(addr netip.AddrPort, why string) {
-	switch {
-	case p.stopDue != nil:
-		p.become(BackingOff, addr, why)
-	case p.somewhere():
-		p.become(Found, addr, why)
-	default:
-		p.become(Unknown, addr, why)
-	}
-}
-
 // report tells the table, which tells the node.
 func (p *peer) report(event any) { p.ctx.Request(p.ctx.Parent(), event) }
-
-func (p *peer) schedule(d time.Duration) {
-	p.unschedule()
-	p.due = p.Clock.Now().Add(d)
-	p.stopDue = p.after(d, redialDue{p.serial})
-}
 
 // after posts a message once d has passed.
 func (p *peer) after(d time.Duration, m any) (stop func() bool) {
@@ -193,60 +206,31 @@ func (p *peer) after(d time.Duration, m any) (stop func() bool) {
 	return p.Clock.AfterFunc(d, func() { system.Root.Send(self, m) })
 }
 
-func (p *peer) unschedule() {
-	p.serial++
-	if p.stopDue != nil {
-		p.stopDue()
-		p.stopDue = nil
-	}
-	p.due = time.Time{}
-}
+// idleLooks is how often within IdleAfter it is looked whether a session was used.
+const idleLooks = 4
 
-// leave ends every session, and the actor with the last of them.
-func (p *peer) leave(goodbye envelope.Reason, err error) {
-	if p.leaving {
-		if goodbye == envelope.ReasonRevoked { // a half-close was under way; now it is urgent
-			p.goodbye = goodbye
-			p.closeAll(goodbye)
+// arm has the timer fire when there is something to decide next: a dial or a rotation is due, or a session may be idle.
+func (p *peer) arm() {
+	next := p.due
+	sooner := func(at time.Time) {
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
+			next = at
 		}
+	}
+	for _, s := range p.usable() {
+		sooner(s.rotateAt)
+		if p.idleAfter > 0 {
+			sooner(s.lastUsed.Add(p.idleAfter))
+			sooner(p.looked.Add(p.idleAfter / idleLooks))
+		}
+	}
+	if next.Equal(p.armed) {
 		return
 	}
-	p.leaving, p.goodbye = true, goodbye
-	p.unschedule()
-	p.giveUp(err)
-	p.use(nil)
-	p.dispute = dispute{}
-	p.closeAll(goodbye)
-	p.rest(netip.AddrPort{}, fmt.Sprintf("disconnected: %s", goodbye))
-	p.settle()
-}
-
-func (p *peer) closeAll(goodbye envelope.Reason) {
-	for _, h := range p.sessions {
-		h.doomed = true
-		h.link.Close(session.Close{Reason: goodbye})
+	if p.stopTimer != nil {
+		p.stopTimer()
 	}
-}
-
-// settle ends the actor once it is leaving and no session is left.
-func (p *peer) settle() {
-	if p.leaving && len(p.sessions) == 0 {
-		p.ctx.Stop(p.self)
-	}
-}
-
-// abandon is the end, however it came to it. Sessions that are the listener's children must not outlive the one
-// that watches over their trust.
-func (p *peer) abandon() {
-	p.unschedule()
-	p.giveUp(ErrStopping)
-	p.Directory.leave(p)
-	p.closeAll(envelope.ReasonBusy)
-	for len(p.sessions) > 0 {
-		p.forget(p.sessions[0])
-	}
-	p.join.Wait()
-	for d := range p.dials {
-		d.close()
+	if p.armed = next; !next.IsZero() {
+		p.stopTimer = p.after(next.Sub(p.Clock.Now()), timerDue{next})
 	}
 }

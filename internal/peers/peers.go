@@ -17,6 +17,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
@@ -51,7 +53,7 @@ type Config struct {
 func Props(c *Config) *actor.Props {
 	c.quota = &quota{maxPeers: c.MaxPeers, maxSessions: c.MaxSessions}
 	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
-		return &table{Config: c, peers: make(map[identity.PublicKey]*entry), leaving: make(map[string]*entry)}
+		return &table{Config: c, peers: make(map[identity.PublicKey]*entry), actors: make(map[string]*entry)}
 	})
 }
 
@@ -64,7 +66,7 @@ const sourceFile = "peers file"
 type table struct {
 	*Config
 	peers    map[identity.PublicKey]*entry
-	leaving  map[string]*entry // by id of the actor: keys taken out, whose sessions are not gone
+	actors   map[string]*entry // by id: those of peers, and of keys that were taken out and have sessions left
 	stopping bool
 	stopped  bool
 }
@@ -82,81 +84,85 @@ type entry struct {
 func (t *table) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Stopping:
-		t.abandon()
-	case Trust:
+		t.releaseAll()
+	case trust.Change:
 		t.trust(ctx, m)
-	case Sighted:
-		if e := t.peers[m.Key]; e != nil {
-			ctx.Send(e.pid, m)
-		}
+	case finder.Change:
+		t.passOn(ctx, m.Key, m)
 	case Wake:
-		if e := t.peers[m.Key]; e != nil {
-			ctx.Send(e.pid, m)
-		}
-	case Moved:
-		for _, e := range t.peers {
-			ctx.Send(e.pid, m)
-		}
+		t.passOn(ctx, m.Key, m)
+	case netwatch.Change:
+		t.passOnToAll(ctx, m)
 	case Connect:
 		t.connect(ctx, m)
-	case Inbound:
-		t.inbound(ctx, m)
+	case session.Proved:
+		t.proved(ctx, m)
 	case Up:
-		if e := t.sender(ctx, m.Key); e != nil {
+		if e := t.entryOfSender(ctx, m.Key); e != nil {
 			e.up = &m
 			t.Tell(m)
 		}
 	case Down:
-		if e := t.sender(ctx, m.Key); e != nil {
+		if e := t.entryOfSender(ctx, m.Key); e != nil {
 			t.down(e, m)
 		}
-	case vacated:
-		for _, e := range t.peers {
-			ctx.Send(e.pid, roomy{})
-		}
+	case Conflict:
+		t.Tell(m)
+	case roomFreed:
+		t.passOnToAll(ctx, m)
 	case Stop:
 		t.stopping = true
 		t.Directory.close()
-		for _, e := range t.peers {
-			ctx.Send(e.pid, stop{})
-		}
-		t.settle()
+		t.passOnToAll(ctx, stop{})
+		t.stopIfEmpty()
 	case *actor.Terminated:
-		ctx.Send(ctx.Self(), gone{m.Who})
-	case gone:
-		t.gone(m.who)
+		ctx.Send(ctx.Self(), childStopped{m.Who})
+	case childStopped:
+		t.childStopped(m.who)
 	}
 }
 
-// enter returns the entry of a key, made if the key is trusted; nil: it is not, or nobody new is let in. The key
+func (t *table) passOn(ctx actor.Context, key identity.PublicKey, m any) {
+	if e := t.peers[key]; e != nil {
+		ctx.Send(e.pid, m)
+	}
+}
+
+func (t *table) passOnToAll(ctx actor.Context, m any) {
+	for _, e := range t.peers {
+		ctx.Send(e.pid, m)
+	}
+}
+
+// entryOf returns the entry of a key, made if the key is trusted; nil: it is not, or nobody new is let in. The key
 // of a peer that connects, or is to be connected to, may be trusted before Trust tells of it.
-func (t *table) enter(ctx actor.Context, key identity.PublicKey) *entry {
+func (t *table) entryOf(ctx actor.Context, key identity.PublicKey) *entry {
 	e := t.peers[key]
 	if e == nil && !t.stopping && t.Trusted(key) {
-		p := &peer{Config: t.Config, key: key, counters: t.Session.Counters.Peer(key)}
-		t.Directory.enter(p) // here, where the actors of one key come one after the other
+		p := &peer{Config: t.Config, facts: facts{key: key}, counters: t.Session.Counters.Peer(key)}
+		t.Directory.register(p) // here, where the actors of one key come one after the other
 		e = &entry{key: key, pid: ctx.Spawn(actorkit.Props(t.Pool, t.Log, func() actor.Actor { return p }))}
-		t.peers[key] = e
+		t.peers[key], t.actors[e.pid.GetId()] = e, e
 	}
 	return e
 }
 
-// sender returns the entry of a key if the message is from its actor; nil: from one that was there before.
-func (t *table) sender(ctx actor.Context, key identity.PublicKey) *entry {
+// entryOfSender returns the entry of a key if the message is from its actor; nil: from one that was there before.
+func (t *table) entryOfSender(ctx actor.Context, key identity.PublicKey) *entry {
 	if e := t.peers[key]; e != nil && e.pid.Equal(ctx.Sender()) {
 		return e
 	}
 	return nil
 }
 
-func (t *table) trust(ctx actor.Context, m Trust) {
+func (t *table) trust(ctx actor.Context, m trust.Change) {
 	if m.Kind == trust.Removed {
 		if e := t.peers[m.Peer.Key]; e != nil {
 			t.revoke(ctx, e)
 		}
 		return
 	}
-	e := t.enter(ctx, m.Peer.Key)
+	e := t.entryOf(ctx, m.Peer.Key)
 	if e == nil {
 		return // a removal is on its way
 	}
@@ -166,24 +172,24 @@ func (t *table) trust(ctx actor.Context, m Trust) {
 			named = append(named, a)
 		}
 	}
-	for _, a := range e.named {
-		if !slices.Contains(named, a) {
-			ctx.Send(e.pid, Sighted{Key: e.key, Addr: a, Source: sourceFile, Gone: true})
-		}
-	}
-	for _, a := range named {
-		if !slices.Contains(e.named, a) {
-			ctx.Send(e.pid, Sighted{Key: e.key, Addr: a, Source: sourceFile})
-		}
-	}
+	e.tellNew(ctx, finder.Lost, e.named, named)
+	e.tellNew(ctx, finder.Found, named, e.named)
 	e.named = named
+}
+
+// tellNew tells the peer of those addresses of the peers file that others do not have.
+func (e *entry) tellNew(ctx actor.Context, kind finder.ChangeKind, addrs, others []netip.AddrPort) {
+	for _, a := range addrs {
+		if !slices.Contains(others, a) {
+			ctx.Send(e.pid, finder.Change{Kind: kind, Presence: finder.Presence{Key: e.key, Addr: a, Source: sourceFile}})
+		}
+	}
 }
 
 // revoke tells a peer to end its sessions and itself. The table forgets it at once, so that the key can be
 // trusted again while the old sessions are still ending.
 func (t *table) revoke(ctx actor.Context, e *entry) {
 	delete(t.peers, e.key)
-	t.leaving[e.pid.GetId()] = e
 	ctx.Send(e.pid, revoke{})
 	if e.up != nil {
 		t.down(e, Down{Key: e.key, Addr: e.up.Addr, Reason: envelope.ReasonRevoked})
@@ -192,7 +198,7 @@ func (t *table) revoke(ctx actor.Context, e *entry) {
 
 func (t *table) connect(ctx actor.Context, m Connect) {
 	w := &waiter{done: m.Done}
-	switch e := t.enter(ctx, m.Key); {
+	switch e := t.entryOf(ctx, m.Key); {
 	case t.stopping:
 		w.answer(ErrStopping)
 	case e == nil:
@@ -204,8 +210,9 @@ func (t *table) connect(ctx actor.Context, m Connect) {
 	}
 }
 
-func (t *table) inbound(ctx actor.Context, m Inbound) {
-	switch e := t.enter(ctx, m.Link.Remote()); {
+// proved hands a session to its peer, once it has proved the key.
+func (t *table) proved(ctx actor.Context, m session.Proved) {
+	switch e := t.entryOf(ctx, m.Link.Remote()); {
 	case t.stopping:
 		m.Link.Close(session.Close{Reason: envelope.ReasonShutdown})
 	case e == nil:
@@ -222,21 +229,17 @@ func (t *table) down(e *entry, m Down) {
 	}
 }
 
-// gone is a peer that has left, or one that failed: that one is gone until it connects, somebody asks to connect
+// childStopped is a peer that has left, or one that failed: that one is gone until it connects, somebody asks to connect
 // to it, or its trust is given again.
-func (t *table) gone(who *actor.PID) {
-	e := t.leaving[who.GetId()]
-	delete(t.leaving, who.GetId())
-	for key, o := range t.peers {
-		if o.pid.Equal(who) {
-			e = o
-			delete(t.peers, key)
+func (t *table) childStopped(who *actor.PID) {
+	if e := t.actors[who.GetId()]; e != nil {
+		delete(t.actors, who.GetId())
+		if t.peers[e.key] == e {
+			delete(t.peers, e.key)
 		}
-	}
-	if e != nil {
 		t.release(e)
 	}
-	t.settle()
+	t.stopIfEmpty()
 }
 
 // release ends what an actor that is gone has left open.
@@ -249,24 +252,21 @@ func (t *table) release(e *entry) {
 	}
 }
 
-func (t *table) settle() {
-	if t.stopping && !t.stopped && len(t.peers) == 0 && len(t.leaving) == 0 {
+func (t *table) stopIfEmpty() {
+	if t.stopping && !t.stopped && len(t.actors) == 0 {
 		t.stopped = true
 		t.Tell(Stopped{})
 	}
 }
 
-// abandon is the end, however it came to it: peers that are still there are cut off.
-func (t *table) abandon() {
+// releaseAll is the end, however it came to it: peers that are still there are cut off.
+func (t *table) releaseAll() {
 	t.Directory.close()
-	for _, e := range t.peers {
-		t.release(e)
-	}
-	for _, e := range t.leaving {
+	for _, e := range t.actors {
 		t.release(e)
 	}
 	// What a peer says until it is gone too, nobody is to hear: there would be no end to it.
 	clear(t.peers)
-	clear(t.leaving)
+	clear(t.actors)
 	t.stopping, t.stopped = true, true
 }

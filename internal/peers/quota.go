@@ -69,8 +69,8 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("this node is at its limit of %d %s (Limits.%s): raise it, or wait until one has gone", e.Limit, strings.ToLower(e.What), e.What)
 }
 
-// toldOf returns what a peer is told that has to come back later because of a *LimitError.
-func toldOf(err error) string {
+// limitText returns what a peer is told that has to come back later because of a *LimitError.
+func limitText(err error) string {
 	e, ok := errors.AsType[*LimitError](err)
 	if !ok {
 		return ""

@@ -162,8 +162,8 @@ func (a *above) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		r.pid = ctx.Spawn(actorkit.Props(r.pool, r.config.Log, func() actor.Actor {
-			p := &peer{Config: r.config, key: r.theirs.PublicKey()}
-			r.config.Directory.enter(p) // as the table does
+			p := &peer{Config: r.config, facts: facts{key: r.theirs.PublicKey()}}
+			r.config.Directory.register(p) // as the table does
 			return &glass{p, r}
 		}))
 	case *session.Params:
@@ -174,8 +174,8 @@ func (a *above) Receive(ctx actor.Context) {
 			r.proved(m.Link)
 			return
 		}
-		ctx.Send(r.pid, Inbound{m.Link})
-	case Up, Down:
+		ctx.Send(r.pid, m)
+	case Up, Down, Conflict:
 		r.told(m)
 	}
 }
@@ -194,8 +194,6 @@ func (g *glass) Receive(ctx actor.Context) {
 		m(g.peer)
 		return
 	case session.Proved:
-		g.r.proved(m.Link)
-	case Inbound:
 		g.r.proved(m.Link)
 	case *actor.Stopped:
 		g.r.stopped()

@@ -11,21 +11,27 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
+// How long the peer has for its message 2 until the next address is tried beside (wire.md §8.1).
+const (
+	patience     = time.Second
+	hintPatience = 500 * time.Millisecond // at a hint: on the same link nothing takes long
+)
+
 // A round is one attempt to reach a peer: the addresses that are left to try, until a session is up or there
 // are none.
 type round struct {
-	left    []netip.AddrPort
-	last    error                   // why the last address did not work
-	at      netip.AddrPort          // that address
-	race    *race                   // TCP connects are under way; nil: none is
-	shaking []string                // handshakes that are under way, by session
-	claimed *atomic.Pointer[claim]  // by the handshake that has proved the peer: the others yield
-	patient time.Time               // until when the handshake that began last has its time
-	saving  bool                    // affordable will come
-	rotates *held                   // the session that the round is to replace; nil: there is none
-	waiters []*waiter               // Connects
-	entered map[netip.AddrPort]bool // that are or were in left; they enter once, and once more if a Connect names them
-	named   map[netip.AddrPort]bool // by a Connect
+	left       []netip.AddrPort
+	last       error                   // why the last address did not work
+	at         netip.AddrPort          // that address
+	race       *race                   // TCP connects are under way; nil: none is
+	handshakes []string                // handshakes that are under way, by session
+	claimed    *atomic.Pointer[claim]  // by the handshake that has proved the peer: the others yield
+	slowAt     time.Time               // when the handshake that began last has had its time
+	waits      bool                    // dialAllowed will come
+	rotates    string                  // the session that the round is to replace; "": none
+	waiters    []*waiter               // Connects
+	entered    map[netip.AddrPort]bool // that are or were in left; they enter once, and once more if a Connect names them
+	named      map[netip.AddrPort]bool // by a Connect
 }
 
 // A claim is what a handshake takes that has proved the peer, so that message 3 goes to one address at a time.
@@ -33,10 +39,10 @@ type claim struct{ addr netip.AddrPort }
 
 func (p *peer) connect(m connect) {
 	switch {
-	case p.leaving:
+	case p.goodbye != "":
 		m.waiter.answer(ErrStopping)
 		return
-	case p.current != nil:
+	case p.isConnected():
 		m.waiter.answer(nil)
 		return
 	}
@@ -45,7 +51,7 @@ func (p *peer) connect(m connect) {
 	}
 	p.asleep = false
 	if p.round != nil {
-		p.name(m.addrs)
+		p.addNamed(m.addrs)
 	} else if err := p.begin(m.addrs, true); err != nil {
 		m.waiter.answer(err)
 		return
@@ -55,26 +61,25 @@ func (p *peer) connect(m connect) {
 
 // dial begins a round unless there is no need, or no address whose time has come.
 func (p *peer) dial() {
-	switch {
-	case p.leaving || p.round != nil || p.current != nil:
-		return
-	case p.info.State == Connected && p.stopDue != nil: // the next session is coming up
-		return
-	case p.asleep:
-		p.rest(netip.AddrPort{}, "not needed since it was idle")
-		return
-	}
-	_ = p.begin(nil, false) // the state says what came of it
+	p.dialAsked = true
+	p.reconcile()
+}
+
+// wake dials a peer that sleeps since its last session ended for want of use.
+func (p *peer) wake() {
+	p.asleep = false
+	p.dial()
 }
 
 // begin begins a round over the named addresses and those that are worth it, all of these if it is forced: then somebody
 // has asked, and dials to hints are counted anew. If none begins the error says why; what can be tried later is.
 func (p *peer) begin(named []netip.AddrPort, force bool) error {
-	p.unschedule()
+	p.due = time.Time{}
+	p.arm()
 	ready, wait := p.ready(force)
 	if err := p.quota.full(len(p.sessions) == 0); err != nil && len(named)+len(ready) > 0 {
 		p.full = true
-		p.stay(rotation(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
+		p.putOff(withJitter(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
 		return err
 	}
 	r := &round{last: ErrNoAddress, claimed: new(atomic.Pointer[claim]), entered: make(map[netip.AddrPort]bool), named: make(map[netip.AddrPort]bool)}
@@ -99,23 +104,24 @@ func (p *peer) begin(named []netip.AddrPort, force bool) error {
 	if wait > 0 {
 		why = p.info.Reason // still
 	}
-	p.stay(wait, netip.AddrPort{}, why)
+	p.putOff(wait, netip.AddrPort{}, why)
 	return ErrNoAddress
 }
 
-// stay is a peer that is not dialled now, unless it is connected; it will be after wait, unless that is 0.
-func (p *peer) stay(wait time.Duration, addr netip.AddrPort, why string) {
-	if p.current != nil {
+// putOff has a peer that is not connected dialled after wait; 0: when somebody asks. why is why it is not dialled now.
+func (p *peer) putOff(wait time.Duration, addr netip.AddrPort, why string) {
+	if p.isConnected() {
 		return
 	}
 	if wait > 0 {
-		p.schedule(wait)
+		p.due = p.Clock.Now().Add(wait)
+		p.arm()
 	}
-	p.rest(addr, why)
+	p.become(addr, why)
 }
 
-// name adds addresses that a Connect names to the round that is under way, unless their turn is still to come.
-func (p *peer) name(addrs []netip.AddrPort) {
+// addNamed adds addresses that a Connect names to the round that is under way, unless their turn is still to come.
+func (p *peer) addNamed(addrs []netip.AddrPort) {
 	r := p.round
 	for _, addr := range addrs {
 		if r.named[addr] {
@@ -136,26 +142,26 @@ func (p *peer) extend(addr netip.AddrPort) {
 		return
 	}
 	if r.race == nil { // a handshake is under way; its time may be over
-		if !p.Clock.Now().Before(r.patient) {
-			p.hurry(r)
+		if !p.Clock.Now().Before(r.slowAt) {
+			p.raceBeside(r)
 		}
 		return
 	}
 	p.dialNext(slices.DeleteFunc(p.arrange(r), func(c candidates.Candidate) bool { return c.Addr != addr }))
 }
 
-// proving is a handshake of this node's that has proved the peer. If it does not come up soon, the claim is another's to
-// take: somebody may have passed message 2 on, and hold message 3 back.
-func (p *peer) proving() {
+// limitClaim follows on a handshake of this node's that has proved the peer. If it does not come up soon, the claim is
+// another's to take: somebody may have passed message 2 on, and hold message 3 back.
+func (p *peer) limitClaim() {
 	if r := p.round; r != nil {
 		if c := r.claimed.Load(); c != nil {
-			p.after(patience, impatient{r, c})
+			p.after(patience, handshakeSlow{r, c})
 		}
 	}
 }
 
-// release makes a claim another's to take.
-func (r *round) release(addr netip.AddrPort) {
+// releaseClaim lets another handshake take the claim.
+func (r *round) releaseClaim(addr netip.AddrPort) {
 	if c := r.claimed.Load(); c != nil && c.addr == addr {
 		r.claimed.CompareAndSwap(c, nil)
 	}
@@ -166,34 +172,33 @@ func (r *round) release(addr netip.AddrPort) {
 func (p *peer) raceAnew() {
 	r := p.round
 	r.callOff()
-	for _, id := range r.shaking {
+	for _, id := range r.handshakes {
 		if addr, ok := p.dialledTo[id]; ok && !slices.Contains(r.left, addr) {
 			r.left = append(r.left, addr)
 		}
 	}
-	r.shaking, r.claimed = nil, new(atomic.Pointer[claim])
-	p.next()
+	r.handshakes, r.claimed = nil, new(atomic.Pointer[claim])
+	p.goOn()
 }
 
-// progress tells of what is tried. That a session is being rotated does not change the state.
-func (p *peer) progress(addr netip.AddrPort, why string) {
-	if p.current == nil {
-		p.become(Dialling, addr, why)
+// tellProgress tells of what is tried. That a session is being rotated does not change the state.
+func (p *peer) tellProgress(addr netip.AddrPort, why string) {
+	if !p.isConnected() {
+		p.become(addr, why)
 		return
 	}
 	p.note(Step{Addr: addr, Reason: why + ", to rotate the session"})
-	p.publish()
 }
 
-// hurry tries the next addresses beside the handshake that takes long.
-func (p *peer) hurry(r *round) {
+// raceBeside tries the next addresses beside a handshake that takes long.
+func (p *peer) raceBeside(r *round) {
 	if p.round == r && r.race == nil && len(r.left) > 0 && r.claimed.Load() == nil {
 		p.raceOn()
 	}
 }
 
-// attempted is a session that this node initiated, at addr, and that did not come up.
-func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
+// handshakeFailed is the end of a session that this node initiated, at addr, and that did not come up.
+func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
 	err := dialError(addr, m)
 	yielded := errors.Is(m.Err, session.ErrYielded)
 	if !yielded {
@@ -201,41 +206,41 @@ func (p *peer) attempted(addr netip.AddrPort, m session.Ended) {
 	}
 	if m.ByPeer {
 		p.prove(addr)
-		if p.current == nil {
-			p.heed(m)
+		if !p.isConnected() {
+			if o := p.pauseAfter(m, p.Jitter(), p.Clock.Now()); o != nil {
+				p.pause(*o)
+			}
 		}
 	}
 	r := p.round
-	if r == nil || !r.has(m.Session.GetId()) {
+	if r == nil || !slices.Contains(r.handshakes, m.Session.GetId()) {
 		return // given up meanwhile
 	}
-	r.shaking = slices.DeleteFunc(r.shaking, func(id string) bool { return id == m.Session.GetId() })
-	r.release(addr)
+	r.handshakes = slices.DeleteFunc(r.handshakes, func(id string) bool { return id == m.Session.GetId() })
+	r.releaseClaim(addr)
 	if yielded {
 		r.left = append(r.left, addr) // it may be the one that comes up in the end
 	} else {
-		r.blame(addr, err)
+		r.keepError(addr, err)
 	}
 	if m.ByPeer { // the peer itself has answered: there is no use in its other addresses
 		r.left = nil
 	}
-	p.next()
+	p.goOn()
 }
 
-// next goes on with the round after an address has failed, or ends it.
-func (p *peer) next() {
+// goOn goes on with the round after an address has failed, or ends it.
+func (p *peer) goOn() {
 	r := p.round
 	switch {
-	case r.race != nil || r.claimed.Load() != nil && len(r.shaking) > 0:
+	case r.race != nil || r.claimed.Load() != nil && len(r.handshakes) > 0:
 		return
-	case len(r.left) > 0 && p.raceOn(), len(r.shaking) > 0:
+	case len(r.left) > 0 && p.raceOn(), len(r.handshakes) > 0:
 		return
 	}
-	defer r.answer(r.last) // when the state tells it too
-	p.endRound()
-	if p.current != nil {
+	defer p.endRound().answer(r.last) // when the state tells it too
+	if p.isConnected() {
 		p.note(Step{Addr: r.at, Reason: "the session was not rotated: " + r.last.Error()})
-		p.publish()
 		return
 	}
 	p.failed = r.last
@@ -243,25 +248,19 @@ func (p *peer) next() {
 	if ready, due := p.ready(false); len(ready) == 0 {
 		wait = due
 	}
-	p.stay(wait, r.at, r.last.Error())
+	p.putOff(wait, r.at, r.last.Error())
 }
 
-// giveUp ends the round, if there is one, and answers those who wait for it.
-func (p *peer) giveUp(err error) {
-	if r := p.round; r != nil {
-		p.endRound()
-		r.answer(err)
-	}
-}
-
-// endRound ends the round. A handshake that is under way goes on.
-func (p *peer) endRound() {
+// endRound ends the round and returns it: those who wait for it are to be answered. A handshake that is under way goes on.
+func (p *peer) endRound() *round {
 	r := p.round
 	p.round = nil
 	r.callOff()
-	if h := r.rotates; h != nil && h.usable() {
-		p.rotateIn(h, p.rotationRetry())
+	if s := p.find(r.rotates); s != nil {
+		s.rotateAt = p.Clock.Now().Add(withJitter(rotationRetry, p.Jitter()))
+		p.arm()
 	}
+	return r
 }
 
 func (r *round) answer(err error) {
@@ -270,15 +269,12 @@ func (r *round) answer(err error) {
 	}
 }
 
-// blame keeps why an address did not work, unless another one has told more.
-func (r *round) blame(addr netip.AddrPort, err error) {
-	if telling(err) >= telling(r.last) {
+// keepError keeps why an address did not work, unless another one came nearer to the peer.
+func (r *round) keepError(addr netip.AddrPort, err error) {
+	if nearness(err) >= nearness(r.last) {
 		r.last, r.at = err, addr
 	}
 }
-
-// has says whether a session is one of the round's handshakes.
-func (r *round) has(id string) bool { return slices.Contains(r.shaking, id) }
 
 // enter adds an address to those left, and says false if it was there before.
 func (r *round) enter(addr netip.AddrPort) bool {

@@ -84,27 +84,28 @@ func (r *rig) state() string {
 func (r *rig) check(p *peer) {
 	r.Helper()
 	info, link := r.config.Directory.Info(p.key)
-	held := func(h *held) bool { return slices.Contains(p.sessions, h) && h.usable() }
-	d := p.dispute
-	follows := p.current == nil && r.wasUp && p.pending() // the next session is coming up
+	used, d := p.find(p.used), p.dispute
+	connected, follows := p.isConnected(), p.isAwaiting()
+	isUsable := func(id string) bool { s := p.find(id); return s != nil && s.isUsable() }
 	for _, bad := range []struct {
 		is   bool
 		what string
 	}{
-		{p.current != nil && (!held(p.current) || p.current.link != link), "the session in use cannot be used, or is not the directory's"},
-		{p.current == nil && link != nil && !follows, "the directory offers a session, and none is in use"},
-		{p.current == nil && slices.ContainsFunc(p.sessions, held), "no session is in use, and one could be"},
-		{d != dispute{} && !(held(d.older) && held(d.newer)), "a session is in dispute that cannot be used"},
-		{(info.State == Connected) != (p.current != nil) && !follows, "connected without a session, or not with one"},
-		{(info.State == Dialling) != (p.round != nil && p.current == nil), "dialling without a round, or not with one"},
-		{(info.State == BackingOff) != (p.stopDue != nil) && !follows, "backing off without a redial, or not with one"},
-		{info.Next.IsZero() != (p.stopDue == nil), "the time of the next dial is not that of the redial"},
-		{p.stopDue != nil && (p.round != nil || p.current != nil || p.asleep || p.leaving), "a redial that is not wanted"},
-		{p.round != nil && p.round.race == nil && len(p.round.shaking) == 0, "a round in which nothing is under way"},
-		{p.round != nil && p.leaving, "dialling, and leaving"},
-		{p.round != nil && p.current != nil && p.round.rotates == nil, "dialling, and connected"},
+		{connected && (!used.isUsable() || p.links[p.used] != link), "the session in use cannot be used, or is not the directory's"},
+		{!connected && link != nil && !follows, "the directory offers a session, and none is in use"},
+		{!connected && len(p.usable()) > 0, "no session is in use, and one could be"},
+		{d != dispute{} && !(isUsable(d.older) && isUsable(d.newer)), "a session is in dispute that cannot be used"},
+		{(info.State == Connected) != connected && !follows, "connected without a session, or not with one"},
+		{(info.State == Dialling) != (p.round != nil && !connected), "dialling without a round, or not with one"},
+		{(info.State == BackingOff) == p.due.IsZero() && !follows, "backing off without a redial, or not with one"},
+		{!info.Next.Equal(p.due) || !p.due.IsZero() && p.due.Before(p.armed), "the time of the next dial is not that of the redial"},
+		{!p.due.IsZero() && (p.round != nil || connected || p.asleep || p.goodbye != ""), "a redial that is not wanted"},
+		{p.round != nil && p.round.race == nil && len(p.round.handshakes) == 0, "a round in which nothing is under way"},
+		{p.round != nil && p.goodbye != "", "dialling, and leaving"},
+		{p.round != nil && connected && p.round.rotates == "", "dialling, and connected"},
+		{len(p.links) != len(p.sessions), "other sessions are held than are known"},
 		{p.quota.sessions != len(p.sessions)+r.others, "the quota counts other sessions"},
-		{r.wasUp && !p.wasUp || p.wasUp && !r.wasUp, "the parent was told otherwise"},
+		{r.wasUp != p.upTold, "the parent was told otherwise"},
 	} {
 		if bad.is {
 			r.Errorf("%s: %s", info.State, bad.what)

@@ -2,11 +2,13 @@ package peers
 
 import (
 	"net/netip"
+	"testing/synctest"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
@@ -24,9 +26,9 @@ var alone = []situation{
 		r.tell(sighted(x))
 		r.connect()
 	}},
-	{"shaking", "dialling", shaking}, // and y is next
+	{"handshaking", "dialling", handshaking}, // and y is next
 	{"not accepted", "dialling", func(r *rig) {
-		shaking(r)
+		handshaking(r)
 		r.the("a").shake()
 	}},
 	{"backing off", "backing off 250ms", func(r *rig) {
@@ -52,7 +54,7 @@ var together = []situation{
 	{"initiator", "connected a", initiated},
 	{"responder", "connected a", func(r *rig) { r.inbound("a").says(aHello(1)) }}, // and no address is known
 	{"rotating", "connected a", rotating},
-	{"rotating, shaking", "connected a", func(r *rig) {
+	{"rotating, handshaking", "connected a", func(r *rig) {
 		rotating(r)
 		r.won(x, "b")
 	}},
@@ -89,9 +91,17 @@ var leaving = []situation{
 	}},
 }
 
-func sighted(addr netip.AddrPort) Sighted { return Sighted{Addr: addr, Source: "test"} }
+func sighted(addr netip.AddrPort) finder.Change {
+	return finder.Change{Presence: finder.Presence{Addr: addr, Source: "test"}}
+}
 
-func shaking(r *rig) {
+func lost(addr netip.AddrPort) finder.Change {
+	c := sighted(addr)
+	c.Kind = finder.Lost
+	return c
+}
+
+func handshaking(r *rig) {
 	r.connect(x, y)
 	r.won(x, "a")
 	r.tell(sighted(x))
@@ -107,7 +117,7 @@ func initiated(r *rig) {
 // rotating is about to replace a: x is dialled.
 func rotating(r *rig) {
 	initiated(r)
-	r.tell(rotationDue{r.linkOf("a")})
+	rotates("a")(r)
 }
 
 // disputed makes a and b, of different initiators. b has not said its hello.
@@ -131,8 +141,6 @@ func tells(m any) func(*rig) { return func(r *rig) { r.tell(m) } }
 func tellsOf(name string, m func(*session.Link) any) func(*rig) {
 	return func(r *rig) { r.tell(m(r.linkOf(name))) }
 }
-
-func rotates(l *session.Link) any { return rotationDue{l} }
 
 func wears(l *session.Link) any { return session.RotationDue{Link: l} }
 
@@ -163,22 +171,41 @@ func hangsUp(name string) func(*rig) { return func(r *rig) { r.the(name).hangsUp
 
 func shakes(name string) func(*rig) { return func(r *rig) { r.the(name).shake() } }
 
-// unused makes it so that nobody has used a session for as long as one may last.
-func unused(r *rig, name string) {
-	id := r.linkOf(name).ID()
-	r.look(func(p *peer) {
-		if h := p.find(id); h != nil {
-			h.quiet = time.Now().Add(-p.IdleAfter)
-		}
-	})
+// unused makes it so that a session ends soon, as nobody has used it.
+func unused(r *rig, name string, soon time.Duration) {
+	r.change(name, func(p *peer, s *sessionFacts) { s.lastUsed = time.Now().Add(soon - p.IdleAfter) })
 }
 
 // idles says that it is time to look whether a session is used, and it is not.
 func idles(name string) func(*rig) {
 	return func(r *rig) {
-		unused(r, name)
-		r.tell(idleDue{r.linkOf(name)})
+		unused(r, name, 0)
+		r.expire()
 	}
+}
+
+// rotates says that a session is old enough to be replaced.
+func rotates(name string) func(*rig) {
+	return func(r *rig) {
+		r.change(name, func(_ *peer, s *sessionFacts) { s.rotateAt = time.Now() })
+		r.expire()
+	}
+}
+
+// change changes what is known of a session, if it is known.
+func (r *rig) change(name string, f func(*peer, *sessionFacts)) {
+	id := r.linkOf(name).ID()
+	r.look(func(p *peer) {
+		if s := p.find(id); s != nil {
+			f(p, s)
+		}
+	})
+}
+
+// expire has the peer's timer fire.
+func (r *rig) expire() {
+	r.look(func(p *peer) { p.reconcile() })
+	synctest.Wait()
 }
 
 // fails says that a session's actor has stopped, and nothing before: as if it had failed without a word.
@@ -188,7 +215,7 @@ func fails(name string) func(*rig) {
 		if l := r.the(name).link; l != nil {
 			id = l.ID()
 		} else {
-			r.look(func(p *peer) { id = p.round.shaking[0] })
+			r.look(func(p *peer) { id = p.round.handshakes[0] })
 		}
 		r.tell(&actor.Terminated{Who: r.system.NewLocalPID(id)})
 	}
@@ -213,7 +240,7 @@ func distrusts(r *rig) {
 
 // mayDial says that the round may begin another dial.
 func mayDial(r *rig) {
-	var m affordable
+	var m dialAllowed
 	r.look(func(p *peer) { m.round = p.round })
 	r.tell(m)
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
-	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
 // What a cell of the table may say besides the new state, with the session that calls use and the time until the next
@@ -21,8 +20,8 @@ const (
 // messages are all that a peer can be told, and what it makes of that in each situation, in this order; nil: it can come
 // in none of them.
 //
-//	alone:    unknown, dialling, shaking, not accepted, backing off, fallen, asleep, at the limit
-//	together: initiator, responder, rotating, rotating and shaking, arbiter, not arbiter, two boots
+//	alone:    unknown, dialling, handshaking, not accepted, backing off, fallen, asleep, at the limit
+//	together: initiator, responder, rotating, rotating and handshaking, arbiter, not arbiter, two boots
 //	leaving:  sealed, stopped, stopped with two, revoked, replaced
 var messages = []struct {
 	name                     string
@@ -30,15 +29,15 @@ var messages = []struct {
 	alone, together, leaving []string
 }{
 	// Commands.
-	{"Sighted, a new address", tells(sighted(z)),
+	{"Change, a new address", tells(sighted(z)),
 		[]string{"dialling dial z", "dialling dial z", ignored, ignored, "dialling dial z", "dialling dial z", ignored, ignored},
 		[]string{ignored, ignored, "connected a dial z", ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"Sighted, a known address", tells(sighted(x)),
+	{"Change, a known address", tells(sighted(x)),
 		[]string{"dialling dial x", ignored, ignored, ignored, ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"Sighted, known and gone", tells(Sighted{Addr: x, Source: "test", Gone: true}),
+	{"Change, known and gone", tells(lost(x)),
 		[]string{ignored, ignored, ignored, ignored, ignored, ignored, "unknown", ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
@@ -54,11 +53,11 @@ var messages = []struct {
 		[]string{ignored, ignored, ignored, ignored, ignored, ignored, "dialling dial x", ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"Moved, asleep before", tells(Moved{netwatch.Change{Slept: time.Hour}}),
+	{"moved, asleep before", tells(netwatch.Change{Slept: time.Hour}),
 		[]string{ignored, "dialling dial x off x", "dialling dial y", "dialling dial y a>ping", "dialling dial x", "dialling dial x", ignored, ignored},
 		[]string{"connected a a>ping", "connected a a>ping", "connected a dial x off x a>ping", "connected a dial x a>ping", "connected a a>ping b>ping", "connected a a>ping b>ping", "connected b a>ping b>ping"},
 		[]string{"backing off 5.25s a>ping", "found a>ping", "found a>ping b>ping", ignored, "connected a 1s a>ping b>ping"}},
-	{"Moved, an address is gone", tells(Moved{netwatch.Change{Gone: []netip.Addr{nearX}}}),
+	{"moved, an address is gone", tells(netwatch.Change{Gone: []netip.Addr{nearX}}),
 		[]string{ignored, "dialling dial x off x", "dialling dial y", "dialling dial y a>bye unresponsive", "dialling dial x", "dialling dial x", ignored, ignored},
 		[]string{"dialling dial x +down unresponsive a>bye unresponsive", "connected a a>ping", "dialling dial x off x +down unresponsive a>bye unresponsive", "dialling dial x +down unresponsive a>bye unresponsive", "connected b a>bye unresponsive b>ping", "connected b a>bye unresponsive b>ping", "connected b a>bye unresponsive b>ping"},
 		[]string{"backing off 5.25s +down shutdown by peer a>bye unresponsive", "found +down unresponsive a>bye unresponsive", "found a>bye unresponsive b>ping", ignored, "dialling dial x +down unresponsive a>bye unresponsive b>ping"}},
@@ -106,14 +105,14 @@ var messages = []struct {
 		[]string{never, "backing off 250ms =unreachable", never, never, never, never, never, never},
 		[]string{never, never, ignored, never, never, never, never},
 		nil},
-	{"redialDue", waits,
+	{"timerDue, a dial is due", waits,
 		[]string{never, never, never, never, "dialling dial x", "dialling dial x", never, ignored},
 		nil,
 		[]string{"dialling dial x", never, never, never, "dialling a dial x"}},
-	{"impatient", func(r *rig) { time.Sleep(patience) },
+	{"handshakeSlow", func(r *rig) { time.Sleep(patience) },
 		[]string{never, never, "dialling dial y", "dialling dial y", never, never, never, never},
 		nil, nil},
-	{"affordable", mayDial,
+	{"dialAllowed", mayDial,
 		[]string{never, ignored, "dialling dial y", ignored, never, never, never, never},
 		[]string{never, never, ignored, ignored, never, never, never},
 		nil},
@@ -163,7 +162,7 @@ var messages = []struct {
 		nil,
 		[]string{never, never, never, never, ignored, ignored, ignored},
 		[]string{never, never, ignored, never, ignored}},
-	{"rotationDue of a", tellsOf("a", rotates),
+	{"timerDue, a is old", rotates("a"),
 		[]string{never, never, never, ignored, never, never, never, never},
 		[]string{"connected a dial x", ignored, ignored, ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
@@ -171,15 +170,15 @@ var messages = []struct {
 		[]string{never, never, never, ignored, never, never, never, never},
 		[]string{"connected a dial x", ignored, ignored, ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"idleDue of a, used", tellsOf("a", func(l *session.Link) any { return idleDue{l} }),
+	{"timerDue, nothing is due", (*rig).expire,
 		[]string{never, never, never, ignored, never, never, never, never},
 		[]string{ignored, ignored, ignored, ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"idleDue of a", idles("a"),
+	{"timerDue, a is idle", idles("a"),
 		[]string{never, never, never, ignored, never, never, never, never},
 		[]string{"found a>bye idle", "unknown a>bye idle", "found off x a>bye idle", "found a>bye idle", "connected b a>bye idle", "connected b a>bye idle", "connected b a>bye idle"},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"idleDue of b", idles("b"),
+	{"timerDue, b is idle", idles("b"),
 		nil,
 		[]string{never, never, never, never, "connected a b>bye idle", "connected a b>bye idle", "connected a b>bye idle"},
 		[]string{never, never, ignored, never, ignored}},

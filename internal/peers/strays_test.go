@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -36,14 +37,12 @@ var strays = []struct {
 		return session.Ended{Session: r.system.NewLocalPID(l.ID()), Reason: session.ReasonHandshake, Err: errLost}
 	}},
 	{"Terminated", func(r *rig, l *session.Link) any { return &actor.Terminated{Who: r.system.NewLocalPID(l.ID())} }},
-	{"rotationDue", func(_ *rig, l *session.Link) any { return rotates(l) }},
-	{"idleDue", func(_ *rig, l *session.Link) any { return idleDue{l} }},
-	{"redialDue", func(r *rig, _ *session.Link) (m any) {
-		r.look(func(p *peer) { m = redialDue{p.serial - 1} })
+	{"timerDue", func(r *rig, _ *session.Link) (m any) {
+		r.look(func(p *peer) { m = timerDue{p.armed.Add(-1)} })
 		return m
 	}},
-	{"affordable", func(*rig, *session.Link) any { return affordable{&round{left: places}} }},
-	{"impatient", func(*rig, *session.Link) any { return impatient{round: &round{left: places}} }},
+	{"dialAllowed", func(*rig, *session.Link) any { return dialAllowed{&round{left: addresses}} }},
+	{"handshakeSlow", func(*rig, *session.Link) any { return handshakeSlow{round: &round{left: addresses}} }},
 	{"staggered", func(*rig, *session.Link) any { return staggered{&dial{addr: z}} }},
 	{"dialled, lost", func(r *rig, _ *session.Link) any {
 		return dialled{&dial{addr: z, err: errLost}}
@@ -97,10 +96,11 @@ func TestRotationIsNoUse(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			i := slices.IndexFunc(together, func(s situation) bool { return s.name == c.old })
 			onRig(t, together[i], func(r *rig) {
-				unused(r, "a")
+				unused(r, "a", time.Second)
 				c.replace(r)
 				r.outcome()
-				r.tell(idleDue{r.linkOf("b")})
+				time.Sleep(time.Second)
+				r.expire()
 				if got := r.outcome(); got != c.want {
 					t.Errorf("%s, want %s", got, c.want)
 				}

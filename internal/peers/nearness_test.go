@@ -21,7 +21,7 @@ func TestARoundTellsWhatCameNearest(t *testing.T) {
 			for _, order := range [][]error{{worse, better}, {better, worse}} {
 				r := &round{last: ErrNoAddress}
 				for _, err := range order {
-					r.blame(addr, err)
+					r.keepError(addr, err)
 				}
 				if r.last != better {
 					t.Errorf("of %v it tells %v", order, r.last)
@@ -31,8 +31,8 @@ func TestARoundTellsWhatCameNearest(t *testing.T) {
 	}
 	r := &round{last: ErrNoAddress}
 	second := &DialError{addr, errors.New("no route")}
-	r.blame(addr, &DialError{addr, errors.New("connection refused")})
-	if r.blame(addr, second); r.last != error(second) {
+	r.keepError(addr, &DialError{addr, errors.New("connection refused")})
+	if r.keepError(addr, second); r.last != error(second) {
 		t.Errorf("of two that tell as much it tells %v", r.last)
 	}
 }

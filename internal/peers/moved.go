@@ -1,0 +1,37 @@
+package peers
+
+import (
+	"errors"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
+)
+
+// moved is a change of the machine's addresses, or the end of its sleep (wire.md §7.5).
+func (p *peer) moved(c netwatch.Change) {
+	why := "this machine's addresses have changed"
+	if c.Slept > 0 {
+		why = "this machine was asleep"
+	}
+	p.note(Step{Reason: why})
+	for i := range p.sessions {
+		s := &p.sessions[i]
+		if l := p.links[s.id]; c.IsGone(l.Local()) {
+			s.stranded = true
+		} else if !s.over {
+			l.Check()
+		}
+	}
+	p.reconcile()
+	p.falls = 0
+	for _, a := range p.addrs {
+		a.failures, a.next = 0, p.notBefore
+	}
+	if p.round != nil {
+		p.raceAnew()
+		return
+	}
+	p.dial()
+}
+
+// errAddressGone is why a session ends whose local address this machine does not have any more.
+var errAddressGone = errors.New("this machine does not have the address any more from which the connection was made")

@@ -1,0 +1,295 @@
+package peers
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
+)
+
+// actions are what reconcile wants done, in the order in which the actor does it. The directory comes first, with the
+// session in use and the state: whoever hears of the rest finds there what has happened. Then come goodbyes and pings,
+// then the events, Down before Up, then those who wait for a round, then the timer. The next dial begins last.
+type actions struct {
+	pause *pause // of the addresses; nil: none
+
+	offer bool  // facts.offered, to the directory
+	note  *Step // for the history alone
+	step  *Step // why the state is what it is
+
+	close  []closing
+	probe  []probing
+	forget []string // sessions that have ended
+	admit  []string // sessions to let in, if the quota has room
+
+	report []any // Conflict, Down, Up, in this order
+
+	endRound bool
+	answer   error // to those who wait for the round; nil: the peer is up
+
+	stop   bool // no session is left
+	dial   bool
+	rotate string // the session that a fresh one is to replace; "": none
+}
+
+// A closing is a session that is to end.
+type closing struct {
+	id string
+	session.Close
+}
+
+// A pause is how long no known address is dialled. If the peer demands it, it holds for new ones too.
+type pause struct {
+	until    time.Time
+	isDemand bool
+}
+
+// A probing is a session of which a pong is wanted.
+type probing struct {
+	id     string
+	within time.Duration
+}
+
+// reconcile decides what follows from the facts: which session is in use, which others end and why, whether the peer is
+// up, whether and when it is dialled. It is pure, and it returns the facts as they are once the actions are carried out:
+// reconciled again they give none. Each rule sees what those before it have decided. Sections are wire.md's.
+//
+// What happens to a peer when its session ends while another one is being dialled? Rule 4 looks for a session that takes
+// over. If there is none, rule 6 says what becomes of the dial, rule 7 whether the peer is down, rule 8 what callers find.
+func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
+	f, do := before, actions{}
+	f.sessions = slices.Clone(before.sessions)
+
+	// 1. A peer that is leaving says so on every session (§6.8), and is dialled no more.
+	if f.goodbye != "" {
+		for i := range f.sessions {
+			if s := &f.sessions[i]; s.admitted && !s.over && !s.ended && s.closed != f.goodbye {
+				do.end(s, session.Close{Reason: f.goodbye})
+			}
+		}
+		f.due, f.dialAsked = time.Time{}, false
+	}
+
+	// 2. A session that has proved the peer is let in if the peer is still trusted (§4.5) and there is room (§9).
+	f.admitNewcomers(&do, trusted)
+
+	// 3. A session ends that is of no use: its address is gone (§7.5), nobody uses it (§6.8), or it is silent while
+	// another one answers (§7.4). A silent one that is the only one is left to liveness (§7.2).
+	for i := range f.sessions {
+		switch s := &f.sessions[i]; {
+		case s.over || s.ended:
+		case s.stranded:
+			do.end(s, session.Close{Reason: envelope.ReasonUnresponsive})
+			s.over = true
+			f.recordEnd(s, session.Ended{Addr: s.addr, Reason: envelope.ReasonUnresponsive, Err: errAddressGone})
+		case !s.isUsable():
+		case f.isIdle(s, now):
+			do.end(s, session.Close{Reason: envelope.ReasonIdle})
+		case s.silent && f.hasOther(s.id):
+			do.end(s, session.Close{Reason: envelope.ReasonUnresponsive})
+		case s.silent:
+			s.asked, s.silent = false, false
+		}
+	}
+
+	// 4. Calls stay on the session that they use. They move if it was dialled anew to have fresh keys (§7.4), or if it
+	// cannot be used any more and another one can: then to the one that came up last.
+	if old, next := f.rotation(); next != nil {
+		next.inherit(old)
+		do.end(old, session.Close{Reason: envelope.ReasonRotated})
+		f.use(next)
+	}
+	if usable := f.usable(); len(usable) > 0 && !f.isConnected() {
+		f.use(usable[len(usable)-1])
+	}
+
+	// 5. Of several sessions one stays, as far as this end decides that (§7.4).
+	f.arbitrate(&do)
+
+	// 6. Without a session to use, the end of the one used last says when to dial (§6.8). If another one is being dialled
+	// already, that goes on, unless the peer asks for a pause. Calls wait for a session that is still coming up if the one
+	// used last was replaced.
+	wasDue := !f.due.IsZero()
+	if s := f.find(f.used); s != nil && !s.isUsable() && f.goodbye == "" && f.usedEnd.Reason == "" {
+		end := s.howItEnds()
+		f.usedEnd = end
+		f.asleep = end.Reason == envelope.ReasonIdle
+		if f.falls++; now.Sub(s.up) >= steadyAfter {
+			f.falls = 0
+		}
+		if end.ByPeer && end.Reason == envelope.ReasonRevoked {
+			f.failed = dialError(end.Addr, end)
+		}
+		if asksForPause(end.Reason, end.ByPeer) {
+			f.endRound(&do, ErrUnreachable)
+		}
+		do.pause = f.pauseAfter(end, s.chance, now)
+		switch soonest := now.Add(probeWithin); {
+		case f.dialling:
+			f.rotates = ""
+		case do.pause == nil || !f.hasAddress:
+		case f.has(sessionFacts.isPending) && do.pause.until.Before(soonest):
+			f.due = soonest // it will be up before
+		default:
+			f.due = do.pause.until
+		}
+		if do.step = disconnected(end); f.isAwaiting() && !f.dialling {
+			do.note, do.step = &Step{Addr: end.Addr, Reason: "the session was replaced, and the next is coming up"}, nil
+		}
+	}
+	for i := range f.sessions {
+		s := &f.sessions[i]
+		if s.id == f.used && isReplaced(f.usedEnd.Reason) {
+			f.usedEnd = s.howItEnds() // perhaps it was not replaced in good order
+		}
+		// A bye that asks for more may have cut a half-close short (§7.3).
+		if s.ended && s.sealed && s.end.ByPeer && cutsShort(s.end.Reason) && wasDue {
+			if do.pause = f.pauseAfter(s.end, s.chance, now); do.pause.until.After(f.due) {
+				f.due = do.pause.until
+				do.step = disconnected(s.end)
+			}
+		}
+	}
+	f.sessions = slices.DeleteFunc(f.sessions, func(s sessionFacts) bool {
+		if s.ended {
+			do.forget = append(do.forget, s.id)
+		}
+		return s.ended
+	})
+
+	// 7. The peer is up from its first session to the end of its last (§7.4): half-closes and gaps within a rotation
+	// do not count. Down tells the end of the session used last, unless that was replaced.
+	if f.upTold && !f.has(sessionFacts.isAlive) && !f.isAwaiting() {
+		end := f.usedEnd
+		if end.Reason == "" || isReplaced(end.Reason) {
+			end = f.lastEnd
+		}
+		do.report = append(do.report, Down{Key: f.key, Addr: end.Addr, Reason: end.Reason, Text: end.Text, ByPeer: end.ByPeer, Err: end.Err})
+		f.upTold = false
+	}
+	if s := f.find(f.used); !f.upTold && f.isConnected() {
+		do.report = append(do.report, Up{Key: f.key, Addr: s.addr, Role: s.role, Name: s.name})
+		f.upTold = true
+	}
+
+	// 8. Callers find the session in use in the directory. While the next one is coming up they find the old one
+	// closing, and wait.
+	switch {
+	case f.isConnected():
+		f.offered = f.used
+		f.due, f.asleep, f.full = time.Time{}, false, false
+	case !f.isAwaiting():
+		f.offered = ""
+	}
+	do.offer = f.offered != before.offered
+
+	// 9. A round ends when its work is done, or nobody wants it any more.
+	switch {
+	case f.goodbye == envelope.ReasonRevoked:
+		f.endRound(&do, ErrNotTrusted)
+	case f.goodbye != "":
+		f.endRound(&do, ErrStopping)
+	case f.hasOther(f.rotates):
+		f.endRound(&do, nil)
+	}
+
+	// 10. A dial that is due or wanted begins, unless there is no need (§7.5).
+	isDue := !f.due.IsZero() && !now.Before(f.due)
+	if isDue {
+		f.due = time.Time{}
+	}
+	if f.dialAsked || isDue {
+		f.dialAsked = false
+		switch {
+		case f.isConnected() || f.dialling || f.isAwaiting() && !f.due.IsZero():
+		case f.asleep:
+			do.step = &Step{Reason: "not needed since it was idle"}
+		default:
+			do.dial = true
+		}
+	}
+
+	// 11. A session that is old is rotated if it is the one in use and no other one is there or coming (§7.4).
+	for _, s := range f.usable() {
+		if s.rotateAt.IsZero() || now.Before(s.rotateAt) {
+			continue
+		}
+		s.rotateAt = now.Add(withJitter(rotationRetry, s.chance)) // if it fails
+		if !f.dialling && s.id == f.used && !f.hasOther(s.id) {
+			do.rotate = s.id
+		}
+	}
+
+	// 12. The actor of a peer that is leaving stops once no session is left.
+	if f.goodbye != "" && len(f.sessions) == 0 && !f.stopped {
+		f.stopped, do.stop = true, true
+	}
+
+	// 13. The state follows from all that. It has a reason, for people.
+	switch used := f.find(f.used); {
+	case do.step != nil || do.dial: // the dial says what came of it
+	case f.isConnected() && f.used != before.used:
+		do.step = &Step{Addr: used.addr, Reason: fmt.Sprintf("%v at %v", used.role, used.addr)}
+	case f.state() == f.shown:
+	case f.goodbye != "":
+		do.step = disconnected(session.Ended{Reason: f.goodbye})
+	default:
+		do.step = disconnected(f.lastEnd)
+	}
+	f.shown = f.state()
+	return f, do
+}
+
+// end tells a session to end.
+func (do *actions) end(s *sessionFacts, c session.Close) {
+	s.closed = c.Reason
+	do.close = append(do.close, closing{s.id, c})
+}
+
+// disconnected is the step that a session's end is.
+func disconnected(end session.Ended) *Step {
+	return &Step{Addr: end.Addr, Reason: fmt.Sprintf("disconnected: %s", end.Reason)}
+}
+
+// use has calls use s.
+func (f *facts) use(s *sessionFacts) {
+	if f.used != s.id {
+		f.used, f.usedEnd, f.failed = s.id, session.Ended{}, nil
+	}
+}
+
+// endRound ends the round, if there is one, and answers those who wait for it.
+func (f *facts) endRound(do *actions, err error) {
+	if f.dialling {
+		f.dialling, f.rotates, f.handshakes = false, "", nil
+		do.endRound, do.answer = true, err
+	}
+}
+
+// rotation returns a session and the one that the round has dialled to replace it, if that is up. If the peer has
+// another boot by now, the boot rule decides instead.
+func (f *facts) rotation() (old, next *sessionFacts) {
+	if old = f.find(f.rotates); old == nil || !old.isUsable() {
+		return nil, nil
+	}
+	for _, id := range f.handshakes {
+		if s := f.find(id); s != nil && s.isUsable() && !s.hasOtherBoot(old) {
+			return old, s
+		}
+	}
+	return nil, nil
+}
+
+// pauseAfter returns how long the end of a session puts off the next dial; nil: until somebody asks for one.
+func (f *facts) pauseAfter(end session.Ended, chance float64, now time.Time) *pause {
+	if end.ByPeer && (end.Reason == envelope.ReasonRefused || end.Reason == envelope.ReasonRevoked) {
+		f.refusals++
+	}
+	wait, ok := redial(end.Reason, end.ByPeer, end.RetryAfter, f.refusals, f.falls, chance)
+	if !ok {
+		return nil
+	}
+	return &pause{now.Add(wait), asksForPause(end.Reason, end.ByPeer)}
+}
