@@ -227,7 +227,6 @@ func (r *run) answer(now time.Time, q asked) {
 		return
 	}
 	switch a.ask(now, q.query) {
-	case answered:
 	case limited:
 		r.counters.Count(func(s *Stats) { s.Limited++ })
 	case suppressed:

@@ -82,12 +82,14 @@ func Listen(ctx context.Context, self discovery.Self, network, address string) (
 	// The system is asked on which interface a datagram comes in, and where it was sent.
 	if s.IPv6 {
 		p := ipv6.NewPacketConn(s.udp)
-		if s.system = p; p.SetControlMessage(ipv6.FlagInterface|ipv6.FlagDst, true) == nil {
+		s.system = p
+		if p.SetControlMessage(ipv6.FlagInterface|ipv6.FlagDst, true) == nil {
 			s.control = ipv6.NewControlMessage(ipv6.FlagInterface | ipv6.FlagDst)
 		}
 	} else {
 		p := ipv4.NewPacketConn(s.udp)
-		if s.system = p; p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true) == nil {
+		s.system = p
+		if p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true) == nil {
 			s.control = ipv4.NewControlMessage(ipv4.FlagInterface | ipv4.FlagDst)
 		}
 	}
