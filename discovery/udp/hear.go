@@ -2,12 +2,10 @@ package udp
 
 import (
 	"net/netip"
-	"runtime"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
-	"github.com/seed-f6ddb928/peernet-go/private"
 )
 
 // fail counts an error that stops nothing.
@@ -18,19 +16,10 @@ func (r *run) fail(err error) {
 // receiveFrom starts to receive from a socket.
 func (r *run) receiveFrom(s *lan.Socket) {
 	r.readers.Go(func() {
-		if err := s.Receive(room(), r.hear, r.fail); err != nil {
+		if err := s.Receive(r.hear, r.fail); err != nil {
 			r.failed <- err
 		}
 	})
-}
-
-// room returns a buffer to receive into. It shows a datagram longer than an announce as such; where the system reports
-// one that does not fit as an error, it has room for any.
-func room() []byte {
-	if runtime.GOOS == "windows" {
-		return make([]byte, 1<<16)
-	}
-	return make([]byte, max(AnnounceSize, private.PacketSize)+1)
 }
 
 // hear checks one datagram as wire.md §8.1 says, the cheapest checks first, and reports its sender.
