@@ -152,7 +152,7 @@ func TestAnInterfaceHearsAtMostOneAnswerASecond(t *testing.T) {
 	}
 }
 
-func TestWhoeverAsksTooSoonHearsALittleLater(t *testing.T) {
+func TestAQuestionTooSoonIsAnsweredALittleLater(t *testing.T) {
 	p := newPlayback(both)
 	p.says(t, 3500*time.Millisecond, "70ms "+everything, "1.07s "+everything, "3.07s "+everything)
 	p.queried(t, limited, ask(q{serviceName, dns.TypePTR}))

@@ -38,7 +38,7 @@ func TestForgedRecordsEndNothing(t *testing.T) {
 		{"another host without an address", forge(func(f *fact) { f.host, f.addrs = "other.local.", nil }), "", true},
 		{"another key", forge(func(f *fact) { f.txt = attributes(key(2)) }), "2@10.77.0.1:7101 eth0", true},
 		{"another address", forge(func(f *fact) { f.addrs = []string{"10.77.0.66"} }), "1@10.77.0.66:7101 eth0", true},
-		{"no address of the link", forge(func(f *fact) { f.addrs = []string{"192.0.2.1"} }), "", false},
+		{"no address of the LAN", forge(func(f *fact) { f.addrs = []string{"192.0.2.1"} }), "", false},
 		{"a text without a key", forge(func(f *fact) { f.txt, f.port = []string{"v=1"}, 9000 }), "1@10.77.0.1:7101 eth0", false},
 		{"a text of another version", forge(func(f *fact) { f.txt[1] = "v=2" }), "1@10.77.0.1:7101 eth0", false},
 		{"a text with our own key", forge(func(f *fact) { f.txt = attributes(self) }), "1@10.77.0.1:7101 eth0", false},

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/netns"
 )
 
-// A forger is a socket on a host with which a test says what it likes on its link.
+// A forger is a socket on a host with which a test says what it likes on its LAN.
 type forger struct {
 	t *testing.T
 	*ipv4.PacketConn

@@ -48,7 +48,7 @@ func TestAGoodbyeIsContradictedByRecords(t *testing.T) {
 		f := newFixture(t)
 		f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
 		f.heard(eth0, one.goodbye(), "")
-		f.heard(eth1, packet, "") // what is said on another link does not contradict
+		f.heard(eth1, packet, "") // what is said on another LAN does not contradict
 		f.heard(eth0, packet, "")
 		f.after(goodbyeGrace)
 		f.want(f.sweep(f.now), "")
@@ -127,7 +127,7 @@ func TestAddressesAreTakenBackOneByOne(t *testing.T) {
 	one := factOf(1, "10.77.0.1", "10.77.0.2", "fe80::1")
 	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0, 1@10.77.0.2:7101 eth0, 1@[fe80::1%eth0]:7101 eth0")
 	f.heard(eth0, response(address(one.host, "10.77.0.2", 0), address(one.host, "fe80::1", 0)), "")
-	f.heard(eth1, response(address(one.host, "10.77.0.1", 0)), "") // said on another link
+	f.heard(eth1, response(address(one.host, "10.77.0.1", 0)), "") // said on another LAN
 	f.after(goodbyeGrace - 1)
 	f.heard(eth0, response(address(one.host, "10.77.0.2", 0)), "") // saying it again puts nothing off
 	f.want(f.sweep(f.now), "")

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
 
-// A saying is what a node says on one link.
+// A saying is what a node says on one interface.
 type saying struct {
 	port  uint16
 	addrs map[string]time.Time // when each was said last
@@ -19,16 +19,16 @@ type saying struct {
 }
 
 // TestWhatIsToldAgreesWithWhatWasSaid plays random packets from nodes that follow the protocol, and compares the
-// presences that the sightings make, expired by their TTL, with a list of what each node said last on each link.
+// presences that the sightings make, expired by their TTL, with a list of what each node said last on each interface.
 func TestWhatIsToldAgreesWithWhatWasSaid(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	f := newFixture(t)
-	type place struct {
+	type source struct {
 		n  int
 		on int
 	}
-	said := make(map[place]*saying)
-	says := func(at place, one fact) {
+	said := make(map[source]*saying)
+	says := func(at source, one fact) {
 		s := said[at]
 		if s == nil {
 			s = &saying{port: one.port, addrs: make(map[string]time.Time)}
@@ -61,8 +61,8 @@ func TestWhatIsToldAgreesWithWhatWasSaid(t *testing.T) {
 	for range 3_000 {
 		f.after(time.Duration(random.IntN(3000)) * time.Millisecond)
 		note(f.sweep(f.now))
-		at := place{1 + random.IntN(4), random.IntN(2)}
-		link := []discovery.Interface{eth0, eth1}[at.on]
+		at := source{1 + random.IntN(4), random.IntN(2)}
+		on := []discovery.Interface{eth0, eth1}[at.on]
 		one := factOf(at.n, fmt.Sprintf("10.%d.0.%d", 77+at.on, at.n*10+random.IntN(2)), fmt.Sprintf("fe80::%d", at.n))
 		for at, s := range said {
 			maps.DeleteFunc(s.addrs, func(_ string, last time.Time) bool { return f.now.Sub(last) >= f.ttl })
@@ -72,7 +72,7 @@ func TestWhatIsToldAgreesWithWhatWasSaid(t *testing.T) {
 		}
 		switch random.IntN(8) {
 		case 0:
-			note(f.table.hear(f.now, link.Name, read(t, one.goodbye())))
+			note(f.table.hear(f.now, on.Name, read(t, one.goodbye())))
 			if s := said[at]; s != nil && s.bye.IsZero() {
 				s.bye = f.now.Add(goodbyeGrace)
 			}
@@ -81,10 +81,10 @@ func TestWhatIsToldAgreesWithWhatWasSaid(t *testing.T) {
 			one.host = fmt.Sprintf("twin-%d.local.", at.n)
 			at.n += 10
 			says(at, one)
-			note(f.table.hear(f.now, link.Name, read(t, one.announcement())))
+			note(f.table.hear(f.now, on.Name, read(t, one.announcement())))
 		default:
 			says(at, one)
-			note(f.table.hear(f.now, link.Name, read(t, one.answer())))
+			note(f.table.hear(f.now, on.Name, read(t, one.answer())))
 		}
 		// All that was said must be told, for as long as it was said.
 		want := make(map[string]time.Time)

@@ -17,8 +17,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
-// askFor is how long a question is open in the library. It has been sent twice by then; the answers are multicast, and
-// heard by the listener, which knows their interface.
+// askFor is how long a question is open in the library. It has been sent twice by then. The answers are multicast, and
+// heard in our own sockets, with the interface on which they came in.
 const askFor = 250 * time.Millisecond
 
 // An access is how a run uses the network. Its methods are for one goroutine. Only close waits for other goroutines.

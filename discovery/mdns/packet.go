@@ -22,8 +22,7 @@ type asked struct {
 
 // read reads one socket until it is closed, or cannot be read.
 func (n *network) read(s *socket) {
-	room := make([]byte, 1<<16) // for packets that are too long, which some systems report as an error otherwise
-	err := s.Receive(room, func(b []byte, o lan.Origin) {
+	err := s.Receive(func(b []byte, o lan.Origin) {
 		index, dst := o.Interface()
 		n.take(b, origin{o.Src, index, dst}, s.using)
 	}, func(err error) {

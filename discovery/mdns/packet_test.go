@@ -18,7 +18,7 @@ func TestOnlyMulticastsOfTheLinkAreHeard(t *testing.T) {
 	}{
 		{"IPv4", origin{near, 2, group4}, []discovery.Interface{eth0, eth1}, 2},
 		{"IPv6", origin{at("[fe80::1%eth1]:5353"), 3, group6}, []discovery.Interface{eth0, eth1}, 3},
-		{"a sender of another subnet on the link", origin{at("192.0.2.1:5353"), 2, group4}, []discovery.Interface{eth0}, 2},
+		{"a sender of another subnet on the LAN", origin{at("192.0.2.1:5353"), 2, group4}, []discovery.Interface{eth0}, 2},
 		{"another interface", origin{near, 4, group4}, []discovery.Interface{eth0, eth1}, 0},
 		{"another port", origin{at("10.77.0.1:5354"), 2, group4}, []discovery.Interface{eth0}, 0},
 		{"sent to us alone", origin{near, 2, netip.MustParseAddr("10.77.0.99")}, []discovery.Interface{eth0}, 0},

@@ -80,7 +80,7 @@ func (r *run) run(ctx context.Context) error {
 	}
 }
 
-// interfaces returns those to use: for a node that is announced, those where it can be reached.
+// interfaces returns the interfaces to use: for a node that is announced, those where it can be reached.
 func (r *run) interfaces() ([]discovery.Interface, error) {
 	all, err := r.self.Interfaces()
 	if err != nil {
@@ -160,7 +160,7 @@ func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
 	return nil
 }
 
-// shut says goodbye, but for what others go on to say, and closes the access, if there is one.
+// shut takes back all that others do not go on to say, and closes the access, if there is one.
 func (r *run) shut(others map[int]*announcer) {
 	if r.access == nil {
 		return
@@ -227,7 +227,6 @@ func (r *run) answer(now time.Time, q asked) {
 		return
 	}
 	switch a.ask(now, q.query) {
-	case answered:
 	case limited:
 		r.counters.Count(func(s *Stats) { s.Limited++ })
 	case suppressed:
@@ -235,6 +234,7 @@ func (r *run) answer(now time.Time, q asked) {
 	}
 }
 
+// hear reports what a message says, and contradicts it if it takes back records of this node.
 func (r *run) hear(now time.Time, h heard) {
 	r.report(r.table.hear(now, h.on.Name, h.message))
 	if r.table.isWanting() {

@@ -35,7 +35,7 @@ func TestPacketsAreCountedByWhatBecomesOfThem(t *testing.T) {
 		answers bool
 	}{
 		{"a response", pack(t, factOf(1).answer()), near, group4, Stats{Heard: 1}, true},
-		{"a response of another subnet on the link", pack(t, factOf(1).answer()), far, group4, Stats{Heard: 1}, true},
+		{"a response of another subnet on the LAN", pack(t, factOf(1).answer()), far, group4, Stats{Heard: 1}, true},
 		{"a question", mine, near, group4, Stats{Asked: 1}, true},
 		{"a question by link-local address", mine, netip.MustParseAddrPort("169.254.1.1:5353"), group4, Stats{Asked: 1}, true},
 		{"a question over IPv6", mine, netip.MustParseAddrPort("[fe80::1%eth0]:5353"), group6, Stats{Asked: 1}, true},

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
 
-// Interfaces of these tests' machine: eth0 and eth1 are on different links.
+// Interfaces of these tests' machine: eth0 and eth1 are on different LANs.
 var (
 	eth0 = card(2, "eth0", "10.77.0.99/24", "fd77::99/64", "fe80::99/64")
 	eth1 = card(3, "eth1", "10.78.0.99/24", "fe80::99/64")
@@ -112,7 +112,7 @@ func TestAnswersAreTold(t *testing.T) {
 func TestOnlyAddressesOnTheLinkAreTold(t *testing.T) {
 	f := newFixture(t, eth0, card(4, "eth4", "10.79.0.99/24"))
 	f.heard(eth0, factOf(1, "8.8.8.8", "10.78.0.1", "10.77.0.1", "2001:db8::1", "169.254.1.1").answer(), "1@10.77.0.1:7101 eth0")
-	f.heard(card(4, "eth4"), factOf(2, "10.77.0.2", "fe80::2").answer(), "") // on a link without IPv6 and another subnet
+	f.heard(card(4, "eth4"), factOf(2, "10.77.0.2", "fe80::2").answer(), "") // on a LAN without IPv6 and another subnet
 	if f.table.hear(f.now, "eth77", read(t, factOf(3, "10.77.0.3").answer())) != nil {
 		t.Error("heard on an interface that is not in use")
 	}

@@ -121,7 +121,7 @@ func TestJunkIsDroppedBeforeAnythingIsAllocated(t *testing.T) {
 			r := newRun(&Options{Port: port}, new(counters), self, func(discovery.Sighting) { t.Error("reported") }, s)
 			heard, received := make(chan struct{}), make(chan error, 1)
 			go func() {
-				received <- s.Receive(room(), func(b []byte, o lan.Origin) {
+				received <- s.Receive(func(b []byte, o lan.Origin) {
 					r.hear(b, o)
 					heard <- struct{}{}
 				}, func(err error) { t.Error(err) })

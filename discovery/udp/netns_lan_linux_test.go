@@ -113,14 +113,14 @@ func twoLinks(t *testing.T) {
 	}
 	a, b := startOn(t, hosts[0], 1), startOn(t, hosts[1], 2)
 	other := netip.MustParseAddr("10.78.0.2")
-	within(t, "to find a node on one link", a.sees(b, b.began, v4(2)), time.Second)
+	within(t, "to find a node on one LAN", a.sees(b, b.began, v4(2)), time.Second)
 	within(t, "to find it on the other", a.sees(b, b.began, other), time.Second)
 	within(t, "to find it there over IPv6", a.sees(b, b.began, linkLocal(2, "eth1")), time.Second)
 	from := time.Now()
 	cable.Mute()
 	within(t, "a cut", a.expires(b, from, other), holds)
 	within(t, "a cut, over IPv6", a.expires(b, from, linkLocal(2, "eth1")), holds)
-	within(t, "to hear it on the link that is left", a.sees(b, from.Add(2*period), v4(2)), period)
+	within(t, "to hear it on the LAN that is left", a.sees(b, from.Add(2*period), v4(2)), period)
 	from = time.Now()
 	cable.Plug()
 	within(t, "to find it on the other again", a.sees(b, from, other), period)
@@ -148,12 +148,12 @@ func lateInterface(t *testing.T) {
 		n         int
 	}{{a, b, 2}, {b, a, 1}, {a, c, 3}, {c, a, 1}, {b, c, 3}, {c, b, 2}} {
 		for _, at := range []netip.Addr{v4(p.n), linkLocal(p.n, "eth0")} {
-			within(t, "to see who is on the link", p.who.sees(p.whom, from, at), period+burst[0]+burst[1])
+			within(t, "to see who is on the LAN", p.who.sees(p.whom, from, at), period+burst[0]+burst[1])
 		}
 	}
 }
 
-// withoutIPv4 has link-local addresses alone: their zone says on which link, and they can be dialled as they are reported.
+// withoutIPv4 has link-local addresses alone: their zone says on which LAN, and they can be dialled as they are reported.
 func withoutIPv4(t *testing.T) {
 	bridge := netns.NewBridge(t)
 	var hosts []*netns.Host

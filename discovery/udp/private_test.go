@@ -138,7 +138,7 @@ func TestOnlyPairedNodesFindEachOtherInPrivateMode(t *testing.T) {
 	})
 }
 
-// TestNothingIsSentTwiceInPrivateMode taps two links, over both families, for an hour.
+// TestNothingIsSentTwiceInPrivateMode taps two LANs, over both families, for an hour.
 func TestNothingIsSentTwiceInPrivateMode(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		near, far := w.Host(addr("10.0.0.9")), w.Host(addr("10.0.1.9"))

@@ -82,12 +82,14 @@ func Listen(ctx context.Context, self discovery.Self, network, address string) (
 	// The system is asked on which interface a datagram comes in, and where it was sent.
 	if s.IPv6 {
 		p := ipv6.NewPacketConn(s.udp)
-		if s.system = p; p.SetControlMessage(ipv6.FlagInterface|ipv6.FlagDst, true) == nil {
+		s.system = p
+		if p.SetControlMessage(ipv6.FlagInterface|ipv6.FlagDst, true) == nil {
 			s.control = ipv6.NewControlMessage(ipv6.FlagInterface | ipv6.FlagDst)
 		}
 	} else {
 		p := ipv4.NewPacketConn(s.udp)
-		if s.system = p; p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true) == nil {
+		s.system = p
+		if p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true) == nil {
 			s.control = ipv4.NewControlMessage(ipv4.FlagInterface | ipv4.FlagDst)
 		}
 	}
@@ -173,10 +175,11 @@ func (s *Socket) Close() error {
 	return s.PacketConn.Close()
 }
 
-// Receive gives what comes in to hear, as far as it fits into b, until the socket is closed, or cannot be read. What it
+// Receive gives what comes in to hear, until the socket is closed, or cannot be read. What it
 // gives is valid until hear returns. Each failure to read goes to fail; the error that ends it is returned. It allocates
-// nothing.
-func (s *Socket) Receive(b []byte, hear func(b []byte, o Origin), fail func(error)) error {
+// nothing for a datagram.
+func (s *Socket) Receive(hear func(b []byte, o Origin), fail func(error)) error {
+	b := make([]byte, 1<<16) // room for any datagram: some systems report one that does not fit as an error
 	for failures := 0; ; {
 		n, origin, err := s.read(b)
 		if err == nil {

@@ -129,7 +129,7 @@ func TestReceiveEndsWithItsSocket(t *testing.T) {
 		s, port := listen(t, "udp4")
 		heard, ended := make(chan string), make(chan error, 1)
 		go func() {
-			ended <- s.Receive(make([]byte, 100), func(b []byte, _ Origin) { heard <- string(b) }, func(error) {})
+			ended <- s.Receive(func(b []byte, _ Origin) { heard <- string(b) }, func(error) {})
 		}()
 		conn, err := net.Dial("udp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(int(port))))
 		if err != nil {

@@ -1,0 +1,72 @@
+package udp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
+)
+
+// fail counts an error that stops nothing.
+func (r *run) fail(err error) {
+	r.count.Count(func(s *Stats) { s.OtherErrors, s.LastError = s.OtherErrors+1, err })
+}
+
+// receiveFrom starts to receive from a socket.
+func (r *run) receiveFrom(s *lan.Socket) {
+	r.readers.Go(func() {
+		if err := s.Receive(r.hear, r.fail); err != nil {
+			r.failed <- err
+		}
+	})
+}
+
+// hear checks one datagram as wire.md §8.1 says, the cheapest checks first, and reports its sender.
+func (r *run) hear(payload []byte, o lan.Origin) {
+	if r.covert != nil {
+		r.hearPrivate(payload, o)
+		return
+	}
+	a, err := ParseAnnounce(payload)
+	switch {
+	case err != nil:
+		r.count.Count(func(s *Stats) { s.Junk++ })
+		return
+	case a.Key == r.self.Key:
+		r.count.Count(func(s *Stats) { s.Own++ })
+		return
+	}
+	on, from, ok := r.origin(o)
+	if !ok {
+		r.count.Count(func(s *Stats) { s.OffLink++ })
+		return
+	}
+	r.count.Count(func(s *Stats) { s.Heard++ })
+	at := netip.AddrPortFrom(from, a.Port)
+	r.sight(discovery.Sighting{Key: a.Key, Addr: at, Interface: on.Name, TTL: holds})
+	r.heard(heardKey{a.Key, at, on.Index})
+}
+
+// origin returns where a datagram came from.
+func (r *run) origin(o lan.Origin) (on discovery.Interface, at netip.Addr, ok bool) {
+	index, _ := o.Interface()
+	return origin(*r.using.Load(), index, o.Src.Addr().Unmap())
+}
+
+// heard makes the loop answer a key if it is heard for the first time.
+func (r *run) heard(k heardKey) {
+	if r.silent {
+		return
+	}
+	r.mu.Lock()
+	fresh := r.answers.hear(time.Now(), k, r.options.Jitter())
+	r.mu.Unlock()
+	if !fresh {
+		return
+	}
+	select {
+	case r.wake <- struct{}{}:
+	default: // it wakes already
+	}
+}
