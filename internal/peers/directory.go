@@ -81,9 +81,9 @@ func (d *Directory) Info(key identity.PublicKey) (Info, *session.Link) {
 	return Info{State: Unknown}, nil
 }
 
-// Await returns the session to a trusted peer as soon as it is another than not. It returns nil if not was the
-// last one, and if the peer is not trusted any more; if not is nil it waits for the first one, also of a peer that
-// is only about to be trusted. The error is the context's, or ErrStopping.
+// Await returns the session to a trusted peer as soon as it is another one than not. It returns nil if not was the last
+// one, and if the peer is not trusted any more. If not is nil, it waits for the first one, even if the peer is only about
+// to be trusted. The error is the context's, or ErrStopping.
 func (d *Directory) Await(ctx context.Context, key identity.PublicKey, not *session.Link) (*session.Link, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -95,7 +95,7 @@ func (d *Directory) Await(ctx context.Context, key identity.PublicKey, not *sess
 	for s != nil && s.link == not && !d.closed {
 		if err := d.wait(ctx, s); err != nil {
 			if s.owner == nil && s.waiting == 0 && d.slots[key] == s {
-				delete(d.slots, key) // nobody misses it
+				delete(d.slots, key) // nobody waits for it any more
 			}
 			return nil, err
 		}
@@ -179,7 +179,7 @@ func (d *Directory) setInfo(p *peer, info Info) {
 	}
 }
 
-// close ends every Await, now and from now on. What the peers still write can be read.
+// close ends every Await, now and later. What the peers still write can be read.
 func (d *Directory) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

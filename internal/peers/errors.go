@@ -14,26 +14,26 @@ import (
 
 // Errors that a Connect is answered with.
 var (
-	// ErrNotTrusted is a key that is not in the trust set.
+	// ErrNotTrusted says that the key is not in the trust set.
 	ErrNotTrusted = errors.New("the key is not trusted here")
 
-	// ErrNoAddress is a peer of which no address is known.
+	// ErrNoAddress says that no address of the peer is known.
 	ErrNoAddress = errors.New("no address of the peer is known")
 
-	// ErrUnreachable is a peer that answers at none of its addresses. The error is a *DialError.
+	// ErrUnreachable says that the peer answers at none of its addresses. The error is a *DialError.
 	ErrUnreachable = errors.New("the peer cannot be reached")
 
-	// ErrRefused is a peer that does not trust this node's key. The error is a *RefusedError.
+	// ErrRefused says that the peer does not trust this node's key. The error is a *RefusedError.
 	ErrRefused = errors.New("the peer refuses this node")
 
-	// ErrBusy is a peer that has proved its key and does not want this node for now. The error is a
+	// ErrBusy says that the peer has proved its key and does not want this node for now. The error is a
 	// *RefusedError.
 	ErrBusy = errors.New("the peer is not ready for this node")
 
-	// ErrFull is a node that has as many peers connected, or sessions, as it may. The error is a *LimitError.
+	// ErrFull says that this node has as many peers or sessions as it may have. The error is a *LimitError.
 	ErrFull = errors.New("the node is at its limit")
 
-	// ErrStopping is a node that is shut down, or about to be.
+	// ErrStopping says that the node is shut down, or about to be.
 	ErrStopping = errors.New("the node is shut down")
 )
 

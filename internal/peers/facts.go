@@ -70,22 +70,22 @@ type sessionFacts struct {
 	silent   bool // it was asked, and did not answer
 	stranded bool // this machine does not have its address any more
 
-	closed envelope.Reason // this node has told it to end; "": it has not
-	sealed bool            // the peer has said a bye that half-closes: it takes nothing new
-	over   bool            // nothing comes of it any more but its end
-	ended  bool
-	end    session.Ended // how it ends, if it is sealed, over or ended
+	closed     envelope.Reason // this node has told it to end; "": it has not
+	halfClosed bool            // the peer has said a bye that half-closes: it takes nothing new
+	over       bool            // nothing comes of it any more but its end
+	ended      bool
+	end        session.Ended // how it ends, once it is half-closed, over or ended
 }
 
 // isNewcomer says whether the session waits to be let in.
 func (s sessionFacts) isNewcomer() bool { return !s.admitted }
 
 // isUsable says whether calls can be made over the session.
-func (s sessionFacts) isUsable() bool { return !s.up.IsZero() && !s.sealed && s.isOpen() }
+func (s sessionFacts) isUsable() bool { return !s.up.IsZero() && !s.halfClosed && s.isOpen() }
 
 // isPending says whether the session may still come up.
 func (s sessionFacts) isPending() bool {
-	return s.up.IsZero() && s.admitted && !s.sealed && s.isOpen()
+	return s.up.IsZero() && s.admitted && !s.halfClosed && s.isOpen()
 }
 
 func (s sessionFacts) isOpen() bool { return s.closed == "" && !s.over && !s.ended }
@@ -95,7 +95,7 @@ func (s *sessionFacts) hasOtherBoot(o *sessionFacts) bool {
 	return s.hasBoot && o.hasBoot && s.boot != o.boot
 }
 
-// isAlive says whether the session is up, or half-closed.
+// isAlive says whether the session is up, be it that it half-closes.
 func (s sessionFacts) isAlive() bool { return !s.up.IsZero() && !s.over && !s.ended }
 
 // howItEnds returns what is known of the end of a session that is not usable any more.
@@ -132,7 +132,7 @@ func (f *facts) usable() (list []*sessionFacts) {
 	return list
 }
 
-// has says whether one of the sessions is like that.
+// has says whether one of the sessions is as described.
 func (f *facts) has(like func(sessionFacts) bool) bool { return slices.ContainsFunc(f.sessions, like) }
 
 // hasOther says whether calls can be made over another session than the one with that id.

@@ -11,7 +11,7 @@ const (
 	maxCycle  = 8  // steps that may come again and again, to be told once
 )
 
-// A Step is something that happened to a peer, once or again and again.
+// A Step is something that happened to a peer, once or several times.
 type Step struct {
 	At     time.Time
 	State  State          // after it
@@ -22,7 +22,7 @@ type Step struct {
 	Last   time.Time      // the last time; At is the first
 }
 
-// isSame says whether s and t differ in when they happened alone.
+// isSame says whether s and t differ only in when they happened.
 func (s Step) isSame(t Step) bool {
 	return s.State == t.State && s.Addr == t.Addr && s.Source == t.Source && s.Reason == t.Reason
 }
@@ -41,8 +41,8 @@ func (p *peer) note(s Step) {
 	p.publish()
 }
 
-// fold makes one of the last steps and of those before them that are the same, so that hours of dialling in vain do not
-// push out what came before.
+// fold merges the last steps with the same ones before them, so that hours of dialling in vain do not push out what came
+// before.
 func fold(h []Step) []Step {
 	for n := 1; n <= maxCycle && 2*n <= len(h); n++ {
 		before, last := h[len(h)-2*n:len(h)-n], h[len(h)-n:]

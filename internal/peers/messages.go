@@ -16,7 +16,7 @@ import (
 // the peers that are trusted already; finder.Change; netwatch.Change; and session.Proved of a session that a peer
 // initiated.
 type (
-	// Connect dials now, whatever was tried before. Done has room for one and gets nil once the peer is up. It
+	// Connect dials now, whatever was tried before. Done has room for one error, and gets nil once the peer is up. It
 	// gets nothing if the node ends first.
 	Connect struct {
 		Key   identity.PublicKey
@@ -24,10 +24,10 @@ type (
 		Done  chan<- error
 	}
 
-	// Wake dials a peer whose last session ended for want of use; of any other it changes nothing.
+	// Wake dials a peer whose last session ended because nobody used it. For any other peer it changes nothing.
 	Wake struct{ Key identity.PublicKey }
 
-	// Stop says goodbye to every peer and dials no more. The last session gone is told by Stopped.
+	// Stop says goodbye to every peer and dials no more. Stopped follows once no session is left.
 	Stop struct{}
 )
 
@@ -41,8 +41,7 @@ type (
 		Name string // the peer's own word
 	}
 
-	// Down says that the last session to a peer has ended, or is saying its last word, or that the peer is not trusted any
-	// more.
+	// Down says that the last session to a peer has ended or is about to, or that the peer is not trusted any more.
 	Down struct {
 		Key    identity.PublicKey
 		Addr   netip.AddrPort
@@ -74,8 +73,8 @@ type (
 	stop   struct{}
 )
 
-// roomFreed goes from a peer to the table, besides events for the node, and from there to every peer: a session has
-// ended, of those that are bounded, so there may be room for another one.
+// roomFreed goes from a peer to the table, and from there to every peer: a session has ended, so there may be room for
+// another one.
 type roomFreed struct{}
 
 // From a peer's own goroutines and timers, and from itself.
@@ -84,7 +83,7 @@ type (
 	staggered struct{ latest *dial } // Stagger has passed since then
 	timerDue  struct{ at time.Time }
 
-	// handshakeSlow says that a handshake of a round has had its time; the one that has the claim, if there is a claim.
+	// handshakeSlow says that a handshake of a round has had its time. With a claim, it is the handshake that took that.
 	handshakeSlow struct {
 		round *round
 		claim *claim
@@ -93,8 +92,8 @@ type (
 	// dialAllowed says that a round may begin another dial.
 	dialAllowed struct{ round *round }
 
-	// childStopped says that an actor has stopped. It is sent to oneself on Terminated, which overtakes the last words
-	// of that actor; this follows them.
+	// childStopped is sent when a session's actor has stopped, or a peer's. The receiver of Terminated sends it to
+	// itself: Terminated overtakes the last messages of that actor, and this follows them.
 	childStopped struct{ who *actor.PID }
 )
 
@@ -105,13 +104,13 @@ func (childStopped) IgnoreDeadLetterLogging()  {}
 func (handshakeSlow) IgnoreDeadLetterLogging() {}
 func (dialAllowed) IgnoreDeadLetterLogging()   {}
 
-// A waiter is a Connect that waits for its answer. The peer's actor answers it; the table does if that fails.
+// A waiter is a Connect that waits for its answer. The peer's actor answers it, or the table if that actor fails.
 type waiter struct {
 	done     chan<- error
 	answered atomic.Bool
 }
 
-// answer answers, unless somebody has.
+// answer answers the Connect, unless it is answered already.
 func (w *waiter) answer(err error) {
 	if !w.answered.Swap(true) {
 		w.done <- err // has room for one

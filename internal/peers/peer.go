@@ -107,7 +107,7 @@ func (p *peer) Receive(ctx actor.Context) {
 			p.reconcile()
 		}
 	case session.HalfClosed:
-		p.sealed(m)
+		p.halfClosed(m)
 	case session.Ending:
 		if s := p.find(m.Link.ID()); s != nil {
 			m.End.Addr = m.Link.Addr()

@@ -60,9 +60,8 @@ func Props(c *Config) *actor.Props {
 // sourceFile is who names the addresses of the peers file.
 const sourceFile = "peers file"
 
-// A table is the actor above all peers. It hands on what it is told to the peer concerned, and what the peer has
-// to say to the node: a peer whose key was taken out and put in again has two actors for a while, and only one of
-// them counts.
+// A table is the actor above all peers. It passes messages on to the peer concerned, and the peers' events to the node.
+// A key that lost its trust and got it again has two actors for a while; the events of the newer one alone count.
 type table struct {
 	*Config
 	peers    map[identity.PublicKey]*entry
@@ -76,8 +75,8 @@ type entry struct {
 	key     identity.PublicKey
 	pid     *actor.PID
 	named   []netip.AddrPort // by the peers file
-	waiters []*waiter        // Connects that were handed on; some may be answered
-	up      *Up              // told; nil: Down was told since
+	waiters []*waiter        // Connects that were passed on; some may be answered
+	up      *Up              // the last one told; nil: Down was told since
 }
 
 // Receive implements actor.Actor.
@@ -134,8 +133,8 @@ func (t *table) passOnToAll(ctx actor.Context, m any) {
 	}
 }
 
-// entryOf returns the entry of a key, made if the key is trusted; nil: it is not, or nobody new is let in. The key
-// of a peer that connects, or is to be connected to, may be trusted before Trust tells of it.
+// entryOf returns the entry of a key, and makes it if the key is trusted. It returns nil if the key is not trusted, or the
+// node stops. A key may be trusted before trust.Change tells of it: its peer connects, or somebody asks for that.
 func (t *table) entryOf(ctx actor.Context, key identity.PublicKey) *entry {
 	e := t.peers[key]
 	if e == nil && !t.stopping && t.Trusted(key) {
@@ -147,7 +146,7 @@ func (t *table) entryOf(ctx actor.Context, key identity.PublicKey) *entry {
 	return e
 }
 
-// entryOfSender returns the entry of a key if the message is from its actor; nil: from one that was there before.
+// entryOfSender returns the entry of a key if the message is from its actor. It returns nil if an older actor sent it.
 func (t *table) entryOfSender(ctx actor.Context, key identity.PublicKey) *entry {
 	if e := t.peers[key]; e != nil && e.pid.Equal(ctx.Sender()) {
 		return e
@@ -186,8 +185,8 @@ func (e *entry) tellNew(ctx actor.Context, kind finder.ChangeKind, addrs, others
 	}
 }
 
-// revoke tells a peer to end its sessions and itself. The table forgets it at once, so that the key can be
-// trusted again while the old sessions are still ending.
+// revoke tells a peer to end its sessions and itself. The key has no entry from now on, so that it can be trusted again
+// while the old sessions are still ending.
 func (t *table) revoke(ctx actor.Context, e *entry) {
 	delete(t.peers, e.key)
 	ctx.Send(e.pid, revoke{})
@@ -229,8 +228,8 @@ func (t *table) down(e *entry, m Down) {
 	}
 }
 
-// childStopped is a peer that has left, or one that failed: that one is gone until it connects, somebody asks to connect
-// to it, or its trust is given again.
+// childStopped forgets a peer that has left, or failed. One that failed is back when it connects, when somebody asks to
+// connect to it, or when its trust is given again.
 func (t *table) childStopped(who *actor.PID) {
 	if e := t.actors[who.GetId()]; e != nil {
 		delete(t.actors, who.GetId())
@@ -242,7 +241,7 @@ func (t *table) childStopped(who *actor.PID) {
 	t.stopIfEmpty()
 }
 
-// release ends what an actor that is gone has left open.
+// release answers and tells what an actor that has stopped left open.
 func (t *table) release(e *entry) {
 	for _, w := range e.waiters {
 		w.answer(ErrStopping)
@@ -259,13 +258,13 @@ func (t *table) stopIfEmpty() {
 	}
 }
 
-// releaseAll is the end, however it came to it: peers that are still there are cut off.
+// releaseAll is called when the table stops, for whatever reason.
 func (t *table) releaseAll() {
 	t.Directory.close()
 	for _, e := range t.actors {
 		t.release(e)
 	}
-	// What a peer says until it is gone too, nobody is to hear: there would be no end to it.
+	// Nobody hears the events of peers that have yet to stop: they were told the end already.
 	clear(t.peers)
 	clear(t.actors)
 	t.stopping, t.stopped = true, true

@@ -35,7 +35,7 @@ func (q *quota) check(first bool) error {
 	return nil
 }
 
-// enter counts a session, the first one of its peer or another one. The error is a *LimitError.
+// enter counts a session. first says that its peer has no other one. The error is a *LimitError.
 func (q *quota) enter(first bool) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -49,7 +49,7 @@ func (q *quota) enter(first bool) error {
 	return nil
 }
 
-// leave takes back what enter has counted; last: the peer has no other session.
+// leave takes back what enter has counted. last says that the peer has no other session.
 func (q *quota) leave(last bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -59,7 +59,7 @@ func (q *quota) leave(last bool) {
 	}
 }
 
-// A LimitError is a limit of this node that another session would exceed.
+// A LimitError says which limit of this node another session would exceed.
 type LimitError struct {
 	What  string // "Peers" or "Sessions", as the field of peernet.Limits is called
 	Limit int

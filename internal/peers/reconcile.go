@@ -57,7 +57,8 @@ type probing struct {
 // reconciled again they give none. Each rule sees what those before it have decided. Sections are wire.md's.
 //
 // What happens to a peer when its session ends while another one is being dialled? Rule 4 looks for a session that takes
-// over. If there is none, rule 6 says what becomes of the dial, rule 7 whether the peer is down, rule 8 what callers find.
+// over. If there is none, rule 6 says what becomes of the dial, rule 7 whether the peer is down, and rule 8 what callers
+// find.
 func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	f, do := before, actions{}
 	f.sessions = slices.Clone(before.sessions)
@@ -145,7 +146,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 			f.usedEnd = s.howItEnds() // perhaps it was not replaced in good order
 		}
 		// A bye that asks for more may have cut a half-close short (§7.3).
-		if s.ended && s.sealed && s.end.ByPeer && cutsShort(s.end.Reason) && wasDue {
+		if s.ended && s.halfClosed && s.end.ByPeer && cutsShort(s.end.Reason) && wasDue {
 			if do.pause = f.pauseAfter(s.end, s.chance, now); do.pause.until.After(f.due) {
 				f.due = do.pause.until
 				do.step = disconnected(s.end)

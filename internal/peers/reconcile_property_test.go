@@ -70,7 +70,7 @@ func (h *history) record() {
 		}
 	case 7:
 		if s := h.any(sessionFacts.isOpen); s != nil {
-			s.sealed = true
+			s.halfClosed = true
 			h.recordEnd(s, session.Ended{Reason: reason, ByPeer: true})
 		}
 	case 8:

@@ -91,10 +91,10 @@ func hasBoot(boot byte) func(*sessionFacts) {
 	return func(s *sessionFacts) { s.boot, s.hasBoot = [8]byte{boot}, true }
 }
 
-// isSealed is a bye of the peer's that half-closes.
-func isSealed(reason envelope.Reason) func(*sessionFacts) {
+// isHalfClosed is a bye of the peer's that half-closes.
+func isHalfClosed(reason envelope.Reason) func(*sessionFacts) {
 	return func(s *sessionFacts) {
-		s.sealed, s.end = true, session.Ended{Addr: s.addr, Reason: reason, ByPeer: true, RetryAfter: 5 * time.Second}
+		s.halfClosed, s.end = true, session.Ended{Addr: s.addr, Reason: reason, ByPeer: true, RetryAfter: 5 * time.Second}
 	}
 }
 
@@ -204,17 +204,17 @@ func TestWhatFollowsFromTheFacts(t *testing.T) {
 			"offer , step, forget a, +down lost, pause 250ms, = dialling"},
 		{"ended by a peer that asks for a pause while another one is being dialled", connectedTo(one("a", hasEnded(envelope.ReasonBusy))).with(isRotating),
 			"offer , step, forget a, +down busy, answer the peer cannot be reached, pause 5.25s, = backing off, due 5.25s"},
-		{"half-closed by the peer", connectedTo(one("a", isSealed(shutdown))), "offer , step, pause 5.25s, = backing off, due 5.25s"},
-		{"half-closed since nobody uses it", connectedTo(one("a", isSealed(envelope.ReasonIdle))), "offer , step, = found"},
-		{"a half-close is cut short", connectedTo(one("a", isSealed(shutdown))).with(func(f *facts) {
+		{"half-closed by the peer", connectedTo(one("a", isHalfClosed(shutdown))), "offer , step, pause 5.25s, = backing off, due 5.25s"},
+		{"half-closed since nobody uses it", connectedTo(one("a", isHalfClosed(envelope.ReasonIdle))), "offer , step, = found"},
+		{"a half-close is cut short", connectedTo(one("a", isHalfClosed(shutdown))).with(func(f *facts) {
 			*f, _ = reconcile(*f, true, start)
 			hasEnded(envelope.ReasonRefused)(&f.sessions[0])
 		}), "step, forget a, +down shutdown, pause 1m0s, = backing off, due 1m0s"},
-		{"replaced, and the next one is coming up", connectedTo(one("a", isSealed(rotated)), one("b", isNotUp)), "note, pause 250ms, = connected, due 1s"},
-		{"replaced and gone, and the next one is coming up", connectedTo(one("a", isSealed(rotated), hasEnded(rotated)), one("b", isNotUp)).with(wasReplaced),
+		{"replaced, and the next one is coming up", connectedTo(one("a", isHalfClosed(rotated)), one("b", isNotUp)), "note, pause 250ms, = connected, due 1s"},
+		{"replaced and gone, and the next one is coming up", connectedTo(one("a", isHalfClosed(rotated), hasEnded(rotated)), one("b", isNotUp)).with(wasReplaced),
 			"forget a, = connected"},
-		{"replaced, and the next one is up", connectedTo(one("a", isSealed(rotated)), one("b")).with(wasReplaced), "offer b, step, = connected"},
-		{"replaced, and the next one fails", connectedTo(one("a", isSealed(rotated)), one("b", isNotUp, hasEnded(lost))).with(wasReplaced),
+		{"replaced, and the next one is up", connectedTo(one("a", isHalfClosed(rotated)), one("b")).with(wasReplaced), "offer b, step, = connected"},
+		{"replaced, and the next one fails", connectedTo(one("a", isHalfClosed(rotated)), one("b", isNotUp, hasEnded(lost))).with(wasReplaced),
 			"offer , step, forget b, = found"},
 		{"replaced and gone, and the next one fails", connectedTo(one("b", isNotUp, hasEnded(lost))).with(wasReplaced).with(func(f *facts) { f.used, f.lastEnd.Reason = "a", lost }),
 			"offer , step, forget b, +down lost, = found"},
@@ -226,7 +226,7 @@ func TestWhatFollowsFromTheFacts(t *testing.T) {
 		{"a dial is asked for while there is one", notConnected().with(isDialling).with(func(f *facts) { f.dialAsked = true }), "= dialling"},
 		{"a dial is asked for, and it is connected", connectedTo(one("a")).with(func(f *facts) { f.dialAsked = true }), "= connected"},
 		{"a dial is asked for, and it was idle", notConnected().with(func(f *facts) { f.dialAsked, f.asleep = true, true }), "step, = found"},
-		{"a dial is asked for, and the next session is coming up", connectedTo(one("a", isSealed(rotated)), one("b", isNotUp)).with(func(f *facts) { f.dialAsked = true }),
+		{"a dial is asked for, and the next session is coming up", connectedTo(one("a", isHalfClosed(rotated)), one("b", isNotUp)).with(func(f *facts) { f.dialAsked = true }),
 			"note, pause 250ms, = connected, due 1s"},
 		{"a dial is due", notConnected().with(func(f *facts) { f.due, f.shown = start, BackingOff }), "dial, = found"},
 		{"a dial is due, and the next session is still coming up", connectedTo(one("b", isNotUp)).with(wasReplaced).with(func(f *facts) { f.used, f.due = "a", start }), "dial, = connected"},

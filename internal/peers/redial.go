@@ -38,9 +38,9 @@ func withJitter(d time.Duration, r float64) time.Duration {
 	return d + time.Duration(r*float64(d/4))
 }
 
-// redial says whether, and after how long, to dial again once no session is left (wire.md §6.8). refusals is how
-// many in a row the peer has refused us, falls how many sessions in a row have ended soon after they came up;
-// this one is included in both. r is in [0, 1).
+// redial returns how long to wait with the next dial once no session is left (wire.md §6.8); false: until somebody asks.
+// refusals counts how often in a row the peer has refused this node, falls how many sessions in a row ended soon after
+// they came up; both include this one. r is in [0, 1).
 func redial(reason envelope.Reason, byPeer bool, retryAfter time.Duration, refusals, falls int, r float64) (time.Duration, bool) {
 	switch reason {
 	case envelope.ReasonIdle:
@@ -66,8 +66,8 @@ func redial(reason envelope.Reason, byPeer bool, retryAfter time.Duration, refus
 	return min(max(retryAfter, 0), envelope.MaxRetryAfter) + backoff(falls, r), true
 }
 
-// asksForPause says whether the end of a session asks for a pause, which an address that is new or a change of the network
-// does not end (wire.md §6.8).
+// asksForPause says whether the end of a session asks for a pause (wire.md §6.8). A new address, or a change of the
+// network, does not end that.
 func asksForPause(reason envelope.Reason, byPeer bool) bool {
 	switch reason {
 	case envelope.ReasonIdle:

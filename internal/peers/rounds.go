@@ -17,11 +17,10 @@ const (
 	hintPatience = 500 * time.Millisecond // at a hint: on the same link nothing takes long
 )
 
-// A round is one attempt to reach a peer: the addresses that are left to try, until a session is up or there
-// are none.
+// A round is one try to reach a peer. It ends when a session is up, or no address is left.
 type round struct {
 	left       []netip.AddrPort
-	last       error                   // why the last address did not work
+	last       error                   // why the address did not work that came nearest to the peer
 	at         netip.AddrPort          // that address
 	race       *race                   // TCP connects are under way; nil: none is
 	handshakes []string                // handshakes that are under way, by session
@@ -34,7 +33,7 @@ type round struct {
 	named      map[netip.AddrPort]bool // by a Connect
 }
 
-// A claim is what a handshake takes that has proved the peer, so that message 3 goes to one address at a time.
+// A handshake that has proved the peer takes the round's claim. So message 3 goes to one address at a time.
 type claim struct{ addr netip.AddrPort }
 
 func (p *peer) connect(m connect) {
@@ -71,8 +70,9 @@ func (p *peer) wake() {
 	p.dial()
 }
 
-// begin begins a round over the named addresses and those that are worth it, all of these if it is forced: then somebody
-// has asked, and dials to hints are counted anew. If none begins the error says why; what can be tried later is.
+// begin begins a round over the named addresses and those whose time has come. If somebody has asked for it, force is
+// true: then no address waits, and dials to hints are counted anew. The error says why no round begins; a dial is due
+// later if that helps.
 func (p *peer) begin(named []netip.AddrPort, force bool) error {
 	p.due = time.Time{}
 	p.arm()
@@ -167,8 +167,8 @@ func (r *round) releaseClaim(addr netip.AddrPort) {
 	}
 }
 
-// raceAnew begins the round's attempts again: what is under way may have begun at an address that this machine does not
-// have any more. A handshake that comes to its end all the same counts.
+// raceAnew begins the dials of the round again: those under way may have begun at an address that this machine does not
+// have any more. A handshake that succeeds all the same counts.
 func (p *peer) raceAnew() {
 	r := p.round
 	r.callOff()
@@ -181,7 +181,7 @@ func (p *peer) raceAnew() {
 	p.goOn()
 }
 
-// tellProgress tells of what is tried. That a session is being rotated does not change the state.
+// tellProgress tells what is being tried. To rotate a session does not change the state.
 func (p *peer) tellProgress(addr netip.AddrPort, why string) {
 	if !p.isConnected() {
 		p.become(addr, why)
@@ -214,7 +214,7 @@ func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
 	}
 	r := p.round
 	if r == nil || !slices.Contains(r.handshakes, m.Session.GetId()) {
-		return // given up meanwhile
+		return // its round has ended
 	}
 	r.handshakes = slices.DeleteFunc(r.handshakes, func(id string) bool { return id == m.Session.GetId() })
 	r.releaseClaim(addr)
@@ -251,7 +251,8 @@ func (p *peer) goOn() {
 	p.putOff(wait, r.at, r.last.Error())
 }
 
-// endRound ends the round and returns it: those who wait for it are to be answered. A handshake that is under way goes on.
+// endRound ends the round and returns it: those who wait for it are to be answered. A handshake that is under way goes
+// on.
 func (p *peer) endRound() *round {
 	r := p.round
 	p.round = nil

@@ -37,13 +37,13 @@ func (p *peer) up(l *session.Link) {
 	p.reconcile()
 }
 
-// sealed is a session over which the peer starts nothing more, and takes nothing new.
-func (p *peer) sealed(m session.HalfClosed) {
+// halfClosed is a session over which the peer starts nothing more, and takes nothing new. It has said a bye.
+func (p *peer) halfClosed(m session.HalfClosed) {
 	s := p.find(m.Link.ID())
 	if s == nil {
 		return
 	}
-	s.sealed = true
+	s.halfClosed = true
 	if usable := p.usable(); m.Bye.Code == envelope.ReasonRotated && len(usable) > 0 {
 		usable[len(usable)-1].inherit(s)
 	}

@@ -68,7 +68,7 @@ var together = []situation{
 
 // leaving are those in which a session is left that takes nothing new.
 var leaving = []situation{
-	{"sealed", "backing off 5.25s", func(r *rig) { // a call is not answered yet
+	{"half-closed", "backing off 5.25s", func(r *rig) { // a call is not answered yet
 		initiated(r)
 		r.the("a").says(aCall, aBye(envelope.ReasonShutdown))
 	}},
@@ -142,7 +142,7 @@ func tellsOf(name string, m func(*session.Link) any) func(*rig) {
 	return func(r *rig) { r.tell(m(r.linkOf(name))) }
 }
 
-func wears(l *session.Link) any { return session.RotationDue{Link: l} }
+func needsRotation(l *session.Link) any { return session.RotationDue{Link: l} }
 
 func answers(l *session.Link) any { return session.Probed{Link: l, Alive: true} }
 

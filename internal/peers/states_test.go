@@ -22,7 +22,7 @@ const (
 //
 //	alone:    unknown, dialling, handshaking, not accepted, backing off, fallen, asleep, at the limit
 //	together: initiator, responder, rotating, rotating and handshaking, arbiter, not arbiter, two boots
-//	leaving:  sealed, stopped, stopped with two, revoked, replaced
+//	leaving:  half-closed, stopped, stopped with two, revoked, replaced
 var messages = []struct {
 	name                     string
 	give                     func(r *rig)
@@ -166,7 +166,7 @@ var messages = []struct {
 		[]string{never, never, never, ignored, never, never, never, never},
 		[]string{"connected a dial x", ignored, ignored, ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"Worn of a", tellsOf("a", wears),
+	{"RotationDue of a", tellsOf("a", needsRotation),
 		[]string{never, never, never, ignored, never, never, never, never},
 		[]string{"connected a dial x", ignored, ignored, ignored, ignored, ignored, ignored},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
@@ -184,27 +184,27 @@ var messages = []struct {
 		[]string{never, never, ignored, never, ignored}},
 
 	// Half-closes that the peer begins.
-	{"Sealed of a: duplicate", says("a", aBye(envelope.ReasonDuplicate)),
+	{"HalfClosed of a: duplicate", says("a", aBye(envelope.ReasonDuplicate)),
 		[]string{never, never, "dialling a>hello a>ping a>bye duplicate", "dialling a>bye duplicate", never, never, never, never},
 		[]string{"backing off 250ms a>bye duplicate", "unknown a>bye duplicate", "dialling a>bye duplicate", "dialling a>bye duplicate", "connected b a>bye duplicate", "connected b a>bye duplicate", "connected b a>bye duplicate"},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"Sealed of a: rotated", says("a", aBye(envelope.ReasonRotated)),
+	{"HalfClosed of a: rotated", says("a", aBye(envelope.ReasonRotated)),
 		[]string{never, never, "dialling a>hello a>ping a>bye rotated", "dialling a>bye rotated", never, never, never, never},
 		[]string{"backing off 250ms a>bye rotated", "unknown a>bye rotated", "dialling a>bye rotated", "dialling a>bye rotated", "connected b a>bye rotated", "connected b a>bye rotated", "connected b a>bye rotated"},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"Sealed of a: idle", says("a", aBye(envelope.ReasonIdle)),
+	{"HalfClosed of a: idle", says("a", aBye(envelope.ReasonIdle)),
 		[]string{never, never, "dialling a>hello a>ping a>bye idle", "dialling a>bye idle", never, never, never, never},
 		[]string{"found a>bye idle", "unknown a>bye idle", "found off x a>bye idle", "found a>bye idle", "connected b a>bye idle", "connected b a>bye idle", "connected b a>bye idle"},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"Sealed of a: shutdown", says("a", aBye(envelope.ReasonShutdown)),
+	{"HalfClosed of a: shutdown", says("a", aBye(envelope.ReasonShutdown)),
 		[]string{never, never, "dialling a>hello a>ping a>bye shutdown", "dialling a>bye shutdown", never, never, never, never},
 		[]string{"backing off 5.25s a>bye shutdown", "unknown a>bye shutdown", "backing off 5.25s off x a>bye shutdown", "backing off 5.25s a>bye shutdown", "connected b a>bye shutdown", "connected b a>bye shutdown", "connected b a>bye shutdown"},
 		[]string{ignored, ignored, ignored, ignored, ignored}},
-	{"Sealed of b: duplicate", says("b", aBye(envelope.ReasonDuplicate)),
+	{"HalfClosed of b: duplicate", says("b", aBye(envelope.ReasonDuplicate)),
 		nil,
 		[]string{never, never, never, "connected a b>hello b>ping b>bye duplicate", "connected a b>bye duplicate", "connected a b>bye duplicate", "connected a b>bye duplicate"},
 		[]string{never, never, ignored, never, "backing off 1s b>bye duplicate"}},
-	{"Sealed of b: shutdown", says("b", aBye(envelope.ReasonShutdown)),
+	{"HalfClosed of b: shutdown", says("b", aBye(envelope.ReasonShutdown)),
 		nil,
 		[]string{never, never, never, "connected a b>hello b>ping b>bye shutdown", "connected a b>bye shutdown", "connected a b>bye shutdown", "connected a b>bye shutdown"},
 		[]string{never, never, ignored, never, "backing off 1s b>bye shutdown"}},

@@ -21,13 +21,13 @@ var strays = []struct {
 }{
 	{"Up", func(_ *rig, l *session.Link) any { return session.Up{Link: l} }},
 	{"Greeted", func(_ *rig, l *session.Link) any { return session.Greeted{Link: l} }},
-	{"Sealed", func(_ *rig, l *session.Link) any {
+	{"HalfClosed", func(_ *rig, l *session.Link) any {
 		return session.HalfClosed{Link: l, Bye: envelope.Bye{Code: envelope.ReasonIdle}}
 	}},
 	{"Ending", func(_ *rig, l *session.Link) any {
 		return session.Ending{Link: l, End: session.Ended{Reason: envelope.ReasonProtocol}}
 	}},
-	{"Worn", func(_ *rig, l *session.Link) any { return wears(l) }},
+	{"RotationDue", func(_ *rig, l *session.Link) any { return needsRotation(l) }},
 	{"Probed, it answers", func(_ *rig, l *session.Link) any { return answers(l) }},
 	{"Probed, it is silent", func(_ *rig, l *session.Link) any { return isSilent(l) }},
 	{"Ended", func(r *rig, l *session.Link) any {
