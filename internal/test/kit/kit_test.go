@@ -59,7 +59,8 @@ func TestActorsLeaveNothing(t *testing.T) {
 }
 
 func TestKeyPairsRepeat(t *testing.T) {
-	if KeyPair(1).PublicKey() != KeyPair(1).PublicKey() || KeyPair(1).PublicKey() == KeyPair(2).PublicKey() {
+	one, again, two := KeyPair(1).PublicKey(), KeyPair(1).PublicKey(), KeyPair(2).PublicKey()
+	if one != again || one == two {
 		t.Error("a number is one key pair, another number another")
 	}
 }
