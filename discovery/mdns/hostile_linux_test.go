@@ -11,7 +11,7 @@ import (
 	"golang.org/x/net/ipv4"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // TestNoiseIsNoHindrance has 200 services of other kinds, and 200 that only look like ours.
