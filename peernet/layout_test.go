@@ -66,12 +66,13 @@ var layers = map[string]int{
 	"internal/netwatch":      2,
 	"internal/counters":      2,
 
-	"internal/test/kit": 1,
-	"discovery":         1,
-	"envelope":          1,
-	"handshake":         1,
-	"private":           1,
-	"trust":             1,
+	"internal/test/kit":   1,
+	"internal/test/netns": 2,
+	"discovery":           1,
+	"envelope":            1,
+	"handshake":           1,
+	"private":             1,
+	"trust":               1,
 
 	"frame":                 0,
 	"identity":              0,
@@ -81,7 +82,6 @@ var layers = map[string]int{
 	"internal/durable":      0,
 	"internal/limiter":      0,
 	"internal/test/memnet":  0,
-	"internal/test/netns":   0,
 	"internal/test/vectors": 0,
 }
 

@@ -13,9 +13,6 @@ const slack = 3 * time.Second
 // longest is the longest of the bounds.
 const longest = 25 * time.Second
 
-// forever bounds what the tests wait for: more than any bound, and the machine may be busy.
-const forever = 2 * longest
-
 // shortSilence is shorter than what a node gives a link up for.
 const shortSilence = 5 * time.Second
 
