@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
-	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // A transcript is the state that both ends share in the handshake (wire.md §4.1), written from the page alone. The

@@ -23,7 +23,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // checks has a check for each named block of the page.

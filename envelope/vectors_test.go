@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // vectorFile is testdata/vectors/envelope_native.json, described in the README there.

@@ -9,7 +9,7 @@ import (
 	"testing/iotest"
 
 	"github.com/seed-f6ddb928/peernet-go/frame"
-	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // message1s returns the frames of first handshake messages, native and BEAM.

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/seed-f6ddb928/peernet-go/frame"
-	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // recorded returns every frame of the Noise vectors with its body. Frames of a BEAM handshake wrap the body once more,

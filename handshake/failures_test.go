@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // errorNames are the names that noise_xx_failures.json gives to errors.

@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // seeds calls add with message n of every vector: whole, cut, and with its last bit flipped.

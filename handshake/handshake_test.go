@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // trustAll trusts every key.

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/crypto/chacha20poly1305"
 
 	"github.com/seed-f6ddb928/peernet-go/frame"
-	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 var update = flag.Bool("update", false, "write the vector files that the reference implementation makes")

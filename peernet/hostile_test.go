@@ -16,7 +16,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 

@@ -66,23 +66,23 @@ var layers = map[string]int{
 	"internal/netwatch":      2,
 	"internal/counters":      2,
 
-	"internal/test/kit": 1, // tests alone
-	"discovery":         1,
-	"envelope":          1,
-	"handshake":         1,
-	"private":           1,
-	"trust":             1,
+	"internal/test/kit":   1,
+	"internal/test/netns": 2,
+	"discovery":           1,
+	"envelope":            1,
+	"handshake":           1,
+	"private":             1,
+	"trust":               1,
 
-	"frame":               0,
-	"identity":            0,
-	"internal/actorkit":   0,
-	"internal/candidates": 0,
-	"internal/clock":      0,
-	"internal/durable":    0,
-	"internal/memnet":     0,
-	"internal/netns":      0, // tests alone
-	"internal/limiter":    0,
-	"internal/vectors":    0,
+	"frame":                 0,
+	"identity":              0,
+	"internal/actorkit":     0,
+	"internal/candidates":   0,
+	"internal/clock":        0,
+	"internal/durable":      0,
+	"internal/limiter":      0,
+	"internal/test/memnet":  0,
+	"internal/test/vectors": 0,
 }
 
 // sideways are the imports within one layer that are right all the same: importer, then imported.
@@ -93,10 +93,10 @@ var sideways = map[[2]string]bool{
 
 // forTests are imported by tests alone, and by the packages named here.
 var forTests = map[string][]string{
-	"internal/memnet":   {"peernet/peertest"},
-	"internal/netns":    nil,
-	"internal/test/kit": nil,
-	"internal/vectors":  nil,
+	"internal/test/kit":     nil,
+	"internal/test/memnet":  {"peernet/peertest"},
+	"internal/test/netns":   nil,
+	"internal/test/vectors": nil,
 }
 
 // wire is what knows nothing of trust and discovery, although some of it stands above them.
@@ -311,12 +311,12 @@ func TestEachLayoutRuleBites(t *testing.T) {
 		{"API imports a command's package", "peernet", false, "cmd/peernode/internal/control", false},
 		{"test imports a command", "peernet", true, "cmd/peernode", false},
 		{"command's own test", "cmd/peernode", true, "cmd/peernode/internal/control", true},
-		{"vectors in a test", "channel", true, "internal/vectors", true},
-		{"vectors outside tests", "channel", false, "internal/vectors", false},
-		{"netns in a command's test", "cmd/peernode", true, "internal/netns", true},
-		{"netns outside tests", "peernet", false, "internal/netns", false},
-		{"memnet outside tests", "internal/node", false, "internal/memnet", false},
-		{"memnet for peertest", "peernet/peertest", false, "internal/memnet", true},
+		{"vectors in a test", "channel", true, "internal/test/vectors", true},
+		{"vectors outside tests", "channel", false, "internal/test/vectors", false},
+		{"netns in a command's test", "cmd/peernode", true, "internal/test/netns", true},
+		{"netns outside tests", "peernet", false, "internal/test/netns", false},
+		{"memnet outside tests", "internal/node", false, "internal/test/memnet", false},
+		{"memnet for peertest", "peernet/peertest", false, "internal/test/memnet", true},
 		{"wire imports trust", "channel", false, "trust", false},
 		{"wire imports discovery", "envelope/etf", false, "discovery", false},
 		{"actors in an internal package", "internal/session", false, actorPath + "/actor", true},

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 const (

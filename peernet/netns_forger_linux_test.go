@@ -11,7 +11,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // forgedRate is how many announces of each key a forger sends in a second.

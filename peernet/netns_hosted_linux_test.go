@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // A hosted node is one in a process of its own, on a host. Its methods are for the goroutine of its test.

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // TestNodesOnALANFindEachOther has nodes on hosts of their own, which trust each other and are told nothing else.

@@ -18,7 +18,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/goleak"
 
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
 var (

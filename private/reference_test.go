@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 var update = flag.Bool("update", false, "write the vector file that the reference implementation makes")

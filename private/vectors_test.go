@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // errorNames are the names that announce_private.json gives to errors.

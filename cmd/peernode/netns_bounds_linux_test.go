@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // slack is what a measured time may exceed its bound by: the tests share a machine, and run many nodes on it.
@@ -12,9 +12,6 @@ const slack = 3 * time.Second
 
 // longest is the longest of the bounds.
 const longest = 25 * time.Second
-
-// forever bounds what the tests wait for: more than any bound, and the machine may be busy.
-const forever = 2 * longest
 
 // shortSilence is shorter than what a node gives a link up for.
 const shortSilence = 5 * time.Second

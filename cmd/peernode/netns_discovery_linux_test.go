@@ -15,7 +15,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/datadir"
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // The bounds that the tests of discovery measure.
@@ -99,10 +99,8 @@ func findAndRestart(t *testing.T, flags []string) {
 			})
 		}
 		told := time.Now()
-		if err := c.goes.node.cmd.Process.Signal(c.signal); err != nil {
-			t.Fatal(err)
-		}
-		<-c.goes.node.ended
+		c.goes.node.Signal(c.signal)
+		_ = c.goes.node.Wait()
 		if c.signal == syscall.SIGINT && byMDNS {
 			lost := c.stays.awaits("that it has lost "+c.goes.name+" by mDNS", c.goes, told, func(e control.Event) bool {
 				return e.Source == "mdns" && e.Kind == "lost"
@@ -176,7 +174,7 @@ func (m *machine) providers(fits func([]control.Provider) bool) []control.Provid
 	m.t.Helper()
 	tick := time.NewTicker(pollTime)
 	defer tick.Stop()
-	for late := time.Now().Add(forever); ; <-tick.C {
+	for late := time.Now().Add(netns.Forever); ; <-tick.C {
 		node, err := control.GetNode.Ask(m.t.Context(), m.Client, control.Request{})
 		if err != nil || time.Now().After(late) {
 			m.t.Fatalf("%s: %+v, %v", m.name, node, err)
@@ -212,7 +210,7 @@ func lookAround(t *testing.T) {
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("the visitor has left %s behind (%v)", dir, err)
 	}
-	for _, e := range ada.node.since(nil, time.Time{}) {
+	for _, e := range ada.since(nil, time.Time{}) {
 		if e.Kind == "found" || e.Peer != "" && e.Peer != bob.key {
 			t.Errorf("ada was to see nobody, but tells %+v", e)
 		}

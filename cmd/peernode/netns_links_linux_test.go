@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // maybeCarriedOut is how the failure of a call ends whose request was sent.
@@ -112,7 +112,7 @@ func nodeKilled(t *testing.T) {
 	ada, bob, cyd := l.machines[0], l.machines[1], l.machines[2]
 	killed := time.Now()
 	cyd.Kill()
-	<-cyd.node.ended
+	_ = cyd.node.Wait()
 	for _, m := range l.machines[:2] {
 		gone := m.await("disconnected", cyd, killed)
 		deathNoticed.check(t, m.name+" of "+cyd.name, killed, eventTime(gone))
@@ -157,14 +157,14 @@ func reboot(t *testing.T, number int) {
 	ada, cyd := l.machines[0], l.machines[1]
 	off := time.Now()
 	cyd.PowerOff()
-	<-cyd.node.ended
+	_ = cyd.node.Wait()
 	l.boot(cyd, number)
 	started := time.Now()
 	cyd.start()
 	cyd.await("connected", ada, off)
 	rebootMended.check(t, "cyd to ada", started, cyd.reach(ada))
 	rebootMended.check(t, "ada to cyd", started, ada.reach(cyd))
-	for _, e := range ada.node.since(cyd, off) {
+	for _, e := range ada.since(cyd, off) {
 		if e.Kind == "conflict" {
 			t.Errorf("taken for two nodes with one key: %+v", e)
 		}

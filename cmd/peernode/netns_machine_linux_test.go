@@ -6,20 +6,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/datadir"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // machinePort is where every machine's node listens.
@@ -35,18 +33,7 @@ type machine struct {
 	dir  string
 	key  string
 	link *netns.Link
-	node *nodeProcess // the one that runs, or ran last
-}
-
-// A nodeProcess is one process of peernode run, and what it printed.
-type nodeProcess struct {
-	cmd   *exec.Cmd
-	ended chan struct{}
-
-	mu     sync.Mutex
-	events []control.Event // in the order they were printed
-	more   chan struct{}   // closed and made anew with each event
-	log    bytes.Buffer    // standard error
+	node *netns.Process[control.Event] // of peernode run: the one that runs, or ran last
 }
 
 // A lan is a bridge with machines, the first of which has the addresses number 1.
@@ -121,7 +108,7 @@ func (l *lan) mesh() {
 	tick := time.NewTicker(pollTime)
 	defer tick.Stop()
 	for _, m := range l.machines {
-		for late := time.Now().Add(forever); m.connections() != len(l.machines)-1; <-tick.C {
+		for late := time.Now().Add(netns.Forever); m.connections() != len(l.machines)-1; <-tick.C {
 			if time.Now().After(late) {
 				l.t.Fatalf("%s keeps %d connections to %d machines", m.name, m.connections(), len(l.machines)-1)
 			}
@@ -166,66 +153,29 @@ func (m *machine) start() {
 // startWith is start with those flags of peernode run.
 func (m *machine) startWith(flags ...string) {
 	m.t.Helper()
-	n := &nodeProcess{ended: make(chan struct{}), more: make(chan struct{})}
-	n.cmd = exec.Command("peernode", append([]string{"run", "--json", "--echo", "--log-level", "debug",
+	cmd := exec.Command("peernode", append([]string{"run", "--json", "--echo", "--log-level", "debug",
 		"--name", m.name, "--data-dir", m.dir}, flags...)...)
-	n.cmd.Stderr = &lockedWriter{mu: &n.mu, w: &n.log}
-	out, err := n.cmd.StdoutPipe()
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	if err := m.Start(n.cmd); err != nil {
-		m.t.Fatal(err)
-	}
-	m.node = n
-	go n.read(out)
-	m.t.Cleanup(func() {
-		_ = n.cmd.Process.Kill()
-		<-n.ended
+	log := new(bytes.Buffer)
+	cmd.Stderr = log
+	m.t.Cleanup(func() { // after the process has ended
 		if m.t.Failed() {
-			m.t.Logf("%s said:\n%s", m.name, n.log.String())
+			m.t.Logf("%s said:\n%s", m.name, log.String())
 		}
 	})
+	m.node = netns.Start[control.Event](m.t, m.Host, m.name, cmd)
 	m.await("listening", nil, time.Time{})
 }
 
-// read takes what the process prints until it ends.
-func (n *nodeProcess) read(out io.Reader) {
-	defer close(n.ended)
-	for lines := json.NewDecoder(out); ; {
-		var e control.Event
-		if lines.Decode(&e) != nil { // the end, or the line in which it was killed
-			break
-		}
-		n.mu.Lock()
-		n.events = append(n.events, e)
-		close(n.more)
-		n.more = make(chan struct{})
-		n.mu.Unlock()
-	}
-	_ = n.cmd.Wait()
+// isAbout says whether an event is about peer, nil: about any, and was at or after a moment.
+func isAbout(e control.Event, peer *machine, at time.Time) bool {
+	return (peer == nil || e.Peer == peer.key) && !eventTime(e).Before(at.Truncate(time.Millisecond))
 }
 
-// A lockedWriter is a writer under a lock.
-type lockedWriter struct {
-	mu *sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(b)
-}
-
-// since returns the events about peer, nil: about any, that the node told at or after a moment.
-func (n *nodeProcess) since(peer *machine, at time.Time) []control.Event {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	var found []control.Event
-	for _, e := range n.events {
-		if (peer == nil || e.Peer == peer.key) && !eventTime(e).Before(at.Truncate(time.Millisecond)) {
-			found = append(found, e)
+// since returns the events about peer, nil: about any, that the machine's node told at or after a moment.
+func (m *machine) since(peer *machine, at time.Time) (found []control.Event) {
+	for _, l := range m.node.Lines(time.Time{}) {
+		if isAbout(l.Value, peer, at) {
+			found = append(found, l.Value)
 		}
 	}
 	return found
@@ -249,24 +199,7 @@ func (m *machine) await(kind string, peer *machine, at time.Time) control.Event 
 // awaits is await for an event that fits. The test fails if there is none for so long that a bound would not say more.
 func (m *machine) awaits(what string, peer *machine, at time.Time, fits func(control.Event) bool) control.Event {
 	m.t.Helper()
-	late := time.After(forever)
-	for {
-		m.node.mu.Lock()
-		more := m.node.more
-		m.node.mu.Unlock()
-		for _, e := range m.node.since(peer, at) {
-			if fits(e) {
-				return e
-			}
-		}
-		select {
-		case <-more:
-		case <-m.node.ended:
-			m.t.Fatalf("%s ended before it told %s", m.name, what)
-		case <-late:
-			m.t.Fatalf("%s does not tell %s; since then it told %+v", m.name, what, m.node.since(nil, at))
-		}
-	}
+	return m.node.Until("tells "+what, time.Time{}, func(e control.Event) bool { return isAbout(e, peer, at) && fits(e) }).Value
 }
 
 func nameOf(m *machine) string {
@@ -311,7 +244,7 @@ func wantCode(t *testing.T, err error, code string) string {
 func wantUndisturbed(t *testing.T, a, b *machine, at time.Time) {
 	t.Helper()
 	for _, m := range [][2]*machine{{a, b}, {b, a}} {
-		if events := m[0].node.since(m[1], at); len(events) > 0 {
+		if events := m[0].since(m[1], at); len(events) > 0 {
 			t.Errorf("%s told of %s: %+v", m[0].name, m[1].name, events)
 		}
 	}
@@ -323,7 +256,7 @@ func (m *machine) reach(peer *machine) time.Time {
 	m.t.Helper()
 	tick := time.NewTicker(pollTime)
 	defer tick.Stop()
-	for late := time.Now().Add(forever); ; <-tick.C {
+	for late := time.Now().Add(netns.Forever); ; <-tick.C {
 		err := m.call(peer, time.Second)
 		now := time.Now()
 		if err == nil {
@@ -349,7 +282,7 @@ func (l *lan) wantMesh() {
 				l.t.Errorf("%s calls %s: %v", m.name, p.name, err)
 			}
 			var kinds []string
-			for _, e := range m.node.since(p, time.Time{}) {
+			for _, e := range m.since(p, time.Time{}) {
 				kinds = append(kinds, e.Kind)
 			}
 			for i, kind := range kinds {

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // requireAvahi skips the test where avahi is not installed, unless it is required to run.
@@ -81,7 +81,7 @@ func startAvahi(t *testing.T, h *netns.Host) *avahi {
 		}
 	}
 	a.start("dbus-daemon", "--config-file="+filepath.Join(dir, "bus.conf"), "--nofork", "--nopidfile")
-	for end := time.Now().Add(forever); ; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(netns.Forever); ; time.Sleep(10 * time.Millisecond) {
 		if _, err := os.Stat(a.bus); err == nil {
 			break
 		}
@@ -90,7 +90,7 @@ func startAvahi(t *testing.T, h *netns.Host) *avahi {
 		}
 	}
 	a.start("avahi-daemon", "--no-drop-root", "--no-chroot", "--no-rlimits", "-f", filepath.Join(dir, "avahi.conf"))
-	for end := time.Now().Add(forever); ; time.Sleep(50 * time.Millisecond) {
+	for end := time.Now().Add(netns.Forever); ; time.Sleep(50 * time.Millisecond) {
 		if _, err := a.run("avahi-browse", "-at"); err == nil {
 			return a
 		}
@@ -165,7 +165,7 @@ func (a *avahi) browse() <-chan string {
 func await(t *testing.T, lines <-chan string, wants ...[]string) {
 	t.Helper()
 	var before []string
-	for timeout := time.After(forever); len(wants) > 0; {
+	for timeout := time.After(netns.Forever); len(wants) > 0; {
 		select {
 		case line := <-lines:
 			before = append(before, line)
@@ -183,7 +183,7 @@ func TestAvahiSeesANode(t *testing.T) {
 	requireAvahi(t)
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, _ := hostsOnALAN(t, 2)
+		hosts, _ := netns.NewLAN(t, 2)
 		lines := startAvahi(t, hosts[1]).browse()
 		a := start(t, hosts[0], 1)
 		id := instanceOf(key(1))
@@ -206,34 +206,34 @@ func TestANodeSeesWhatAvahiPublishes(t *testing.T) {
 	requireAvahi(t)
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
-		hosts, links := hostsOnALAN(t, 2)
+		hosts, links := netns.NewLAN(t, 2)
 		daemon := startAvahi(t, hosts[1])
 		a := start(t, hosts[0], 1, func(c *nodeConfig) { c.Options.Period = 2 * time.Second })
-		other := &node{name: "avahi's node", key: key(7), port: 7107}
+		other := &node{Process: &netns.Process[seen]{Name: "avahi's node"}, key: key(7), port: 7107}
 		publish := func() *exec.Cmd {
 			return daemon.start("avahi-publish", "-s", "My Node.v2 é", serviceType, "7107", "color=red", "v=1", "pk="+other.key.String())
 		}
 		from := time.Now()
 		p := publish()
-		a.sees(other, from, v4(2))
-		a.sees(other, from, v6(2))
+		a.sees(other, from, netns.IPv4(2))
+		a.sees(other, from, netns.IPv6(2))
 
 		// The daemon announces the new address alone, without the service, and takes nothing back. It first waits whether the
 		// address stays.
 		from = time.Now()
 		links[1].SetAddresses(netns.Prefixes(9)...)
-		a.sees(other, from, v4(9))
-		within(t, "the old address", a.expires(other, from, v4(2)), periodsUntilLost*2*time.Second)
+		a.sees(other, from, netns.IPv4(9))
+		netns.Within(t, "the old address", a.expires(other, from, netns.IPv4(2)), periodsUntilLost*2*time.Second)
 
 		from = time.Now()
 		if err := p.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Fatal(err)
 		}
-		within(t, "goodbye", a.loses(other, from, v4(9), discovery.Goodbye), 500*time.Millisecond)
+		netns.Within(t, "goodbye", a.loses(other, from, netns.IPv4(9), discovery.Goodbye), 500*time.Millisecond)
 
 		from = time.Now()
 		publish()
-		a.sees(other, from, v4(9))
+		a.sees(other, from, netns.IPv4(9))
 		_ = p.Wait() // terminated
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/miekg/dns"
 	"golang.org/x/net/ipv4"
 
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // A forger is a socket on a host with which a test says what it likes on its LAN.

@@ -11,14 +11,14 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // openOn opens the network of node n on a host, and returns what its run is given.
 func openOn(t *testing.T, h *netns.Host, n int, listenOnly bool) (opened *network, self discovery.Self) {
 	t.Helper()
 	h.Do(func() {
-		all, err := systemInterfaces()
+		all, err := netns.Interfaces()
 		if err != nil {
 			t.Error(err)
 			return
@@ -68,7 +68,7 @@ func TestGoodbyeIsTheLastWord(t *testing.T) {
 		defer newForger(t, hosts[1]).repeat([][]byte{pack(t, ask(q{nameOf(key(1)), dns.TypeANY})), pack(t, response(fact{name: nameOf(key(1))}.ptr()))})()
 
 		hear := func() message {
-			for timeout := time.After(forever); ; {
+			for timeout := time.After(netns.Forever); ; {
 				select {
 				case h := <-ears.heard:
 					return h.message

@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // A nodeConfig says what a node in a process of its own does.
@@ -66,7 +67,7 @@ func beNode(config string) int {
 		stopped = time.Now()
 		cancel()
 	}()
-	err := New(c.Options).Run(ctx, discovery.Self{Key: c.Key, Port: c.Port, ListenOnly: c.ListenOnly, Addr: c.Addr, Interfaces: systemInterfaces,
+	err := New(c.Options).Run(ctx, discovery.Self{Key: c.Key, Port: c.Port, ListenOnly: c.ListenOnly, Addr: c.Addr, Interfaces: netns.Interfaces,
 		ListenPacket: new(net.ListenConfig).ListenPacket},
 		func(s discovery.Sighting) {
 			print(seen{Key: s.Key.String(), Addr: s.Addr, Interface: s.Interface, TTL: s.TTL, Gone: s.Gone})
@@ -86,27 +87,4 @@ func beNode(config string) int {
 		}
 	}
 	return 0
-}
-
-// systemInterfaces returns the interfaces of the namespace that this process is in.
-func systemInterfaces() ([]discovery.Interface, error) {
-	all, err := net.Interfaces()
-	if err != nil {
-		return nil, err
-	}
-	var list []discovery.Interface
-	for _, i := range all {
-		addrs, err := i.Addrs()
-		if err != nil {
-			continue // it has gone since
-		}
-		one := discovery.Interface{Index: i.Index, Name: i.Name, Flags: i.Flags}
-		for _, a := range addrs {
-			if p, err := netip.ParsePrefix(a.String()); err == nil {
-				one.Addrs = append(one.Addrs, p)
-			}
-		}
-		list = append(list, one)
-	}
-	return list, nil
 }

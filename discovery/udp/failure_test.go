@@ -14,7 +14,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
 // A faulty socket fails to send to some addresses.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // TestNodesOnALAN has nodes on hosts of their own, each in a process, with the sockets of the system.
@@ -39,73 +39,72 @@ func TestNodesOnALAN(t *testing.T) {
 // allFindAll starts n nodes at once, and waits until each has found each other one.
 func allFindAll(t *testing.T, n int, bound time.Duration) (nodes []*machine) {
 	t.Helper()
-	hosts, _ := hostsOnABridge(t, n)
+	hosts, _ := netns.NewLAN(t, n)
 	for i, h := range hosts {
 		nodes = append(nodes, startOn(t, h, i+1))
 	}
-	last := nodes[n-1].began
+	last := nodes[n-1].Began
 	var all time.Duration
 	for _, m := range nodes {
 		found := make(map[string]bool)
-		l := m.until(fmt.Sprintf("sees the others of %d", n), func(l stamped) bool {
+		l := m.Until(fmt.Sprintf("sees the others of %d", n), time.Time{}, func(l line) bool {
 			if l.Key != "" {
 				found[l.Key] = true
 			}
 			return len(found) == n-1
 		})
-		all = max(all, l.at.Sub(last))
+		all = max(all, l.At.Sub(last))
 		if found[m.key.String()] {
-			t.Errorf("%s sees itself", m.name)
+			t.Errorf("%s sees itself", m.Name)
 		}
 	}
-	t.Logf("%d nodes: all know all %v after the last has started", n, all.Round(time.Millisecond))
-	within(t, "to know all", all, bound)
+	netns.Within(t, fmt.Sprintf("for %d nodes to know all", n), all, bound)
 	return nodes
 }
 
 // silence has one process killed and one host without power. Nobody can tell these from each other.
 func silence(t *testing.T) {
-	hosts, _ := hostsOnABridge(t, 3)
+	hosts, _ := netns.NewLAN(t, 3)
 	a, b, c := startOn(t, hosts[0], 1), startOn(t, hosts[1], 2), startOn(t, hosts[2], 3)
 	lost := []struct {
 		*machine
 		at netip.Addr
-	}{{b, v4(2)}, {b, linkLocal(2, "eth0")}, {c, v4(3)}, {c, linkLocal(3, "eth0")}}
+	}{{b, netns.IPv4(2)}, {b, netns.LinkLocal(2, "eth0")}, {c, netns.IPv4(3)}, {c, netns.LinkLocal(3, "eth0")}}
 	for _, l := range lost {
-		a.sees(l.machine, l.began.Add(burst[0]+burst[1]), l.at) // the next time is a period later
+		a.sees(l.machine, l.Began.Add(burst[0]+burst[1]), l.at) // the next time is a period later
 	}
 	from := time.Now()
 	hosts[1].Kill()
 	hosts[2].PowerOff()
 	for _, l := range lost {
 		took := a.expires(l.machine, from, l.at)
-		within(t, "a crash", took, holds)
+		netns.Within(t, "a crash", took, holds)
 		if took < holds-period {
-			t.Errorf("%s is lost %v after its end: before it was missed", l.name, took)
+			t.Errorf("%s is lost %v after its end: before it was missed", l.Name, took)
 		}
 	}
 	b = startOn(t, hosts[1], 2, func(c *machineConfig) { c.Port = 9000 }) // and starts again
-	within(t, "to find it again", a.sees(b, b.began, v4(2)), time.Second)
+	netns.Within(t, "to find it again", a.sees(b, b.Began, netns.IPv4(2)), time.Second)
 }
 
 func anotherAddress(t *testing.T) {
-	hosts, links := hostsOnABridge(t, 2)
+	hosts, links := netns.NewLAN(t, 2)
 	a, b := startOn(t, hosts[0], 1), startOn(t, hosts[1], 2)
-	a.sees(b, b.began.Add(burst[0]+burst[1]), v4(2)) // the next time is a period later
-	a.sees(b, b.began.Add(burst[0]+burst[1]), linkLocal(2, "eth0"))
+	a.sees(b, b.Began.Add(burst[0]+burst[1]), netns.IPv4(2)) // the next time is a period later
+	a.sees(b, b.Began.Add(burst[0]+burst[1]), netns.LinkLocal(2, "eth0"))
 	from := time.Now()
 	links[1].SetAddresses(netns.Prefixes(9)...)
-	within(t, "to see the new address", a.sees(b, from, v4(9)), period)
-	within(t, "to see the new link-local address", a.sees(b, from, linkLocal(9, "eth0")), period)
+	netns.Within(t, "to see the new address", a.sees(b, from, netns.IPv4(9)), period)
+	netns.Within(t, "to see the new link-local address", a.sees(b, from, netns.LinkLocal(9, "eth0")), period)
 	moved := from.Add(2 * period) // at the latest it has noticed, and heard the other's next
-	within(t, "to see the other again", b.sees(a, moved, v4(1)), period)
-	within(t, "to see the other again over IPv6", b.sees(a, moved, linkLocal(1, "eth0")), period)
-	within(t, "to lose the old address", a.expires(b, from, v4(2)), holds)
-	within(t, "to lose the old link-local address", a.expires(b, from, linkLocal(2, "eth0")), holds)
+	netns.Within(t, "to see the other again", b.sees(a, moved, netns.IPv4(1)), period)
+	netns.Within(t, "to see the other again over IPv6", b.sees(a, moved, netns.LinkLocal(1, "eth0")), period)
+	netns.Within(t, "to lose the old address", a.expires(b, from, netns.IPv4(2)), holds)
+	netns.Within(t, "to lose the old link-local address", a.expires(b, from, netns.LinkLocal(2, "eth0")), holds)
 }
 
 func twoLinks(t *testing.T) {
-	hosts, _ := hostsOnABridge(t, 2)
+	hosts, _ := netns.NewLAN(t, 2)
 	second := netns.NewBridge(t)
 	var cable *netns.Link
 	for i, h := range hosts {
@@ -113,17 +112,17 @@ func twoLinks(t *testing.T) {
 	}
 	a, b := startOn(t, hosts[0], 1), startOn(t, hosts[1], 2)
 	other := netip.MustParseAddr("10.78.0.2")
-	within(t, "to find a node on one LAN", a.sees(b, b.began, v4(2)), time.Second)
-	within(t, "to find it on the other", a.sees(b, b.began, other), time.Second)
-	within(t, "to find it there over IPv6", a.sees(b, b.began, linkLocal(2, "eth1")), time.Second)
+	netns.Within(t, "to find a node on one LAN", a.sees(b, b.Began, netns.IPv4(2)), time.Second)
+	netns.Within(t, "to find it on the other", a.sees(b, b.Began, other), time.Second)
+	netns.Within(t, "to find it there over IPv6", a.sees(b, b.Began, netns.LinkLocal(2, "eth1")), time.Second)
 	from := time.Now()
 	cable.Mute()
-	within(t, "a cut", a.expires(b, from, other), holds)
-	within(t, "a cut, over IPv6", a.expires(b, from, linkLocal(2, "eth1")), holds)
-	within(t, "to hear it on the LAN that is left", a.sees(b, from.Add(2*period), v4(2)), period)
+	netns.Within(t, "a cut", a.expires(b, from, other), holds)
+	netns.Within(t, "a cut, over IPv6", a.expires(b, from, netns.LinkLocal(2, "eth1")), holds)
+	netns.Within(t, "to hear it on the LAN that is left", a.sees(b, from.Add(2*period), netns.IPv4(2)), period)
 	from = time.Now()
 	cable.Plug()
-	within(t, "to find it on the other again", a.sees(b, from, other), period)
+	netns.Within(t, "to find it on the other again", a.sees(b, from, other), period)
 }
 
 // lateInterface has one node start before its interface is there, and one before it is up.
@@ -147,8 +146,8 @@ func lateInterface(t *testing.T) {
 		who, whom *machine
 		n         int
 	}{{a, b, 2}, {b, a, 1}, {a, c, 3}, {c, a, 1}, {b, c, 3}, {c, b, 2}} {
-		for _, at := range []netip.Addr{v4(p.n), linkLocal(p.n, "eth0")} {
-			within(t, "to see who is on the LAN", p.who.sees(p.whom, from, at), period+burst[0]+burst[1])
+		for _, at := range []netip.Addr{netns.IPv4(p.n), netns.LinkLocal(p.n, "eth0")} {
+			netns.Within(t, "to see who is on the LAN", p.who.sees(p.whom, from, at), period+burst[0]+burst[1])
 		}
 	}
 }
@@ -163,11 +162,11 @@ func withoutIPv4(t *testing.T) {
 		h.Attach(bridge, fmt.Sprint("lan", i), netns.Prefixes(i)[2])
 		hosts, nodes = append(hosts, h), append(nodes, startOn(t, h, i))
 	}
-	at := linkLocal(2, "lan1")
-	within(t, "to find a node", nodes[0].sees(nodes[1], nodes[1].began, at), time.Second)
-	within(t, "to find a node", nodes[1].sees(nodes[0], nodes[1].began, linkLocal(1, "lan2")), time.Second)
+	at := netns.LinkLocal(2, "lan1")
+	netns.Within(t, "to find a node", nodes[0].sees(nodes[1], nodes[1].Began, at), time.Second)
+	netns.Within(t, "to find a node", nodes[1].sees(nodes[0], nodes[1].Began, netns.LinkLocal(1, "lan2")), time.Second)
 
-	ctx, cancel := context.WithTimeout(t.Context(), forever)
+	ctx, cancel := context.WithTimeout(t.Context(), netns.Forever)
 	defer cancel()
 	var err error
 	var l net.Listener
@@ -186,13 +185,13 @@ func withoutIPv4(t *testing.T) {
 }
 
 func listenOnly(t *testing.T) {
-	hosts, _ := hostsOnABridge(t, 3)
+	hosts, _ := netns.NewLAN(t, 3)
 	a := startOn(t, hosts[0], 1)
 	b := startOn(t, hosts[1], 2, func(c *machineConfig) { c.ListenOnly = true })
 	c := startOn(t, hosts[2], 3, func(c *machineConfig) { c.Port = 0 })
-	b.sees(a, b.began, v4(1))
-	c.sees(a, c.began, v4(1))
-	b.sees(a, b.began, linkLocal(1, "eth0"))
+	b.sees(a, b.Began, netns.IPv4(1))
+	c.sees(a, c.Began, netns.IPv4(1))
+	b.sees(a, b.Began, netns.LinkLocal(1, "eth0"))
 	time.Sleep(period + burst[0] + burst[1]) // they would have been heard five times
 	a.seesOnly()
 	b.seesOnly(a)

@@ -1,49 +1,22 @@
 package udp
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/netip"
-	"os"
-	"os/exec"
 	"slices"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/netns"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
-const (
-	// forever bounds what has no bound of its own: the computer may be busy.
-	forever = 30 * time.Second
-
-	// slack is what a busy computer may add to a bound.
-	slack = 700 * time.Millisecond
-)
-
-// A machine is a node in a process of its own, on a host. Its methods are for the goroutine of its test.
+// A machine is a node in a process of its own, on a host.
 type machine struct {
-	t     *testing.T
-	name  string
-	key   identity.PublicKey
-	port  uint16
-	began time.Time
-	cmd   *exec.Cmd
-	ended chan struct{} // closed when it prints no more
-
-	mu    sync.Mutex // guards the rest
-	lines []stamped
-	more  chan struct{} // closed and made anew with each line
-}
-
-// A stamped line has the time when it came.
-type stamped struct {
-	line
-	at time.Time
+	*netns.Process[line]
+	t    *testing.T
+	key  identity.PublicKey
+	port uint16
 }
 
 // startOn starts node n on a host.
@@ -53,86 +26,21 @@ func startOn(t *testing.T, h *netns.Host, n int, change ...func(*machineConfig))
 	for _, f := range change {
 		f(&c)
 	}
-	config, err := json.Marshal(c)
-	wantNil(t, err)
-	self, err := os.Executable()
-	wantNil(t, err)
-	m := &machine{t: t, name: fmt.Sprint("node ", n), key: c.Key, port: c.Port, cmd: exec.Command(self),
-		ended: make(chan struct{}), more: make(chan struct{})}
-	m.cmd.Env = append(os.Environ(), machineVariable+"="+string(config))
-	m.cmd.Stderr = os.Stderr
-	out, err := m.cmd.StdoutPipe()
-	wantNil(t, err)
-	m.began = time.Now()
-	wantNil(t, h.Start(m.cmd))
-	go m.read(out)
-	t.Cleanup(func() {
-		_ = m.cmd.Process.Kill() // it may have ended
-		<-m.ended
-		_ = m.cmd.Wait() // killed, or waited for
-	})
-	return m
-}
-
-// read takes what the process prints until it ends.
-func (m *machine) read(out io.Reader) {
-	defer close(m.ended)
-	for lines := json.NewDecoder(out); ; {
-		var l stamped
-		if lines.Decode(&l.line) != nil { // the end, or the line in which it was killed
-			return
-		}
-		l.at = time.Now()
-		m.mu.Lock()
-		m.lines = append(m.lines, l)
-		close(m.more)
-		m.more = make(chan struct{})
-		m.mu.Unlock()
-	}
-}
-
-// since returns the lines from number n on, and what tells that there are more.
-func (m *machine) since(n int) ([]stamped, <-chan struct{}) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.lines[n:], m.more
-}
-
-// until waits for a line that fits, and returns the first. Each is looked at once, from the beginning.
-func (m *machine) until(what string, fits func(stamped) bool) stamped {
-	m.t.Helper()
-	timeout := time.After(forever)
-	for n := 0; ; {
-		lines, more := m.since(n)
-		for _, l := range lines {
-			if fits(l) {
-				return l
-			}
-		}
-		n += len(lines)
-		select {
-		case <-more:
-		case <-m.ended:
-			if lines, _ := m.since(n); len(lines) == 0 {
-				m.t.Fatalf("%s has ended; waiting for: %s", m.name, what)
-			}
-		case <-timeout:
-			m.t.Fatalf("%s: not within %v: %s", m.name, forever, what)
-		}
-	}
+	p := netns.Start[line](t, h, fmt.Sprint("node ", n), netns.Copy(t, machineVariable, c))
+	return &machine{Process: p, t: t, key: c.Key, port: c.Port}
 }
 
 // sees waits until other is seen at an address, after from, and returns how long after that was.
 func (m *machine) sees(other *machine, from time.Time, at netip.Addr) time.Duration {
 	m.t.Helper()
-	l := m.until(fmt.Sprintf("sees %s at %v", other.name, at), func(l stamped) bool {
-		return l.Key == other.key.String() && l.Addr.Addr() == at && !l.at.Before(from)
+	l := m.Until(fmt.Sprintf("sees %s at %v", other.Name, at), from, func(l line) bool {
+		return l.Key == other.key.String() && l.Addr.Addr() == at
 	})
-	if l.Addr.Port() != other.port || l.TTL != holds {
-		m.t.Errorf("%s sees %s as %+v", m.name, other.name, l)
+	if l.Value.Addr.Port() != other.port || l.Value.TTL != holds {
+		m.t.Errorf("%s sees %s as %+v", m.Name, other.Name, l)
 	}
-	took := l.at.Sub(from)
-	m.t.Logf("%s sees %s at %v after %v", m.name, other.name, l.Addr, took.Round(time.Millisecond))
+	took := l.At.Sub(from)
+	m.t.Logf("%s sees %s at %v after %v", m.Name, other.Name, l.Value.Addr, took.Round(time.Millisecond))
 	return took
 }
 
@@ -141,11 +49,11 @@ func (m *machine) sees(other *machine, from time.Time, at netip.Addr) time.Durat
 func (m *machine) begins(names ...string) {
 	m.t.Helper()
 	looks := 0
-	m.until("looks at its interfaces", func(l stamped) bool {
+	m.Until("looks at its interfaces", time.Time{}, func(l line) bool {
 		if l.Looked != nil {
 			looks++
 			if !slices.Equal(l.Looked, names) {
-				m.t.Errorf("%s looks at %v, want %v", m.name, l.Looked, names)
+				m.t.Errorf("%s looks at %v, want %v", m.Name, l.Looked, names)
 			}
 		}
 		return looks > len(burst)
@@ -155,20 +63,19 @@ func (m *machine) begins(names ...string) {
 // expires waits until the last sighting of other at an address has expired, and returns how long after from that is.
 func (m *machine) expires(other *machine, from time.Time, at netip.Addr) time.Duration {
 	m.t.Helper()
-	for end := from.Add(forever); ; {
+	for end := from.Add(netns.Forever); ; {
 		var until time.Time
-		lines, _ := m.since(0)
-		for _, l := range lines {
-			if l.Key == other.key.String() && l.Addr.Addr() == at {
-				until = l.at.Add(l.TTL)
+		for _, l := range m.Lines(time.Time{}) {
+			if l.Value.Key == other.key.String() && l.Value.Addr.Addr() == at {
+				until = l.At.Add(l.Value.TTL)
 			}
 		}
 		switch {
 		case until.IsZero() || time.Now().After(end):
-			m.t.Fatalf("%s does not wait for the end of %s at %v", m.name, other.name, at)
+			m.t.Fatalf("%s does not wait for the end of %s at %v", m.Name, other.Name, at)
 		case time.Now().After(until):
 			took := until.Sub(from)
-			m.t.Logf("%s loses %s at %v: expired after %v", m.name, other.name, at, took.Round(time.Millisecond))
+			m.t.Logf("%s loses %s at %v: expired after %v", m.Name, other.Name, at, took.Round(time.Millisecond))
 			return took
 		default:
 			time.Sleep(time.Until(until) + time.Millisecond)
@@ -179,10 +86,10 @@ func (m *machine) expires(other *machine, from time.Time, at netip.Addr) time.Du
 // seesOnly fails the test if the node has seen anybody but these.
 func (m *machine) seesOnly(others ...*machine) {
 	m.t.Helper()
-	lines, _ := m.since(0)
-	for _, l := range lines {
-		if l.Key != "" && !slices.ContainsFunc(others, func(o *machine) bool { return o.key.String() == l.Key }) {
-			m.t.Errorf("%s sees somebody: %+v", m.name, l)
+	for _, l := range m.Lines(time.Time{}) {
+		who := l.Value.Key
+		if who != "" && !slices.ContainsFunc(others, func(o *machine) bool { return o.key.String() == who }) {
+			m.t.Errorf("%s sees somebody: %+v", m.Name, l)
 		}
 	}
 }
@@ -191,33 +98,10 @@ func (m *machine) seesOnly(others ...*machine) {
 func (m *machine) ends() {
 	m.t.Helper()
 	from := time.Now()
-	wantNil(m.t, m.cmd.Process.Signal(syscall.SIGTERM))
-	end := m.until("ends", func(l stamped) bool { return l.Ended })
-	within(m.t, "to end", end.at.Sub(from), time.Second)
-	<-m.ended // read to the end before Wait
-	if err := m.cmd.Wait(); err != nil || end.Err != "" {
-		m.t.Errorf("%s ends with %q: %v", m.name, end.Err, err)
+	m.Terminate()
+	end := m.Until("ends", time.Time{}, func(l line) bool { return l.Ended })
+	netns.Within(m.t, "to end", end.At.Sub(from), time.Second)
+	if err := m.Wait(); err != nil || end.Value.Err != "" {
+		m.t.Errorf("%s ends with %q: %v", m.Name, end.Value.Err, err)
 	}
-}
-
-func within(t *testing.T, what string, took, bound time.Duration) {
-	t.Helper()
-	if took > bound+slack {
-		netns.Late(t, "%s took %v, want at most %v", what, took, bound)
-	}
-}
-
-// v4 and linkLocal return addresses of host n, as a host with that interface sees them.
-func v4(n int) netip.Addr                     { return netns.Prefixes(n)[0].Addr() }
-func linkLocal(n int, zone string) netip.Addr { return netns.Prefixes(n)[2].Addr().WithZone(zone) }
-
-// hostsOnABridge returns hosts 1 to n, and their links.
-func hostsOnABridge(t *testing.T, n int) (hosts []*netns.Host, links []*netns.Link) {
-	t.Helper()
-	bridge := netns.NewBridge(t)
-	for i := 1; i <= n; i++ {
-		h := netns.NewHost(t)
-		hosts, links = append(hosts, h), append(links, h.Attach(bridge, "eth0", netns.Prefixes(i)...))
-	}
-	return hosts, links
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
 // machineVariable is set where the test binary is to be a node on a host, and holds its machineConfig.
@@ -64,7 +65,7 @@ func beNode(config string) int {
 		}
 	}
 	interfaces := func() ([]discovery.Interface, error) {
-		list, err := systemInterfaces()
+		list, err := netns.Interfaces()
 		looked := line{Looked: []string{}}
 		for _, i := range list {
 			if i.Flags&net.FlagUp != 0 {
@@ -90,27 +91,4 @@ func beNode(config string) int {
 		return 3
 	}
 	return 0
-}
-
-// systemInterfaces returns the interfaces of the host that this process is on.
-func systemInterfaces() ([]discovery.Interface, error) {
-	all, err := net.Interfaces()
-	if err != nil {
-		return nil, err
-	}
-	var list []discovery.Interface
-	for _, i := range all {
-		addrs, err := i.Addrs()
-		if err != nil {
-			continue // it has gone since
-		}
-		one := discovery.Interface{Index: i.Index, Name: i.Name, Flags: i.Flags}
-		for _, a := range addrs {
-			if p, err := netip.ParsePrefix(a.String()); err == nil {
-				one.Addrs = append(one.Addrs, p)
-			}
-		}
-		list = append(list, one)
-	}
-	return list, nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 	"github.com/seed-f6ddb928/peernet-go/private"
 )
 

@@ -30,8 +30,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
 // A door is a listener under test, in a bubble, and what it tells the node.

@@ -4,7 +4,7 @@ import (
 	"net/netip"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
 // What may happen to the network. All of it but a reset ends by itself.

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
 // A forgery is a flood of announces of two nodes at addresses where they are not.

@@ -30,9 +30,9 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 

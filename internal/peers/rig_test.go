@@ -18,8 +18,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
 // keysFrom returns the key pair whose private half counts up from first.

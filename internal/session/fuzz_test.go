@@ -10,7 +10,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
 // FuzzPlaintexts lets a peer that holds the keys say anything, and then bye. The session must not panic, must end for a

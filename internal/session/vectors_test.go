@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
-	"github.com/seed-f6ddb928/peernet-go/internal/vectors"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // A vector is one plaintext of testdata/vectors/envelope_native.json.

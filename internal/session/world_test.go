@@ -21,7 +21,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
 // The keys of the tests. A session has ours, whom it talks to has theirs; nobody trusts the stranger.

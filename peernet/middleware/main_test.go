@@ -15,7 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 

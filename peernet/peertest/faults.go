@@ -3,7 +3,7 @@ package peertest
 import (
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
 // Delay makes what is sent from now on between every two of these nodes, or on the whole network if there are none, take so

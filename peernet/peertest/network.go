@@ -10,7 +10,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/discovery/manual"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/discovery/manual"
-	"github.com/seed-f6ddb928/peernet-go/internal/memnet"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )

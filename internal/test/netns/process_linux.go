@@ -147,7 +147,13 @@ func (p *Process[V]) Until(what string, from time.Time, fits func(V) bool) Line[
 // Terminate asks the process to end, as a user does.
 func (p *Process[V]) Terminate() {
 	p.t.Helper()
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	p.Signal(syscall.SIGTERM)
+}
+
+// Signal sends the process a signal.
+func (p *Process[V]) Signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
 		p.t.Fatal(err)
 	}
 }
@@ -180,6 +186,9 @@ func NewLAN(t *testing.T, n int) (hosts []*Host, links []*Link) {
 
 // IPv4 returns the IPv4 address of host n; see Prefixes.
 func IPv4(n int) netip.Addr { return Prefixes(n)[0].Addr() }
+
+// IPv6 returns the IPv6 address of host n, which is no link-local one.
+func IPv6(n int) netip.Addr { return Prefixes(n)[1].Addr() }
 
 // LinkLocal returns the link-local IPv6 address of host n, as a host sees it on an interface of that name.
 func LinkLocal(n int, zone string) netip.Addr { return Prefixes(n)[2].Addr().WithZone(zone) }
