@@ -1,12 +1,13 @@
-// Package node is the root actor of a node: it starts the listener, the finder and the peers, passes on what
-// one has to say to another, and ends them in order.
+// Package node is the root actor of a node: it starts the listener, the finder and the peers, joins what one of them
+// tells to another, and ends them in order.
 //
 //	node
 //	├── listener ── session × n, one per inbound connection
 //	├── finder ──── one actor per discovery provider
 //	└── peers ───── peer × n, one per trusted key ── session, one per outbound connection
 //
-// Commands go down, events go up, siblings do not talk: what the finder has found reaches a peer through here.
+// Commands go down, events go up, and siblings do not know each other. The root gives the finder a way to the table of
+// peers for what it has found, which the root itself has nothing to add to.
 package node
 
 import (
@@ -140,9 +141,6 @@ func (r *root) Receive(ctx actor.Context) {
 		ctx.Send(r.peers, m)
 	case peers.Wake, session.Proved:
 		ctx.Send(r.peers, m)
-	case finder.Change:
-		ctx.Send(r.peers, m)
-		r.Tell(m)
 	case peers.Up:
 		up := finder.Connected{Key: m.Key, Home: m.Addr.Addr()}
 		if m.Role == handshake.Initiator {
@@ -153,7 +151,7 @@ func (r *root) Receive(ctx actor.Context) {
 	case peers.Down:
 		ctx.Send(r.finder, finder.Disconnected{Key: m.Key, Home: m.Addr.Addr()})
 		r.Tell(m)
-	case session.Refused, peers.Conflict:
+	case finder.Change, session.Refused, peers.Conflict:
 		r.Tell(m)
 	case stop:
 		r.stop(ctx)
@@ -173,8 +171,14 @@ func (r *root) Receive(ctx actor.Context) {
 func (r *root) start(ctx actor.Context) {
 	system, self := ctx.ActorSystem(), ctx.Self()
 	tell := func(m any) { system.Root.Send(self, m) }
-	r.Config.Peers.Tell, r.Config.Finder.Tell, r.Config.Listener.Tell = tell, tell, tell
+	r.Config.Peers.Tell, r.Config.Listener.Tell = tell, tell
 	r.peers = ctx.SpawnPrefix(peers.Props(&r.Config.Peers), "peers")
+	r.Config.Finder.Tell = func(m any) {
+		tell(m) // first, so that Found precedes the Up that it leads to
+		if _, ok := m.(finder.Change); ok {
+			system.Root.Send(r.peers, m)
+		}
+	}
 	r.finder = ctx.SpawnPrefix(finder.Props(&r.Config.Finder), "finder")
 	r.listener = ctx.SpawnPrefix(listener.Props(&r.Config.Listener), "listener")
 	r.left = 3
