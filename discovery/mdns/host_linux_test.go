@@ -56,8 +56,9 @@ func (d *node) loses(other *node, from time.Time, at netip.Addr, why discovery.R
 // terminate ends a node as a user does, and returns when.
 func (d *node) terminate() time.Time {
 	d.t.Helper()
+	at := time.Now() // before: it may have ended when Terminate returns
 	d.Terminate()
-	return time.Now()
+	return at
 }
 
 // ended waits until the provider of a node has ended, and returns what it said and how long after from that was.
