@@ -33,8 +33,8 @@ func (n *Node) Explain(key identity.PublicKey) (Explanation, error) {
 	if !ok {
 		return Explanation{}, errPairFirst
 	}
-	info, link := n.directory.Info(key)
-	e := Explanation{Peer: peerInfo(p, info, link), Next: info.Next, Asleep: info.Asleep, at: n.config.Clock.Now()}
+	peer, info := n.info(p)
+	e := Explanation{Peer: peer, Next: info.Next, Asleep: info.Asleep, at: n.config.Clock.Now()}
 	for _, s := range info.History {
 		e.History = append(e.History, Step{s.At, PeerState(s.State), s.Addr, s.Source, s.Reason, s.Times, s.Last})
 	}
