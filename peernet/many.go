@@ -144,26 +144,26 @@ func outcomes[R any](ctx context.Context, m *many, ask func(context.Context, ide
 		ctx, cancel := context.WithCancel(ctx)
 		ended := make(chan Outcome[R]) // read until it is closed
 		turns, clock := m.turns(), m.node.config.Clock
-		var (
-			next   atomic.Int64
-			over   atomic.Bool // no other call begins: not even middleware is to see it
+		var calls struct {
+			next   atomic.Int64 // turn
+			over   atomic.Bool  // no other begins: not even middleware is to see it
 			failed crash
 			join   sync.WaitGroup
-		)
+		}
 		stop := func() {
-			over.Store(true)
+			calls.over.Store(true)
 			cancel()
 		}
 		work := func() {
 			returned := false
 			defer func() {
 				if !returned {
-					failed.keep(recover())
+					calls.failed.keep(recover())
 					stop()
 				}
 			}()
-			for !over.Load() {
-				turn := int(next.Add(1)) - 1
+			for !calls.over.Load() {
+				turn := int(calls.next.Add(1)) - 1
 				if turn >= len(turns) {
 					break
 				}
@@ -178,17 +178,17 @@ func outcomes[R any](ctx context.Context, m *many, ask func(context.Context, ide
 			returned = true
 		}
 		for range min(m.atOnce, len(turns)) {
-			join.Go(work)
+			calls.join.Go(work)
 		}
 		go func() {
 			defer close(ended)
-			join.Wait()
+			calls.join.Wait()
 		}()
 		defer func() { // also if the loop's body panics
 			stop()
 			for range ended { // wait until all have ended
 			}
-			failed.repeat()
+			calls.failed.repeat()
 		}()
 		for o := range ended {
 			if !yield(o) {

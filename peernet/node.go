@@ -2,7 +2,6 @@ package peernet
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -327,12 +326,12 @@ func resolve(ctx context.Context, address string) ([]netip.AddrPort, error) {
 
 // newJitter returns a source of numbers in [0, 1), seeded from the node's randomness.
 func newJitter(r io.Reader) (func() float64, error) {
-	var seed [16]byte
+	var seed [32]byte
 	if _, err := io.ReadFull(r, seed[:]); err != nil {
 		return nil, fmt.Errorf("read randomness: %w", err)
 	}
 	var mu sync.Mutex
-	rng := mathrand.New(mathrand.NewPCG(binary.LittleEndian.Uint64(seed[:]), binary.LittleEndian.Uint64(seed[8:])))
+	rng := mathrand.New(mathrand.NewChaCha8(seed))
 	return func() float64 {
 		mu.Lock()
 		defer mu.Unlock()
