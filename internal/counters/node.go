@@ -10,9 +10,10 @@ import (
 // A Node has the numbers of one node: a Peer for each key, and what is counted of connections that are no peer's yet.
 // Its zero value is ready for use. It is safe for concurrent use.
 type Node struct {
-	connections atomic.Uint64 // accepted
-	strangers   atomic.Int64
-	handshakes  [2][results]atomic.Uint64 // by side
+	Connections atomic.Uint64 // accepted
+	Strangers   atomic.Int64  // a gauge: connections that have not authenticated yet
+
+	handshakes [2][results]atomic.Uint64 // by side
 
 	mu    sync.Mutex // guards the rest
 	peers map[identity.PublicKey]*Peer
@@ -91,15 +92,3 @@ func (n *Node) Snapshot(trusted func(identity.PublicKey) bool) (peers map[identi
 	}
 	return peers, total
 }
-
-// Connection counts a connection that was accepted.
-func (n *Node) Connection() { n.connections.Add(1) }
-
-// Connections returns how many connections were accepted.
-func (n *Node) Connections() uint64 { return n.connections.Load() }
-
-// SetStrangers says how many connections have not authenticated yet.
-func (n *Node) SetStrangers(count int) { n.strangers.Store(int64(count)) }
-
-// Strangers returns how many connections have not authenticated yet.
-func (n *Node) Strangers() int { return int(n.strangers.Load()) }
