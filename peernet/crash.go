@@ -10,22 +10,21 @@ import (
 // A crash tells how the first of several goroutines of one caller ended without returning: by a panic, or by
 // runtime.Goexit. The zero crash says that none did.
 type crash struct {
-	once     sync.Once
-	happened bool
-	value    any    // of the panic; nil: runtime.Goexit
-	stack    []byte // of the goroutine that panicked
+	once  sync.Once
+	value any    // of the panic; nil: runtime.Goexit
+	stack []byte // of the goroutine that panicked; nil: there was no crash
 }
 
 // keep notes the end of the goroutine that calls it, with the value that recover returned there. It is safe for concurrent
 // use.
 func (c *crash) keep(recovered any) {
-	c.once.Do(func() { c.happened, c.value, c.stack = true, recovered, debug.Stack() })
+	c.once.Do(func() { c.value, c.stack = recovered, debug.Stack() })
 }
 
 // repeat ends the goroutine that calls it in the same way, if there was a crash. The other goroutines have ended.
 func (c *crash) repeat() {
 	switch {
-	case !c.happened:
+	case c.stack == nil:
 	case c.value == nil:
 		runtime.Goexit()
 	default:

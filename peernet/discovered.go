@@ -68,18 +68,12 @@ func (n *Node) Providers() []ProviderStatus {
 	all := n.board.Providers()
 	list := make([]ProviderStatus, 0, len(all))
 	for _, s := range all {
-		list = append(list, ProviderStatus{Name: s.Name, State: ProviderState(s.State), Since: s.Since, Err: s.Err, Next: s.Next,
-			Sightings: s.Sightings, Dropped: s.Dropped})
-	}
-	i := 0 // all has those providers of the configuration that have begun, in its order
-	for _, p := range n.config.Discovery {
-		if i == len(list) || p.Name() != list[i].Name {
-			continue
+		p := ProviderStatus{Name: s.Name, State: ProviderState(s.State), Since: s.Since, Err: s.Err, Next: s.Next,
+			Sightings: s.Sightings, Dropped: s.Dropped}
+		if c, ok := s.Provider.(discovery.Counter); ok {
+			p.Counts = c.Counts()
 		}
-		if c, ok := p.(discovery.Counter); ok {
-			list[i].Counts = c.Counts()
-		}
-		i++
+		list = append(list, p)
 	}
 	return list
 }

@@ -34,14 +34,8 @@ type (
 	}
 
 	// Updated says that a key that was seen before is also seen at this address, by this provider, or on this interface;
-	// or that it is seen there and is trusted from now on.
-	Updated struct {
-		At
-		Peer      identity.PublicKey
-		Addr      netip.AddrPort
-		Source    string
-		Interface string
-	}
+	// or that it is seen there and is trusted from now on. Its fields are those of Found.
+	Updated Found
 
 	// Lost says that a provider does not see a key at an address any more. A session that is up stays up.
 	Lost struct {
@@ -151,18 +145,16 @@ const maxQueued = 256
 type hub struct {
 	lost atomic.Uint64 // events that were dropped because their subscriber was slow
 
-	mu     sync.Mutex // guards the rest
+	mu     sync.Mutex // guards the rest, and the fields of subscriptions
 	subs   map[*subscription]struct{}
 	closed bool
 }
 
+// A subscription has the events that its subscriber has not read yet.
 type subscription struct {
-	wake chan struct{} // has room for one
-
-	mu     sync.Mutex // guards the rest
-	queue  []Event
-	lagged int
-	closed bool
+	queue   []Event
+	lagged  int        // events dropped since the last Lagged
+	changed *sync.Cond // of the queue, the hub's end, or the subscription's
 }
 
 func newHub() *hub { return &hub{subs: make(map[*subscription]struct{})} }
@@ -171,9 +163,14 @@ func (h *hub) publish(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for s := range h.subs {
-		if !s.put(e) {
+		if len(s.queue) == maxQueued {
+			s.queue[0] = nil
+			s.queue = s.queue[1:]
+			s.lagged++
 			h.lost.Add(1)
 		}
+		s.queue = append(s.queue, e)
+		s.changed.Signal()
 	}
 }
 
@@ -183,87 +180,47 @@ func (h *hub) close() {
 	defer h.mu.Unlock()
 	h.closed = true
 	for s := range h.subs {
-		s.close()
+		s.changed.Signal()
 	}
 }
 
 func (h *hub) subscribe(ctx context.Context) iter.Seq[Event] {
-	s := &subscription{wake: make(chan struct{}, 1)}
+	s := &subscription{changed: sync.NewCond(&h.mu)}
 	h.mu.Lock()
 	h.subs[s] = struct{}{}
-	if h.closed {
-		s.close()
-	}
 	h.mu.Unlock()
 	context.AfterFunc(ctx, func() {
 		h.mu.Lock()
+		defer h.mu.Unlock()
 		delete(h.subs, s)
-		h.mu.Unlock()
-		s.close()
+		s.changed.Signal()
 	})
 	return func(yield func(Event) bool) {
 		for {
-			e, ok := s.next()
-			if !ok || ctx.Err() != nil || !yield(e) {
+			e := h.next(ctx, s)
+			if e == nil || !yield(e) {
 				return
 			}
 		}
 	}
 }
 
-// put queues an event. It returns false if another one had to make room.
-func (s *subscription) put(e Event) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	full := len(s.queue) == maxQueued
-	if full {
-		s.queue[0] = nil
-		s.queue = s.queue[1:]
-		s.lagged++
+// next waits for an event. It returns nil if there will be no more.
+func (h *hub) next(ctx context.Context, s *subscription) (e Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for len(s.queue) == 0 && !h.closed && ctx.Err() == nil {
+		s.changed.Wait()
 	}
-	s.queue = append(s.queue, e)
-	s.signal()
-	return !full
-}
-
-func (s *subscription) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	s.signal()
-}
-
-// signal is called with mu held.
-func (s *subscription) signal() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
-}
-
-// next waits for an event; false: there will be no more.
-func (s *subscription) next() (Event, bool) {
-	for {
-		if e, ok := s.take(); ok {
-			return e, e != nil
-		}
-		<-s.wake
-	}
-}
-
-// take returns an event, or nil if there will be no more; false: there is none yet.
-func (s *subscription) take() (e Event, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	switch {
+	case len(s.queue) == 0 || ctx.Err() != nil:
+		return nil
 	case s.lagged > 0:
 		e = Lagged{At: At{s.queue[0].Time()}, N: s.lagged}
 		s.lagged = 0
-	case len(s.queue) > 0:
+	default:
 		e, s.queue[0] = s.queue[0], nil
 		s.queue = s.queue[1:]
-	case !s.closed:
-		return nil, false
 	}
-	return e, true
+	return e
 }

@@ -33,26 +33,21 @@ func (n *Node) Explain(key identity.PublicKey) (Explanation, error) {
 	if !ok {
 		return Explanation{}, errPairFirst
 	}
-	info, link := n.directory.Info(key)
-	e := Explanation{Peer: peerInfo(p, info, link), Next: info.Next, Asleep: info.Asleep, at: n.config.Clock.Now()}
+	peer, info := n.info(p)
+	e := Explanation{Peer: peer, Next: info.Next, Asleep: info.Asleep, at: n.config.Clock.Now()}
 	for _, s := range info.History {
 		e.History = append(e.History, Step{s.At, PeerState(s.State), s.Addr, s.Source, s.Reason, s.Times, s.Last})
 	}
 	e.Advice = advice(n.self, e.Peer, info.Err, n.config.Private)
 	if e.Peer.State != StateConnected && !hasAnswered(info.Err) && mayBeRemote(e.Peer.Addresses) && isOffline(n.config.Network.Interfaces) {
-		e.Advice = adviceOffline(e.Advice, len(e.Peer.Addresses) > 0)
+		const why = "this machine has no network: none of its interfaces but loopback is up and has an address"
+		if len(e.Peer.Addresses) > 0 || e.Advice == "" {
+			e.Advice = why
+		} else {
+			e.Advice = why + "; " + e.Advice // the peer may be on this machine
+		}
 	}
 	return e, nil
-}
-
-// adviceOffline returns the advice where no interface but loopback works. If no address of the peer is known, the other advice
-// may help as well: the peer may be on this machine.
-func adviceOffline(advice string, known bool) string {
-	const why = "this machine has no network: none of its interfaces but loopback is up and has an address"
-	if known || advice == "" {
-		return why
-	}
-	return why + "; " + advice
 }
 
 // hasAnswered says whether something answered a dial that failed with err.

@@ -2,6 +2,7 @@ package peernet
 
 import (
 	"math"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/frame"
 )
@@ -50,14 +51,8 @@ type Limits struct {
 	Sessions int
 }
 
-// Beyond these a number is a slip, not a wish.
-var (
-	mostAtOnce    = bound[int]{1 << 20, "out of all proportion"} // calls, sends, peers
-	mostSessions  = bound[int]{1 << 22, "out of all proportion"}
-	mostStrangers = bound[int]{1 << 16, "out of all proportion"}
-	mostFrame     = bound[int]{1 << 30, "out of all proportion"}       // bytes
-	mostBytes     = bound[int]{math.MaxInt32, "out of all proportion"} // in all
-)
+// atMost bounds a number beyond which it is a slip, not a wish.
+func atMost[T int | time.Duration](most T) bound[T] { return bound[T]{most, "out of all proportion"} }
 
 // check fills in the defaults. The error is a *ConfigError.
 func (l *Limits) check() (err error) {
@@ -66,19 +61,19 @@ func (l *Limits) check() (err error) {
 	}
 	one := bound[int]{1, "with which nothing works"}
 	frames := bound[int]{frame.DefaultLimit, "which every node accepts"}
-	check("Frame", &l.Frame, frame.DefaultLimit, frames, mostFrame)
+	check("Frame", &l.Frame, frame.DefaultLimit, frames, atMost(1<<30))
 	message := bound[int]{l.Frame, "what one message may have (Limits.Frame)"}
-	check("CallsPerPeer", &l.CallsPerPeer, 256, one, mostAtOnce)
-	check("CallBytesPerPeer", &l.CallBytesPerPeer, max(8<<20, l.Frame), message, mostBytes)
-	check("SendsPerPeer", &l.SendsPerPeer, 1024, one, mostAtOnce)
-	check("SendBytesPerPeer", &l.SendBytesPerPeer, max(8<<20, l.Frame), message, mostBytes)
+	check("CallsPerPeer", &l.CallsPerPeer, 256, one, atMost(1<<20))
+	check("CallBytesPerPeer", &l.CallBytesPerPeer, max(8<<20, l.Frame), message, atMost(math.MaxInt32))
+	check("SendsPerPeer", &l.SendsPerPeer, 1024, one, atMost(1<<20))
+	check("SendBytesPerPeer", &l.SendBytesPerPeer, max(8<<20, l.Frame), message, atMost(math.MaxInt32))
 	anyMessage := bound[int]{frame.DefaultLimit, "what a message to any peer may have"}
-	check("QueueBytes", &l.QueueBytes, 2<<20, anyMessage, mostBytes)
-	check("Strangers", &l.Strangers, 256, one, mostStrangers)
+	check("QueueBytes", &l.QueueBytes, 2<<20, anyMessage, atMost(math.MaxInt32))
+	check("Strangers", &l.Strangers, 256, one, atMost(1<<16))
 	sources := bound[int]{l.Strangers, "what all sources together may have (Limits.Strangers)"}
 	check("StrangersPerSource", &l.StrangersPerSource, min(32, l.Strangers), one, sources)
-	check("Peers", &l.Peers, 0, one, mostAtOnce)
+	check("Peers", &l.Peers, 0, one, atMost(1<<20))
 	peers := bound[int]{max(1, l.Peers), "one for each peer that may be connected (Limits.Peers)"}
-	check("Sessions", &l.Sessions, 0, peers, mostSessions)
+	check("Sessions", &l.Sessions, 0, peers, atMost(1<<22))
 	return err
 }

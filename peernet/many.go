@@ -53,8 +53,7 @@ func (n *Node) Connected() []identity.PublicKey {
 // The calls have goroutines of their own. A panic in one, of middleware, ends the others, and is raised again in the caller's
 // goroutine as an error that wraps it and tells its stack.
 func CallMany[R any](ctx context.Context, n *Node, keys []identity.PublicKey, name string, args any, opts ...CallOption) []Outcome[R] {
-	m := n.many("call", keys, name, args, opts)
-	return all(ctx, m, keys, asCall[R](m))
+	return inOrderOf(keys, CallEach[R](ctx, n, keys, name, args, opts...))
 }
 
 // CallEach is CallMany with the outcomes as they come, one for each peer. A loop that breaks off cancels the calls
@@ -62,69 +61,47 @@ func CallMany[R any](ctx context.Context, n *Node, keys []identity.PublicKey, na
 // for a slow loop: the next calls wait for it. Each loop calls anew.
 func CallEach[R any](ctx context.Context, n *Node, keys []identity.PublicKey, name string, args any, opts ...CallOption) iter.Seq[Outcome[R]] {
 	m := n.many("call", keys, name, args, opts)
-	ask := asCall[R](m)
-	return func(yield func(Outcome[R]) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		outcomes, gone := make(chan Outcome[R]), make(chan struct{})
-		var failed *crash
-		go func() {
-			defer close(outcomes)
-			failed = m.each(ctx, func(ctx context.Context, i int) bool {
-				select {
-				case <-gone: // not even middleware is to see it
-					return false
-				default:
-				}
-				o := one(ctx, m, i, ask)
-				select {
-				case outcomes <- o:
-					return true
-				case <-gone:
-					return false
-				}
-			})
-		}()
-		defer func() { // also if the loop's body panics
-			close(gone)
-			cancel()
-			for range outcomes { // wait until all have ended
-			}
-			failed.repeat()
-		}()
-		for o := range outcomes {
-			if !yield(o) {
-				return
-			}
-		}
-	}
+	return outcomes(ctx, m, func(ctx context.Context, key identity.PublicKey) (R, error) {
+		return Call[R](ctx, n, key, name, m.args, opts...)
+	})
 }
 
 // SendMany sends a message to the handlers of one name on several peers. It is otherwise as CallMany; a nil Err means
 // what it means for Send.
 func SendMany(ctx context.Context, n *Node, keys []identity.PublicKey, name string, args any, opts ...CallOption) []Outcome[struct{}] {
 	m := n.many("send", keys, name, args, opts)
-	return all(ctx, m, keys, func(ctx context.Context, key identity.PublicKey) (struct{}, error) {
+	return inOrderOf(keys, outcomes(ctx, m, func(ctx context.Context, key identity.PublicKey) (struct{}, error) {
 		return struct{}{}, n.Send(ctx, key, name, m.args, opts...)
-	})
+	}))
+}
+
+// inOrderOf returns the outcomes, which are one for each peer, in the order of keys.
+func inOrderOf[R any](keys []identity.PublicKey, outcomes iter.Seq[Outcome[R]]) []Outcome[R] {
+	byKey := make(map[identity.PublicKey]Outcome[R], len(keys))
+	for o := range outcomes {
+		byKey[o.Peer] = o
+	}
+	list := make([]Outcome[R], len(keys))
+	for i, key := range keys {
+		list[i] = byKey[key]
+	}
+	return list
 }
 
 // A many is one call or send to several peers. It is not changed once it is made.
 type many struct {
 	node   *Node
 	keys   []identity.PublicKey // each once
-	name   string
 	args   Raw
 	err    error // of encoding them
-	opts   []CallOption
 	atOnce int
 	wait   bool
 }
 
 // many prepares to ask each of keys. verb says in errors what is done with name.
 func (n *Node) many(verb string, keys []identity.PublicKey, name string, args any, opts []CallOption) *many {
-	m := &many{node: n, keys: make([]identity.PublicKey, 0, len(keys)), name: name, opts: opts}
 	o := optionsOf(opts)
-	m.wait, m.atOnce = o.wait, o.atOnce
+	m := &many{node: n, keys: make([]identity.PublicKey, 0, len(keys)), wait: o.wait, atOnce: o.atOnce}
 	if m.atOnce < 1 {
 		m.atOnce = defaultAtOnce
 	}
@@ -145,96 +122,78 @@ func (n *Node) many(verb string, keys []identity.PublicKey, name string, args an
 	return m
 }
 
-// each runs ask for each of the keys, by its index, and returns when all have ended. ask is called from several goroutines,
-// none of them the caller's. Once it returns false, no other begins. If it does not return at all, the context of those that
-// run ends as well, and each returns the crash.
-func (m *many) each(ctx context.Context, ask func(ctx context.Context, i int) bool) *crash {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	turns := m.turns()
-	var (
-		next   atomic.Int64
-		over   atomic.Bool
-		failed crash
-	)
-	work := func() {
-		returned := false
-		defer func() {
-			if !returned {
-				failed.keep(recover())
-				over.Store(true)
-				cancel()
-			}
-		}()
-		for !over.Load() {
-			turn := int(next.Add(1)) - 1
-			if turn >= len(turns) {
-				break
-			}
-			if !ask(ctx, turns[turn]) {
-				over.Store(true)
-			}
-		}
-		returned = true
-	}
-	var join sync.WaitGroup
-	for range min(m.atOnce, len(turns)) {
-		join.Go(work)
-	}
-	join.Wait()
-	return &failed
-}
-
-// turns returns the indices of the keys in the order in which they are asked: those that must be waited for hold up none
-// that is connected.
-func (m *many) turns() []int {
-	var connected, away []int
-	for i, key := range m.keys {
+// turns returns the keys in the order in which they are asked: those that must be waited for hold up none that is connected.
+func (m *many) turns() []identity.PublicKey {
+	connected := make([]identity.PublicKey, 0, len(m.keys))
+	var away []identity.PublicKey
+	for _, key := range m.keys {
 		if m.wait && m.node.directory.Link(key) == nil {
-			away = append(away, i)
+			away = append(away, key)
 		} else {
-			connected = append(connected, i)
+			connected = append(connected, key)
 		}
 	}
 	return append(connected, away...)
 }
 
-// asCall returns a function that calls one of m's peers.
-func asCall[R any](m *many) func(context.Context, identity.PublicKey) (R, error) {
-	return func(ctx context.Context, key identity.PublicKey) (R, error) {
-		return Call[R](ctx, m.node, key, m.name, m.args, m.opts...)
+// outcomes returns the outcomes of m as they come, by asking each peer. ask is called from several goroutines, none of them
+// the loop's. If it does not return at all, no other begins, the context of those that run ends, and the crash is repeated in
+// the loop's goroutine.
+func outcomes[R any](ctx context.Context, m *many, ask func(context.Context, identity.PublicKey) (R, error)) iter.Seq[Outcome[R]] {
+	return func(yield func(Outcome[R]) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		ended := make(chan Outcome[R]) // read until it is closed
+		turns, clock := m.turns(), m.node.config.Clock
+		var calls struct {
+			next   atomic.Int64 // turn
+			over   atomic.Bool  // no other begins: not even middleware is to see it
+			failed crash
+			join   sync.WaitGroup
+		}
+		stop := func() {
+			calls.over.Store(true)
+			cancel()
+		}
+		work := func() {
+			returned := false
+			defer func() {
+				if !returned {
+					calls.failed.keep(recover())
+					stop()
+				}
+			}()
+			for !calls.over.Load() {
+				turn := int(calls.next.Add(1)) - 1
+				if turn >= len(turns) {
+					break
+				}
+				o := Outcome[R]{Peer: turns[turn], Err: m.err}
+				if m.err == nil {
+					began := clock.Now()
+					o.Result, o.Err = ask(ctx, o.Peer)
+					o.Took = clock.Now().Sub(began)
+				}
+				ended <- o
+			}
+			returned = true
+		}
+		for range min(m.atOnce, len(turns)) {
+			calls.join.Go(work)
+		}
+		go func() {
+			defer close(ended)
+			calls.join.Wait()
+		}()
+		defer func() { // also if the loop's body panics
+			stop()
+			for range ended { // wait until all have ended
+			}
+			calls.failed.repeat()
+		}()
+		for o := range ended {
+			if !yield(o) {
+				return
+			}
+		}
 	}
-}
-
-// one asks one of m's peers, unless the arguments cannot be encoded.
-func one[R any](ctx context.Context, m *many, i int, ask func(context.Context, identity.PublicKey) (R, error)) Outcome[R] {
-	o := Outcome[R]{Peer: m.keys[i], Err: m.err}
-	if m.err == nil {
-		clock := m.node.config.Clock
-		began := clock.Now()
-		o.Result, o.Err = ask(ctx, o.Peer)
-		o.Took = clock.Now().Sub(began)
-	}
-	return o
-}
-
-// all asks all of m's peers, and returns an outcome for each of keys, which m has once each.
-func all[R any](ctx context.Context, m *many, keys []identity.PublicKey, ask func(context.Context, identity.PublicKey) (R, error)) []Outcome[R] {
-	list := make([]Outcome[R], len(m.keys))
-	m.each(ctx, func(ctx context.Context, i int) bool {
-		list[i] = one(ctx, m, i, ask)
-		return true
-	}).repeat()
-	if len(list) == len(keys) {
-		return list
-	}
-	index := make(map[identity.PublicKey]int, len(m.keys))
-	for i, key := range m.keys {
-		index[key] = i
-	}
-	all := make([]Outcome[R], len(keys))
-	for i, key := range keys {
-		all[i] = list[index[key]]
-	}
-	return all
 }

@@ -2,7 +2,6 @@ package peernet
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -66,8 +65,7 @@ type Node struct {
 const (
 	stateNew int32 = iota
 	stateRunning
-	stateStopping
-	stateStopped
+	stateStopping // or stopped
 )
 
 // New returns a node that is not started. It reads the identity and the peers file, or makes the identity; it
@@ -126,7 +124,7 @@ func (n *Node) Start(ctx context.Context) error {
 	switch n.state.Load() {
 	case stateRunning:
 		return errors.New("start: the node is started already")
-	case stateStopping, stateStopped:
+	case stateStopping:
 		return fmt.Errorf("start: %w", ErrClosed)
 	}
 	l, err := n.config.Network.Listen(ctx, "tcp", n.config.Listen)
@@ -183,8 +181,9 @@ func (n *Node) Shutdown(ctx context.Context) error {
 	state := n.state.Load()
 	switch state {
 	case stateNew:
-		n.state.Store(stateStopped)
-		n.finish(nil)
+		n.state.Store(stateStopping)
+		n.hub.close()
+		close(n.stopped)
 	case stateRunning:
 		n.state.Store(stateStopping)
 		go n.stop(ctx)
@@ -224,20 +223,14 @@ func (n *Node) stop(ctx context.Context) {
 	if n.config.System == nil {
 		n.system.Shutdown()
 	}
-	n.state.Store(stateStopped)
 	n.config.Logger.Info("node", "state", "stopped", "key", n.self.String())
-	n.finish(err)
-}
-
-func (n *Node) finish(err error) {
-	n.hub.close()
 	n.stopErr = err
 	close(n.stopped)
 }
 
 func (n *Node) isRunning() bool { return n.state.Load() == stateRunning }
 
-func (n *Node) isStopping() bool { return n.state.Load() >= stateStopping }
+func (n *Node) isStopping() bool { return n.state.Load() == stateStopping }
 
 // PublicKey returns the key that peers know the node by.
 func (n *Node) PublicKey() identity.PublicKey { return n.self }
@@ -333,12 +326,12 @@ func resolve(ctx context.Context, address string) ([]netip.AddrPort, error) {
 
 // newJitter returns a source of numbers in [0, 1), seeded from the node's randomness.
 func newJitter(r io.Reader) (func() float64, error) {
-	var seed [16]byte
+	var seed [32]byte
 	if _, err := io.ReadFull(r, seed[:]); err != nil {
 		return nil, fmt.Errorf("read randomness: %w", err)
 	}
 	var mu sync.Mutex
-	rng := mathrand.New(mathrand.NewPCG(binary.LittleEndian.Uint64(seed[:]), binary.LittleEndian.Uint64(seed[8:])))
+	rng := mathrand.New(mathrand.NewChaCha8(seed))
 	return func() float64 {
 		mu.Lock()
 		defer mu.Unlock()

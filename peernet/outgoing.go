@@ -37,9 +37,6 @@ func (n *Node) UseOutgoing(m ...OutgoingMiddleware) {
 	n.around.mu.Lock()
 	defer n.around.mu.Unlock()
 	n.around.out = slices.Concat(n.around.out, m)
-	if len(n.around.out) == 0 {
-		return
-	}
 	chain := wrap(n.around.out, n.invokeOne)
 	n.around.calls.Store(&chain)
 }

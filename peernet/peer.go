@@ -6,7 +6,6 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
-	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
@@ -53,7 +52,8 @@ func (n *Node) Peers() []PeerInfo {
 	trusted := n.trust.List()
 	list := make([]PeerInfo, 0, len(trusted))
 	for _, p := range trusted {
-		list = append(list, n.info(p))
+		info, _ := n.info(p)
+		list = append(list, info)
 	}
 	return list
 }
@@ -64,16 +64,14 @@ func (n *Node) Peer(key identity.PublicKey) (PeerInfo, bool) {
 	if !ok {
 		return PeerInfo{}, false
 	}
-	return n.info(p), true
+	info, _ := n.info(p)
+	return info, true
 }
 
-func (n *Node) info(p trust.Peer) PeerInfo {
+// info describes a trusted peer. of is what the directory knows of it, with its history.
+func (n *Node) info(p trust.Peer) (i PeerInfo, of peers.Info) {
 	info, link := n.directory.Info(p.Key)
-	return peerInfo(p, info, link)
-}
-
-func peerInfo(p trust.Peer, info peers.Info, link *session.Link) PeerInfo {
-	i := PeerInfo{Key: p.Key, Label: p.Label, State: PeerState(info.State), Since: info.Since, Reason: info.Reason}
+	i = PeerInfo{Key: p.Key, Label: p.Label, State: PeerState(info.State), Since: info.Since, Reason: info.Reason}
 	for _, a := range info.Addresses {
 		i.Addresses = append(i.Addresses, Address(a))
 	}
@@ -81,7 +79,7 @@ func peerInfo(p trust.Peer, info peers.Info, link *session.Link) PeerInfo {
 		i.Name, i.Addr, i.Role = link.Hello().Name, link.Addr(), link.Role().String()
 		i.RTT, i.LastHeard = link.RTT(), link.Heard()
 	}
-	return i
+	return i, info
 }
 
 // Trusted returns the trust set, in the order of the peers file.

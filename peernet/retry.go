@@ -16,27 +16,25 @@ import (
 // wraps several it is true if it is true for one of them.
 //
 // Other errors may say so themselves, by a method RequestSent() bool.
-func Sent(err error) bool {
+func Sent(err error) bool { return wasSent(err, func(*RemoteError) bool { return true }) }
+
+// wasSent is Sent, but answered decides about the answer of a peer.
+func wasSent(err error, answered func(*RemoteError) bool) bool {
 	switch e := err.(type) {
 	case *session.LinkError:
 		return e.Sent
 	case *session.AbandonedError:
 		return e.Sent
-	case *RemoteError, *resultError:
+	case *resultError:
 		return true
+	case *RemoteError:
+		return answered(e)
 	case interface{ RequestSent() bool }:
 		return e.RequestSent()
-	}
-	return wraps(err, Sent)
-}
-
-// wraps reports whether is holds for an error that err wraps.
-func wraps(err error, is func(error) bool) bool {
-	switch e := err.(type) {
 	case interface{ Unwrap() error }:
-		return is(e.Unwrap())
+		return wasSent(e.Unwrap(), answered)
 	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(e.Unwrap(), is)
+		return slices.ContainsFunc(e.Unwrap(), func(err error) bool { return wasSent(err, answered) })
 	}
 	return false
 }
@@ -91,13 +89,7 @@ func isOf(err error, of []error) bool {
 // carriedOut reports whether the request may have been carried out: it was sent, and the answer, if any, does not rule it
 // out.
 func carriedOut(err error) bool {
-	switch e := err.(type) {
-	case *RemoteError:
-		return e.Code != CodeOverloaded
-	case *session.LinkError, *session.AbandonedError, *resultError, interface{ RequestSent() bool }:
-		return Sent(err)
-	}
-	return wraps(err, carriedOut)
+	return wasSent(err, func(e *RemoteError) bool { return e.Code != CodeOverloaded })
 }
 
 // retryLink is RetryAfter for a request that a session did not send because it ended.

@@ -114,7 +114,7 @@ func (c CallStats) Failed() uint64 {
 // Stats returns the numbers of the node as they are now. It may be called at any time, also after Shutdown, and costs calls
 // nothing.
 func (n *Node) Stats() Stats {
-	s := Stats{At: n.config.Clock.Now(), Accepted: n.counters.Connections(), Strangers: n.counters.Strangers(), EventsLost: n.hub.lost.Load(),
+	s := Stats{At: n.config.Clock.Now(), Accepted: n.counters.Connections.Load(), Strangers: int(n.counters.Strangers.Load()), EventsLost: n.hub.lost.Load(),
 		HandshakesIn: n.counters.Results(handshake.Responder), HandshakesOut: n.counters.Results(handshake.Initiator), Discovery: n.Providers()}
 	if n.state.Load() != stateNew && !n.started.IsZero() {
 		s.Uptime = s.At.Sub(n.started)

@@ -65,11 +65,8 @@ func systemInterfaces() ([]discovery.Interface, error) {
 		}
 		one := discovery.Interface{Index: i.Index, Name: i.Name, Flags: i.Flags}
 		for _, a := range addrs {
-			if n, ok := a.(*net.IPNet); ok {
-				if addr, ok := netip.AddrFromSlice(n.IP); ok {
-					ones, _ := n.Mask.Size()
-					one.Addrs = append(one.Addrs, netip.PrefixFrom(addr.Unmap(), ones))
-				}
+			if p, err := netip.ParsePrefix(a.String()); err == nil { // else it is not an address of a network
+				one.Addrs = append(one.Addrs, p)
 			}
 		}
 		list = append(list, one)

@@ -23,7 +23,7 @@ var leastTime = bound[time.Duration]{time.Millisecond, "too short for any networ
 func (t *Timing) check() (err error) {
 	const day = 24 * time.Hour
 	check := func(field string, value *time.Duration, byDefault, most time.Duration) {
-		checkField(&err, "Timing."+field, value, byDefault, leastTime, bound[time.Duration]{most, "out of all proportion"})
+		checkField(&err, "Timing."+field, value, byDefault, leastTime, atMost(most))
 	}
 	check("Dial", &t.Dial, 5*time.Second, time.Hour)
 	check("Handshake", &t.Handshake, 10*time.Second, time.Hour)

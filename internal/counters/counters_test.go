@@ -197,20 +197,10 @@ func TestTakingOutInASnapshotLosesNothing(t *testing.T) {
 }
 
 func TestNothingIsCountedOnNil(t *testing.T) {
-	var b *Node
-	b.Connection()
-	b.SetStrangers(1)
-	b.Handshake(handshake.Initiator, Accepted)
-	p := b.Peer(identity.PublicKey{1})
-	if p != nil || b.Find(identity.PublicKey{1}) != nil {
-		t.Fatal("a peer of nobody")
-	}
+	var p *Peer
 	p.Add(SendsIn, 1)
 	p.CallIn(OK)
 	p.CallOut(OK)
-	p.RTT(1)
-	p.Up(nil)
-	p.Down(nil, Broken)
 	for range 100 {
 		if ok, dropped := p.Log(time.Time{}); !ok || dropped != 0 {
 			t.Fatal("a line of nobody's is not logged")

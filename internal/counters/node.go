@@ -10,9 +10,10 @@ import (
 // A Node has the numbers of one node: a Peer for each key, and what is counted of connections that are no peer's yet.
 // Its zero value is ready for use. It is safe for concurrent use.
 type Node struct {
-	connections atomic.Uint64 // accepted
-	strangers   atomic.Int64
-	handshakes  [2][results]atomic.Uint64 // by side
+	Connections atomic.Uint64 // accepted
+	Strangers   atomic.Int64  // a gauge: connections that have not authenticated yet
+
+	handshakes [2][results]atomic.Uint64 // by side
 
 	mu    sync.Mutex // guards the rest
 	peers map[identity.PublicKey]*Peer
@@ -26,9 +27,6 @@ const maxLeft = 64
 
 // Peer returns where to count what concerns key, made if it is new. The caller has seen that the key is trusted.
 func (n *Node) Peer(key identity.PublicKey) *Peer {
-	if n == nil {
-		return nil
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p := n.peers[key]
@@ -44,9 +42,6 @@ func (n *Node) Peer(key identity.PublicKey) *Peer {
 
 // Find returns the Peer of key if there is one, else nil.
 func (n *Node) Find(key identity.PublicKey) *Peer {
-	if n == nil {
-		return nil
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.peers[key]
@@ -97,23 +92,3 @@ func (n *Node) Snapshot(trusted func(identity.PublicKey) bool) (peers map[identi
 	}
 	return peers, total
 }
-
-// Connection counts a connection that was accepted.
-func (n *Node) Connection() {
-	if n != nil {
-		n.connections.Add(1)
-	}
-}
-
-// Connections returns how many connections were accepted.
-func (n *Node) Connections() uint64 { return n.connections.Load() }
-
-// SetStrangers says how many connections have not authenticated yet.
-func (n *Node) SetStrangers(count int) {
-	if n != nil {
-		n.strangers.Store(int64(count))
-	}
-}
-
-// Strangers returns how many connections have not authenticated yet.
-func (n *Node) Strangers() int { return int(n.strangers.Load()) }

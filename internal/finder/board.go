@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
@@ -20,6 +21,7 @@ const (
 
 // A ProviderStatus is what a provider looks like at one moment.
 type ProviderStatus struct {
+	Provider  discovery.Provider
 	Name      string
 	State     State
 	Since     time.Time

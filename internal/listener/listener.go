@@ -124,7 +124,7 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 		session.Reset(conn)
 		return
 	}
-	l.Session.Counters.Connection()
+	l.Session.Counters.Connections.Add(1)
 	var addr netip.Addr
 	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
 		addr = a.AddrPort().Addr()
@@ -157,7 +157,7 @@ func (l *listener) forget(id string) bool {
 	return l.strangers.remove(id)
 }
 
-func (l *listener) countStrangers() { l.Session.Counters.SetStrangers(len(l.strangers.byID)) }
+func (l *listener) countStrangers() { l.Session.Counters.Strangers.Store(int64(len(l.strangers.byID))) }
 
 func (l *listener) ended(m session.Ended) {
 	l.forget(m.Session.GetId())

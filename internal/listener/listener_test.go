@@ -259,7 +259,7 @@ func TestSessionWithATrustedKeyIsPassedOn(t *testing.T) {
 		if !ok || p.Link.Remote() != peer.PublicKey() || p.Link.Role() != handshake.Responder {
 			t.Fatalf("told %+v, want Proved", told[0])
 		}
-		if n := d.counters.Connections(); n != 1 {
+		if n := d.counters.Connections.Load(); n != 1 {
 			t.Errorf("accepted %d", n)
 		}
 		// It is no stranger any more: a flood from its address costs it nothing.
@@ -342,7 +342,7 @@ func TestAtABoundTheOldestOfTheLargestSourceIsReset(t *testing.T) {
 		for what, c := range map[string]net.Conn{"the newcomer": late, "the oldest of all": honest, "one of a smaller source": others[0]} {
 			expectOpen(t, what, c)
 		}
-		if n, now := d.counters.Connections(), d.counters.Strangers(); n != maxStrangers+4 || now != maxStrangers {
+		if n, now := d.counters.Connections.Load(), d.counters.Strangers.Load(); n != maxStrangers+4 || now != maxStrangers {
 			t.Errorf("accepted %d, of which %d are strangers; want %d, %d", n, now, maxStrangers+4, maxStrangers)
 		}
 		if got, want := d.counters.Results(handshake.Responder), map[string]uint64{"evicted": 4}; !maps.Equal(got, want) {
@@ -463,7 +463,7 @@ func TestWaitingConnectionsAreResetAtTheEnd(t *testing.T) {
 		for i, c := range waiting {
 			expectReset(t, fmt.Sprintf("connection %d", i), c)
 		}
-		if n := d.counters.Connections(); n != 1 {
+		if n := d.counters.Connections.Load(); n != 1 {
 			t.Errorf("accepted %d, want 1", n)
 		}
 	})
@@ -495,7 +495,7 @@ func TestAcceptedAfterStopIsReset(t *testing.T) {
 		expectOpen(t, "a connection between Accept and the listener", c)
 		close(release)
 		expectReset(t, "a connection accepted after Stop", c)
-		if n := d.counters.Connections(); n != 0 {
+		if n := d.counters.Connections.Load(); n != 0 {
 			t.Errorf("accepted %d", n)
 		}
 	})
@@ -539,7 +539,7 @@ func TestAcceptErrorsBackOffAndRecover(t *testing.T) {
 		}
 		time.Sleep(maxPause)
 		expectOpen(t, "a connection after the errors", d.knock(d.host("10.0.0.2")))
-		if n := d.counters.Connections(); n != 1 {
+		if n := d.counters.Connections.Load(); n != 1 {
 			t.Errorf("accepted %d, want 1", n)
 		}
 		mu.Lock()

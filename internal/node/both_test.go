@@ -54,7 +54,7 @@ func dialEachOther(w *world) (crossed int) {
 	}
 	time.Sleep(time.Minute)
 	one(a, b)
-	if a.counters.Connections() > 0 && b.counters.Connections() > 0 {
+	if a.counters.Connections.Load() > 0 && b.counters.Connections.Load() > 0 {
 		crossed = 1
 	}
 	w.end()

@@ -115,7 +115,7 @@ func TestPeerThatFallsAgainAndAgainIsDialledLessAndLess(t *testing.T) {
 			synctest.Wait()
 			w.net.Reset(x.host, y.host)
 		}
-		if n := y.counters.Connections(); n < 20 || n > 80 {
+		if n := y.counters.Connections.Load(); n < 20 || n > 80 {
 			t.Errorf("%d dials in ten minutes, want one in 15 s on average in the long run", n)
 		}
 		time.Sleep(time.Minute)

@@ -117,10 +117,10 @@ func TestConnectThatIsAnsweredCanCall(t *testing.T) {
 
 // dialsIn counts the connections that a node accepts in some time.
 func dialsIn(d time.Duration, n *testNode) uint64 {
-	before := n.counters.Connections()
+	before := n.counters.Connections.Load()
 	time.Sleep(d)
 	synctest.Wait()
-	return n.counters.Connections() - before
+	return n.counters.Connections.Load() - before
 }
 
 func TestWhoIsNotTrustedIsToldAndStaysAway(t *testing.T) {
@@ -171,11 +171,11 @@ func TestWhoDoesNotTrustDoesNotDial(t *testing.T) {
 		if n := dialsIn(time.Hour, y); n != 0 {
 			t.Errorf("%d dials", n)
 		}
-		before := y.counters.Connections()
+		before := y.counters.Connections.Load()
 		x.trusts(y)
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if n := y.counters.Connections() - before; n != 1 { // the finder remembers where it is
+		if n := y.counters.Connections.Load() - before; n != 1 { // the finder remembers where it is
 			t.Errorf("%d dials once it is trusted, want 1", n)
 		}
 		w.end()

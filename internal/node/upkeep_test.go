@@ -130,7 +130,7 @@ func TestPeersAreBounded(t *testing.T) {
 		if hub.link(others[2]) != nil {
 			t.Fatal("connected though the limit is reached")
 		}
-		if n := others[2].counters.Connections(); n != 0 { // its address is known from a Connect alone
+		if n := others[2].counters.Connections.Load(); n != 0 { // its address is known from a Connect alone
 			t.Errorf("the hub has dialled %d times though it has no room", n)
 		}
 		hub.finds(others[2]) // it could dial the third, had it room

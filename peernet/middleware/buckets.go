@@ -87,21 +87,11 @@ func (b *buckets) await(ctx context.Context, peer identity.PublicKey) error {
 		if wait == 0 {
 			return nil
 		}
-		if err := sleep(ctx, wait); err != nil {
-			return err
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-	}
-}
-
-// sleep returns after d, or earlier with the error of ctx.
-func sleep(ctx context.Context, d time.Duration) error {
-	over := make(chan struct{})
-	defer time.AfterFunc(d, func() { close(over) }).Stop()
-	select {
-	case <-over:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

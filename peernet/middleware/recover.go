@@ -2,10 +2,9 @@ package middleware
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"runtime/debug"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -62,12 +61,10 @@ func (e *PanicError) RequestSent() bool { return true }
 
 // incident logs a panic with its stack and returns the number that it has in the log.
 func incident(ctx context.Context, log *slog.Logger, what string, peer identity.PublicKey, name string, p any) string {
-	var id [4]byte
-	_, _ = rand.Read(id[:]) // it never fails
-	text := hex.EncodeToString(id[:])
+	id := fmt.Sprintf("%08x", rand.Uint32())
 	if log != nil {
 		log.LogAttrs(ctx, slog.LevelError, what, slog.String("name", name), slog.Any("peer", peer),
-			slog.String("incident", text), slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
+			slog.String("incident", id), slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
 	}
-	return text
+	return id
 }

@@ -54,11 +54,8 @@ func start(ctx context.Context, t trace.Tracer, kind trace.SpanKind, peer identi
 
 const traceparent = "traceparent"
 
-// withParent returns a context whose spans are children of a peer's span.
+// withParent returns a context whose spans are children of a peer's span; ctx if parent is empty.
 func withParent(ctx context.Context, parent string) context.Context {
-	if parent == "" {
-		return ctx
-	}
 	return propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{traceparent: parent})
 }
 

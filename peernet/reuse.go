@@ -1,5 +1,3 @@
-//go:build unix
-
 package peernet
 
 import (
@@ -13,7 +11,7 @@ func sharePort(_, _ string, c syscall.RawConn) error {
 	var failure error
 	err := c.Control(func(fd uintptr) {
 		for _, option := range reuse {
-			if e := syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, option, 1); e != nil {
+			if e := syscall.SetsockoptInt(socket(fd), syscall.SOL_SOCKET, option, 1); e != nil {
 				failure = os.NewSyscallError("setsockopt", e)
 			}
 		}
