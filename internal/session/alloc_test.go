@@ -142,7 +142,7 @@ func TestAllocationsOfReading(t *testing.T) {
 					reads[i], _ = send.Seal(reads[i], p)
 				}
 			}
-			r := newReader(bareLink(), channel.NewCipherState([32]byte{1}))
+			r := newReader(bareLink(), channel.NewCipherState([32]byte{1}), nil)
 			r.buf = newBuffer(busyRead)
 			i := 0
 			got := testing.AllocsPerRun(runs, func() {

@@ -48,11 +48,11 @@ type position struct {
 // A queue holds encoded envelopes on their way from many goroutines to the writer. Room is given to waiters in the order
 // in which they came.
 type queue struct {
-	limits    [lanes]int    // bytes that may wait
-	wake      chan struct{} // has room for one; tells the sleeping writer that there is work
-	isCrowded func() bool   // whether several calls are in flight: more envelopes are likely on their way
+	limits    [lanes]int  // bytes that may wait
+	isCrowded func() bool // whether several calls are in flight: more envelopes are likely on their way
 
 	mu         sync.Mutex // guards the rest
+	work       sync.Cond  // there is something for the writer to do
 	segments   [lanes][]segment
 	pongs      [][]byte      // nonces, oldest first
 	refusals   int           // in the urgent lane
@@ -60,10 +60,8 @@ type queue struct {
 	queued     [lanes]uint64 // envelopes ever queued
 	taken      [lanes]uint64 // envelopes ever handed to the writer
 	waiters    [lanes][]*waiter
-	sleeping   bool  // the writer waits on wake
 	halfClosed bool  // our bye is in the bulk lane: nothing new may start
-	last       bool  // what is queued now is all that will be written
-	err        error // not nil: closed, and why
+	err        error // not nil: closed, and why; what is queued now is all that will be written
 }
 
 // A waiter waits for room. ready is closed when the wait is over: room has been set aside for it, the queue has
@@ -76,7 +74,9 @@ type waiter struct {
 }
 
 func newQueue(limit int, isCrowded func() bool) *queue {
-	return &queue{limits: [lanes]int{urgentRoom, limit}, wake: make(chan struct{}, 1), isCrowded: isCrowded}
+	q := &queue{limits: [lanes]int{urgentRoom, limit}, isCrowded: isCrowded}
+	q.work.L = &q.mu
+	return q
 }
 
 // push queues an envelope that starts something, and takes buf over in any case. It waits for room until ctx
@@ -169,26 +169,16 @@ func (q *queue) pushRefusal(buf *buffer) bool {
 func (q *queue) halfClose(bye *buffer) {
 	q.mu.Lock()
 	closed := q.closedFor(true)
-	if closed == nil {
-		q.halfClosed = true
-		for ln := range q.waiters {
-			q.waiters[ln] = slices.DeleteFunc(q.waiters[ln], func(w *waiter) bool {
-				if w.starts {
-					close(w.ready) // another session may serve: it need not wait for this one's room
-				}
-				return w.starts
-			})
-			q.grantRoom(lane(ln))
-		}
-	}
+	q.halfClosed = true
+	q.endWaits() // another session may serve: they need not wait for this one's room
 	_ = q.put(closed, bulk, bye, nil)
 }
 
 // finish drops what waits, queues bye if there is one, and closes: the writer writes that and ends.
 func (q *queue) finish(bye *buffer, err error) {
 	q.mu.Lock()
+	defer q.wakeWriter()
 	if q.err != nil {
-		q.mu.Unlock()
 		if bye != nil {
 			bye.release()
 		}
@@ -204,14 +194,8 @@ func (q *queue) finish(bye *buffer, err error) {
 	if bye != nil {
 		q.add(urgent, bye)
 	}
-	q.err, q.last = err, true
-	for ln := range q.waiters {
-		for _, w := range q.waiters[ln] {
-			close(w.ready)
-		}
-		q.waiters[ln] = nil
-	}
-	q.wakeWriter()
+	q.err = err
+	q.endWaits()
 }
 
 // size returns how many bytes are queued or being written.
@@ -243,27 +227,22 @@ func (q *queue) isTaken(p *position) bool {
 func (q *queue) take(batch []segment) ([]segment, bool) {
 	q.mu.Lock()
 	for len(q.segments[urgent]) == 0 && len(q.segments[bulk]) == 0 && len(q.pongs) == 0 {
-		if q.last {
+		if q.err != nil {
 			q.mu.Unlock()
 			return batch, false
 		}
-		q.sleeping = true
-		q.mu.Unlock()
-		<-q.wake
-		q.mu.Lock()
+		q.work.Wait()
 	}
-	if !q.last && q.isCrowded() {
+	if q.err == nil && q.isCrowded() {
 		// Goroutines that can run append to this batch first. This alone saves most writes.
 		q.mu.Unlock()
 		runtime.Gosched()
 		q.mu.Lock()
 	}
-	if len(q.pongs) > 0 {
-		for _, nonce := range q.pongs {
-			q.addSmall(urgent, envelope.Msgpack.AppendPong(make([]byte, frame.HeaderSize, 80), nonce))
-		}
-		q.pongs = q.pongs[:0]
+	for _, nonce := range q.pongs {
+		q.addSmall(urgent, envelope.Msgpack.AppendPong(make([]byte, frame.HeaderSize, 80), nonce))
 	}
+	q.pongs = q.pongs[:0]
 	size := 0
 	for ln := range q.segments {
 		n := 0
@@ -314,6 +293,20 @@ func (q *queue) closedFor(starts bool) error {
 // hasRoom says whether an envelope may be queued now. One always fits an empty lane, however large.
 func (q *queue) hasRoom(ln lane, need int) bool {
 	return q.bytes[ln] == 0 || q.bytes[ln]+need <= q.limits[ln]
+}
+
+// endWaits ends the waits for what is not taken any more, and those for which there is room.
+func (q *queue) endWaits() {
+	for ln := range q.waiters {
+		q.waiters[ln] = slices.DeleteFunc(q.waiters[ln], func(w *waiter) bool {
+			closed := q.closedFor(w.starts) != nil
+			if closed {
+				close(w.ready)
+			}
+			return closed
+		})
+		q.grantRoom(lane(ln))
+	}
 }
 
 // grantRoom sets room aside for waiters, in order.
@@ -372,10 +365,6 @@ func (q *queue) addSmall(ln lane, b []byte) {
 
 // wakeWriter releases mu.
 func (q *queue) wakeWriter() {
-	wake := q.sleeping
-	q.sleeping = false
 	q.mu.Unlock()
-	if wake {
-		q.wake <- struct{}{}
-	}
+	q.work.Signal()
 }

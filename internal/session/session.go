@@ -63,7 +63,7 @@ type session struct {
 	stopped bool // the actor was told to stop
 	reader  *reader
 	writer  *channel.CipherState // until the writer runs
-	stop    chan struct{}        // closed when the handshake must end
+	stop    chan struct{}        // closed when no goroutine is to wait for anything but the connection; nil: it is closed
 	join    sync.WaitGroup
 
 	up           bool
@@ -72,10 +72,8 @@ type session struct {
 	reading      bool          // the reader runs
 	writing      bool          // the writer runs
 	missedPongs  int           // in a row
-	pingedAt     time.Time     // when the last ping of liveness left
-	lastPing     *pending      // the last ping of the session's own
+	lastPing     *pending      // of the session itself
 	rotationTold bool
-	failed       bool // everything that waits for the peer has failed
 	end          Ended
 
 	stopUpDeadline, stopLiveness, stopLinger func() bool
@@ -108,7 +106,7 @@ func newSession(p Params) *session {
 		ap := a.AddrPort()
 		l.addr = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	}
-	return &session{Link: l, params: p, owner: p.Owner, stop: make(chan struct{})}
+	return &session{Link: l, params: p, owner: p.Owner, stop: make(chan struct{}), lastPing: &pending{}}
 }
 
 // Receive implements actor.Actor.
@@ -131,8 +129,8 @@ func (s *session) Receive(ctx actor.Context) {
 		s.probe(m)
 	case Check:
 		s.check()
-	case probeEnded:
-		s.tell(Probed{s.Link, m.alive})
+	case Probed:
+		s.tell(m)
 	case received:
 		s.handleBatch(m.batch)
 	case violated:
@@ -194,15 +192,14 @@ func (s *session) tearDown() {
 		s.end.Reason = ReasonLost
 	}
 	defer s.closeConn() // also if what serves the peer panics
-	s.fail(s.end)
+	if s.state < ending {
+		s.fail(s.end, nil)
+	}
 }
 
 // closeConn closes the connection, waits for the goroutines, counts the end and tells it.
 func (s *session) closeConn() {
-	s.stopHandshake()
-	if s.reader != nil {
-		close(s.reader.stop)
-	}
+	s.stopGoroutines()
 	if s.state == handshaking && s.role == handshake.Responder {
 		Reset(s.conn) // message 2 may not have been sent
 	}
@@ -220,14 +217,10 @@ func (s *session) closeConn() {
 	s.tell(s.end)
 }
 
-// fail ends what waits for the peer or works for it.
-func (s *session) fail(e Ended) {
-	if s.failed {
-		return
-	}
-	s.failed = true
+// fail ends what waits for the peer or works for it, and queues our last word if there is one. It is called once.
+func (s *session) fail(e Ended, bye *buffer) {
 	end := e.linkError()
-	s.queue.finish(nil, end)
+	s.queue.finish(bye, end)
 	s.flight.close(end, func(p *position) error {
 		one := *end
 		one.Sent = s.queue.isTaken(p)
@@ -254,7 +247,7 @@ func (s *session) endHandshake(m handshakeDone) {
 	}
 	s.remote = m.result.Remote
 	s.counters = s.config.Counters.Peer(s.remote)
-	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()))
+	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.stop)
 	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
 	s.tell(Proved{s.Link})
@@ -267,12 +260,8 @@ func (s *session) endLate() {
 		// The handshake's goroutine has the connection, and will say that it failed.
 		s.cutHandshake(fmt.Errorf("%w within %v", errLate, s.config.HandshakeTimeout))
 	case !s.up && s.state < ending:
-		waiting := s.state == proved
 		s.finish(Ended{Reason: envelope.ReasonUnresponsive, Err: fmt.Errorf("the peer sent nothing within %v", s.config.HandshakeTimeout)},
 			&envelope.Bye{Code: envelope.ReasonUnresponsive})
-		if waiting {
-			s.startReaderAndWriter()
-		}
 	}
 }
 
@@ -280,7 +269,7 @@ func (s *session) endLate() {
 func (s *session) cutHandshake(err error) {
 	s.end = Ended{Reason: ReasonHandshake, Err: err}
 	s.state = ending
-	s.stopHandshake()
+	s.stopGoroutines()
 	if s.role == handshake.Responder {
 		Reset(s.conn)
 	} else {
@@ -288,7 +277,7 @@ func (s *session) cutHandshake(err error) {
 	}
 }
 
-func (s *session) stopHandshake() {
+func (s *session) stopGoroutines() {
 	if s.stop != nil {
 		close(s.stop)
 		s.stop = nil
@@ -308,8 +297,7 @@ func (s *session) admit(owner *actor.PID) {
 	hello.b = envelope.AppendHello(hello.b, s.config.Hello)
 	s.queue.force(urgent, hello, nil)
 	if s.role == handshake.Initiator {
-		s.lastPing = &pending{}
-		_ = s.sendPing(s.lastPing) // its pong proves that the responder has accepted
+		s.pingPeer() // its pong proves that the responder has accepted
 	}
 	s.startReaderAndWriter()
 	s.stopLiveness = s.after(s.config.PingAfter, livenessDue{})

@@ -109,7 +109,7 @@ var messages = []struct {
 		never, never, "open +up", ignored, ignored, ignored, never}}, // for a second: see TestFailedWriteWithoutABye
 	{"checkDrained", tells(checkDrained{}), [...]string{
 		never, never, ignored, ignored, ignored, ignored, ignored}},
-	{"probeEnded", tells(probeEnded{true}), [...]string{
+	{"Probed", tells(Probed{Alive: true}), [...]string{
 		never, never, "open +probed alive", "open +probed alive", "draining +probed alive", "draining +probed alive", "ending +probed alive"}},
 
 	// From its timers.
