@@ -30,9 +30,7 @@ var resultNames = [results]string{"ok", "not_trusted", "refused", "busy", "wrong
 
 // Handshake counts the end of a handshake.
 func (n *Node) Handshake(role handshake.Role, r HandshakeResult) {
-	if n != nil {
-		n.handshakes[role][r].Add(1)
-	}
+	n.handshakes[role][r].Add(1)
 }
 
 // Results returns the numbers of handshakes of this node in that role by result, without those that did not occur.

@@ -26,9 +26,6 @@ const maxLeft = 64
 
 // Peer returns where to count what concerns key, made if it is new. The caller has seen that the key is trusted.
 func (n *Node) Peer(key identity.PublicKey) *Peer {
-	if n == nil {
-		return nil
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	p := n.peers[key]
@@ -44,9 +41,6 @@ func (n *Node) Peer(key identity.PublicKey) *Peer {
 
 // Find returns the Peer of key if there is one, else nil.
 func (n *Node) Find(key identity.PublicKey) *Peer {
-	if n == nil {
-		return nil
-	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.peers[key]
@@ -100,9 +94,7 @@ func (n *Node) Snapshot(trusted func(identity.PublicKey) bool) (peers map[identi
 
 // Connection counts a connection that was accepted.
 func (n *Node) Connection() {
-	if n != nil {
-		n.connections.Add(1)
-	}
+	n.connections.Add(1)
 }
 
 // Connections returns how many connections were accepted.
@@ -110,9 +102,7 @@ func (n *Node) Connections() uint64 { return n.connections.Load() }
 
 // SetStrangers says how many connections have not authenticated yet.
 func (n *Node) SetStrangers(count int) {
-	if n != nil {
-		n.strangers.Store(int64(count))
-	}
+	n.strangers.Store(int64(count))
 }
 
 // Strangers returns how many connections have not authenticated yet.

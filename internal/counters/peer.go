@@ -29,7 +29,7 @@ type Session interface {
 
 // Add adds n to one of the peer's numbers.
 func (p *Peer) Add(c Counter, n uint64) {
-	if p != nil && n > 0 {
+	if n > 0 {
 		p.n[c].Add(n)
 	}
 }
@@ -42,9 +42,6 @@ func (p *Peer) CallOut(r CallResult) { p.Add(callsOut+Counter(r), 1) }
 
 // Up counts a session that has come up, which is asked what it holds until Down.
 func (p *Peer) Up(s Session) {
-	if p == nil {
-		return
-	}
 	p.Add(SessionsMade, 1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -53,9 +50,6 @@ func (p *Peer) Up(s Session) {
 
 // Down counts the end of a session that had come up.
 func (p *Peer) Down(s Session, reason envelope.Reason) {
-	if p == nil {
-		return
-	}
 	p.Add(sessionsEnded+Counter(index(reasons[:], reason)), 1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -67,9 +61,6 @@ const smoothing = 8
 
 // RTT takes note of a round trip.
 func (p *Peer) RTT(d time.Duration) {
-	if p == nil {
-		return
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.smoothed == 0 {
@@ -81,9 +72,6 @@ func (p *Peer) RTT(d time.Duration) {
 // Log says whether a line may be logged now that the peer can cause as often as it likes, and how many lines were not logged
 // since the last one.
 func (p *Peer) Log(now time.Time) (ok bool, dropped uint64) {
-	if p == nil {
-		return true, 0
-	}
 	return p.log.Allow(now)
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
@@ -93,7 +94,7 @@ func newRig(t *testing.T, arbiter bool) *rig {
 		Trusted: func(identity.PublicKey) bool { return true }, Serve: func(*session.Link) session.Inbound { return new(mute) },
 		Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20,
 		HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second,
-		WriteStall: 30 * time.Second, Linger: 30 * time.Second,
+		WriteStall: 30 * time.Second, Linger: 30 * time.Second, Counters: new(counters.Node),
 	}
 	r.config = &Config{
 		Self: r.ours.PublicKey(), Session: sessions, Directory: NewDirectory(), Trusted: r.trusts, Dial: r.dial, Clock: clock.System,
@@ -162,7 +163,7 @@ func (a *above) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		r.pid = ctx.Spawn(actorkit.Props(r.pool, r.config.Log, func() actor.Actor {
-			p := &peer{Config: r.config, facts: facts{key: r.theirs.PublicKey()}}
+			p := &peer{Config: r.config, facts: facts{key: r.theirs.PublicKey()}, counters: r.config.Session.Counters.Peer(r.theirs.PublicKey())}
 			r.config.Directory.register(p) // as the table does
 			return &glass{p, r}
 		}))

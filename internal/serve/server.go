@@ -45,7 +45,7 @@ type Conn interface {
 	Addr() netip.AddrPort
 	Hello() envelope.Hello
 
-	// Counters returns where to count; nil: nothing is counted.
+	// Counters returns where to count.
 	Counters() *counters.Peer
 
 	// Reply answers a call, waiting for room.

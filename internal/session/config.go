@@ -13,8 +13,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
-// A Config is what all sessions of a node share. It is never changed. Every exported field is required but Knocks,
-// MaxMessages and Counters.
+// A Config is what all sessions of a node share. It is never changed. Every exported field is required but Knocks
+// and MaxMessages.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -48,7 +48,7 @@ type Config struct {
 
 	MaxMessages uint64 // messages one way after which an initiator says RotationDue; 0: never
 
-	Counters *counters.Node // nil: nothing is counted
+	Counters *counters.Node
 
 	pendings pendings // safe for concurrent use
 }

@@ -29,7 +29,7 @@ type Link struct {
 	role     handshake.Role
 	addr     netip.AddrPort // the peer's
 	remote   identity.PublicKey
-	counters *counters.Peer // nil: the peer is not proved yet, or nothing is counted
+	counters *counters.Peer // nil: the peer is not proved yet
 	codec    envelope.Codec
 	system   *actor.ActorSystem
 	pid      *actor.PID
@@ -87,7 +87,7 @@ func (l *Link) Traffic() (n uint64, inFlight bool) {
 	return n, l.callers.Load() > 0 || l.inbound.Pending() > 0
 }
 
-// Counters returns where to count what concerns the peer; nil: nothing is counted.
+// Counters returns where to count what concerns the peer.
 func (l *Link) Counters() *counters.Peer { return l.counters }
 
 // InFlight returns how many calls of this node are in flight.

@@ -18,6 +18,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 // An outside is what sessions need that live by the real clock, over real connections or for a fuzzer. Nothing in it waits
@@ -120,7 +121,7 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), done *agr
 			return m.served
 		},
 		FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20, HandshakeTimeout: time.Minute, PingAfter: time.Minute,
-		PongWithin: time.Minute, WriteStall: time.Minute, Linger: time.Minute,
+		PongWithin: time.Minute, WriteStall: time.Minute, Linger: time.Minute, Counters: new(counters.Node),
 	}
 	owner := o.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 		switch e := ctx.Message().(type) {

@@ -21,6 +21,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
@@ -136,7 +137,7 @@ func (w *world) config(keys identity.KeyPair, trusted ...identity.KeyPair) *Conf
 		Compute:    make(chan struct{}, 2),
 		FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20,
 		HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second,
-		WriteStall: 30 * time.Second, Linger: 30 * time.Second,
+		WriteStall: 30 * time.Second, Linger: 30 * time.Second, Counters: new(counters.Node),
 	}
 }
 
