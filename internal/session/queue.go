@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"runtime"
@@ -90,6 +91,7 @@ func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *position) err
 		return &AbandonedError{Err: err}
 	}
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	return q.put(q.waitForRoom(ctx, ln, len(buf.b), true), ln, buf, p)
 }
 
@@ -97,6 +99,7 @@ func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *position) err
 // replies counts among those that run.
 func (q *queue) pushReply(ln lane, buf *buffer) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	_ = q.put(q.waitForRoom(context.Background(), ln, len(buf.b), false), ln, buf, nil)
 }
 
@@ -132,42 +135,42 @@ func (q *queue) waitForRoom(ctx context.Context, ln lane, need int, starts bool)
 // answer: see the callers. p is as for push.
 func (q *queue) force(ln lane, buf *buffer, p *position) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	_ = q.put(q.closedFor(false), ln, buf, p)
 }
 
 // pushPong queues the answer to a ping. The nonce is copied.
 func (q *queue) pushPong(nonce []byte) {
 	q.mu.Lock()
-	if q.closedFor(false) != nil {
-		q.mu.Unlock()
+	defer q.mu.Unlock()
+	if q.err != nil {
 		return
 	}
 	if len(q.pongs) == maxPongs {
 		q.pongs = append(q.pongs[:0], q.pongs[1:]...)
 	}
-	q.pongs = append(q.pongs, append([]byte(nil), nonce...))
-	q.wakeWriter()
+	q.pongs = append(q.pongs, bytes.Clone(nonce))
+	q.work.Signal()
 }
 
 // pushRefusal queues an `overloaded` reply. It returns false if too many wait already.
 func (q *queue) pushRefusal(buf *buffer) bool {
 	q.mu.Lock()
-	closed := q.closedFor(false)
-	if closed != nil || q.refusals == maxRefusals {
-		q.mu.Unlock()
+	defer q.mu.Unlock()
+	if q.err != nil || q.refusals == maxRefusals {
 		buf.release()
-		return closed != nil // the session is ending anyway
+		return q.err != nil // the session is ending anyway
 	}
 	q.add(urgent, buf)
 	q.refusals++
 	q.segments[urgent][len(q.segments[urgent])-1].refusals++
-	q.wakeWriter()
 	return true
 }
 
 // halfClose queues our bye behind all that was queued in bulk. Nothing that starts something follows it.
 func (q *queue) halfClose(bye *buffer) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	closed := q.closedFor(true)
 	q.halfClosed = true
 	q.endWaits() // another session may serve: they need not wait for this one's room
@@ -177,7 +180,7 @@ func (q *queue) halfClose(bye *buffer) {
 // finish drops what waits, queues bye if there is one, and closes: the writer writes that and ends.
 func (q *queue) finish(bye *buffer, err error) {
 	q.mu.Lock()
-	defer q.wakeWriter()
+	defer q.mu.Unlock()
 	if q.err != nil {
 		if bye != nil {
 			bye.release()
@@ -196,6 +199,7 @@ func (q *queue) finish(bye *buffer, err error) {
 	}
 	q.err = err
 	q.endWaits()
+	q.work.Signal()
 }
 
 // size returns how many bytes are queued or being written.
@@ -240,7 +244,9 @@ func (q *queue) take(batch []segment) ([]segment, bool) {
 		q.mu.Lock()
 	}
 	for _, nonce := range q.pongs {
-		q.addSmall(urgent, envelope.Msgpack.AppendPong(make([]byte, frame.HeaderSize, 80), nonce))
+		buf := newEnvelope(nil)
+		buf.b = envelope.Msgpack.AppendPong(buf.b, nonce)
+		q.add(urgent, buf)
 	}
 	q.pongs = q.pongs[:0]
 	size := 0
@@ -320,10 +326,9 @@ func (q *queue) grantRoom(ln lane) {
 	}
 }
 
-// put queues an envelope unless closed says why not, and takes buf over. It releases mu, and returns closed.
+// put queues an envelope unless closed says why not, and takes buf over. It returns closed.
 func (q *queue) put(closed error, ln lane, buf *buffer, p *position) error {
 	if closed != nil {
-		q.mu.Unlock()
 		buf.release()
 		return closed
 	}
@@ -331,40 +336,27 @@ func (q *queue) put(closed error, ln lane, buf *buffer, p *position) error {
 	if p != nil {
 		*p = position{ln, q.queued[ln]}
 	}
-	q.wakeWriter()
 	return nil
 }
 
-// add takes buf over.
+// add takes buf over, whose first 4 bytes are for its length, and tells the writer.
 func (q *queue) add(ln lane, buf *buffer) {
-	if len(buf.b) <= copyBytes {
-		q.addSmall(ln, buf.b)
-		buf.release()
+	size := len(buf.b)
+	binary.BigEndian.PutUint32(buf.b, uint32(size-frame.HeaderSize))
+	q.bytes[ln] += size
+	q.queued[ln]++
+	q.work.Signal()
+	segs := q.segments[ln]
+	if size > copyBytes {
+		q.segments[ln] = append(segs, segment{buffer: buf, lane: ln, frames: 1, alone: true})
 		return
 	}
-	binary.BigEndian.PutUint32(buf.b, uint32(len(buf.b)-frame.HeaderSize))
-	q.bytes[ln] += len(buf.b)
-	q.segments[ln] = append(q.segments[ln], segment{buffer: buf, lane: ln, frames: 1, alone: true})
-	q.queued[ln]++
-}
-
-// addSmall copies b, whose first 4 bytes are for its length.
-func (q *queue) addSmall(ln lane, b []byte) {
-	binary.BigEndian.PutUint32(b, uint32(len(b)-frame.HeaderSize))
-	q.bytes[ln] += len(b)
-	segs := q.segments[ln]
-	if n := len(segs); n == 0 || segs[n-1].alone || len(segs[n-1].b)+len(b) > smallBuffer {
-		segs = append(segs, segment{buffer: newBuffer(len(b)), lane: ln})
+	if n := len(segs); n == 0 || segs[n-1].alone || len(segs[n-1].b)+size > smallBuffer {
+		segs = append(segs, segment{buffer: newBuffer(size), lane: ln})
 		q.segments[ln] = segs
 	}
 	s := &segs[len(segs)-1]
-	s.b = append(s.b, b...)
+	s.b = append(s.b, buf.b...)
 	s.frames++
-	q.queued[ln]++
-}
-
-// wakeWriter releases mu.
-func (q *queue) wakeWriter() {
-	q.mu.Unlock()
-	q.work.Signal()
+	buf.release()
 }

@@ -138,15 +138,12 @@ func (r *reader) resize(size int) {
 
 // shrinkBatches replaces the slices of batches that have grown.
 func (r *reader) shrinkBatches() {
-	for range maxBatches {
-		select {
-		case b := <-r.free:
-			if cap(b.envelopes) > idleBatch {
-				b.envelopes = nil
-			}
-			r.free <- b
-		default:
+	for range len(r.free) {
+		b := <-r.free
+		if cap(b.envelopes) > idleBatch {
+			b.envelopes = nil
 		}
+		r.free <- b
 	}
 }
 
