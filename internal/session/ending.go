@@ -146,7 +146,6 @@ func (s *session) endForViolation(err error) {
 }
 
 func (s *session) endReading(err error) {
-	s.reading = false
 	if s.state < ending {
 		if s.end.Err != nil || errors.Is(err, io.EOF) {
 			err = s.end.Err // of the write that failed before, if one did; "lost" says the rest
@@ -158,23 +157,13 @@ func (s *session) endReading(err error) {
 		}
 		_ = s.conn.Close()
 	}
-	s.endIfIdle()
 }
 
 func (s *session) endWriting(err error) {
-	s.writing = false
 	if s.state < ending {
 		// The peer may have said why: read what is left before deciding (wire.md §7.3).
 		s.end.Err = err
 		s.queue.finish(nil, &LinkError{Reason: ReasonLost, Err: err})
 		s.startLinger(lingerAfterBye)
-	}
-	s.endIfIdle()
-}
-
-// endIfIdle ends the session once its reader and its writer have ended.
-func (s *session) endIfIdle() {
-	if !s.reading && !s.writing && s.state == ending {
-		s.state = over
 	}
 }

@@ -36,11 +36,10 @@ const (
 	open              // envelopes go both ways
 	draining          // a bye that half-closes was said or heard: nothing new begins, all is answered
 	ending            // last words, if any, are being written; what comes is discarded
-	over              // both goroutines have ended
 )
 
 func (s state) String() string {
-	return [...]string{"handshaking", "proved", "open", "draining", "ending", "over"}[s]
+	return [...]string{"handshaking", "proved", "open", "draining", "ending"}[s]
 }
 
 // A session is the actor that owns one connection.
@@ -51,8 +50,8 @@ func (s state) String() string {
 //	   |                   |                | bye, violation,            | I/O error, Close, bye
 //	   |                   |                | unresponsive               |
 //	   +-------------------+-------------> ending <----------------------+
-//	                                        |
-//	                                      over
+//
+// A session that is ending stops once its goroutines have ended.
 //
 // Only Receive touches its fields. Goroutines and timers post messages.
 type session struct {
@@ -69,8 +68,7 @@ type session struct {
 	up           bool
 	byeSent      bool          // our bye that half-closes is queued
 	peerBye      *envelope.Bye // the peer's, that half-closes
-	reading      bool          // the reader runs
-	writing      bool          // the writer runs
+	running      int           // goroutines that have the connection: of the handshake, or the reader and the writer
 	missedPongs  int           // in a row
 	lastPing     *pending      // of the session itself
 	rotationTold bool
@@ -118,6 +116,7 @@ func (s *session) Receive(ctx actor.Context) {
 		s.stopped = true
 		s.tearDown()
 	case handshakeDone:
+		s.running--
 		s.endHandshake(m)
 	case upDeadline:
 		s.endLate()
@@ -142,11 +141,13 @@ func (s *session) Receive(ctx actor.Context) {
 	case lingerOver:
 		s.endLinger()
 	case readEnded:
+		s.running--
 		s.endReading(m.err)
 	case writeEnded:
+		s.running--
 		s.endWriting(m.err)
 	}
-	if s.state == over && !s.stopped {
+	if s.state == ending && s.running == 0 && !s.stopped {
 		s.stopped = true
 		ctx.Stop(ctx.Self())
 	}
@@ -155,6 +156,7 @@ func (s *session) Receive(ctx actor.Context) {
 func (s *session) start(ctx actor.Context) {
 	s.system, s.pid = ctx.ActorSystem(), ctx.Self()
 	s.stopUpDeadline = s.after(s.config.HandshakeTimeout, upDeadline{})
+	s.running = 1
 	hc := handshake.Config{Role: s.params.Role, Expect: s.params.Expect}
 	stop := s.stop
 	s.run(func() any {
@@ -234,7 +236,6 @@ func (s *session) fail(e Ended, bye *buffer) {
 // endHandshake goes on with a peer that has proved its key, or ends the session.
 func (s *session) endHandshake(m handshakeDone) {
 	if s.state != handshaking {
-		s.state = over
 		return
 	}
 	if m.err != nil {
@@ -242,7 +243,7 @@ func (s *session) endHandshake(m handshakeDone) {
 			s.tell(Refused{Key: e.Remote, Addr: s.addr})
 		}
 		s.end = Ended{Reason: ReasonHandshake, Err: m.err}
-		s.state = over
+		s.state = ending
 		return
 	}
 	s.remote = m.result.Remote
@@ -304,7 +305,7 @@ func (s *session) admit(owner *actor.PID) {
 }
 
 func (s *session) startReaderAndWriter() {
-	s.reading, s.writing = true, true
+	s.running = 2
 	s.run(func() any { return readEnded{s.reader.run()} })
 	s.run(func() any { return writeEnded{s.write(s.writer)} })
 }
