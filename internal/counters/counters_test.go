@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
@@ -192,18 +191,6 @@ func TestTakingOutInASnapshotLosesNothing(t *testing.T) {
 		peers, total := b.Snapshot(func(identity.PublicKey) bool { return false })
 		if len(peers) != 0 || total.Counts[SendsIn] != keys {
 			t.Errorf("%d of %d, and %d peers", total.Counts[SendsIn], keys, len(peers))
-		}
-	}
-}
-
-func TestNothingIsCountedOnNil(t *testing.T) {
-	var p *Peer
-	p.Add(SendsIn, 1)
-	p.CallIn(OK)
-	p.CallOut(OK)
-	for range 100 {
-		if ok, dropped := p.Log(time.Time{}); !ok || dropped != 0 {
-			t.Fatal("a line of nobody's is not logged")
 		}
 	}
 }

@@ -29,7 +29,7 @@ type Session interface {
 
 // Add adds n to one of the peer's numbers.
 func (p *Peer) Add(c Counter, n uint64) {
-	if p != nil && n > 0 {
+	if n > 0 {
 		p.n[c].Add(n)
 	}
 }
@@ -72,9 +72,6 @@ func (p *Peer) RTT(d time.Duration) {
 // Log says whether a line may be logged now that the peer can cause as often as it likes, and how many lines were not logged
 // since the last one.
 func (p *Peer) Log(now time.Time) (ok bool, dropped uint64) {
-	if p == nil {
-		return true, 0
-	}
 	return p.log.Allow(now)
 }
 

@@ -6,15 +6,14 @@ import "github.com/seed-f6ddb928/peernet-go/envelope"
 // slots is how many ids a table can hold without a map. It is a power of two.
 const slots = 64
 
-// A Table maps ids to values that are not the zero V. It is fast if ids count up and few of them are in it at once:
+// A Table maps ids to values. It is fast if ids count up and few of them are in it at once:
 // then each costs an index. Other ids cost a map. The zero Table is empty. It is not safe for concurrent use.
-type Table[V comparable] struct {
+type Table[V any] struct {
 	ring *[slots]slot[V]       // nil until the first Put; an id lies at its value modulo slots
 	more map[envelope.CallID]V // ids whose slot was taken
-	n    int
 }
 
-type slot[V comparable] struct {
+type slot[V any] struct {
 	id    envelope.CallID
 	value V
 }
@@ -35,7 +34,6 @@ func (t *Table[V]) Put(id envelope.CallID, v V) {
 	if t.ring == nil {
 		t.ring = new([slots]slot[V])
 	}
-	t.n++
 	if s := &t.ring[id%slots]; s.id == 0 {
 		*s = slot[V]{id, v}
 		return
@@ -48,27 +46,19 @@ func (t *Table[V]) Put(id envelope.CallID, v V) {
 
 // Take removes id and returns its value, zero if there was none.
 func (t *Table[V]) Take(id envelope.CallID) (v V) {
-	var zero V
 	if t.ring == nil {
-		return zero
+		return v
 	}
 	if s := &t.ring[id%slots]; s.id == id {
 		v, *s = s.value, slot[V]{}
-	} else {
-		v = t.more[id]
-		delete(t.more, id)
+		return v
 	}
-	if v != zero {
-		t.n--
-	}
-	if t.n == 0 {
+	v = t.more[id]
+	if delete(t.more, id); len(t.more) == 0 {
 		t.more = nil
 	}
 	return v
 }
-
-// Len returns how many ids there are.
-func (t *Table[V]) Len() int { return t.n }
 
 // All calls f with every value. f must not change the table.
 func (t *Table[V]) All(f func(V)) {

@@ -163,7 +163,7 @@ func (a *above) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		r.pid = ctx.Spawn(actorkit.Props(r.pool, r.config.Log, func() actor.Actor {
-			p := &peer{Config: r.config, facts: facts{key: r.theirs.PublicKey()}}
+			p := &peer{Config: r.config, facts: facts{key: r.theirs.PublicKey()}, counters: r.config.Session.Counters.Peer(r.theirs.PublicKey())}
 			r.config.Directory.register(p) // as the table does
 			return &glass{p, r}
 		}))

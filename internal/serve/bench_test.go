@@ -17,13 +17,16 @@ import (
 )
 
 // An idleConn is a Conn that takes an answer and says when.
-type idleConn struct{ answered chan struct{} }
+type idleConn struct {
+	answered chan struct{}
+	counters counters.Peer
+}
 
 func (*idleConn) Remote() identity.PublicKey { return identity.PublicKey{31: 1} }
 func (*idleConn) Addr() netip.AddrPort       { return netip.AddrPort{} }
 func (*idleConn) Hello() envelope.Hello      { return envelope.Hello{} }
 func (*idleConn) CheckDrained()              {}
-func (*idleConn) Counters() *counters.Peer   { return nil }
+func (c *idleConn) Counters() *counters.Peer { return &c.counters }
 
 func (c *idleConn) Reply(envelope.CallID, any, *envelope.RemoteError)         { c.answered <- struct{}{} }
 func (c *idleConn) Refuse(envelope.CallID, *envelope.RemoteError) (room bool) { return true }
@@ -36,7 +39,7 @@ func newIdle(tb testing.TB, room int) (*Session, *idleConn) {
 	if err := server.Add(&Entry{Name: "nothing", Handler: func(context.Context, *Request) (any, error) { return nil, nil }}); err != nil {
 		tb.Fatal(err)
 	}
-	conn := &idleConn{make(chan struct{}, room)}
+	conn := &idleConn{answered: make(chan struct{}, room)}
 	session := server.Open(conn)
 	tb.Cleanup(func() {
 		session.Close(envelope.ReasonShutdown)

@@ -13,16 +13,10 @@ type callContext struct {
 	deadline time.Time // zero: none
 	trace    string    // the caller's W3C traceparent; "": none
 
-	mu   sync.Mutex // guards the rest; taken with a peer's mu held, never the other way round
-	err  error
-	wait *wait // nil until somebody waits
-}
-
-// A wait is what a callContext needs once somebody waits for its end.
-type wait struct {
-	ctx       context.Context // ends with the callContext
-	cancel    context.CancelFunc
-	stopTimer func() bool // nil: there is no deadline
+	mu      sync.Mutex // guards the rest; taken with a peer's mu held, never the other way round
+	err     error
+	waited  context.Context // ends with this one; nil until somebody waits
+	endWait func()          // ends waited, and the deadline's timer
 }
 
 // Deadline implements context.Context.
@@ -59,19 +53,23 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 func (c *callContext) waiting() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.wait != nil {
-		return c.wait.ctx
+	if c.waited != nil {
+		return c.waited
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	c.wait = &wait{ctx: ctx, cancel: cancel}
+	c.waited, c.endWait = ctx, cancel
 	if c.err != nil {
 		cancel()
 	} else if !c.deadline.IsZero() {
-		c.wait.stopTimer = c.config.Clock.AfterFunc(c.deadline.Sub(c.config.Clock.Now()), func() {
+		stopTimer := c.config.Clock.AfterFunc(c.deadline.Sub(c.config.Clock.Now()), func() {
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.end(context.DeadlineExceeded)
 		})
+		c.endWait = func() {
+			cancel()
+			stopTimer()
+		}
 	}
 	return ctx
 }
@@ -117,11 +115,7 @@ func (c *callContext) end(err error) {
 		return
 	}
 	c.err = err
-	if c.wait == nil {
-		return
-	}
-	c.wait.cancel()
-	if c.wait.stopTimer != nil {
-		c.wait.stopTimer()
+	if c.endWait != nil {
+		c.endWait()
 	}
 }

@@ -41,14 +41,7 @@ func (l *list) split(s *Session) (of, others list) {
 
 // append moves all of m behind what is in the list.
 func (l *list) append(m *list) {
-	if m.first == nil {
-		return
+	for r := m.pop(); r != nil; r = m.pop() {
+		l.push(r)
 	}
-	if l.first == nil {
-		l.first = m.first
-	} else {
-		l.last.next = m.first
-	}
-	l.last = m.last
-	*m = list{}
 }

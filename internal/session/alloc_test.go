@@ -14,6 +14,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 // A sink is a connection that takes everything and never has anything.
@@ -26,7 +27,7 @@ func (sink) SetWriteDeadline(t time.Time) error { return nil }
 // bareLink returns a link without a session: its queue and its table are there, nothing runs.
 func bareLink() *Link {
 	l := &Link{config: &Config{Clock: clock.System, Log: slog.New(slog.DiscardHandler), FrameLimit: frame.DefaultLimit,
-		WriteStall: time.Minute}, conn: sink{}, codec: envelope.Msgpack}
+		WriteStall: time.Minute}, conn: sink{}, codec: envelope.Msgpack, counters: new(counters.Peer)}
 	l.inbound = newStub(l)
 	l.queue = newQueue(8<<20, l.isCrowded)
 	l.maxFrame.Store(frame.DefaultLimit)
@@ -142,7 +143,7 @@ func TestAllocationsOfReading(t *testing.T) {
 					reads[i], _ = send.Seal(reads[i], p)
 				}
 			}
-			r := newReader(bareLink(), channel.NewCipherState([32]byte{1}))
+			r := newReader(bareLink(), channel.NewCipherState([32]byte{1}), nil)
 			r.buf = newBuffer(busyRead)
 			i := 0
 			got := testing.AllocsPerRun(runs, func() {

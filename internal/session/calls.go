@@ -105,13 +105,6 @@ func (t *inFlight) takePings(nonce envelope.CallID, q *queue) (own *pending, ear
 	return own, earlier
 }
 
-// countCalls returns how many calls wait for an answer.
-func (t *inFlight) countCalls() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.calls.Len()
-}
-
 // close ends everything with the error that errorAt returns for its position, and lets nothing in from now on.
 func (t *inFlight) close(err error, errorAt func(*position) error) {
 	t.mu.Lock()

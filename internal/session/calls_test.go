@@ -11,6 +11,14 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
+// countCalls returns how many calls wait for an answer.
+func (t *inFlight) countCalls() (n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.calls.All(func(*pending) { n++ })
+	return n
+}
+
 // TestEachCallEndsOnce lets callers give up, answers arrive and the session end, all at once: every call that entered ends by
 // exactly one of them.
 func TestEachCallEndsOnce(t *testing.T) {

@@ -23,7 +23,6 @@ func (s *session) close(c Close) {
 	case s.state >= ending:
 	case s.state == proved:
 		s.finish(endedBy(bye), &bye) // the first and the last word
-		s.startReaderAndWriter()
 	case !halfCloses(c.Reason):
 		s.finish(endedBy(bye), &bye)
 	case !s.byeSent:
@@ -93,7 +92,7 @@ func encodeBye(bye envelope.Bye) *buffer {
 
 // closeIfDrained closes the connection once both have said bye and nothing is in flight (wire.md §7.3).
 func (s *session) closeIfDrained() {
-	if s.state == draining && s.byeSent && s.peerBye != nil && s.flight.countCalls() == 0 && s.inbound.Pending() == 0 && s.queue.isEmpty() {
+	if s.state == draining && s.byeSent && s.peerBye != nil && s.callers.Load() == 0 && s.inbound.Pending() == 0 && s.queue.isEmpty() {
 		s.finish(s.end, nil)
 	}
 }
@@ -107,16 +106,19 @@ func (s *session) finish(end Ended, bye *envelope.Bye) {
 	if s.state == open && s.up && bye != nil {
 		s.tell(Ending{s.Link, end})
 	}
+	waiting := s.state == proved
 	s.state = ending
 	s.end = end
 	var buf *buffer
 	if bye != nil {
 		buf = encodeBye(*bye)
 	}
-	s.queue.finish(buf, end.linkError())
-	s.fail(end)
+	s.fail(end, buf)
 	s.startLinger(lingerAfterBye)
 	s.reader.discards.Store(true)
+	if waiting {
+		s.startReaderAndWriter()
+	}
 }
 
 // startLinger bounds what is left of the session: a half-close, or the last words.
@@ -144,7 +146,6 @@ func (s *session) endForViolation(err error) {
 }
 
 func (s *session) endReading(err error) {
-	s.reading = false
 	if s.state < ending {
 		if s.end.Err != nil || errors.Is(err, io.EOF) {
 			err = s.end.Err // of the write that failed before, if one did; "lost" says the rest
@@ -156,23 +157,13 @@ func (s *session) endReading(err error) {
 		}
 		_ = s.conn.Close()
 	}
-	s.endIfIdle()
 }
 
 func (s *session) endWriting(err error) {
-	s.writing = false
 	if s.state < ending {
 		// The peer may have said why: read what is left before deciding (wire.md §7.3).
 		s.end.Err = err
 		s.queue.finish(nil, &LinkError{Reason: ReasonLost, Err: err})
 		s.startLinger(lingerAfterBye)
-	}
-	s.endIfIdle()
-}
-
-// endIfIdle ends the session once its reader and its writer have ended.
-func (s *session) endIfIdle() {
-	if !s.reading && !s.writing && s.state == ending {
-		s.state = over
 	}
 }

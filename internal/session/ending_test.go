@@ -355,12 +355,14 @@ func TestLateWithdrawalEndsTheHalfClose(t *testing.T) {
 		if err := e.link.flight.enter(p); err != nil {
 			t.Fatal(err)
 		}
+		e.link.callers.Add(1)
 		r.say(aBye(envelope.ReasonRotated))
 		r.want(aBye(envelope.ReasonRotated))
 		e.alive(draining)
 		if err := e.link.withdraw(p, errDraining); err != errDraining {
 			t.Errorf("withdrawn for %v", err)
 		}
+		e.link.leave()
 		e.alive(ending)
 		r.wantEnd()
 		r.hangUp()

@@ -87,7 +87,7 @@ func (l *Link) Traffic() (n uint64, inFlight bool) {
 	return n, l.callers.Load() > 0 || l.inbound.Pending() > 0
 }
 
-// Counters returns where to count what concerns the peer; nil: the peer is not proved yet.
+// Counters returns where to count what concerns the peer.
 func (l *Link) Counters() *counters.Peer { return l.counters }
 
 // InFlight returns how many calls of this node are in flight.
@@ -147,7 +147,7 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 		return envelope.Raw{}, err
 	}
 	l.callers.Add(1)
-	defer l.callers.Add(-1)
+	defer l.leave()
 	p := l.config.pendings.get()
 	p.id = id
 	if err := l.flight.enter(p); err != nil {
@@ -165,6 +165,12 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 		}
 	}
 	return envelope.Raw{}, r.err
+}
+
+// leave takes note that a caller waits no more.
+func (l *Link) leave() {
+	l.callers.Add(-1)
+	l.CheckDrained()
 }
 
 // exchange queues the envelope of p, which is in its table, and returns the result. It puts p back.
@@ -209,7 +215,6 @@ func (l *Link) withdraw(p *pending, err error) error {
 			err = r.err
 		}
 	}
-	l.CheckDrained()
 	return err
 }
 
@@ -237,8 +242,8 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 	return nil
 }
 
-// CheckDrained has a draining session look whether anything is still in flight. It is called when a call of the peer is
-// no longer pending, or one of this node came to nothing.
+// CheckDrained has a draining session look whether anything is still in flight. It is called when a call is no
+// longer in flight, either way.
 func (l *Link) CheckDrained() {
 	if l.draining.Load() {
 		l.system.Root.Send(l.pid, checkDrained{})

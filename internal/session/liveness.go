@@ -23,6 +23,7 @@ func (s *session) check() {
 		return // not the time, or a ping is on its way already
 	}
 	s.stopLiveness()
+	s.missedPongs++
 	s.pingPeer()
 	s.stopLiveness = s.after(s.config.PongWithin, livenessDue{})
 }
@@ -32,11 +33,7 @@ func (s *session) isTalking() bool { return s.state == open || s.state == draini
 
 // pingPeer sends a ping of the session's own.
 func (s *session) pingPeer() {
-	s.pingedAt = s.config.Clock.Now()
-	s.missedPongs++
-	if s.lastPing != nil {
-		s.flight.remove(s.lastPing) // a late pong to it would tell no more than the next one: they must not add up
-	}
+	s.flight.remove(s.lastPing) // a late pong to it would tell no more than the next one: they must not add up
 	s.lastPing = &pending{}
 	_ = s.sendPing(s.lastPing)
 }
@@ -48,10 +45,11 @@ func (s *session) checkLiveness() {
 	}
 	s.tellIfRotationDue()
 	now := s.config.Clock.Now()
-	act, next := liveness(now.Sub(s.Heard()), now.Sub(s.pingedAt), s.missedPongs, s.config.PingAfter, s.config.PongWithin)
+	act, next := liveness(now.Sub(s.Heard()), now.Sub(s.lastPing.sent), s.missedPongs, s.config.PingAfter, s.config.PongWithin)
 	switch act {
 	case sendPing:
 		s.reader.requestShrink()
+		s.missedPongs++
 		s.pingPeer()
 	case giveUp:
 		s.finish(Ended{Reason: envelope.ReasonUnresponsive}, &envelope.Bye{Code: envelope.ReasonUnresponsive})
@@ -102,9 +100,9 @@ func (s *session) probe(m Probe) {
 		defer s.config.Clock.AfterFunc(m.Within, func() { close(late) })()
 		select {
 		case r := <-p.done:
-			return probeEnded{r.err == nil}
+			return Probed{s.Link, r.err == nil}
 		case <-late:
-			return probeEnded{!s.flight.remove(p) && (<-p.done).err == nil}
+			return Probed{s.Link, !s.flight.remove(p) && (<-p.done).err == nil}
 		}
 	})
 }

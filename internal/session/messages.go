@@ -65,7 +65,7 @@ type (
 		End  Ended
 	}
 
-	// Probed answers a Probe.
+	// Probed answers a Probe. The session gets it from the goroutine that waits for the pong.
 	Probed struct {
 		Link  *Link
 		Alive bool
@@ -111,7 +111,6 @@ type (
 	upDeadline   struct{} // the time for everything up to the peer's first valid frame is over
 	livenessDue  struct{} // time to look at liveness
 	lingerOver   struct{} // the connection must be closed now
-	probeEnded   struct{ alive bool }
 )
 
 // A message that comes after the end of its session is nothing to log.
@@ -124,7 +123,7 @@ func (checkDrained) IgnoreDeadLetterLogging()  {}
 func (upDeadline) IgnoreDeadLetterLogging()    {}
 func (livenessDue) IgnoreDeadLetterLogging()   {}
 func (lingerOver) IgnoreDeadLetterLogging()    {}
-func (probeEnded) IgnoreDeadLetterLogging()    {}
+func (Probed) IgnoreDeadLetterLogging()        {}
 func (admit) IgnoreDeadLetterLogging()         {}
 func (Close) IgnoreDeadLetterLogging()         {}
 func (Probe) IgnoreDeadLetterLogging()         {}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"runtime"
@@ -48,11 +49,11 @@ type position struct {
 // A queue holds encoded envelopes on their way from many goroutines to the writer. Room is given to waiters in the order
 // in which they came.
 type queue struct {
-	limits    [lanes]int    // bytes that may wait
-	wake      chan struct{} // has room for one; tells the sleeping writer that there is work
-	isCrowded func() bool   // whether several calls are in flight: more envelopes are likely on their way
+	limits    [lanes]int  // bytes that may wait
+	isCrowded func() bool // whether several calls are in flight: more envelopes are likely on their way
 
 	mu         sync.Mutex // guards the rest
+	work       sync.Cond  // there is something for the writer to do
 	segments   [lanes][]segment
 	pongs      [][]byte      // nonces, oldest first
 	refusals   int           // in the urgent lane
@@ -60,10 +61,8 @@ type queue struct {
 	queued     [lanes]uint64 // envelopes ever queued
 	taken      [lanes]uint64 // envelopes ever handed to the writer
 	waiters    [lanes][]*waiter
-	sleeping   bool  // the writer waits on wake
 	halfClosed bool  // our bye is in the bulk lane: nothing new may start
-	last       bool  // what is queued now is all that will be written
-	err        error // not nil: closed, and why
+	err        error // not nil: closed, and why; what is queued now is all that will be written
 }
 
 // A waiter waits for room. ready is closed when the wait is over: room has been set aside for it, the queue has
@@ -76,7 +75,9 @@ type waiter struct {
 }
 
 func newQueue(limit int, isCrowded func() bool) *queue {
-	return &queue{limits: [lanes]int{urgentRoom, limit}, wake: make(chan struct{}, 1), isCrowded: isCrowded}
+	q := &queue{limits: [lanes]int{urgentRoom, limit}, isCrowded: isCrowded}
+	q.work.L = &q.mu
+	return q
 }
 
 // push queues an envelope that starts something, and takes buf over in any case. It waits for room until ctx
@@ -90,6 +91,7 @@ func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *position) err
 		return &AbandonedError{Err: err}
 	}
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	return q.put(q.waitForRoom(ctx, ln, len(buf.b), true), ln, buf, p)
 }
 
@@ -97,6 +99,7 @@ func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *position) err
 // replies counts among those that run.
 func (q *queue) pushReply(ln lane, buf *buffer) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	_ = q.put(q.waitForRoom(context.Background(), ln, len(buf.b), false), ln, buf, nil)
 }
 
@@ -132,63 +135,53 @@ func (q *queue) waitForRoom(ctx context.Context, ln lane, need int, starts bool)
 // answer: see the callers. p is as for push.
 func (q *queue) force(ln lane, buf *buffer, p *position) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	_ = q.put(q.closedFor(false), ln, buf, p)
 }
 
 // pushPong queues the answer to a ping. The nonce is copied.
 func (q *queue) pushPong(nonce []byte) {
 	q.mu.Lock()
-	if q.closedFor(false) != nil {
-		q.mu.Unlock()
+	defer q.mu.Unlock()
+	if q.err != nil {
 		return
 	}
 	if len(q.pongs) == maxPongs {
 		q.pongs = append(q.pongs[:0], q.pongs[1:]...)
 	}
-	q.pongs = append(q.pongs, append([]byte(nil), nonce...))
-	q.wakeWriter()
+	q.pongs = append(q.pongs, bytes.Clone(nonce))
+	q.work.Signal()
 }
 
 // pushRefusal queues an `overloaded` reply. It returns false if too many wait already.
 func (q *queue) pushRefusal(buf *buffer) bool {
 	q.mu.Lock()
-	closed := q.closedFor(false)
-	if closed != nil || q.refusals == maxRefusals {
-		q.mu.Unlock()
+	defer q.mu.Unlock()
+	if q.err != nil || q.refusals == maxRefusals {
 		buf.release()
-		return closed != nil // the session is ending anyway
+		return q.err != nil // the session is ending anyway
 	}
 	q.add(urgent, buf)
 	q.refusals++
 	q.segments[urgent][len(q.segments[urgent])-1].refusals++
-	q.wakeWriter()
 	return true
 }
 
 // halfClose queues our bye behind all that was queued in bulk. Nothing that starts something follows it.
 func (q *queue) halfClose(bye *buffer) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	closed := q.closedFor(true)
-	if closed == nil {
-		q.halfClosed = true
-		for ln := range q.waiters {
-			q.waiters[ln] = slices.DeleteFunc(q.waiters[ln], func(w *waiter) bool {
-				if w.starts {
-					close(w.ready) // another session may serve: it need not wait for this one's room
-				}
-				return w.starts
-			})
-			q.grantRoom(lane(ln))
-		}
-	}
+	q.halfClosed = true
+	q.endWaits() // another session may serve: they need not wait for this one's room
 	_ = q.put(closed, bulk, bye, nil)
 }
 
 // finish drops what waits, queues bye if there is one, and closes: the writer writes that and ends.
 func (q *queue) finish(bye *buffer, err error) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	if q.err != nil {
-		q.mu.Unlock()
 		if bye != nil {
 			bye.release()
 		}
@@ -204,14 +197,9 @@ func (q *queue) finish(bye *buffer, err error) {
 	if bye != nil {
 		q.add(urgent, bye)
 	}
-	q.err, q.last = err, true
-	for ln := range q.waiters {
-		for _, w := range q.waiters[ln] {
-			close(w.ready)
-		}
-		q.waiters[ln] = nil
-	}
-	q.wakeWriter()
+	q.err = err
+	q.endWaits()
+	q.work.Signal()
 }
 
 // size returns how many bytes are queued or being written.
@@ -243,27 +231,24 @@ func (q *queue) isTaken(p *position) bool {
 func (q *queue) take(batch []segment) ([]segment, bool) {
 	q.mu.Lock()
 	for len(q.segments[urgent]) == 0 && len(q.segments[bulk]) == 0 && len(q.pongs) == 0 {
-		if q.last {
+		if q.err != nil {
 			q.mu.Unlock()
 			return batch, false
 		}
-		q.sleeping = true
-		q.mu.Unlock()
-		<-q.wake
-		q.mu.Lock()
+		q.work.Wait()
 	}
-	if !q.last && q.isCrowded() {
+	if q.err == nil && q.isCrowded() {
 		// Goroutines that can run append to this batch first. This alone saves most writes.
 		q.mu.Unlock()
 		runtime.Gosched()
 		q.mu.Lock()
 	}
-	if len(q.pongs) > 0 {
-		for _, nonce := range q.pongs {
-			q.addSmall(urgent, envelope.Msgpack.AppendPong(make([]byte, frame.HeaderSize, 80), nonce))
-		}
-		q.pongs = q.pongs[:0]
+	for _, nonce := range q.pongs {
+		buf := newEnvelope(nil)
+		buf.b = envelope.Msgpack.AppendPong(buf.b, nonce)
+		q.add(urgent, buf)
 	}
+	q.pongs = q.pongs[:0]
 	size := 0
 	for ln := range q.segments {
 		n := 0
@@ -316,6 +301,20 @@ func (q *queue) hasRoom(ln lane, need int) bool {
 	return q.bytes[ln] == 0 || q.bytes[ln]+need <= q.limits[ln]
 }
 
+// endWaits ends the waits for what is not taken any more, and those for which there is room.
+func (q *queue) endWaits() {
+	for ln := range q.waiters {
+		q.waiters[ln] = slices.DeleteFunc(q.waiters[ln], func(w *waiter) bool {
+			closed := q.closedFor(w.starts) != nil
+			if closed {
+				close(w.ready)
+			}
+			return closed
+		})
+		q.grantRoom(lane(ln))
+	}
+}
+
 // grantRoom sets room aside for waiters, in order.
 func (q *queue) grantRoom(ln lane) {
 	for len(q.waiters[ln]) > 0 && q.hasRoom(ln, q.waiters[ln][0].need) {
@@ -327,10 +326,9 @@ func (q *queue) grantRoom(ln lane) {
 	}
 }
 
-// put queues an envelope unless closed says why not, and takes buf over. It releases mu, and returns closed.
+// put queues an envelope unless closed says why not, and takes buf over. It returns closed.
 func (q *queue) put(closed error, ln lane, buf *buffer, p *position) error {
 	if closed != nil {
-		q.mu.Unlock()
 		buf.release()
 		return closed
 	}
@@ -338,44 +336,27 @@ func (q *queue) put(closed error, ln lane, buf *buffer, p *position) error {
 	if p != nil {
 		*p = position{ln, q.queued[ln]}
 	}
-	q.wakeWriter()
 	return nil
 }
 
-// add takes buf over.
+// add takes buf over, whose first 4 bytes are for its length, and tells the writer.
 func (q *queue) add(ln lane, buf *buffer) {
-	if len(buf.b) <= copyBytes {
-		q.addSmall(ln, buf.b)
-		buf.release()
+	size := len(buf.b)
+	binary.BigEndian.PutUint32(buf.b, uint32(size-frame.HeaderSize))
+	q.bytes[ln] += size
+	q.queued[ln]++
+	q.work.Signal()
+	segs := q.segments[ln]
+	if size > copyBytes {
+		q.segments[ln] = append(segs, segment{buffer: buf, lane: ln, frames: 1, alone: true})
 		return
 	}
-	binary.BigEndian.PutUint32(buf.b, uint32(len(buf.b)-frame.HeaderSize))
-	q.bytes[ln] += len(buf.b)
-	q.segments[ln] = append(q.segments[ln], segment{buffer: buf, lane: ln, frames: 1, alone: true})
-	q.queued[ln]++
-}
-
-// addSmall copies b, whose first 4 bytes are for its length.
-func (q *queue) addSmall(ln lane, b []byte) {
-	binary.BigEndian.PutUint32(b, uint32(len(b)-frame.HeaderSize))
-	q.bytes[ln] += len(b)
-	segs := q.segments[ln]
-	if n := len(segs); n == 0 || segs[n-1].alone || len(segs[n-1].b)+len(b) > smallBuffer {
-		segs = append(segs, segment{buffer: newBuffer(len(b)), lane: ln})
+	if n := len(segs); n == 0 || segs[n-1].alone || len(segs[n-1].b)+size > smallBuffer {
+		segs = append(segs, segment{buffer: newBuffer(size), lane: ln})
 		q.segments[ln] = segs
 	}
 	s := &segs[len(segs)-1]
-	s.b = append(s.b, b...)
+	s.b = append(s.b, buf.b...)
 	s.frames++
-	q.queued[ln]++
-}
-
-// wakeWriter releases mu.
-func (q *queue) wakeWriter() {
-	wake := q.sleeping
-	q.sleeping = false
-	q.mu.Unlock()
-	if wake {
-		q.wake <- struct{}{}
-	}
+	buf.release()
 }

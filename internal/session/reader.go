@@ -32,22 +32,25 @@ type reader struct {
 	*Link
 	recv *channel.CipherState
 
-	buf     *buffer // its length is what has been read and is not decoded yet
-	isFull  bool    // the last read filled buf
-	large   []byte  // body of a frame that buf cannot hold, its envelope's to keep
-	read    int     // bytes of large that have been read
-	arena   []byte  // plaintexts; what is handed on is never written again
-	batches int     // made so far
+	buf    *buffer // its length is what has been read and is not decoded yet
+	isFull bool    // the last read filled buf
+	large  []byte  // body of a frame that buf cannot hold, its envelope's to keep
+	read   int     // bytes of large that have been read
+	arena  []byte  // plaintexts; what is handed on is never written again
 
-	free     chan *batch   // batches that the actor has given back
-	stop     chan struct{} // closed when the session stops at once
-	discards atomic.Bool   // the session is ending: what still comes is discarded
-	isGrown  atomic.Bool   // buf is larger than an idle session keeps; see requestShrink
+	free     chan *batch     // batches that the actor does not have
+	stop     <-chan struct{} // closed when the session stops at once
+	discards atomic.Bool     // the session is ending: what still comes is discarded
+	isGrown  atomic.Bool     // buf is larger than an idle session keeps; see requestShrink
 }
 
-func newReader(l *Link, recv *channel.CipherState) *reader {
-	return &reader{Link: l, recv: recv, buf: &buffer{make([]byte, 0, idleRead)},
-		free: make(chan *batch, maxBatches), stop: make(chan struct{})}
+func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader {
+	r := &reader{Link: l, recv: recv, buf: &buffer{make([]byte, 0, idleRead)},
+		free: make(chan *batch, maxBatches), stop: stop}
+	for range maxBatches {
+		r.free <- &batch{}
+	}
+	return r
 }
 
 // run reads until the connection ends, and returns why. It runs in a goroutine of its own.
@@ -135,15 +138,12 @@ func (r *reader) resize(size int) {
 
 // shrinkBatches replaces the slices of batches that have grown.
 func (r *reader) shrinkBatches() {
-	for range maxBatches {
-		select {
-		case b := <-r.free:
-			if cap(b.envelopes) > idleBatch {
-				b.envelopes = nil
-			}
-			r.free <- b
-		default:
+	for range len(r.free) {
+		b := <-r.free
+		if cap(b.envelopes) > idleBatch {
+			b.envelopes = nil
 		}
+		r.free <- b
 	}
 }
 
@@ -232,10 +232,6 @@ func (r *reader) keepRest(rest []byte) {
 
 // nextBatch returns a free batch. It waits for the actor if that has them all; nil: the session stops.
 func (r *reader) nextBatch() *batch {
-	if len(r.free) == 0 && r.batches < maxBatches {
-		r.batches++
-		return &batch{}
-	}
 	select {
 	case b := <-r.free:
 		return b

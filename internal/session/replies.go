@@ -4,37 +4,26 @@ import (
 	"fmt"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
-	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
 // Reply answers a call of the peer (wire.md §6.4) with value, or with refusal if it is not nil. It waits for
 // room until the session ends. In place of a value or an error that cannot be sent, the caller gets an error that can.
 func (l *Link) Reply(id envelope.CallID, value any, refusal *envelope.RemoteError) {
-	buf := newEnvelope(value)
-	var err error
+	buf, err := newEnvelope(value), error(nil)
 	if refusal == nil {
-		if buf.b, err = l.codec.AppendReply(buf.b, id, value); err == nil {
-			err = l.checkSize(buf)
-		}
-		if err != nil {
-			l.logPeerFault("the result of a handler cannot be sent", err)
-			refusal = refusalFor(err)
-		}
+		buf.b, err = l.codec.AppendReply(buf.b, id, value)
+	} else {
+		buf.b, err = l.codec.AppendError(buf.b, id, refusal)
 	}
-	if refusal != nil {
-		buf.b = buf.b[:frame.HeaderSize]
-		if buf.b, err = l.codec.AppendError(buf.b, id, refusal); err == nil {
-			err = l.checkSize(buf)
-		}
-		if err != nil {
-			l.logPeerFault("the data of a handler's error cannot be sent", err)
-			refusal = &envelope.RemoteError{Code: refusal.Code, Text: envelope.ErrorText(refusal.Text)}
-			if buf.b, err = l.codec.AppendError(buf.b[:frame.HeaderSize], id, refusal); err != nil {
-				refusal.Code = envelope.CodeInternal // the handler's code is invalid
-				buf.b, _ = l.codec.AppendError(buf.b[:frame.HeaderSize], id, refusal)
-			}
-		}
+	if err == nil {
+		err = l.checkSize(buf)
+	}
+	if err != nil {
+		buf.release()
+		l.logPeerFault("the answer of a handler cannot be sent", err)
+		l.Reply(id, nil, replacement(refusal, err))
+		return
 	}
 	l.counters.CallIn(resultOf(refusal))
 	ln := urgent
@@ -44,8 +33,16 @@ func (l *Link) Reply(id envelope.CallID, value any, refusal *envelope.RemoteErro
 	l.queue.pushReply(ln, buf)
 }
 
-// refusalFor returns what a caller is told in place of a result that cannot be sent for err.
-func refusalFor(err error) *envelope.RemoteError {
+// replacement returns what a caller is told in place of a result or a refusal that cannot be sent for err: of a refusal what
+// can be sent for certain, first its code and text, then its text alone.
+func replacement(refusal *envelope.RemoteError, err error) *envelope.RemoteError {
+	if refusal != nil {
+		plain := &envelope.RemoteError{Code: refusal.Code, Text: envelope.ErrorText(refusal.Text)}
+		if refusal.Data.IsZero() && plain.Text == refusal.Text {
+			plain.Code = envelope.CodeInternal // the handler's is invalid
+		}
+		return plain
+	}
 	if size, ok := err.(*SizeError); ok {
 		return &envelope.RemoteError{Code: envelope.CodeTooLarge,
 			Text: fmt.Sprintf("the result has %d bytes, the caller accepts %d: ask for it in parts", size.Size, size.Limit)}

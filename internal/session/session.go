@@ -36,11 +36,10 @@ const (
 	open              // envelopes go both ways
 	draining          // a bye that half-closes was said or heard: nothing new begins, all is answered
 	ending            // last words, if any, are being written; what comes is discarded
-	over              // both goroutines have ended
 )
 
 func (s state) String() string {
-	return [...]string{"handshaking", "proved", "open", "draining", "ending", "over"}[s]
+	return [...]string{"handshaking", "proved", "open", "draining", "ending"}[s]
 }
 
 // A session is the actor that owns one connection.
@@ -51,8 +50,8 @@ func (s state) String() string {
 //	   |                   |                | bye, violation,            | I/O error, Close, bye
 //	   |                   |                | unresponsive               |
 //	   +-------------------+-------------> ending <----------------------+
-//	                                        |
-//	                                      over
+//
+// A session that is ending stops once its goroutines have ended.
 //
 // Only Receive touches its fields. Goroutines and timers post messages.
 type session struct {
@@ -63,19 +62,16 @@ type session struct {
 	stopped bool // the actor was told to stop
 	reader  *reader
 	writer  *channel.CipherState // until the writer runs
-	stop    chan struct{}        // closed when the handshake must end
+	stop    chan struct{}        // closed when no goroutine is to wait for anything but the connection; nil: it is closed
 	join    sync.WaitGroup
 
 	up           bool
 	byeSent      bool          // our bye that half-closes is queued
 	peerBye      *envelope.Bye // the peer's, that half-closes
-	reading      bool          // the reader runs
-	writing      bool          // the writer runs
+	running      int           // goroutines that have the connection: of the handshake, or the reader and the writer
 	missedPongs  int           // in a row
-	pingedAt     time.Time     // when the last ping of liveness left
-	lastPing     *pending      // the last ping of the session's own
+	lastPing     *pending      // of the session itself
 	rotationTold bool
-	failed       bool // everything that waits for the peer has failed
 	end          Ended
 
 	stopUpDeadline, stopLiveness, stopLinger func() bool
@@ -108,7 +104,7 @@ func newSession(p Params) *session {
 		ap := a.AddrPort()
 		l.addr = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
 	}
-	return &session{Link: l, params: p, owner: p.Owner, stop: make(chan struct{})}
+	return &session{Link: l, params: p, owner: p.Owner, stop: make(chan struct{}), lastPing: &pending{}}
 }
 
 // Receive implements actor.Actor.
@@ -120,6 +116,7 @@ func (s *session) Receive(ctx actor.Context) {
 		s.stopped = true
 		s.tearDown()
 	case handshakeDone:
+		s.running--
 		s.endHandshake(m)
 	case upDeadline:
 		s.endLate()
@@ -131,8 +128,8 @@ func (s *session) Receive(ctx actor.Context) {
 		s.probe(m)
 	case Check:
 		s.check()
-	case probeEnded:
-		s.tell(Probed{s.Link, m.alive})
+	case Probed:
+		s.tell(m)
 	case received:
 		s.handleBatch(m.batch)
 	case violated:
@@ -144,11 +141,13 @@ func (s *session) Receive(ctx actor.Context) {
 	case lingerOver:
 		s.endLinger()
 	case readEnded:
+		s.running--
 		s.endReading(m.err)
 	case writeEnded:
+		s.running--
 		s.endWriting(m.err)
 	}
-	if s.state == over && !s.stopped {
+	if s.state == ending && s.running == 0 && !s.stopped {
 		s.stopped = true
 		ctx.Stop(ctx.Self())
 	}
@@ -157,6 +156,7 @@ func (s *session) Receive(ctx actor.Context) {
 func (s *session) start(ctx actor.Context) {
 	s.system, s.pid = ctx.ActorSystem(), ctx.Self()
 	s.stopUpDeadline = s.after(s.config.HandshakeTimeout, upDeadline{})
+	s.running = 1
 	hc := handshake.Config{Role: s.params.Role, Expect: s.params.Expect}
 	stop := s.stop
 	s.run(func() any {
@@ -194,15 +194,14 @@ func (s *session) tearDown() {
 		s.end.Reason = ReasonLost
 	}
 	defer s.closeConn() // also if what serves the peer panics
-	s.fail(s.end)
+	if s.state < ending {
+		s.fail(s.end, nil)
+	}
 }
 
 // closeConn closes the connection, waits for the goroutines, counts the end and tells it.
 func (s *session) closeConn() {
-	s.stopHandshake()
-	if s.reader != nil {
-		close(s.reader.stop)
-	}
+	s.stopGoroutines()
 	if s.state == handshaking && s.role == handshake.Responder {
 		Reset(s.conn) // message 2 may not have been sent
 	}
@@ -220,14 +219,10 @@ func (s *session) closeConn() {
 	s.tell(s.end)
 }
 
-// fail ends what waits for the peer or works for it.
-func (s *session) fail(e Ended) {
-	if s.failed {
-		return
-	}
-	s.failed = true
+// fail ends what waits for the peer or works for it, and queues our last word if there is one. It is called once.
+func (s *session) fail(e Ended, bye *buffer) {
 	end := e.linkError()
-	s.queue.finish(nil, end)
+	s.queue.finish(bye, end)
 	s.flight.close(end, func(p *position) error {
 		one := *end
 		one.Sent = s.queue.isTaken(p)
@@ -241,7 +236,6 @@ func (s *session) fail(e Ended) {
 // endHandshake goes on with a peer that has proved its key, or ends the session.
 func (s *session) endHandshake(m handshakeDone) {
 	if s.state != handshaking {
-		s.state = over
 		return
 	}
 	if m.err != nil {
@@ -249,12 +243,12 @@ func (s *session) endHandshake(m handshakeDone) {
 			s.tell(Refused{Key: e.Remote, Addr: s.addr})
 		}
 		s.end = Ended{Reason: ReasonHandshake, Err: m.err}
-		s.state = over
+		s.state = ending
 		return
 	}
 	s.remote = m.result.Remote
 	s.counters = s.config.Counters.Peer(s.remote)
-	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()))
+	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.stop)
 	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
 	s.tell(Proved{s.Link})
@@ -267,12 +261,8 @@ func (s *session) endLate() {
 		// The handshake's goroutine has the connection, and will say that it failed.
 		s.cutHandshake(fmt.Errorf("%w within %v", errLate, s.config.HandshakeTimeout))
 	case !s.up && s.state < ending:
-		waiting := s.state == proved
 		s.finish(Ended{Reason: envelope.ReasonUnresponsive, Err: fmt.Errorf("the peer sent nothing within %v", s.config.HandshakeTimeout)},
 			&envelope.Bye{Code: envelope.ReasonUnresponsive})
-		if waiting {
-			s.startReaderAndWriter()
-		}
 	}
 }
 
@@ -280,7 +270,7 @@ func (s *session) endLate() {
 func (s *session) cutHandshake(err error) {
 	s.end = Ended{Reason: ReasonHandshake, Err: err}
 	s.state = ending
-	s.stopHandshake()
+	s.stopGoroutines()
 	if s.role == handshake.Responder {
 		Reset(s.conn)
 	} else {
@@ -288,7 +278,7 @@ func (s *session) cutHandshake(err error) {
 	}
 }
 
-func (s *session) stopHandshake() {
+func (s *session) stopGoroutines() {
 	if s.stop != nil {
 		close(s.stop)
 		s.stop = nil
@@ -308,15 +298,14 @@ func (s *session) admit(owner *actor.PID) {
 	hello.b = envelope.AppendHello(hello.b, s.config.Hello)
 	s.queue.force(urgent, hello, nil)
 	if s.role == handshake.Initiator {
-		s.lastPing = &pending{}
-		_ = s.sendPing(s.lastPing) // its pong proves that the responder has accepted
+		s.pingPeer() // its pong proves that the responder has accepted
 	}
 	s.startReaderAndWriter()
 	s.stopLiveness = s.after(s.config.PingAfter, livenessDue{})
 }
 
 func (s *session) startReaderAndWriter() {
-	s.reading, s.writing = true, true
+	s.running = 2
 	s.run(func() any { return readEnded{s.reader.run()} })
 	s.run(func() any { return writeEnded{s.write(s.writer)} })
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 )
 
-// situations are the states of a session, told apart where the same message means something else. After over there is no
-// actor left that could get a message.
+// situations are the states of a session, told apart where the same message means something else. A session that is
+// over has no actor left that could get a message.
 var situations = [...]struct {
 	name    string
 	state   state
@@ -109,7 +109,7 @@ var messages = []struct {
 		never, never, "open +up", ignored, ignored, ignored, never}}, // for a second: see TestFailedWriteWithoutABye
 	{"checkDrained", tells(checkDrained{}), [...]string{
 		never, never, ignored, ignored, ignored, ignored, ignored}},
-	{"probeEnded", tells(probeEnded{true}), [...]string{
+	{"Probed", tells(Probed{Alive: true}), [...]string{
 		never, never, "open +probed alive", "open +probed alive", "draining +probed alive", "draining +probed alive", "ending +probed alive"}},
 
 	// From its timers.
@@ -198,7 +198,7 @@ func (s *stub) handled() string {
 func (e *end) cellFor(r *raw, events int, handled string) string {
 	e.Helper()
 	all := e.heard()
-	text := over.String()
+	text := "over"
 	if len(all) == 0 || !strings.HasPrefix(kinds(all)[len(all)-1], "ended") {
 		e.look(func(s *session) { text = s.state.String() })
 	}
