@@ -1,5 +1,6 @@
-// Package kit is what tests of the actors have in common: keys, an actor system inside a synctest bubble, and logs that
-// can be read or that fail the test. It is for tests of this module alone.
+// Package kit is what tests of the actors have in common: keys, an actor system inside a synctest bubble, a peer that is
+// played by hand, a clock that counts its timers, and logs that can be read or that fail the test. It is for tests of this
+// module alone.
 package kit
 
 import (
