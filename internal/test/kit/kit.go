@@ -27,8 +27,8 @@ func KeyPair(first byte) identity.KeyPair {
 	return k
 }
 
-// parked is how many goroutines the pool of a test keeps.
-const parked = 8
+// Parked is how many goroutines the pool of Actors keeps.
+const Parked = 8
 
 // Actors is an actor system of its own, for one synctest bubble, with the pool that its actors run on.
 type Actors struct {
@@ -42,7 +42,7 @@ func NewActors() *Actors {
 	return &Actors{
 		System: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
 			actor.WithDeadLetterThrottleInterval(time.Millisecond)), // its goroutine outlives a dead letter by that
-		Pool: actorkit.NewPool(parked),
+		Pool: actorkit.NewPool(Parked),
 	}
 }
 
