@@ -118,12 +118,12 @@ func TestBoardTellsWhatFailsAndWhenItIsTriedAgain(t *testing.T) {
 		want(Running, 17*time.Second, errNoNetwork, 0)
 		time.Sleep(maxPause - 1)
 		want(Running, 17*time.Second, errNoNetwork, 0)
-		if n := len(g.log.lines("works again")); n != 0 {
+		if n := len(g.log.Lines("works again")); n != 0 {
 			t.Errorf("logged %d times that it works", n)
 		}
 		time.Sleep(time.Nanosecond)
 		want(Running, 17*time.Second, nil, 0)
-		if n := len(g.log.lines("level=INFO", "works again", "provider=udp")); n != 1 {
+		if n := len(g.log.Lines("level=INFO", "works again", "provider=udp")); n != 1 {
 			t.Errorf("logged %d times that it works, want once", n)
 		}
 	}, p)

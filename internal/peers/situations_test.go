@@ -152,7 +152,7 @@ func isSilent(l *session.Link) any { return session.Probed{Link: l} }
 func says(name string, plain ...[]byte) func(*rig) {
 	return func(r *rig) {
 		e := r.the(name)
-		if e.recv == nil {
+		if e.Recv == nil {
 			e.shake()
 		}
 		e.says(plain...)
@@ -217,7 +217,7 @@ func fails(name string) func(*rig) {
 		} else {
 			r.look(func(p *peer) { id = p.round.handshakes[0] })
 		}
-		r.tell(&actor.Terminated{Who: r.system.NewLocalPID(id)})
+		r.tell(&actor.Terminated{Who: r.System.NewLocalPID(id)})
 	}
 }
 
