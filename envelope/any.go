@@ -16,14 +16,14 @@ var ErrMapKey = errors.New("envelope: a key of that type cannot be represented")
 // anyAt returns the guarded value at b[p] as DecodeValue stores it in an any, and where it ends. It recurses as deep as
 // the value nests, which the guard has bounded.
 func anyAt(b []byte, p int) (v any, end int, err error) {
-	switch families[b[p]] {
+	switch forms[b[p]].family {
 	case familyMap:
 		return mapAt(b, p)
 	case familyArray:
 		return arrayAt(b, p)
 	}
 	end = skip(b, p)
-	switch families[b[p]] {
+	switch forms[b[p]].family {
 	case familyInteger:
 		u, negative, _ := integer(b, p)
 		if !negative && u > math.MaxInt64 {

@@ -70,7 +70,7 @@ func parseBye(args []byte) (y Bye, err error) {
 	if n == 0 {
 		return y, ErrArity
 	}
-	c, err := code(args, p)
+	c, err := checked(args, p, "code", checkCode)
 	if err != nil {
 		return y, err
 	}

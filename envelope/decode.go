@@ -39,7 +39,7 @@ func (msgpackCodec) DecodeValue(data []byte, v any) error {
 		err = decode(data, v) // the library says what is wrong with v
 	}
 	if err != nil {
-		return fmt.Errorf("%w: a %s into %T: %w", ErrDecode, families[data[0]], v, err)
+		return fmt.Errorf("%w: a %s into %T: %w", ErrDecode, forms[data[0]].family, v, err)
 	}
 	return nil
 }
@@ -84,7 +84,7 @@ var errBool = errors.New("not a bool")
 
 // boolAt returns the bool in b; false for nil.
 func boolAt(b []byte) (bool, error) {
-	if f := families[b[0]]; f != familyBool && f != familyNil {
+	if f := forms[b[0]].family; f != familyBool && f != familyNil {
 		return false, errBool
 	}
 	return b[0] == codeTrue, nil

@@ -1,9 +1,6 @@
 package envelope
 
-import (
-	"encoding/binary"
-	"errors"
-)
+import "errors"
 
 // Reasons to refuse a field of an envelope or of a protocol message: it does not have the type, or one of the values,
 // that wire.md §6 demands.
@@ -55,16 +52,9 @@ func integer(b []byte, p int) (u uint64, negative, ok bool) {
 	case c < codeUint8 || c > codeInt64:
 		return 0, false, false
 	}
-	width, rest := c&3, b[p+1:] // 1<<width bytes
-	switch width {
-	case 0:
-		u = uint64(rest[0])
-	case 1:
-		u = uint64(binary.BigEndian.Uint16(rest))
-	case 2:
-		u = uint64(binary.BigEndian.Uint32(rest))
-	case 3:
-		u = binary.BigEndian.Uint64(rest)
+	width := c & 3 // 1<<width bytes
+	for _, digit := range b[p+1:][:1<<width] {
+		u = u<<8 | uint64(digit)
 	}
 	if c <= codeUint64 {
 		return u, false, true
@@ -88,7 +78,7 @@ func unsigned(b []byte, p int) (uint64, error) {
 
 // text returns the contents of a string.
 func text(b []byte, p int) ([]byte, error) {
-	if families[b[p]] != familyString {
+	if forms[b[p]].family != familyString {
 		return nil, ErrString
 	}
 	return contents(b, p), nil
@@ -96,7 +86,7 @@ func text(b []byte, p int) ([]byte, error) {
 
 // bin returns the contents of a binary.
 func bin(b []byte, p int) ([]byte, error) {
-	if families[b[p]] != familyBinary {
+	if forms[b[p]].family != familyBinary {
 		return nil, ErrBinary
 	}
 	return contents(b, p), nil
@@ -112,7 +102,7 @@ func contents(b []byte, p int) []byte {
 
 // array returns how many elements an array has and where the first begins.
 func array(b []byte, p int) (n, first int, err error) {
-	if families[b[p]] != familyArray {
+	if forms[b[p]].family != familyArray {
 		return 0, 0, ErrArray
 	}
 	count, first, _ := length(b, p)
@@ -121,7 +111,7 @@ func array(b []byte, p int) (n, first int, err error) {
 
 // mapping returns how many entries a map has and where the first key begins.
 func mapping(b []byte, p int) (n, first int, err error) {
-	if families[b[p]] != familyMap {
+	if forms[b[p]].family != familyMap {
 		return 0, 0, ErrMap
 	}
 	count, first, _ := length(b, p)

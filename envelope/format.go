@@ -68,47 +68,47 @@ var familyNames = [...]string{familyNever: "never", familyInteger: "integer", fa
 // String returns the name of the family for people.
 func (f family) String() string { return familyNames[f] }
 
-// families holds the family of each first byte.
-var families = func() (t [256]family) {
+// A form is what the first byte of a value says about the value.
+type form struct {
+	family family
+	size   uint8 // of the whole value, if the first byte tells it; otherwise 0
+	width  uint8 // how many bytes of length or count follow; 0 if the first byte tells that too
+	n      uint8 // the length or count that the first byte tells
+}
+
+// forms holds the form of each first byte.
+var forms = func() (t [256]form) {
 	for i := range t {
 		switch c := byte(i); {
-		case c <= fixIntMax, c >= fixIntMin, c >= codeUint8 && c <= codeInt64:
-			t[c] = familyInteger
-		case c < fixArray, c == codeMap16, c == codeMap32:
-			t[c] = familyMap
-		case c < fixStr, c == codeArray16, c == codeArray32:
-			t[c] = familyArray
-		case c < codeNil, c >= codeStr8 && c <= codeStr32:
-			t[c] = familyString
+		case c <= fixIntMax, c >= fixIntMin:
+			t[c] = form{family: familyInteger, size: 1}
+		case c < fixArray:
+			t[c] = form{family: familyMap, n: c - fixMap}
+		case c < fixStr:
+			t[c] = form{family: familyArray, n: c - fixArray}
+		case c < codeNil:
+			t[c] = form{family: familyString, size: 1 + c - fixStr, n: c - fixStr}
 		case c == codeNil:
-			t[c] = familyNil
-		case c == codeFalse, c == codeTrue:
-			t[c] = familyBool
-		case c >= codeBin8 && c <= codeBin32:
-			t[c] = familyBinary
-		case c == codeFloat32, c == codeFloat64:
-			t[c] = familyFloat
-		case c != codeNever:
-			t[c] = familyExtension
-		}
-	}
-	return t
-}()
-
-// fixedSize holds, by first byte, the size of each form whose first byte alone tells it; 0 for the other forms.
-var fixedSize = func() (t [256]uint8) {
-	for c := range t {
-		switch {
-		case c <= fixIntMax, c >= fixIntMin, c == codeNil, c == codeFalse, c == codeTrue:
-			t[c] = 1
-		case c >= fixStr && c < codeNil:
-			t[c] = uint8(1 + c - fixStr)
-		case c == codeFloat32:
-			t[c] = 1 + 4
-		case c == codeFloat64:
-			t[c] = 1 + 8
-		case c >= codeUint8 && c <= codeInt64:
-			t[c] = 1 + 1<<(c&3)
+			t[c] = form{family: familyNil, size: 1}
+		case c == codeNever:
+		case c <= codeTrue:
+			t[c] = form{family: familyBool, size: 1}
+		case c <= codeBin32:
+			t[c] = form{family: familyBinary, width: 1 << (c - codeBin8)}
+		case c <= codeExt32:
+			t[c] = form{family: familyExtension, width: 1 << (c - codeExt8)}
+		case c <= codeFloat64:
+			t[c] = form{family: familyFloat, size: 1 + 4<<(c-codeFloat32)}
+		case c <= codeInt64:
+			t[c] = form{family: familyInteger, size: 1 + 1<<(c&3)}
+		case c <= codeFixExt16:
+			t[c] = form{family: familyExtension, n: 1 << (c - codeFixExt1)}
+		case c <= codeStr32:
+			t[c] = form{family: familyString, width: 1 << (c - codeStr8)}
+		case c <= codeArray32:
+			t[c] = form{family: familyArray, width: 2 << (c - codeArray16)}
+		default:
+			t[c] = form{family: familyMap, width: 2 << (c - codeMap16)}
 		}
 	}
 	return t

@@ -78,7 +78,7 @@ type walker struct {
 func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 	// Most values are a number or a short string, and do not need the bookkeeping below.
 	if p < len(b) {
-		if size := int(fixedSize[b[p]]); size != 0 && size <= len(b)-p {
+		if size := int(forms[b[p]].size); size != 0 && size <= len(b)-p {
 			return p + size, nil
 		}
 	}
@@ -102,14 +102,14 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 			case c <= fixIntMax:
 			case c >= fixStr && c < codeNil:
 				end += int(c - fixStr)
-			case fixedSize[c] != 0:
-				end = p + int(fixedSize[c])
+			case forms[c].size != 0:
+				end = p + int(forms[c].size)
 			case c < fixArray:
 				count = 2 * int64(c-fixMap)
 			case c < fixStr:
 				count = int64(c - fixArray)
 			default:
-				if end, count, err = form(b, p); err != nil {
+				if end, count, err = extent(b, p); err != nil {
 					return 0, err
 				}
 			}
@@ -143,10 +143,10 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 	}
 }
 
-// form returns where the string, binary or timestamp that begins at b[p] ends, and a count below 0. Of an array or map
-// it returns where its first value begins, and how many values follow. It is not for the forms in fixedSize.
-func form(b []byte, p int) (end int, count int64, err error) {
-	f := families[b[p]]
+// extent returns where the string, binary or timestamp that begins at b[p] ends, and a count below 0. Of an array or map
+// it returns where its first value begins, and how many values follow. It is not for the forms with a size.
+func extent(b []byte, p int) (end int, count int64, err error) {
+	f := forms[b[p]].family
 	if f == familyNever {
 		return 0, 0, ErrFormat
 	}
@@ -173,42 +173,20 @@ func form(b []byte, p int) (end int, count int64, err error) {
 // length returns the length of the string, binary or extension, or the count of the array or map, that begins at b[p],
 // and where its contents begin. ok is false if b ends before that.
 func length(b []byte, p int) (n uint32, begin int, ok bool) {
-	c, rest := b[p], b[p+1:]
-	switch c {
-	case codeStr8, codeBin8, codeExt8:
-		if len(rest) >= 1 {
-			n, begin, ok = uint32(rest[0]), p+2, true
-		}
-	case codeStr16, codeBin16, codeExt16, codeArray16, codeMap16:
-		if len(rest) >= 2 {
-			n, begin, ok = uint32(binary.BigEndian.Uint16(rest)), p+3, true
-		}
-	case codeStr32, codeBin32, codeExt32, codeArray32, codeMap32:
-		if len(rest) >= 4 {
-			n, begin, ok = binary.BigEndian.Uint32(rest), p+5, true
-		}
-	default:
-		return fixedLength(b, p)
-	}
-	if c >= codeExt8 && c <= codeExt32 { // its type follows the length
+	f := forms[b[p]]
+	end := p + 1 + int(f.width)
+	begin = end
+	if f.family == familyExtension { // its type follows the length
 		begin++
-		ok = ok && begin <= len(b)
 	}
-	return n, begin, ok
-}
-
-// fixedLength is length for the forms whose first byte tells it.
-func fixedLength(b []byte, p int) (n uint32, begin int, ok bool) {
-	switch c := b[p]; {
-	case c < fixArray:
-		return uint32(c - fixMap), p + 1, true
-	case c < fixStr:
-		return uint32(c - fixArray), p + 1, true
-	case c < codeNil:
-		return uint32(c - fixStr), p + 1, true
-	default: // an extension of 1, 2, 4, 8 or 16 bytes, after its type
-		return 1 << (c - codeFixExt1), p + 2, p+2 <= len(b)
+	if begin > len(b) {
+		return 0, begin, false
 	}
+	n = uint32(f.n)
+	for _, digit := range b[p+1 : end] {
+		n = n<<8 | uint32(digit)
+	}
+	return n, begin, true
 }
 
 // checkExtension returns why the extension that begins at b[p], of n bytes from b[begin] on, is refused. Only the three
@@ -242,7 +220,7 @@ func timestamp(data []byte) (sec int64, nsec uint32) {
 	}
 }
 
-// cut returns the reason to refuse a truncated value of a form in fixedSize, with first byte c.
+// cut returns the reason to refuse a truncated value of a form with a size, with first byte c.
 func cut(c byte) error {
 	if c >= fixStr && c < codeNil {
 		return ErrLength

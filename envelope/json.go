@@ -27,7 +27,7 @@ func (r Raw) MarshalJSON() ([]byte, error) {
 // appendJSON appends the guarded value at b[p] as JSON, and returns where the value ends. It recurses as deep as the
 // value nests.
 func appendJSON(out, b []byte, p int) (_ []byte, end int, err error) {
-	switch families[b[p]] {
+	switch forms[b[p]].family {
 	case familyMap:
 		return appendObject(out, b, p)
 	case familyArray:
@@ -70,7 +70,7 @@ func appendObject(out, b []byte, p int) (_ []byte, end int, err error) {
 			out = append(out, ',')
 		}
 		// An array or a map as a key would be quoted again at each level, and would double in size each time.
-		if f := families[b[p]]; f == familyArray || f == familyMap {
+		if f := forms[b[p]].family; f == familyArray || f == familyMap {
 			return nil, 0, fmt.Errorf("%w: %s", ErrMapKey, f)
 		}
 		key, _ := scalarText(b, p)
@@ -85,7 +85,7 @@ func appendObject(out, b []byte, p int) (_ []byte, end int, err error) {
 // scalarText returns the JSON of the guarded value at b[p], which is neither an array nor a map. If quoted, s is the
 // contents of a JSON string.
 func scalarText(b []byte, p int) (s []byte, quoted bool) {
-	switch families[b[p]] {
+	switch forms[b[p]].family {
 	case familyString:
 		return contents(b, p), true
 	case familyInteger:
@@ -99,7 +99,7 @@ func scalarText(b []byte, p int) (s []byte, quoted bool) {
 	case familyBool:
 		return strconv.AppendBool(nil, b[p] == codeTrue), false
 	case familyFloat:
-		return floatText(floatAt(b, p), 8*int(fixedSize[b[p]]-1)), false
+		return floatText(floatAt(b, p), 8*int(forms[b[p]].size-1)), false
 	case familyBinary:
 		return base64.StdEncoding.AppendEncode(nil, contents(b, p)), true
 	}

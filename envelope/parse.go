@@ -43,7 +43,7 @@ func elements(body []byte, at *[maxArity]int) (arity int, err error) {
 		return 0, ErrTruncated
 	}
 	arity, first := int(body[0])-fixArray, 1
-	if families[body[0]] != familyArray || arity > maxArity { // not the shortest form, in which envelopes are sent
+	if forms[body[0]].family != familyArray || arity > maxArity { // not the shortest form, in which envelopes are sent
 		arity, first, err = array(body, 0)
 	}
 	if err != nil || arity == 0 || arity > maxArity || arity > len(body)-first {
@@ -75,7 +75,7 @@ func parseCall(body []byte, at []int, e *Envelope) (err error) {
 	if e.ID, err = callID(body, at[1]); err != nil {
 		return err
 	}
-	if e.Name, err = name(body, at[2]); err != nil {
+	if e.Name, err = checked(body, at[2], "name", checkName); err != nil {
 		return err
 	}
 	end := len(body)
@@ -145,7 +145,7 @@ func parseError(body []byte, p int) (*RemoteError, error) {
 	if n != 2 && n != 3 {
 		return nil, ErrArity
 	}
-	c, err := code(body, p)
+	c, err := checked(body, p, "code", checkCode)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func parseSend(body []byte, at []int, e *Envelope) (err error) {
 	if len(at) != 3 {
 		return ErrArity
 	}
-	if e.Name, err = name(body, at[1]); err != nil {
+	if e.Name, err = checked(body, at[1], "name", checkName); err != nil {
 		return err
 	}
 	e.Args = body[at[2]:len(body):len(body)]
@@ -214,20 +214,11 @@ func callID(body []byte, p int) (CallID, error) {
 	return CallID(id), nil
 }
 
-// name returns the name at body[p].
-func name(body []byte, p int) ([]byte, error) {
-	n, err := text(body, p)
+// checked returns the string at body[p], which is what the envelope calls its name or its code, if check accepts it.
+func checked(body []byte, p int, what string, check func([]byte) error) ([]byte, error) {
+	s, err := text(body, p)
 	if err != nil {
-		return nil, fmt.Errorf("name: %w", err)
+		return nil, fmt.Errorf("%s: %w", what, err)
 	}
-	return n, checkName(n)
-}
-
-// code returns the code of an error or of a bye at body[p].
-func code(body []byte, p int) ([]byte, error) {
-	c, err := text(body, p)
-	if err != nil {
-		return nil, fmt.Errorf("code: %w", err)
-	}
-	return c, checkCode(c)
+	return s, check(s)
 }

@@ -69,10 +69,10 @@ func (s *source) begin() (byte, error) {
 	c := s.b[s.pos]
 	switch {
 	case c >= fixMap && c < fixStr, c >= codeArray16 && c <= codeMap32:
-		s.head, _, _ = form(s.b, s.pos)
+		s.head, _, _ = extent(s.b, s.pos)
 		s.header = s.head
-	case fixedSize[c] != 0:
-		s.head = s.pos + int(fixedSize[c])
+	case forms[c].size != 0:
+		s.head = s.pos + int(forms[c].size)
 		s.header = s.pos + 1
 	default:
 		s.head = skip(s.b, s.pos)

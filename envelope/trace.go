@@ -2,43 +2,21 @@ package envelope
 
 import "strings"
 
-// Where the parts of a traceparent are (W3C Trace Context §3.2): version, trace id, parent id and flags in hexadecimal, joined
-// by "-".
-const (
-	traceID    = 2 + 1
-	traceIDEnd = traceID + 32
-	parentID   = traceIDEnd + 1
-	parentEnd  = parentID + 16
-	traceSize  = parentEnd + 1 + 2 // the whole, in version 00
-)
-
-// ValidTrace reports whether trace has the shape of a traceparent (W3C Trace Context §3.2): lower-case hexadecimal
-// digits, neither id all zeros. A version after 00 may have more after another "-"; ff is not a version. Like any trace
-// it has at most MaxTrace bytes of ASCII from ' ' to '~' (wire.md §6.3).
+// ValidTrace reports whether trace has the shape of a traceparent (W3C Trace Context §3.2): version, trace id, parent id
+// and flags in lower-case hexadecimal digits, joined by "-", neither id all zeros. A version after 00 may have more
+// after another "-"; ff is not a version. Like any trace it has at most MaxTrace bytes of ASCII from ' ' to '~' (wire.md
+// §6.3).
 func ValidTrace(trace string) bool {
-	if len(trace) < traceSize || checkTrace(trace) != nil {
-		return false
-	}
-	for i := range traceSize {
-		switch c := trace[i]; i {
-		case traceID - 1, traceIDEnd, parentEnd:
-			if c != '-' {
-				return false
-			}
-		default:
-			if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-				return false
-			}
-		}
-	}
-	switch version := trace[:traceID-1]; {
-	case version == "ff", isZeros(trace[traceID:traceIDEnd]), isZeros(trace[parentID:parentEnd]):
-		return false
-	case len(trace) > traceSize:
-		return version != "00" && trace[traceSize] == '-'
-	}
-	return true
+	version, rest, _ := strings.Cut(trace, "-")
+	id, rest, _ := strings.Cut(rest, "-")
+	parent, rest, _ := strings.Cut(rest, "-")
+	flags, _, more := strings.Cut(rest, "-")
+	return checkTrace(trace) == nil && isHex(version, 2) && isHex(id, 32) && isHex(parent, 16) && isHex(flags, 2) &&
+		version != "ff" && !isZeros(id) && !isZeros(parent) && (!more || version != "00")
 }
+
+// isHex reports whether s is n lower-case hexadecimal digits.
+func isHex(s string, n int) bool { return len(s) == n && strings.Trim(s, "0123456789abcdef") == "" }
 
 // isZeros reports whether s is all zeros.
 func isZeros(s string) bool { return strings.Trim(s, "0") == "" }

@@ -131,11 +131,7 @@ func (k *Keyring) has(key identity.PublicKey) bool {
 func (k *Keyring) epoch() int64 {
 	const length = int64(EpochLength / time.Second)
 	s := k.config.Now().Unix()
-	e := s / length
-	if s%length < 0 {
-		e-- // the quotient is rounded down, before 1970 too
-	}
-	return e
+	return (s - (s%length+length)%length) / length // rounded down, before 1970 too
 }
 
 // Uses of a pair's secret: the first byte of an authenticated message. Each node of a pair has its own, so that its
