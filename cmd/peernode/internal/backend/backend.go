@@ -143,7 +143,7 @@ func (b Backend) providers() []control.Provider {
 }
 
 // Connect is control.Connect.
-func (b Backend) Connect(ctx context.Context, q control.ConnectRequest) (control.Peer, error) {
+func (b Backend) Connect(ctx context.Context, q control.Request) (control.Peer, error) {
 	p, err := b.find(q.Peer)
 	if err != nil {
 		return control.Peer{}, err
@@ -159,7 +159,7 @@ func (b Backend) Connect(ctx context.Context, q control.ConnectRequest) (control
 }
 
 // Explain is control.Explain.
-func (b Backend) Explain(_ context.Context, q control.PeerRequest) (control.Why, error) {
+func (b Backend) Explain(_ context.Context, q control.Request) (control.Why, error) {
 	p, err := b.find(q.Peer)
 	if err != nil {
 		return control.Why{}, err

@@ -18,7 +18,7 @@ import (
 )
 
 // Call is control.Call.
-func (b Backend) Call(ctx context.Context, q control.CallRequest) (control.CallAnswer, error) {
+func (b Backend) Call(ctx context.Context, q control.Request) (control.CallAnswer, error) {
 	p, args, err := b.prepare(ctx, q)
 	if err != nil {
 		return control.CallAnswer{}, err
@@ -35,7 +35,7 @@ func (b Backend) Call(ctx context.Context, q control.CallRequest) (control.CallA
 }
 
 // Send is control.Send.
-func (b Backend) Send(ctx context.Context, q control.CallRequest) (control.SendAnswer, error) {
+func (b Backend) Send(ctx context.Context, q control.Request) (control.SendAnswer, error) {
 	p, args, err := b.prepare(ctx, q)
 	if err != nil {
 		return control.SendAnswer{}, err
@@ -47,7 +47,7 @@ func (b Backend) Send(ctx context.Context, q control.CallRequest) (control.SendA
 }
 
 // Ping is control.Ping.
-func (b Backend) Ping(ctx context.Context, q control.PeerRequest) (control.PingAnswer, error) {
+func (b Backend) Ping(ctx context.Context, q control.Request) (control.PingAnswer, error) {
 	p, err := b.findAwake(ctx, q.Peer)
 	if err != nil {
 		return control.PingAnswer{}, err
@@ -60,7 +60,7 @@ func (b Backend) Ping(ctx context.Context, q control.PeerRequest) (control.PingA
 }
 
 // prepare returns the peer and the arguments of a call or send.
-func (b Backend) prepare(ctx context.Context, q control.CallRequest) (trust.Peer, any, error) {
+func (b Backend) prepare(ctx context.Context, q control.Request) (trust.Peer, any, error) {
 	p, err := b.findAwake(ctx, q.Peer)
 	if err != nil {
 		return trust.Peer{}, nil, err
@@ -100,7 +100,7 @@ func jsonHint(err error) string {
 }
 
 // CallAll is control.CallAll.
-func (b Backend) CallAll(ctx context.Context, q control.CallAllRequest) (control.CallAllAnswer, error) {
+func (b Backend) CallAll(ctx context.Context, q control.Request) (control.CallAllAnswer, error) {
 	args, err := ParseJSON(q.Args)
 	if err != nil {
 		return control.CallAllAnswer{}, err

@@ -13,7 +13,7 @@ import (
 )
 
 // Wait is control.Wait.
-func (b Backend) Wait(ctx context.Context, q control.PeerRequest) (control.Peer, error) {
+func (b Backend) Wait(ctx context.Context, q control.Request) (control.Peer, error) {
 	p, err := b.find(q.Peer)
 	if err != nil {
 		return control.Peer{}, err
@@ -46,7 +46,7 @@ func waitError(err error, p peernet.PeerInfo) error {
 
 // Watch is control.Watch. While tell waits, the node keeps a bounded number of events and counts those
 // beyond; after such a gap the peers are told again.
-func (b Backend) Watch(ctx context.Context, _ control.WatchRequest, tell func(control.Change) error) error {
+func (b Backend) Watch(ctx context.Context, tell func(control.Change) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	events := b.node.Events(ctx) // before the peers are listed, so that nothing is missed

@@ -60,7 +60,7 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 }
 
 func TestLargestRequestIsTaken(t *testing.T) {
-	dir, _, _ := serve(t, fake{call: func(_ context.Context, q CallRequest) (CallAnswer, error) {
+	dir, _, _ := serve(t, fake{call: func(_ context.Context, q Request) (CallAnswer, error) {
 		return CallAnswer{q.Args}, nil
 	}})
 	args := `{"peer":"bob","name":"echo","args":"` + strings.Repeat("x", maxRequest-40) + `"}`
@@ -71,7 +71,7 @@ func TestLargestRequestIsTaken(t *testing.T) {
 
 func TestRequestsTooManyAreRefusedAndTheOthersGoOn(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	dir, _, _ := serve(t, fake{call: func(context.Context, CallRequest) (CallAnswer, error) {
+	dir, _, _ := serve(t, fake{call: func(context.Context, Request) (CallAnswer, error) {
 		entered <- struct{}{}
 		<-release
 		return CallAnswer{[]byte("1")}, nil
@@ -79,7 +79,7 @@ func TestRequestsTooManyAreRefusedAndTheOthersGoOn(t *testing.T) {
 	done := make(chan error, maxRequests)
 	for range maxRequests {
 		go func() {
-			_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{})
+			_, err := Call.Ask(t.Context(), NewClient(dir), Request{})
 			done <- err
 		}()
 		<-entered
@@ -134,7 +134,7 @@ func TestConnectionsTooManyAreClosedAndTheOthersGoOn(t *testing.T) {
 
 func TestClientThatGoesAwayCancelsItsRequest(t *testing.T) {
 	entered, ended := make(chan struct{}), make(chan error, 1)
-	dir, _, _ := serve(t, fake{call: func(ctx context.Context, _ CallRequest) (CallAnswer, error) {
+	dir, _, _ := serve(t, fake{call: func(ctx context.Context, _ Request) (CallAnswer, error) {
 		close(entered)
 		<-ctx.Done()
 		ended <- context.Cause(ctx)
@@ -145,7 +145,7 @@ func TestClientThatGoesAwayCancelsItsRequest(t *testing.T) {
 		<-entered
 		cancel()
 	}()
-	_, err := Call.Ask(ctx, NewClient(dir), CallRequest{Timeout: Within(time.Hour)})
+	_, err := Call.Ask(ctx, NewClient(dir), Request{Timeout: Within(time.Hour)})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the client got %v", err)
 	}
@@ -155,11 +155,11 @@ func TestClientThatGoesAwayCancelsItsRequest(t *testing.T) {
 }
 
 func TestRequestEndsWithItsTime(t *testing.T) {
-	dir, _, _ := serve(t, fake{call: func(ctx context.Context, _ CallRequest) (CallAnswer, error) {
+	dir, _, _ := serve(t, fake{call: func(ctx context.Context, _ Request) (CallAnswer, error) {
 		<-ctx.Done()
 		return CallAnswer{}, ctx.Err()
 	}})
-	_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{Timeout: Within(time.Millisecond)})
+	_, err := Call.Ask(t.Context(), NewClient(dir), Request{Timeout: Within(time.Millisecond)})
 	if code(t, err) != "deadline" {
 		t.Errorf("got %v", err)
 	}
@@ -167,14 +167,14 @@ func TestRequestEndsWithItsTime(t *testing.T) {
 
 func TestShutdownAnswersWhatRuns(t *testing.T) {
 	entered := make(chan struct{})
-	dir, socket, server := serve(t, fake{call: func(ctx context.Context, _ CallRequest) (CallAnswer, error) {
+	dir, socket, server := serve(t, fake{call: func(ctx context.Context, _ Request) (CallAnswer, error) {
 		close(entered)
 		<-ctx.Done()
 		return CallAnswer{}, ctx.Err()
 	}})
 	answered := make(chan error, 1)
 	go func() {
-		_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{})
+		_, err := Call.Ask(t.Context(), NewClient(dir), Request{})
 		answered <- err
 	}()
 	<-entered
@@ -191,7 +191,7 @@ func TestShutdownAnswersWhatRuns(t *testing.T) {
 
 func TestShutdownDoesNotWaitForWhatDoesNotEnd(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	dir, _, server := serve(t, fake{call: func(context.Context, CallRequest) (CallAnswer, error) {
+	dir, _, server := serve(t, fake{call: func(context.Context, Request) (CallAnswer, error) {
 		close(entered)
 		<-release
 		return CallAnswer{}, errNothing
@@ -199,7 +199,7 @@ func TestShutdownDoesNotWaitForWhatDoesNotEnd(t *testing.T) {
 	defer close(release)
 	answered := make(chan error, 1)
 	go func() {
-		_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{})
+		_, err := Call.Ask(t.Context(), NewClient(dir), Request{})
 		answered <- err
 	}()
 	<-entered
@@ -223,7 +223,7 @@ func TestAnswerTooLargeIsRefused(t *testing.T) {
 
 func TestRequestTooLargeIsNotSent(t *testing.T) {
 	dir, _, _ := serve(t, fake{})
-	q := CallRequest{Args: append(append([]byte{'"'}, bytes.Repeat([]byte("x"), maxRequest)...), '"')}
+	q := Request{Args: append(append([]byte{'"'}, bytes.Repeat([]byte("x"), maxRequest)...), '"')}
 	if _, err := Call.Ask(t.Context(), NewClient(dir), q); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}

@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// A Stream is an operation that has many things to tell.
-type Stream[Q, A any] struct{ name string }
+// A Stream is an operation that has many things to tell. It takes nothing.
+type Stream[A any] struct{ name string }
 
 // Serve has s send each A that do tells as a line of JSON, at once. The last line is the error that do returns; if that is
 // all, the request is refused with it. There is no limit of time, and none for a client that is slow to read: tell waits for
 // it, and do sees to it that what gathers meanwhile is bounded. The context of do ends when the client goes away, and at
 // Shutdown.
-func (o Stream[Q, A]) Serve(s *Server, do func(ctx context.Context, q Q, tell func(A) error) error) {
-	handle(s, o.name, s.streams, func(w http.ResponseWriter, r *http.Request, q Q) {
+func (o Stream[A]) Serve(s *Server, do func(ctx context.Context, tell func(A) error) error) {
+	handle(s, o.name, s.streams, func(w http.ResponseWriter, r *http.Request, _ struct{}) {
 		l := lines{w: w}
-		err := do(r.Context(), q, func(a A) error { return l.write(a) })
+		err := do(r.Context(), func(a A) error { return l.write(a) })
 		if errors.Is(context.Cause(r.Context()), ErrStopping) {
 			err = ErrStopping
 		}
@@ -56,10 +56,10 @@ func (l *lines) write(v any) error {
 
 // Ask has the node do the operation and gives tell each thing as it arrives. It returns the *Error that the node ends with,
 // tell's error, the context's, or ErrGone if the node ends without a word.
-func (o Stream[Q, A]) Ask(ctx context.Context, c *Client, q Q, tell func(A) error) error {
+func (o Stream[A]) Ask(ctx context.Context, c *Client, tell func(A) error) error {
 	ctx, cancel := context.WithCancel(ctx) // ends the request if tell fails
 	defer cancel()
-	answer, err := c.ask(ctx, o.name, q)
+	answer, err := c.ask(ctx, o.name, struct{}{})
 	if err != nil {
 		return err
 	}
