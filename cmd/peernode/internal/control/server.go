@@ -20,7 +20,7 @@ const (
 	maxRequest    = 8 << 20          // bytes of a request's body: JSON of the largest call, escapes included
 	maxHeader     = 16 << 10         // bytes of a request's header
 	headerTimeout = 5 * time.Second  // for a header to arrive
-	bodyTimeout   = 10 * time.Second // for a body to arrive, and for an answer to be read
+	bodyTimeout   = 10 * time.Second // for all of a request to arrive, and for an answer to be read
 	idleTimeout   = 30 * time.Second // between two requests on a connection
 )
 
@@ -46,8 +46,9 @@ func NewServer(explain func(error) *Error, log *slog.Logger) *Server {
 		s.refuse(w, fmt.Errorf("%w: no operation %s %.64q", ErrRequest, r.Method, r.URL.Path))
 	})
 	s.http = http.Server{
-		Handler:           patient(&s.mux),
+		Handler:           &s.mux,
 		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
@@ -90,15 +91,6 @@ func handle[Q any](s *Server, name string, slots chan struct{}, answer func(http
 			return
 		}
 		answer(w, r, q)
-	})
-}
-
-// patient gives the body of each request bodyTimeout to arrive, whether h reads it or leaves it to be
-// discarded.
-func patient(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-		h.ServeHTTP(w, r)
 	})
 }
 
