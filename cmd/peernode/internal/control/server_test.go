@@ -50,6 +50,7 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 		{"unknown field", "POST", "/v1/ping", `{"peer":"bob","force":true}`, 400, "request"},
 		{"two values", "POST", "/v1/ping", `{"peer":"bob"}{}`, 400, "request"},
 		{"trailing text", "POST", "/v1/ping", `{"peer":"bob"} x`, 400, "request"},
+		{"too large without arguments", "POST", "/v1/ping", `{"peer":"` + strings.Repeat("x", maxPlain) + `"}`, 413, "too_large"},
 		{"too large", "POST", "/v1/call", `{"args":"` + strings.Repeat("x", maxRequest) + `"}`, 413, "too_large"},
 	} {
 		status, answer := try(t, dir, c.method, c.path, strings.NewReader(c.body))
@@ -69,32 +70,46 @@ func TestLargestRequestIsTaken(t *testing.T) {
 	}
 }
 
-func TestRequestsTooManyAreRefusedAndTheOthersGoOn(t *testing.T) {
+// TestRequestsTooManyAreRefusedAndOthersGoOn has as many requests of an operation wait as may: one more is refused, and
+// other operations are served, those that wait and those that do not.
+func TestRequestsTooManyAreRefusedAndOthersGoOn(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	dir, _, _ := serve(t, fake{call: func(context.Context, Request) (CallAnswer, error) {
+	wait := func(ctx context.Context) {
 		entered <- struct{}{}
-		<-release
-		return CallAnswer{[]byte("1")}, nil
-	}})
-	done := make(chan error, maxRequests)
-	for range maxRequests {
-		go func() {
-			_, err := Call.Ask(t.Context(), NewClient(dir), Request{})
-			done <- err
-		}()
-		<-entered
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
 	}
-	if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); code(t, err) != "busy" {
-		t.Errorf("got %v", err)
+	dir, _, _ := serve(t, fake{
+		wait: func(ctx context.Context, _ Request) (Peer, error) { wait(ctx); return Peer{}, nil },
+		call: func(ctx context.Context, _ Request) (CallAnswer, error) {
+			wait(ctx)
+			return CallAnswer{[]byte("1")}, nil
+		},
+	})
+	done := make(chan error)
+	ask := map[string]func() error{
+		"wait": func() error { _, err := Wait.Ask(t.Context(), NewClient(dir), Request{}); return err },
+		"call": func() error { _, err := Call.Ask(t.Context(), NewClient(dir), Request{}); return err },
+	}
+	for _, name := range []string{"wait", "call"} {
+		for range maxRequests {
+			go func() { done <- ask[name]() }()
+			<-entered
+		}
+		if err := ask[name](); code(t, err) != "busy" {
+			t.Errorf("one %s more: got %v", name, err)
+		}
+		if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); err != nil {
+			t.Errorf("beside %s: %v", name, err)
+		}
 	}
 	close(release)
-	for range maxRequests {
+	for range 2 * maxRequests {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-	}
-	if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); err != nil {
-		t.Errorf("afterwards: %v", err)
 	}
 }
 

@@ -9,9 +9,9 @@ import (
 	"sync"
 )
 
-// maxConns bounds the connections that are open at once; one more is closed as soon as it is accepted. It is
-// above maxRequests and maxStreams together, so that a command too many is told so before this bound closes on it.
-const maxConns = 2 * maxRequests
+// maxConns bounds the connections that are open at once; one more is closed as soon as it is accepted. It is above what all
+// operations may have under way, so that a command too many is told so before this bound closes on it.
+const maxConns = 12 * maxRequests
 
 // A Socket is the listening end of a control socket. Its methods are safe for concurrent use.
 type Socket struct {

@@ -19,7 +19,7 @@ type Stream[A any] struct{ name string }
 // it, and do sees to it that what gathers meanwhile is bounded. The context of do ends when the client goes away, and at
 // Shutdown.
 func (o Stream[A]) Serve(s *Server, do func(ctx context.Context, tell func(A) error) error) {
-	handle(s, o.name, s.streams, func(w http.ResponseWriter, r *http.Request, _ struct{}) {
+	handle(s, o.name, maxStreams, maxPlain, func(w http.ResponseWriter, r *http.Request, _ struct{}) {
 		l := lines{w: w}
 		err := do(r.Context(), func(a A) error { return l.write(a) })
 		if errors.Is(context.Cause(r.Context()), ErrStopping) {
