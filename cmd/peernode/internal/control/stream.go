@@ -20,38 +20,29 @@ type Stream[A any] struct{ name string }
 // Shutdown.
 func (o Stream[A]) Serve(s *Server, do func(ctx context.Context, tell func(A) error) error) {
 	handle(s, o.name, maxStreams, maxPlain, func(w http.ResponseWriter, r *http.Request, _ struct{}) {
-		l := lines{w: w}
-		err := do(r.Context(), func(a A) error { return l.write(a) })
+		control, begun := http.NewResponseController(w), false
+		line := func(v any) error {
+			if !begun {
+				begun = true
+				control.SetWriteDeadline(time.Time{})
+				w.Header().Set("Content-Type", "application/x-ndjson")
+				w.WriteHeader(http.StatusOK)
+			}
+			if err := encode(w, v); err != nil {
+				return err
+			}
+			return control.Flush()
+		}
+		err := do(r.Context(), func(a A) error { return line(a) })
 		if errors.Is(context.Cause(r.Context()), ErrStopping) {
 			err = ErrStopping
 		}
-		if !l.begun {
+		if !begun {
 			s.refuse(w, err)
 			return
 		}
-		l.write(failure{s.explain(err)}) // a client that has gone is nobody to tell
+		line(failure{s.explain(err)}) // a client that has gone is nobody to tell
 	})
-}
-
-// lines writes an answer line by line.
-type lines struct {
-	w     http.ResponseWriter
-	begun bool
-}
-
-// write sends v as one line, and waits for the client to take it.
-func (l *lines) write(v any) error {
-	control := http.NewResponseController(l.w)
-	if !l.begun {
-		l.begun = true
-		control.SetWriteDeadline(time.Time{})
-		l.w.Header().Set("Content-Type", "application/x-ndjson")
-		l.w.WriteHeader(http.StatusOK)
-	}
-	if err := encode(l.w, v); err != nil {
-		return err
-	}
-	return control.Flush()
 }
 
 // Ask has the node do the operation and gives tell each thing as it arrives. It returns the *Error that the node ends with,
