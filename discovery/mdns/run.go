@@ -168,7 +168,7 @@ func (r *run) shut(others map[int]*announcer) {
 	r.broken = time.Now()
 	goodbyes := make(map[int]*dns.Msg)
 	for index, a := range r.announcers {
-		if m := a.goodbye(others[index]); m != nil {
+		if m := a.goodbye(others[index]); len(m.Answer) > 0 {
 			goodbyes[index] = m
 			r.access.say(index, m)
 		}

@@ -93,7 +93,7 @@ func (s *schedule) waits(now, stalest time.Time) bool {
 		return false
 	}
 	s.begun = len(burst)
-	if !s.asked.IsZero() && now.Sub(s.asked) < askLeast {
+	if now.Sub(s.asked) < askLeast {
 		s.turn = s.asked.Add(askLeast)
 		return true
 	}
@@ -101,10 +101,7 @@ func (s *schedule) waits(now, stalest time.Time) bool {
 	if now.Sub(stalest) >= s.period*6/10 || !now.Before(latest) {
 		return false
 	}
-	s.turn = stalest.Add(s.period*6/10 + s.part(s.period*4/10))
-	if s.turn.After(latest) {
-		s.turn = latest
-	}
+	s.turn = lan.Earliest(latest, stalest.Add(s.period*6/10+s.part(s.period*4/10)))
 	return s.turn.After(now)
 }
 
