@@ -21,6 +21,7 @@ import (
 	"slices"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 // DefaultPort is the UDP port of announces: wire.md §8.1.
@@ -48,7 +49,7 @@ type Options struct {
 // A Provider finds nodes by announces. It is safe for concurrent use, and may run for several nodes at once.
 type Provider struct {
 	options  Options
-	counters counters
+	counters lan.Counters[Stats] // where its goroutines count
 }
 
 // New returns a provider. It does nothing before Run.

@@ -127,12 +127,7 @@ func (r *run) look() bool {
 
 // join joins the group on every interface that needs it, and opens the IPv6 socket if that has not been done.
 func (r *run) join(using []discovery.Interface) {
-	var list []discovery.Interface
-	for _, i := range using {
-		if r.options.multicasts(i) {
-			list = append(list, i)
-		}
-	}
+	list := slices.DeleteFunc(slices.Clone(using), func(i discovery.Interface) bool { return !r.options.multicasts(i) })
 	if r.ipv6 == nil && len(list) > 0 {
 		s, err := r.listen(context.Background(), r.self, "udp6") // it does not wait for anything
 		if err != nil {

@@ -184,11 +184,9 @@ func (s *Socket) Receive(hear func(b []byte, o Origin), fail func(error)) error 
 		if failures++; failures == MaxReadFailures || errors.Is(err, net.ErrClosed) {
 			return err
 		}
-		pause := time.NewTimer(readPause)
 		select {
-		case <-pause.C:
+		case <-time.After(readPause):
 		case <-s.closed:
-			pause.Stop()
 			return nil
 		}
 	}
