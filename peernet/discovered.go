@@ -6,7 +6,6 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 )
 
 // A Presence is one address at which one provider sees a key. Nothing of it is proved: any machine on a network can claim
@@ -39,41 +38,18 @@ func (n *Node) Discovered() []Presence {
 	return list
 }
 
-// A ProviderState is the state of a discovery provider.
-type ProviderState string
+// What a discovery provider looks like at one moment, and its state.
+type (
+	ProviderStatus = discovery.Status
+	ProviderState  = discovery.State
+)
 
 // States of a provider.
 const (
-	ProviderRunning = ProviderState(finder.Running) // it looks and announces, as far as is known
-	ProviderFailed  = ProviderState(finder.Failed)  // it has ended by itself, and is run again later
-	ProviderEnded   = ProviderState(finder.Ended)   // the node stops, or has stopped
+	ProviderRunning = discovery.Running
+	ProviderFailed  = discovery.Failed
+	ProviderEnded   = discovery.Ended
 )
 
-// A ProviderStatus describes a discovery provider at one moment.
-type ProviderStatus struct {
-	Name      string
-	State     ProviderState
-	Since     time.Time
-	Err       error     // why it failed, and what can be done about it; also for a minute after it has been run again
-	Next      time.Time // when it is run again after a failure, at the latest; else zero
-	Sightings uint64    // taken in
-	Dropped   uint64    // sightings that were not: too many at once, or too many keys that are not trusted
-
-	// Counts has the provider's own counts since it was made, if it is a discovery.Counter; else nil.
-	Counts map[string]uint64
-}
-
 // Providers returns the discovery providers, in the order of Config.Discovery, once they have begun.
-func (n *Node) Providers() []ProviderStatus {
-	all := n.board.Providers()
-	list := make([]ProviderStatus, 0, len(all))
-	for _, s := range all {
-		p := ProviderStatus{Name: s.Name, State: ProviderState(s.State), Since: s.Since, Err: s.Err, Next: s.Next,
-			Sightings: s.Sightings, Dropped: s.Dropped}
-		if c, ok := s.Provider.(discovery.Counter); ok {
-			p.Counts = c.Counts()
-		}
-		list = append(list, p)
-	}
-	return list
-}
+func (n *Node) Providers() []ProviderStatus { return n.board.Providers() }

@@ -66,13 +66,13 @@ result or its error. The exit code is 1 unless all have answered.
 			return err
 		}
 		if all {
-			answer, err := control.CallAll.Ask(ctx, node, control.CallAllRequest{Timeout: control.Within(*timeout), Name: args[0], Args: argument})
+			answer, err := control.CallAll.Ask(ctx, node, control.Request{Timeout: control.Within(*timeout), Name: args[0], Args: argument})
 			if err != nil {
 				return err
 			}
 			return a.outcomes(answer.Outcomes)
 		}
-		answer, err := control.Call.Ask(ctx, node, control.CallRequest{
+		answer, err := control.Call.Ask(ctx, node, control.Request{
 			Timeout: control.Within(*timeout), Peer: peer, Name: args[0], Args: argument,
 		})
 		if err != nil {

@@ -318,7 +318,7 @@ func firewallDrops(t *testing.T) {
 	} {
 		c.shut()
 		begun := time.Now()
-		_, err := control.Connect.Ask(context.Background(), ada.Client, control.ConnectRequest{
+		_, err := control.Connect.Ask(context.Background(), ada.Client, control.Request{
 			Timeout: control.Within(waitTime), Peer: cyd.key, Addresses: []string{machineAddr(2).String()},
 		})
 		c.what.check(t, c.where, begun, time.Now())

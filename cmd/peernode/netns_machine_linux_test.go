@@ -213,7 +213,7 @@ func nameOf(m *machine) string {
 func (m *machine) call(peer *machine, within time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), within+controlTime)
 	defer cancel()
-	answer, err := control.Call.Ask(ctx, m.Client, control.CallRequest{
+	answer, err := control.Call.Ask(ctx, m.Client, control.Request{
 		Timeout: control.Within(within), Peer: peer.key, Name: "echo", Args: json.RawMessage(`"hello"`),
 	})
 	if err == nil && string(answer.Result) != `"hello"` {

@@ -67,13 +67,13 @@ in milliseconds, and at the end the least, the mean and the greatest. It fails i
 			return err
 		}
 		p.peer, p.timeout = args[0], *timeout
-		return p.run(ctx, func(q control.PeerRequest) (control.PingAnswer, error) { return control.Ping.Ask(ctx, node, q) })
+		return p.run(ctx, func(q control.Request) (control.PingAnswer, error) { return control.Ping.Ask(ctx, node, q) })
 	})
 	return ping
 }
 
 // run pings until all were sent or ctx ends.
-func (p *pinger) run(ctx context.Context, ping func(control.PeerRequest) (control.PingAnswer, error)) error {
+func (p *pinger) run(ctx context.Context, ping func(control.Request) (control.PingAnswer, error)) error {
 	next := time.After(0)
 	for p.count == 0 || p.summary.Sent < p.count {
 		select {
@@ -82,7 +82,7 @@ func (p *pinger) run(ctx context.Context, ping func(control.PeerRequest) (contro
 			return p.end()
 		}
 		next = time.After(p.interval)
-		answer, err := ping(control.PeerRequest{Timeout: control.Within(p.timeout), Peer: p.peer})
+		answer, err := ping(control.Request{Timeout: control.Within(p.timeout), Peer: p.peer})
 		switch {
 		case ctx.Err() != nil:
 			return p.end()

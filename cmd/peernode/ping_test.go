@@ -19,7 +19,7 @@ type pinged struct {
 	at      []time.Time
 }
 
-func (p *pinged) ping(control.PeerRequest) (control.PingAnswer, error) {
+func (p *pinged) ping(control.Request) (control.PingAnswer, error) {
 	i := len(p.at)
 	p.at = append(p.at, time.Now())
 	if err := p.answers[i]; err != nil {

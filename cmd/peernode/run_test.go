@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/providers"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
 func TestHintsForAListenThatFails(t *testing.T) {
@@ -44,7 +46,14 @@ func TestHintsForAListenThatFails(t *testing.T) {
 func TestPageThatOthersCanReachIsWarnedOf(t *testing.T) {
 	for address, want := range map[string]bool{"127.0.0.1:0": false, ":0": true} {
 		var said bytes.Buffer
-		page, err := (&runner{app: newApp(nil, nil, output.NewStream(&said, nil)), metrics: address}).listenMetrics(t.Context())
+		r := &runner{app: newApp(nil, nil, output.NewStream(&said, nil)), metrics: address}
+		r.config.Logger = slog.New(slog.DiscardHandler)
+		node, err := peernet.New(r.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.node = node
+		page, err := r.serveMetrics(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}

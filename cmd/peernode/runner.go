@@ -59,25 +59,17 @@ func (r *runner) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer lock.Release()
-	page, err := r.listenMetrics(ctx)
-	if err != nil {
-		return err
-	}
-	if page != nil {
-		defer page.Close()
-	}
-
 	r.config.DataDir, r.config.Discovery, r.config.ListenOnly = dir, r.providers.Make(), !r.advertise
 	if r.node, err = peernet.New(r.config); err != nil {
 		return err
 	}
 	info := backend.Run{Config: r.config}
-	if page != nil {
-		collector := peermetrics.New(r.node)
-		r.node.Use(collector.Measure)
-		registry := prometheus.NewRegistry()
-		registry.MustRegister(collector, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-		page.Serve(registry, r.config.Logger)
+	if r.metrics != "" {
+		page, err := r.serveMetrics(ctx)
+		if err != nil {
+			return err
+		}
+		defer page.Close()
 		info.Metrics = page.URL()
 	}
 	if r.echo {
@@ -131,12 +123,13 @@ func (r *runner) warnMissing() {
 	}
 }
 
-// listenMetrics returns the page of --metrics, nil if there is none. It warns of an address that others can reach.
-func (r *runner) listenMetrics(ctx context.Context) (*metrics.Page, error) {
-	if r.metrics == "" {
-		return nil, nil
-	}
-	page, err := metrics.Listen(ctx, r.metrics)
+// serveMetrics serves the page of --metrics. It warns of an address that others can reach.
+func (r *runner) serveMetrics(ctx context.Context) (*metrics.Page, error) {
+	collector := peermetrics.New(r.node)
+	r.node.Use(collector.Measure)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collector, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	page, err := metrics.Serve(ctx, r.metrics, registry, r.config.Logger)
 	if err == nil && !page.Local() {
 		r.say("--metrics: everybody who can reach %v can read who this node's peers are, and how much they talk: there is no password", page.Addr())
 	}

@@ -35,7 +35,7 @@ that it was sent does not say that it arrived, or that there is such a handler. 
 		if err != nil {
 			return err
 		}
-		answer, err := control.Send.Ask(ctx, node, control.CallRequest{
+		answer, err := control.Send.Ask(ctx, node, control.Request{
 			Timeout: control.Within(*timeout), Peer: args[0], Name: args[1], Args: argument,
 		})
 		if err != nil {

@@ -27,7 +27,7 @@ at once. When the time is up it ends with exit code 3 and says what the node was
 	}
 	timeout := usage.Timeout(wait, waitTimeout, "how long to wait")
 	wait.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-		p, err := control.Wait.Ask(ctx, node, control.PeerRequest{Timeout: control.Within(*timeout), Peer: args[0]})
+		p, err := control.Wait.Ask(ctx, node, control.Request{Timeout: control.Within(*timeout), Peer: args[0]})
 		if err != nil {
 			return err
 		}

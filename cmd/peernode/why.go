@@ -23,7 +23,7 @@ it is one object: the fields of peernode peers and what else there is to tell.
 		Example: `  peernode why bob
   peernode why bob --json | jq -r .advice`,
 		RunE: a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-			answer, err := control.Explain.Ask(ctx, node, control.PeerRequest{Peer: args[0]})
+			answer, err := control.Explain.Ask(ctx, node, control.Request{Peer: args[0]})
 			if err != nil {
 				return err
 			}

@@ -60,17 +60,13 @@ func (p *Provider) Updated(key identity.PublicKey, from, to netip.AddrPort) {
 	defer p.mu.Unlock()
 	p.report(At(key, to))
 	if from != to {
-		gone := At(key, from)
-		gone.Gone = discovery.Withdrawn
-		p.report(gone)
+		p.report(discovery.Sighting{Key: key, Addr: from, Gone: discovery.Withdrawn})
 	}
 }
 
 // Lost takes key at addr back, as a goodbye of the peer does.
 func (p *Provider) Lost(key identity.PublicKey, addr netip.AddrPort) {
-	s := At(key, addr)
-	s.Gone = discovery.Goodbye
-	p.Sight(s)
+	p.Sight(discovery.Sighting{Key: key, Addr: addr, Gone: discovery.Goodbye})
 }
 
 // Sight reports s as it is: with an interface, with a TTL, after which it expires unless it is reported again, or as

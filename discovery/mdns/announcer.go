@@ -87,13 +87,11 @@ func (a *announcer) ask(now time.Time, q query) verdict {
 	if kinds&(typePointer|pointer) != 0 { // others have such records too
 		at = now.Add(a.moment())
 	}
-	if earliest := a.spoke.Add(speakLeast); !a.spoke.IsZero() && at.Before(earliest) {
+	if earliest := a.spoke.Add(speakLeast); at.Before(earliest) {
 		a.due = earliest
 		return limited
 	}
-	if a.due.IsZero() || at.Before(a.due) {
-		a.due = at
-	}
+	a.due = lan.Earliest(a.due, at)
 	return answered
 }
 
@@ -110,12 +108,8 @@ func (a *announcer) ends(m message) bool {
 // contradict takes note that somebody takes back records in our name. All are announced at once, even if something was said
 // lately, at most every contradictLeast.
 func (a *announcer) contradict(now time.Time) {
-	if !a.urgent.IsZero() {
-		return
-	}
-	a.urgent = now
-	if earliest := a.contradicted.Add(contradictLeast); !a.contradicted.IsZero() && now.Before(earliest) {
-		a.urgent = earliest
+	if a.urgent.IsZero() {
+		a.urgent = lan.Latest(now, a.contradicted.Add(contradictLeast))
 	}
 }
 
@@ -125,8 +119,8 @@ func (a *announcer) next() time.Time { return lan.Earliest(a.turn, a.due, a.urge
 // say returns what is to be said now; nil: nothing. It is taken as said.
 func (a *announcer) say(now time.Time) *dns.Msg {
 	is := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
-	if is(a.turn) && !a.spoke.IsZero() && now.Before(a.spoke.Add(speakLeast)) {
-		a.turn = a.spoke.Add(speakLeast)
+	if is(a.turn) {
+		a.turn = lan.Latest(a.turn, a.spoke.Add(speakLeast))
 	}
 	all := is(a.urgent) || is(a.turn)
 	if !all && !is(a.due) {
@@ -166,23 +160,15 @@ func (a *announcer) message(all bool) *dns.Msg {
 	return m
 }
 
-// goodbye returns the message that takes back all announced records except those of other, which goes on; nil: there is
-// nothing to take back. The record that says that there are nodes is never taken back: others may be there.
+// goodbye returns the message that takes back all announced records except those of other, which goes on. The record that
+// says that there are nodes is never taken back: others may be there.
 func (a *announcer) goodbye(other *announcer) *dns.Msg {
 	m := newResponse()
-	var others []record
-	if other != nil {
-		others = other.records
-	}
 	for _, r := range a.records {
-		still := slices.ContainsFunc(others, func(o record) bool { return dns.IsDuplicate(o.rr, r.rr) })
-		if still || r.kind&announced == 0 {
-			continue
+		isSame := func(o record) bool { return dns.IsDuplicate(o.rr, r.rr) }
+		if r.kind&announced != 0 && (other == nil || !slices.ContainsFunc(other.records, isSame)) {
+			m.Answer = append(m.Answer, r.goodbye())
 		}
-		m.Answer = append(m.Answer, r.goodbye())
-	}
-	if len(m.Answer) == 0 {
-		return nil
 	}
 	return m
 }

@@ -31,10 +31,7 @@ func (t *table) endSoon(now time.Time, i *instance, ends *time.Time) {
 // isOver reports whether a time has come. One that is yet to come is noted; zero never comes.
 func (t *table) isOver(now, at time.Time) bool {
 	if now.Before(at) {
-		if soonest := t.swept.Add(endEvery); at.Before(soonest) {
-			at = soonest
-		}
-		t.nextEnd = lan.Earliest(t.nextEnd, at)
+		t.nextEnd = lan.Earliest(t.nextEnd, lan.Latest(at, t.swept.Add(endEvery)))
 		return false
 	}
 	return !at.IsZero()

@@ -15,7 +15,7 @@ import (
 )
 
 // openOn opens the network of node n on a host, and returns what its run is given.
-func openOn(t *testing.T, h *netns.Host, n int, listenOnly bool) (opened *network, self discovery.Self) {
+func openOn(t *testing.T, h *netns.Host, n int, listenOnly bool) (opened *access, self discovery.Self) {
 	t.Helper()
 	h.Do(func() {
 		all, err := netns.Interfaces()
@@ -25,23 +25,15 @@ func openOn(t *testing.T, h *netns.Host, n int, listenOnly bool) (opened *networ
 		}
 		self = discovery.Self{Key: key(n), Port: uint16(7100 + n), ListenOnly: listenOnly, Addr: netip.IPv4Unspecified(),
 			ListenPacket: new(net.ListenConfig).ListenPacket, Interfaces: func() ([]discovery.Interface, error) { return all, nil }}
-		a, err := New(Options{}).openNetwork(t.Context(), self, usable(all, nil))
-		if err != nil {
+		if opened, err = New(Options{}).openNetwork(t.Context(), self, usable(all, nil)); err != nil {
 			t.Error(err)
-			return
 		}
-		opened = a.(*network)
 	})
 	if opened == nil {
 		t.FailNow()
 	}
 	return opened, self
 }
-
-// incurious is a network that asks nothing: the library would do it outside of the host.
-type incurious struct{ *network }
-
-func (incurious) ask() {}
 
 // TestGoodbyeIsTheLastWord of a node of which somebody always wants to know something, over IPv4, where what is heard has
 // the order in which it was said.
@@ -59,9 +51,8 @@ func TestGoodbyeIsTheLastWord(t *testing.T) {
 		defer ears.close()
 		says, self := openOn(t, hosts[0], 1, false)
 		p := New(Options{})
-		p.open = func(context.Context, discovery.Self, []discovery.Interface) (access, error) {
-			return incurious{says}, nil
-		}
+		says.ask = func() {} // the library would ask outside of the host
+		p.open = func(context.Context, discovery.Self, []discovery.Interface) (*access, error) { return says, nil }
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- p.Run(ctx, self, func(discovery.Sighting) {}) }()

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 // DefaultPeriod is how often a node asks who is there, unless Options says otherwise.
@@ -42,9 +43,9 @@ type Options struct {
 // A Provider is discovery by multicast DNS. It keeps nothing between runs. It is safe for concurrent use.
 type Provider struct {
 	options  Options
-	counters counters
-	random   func() float64 // in [0, 1); safe for concurrent use
-	open     func(context.Context, discovery.Self, []discovery.Interface) (access, error)
+	counters lan.Counters[Stats] // where its goroutines count
+	random   func() float64      // in [0, 1); safe for concurrent use
+	open     func(context.Context, discovery.Self, []discovery.Interface) (*access, error)
 }
 
 // New returns a provider.

@@ -21,25 +21,15 @@ import (
 // heard in our own sockets, with the interface on which they came in.
 const askFor = 250 * time.Millisecond
 
-// An access is how a run uses the network. Its methods are for one goroutine. Only close waits for other goroutines.
-type access interface {
-	// hears returns what is heard.
-	hears() <-chan heard
+// An access is how a run uses the network. Its functions are for one goroutine. Only close waits for other goroutines.
+type access struct {
+	heard  <-chan heard
+	asked  <-chan asked // questions about the node
+	failed <-chan error // why the access cannot be used any more
 
-	// asks returns the questions about the node.
-	asks() <-chan asked
-
-	// fails receives why the access cannot be used any more.
-	fails() <-chan error
-
-	// say sends a message on an interface.
-	say(index int, m *dns.Msg)
-
-	// ask asks all nodes to say that they are there. The answers are heard.
-	ask()
-
-	// close waits until nothing of it is left.
-	close()
+	say   func(index int, m *dns.Msg) // sends a message on the interface with this index
+	ask   func()                      // asks all nodes to say that they are there. The answers are heard
+	close func()                      // waits until nothing of it is left
 }
 
 const (
@@ -56,7 +46,7 @@ type network struct {
 	using    []discovery.Interface
 	sockets  []*socket // at least one
 	reader   reader
-	counters *counters
+	counters *lan.Counters[Stats]
 	heard    chan heard
 	asked    chan asked // nil: queries are not read
 	failed   chan error // has room for one: a socket has failed, or a question
@@ -68,7 +58,7 @@ type network struct {
 }
 
 // openNetwork begins to listen on interfaces, at least one. It fails if neither family can be had.
-func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface) (access, error) {
+func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface) (*access, error) {
 	n := &network{using: using, reader: readerOf(self.Key), counters: &p.counters,
 		heard: make(chan heard, maxWaiting), failed: make(chan error, 1)}
 	if announces(self, using) {
@@ -96,12 +86,8 @@ func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using [
 	for _, s := range n.sockets {
 		n.running.Go(func() { n.read(s) })
 	}
-	return n, nil
+	return &access{n.heard, n.asked, n.failed, n.say, n.ask, n.close}, nil
 }
-
-func (n *network) hears() <-chan heard { return n.heard }
-func (n *network) asks() <-chan asked  { return n.asked }
-func (n *network) fails() <-chan error { return n.failed }
 
 // say sends a message on an interface, in each family that it has. What fails is counted.
 func (n *network) say(index int, m *dns.Msg) {

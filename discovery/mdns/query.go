@@ -3,6 +3,7 @@ package mdns
 import (
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/miekg/dns"
 
@@ -20,11 +21,11 @@ type query struct {
 	known []dns.RR // what the asker has of our records, and perhaps others of their names; at most maxKnown, without cacheFlush
 }
 
-// A reader reads queries to one node. It is safe for concurrent use.
-type reader struct{ instance, host string }
+// A reader reads queries to one node: it holds the kinds of records that each name of the node has. It is not changed.
+type reader map[string]kinds
 
 func readerOf(key identity.PublicKey) reader {
-	return reader{nameOf(key), hostOf(key) + "." + domain}
+	return reader{typesName: typePointer, serviceName: pointer, nameOf(key): instances, hostOf(key) + "." + domain: addresses}
 }
 
 // queryIn returns what a query asks of this node. Whether an answer by unicast is asked for (RFC 6762 §5.4), whether more
@@ -32,7 +33,7 @@ func readerOf(key identity.PublicKey) reader {
 func (r reader) queryIn(packet *dns.Msg) (q query) {
 	for _, question := range packet.Question {
 		if class := question.Qclass & classMask; class == dns.ClassINET || class == dns.ClassANY {
-			q.kinds |= r.asked(dns.CanonicalName(question.Name), question.Qtype)
+			q.kinds |= r[dns.CanonicalName(question.Name)] & kindsOf[question.Qtype]
 		}
 	}
 	for _, rr := range packet.Answer {
@@ -51,42 +52,23 @@ var kindsOf = map[uint16]kinds{
 	dns.TypeSRV: server, dns.TypeTXT: text, dns.TypeA: address4, dns.TypeAAAA: address6,
 }
 
-// asked returns what a question asks for.
-func (r reader) asked(name string, qtype uint16) kinds {
-	var there kinds
-	switch name {
-	case typesName:
-		there = typePointer
-	case serviceName:
-		there = pointer
-	case r.instance:
-		there = instances
-	case r.host:
-		there = addresses
-	}
-	return there & kindsOf[qtype]
-}
-
 // ours reports whether a record could be one of ours. Of pointers there may be hundreds, to other nodes.
 func (r reader) ours(rr dns.RR) bool {
 	name := dns.CanonicalName(rr.Header().Name)
 	if p, ok := rr.(*dns.PTR); ok {
 		to := dns.CanonicalName(p.Ptr)
-		return name == typesName && to == serviceName || name == serviceName && to == r.instance
+		return name == typesName && to == serviceName || name == serviceName && r[to] == instances
 	}
-	return name == r.instance || name == r.host
+	return r[name]&(instances|addresses) != 0
 }
 
 // knows reports whether the asker has a record of ours for at least half of its time yet: RFC 6762 §7.1.
 func (q query) knows(r record) bool {
 	want := dns.Copy(r.rr)
 	want.Header().Class &= classMask
-	for _, have := range q.known {
-		if have.Header().Ttl >= want.Header().Ttl/2 && dns.IsDuplicate(want, have) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(q.known, func(have dns.RR) bool {
+		return have.Header().Ttl >= want.Header().Ttl/2 && dns.IsDuplicate(want, have)
+	})
 }
 
 // queryFor returns the query for instances, in the order of their names: for all records of each, and the addresses of its
@@ -117,12 +99,9 @@ func unpack(b []byte) (*dns.Msg, error) {
 	return packet, nil
 }
 
-// entries returns how many questions and records a packet says that it has, in its header of 12 bytes.
+// entries returns how many questions and records a packet says that it has, in the bytes 4 to 12 of its header.
 func entries(b []byte) (n int) {
-	if len(b) < 12 {
-		return 0
-	}
-	for at := 4; at < 12; at += 2 {
+	for at := 4; at < min(12, len(b)-1); at += 2 {
 		n += int(binary.BigEndian.Uint16(b[at:]))
 	}
 	return n

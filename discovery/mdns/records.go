@@ -2,6 +2,7 @@ package mdns
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/miekg/dns"
 
@@ -87,12 +88,10 @@ func ownAddresses(i discovery.Interface, listens netip.Addr) (list []netip.Addr)
 	if listens = listens.Unmap(); listens.IsValid() && !listens.IsUnspecified() {
 		return []netip.Addr{listens.WithZone("")}
 	}
-	wide := make(map[bool]bool) // by family: there is one that is not link-local
 	for _, p := range i.Addrs {
-		wide[p.Addr().Is4()] = wide[p.Addr().Is4()] || !p.Addr().IsLinkLocalUnicast()
-	}
-	for _, p := range i.Addrs {
-		if a := p.Addr(); (!a.IsLinkLocalUnicast() || !wide[a.Is4()]) && len(list) < maxAddrs {
+		a := p.Addr()
+		isBetter := func(o netip.Prefix) bool { return o.Addr().Is4() == a.Is4() && !o.Addr().IsLinkLocalUnicast() }
+		if len(list) < maxAddrs && (!a.IsLinkLocalUnicast() || !slices.ContainsFunc(i.Addrs, isBetter)) {
 			list = append(list, a)
 		}
 	}

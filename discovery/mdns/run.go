@@ -33,7 +33,7 @@ type run struct {
 	table    *table
 	schedule schedule
 
-	access     access // nil: the network cannot be used for the moment
+	access     *access // nil: the network cannot be used for the moment
 	using      []discovery.Interface
 	announcers map[int]*announcer // by index of the interface; empty: the node is not announced
 	opened     time.Time          // when access was
@@ -51,19 +51,17 @@ func (r *run) run(ctx context.Context) error {
 	defer wake.Stop()
 	for {
 		wake.Reset(max(time.Until(r.work(time.Now())), 1)) // what is due at once is due in the next nanosecond
-		var hears <-chan heard
-		var asks <-chan asked
-		var fails <-chan error
-		if r.access != nil {
-			hears, asks, fails = r.access.hears(), r.access.asks(), r.access.fails()
+		from := r.access
+		if from == nil {
+			from = new(access) // nothing comes from it
 		}
 		var err error
 		select {
 		case <-ctx.Done():
 			return nil
-		case h := <-hears:
+		case h := <-from.heard:
 			r.hear(time.Now(), h)
-		case q := <-asks:
+		case q := <-from.asked:
 			r.answer(time.Now(), q)
 		case <-wake.C:
 		case <-look.C:
@@ -71,7 +69,7 @@ func (r *run) run(ctx context.Context) error {
 			err = r.look(ctx)
 		case <-r.self.Changed:
 			err = r.changed(ctx)
-		case err = <-fails:
+		case err = <-from.failed:
 			err = r.failed(ctx, err)
 		}
 		if err != nil {
@@ -137,7 +135,7 @@ func (r *run) tolerate(err error) error {
 // reopen opens an access on those interfaces instead of the one there is, and announces the node there, if it is
 // announced. Only what does not hold any more is taken back, so that others never hear that all of it has gone.
 func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
-	var next access
+	var next *access
 	var err error = &NetworkError{"use the network", ErrNoInterface}
 	if len(using) > 0 {
 		next, err = r.open(ctx, r.self, using)
@@ -168,7 +166,7 @@ func (r *run) shut(others map[int]*announcer) {
 	r.broken = time.Now()
 	goodbyes := make(map[int]*dns.Msg)
 	for index, a := range r.announcers {
-		if m := a.goodbye(others[index]); m != nil {
+		if m := a.goodbye(others[index]); len(m.Answer) > 0 {
 			goodbyes[index] = m
 			r.access.say(index, m)
 		}
@@ -206,12 +204,12 @@ func (r *run) work(now time.Time) time.Time {
 
 // ask asks what is due to be asked: out of turn about a few instances, else everybody.
 func (r *run) ask(now time.Time) {
-	question := r.schedule.due(now, r.table.stalest(), r.table.isWanting())
-	if question == nothing {
+	ask, outOfTurn := r.schedule.due(now, r.table.stalest(), r.table.isWanting())
+	if !ask {
 		return
 	}
 	list := r.table.asked()
-	if question == whoIsHere || len(list) > maxLookUps {
+	if !outOfTurn || len(list) > maxLookUps {
 		r.access.ask()
 		return
 	}

@@ -50,11 +50,8 @@ type fakeAccess struct {
 	failed chan error
 }
 
-func (f *fakeAccess) hears() <-chan heard { return f.heard }
-func (f *fakeAccess) asks() <-chan asked  { return f.asked }
-func (f *fakeAccess) fails() <-chan error { return f.failed }
-func (f *fakeAccess) ask()                { f.note("ask %d", f.n) }
-func (f *fakeAccess) close()              { f.note("close %d", f.n) }
+func (f *fakeAccess) ask()   { f.note("ask %d", f.n) }
+func (f *fakeAccess) close() { f.note("close %d", f.n) }
 
 // say takes a while if a test wants that.
 func (f *fakeAccess) say(index int, m *dns.Msg) {
@@ -79,7 +76,7 @@ func (g *rig) note(format string, args ...any) {
 	g.log = append(g.log, fmt.Sprintf(format, args...)+" "+at.String())
 }
 
-func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interface) (access, error) {
+func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interface) (*access, error) {
 	g.mu.Lock()
 	err := g.openErr
 	n := len(g.accesses) + 1
@@ -96,7 +93,7 @@ func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interf
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.accesses = append(g.accesses, f)
-	return f, nil
+	return &access{f.heard, f.asked, f.failed, f.say, f.ask, f.close}, nil
 }
 
 // bubble runs f with a run of period 30 s that has eth0 and eth1. Randomness is 0.

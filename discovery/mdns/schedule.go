@@ -53,28 +53,20 @@ func (s *schedule) want(now time.Time) {
 // next returns when due may say yes.
 func (s *schedule) next() time.Time { return lan.Earliest(s.hurry, s.turn) }
 
-// A question is what to ask.
-type question int
-
-const (
-	nothing   question = iota
-	whoIsHere          // everybody
-	whatLacks          // out of turn
-)
-
-// due returns what to ask now, and takes it as asked. stalest is the time of the oldest last sighting
-// among complete instances; zero: there are none. wanting says whether it is still worth to ask out of turn.
-func (s *schedule) due(now, stalest time.Time, wanting bool) question {
+// due reports whether to ask now: everybody who is there, or out of turn what is lacking. It takes that as asked. stalest is
+// the time of the oldest last sighting among complete instances; zero: there are none. wanting says whether it is still worth
+// to ask out of turn.
+func (s *schedule) due(now, stalest time.Time, wanting bool) (ask, outOfTurn bool) {
 	if !s.hurry.IsZero() && !now.Before(s.hurry) {
 		s.hurry = time.Time{}
 		if wanting {
 			s.hurries++
 			s.asked = now
-			return whatLacks
+			return true, true
 		}
 	}
 	if now.Before(s.turn) || s.waits(now, stalest) {
-		return nothing
+		return false, false
 	}
 	s.asked, s.hurries = now, 0
 	if s.begun < len(burst) {
@@ -83,7 +75,7 @@ func (s *schedule) due(now, stalest time.Time, wanting bool) question {
 	} else {
 		s.turn = now.Add(s.period*3/4 + s.part(s.period/2))
 	}
-	return whoIsHere
+	return true, false
 }
 
 // waits puts off a turn that is not needed, because all known instances were heard lately. No turn is put off beyond two
@@ -93,7 +85,7 @@ func (s *schedule) waits(now, stalest time.Time) bool {
 		return false
 	}
 	s.begun = len(burst)
-	if !s.asked.IsZero() && now.Sub(s.asked) < askLeast {
+	if now.Sub(s.asked) < askLeast {
 		s.turn = s.asked.Add(askLeast)
 		return true
 	}
@@ -101,10 +93,7 @@ func (s *schedule) waits(now, stalest time.Time) bool {
 	if now.Sub(stalest) >= s.period*6/10 || !now.Before(latest) {
 		return false
 	}
-	s.turn = stalest.Add(s.period*6/10 + s.part(s.period*4/10))
-	if s.turn.After(latest) {
-		s.turn = latest
-	}
+	s.turn = lan.Earliest(latest, stalest.Add(s.period*6/10+s.part(s.period*4/10)))
 	return s.turn.After(now)
 }
 

@@ -29,7 +29,7 @@ func (p *player) play(d time.Duration, stalest func(now time.Time) time.Time, wa
 		if at.After(p.now) {
 			p.now = at
 		}
-		if p.due(p.now, stalest(p.now), wanting) != nothing {
+		if ask, _ := p.due(p.now, stalest(p.now), wanting); ask {
 			asked = append(asked, p.now.Sub(begin))
 		}
 	}

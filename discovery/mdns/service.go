@@ -49,21 +49,18 @@ func attributes(key identity.PublicKey) []string {
 // keyIn returns the key that the strings of a TXT record name. Of strings with the same name the first counts, in
 // either case (RFC 6763 §6.4); others are ignored.
 func keyIn(txt []string) (identity.PublicKey, bool) {
-	var key, v string
-	var hasKey, hasVersion bool
-	for _, s := range txt {
-		name, value, _ := strings.Cut(s, "=")
-		switch {
-		case strings.EqualFold(name, keyAttribute) && !hasKey:
-			key, hasKey = value, true
-		case strings.EqualFold(name, versionAttribute) && !hasVersion:
-			v, hasVersion = value, true
+	valueOf := func(attribute string) string {
+		for _, s := range txt {
+			if name, value, _ := strings.Cut(s, "="); strings.EqualFold(name, attribute) {
+				return value
+			}
 		}
+		return ""
 	}
-	if v != version {
+	if valueOf(versionAttribute) != version {
 		return identity.PublicKey{}, false
 	}
-	k, err := identity.ParsePublicKey(key)
+	k, err := identity.ParsePublicKey(valueOf(keyAttribute))
 	return k, err == nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
-	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 // Stats counts what a Provider has done since it was made, all its runs together. The library's questions, and what is
@@ -25,9 +24,6 @@ type Stats struct {
 	Interfaces []string // those that are spoken and listened on, as last seen
 	LastError  error    // the latest of those that were counted; nil: none
 }
-
-// counters are where the goroutines of a Provider count.
-type counters = lan.Counters[Stats]
 
 // Stats returns what has been counted until now.
 func (p *Provider) Stats() Stats {

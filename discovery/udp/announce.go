@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 
@@ -14,13 +15,6 @@ const AnnounceSize = 4 + 1 + 2 + identity.PublicKeySize
 const (
 	announceMagic   = "PNET"
 	announceVersion = 1
-)
-
-// Where the fields of an announce begin.
-const (
-	versionAt = len(announceMagic)
-	portAt    = versionAt + 1
-	keyAt     = portAt + 2
 )
 
 // Reasons to refuse an announce, beside those of [identity.NewPublicKey].
@@ -50,19 +44,20 @@ func (a Announce) Append(b []byte) []byte {
 // [ErrMagic], [ErrVersion], [ErrPort] or, as the key is checked last, an error of [identity.NewPublicKey]. Until then it
 // allocates nothing.
 func ParseAnnounce(b []byte) (Announce, error) {
+	fields, ok := bytes.CutPrefix(b, []byte(announceMagic))
 	switch {
 	case len(b) != AnnounceSize:
 		return Announce{}, ErrSize
-	case string(b[:versionAt]) != announceMagic:
+	case !ok:
 		return Announce{}, ErrMagic
-	case b[versionAt] != announceVersion:
+	case fields[0] != announceVersion:
 		return Announce{}, ErrVersion
 	}
-	port := binary.BigEndian.Uint16(b[portAt:])
+	port := binary.BigEndian.Uint16(fields[1:])
 	if port == 0 {
 		return Announce{}, ErrPort
 	}
-	key, err := identity.NewPublicKey(b[keyAt:])
+	key, err := identity.NewPublicKey(fields[3:])
 	if err != nil {
 		return Announce{}, err
 	}

@@ -99,7 +99,7 @@ func TestEveryCutAnnounceFails(t *testing.T) {
 }
 
 func TestEveryBitOfMagicAndVersionCounts(t *testing.T) {
-	for bit := range 8 * portAt {
+	for bit := range 8 * len("PNET1") {
 		b := Announce{Port: 7100, Key: key(1)}.Append(nil)
 		b[bit/8] ^= 1 << (bit % 8)
 		if _, err := ParseAnnounce(b); err == nil {

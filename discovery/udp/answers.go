@@ -54,11 +54,7 @@ func (a *answers) hear(now time.Time, k heardKey, jitter float64) bool {
 	if _, waits := a.due[k.on]; waits || known && now.Sub(last) < holds {
 		return false
 	}
-	at := now.Add(time.Duration(jitter * float64(answerWithin)))
-	if soonest := a.last[k.on].Add(answerEvery); at.Before(soonest) {
-		at = soonest
-	}
-	a.due[k.on] = at
+	a.due[k.on] = lan.Latest(now.Add(time.Duration(jitter*float64(answerWithin))), a.last[k.on].Add(answerEvery))
 	return true
 }
 

@@ -10,7 +10,7 @@ import (
 
 // fail counts an error that stops nothing.
 func (r *run) fail(err error) {
-	r.count.Count(func(s *Stats) { s.OtherErrors, s.LastError = s.OtherErrors+1, err })
+	r.counters.Count(func(s *Stats) { s.OtherErrors, s.LastError = s.OtherErrors+1, err })
 }
 
 // receiveFrom starts to receive from a socket.
@@ -22,30 +22,33 @@ func (r *run) receiveFrom(s *lan.Socket) {
 	})
 }
 
-// hear checks one datagram as wire.md §8.1 says, the cheapest checks first, and reports its sender.
+// hear reports the sender of one datagram, and counts what has become of it.
 func (r *run) hear(payload []byte, o lan.Origin) {
 	if r.covert != nil {
-		r.hearPrivate(payload, o)
-		return
+		r.counters.Count(r.takePrivate(payload, o))
+	} else {
+		r.counters.Count(r.take(payload, o))
 	}
+}
+
+// take checks one datagram as wire.md §8.1 says, the cheapest checks first, and reports its sender. It returns how to count
+// the datagram.
+func (r *run) take(payload []byte, o lan.Origin) func(*Stats) {
 	a, err := ParseAnnounce(payload)
 	switch {
 	case err != nil:
-		r.count.Count(func(s *Stats) { s.Junk++ })
-		return
+		return func(s *Stats) { s.Junk++ }
 	case a.Key == r.self.Key:
-		r.count.Count(func(s *Stats) { s.Own++ })
-		return
+		return func(s *Stats) { s.Own++ }
 	}
 	on, from, ok := r.origin(o)
 	if !ok {
-		r.count.Count(func(s *Stats) { s.OffLink++ })
-		return
+		return func(s *Stats) { s.OffLink++ }
 	}
-	r.count.Count(func(s *Stats) { s.Heard++ })
 	at := netip.AddrPortFrom(from, a.Port)
 	r.sight(discovery.Sighting{Key: a.Key, Addr: at, Interface: on.Name, TTL: holds})
 	r.heard(heardKey{a.Key, at, on.Index})
+	return func(s *Stats) { s.Heard++ }
 }
 
 // origin returns where a datagram came from.

@@ -113,12 +113,13 @@ func TestJunkIsDroppedBeforeAnythingIsAllocated(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			port := freePort(t)
 			self := onLoopback(1)
-			s, err := listen(t.Context(), self, "udp4", port)
+			p := New(Options{Port: port})
+			s, err := p.listen(t.Context(), self, "udp4")
 			if err != nil {
 				t.Fatal(err)
 			}
 			wantNil(t, s.SetDeadline(time.Now().Add(patience)))
-			r := newRun(&Options{Port: port}, new(counters), self, func(discovery.Sighting) { t.Error("reported") }, s)
+			r := newRun(p, self, func(discovery.Sighting) { t.Error("reported") }, s)
 			heard, received := make(chan struct{}), make(chan error, 1)
 			go func() {
 				received <- s.Receive(func(b []byte, o lan.Origin) {
@@ -140,7 +141,7 @@ func TestJunkIsDroppedBeforeAnythingIsAllocated(t *testing.T) {
 			if allocs > 0 {
 				t.Errorf("%v allocations for each", allocs)
 			}
-			if s := r.count.Get(); s.Junk+s.Own != 101 {
+			if s := r.counters.Get(); s.Junk+s.Own != 101 {
 				t.Errorf("%d datagrams were counted", s.Junk+s.Own)
 			}
 		})

@@ -64,17 +64,15 @@ func (c *covert) admit(now time.Time, src netip.Addr, keys int) bool {
 		c.all.Take(now, limiter.Rate{Burst: rate, Every: time.Second / time.Duration(rate)})
 }
 
-// hearPrivate checks one datagram in private mode as wire.md §8.3 says, the cheapest checks first, and reports its sender.
-func (r *run) hearPrivate(payload []byte, o lan.Origin) {
+// takePrivate is take in private mode: wire.md §8.3.
+func (r *run) takePrivate(payload []byte, o lan.Origin) func(*Stats) {
 	packet, err := private.ParsePacket(payload)
 	if err != nil {
-		r.count.Count(func(s *Stats) { s.Junk++ })
-		return
+		return func(s *Stats) { s.Junk++ }
 	}
 	on, from, ok := r.origin(o)
 	if !ok {
-		r.count.Count(func(s *Stats) { s.OffLink++ })
-		return
+		return func(s *Stats) { s.OffLink++ }
 	}
 	r.mu.Lock()
 	own := r.covert.isOwn(packet.Nonce)
@@ -82,19 +80,16 @@ func (r *run) hearPrivate(payload []byte, o lan.Origin) {
 	r.mu.Unlock()
 	switch {
 	case own:
-		r.count.Count(func(s *Stats) { s.Own++ })
-		return
+		return func(s *Stats) { s.Own++ }
 	case !admitted:
-		r.count.Count(func(s *Stats) { s.Excess++ })
-		return
-	}
-	key, port, err := r.self.Private.Hear(payload)
-	if err == nil {
-		r.count.Count(func(s *Stats) { s.Heard++ })
-		r.sight(discovery.Sighting{Key: key, Addr: netip.AddrPortFrom(from, port), Interface: on.Name, TTL: holds})
-	} else {
-		r.count.Count(func(s *Stats) { s.Unknown++ })
+		return func(s *Stats) { s.Excess++ }
 	}
 	// Recognised or not: answers to peers alone would reveal who they are.
-	r.heard(heardKey{addr: netip.AddrPortFrom(from, 0), on: on.Index})
+	defer r.heard(heardKey{addr: netip.AddrPortFrom(from, 0), on: on.Index})
+	key, port, err := r.self.Private.Hear(payload)
+	if err != nil {
+		return func(s *Stats) { s.Unknown++ }
+	}
+	r.sight(discovery.Sighting{Key: key, Addr: netip.AddrPortFrom(from, port), Interface: on.Name, TTL: holds})
+	return func(s *Stats) { s.Heard++ }
 }

@@ -276,12 +276,12 @@ func TestWhatAPrivateAnnounceAllocatesIsBounded(t *testing.T) {
 		for i := range 40 {
 			a.pair(w.secretive(i+2, a.host))
 		}
-		s, err := listen(t.Context(), a.self, "udp4", DefaultPort)
+		p := New(Options{})
+		s, err := p.listen(t.Context(), a.self, "udp4")
 		wantNil(t, err)
 		defer s.Close()
 		a.self.ListenOnly = true
-		o := New(Options{}).options
-		r := newRun(&o, new(counters), a.self, func(discovery.Sighting) { t.Error("reported") }, s)
+		r := newRun(p, a.self, func(discovery.Sighting) { t.Error("reported") }, s)
 		r.look()
 		from := lan.Origin{Src: netip.MustParseAddrPort("10.0.0.2:4040")}
 		for name, c := range map[string]struct {

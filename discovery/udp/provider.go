@@ -21,6 +21,7 @@ import (
 	"slices"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 // DefaultPort is the UDP port of announces: wire.md §8.1.
@@ -48,7 +49,7 @@ type Options struct {
 // A Provider finds nodes by announces. It is safe for concurrent use, and may run for several nodes at once.
 type Provider struct {
 	options  Options
-	counters counters
+	counters lan.Counters[Stats] // where its goroutines count
 }
 
 // New returns a provider. It does nothing before Run.
@@ -77,22 +78,16 @@ func (p *Provider) Discreet() {}
 // socket failed again and again. What fails on one interface does not stop the others, nor does IPv6 stop IPv4: it is
 // counted in Stats, and tried again with the next announce.
 func (p *Provider) Run(ctx context.Context, self discovery.Self, sight func(discovery.Sighting)) error {
-	for _, a := range p.options.Broadcast {
-		if !a.Is4() {
-			return ErrBroadcast
-		}
+	if slices.ContainsFunc(p.options.Broadcast, func(a netip.Addr) bool { return !a.Is4() }) {
+		return ErrBroadcast
 	}
-	conn, err := listen(ctx, self, "udp4", p.options.Port)
-	if ctx.Err() != nil {
-		if err == nil {
-			_ = conn.Close()
-		}
+	conn, err := p.listen(ctx, self, "udp4")
+	if err != nil && ctx.Err() == nil {
+		return &ListenError{Port: p.options.Port, Err: err}
+	} else if err != nil {
 		return nil
 	}
-	if err != nil {
-		return &ListenError{Port: p.options.Port, Err: err}
-	}
-	r := newRun(&p.options, &p.counters, self, sight, conn)
+	r := newRun(p, self, sight, conn)
 	defer r.stop()
 	return r.loop(ctx)
 }

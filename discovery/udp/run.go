@@ -15,10 +15,9 @@ import (
 
 // A run is one call of Run. The goroutine that called it sends; another for each socket receives.
 type run struct {
-	options *Options
-	count   *counters
-	self    discovery.Self
-	sight   func(discovery.Sighting)
+	*Provider
+	self  discovery.Self
+	sight func(discovery.Sighting)
 
 	// Of the sending goroutine alone.
 	schedule schedule
@@ -38,13 +37,13 @@ type run struct {
 }
 
 // listen opens a socket for announces: network is udp4 or udp6.
-func listen(ctx context.Context, self discovery.Self, network string, port uint16) (*lan.Socket, error) {
-	return lan.Listen(ctx, self, network, ":"+strconv.Itoa(int(port)))
+func (p *Provider) listen(ctx context.Context, self discovery.Self, network string) (*lan.Socket, error) {
+	return lan.Listen(ctx, self, network, ":"+strconv.Itoa(int(p.options.Port)))
 }
 
-func newRun(o *Options, c *counters, self discovery.Self, sight func(discovery.Sighting), ipv4 *lan.Socket) *run {
+func newRun(p *Provider, self discovery.Self, sight func(discovery.Sighting), ipv4 *lan.Socket) *run {
 	r := &run{
-		options: o, count: c, self: self, sight: sight, ipv4: ipv4,
+		Provider: p, self: self, sight: sight, ipv4: ipv4,
 		silent:  self.Port == 0 || self.ListenOnly,
 		wake:    make(chan struct{}, 1),
 		failed:  make(chan error, 2),
@@ -60,12 +59,10 @@ func newRun(o *Options, c *counters, self discovery.Self, sight func(discovery.S
 // loop announces until ctx ends or a socket fails.
 func (r *run) loop(ctx context.Context) error {
 	changed := r.self.Changed
-	r.look()
 	r.receiveFrom(r.ipv4)
-	r.announceOnAll()
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(0) // r.due has passed
 	defer timer.Stop()
-	for {
+	for ctx.Err() == nil {
 		timer.Reset(time.Until(r.next()))
 		restart := false
 		select {
@@ -89,6 +86,7 @@ func (r *run) loop(ctx context.Context) error {
 		}
 		r.answer()
 	}
+	return nil
 }
 
 // stop ends the goroutines that receive, and waits for them.
@@ -119,7 +117,7 @@ func (r *run) look() bool {
 	r.join(using)
 	if changed {
 		r.using.Store(&using)
-		r.count.Count(func(s *Stats) { s.Interfaces = lan.Names(using) })
+		r.counters.Count(func(s *Stats) { s.Interfaces = lan.Names(using) })
 		r.mu.Lock()
 		r.answers.keep(using)
 		r.mu.Unlock()
@@ -129,14 +127,9 @@ func (r *run) look() bool {
 
 // join joins the group on every interface that needs it, and opens the IPv6 socket if that has not been done.
 func (r *run) join(using []discovery.Interface) {
-	var list []discovery.Interface
-	for _, i := range using {
-		if r.options.multicasts(i) {
-			list = append(list, i)
-		}
-	}
+	list := slices.DeleteFunc(slices.Clone(using), func(i discovery.Interface) bool { return !r.options.multicasts(i) })
 	if r.ipv6 == nil && len(list) > 0 {
-		s, err := listen(context.Background(), r.self, "udp6", r.options.Port) // it does not wait for anything
+		s, err := r.listen(context.Background(), r.self, "udp6") // it does not wait for anything
 		if err != nil {
 			r.fail(err)
 			return
@@ -203,10 +196,10 @@ func (r *run) announceOn(indices []int) {
 func (r *run) send(s *lan.Socket, t target, on discovery.Interface) {
 	for _, datagram := range r.datagrams() {
 		if err := s.Send(datagram, netip.AddrPortFrom(t.to, r.options.Port), on, t.from); err != nil {
-			r.count.Count(func(s *Stats) { s.SendErrors, s.LastError = s.SendErrors+1, err })
+			r.counters.Count(func(s *Stats) { s.SendErrors, s.LastError = s.SendErrors+1, err })
 			return
 		}
-		r.count.Count(func(s *Stats) { s.Sent++ })
+		r.counters.Count(func(s *Stats) { s.Sent++ })
 	}
 }
 

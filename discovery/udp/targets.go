@@ -70,10 +70,9 @@ func fixed(subnets []netip.Prefix, to []netip.Addr) (list []target) {
 func broadcasts(subnets []netip.Prefix) (list []target) {
 	var from netip.Addr
 	for _, p := range subnets {
-		if !p.Addr().Is4() {
-			continue
+		if p.Addr().Is4() {
+			from = p.Addr()
 		}
-		from = p.Addr()
 		to, ok := directedBroadcast(p)
 		if ok && !slices.ContainsFunc(list, func(t target) bool { return t.to == to }) {
 			list = append(list, target{to, from})

@@ -3,40 +3,23 @@ package finder
 import (
 	"math/rand/v2"
 	"sync"
-	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
-
-// A State is what a provider is doing.
-type State string
-
-// States of a provider.
-const (
-	Running State = "running" // it looks and announces, as far as it says
-	Failed  State = "failed"  // it has ended by itself, and runs again later
-	Ended   State = "ended"   // the node stops, or has stopped
-)
-
-// A ProviderStatus is what a provider looks like at one moment.
-type ProviderStatus struct {
-	Provider  discovery.Provider
-	Name      string
-	State     State
-	Since     time.Time
-	Err       error     // of Failed: why; of Running: why it failed before, until it has run for a minute; else nil
-	Next      time.Time // of Failed: when it runs again, at the latest; else zero
-	Sightings uint64    // that the finder has looked at
-	Dropped   uint64    // that it has not, or for which the presence table had no room
-}
 
 // A Board shows the rest of the node what discovery knows, so that nobody needs to ask an actor. One finder writes it. It
 // is safe for concurrent use.
 type Board struct {
 	mu        sync.RWMutex // guards the rest. The finder alone writes the table, and reads it without the lock
 	table     *table
-	providers []*ProviderStatus
+	providers []*shown
+}
+
+// A shown is a provider and what it looks like, but for its counts.
+type shown struct {
+	provider discovery.Provider
+	discovery.Status
 }
 
 // NewBoard returns a Board without providers and presences.
@@ -45,14 +28,21 @@ func NewBoard() *Board { return &Board{table: emptyTable()} }
 func emptyTable() *table { return newTable(MaxAddressesPerKey, maxPerStranger, rand.IntN) }
 
 // Providers returns the providers, in the order of Config.Providers, once they have begun.
-func (b *Board) Providers() []ProviderStatus {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	list := make([]ProviderStatus, 0, len(b.providers))
-	for _, s := range b.providers {
-		if s.Name != "" { // its actor has started
-			list = append(list, *s)
+func (b *Board) Providers() []discovery.Status {
+	var begun []shown
+	b.update(func() {
+		for _, s := range b.providers {
+			if s.Name != "" { // its actor has started
+				begun = append(begun, *s)
+			}
 		}
+	})
+	list := make([]discovery.Status, 0, len(begun))
+	for _, s := range begun {
+		if c, ok := s.provider.(discovery.Counter); ok {
+			s.Counts = c.Counts()
+		}
+		list = append(list, s.Status)
 	}
 	return list
 }
@@ -72,7 +62,7 @@ func (b *Board) PresencesOf(key identity.PublicKey) []Presence {
 	return b.table.presencesOf(key)
 }
 
-// update changes what the Board shows. The finder and its providers' actors alone may.
+// update has the Board for itself. The finder and its providers' actors alone may change what it shows.
 func (b *Board) update(f func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -8,10 +8,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
 
 // status returns the status of the only provider, without the times.
-func (g *rig) status() ProviderStatus {
+func (g *rig) status() discovery.Status {
 	g.t.Helper()
 	synctest.Wait()
 	all := g.board.Providers()
@@ -55,7 +57,7 @@ func TestBoardTellsWhoIsSeenWhere(t *testing.T) {
 			t.Errorf("after the end: %+v", got)
 		}
 		for _, s := range g.board.Providers() {
-			if s.State != Ended || s.Since != time.Now() || s.Err != nil {
+			if s.State != discovery.Ended || s.Since != time.Now() || s.Err != nil {
 				t.Errorf("after the end: %+v", s)
 			}
 		}
@@ -97,7 +99,7 @@ func TestBoardTellsWhatFailsAndWhenItIsTriedAgain(t *testing.T) {
 	}}
 	bubble(t, func(t *testing.T, g *rig) {
 		began := time.Now()
-		want := func(state State, since time.Duration, err error, next time.Duration) {
+		want := func(state discovery.State, since time.Duration, err error, next time.Duration) {
 			t.Helper()
 			s := g.status()
 			if s.Name != "udp" || s.State != state || s.Since.Sub(began) != since || !errors.Is(s.Err, err) {
@@ -107,23 +109,23 @@ func TestBoardTellsWhatFailsAndWhenItIsTriedAgain(t *testing.T) {
 				t.Errorf("after %v: tried again at %v, want %v", time.Since(began), s.Next.Sub(began), next)
 			}
 		}
-		want(Running, 0, nil, 0)
+		want(discovery.Running, 0, nil, 0)
 		time.Sleep(time.Second)
-		want(Failed, time.Second, errNoNetwork, 6*time.Second)
+		want(discovery.Failed, time.Second, errNoNetwork, 6*time.Second)
 		time.Sleep(5 * time.Second)
-		want(Running, 6*time.Second, errNoNetwork, 0) // it is not yet known whether it works
+		want(discovery.Running, 6*time.Second, errNoNetwork, 0) // it is not yet known whether it works
 		time.Sleep(time.Second)
-		want(Failed, 7*time.Second, errNoNetwork, 17*time.Second)
+		want(discovery.Failed, 7*time.Second, errNoNetwork, 17*time.Second)
 		time.Sleep(10 * time.Second)
-		want(Running, 17*time.Second, errNoNetwork, 0)
+		want(discovery.Running, 17*time.Second, errNoNetwork, 0)
 		time.Sleep(maxPause - 1)
-		want(Running, 17*time.Second, errNoNetwork, 0)
-		if n := len(g.log.lines("works again")); n != 0 {
+		want(discovery.Running, 17*time.Second, errNoNetwork, 0)
+		if n := len(g.log.Lines("works again")); n != 0 {
 			t.Errorf("logged %d times that it works", n)
 		}
 		time.Sleep(time.Nanosecond)
-		want(Running, 17*time.Second, nil, 0)
-		if n := len(g.log.lines("level=INFO", "works again", "provider=udp")); n != 1 {
+		want(discovery.Running, 17*time.Second, nil, 0)
+		if n := len(g.log.Lines("level=INFO", "works again", "provider=udp")); n != 1 {
 			t.Errorf("logged %d times that it works, want once", n)
 		}
 	}, p)

@@ -64,7 +64,7 @@ func (f *finder) Receive(ctx actor.Context) {
 	case *actor.Started:
 		for _, p := range f.Providers {
 			f.running++
-			status := &ProviderStatus{Provider: p}
+			status := &shown{provider: p}
 			f.Board.update(func() { f.Board.providers = append(f.Board.providers, status) })
 			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return &provider{Provider: p, config: f.Config, status: status} }))
 		}

@@ -115,7 +115,7 @@ func TestStrangersThatFindNoRoomAreLogged(t *testing.T) {
 		}
 		udp.sees(seen(1, 1, time.Hour))
 		g.want("found 1@1 udp")
-		warned := func() []string { return g.log.lines("level=WARN", "sightings dropped") }
+		warned := func() []string { return g.log.Lines("level=WARN", "sightings dropped") }
 		if lines := warned(); len(lines) != 1 || !strings.Contains(lines[0], "dropped=1\n") {
 			t.Errorf("logged %q, want the first", lines)
 		}
@@ -157,7 +157,7 @@ func TestStopEndsTheProvidersAndTellsSoOnce(t *testing.T) {
 					time.Sleep(time.Nanosecond)
 				}
 				g.wantStopped(1)
-				if lines := g.log.lines("level="); len(lines) != 0 {
+				if lines := g.log.Lines("level="); len(lines) != 0 {
 					t.Errorf("logged %q, although all went well", lines)
 				}
 				for _, s := range all {
@@ -198,7 +198,7 @@ func TestTheActorsEndStopsTheProvidersToo(t *testing.T) {
 	bubble(t, func(t *testing.T, g *rig) {
 		udp.sees(seen(1, 1, time.Minute))
 		g.want("found 1@1 udp")
-		g.system.Root.Stop(g.pid)
+		g.System.Root.Stop(g.pid)
 		if n := udp.running(); n != 0 {
 			t.Errorf("%d run", n)
 		}

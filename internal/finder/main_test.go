@@ -1,11 +1,7 @@
 package finder
 
 import (
-	"bytes"
 	"context"
-	"log/slog"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -16,8 +12,8 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,11 +23,11 @@ var self = key(1_000_000)
 
 // A rig is a finder on an actor system of its own, inside a bubble.
 type rig struct {
-	t      *testing.T
-	system *actor.ActorSystem
-	pid    *actor.PID
-	board  *Board
-	log    syncBuffer
+	t *testing.T
+	*kit.Actors
+	pid   *actor.PID
+	board *Board
+	log   *kit.Log
 
 	mu      sync.Mutex // guards the rest
 	changes []Change
@@ -49,20 +45,13 @@ func bubble(t *testing.T, f func(t *testing.T, g *rig), providers ...discovery.P
 func bubbleWith(t *testing.T, c clock.Clock, f func(t *testing.T, g *rig), providers ...discovery.Provider) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		g := &rig{t: t, board: NewBoard()}
-		quiet := slog.New(slog.DiscardHandler)
-		g.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
-			actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
-		pool := actorkit.NewPool(4)
-		g.pid = g.system.Root.Spawn(Props(&Config{Self: discovery.Self{Key: self, Port: 7100}, Providers: providers, Board: g.board,
+		g := &rig{t: t, Actors: kit.NewActors(), board: NewBoard(), log: kit.NewLog()}
+		g.pid = g.System.Root.Spawn(Props(&Config{Self: discovery.Self{Key: self, Port: 7100}, Providers: providers, Board: g.board,
 			Trusted: func(k identity.PublicKey) bool { return k == key(1) },
-			Clock:   c, Log: slog.New(slog.NewTextHandler(&g.log, &slog.HandlerOptions{Level: slog.LevelDebug})), Pool: pool, Tell: g.tell}))
+			Clock:   c, Log: g.log.Logger(), Pool: g.Pool, Tell: g.tell}))
 		t.Cleanup(func() {
-			g.system.Root.Stop(g.pid)
-			synctest.Wait()
-			pool.Close()
-			g.system.Shutdown()
-			time.Sleep(2 * time.Second) // the library's throttle of dead letters
+			g.System.Root.Stop(g.pid)
+			g.Close()
 		})
 		synctest.Wait()
 		f(t, g)
@@ -88,7 +77,7 @@ func (g *rig) tell(m any) {
 	}
 }
 
-func (g *rig) send(m any) { g.system.Root.Send(g.pid, m) }
+func (g *rig) send(m any) { g.System.Root.Send(g.pid, m) }
 
 // told returns the changes since the last time, once nothing more happens.
 func (g *rig) told() []Change {
@@ -188,26 +177,4 @@ func seconds(n ...int) (d []time.Duration) {
 		d = append(d, time.Duration(n)*time.Second)
 	}
 	return d
-}
-
-// A syncBuffer is a log that several goroutines write.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-// lines returns the lines that contain all of what.
-func (s *syncBuffer) lines(what ...string) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	lines := slices.Collect(strings.Lines(s.b.String()))
-	return slices.DeleteFunc(lines, func(line string) bool {
-		return slices.ContainsFunc(what, func(w string) bool { return !strings.Contains(line, w) })
-	})
 }

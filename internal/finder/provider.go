@@ -42,7 +42,7 @@ type provider struct {
 	discovery.Provider
 	config *Config
 	name   string
-	status *ProviderStatus // on the Board
+	status *shown // on the Board
 
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when the provider has run for the last time
@@ -58,14 +58,14 @@ func (p *provider) Receive(ctx actor.Context) {
 	case *actor.Started:
 		p.name = p.Name()
 		p.config.Board.update(func() { p.status.Name = p.name })
-		p.show(Running, nil, time.Time{})
+		p.show(discovery.Running, nil, time.Time{})
 		run, cancel := context.WithCancel(context.Background())
 		p.cancel, p.ended = cancel, make(chan struct{})
 		system, parent := ctx.ActorSystem(), ctx.Parent()
 		go func() {
 			defer close(p.ended)
 			p.keepRunning(run, func(m any) { system.Root.Send(parent, m) })
-			p.show(Ended, nil, time.Time{})
+			p.show(discovery.Ended, nil, time.Time{})
 		}()
 	case Moved:
 		if c := p.changed.Load(); c != nil {
@@ -110,7 +110,7 @@ func (p *provider) keepRunning(ctx context.Context, post func(any)) {
 	for ctx.Err() == nil {
 		changed := make(chan struct{}, 1)
 		p.changed.Store(&changed)
-		p.show(Running, last, time.Time{})
+		p.show(discovery.Running, last, time.Time{})
 		began := p.config.Clock.Now()
 		stop := p.config.Clock.AfterFunc(maxPause, func() { p.forgive(began) })
 		err := p.runOnce(ctx, changed, post)
@@ -124,7 +124,7 @@ func (p *provider) keepRunning(ctx context.Context, post func(any)) {
 			pause, reasons = firstPause, nil
 		}
 		last = err
-		p.show(Failed, err, now.Add(pause))
+		p.show(discovery.Failed, err, now.Add(pause))
 		level := slog.LevelDebug
 		if text := err.Error(); len(reasons) < maxReasons && !slices.Contains(reasons, text) {
 			reasons, level = append(reasons, text), slog.LevelWarn
@@ -136,7 +136,7 @@ func (p *provider) keepRunning(ctx context.Context, post func(any)) {
 }
 
 // show puts on the Board what the provider is doing from now on.
-func (p *provider) show(state State, err error, next time.Time) {
+func (p *provider) show(state discovery.State, err error, next time.Time) {
 	now := p.config.Clock.Now()
 	p.config.Board.update(func() {
 		s := p.status
@@ -149,7 +149,7 @@ func (p *provider) forgive(since time.Time) {
 	works := false
 	p.config.Board.update(func() {
 		s := p.status
-		if works = s.Err != nil && s.State == Running && !s.Since.After(since); works {
+		if works = s.Err != nil && s.State == discovery.Running && !s.Since.After(since); works {
 			s.Err = nil
 		}
 	})

@@ -35,13 +35,13 @@ func TestProviderThatFailsIsRunAgainEverMorePatiently(t *testing.T) {
 				if got, want := broken.runs(), seconds(0, 5, 15, 35, 75, 135, 195); !slices.Equal(got, want) {
 					t.Errorf("run at %v, want %v", got, want)
 				}
-				if n := len(g.log.lines("level=WARN", "provider=broken", test.why)); n != 1 {
+				if n := len(g.log.Lines("level=WARN", "provider=broken", test.why)); n != 1 {
 					t.Errorf("warned %d times why it does not work, want once", n)
 				}
-				if n := len(g.log.lines("level=DEBUG", "provider=broken", test.why)); n != 6 {
+				if n := len(g.log.Lines("level=DEBUG", "provider=broken", test.why)); n != 6 {
 					t.Errorf("logged %d times that it still does not, want 6", n)
 				}
-				if panics := g.log.lines("level=ERROR", "provider=broken", "provider_test.go"); (len(panics) == 7) != (name == "panic") {
+				if panics := g.log.Lines("level=ERROR", "provider=broken", "provider_test.go"); (len(panics) == 7) != (name == "panic") {
 					t.Errorf("logged %d stacks", len(panics))
 				}
 				udp.sees(seen(1, 1, time.Minute)) // another provider still works
@@ -123,9 +123,9 @@ func TestFloodIsBoundedPerProviderAndCounted(t *testing.T) {
 		if got := describe(g.told()); !strings.Contains(got, "updated 1@9 mdns") || !strings.Contains(got, "lost 1@9 mdns goodbye") {
 			t.Errorf("told %q", got)
 		}
-		lines := g.log.lines("level=WARN", "sightings dropped", "dropped=8976\n") // all but the 1,024 that waited
+		lines := g.log.Lines("level=WARN", "sightings dropped", "dropped=8976\n") // all but the 1,024 that waited
 		if len(lines) != 1 {
-			t.Errorf("the log does not say once how many were dropped: %q", g.log.lines("dropped"))
+			t.Errorf("the log does not say once how many were dropped: %q", g.log.Lines("dropped"))
 		}
 		udp.sees(seen(2, 1, time.Hour)) // the room has come back
 		g.want("found 2@1 udp")
@@ -147,7 +147,7 @@ func TestProviderThatDoesNotStopHoldsUpNobodyForLong(t *testing.T) {
 		g.wantStopped(0)
 		time.Sleep(time.Nanosecond)
 		g.wantStopped(1)
-		if n := len(g.log.lines("level=ERROR", "provider=stuck")); n != 1 {
+		if n := len(g.log.Lines("level=ERROR", "provider=stuck")); n != 1 {
 			t.Errorf("logged %d times", n)
 		}
 		time.Sleep(time.Hour)
@@ -164,7 +164,7 @@ func TestProviderWithoutANameIsLeftOut(t *testing.T) {
 			bubble(t, func(t *testing.T, g *rig) {
 				udp.sees(seen(1, 1, time.Minute))
 				g.want("found 1@1 udp")
-				if n := len(g.log.lines("level=ERROR", "actor panicked")); n != 1 {
+				if n := len(g.log.Lines("level=ERROR", "actor panicked")); n != 1 {
 					t.Errorf("logged %d times", n)
 				}
 				g.send(Stop{})
@@ -185,11 +185,11 @@ func TestEachReasonIsAWarningOnce(t *testing.T) {
 		bubble(t, func(t *testing.T, g *rig) {
 			time.Sleep(time.Hour)
 			for i := range 3 {
-				if n := len(g.log.lines("level=WARN", reason(i))); n != 1 {
+				if n := len(g.log.Lines("level=WARN", reason(i))); n != 1 {
 					t.Errorf("%s: warned %d times", reason(i), n)
 				}
 			}
-			if n := len(g.log.lines("level=DEBUG", "reason")); n < 50 {
+			if n := len(g.log.Lines("level=DEBUG", "reason")); n < 50 {
 				t.Errorf("logged %d of the rest", n)
 			}
 		}, p)
@@ -198,7 +198,7 @@ func TestEachReasonIsAWarningOnce(t *testing.T) {
 		p = &scripted{name: "udp", run: each(reason)}
 		bubble(t, func(t *testing.T, g *rig) {
 			time.Sleep(20 * time.Minute)
-			if n := len(g.log.lines("level=WARN", "reason")); n != maxReasons {
+			if n := len(g.log.Lines("level=WARN", "reason")); n != maxReasons {
 				t.Errorf("warned %d times, want %d", n, maxReasons)
 			}
 		}, p)
@@ -212,10 +212,10 @@ func TestEachReasonIsAWarningOnce(t *testing.T) {
 		}}
 		bubble(t, func(t *testing.T, g *rig) {
 			time.Sleep(time.Hour)
-			if n := len(g.log.lines("level=WARN", "no network")); n != 2 {
+			if n := len(g.log.Lines("level=WARN", "no network")); n != 2 {
 				t.Errorf("warned %d times, want twice", n)
 			}
-			if n := len(g.log.lines("works again")); n != 1 {
+			if n := len(g.log.Lines("works again")); n != 1 {
 				t.Errorf("logged %d times that it works, want once", n)
 			}
 		}, p)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net"
 	"net/netip"
@@ -21,30 +20,29 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 	"go.uber.org/goleak"
 
-	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
-	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
 // A door is a listener under test, in a bubble, and what it tells the node.
 type door struct {
 	*testing.T
-	net      *memnet.Network
-	server   *memnet.Host
-	addr     string
-	keys     identity.KeyPair
-	system   *actor.ActorSystem
+	net    *memnet.Network
+	server *memnet.Host
+	addr   string
+	keys   identity.KeyPair
+	*kit.Actors
 	pid      *actor.PID
 	counters counters.Node
-	warnings bytes.Buffer                // what the listener logs; to be read when it is at rest
+	log      *kit.Log
 	trusted  map[identity.PublicKey]bool // guarded by mu
 
 	mu   sync.Mutex // guards the rest
@@ -67,23 +65,13 @@ func (d *door) occupy() (release func()) {
 	}
 }
 
-// keyPair returns the n-th key pair of the tests.
-func keyPair(t *testing.T, n byte) identity.KeyPair {
-	t.Helper()
-	kp, err := identity.GenerateKeyPair(bytes.NewReader(bytes.Repeat([]byte{n}, 32)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return kp
-}
-
 // inBubble runs f on a listener at 10.0.0.1:7100 that wrap, if not nil, puts something in front of. It checks that
 // nothing is left of it.
 func inBubble(t *testing.T, wrap func(net.Listener) net.Listener, f func(*door)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		before := goleak.IgnoreCurrent()
-		d := &door{T: t, net: memnet.New(1), addr: "10.0.0.1:7100", keys: keyPair(t, 1), trusted: make(map[identity.PublicKey]bool)}
+		d := &door{T: t, Actors: kit.NewActors(), log: kit.NewAlarm(t), net: memnet.New(1), addr: "10.0.0.1:7100", keys: kit.KeyPair(1), trusted: make(map[identity.PublicKey]bool)}
 		d.server = d.net.Host(netip.MustParseAddr("10.0.0.1"))
 		var l net.Listener
 		l, err := d.server.Listen(t.Context(), "tcp", d.addr)
@@ -93,18 +81,13 @@ func inBubble(t *testing.T, wrap func(net.Listener) net.Listener, f func(*door))
 		if wrap != nil {
 			l = wrap(l)
 		}
-		quiet := slog.New(slog.DiscardHandler)
-		pool := actorkit.NewPool(4)
-		d.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
-			actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
-		warnings := slog.New(slog.NewTextHandler(&d.warnings, &slog.HandlerOptions{Level: slog.LevelWarn}))
-		s := &session.Config{Static: d.keys, Hello: envelope.Hello{Version: 1}, Rand: rand1{}, Clock: clock.System, Log: warnings, Pool: pool,
+		s := &session.Config{Static: d.keys, Hello: envelope.Hello{Version: 1}, Rand: rand1{}, Clock: clock.System, Log: d.log.Logger(), Pool: d.Pool,
 			Trusted: d.trusts, Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 1 << 20,
 			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second, Counters: &d.counters}
 		stopped := make(chan struct{})
 		props := Props(&Config{Listener: l, Session: s,
 			Strangers: maxStrangers, StrangersPerSource: maxPerSource, Tell: d.tell})
-		d.pid = d.system.Root.Spawn(props.Configure(actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
+		d.pid = d.System.Root.Spawn(props.Configure(actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 			return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
 				next(c, e)
 				if _, ok := e.Message.(*actor.Stopped); ok {
@@ -113,16 +96,14 @@ func inBubble(t *testing.T, wrap func(net.Listener) net.Listener, f func(*door))
 			}
 		})))
 		f(d)
-		d.system.Root.Stop(d.pid)
+		d.System.Root.Stop(d.pid)
 		<-stopped
-		time.Sleep(2 * time.Second) // the library's throttle of dead letters lives for one
+		time.Sleep(2 * time.Second) // of a session's last words
 		synctest.Wait()
 		if s := d.net.Stats(); s.Listeners != 0 {
 			t.Errorf("left open: %+v", s)
 		}
-		pool.Close()
-		d.system.Shutdown()
-		synctest.Wait()
+		d.Close()
 		goleak.VerifyNone(t, before)
 	})
 }
@@ -183,35 +164,10 @@ func (d *door) knock(from *memnet.Host) net.Conn {
 	return c
 }
 
-// enter does the initiator's part of a handshake on c, and returns the keys.
-func (d *door) enter(c net.Conn, keys identity.KeyPair) handshake.Result {
+// enter does the initiator's part of a handshake on c.
+func (d *door) enter(c net.Conn, keys identity.KeyPair) *kit.RawPeer {
 	d.Helper()
-	s, err := handshake.New(handshake.Config{Role: handshake.Initiator, Static: keys, Expect: d.keys.PublicKey(),
-		Trusted: func(identity.PublicKey) bool { return true }})
-	if err != nil {
-		d.Fatal(err)
-	}
-	for !s.Done() {
-		write, size := s.Next()
-		if write {
-			b, err := s.Write(frame.AppendHeader(nil, size))
-			if err == nil {
-				_, err = c.Write(b)
-			}
-			if err != nil {
-				d.Fatal(err)
-			}
-			continue
-		}
-		b := make([]byte, size)
-		if err := frame.ReadExact(c, b); err != nil {
-			d.Fatal(err)
-		}
-		if err := s.Read(b); err != nil {
-			d.Fatal(err)
-		}
-	}
-	return s.Result()
+	return kit.NewRawPeer(d, c, handshake.Initiator, keys, d.keys.PublicKey()).Handshake()
 }
 
 // ended says how a connection has ended: nil while it has not.
@@ -247,7 +203,7 @@ func expectReset(t *testing.T, what string, c net.Conn) {
 
 func TestSessionWithATrustedKeyIsPassedOn(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
-		peer := keyPair(d.T, 2)
+		peer := kit.KeyPair(2)
 		d.trust(peer.PublicKey())
 		c := d.knock(d.host("10.0.0.2"))
 		d.enter(c, peer)
@@ -273,14 +229,9 @@ func TestSessionWithATrustedKeyIsPassedOn(t *testing.T) {
 
 func TestUntrustedPeerLearnsThatItIsRefusedAndNothingElse(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
-		stranger := keyPair(d.T, 2)
+		stranger := kit.KeyPair(2)
 		c := d.knock(d.host("10.0.0.2"))
-		keys := d.enter(c, stranger)
-		sealed := make([]byte, 35)
-		if err := frame.ReadExact(c, sealed); err != nil {
-			t.Fatal(err)
-		}
-		plain, err := channel.NewCipherState(keys.RecvKey()).Open(nil, sealed)
+		plain, err := d.enter(c, stranger).Next()
 		if want := envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonRefused}); err != nil || !bytes.Equal(plain, want) {
 			t.Errorf("told %x, %v; want the bye of wire.md §A.6", plain, err)
 		}
@@ -348,7 +299,7 @@ func TestAtABoundTheOldestOfTheLargestSourceIsReset(t *testing.T) {
 		if got, want := d.counters.Results(handshake.Responder), map[string]uint64{"evicted": 4}; !maps.Equal(got, want) {
 			t.Errorf("handshakes %v, want %v", got, want)
 		}
-		peer := keyPair(d.T, 2)
+		peer := kit.KeyPair(2)
 		d.trust(peer.PublicKey())
 		d.enter(d.knock(d.host("192.0.2.3")), peer)
 		if told := d.take(); len(told) != 1 {
@@ -360,10 +311,12 @@ func TestAtABoundTheOldestOfTheLargestSourceIsReset(t *testing.T) {
 // TestAFloodIsLoggedOnceAMinute: the line names the limit that is reached.
 func TestAFloodIsLoggedOnceAMinute(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
+		told := 0
 		logged := func() string {
 			synctest.Wait()
-			defer d.warnings.Reset()
-			return d.warnings.String()
+			lines := d.log.Lines()[told:]
+			told += len(lines)
+			return strings.Join(lines, "")
 		}
 		source := d.host("10.0.0.2")
 		for range maxPerSource {
@@ -393,12 +346,12 @@ func TestAFloodIsLoggedOnceAMinute(t *testing.T) {
 
 func TestAfterStopNothingIsAcceptedAndSessionsGoOn(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
-		peer := keyPair(d.T, 2)
+		peer := kit.KeyPair(2)
 		d.trust(peer.PublicKey())
 		from := d.host("10.0.0.2")
 		c := d.knock(from)
-		d.system.Root.Send(d.pid, Stop{})
-		d.system.Root.Send(d.pid, Stop{})
+		d.System.Root.Send(d.pid, Stop{})
+		d.System.Root.Send(d.pid, Stop{})
 		synctest.Wait()
 		if _, err := from.Dial(d.Context(), "tcp", d.addr); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("dial after Stop: %v, want a refusal", err)
@@ -413,7 +366,7 @@ func TestAfterStopNothingIsAcceptedAndSessionsGoOn(t *testing.T) {
 // TestEvictedInTheMomentOfItsProof: an evicted session is not passed on as well.
 func TestEvictedInTheMomentOfItsProof(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
-		first, second := keyPair(d.T, 2), keyPair(d.T, 3)
+		first, second := kit.KeyPair(2), kit.KeyPair(3)
 		d.trust(first.PublicKey())
 		d.trust(second.PublicKey())
 		from := d.host("10.0.0.2")
@@ -425,17 +378,13 @@ func TestEvictedInTheMomentOfItsProof(t *testing.T) {
 		d.enter(d.knock(d.host("10.0.0.3")), first)
 		synctest.Wait()
 		d.knock(from) // makes b go, once the listener has time
-		keys := d.enter(b, second)
+		raw := d.enter(b, second)
 		synctest.Wait()
 		release()
 		if told := d.take(); len(told) != 1 {
 			t.Errorf("told %+v, want one Proved", told)
 		}
-		sealed := make([]byte, 32)
-		if err := frame.ReadExact(b, sealed); err != nil {
-			t.Fatal(err)
-		}
-		plain, err := channel.NewCipherState(keys.RecvKey()).Open(nil, sealed)
+		plain, err := raw.Next()
 		if want := envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonBusy}); err != nil || !bytes.Equal(plain, want) {
 			t.Errorf("told %x, %v; want busy", plain, err)
 		}
@@ -449,7 +398,7 @@ func TestEvictedInTheMomentOfItsProof(t *testing.T) {
 func TestWaitingConnectionsAreResetAtTheEnd(t *testing.T) {
 	var waiting []net.Conn
 	inBubble(t, nil, func(d *door) {
-		peer := keyPair(d.T, 2)
+		peer := kit.KeyPair(2)
 		d.trust(peer.PublicKey())
 		release := d.occupy()
 		d.enter(d.knock(d.host("10.0.0.2")), peer)
@@ -458,7 +407,7 @@ func TestWaitingConnectionsAreResetAtTheEnd(t *testing.T) {
 		for range acceptsAhead + 1 {
 			waiting = append(waiting, d.knock(from))
 		}
-		d.system.Root.Stop(d.pid)
+		d.System.Root.Stop(d.pid)
 		release()
 		for i, c := range waiting {
 			expectReset(t, fmt.Sprintf("connection %d", i), c)
@@ -490,7 +439,7 @@ func TestAcceptedAfterStopIsReset(t *testing.T) {
 		}}
 	}, func(d *door) {
 		c := d.knock(d.host("10.0.0.2"))
-		d.system.Root.Send(d.pid, Stop{})
+		d.System.Root.Send(d.pid, Stop{})
 		synctest.Wait()
 		expectOpen(t, "a connection between Accept and the listener", c)
 		close(release)
@@ -591,7 +540,7 @@ func TestStopEndsAnAcceptThatPauses(t *testing.T) {
 	}, func(d *door) {
 		time.Sleep(time.Minute)
 		began := time.Now()
-		d.system.Root.Send(d.pid, Stop{})
+		d.System.Root.Send(d.pid, Stop{})
 		synctest.Wait() // goleak finds what is left
 		if took := time.Since(began); took != 0 {
 			t.Errorf("took %v", took)

@@ -175,9 +175,9 @@ func TestHelloThatComesLate(t *testing.T) {
 		link := x.link(y)
 		raw := w.raw(x, y.keys)
 		w.net.SetDelay(10*time.Millisecond, 0) // the arbiter's ping takes longer than the hello
-		raw.write(envelope.Msgpack.AppendPing(nil, []byte("first")))
+		raw.Write(raw.Frames(envelope.Msgpack.AppendPing(nil, []byte("first"))))
 		time.Sleep(5 * time.Millisecond)
-		raw.write(envelope.AppendHello(nil, envelope.Hello{Version: 1, Boot: [8]byte{1, 2, 3}, HasBoot: true}))
+		raw.Write(raw.Frames(envelope.AppendHello(nil, envelope.Hello{Version: 1, Boot: [8]byte{1, 2, 3}, HasBoot: true})))
 		time.Sleep(100 * time.Millisecond)
 		if c := only[peers.Conflict](x); c.Key != y.key {
 			t.Errorf("told %+v", c)

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 )
 
 var (
@@ -185,8 +186,8 @@ func (c *chaos) abandon() {
 // those that are there.
 func (b *bubble) warm() goleak.Option {
 	gate := make(chan struct{})
-	for range parked {
-		b.pool.Go(waits(gate))
+	for range kit.Parked {
+		b.Pool.Go(waits(gate))
 	}
 	close(gate)
 	synctest.Wait()

@@ -32,6 +32,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
@@ -43,31 +44,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // turns.
 type bubble struct {
 	*testing.T
-	system *actor.ActorSystem
-	pool   *actorkit.Pool
+	*kit.Actors
 	worlds []*world // that have not ended
 }
-
-// parked is how many goroutines the pool of a bubble keeps.
-const parked = 8
 
 // inBubble runs f in a bubble of its own, and checks that f leaves no goroutine.
 func inBubble(t *testing.T, f func(*testing.T, *bubble)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		before := goleak.IgnoreCurrent()
-		b := &bubble{T: t, pool: actorkit.NewPool(parked)}
-		quiet := slog.New(slog.DiscardHandler)
-		b.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
-			actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
+		b := &bubble{T: t, Actors: kit.NewActors()}
 		t.Cleanup(func() { // in the bubble, also after a failure
 			for len(b.worlds) > 0 {
 				b.worlds[0].end()
 			}
-			b.pool.Close()
-			b.system.Shutdown()
-			time.Sleep(2 * time.Second) // the library's throttle of dead letters lives for one
-			synctest.Wait()
+			b.Close()
 			goleak.VerifyNone(t, before)
 		})
 		f(t, b)
@@ -205,7 +196,7 @@ func (n *testNode) start() {
 	n.events = nil
 	var mu sync.Mutex // guards jitter
 	jitter := rand.New(rand.NewPCG(n.w.rand.Uint64(), 0))
-	log, pool := n.w.log.With("node", n.name), n.w.pool
+	log, pool := n.w.log.With("node", n.name), n.w.Pool
 	trusted := func(key identity.PublicKey) bool {
 		if f := n.asked.Load(); f != nil {
 			(*f)()
@@ -241,7 +232,7 @@ func (n *testNode) start() {
 	if n.adjust != nil {
 		n.adjust(&c)
 	}
-	n.Node = Start(n.w.system, c)
+	n.Node = Start(n.w.System, c)
 	n.unwatch = n.trust.Watch(n.Trust)
 	for _, p := range n.trust.List() {
 		n.Trust(trust.Change{Peer: p, Kind: trust.Added})
@@ -372,8 +363,8 @@ func (n *testNode) dialsAgain(o *testNode) {
 		n.w.Error(err)
 		return
 	}
-	root, system := n.Node, n.w.system
-	system.Root.Spawn(actorkit.RootProps(n.w.pool, n.w.log, func() actor.Actor {
+	root, system := n.Node, n.w.System
+	system.Root.Spawn(actorkit.RootProps(n.w.Pool, n.w.log, func() actor.Actor {
 		return actor.ReceiveFunc(func(ctx actor.Context) {
 			switch m := ctx.Message().(type) {
 			case *actor.Started:

@@ -140,7 +140,7 @@ func TestRaceOfDials(t *testing.T) {
 					time.AfterFunc(test.cancel, func() { r.look(func(p *peer) { p.endRound().answer(errLost) }) })
 				}
 				for after, addr := range test.more {
-					time.AfterFunc(after, func() { r.system.Root.Send(r.pid, sighted(addr)) })
+					time.AfterFunc(after, func() { r.System.Root.Send(r.pid, sighted(addr)) })
 				}
 				r.connect(a, b, c)
 				time.Sleep(test.took)

@@ -1,48 +1,33 @@
 package peers
 
 import (
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
-	"io"
 	"net"
 	"slices"
 	"sync/atomic"
 	"testing/synctest"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
-	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
-	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 )
 
 // An end is the node at the other end of one session. The test decides what it says, and when.
 type end struct {
 	*rig
+	*kit.RawPeer
 	name       string
-	conn       net.Conn
-	noise      *handshake.State
-	send, recv *channel.CipherState // once the handshake is done
-	link       *session.Link        // the peer actor's, likewise
-	byed, over bool                 // it has heard a bye, the end of the stream
-	closed     bool                 // it has hung up
+	link       *session.Link // the peer actor's, once the handshake is done
+	byed, over bool          // it has heard a bye, the end of the stream
+	closed     bool          // it has hung up
 }
 
 // end makes the other end of a connection.
 func (r *rig) end(name string, conn net.Conn, role handshake.Role) *end {
 	r.Helper()
-	c := handshake.Config{Role: role, Static: r.theirs, Rand: rand.Reader, Trusted: func(identity.PublicKey) bool { return true }}
-	if role == handshake.Initiator {
-		c.Expect = r.ours.PublicKey()
-	}
-	noise, err := handshake.New(c)
-	if err != nil {
-		r.Fatal(err)
-	}
-	e := &end{rig: r, name: name, conn: conn, noise: noise}
+	e := &end{rig: r, name: name, RawPeer: kit.NewRawPeer(r, conn, role, r.theirs, r.ours.PublicKey())}
 	r.ends = append(r.ends, e)
 	return e
 }
@@ -67,36 +52,13 @@ func (r *rig) linkOf(name string) *session.Link {
 	return l
 }
 
-// step writes or reads the handshake message that is due.
-func (e *end) step() {
-	e.Helper()
-	write, size := e.noise.Next()
-	var in [handshake.Message2Size]byte
-	var err error
-	if write {
-		var out []byte
-		if out, err = e.noise.Write(frame.AppendHeader(nil, size)); err == nil {
-			_, err = e.conn.Write(out)
-		}
-	} else if err = frame.ReadExact(e.conn, in[:size]); err == nil {
-		err = e.noise.Read(in[:size])
-	}
-	if err != nil {
-		e.Fatal(err)
-	}
-}
-
 // shake does the handshake, or the rest of it, and waits until the peer's actor knows.
 func (e *end) shake() *end {
 	e.Helper()
-	if e.noise.Done() {
+	if e.Noise.Done() {
 		e.Fatalf("the handshake of %s is done", e.name)
 	}
-	for !e.noise.Done() {
-		e.step()
-	}
-	keys := e.noise.Result()
-	e.send, e.recv = channel.NewCipherState(keys.SendKey()), channel.NewCipherState(keys.RecvKey())
+	e.Handshake()
 	synctest.Wait()
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -110,13 +72,7 @@ func (e *end) shake() *end {
 func (e *end) says(plain ...[]byte) *end {
 	e.Helper()
 	for _, p := range plain {
-		sealed, err := e.send.Seal(nil, p)
-		if err == nil {
-			_, err = e.conn.Write(frame.Append(nil, sealed))
-		}
-		if err != nil {
-			e.Fatal(err)
-		}
+		e.Write(e.Frames(p))
 	}
 	synctest.Wait()
 	return e
@@ -126,7 +82,7 @@ func (e *end) says(plain ...[]byte) *end {
 func (e *end) hangsUp() {
 	e.heard() // what is unread would be a reset
 	e.closed = true
-	_ = e.conn.Close()
+	_ = e.Conn.Close()
 	synctest.Wait()
 }
 
@@ -137,11 +93,11 @@ func (e *end) heard() (names []string) {
 	if e.over || e.closed {
 		return nil
 	}
-	_ = e.conn.SetReadDeadline(time.Now().Add(1))
-	defer func() { _ = e.conn.SetReadDeadline(time.Time{}) }()
+	_ = e.Conn.SetReadDeadline(time.Now().Add(1))
+	defer func() { _ = e.Conn.SetReadDeadline(time.Time{}) }()
 	for {
-		var header [frame.HeaderSize]byte
-		if _, err := io.ReadFull(e.conn, header[:]); err != nil {
+		plain, err := e.Next()
+		if err != nil {
 			if t, ok := errors.AsType[net.Error](err); !ok || !t.Timeout() {
 				if e.over = true; !e.byed {
 					names = append(names, "cut")
@@ -149,19 +105,8 @@ func (e *end) heard() (names []string) {
 			}
 			return names
 		}
-		if e.recv == nil {
-			e.Fatalf("%s heard more of the handshake than it asked for", e.name)
-		}
-		body := make([]byte, binary.BigEndian.Uint32(header[:]))
-		if _, err := io.ReadFull(e.conn, body); err != nil {
-			e.Fatal(err)
-		}
-		plain, err := e.recv.Open(nil, body)
 		var v envelope.Envelope
-		if err == nil {
-			err = envelope.Msgpack.Parse(plain, &v)
-		}
-		if err != nil {
+		if err := envelope.Msgpack.Parse(plain, &v); err != nil {
 			e.Fatal(err)
 		}
 		switch {

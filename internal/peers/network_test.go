@@ -95,7 +95,7 @@ func (r *rig) won(addr netip.AddrPort, name string) *end {
 	near, far := r.pipe(addr)
 	e := r.end(name, far, handshake.Responder)
 	d.answer <- dial{addr: addr, conn: near}
-	e.step() // message 1
+	e.Step() // message 1
 	return e
 }
 
@@ -104,7 +104,7 @@ func (r *rig) inbound(name string) *end {
 	r.Helper()
 	near, far := r.pipe(z)
 	e := r.end(name, far, handshake.Initiator)
-	r.system.Root.Send(r.parent, &session.Params{Config: r.config.Session, Conn: near, Role: handshake.Responder})
+	r.System.Root.Send(r.parent, &session.Params{Config: r.config.Session, Conn: near, Role: handshake.Responder})
 	e.shake()
 	return e
 }

@@ -1,9 +1,7 @@
 package peers
 
 import (
-	"context"
 	"crypto/rand"
-	"log/slog"
 	"net/netip"
 	"strings"
 	"sync"
@@ -20,29 +18,16 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
-
-// keysFrom returns the key pair whose private half counts up from first.
-func keysFrom(first byte) identity.KeyPair {
-	var b [identity.PrivateKeySize]byte
-	for i := range b {
-		b[i] = first + byte(i)
-	}
-	k, err := identity.NewKeyPair(b[:])
-	if err != nil {
-		panic(err)
-	}
-	return k
-}
 
 // A rig is the actor of one peer in the hands of a test, which is its parent, its listener, its network, and the node
 // at the other end of each of its sessions. No time passes on it but what a test lets pass.
 type rig struct {
 	*testing.T
+	*kit.Actors
 	ours, theirs identity.KeyPair
-	system       *actor.ActorSystem
-	pool         *actorkit.Pool
 	network      *memnet.Network
 	near, far    *memnet.Host
 	config       *Config
@@ -79,18 +64,15 @@ func onRig(t *testing.T, in situation, f func(r *rig)) {
 }
 
 func newRig(t *testing.T, arbiter bool) *rig {
-	r := &rig{T: t, ours: keysFrom(0x01), theirs: keysFrom(0x21), pool: actorkit.NewPool(8), network: memnet.New(1), trusted: true}
+	r := &rig{T: t, Actors: kit.NewActors(), ours: kit.KeyPair(0x01), theirs: kit.KeyPair(0x21), network: memnet.New(1), trusted: true}
 	if (r.ours.PublicKey().Compare(r.theirs.PublicKey()) < 0) != arbiter {
 		r.ours, r.theirs = r.theirs, r.ours
 	}
 	r.near = r.network.Host(nearX, netip.MustParseAddr("10.0.2.1"), netip.MustParseAddr("10.0.3.1"))
 	r.far = r.network.Host(x.Addr(), y.Addr(), z.Addr())
-	quiet := slog.New(slog.DiscardHandler)
-	r.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
-		actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
-	log := slog.New(&alarm{slog.DiscardHandler, t})
+	log := kit.NewAlarm(t).Logger()
 	sessions := &session.Config{
-		Static: r.ours, Hello: envelope.Hello{Version: envelope.Version}, Rand: rand.Reader, Clock: clock.System, Log: log, Pool: r.pool,
+		Static: r.ours, Hello: envelope.Hello{Version: envelope.Version}, Rand: rand.Reader, Clock: clock.System, Log: log, Pool: r.Pool,
 		Trusted: func(identity.PublicKey) bool { return true }, Serve: func(*session.Link) session.Inbound { return new(mute) },
 		Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20,
 		HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second,
@@ -98,10 +80,10 @@ func newRig(t *testing.T, arbiter bool) *rig {
 	}
 	r.config = &Config{
 		Self: r.ours.PublicKey(), Session: sessions, Directory: NewDirectory(), Trusted: r.trusts, Dial: r.dial, Clock: clock.System,
-		Log: log, Pool: r.pool, Jitter: func() float64 { return 0.5 }, DialTimeout: time.Minute, Stagger: 250 * time.Millisecond,
+		Log: log, Pool: r.Pool, Jitter: func() float64 { return 0.5 }, DialTimeout: time.Minute, Stagger: 250 * time.Millisecond,
 		RotateAfter: time.Hour, IdleAfter: time.Hour, Tell: r.told, quota: new(quota),
 	}
-	r.parent = r.system.Root.Spawn(actorkit.RootProps(r.pool, log, func() actor.Actor { return (*above)(r) }))
+	r.parent = r.System.Root.Spawn(actorkit.RootProps(r.Pool, log, func() actor.Actor { return (*above)(r) }))
 	synctest.Wait()
 	return r
 }
@@ -109,13 +91,13 @@ func newRig(t *testing.T, arbiter bool) *rig {
 // close checks what is left once the peer has ended.
 func (r *rig) close() {
 	if !r.gone {
-		r.system.Root.Stop(r.pid)
+		r.System.Root.Stop(r.pid)
 	}
 	for _, e := range r.ends {
-		_ = e.conn.Close()
+		_ = e.Conn.Close()
 	}
-	time.Sleep(2 * time.Second) // of a session's last words, and of the library's look at dead letters
-	r.system.Root.Stop(r.parent)
+	time.Sleep(2 * time.Second) // of a session's last words
+	r.System.Root.Stop(r.parent)
 	synctest.Wait()
 	if s := r.network.Stats(); s.Conns != 0 || s.Listeners != 0 {
 		r.Errorf("sockets are left open: %+v", s)
@@ -131,27 +113,7 @@ func (r *rig) close() {
 			r.Error("a Connect was never answered")
 		}
 	}
-	r.pool.Close()
-	r.system.Shutdown()
-	time.Sleep(2 * time.Second)
-}
-
-// An alarm is a log that fails the test for what must never happen: an actor that panics.
-type alarm struct {
-	slog.Handler
-	t *testing.T
-}
-
-func (a *alarm) Enabled(context.Context, slog.Level) bool { return true }
-
-func (a *alarm) Handle(_ context.Context, rec slog.Record) error {
-	if rec.Level >= slog.LevelError {
-		rec.Attrs(func(attr slog.Attr) bool {
-			a.t.Error(rec.Message, attr)
-			return true
-		})
-	}
-	return nil
+	r.Actors.Close()
 }
 
 // An above is the parent of the peer and of inbound sessions.
@@ -162,7 +124,7 @@ func (a *above) Receive(ctx actor.Context) {
 	r := (*rig)(a)
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		r.pid = ctx.Spawn(actorkit.Props(r.pool, r.config.Log, func() actor.Actor {
+		r.pid = ctx.Spawn(actorkit.Props(r.Pool, r.config.Log, func() actor.Actor {
 			p := &peer{Config: r.config, facts: facts{key: r.theirs.PublicKey()}, counters: r.config.Session.Counters.Peer(r.theirs.PublicKey())}
 			r.config.Directory.register(p) // as the table does
 			return &glass{p, r}
@@ -218,7 +180,7 @@ func (r *rig) stopped() {
 func (r *rig) look(f func(*peer)) {
 	r.Helper()
 	done := make(chan struct{})
-	r.system.Root.Send(r.pid, func(p *peer) {
+	r.System.Root.Send(r.pid, func(p *peer) {
 		f(p)
 		close(done)
 	})
@@ -227,7 +189,7 @@ func (r *rig) look(f func(*peer)) {
 
 // tell gives the peer's actor a message.
 func (r *rig) tell(m any) {
-	r.system.Root.Send(r.pid, m)
+	r.System.Root.Send(r.pid, m)
 	synctest.Wait()
 }
 

@@ -12,12 +12,24 @@ import (
 
 // proved is a session whose handshake is complete.
 func (p *peer) proved(l *session.Link) {
-	if l.Role() == handshake.Initiator {
-		p.limitClaim()
+	if r := p.round; r != nil && l.Role() == handshake.Initiator {
+		// If it does not come up soon, the claim is another's to take: somebody may have passed message 2 on, and hold
+		// message 3 back.
+		if c := r.claimed.Load(); c != nil {
+			p.after(patience, handshakeSlow{r, c})
+		}
 	}
 	p.links[l.ID()] = l
 	p.sessions = append(p.sessions, sessionFacts{id: l.ID(), role: l.Role(), addr: l.Addr(), chance: p.Jitter()})
 	p.reconcile()
+}
+
+// record keeps a fact of a session that is still known, and does what follows.
+func (p *peer) record(l *session.Link, fact func(*sessionFacts)) {
+	if s := p.find(l.ID()); s != nil {
+		fact(s)
+		p.reconcile()
+	}
 }
 
 // up is a session that the other end has accepted too.
@@ -39,16 +51,13 @@ func (p *peer) up(l *session.Link) {
 
 // halfClosed is a session over which the peer starts nothing more, and takes nothing new. It has said a bye.
 func (p *peer) halfClosed(m session.HalfClosed) {
-	s := p.find(m.Link.ID())
-	if s == nil {
-		return
-	}
-	s.halfClosed = true
-	if usable := p.usable(); m.Bye.Code == envelope.ReasonRotated && len(usable) > 0 {
-		usable[len(usable)-1].inherit(s)
-	}
-	p.recordEnd(s, session.Ended{Addr: s.addr, Reason: m.Bye.Code, Text: m.Bye.Text, RetryAfter: m.Bye.RetryAfter, ByPeer: true})
-	p.reconcile()
+	p.record(m.Link, func(s *sessionFacts) {
+		s.halfClosed = true
+		if usable := p.usable(); m.Bye.Code == envelope.ReasonRotated && len(usable) > 0 {
+			usable[len(usable)-1].inherit(s)
+		}
+		p.recordEnd(s, session.Ended{Addr: s.addr, Reason: m.Bye.Code, Text: m.Bye.Text, RetryAfter: m.Bye.RetryAfter, ByPeer: true})
+	})
 }
 
 func (p *peer) ended(m session.Ended) {
@@ -81,10 +90,6 @@ func (p *peer) childStopped(who *actor.PID) {
 
 // observe records what the dialer does and knows, and what the sessions were used for.
 func (p *peer) observe() {
-	p.dialling, p.rotates, p.handshakes = false, "", nil
-	if r := p.round; r != nil {
-		p.dialling, p.rotates, p.handshakes = true, r.rotates, r.handshakes
-	}
 	p.looked = p.Clock.Now()
 	for i := range p.sessions {
 		if s := &p.sessions[i]; s.isUsable() {
@@ -92,7 +97,7 @@ func (p *peer) observe() {
 			s.recordTraffic(n, inFlight, p.looked)
 		}
 	}
-	p.hasAddress, p.isSeen, p.shown = len(p.addrs) > 0, p.somewhere(), p.info.State
+	p.dialling, p.hasAddress, p.isSeen, p.shown = p.round != nil, len(p.addrs) > 0, p.somewhere(), p.info.State
 }
 
 // reconcile does what follows from the facts, in the order in which the actions stand.
@@ -101,11 +106,9 @@ func (p *peer) reconcile() {
 	var do actions
 	trusted := p.goodbye == "" && p.has(sessionFacts.isNewcomer) && p.Trusted(p.key) // of those that were let in before, revoke tells
 	p.facts, do = reconcile(p.facts, trusted, p.Clock.Now())
-	r := p.round
+	var ended *round
 	if do.endRound {
-		p.endRound()
-	} else if r != nil {
-		r.rotates = p.rotates
+		ended = p.endRound()
 	}
 	if do.pause != nil {
 		p.pause(*do.pause)
@@ -137,8 +140,8 @@ func (p *peer) reconcile() {
 	for _, event := range do.report {
 		p.report(event)
 	}
-	if do.endRound {
-		r.answer(do.answer)
+	if ended != nil {
+		ended.answer(do.answer)
 	}
 	p.arm()
 	if do.stop {

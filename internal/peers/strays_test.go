@@ -31,12 +31,12 @@ var strays = []struct {
 	{"Probed, it answers", func(_ *rig, l *session.Link) any { return answers(l) }},
 	{"Probed, it is silent", func(_ *rig, l *session.Link) any { return isSilent(l) }},
 	{"Ended", func(r *rig, l *session.Link) any {
-		return session.Ended{Session: r.system.NewLocalPID(l.ID()), Link: l, Reason: envelope.ReasonBusy, ByPeer: true, WasUp: true}
+		return session.Ended{Session: r.System.NewLocalPID(l.ID()), Link: l, Reason: envelope.ReasonBusy, ByPeer: true, WasUp: true}
 	}},
 	{"Ended, of a handshake", func(r *rig, l *session.Link) any {
-		return session.Ended{Session: r.system.NewLocalPID(l.ID()), Reason: session.ReasonHandshake, Err: errLost}
+		return session.Ended{Session: r.System.NewLocalPID(l.ID()), Reason: session.ReasonHandshake, Err: errLost}
 	}},
-	{"Terminated", func(r *rig, l *session.Link) any { return &actor.Terminated{Who: r.system.NewLocalPID(l.ID())} }},
+	{"Terminated", func(r *rig, l *session.Link) any { return &actor.Terminated{Who: r.System.NewLocalPID(l.ID())} }},
 	{"timerDue", func(r *rig, _ *session.Link) (m any) {
 		r.look(func(p *peer) { m = timerDue{p.armed.Add(-1)} })
 		return m

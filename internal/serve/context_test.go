@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 )
 
 // newContext returns a context that ends after the timeout, or never if that is negative.
@@ -99,52 +100,31 @@ func TestFinishTellsWhatEndedTheContextBefore(t *testing.T) {
 
 func TestContextHasATimerOnlyWhileSomebodyWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fake := &countingClock{Clock: clock.System}
+		fake := &kit.CountingClock{Clock: clock.System}
 		c := &callContext{config: &Config{Clock: fake}, deadline: time.Now().Add(time.Minute)}
 		_ = c.Err()
 		_, _ = c.Deadline()
-		if n := fake.timers.Load(); n != 0 {
+		if n := fake.Waiting(); n != 0 {
 			t.Errorf("%d timers although nobody waits", n)
 		}
 		c.Done()
 		c.Done()
 		context.AfterFunc(c, func() {})
-		if n := fake.timers.Load(); n != 1 {
+		if n := fake.Waiting(); n != 1 {
 			t.Errorf("%d timers, want 1", n)
 		}
 		c.finish()
-		if n := fake.timers.Load(); n != 0 {
+		if n := fake.Waiting(); n != 0 {
 			t.Errorf("%d timers after the end", n)
 		}
 		over := &callContext{config: c.config, deadline: c.deadline}
 		over.cancel()
 		over.Done()
 		over.AfterFunc(func() {})
-		if n := fake.timers.Load(); n != 0 {
+		if n := fake.Waiting(); n != 0 {
 			t.Errorf("%d timers for a context that has ended", n)
 		}
 	})
-}
-
-// A countingClock counts its timers that run.
-type countingClock struct {
-	clock.Clock
-	timers atomic.Int64
-}
-
-func (c *countingClock) AfterFunc(d time.Duration, f func()) func() bool {
-	c.timers.Add(1)
-	stop := c.Clock.AfterFunc(d, func() {
-		c.timers.Add(-1)
-		f()
-	})
-	return func() bool {
-		stopped := stop()
-		if stopped {
-			c.timers.Add(-1)
-		}
-		return stopped
-	}
 }
 
 func TestDerivedContextsStartNoGoroutineAndEndWithTheirParent(t *testing.T) {

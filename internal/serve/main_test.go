@@ -1,13 +1,10 @@
 package serve
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"net/netip"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,6 +16,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,7 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type rig struct {
 	t *testing.T
 	*Server
-	log      syncBuffer
+	log      *kit.Log
 	counters counters.Node
 	sessions []*Session
 }
@@ -37,8 +35,8 @@ type rig struct {
 func bubble(t *testing.T, change func(*Config), f func(t *testing.T, g *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		g := &rig{t: t}
-		c := Config{Clock: clock.System, Pool: actorkit.NewPool(4), Rand: sameBytes(0xab), Log: slog.New(slog.NewTextHandler(&g.log, nil)),
+		g := &rig{t: t, log: kit.NewLog()}
+		c := Config{Clock: clock.System, Pool: actorkit.NewPool(4), Rand: sameBytes(0xab), Log: g.log.Logger(),
 			Calls: 256, CallBytes: 8 << 20, Sends: 1024, SendBytes: 8 << 20}
 		if change != nil {
 			change(&c)
@@ -244,30 +242,6 @@ func (r *record) all() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.got)
-}
-
-// A syncBuffer is a log that several goroutines write.
-type syncBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *syncBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-// lines returns the lines that contain what.
-func (s *syncBuffer) lines(what string) (n []string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for line := range strings.Lines(s.b.String()) {
-		if strings.Contains(line, what) {
-			n = append(n, line)
-		}
-	}
-	return n
 }
 
 // sameBytes is a source of randomness without any.

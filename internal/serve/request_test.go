@@ -160,7 +160,7 @@ func TestResultOfAHandlerIsItsAnswer(t *testing.T) {
 				if ctx.Err() != context.Canceled {
 					t.Errorf("the context of a handler that has returned: %v", ctx.Err())
 				}
-				if n := len(g.log.lines("level=ERROR")); (n == 1) != (test.refusal == incidentSeen) {
+				if n := len(g.log.Lines("level=ERROR")); (n == 1) != (test.refusal == incidentSeen) {
 					t.Errorf("%d incidents are logged", n)
 				}
 			})
@@ -181,7 +181,7 @@ func TestPanicIsToldByItsNumberAndLoggedWithItsStack(t *testing.T) {
 		if a.refusal.Text != "incident abababab" || !a.refusal.Data.IsZero() {
 			t.Errorf("the caller learns %+v", a.refusal)
 		}
-		lines := g.log.lines("incident=abababab")
+		lines := g.log.Lines("incident=abababab")
 		if len(lines) != 1 {
 			t.Fatalf("%d lines of the log have the incident", len(lines))
 		}

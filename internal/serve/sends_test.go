@@ -92,7 +92,7 @@ func TestSendThatFailsDoesNotStopTheQueue(t *testing.T) {
 		if got := notes.all(); len(got) != 15 || g.count(counters.SendsDropped) != 0 {
 			t.Errorf("handled %q, dropped %d", got, g.count(counters.SendsDropped))
 		}
-		if n := len(g.log.lines("handler panicked")); n != 6 {
+		if n := len(g.log.Lines("handler panicked")); n != 6 {
 			t.Errorf("%d incidents are logged, want 6", n)
 		}
 		if a := c.answered(); len(a) != 0 {
@@ -151,7 +151,7 @@ func TestDropsAreLoggedOnceAMinute(t *testing.T) {
 		open := make(blocker)
 		g.handle("wait", open.handle)
 		c := g.open(1)
-		logged := func() []string { return g.log.lines("level=WARN") }
+		logged := func() []string { return g.log.Lines("level=WARN") }
 		c.send("wait", "")
 		for range 10 {
 			c.send("wait", "")

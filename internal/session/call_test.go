@@ -165,7 +165,7 @@ func TestDeadlineOfACallIsKept(t *testing.T) {
 		if d := time.Since(start); d != 3*time.Second {
 			t.Errorf("after %v", d)
 		}
-		_, _ = r.hear()
+		_, _ = r.Next()
 		r.want(aCancel(1))
 	})
 }
@@ -179,8 +179,8 @@ func TestPeerIsFirstToNoticeTheDeadline(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			early, late := e.goCall(ctx, "x", nil), e.goCall(ctx, "x", nil)
-			_, _ = r.hear()
-			_, _ = r.hear()
+			_, _ = r.Next()
+			_, _ = r.Next()
 			r.say(aRefusal(1, code, ""))
 			if _, ok := errors.AsType[*envelope.RemoteError](early.wait(t)); !ok {
 				t.Errorf("the call failed with %#v", early.err)
@@ -259,7 +259,7 @@ func TestTooLargeCallFailsHere(t *testing.T) {
 			t.Errorf("a call that cannot be encoded: %v", err)
 		}
 		c := e.goCall(t.Context(), "x", make([]byte, most))
-		plain, err := r.hear()
+		plain, err := r.Next()
 		if err != nil || len(plain) != frame.DefaultLimit-channel.Overhead {
 			t.Fatalf("heard %d bytes, %v", len(plain), err)
 		}
@@ -276,7 +276,7 @@ func TestTooLargeCallFailsHere(t *testing.T) {
 func TestHelloRaisesTheSize(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.handshake()
+		r.Handshake()
 		r.want(helloOf(e.config))
 		r.say(aPing(1))
 		r.want(aPong(1))
@@ -289,12 +289,12 @@ func TestHelloRaisesTheSize(t *testing.T) {
 		r.want(aCall(2, "x", args))
 		r.say(aReply(2, nil))
 		c.want(t, nil)
-		r.write(frame.AppendHeader(nil, frame.DefaultLimit+1)) // it says nothing about the other direction
+		r.Write(frame.AppendHeader(nil, frame.DefaultLimit+1)) // it says nothing about the other direction
 		r.wantProtocol(e)
 	})
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.handshake()
+		r.Handshake()
 		r.want(helloOf(e.config))
 		r.say(envelope.AppendHello(nil, envelope.Hello{Version: 1, Max: 5}))
 		if got := e.link.maxFrame.Load(); got != frame.DefaultLimit {
@@ -308,13 +308,13 @@ func TestOwnLimitIsKept(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder, func(c *Config) { c.FrameLimit, c.Hello.Max = 3<<20, 3<<20 })
 		args := bytes.Repeat([]byte("abc"), 800<<10)
-		r.write(r.frames(aSend("large", args)))
+		r.Write(r.Frames(aSend("large", args)))
 		synctest.Wait()
 		sends := e.served.sent()
 		if want := must(envelope.Msgpack.AppendValue(nil, args)); len(sends) != 1 || !bytes.Equal(sends[0].Args, want) {
 			t.Fatalf("%d sends were handled", len(sends))
 		}
-		r.write(frame.AppendHeader(nil, 3<<20+1))
+		r.Write(frame.AppendHeader(nil, 3<<20+1))
 		r.wantProtocol(e)
 	})
 }
@@ -344,7 +344,7 @@ func TestReplyThatCannotBeSentBecomesOneThatCan(t *testing.T) {
 				e, r := w.open(handshake.Responder)
 				e.served.serve(func(s *stub, m envelope.Envelope) { s.reply(m.ID, c.value, c.refusal) })
 				r.say(aCall(3, "x", nil))
-				plain, err := r.hear()
+				plain, err := r.Next()
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -89,13 +89,13 @@ func TestImmediateCloseIsOverInASecond(t *testing.T) {
 		"silent": func(*raw) {},
 		"talks on": func(r *raw) {
 			for err := error(nil); err == nil; {
-				_, err = r.conn.Write(make([]byte, 1000))
+				_, err = r.Conn.Write(make([]byte, 1000))
 				time.Sleep(time.Millisecond)
 			}
 		},
 		"floods": func(r *raw) {
 			for err := error(nil); err == nil; {
-				_, err = r.conn.Write(make([]byte, 10_000))
+				_, err = r.Conn.Write(make([]byte, 10_000))
 			}
 		},
 	} {
@@ -311,11 +311,11 @@ func TestHalfCloseIsBounded(t *testing.T) {
 		"our bye is not answered": {func(e *end, r *raw) { e.tell(Close{Reason: envelope.ReasonShutdown}) }, "ended shutdown"},
 		"our call is not answered": {func(e *end, r *raw) {
 			e.goCall(e.Context(), "slow", nil)
-			r.write(r.frames(aBye(envelope.ReasonIdle)))
+			r.Write(r.Frames(aBye(envelope.ReasonIdle)))
 		}, "ended idle by peer"},
 		"the peer's call is not answered": {func(e *end, r *raw) {
 			e.served.serve(nil)
-			r.write(r.frames(aCall(1, "slow", nil), aBye(envelope.ReasonIdle)))
+			r.Write(r.Frames(aCall(1, "slow", nil), aBye(envelope.ReasonIdle)))
 		}, "ended idle by peer"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -418,7 +418,7 @@ func TestHalfCloseEndsInAnImmediateClose(t *testing.T) {
 func TestLostConnection(t *testing.T) {
 	for name, vanish := range map[string]func(r *raw){
 		"end of stream": func(r *raw) { r.hangUp() },
-		"reset":         func(r *raw) { Reset(r.conn) },
+		"reset":         func(r *raw) { Reset(r.Conn) },
 		"crash":         func(r *raw) { r.far.Crash() },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -458,7 +458,7 @@ func TestActorThatIsStoppedLeavesNothing(t *testing.T) {
 				mine := e.goCall(t.Context(), "mine", nil)
 				prepare(e, r)
 				synctest.Wait()
-				w.system.Root.Stop(e.pid)
+				w.System.Root.Stop(e.pid)
 				if err := mine.wait(t); !errors.Is(err, ErrLinkLost) {
 					t.Errorf("the call failed with %v", err)
 				}
@@ -472,7 +472,7 @@ func TestActorThatIsStoppedLeavesNothing(t *testing.T) {
 			mine := e.goCall(t.Context(), "mine", nil)
 			e.tell(func(*session) { panic("on purpose") })
 			for range 10 {
-				_, _ = r.conn.Write(r.frames(aSend("note", nil))) // the reader waits for an actor that is no more
+				_, _ = r.Conn.Write(r.Frames(aSend("note", nil))) // the reader waits for an actor that is no more
 			}
 			mine.wantLink(t, ReasonLost, false, true)
 			if m := e.ended(); m.Reason != ReasonLost {
@@ -483,7 +483,7 @@ func TestActorThatIsStoppedLeavesNothing(t *testing.T) {
 	t.Run("proved", func(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
 			e, _ := w.detained(handshake.Responder)
-			w.system.Root.Stop(e.pid)
+			w.System.Root.Stop(e.pid)
 			if m := e.ended(); m.Reason != ReasonLost || m.WasUp || m.Link == nil {
 				t.Errorf("ended %+v", m)
 			}
@@ -498,7 +498,7 @@ func TestClosedBeforeItIsAdmitted(t *testing.T) {
 			t.Run(string(code)+"/"+role.String(), func(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
 					e, r := w.detained(role)
-					r.write(r.frames(aHello(), aPing(1), aCall(1, "echo", nil)))
+					r.Write(r.Frames(aHello(), aPing(1), aCall(1, "echo", nil)))
 					e.link.Close(Close{Reason: code})
 					r.want(aBye(code))
 					r.wantEnd()

@@ -48,7 +48,7 @@ func TestInitiatorAsksForRotationOnce(t *testing.T) {
 				}
 				go func() { // answers what liveness asks
 					for {
-						if _, err := r.hear(); err != nil {
+						if _, err := r.Next(); err != nil {
 							return
 						}
 					}

@@ -37,12 +37,12 @@ func (e *end) wantFailed(want error) {
 func (r *raw) wantClosed() {
 	r.Helper()
 	synctest.Wait()
-	if err := r.conn.SetReadDeadline(time.Now().Add(1)); err != nil {
+	if err := r.Conn.SetReadDeadline(time.Now().Add(1)); err != nil {
 		r.Fatal(err)
 	}
-	defer r.conn.SetReadDeadline(time.Time{})
+	defer r.Conn.SetReadDeadline(time.Time{})
 	var b [1]byte
-	n, err := r.conn.Read(b[:])
+	n, err := r.Conn.Read(b[:])
 	if _, late := errors.AsType[net.Error](err); n != 0 || err == nil || late && err.(net.Error).Timeout() {
 		r.Errorf("read %d bytes, %v, want a closed connection", n, err)
 	}
@@ -57,15 +57,15 @@ func TestConnectionCutAtEveryByteOfTheHandshake(t *testing.T) {
 				for n := range message1 + message3 {
 					e, r := w.connect(w.config(ours, theirs), handshake.Responder)
 					if n < message1 {
-						r.write(r.message()[:n])
+						r.Write(r.Message()[:n])
 					} else {
-						r.write(r.message())
-						r.hearMessage()
-						r.write(r.message()[:n-message1])
+						r.Write(r.Message())
+						r.ReadMessage()
+						r.Write(r.Message()[:n-message1])
 					}
 					e.alive(handshaking)
 					if how == "reset" {
-						Reset(r.conn)
+						Reset(r.Conn)
 					} else {
 						r.halfClose()
 						if n < message1 {
@@ -82,11 +82,11 @@ func TestConnectionCutAtEveryByteOfTheHandshake(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				for n := range frame.HeaderSize + handshake.Message2Size {
 					e, r := w.connect(w.config(ours, theirs), handshake.Initiator)
-					r.hearMessage()
-					r.write(r.message()[:n])
+					r.ReadMessage()
+					r.Write(r.Message()[:n])
 					e.alive(handshaking)
 					if how == "reset" {
-						Reset(r.conn)
+						Reset(r.Conn)
 					} else {
 						r.halfClose()
 						r.wantClosed()
@@ -101,7 +101,7 @@ func TestConnectionCutAtEveryByteOfTheHandshake(t *testing.T) {
 // halfClose ends what the raw end sends.
 func (r *raw) halfClose() {
 	r.Helper()
-	if err := r.conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+	if err := r.Conn.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
 		r.Fatal(err)
 	}
 	synctest.Wait()
@@ -113,16 +113,16 @@ func TestEachByteOfTheHandshakeMatters(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
 			for i := range frame.HeaderSize {
 				e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-				m := r.message()
+				m := r.Message()
 				m[i] ^= 0x40
-				r.write(m)
+				r.Write(m)
 				e.wantFailed(nil)
 				r.wantReset()
 			}
 			e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-			m := r.message()
+			m := r.Message()
 			m[len(m)-1] |= 0x80 // bit 255 of e
-			r.write(m)
+			r.Write(m)
 			e.wantFailed(handshake.ErrEphemeral)
 			r.wantReset()
 		})
@@ -131,10 +131,10 @@ func TestEachByteOfTheHandshakeMatters(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
 			for i := range frame.HeaderSize + handshake.Message2Size {
 				e, r := w.connect(w.config(ours, theirs), handshake.Initiator)
-				r.hearMessage()
-				m := r.message()
+				r.ReadMessage()
+				m := r.Message()
 				m[i] ^= 0x40
-				r.write(m)
+				r.Write(m)
 				e.wantFailed(nil)
 				r.wantClosed()
 			}
@@ -144,11 +144,11 @@ func TestEachByteOfTheHandshakeMatters(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
 			for i := range frame.HeaderSize + handshake.Message3Size {
 				e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-				r.write(r.message())
-				r.hearMessage()
-				m := r.message()
+				r.Write(r.Message())
+				r.ReadMessage()
+				m := r.Message()
 				m[i] ^= 0x40
-				r.write(m)
+				r.Write(m)
 				e.wantFailed(nil)
 				r.wantClosed()
 			}
@@ -161,7 +161,7 @@ func TestFirstFrameOfAnotherKindIsReset(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		for _, header := range [][]byte{{0, 0, 0, 0}, {0, 0, 0, 31}, {0, 0, 0, 33}, {0, 0, 0, 38}, {0xff, 0xff, 0xff, 0xff}, []byte("GET ")} {
 			e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-			r.write(header)
+			r.Write(header)
 			e.wantFailed(nil)
 			if _, ok := errors.AsType[*frame.SizeError](e.ended().Err); !ok {
 				t.Errorf("%x: %v", header, e.ended().Err)
@@ -180,11 +180,11 @@ func TestHandshakeDeadline(t *testing.T) {
 		reset bool
 	}{
 		{"silence", handshake.Responder, func(*raw) {}, true},
-		{"half of message 1", handshake.Responder, func(r *raw) { r.write(r.message()[:20]) }, true},
-		{"no message 3", handshake.Responder, func(r *raw) { r.write(r.message()); r.hearMessage() }, true},
-		{"half of message 3", handshake.Responder, func(r *raw) { r.write(r.message()); r.hearMessage(); r.write(r.message()[:40]) }, true},
-		{"no message 2", handshake.Initiator, func(r *raw) { r.hearMessage() }, false},
-		{"half of message 2", handshake.Initiator, func(r *raw) { r.hearMessage(); r.write(r.message()[:50]) }, false},
+		{"half of message 1", handshake.Responder, func(r *raw) { r.Write(r.Message()[:20]) }, true},
+		{"no message 3", handshake.Responder, func(r *raw) { r.Write(r.Message()); r.ReadMessage() }, true},
+		{"half of message 3", handshake.Responder, func(r *raw) { r.Write(r.Message()); r.ReadMessage(); r.Write(r.Message()[:40]) }, true},
+		{"no message 2", handshake.Initiator, func(r *raw) { r.ReadMessage() }, false},
+		{"half of message 2", handshake.Initiator, func(r *raw) { r.ReadMessage(); r.Write(r.Message()[:50]) }, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
@@ -214,7 +214,7 @@ func TestNotUpInTimeIsUnresponsive(t *testing.T) {
 				start := time.Now()
 				c := w.config(ours, theirs)
 				e, r := w.connect(c, role)
-				r.handshake()
+				r.Handshake()
 				r.want(helloOf(c))
 				if role == handshake.Initiator {
 					r.want(aPing(1))
@@ -248,7 +248,7 @@ func TestNotUpInTimeIsUnresponsive(t *testing.T) {
 func TestHandshakeTricklesByteByByte(t *testing.T) {
 	trickle := func(r *raw, b []byte) {
 		for i := range b {
-			r.write(b[i : i+1])
+			r.Write(b[i : i+1])
 			synctest.Wait()
 		}
 	}
@@ -256,19 +256,19 @@ func TestHandshakeTricklesByteByByte(t *testing.T) {
 		t.Run(role.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				e, r := w.connect(w.config(ours, theirs), role)
-				for !r.noise.Done() {
-					if write, _ := r.noise.Next(); write {
-						trickle(r, r.message())
+				for !r.Noise.Done() {
+					if write, _ := r.Noise.Next(); write {
+						trickle(r, r.Message())
 					} else {
-						r.hearMessage()
+						r.ReadMessage()
 					}
 				}
-				r.keys()
+				r.TakeKeys()
 				r.want(helloOf(e.config))
 				if role == handshake.Initiator {
 					r.want(aPing(1))
 				}
-				trickle(r, r.frames(aHello(), aPing(3), aCall(1, "echo", "bit by bit")))
+				trickle(r, r.Frames(aHello(), aPing(3), aCall(1, "echo", "bit by bit")))
 				r.want(aPong(3), aReply(1, "bit by bit"))
 				e.alive(open)
 			})
@@ -282,9 +282,9 @@ func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-				r.begin(handshake.Initiator, stranger, ours.PublicKey())
-				r.handshake()
-				r.write(more)
+				r.Begin(handshake.Initiator, stranger, ours.PublicKey())
+				r.Handshake()
+				r.Write(more)
 				r.want([]byte("\x93\x02\xa5$/bye\x93\xa7refused\xa0\x00"))
 				r.wantEnd()
 				r.hangUp()
@@ -293,7 +293,7 @@ func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
 				if m.Reason != ReasonHandshake || m.ByPeer || m.WasUp || m.Link != nil || !ok || u.Remote != stranger.PublicKey() {
 					t.Errorf("ended %+v", m)
 				}
-				addr := netip.MustParseAddrPort(r.conn.LocalAddr().String())
+				addr := netip.MustParseAddrPort(r.Conn.LocalAddr().String())
 				if got, want := e.heard()[:1], []any{Refused{Key: stranger.PublicKey(), Addr: addr}}; !slices.Equal(got, want) {
 					t.Errorf("the owner heard %v, want %v", got, want)
 				}
@@ -309,18 +309,18 @@ func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
 func TestRefusalEndsHoweverTheStrangerBehaves(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.begin(handshake.Initiator, stranger, ours.PublicKey())
-		r.handshake()
+		r.Begin(handshake.Initiator, stranger, ours.PublicKey())
+		r.Handshake()
 		e.alive(handshaking)
 		time.Sleep(time.Second)
 		e.ended()
 	})
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.begin(handshake.Initiator, stranger, ours.PublicKey())
-		r.handshake()
+		r.Begin(handshake.Initiator, stranger, ours.PublicKey())
+		r.Handshake()
 		for err := error(nil); err == nil; {
-			_, err = r.conn.Write(make([]byte, 1<<10))
+			_, err = r.Conn.Write(make([]byte, 1<<10))
 		}
 		e.ended()
 		if sent := w.network.Stats().Bytes; sent > 200<<10 {
@@ -345,9 +345,9 @@ func TestInitiatorShowsItsKeyToTheDialledPeerAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				e, r := w.connect(w.config(ours, c.trusted...), handshake.Initiator)
-				r.begin(handshake.Responder, c.answers, identity.PublicKey{})
-				r.hearMessage()
-				r.write(r.message())
+				r.Begin(handshake.Responder, c.answers, identity.PublicKey{})
+				r.ReadMessage()
+				r.Write(r.Message())
 				e.wantFailed(c.want)
 				r.wantClosed()
 			})
@@ -361,7 +361,7 @@ func TestInitiatorHearsThatItIsRefused(t *testing.T) {
 		t.Run(string(code), func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				e, r := w.connect(w.config(ours, theirs), handshake.Initiator)
-				r.handshake()
+				r.Handshake()
 				r.say(envelope.AppendBye(nil, envelope.Bye{Code: code, Text: "why", RetryAfter: time.Minute}))
 				m := e.ended()
 				if m.Reason != code || !m.ByPeer || m.WasUp || m.Text != "why" || m.RetryAfter != time.Minute || m.Link != e.link {
@@ -381,8 +381,8 @@ func TestDifferentNamespacesDoNotConnect(t *testing.T) {
 		c := w.config(ours, theirs)
 		c.Prologue = []byte("example.org/chat")
 		e, r := w.connect(c, handshake.Initiator)
-		r.hearMessage()
-		r.write(r.message())
+		r.ReadMessage()
+		r.Write(r.Message())
 		e.wantFailed(handshake.ErrMessage2)
 		r.wantClosed()
 	})
@@ -404,13 +404,13 @@ func TestHandshakesWaitForTheirTurnToCompute(t *testing.T) {
 				time.Sleep(9 * time.Second)
 				e.alive(handshaking)
 				<-c.Compute
-				r.handshake()
+				r.Handshake()
 				e.alive(open)
 				c.Compute <- struct{}{}
 
 				late, r := w.connect(c, role)
 				if role == handshake.Responder {
-					r.write(r.message())
+					r.Write(r.Message())
 				}
 				time.Sleep(10 * time.Second)
 				late.wantFailed(nil)
@@ -433,16 +433,16 @@ func TestCloseDuringTheHandshake(t *testing.T) {
 		begin func(r *raw)
 	}{
 		{"waits for message 1", handshake.Responder, func(*raw) {}},
-		{"waits for message 3", handshake.Responder, func(r *raw) { r.write(r.message()); r.hearMessage() }},
+		{"waits for message 3", handshake.Responder, func(r *raw) { r.Write(r.Message()); r.ReadMessage() }},
 		{"refuses", handshake.Responder, func(r *raw) {
-			r.begin(handshake.Initiator, stranger, ours.PublicKey())
-			r.handshake()
+			r.Begin(handshake.Initiator, stranger, ours.PublicKey())
+			r.Handshake()
 		}},
-		{"waits for message 2", handshake.Initiator, func(r *raw) { r.hearMessage() }},
+		{"waits for message 2", handshake.Initiator, func(r *raw) { r.ReadMessage() }},
 	} {
 		for how, stop := range map[string]func(e *end){
 			"Close": func(e *end) { e.tell(Close{Reason: envelope.ReasonBusy}) },
-			"Stop":  func(e *end) { e.system.Root.Stop(e.pid) },
+			"Stop":  func(e *end) { e.System.Root.Stop(e.pid) },
 		} {
 			t.Run(c.name+"/"+how, func(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
@@ -471,10 +471,10 @@ func TestBadConfigFailsTheHandshake(t *testing.T) {
 		c := w.config(ours, theirs)
 		e := &end{world: w, config: c}
 		p := Params{Config: c, Conn: near, Role: handshake.Initiator, Expect: ours.PublicKey()}
-		e.owner = w.system.Root.Spawn(actorkit.RootProps(w.pool, c.Log, func() actor.Actor { return (*owner)(e) }))
+		e.owner = w.System.Root.Spawn(actorkit.RootProps(w.Pool, c.Log, func() actor.Actor { return (*owner)(e) }))
 		p.Owner = e.owner
 		w.ends = append(w.ends, e)
-		w.system.Root.Send(e.owner, Props(p))
+		w.System.Root.Send(e.owner, Props(p))
 		e.wantFailed(handshake.ErrSelf)
 		if _, err := far.Read(make([]byte, 1)); err == nil || err == io.EOF {
 			t.Errorf("read: %v, want a reset", err)
@@ -489,12 +489,11 @@ func TestSessionOverAPipe(t *testing.T) {
 		near, far := net.Pipe()
 		w.conns = append(w.conns, far)
 		c := w.config(ours, theirs)
-		r := &raw{world: w, conn: far}
-		r.begin(handshake.Initiator, theirs, ours.PublicKey())
+		r := w.raw(far, handshake.Initiator, ours.PublicKey())
 		e := w.spawn(c, near, handshake.Responder, false)
-		r.handshake()
+		r.Handshake()
 		r.want(helloOf(c))
-		r.write(r.frames(aHello(), aCall(1, "echo", "over a pipe")))
+		r.Write(r.Frames(aHello(), aCall(1, "echo", "over a pipe")))
 		r.want(aReply(1, "over a pipe"))
 		if e.link.Addr().IsValid() {
 			t.Errorf("addr %v of a pipe", e.link.Addr())

@@ -125,9 +125,9 @@ func TestPartsOfAFrameAreNoSignOfLife(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
 		start := time.Now()
-		b := r.frames(sized(1000))
+		b := r.Frames(sized(1000))
 		for i := range b[:24] {
-			r.write(b[i : i+1])
+			r.Write(b[i : i+1])
 			time.Sleep(time.Second)
 		}
 		r.want(aPing(1), aPing(2), aBye(envelope.ReasonUnresponsive))
@@ -190,7 +190,7 @@ func TestSlowReaderIsNoStalledWrite(t *testing.T) {
 			r.say(aSend("alive", nil))
 			time.Sleep(14 * time.Second)
 			r.say(aSend("alive", nil))
-			if n, err := r.conn.Read(buf); n == 0 || err != nil {
+			if n, err := r.Conn.Read(buf); n == 0 || err != nil {
 				t.Fatal(n, err)
 			}
 		}
@@ -209,7 +209,7 @@ func TestByeBehindAFailedWriteIsHeard(t *testing.T) {
 		unblock := make(chan struct{})
 		e.tell(func(*session) { <-unblock }) // the bye arrives, and is not handled before the write has failed
 		synctest.Wait()
-		r.write(r.frames(aBye(envelope.ReasonBusy)))
+		r.Write(r.Frames(aBye(envelope.ReasonBusy)))
 		_ = e.link.conn.(interface{ CloseWrite() error }).CloseWrite()
 		c := e.goCall(t.Context(), "x", nil)
 		synctest.Wait()

@@ -39,12 +39,12 @@ func TestHostileEnvelopesEndTheSessionAndNoOther(t *testing.T) {
 			e := bystander
 			if first := i%2 == 0; first {
 				e, r = w.connect(w.config(ours, theirs), handshake.Responder)
-				r.handshake()
+				r.Handshake()
 				r.want(helloOf(e.config))
 			} else {
 				e, r = w.open(handshake.Initiator)
 			}
-			r.write(r.frames(h.plain, aCall(1, "echo", "never handled")))
+			r.Write(r.Frames(h.plain, aCall(1, "echo", "never handled")))
 			r.wantProtocol(e)
 			if n := len(e.served.called()) + len(e.served.sent()) + len(e.served.cancelled()); n != 0 {
 				t.Errorf("%s: %d envelopes were handled", h.name, n)
@@ -56,7 +56,7 @@ func TestHostileEnvelopesEndTheSessionAndNoOther(t *testing.T) {
 		other.say(aCall(1, "echo", "still here"))
 		other.want(aReply(1, "still here"))
 		bystander.alive(open)
-		if got := w.warned.Load(); got != int64(sent) || sent < 200 {
+		if got := w.log.Warnings(); got != sent || sent < 200 {
 			t.Errorf("%d warnings for %d breaches", got, sent)
 		}
 	})
@@ -68,13 +68,13 @@ func TestGoodEnvelopesEndNoSession(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		for _, v := range good {
 			e, r := w.open(handshake.Responder)
-			r.write(r.frames(v.plain))
+			r.Write(r.Frames(v.plain))
 			for _, m := range e.heard() {
 				if m, ok := m.(Ended); ok && !m.ByPeer {
 					t.Errorf("%s: ended %+v", v.name, m)
 				}
 			}
-			if w.warned.Load() != 0 {
+			if w.log.Warnings() != 0 {
 				t.Fatalf("%s: taken for a violation: %.100x", v.name, v.plain)
 			}
 		}
@@ -94,12 +94,12 @@ func TestBadFramesEndTheSession(t *testing.T) {
 		},
 		"a body of one byte": func(*raw) []byte { return frame.Append(nil, []byte{1}) },
 		"a body of zeros":    func(*raw) []byte { return frame.Append(nil, make([]byte, 100)) },
-		"an empty plaintext": func(r *raw) []byte { return r.frames(nil) },
-		"a frame left out":   func(r *raw) []byte { r.frames(aPing(1)); return r.frames(aPing(2)) },
+		"an empty plaintext": func(r *raw) []byte { return r.Frames(nil) },
+		"a frame left out":   func(r *raw) []byte { r.Frames(aPing(1)); return r.Frames(aPing(2)) },
 		"a frame of our own": func(r *raw) []byte {
-			r.send, r.recv = r.recv, r.send
-			b := r.frames(aPing(1))
-			r.send, r.recv = r.recv, r.send
+			r.Send, r.Recv = r.Recv, r.Send
+			b := r.Frames(aPing(1))
+			r.Send, r.Recv = r.Recv, r.Send
 			return b
 		},
 		"a plaintext unsealed": func(*raw) []byte {
@@ -110,17 +110,17 @@ func TestBadFramesEndTheSession(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				e, r := w.open(handshake.Responder)
-				nonce := r.recv.Nonce()
+				nonce := r.Recv.Nonce()
 				b := bad(r)
-				if r.recv.Nonce() != nonce { // it was used to seal
-					r.recv = channel.NewCipherState(r.noise.Result().RecvKey())
+				if r.Recv.Nonce() != nonce { // it was used to seal
+					r.Recv = channel.NewCipherState(r.Noise.Result().RecvKey())
 					for range nonce {
-						if _, err := r.recv.Seal(nil, nil); err != nil {
+						if _, err := r.Recv.Seal(nil, nil); err != nil {
 							t.Fatal(err)
 						}
 					}
 				}
-				r.write(b)
+				r.Write(b)
 				r.wantProtocol(e)
 			})
 		})
@@ -134,10 +134,10 @@ func TestAnyFlippedBitEndsTheSession(t *testing.T) {
 		size := len(aSend("note", nil)) + channel.Overhead
 		for bit := range size * 8 {
 			e, r := w.open(handshake.Responder)
-			before := r.frames(aSend("before", nil))
-			b := r.frames(aSend("note", nil))
+			before := r.Frames(aSend("before", nil))
+			b := r.Frames(aSend("note", nil))
 			b[frame.HeaderSize+bit/8] ^= 1 << (bit % 8)
-			r.write(append(append(before, b...), r.frames(aSend("after", nil))...))
+			r.Write(append(append(before, b...), r.Frames(aSend("after", nil))...))
 			r.wantProtocol(e)
 			if sends := e.served.sent(); len(sends) != 1 || string(sends[0].Name) != "before" {
 				t.Fatalf("bit %d: %d sends were handled", bit, len(sends))
@@ -150,10 +150,10 @@ func TestAnyFlippedBitEndsTheSession(t *testing.T) {
 func TestReplayedFrameEndsTheSession(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
-		b := r.frames(aCall(1, "echo", "once"))
-		r.write(b)
+		b := r.Frames(aCall(1, "echo", "once"))
+		r.Write(b)
 		r.want(aReply(1, "once"))
-		r.write(b)
+		r.Write(b)
 		r.wantProtocol(e)
 		if n := len(e.served.called()); n != 1 {
 			t.Errorf("%d calls were handled", n)
@@ -175,7 +175,7 @@ func TestNothingBeginsAfterTheBye(t *testing.T) {
 				r.say(aSend("$/later", nil), aPing(5), aCancel(9)) // these may
 				r.want(aPong(5))
 				e.alive(draining)
-				r.write(r.frames(late))
+				r.Write(r.Frames(late))
 				r.wantProtocol(e)
 				if err := mine.wait(t); !errors.Is(err, ErrLinkLost) {
 					t.Errorf("the call failed with %v", err)
@@ -192,7 +192,7 @@ func TestViolationByACallEndsTheSession(t *testing.T) {
 		e.served.mu.Lock()
 		e.served.violation = errTest
 		e.served.mu.Unlock()
-		r.write(r.frames(aCall(1, "echo", nil), aSend("after", nil)))
+		r.Write(r.Frames(aCall(1, "echo", nil), aSend("after", nil)))
 		r.wantProtocol(e)
 		if m := e.ended(); !errors.Is(m.Err, errTest) {
 			t.Errorf("ended for %v, want %v", m.Err, errTest)

@@ -77,7 +77,7 @@ func TestMemoryOfASessionIsBounded(t *testing.T) {
 		},
 		"half of a large frame": func(t *testing.T, e *end, r *raw) {
 			f := frame.AppendHeader(nil, frame.DefaultLimit)
-			r.write(append(f, make([]byte, frame.DefaultLimit/2)...))
+			r.Write(append(f, make([]byte, frame.DefaultLimit/2)...))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"io"
-	"log/slog"
 	"net"
 	"slices"
 	"testing"
@@ -18,32 +17,30 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 )
 
 // An outside is what sessions need that live by the real clock, over real connections or for a fuzzer. Nothing in it waits
 // for time to pass.
 type outside struct {
 	testing.TB
-	system   *actor.ActorSystem
-	pool     *actorkit.Pool
+	*kit.Actors
 	listener net.Listener
 }
 
 func newOutside(t testing.TB) *outside {
 	t.Helper()
-	o := &outside{TB: t, pool: actorkit.NewPool(8)}
-	quiet := slog.New(slog.DiscardHandler)
-	o.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
-		actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
+	o := &outside{TB: t, Actors: kit.NewActors()}
 	var err error
 	if o.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		_ = o.listener.Close()
-		o.pool.Close()
-		o.system.Shutdown()
+		o.Pool.Close()
+		o.System.Shutdown()
 	})
 	return o
 }
@@ -60,22 +57,11 @@ type met struct {
 // An agreement is what a handshake leaves on both ends.
 type agreement struct{ ours, theirs handshake.Result }
 
-// newHandshake begins the handshake of an end that trusts everybody.
-func newHandshake(t testing.TB, c handshake.Config) *handshake.State {
-	t.Helper()
-	c.Rand, c.Trusted = rand.Reader, func(identity.PublicKey) bool { return true }
-	state, err := handshake.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return state
-}
-
 // agree does a handshake that no session takes part in.
 func agree(t testing.TB) agreement {
 	t.Helper()
-	initiator := newHandshake(t, handshake.Config{Role: handshake.Initiator, Static: theirs, Expect: ours.PublicKey()})
-	responder := newHandshake(t, handshake.Config{Role: handshake.Responder, Static: ours})
+	initiator := kit.NewRawPeer(t, nil, handshake.Initiator, theirs, ours.PublicKey()).Noise
+	responder := kit.NewRawPeer(t, nil, handshake.Responder, ours, identity.PublicKey{}).Noise
 	for from, to := initiator, responder; !responder.Done(); from, to = to, from {
 		message, err := from.Write(nil)
 		if err == nil {
@@ -111,10 +97,10 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), done *agr
 	t.Helper()
 	m := &met{}
 	ended, stopped := make(chan Ended, 1), make(chan struct{})
-	clock := &countingClock{waiting: make(map[int]bool)}
-	log := slog.New(&watcher{broken: func(text string) { t.Error(text) }})
+	clock := &kit.CountingClock{Clock: clock.System}
+	log := kit.NewAlarm(t).Logger()
 	c := &Config{
-		Static: ours, Hello: envelope.Hello{Version: envelope.Version}, Rand: rand.Reader, Clock: clock, Log: log, Pool: o.pool,
+		Static: ours, Hello: envelope.Hello{Version: envelope.Version}, Rand: rand.Reader, Clock: clock, Log: log, Pool: o.Pool,
 		Trusted: func(k identity.PublicKey) bool { return k == theirs.PublicKey() }, Compute: make(chan struct{}, 2),
 		Serve: func(l *Link) Inbound {
 			m.served = newStub(l)
@@ -123,7 +109,7 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), done *agr
 		FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20, HandshakeTimeout: time.Minute, PingAfter: time.Minute,
 		PongWithin: time.Minute, WriteStall: time.Minute, Linger: time.Minute, Counters: new(counters.Node),
 	}
-	owner := o.system.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
+	owner := o.System.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 		switch e := ctx.Message().(type) {
 		case *actor.Props:
 			ctx.Spawn(e)
@@ -145,10 +131,10 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), done *agr
 	var result handshake.Result // of the peer's end
 	if done != nil {
 		result = done.theirs
-		o.system.Root.Send(owner, actorkit.Props(o.pool, log, func() actor.Actor { return agreed{newSession(params), done.ours} }))
+		o.System.Root.Send(owner, actorkit.Props(o.Pool, log, func() actor.Actor { return agreed{newSession(params), done.ours} }))
 	} else {
-		o.system.Root.Send(owner, Props(params))
-		result = shakeAsInitiator(t, far)
+		o.System.Root.Send(owner, Props(params))
+		result = kit.NewRawPeer(t, far, handshake.Initiator, theirs, ours.PublicKey()).Handshake().Noise.Result()
 	}
 	read := make(chan []byte)
 	go func() {
@@ -160,9 +146,9 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), done *agr
 	stream := <-read
 	_ = far.Close()
 	m.ended = <-ended
-	o.system.Root.Stop(owner)
+	o.System.Root.Stop(owner)
 	<-stopped
-	m.timers = clock.count()
+	m.timers = clock.Waiting()
 	recv := channel.NewCipherState(result.RecvKey())
 	for len(stream) > 0 {
 		body, rest, err := frame.Next(stream, frame.DefaultLimit)
@@ -177,31 +163,6 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), done *agr
 		stream = rest
 	}
 	return m
-}
-
-// shakeAsInitiator does the peer's part of a handshake with a session.
-func shakeAsInitiator(t testing.TB, far net.Conn) handshake.Result {
-	t.Helper()
-	noise := newHandshake(t, handshake.Config{Role: handshake.Initiator, Static: theirs, Expect: ours.PublicKey()})
-	for !noise.Done() {
-		write, size := noise.Next()
-		var b []byte
-		var err error
-		if write {
-			if b, err = noise.Write(frame.AppendHeader(nil, size)); err == nil {
-				_, err = far.Write(b)
-			}
-		} else {
-			b = make([]byte, size)
-			if err = frame.ReadExact(far, b); err == nil {
-				err = noise.Read(b)
-			}
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	return noise.Result()
 }
 
 // check fails unless the session ended exactly once and left nothing.

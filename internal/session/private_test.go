@@ -38,7 +38,7 @@ func (w *world) privately() *Config {
 func (r *raw) knock(keys identity.KeyPair, knocks handshake.Knocks, expect identity.PublicKey) {
 	r.Helper()
 	var err error
-	r.noise, err = handshake.New(handshake.Config{Static: keys, Rand: rand.Reader, Expect: expect, Knocks: knocks,
+	r.Noise, err = handshake.New(handshake.Config{Static: keys, Rand: rand.Reader, Expect: expect, Knocks: knocks,
 		Trusted: func(identity.PublicKey) bool { return true }})
 	if err != nil {
 		r.Fatal(err)
@@ -51,7 +51,7 @@ func TestPairedNodesConnectInPrivateMode(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
 			e, r := w.connect(w.privately(), handshake.Responder)
 			r.knock(theirs, w.ring(theirs, wrong, ours), ours.PublicKey())
-			r.handshake()
+			r.Handshake()
 			r.want(helloOf(e.config))
 			r.say(aPing(3))
 			r.want(aPong(3))
@@ -66,41 +66,41 @@ func TestStrangersWithoutAKnockAreReset(t *testing.T) {
 		first func(r *raw) []byte
 		want  error
 	}{
-		"message 1 of 32 bytes": {func(r *raw) []byte { return r.message() }, ErrMode},
+		"message 1 of 32 bytes": {func(r *raw) []byte { return r.Message() }, ErrMode},
 		"its header alone":      {func(*raw) []byte { return []byte{0, 0, 0, 32} }, ErrMode},
 		"48 random bytes": {func(r *raw) []byte {
 			b := frame.AppendHeader(nil, handshake.PrivateMessage1Size)
-			b = append(b, r.message()[frame.HeaderSize:]...) // a key
+			b = append(b, r.Message()[frame.HeaderSize:]...) // a key
 			return append(b, []byte("sixteen bytes...")...)
 		}, handshake.ErrKnock},
 		"the knock of a stranger": {func(r *raw) []byte {
 			r.knock(stranger, r.ring(stranger, 0, ours), ours.PublicKey())
-			return r.message()
+			return r.Message()
 		}, handshake.ErrKnock},
 		"a knock for another": {func(r *raw) []byte {
 			r.knock(theirs, r.ring(theirs, 0, stranger), stranger.PublicKey())
-			return r.message()
+			return r.Message()
 		}, handshake.ErrKnock},
 		"a stale knock": {func(r *raw) []byte {
 			r.knock(theirs, r.ring(theirs, -10*time.Minute, ours), ours.PublicKey())
-			return r.message()
+			return r.Message()
 		}, handshake.ErrKnock},
 		"a knock of the future": {func(r *raw) []byte {
 			r.knock(theirs, r.ring(theirs, 10*time.Minute, ours), ours.PublicKey())
-			return r.message()
+			return r.Message()
 		}, handshake.ErrKnock},
 		"a knock with another key": {func(r *raw) []byte {
 			r.knock(theirs, r.ring(theirs, 0, ours), ours.PublicKey())
-			b := r.message()
+			b := r.Message()
 			r.knock(theirs, r.ring(theirs, 0, ours), ours.PublicKey())
-			copy(b[frame.HeaderSize:], r.message()[frame.HeaderSize:][:handshake.Message1Size])
+			copy(b[frame.HeaderSize:], r.Message()[frame.HeaderSize:][:handshake.Message1Size])
 			return b
 		}, handshake.ErrKnock},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				e, r := w.connect(w.privately(), handshake.Responder)
-				r.write(c.first(r))
+				r.Write(c.first(r))
 				e.wantFailed(c.want)
 				r.wantReset()
 			})
@@ -114,20 +114,20 @@ func TestReplayedKnockOpensNoSession(t *testing.T) {
 		c := w.privately()
 		e, r := w.connect(c, handshake.Responder)
 		r.knock(theirs, w.ring(theirs, 0, ours), ours.PublicKey())
-		first := r.message()
-		r.write(first)
-		r.hearMessage()
-		r.write(r.message()[:1])
+		first := r.Message()
+		r.Write(first)
+		r.ReadMessage()
+		r.Write(r.Message()[:1])
 		e.alive(handshaking)
 		r.hangUp()
 
 		e, r = w.connect(c, handshake.Responder)
-		r.write(first)
+		r.Write(first)
 		var b [handshake.Message2Size]byte
-		if err := frame.ReadExact(r.conn, b[:]); err != nil {
+		if err := frame.ReadExact(r.Conn, b[:]); err != nil {
 			t.Fatal(err)
 		}
-		r.write(frame.Append(nil, b[:handshake.Message3Size]))
+		r.Write(frame.Append(nil, b[:handshake.Message3Size]))
 		e.wantFailed(handshake.ErrMessage3)
 		r.wantClosed()
 	})
@@ -139,7 +139,7 @@ func TestOneEndInPrivateModeIsToldApart(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
 			e, r := w.connect(w.config(ours, theirs), handshake.Responder)
 			r.knock(theirs, w.ring(theirs, 0, ours), ours.PublicKey())
-			r.write(r.message()[:frame.HeaderSize])
+			r.Write(r.Message()[:frame.HeaderSize])
 			e.wantFailed(ErrMode)
 			r.wantReset()
 		})
@@ -154,10 +154,10 @@ func TestOneEndInPrivateModeIsToldApart(t *testing.T) {
 				}
 				e, r := w.connect(c, handshake.Initiator)
 				synctest.Wait()
-				if n, err := r.conn.Read(make([]byte, size+1)); n != size || err != nil {
+				if n, err := r.Conn.Read(make([]byte, size+1)); n != size || err != nil {
 					t.Errorf("read %d bytes, %v, want %d", n, err, size)
 				}
-				Reset(r.conn)
+				Reset(r.Conn)
 				e.wantFailed(ErrUnanswered)
 				if u, ok := errors.AsType[*UnansweredError](e.ended().Err); !ok || u.Private != private {
 					t.Errorf("ended with %v", e.ended().Err)

@@ -10,19 +10,16 @@ import (
 	"syscall"
 	"testing/synctest"
 
-	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
-	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 )
 
-// A raw is a peer in the hands of a test, which decides about every byte that it sends and when it reads.
+// A raw is a peer in the hands of a test.
 type raw struct {
 	*world
-	conn       net.Conn
-	noise      *handshake.State
-	send, recv *channel.CipherState // once the handshake is done
+	*kit.RawPeer
 }
 
 // connect starts a session in that role, and returns it with the other end of its connection.
@@ -34,116 +31,27 @@ func (w *world) connect(c *Config, role handshake.Role) (*end, *raw) {
 		mine, its = near, far
 	}
 	w.conns = append(w.conns, mine)
-	r := &raw{world: w, conn: mine}
-	r.begin(role.Opposite(), theirs, c.Static.PublicKey())
-	return w.spawn(c, its, role, false), r
+	return w.spawn(c, its, role, false), w.raw(mine, role.Opposite(), c.Static.PublicKey())
 }
 
-// begin makes the handshake that the raw end will do.
-func (r *raw) begin(role handshake.Role, keys identity.KeyPair, expect identity.PublicKey) {
-	r.Helper()
-	c := handshake.Config{Role: role, Static: keys}
-	if role == handshake.Initiator {
-		c.Expect = expect
-	}
-	r.noise = newHandshake(r, c)
-}
-
-// message returns the frame of the handshake message that is due to be written.
-func (r *raw) message() []byte {
-	r.Helper()
-	_, size := r.noise.Next()
-	b, err := r.noise.Write(frame.AppendHeader(nil, size))
-	if err != nil {
-		r.Fatal(err)
-	}
-	return b
-}
-
-// hearMessage reads the handshake message that is due.
-func (r *raw) hearMessage() {
-	r.Helper()
-	_, size := r.noise.Next()
-	var b [handshake.Message2Size]byte
-	if err := frame.ReadExact(r.conn, b[:size]); err != nil {
-		r.Fatalf("reading a handshake message: %v", err)
-	}
-	if err := r.noise.Read(b[:size]); err != nil {
-		r.Fatal(err)
-	}
-}
-
-// handshake does the handshake.
-func (r *raw) handshake() {
-	r.Helper()
-	for !r.noise.Done() {
-		if write, _ := r.noise.Next(); write {
-			r.write(r.message())
-		} else {
-			r.hearMessage()
-		}
-	}
-	r.keys()
-}
-
-// keys takes the keys of a handshake that is done.
-func (r *raw) keys() {
-	r.send = channel.NewCipherState(r.noise.Result().SendKey())
-	r.recv = channel.NewCipherState(r.noise.Result().RecvKey())
-}
-
-// write writes bytes as they are.
-func (r *raw) write(b []byte) {
-	r.Helper()
-	if _, err := r.conn.Write(b); err != nil {
-		r.Fatalf("writing: %v", err)
-	}
-}
-
-// frames returns each plaintext sealed, in a frame.
-func (r *raw) frames(plain ...[]byte) []byte {
-	r.Helper()
-	var out []byte
-	for _, p := range plain {
-		out = frame.AppendHeader(out, len(p)+channel.Overhead)
-		var err error
-		if out, err = r.send.Seal(out, p); err != nil {
-			r.Fatal(err)
-		}
-	}
-	return out
+// raw returns the peer's end of a connection to a session with that key.
+func (w *world) raw(conn net.Conn, role handshake.Role, expect identity.PublicKey) *raw {
+	w.Helper()
+	return &raw{w, kit.NewRawPeer(w, conn, role, theirs, expect)}
 }
 
 // say sends envelopes in one write, and lets the session do what it does about them.
 func (r *raw) say(plain ...[]byte) {
 	r.Helper()
-	r.write(r.frames(plain...))
+	r.Write(r.Frames(plain...))
 	synctest.Wait()
-}
-
-// hear returns the plaintext of the next frame. The error is that of the connection.
-func (r *raw) hear() ([]byte, error) {
-	r.Helper()
-	var header [frame.HeaderSize]byte
-	if _, err := io.ReadFull(r.conn, header[:]); err != nil {
-		return nil, err
-	}
-	body := make([]byte, binary.BigEndian.Uint32(header[:]))
-	if _, err := io.ReadFull(r.conn, body); err != nil {
-		r.Fatalf("reading the body of a frame: %v", err)
-	}
-	plain, err := r.recv.Open(nil, body)
-	if err != nil {
-		r.Fatalf("opening a frame of %d bytes: %v", len(body), err)
-	}
-	return plain, nil
 }
 
 // want fails unless the next frames hold exactly these plaintexts.
 func (r *raw) want(plain ...[]byte) {
 	r.Helper()
 	for _, want := range plain {
-		if got, err := r.hear(); err != nil || !bytes.Equal(got, want) {
+		if got, err := r.Next(); err != nil || !bytes.Equal(got, want) {
 			r.Fatalf("heard %.300x, %v\nwant  %.300x", got, err, want)
 		}
 	}
@@ -152,7 +60,7 @@ func (r *raw) want(plain ...[]byte) {
 // wantEnd fails unless the stream ends here, in an orderly way.
 func (r *raw) wantEnd() {
 	r.Helper()
-	if got, err := r.hear(); err != io.EOF {
+	if got, err := r.Next(); err != io.EOF {
 		r.Fatalf("heard %.300x, %v, want the end of the stream", got, err)
 	}
 }
@@ -160,7 +68,7 @@ func (r *raw) wantEnd() {
 // wantReset fails unless the connection was reset and nothing was sent before.
 func (r *raw) wantReset() {
 	r.Helper()
-	if n, err := r.conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, syscall.ECONNRESET) {
+	if n, err := r.Conn.Read(make([]byte, 1)); n != 0 || !errors.Is(err, syscall.ECONNRESET) {
 		r.Fatalf("read %d bytes, %v, want a reset", n, err)
 	}
 }
@@ -169,7 +77,7 @@ func (r *raw) wantReset() {
 func (r *raw) rest() (all [][]byte) {
 	r.Helper()
 	for {
-		plain, err := r.hear()
+		plain, err := r.Next()
 		if err != nil {
 			return all
 		}
@@ -179,7 +87,7 @@ func (r *raw) rest() (all [][]byte) {
 
 // hangUp closes the raw end.
 func (r *raw) hangUp() {
-	_ = r.conn.Close()
+	_ = r.Conn.Close()
 	synctest.Wait()
 }
 
@@ -192,7 +100,7 @@ func (w *world) open(role handshake.Role, change ...func(*Config)) (*end, *raw) 
 		f(c)
 	}
 	e, r := w.connect(c, role)
-	r.handshake()
+	r.Handshake()
 	if role == handshake.Initiator {
 		r.want(helloOf(c), aPing(1))
 		r.say(aHello(), aPong(1))

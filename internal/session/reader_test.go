@@ -91,7 +91,7 @@ func TestFramesOfEverySizeInPiecesOfEverySize(t *testing.T) {
 					}
 					for _, plain := range [][]byte{sized(40), sized(size), sized(41)} {
 						want = append(want, plain)
-						b := r.frames(plain)
+						b := r.Frames(plain)
 						stream = append(stream, b...)
 						cuts = append(append(append(cuts, 0, 0, 0, 1), make([]byte, len(b)-frame.HeaderSize-1)...), 1)
 					}
@@ -101,7 +101,7 @@ func TestFramesOfEverySizeInPiecesOfEverySize(t *testing.T) {
 					if piece == 0 {
 						end = begin + 1 + bytes.IndexByte(cuts[begin:], 1)
 					}
-					r.write(stream[begin:end])
+					r.Write(stream[begin:end])
 					if end-begin < busyRead/2 {
 						synctest.Wait() // the reader has read it, and waits for more
 					}
@@ -124,11 +124,11 @@ func TestRandomFramesInRandomPieces(t *testing.T) {
 			for range 60 {
 				plain := sized(30 + rnd.IntN([]int{100, 6000, 140_000}[rnd.IntN(3)]))
 				want = append(want, plain)
-				stream = append(stream, r.frames(plain)...)
+				stream = append(stream, r.Frames(plain)...)
 			}
 			for len(stream) > 0 {
 				n := min(1+rnd.IntN([]int{10, 5000, 100_000}[rnd.IntN(3)]), len(stream))
-				r.write(stream[:n])
+				r.Write(stream[:n])
 				if rnd.IntN(2) == 0 {
 					synctest.Wait()
 				}
@@ -170,8 +170,8 @@ func TestIdleSessionGivesItsBuffersBack(t *testing.T) {
 				}
 				last := sized(busyRead - frame.HeaderSize)
 				want = append(want, last)
-				load, tail := r.frames(want[:2000]...), r.frames(last)
-				r.write(append(load, tail[:left]...))
+				load, tail := r.Frames(want[:2000]...), r.Frames(last)
+				r.Write(append(load, tail[:left]...))
 				swollen := func() (is bool) {
 					e.look(func(s *session) { is = s.reader.isGrown.Load() })
 					return is
@@ -184,7 +184,7 @@ func TestIdleSessionGivesItsBuffersBack(t *testing.T) {
 				if small := !swollen(); small != (left < idleRead) {
 					t.Errorf("with %d bytes waiting the buffer is small: %v", left, small)
 				}
-				r.write(tail[left:])
+				r.Write(tail[left:])
 				e.wantSends(t, want)
 				r.say(aPong(1))
 				time.Sleep(15 * time.Second)
@@ -217,11 +217,11 @@ func TestIdleSessionWaitsForTheRestOfALargeFrame(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
 		want := [][]byte{sized(300_000), sized(frame.DefaultLimit)}
-		b := r.frames(want...)
-		r.write(b[:len(b)-10])
+		b := r.Frames(want...)
+		r.Write(b[:len(b)-10])
 		time.Sleep(15 * time.Second)
 		r.want(aPing(1))
-		r.write(b[len(b)-10:])
+		r.Write(b[len(b)-10:])
 		e.wantSends(t, want)
 		r.say(aPong(1))
 		e.alive(open)
@@ -232,7 +232,7 @@ func TestIdleSessionWaitsForTheRestOfALargeFrame(t *testing.T) {
 func TestAnnouncedLengthsAreNotBelieved(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
-		r.write(binary.BigEndian.AppendUint32(nil, frame.DefaultLimit))
+		r.Write(binary.BigEndian.AppendUint32(nil, frame.DefaultLimit))
 		e.look(func(s *session) {
 			if n := len(s.reader.large); n != frame.DefaultLimit {
 				t.Errorf("room for %d bytes, want %d: that much the limit allows", n, frame.DefaultLimit)
@@ -257,11 +257,11 @@ func TestReaderWaitsForTheActor(t *testing.T) {
 		var stream []byte
 		for range 100 {
 			want = append(want, sized(10_000))
-			stream = append(stream, r.frames(want[len(want)-1])...)
+			stream = append(stream, r.Frames(want[len(want)-1])...)
 		}
 		written := make(chan int, 1)
 		go func() {
-			n, _ := r.conn.Write(stream)
+			n, _ := r.Conn.Write(stream)
 			written <- n
 		}()
 		synctest.Wait()
@@ -283,11 +283,11 @@ func TestStoppedActorLeavesNoReaderBehind(t *testing.T) {
 		unblock := make(chan struct{})
 		e.tell(func(*session) { <-unblock })
 		synctest.Wait()
-		go func() { _, _ = r.conn.Write(make([]byte, 0)) }()
+		go func() { _, _ = r.Conn.Write(make([]byte, 0)) }()
 		for range 10 {
 			r.say(sized(3000))
 		}
-		w.system.Root.Stop(e.pid)
+		w.System.Root.Stop(e.pid)
 		close(unblock)
 		if m := e.ended(); m.Reason != ReasonLost || !m.WasUp {
 			t.Errorf("ended %+v", m)
@@ -301,7 +301,7 @@ func TestConnectionCutAtEveryByteOfAFrame(t *testing.T) {
 		size := len(aSend("note", nil)) + channel.Overhead + frame.HeaderSize
 		for n := range size + 1 {
 			e, r := w.open(handshake.Responder)
-			r.write(r.frames(aSend("note", nil))[:n])
+			r.Write(r.Frames(aSend("note", nil))[:n])
 			r.halfClose()
 			m := e.ended()
 			if m.Reason != ReasonLost || m.ByPeer || m.Err != nil || !m.WasUp {

@@ -18,7 +18,7 @@ import (
 
 func (w *world) handlers(limit int) func(*Config) {
 	return func(c *Config) {
-		server := serve.New(serve.Config{Clock: w.clock, Log: c.Log, Pool: w.pool, Rand: rand.Reader,
+		server := serve.New(serve.Config{Clock: w.clock, Log: c.Log, Pool: w.Pool, Rand: rand.Reader,
 			Calls: limit, CallBytes: 1 << 30, Sends: 1024, SendBytes: 8 << 20})
 		for name, h := range map[string]serve.Handler{
 			"echo": func(_ context.Context, r *serve.Request) (any, error) { return r.Args(), nil },
@@ -46,7 +46,7 @@ func TestIDInFlightIsNotUsedAgain(t *testing.T) {
 				r.want(aReply(1, 1))
 				r.say(aCall(1, "echo", 2)) // free again
 				r.want(aReply(1, 2))
-				r.write(r.frames(aCall(2, name, nil)))
+				r.Write(r.Frames(aCall(2, name, nil)))
 				r.wantProtocol(e)
 				if m := e.ended(); !errors.Is(m.Err, serve.ErrDuplicateID) {
 					t.Errorf("ended for %v", m.Err)
@@ -62,7 +62,7 @@ func TestCancelledCallIsAnswered(t *testing.T) {
 		_, r := w.open(handshake.Responder, w.handlers(10))
 		r.say(aCall(2, "slow", nil), aCall(3, "$/hello", nil), aCancel(3), aCancel(2), aCancel(2))
 		for range 2 {
-			plain, err := r.hear()
+			plain, err := r.Next()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -92,7 +92,7 @@ func TestPeerThatAsksAndDoesNotReadIsGivenUp(t *testing.T) {
 		}
 		written := 0
 		for _, c := range calls {
-			if _, err := r.conn.Write(r.frames(c)); err != nil {
+			if _, err := r.Conn.Write(r.Frames(c)); err != nil {
 				break
 			}
 			synctest.Wait()

@@ -50,7 +50,7 @@ func TestSlowReaderHoldsTheCallersBack(t *testing.T) {
 		}
 		var got, gone []envelope.CallID
 		for range 2 * sent { // each call that left, and its cancel behind it
-			plain, err := r.hear()
+			plain, err := r.Next()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +143,7 @@ func TestReaderNeverWaitsForRoom(t *testing.T) {
 		})
 		replies := 0
 		for replies < 100 {
-			plain, err := r.hear()
+			plain, err := r.Next()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -176,7 +176,7 @@ func TestFloodOfPings(t *testing.T) {
 		})
 		last, heard := uint64(0), 0
 		for last != n-1 {
-			plain, err := r.hear()
+			plain, err := r.Next()
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -23,7 +23,7 @@ var situations = [...]struct {
 	{"proved", proved, func(w *world) (*end, *raw) { return w.detained(handshake.Responder) }},
 	{"open, not up", open, func(w *world) (*end, *raw) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.handshake()
+		r.Handshake()
 		r.want(helloOf(e.config))
 		return e, r
 	}},
@@ -99,7 +99,7 @@ var messages = []struct {
 		never, ignored, "ending >bye protocol", "ending +ending protocol >bye protocol", "ending >bye protocol", "ending >bye protocol", ignored}},
 
 	// From its goroutines.
-	{"handshakeDone, with an error", func(_ *end, r *raw) { r.write([]byte("GET ")) }, [...]string{
+	{"handshakeDone, with an error", func(_ *end, r *raw) { r.Write([]byte("GET ")) }, [...]string{
 		"over +ended handshake", never, never, never, never, never, never}},
 	{"violated", tells(violated{errTest}), [...]string{
 		never, never, "ending >bye protocol", "ending +ending protocol >bye protocol", "ending >bye protocol", "ending >bye protocol", ignored}},
@@ -133,7 +133,7 @@ func tells(m any) func(*end, *raw) {
 
 func says(plain []byte) func(*end, *raw) {
 	return func(_ *end, r *raw) {
-		if r.send == nil {
+		if r.Send == nil {
 			return
 		}
 		r.say(plain)
@@ -214,15 +214,15 @@ func (e *end) cellFor(r *raw, events int, handled string) string {
 // available names the frames that have come.
 func (r *raw) available() (names []string) {
 	r.Helper()
-	if r.recv == nil {
+	if r.Recv == nil {
 		return nil
 	}
-	_ = r.conn.SetReadDeadline(time.Now().Add(1))
+	_ = r.Conn.SetReadDeadline(time.Now().Add(1))
 	for {
-		plain, err := r.hear()
+		plain, err := r.Next()
 		if err != nil {
 			if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
-				_ = r.conn.SetReadDeadline(time.Time{})
+				_ = r.Conn.SetReadDeadline(time.Time{})
 			}
 			return names
 		}

@@ -16,7 +16,7 @@ func TestInitiatorSaysHelloAndPingAtOnce(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.config(ours, theirs)
 		e, r := w.connect(c, handshake.Initiator)
-		r.handshake()
+		r.Handshake()
 		r.want(helloOf(c), aPing(1))
 		e.alive(open)
 		if got, want := kinds(e.heard()), []string{"proved"}; !slices.Equal(got, want) {
@@ -29,7 +29,7 @@ func TestResponderSaysHelloFirst(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		c := w.config(ours, theirs)
 		_, r := w.connect(c, handshake.Responder)
-		r.handshake()
+		r.Handshake()
 		r.want(helloOf(c))
 		r.say(aPing(7))
 		r.want(aPong(7))
@@ -42,9 +42,9 @@ func TestNothingIsSaidBeforeAdmission(t *testing.T) {
 		t.Run(role.String(), func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				e, r := w.detained(role)
-				r.write(r.frames(aHello(), aPing(1)))
+				r.Write(r.Frames(aHello(), aPing(1)))
 				e.alive(proved)
-				w.system.Root.Send(e.pid, admit{e.owner})
+				w.System.Root.Send(e.pid, admit{e.owner})
 				r.want(helloOf(e.config))
 				if role == handshake.Initiator {
 					r.want(aPing(1))
@@ -68,10 +68,9 @@ func (w *world) detained(role handshake.Role) (*end, *raw) {
 		mine, its = near, far
 	}
 	w.conns = append(w.conns, mine)
-	r := &raw{world: w, conn: mine}
-	r.begin(role.Opposite(), theirs, ours.PublicKey())
+	r := w.raw(mine, role.Opposite(), ours.PublicKey())
 	e := w.spawn(c, its, role, true)
-	r.handshake()
+	r.Handshake()
 	e.alive(proved)
 	return e, r
 }
@@ -81,7 +80,7 @@ func TestAdmittingOwnerHearsTheRest(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.detained(handshake.Responder)
 		other := &end{world: w, pid: e.pid}
-		other.owner = w.system.Root.Spawn(actorkit.RootProps(w.pool, e.config.Log, func() actor.Actor { return (*owner)(other) }))
+		other.owner = w.System.Root.Spawn(actorkit.RootProps(w.Pool, e.config.Log, func() actor.Actor { return (*owner)(other) }))
 		e.link.Admit(other.owner)
 		e.link.Admit(e.owner) // the first counts
 		r.want(helloOf(e.config))
@@ -94,8 +93,8 @@ func TestAdmittingOwnerHearsTheRest(t *testing.T) {
 			t.Errorf("who spawned it heard %v, want %v", got, want)
 		}
 		w.ends = nil // this end's owner does not hear of its own
-		w.system.Root.Stop(other.owner)
-		w.system.Root.Stop(e.owner)
+		w.System.Root.Stop(other.owner)
+		w.System.Root.Stop(e.owner)
 	})
 }
 
@@ -120,7 +119,7 @@ func TestSessionIsUpAtTheFirstValidFrame(t *testing.T) {
 			t.Run(name+"/"+role.String(), func(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
 					e, r := w.connect(w.config(ours, theirs), role)
-					r.handshake()
+					r.Handshake()
 					r.want(helloOf(e.config))
 					r.say(c.first)
 					if got, want := kinds(e.heard()), append([]string{"proved"}, c.want...); !slices.Equal(got, want) {
@@ -135,7 +134,7 @@ func TestSessionIsUpAtTheFirstValidFrame(t *testing.T) {
 func TestGreetedMayComeAfterUp(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.handshake()
+		r.Handshake()
 		r.say(aPing(1))
 		if h := e.link.Hello(); h != (envelope.Hello{}) {
 			t.Errorf("hello %+v before there was one", h)
@@ -151,7 +150,7 @@ func TestGreetedMayComeAfterUp(t *testing.T) {
 func TestFirstHelloCounts(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.handshake()
+		r.Handshake()
 		first := envelope.Hello{Version: 3, Agent: "one", Name: "kitchen", Boot: [8]byte{1, 2}, HasBoot: true, Max: 2 << 20}
 		r.say(envelope.AppendHello(nil, first), envelope.AppendHello(nil, envelope.Hello{Version: 1, Agent: "two", Max: 3 << 20}))
 		if got := e.link.Hello(); got != first {
@@ -174,7 +173,7 @@ func TestLinkTellsWhoAndWhere(t *testing.T) {
 			if l.Remote() != theirs.PublicKey() || l.Role() != role {
 				t.Errorf("remote %v, role %v", l.Remote(), l.Role())
 			}
-			if want := r.conn.LocalAddr().String(); l.Addr().String() != want {
+			if want := r.Conn.LocalAddr().String(); l.Addr().String() != want {
 				t.Errorf("addr %v, want %v", l.Addr(), want)
 			}
 			if l.ID() != e.pid.GetId() {

@@ -1,14 +1,11 @@
 package session
 
 import (
-	"context"
 	"crypto/rand"
-	"log/slog"
 	"net"
 	"net/netip"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -22,37 +19,24 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
 // The keys of the tests. A session has ours, whom it talks to has theirs; nobody trusts the stranger.
 var (
-	ours     = keysFrom(0x01)
-	theirs   = keysFrom(0x21)
-	stranger = keysFrom(0x81)
+	ours     = kit.KeyPair(0x01)
+	theirs   = kit.KeyPair(0x21)
+	stranger = kit.KeyPair(0x81)
 )
-
-// keysFrom returns the key pair whose private half counts up from first.
-func keysFrom(first byte) identity.KeyPair {
-	var b [identity.PrivateKeySize]byte
-	for i := range b {
-		b[i] = first + byte(i)
-	}
-	k, err := identity.NewKeyPair(b[:])
-	if err != nil {
-		panic(err)
-	}
-	return k
-}
 
 // A world is what the sessions of one test live in: actors, a network in memory and a clock that knows which of
 // its timers still wait.
 type world struct {
 	*testing.T
-	system *actor.ActorSystem
-	pool   *actorkit.Pool
-	clock  *countingClock
-	warned atomic.Int64 // warnings logged
+	*kit.Actors
+	clock *kit.CountingClock
+	log   *kit.Log
 
 	network  *memnet.Network
 	near     *memnet.Host
@@ -74,10 +58,7 @@ func bubble(t *testing.T, f func(t *testing.T, w *world)) {
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{T: t, pool: actorkit.NewPool(8), clock: &countingClock{waiting: make(map[int]bool)}, network: memnet.New(1)}
-	quiet := slog.New(slog.DiscardHandler)
-	w.system = actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
-		actor.WithDeadLetterThrottleInterval(time.Millisecond)) // its goroutine outlives a dead letter by that
+	w := &world{T: t, Actors: kit.NewActors(), clock: &kit.CountingClock{Clock: clock.System}, log: kit.NewAlarm(t), network: memnet.New(1)}
 	w.near = w.network.Host(netip.MustParseAddr("10.0.0.1"))
 	w.far = w.network.Host(netip.MustParseAddr("10.0.0.2"))
 	var err error
@@ -89,7 +70,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) close() {
 	for _, e := range w.ends {
-		w.system.Root.Stop(e.pid)
+		w.System.Root.Stop(e.pid)
 	}
 	for _, c := range w.conns {
 		_ = c.Close()
@@ -98,18 +79,16 @@ func (w *world) close() {
 	synctest.Wait()
 	for _, e := range w.ends {
 		e.check()
-		w.system.Root.Stop(e.owner)
+		w.System.Root.Stop(e.owner)
 	}
 	synctest.Wait()
 	if s := w.network.Stats(); s.Conns != 0 || s.Listeners != 0 {
 		w.Errorf("sockets are left open: %+v", s)
 	}
-	if n := w.clock.count(); n != 0 {
+	if n := w.clock.Waiting(); n != 0 {
 		w.Errorf("%d timers are left", n)
 	}
-	time.Sleep(2 * time.Second) // the library looks at dead letters for a second
-	w.pool.Close()
-	w.system.Shutdown()
+	w.Actors.Close()
 }
 
 // pipe returns the two ends of a connection.
@@ -130,7 +109,7 @@ func (w *world) pipe() (near, far net.Conn) {
 func (w *world) config(keys identity.KeyPair, trusted ...identity.KeyPair) *Config {
 	return &Config{
 		Static: keys, Hello: envelope.Hello{Version: envelope.Version, Agent: "test/1"}, Rand: rand.Reader,
-		Clock: w.clock, Log: slog.New(&watcher{broken: func(text string) { w.Error(text) }, warned: &w.warned}), Pool: w.pool,
+		Clock: w.clock, Log: w.log.Logger(), Pool: w.Pool,
 		Trusted: func(k identity.PublicKey) bool {
 			return slices.ContainsFunc(trusted, func(t identity.KeyPair) bool { return t.PublicKey() == k })
 		},
@@ -139,67 +118,6 @@ func (w *world) config(keys identity.KeyPair, trusted ...identity.KeyPair) *Conf
 		HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second,
 		WriteStall: 30 * time.Second, Linger: 30 * time.Second, Counters: new(counters.Node),
 	}
-}
-
-// A watcher is a log that fails the test for what must never happen: an actor that panics.
-type watcher struct {
-	slog.Handler // nil: With and WithGroup are not used
-	broken       func(text string)
-	warned       *atomic.Int64 // nil: not counted
-}
-
-func (l *watcher) Enabled(context.Context, slog.Level) bool { return true }
-
-func (l *watcher) Handle(_ context.Context, r slog.Record) error {
-	switch {
-	case r.Level >= slog.LevelError:
-		text := r.Message
-		r.Attrs(func(a slog.Attr) bool {
-			text += "\n" + a.String()
-			return true
-		})
-		l.broken("logged: " + text)
-	case r.Level >= slog.LevelWarn && l.warned != nil:
-		l.warned.Add(1)
-	}
-	return nil
-}
-
-// A countingClock is the system's clock, and knows which of its timers have neither fired nor been stopped.
-type countingClock struct {
-	mu      sync.Mutex // guards the rest
-	last    int
-	waiting map[int]bool
-}
-
-func (c *countingClock) Now() time.Time { return clock.System.Now() }
-
-func (c *countingClock) AfterFunc(d time.Duration, f func()) func() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.last++
-	id := c.last
-	c.waiting[id] = true
-	stop := clock.System.AfterFunc(d, func() {
-		c.forget(id)
-		f()
-	})
-	return func() bool {
-		c.forget(id)
-		return stop()
-	}
-}
-
-func (c *countingClock) forget(id int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.waiting, id)
-}
-
-func (c *countingClock) count() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.waiting)
 }
 
 // An end is one session under test, and what its owner has heard of it.
@@ -233,9 +151,9 @@ func (w *world) spawn(c *Config, conn net.Conn, role handshake.Role, detain bool
 			p.Expect = ours.PublicKey()
 		}
 	}
-	e.owner = w.system.Root.Spawn(actorkit.RootProps(w.pool, c.Log, func() actor.Actor { return (*owner)(e) }))
+	e.owner = w.System.Root.Spawn(actorkit.RootProps(w.Pool, c.Log, func() actor.Actor { return (*owner)(e) }))
 	p.Owner = e.owner
-	w.system.Root.Send(e.owner, actorkit.Props(c.Pool, c.Log, func() actor.Actor {
+	w.System.Root.Send(e.owner, actorkit.Props(c.Pool, c.Log, func() actor.Actor {
 		return &glass{newSession(p)}
 	}))
 	w.ends = append(w.ends, e)
@@ -332,7 +250,7 @@ func (e *end) alive(want state) {
 }
 
 // tell gives the session's actor a message.
-func (e *end) tell(m any) { e.system.Root.Send(e.pid, m) }
+func (e *end) tell(m any) { e.System.Root.Send(e.pid, m) }
 
 // check fails unless the session has ended, exactly once, and everybody who was to hear of it did.
 func (e *end) check() {

@@ -29,29 +29,18 @@ const (
 // ErrNoGroups says that a socket cannot join multicast groups.
 var ErrNoGroups = errors.New("the socket cannot join multicast groups")
 
-// groups are the multicast groups of a socket. A socket in memory has them as methods of its own.
+// groups are the multicast groups of a socket. A socket in memory has them as methods of its own. Of the interface they look
+// at the index alone.
 type groups interface {
-	JoinGroup(index int, group netip.Addr) error
-	LeaveGroup(index int, group netip.Addr) error
+	JoinGroup(i *net.Interface, group net.Addr) error
+	LeaveGroup(i *net.Interface, group net.Addr) error
 }
 
 // packetConn is what golang.org/x/net adds to a socket of either family.
 type packetConn interface {
-	JoinGroup(i *net.Interface, group net.Addr) error
-	LeaveGroup(i *net.Interface, group net.Addr) error
+	groups
 	SetMulticastInterface(i *net.Interface) error
 	SetMulticastLoopback(on bool) error
-}
-
-// systemGroups are the groups of a socket of the system.
-type systemGroups struct{ packetConn }
-
-func (g systemGroups) JoinGroup(index int, group netip.Addr) error {
-	return g.packetConn.JoinGroup(&net.Interface{Index: index}, &net.UDPAddr{IP: group.AsSlice()})
-}
-
-func (g systemGroups) LeaveGroup(index int, group netip.Addr) error {
-	return g.packetConn.LeaveGroup(&net.Interface{Index: index}, &net.UDPAddr{IP: group.AsSlice()})
 }
 
 // A Socket sends and receives the datagrams of one family. One goroutine may receive while others send.
@@ -81,19 +70,16 @@ func Listen(ctx context.Context, self discovery.Self, network, address string) (
 	}
 	// The system is asked on which interface a datagram comes in, and where it was sent.
 	if s.IPv6 {
-		p := ipv6.NewPacketConn(s.udp)
-		s.system = p
-		if p.SetControlMessage(ipv6.FlagInterface|ipv6.FlagDst, true) == nil {
-			s.control = ipv6.NewControlMessage(ipv6.FlagInterface | ipv6.FlagDst)
-		}
+		p, says := ipv6.NewPacketConn(s.udp), ipv6.FlagInterface|ipv6.FlagDst
+		s.system, s.control, err = p, ipv6.NewControlMessage(says), p.SetControlMessage(says, true)
 	} else {
-		p := ipv4.NewPacketConn(s.udp)
-		s.system = p
-		if p.SetControlMessage(ipv4.FlagInterface|ipv4.FlagDst, true) == nil {
-			s.control = ipv4.NewControlMessage(ipv4.FlagInterface | ipv4.FlagDst)
-		}
+		p, says := ipv4.NewPacketConn(s.udp), ipv4.FlagInterface|ipv4.FlagDst
+		s.system, s.control, err = p, ipv4.NewControlMessage(says), p.SetControlMessage(says, true)
 	}
-	s.groups = systemGroups{s.system}
+	if err != nil {
+		s.control = nil
+	}
+	s.groups = s.system
 	return s, nil
 }
 
@@ -123,9 +109,10 @@ func (s *Socket) Join(list []discovery.Interface, group netip.Addr) (errs []erro
 	if s.groups == nil {
 		return slices.Repeat([]error{ErrNoGroups}, len(list))
 	}
+	to := &net.UDPAddr{IP: group.AsSlice()}
 	for index, was := range s.joined {
 		if !slices.ContainsFunc(list, func(i discovery.Interface) bool { return IsSame(i, was) }) {
-			_ = s.groups.LeaveGroup(index, group) // it fails if the interface is gone
+			_ = s.groups.LeaveGroup(&net.Interface{Index: index}, to) // it fails if the interface is gone
 			delete(s.joined, index)
 		}
 	}
@@ -133,8 +120,9 @@ func (s *Socket) Join(list []discovery.Interface, group netip.Addr) (errs []erro
 		if _, joined := s.joined[i.Index]; joined {
 			continue
 		}
-		_ = s.groups.LeaveGroup(i.Index, group) // a membership may be left over from before the interface went away
-		if err := s.groups.JoinGroup(i.Index, group); err != nil {
+		on := System(i)
+		_ = s.groups.LeaveGroup(&on, to) // a membership may be left over from before the interface went away
+		if err := s.groups.JoinGroup(&on, to); err != nil {
 			errs = append(errs, err)
 			continue
 		}
@@ -196,11 +184,9 @@ func (s *Socket) Receive(hear func(b []byte, o Origin), fail func(error)) error 
 		if failures++; failures == MaxReadFailures || errors.Is(err, net.ErrClosed) {
 			return err
 		}
-		pause := time.NewTimer(readPause)
 		select {
-		case <-pause.C:
+		case <-time.After(readPause):
 		case <-s.closed:
-			pause.Stop()
 			return nil
 		}
 	}

@@ -87,14 +87,14 @@ type member struct {
 	did *int        // how often it has joined
 }
 
-func (m member) JoinGroup(index int, _ netip.Addr) error {
-	m.in[index]++
+func (m member) JoinGroup(i *net.Interface, _ net.Addr) error {
+	m.in[i.Index]++
 	*m.did++
 	return nil
 }
 
-func (m member) LeaveGroup(index int, _ netip.Addr) error {
-	delete(m.in, index)
+func (m member) LeaveGroup(i *net.Interface, _ net.Addr) error {
+	delete(m.in, i.Index)
 	return nil
 }
 

@@ -1,6 +1,9 @@
 package lan
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Earliest returns the earliest of some times. The zero time never comes.
 func Earliest(times ...time.Time) (earliest time.Time) {
@@ -11,3 +14,6 @@ func Earliest(times ...time.Time) (earliest time.Time) {
 	}
 	return earliest
 }
+
+// Latest returns the latest of some times, at least one. Any time is after the zero time.
+func Latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }

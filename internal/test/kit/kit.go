@@ -1,5 +1,6 @@
-// Package kit is what tests of the actors have in common: keys, an actor system inside a synctest bubble, and logs that
-// can be read or that fail the test. It is for tests of this module alone.
+// Package kit is what tests of the actors have in common: keys, an actor system inside a synctest bubble, a peer that is
+// played by hand, a clock that counts its timers, and logs that can be read or that fail the test. It is for tests of this
+// module alone.
 package kit
 
 import (
@@ -26,8 +27,8 @@ func KeyPair(first byte) identity.KeyPair {
 	return k
 }
 
-// parked is how many goroutines the pool of a test keeps.
-const parked = 8
+// Parked is how many goroutines the pool of Actors keeps.
+const Parked = 8
 
 // Actors is an actor system of its own, for one synctest bubble, with the pool that its actors run on.
 type Actors struct {
@@ -41,7 +42,7 @@ func NewActors() *Actors {
 	return &Actors{
 		System: actor.NewActorSystem(actor.WithLoggerFactory(func(*actor.ActorSystem) *slog.Logger { return quiet }),
 			actor.WithDeadLetterThrottleInterval(time.Millisecond)), // its goroutine outlives a dead letter by that
-		Pool: actorkit.NewPool(parked),
+		Pool: actorkit.NewPool(Parked),
 	}
 }
 

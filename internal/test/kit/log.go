@@ -26,17 +26,15 @@ type record struct {
 }
 
 // NewLog returns a log that keeps lines of every level.
-func NewLog() *Log {
-	r := new(record)
-	return &Log{slog.NewTextHandler(r, &slog.HandlerOptions{Level: slog.LevelDebug}), r}
-}
+func NewLog() *Log { return newLog(slog.LevelDebug, nil) }
 
-// NewAlarm returns a log that also fails the test for what must never happen: an actor that panics, or any other line at
-// level Error.
-func NewAlarm(t testing.TB) *Log {
-	l := NewLog()
-	l.alarm = t.Error
-	return l
+// NewAlarm returns a log that keeps warnings, and fails the test for what must never happen: an actor that panics, or any
+// other line at level Error.
+func NewAlarm(t testing.TB) *Log { return newLog(slog.LevelWarn, t.Error) }
+
+func newLog(least slog.Level, alarm func(...any)) *Log {
+	r := &record{alarm: alarm}
+	return &Log{slog.NewTextHandler(r, &slog.HandlerOptions{Level: least}), r}
 }
 
 // Logger returns the logger that logs to l.

@@ -14,11 +14,11 @@ type membership struct {
 	group netip.Addr
 }
 
-// JoinGroup makes the socket receive what is sent to a multicast group on the link of the interface with this index; 0 is
-// the host's first one for the group's family. It fails with EINVAL for an address that is no group, ENODEV without such
-// an interface, EADDRINUSE when it is a member.
-func (p *PacketConn) JoinGroup(index int, group netip.Addr) error {
-	return p.member("join", index, group, func(m membership) error {
+// JoinGroup makes the socket receive what is sent to a multicast group, the IP of a *net.UDPAddr, on the link of the interface
+// with this index; 0 is the host's first one for the group's family. It fails with EINVAL for an address that is no group,
+// ENODEV without such an interface, EADDRINUSE when it is a member. As in golang.org/x/net, which has the same method.
+func (p *PacketConn) JoinGroup(on *net.Interface, group net.Addr) error {
+	return p.member("join", on, group, func(m membership) error {
 		if _, joined := p.groups[m]; joined {
 			return syscall.EADDRINUSE
 		}
@@ -28,8 +28,8 @@ func (p *PacketConn) JoinGroup(index int, group netip.Addr) error {
 }
 
 // LeaveGroup ends what JoinGroup began. It fails with EADDRNOTAVAIL when the socket is no member.
-func (p *PacketConn) LeaveGroup(index int, group netip.Addr) error {
-	return p.member("leave", index, group, func(m membership) error {
+func (p *PacketConn) LeaveGroup(on *net.Interface, group net.Addr) error {
+	return p.member("leave", on, group, func(m membership) error {
 		if _, joined := p.groups[m]; !joined {
 			return syscall.EADDRNOTAVAIL
 		}
@@ -38,14 +38,14 @@ func (p *PacketConn) LeaveGroup(index int, group netip.Addr) error {
 	})
 }
 
-func (p *PacketConn) member(op string, index int, group netip.Addr, change func(membership) error) error {
+func (p *PacketConn) member(op string, on *net.Interface, to net.Addr, change func(membership) error) error {
 	h := p.host
 	h.n.mu.Lock()
 	defer h.n.mu.Unlock()
-	group = group.Unmap().WithZone("")
+	group := to.(*net.UDPAddr).AddrPort().Addr().Unmap().WithZone("")
 	zone := ""
-	if index != 0 {
-		zone = strconv.Itoa(index)
+	if on.Index != 0 {
+		zone = strconv.Itoa(on.Index)
 	}
 	link, there := h.link(zone, group.Is4())
 	var err error

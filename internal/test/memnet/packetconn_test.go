@@ -131,6 +131,11 @@ func TestABroadcastLeavesOnTheLinkItIsFor(t *testing.T) {
 	})
 }
 
+// groupOn returns what JoinGroup and LeaveGroup are given.
+func groupOn(index int, group netip.Addr) (*net.Interface, net.Addr) {
+	return &net.Interface{Index: index}, &net.UDPAddr{IP: group.AsSlice()}
+}
+
 func TestMulticastReachesMembersOnTheLink(t *testing.T) {
 	for _, c := range []struct{ group, zone, from string }{
 		{"ff12::504e:4554", "%eth1", "[fe80::3%eth1]:5000"}, {"ff12::504e:4554", "%3", "[fe80::3%eth1]:5000"},
@@ -146,9 +151,9 @@ func TestMulticastReachesMembersOnTheLink(t *testing.T) {
 			if group.Is6() {
 				index = 3
 			}
-			wantNil(t, member.JoinGroup(index, group))
-			wantNil(t, second.JoinGroup(0, group))
-			wantNil(t, own.JoinGroup(0, group))
+			wantNil(t, member.JoinGroup(groupOn(index, group)))
+			wantNil(t, second.JoinGroup(groupOn(0, group)))
+			wantNil(t, own.JoinGroup(groupOn(0, group)))
 			to := "[" + c.group + c.zone + "]:4040"
 			if group.Is4() {
 				to = c.group + ":4040"
@@ -159,7 +164,7 @@ func TestMulticastReachesMembersOnTheLink(t *testing.T) {
 			}
 			wantReceived(t, stranger)
 
-			wantNil(t, second.LeaveGroup(0, group))
+			wantNil(t, second.LeaveGroup(groupOn(0, group)))
 			send(t, p, "again", to)
 			wantReceived(t, member, "again from "+c.from)
 			wantReceived(t, second)
@@ -172,7 +177,7 @@ func TestABoundSocketSendsToGroupsOnItsOwnLink(t *testing.T) {
 		h := n.Host(addr("fd00::3"))
 		group := addr("ff12::1")
 		p, q := socket(t, h, "udp", "[::1]:4040"), socket(t, h, "udp", ":4040")
-		wantNil(t, q.JoinGroup(1, group))
+		wantNil(t, q.JoinGroup(groupOn(1, group)))
 		send(t, p, "x", "[ff12::1]:4040")
 		wantReceived(t, q, "x from [::1]:4040")
 		if got := p.LocalAddr().String(); got != "[::1]:4040" {
@@ -185,15 +190,15 @@ func TestMembershipErrors(t *testing.T) {
 	bubble(t, func(t *testing.T, n *Network, a, _ *Host) {
 		p := socket(t, a, "udp", ":0")
 		group := addr("224.0.0.251")
-		wantNil(t, p.JoinGroup(1, group)) // the loopback
-		wantNil(t, p.JoinGroup(1, addr("ff12::1")))
+		wantNil(t, p.JoinGroup(groupOn(1, group))) // the loopback
+		wantNil(t, p.JoinGroup(groupOn(1, addr("ff12::1"))))
 		for name, c := range map[string]struct{ got, want error }{
-			"join twice":      {p.JoinGroup(1, group), syscall.EADDRINUSE},
-			"leave another":   {p.LeaveGroup(2, group), syscall.EADDRNOTAVAIL},
-			"no group":        {p.JoinGroup(0, addr("10.0.0.1")), syscall.EINVAL},
-			"no interface":    {p.JoinGroup(9, group), syscall.ENODEV},
-			"no such family":  {p.JoinGroup(0, addr("ff12::1")), syscall.ENODEV},
-			"family on other": {p.JoinGroup(2, addr("ff12::1")), syscall.ENODEV},
+			"join twice":      {p.JoinGroup(groupOn(1, group)), syscall.EADDRINUSE},
+			"leave another":   {p.LeaveGroup(groupOn(2, group)), syscall.EADDRNOTAVAIL},
+			"no group":        {p.JoinGroup(groupOn(0, addr("10.0.0.1"))), syscall.EINVAL},
+			"no interface":    {p.JoinGroup(groupOn(9, group)), syscall.ENODEV},
+			"no such family":  {p.JoinGroup(groupOn(0, addr("ff12::1"))), syscall.ENODEV},
+			"family on other": {p.JoinGroup(groupOn(2, addr("ff12::1"))), syscall.ENODEV},
 		} {
 			if !errors.Is(c.got, c.want) {
 				t.Errorf("%s: %v, want %v", name, c.got, c.want)
@@ -202,7 +207,7 @@ func TestMembershipErrors(t *testing.T) {
 		send(t, p, "x", fmt.Sprintf("[ff12::1%%lo]:%d", p.bound.port))
 		wantReceived(t, p, fmt.Sprintf("x from [::1]:%d", p.bound.port))
 		wantNil(t, p.Close())
-		if err := p.JoinGroup(0, group); !errors.Is(err, net.ErrClosed) {
+		if err := p.JoinGroup(groupOn(0, group)); !errors.Is(err, net.ErrClosed) {
 			t.Errorf("JoinGroup after Close: %v", err)
 		}
 	})

@@ -143,32 +143,52 @@ func (b Backend) providers() []control.Provider {
 }
 
 // Connect is control.Connect.
-func (b Backend) Connect(ctx context.Context, q control.ConnectRequest) (control.Peer, error) {
-	p, err := b.find(q.Peer)
-	if err != nil {
-		return control.Peer{}, err
-	}
-	if err := b.node.Connect(ctx, p.Key, q.Addresses...); err != nil {
-		return control.Peer{}, b.about(q.Peer, err)
-	}
-	info, ok := b.node.Peer(p.Key)
-	if !ok {
-		return control.Peer{}, b.about(q.Peer, peernet.ErrNotTrusted) // not any more
-	}
-	return newPeer(info), nil
+func (b Backend) Connect(ctx context.Context, q control.Request) (control.Peer, error) {
+	return onPeer(b, q.Peer, func(p trust.Peer) (control.Peer, error) {
+		if err := b.node.Connect(ctx, p.Key, q.Addresses...); err != nil {
+			return control.Peer{}, err
+		}
+		info, ok := b.node.Peer(p.Key)
+		if !ok {
+			return control.Peer{}, peernet.ErrNotTrusted // not any more
+		}
+		return newPeer(info), nil
+	})
 }
 
 // Explain is control.Explain.
-func (b Backend) Explain(_ context.Context, q control.PeerRequest) (control.Why, error) {
-	p, err := b.find(q.Peer)
+func (b Backend) Explain(_ context.Context, q control.Request) (control.Why, error) {
+	return onPeer(b, q.Peer, func(p trust.Peer) (control.Why, error) {
+		e, err := b.node.Explain(p.Key)
+		if err != nil {
+			return control.Why{}, err
+		}
+		return newWhy(e), nil
+	})
+}
+
+// onPeer returns what do returns for the peer that name names. An error of do concerns that peer.
+func onPeer[A any](b Backend, name string, do func(trust.Peer) (A, error)) (a A, err error) {
+	p, err := b.find(name)
 	if err != nil {
-		return control.Why{}, err
+		return a, err
 	}
-	e, err := b.node.Explain(p.Key)
-	if err != nil {
-		return control.Why{}, b.about(q.Peer, err)
+	if a, err = do(p); err != nil {
+		err = b.about(name, err)
 	}
-	return newWhy(e), nil
+	return a, err
+}
+
+// onAwake is onPeer, and connects to a peer whose connection ended because nobody used it: it is needed now.
+func onAwake[A any](ctx context.Context, b Backend, name string, do func(trust.Peer) (A, error)) (A, error) {
+	return onPeer(b, name, func(p trust.Peer) (a A, err error) {
+		if e, err := b.node.Explain(p.Key); err == nil && e.Asleep { // else do says what is wrong
+			if err := b.node.Connect(ctx, p.Key); err != nil {
+				return a, err
+			}
+		}
+		return do(p)
+	})
 }
 
 // find returns the peer that name names. A key that is not trusted is returned without a label: what is to
@@ -191,21 +211,6 @@ func (b Backend) lookup(name string) (trust.Peer, error) {
 	}
 	info, _ := b.node.Peer(key)
 	return trust.Peer{Key: key, Label: info.Label}, nil
-}
-
-// findAwake is find, and connects to a peer whose connection ended because nobody used it: it is needed now.
-func (b Backend) findAwake(ctx context.Context, name string) (trust.Peer, error) {
-	p, err := b.find(name)
-	if err != nil {
-		return trust.Peer{}, err
-	}
-	if e, err := b.node.Explain(p.Key); err != nil || !e.Asleep {
-		return p, nil // what follows says what is wrong
-	}
-	if err := b.node.Connect(ctx, p.Key); err != nil {
-		return trust.Peer{}, b.about(name, err)
-	}
-	return p, nil
 }
 
 // about returns err as one that concerns the peer that the user named like this.

@@ -18,55 +18,40 @@ import (
 )
 
 // Call is control.Call.
-func (b Backend) Call(ctx context.Context, q control.CallRequest) (control.CallAnswer, error) {
-	p, args, err := b.prepare(ctx, q)
+func (b Backend) Call(ctx context.Context, q control.Request) (a control.CallAnswer, err error) {
+	args, err := ParseJSON(q.Args)
 	if err != nil {
-		return control.CallAnswer{}, err
+		return a, err
 	}
-	raw, err := b.node.Call(ctx, p.Key, q.Name, args)
-	if err != nil {
-		return control.CallAnswer{}, b.about(q.Peer, err)
-	}
-	result, err := raw.MarshalJSON()
-	if err != nil {
-		return control.CallAnswer{}, b.about(q.Peer, fmt.Errorf("writing the result as JSON: %w", err))
-	}
-	return control.CallAnswer{Result: result}, nil
+	return onAwake(ctx, b, q.Peer, func(p trust.Peer) (control.CallAnswer, error) {
+		raw, err := b.node.Call(ctx, p.Key, q.Name, args)
+		if err != nil {
+			return a, err
+		}
+		if a.Result, err = raw.MarshalJSON(); err != nil {
+			err = fmt.Errorf("writing the result as JSON: %w", err)
+		}
+		return a, err
+	})
 }
 
 // Send is control.Send.
-func (b Backend) Send(ctx context.Context, q control.CallRequest) (control.SendAnswer, error) {
-	p, args, err := b.prepare(ctx, q)
+func (b Backend) Send(ctx context.Context, q control.Request) (control.SendAnswer, error) {
+	args, err := ParseJSON(q.Args)
 	if err != nil {
 		return control.SendAnswer{}, err
 	}
-	if err := b.node.Send(ctx, p.Key, q.Name, args); err != nil {
-		return control.SendAnswer{}, b.about(q.Peer, err)
-	}
-	return control.SendAnswer{PublicKey: p.Key.String(), Label: p.Label}, nil
+	return onAwake(ctx, b, q.Peer, func(p trust.Peer) (control.SendAnswer, error) {
+		return control.SendAnswer{PublicKey: p.Key.String(), Label: p.Label}, b.node.Send(ctx, p.Key, q.Name, args)
+	})
 }
 
 // Ping is control.Ping.
-func (b Backend) Ping(ctx context.Context, q control.PeerRequest) (control.PingAnswer, error) {
-	p, err := b.findAwake(ctx, q.Peer)
-	if err != nil {
-		return control.PingAnswer{}, err
-	}
-	rtt, err := b.node.Ping(ctx, p.Key)
-	if err != nil {
-		return control.PingAnswer{}, b.about(q.Peer, err)
-	}
-	return control.PingAnswer{PublicKey: p.Key.String(), Label: p.Label, RTT: control.Milliseconds(rtt)}, nil
-}
-
-// prepare returns the peer and the arguments of a call or send.
-func (b Backend) prepare(ctx context.Context, q control.CallRequest) (trust.Peer, any, error) {
-	p, err := b.findAwake(ctx, q.Peer)
-	if err != nil {
-		return trust.Peer{}, nil, err
-	}
-	args, err := ParseJSON(q.Args)
-	return p, args, err
+func (b Backend) Ping(ctx context.Context, q control.Request) (control.PingAnswer, error) {
+	return onAwake(ctx, b, q.Peer, func(p trust.Peer) (control.PingAnswer, error) {
+		rtt, err := b.node.Ping(ctx, p.Key)
+		return control.PingAnswer{PublicKey: p.Key.String(), Label: p.Label, RTT: control.Milliseconds(rtt)}, err
+	})
 }
 
 // ParseJSON returns the value that is sent for text: nil for none, and else one that fits into an envelope.
@@ -100,7 +85,7 @@ func jsonHint(err error) string {
 }
 
 // CallAll is control.CallAll.
-func (b Backend) CallAll(ctx context.Context, q control.CallAllRequest) (control.CallAllAnswer, error) {
+func (b Backend) CallAll(ctx context.Context, q control.Request) (control.CallAllAnswer, error) {
 	args, err := ParseJSON(q.Args)
 	if err != nil {
 		return control.CallAllAnswer{}, err

@@ -10,29 +10,28 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
 // Wait is control.Wait.
-func (b Backend) Wait(ctx context.Context, q control.PeerRequest) (control.Peer, error) {
-	p, err := b.find(q.Peer)
-	if err != nil {
-		return control.Peer{}, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	next, stop := iter.Pull(b.node.Events(ctx)) // before the first look, so that nothing is missed
-	defer stop()
-	for more := true; ; _, more = next() {
-		info, trusted := b.node.Peer(p.Key)
-		switch {
-		case !trusted:
-			return control.Peer{}, b.about(q.Peer, peernet.ErrNotTrusted)
-		case info.State == peernet.StateConnected && info.Addr.IsValid():
-			return newPeer(info), nil
-		case !more:
-			return control.Peer{}, b.about(q.Peer, waitError(ctx.Err(), info))
+func (b Backend) Wait(ctx context.Context, q control.Request) (control.Peer, error) {
+	return onPeer(b, q.Peer, func(p trust.Peer) (control.Peer, error) {
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		next, stop := iter.Pull(b.node.Events(ctx)) // before the first look, so that nothing is missed
+		defer stop()
+		for more := true; ; _, more = next() {
+			info, trusted := b.node.Peer(p.Key)
+			switch {
+			case !trusted:
+				return control.Peer{}, peernet.ErrNotTrusted
+			case info.State == peernet.StateConnected && info.Addr.IsValid():
+				return newPeer(info), nil
+			case !more:
+				return control.Peer{}, waitError(ctx.Err(), info)
+			}
 		}
-	}
+	})
 }
 
 // waitError says why a wait for the peer to be connected has ended: the time is up, the client has gone, or the node
@@ -46,7 +45,7 @@ func waitError(err error, p peernet.PeerInfo) error {
 
 // Watch is control.Watch. While tell waits, the node keeps a bounded number of events and counts those
 // beyond; after such a gap the peers are told again.
-func (b Backend) Watch(ctx context.Context, _ control.WatchRequest, tell func(control.Change) error) error {
+func (b Backend) Watch(ctx context.Context, tell func(control.Change) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	events := b.node.Events(ctx) // before the peers are listed, so that nothing is missed

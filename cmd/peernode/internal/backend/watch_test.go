@@ -54,7 +54,7 @@ func TestWaitEndsWithItsTime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		begin := time.Now()
-		_, err := b.Wait(ctx, control.PeerRequest{Peer: "bob"})
+		_, err := b.Wait(ctx, control.Request{Peer: "bob"})
 		if took := time.Since(begin); !errors.Is(err, failure.ErrNotInTime) || took != patience {
 			t.Errorf("got %v after %v", err, took)
 		}
@@ -65,7 +65,7 @@ func TestWaitEndsWithWhoeverWaits(t *testing.T) {
 	b := newBackend(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := b.Wait(ctx, control.PeerRequest{Peer: "bob"}); !errors.Is(err, context.Canceled) {
+	if _, err := b.Wait(ctx, control.Request{Peer: "bob"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -85,7 +85,7 @@ func TestWaitEndsWhen(t *testing.T) {
 		}
 		waited := make(chan error, 1)
 		go func() {
-			_, err := b.Wait(t.Context(), control.PeerRequest{Peer: bobKey})
+			_, err := b.Wait(t.Context(), control.Request{Peer: bobKey})
 			waited <- err
 		}()
 		if err := c.happen(b); err != nil {
@@ -106,7 +106,7 @@ func TestSlowWatcherGetsThePeersAgain(t *testing.T) {
 	bob := testKey(t, bobKey)
 	var told []control.Change
 	enough := errors.New("enough")
-	err := b.Watch(t.Context(), control.WatchRequest{}, func(c control.Change) error {
+	err := b.Watch(t.Context(), func(c control.Change) error {
 		told = append(told, c)
 		switch len(told) {
 		case 1: // more happens than is kept for one who does not listen
@@ -146,7 +146,7 @@ func TestWatchEndsWithItsContextAndWithTheNode(t *testing.T) {
 		b := newBackend(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		err := b.Watch(ctx, control.WatchRequest{}, func(control.Change) error { return c.end(b, cancel) })
+		err := b.Watch(ctx, func(control.Change) error { return c.end(b, cancel) })
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
 		}

@@ -17,6 +17,7 @@ import (
 
 const (
 	maxAnswer = 16 << 20        // bytes of an answer's body: JSON of the largest reply, escapes included
+	dialTime  = 3 * time.Second // for the control socket of a node that runs: it may be starting, or make the socket again
 	grace     = 2 * time.Second // beyond a request's own time, so that the node's account of it arrives
 )
 
@@ -31,9 +32,27 @@ type Client struct{ http http.Client }
 // NewClient returns a client for the data directory dir. Whether a node runs there shows with each request.
 func NewClient(dir string) *Client {
 	return &Client{http.Client{Transport: &http.Transport{
-		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, dir) },
+		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dialNode(ctx, dir) },
 		DisableKeepAlives: true,
 	}}}
+}
+
+// dialNode is dial, and waits for the control socket of a node that holds the lock of dir.
+func dialNode(ctx context.Context, dir string) (net.Conn, error) {
+	for over := time.Now().Add(dialTime); ; {
+		conn, err := dial(ctx, dir)
+		if !errors.Is(err, ErrNoNode) || !isHeld(dir) {
+			return conn, err
+		}
+		if time.Now().After(over) {
+			return nil, ErrNoSocket
+		}
+		select {
+		case <-time.After(dialTime / 60):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // dial connects to the control socket of the data directory dir. A socket that is not there, or that nobody

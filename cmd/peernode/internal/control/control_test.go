@@ -17,11 +17,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type fake struct {
 	peers      func(context.Context, Request) (Peers, error)
 	discovered func(context.Context, Request) (Discovered, error)
-	watch      func(context.Context, WatchRequest, func(Change) error) error
-	connect    func(context.Context, ConnectRequest) (Peer, error)
-	wait       func(context.Context, PeerRequest) (Peer, error)
-	why        func(context.Context, PeerRequest) (Why, error)
-	call       func(context.Context, CallRequest) (CallAnswer, error)
+	watch      func(context.Context, func(Change) error) error
+	connect    func(context.Context, Request) (Peer, error)
+	wait       func(context.Context, Request) (Peer, error)
+	why        func(context.Context, Request) (Why, error)
+	call       func(context.Context, Request) (CallAnswer, error)
 }
 
 var errNothing = errors.New("nothing to do")
@@ -42,20 +42,20 @@ func newServer(f fake) *Server {
 	Wait.Serve(s, orNothing(f.wait))
 	Explain.Serve(s, orNothing(f.why))
 	Call.Serve(s, orNothing(f.call))
-	CallAll.Serve(s, func(_ context.Context, q CallAllRequest) (CallAllAnswer, error) {
+	CallAll.Serve(s, func(_ context.Context, q Request) (CallAllAnswer, error) {
 		return CallAllAnswer{Outcomes: []Outcome{
 			{PublicKey: "pnet1peer", Label: "bob", Result: q.Args, Took: 0.25},
 			{PublicKey: "pnet1other", Error: &Error{Code: q.Name, Text: "no", Exit: 1}},
 		}}, nil
 	})
-	Send.Serve(s, func(context.Context, CallRequest) (SendAnswer, error) {
+	Send.Serve(s, func(context.Context, Request) (SendAnswer, error) {
 		return SendAnswer{PublicKey: "pnet1peer", Label: "bob"}, nil
 	})
-	Ping.Serve(s, func(context.Context, PeerRequest) (PingAnswer, error) {
+	Ping.Serve(s, func(context.Context, Request) (PingAnswer, error) {
 		return PingAnswer{PublicKey: "pnet1peer", RTT: 0.25}, nil
 	})
 	if f.watch == nil {
-		f.watch = func(context.Context, WatchRequest, func(Change) error) error { return errNothing }
+		f.watch = func(context.Context, func(Change) error) error { return errNothing }
 	}
 	Watch.Serve(s, f.watch)
 	return s
@@ -144,25 +144,25 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	}
 	dir, _, _ := serve(t, fake{
 		peers: func(context.Context, Request) (Peers, error) { return Peers{[]Peer{bob}}, nil },
-		connect: func(_ context.Context, q ConnectRequest) (Peer, error) {
+		connect: func(_ context.Context, q Request) (Peer, error) {
 			if q.Peer != "bob" || len(q.Addresses) != 1 || q.Addresses[0] != "127.0.0.1:1" || q.limit() != time.Second {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
 		},
-		wait: func(_ context.Context, q PeerRequest) (Peer, error) {
+		wait: func(_ context.Context, q Request) (Peer, error) {
 			if q.Peer != "bob" || q.limit() != time.Minute {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
 		},
-		why: func(_ context.Context, q PeerRequest) (Why, error) {
+		why: func(_ context.Context, q Request) (Why, error) {
 			if q.Peer != "bob" {
 				t.Errorf("got %+v", q)
 			}
 			return why, nil
 		},
-		call: func(_ context.Context, q CallRequest) (CallAnswer, error) {
+		call: func(_ context.Context, q Request) (CallAnswer, error) {
 			if q.Peer != "bob" || q.Name != "echo" || q.limit() != DefaultTimeout {
 				t.Errorf("got %+v", q)
 			}
@@ -175,24 +175,24 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	expect(t, node, testNode, err)
 	peers, err := GetPeers.Ask(ctx, c, Request{})
 	expect(t, peers, Peers{[]Peer{bob}}, err)
-	peer, err := Connect.Ask(ctx, c, ConnectRequest{Timeout: Within(time.Second), Peer: "bob", Addresses: []string{"127.0.0.1:1"}})
+	peer, err := Connect.Ask(ctx, c, Request{Timeout: Within(time.Second), Peer: "bob", Addresses: []string{"127.0.0.1:1"}})
 	expect(t, peer, bob, err)
-	peer, err = Wait.Ask(ctx, c, PeerRequest{Timeout: Within(time.Minute), Peer: "bob"})
+	peer, err = Wait.Ask(ctx, c, Request{Timeout: Within(time.Minute), Peer: "bob"})
 	expect(t, peer, bob, err)
-	reasons, err := Explain.Ask(ctx, c, PeerRequest{Peer: "bob"})
+	reasons, err := Explain.Ask(ctx, c, Request{Peer: "bob"})
 	expect(t, reasons, why, err)
 	// The answer keeps what a JSON library would lose in a float, or escape for HTML.
 	args := json.RawMessage(`{"n":12345678901234567890,"s":"<&>"}`)
-	result, err := Call.Ask(ctx, c, CallRequest{Peer: "bob", Name: "echo", Args: args})
+	result, err := Call.Ask(ctx, c, Request{Peer: "bob", Name: "echo", Args: args})
 	expect(t, result, CallAnswer{args}, err)
-	all, err := CallAll.Ask(ctx, c, CallAllRequest{Name: "echo", Args: args})
+	all, err := CallAll.Ask(ctx, c, Request{Name: "echo", Args: args})
 	expect(t, all, CallAllAnswer{[]Outcome{
 		{PublicKey: "pnet1peer", Label: "bob", Result: args, Took: 0.25},
 		{PublicKey: "pnet1other", Error: &Error{Code: "echo", Text: "no", Exit: 1}},
 	}}, err)
-	sent, err := Send.Ask(ctx, c, CallRequest{Peer: "bob", Name: "echo"})
+	sent, err := Send.Ask(ctx, c, Request{Peer: "bob", Name: "echo"})
 	expect(t, sent, SendAnswer{PublicKey: "pnet1peer", Label: "bob"}, err)
-	pong, err := Ping.Ask(ctx, c, PeerRequest{Peer: "bob"})
+	pong, err := Ping.Ask(ctx, c, Request{Peer: "bob"})
 	expect(t, pong, PingAnswer{PublicKey: "pnet1peer", RTT: 0.25}, err)
 }
 
@@ -212,7 +212,7 @@ func expect[T any](t *testing.T, got, want T, err error) {
 
 func TestErrorsArriveWithCodeHintAndExit(t *testing.T) {
 	dir, _, _ := serve(t, fake{})
-	_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{Peer: "bob", Name: "echo"})
+	_, err := Call.Ask(t.Context(), NewClient(dir), Request{Peer: "bob", Name: "echo"})
 	e := (*Error)(nil)
 	if !errors.As(err, &e) {
 		t.Fatal(err)

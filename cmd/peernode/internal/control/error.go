@@ -6,6 +6,8 @@ import "errors"
 var (
 	// ErrNoNode: nothing answers at the data directory's control socket.
 	ErrNoNode = errors.New("no node runs on this data directory")
+	// ErrNoSocket: a node holds the data directory's lock, and its control socket stays away.
+	ErrNoSocket = errors.New("the node that runs on this data directory has no control socket")
 	// ErrRunning: another process holds the data directory's lock.
 	ErrRunning = errors.New("another node already runs on this data directory")
 	// ErrFileKind: something else is where the node keeps a file or a socket.

@@ -11,7 +11,7 @@ import (
 // listen binds path so that nobody but this user can connect at any moment, whatever the umask and the mode
 // of the directory: the socket is made in a directory that only this user may enter, gets its mode there and
 // is then moved into place, over a socket that a killed node left.
-func listen(path string) (net.Listener, error) {
+func listen(path string) (*net.UnixListener, error) {
 	private := filepath.Join(filepath.Dir(path), ".control")
 	if err := os.RemoveAll(private); err != nil {
 		return nil, err

@@ -4,4 +4,6 @@ import "net"
 
 // listen binds path. Who may connect is decided by the access list that the socket's file inherits from the
 // data directory, which lies in the user's own profile unless the user says otherwise.
-func listen(path string) (net.Listener, error) { return net.Listen("unix", path) }
+func listen(path string) (*net.UnixListener, error) {
+	return net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+}

@@ -1,12 +1,17 @@
 package control
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/gofrs/flock"
 )
+
+// lockTime is how long a node tries to get the lock: commands that ask for it hold it for a moment.
+const lockTime = 200 * time.Millisecond
 
 // A Lock is held by the one node that runs on a data directory. The system takes it back when the process
 // ends in whatever way, so that it is never stale.
@@ -20,21 +25,35 @@ func Acquire(dir string) (*Lock, error) {
 		return nil, err
 	}
 	l := &Lock{flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|nonBlock))}
-	switch ok, err := l.file.TryLock(); {
+	ctx, cancel := context.WithTimeout(context.Background(), lockTime)
+	defer cancel()
+	switch _, err := l.file.TryLockContext(ctx, lockTime/20); {
+	case ctx.Err() != nil:
+		return nil, ErrRunning
 	case err != nil:
 		return nil, fmt.Errorf("locking the data directory: %w", err)
-	case !ok:
-		return nil, ErrRunning
 	}
 	info, err := l.file.Stat()
 	if err == nil {
 		err = checkInfo(path, info) // something else may have taken its place
+	}
+	if conn, silent := dial(ctx, dir); silent == nil { // somebody removed the file that a node has locked
+		conn.Close()
+		err = ErrRunning
 	}
 	if err != nil {
 		l.Release()
 		return nil, err
 	}
 	return l, nil
+}
+
+// isHeld says whether a node holds the lock of the data directory dir. It makes no file.
+func isHeld(dir string) bool {
+	file := flock.New(filepath.Join(dir, lockName), flock.SetFlag(os.O_RDONLY|nonBlock))
+	defer file.Close()
+	free, err := file.TryRLock() // shared, so that two commands that ask do not take each other for a node
+	return err == nil && !free
 }
 
 // Release gives the lock back. The file stays: to remove it would let two nodes lock two files of one name.

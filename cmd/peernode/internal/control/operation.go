@@ -4,45 +4,44 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"time"
 )
 
 // Operations are what a node does on command. Each returns soon after its context ends.
 var (
 	// GetNode says who the node is and how it is doing.
-	GetNode = Operation[Request, Node]{"node"}
+	GetNode = Operation[Node]{"node", maxPlain}
 	// GetPeers lists the trusted peers, in the order of the peers file.
-	GetPeers = Operation[Request, Peers]{"peers"}
+	GetPeers = Operation[Peers]{"peers", maxPlain}
 	// Watch tells the peers as they are, then each thing that happens to them, one at a time. It goes on until
 	// its context ends, tell fails or the node stops, and returns why: never nil.
-	Watch = Stream[WatchRequest, Change]{"watch"}
+	Watch = Stream[Change]{"watch"}
 	// Discover tells who is seen on the network, trusted or not, and how those who look are doing.
-	Discover = Operation[Request, Discovered]{"discovered"}
+	Discover = Operation[Discovered]{"discovered", maxPlain}
 	// Connect connects the node to the peer, and waits until it is.
-	Connect = Operation[ConnectRequest, Peer]{"connect"}
+	Connect = Operation[Peer]{"connect", maxPlain}
 	// Wait waits until the node is connected to the peer, and does nothing to bring that about.
-	Wait = Operation[PeerRequest, Peer]{"wait"}
+	Wait = Operation[Peer]{"wait", maxPlain}
 	// Explain tells what the node knows of its link to the peer.
-	Explain = Operation[PeerRequest, Why]{"why"}
+	Explain = Operation[Why]{"why", maxPlain}
 	// Call runs a handler of the peer and waits for its result.
-	Call = Operation[CallRequest, CallAnswer]{"call"}
+	Call = Operation[CallAnswer]{"call", maxRequest}
 	// CallAll runs a handler of every trusted peer at the same time and tells what came of each, in the order of the peers file.
 	// The largest results are left out, each with an error in its place, if all have more than ResultsRoom bytes.
-	CallAll = Operation[CallAllRequest, CallAllAnswer]{"call_all"}
+	CallAll = Operation[CallAllAnswer]{"call_all", maxRequest}
 	// Send hands a message to the connection to the peer and does not wait for it to arrive.
-	Send = Operation[CallRequest, SendAnswer]{"send"}
+	Send = Operation[SendAnswer]{"send", maxRequest}
 	// Ping measures one round trip to the peer.
-	Ping = Operation[PeerRequest, PingAnswer]{"ping"}
+	Ping = Operation[PingAnswer]{"ping", maxPlain}
 )
 
 // An Operation has one answer to each request.
-type Operation[Q request, A any] struct{ name string }
-
-// A request is what an Operation takes.
-type request interface{ limit() time.Duration }
+type Operation[A any] struct {
+	name string
+	size int64 // bytes that a request may have
+}
 
 // Ask has the node do the operation and returns its answer, or the *Error that came instead.
-func (o Operation[Q, A]) Ask(ctx context.Context, c *Client, q Q) (a A, err error) {
+func (o Operation[A]) Ask(ctx context.Context, c *Client, q Request) (a A, err error) {
 	ctx, cancel := context.WithTimeout(ctx, q.limit()+grace)
 	defer cancel()
 	answer, err := c.ask(ctx, o.name, q)
@@ -55,8 +54,8 @@ func (o Operation[Q, A]) Ask(ctx context.Context, c *Client, q Q) (a A, err erro
 
 // Serve has s answer with what do returns. The context of do ends with the request's time, when the client goes away, and
 // at Shutdown.
-func (o Operation[Q, A]) Serve(s *Server, do func(context.Context, Q) (A, error)) {
-	handle(s, o.name, s.slots, func(w http.ResponseWriter, r *http.Request, q Q) {
+func (o Operation[A]) Serve(s *Server, do func(context.Context, Request) (A, error)) {
+	handle(s, o.name, maxRequests, o.size, func(w http.ResponseWriter, r *http.Request, q Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), q.limit())
 		defer cancel()
 		a, err := do(ctx, q)

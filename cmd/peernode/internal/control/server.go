@@ -15,12 +15,13 @@ import (
 
 // Limits of the server. They bound what a runaway script of the same user can cost the node.
 const (
-	maxRequests   = 64               // at once; one more is answered with ErrBusy
-	maxStreams    = 16               // at once and beside the others, which they leave room for; likewise
-	maxRequest    = 8 << 20          // bytes of a request's body: JSON of the largest call, escapes included
+	maxRequests   = 64               // of one operation at once: those that wait shut no other out; one more is answered with ErrBusy
+	maxStreams    = 16               // of watch at once; likewise
+	maxRequest    = 8 << 20          // bytes of the body of a request with arguments: JSON of the largest call, escapes included
+	maxPlain      = 64 << 10         // bytes of any other request's body
 	maxHeader     = 16 << 10         // bytes of a request's header
 	headerTimeout = 5 * time.Second  // for a header to arrive
-	bodyTimeout   = 10 * time.Second // for a body to arrive, and for an answer to be read
+	bodyTimeout   = 10 * time.Second // for all of a request to arrive, and for an answer to be read
 	idleTimeout   = 30 * time.Second // between two requests on a connection
 )
 
@@ -29,8 +30,6 @@ type Server struct {
 	http    http.Server
 	mux     http.ServeMux
 	explain func(error) *Error
-	slots   chan struct{} // one taken per running request that has one answer
-	streams chan struct{} // one taken per running request for a stream
 	stop    context.CancelCauseFunc
 }
 
@@ -41,13 +40,14 @@ func NewServer(explain func(error) *Error, log *slog.Logger) *Server {
 		log = slog.New(slog.DiscardHandler)
 	}
 	ctx, stop := context.WithCancelCause(context.Background())
-	s := &Server{explain: explain, slots: make(chan struct{}, maxRequests), streams: make(chan struct{}, maxStreams), stop: stop}
+	s := &Server{explain: explain, stop: stop}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, fmt.Errorf("%w: no operation %s %.64q", ErrRequest, r.Method, r.URL.Path))
 	})
 	s.http = http.Server{
-		Handler:           patient(&s.mux),
+		Handler:           &s.mux,
 		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       bodyTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
@@ -74,8 +74,10 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// handle serves the operation of that name: if one of slots is free, it takes that, reads a Q and has answer do the rest.
-func handle[Q any](s *Server, name string, slots chan struct{}, answer func(http.ResponseWriter, *http.Request, Q)) {
+// handle serves the operation of that name: it reads a Q of at most size bytes and has answer do the rest, for at most
+// most requests at once.
+func handle[Q any](s *Server, name string, most int, size int64, answer func(http.ResponseWriter, *http.Request, Q)) {
+	slots := make(chan struct{}, most)
 	s.mux.HandleFunc("POST /v1/"+name, func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case slots <- struct{}{}:
@@ -85,7 +87,7 @@ func handle[Q any](s *Server, name string, slots chan struct{}, answer func(http
 			return
 		}
 		var q Q
-		if err := readRequest(w, r, &q); err != nil {
+		if err := readRequest(w, r, size, &q); err != nil {
 			s.refuse(w, err)
 			return
 		}
@@ -93,18 +95,9 @@ func handle[Q any](s *Server, name string, slots chan struct{}, answer func(http
 	})
 }
 
-// patient gives the body of each request bodyTimeout to arrive, whether h reads it or leaves it to be
-// discarded.
-func patient(h http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
-		h.ServeHTTP(w, r)
-	})
-}
-
-// readRequest decodes the body of r, which must be exactly one JSON value with no field that q lacks.
-func readRequest(w http.ResponseWriter, r *http.Request, q any) error {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+// readRequest decodes the body of r, which must be exactly one JSON value of at most size bytes, with no field that q lacks.
+func readRequest(w http.ResponseWriter, r *http.Request, size int64, q any) error {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, size))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return fmt.Errorf("%w: requests have at most %d bytes", ErrTooLarge, tooLarge.Limit)
 	}

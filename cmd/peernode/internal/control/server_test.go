@@ -50,6 +50,7 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 		{"unknown field", "POST", "/v1/ping", `{"peer":"bob","force":true}`, 400, "request"},
 		{"two values", "POST", "/v1/ping", `{"peer":"bob"}{}`, 400, "request"},
 		{"trailing text", "POST", "/v1/ping", `{"peer":"bob"} x`, 400, "request"},
+		{"too large without arguments", "POST", "/v1/ping", `{"peer":"` + strings.Repeat("x", maxPlain) + `"}`, 413, "too_large"},
 		{"too large", "POST", "/v1/call", `{"args":"` + strings.Repeat("x", maxRequest) + `"}`, 413, "too_large"},
 	} {
 		status, answer := try(t, dir, c.method, c.path, strings.NewReader(c.body))
@@ -60,7 +61,7 @@ func TestMalformedRequestsAreRefused(t *testing.T) {
 }
 
 func TestLargestRequestIsTaken(t *testing.T) {
-	dir, _, _ := serve(t, fake{call: func(_ context.Context, q CallRequest) (CallAnswer, error) {
+	dir, _, _ := serve(t, fake{call: func(_ context.Context, q Request) (CallAnswer, error) {
 		return CallAnswer{q.Args}, nil
 	}})
 	args := `{"peer":"bob","name":"echo","args":"` + strings.Repeat("x", maxRequest-40) + `"}`
@@ -69,32 +70,46 @@ func TestLargestRequestIsTaken(t *testing.T) {
 	}
 }
 
-func TestRequestsTooManyAreRefusedAndTheOthersGoOn(t *testing.T) {
+// TestRequestsTooManyAreRefusedAndOthersGoOn has as many requests of an operation wait as may: one more is refused, and
+// other operations are served, those that wait and those that do not.
+func TestRequestsTooManyAreRefusedAndOthersGoOn(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	dir, _, _ := serve(t, fake{call: func(context.Context, CallRequest) (CallAnswer, error) {
+	wait := func(ctx context.Context) {
 		entered <- struct{}{}
-		<-release
-		return CallAnswer{[]byte("1")}, nil
-	}})
-	done := make(chan error, maxRequests)
-	for range maxRequests {
-		go func() {
-			_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{})
-			done <- err
-		}()
-		<-entered
+		select {
+		case <-release:
+		case <-ctx.Done():
+		}
 	}
-	if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); code(t, err) != "busy" {
-		t.Errorf("got %v", err)
+	dir, _, _ := serve(t, fake{
+		wait: func(ctx context.Context, _ Request) (Peer, error) { wait(ctx); return Peer{}, nil },
+		call: func(ctx context.Context, _ Request) (CallAnswer, error) {
+			wait(ctx)
+			return CallAnswer{[]byte("1")}, nil
+		},
+	})
+	done := make(chan error)
+	ask := map[string]func() error{
+		"wait": func() error { _, err := Wait.Ask(t.Context(), NewClient(dir), Request{}); return err },
+		"call": func() error { _, err := Call.Ask(t.Context(), NewClient(dir), Request{}); return err },
+	}
+	for _, name := range []string{"wait", "call"} {
+		for range maxRequests {
+			go func() { done <- ask[name]() }()
+			<-entered
+		}
+		if err := ask[name](); code(t, err) != "busy" {
+			t.Errorf("one %s more: got %v", name, err)
+		}
+		if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); err != nil {
+			t.Errorf("beside %s: %v", name, err)
+		}
 	}
 	close(release)
-	for range maxRequests {
+	for range 2 * maxRequests {
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-	}
-	if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); err != nil {
-		t.Errorf("afterwards: %v", err)
 	}
 }
 
@@ -134,7 +149,7 @@ func TestConnectionsTooManyAreClosedAndTheOthersGoOn(t *testing.T) {
 
 func TestClientThatGoesAwayCancelsItsRequest(t *testing.T) {
 	entered, ended := make(chan struct{}), make(chan error, 1)
-	dir, _, _ := serve(t, fake{call: func(ctx context.Context, _ CallRequest) (CallAnswer, error) {
+	dir, _, _ := serve(t, fake{call: func(ctx context.Context, _ Request) (CallAnswer, error) {
 		close(entered)
 		<-ctx.Done()
 		ended <- context.Cause(ctx)
@@ -145,7 +160,7 @@ func TestClientThatGoesAwayCancelsItsRequest(t *testing.T) {
 		<-entered
 		cancel()
 	}()
-	_, err := Call.Ask(ctx, NewClient(dir), CallRequest{Timeout: Within(time.Hour)})
+	_, err := Call.Ask(ctx, NewClient(dir), Request{Timeout: Within(time.Hour)})
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("the client got %v", err)
 	}
@@ -155,11 +170,11 @@ func TestClientThatGoesAwayCancelsItsRequest(t *testing.T) {
 }
 
 func TestRequestEndsWithItsTime(t *testing.T) {
-	dir, _, _ := serve(t, fake{call: func(ctx context.Context, _ CallRequest) (CallAnswer, error) {
+	dir, _, _ := serve(t, fake{call: func(ctx context.Context, _ Request) (CallAnswer, error) {
 		<-ctx.Done()
 		return CallAnswer{}, ctx.Err()
 	}})
-	_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{Timeout: Within(time.Millisecond)})
+	_, err := Call.Ask(t.Context(), NewClient(dir), Request{Timeout: Within(time.Millisecond)})
 	if code(t, err) != "deadline" {
 		t.Errorf("got %v", err)
 	}
@@ -167,14 +182,14 @@ func TestRequestEndsWithItsTime(t *testing.T) {
 
 func TestShutdownAnswersWhatRuns(t *testing.T) {
 	entered := make(chan struct{})
-	dir, socket, server := serve(t, fake{call: func(ctx context.Context, _ CallRequest) (CallAnswer, error) {
+	dir, socket, server := serve(t, fake{call: func(ctx context.Context, _ Request) (CallAnswer, error) {
 		close(entered)
 		<-ctx.Done()
 		return CallAnswer{}, ctx.Err()
 	}})
 	answered := make(chan error, 1)
 	go func() {
-		_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{})
+		_, err := Call.Ask(t.Context(), NewClient(dir), Request{})
 		answered <- err
 	}()
 	<-entered
@@ -191,7 +206,7 @@ func TestShutdownAnswersWhatRuns(t *testing.T) {
 
 func TestShutdownDoesNotWaitForWhatDoesNotEnd(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
-	dir, _, server := serve(t, fake{call: func(context.Context, CallRequest) (CallAnswer, error) {
+	dir, _, server := serve(t, fake{call: func(context.Context, Request) (CallAnswer, error) {
 		close(entered)
 		<-release
 		return CallAnswer{}, errNothing
@@ -199,7 +214,7 @@ func TestShutdownDoesNotWaitForWhatDoesNotEnd(t *testing.T) {
 	defer close(release)
 	answered := make(chan error, 1)
 	go func() {
-		_, err := Call.Ask(t.Context(), NewClient(dir), CallRequest{})
+		_, err := Call.Ask(t.Context(), NewClient(dir), Request{})
 		answered <- err
 	}()
 	<-entered
@@ -223,7 +238,7 @@ func TestAnswerTooLargeIsRefused(t *testing.T) {
 
 func TestRequestTooLargeIsNotSent(t *testing.T) {
 	dir, _, _ := serve(t, fake{})
-	q := CallRequest{Args: append(append([]byte{'"'}, bytes.Repeat([]byte("x"), maxRequest)...), '"')}
+	q := Request{Args: append(append([]byte{'"'}, bytes.Repeat([]byte("x"), maxRequest)...), '"')}
 	if _, err := Call.Ask(t.Context(), NewClient(dir), q); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}

@@ -11,55 +11,46 @@ import (
 	"time"
 )
 
-// A Stream is an operation that has many things to tell.
-type Stream[Q, A any] struct{ name string }
+// A Stream is an operation that has many things to tell. It takes nothing.
+type Stream[A any] struct{ name string }
 
 // Serve has s send each A that do tells as a line of JSON, at once. The last line is the error that do returns; if that is
 // all, the request is refused with it. There is no limit of time, and none for a client that is slow to read: tell waits for
 // it, and do sees to it that what gathers meanwhile is bounded. The context of do ends when the client goes away, and at
 // Shutdown.
-func (o Stream[Q, A]) Serve(s *Server, do func(ctx context.Context, q Q, tell func(A) error) error) {
-	handle(s, o.name, s.streams, func(w http.ResponseWriter, r *http.Request, q Q) {
-		l := lines{w: w}
-		err := do(r.Context(), q, func(a A) error { return l.write(a) })
+func (o Stream[A]) Serve(s *Server, do func(ctx context.Context, tell func(A) error) error) {
+	handle(s, o.name, maxStreams, maxPlain, func(w http.ResponseWriter, r *http.Request, _ struct{}) {
+		control, begun := http.NewResponseController(w), false
+		line := func(v any) error {
+			if !begun {
+				begun = true
+				control.SetWriteDeadline(time.Time{})
+				w.Header().Set("Content-Type", "application/x-ndjson")
+				w.WriteHeader(http.StatusOK)
+			}
+			if err := encode(w, v); err != nil {
+				return err
+			}
+			return control.Flush()
+		}
+		err := do(r.Context(), func(a A) error { return line(a) })
 		if errors.Is(context.Cause(r.Context()), ErrStopping) {
 			err = ErrStopping
 		}
-		if !l.begun {
+		if !begun {
 			s.refuse(w, err)
 			return
 		}
-		l.write(failure{s.explain(err)}) // a client that has gone is nobody to tell
+		line(failure{s.explain(err)}) // a client that has gone is nobody to tell
 	})
-}
-
-// lines writes an answer line by line.
-type lines struct {
-	w     http.ResponseWriter
-	begun bool
-}
-
-// write sends v as one line, and waits for the client to take it.
-func (l *lines) write(v any) error {
-	control := http.NewResponseController(l.w)
-	if !l.begun {
-		l.begun = true
-		control.SetWriteDeadline(time.Time{})
-		l.w.Header().Set("Content-Type", "application/x-ndjson")
-		l.w.WriteHeader(http.StatusOK)
-	}
-	if err := encode(l.w, v); err != nil {
-		return err
-	}
-	return control.Flush()
 }
 
 // Ask has the node do the operation and gives tell each thing as it arrives. It returns the *Error that the node ends with,
 // tell's error, the context's, or ErrGone if the node ends without a word.
-func (o Stream[Q, A]) Ask(ctx context.Context, c *Client, q Q, tell func(A) error) error {
+func (o Stream[A]) Ask(ctx context.Context, c *Client, tell func(A) error) error {
 	ctx, cancel := context.WithCancel(ctx) // ends the request if tell fails
 	defer cancel()
-	answer, err := c.ask(ctx, o.name, q)
+	answer, err := c.ask(ctx, o.name, struct{}{})
 	if err != nil {
 		return err
 	}

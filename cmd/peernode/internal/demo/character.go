@@ -35,16 +35,15 @@ type character struct {
 	release func()                       // ends next
 }
 
-// newCharacter starts a node with a fresh identity under dir. It finds others as config says, and where it is told.
-func newCharacter(ctx context.Context, dir, name string, config peernet.Config) (*character, error) {
+// join starts the node called name, with a fresh identity. It finds others as config says, and where it is told.
+func (s *story) join(ctx context.Context, name string, config peernet.Config) (*character, error) {
 	c := &character{name: name, finds: manual.New(), notes: make(chan string, 1)}
-	config.DataDir, config.Name, config.Discovery = filepath.Join(dir, name), name, append(config.Discovery, c.finds)
+	config.DataDir, config.Name, config.Discovery = filepath.Join(s.dir, name), name, append(config.Discovery, c.finds)
 	node, err := peernet.New(config)
 	if err != nil {
 		return nil, err
 	}
-	c.Node = node
-	c.key = c.PublicKey()
+	c.Node, c.key = node, node.PublicKey()
 	if err := peernet.Handle(c.Node, noteName, c.note); err != nil {
 		return nil, err
 	}
@@ -54,6 +53,7 @@ func newCharacter(ctx context.Context, dir, name string, config peernet.Config) 
 		return nil, err
 	}
 	c.addr = c.Addrs()[0]
+	s.tell(line{Node: name, PublicKey: c.key.String(), Address: c.addr.String()}, "%s listens on %s; its new key is %s", name, c.addr, c.key)
 	return c, nil
 }
 
@@ -61,19 +61,6 @@ func newCharacter(ctx context.Context, dir, name string, config peernet.Config) 
 func (c *character) note(_ context.Context, _ peernet.Caller, words string) (any, error) {
 	c.notes <- words // has room: the story sends one
 	return nil, nil
-}
-
-// expectNote waits for the next note, which is to have these words.
-func (c *character) expectNote(ctx context.Context, words string) error {
-	select {
-	case got := <-c.notes:
-		if got != words {
-			return fmt.Errorf("%s got the note %q, not %q", c.name, got, words)
-		}
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("%s waits for a note: %w", c.name, ctx.Err())
-	}
 }
 
 // leave shuts the node down, if it still runs, and lets go of its events.
@@ -125,16 +112,6 @@ func add(_ context.Context, _ peernet.Caller, terms []int) (sum int, err error) 
 		sum += t
 	}
 	return sum, nil
-}
-
-// join starts the node called name, which finds others as config says.
-func (s *story) join(ctx context.Context, name string, config peernet.Config) (*character, error) {
-	c, err := newCharacter(ctx, s.dir, name, config)
-	if err != nil {
-		return nil, err
-	}
-	s.tell(line{Node: name, PublicKey: c.key.String(), Address: c.addr.String()}, "%s listens on %s; its new key is %s", name, c.addr, c.key)
-	return c, nil
 }
 
 // close stops the nodes that a story that failed left running.

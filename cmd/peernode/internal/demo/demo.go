@@ -162,8 +162,13 @@ func (s *story) send(ctx context.Context) error {
 		if err := from.Send(ctx, to.key, noteName, words); err != nil {
 			return err
 		}
-		if err := to.expectNote(ctx, words); err != nil {
-			return err
+		select {
+		case got := <-to.notes:
+			if got != words {
+				return fmt.Errorf("%s got the note %q, not %q", to.name, got, words)
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("%s waits for a note: %w", to.name, ctx.Err())
 		}
 		s.tellTimed(line{Node: from.name, Peer: to.name, Name: noteName, Args: words}, time.Since(begin),
 			"%s sends %s: %s %s", from.name, to.name, noteName, asJSON(words))

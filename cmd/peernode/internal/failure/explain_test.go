@@ -38,6 +38,7 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{text.ErrAmbiguousPrefix, "ambiguous", 1},
 
 		{control.ErrNoNode, "no_node", 3},
+		{control.ErrNoSocket, "no_socket", 3},
 		{control.ErrStopping, "stopping", 3},
 		{control.ErrGone, "gone", 3},
 		{control.ErrRunning, "running", 1},

@@ -59,6 +59,7 @@ func means(code string, exit int, hint string, errs ...error) meaning {
 // before the general.
 var meanings = []meaning{
 	means("no_node", ExitUnreachable, "start one with: peernode run", control.ErrNoNode),
+	means("no_socket", ExitUnreachable, "it may be starting or stopping: try again; or stop it, and start it again with: peernode run", control.ErrNoSocket),
 	means("running", ExitFailed, "stop that one first, or give this one a directory of its own with --data-dir", control.ErrRunning),
 	means("stopping", ExitUnreachable, "start it again with: peernode run", control.ErrStopping),
 	means("gone", ExitUnreachable, "start it again with: peernode run", control.ErrGone),

@@ -38,17 +38,29 @@ const (
 // A Page serves metrics.
 type Page struct {
 	listener net.Listener
-	server   *http.Server
-	served   chan struct{} // closed when Serve's goroutine has ended; nil: it has not begun
+	server   http.Server
+	served   chan struct{} // closed when the goroutine that serves has ended
 }
 
-// Listen listens at address. Nobody is answered before Serve.
-func Listen(ctx context.Context, address string) (*Page, error) {
+// Serve answers at address with the metrics of r, in a goroutine of its own, until Close.
+func Serve(ctx context.Context, address string, r *prometheus.Registry, log *slog.Logger) (*Page, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return nil, listenError(err)
 	}
-	return &Page{listener: l}, nil
+	p := &Page{listener: l, served: make(chan struct{})}
+	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug) // of what others do wrong, as often as they like
+	mux := http.NewServeMux()
+	mux.Handle("GET "+Path, p.guard(promhttp.HandlerFor(r, promhttp.HandlerOpts{ErrorLog: errorLog, MaxRequestsInFlight: maxRequests})))
+	p.server = http.Server{Handler: mux, ErrorLog: errorLog, MaxHeaderBytes: maxHeader, ReadTimeout: readTimeout, WriteTimeout: writeTimeout}
+	p.server.SetKeepAlivesEnabled(false) // a reader that keeps its connection would keep others out
+	go func() {
+		defer close(p.served)
+		if err := p.server.Serve(netutil.LimitListener(l, maxConns)); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("metrics are no longer served", "err", err)
+		}
+	}()
+	return p, nil
 }
 
 // listenError returns the error of an address that cannot be listened on, with the hint that fits it.
@@ -75,22 +87,6 @@ func (p *Page) Addr() net.Addr { return p.listener.Addr() }
 // URL returns where the metrics are.
 func (p *Page) URL() string { return "http://" + p.listener.Addr().String() + Path }
 
-// Serve answers with the metrics of r, in a goroutine of its own, until Close.
-func (p *Page) Serve(r *prometheus.Registry, log *slog.Logger) {
-	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug) // of what others do wrong, as often as they like
-	mux := http.NewServeMux()
-	mux.Handle("GET "+Path, p.guard(promhttp.HandlerFor(r, promhttp.HandlerOpts{ErrorLog: errorLog, MaxRequestsInFlight: maxRequests})))
-	p.server = &http.Server{Handler: mux, ErrorLog: errorLog, MaxHeaderBytes: maxHeader, ReadTimeout: readTimeout, WriteTimeout: writeTimeout}
-	p.server.SetKeepAlivesEnabled(false) // a reader that keeps its connection would keep others out
-	p.served = make(chan struct{})
-	go func() {
-		defer close(p.served)
-		if err := p.server.Serve(netutil.LimitListener(p.listener, maxConns)); !errors.Is(err, http.ErrServerClosed) {
-			log.Error("metrics are no longer served", "err", err)
-		}
-	}()
-}
-
 // guard lets a page that is for this machine alone be asked for by its address only: a web site could have a browser here
 // ask for it by a name of its own, and read it.
 func (p *Page) guard(next http.Handler) http.Handler {
@@ -112,10 +108,6 @@ func (p *Page) guard(next http.Handler) http.Handler {
 
 // Close ends the page, and waits until nothing of it is left.
 func (p *Page) Close() {
-	if p.served == nil {
-		_ = p.listener.Close()
-		return
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if p.server.Shutdown(ctx) != nil {

@@ -25,10 +25,10 @@ const patience = time.Minute
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// newPage returns a page on loopback that does not answer yet, and ends with the test.
+// newPage returns a page on loopback, which ends with the test.
 func newPage(t *testing.T) *Page {
 	t.Helper()
-	page, err := Listen(t.Context(), "127.0.0.1:0")
+	page, err := Serve(t.Context(), "127.0.0.1:0", prometheus.NewRegistry(), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,6 @@ func newPage(t *testing.T) *Page {
 
 func TestMetricsAreOnOnePageAndForNoForeignName(t *testing.T) {
 	page := newPage(t)
-	page.Serve(prometheus.NewRegistry(), quiet)
 	base := strings.TrimSuffix(page.URL(), Path)
 	_, port, _ := net.SplitHostPort(page.listener.Addr().String())
 	get(t, base+"/", http.StatusNotFound)
@@ -52,11 +51,11 @@ func TestMetricsAreOnOnePageAndForNoForeignName(t *testing.T) {
 
 func TestHintsForMetricsThatCannotBeServed(t *testing.T) {
 	taken := newPage(t)
-	_, err := Listen(t.Context(), taken.listener.Addr().String())
+	_, err := Serve(t.Context(), taken.listener.Addr().String(), prometheus.NewRegistry(), quiet)
 	if e := failure.Explain(err); !errors.Is(err, syscall.EADDRINUSE) || e.Code != "address_in_use" || e.Exit != failure.ExitFailed || !strings.Contains(e.Hint, "--metrics") {
 		t.Errorf("taken: %+v", e)
 	}
-	_, err = Listen(t.Context(), "192.0.2.1:0")
+	_, err = Serve(t.Context(), "192.0.2.1:0", prometheus.NewRegistry(), quiet)
 	if e := failure.Explain(err); e.Code != "no_such_address" || e.Exit != failure.ExitFailed || !strings.Contains(e.Hint, "of this machine") {
 		t.Errorf("not ours: %+v", e)
 	}
@@ -68,7 +67,6 @@ func TestHintsForMetricsThatCannotBeServed(t *testing.T) {
 // TestClosedPageIsGone: also one that somebody is connected to and says nothing.
 func TestClosedPageIsGone(t *testing.T) {
 	page := newPage(t)
-	page.Serve(prometheus.NewRegistry(), quiet)
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", page.listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +82,6 @@ func TestClosedPageIsGone(t *testing.T) {
 // TestWhoHasReadMetricsKeepsNobodyOut: also if it does not close its connection.
 func TestWhoHasReadMetricsKeepsNobodyOut(t *testing.T) {
 	page := newPage(t)
-	page.Serve(prometheus.NewRegistry(), quiet)
 	address := page.listener.Addr().String()
 	for range maxConns {
 		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
