@@ -23,7 +23,7 @@ func (f *facts) admitNewcomers(do *actions, trusted bool) {
 		case s.noRoom != nil:
 			f.full = len(f.sessions) == 1
 			do.note = &Step{Addr: s.addr, Reason: "told to come back later: " + s.noRoom.Error()}
-			do.end(s, session.Close{Reason: envelope.ReasonBusy, Text: limitText(s.noRoom), RetryAfter: withJitter(fullWait, s.chance)})
+			do.end(s, session.Close{Reason: envelope.ReasonBusy, Text: s.noRoom.forPeer(), RetryAfter: withJitter(fullWait, s.chance)})
 		case s.admitted:
 		case f.goodbye != "":
 			do.end(s, session.Close{Reason: f.goodbye})

@@ -12,117 +12,75 @@ import (
 // probeWithin is how long a session that another one may replace has for its pong (wire.md §7.4).
 const probeWithin = time.Second
 
-// A verdict says what to do about two sessions to one peer.
-type verdict uint8
-
-const (
-	undisputed verdict = iota // nothing: there is but one
-	keepNewer                 // the older is a duplicate
-	probeOwn                  // keep the one that this node initiated, if its ping is answered
-	probeOlder                // boot rule: the peer has restarted, or its key is in use twice
-	checkOlder                // the other end decides; but if it has lost an older one it will not, and here it looks alive
-)
+// A dispute is two sessions to one peer of which one must go, by id. The favoured one stays if its ping is answered.
+type dispute struct {
+	favoured, other     string
+	isProbed            bool            // false: no ping is needed
+	toOther, toFavoured envelope.Reason // the bye of the one that goes
+}
 
 // judge finds two sessions to one peer that cannot both stay, of those that are usable in the order in which they came
-// up, and says what to do about them (wire.md §7.4). Both ends apply the boot rule; for the rest the arbiter decides,
-// alone. The two longest up come first, so that a third waits until one of them has gone.
-func judge(isArbiter bool, usable []*sessionFacts) (older, newer *sessionFacts, v verdict) {
+// up, and says what decides between them (wire.md §7.4). Both ends apply the boot rule: the peer has restarted, or its key
+// is in use twice. For the rest the arbiter decides, alone; the dispute is zero if this end decides nothing. The two
+// longest up come first, so that a third waits until one of them has gone.
+func judge(isArbiter bool, usable []*sessionFacts) dispute {
 	for i, newer := range usable {
 		for _, older := range usable[:i] {
 			if newer.hasOtherBoot(older) {
-				return older, newer, probeOlder
+				return dispute{older.id, newer.id, true, envelope.ReasonConflict, envelope.ReasonUnresponsive}
 			}
 		}
 	}
-	switch {
-	case len(usable) < 2:
-		return nil, nil, undisputed
-	case !isArbiter:
-		v = checkOlder
-	case usable[0].role == usable[1].role:
-		v = keepNewer
-	default:
-		v = probeOwn
+	if !isArbiter || len(usable) < 2 {
+		return dispute{}
 	}
-	return usable[0], usable[1], v
-}
-
-// probed returns the session whose pong decides; nil: none does.
-func (v verdict) probed(older, newer *sessionFacts) *sessionFacts {
-	switch {
-	case v == probeOlder:
-		return older
-	case v == probeOwn && newer.role == handshake.Initiator:
-		return newer
-	case v == probeOwn:
-		return older
+	favoured, other := usable[1], usable[0] // the older is a duplicate
+	isProbed := favoured.role != other.role
+	if isProbed && other.role == handshake.Initiator {
+		favoured, other = other, favoured
 	}
-	return nil
-}
-
-// loser says which of two sessions ends, and with which bye. newer is this node's role in the newer one, and isAlive
-// whether the probe was answered, if the verdict asks for one.
-func (v verdict) loser(newer handshake.Role, isAlive bool) (endNewer bool, reason envelope.Reason) {
-	switch v {
-	case probeOlder:
-		if isAlive {
-			return true, envelope.ReasonConflict
-		}
-		return false, envelope.ReasonUnresponsive
-	case probeOwn:
-		isOwn := newer == handshake.Initiator
-		return isOwn != isAlive, envelope.ReasonDuplicate
-	}
-	return false, envelope.ReasonDuplicate
+	return dispute{favoured.id, other.id, isProbed, envelope.ReasonDuplicate, envelope.ReasonDuplicate}
 }
 
 // arbitrate sees to it that of several usable sessions one stays, as far as this end has to (wire.md §7.4).
 func (f *facts) arbitrate(do *actions) {
 	for {
-		older, newer, v := judge(f.isArbiter, f.usable())
-		switch v {
-		case undisputed:
-			f.dispute = dispute{}
-			return
-		case checkOlder:
-			f.dispute = dispute{}
+		d := judge(f.isArbiter, f.usable())
+		if d != f.dispute {
+			f.dispute, f.answered, f.alive = d, !d.isProbed, !d.isProbed
+			if d.toOther == envelope.ReasonConflict {
+				f.use(f.find(d.other))
+			}
+			if d.isProbed {
+				do.probe = append(do.probe, probing{d.favoured, probeWithin})
+			}
+		}
+		switch {
+		case d == dispute{}:
 			f.checkOlder(do)
 			return
-		}
-		probed := v.probed(older, newer)
-		if d := f.dispute; d.older != older.id || d.newer != newer.id || d.verdict != v {
-			f.dispute = dispute{older: older.id, newer: newer.id, verdict: v}
-			if v == probeOlder {
-				f.use(newer)
-			}
-			if probed != nil {
-				f.dispute.probed = probed.id
-				do.probe = append(do.probe, probing{probed.id, probeWithin})
-			}
-		}
-		if probed != nil && !f.dispute.answered {
+		case !f.answered:
 			return
 		}
-		f.settle(do, older, newer)
+		f.settle(do)
 	}
 }
 
 // settle ends one of two sessions, now that the probe, if any, is answered.
-func (f *facts) settle(do *actions, older, newer *sessionFacts) {
-	v := f.dispute.verdict
-	endNewer, reason := v.loser(newer.role, f.dispute.alive)
+func (f *facts) settle(do *actions) {
+	d := f.dispute
 	f.dispute = dispute{}
-	kept, loser := newer, older
-	if endNewer {
-		kept, loser = older, newer
+	kept, loser, reason := f.find(d.favoured), f.find(d.other), d.toOther
+	if !f.alive {
+		kept, loser, reason = loser, kept, d.toFavoured
 	}
 	f.use(kept)
-	if v == keepNewer {
+	if !d.isProbed {
 		kept.inherit(loser)
 	}
 	do.end(loser, session.Close{Reason: reason})
 	if reason == envelope.ReasonConflict {
-		do.report = append(do.report, Conflict{Key: f.key, Older: older.addr, Newer: newer.addr})
+		do.report = append(do.report, Conflict{Key: f.key, Older: kept.addr, Newer: loser.addr})
 	}
 }
 
@@ -130,6 +88,9 @@ func (f *facts) settle(do *actions, older, newer *sessionFacts) {
 // but one that it has lost it will not end, and here it looks alive (wire.md §7.4).
 func (f *facts) checkOlder(do *actions) {
 	usable := f.usable()
+	if len(usable) < 2 {
+		return
+	}
 	newest := usable[len(usable)-1]
 	if !slices.ContainsFunc(usable, func(s *sessionFacts) bool { return s.role != newest.role }) {
 		f.use(newest) // the other end keeps that, if it has them all

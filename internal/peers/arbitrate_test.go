@@ -1,7 +1,7 @@
 package peers
 
 import (
-	"slices"
+	"fmt"
 	"testing"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -18,44 +18,49 @@ var (
 )
 
 func TestArbitration(t *testing.T) {
-	type result struct {
-		older, newer int
-		v            verdict
+	// Sessions are by their position.
+	keep := func(favoured, other int) dispute {
+		return dispute{fmt.Sprint(favoured), fmt.Sprint(other), false, envelope.ReasonDuplicate, envelope.ReasonDuplicate}
 	}
-	none, check := result{0, 0, undisputed}, result{0, 1, checkOlder}
+	probe := func(favoured, other int) dispute {
+		d := keep(favoured, other)
+		d.isProbed = true
+		return d
+	}
+	bootRule := func(older, newer int) dispute {
+		return dispute{fmt.Sprint(older), fmt.Sprint(newer), true, envelope.ReasonConflict, envelope.ReasonUnresponsive}
+	}
+	none := dispute{}
 	for _, test := range []struct {
 		name    string
 		live    []sessionFacts
-		arbiter result
-		other   result // what the node that is not the arbiter does
+		arbiter dispute
+		other   dispute // what the node that is not the arbiter does
 	}{
 		{"no session", nil, none, none},
 		{"one session", []sessionFacts{ours}, none, none},
-		{"both dialled, ours is newer", []sessionFacts{theirs, ours}, result{0, 1, probeOwn}, check},
-		{"both dialled, ours is older", []sessionFacts{ours, theirs}, result{0, 1, probeOwn}, check},
-		{"we dialled twice", []sessionFacts{ours, ours}, result{0, 1, keepNewer}, check},
-		{"the peer dialled twice", []sessionFacts{theirs, theirs}, result{0, 1, keepNewer}, check},
-		{"the same process dialled twice", []sessionFacts{booted1, booted1}, result{0, 1, keepNewer}, check},
-		{"the hello of one is not there yet", []sessionFacts{booted1, theirs}, result{0, 1, keepNewer}, check},
-		{"one says no boot", []sessionFacts{theirs, booted2}, result{0, 1, keepNewer}, check},
-		{"another boot", []sessionFacts{booted1, booted2}, result{0, 1, probeOlder}, result{0, 1, probeOlder}},
-		{"another boot on the session that we dialled", []sessionFacts{mine1, booted2}, result{0, 1, probeOlder}, result{0, 1, probeOlder}},
-		{"a third waits", []sessionFacts{theirs, ours, theirs}, result{0, 1, probeOwn}, check},
-		{"a third with another boot does not", []sessionFacts{booted1, mine1, booted2}, result{0, 2, probeOlder}, result{0, 2, probeOlder}},
-		{"a third with the first one's boot waits", []sessionFacts{booted1, booted2, booted1}, result{0, 1, probeOlder}, result{0, 1, probeOlder}},
+		{"both dialled, ours is newer", []sessionFacts{theirs, ours}, probe(1, 0), none},
+		{"both dialled, ours is older", []sessionFacts{ours, theirs}, probe(0, 1), none},
+		{"we dialled twice", []sessionFacts{ours, ours}, keep(1, 0), none},
+		{"the peer dialled twice", []sessionFacts{theirs, theirs}, keep(1, 0), none},
+		{"the same process dialled twice", []sessionFacts{booted1, booted1}, keep(1, 0), none},
+		{"the hello of one is not there yet", []sessionFacts{booted1, theirs}, keep(1, 0), none},
+		{"one says no boot", []sessionFacts{theirs, booted2}, keep(1, 0), none},
+		{"another boot", []sessionFacts{booted1, booted2}, bootRule(0, 1), bootRule(0, 1)},
+		{"another boot on the session that we dialled", []sessionFacts{mine1, booted2}, bootRule(0, 1), bootRule(0, 1)},
+		{"a third waits", []sessionFacts{theirs, ours, theirs}, probe(1, 0), none},
+		{"a third with another boot does not", []sessionFacts{booted1, mine1, booted2}, bootRule(0, 2), bootRule(0, 2)},
+		{"a third with the first one's boot waits", []sessionFacts{booted1, booted2, booted1}, bootRule(0, 1), bootRule(0, 1)},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var usable []*sessionFacts
 			for i := range test.live {
-				usable = append(usable, &test.live[i])
+				s := test.live[i]
+				s.id = fmt.Sprint(i)
+				usable = append(usable, &s)
 			}
-			for isArbiter, want := range map[bool]result{true: test.arbiter, false: test.other} {
-				var got result
-				older, newer, v := judge(isArbiter, usable)
-				if got.v = v; v != undisputed {
-					got.older, got.newer = slices.Index(usable, older), slices.Index(usable, newer)
-				}
-				if got != want {
+			for isArbiter, want := range map[bool]dispute{true: test.arbiter, false: test.other} {
+				if got := judge(isArbiter, usable); got != want {
 					t.Errorf("arbiter %v: %+v, want %+v", isArbiter, got, want)
 				}
 			}
@@ -65,26 +70,30 @@ func TestArbitration(t *testing.T) {
 
 func TestTheProbeDecidesWhichSessionEnds(t *testing.T) {
 	for _, test := range []struct {
-		name     string
-		v        verdict
-		newer    handshake.Role
-		alive    bool
-		endNewer bool
-		reason   envelope.Reason
+		name   string
+		older  sessionFacts
+		newer  sessionFacts
+		alive  bool
+		loser  string
+		reason envelope.Reason
 	}{
-		{"same initiator, the newer stays", keepNewer, handshake.Initiator, false, false, envelope.ReasonDuplicate},
-		{"own is newer and answers", probeOwn, handshake.Initiator, true, false, envelope.ReasonDuplicate},
-		{"own is newer and silent", probeOwn, handshake.Initiator, false, true, envelope.ReasonDuplicate},
-		{"own is older and answers", probeOwn, handshake.Responder, true, true, envelope.ReasonDuplicate},
-		{"own is older and silent", probeOwn, handshake.Responder, false, false, envelope.ReasonDuplicate},
-		{"the older process answers", probeOlder, handshake.Responder, true, true, envelope.ReasonConflict},
-		{"the older process is gone", probeOlder, handshake.Responder, false, false, envelope.ReasonUnresponsive},
-		{"the older process is gone, we dialled the newer", probeOlder, handshake.Initiator, false, false, envelope.ReasonUnresponsive},
+		{"same initiator, the newer stays", ours, ours, true, "older", envelope.ReasonDuplicate},
+		{"own is newer and answers", theirs, ours, true, "older", envelope.ReasonDuplicate},
+		{"own is newer and silent", theirs, ours, false, "newer", envelope.ReasonDuplicate},
+		{"own is older and answers", ours, theirs, true, "newer", envelope.ReasonDuplicate},
+		{"own is older and silent", ours, theirs, false, "older", envelope.ReasonDuplicate},
+		{"the older process answers", booted1, booted2, true, "newer", envelope.ReasonConflict},
+		{"the older process is gone", booted1, booted2, false, "older", envelope.ReasonUnresponsive},
+		{"the older process is gone, we dialled the newer", booted2, mine1, false, "older", envelope.ReasonUnresponsive},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			endNewer, reason := test.v.loser(test.newer, test.alive)
-			if endNewer != test.endNewer || reason != test.reason {
-				t.Errorf("loser = %v, %q; want %v, %q", endNewer, reason, test.endNewer, test.reason)
+			test.older.id, test.newer.id = "older", "newer"
+			var do actions
+			f := facts{sessions: []sessionFacts{test.older, test.newer}}
+			f.dispute, f.alive = judge(true, []*sessionFacts{&test.older, &test.newer}), test.alive
+			f.settle(&do)
+			if len(do.close) != 1 || do.close[0].id != test.loser || do.close[0].Reason != test.reason {
+				t.Errorf("closed %+v; want %s, %q", do.close, test.loser, test.reason)
 			}
 		})
 	}

@@ -24,6 +24,8 @@ type facts struct {
 	usedEnd  session.Ended  // how that one ended, once no other took over; no reason: it has not
 	lastEnd  session.Ended  // the end that was heard of last, of any session
 	dispute  dispute        // that was decided on, until it is settled
+	answered bool           // the probe of the dispute
+	alive    bool           // with a pong
 	offered  string         // the session in the directory; "": none
 	upTold   bool           // Up was told, Down was not
 
@@ -58,9 +60,9 @@ type sessionFacts struct {
 	hasBoot bool
 	chance  float64 // random, in [0, 1): what is random about the session is drawn from it
 
-	admitted bool      // it was let in
-	noRoom   error     // what the quota said to that; nil: it counts the session
-	up       time.Time // zero: the other end has not accepted yet
+	admitted bool        // it was let in
+	noRoom   *LimitError // what the quota said to that; nil: it counts the session
+	up       time.Time   // zero: the other end has not accepted yet
 
 	rotateAt time.Time // when a fresh session is to replace it; zero: never
 	lastUsed time.Time // as far as is known
@@ -104,14 +106,6 @@ func (s sessionFacts) howItEnds() session.Ended {
 		return session.Ended{Addr: s.addr, Reason: s.closed}
 	}
 	return s.end
-}
-
-// A dispute is two sessions of which one must go, by id, and the verdict on them.
-type dispute struct {
-	older, newer    string
-	verdict         verdict
-	probed          string // the session whose pong decides; "": none does
-	answered, alive bool   // the probe
 }
 
 // find returns the session with that id; nil: there is none.
@@ -185,8 +179,8 @@ func (s *sessionFacts) recordHello(h envelope.Hello) {
 
 // recordPong keeps the answer to a probe.
 func (f *facts) recordPong(id string, alive bool) {
-	if f.dispute.probed == id && !f.dispute.answered {
-		f.dispute.answered, f.dispute.alive = true, alive
+	if f.dispute.favoured == id && !f.answered {
+		f.answered, f.alive = true, alive
 	} else if s := f.find(id); s != nil {
 		s.silent = s.asked && !alive
 	}

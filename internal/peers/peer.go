@@ -102,24 +102,16 @@ func (p *peer) Receive(ctx actor.Context) {
 	case session.Up:
 		p.up(m.Link)
 	case session.Greeted:
-		if s := p.find(m.Link.ID()); s != nil {
-			s.recordHello(m.Link.Hello())
-			p.reconcile()
-		}
+		p.record(m.Link, func(s *sessionFacts) { s.recordHello(m.Link.Hello()) })
 	case session.HalfClosed:
 		p.halfClosed(m)
 	case session.Ending:
-		if s := p.find(m.Link.ID()); s != nil {
-			m.End.Addr = m.Link.Addr()
-			s.over = true
+		p.record(m.Link, func(s *sessionFacts) {
+			m.End.Addr, s.over = m.Link.Addr(), true
 			p.recordEnd(s, m.End)
-			p.reconcile()
-		}
+		})
 	case session.RotationDue:
-		if s := p.find(m.Link.ID()); s != nil {
-			s.rotateAt = p.Clock.Now()
-			p.reconcile()
-		}
+		p.record(m.Link, func(s *sessionFacts) { s.rotateAt = p.Clock.Now() })
 	case session.Probed:
 		p.recordPong(m.Link.ID(), m.Alive)
 		p.reconcile()

@@ -1,7 +1,6 @@
 package peers
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -17,15 +16,15 @@ type quota struct {
 	sessions int
 }
 
-// full returns the *LimitError that enter would return now.
-func (q *quota) full(first bool) error {
+// full returns the error that enter would return now.
+func (q *quota) full(first bool) *LimitError {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.check(first)
 }
 
 // check is called with mu held.
-func (q *quota) check(first bool) error {
+func (q *quota) check(first bool) *LimitError {
 	switch {
 	case first && q.maxPeers > 0 && q.peers >= q.maxPeers:
 		return &LimitError{What: "Peers", Limit: q.maxPeers}
@@ -35,8 +34,8 @@ func (q *quota) check(first bool) error {
 	return nil
 }
 
-// enter counts a session. first says that its peer has no other one. The error is a *LimitError.
-func (q *quota) enter(first bool) error {
+// enter counts a session. first says that its peer has no other one.
+func (q *quota) enter(first bool) *LimitError {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err := q.check(first); err != nil {
@@ -69,12 +68,8 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("this node is at its limit of %d %s (Limits.%s): raise it, or wait until one has gone", e.Limit, strings.ToLower(e.What), e.What)
 }
 
-// limitText returns what a peer is told that has to come back later because of a *LimitError.
-func limitText(err error) string {
-	e, ok := errors.AsType[*LimitError](err)
-	if !ok {
-		return ""
-	}
+// forPeer returns what a peer is told that has to come back later.
+func (e *LimitError) forPeer() string {
 	return fmt.Sprintf("at the limit of %d %s", e.Limit, strings.ToLower(e.What))
 }
 

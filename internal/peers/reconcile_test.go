@@ -132,7 +132,7 @@ func wasReplaced(f *facts) { f.usedEnd = session.Ended{Reason: envelope.ReasonRo
 func isAnswered(alive bool) func(*facts) {
 	return func(f *facts) {
 		*f, _ = reconcile(*f, true, start)
-		f.recordPong(f.dispute.probed, alive)
+		f.recordPong(f.dispute.favoured, alive)
 	}
 }
 

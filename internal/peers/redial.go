@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"slices"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -55,12 +56,8 @@ func redial(reason envelope.Reason, byPeer bool, retryAfter time.Duration, refus
 		return min(maxRefusal, firstRefusal<<max(0, refusals-1)), true
 	case envelope.ReasonConflict:
 		return conflictWait, true
-	case envelope.ReasonDuplicate, envelope.ReasonRotated: // and the other session that it spoke of has ended too
-		byPeer = false
-	case envelope.ReasonProtocol, envelope.ReasonUnresponsive, session.ReasonLost:
-		byPeer = false // retryAfter means nothing here
 	}
-	if !byPeer {
+	if !asksForPause(reason, byPeer) {
 		retryAfter = 0
 	}
 	return min(max(retryAfter, 0), envelope.MaxRetryAfter) + backoff(falls, r), true
@@ -85,9 +82,5 @@ func isReplaced(reason envelope.Reason) bool {
 
 // cutsShort says whether a bye for that reason ends a half-close before its time, and asks for more than it did.
 func cutsShort(reason envelope.Reason) bool {
-	switch reason {
-	case envelope.ReasonRefused, envelope.ReasonRevoked, envelope.ReasonConflict, envelope.ReasonBusy:
-		return true
-	}
-	return false
+	return slices.Contains([]envelope.Reason{envelope.ReasonRefused, envelope.ReasonRevoked, envelope.ReasonConflict, envelope.ReasonBusy}, reason)
 }

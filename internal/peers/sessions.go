@@ -20,6 +20,14 @@ func (p *peer) proved(l *session.Link) {
 	p.reconcile()
 }
 
+// record keeps a fact of a session that is still known, and does what follows.
+func (p *peer) record(l *session.Link, fact func(*sessionFacts)) {
+	if s := p.find(l.ID()); s != nil {
+		fact(s)
+		p.reconcile()
+	}
+}
+
 // up is a session that the other end has accepted too.
 func (p *peer) up(l *session.Link) {
 	if p.find(l.ID()) == nil {
@@ -39,16 +47,13 @@ func (p *peer) up(l *session.Link) {
 
 // halfClosed is a session over which the peer starts nothing more, and takes nothing new. It has said a bye.
 func (p *peer) halfClosed(m session.HalfClosed) {
-	s := p.find(m.Link.ID())
-	if s == nil {
-		return
-	}
-	s.halfClosed = true
-	if usable := p.usable(); m.Bye.Code == envelope.ReasonRotated && len(usable) > 0 {
-		usable[len(usable)-1].inherit(s)
-	}
-	p.recordEnd(s, session.Ended{Addr: s.addr, Reason: m.Bye.Code, Text: m.Bye.Text, RetryAfter: m.Bye.RetryAfter, ByPeer: true})
-	p.reconcile()
+	p.record(m.Link, func(s *sessionFacts) {
+		s.halfClosed = true
+		if usable := p.usable(); m.Bye.Code == envelope.ReasonRotated && len(usable) > 0 {
+			usable[len(usable)-1].inherit(s)
+		}
+		p.recordEnd(s, session.Ended{Addr: s.addr, Reason: m.Bye.Code, Text: m.Bye.Text, RetryAfter: m.Bye.RetryAfter, ByPeer: true})
+	})
 }
 
 func (p *peer) ended(m session.Ended) {

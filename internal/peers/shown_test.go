@@ -94,7 +94,7 @@ func (r *rig) check(p *peer) {
 		{connected && (!used.isUsable() || p.links[p.used] != link), "the session in use cannot be used, or is not the directory's"},
 		{!connected && link != nil && !follows, "the directory offers a session, and none is in use"},
 		{!connected && len(p.usable()) > 0, "no session is in use, and one could be"},
-		{d != dispute{} && !(isUsable(d.older) && isUsable(d.newer)), "a session is in dispute that cannot be used"},
+		{d != dispute{} && !(isUsable(d.favoured) && isUsable(d.other)), "a session is in dispute that cannot be used"},
 		{(info.State == Connected) != connected && !follows, "connected without a session, or not with one"},
 		{(info.State == Dialling) != (p.round != nil && !connected), "dialling without a round, or not with one"},
 		{(info.State == BackingOff) == p.due.IsZero() && !follows, "backing off without a redial, or not with one"},
