@@ -9,6 +9,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
 // Bounds of what is kept of where a peer may be (wire.md §8.1).
@@ -16,6 +17,9 @@ const (
 	maxAddresses = finder.MaxAddressesPerKey + 32 // more than the finder knows of at once
 	maxProven    = 4                              // that are never forgotten for another one, so there is always room for new ones
 )
+
+// sourceFile is who names the addresses of the peers file.
+const sourceFile = "peers file"
 
 // An address is where a peer may be, and what became of it.
 type address struct {
@@ -29,6 +33,9 @@ type address struct {
 	result   string    // of the last dial; empty: not dialled yet
 }
 
+// isNamed says whether the peers file names the address; a may be nil.
+func (a *address) isNamed() bool { return a != nil && slices.Contains(a.sources, sourceFile) }
+
 // candidate returns what ranks an address; r is the round that it is ranked for, if there is one.
 func (p *peer) candidate(r *round, a *address) candidates.Candidate {
 	said := candidates.Hint
@@ -37,7 +44,7 @@ func (p *peer) candidate(r *round, a *address) candidates.Candidate {
 		said = candidates.Asked
 	case len(a.sources) == 0:
 		said = candidates.Gone
-	case slices.Contains(a.sources, sourceFile):
+	case a.isNamed():
 		said = candidates.Named
 	}
 	return candidates.Candidate{Addr: a.addr, Standing: p.privileges.Standing(a.addr, said), Seen: a.seen, Dialled: a.dialled, Failures: a.failures}
@@ -94,6 +101,28 @@ func (p *peer) sighted(m finder.Change) {
 		p.dial()
 	} else if !a.next.After(a.seen) {
 		p.extend(a.addr)
+	}
+}
+
+// named takes what the peers file says of the peer.
+func (p *peer) named(said trust.Peer) {
+	var addrs []netip.AddrPort
+	for _, text := range said.Option(trust.OptionAddr) {
+		if addr, err := netip.ParseAddrPort(text); err == nil {
+			addrs = append(addrs, addr)
+		}
+	}
+	change := finder.Change{Kind: finder.Lost, Presence: finder.Presence{Source: sourceFile}}
+	for _, a := range slices.Clone(p.addrs) {
+		if change.Addr = a.addr; a.isNamed() && !slices.Contains(addrs, a.addr) {
+			p.sighted(change)
+		}
+	}
+	change.Kind = finder.Found
+	for _, change.Addr = range addrs {
+		if !p.at(change.Addr).isNamed() {
+			p.sighted(change)
+		}
 	}
 }
 

@@ -140,7 +140,7 @@ func (p *peer) dialled(d *dial) {
 		return
 	}
 	delete(r.race.dials, d.addr)
-	r.drop(d.addr)
+	r.left = slices.DeleteFunc(r.left, func(a netip.AddrPort) bool { return a == d.addr })
 	if d.err != nil {
 		p.counters.Add(counters.DialsFailed, 1)
 		p.tried(d.addr, d.err)
@@ -172,7 +172,7 @@ func (p *peer) shakeHands(d *dial) {
 	claimed, own := r.claimed, &claim{d.addr}
 	pid := p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: d.conn, Role: handshake.Initiator,
 		Expect: p.key, Owner: p.self, Claim: func() bool { return claimed.CompareAndSwap(nil, own) }}))
-	r.handshakes = append(r.handshakes, pid.GetId())
+	p.handshakes = append(p.handshakes, pid.GetId())
 	p.dialledTo[pid.GetId()] = d.addr
 	long := hintPatience
 	if a := p.at(d.addr); a != nil && p.candidate(r, a).Standing >= candidates.Named {

@@ -127,12 +127,13 @@ func (d *Directory) wait(ctx context.Context, s *slot) error {
 	}
 }
 
-// slotOf returns the slot that p writes; nil: there is none any more. It is called with mu held.
-func (d *Directory) slotOf(p *peer) *slot {
+// write changes p's slot, unless that is another's by now.
+func (d *Directory) write(p *peer, change func(*slot)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	if s := d.slots[p.key]; s != nil && s.owner == p {
-		return s
+		change(s)
 	}
-	return nil
 }
 
 // wakeAll has those who wait for a change look again.
@@ -154,30 +155,22 @@ func (d *Directory) register(p *peer) {
 
 // unregister removes p's slot.
 func (d *Directory) unregister(p *peer) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if s := d.slotOf(p); s != nil {
+	d.write(p, func(s *slot) {
 		delete(d.slots, p.key)
 		close(s.changed)
-	}
+	})
 }
 
 func (d *Directory) setLink(p *peer, link *session.Link) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if s := d.slotOf(p); s != nil && s.link != link {
-		s.link = link
-		s.wakeAll()
-	}
+	d.write(p, func(s *slot) {
+		if s.link != link {
+			s.link = link
+			s.wakeAll()
+		}
+	})
 }
 
-func (d *Directory) setInfo(p *peer, info Info) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if s := d.slotOf(p); s != nil {
-		s.info = info
-	}
-}
+func (d *Directory) setInfo(p *peer, info Info) { d.write(p, func(s *slot) { s.info = info }) }
 
 // close ends every Await, now and later. What the peers still write can be read.
 func (d *Directory) close() {

@@ -32,12 +32,12 @@ func (p *peer) note(s Step) {
 	now := p.Clock.Now()
 	s.At, s.Last, s.Times, s.State = now, now, 1, p.info.State
 	// Always a new array: the directory has handed out the old one.
-	h := fold(append(slices.Clone(p.history), s))
+	h := fold(append(slices.Clone(p.info.History), s))
 	if len(h) > keepSteps {
 		i := oldestStep(h)
 		h = slices.Delete(h, i, i+1)
 	}
-	p.history = h
+	p.info.History = h
 	p.publish()
 }
 

@@ -22,12 +22,12 @@ func TestHistoryKeepsTheLastStepsAndNoRepetition(t *testing.T) {
 	p.note(Step{Reason: "once"})
 	p.info.State = Dialling
 	p.note(Step{Reason: "once"})
-	if got := reasons(p.history); !slices.Equal(got, []string{"once", "once"}) || p.history[0].State != Found || p.history[1].State != Dialling {
-		t.Errorf("history %+v", p.history)
+	if got := reasons(p.info.History); !slices.Equal(got, []string{"once", "once"}) || p.info.History[0].State != Found || p.info.History[1].State != Dialling {
+		t.Errorf("history %+v", p.info.History)
 	}
 	var want []string
 	for i := range 3 * keepSteps {
-		handedOut := p.history
+		handedOut := p.info.History
 		before := reasons(handedOut)
 		p.note(Step{Reason: fmt.Sprint(i)})
 		if !slices.Equal(reasons(handedOut), before) {
@@ -35,7 +35,7 @@ func TestHistoryKeepsTheLastStepsAndNoRepetition(t *testing.T) {
 		}
 		want = append(want, fmt.Sprint(i))
 	}
-	if got := reasons(p.history); !slices.Equal(got, want[len(want)-keepSteps:]) {
+	if got := reasons(p.info.History); !slices.Equal(got, want[len(want)-keepSteps:]) {
 		t.Errorf("history %v", got)
 	}
 }
@@ -60,10 +60,10 @@ func TestHistoryTellsOnceWhatComesAgainAndAgain(t *testing.T) {
 			if cycle == 1 {
 				want = 2
 			}
-			if len(p.history) != want || p.history[0].State != Connected || p.history[0].Times != 1 {
-				t.Fatalf("a cycle of %d steps: %+v", cycle, p.history)
+			if len(p.info.History) != want || p.info.History[0].State != Connected || p.info.History[0].Times != 1 {
+				t.Fatalf("a cycle of %d steps: %+v", cycle, p.info.History)
 			}
-			for i, s := range p.history[1 : 1+cycle] {
+			for i, s := range p.info.History[1 : 1+cycle] {
 				times, last := rounds, began.Add(time.Duration((rounds-1)*cycle+i)*time.Second)
 				if cycle == 1 {
 					times, last = times+1, last.Add(time.Second)
@@ -86,7 +86,7 @@ func TestHistoryKeepsTheLastConnection(t *testing.T) {
 		}
 		p.note(Step{Reason: fmt.Sprint(i)})
 	}
-	h := p.history
+	h := p.info.History
 	if len(h) != keepSteps || h[0].Reason != "20" || h[0].State != Connected || h[1].Reason != "21" || h[2].Reason != fmt.Sprint(4*keepSteps-keepSteps+2) {
 		t.Errorf("%d steps: %+v", len(h), h)
 	}

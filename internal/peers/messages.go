@@ -69,8 +69,7 @@ type (
 		addrs  []netip.AddrPort
 		waiter *waiter
 	}
-	revoke struct{} // the key is not trusted any more
-	stop   struct{}
+	leave struct{ goodbye envelope.Reason } // the key is not trusted any more, or the node stops
 )
 
 // roomFreed goes from a peer to the table, and from there to every peer: a session has ended, so there may be room for

@@ -13,6 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
+	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
 // A peer is the actor of one trusted key. It knows where the key may be, dials it, and holds its sessions: usually one,
@@ -36,7 +37,6 @@ type peer struct {
 
 	counters *counters.Peer
 	info     Info
-	history  []Step // oldest first
 
 	links map[string]*session.Link // the sessions, by id
 
@@ -65,10 +65,13 @@ func (p *peer) Receive(ctx actor.Context) {
 		p.release()
 	case finder.Change:
 		p.sighted(m)
+	case trust.Change:
+		p.named(m.Peer)
 	case connect:
 		p.connect(m)
 	case Wake:
-		p.wake()
+		p.asleep = false // since its last session ended for want of use
+		p.dial()
 	case netwatch.Change:
 		p.moved(m)
 	case dialled:
@@ -93,10 +96,8 @@ func (p *peer) Receive(ctx actor.Context) {
 			p.full = false
 			p.dial()
 		}
-	case revoke:
-		p.leave(envelope.ReasonRevoked)
-	case stop:
-		p.leave(envelope.ReasonShutdown)
+	case leave:
+		p.leave(m.goodbye)
 	case session.Proved:
 		p.proved(m.Link)
 	case session.Up:
@@ -181,7 +182,7 @@ func (p *peer) become(addr netip.AddrPort, why string) {
 // publish tells the directory.
 func (p *peer) publish() {
 	info := p.info
-	info.History, info.Next, info.Asleep, info.Err = p.history, p.due, p.asleep, p.failed
+	info.Next, info.Asleep, info.Err = p.due, p.asleep, p.failed
 	info.Addresses = make([]Address, 0, len(p.addrs))
 	for _, a := range p.addrs {
 		info.Addresses = append(info.Addresses, Address{a.addr, a.source, a.seen, a.result})

@@ -57,9 +57,6 @@ func Props(c *Config) *actor.Props {
 	})
 }
 
-// sourceFile is who names the addresses of the peers file.
-const sourceFile = "peers file"
-
 // A table is the actor above all peers. It passes messages on to the peer concerned, and the peers' events to the node.
 // A key that lost its trust and got it again has two actors for a while; the events of the newer one alone count.
 type table struct {
@@ -74,9 +71,8 @@ type table struct {
 type entry struct {
 	key     identity.PublicKey
 	pid     *actor.PID
-	named   []netip.AddrPort // by the peers file
-	waiters []*waiter        // Connects that were passed on; some may be answered
-	up      *Up              // the last one told; nil: Down was told since
+	waiters []*waiter // Connects that were passed on; some may be answered
+	up      *Up       // the last one told; nil: Down was told since
 }
 
 // Receive implements actor.Actor.
@@ -112,7 +108,7 @@ func (t *table) Receive(ctx actor.Context) {
 	case Stop:
 		t.stopping = true
 		t.Directory.close()
-		t.passOnToAll(ctx, stop{})
+		t.passOnToAll(ctx, leave{envelope.ReasonShutdown})
 		t.stopIfEmpty()
 	case *actor.Terminated:
 		ctx.Send(ctx.Self(), childStopped{m.Who})
@@ -161,27 +157,8 @@ func (t *table) trust(ctx actor.Context, m trust.Change) {
 		}
 		return
 	}
-	e := t.entryOf(ctx, m.Peer.Key)
-	if e == nil {
-		return // a removal is on its way
-	}
-	var named []netip.AddrPort
-	for _, addr := range m.Peer.Option(trust.OptionAddr) {
-		if a, err := netip.ParseAddrPort(addr); err == nil {
-			named = append(named, a)
-		}
-	}
-	e.tellNew(ctx, finder.Lost, e.named, named)
-	e.tellNew(ctx, finder.Found, named, e.named)
-	e.named = named
-}
-
-// tellNew tells the peer of those addresses of the peers file that others do not have.
-func (e *entry) tellNew(ctx actor.Context, kind finder.ChangeKind, addrs, others []netip.AddrPort) {
-	for _, a := range addrs {
-		if !slices.Contains(others, a) {
-			ctx.Send(e.pid, finder.Change{Kind: kind, Presence: finder.Presence{Key: e.key, Addr: a, Source: sourceFile}})
-		}
+	if e := t.entryOf(ctx, m.Peer.Key); e != nil { // else a removal is on its way
+		ctx.Send(e.pid, m)
 	}
 }
 
@@ -189,7 +166,7 @@ func (e *entry) tellNew(ctx actor.Context, kind finder.ChangeKind, addrs, others
 // while the old sessions are still ending.
 func (t *table) revoke(ctx actor.Context, e *entry) {
 	delete(t.peers, e.key)
-	ctx.Send(e.pid, revoke{})
+	ctx.Send(e.pid, leave{envelope.ReasonRevoked})
 	if e.up != nil {
 		t.down(e, Down{Key: e.key, Addr: e.up.Addr, Reason: envelope.ReasonRevoked})
 	}

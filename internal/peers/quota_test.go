@@ -27,9 +27,8 @@ func TestQuotaCountsPeersAndSessions(t *testing.T) {
 			}
 		}
 		for first, want := range map[bool]string{true: c.want, false: c.again} {
-			for what, err := range map[string]error{"full": q.full(first), "enter": q.enter(first)} {
-				e, limited := errors.AsType[*LimitError](err)
-				if limited != (want != "") || limited && (e.What != want || !errors.Is(err, ErrFull)) {
+			for what, err := range map[string]*LimitError{"full": q.full(first), "enter": q.enter(first)} {
+				if limited := err != nil; limited != (want != "") || limited && (err.What != want || !errors.Is(err, ErrFull)) {
 					t.Errorf("%s: %s(%v) = %v, want %q", c.name, what, first, err, want)
 				}
 				if what == "enter" && err == nil {

@@ -18,5 +18,5 @@ func (p *peer) rotate(id string) {
 		p.note(Step{Addr: p.find(id).addr, Reason: "the session cannot be rotated yet: " + err.Error()})
 		return
 	}
-	p.round.rotates = id
+	p.rotates = id
 }

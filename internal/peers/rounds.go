@@ -19,18 +19,16 @@ const (
 
 // A round is one try to reach a peer. It ends when a session is up, or no address is left.
 type round struct {
-	left       []netip.AddrPort
-	last       error                   // why the address did not work that came nearest to the peer
-	at         netip.AddrPort          // that address
-	race       *race                   // TCP connects are under way; nil: none is
-	handshakes []string                // handshakes that are under way, by session
-	claimed    *atomic.Pointer[claim]  // by the handshake that has proved the peer: the others yield
-	slowAt     time.Time               // when the handshake that began last has had its time
-	waits      bool                    // dialAllowed will come
-	rotates    string                  // the session that the round is to replace; "": none
-	waiters    []*waiter               // Connects
-	entered    map[netip.AddrPort]bool // that are or were in left; they enter once, and once more if a Connect names them
-	named      map[netip.AddrPort]bool // by a Connect
+	left    []netip.AddrPort
+	last    error                   // why the address did not work that came nearest to the peer
+	at      netip.AddrPort          // that address
+	race    *race                   // TCP connects are under way; nil: none is
+	claimed *atomic.Pointer[claim]  // by the handshake that has proved the peer: the others yield
+	slowAt  time.Time               // when the handshake that began last has had its time
+	waits   bool                    // dialAllowed will come
+	waiters []*waiter               // Connects
+	entered map[netip.AddrPort]bool // that are or were in left; they enter once, and once more if a Connect names them
+	named   map[netip.AddrPort]bool // by a Connect
 }
 
 // A handshake that has proved the peer takes the round's claim. So message 3 goes to one address at a time.
@@ -62,12 +60,6 @@ func (p *peer) connect(m connect) {
 func (p *peer) dial() {
 	p.dialAsked = true
 	p.reconcile()
-}
-
-// wake dials a peer that sleeps since its last session ended for want of use.
-func (p *peer) wake() {
-	p.asleep = false
-	p.dial()
 }
 
 // begin begins a round over the named addresses and those whose time has come. If somebody has asked for it, force is
@@ -150,34 +142,17 @@ func (p *peer) extend(addr netip.AddrPort) {
 	p.dialNext(slices.DeleteFunc(p.arrange(r), func(c candidates.Candidate) bool { return c.Addr != addr }))
 }
 
-// limitClaim follows on a handshake of this node's that has proved the peer. If it does not come up soon, the claim is
-// another's to take: somebody may have passed message 2 on, and hold message 3 back.
-func (p *peer) limitClaim() {
-	if r := p.round; r != nil {
-		if c := r.claimed.Load(); c != nil {
-			p.after(patience, handshakeSlow{r, c})
-		}
-	}
-}
-
-// releaseClaim lets another handshake take the claim.
-func (r *round) releaseClaim(addr netip.AddrPort) {
-	if c := r.claimed.Load(); c != nil && c.addr == addr {
-		r.claimed.CompareAndSwap(c, nil)
-	}
-}
-
 // raceAnew begins the dials of the round again: those under way may have begun at an address that this machine does not
 // have any more. A handshake that succeeds all the same counts.
 func (p *peer) raceAnew() {
 	r := p.round
 	r.callOff()
-	for _, id := range r.handshakes {
+	for _, id := range p.handshakes {
 		if addr, ok := p.dialledTo[id]; ok && !slices.Contains(r.left, addr) {
 			r.left = append(r.left, addr)
 		}
 	}
-	r.handshakes, r.claimed = nil, new(atomic.Pointer[claim])
+	p.handshakes, r.claimed = nil, new(atomic.Pointer[claim])
 	p.goOn()
 }
 
@@ -213,11 +188,13 @@ func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
 		}
 	}
 	r := p.round
-	if r == nil || !slices.Contains(r.handshakes, m.Session.GetId()) {
+	if r == nil || !slices.Contains(p.handshakes, m.Session.GetId()) {
 		return // its round has ended
 	}
-	r.handshakes = slices.DeleteFunc(r.handshakes, func(id string) bool { return id == m.Session.GetId() })
-	r.releaseClaim(addr)
+	p.handshakes = slices.DeleteFunc(p.handshakes, func(id string) bool { return id == m.Session.GetId() })
+	if c := r.claimed.Load(); c != nil && c.addr == addr {
+		r.claimed.CompareAndSwap(c, nil) // another handshake may take it
+	}
 	if yielded {
 		r.left = append(r.left, addr) // it may be the one that comes up in the end
 	} else {
@@ -233,9 +210,9 @@ func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
 func (p *peer) goOn() {
 	r := p.round
 	switch {
-	case r.race != nil || r.claimed.Load() != nil && len(r.handshakes) > 0:
+	case r.race != nil || r.claimed.Load() != nil && len(p.handshakes) > 0:
 		return
-	case len(r.left) > 0 && p.raceOn(), len(r.handshakes) > 0:
+	case len(r.left) > 0 && p.raceOn(), len(p.handshakes) > 0:
 		return
 	}
 	defer p.endRound().answer(r.last) // when the state tells it too
@@ -255,12 +232,8 @@ func (p *peer) goOn() {
 // on.
 func (p *peer) endRound() *round {
 	r := p.round
-	p.round = nil
+	p.round, p.rotates, p.handshakes = nil, "", nil
 	r.callOff()
-	if s := p.find(r.rotates); s != nil {
-		s.rotateAt = p.Clock.Now().Add(withJitter(rotationRetry, p.Jitter()))
-		p.arm()
-	}
 	return r
 }
 
@@ -285,8 +258,4 @@ func (r *round) enter(addr netip.AddrPort) bool {
 	r.entered[addr] = true
 	r.left = append(r.left, addr)
 	return true
-}
-
-func (r *round) drop(addr netip.AddrPort) {
-	r.left = slices.DeleteFunc(r.left, func(a netip.AddrPort) bool { return a == addr })
 }

@@ -12,8 +12,12 @@ import (
 
 // proved is a session whose handshake is complete.
 func (p *peer) proved(l *session.Link) {
-	if l.Role() == handshake.Initiator {
-		p.limitClaim()
+	if r := p.round; r != nil && l.Role() == handshake.Initiator {
+		// If it does not come up soon, the claim is another's to take: somebody may have passed message 2 on, and hold
+		// message 3 back.
+		if c := r.claimed.Load(); c != nil {
+			p.after(patience, handshakeSlow{r, c})
+		}
 	}
 	p.links[l.ID()] = l
 	p.sessions = append(p.sessions, sessionFacts{id: l.ID(), role: l.Role(), addr: l.Addr(), chance: p.Jitter()})
@@ -86,10 +90,6 @@ func (p *peer) childStopped(who *actor.PID) {
 
 // observe records what the dialer does and knows, and what the sessions were used for.
 func (p *peer) observe() {
-	p.dialling, p.rotates, p.handshakes = false, "", nil
-	if r := p.round; r != nil {
-		p.dialling, p.rotates, p.handshakes = true, r.rotates, r.handshakes
-	}
 	p.looked = p.Clock.Now()
 	for i := range p.sessions {
 		if s := &p.sessions[i]; s.isUsable() {
@@ -97,7 +97,7 @@ func (p *peer) observe() {
 			s.recordTraffic(n, inFlight, p.looked)
 		}
 	}
-	p.hasAddress, p.isSeen, p.shown = len(p.addrs) > 0, p.somewhere(), p.info.State
+	p.dialling, p.hasAddress, p.isSeen, p.shown = p.round != nil, len(p.addrs) > 0, p.somewhere(), p.info.State
 }
 
 // reconcile does what follows from the facts, in the order in which the actions stand.
@@ -106,11 +106,9 @@ func (p *peer) reconcile() {
 	var do actions
 	trusted := p.goodbye == "" && p.has(sessionFacts.isNewcomer) && p.Trusted(p.key) // of those that were let in before, revoke tells
 	p.facts, do = reconcile(p.facts, trusted, p.Clock.Now())
-	r := p.round
+	var ended *round
 	if do.endRound {
-		p.endRound()
-	} else if r != nil {
-		r.rotates = p.rotates
+		ended = p.endRound()
 	}
 	if do.pause != nil {
 		p.pause(*do.pause)
@@ -142,8 +140,8 @@ func (p *peer) reconcile() {
 	for _, event := range do.report {
 		p.report(event)
 	}
-	if do.endRound {
-		r.answer(do.answer)
+	if ended != nil {
+		ended.answer(do.answer)
 	}
 	p.arm()
 	if do.stop {

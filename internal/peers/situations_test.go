@@ -74,15 +74,15 @@ var leaving = []situation{
 	}},
 	{"stopped", "found", func(r *rig) {
 		initiated(r)
-		r.tell(stop{})
+		r.tell(leave{envelope.ReasonShutdown})
 	}},
 	{"stopped, two", "found", func(r *rig) {
 		disputed(r)
-		r.tell(stop{})
+		r.tell(leave{envelope.ReasonShutdown})
 	}},
 	{"revoked", "found", func(r *rig) {
 		initiated(r)
-		r.tell(revoke{})
+		r.tell(leave{envelope.ReasonRevoked})
 	}},
 	{"replaced", "connected a 1s", func(r *rig) { // and b, which takes its place, is not up yet
 		initiated(r)
@@ -215,7 +215,7 @@ func fails(name string) func(*rig) {
 		if l := r.the(name).link; l != nil {
 			id = l.ID()
 		} else {
-			r.look(func(p *peer) { id = p.round.handshakes[0] })
+			r.look(func(p *peer) { id = p.handshakes[0] })
 		}
 		r.tell(&actor.Terminated{Who: r.system.NewLocalPID(id)})
 	}
