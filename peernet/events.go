@@ -86,12 +86,13 @@ type (
 		Reason string
 	}
 
-	// IdentityConflict says that two nodes use one key at the same time. If Peer is the node's own key, the peer at Newer
-	// found that out, and Older is not known.
+	// IdentityConflict says that two nodes use one key at the same time. If Peer is the node's own key, that is only what
+	// the peer By at Newer says, and Older is not known.
 	IdentityConflict struct {
 		At
 		Peer         identity.PublicKey
 		Older, Newer netip.AddrPort
+		By           identity.PublicKey // zero: this node found out
 	}
 
 	// Lagged says that its reader was too slow and has lost N events before this one. Node.Peers tells the present

@@ -14,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
@@ -164,5 +165,51 @@ func TestTrustedPeerCannotFloodTheLog(t *testing.T) {
 				t.Errorf("nobody is told how much was not logged:\n%s", log.lines())
 			}
 		})
+	}
+}
+
+// TestOnePeersAccusationsDoNotHideAnothers has a peer say again and again that the node's key is in use twice. What
+// another peer says of it is still logged, and every line and event names the peer that says so.
+func TestOnePeersAccusationsDoNotHideAnothers(t *testing.T) {
+	const cries = 3 * limiter.MaxLines
+	var log logBook
+	said := make(map[identity.PublicKey]int)
+	var wolf, honest identity.KeyPair
+	onIsland(t, func(i *island) {
+		n := i.node(peernet.Config{Logger: log.logger(slog.LevelInfo)})
+		wolf, honest = i.keys(), i.keys()
+		events := n.Events(i.Context())
+		accuse := func(keys identity.KeyPair) {
+			if err := n.Pair(keys.PublicKey(), ""); err != nil {
+				t.Fatal(err)
+			}
+			p := shakeRaw(i, keys, n, i.dial(n))
+			p.write(i, envelope.AppendHello(nil, envelope.Hello{Version: 1}))
+			p.write(i, envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonConflict}))
+			for ok := true; ok; _, ok = p.read(i) {
+			}
+			synctest.Wait()
+		}
+		for range cries {
+			accuse(wolf)
+		}
+		accuse(honest)
+		for e := range events {
+			c, ok := e.(peernet.IdentityConflict)
+			if ok && c.Peer != n.PublicKey() {
+				t.Errorf("%+v is not about the node's key", c)
+			}
+			if said[c.By]++; ok && c.By == honest.PublicKey() {
+				break
+			}
+		}
+	})
+	if said[wolf.PublicKey()] != cries {
+		t.Errorf("%d events of %d", said[wolf.PublicKey()], cries)
+	}
+	for keys, want := range map[*identity.KeyPair]int{&wolf: limiter.MaxLines, &honest: 1} {
+		if got := log.lines("two nodes use the same key", fmt.Sprintf("by=%v", slog.AnyValue(keys.PublicKey()).Resolve())); len(got) != want {
+			t.Errorf("%d lines, want %d: %q", len(got), want, got)
+		}
 	}
 }

@@ -46,7 +46,6 @@ type Node struct {
 	counters  counters.Node
 	changes   atomic.Uint64 // of the trust set
 	strangers limiter.Lines // lines about strangers
-	conflicts limiter.Lines // lines about conflicts
 
 	mu       sync.Mutex // held by Start and by the first Shutdown; guards the rest
 	state    atomic.Int32

@@ -55,10 +55,14 @@ func (n *Node) publish(m any) {
 		n.logPeer(now, m.Key, "state", "disconnected", "reason", string(m.Reason), "text", text, "by_peer", m.ByPeer)
 		n.hub.publish(Disconnected{now, m.Key, m.Addr, string(m.Reason), text})
 	case peers.Conflict:
-		if ok, dropped := n.conflicts.Allow(now.Time()); ok {
-			log.Warn("two nodes use the same key", "peer", m.Key, "older", m.Older, "newer", m.Newer, "not_logged", dropped)
+		args, cause := []any{"peer", m.Key, "older", m.Older, "newer", m.Newer}, m.Key
+		if !m.By.IsZero() {
+			args, cause = append(args, "by", m.By), m.By
 		}
-		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer})
+		if ok, dropped := n.counters.Find(cause).LogConflict(now.Time()); ok {
+			log.Warn("two nodes use the same key", append(args, "not_logged", dropped)...)
+		}
+		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer, m.By})
 	case session.Refused:
 		if ok, dropped := n.strangers.Allow(now.Time()); ok {
 			log.Info("stranger", "peer", m.Key, "addr", m.Addr, "state", "refused", "not_logged", dropped)

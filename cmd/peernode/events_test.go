@@ -68,6 +68,7 @@ func TestEventsAsPrinted(t *testing.T) {
 		peernet.Refused{Peer: carol, Addr: netip.MustParseAddrPort("[fe80::1%eth0]:7100"), Reason: "not trusted"},
 		peernet.Refused{Peer: carol},
 		peernet.IdentityConflict{Peer: bob, Older: addr, Newer: netip.MustParseAddrPort("192.168.1.8:41237")},
+		peernet.IdentityConflict{Peer: carol, Newer: addr, By: bob},
 		peernet.Lagged{N: 12},
 		peernet.Found{Peer: carol, Addr: addr, Source: "manual"},
 		peernet.Lost{Peer: carol, Addr: addr, Source: "manual", Reason: "expired"},

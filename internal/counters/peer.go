@@ -12,8 +12,9 @@ import (
 
 // A Peer is where the sessions of one peer, and what works for them, count. It is safe for concurrent use.
 type Peer struct {
-	n   [counters]atomic.Uint64
-	log limiter.Lines
+	n         [counters]atomic.Uint64
+	log       limiter.Lines
+	conflicts limiter.Lines
 
 	mu       sync.Mutex // guards the rest
 	sessions []Session  // that are up
@@ -73,6 +74,14 @@ func (p *Peer) RTT(d time.Duration) {
 // since the last one.
 func (p *Peer) Log(now time.Time) (ok bool, dropped uint64) {
 	return p.log.Allow(now)
+}
+
+// LogConflict is Log for lines about keys in use twice, which no others push out.
+func (p *Peer) LogConflict(now time.Time) (ok bool, dropped uint64) {
+	if p == nil {
+		return true, 0
+	}
+	return p.conflicts.Allow(now)
 }
 
 // stats returns the numbers as they are now.

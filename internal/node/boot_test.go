@@ -100,10 +100,10 @@ func TestKeyInUseTwice(t *testing.T) {
 			thief.finds(x)
 			time.Sleep(3 * time.Second)
 			c := only[peers.Conflict](x)
-			if c.Key != y.key || c.ByPeer || c.Older != link.Addr() || c.Newer.Addr() != thief.addr.Addr() {
+			if c.Key != y.key || !c.By.IsZero() || c.Older != link.Addr() || c.Newer.Addr() != thief.addr.Addr() {
 				t.Errorf("seed %d: x was told %+v", seed, c)
 			}
-			if c := only[peers.Conflict](thief); c.Key != y.key || !c.ByPeer || c.Newer != x.addr {
+			if c := only[peers.Conflict](thief); c.Key != y.key || c.By != x.key || c.Newer != x.addr {
 				t.Errorf("seed %d: the second node was told %+v", seed, c)
 			}
 			only[peers.Up](thief)

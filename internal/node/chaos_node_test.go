@@ -204,7 +204,7 @@ func (l *life) hears(m any) {
 		c.note("%s: %s is disconnected: %s, by peer %v, %v", l.name, c.names[m.Key], m.Reason, m.ByPeer, m.Err)
 		l.turn(m.Key, "disconnected: "+string(m.Reason))
 	case peers.Conflict:
-		c.note("%s: conflict about %s: %v and %v, by peer %v", l.name, c.names[m.Key], m.Older, m.Newer, m.ByPeer)
+		c.note("%s: conflict about %s: %v and %v, by peer %v", l.name, c.names[m.Key], m.Older, m.Newer, !m.By.IsZero())
 		c.count("conflicts")
 		if !c.cloned.Load() {
 			c.Errorf("seed %d: %s: conflict about %s, which is in use once", c.seed, l.name, c.names[m.Key])

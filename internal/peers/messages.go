@@ -52,11 +52,11 @@ type (
 	}
 
 	// Conflict says that two nodes use the same key at the same time: a peer's key, from the two addresses; or,
-	// if ByPeer, this node's own, as the peer at Newer has found (wire.md §7.4).
+	// if By is set, this node's own, as the peer By at Newer says (wire.md §7.4).
 	Conflict struct {
 		Key          identity.PublicKey // in use twice
 		Older, Newer netip.AddrPort
-		ByPeer       bool
+		By           identity.PublicKey
 	}
 
 	// Stopped says that after Stop no session is left.

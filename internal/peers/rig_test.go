@@ -212,8 +212,8 @@ func (r *rig) told(m any) {
 		}
 		r.wasUp = false
 	case Conflict:
-		r.events = append(r.events, "+conflict"+byPeer[m.ByPeer])
-		if m.ByPeer != (m.Key == r.ours.PublicKey()) {
+		r.events = append(r.events, "+conflict"+byPeer[!m.By.IsZero()])
+		if m.By.IsZero() == (m.Key == r.ours.PublicKey()) {
 			r.Errorf("%+v: the wrong key", m)
 		}
 	}

@@ -63,7 +63,7 @@ func (p *peer) halfClosed(m session.HalfClosed) {
 func (p *peer) ended(m session.Ended) {
 	id := m.Session.GetId()
 	if m.ByPeer && m.Reason == envelope.ReasonConflict {
-		p.report(Conflict{Key: p.Self, Newer: m.Addr, ByPeer: true})
+		p.report(Conflict{Key: p.Self, Newer: m.Addr, By: p.key})
 	}
 	if s := p.find(id); s != nil {
 		s.ended, s.chance = true, p.Jitter()

@@ -123,6 +123,10 @@ func (b Backend) Event(e peernet.Event) control.Event {
 		key, l.Address, l.Reason = e.Peer, address(e.Addr), e.Reason
 	case peernet.IdentityConflict:
 		key, l.Older, l.Newer = e.Peer, address(e.Older), address(e.Newer)
+		if !e.By.IsZero() {
+			accuser, _ := b.node.Peer(e.By)
+			l.By, l.ByLabel = e.By.String(), accuser.Label
+		}
 	case peernet.Lagged:
 		l.Missed = e.N
 	}

@@ -162,6 +162,8 @@ type (
 		Args      json.RawMessage `json:"args,omitempty"`      // received: what was sent
 		Older     string          `json:"older,omitempty"`     // conflict: the addresses of the two nodes that use one key
 		Newer     string          `json:"newer,omitempty"`
+		By        string          `json:"by,omitempty"` // conflict of this node's key: the peer that says so
+		ByLabel   string          `json:"by_label,omitempty"`
 		Missed    int             `json:"missed,omitempty"` // lagged: events that nobody will see
 	}
 

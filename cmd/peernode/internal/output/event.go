@@ -50,8 +50,8 @@ func eventText(e control.Event) string {
 	add(", says %q", e.Text)
 	if add(" is in use at %s", e.Older); e.Older != "" {
 		add(" and at %s", e.Newer)
-	} else {
-		add(" is in use twice, says the peer at %s", e.Newer)
+	} else if add(" is in use twice, says %s", text.PeerName(e.By, e.ByLabel)); e.By != "" {
+		add(" at %s", e.Newer)
 	}
 	if e.Missed > 0 {
 		fmt.Fprintf(&b, " %d events were missed", e.Missed)
