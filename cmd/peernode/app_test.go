@@ -12,7 +12,7 @@ import (
 
 func TestErrorsAreOneLine(t *testing.T) {
 	var out, err strings.Builder
-	a := newApp(nil, output.NewStream(&out, nil), output.NewStream(&err, nil))
+	a := newApp(nil, output.NewStream(t.Context(), &out, nil), output.NewStream(t.Context(), &err, nil))
 	a.report(failure.About("pnet1self", "bob\x1b[31m", errors.Join(peernet.ErrNotConnected, errors.New("two\nlines"))))
 	if n := strings.Count(err.String(), "\n"); n != 2 || strings.Contains(err.String(), "\x1b") {
 		t.Errorf("got %q", err.String())

@@ -26,7 +26,7 @@ type lookout struct {
 
 func newLookout(within time.Duration, looks ...control.Discovered) *lookout {
 	l := &lookout{looks: looks}
-	l.discoverer = &discoverer{app: newApp(nil, output.NewStream(&l.out, nil), output.NewStream(&l.err, nil)), within: within, failed: make(map[string]string)}
+	l.discoverer = &discoverer{app: newApp(nil, output.NewStream(context.Background(), &l.out, nil), output.NewStream(context.Background(), &l.err, nil)), within: within, failed: make(map[string]string)}
 	return l
 }
 

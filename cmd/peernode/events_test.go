@@ -91,7 +91,7 @@ func TestEventsAsPrinted(t *testing.T) {
 	time.Local = time.FixedZone("", 3600)
 	for file, json := range map[string]bool{"events.json": true, "events.txt": false} {
 		var out strings.Builder
-		p := &output.Printer{Stream: output.NewStream(&out, nil), JSON: json}
+		p := &output.Printer{Stream: output.NewStream(t.Context(), &out, nil), JSON: json}
 		p.Event(control.Event{
 			Kind: "listening", PublicKey: bobKey, Addresses: []string{"192.168.1.7:41237", "[::1]:41237"}, Control: "/run/control.sock",
 		})

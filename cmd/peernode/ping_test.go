@@ -46,7 +46,7 @@ func TestPings(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var out strings.Builder
-			p := &pinger{app: newApp(nil, output.NewStream(&out, nil), nil), peer: "bob", count: 3, interval: time.Second, timeout: time.Second}
+			p := &pinger{app: newApp(nil, output.NewStream(t.Context(), &out, nil), nil), peer: "bob", count: 3, interval: time.Second, timeout: time.Second}
 			p.out.JSON = true
 			node := &pinged{answers: c.answers}
 			if err := p.run(t.Context(), node.ping); !errors.Is(err, c.err) {
@@ -72,7 +72,7 @@ func TestPingsUntilInterrupted(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var out strings.Builder
-			p := &pinger{app: newApp(nil, output.NewStream(&out, nil), nil), peer: "bob", interval: time.Second, timeout: time.Second}
+			p := &pinger{app: newApp(nil, output.NewStream(t.Context(), &out, nil), nil), peer: "bob", interval: time.Second, timeout: time.Second}
 			ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
 			defer cancel()
 			err := p.run(ctx, (&pinged{answers: answers}).ping)

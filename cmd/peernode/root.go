@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -19,20 +20,23 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 )
 
-// run is the command: it returns the exit code. The first interrupt or SIGTERM ends it in good order, as it
-// does when nobody reads its results any more; the second ends it at once.
+// run is the command: it returns the exit code. The first of endings ends it in good order, as it does when nobody reads
+// its results any more; the second ends it at once.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)   // gives the signals back to the system, which ends the process
 	signal.Ignore(syscall.SIGPIPE) // a write that fails is enough
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
-	a := newApp(stdin, output.NewStream(stdout, cancel), output.NewStream(stderr, nil))
+	a := newApp(stdin, output.NewStream(ctx, stdout, cancel), output.NewStream(ctx, stderr, nil))
 	root := a.rootCommand()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteContextC(ctx)
+	flush, done := context.WithTimeout(context.Background(), output.FlushTime)
+	defer done()
+	a.out.Flush(flush)
 	switch broken := a.out.Err(); {
 	case errors.Is(broken, syscall.EPIPE):
 		return failure.ExitFailed // the reader has closed the pipe, and knows
@@ -41,7 +45,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	case err != nil && !a.began && !failure.IsUsage(err):
 		err = usage.Unknown(cmd, args, err)
 	}
+	defer a.err.Flush(flush)
 	return a.report(err)
+}
+
+// endings are the signals that end the command: those with which a terminal and the system end programs, unless whoever
+// started it has them ignored, as nohup does.
+func endings() []os.Signal {
+	return slices.DeleteFunc([]os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP}, func(s os.Signal) bool {
+		return s != syscall.SIGTERM && signal.Ignored(s)
+	})
 }
 
 func newApp(in io.Reader, out, err *output.Stream) *app {

@@ -32,8 +32,9 @@ func runCommand(a *app) *cobra.Command {
 		Short: "Run the node until it is interrupted",
 		Long: `Run runs the node of the data directory: it listens, looks for the peers it trusts and connects to them,
 and does what the other subcommands ask of it. It prints what happens, with --json as one object per line;
-the first says where it listens. Interrupt it, or send it SIGTERM, and it takes leave of its peers and
-stops within 5 seconds; a second time ends it at once.
+the first says where it listens. Interrupt it, send it SIGTERM, or close its terminal, and it takes leave
+of its peers and stops within 5 seconds; a second time ends it at once. What nobody reads holds it up
+in nothing: 1,024 lines wait, then more are dropped and counted.
 
 It looks for peers on the networks that the machine is on, and tells them where it listens: by broadcasts
 over UDP, and by multicast DNS. Both carry its public key in clear. What does not work there is warned of

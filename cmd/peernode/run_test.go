@@ -46,7 +46,7 @@ func TestHintsForAListenThatFails(t *testing.T) {
 func TestPageThatOthersCanReachIsWarnedOf(t *testing.T) {
 	for address, want := range map[string]bool{"127.0.0.1:0": false, ":0": true} {
 		var said bytes.Buffer
-		r := &runner{app: newApp(nil, nil, output.NewStream(&said, nil)), metrics: address}
+		r := &runner{app: newApp(nil, nil, output.NewStream(t.Context(), &said, nil)), metrics: address}
 		r.config.Logger = slog.New(slog.DiscardHandler)
 		node, err := peernet.New(r.config)
 		if err != nil {
@@ -80,7 +80,7 @@ func TestInterfacesThatAreNotThereAreWarnedOf(t *testing.T) {
 		{"one that does not matter", []string{"--discovery", providers.None, "--interface", "no such one"}, false},
 	} {
 		var err strings.Builder
-		r, cmd := &runner{app: newApp(nil, nil, output.NewStream(&err, nil))}, new(cobra.Command)
+		r, cmd := &runner{app: newApp(nil, nil, output.NewStream(t.Context(), &err, nil))}, new(cobra.Command)
 		r.providers.Add(cmd)
 		if err := cmd.ParseFlags(c.flags); err != nil {
 			t.Fatal(err)

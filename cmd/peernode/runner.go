@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -16,6 +17,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/metrics"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/providers"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 	peermetrics "github.com/seed-f6ddb928/peernet-go/peernet/prometheus"
 )
@@ -46,6 +48,10 @@ func (r *runner) run(ctx context.Context) (err error) {
 	if err := r.check(); err != nil {
 		return err
 	}
+	r.err.Drop(func(n int) []byte {
+		return fmt.Appendf(nil, "peernode: %s dropped: nobody read them\n", text.Count(n, "line"))
+	})
+	r.out.DropEvents(backend.Lagged)
 	if r.config.Logger, err = r.logger(); err != nil {
 		return err
 	}
@@ -84,10 +90,9 @@ func (r *runner) run(ctx context.Context) (err error) {
 		return listenFailed(err)
 	}
 	info.Started = time.Now()
-	printed := make(chan struct{})
-	close(printed) // nothing is printing yet
+	var printing sync.WaitGroup
 	defer func() {
-		if e := r.stop(printed); err == nil {
+		if e := r.stop(unsubscribe, &printing); err == nil {
 			err = e
 		}
 	}()
@@ -96,19 +101,14 @@ func (r *runner) run(ctx context.Context) (err error) {
 		return err
 	}
 	info.Socket = socket.Path()
-	if err := r.out.Event(backend.Listening(r.node, info.Socket)); err != nil {
-		socket.Close()
-		return err
-	}
+	r.out.Event(backend.Listening(r.node, info.Socket)) // a write that fails is remembered by the stream, and ends ctx
 	close(r.begun)
 	b := backend.New(r.node, info)
-	printed = make(chan struct{})
-	go func() {
-		defer close(printed)
+	printing.Go(func() {
 		for e := range events {
-			r.out.Event(b.Event(e)) // a write that fails is remembered by the stream
+			r.out.Event(b.Event(e))
 		}
-	}()
+	})
 	server := control.NewServer(failure.Explain, r.config.Logger)
 	b.Serve(server)
 	return serve(ctx, server, socket)
@@ -136,18 +136,19 @@ func (r *runner) serveMetrics(ctx context.Context) (*metrics.Page, error) {
 	return page, err
 }
 
-// stop stops the node, and prints so if anything was printed before. printed is closed when the last event is out.
-func (r *runner) stop(printed <-chan struct{}) error {
+// stop stops the node, and prints so if anything was printed before. The events end with the node, or when they are not
+// waited for any longer.
+func (r *runner) stop(unsubscribe func(), printing *sync.WaitGroup) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
 	err := r.node.Shutdown(ctx)
-	select {
-	case <-printed:
-	case <-ctx.Done():
+	if err != nil {
+		unsubscribe()
 	}
+	printing.Wait()
 	select {
 	case <-r.begun:
-		r.out.Event(backend.Stopped()) // as above
+		r.out.Event(backend.Stopped())
 	default:
 	}
 	return err

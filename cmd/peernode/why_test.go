@@ -10,7 +10,7 @@ import (
 
 func TestSentencesAsPrinted(t *testing.T) {
 	var out strings.Builder
-	a := newApp(nil, output.NewStream(&out, nil), nil)
+	a := newApp(nil, output.NewStream(t.Context(), &out, nil), nil)
 	if err := a.why(control.Why{
 		Peer:      control.Peer{PublicKey: bobKey, Label: "bob"},
 		Sentences: []string{"found at 10.0.0.7:7100", "now\x1b[2J connected"},

@@ -156,6 +156,11 @@ func Received(r *peernet.Request) (control.Event, error) {
 // Stopped returns the event that a node has stopped now.
 func Stopped() control.Event { return control.Event{Kind: "stopped", Time: timestamp(time.Now())} }
 
+// Lagged returns the event that n events were not printed.
+func Lagged(n int) control.Event {
+	return control.Event{Kind: peernet.Lagged{}.Kind(), Time: timestamp(time.Now()), Missed: n}
+}
+
 // timestamp returns t as events hold it.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 

@@ -33,7 +33,7 @@ func TestStepsAsPrinted(t *testing.T) { synctest.Test(t, testStepsAsPrinted) }
 
 func testStepsAsPrinted(t *testing.T) {
 	var out strings.Builder
-	n := &narrator{out: &output.Printer{Stream: output.NewStream(&out, nil)}, begun: time.Now()}
+	n := &narrator{out: &output.Printer{Stream: output.NewStream(t.Context(), &out, nil)}, begun: time.Now()}
 	n.step = "pair"
 	n.tell(line{}, "alice trusts %s", "bob")
 	n.tell(line{}, "bob trusts alice")

@@ -12,6 +12,15 @@ import (
 // Event prints an event.
 func (p *Printer) Event(e control.Event) error { return p.Print(e, "%s", eventText(e)) }
 
+// DropEvents has the printing of events wait for nobody: lagged tells, where there is room again, how many are missing.
+func (p *Printer) DropEvents(lagged func(n int) control.Event) {
+	p.Drop(func(n int) []byte {
+		e := lagged(n)
+		line, _ := p.line(e, "%s", eventText(e)) // an event is plain data
+		return line
+	})
+}
+
 // eventText returns an event as a person reads it: a line, or for listening several.
 func eventText(e control.Event) string {
 	if e.Kind == "listening" {

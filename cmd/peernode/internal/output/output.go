@@ -4,45 +4,10 @@ package output
 
 import (
 	"fmt"
-	"io"
-	"sync"
 	"text/tabwriter"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 )
-
-// A Stream is a writer that remembers the first write that failed. It is safe for concurrent use.
-type Stream struct {
-	broken func() // called when a write fails; may be nil
-
-	mu  sync.Mutex // guards the rest, and keeps one Write's bytes together
-	w   io.Writer
-	err error
-}
-
-// NewStream returns a Stream that writes to w and calls broken, unless it is nil, when a write fails.
-func NewStream(w io.Writer, broken func()) *Stream { return &Stream{w: w, broken: broken} }
-
-// Write writes p in one piece.
-func (s *Stream) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	n, err := s.w.Write(p)
-	if err != nil && s.err == nil {
-		s.err = err
-		if s.broken != nil {
-			s.broken()
-		}
-	}
-	return n, err
-}
-
-// Err returns the first error.
-func (s *Stream) Err() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
-}
 
 // A Printer prints results. It is safe for concurrent use.
 type Printer struct {
@@ -50,23 +15,26 @@ type Printer struct {
 	JSON bool // print one JSON object per line, for programs
 }
 
-// Object prints v as JSON on one line.
-func (p *Printer) Object(v any) error {
-	line, err := text.JSON(v)
+// Print prints a result: v for programs, or a line of text for people.
+func (p *Printer) Print(v any, format string, args ...any) error {
+	line, err := p.line(v, format, args...)
 	if err != nil {
 		return err
 	}
-	_, err = p.Write(append(line, '\n'))
+	_, err = p.Write(line)
 	return err
 }
 
-// Print prints a result: v for programs, or a line of text for people.
-func (p *Printer) Print(v any, format string, args ...any) error {
-	if p.JSON {
-		return p.Object(v)
+// Object prints v, which is for programs alone.
+func (p *Printer) Object(v any) error { return p.Print(v, "%v", v) }
+
+// line returns what Print prints.
+func (p *Printer) line(v any, format string, args ...any) ([]byte, error) {
+	if !p.JSON {
+		return fmt.Appendf(nil, format+"\n", args...), nil
 	}
-	_, err := fmt.Fprintf(p, format+"\n", args...)
-	return err
+	line, err := text.JSON(v)
+	return append(line, '\n'), err
 }
 
 // Table returns a writer that aligns columns, which end with tabs. Nothing is printed before it is flushed.
