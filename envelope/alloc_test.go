@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 func TestParseDoesNotAllocate(t *testing.T) {
@@ -129,7 +131,7 @@ func TestLargeArgsAreCopiedOnce(t *testing.T) {
 // frame.
 func TestDecodingIsBounded(t *testing.T) {
 	repeat := func(header, element string, n int) []byte {
-		return append(unhex(t, header), bytes.Repeat(unhex(t, element), n)...)
+		return append(vectors.Unhex(header), bytes.Repeat(vectors.Unhex(element), n)...)
 	}
 	for name, in := range map[string][]byte{
 		"empty arrays":      repeat("dd0001ffff", "90", 131071),

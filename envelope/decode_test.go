@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 func TestDecodeIntoAny(t *testing.T) {
@@ -41,7 +43,7 @@ func TestDecodeIntoAny(t *testing.T) {
 	} {
 		for _, before := range []any{nil, "before", new(int)} {
 			got := before
-			if err := Msgpack.DecodeValue(unhex(t, c.in), &got); err != nil || !reflect.DeepEqual(got, c.want) {
+			if err := Msgpack.DecodeValue(vectors.Unhex(c.in), &got); err != nil || !reflect.DeepEqual(got, c.want) {
 				t.Errorf("%s: %#v, not %#v; %v", c.in, got, c.want, err)
 			}
 		}
@@ -51,7 +53,7 @@ func TestDecodeIntoAny(t *testing.T) {
 			named  map[string]any
 			record struct{ V any }
 		)
-		value := unhex(t, c.in)
+		value := vectors.Unhex(c.in)
 		for v, in := range map[any][]byte{
 			&list:   append([]byte{0x91}, value...),
 			&named:  append([]byte{0x81, 0xa1, 'V'}, value...),
@@ -70,15 +72,15 @@ func TestDecodeIntoAny(t *testing.T) {
 func TestKeysThatGoCannotLookUpAreRefused(t *testing.T) {
 	for _, in := range []string{"81 c400 01", "81 90 01", "81 80 01", "81 81c0c0 01", "82 a161 01 c400 01", "81 a161 81 90 01", "91 81 90 01"} {
 		var v any
-		if err := Msgpack.DecodeValue(unhex(t, in), &v); !errors.Is(err, ErrMapKey) || !errors.Is(err, ErrDecode) {
+		if err := Msgpack.DecodeValue(vectors.Unhex(in), &v); !errors.Is(err, ErrMapKey) || !errors.Is(err, ErrDecode) {
 			t.Errorf("%s: %v, %v", in, v, err)
 		}
 		var record struct{ V any }
-		if err := Msgpack.DecodeValue(append([]byte{0x81, 0xa1, 'V'}, unhex(t, in)...), &record); !errors.Is(err, ErrMapKey) {
+		if err := Msgpack.DecodeValue(append([]byte{0x81, 0xa1, 'V'}, vectors.Unhex(in)...), &record); !errors.Is(err, ErrMapKey) {
 			t.Errorf("%s in a struct: %v, %v", in, record, err)
 		}
 		var mixed map[any]any
-		if err := Msgpack.DecodeValue(append([]byte{0x81}, unhex(t, in+"00")...), &mixed); !errors.Is(err, ErrDecode) {
+		if err := Msgpack.DecodeValue(append([]byte{0x81}, vectors.Unhex(in+"00")...), &mixed); !errors.Is(err, ErrDecode) {
 			t.Errorf("%s as a key: %v, %v", in, mixed, err)
 		}
 	}
@@ -140,7 +142,7 @@ func TestDecodeIntoScalars(t *testing.T) {
 		{"c0", new(time.Time), nil, ErrDecode},
 		{"05", new(time.Duration), time.Duration(5), nil},
 	} {
-		err := Msgpack.DecodeValue(unhex(t, c.in), c.v)
+		err := Msgpack.DecodeValue(vectors.Unhex(c.in), c.v)
 		if !errors.Is(err, c.err) || err != nil && !errors.Is(err, ErrDecode) {
 			t.Errorf("%s into %T: %v, not %v", c.in, c.v, err, c.err)
 		}
@@ -179,7 +181,7 @@ func TestTimestampsAreNotReadAsMapHeaders(t *testing.T) {
 		"d7 ff df40000000000000", "d6 ff df400000", "d7 ff de ffff 0000000000", "d6 ff 8f000000", "d6 ff c0000000",
 		"c7 0c ff 30000000 df40000000000000",
 	} {
-		value := unhex(t, in)
+		value := vectors.Unhex(in)
 		for _, v := range []any{
 			new(map[string]any), new(map[string]string), new(map[string]bool), new(map[any]any), new(map[int]int),
 			new(map[string][1000]byte), new(mapReader),
@@ -204,7 +206,7 @@ func (m *mapReader) DecodeMsgpack(dec *msgpack.Decoder) (err error) {
 }
 
 func TestMethodsReadThroughTheSource(t *testing.T) {
-	in := unhex(t, "96 05 cd0100 a3616263 82 a161 01 a162 91 02 c403 010203 d6ff00000001")
+	in := vectors.Unhex("96 05 cd0100 a3616263 82 a161 01 a162 91 02 c403 010203 d6ff00000001")
 	var got methodReader
 	if err := Msgpack.DecodeValue(in, &got); err != nil {
 		t.Fatal(err)
@@ -277,7 +279,7 @@ func TestSourceRefusesMisreading(t *testing.T) {
 		{"next within a string", "a161", func(s *source) error { _, _ = s.ReadByte(); _, err := s.next(); return err }},
 		{"next within an integer", "01", func(s *source) error { _, _ = s.ReadByte(); _, err := s.next(); return err }},
 	} {
-		s := newSource(unhex(t, c.in))
+		s := newSource(vectors.Unhex(c.in))
 		if err := c.f(&s); !errors.Is(err, errMisread) {
 			t.Errorf("%s: %v", c.name, err)
 		}
@@ -296,9 +298,9 @@ func TestSourceRefusesMisreading(t *testing.T) {
 
 func TestPanicsInDecodingAreErrors(t *testing.T) {
 	for _, v := range []any{&panicking{}, &[]panicking{}, &struct{ A *panicking }{}} {
-		in := unhex(t, "81 a141 01")
+		in := vectors.Unhex("81 a141 01")
 		if _, ok := v.(*[]panicking); ok {
-			in = unhex(t, "91 01")
+			in = vectors.Unhex("91 01")
 		}
 		if err := Msgpack.DecodeValue(in, v); !errors.Is(err, ErrDecode) {
 			t.Errorf("into %T: %v", v, err)
@@ -315,7 +317,7 @@ func TestPooledDecodersForgetFailures(t *testing.T) {
 		R msgpack.RawMessage
 		M map[string]int
 	}
-	in := unhex(t, "83 a141 a161 a152 92 01 02 a14d 81 a161 01")
+	in := vectors.Unhex("83 a141 a161 a152 92 01 02 a14d 81 a161 01")
 	for range 100 {
 		for _, bad := range []struct {
 			in string
@@ -323,7 +325,7 @@ func TestPooledDecodersForgetFailures(t *testing.T) {
 		}{
 			{"81 a141 90", new(record)}, {"81 a14d 81 a161 a0", new(record)}, {"91 d6ff00000000", new([]map[string]any)}, {"91 01", new([]panicking)},
 		} {
-			if Msgpack.DecodeValue(unhex(t, bad.in), bad.v) == nil {
+			if Msgpack.DecodeValue(vectors.Unhex(bad.in), bad.v) == nil {
 				t.Fatalf("%s decodes", bad.in)
 			}
 		}
@@ -346,7 +348,7 @@ func TestDecodedValuesDoNotAliasTheirBytes(t *testing.T) {
 		M msgpack.RawMessage
 		V any
 	}
-	in := unhex(t, "85 a153 a161 a142 c40162 a152 a163 a14d a164 a156 92 a165 c40166")
+	in := vectors.Unhex("85 a153 a161 a142 c40162 a152 a163 a14d a164 a156 92 a165 c40166")
 	var (
 		r record
 		v any
@@ -404,7 +406,7 @@ func TestStructsDecodeByTheirTags(t *testing.T) {
 	if err := Msgpack.DecodeValue(b, &got); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, not %+v; %v", got, want, err)
 	}
-	if err := Msgpack.DecodeValue(unhex(t, "81 a6 6c617465722e 91 01"), &got); err != nil {
+	if err := Msgpack.DecodeValue(vectors.Unhex("81 a6 6c617465722e 91 01"), &got); err != nil {
 		t.Errorf("a field that nobody knows: %v", err)
 	}
 }

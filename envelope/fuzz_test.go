@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // maxSeed is the bytes of the largest vector that seeds a fuzz target: mutating megabytes finds nothing.
@@ -139,7 +141,7 @@ func FuzzGuard(f *testing.F) {
 	}
 	for field := byte('A'); field <= 'Z'; field++ {
 		for _, value := range []string{"c0", "a161", "c40161", "9101", "81a16101", "8101c0", "d6ff00000001", "d7ffdf40000000000000", "ca3fc00000", "cfffffffffffffffff"} {
-			f.Add(append([]byte{0x81, 0xa1, field}, unhex(f, value)...))
+			f.Add(append([]byte{0x81, 0xa1, field}, vectors.Unhex(value)...))
 		}
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

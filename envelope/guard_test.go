@@ -2,22 +2,13 @@ package envelope
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
 	"testing"
-)
 
-// unhex returns the bytes of the hexadecimal digits in s, without its spaces.
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
+)
 
 func TestGuardMeasuresOneValue(t *testing.T) {
 	for _, value := range []string{
@@ -32,9 +23,9 @@ func TestGuardMeasuresOneValue(t *testing.T) {
 		"80", "81 01 02", "de 0001 a0 c0", "df 00000001 a0 90",
 		"93 91 80 81 01 92 01 02 c0",
 	} {
-		b := unhex(t, value)
+		b := vectors.Unhex(value)
 		for _, rest := range []string{"", "c1", "ddffffffff"} {
-			n, err := Guard(append(bytes.Clone(b), unhex(t, rest)...))
+			n, err := Guard(append(bytes.Clone(b), vectors.Unhex(rest)...))
 			if n != len(b) || err != nil {
 				t.Errorf("%s followed by %q: %d, %v", value, rest, n, err)
 			}
@@ -80,18 +71,18 @@ func TestGuardLimitsAreExact(t *testing.T) {
 		{"33 arrays, the last empty", append(bytes.Repeat([]byte{0x91}, 32), 0x90), ErrDepth},
 		{"32 arrays around nil", append(bytes.Repeat([]byte{0x91}, 32), 0xc0), nil},
 		{"siblings do not add up", append([]byte{0xdc, 0, 100}, bytes.Repeat(append(bytes.Repeat([]byte{0x91}, 30), 0x90), 100)...), nil},
-		{"131072 values", append(unhex(t, array32(131071)), bytes.Repeat([]byte{0}, 131071)...), nil},
-		{"131073 values", append(unhex(t, array32(131072)), bytes.Repeat([]byte{0}, 131072)...), ErrElements},
-		{"131072 values in two arrays", append(append(unhex(t, "92"+array32(65535)), bytes.Repeat([]byte{0}, 65535)...), append(unhex(t, array32(65534)), bytes.Repeat([]byte{0}, 65534)...)...), nil},
-		{"131073 values in two arrays", append(append(unhex(t, "92"+array32(65535)), bytes.Repeat([]byte{0}, 65535)...), append(unhex(t, array32(65535)), bytes.Repeat([]byte{0}, 65535)...)...), ErrElements},
-		{"131073 values in a map of 65536", append(unhex(t, "df00010000"), bytes.Repeat([]byte{0}, 131072)...), ErrElements},
-		{"131071 values in a map of 65535", append(unhex(t, "deffff"), bytes.Repeat([]byte{0}, 131070)...), nil},
-		{"as many values as bytes", unhex(t, "93 000000"), nil},
-		{"one value more than bytes", unhex(t, "94 000000"), ErrCount},
-		{"one half of an entry more than bytes", unhex(t, "82 000000"), ErrCount},
-		{"the count of an inner array is more than all that is left", unhex(t, "92 91 00"), ErrTruncated},
-		{"999999999 nanoseconds", unhex(t, "d7ff ee6b27fc 00000000"), nil},
-		{"1000000000 nanoseconds", unhex(t, "d7ff ee6b2800 00000000"), ErrTimestamp},
+		{"131072 values", append(vectors.Unhex(array32(131071)), bytes.Repeat([]byte{0}, 131071)...), nil},
+		{"131073 values", append(vectors.Unhex(array32(131072)), bytes.Repeat([]byte{0}, 131072)...), ErrElements},
+		{"131072 values in two arrays", append(append(vectors.Unhex("92"+array32(65535)), bytes.Repeat([]byte{0}, 65535)...), append(vectors.Unhex(array32(65534)), bytes.Repeat([]byte{0}, 65534)...)...), nil},
+		{"131073 values in two arrays", append(append(vectors.Unhex("92"+array32(65535)), bytes.Repeat([]byte{0}, 65535)...), append(vectors.Unhex(array32(65535)), bytes.Repeat([]byte{0}, 65535)...)...), ErrElements},
+		{"131073 values in a map of 65536", append(vectors.Unhex("df00010000"), bytes.Repeat([]byte{0}, 131072)...), ErrElements},
+		{"131071 values in a map of 65535", append(vectors.Unhex("deffff"), bytes.Repeat([]byte{0}, 131070)...), nil},
+		{"as many values as bytes", vectors.Unhex("93 000000"), nil},
+		{"one value more than bytes", vectors.Unhex("94 000000"), ErrCount},
+		{"one half of an entry more than bytes", vectors.Unhex("82 000000"), ErrCount},
+		{"the count of an inner array is more than all that is left", vectors.Unhex("92 91 00"), ErrTruncated},
+		{"999999999 nanoseconds", vectors.Unhex("d7ff ee6b27fc 00000000"), nil},
+		{"1000000000 nanoseconds", vectors.Unhex("d7ff ee6b2800 00000000"), ErrTimestamp},
 	} {
 		if _, err := Guard(c.b); !errors.Is(err, c.want) {
 			t.Errorf("%s: %v, not %v", c.name, err, c.want)

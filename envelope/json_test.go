@@ -6,6 +6,8 @@ import (
 	"errors"
 	"testing"
 	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 func TestMarshalJSON(t *testing.T) {
@@ -31,7 +33,7 @@ func TestMarshalJSON(t *testing.T) {
 		{"88 01 c0 ff c0 c3 c0 c0 c0 cb3ff8000000000000 c0 c40100 c0 d6ff00000001 c0 a178 c0",
 			`{"1":null,"-1":null,"true":null,"null":null,"1.5":null,"AA==":null,"1970-01-01T00:00:01Z":null,"x":null}`},
 	} {
-		got, err := NewRaw(Msgpack, unhex(t, c.in)).MarshalJSON()
+		got, err := NewRaw(Msgpack, vectors.Unhex(c.in)).MarshalJSON()
 		if err != nil || string(got) != c.want {
 			t.Errorf("%s: %s, not %s; %v", c.in, got, c.want, err)
 		}
@@ -48,10 +50,10 @@ func TestMarshalJSONRefuses(t *testing.T) {
 	}{
 		{nil, ErrTruncated},
 		{[]byte{1, 2}, ErrTrailing},
-		{unhex(t, "ddffffffff"), ErrCount},
+		{vectors.Unhex("ddffffffff"), ErrCount},
 		{bytes.Repeat([]byte{0x91}, 100), ErrDepth},
-		{unhex(t, "81 90 01"), ErrMapKey},
-		{unhex(t, "91 81 80 01"), ErrMapKey},
+		{vectors.Unhex("81 90 01"), ErrMapKey},
+		{vectors.Unhex("91 81 80 01"), ErrMapKey},
 		// Quoted level by level, this key would have 2^31 backslashes.
 		{append(bytes.Repeat([]byte{0x81}, 31), append([]byte{0xa1, '"'}, bytes.Repeat([]byte{0xc0}, 31)...)...), ErrMapKey},
 	} {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // jsonCodec stands for the codec of another dialect: its values are JSON. Only values are used.
@@ -83,7 +85,7 @@ func TestZeroRawIsNilEverywhere(t *testing.T) {
 
 func TestRawKeepsItsBytes(t *testing.T) {
 	// An array in a wider form than it needs, of integers in wider forms.
-	value := unhex(t, "dc0002 cd0001 d30000000000000002")
+	value := vectors.Unhex("dc0002 cd0001 d30000000000000002")
 	r := NewRaw(Msgpack, value)
 	type record struct {
 		A int

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // libraryBytes returns v as the library encodes it with our settings.
@@ -218,7 +220,7 @@ func TestRawArgsCannotReachIntoOptions(t *testing.T) {
 
 func TestAppendCountsItsOwnElements(t *testing.T) {
 	fill := func(n int) Raw { // an array of n elements: n+1 values
-		return NewRaw(Msgpack, append(unhex(t, fmt.Sprintf("dd%08x", n)), make([]byte, n)...))
+		return NewRaw(Msgpack, append(vectors.Unhex(fmt.Sprintf("dd%08x", n)), make([]byte, n)...))
 	}
 	for _, c := range []struct {
 		name   string

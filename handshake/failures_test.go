@@ -129,13 +129,6 @@ var notCanonical = []struct {
 	{"all_ones", "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"},
 }
 
-func unhex(s string) (b vectors.Hex) {
-	if err := b.UnmarshalText([]byte(s)); err != nil {
-		panic(err)
-	}
-	return b
-}
-
 // bit255 returns the alias of a key that X25519 cannot distinguish from it.
 func bit255(key []byte) []byte {
 	key = bytes.Clone(key)
@@ -174,10 +167,10 @@ func (f *failureFile) message1() {
 	f.responder("message1_31_bytes", "message 1 is 32 bytes", "ErrSize", good[:31])
 	f.responder("message1_33_bytes", "message 1 is 32 bytes: no payload", "ErrSize", append(bytes.Clone(good), 0))
 	for _, k := range lowOrder {
-		f.responder("message1_ephemeral_low_order_"+k.name, "an ephemeral key of low order", "ErrEphemeral", unhex(k.key))
+		f.responder("message1_ephemeral_low_order_"+k.name, "an ephemeral key of low order", "ErrEphemeral", vectors.Unhex(k.key))
 	}
 	for _, k := range notCanonical {
-		f.responder("message1_ephemeral_not_canonical_"+k.name, "an ephemeral key not below 2^255-19", "ErrEphemeral", unhex(k.key))
+		f.responder("message1_ephemeral_not_canonical_"+k.name, "an ephemeral key not below 2^255-19", "ErrEphemeral", vectors.Unhex(k.key))
 	}
 	f.responder("message1_ephemeral_bit_255", "an ephemeral key with bit 255 set", "ErrEphemeral", bit255(good))
 }
@@ -196,7 +189,7 @@ func (f *failureFile) message2() {
 	f.initiator("message2_95_bytes", "message 2 is 96 bytes", "ErrSize", good[:95])
 	f.initiator("message2_97_bytes", "message 2 is 96 bytes: no payload", "ErrSize", append(bytes.Clone(good), 0))
 	for _, k := range lowOrder {
-		body := append(unhex(k.key), good[32:]...)
+		body := append(vectors.Unhex(k.key), good[32:]...)
 		f.initiator("message2_ephemeral_low_order_"+k.name, "an ephemeral key of low order", "ErrEphemeral", body)
 	}
 	body := append(vectors.Hex(bit255(good[:32])), good[32:]...)

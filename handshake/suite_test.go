@@ -10,6 +10,7 @@ import (
 	"github.com/flynn/noise"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 func TestProtocolName(t *testing.T) {
@@ -63,7 +64,7 @@ func TestHandlesNameTheirKeys(t *testing.T) {
 			t.Errorf("%s: public half %x, want %x", c.name, c.key.Public, public(c.private))
 		}
 		for _, low := range lowOrder {
-			if _, err := s.DH(c.key.Private, unhex(low.key)); !errors.Is(err, ErrKey) {
+			if _, err := s.DH(c.key.Private, vectors.Unhex(low.key)); !errors.Is(err, ErrKey) {
 				t.Errorf("%s with %s: got %v, want ErrKey", c.name, low.name, err)
 			}
 		}

@@ -21,6 +21,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // alicePEM is what `openssl pkey` writes for alicePrivate.
@@ -60,7 +62,7 @@ func TestIdentityIsMadeOnceAndKept(t *testing.T) {
 	if _, err := Load(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("Load before there is a file: %v", err)
 	}
-	first, created, err := LoadOrCreate(path, bytes.NewReader(unhex(t, alicePrivate)))
+	first, created, err := LoadOrCreate(path, bytes.NewReader(vectors.Unhex(alicePrivate)))
 	if err != nil || !created {
 		t.Fatalf("created = %t, %v", created, err)
 	}

@@ -17,15 +17,6 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
-func unhex(t *testing.T, digits string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(digits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
 // Keys and secret of RFC 7748 §6.1.
 const (
 	alicePrivate = "77076d0a7318a57d3c16c17251b26645df4c2f87ebc0992ab177fba51db92c2a"
@@ -38,7 +29,7 @@ const (
 // alice returns the key pair of alicePrivate.
 func alice(t *testing.T) KeyPair {
 	t.Helper()
-	kp, err := NewKeyPair(unhex(t, alicePrivate))
+	kp, err := NewKeyPair(vectors.Unhex(alicePrivate))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,14 +86,14 @@ func TestDH(t *testing.T) {
 		{alicePrivate, alicePublic, bobPublic},
 		{bobPrivate, bobPublic, alicePublic},
 	} {
-		kp, err := NewKeyPair(unhex(t, v.private))
+		kp, err := NewKeyPair(vectors.Unhex(v.private))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := kp.PublicKey(); hex.EncodeToString(got[:]) != v.public {
 			t.Errorf("public key %x, want %s", got[:], v.public)
 		}
-		secret, err := kp.DH(unhex(t, v.remote))
+		secret, err := kp.DH(vectors.Unhex(v.remote))
 		if hex.EncodeToString(secret) != aliceAndBob || err != nil {
 			t.Errorf("DH: %x, %v, want %s", secret, err, aliceAndBob)
 		}
@@ -163,7 +154,7 @@ func TestGenerateReadsExactlyThePrivateKey(t *testing.T) {
 }
 
 func TestPrivateKeyNeverPrints(t *testing.T) {
-	secret, kp := unhex(t, alicePrivate), alice(t)
+	secret, kp := vectors.Unhex(alicePrivate), alice(t)
 	type exported struct{ KeyPair KeyPair }
 	type unexported struct{ keyPair KeyPair }
 	type pointers struct {

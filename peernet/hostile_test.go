@@ -14,7 +14,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
-	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
@@ -177,7 +176,7 @@ func (b *besieged) neighbourIsServed(when string) {
 // listen reads all that the node says.
 func (b *besieged) listen() {
 	for {
-		e, ok := b.peer.read(b)
+		e, ok := b.peer.read()
 		if !ok {
 			return
 		}
@@ -202,13 +201,5 @@ func (b *besieged) listen() {
 func (b *besieged) say(plain ...[]byte) {
 	b.saying.Lock()
 	defer b.saying.Unlock()
-	var out []byte
-	for _, p := range plain {
-		sealed, err := b.peer.send.Seal(nil, p)
-		if err != nil {
-			b.Error(err)
-		}
-		out = append(out, frame.Append(nil, sealed)...)
-	}
-	_, _ = b.peer.conn.Write(out)
+	_, _ = b.peer.Conn.Write(b.peer.Frames(plain...))
 }

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,42 +16,14 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// A logBook keeps the lines of a log. It is safe for concurrent use.
-type logBook struct {
-	mu  sync.Mutex // guards the rest
-	buf bytes.Buffer
-}
-
-func (l *logBook) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(b)
-}
-
-// logger returns a logger of that level to l.
-func (l *logBook) logger(level slog.Level) *slog.Logger {
-	return slog.New(slog.NewTextHandler(l, &slog.HandlerOptions{Level: level}))
-}
-
-// lines returns those that hold every one of words.
-func (l *logBook) lines(words ...string) (found []string) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for line := range strings.Lines(l.buf.String()) {
-		if !slices.ContainsFunc(words, func(w string) bool { return !strings.Contains(line, w) }) {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
 func TestEachChangeOfStateIsOneLine(t *testing.T) {
-	var log logBook
+	log := kit.NewLog(slog.LevelInfo)
 	onIsland(t, func(i *island) {
-		a, b := i.pair(peernet.Config{Logger: log.logger(slog.LevelInfo)}, peernet.Config{})
+		a, b := i.pair(peernet.Config{Logger: log.Logger()}, peernet.Config{})
 		handle(i, b, "echo", echo)
 		for range 100 {
 			if _, err := a.Call(i.Context(), b.PublicKey(), "echo", 1); err != nil {
@@ -64,13 +35,13 @@ func TestEachChangeOfStateIsOneLine(t *testing.T) {
 		synctest.Wait()
 	})
 	var states []string
-	for _, line := range log.lines() {
+	for _, line := range log.Lines() {
 		_, after, _ := strings.Cut(line, "state=")
 		state, _, _ := strings.Cut(after, " ")
 		states = append(states, strings.TrimSpace(state))
 	}
 	if want := []string{"running", "paired", "connected", "unpaired", "disconnected", "stopped"}; !slices.Equal(states, want) {
-		t.Errorf("%q, want %q:\n%s", states, want, log.lines())
+		t.Errorf("%q, want %q:\n%s", states, want, log.Lines())
 	}
 }
 
@@ -78,9 +49,9 @@ func TestNoBodyAndNoPrivateKeyIsEverLogged(t *testing.T) {
 	const body = "in-confidence"
 	secret := bytes.Repeat([]byte{0x5a}, identity.PrivateKeySize)
 	private := []string{string(secret), hex.EncodeToString(secret), base64.StdEncoding.EncodeToString(secret), fmt.Sprint(secret)}
-	var log logBook
+	log := kit.NewLog(slog.LevelDebug)
 	onIsland(t, func(i *island) {
-		c := peernet.Config{Logger: log.logger(slog.LevelDebug), Limits: peernet.Limits{CallsPerPeer: 1, SendsPerPeer: 1}}
+		c := peernet.Config{Logger: log.Logger(), Limits: peernet.Limits{CallsPerPeer: 1, SendsPerPeer: 1}}
 		ca, cb := c, c
 		ca.Identity, cb.Identity = keysOf(t, secret), i.keys()
 		a, b := i.pair(ca, cb)
@@ -99,14 +70,14 @@ func TestNoBodyAndNoPrivateKeyIsEverLogged(t *testing.T) {
 			synctest.Wait()
 		}
 	})
-	for _, line := range log.lines() {
+	for _, line := range log.Lines() {
 		for _, s := range append(private, body) {
 			if strings.Contains(line, s) {
 				t.Errorf("%q is logged: %s", s, line)
 			}
 		}
 	}
-	if len(log.lines("level=DEBUG")) == 0 {
+	if len(log.Lines("level=DEBUG")) == 0 {
 		t.Error("nothing is logged")
 	}
 }
@@ -123,23 +94,23 @@ func keysOf(tb testing.TB, secret []byte) identity.KeyPair {
 // TestTrustedPeerCannotFloodTheLog: one that breaks the protocol, again and again, or only comes and goes.
 func TestTrustedPeerCannotFloodTheLog(t *testing.T) {
 	const visits = 10 * limiter.MaxLines
-	for name, visit := range map[string]func(tb testing.TB, p *rawPeer){
-		"breaks the protocol": func(tb testing.TB, p *rawPeer) { p.write(tb, []byte{0xc1}) },
-		"comes and goes": func(tb testing.TB, p *rawPeer) {
-			p.write(tb, []byte{0x92, 0x03, 0xc4, 0x01, 0x00}) // a ping
-			p.read(tb)
+	for name, visit := range map[string]func(p *rawPeer){
+		"breaks the protocol": func(p *rawPeer) { p.write([]byte{0xc1}) },
+		"comes and goes": func(p *rawPeer) {
+			p.write([]byte{0x92, 0x03, 0xc4, 0x01, 0x00}) // a ping
+			p.read()
 		},
-		"asks for what is too large": func(tb testing.TB, p *rawPeer) {
-			p.write(tb, []byte{0x94, 0x00, 0x01, 0xa5, 'l', 'a', 'r', 'g', 'e', 0xc0})
-			p.read(tb)
-			p.read(tb)
+		"asks for what is too large": func(p *rawPeer) {
+			p.write([]byte{0x94, 0x00, 0x01, 0xa5, 'l', 'a', 'r', 'g', 'e', 0xc0})
+			p.read()
+			p.read()
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var log logBook
+			log := kit.NewLog(slog.LevelInfo)
 			told := 0
 			onIsland(t, func(i *island) {
-				n := i.node(peernet.Config{Logger: log.logger(slog.LevelInfo)})
+				n := i.node(peernet.Config{Logger: log.Logger()})
 				handle(i, n, "large", func(context.Context, *peernet.Request) (any, error) { return make([]byte, 2<<20), nil })
 				keys := i.keys()
 				if err := n.Pair(keys.PublicKey(), "hostile"); err != nil {
@@ -147,22 +118,22 @@ func TestTrustedPeerCannotFloodTheLog(t *testing.T) {
 				}
 				call := func() {
 					p := shakeRaw(i, keys, n, i.dial(n))
-					visit(i, p)
-					p.conn.Close()
+					visit(p)
+					p.Conn.Close()
 					synctest.Wait()
 				}
 				for range visits {
 					call()
 				}
-				told = len(log.lines())
+				told = len(log.Lines())
 				time.Sleep(limiter.Period)
 				call()
 			})
 			if told > limiter.MaxLines+2 { // and that the node runs, and has paired
-				t.Errorf("%d lines of %d visits within a minute:\n%s", told, visits, log.lines()[:5])
+				t.Errorf("%d lines of %d visits within a minute:\n%s", told, visits, log.Lines()[:5])
 			}
-			if len(log.lines("not_logged=", "peer=")) == 0 {
-				t.Errorf("nobody is told how much was not logged:\n%s", log.lines())
+			if len(log.Lines("not_logged=", "peer=")) == 0 {
+				t.Errorf("nobody is told how much was not logged:\n%s", log.Lines())
 			}
 		})
 	}

@@ -240,8 +240,8 @@ func TestSessionsDialsAndHandshakesAreCountedByHowTheyEnd(t *testing.T) {
 
 		// A stranger, a silent one, one that talks nonsense, one that leaves.
 		stranger := shakeRaw(i, i.keys(), b, i.dial(b))
-		stranger.read(i) // that it is refused
-		stranger.conn.Close()
+		stranger.read() // that it is refused
+		stranger.Conn.Close()
 		silent := i.dial(b)
 		if _, err := i.dial(b).Write([]byte("GET / HTTP/1.1\r\n\r\n")); err != nil {
 			t.Fatal(err)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/miekg/dns"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 func TestMessagesAreRead(t *testing.T) {
@@ -154,7 +156,7 @@ func TestOnePacketSaysNotWithoutBound(t *testing.T) {
 // TestTruncatedPacketsSayNothingElse cuts a packet at each byte: what is left says less, never something else.
 func TestTruncatedPacketsSayNothingElse(t *testing.T) {
 	for _, p := range recorded {
-		b, whole := unhex(t, p.hex), p.want
+		b, whole := vectors.Unhex(p.hex), p.want
 		for n := range b {
 			m, err := parse(b[:n])
 			if err != nil {
@@ -188,7 +190,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(pack(f, m))
 	}
 	for _, p := range recorded {
-		f.Add(unhex(f, p.hex))
+		f.Add(vectors.Unhex(p.hex))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := parse(b)

@@ -1,7 +1,6 @@
 package mdns
 
 import (
-	"encoding/hex"
 	"errors"
 	"net"
 	"net/netip"
@@ -101,15 +100,6 @@ func read(t testing.TB, m *dns.Msg) message {
 		t.Fatalf("%v: %v", err, m)
 	}
 	return got
-}
-
-func unhex(t testing.TB, s string) []byte {
-	t.Helper()
-	b, err := hex.DecodeString(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func addrs(list ...string) (all []netip.Addr) {

@@ -3,6 +3,8 @@ package mdns
 import (
 	"reflect"
 	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // recorded are packets as they were on the wire, and what they mean: of a node whose key begins with 01, and of an
@@ -74,7 +76,7 @@ func TestRecordedPacketsAreRead(t *testing.T) {
 		t.Fatal("there are none")
 	}
 	for _, p := range recorded {
-		if got, err := parse(unhex(t, p.hex)); err != nil || !reflect.DeepEqual(got, p.want) {
+		if got, err := parse(vectors.Unhex(p.hex)); err != nil || !reflect.DeepEqual(got, p.want) {
 			t.Errorf("%s: %+v, %v", p.name, got, err)
 		}
 	}

@@ -2,6 +2,7 @@ package finder
 
 import (
 	"context"
+	"log/slog"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -45,7 +46,7 @@ func bubble(t *testing.T, f func(t *testing.T, g *rig), providers ...discovery.P
 func bubbleWith(t *testing.T, c clock.Clock, f func(t *testing.T, g *rig), providers ...discovery.Provider) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		g := &rig{t: t, Actors: kit.NewActors(), board: NewBoard(), log: kit.NewLog()}
+		g := &rig{t: t, Actors: kit.NewActors(), board: NewBoard(), log: kit.NewLog(slog.LevelDebug)}
 		g.pid = g.System.Root.Spawn(Props(&Config{Self: discovery.Self{Key: self, Port: 7100}, Providers: providers, Board: g.board,
 			Trusted: func(k identity.PublicKey) bool { return k == key(1) },
 			Clock:   c, Log: g.log.Logger(), Pool: g.Pool, Tell: g.tell}))

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"sync"
@@ -35,7 +36,7 @@ type rig struct {
 func bubble(t *testing.T, change func(*Config), f func(t *testing.T, g *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		g := &rig{t: t, log: kit.NewLog()}
+		g := &rig{t: t, log: kit.NewLog(slog.LevelInfo)}
 		c := Config{Clock: clock.System, Pool: actorkit.NewPool(4), Rand: sameBytes(0xab), Log: g.log.Logger(),
 			Calls: 256, CallBytes: 8 << 20, Sends: 1024, SendBytes: 8 << 20}
 		if change != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/seed-f6ddb928/peernet-go/peernet/middleware"
+	"github.com/seed-f6ddb928/peernet-go/peernet/peertest"
 )
 
 func TestRateLimitRefusesWithAdvice(t *testing.T) {
@@ -44,9 +45,9 @@ func TestRateLimitCountsEachPeerAlone(t *testing.T) {
 		t.b.Use(middleware.RateLimit(1, 1))
 		t.handle("one", echo)
 		t.handle("two", echo)
-		other := t.node("10.0.0.3", peernet.Limits{})
-		t.join(other, "Eve")
-		for _, n := range []*peernet.Node{t.a, other} {
+		other := t.net.Node("Eve")
+		t.join(other)
+		for _, n := range []*peertest.Node{t.a, other} {
 			if _, err := n.Call(t.Context(), t.b.PublicKey(), "one", nil); err != nil {
 				t.Error(err)
 			}

@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/seed-f6ddb928/peernet-go/peernet/middleware"
@@ -53,9 +54,8 @@ func TestRecoverLogsWhereItHappened(t *testing.T) {
 	inBubble(t, func(t *bubble) {
 		t.handle("explode", explode, middleware.Recover(t.logger()))
 		_, _ = t.call("explode", nil)
-		t.log.mu.Lock()
-		defer t.log.mu.Unlock()
-		if text := t.log.b.String(); !strings.Contains(text, "middleware_test.explode") || !strings.Contains(text, "recover_test.go") {
+		synctest.Wait()
+		if text := t.log.String(); !strings.Contains(text, "middleware_test.explode") || !strings.Contains(text, "recover_test.go") {
 			t.Errorf("the log lacks the stack: %s", text)
 		}
 	})

@@ -25,16 +25,18 @@ type record struct {
 	warnings int
 }
 
-// NewLog returns a log that keeps lines of every level.
-func NewLog() *Log { return newLog(slog.LevelDebug, nil) }
+// NewLog returns a log that keeps lines of this level and above.
+func NewLog(least slog.Level) *Log {
+	r := new(record)
+	return &Log{slog.NewTextHandler(r, &slog.HandlerOptions{Level: least}), r}
+}
 
 // NewAlarm returns a log that keeps warnings, and fails the test for what must never happen: an actor that panics, or any
 // other line at level Error.
-func NewAlarm(t testing.TB) *Log { return newLog(slog.LevelWarn, t.Error) }
-
-func newLog(least slog.Level, alarm func(...any)) *Log {
-	r := &record{alarm: alarm}
-	return &Log{slog.NewTextHandler(r, &slog.HandlerOptions{Level: least}), r}
+func NewAlarm(t testing.TB) *Log {
+	l := NewLog(slog.LevelWarn)
+	l.alarm = t.Error
+	return l
 }
 
 // Logger returns the logger that logs to l.

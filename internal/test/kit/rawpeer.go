@@ -3,6 +3,8 @@ package kit
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -116,8 +118,11 @@ func (p *RawPeer) Frames(plain ...[]byte) []byte {
 	return out
 }
 
-// Next returns the plaintext of the next frame. The error is that of the connection, between two frames.
-func (p *RawPeer) Next() ([]byte, error) {
+// errCut is wrapped by Read's error if the connection has ended inside a frame.
+var errCut = errors.New("a frame is cut off")
+
+// Read returns the plaintext of the next frame. The error is that of the connection.
+func (p *RawPeer) Read() ([]byte, error) {
 	p.t.Helper()
 	var header [frame.HeaderSize]byte
 	if _, err := io.ReadFull(p.Conn, header[:]); err != nil {
@@ -128,11 +133,21 @@ func (p *RawPeer) Next() ([]byte, error) {
 	}
 	body := make([]byte, binary.BigEndian.Uint32(header[:]))
 	if _, err := io.ReadFull(p.Conn, body); err != nil {
-		p.t.Fatalf("reading the body of a frame: %v", err)
+		return nil, fmt.Errorf("%w: %w", errCut, err)
 	}
 	plain, err := p.Recv.Open(nil, body)
 	if err != nil {
 		p.t.Fatalf("opening a frame of %d bytes: %v", len(body), err)
 	}
 	return plain, nil
+}
+
+// Next is Read for a connection that ends between two frames.
+func (p *RawPeer) Next() ([]byte, error) {
+	p.t.Helper()
+	plain, err := p.Read()
+	if errors.Is(err, errCut) {
+		p.t.Fatal(err)
+	}
+	return plain, err
 }

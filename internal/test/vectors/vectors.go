@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -26,6 +27,15 @@ func (h *Hex) UnmarshalText(text []byte) error {
 	b, err := hex.DecodeString(string(text))
 	*h = b
 	return err
+}
+
+// Unhex returns the bytes of hexadecimal digits, between which there may be spaces. It panics if they are none.
+func Unhex(digits string) []byte {
+	b, err := hex.DecodeString(strings.ReplaceAll(digits, " ", ""))
+	if err != nil {
+		panic(err)
+	}
+	return b
 }
 
 // Path returns the path of the file called name in testdata/vectors, whether or not it exists. It looks for that folder
