@@ -143,11 +143,11 @@ func TestTrustedPeerCannotFloodTheLog(t *testing.T) {
 // another peer says of it is still logged, and every line and event names the peer that says so.
 func TestOnePeersAccusationsDoNotHideAnothers(t *testing.T) {
 	const cries = 3 * limiter.MaxLines
-	var log logBook
+	log := kit.NewLog(slog.LevelInfo)
 	said := make(map[identity.PublicKey]int)
 	var wolf, honest identity.KeyPair
 	onIsland(t, func(i *island) {
-		n := i.node(peernet.Config{Logger: log.logger(slog.LevelInfo)})
+		n := i.node(peernet.Config{Logger: log.Logger()})
 		wolf, honest = i.keys(), i.keys()
 		events := n.Events(i.Context())
 		accuse := func(keys identity.KeyPair) {
@@ -155,9 +155,9 @@ func TestOnePeersAccusationsDoNotHideAnothers(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := shakeRaw(i, keys, n, i.dial(n))
-			p.write(i, envelope.AppendHello(nil, envelope.Hello{Version: 1}))
-			p.write(i, envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonConflict}))
-			for ok := true; ok; _, ok = p.read(i) {
+			p.write(envelope.AppendHello(nil, envelope.Hello{Version: 1}))
+			p.write(envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonConflict}))
+			for ok := true; ok; _, ok = p.read() {
 			}
 			synctest.Wait()
 		}
@@ -179,7 +179,7 @@ func TestOnePeersAccusationsDoNotHideAnothers(t *testing.T) {
 		t.Errorf("%d events of %d", said[wolf.PublicKey()], cries)
 	}
 	for keys, want := range map[*identity.KeyPair]int{&wolf: limiter.MaxLines, &honest: 1} {
-		if got := log.lines("two nodes use the same key", fmt.Sprintf("by=%v", slog.AnyValue(keys.PublicKey()).Resolve())); len(got) != want {
+		if got := log.Lines("two nodes use the same key", fmt.Sprintf("by=%v", slog.AnyValue(keys.PublicKey()).Resolve())); len(got) != want {
 			t.Errorf("%d lines, want %d: %q", len(got), want, got)
 		}
 	}
