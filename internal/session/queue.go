@@ -265,6 +265,9 @@ func (q *queue) take(batch []segment) ([]segment, bool) {
 		rest := copy(q.segments[ln], q.segments[ln][n:])
 		clear(q.segments[ln][rest:])
 		q.segments[ln] = q.segments[ln][:rest]
+		if rest > 0 {
+			break // bulk must not overtake what is urgent and found no room
+		}
 	}
 	q.mu.Unlock()
 	return batch, true

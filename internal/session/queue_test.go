@@ -146,6 +146,26 @@ func TestUrgentLeavesBeforeBulk(t *testing.T) {
 }
 
 // TestOnlyLargeEnvelopesAreQueuedByReference looks at what becomes of the buffers on both sides of copyBytes.
+// TestBulkNeverOvertakesWhatIsUrgent queues more that is urgent than one write takes, in small envelopes and in large ones,
+// and bulk that would fit what room the write has left.
+func TestBulkNeverOvertakesWhatIsUrgent(t *testing.T) {
+	for _, size := range []int{100, 1000, copyBytes, copyBytes + 1, 100_000} {
+		q := testQueue(1000)
+		push(t, q, bulk, 9, 20)
+		n := 2*flushBytes/size + 1
+		for range min(n, maxRefusals) {
+			q.pushRefusal(numbered(1, size))
+		}
+		for range n - min(n, maxRefusals) {
+			q.force(urgent, numbered(1, size), nil)
+		}
+		got := numbers(t, drain(t, q))
+		if len(got) != n+1 || got[n] != 9 {
+			t.Errorf("of %d urgent envelopes of %d bytes, %d left before bulk", n, size, slices.Index(got, 9))
+		}
+	}
+}
+
 func TestOnlyLargeEnvelopesAreQueuedByReference(t *testing.T) {
 	q := testQueue(1 << 20)
 	for n, size := range []int{copyBytes, copyBytes + 1, copyBytes, 8} {
