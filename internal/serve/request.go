@@ -78,7 +78,7 @@ func (r *Request) Fail(err error) bool {
 	if r.IsSend() {
 		return false
 	}
-	refusal := toRemote(err)
+	refusal := toRemote(err, r.Err() != nil)
 	s.peer.mu.Lock()
 	claimed := s.peer.claim(r)
 	s.peer.mu.Unlock()
@@ -111,11 +111,12 @@ func (r *Request) handle() {
 		r.refusal = noHandler(r.entry.Name) // those who may not use it must not learn of it
 	} else {
 		result, err := r.entry.Handler(r, r)
-		if ended := r.finish(); ended != nil {
+		ended := r.finish()
+		if ended != nil {
 			err = ended // nobody waits: the answer is short, whatever the handler returned
 		}
 		if err != nil {
-			r.refusal = toRemote(err)
+			r.refusal = toRemote(err, ended != nil)
 		} else {
 			r.result = result
 		}
@@ -134,11 +135,15 @@ func (s *Server) incident(r *Request, p any) *envelope.RemoteError {
 }
 
 // toRemote returns what a caller learns of a handler's error: its code, its text, cut to length, and its data. It panics if
-// err.Error does.
-func toRemote(err error) *envelope.RemoteError {
+// err.Error does. ended says that the call's own context has ended: the end of any other context is a failure like any other
+// (wire.md §10), since the caller has set no time for it.
+func toRemote(err error, ended bool) *envelope.RemoteError {
 	code := envelope.CodeOf(err)
 	e, ok := errors.AsType[*envelope.RemoteError](err)
 	if !ok || e == nil {
+		if !ended && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+			code = envelope.CodeFailed
+		}
 		return &envelope.RemoteError{Code: code, Text: envelope.ErrorText(err.Error())}
 	}
 	if text := envelope.ErrorText(e.Text); text != e.Text || code != e.Code {

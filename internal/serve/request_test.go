@@ -141,8 +141,8 @@ func TestResultOfAHandlerIsItsAnswer(t *testing.T) {
 		}, nil, incidentSeen},
 		"nil pointer as error":   {func(context.Context, *Request) (any, error) { return 42, (*brokenError)(nil) }, nil, incidentSeen},
 		"nil RemoteError":        {func(context.Context, *Request) (any, error) { return 42, (*envelope.RemoteError)(nil) }, nil, incidentSeen},
-		"context it has ended":   {func(context.Context, *Request) (any, error) { return nil, context.Canceled }, nil, &envelope.RemoteError{Code: envelope.CodeCancelled, Text: context.Canceled.Error()}},
-		"too late for its own":   {func(context.Context, *Request) (any, error) { return nil, context.DeadlineExceeded }, nil, &envelope.RemoteError{Code: envelope.CodeDeadline, Text: context.DeadlineExceeded.Error()}},
+		"context it has ended":   {func(context.Context, *Request) (any, error) { return nil, context.Canceled }, nil, &envelope.RemoteError{Code: envelope.CodeFailed, Text: context.Canceled.Error()}},
+		"too late for its own":   {func(context.Context, *Request) (any, error) { return nil, context.DeadlineExceeded }, nil, &envelope.RemoteError{Code: envelope.CodeFailed, Text: context.DeadlineExceeded.Error()}},
 		"panic after the result": {func(context.Context, *Request) (any, error) { defer panic("on purpose"); return 42, nil }, nil, incidentSeen},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -272,6 +272,54 @@ func TestHandlerIsStoppedAndItsResultDropped(t *testing.T) {
 					t.Errorf("answered after %v, want %v", took, test.after)
 				}
 				c.Cancel(id) // a call that is over
+			})
+		})
+	}
+}
+
+// TestEndOfAnotherContextIsAFailure: a handler's own time limit is not the caller's, whether the caller has set one or not.
+func TestEndOfAnotherContextIsAFailure(t *testing.T) {
+	limited := func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		<-ctx.Done()
+		return fmt.Errorf("ask the disk: %w", ctx.Err())
+	}
+	stopped := func(ctx context.Context) error {
+		ctx, cancel := context.WithCancel(ctx)
+		cancel()
+		return ctx.Err()
+	}
+	for name, test := range map[string]struct {
+		end    func(ctx context.Context) error
+		option envelope.Options
+		fails  bool // the handler replies while it runs
+		want   envelope.Code
+	}{
+		"its own time limit":                    {limited, envelope.Options{}, false, envelope.CodeFailed},
+		"its own time limit, before the call's": {limited, envelope.Options{HasTimeout: true, Timeout: time.Minute}, false, envelope.CodeFailed},
+		"its own time limit, behind the call's": {limited, envelope.Options{HasTimeout: true, Timeout: time.Millisecond}, false, envelope.CodeDeadline},
+		"its own cancellation":                  {stopped, envelope.Options{}, false, envelope.CodeFailed},
+		"its own time limit, told by Fail":      {limited, envelope.Options{}, true, envelope.CodeFailed},
+		"its own cancellation, told by Fail":    {stopped, envelope.Options{}, true, envelope.CodeFailed},
+		"the call's time limit, told by Fail":   {limited, envelope.Options{HasTimeout: true, Timeout: time.Millisecond}, true, envelope.CodeDeadline},
+		"a context's end and a code of its own": {func(context.Context) error {
+			return fmt.Errorf("%w: %w", &envelope.RemoteError{Code: "late"}, context.Canceled)
+		}, envelope.Options{}, false, "late"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, nil, func(t *testing.T, g *rig) {
+				g.handle("do", func(ctx context.Context, r *Request) (any, error) {
+					err := test.end(ctx)
+					if test.fails {
+						r.Fail(err)
+					}
+					return nil, err
+				})
+				c := g.open(1)
+				id := c.call("do", nil, test.option)
+				time.Sleep(time.Hour)
+				c.wantCode(id, test.want)
 			})
 		})
 	}

@@ -28,7 +28,7 @@ func Timeout(d time.Duration) peernet.Middleware {
 				switch {
 				case !errors.Is(ctx.Err(), context.DeadlineExceeded):
 				case outer.Err() != nil:
-					r.Fail(outer.Err()) // the caller's deadline came first
+					r.Fail(peernet.ErrDeadline) // the caller's came first
 				default:
 					r.Fail(late)
 				}
