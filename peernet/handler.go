@@ -60,24 +60,23 @@ type Caller struct {
 	Addr  netip.AddrPort // where it calls from
 }
 
-// known is a Caller, and how often the trust set had changed when it was made.
+// known is the label of a caller, and how often the trust set had changed when it was looked up.
 type known struct {
-	caller  Caller
+	label   string
 	changes uint64
 }
 
-// caller returns the peer that calls over a session. Every call asks, so the answer is kept until the trust
-// set changes.
+// caller returns the peer that calls over a session. Every call asks, so the label is kept until the trust set changes. The
+// name is asked for each time: a hello may come after the first calls.
 func (n *Node) caller(s *serve.Session) Caller {
-	changes := n.changes.Load()
-	if k, ok := s.Note.Load().(*known); ok && k.changes == changes {
-		return k.caller
+	changes, c := n.changes.Load(), s.Conn()
+	k, ok := s.Note.Load().(*known)
+	if !ok || k.changes != changes {
+		p, _ := n.trust.Get(c.Remote())
+		k = &known{p.Label, changes}
+		s.Note.Store(k)
 	}
-	c := s.Conn()
-	p, _ := n.trust.Get(c.Remote())
-	k := &known{Caller{Key: c.Remote(), Label: p.Label, Name: c.Hello().Name, Addr: c.Addr()}, changes}
-	s.Note.Store(k)
-	return k.caller
+	return Caller{Key: c.Remote(), Label: k.label, Name: c.Hello().Name, Addr: c.Addr()}
 }
 
 // A HandleOption changes how a handler is served.
@@ -91,7 +90,9 @@ type registration struct {
 }
 
 // Authorize lets only those callers use the handler for which allow returns true; the others get the answer for an unknown
-// name. allow is asked on every call and send, in the handler's goroutine, before any middleware.
+// name, in the way that an unknown name gets it. allow is asked on every call and send, in the handler's goroutine, before any
+// middleware. The time that it takes shows: an allow that asks a disk or a network tells a caller that there is something to
+// ask about. One that answers at once hides the handler.
 func Authorize(allow func(ctx context.Context, c Caller) bool) HandleOption {
 	return func(g *registration) {
 		n := g.node

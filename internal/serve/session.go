@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -44,14 +45,14 @@ func (s *Session) Conn() Conn { return s.conn }
 // to keep.
 func (s *Session) Call(e *envelope.Envelope) error {
 	late := e.Options.HasTimeout && e.Options.Timeout <= 0
-	var r *Request
-	if entry := s.server.find(e.Name); entry != nil && !late {
-		r = newRequest(s, entry, e)
+	entry := s.server.find(e.Name)
+	if entry == nil {
+		entry = &Entry{Name: string(e.Name), Allow: deny} // so that an unknown name is no other than a hidden one
 	}
-	p := s.peer
+	r, p := newRequest(s, entry, e), s.peer
 	p.mu.Lock()
 	taken, overloaded := s.calls.Get(e.ID) != nil, p.overloadedBy(len(e.Args))
-	if overloaded == nil && !taken && r != nil {
+	if overloaded == nil && !taken && !late {
 		s.calls.Put(e.ID, r)
 		p.running.add(r)
 		s.pending.Add(1)
@@ -65,12 +66,13 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	case overloaded != nil:
 		s.conn.Counters().Add(counters.CallsRefused, 1)
 		return s.refuse(e.ID, overloaded)
-	case r == nil:
-		return s.refuse(e.ID, noHandler(string(e.Name)))
 	}
 	s.server.ready.start(r)
 	return nil
 }
+
+// deny is the Allow of names that have no handler.
+func deny(context.Context, *Request) bool { return false }
 
 func (s *Session) refuse(id envelope.CallID, e *envelope.RemoteError) error {
 	if !s.conn.Refuse(id, e) {

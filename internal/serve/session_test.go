@@ -2,6 +2,7 @@ package serve
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 	"testing/synctest"
 
@@ -47,13 +48,50 @@ func TestIDIsFreeAsSoonAsItsReplyIsQueued(t *testing.T) {
 		if c.err != nil || c.replies != 2 {
 			t.Errorf("the id of a call that is answered: %v after %d replies", c.err, c.replies)
 		}
-		if err := c.callAs(7, "nobody", nil); err != nil { // refused, so never in flight
-			t.Error(err)
-		}
 		if err := c.callAs(7, "nobody", nil); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// TestHiddenNameIsLikeAnUnknownOne in all that a caller can see but the time that Allow takes: which ids are in flight, what
+// counts towards the limits, who answers, and in which order.
+func TestHiddenNameIsLikeAnUnknownOne(t *testing.T) {
+	names := []string{"hidden", "nobody", "$/hello", ""}
+	for _, first := range names {
+		for _, second := range names {
+			bubble(t, limits(2, 1000), func(t *testing.T, g *rig) {
+				if err := g.Add(&Entry{Name: "hidden", Handler: echo, Allow: deny}); err != nil {
+					t.Fatal(err)
+				}
+				c := g.open(1)
+				g.ready.mu.Lock()
+				g.ready.waking = true // nothing begins for now
+				g.ready.mu.Unlock()
+				c.call(first, []byte("1"))
+				if err := c.callAs(c.lastID, second, nil); !errors.Is(err, ErrDuplicateID) {
+					t.Errorf("%q, and the same id for %q: %v", first, second, err)
+				}
+				c.call(second, []byte("12"))
+				c.wantCode(c.call(first, nil), envelope.CodeOverloaded) // the limit is 2
+				if load := g.Loads()[c.key]; load != (Load{2, 3}) {
+					t.Errorf("%q and %q count as %+v", first, second, load)
+				}
+				g.ready.mu.Lock()
+				g.ready.waking = false
+				g.ready.wake()
+				all := c.answered()
+				for _, a := range all {
+					if want := []string{first, second}[a.id-1]; a.refused || !reflect.DeepEqual(a.refusal, noHandler(want)) {
+						t.Errorf("the answer to %q is %+v", want, a)
+					}
+				}
+				if len(all) != 2 {
+					t.Errorf("%d answers", len(all))
+				}
+			})
+		}
+	}
 }
 
 // An again is a caller that uses an id again while its reply is still being handed over.
