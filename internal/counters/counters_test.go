@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
@@ -191,6 +192,17 @@ func TestTakingOutInASnapshotLosesNothing(t *testing.T) {
 		peers, total := b.Snapshot(func(identity.PublicKey) bool { return false })
 		if len(peers) != 0 || total.Counts[SendsIn] != keys {
 			t.Errorf("%d of %d, and %d peers", total.Counts[SendsIn], keys, len(peers))
+		}
+	}
+}
+
+func TestLinesOfARemovedKeyAreLogged(t *testing.T) {
+	var b Node
+	b.Peer(identity.PublicKey{1})
+	b.Remove(identity.PublicKey{1})
+	for range 100 {
+		if ok, dropped := b.Find(identity.PublicKey{1}).Log(time.Time{}); !ok || dropped != 0 {
+			t.Fatal("a line of a key that is not trusted any more is not logged")
 		}
 	}
 }
