@@ -44,6 +44,10 @@ func (s *session) handleBye(args []byte) error {
 	if err != nil {
 		return err
 	}
+	answer := envelope.Bye{Code: bye.Code}
+	if bye.Code == ReasonLost || bye.Code == ReasonHandshake {
+		bye.Code = envelope.ReasonShutdown // as for any unknown code: this node's own words are none of a peer's
+	}
 	end := endedBy(bye)
 	end.ByPeer = true
 	if !halfCloses(bye.Code) {
@@ -59,7 +63,7 @@ func (s *session) handleBye(args []byte) error {
 	if !s.byeSent {
 		s.end = end
 		s.tell(HalfClosed{s.Link, bye})
-		s.halfClose(envelope.Bye{Code: bye.Code})
+		s.halfClose(answer)
 	}
 	return nil
 }

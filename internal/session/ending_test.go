@@ -370,6 +370,27 @@ func TestLateWithdrawalEndsTheHalfClose(t *testing.T) {
 	})
 }
 
+// TestOwnWordsOfThisNodeAreUnknownCodes: a peer that says them is obeyed as for any code that is unknown, its retry included.
+func TestOwnWordsOfThisNodeAreUnknownCodes(t *testing.T) {
+	for _, code := range []envelope.Reason{ReasonLost, ReasonHandshake} {
+		bubble(t, func(t *testing.T, w *world) {
+			e, r := w.open(handshake.Responder)
+			before := len(e.heard())
+			said := envelope.Bye{Code: code, Text: "later", RetryAfter: time.Minute}
+			r.say(envelope.AppendBye(nil, said))
+			r.want(aBye(code))
+			r.hangUp()
+			said.Code = envelope.ReasonShutdown
+			if m, ok := e.heard()[before].(HalfClosed); !ok || m.Bye != said {
+				t.Errorf("%s: the owner heard %+v", code, e.heard()[before])
+			}
+			if m := e.ended(); m.Reason != envelope.ReasonShutdown || m.RetryAfter != time.Minute || !m.ByPeer {
+				t.Errorf("%s: ended %+v", code, m)
+			}
+		})
+	}
+}
+
 // TestPeerClosesInTheMiddleOfAHalfClose ends the stream before and after the peer's bye: only the latter is orderly.
 func TestPeerClosesInTheMiddleOfAHalfClose(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
