@@ -44,6 +44,10 @@ func (s *session) handleBye(args []byte) error {
 	if err != nil {
 		return err
 	}
+	answer := envelope.Bye{Code: bye.Code}
+	if bye.Code == ReasonLost || bye.Code == ReasonHandshake {
+		bye.Code = envelope.ReasonShutdown // as for any unknown code: this node's own words are none of a peer's
+	}
 	end := endedBy(bye)
 	end.ByPeer = true
 	if !halfCloses(bye.Code) {
@@ -59,7 +63,7 @@ func (s *session) handleBye(args []byte) error {
 	if !s.byeSent {
 		s.end = end
 		s.tell(HalfClosed{s.Link, bye})
-		s.halfClose(envelope.Bye{Code: bye.Code})
+		s.halfClose(answer)
 	}
 	return nil
 }
@@ -98,7 +102,7 @@ func (s *session) closeIfDrained() {
 }
 
 // finish drops what is queued, says bye if there is one, and closes when that is written and the peer has read
-// it, or in a second.
+// it, or once the connection takes nothing: see lingerAfterBye.
 func (s *session) finish(end Ended, bye *envelope.Bye) {
 	if s.state >= ending {
 		return
@@ -114,7 +118,9 @@ func (s *session) finish(end Ended, bye *envelope.Bye) {
 		buf = encodeBye(*bye)
 	}
 	s.fail(end, buf)
+	s.lingerUntil = s.config.Clock.Now().Add(maxLinger)
 	s.startLinger(lingerAfterBye)
+	_ = s.conn.SetWriteDeadline(time.Unix(1, 0)) // long past: writeAll takes note of what was taken until now
 	s.reader.discards.Store(true)
 	if waiting {
 		s.startReaderAndWriter()
@@ -132,6 +138,12 @@ func (s *session) startLinger(d time.Duration) {
 func (s *session) endLinger() {
 	if s.state == draining {
 		s.finish(s.end, nil)
+		return
+	}
+	now := s.config.Clock.Now()
+	taken := s.since.Add(time.Duration(s.taken.Load()))
+	if left := min(taken.Add(lingerAfterBye).Sub(now), s.lingerUntil.Sub(now)); left > 0 {
+		s.startLinger(left) // the last words are on their way, behind a frame that the peer reads
 		return
 	}
 	_ = s.conn.Close()

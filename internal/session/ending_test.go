@@ -370,6 +370,80 @@ func TestLateWithdrawalEndsTheHalfClose(t *testing.T) {
 	})
 }
 
+// TestLastWordWaitsForTheFrameBeforeIt as long as the peer takes some of that frame each second (wire.md §7.3).
+func TestLastWordWaitsForTheFrameBeforeIt(t *testing.T) {
+	const size = 1_000_000
+	for name, test := range map[string]struct {
+		most    int
+		every   time.Duration
+		reads   time.Duration // for so long
+		atLeast time.Duration // until the connection is closed
+		atMost  time.Duration
+		heard   bool
+	}{
+		"400 kB/s":                  {40_000, 100 * time.Millisecond, time.Minute, 2 * time.Second, 5 * time.Second, true},
+		"130 kB/s":                  {65_000, 500 * time.Millisecond, time.Minute, 6 * time.Second, 9 * time.Second, true},
+		"too slow for 10 s":         {20_000, 500 * time.Millisecond, time.Minute, 10 * time.Second, 10 * time.Second, false},
+		"not at all":                {1, time.Hour, 0, time.Second, time.Second, false},
+		"for 3 s, and then no more": {40_000, 100 * time.Millisecond, 3 * time.Second / 2, 2 * time.Second, 3 * time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.open(handshake.Responder)
+				args := make([]byte, size)
+				call := e.goCall(t.Context(), "big", args)
+				synctest.Wait()
+				start := time.Now()
+				e.tell(Close{Reason: envelope.ReasonBusy})
+				heard := make(chan bool, 1)
+				go func() {
+					got, buf := 0, make([]byte, test.most)
+					for err := error(nil); err == nil && time.Since(start) < test.reads; {
+						time.Sleep(test.every)
+						var n int
+						n, err = r.Conn.Read(buf)
+						got += n
+					}
+					heard <- got > size
+				}()
+				call.wantLink(t, envelope.ReasonBusy, false, true)
+				for all := e.heard(); !strings.HasPrefix(kinds(all)[len(all)-1], "ended") && time.Since(start) < time.Minute; all = e.heard() {
+					time.Sleep(10 * time.Millisecond)
+				}
+				e.ended()
+				took := time.Since(start)
+				if took < test.atLeast || took > test.atMost {
+					t.Errorf("closed after %v, want %v to %v", took, test.atLeast, test.atMost)
+				}
+				if got := <-heard; got != test.heard {
+					t.Errorf("the peer heard all of it: %v", got)
+				}
+			})
+		})
+	}
+}
+
+// TestOwnWordsOfThisNodeAreUnknownCodes: a peer that says them is obeyed as for any code that is unknown, its retry included.
+func TestOwnWordsOfThisNodeAreUnknownCodes(t *testing.T) {
+	for _, code := range []envelope.Reason{ReasonLost, ReasonHandshake} {
+		bubble(t, func(t *testing.T, w *world) {
+			e, r := w.open(handshake.Responder)
+			before := len(e.heard())
+			said := envelope.Bye{Code: code, Text: "later", RetryAfter: time.Minute}
+			r.say(envelope.AppendBye(nil, said))
+			r.want(aBye(code))
+			r.hangUp()
+			said.Code = envelope.ReasonShutdown
+			if m, ok := e.heard()[before].(HalfClosed); !ok || m.Bye != said {
+				t.Errorf("%s: the owner heard %+v", code, e.heard()[before])
+			}
+			if m := e.ended(); m.Reason != envelope.ReasonShutdown || m.RetryAfter != time.Minute || !m.ByPeer {
+				t.Errorf("%s: ended %+v", code, m)
+			}
+		})
+	}
+}
+
 // TestPeerClosesInTheMiddleOfAHalfClose ends the stream before and after the peer's bye: only the latter is orderly.
 func TestPeerClosesInTheMiddleOfAHalfClose(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {

@@ -97,7 +97,9 @@ func allowed(said [][]byte) (reasons []envelope.Reason) {
 						return append(reasons, bye.Code)
 					}
 					if half == "" {
-						half = bye.Code
+						if half = bye.Code; half == ReasonLost || half == ReasonHandshake {
+							half = envelope.ReasonShutdown
+						}
 						reasons = append(reasons, half)
 					}
 				}

@@ -49,6 +49,7 @@ type Link struct {
 	callers  atomic.Int32 // callers of this node that wait for a call to end
 	maxFrame atomic.Int64 // largest frame body the peer accepts, tag included
 	heard    atomic.Int64 // nanoseconds from since to the last valid frame
+	taken    atomic.Int64 // nanoseconds from since to when the connection last took a byte
 	rtt      atomic.Int64 // nanoseconds, of the last ping answered; 0: none yet
 	hello    atomic.Pointer[envelope.Hello]
 	draining atomic.Bool // a bye was said or heard: the actor wants to know when nothing is in flight any more

@@ -24,8 +24,12 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 )
 
-// lingerAfterBye bounds how long the end of a session may take once its bye is queued.
-const lingerAfterBye = time.Second
+// Once its bye is queued, a session ends when the connection has taken nothing for lingerAfterBye, and within maxLinger in any
+// case (wire.md §7.3).
+const (
+	lingerAfterBye = time.Second
+	maxLinger      = 10 * time.Second
+)
 
 // A state of a session.
 type state uint8
@@ -73,6 +77,7 @@ type session struct {
 	lastPing     *pending      // of the session itself
 	rotationTold bool
 	end          Ended
+	lingerUntil  time.Time // when a session that is ending closes its connection in any case
 
 	stopUpDeadline, stopLiveness, stopLinger func() bool
 }

@@ -117,7 +117,7 @@ var messages = []struct {
 		"over +ended handshake", "ending >bye unresponsive", "ending >bye unresponsive", ignored, ignored, ignored, ignored}},
 	{"livenessDue", ticks, [...]string{
 		never, never, never, "open >ping", "draining >ping", "draining >ping", ignored}},
-	{"lingerOver", tells(lingerOver{}), [...]string{
+	{"lingerOver", lingers, [...]string{
 		never, never, "over +ended lost", "over +ended lost", "ending", "ending", "over +ended busy"}},
 }
 
@@ -144,6 +144,16 @@ func says(plain []byte) func(*end, *raw) {
 func breakWrites(e *end, r *raw) {
 	_ = e.link.conn.(interface{ CloseWrite() error }).CloseWrite()
 	r.say(aPing(5))
+}
+
+// lingers tells the session that its time is over. If it is ending, its last word was taken a moment ago, and the time passes.
+func lingers(e *end, _ *raw) {
+	is := handshaking
+	e.look(func(s *session) { is = s.state })
+	e.tell(lingerOver{})
+	if is == ending {
+		time.Sleep(lingerAfterBye)
+	}
 }
 
 // ticks lets the time pass after which a session looks whether its peer is alive. One that is ending would be over by then.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/frame"
@@ -81,28 +80,27 @@ func sealAll(out, segment []byte, send *channel.CipherState) ([]byte, error) {
 	return out, nil
 }
 
-// stallLooks is how many times within WriteStall writeAll looks whether anything was written.
-const stallLooks = 6
+// writeLook is how often writeAll looks whether anything was written. A session that is ending asks for less than a second.
+const writeLook = lingerAfterBye / 5
 
 // writeAll writes b as long as some of it is taken within each WriteStall (wire.md §7.2). A connection does
 // not tell when it took the last byte, so the error may come later, by one look.
 func (l *Link) writeAll(b []byte) error {
-	for looks := 0; ; {
-		if err := l.conn.SetWriteDeadline(time.Now().Add(l.config.WriteStall / stallLooks)); err != nil {
+	now := l.config.Clock.Now()
+	for taken := now; ; {
+		if err := l.conn.SetWriteDeadline(now.Add(writeLook)); err != nil {
 			return err
 		}
 		n, err := l.conn.Write(b)
 		l.counters.Add(counters.BytesOut, uint64(n))
-		if !errors.Is(err, os.ErrDeadlineExceeded) {
+		if now = l.config.Clock.Now(); n > 0 {
+			taken = now
+			l.taken.Store(int64(now.Sub(l.since)))
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) || now.Sub(taken) >= l.config.WriteStall {
 			return err
 		}
 		b = b[n:]
-		if looks++; n > 0 {
-			looks = 0
-		}
-		if looks == stallLooks {
-			return err
-		}
 	}
 }
 
