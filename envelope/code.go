@@ -83,6 +83,16 @@ func CodeOf(err error) Code {
 	return CodeFailed
 }
 
+// AnswerCode returns the code of the answer to a call whose handler returned err: as CodeOf, but the end of a context is a
+// failure like any other unless the call's own context has ended (wire.md §10), since the caller has set no time for it.
+func AnswerCode(err error, ended bool) Code {
+	_, isRemote := errors.AsType[*RemoteError](err)
+	if !isRemote && !ended && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return CodeFailed
+	}
+	return CodeOf(err)
+}
+
 // A RemoteError is the error of a reply (wire.md §6.4): the peer's reason why a call failed. The peer chose Text and
 // Data: do not trust them, and print Text quoted and cut, as Error does.
 type RemoteError struct {

@@ -63,7 +63,7 @@ var hostilities = []hostility{
 		b.answered(1, 50, envelope.CodeTooLarge, envelope.CodeOverloaded)
 	}},
 	{name: "calls what is not there", say: callsOf("nothing", manyCalls), check: func(b *besieged) {
-		b.answered(1, manyCalls, envelope.CodeNoHandler)
+		b.answered(1, manyCalls, envelope.CodeNoHandler, envelope.CodeOverloaded) // as what is there
 	}},
 	{name: "cancels everything at once", say: func(say func(...[]byte)) {
 		for first := envelope.CallID(1); first <= manyCalls; first += 5 { // five at a time, so that there is room

@@ -1,6 +1,7 @@
 package peernet
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -29,6 +30,17 @@ const (
 // CodeOf returns the code with which a handler that returns err answers: that of a *RemoteError, of ErrNoHandler and its
 // like, `cancelled` or `deadline` for a context's error, and `failed` for every other; "" for nil.
 func CodeOf(err error) Code { return envelope.CodeOf(err) }
+
+// AnswerCode returns the code of the answer to a call whose handler returned err, for middleware that tells of it. ctx is the
+// call's context: if it has ended, that is the answer to a call whose handler returned nil; if not, the end of a context of
+// the handler's own is `failed`. It is "" for a call that succeeded.
+func AnswerCode(ctx context.Context, err error) Code {
+	ended := ctx.Err()
+	if err == nil {
+		err = ended
+	}
+	return envelope.AnswerCode(err, ended != nil)
+}
 
 // A RemoteError is what a peer answered instead of a result. Its text and data are the peer's: Error cuts the text and
 // quotes it, ErrorData decodes the data.

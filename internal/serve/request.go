@@ -135,15 +135,11 @@ func (s *Server) incident(r *Request, p any) *envelope.RemoteError {
 }
 
 // toRemote returns what a caller learns of a handler's error: its code, its text, cut to length, and its data. It panics if
-// err.Error does. ended says that the call's own context has ended: the end of any other context is a failure like any other
-// (wire.md §10), since the caller has set no time for it.
+// err.Error does. ended says that the call's own context has ended.
 func toRemote(err error, ended bool) *envelope.RemoteError {
-	code := envelope.CodeOf(err)
+	code := envelope.AnswerCode(err, ended)
 	e, ok := errors.AsType[*envelope.RemoteError](err)
 	if !ok || e == nil {
-		if !ended && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-			code = envelope.CodeFailed
-		}
 		return &envelope.RemoteError{Code: code, Text: envelope.ErrorText(err.Error())}
 	}
 	if text := envelope.ErrorText(e.Text); text != e.Text || code != e.Code {

@@ -31,9 +31,8 @@ func Log(log *slog.Logger, level slog.Level) peernet.Middleware {
 				log.LogAttrs(ctx, level, "request", line...)
 			}()
 			result, err = next(ctx, r)
-			code = codeOf(err)
-			if ended := ctx.Err(); err == nil && ended != nil {
-				code = codeOf(ended) // that is the answer, whatever the handler returned
+			if code = string(peernet.AnswerCode(ctx, err)); code == "" {
+				code = "ok"
 			}
 			return result, err
 		}

@@ -23,11 +23,7 @@ func Middleware(opts ...Option) peernet.Middleware {
 			code := peernet.CodeInternal // of a panic, which is not recovered here
 			defer func() { end(span, string(code), isHandlersFault(code)) }()
 			result, err := next(ctx, r)
-			if err == nil {
-				code = peernet.CodeOf(ctx.Err()) // that is the answer, whatever the handler returned
-			} else {
-				code = peernet.CodeOf(err)
-			}
+			code = peernet.AnswerCode(ctx, err)
 			return result, err
 		}
 	}

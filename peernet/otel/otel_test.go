@@ -178,7 +178,7 @@ func TestFailuresAreToldByTheirCodesAlone(t *testing.T) {
 		{"forbidden", "forbidden", nil, false},
 		{"sold_out", "sold_out", nil, false},
 		{"panic", "internal", nil, true},
-		{"late", "deadline", nil, true},
+		{"late", "failed", nil, true}, // not the deadline of the call
 		{"given up", "cancelled", nil, false},
 		{"nobody", "no_handler", nil, false},
 		{"too large", "too_large", make([]byte, 2<<20), false},
