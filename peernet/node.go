@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -70,8 +71,11 @@ const (
 )
 
 // New returns a node that is not started. It reads the identity and the peers file, or makes the identity; it
-// opens no socket and starts no goroutine.
+// opens no socket and starts no goroutine. On a 32-bit system it fails: the actor library does not work there.
 func New(c Config) (*Node, error) {
+	if strconv.IntSize < 64 {
+		return nil, errors.New("a node needs a 64-bit system, and this program is built for a 32-bit one: build it for amd64 or arm64, for instance")
+	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
