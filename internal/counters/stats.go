@@ -46,6 +46,20 @@ type Calls []uint64
 // that did not occur.
 func (c Calls) Errors() map[string]uint64 { return byName(c[:OK], codes[:]) }
 
+// CallErrors, EndReasons and HandshakeResults return all names that Errors, SessionsEnded and Results may have.
+func CallErrors() []string       { return namesOf(codes[:]) }
+func EndReasons() []string       { return namesOf(reasons[:]) }
+func HandshakeResults() []string { return resultNames[:] }
+
+// namesOf returns the names as text, and other.
+func namesOf[N ~string](names []N) []string {
+	list := make([]string, 0, len(names)+1)
+	for _, n := range names {
+		list = append(list, string(n))
+	}
+	return append(list, other)
+}
+
 // other is what codes and reasons are called that have no number of their own.
 const other = "other"
 
