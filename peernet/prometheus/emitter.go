@@ -24,23 +24,16 @@ func emit[N int | uint64 | float64](e emitter, m metric, value N, labels ...stri
 }
 
 // each sends values by name; the name is the last label. Those of names have a value from the start, 0.
-func (e emitter) each(m metric, names []string, values map[string]uint64, labels ...string) {
+func each[N ~string](e emitter, m metric, names []N, values map[string]uint64, labels ...string) {
 	all := make(map[string]uint64, len(names))
 	for _, name := range names {
-		all[name] = 0
+		all[string(name)] = 0
 	}
 	maps.Copy(all, values)
 	for name, n := range all {
 		emit(e, m, n, slices.Concat(labels, []string{name})...)
 	}
 }
-
-// Names that have a value from the start.
-var (
-	callErrors       = counters.CallErrors()
-	endReasons       = counters.EndReasons()
-	handshakeResults = counters.HandshakeResults()
-)
 
 // states are those a peer can be in. Each has a value, so that none is missing where nobody is in it.
 var states = []peernet.PeerState{
@@ -59,8 +52,8 @@ func (e emitter) node(s *peernet.Stats) {
 	}
 	emit(e, accepted, s.Accepted)
 	emit(e, strangers, s.Strangers)
-	e.each(handshakes, handshakeResults, s.HandshakesOut, "initiator")
-	e.each(handshakes, handshakeResults, s.HandshakesIn, "responder")
+	each(e, handshakes, counters.HandshakeResults[:], s.HandshakesOut, "initiator")
+	each(e, handshakes, counters.HandshakeResults[:], s.HandshakesIn, "responder")
 	emit(e, eventsLost, s.EventsLost)
 }
 
@@ -73,7 +66,7 @@ func (e emitter) provider(p *peernet.ProviderStatus) {
 	emit(e, running, runs, p.Name)
 	emit(e, sightings, p.Sightings, p.Name)
 	emit(e, sightingsDropped, p.Dropped, p.Name)
-	e.each(providerEvents, nil, p.Counts, p.Name)
+	each[string](e, providerEvents, nil, p.Counts, p.Name)
 }
 
 // peer sends the metrics of a peer.
@@ -93,7 +86,7 @@ func (e emitter) peer(p *peernet.PeerStats) {
 	emit(e, queued, p.QueuedOut, "out")
 	emit(e, sessions, p.Sessions)
 	emit(e, sessionsMade, p.SessionsMade)
-	e.each(sessionsEnded, endReasons, p.SessionsEnded)
+	each(e, sessionsEnded, counters.EndReasons[:], p.SessionsEnded)
 	emit(e, dials, p.Dials, "connected")
 	emit(e, dials, p.DialsFailed, "failed")
 	emit(e, rtt, secondsOrNone(p.RTT))
@@ -112,7 +105,7 @@ func secondsOrNone(d time.Duration) float64 {
 func (e emitter) callStats(c *peernet.CallStats, direction string) {
 	emit(e, callsInFlight, c.InFlight, direction)
 	emit(e, calls, c.OK, direction, "ok")
-	e.each(calls, callErrors, c.Errors, direction)
+	each(e, calls, counters.CallErrors[:], c.Errors, direction)
 	emit(e, calls, c.Lost, direction, "lost")
 	emit(e, calls, c.Abandoned, direction, "abandoned")
 }
