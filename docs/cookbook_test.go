@@ -2,12 +2,16 @@ package docs_test
 
 import (
 	"flag"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -18,7 +22,7 @@ var update = flag.Bool("update", false, "write the snippets of cookbook.md and t
 var recipe = regexp.MustCompile("^```go name=([A-Za-z0-9_,]+)$")
 
 // TestCookbookShowsCodeThatRuns compares every snippet of cookbook.md with the declarations that it names, in the test files
-// beside the page: with the body of an example, and with the whole of anything else.
+// beside the page: with what they import, with the body of an example, and with the whole of anything else.
 func TestCookbookShowsCodeThatRuns(t *testing.T) {
 	code := declarations(t)
 	raw, err := os.ReadFile("cookbook.md")
@@ -75,28 +79,75 @@ func TestCookbookShowsCodeThatRuns(t *testing.T) {
 	}
 }
 
-func snippet(t *testing.T, code map[string]string, names []string) string {
+// A declaration is one as a snippet shows it.
+type declaration struct {
+	text    string
+	imports map[string]bool // paths of the packages that it uses
+}
+
+func snippet(t *testing.T, code map[string]declaration, names []string) string {
 	t.Helper()
-	var parts []string
+	imports, parts := make(map[string]bool), []string{""}
 	for _, name := range names {
-		text, ok := code[name]
+		d, ok := code[name]
 		if !ok {
 			t.Fatalf("cookbook.md shows %s, which no test file declares", name)
 		}
-		parts = append(parts, text)
+		maps.Copy(imports, d.imports)
+		parts = append(parts, d.text)
 	}
+	parts[0] = importsOf(slices.Sorted(maps.Keys(imports)))
 	return strings.Join(parts, "\n")
+}
+
+// importsOf returns a declaration that imports the paths, those of the standard library first.
+func importsOf(paths []string) string {
+	var b strings.Builder
+	b.WriteString("import (\n")
+	for i, other := range [...]bool{false, true} {
+		before := b.Len()
+		for _, path := range paths {
+			if strings.Contains(path, ".") != other {
+				continue
+			}
+			if i > 0 && b.Len() == before && before > len("import (\n") {
+				b.WriteString("\n")
+			}
+			fmt.Fprintf(&b, "\t%q\n", path)
+		}
+	}
+	b.WriteString(")\n")
+	return b.String()
+}
+
+// importsIn returns the paths of those packages that a declaration of the file uses.
+func importsIn(file *ast.File, d ast.Decl) map[string]bool {
+	paths := make(map[string]string) // by name
+	for _, i := range file.Imports {
+		p := strings.Trim(i.Path.Value, `"`)
+		paths[path.Base(p)] = p
+	}
+	used := make(map[string]bool)
+	ast.Inspect(d, func(n ast.Node) bool {
+		if s, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := s.X.(*ast.Ident); ok && x.Obj == nil && paths[x.Name] != "" { // and is no variable
+				used[paths[x.Name]] = true
+			}
+		}
+		return true
+	})
+	return used
 }
 
 // declarations returns the functions and types of this folder's cookbook_*_test.go as they are written, by name. Of a
 // function whose name begins with Example it returns only the body.
-func declarations(t *testing.T) map[string]string {
+func declarations(t *testing.T) map[string]declaration {
 	t.Helper()
 	files, err := filepath.Glob("cookbook_*_test.go")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no recipes", err)
 	}
-	code := make(map[string]string)
+	code := make(map[string]declaration)
 	for _, file := range files {
 		raw, err := os.ReadFile(file)
 		if err != nil {
@@ -110,16 +161,17 @@ func declarations(t *testing.T) map[string]string {
 		}
 		cut := func(from, to token.Pos) string { return text[set.Position(from).Offset:set.Position(to).Offset] }
 		for _, d := range tree.Decls {
+			imports := importsIn(tree, d)
 			switch d := d.(type) {
 			case *ast.FuncDecl:
 				if strings.HasPrefix(d.Name.Name, "Example") {
-					code[d.Name.Name] = body(cut(d.Body.Lbrace+1, d.Body.Rbrace))
+					code[d.Name.Name] = declaration{body(cut(d.Body.Lbrace+1, d.Body.Rbrace)), imports}
 					continue
 				}
-				code[d.Name.Name] = cut(beginning(d.Doc, d.Pos()), d.End()) + "\n"
+				code[d.Name.Name] = declaration{cut(beginning(d.Doc, d.Pos()), d.End()) + "\n", imports}
 			case *ast.GenDecl:
 				if s, ok := d.Specs[0].(*ast.TypeSpec); ok {
-					code[s.Name.Name] = cut(beginning(d.Doc, d.Pos()), d.End()) + "\n"
+					code[s.Name.Name] = declaration{cut(beginning(d.Doc, d.Pos()), d.End()) + "\n", imports}
 				}
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
@@ -42,7 +43,11 @@ func greetBob(ctx context.Context, dir string, bob identity.PublicKey) error {
 	if err := node.Start(ctx); err != nil {
 		return err
 	}
-	defer node.Shutdown(context.Background())
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		node.Shutdown(ctx)
+	}()
 	peernet.Handle(node, "greet", func(ctx context.Context, from peernet.Caller, name string) (string, error) {
 		return "hello " + name + " from " + from.Label, nil
 	})

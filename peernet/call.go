@@ -61,6 +61,9 @@ func Call[R any](ctx context.Context, n *Node, key identity.PublicKey, name stri
 
 // Send hands a peer's handler a message that has no answer. nil says that it was queued, in order with other
 // sends to the peer; not that it has arrived.
+//
+// Send can block: at Limits.QueueBytes it waits for room. A peer that does not read, such as one whose machine is frozen, gives
+// none until its session ends, which takes half a minute or so. Give ctx a time limit where that is too long.
 func (n *Node) Send(ctx context.Context, key identity.PublicKey, name string, args any, opts ...CallOption) error {
 	_, err := n.invoke(ctx, Outgoing{Peer: key, Name: name, Args: args, IsSend: true, options: optionsOf(opts)})
 	return err

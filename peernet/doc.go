@@ -4,7 +4,11 @@
 //
 //	node, err := peernet.New(peernet.Config{DataDir: dir, Listen: ":0"})
 //	err = node.Start(ctx)
-//	defer node.Shutdown(ctx)
+//	defer func() { // ctx may have ended by then, at a signal for instance
+//		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+//		defer cancel()
+//		node.Shutdown(ctx)
+//	}()
 //
 //	peernet.Handle(node, "greet", func(ctx context.Context, from peernet.Caller, name string) (string, error) {
 //		return "hello " + name, nil

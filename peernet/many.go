@@ -68,6 +68,9 @@ func CallEach[R any](ctx context.Context, n *Node, keys []identity.PublicKey, na
 
 // SendMany sends a message to the handlers of one name on several peers. It is otherwise as CallMany; a nil Err means
 // what it means for Send.
+//
+// SendMany returns when the last send is queued, so it can block like Send: one peer that does not read holds up the whole until
+// ctx or that peer's session ends. Give ctx a time limit where that is too long.
 func SendMany(ctx context.Context, n *Node, keys []identity.PublicKey, name string, args any, opts ...CallOption) []Outcome[struct{}] {
 	m := n.many("send", keys, name, args, opts)
 	return inOrderOf(keys, outcomes(ctx, m, func(ctx context.Context, key identity.PublicKey) (struct{}, error) {

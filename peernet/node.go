@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -56,7 +57,9 @@ type Node struct {
 	unwatch  func()             // of the trust set
 	cancel   context.CancelFunc // of the goroutines below
 	join     sync.WaitGroup
-	stopped  chan struct{} // closed when Shutdown is done
+	cutAfter time.Time               // the first Shutdown began, and everybody has been told goodbye
+	cut      context.CancelCauseFunc // ends what Shutdown lets finish
+	stopped  chan struct{}           // closed when Shutdown is done
 	stopErr  error
 }
 
@@ -68,8 +71,11 @@ const (
 )
 
 // New returns a node that is not started. It reads the identity and the peers file, or makes the identity; it
-// opens no socket and starts no goroutine.
+// opens no socket and starts no goroutine. On a 32-bit system it fails: the actor library does not work there.
 func New(c Config) (*Node, error) {
+	if strconv.IntSize < 64 {
+		return nil, errors.New("a node needs a 64-bit system, and this program is built for a 32-bit one: build it for amd64 or arm64, for instance")
+	}
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -171,36 +177,48 @@ func (n *Node) Start(ctx context.Context) error {
 // lives that long, also when the node has shut down.
 const throttleDeadLetters = 10 * time.Millisecond
 
+// goodbye is how long a Shutdown whose context has ended may take to tell every peer.
+const goodbye = 250 * time.Millisecond
+
 // Shutdown ends the node: it listens and announces no more, tells every peer `shutdown`, lets handlers and calls
 // in flight finish until ctx ends, and closes everything. When it returns, nothing of the node runs but
-// handlers that ignore their context; the error is the context's then. It may be called more than once:
-// every call waits, under its own context, for the same end.
+// handlers that ignore their context; the error is the context's if that cut something short.
+//
+// If ctx has ended already, as after a signal, Shutdown says goodbye all the same and takes at most 250 ms. To let calls in flight
+// finish, give it a context of its own with a time limit. It may be called more than once: all calls return when the node
+// has ended, and the context that ends first counts.
 func (n *Node) Shutdown(ctx context.Context) error {
 	n.mu.Lock()
-	state := n.state.Load()
-	switch state {
+	switch n.state.Load() {
 	case stateNew:
 		n.state.Store(stateStopping)
 		n.hub.close()
 		close(n.stopped)
 	case stateRunning:
 		n.state.Store(stateStopping)
-		go n.stop(ctx)
+		var finishing context.Context
+		finishing, n.cut = context.WithCancelCause(context.Background())
+		n.cutAfter = time.Now().Add(goodbye)
+		go n.stop(finishing)
 	}
 	n.mu.Unlock()
-	if state == stateRunning { // this call's context bounds the stop, and the stop is bounded by it
-		<-n.stopped
-		return n.stopErr
-	}
 	select {
 	case <-n.stopped:
 		return n.stopErr
 	case <-ctx.Done():
-		return ctx.Err()
 	}
+	select {
+	case <-n.stopped:
+	case <-time.After(time.Until(n.cutAfter)):
+		if n.cut != nil { // else the node never ran
+			n.cut(ctx.Err())
+		}
+		<-n.stopped
+	}
+	return n.stopErr
 }
 
-// stop ends what runs, in order.
+// stop ends what runs, in order. When ctx ends, what has not finished is cut.
 func (n *Node) stop(ctx context.Context) {
 	n.unwatch()
 	err := n.root.Stop(ctx)
@@ -215,6 +233,9 @@ func (n *Node) stop(ctx context.Context) {
 	case <-ctx.Done():
 		n.server.DropSends() // and end the contexts of those that run; a handler that ignores its context is the application's
 		err = ctx.Err()
+	}
+	if err != nil {
+		err = context.Cause(ctx)
 	}
 	n.hub.close()
 	n.join.Wait()

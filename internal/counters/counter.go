@@ -41,43 +41,45 @@ const (
 	sessionsEnded // that had come up, by reason
 )
 
-const counters = sessionsEnded + Counter(len(reasons)) + 1
+const counters = sessionsEnded + Counter(len(EndReasons))
 
 // A CallResult is how a call ended.
 type CallResult uint8
 
 // Results of calls, besides Answer. Lost and Abandoned are of this node's calls alone: each of the peer's gets an answer.
 const (
-	otherCode   = CallResult(len(codes)) + iota // answered with a code that is not in codes
-	OK                                          // answered with a result
-	Lost                                        // the session ended before the answer, and the request may have been sent
-	Abandoned                                   // the caller's context ended before the answer
-	callResults                                 // how many there are
+	OK          = CallResult(len(CallErrors)) + iota // answered with a result
+	Lost                                             // the session ended before the answer, and the request may have been sent
+	Abandoned                                        // the caller's context ended before the answer
+	callResults                                      // how many there are
 )
 
-// codes are those that have a number of their own; that of codes[i] is CallResult i.
-var codes = [...]envelope.Code{
+// other stands for all codes and reasons that have no number of their own. It is the last of its table.
+const other = "other"
+
+// CallErrors are the codes that have a number of their own, and other; that of CallErrors[i] is CallResult i.
+var CallErrors = [...]envelope.Code{
 	envelope.CodeNoHandler, envelope.CodeForbidden, envelope.CodeBadArgs, envelope.CodeFailed, envelope.CodeInternal,
-	envelope.CodeOverloaded, envelope.CodeCancelled, envelope.CodeDeadline, envelope.CodeTooLarge,
+	envelope.CodeOverloaded, envelope.CodeCancelled, envelope.CodeDeadline, envelope.CodeTooLarge, other,
 }
 
 // Answer is the result of a call that is answered with an error of this code.
-func Answer(code envelope.Code) CallResult { return CallResult(index(codes[:], code)) }
+func Answer(code envelope.Code) CallResult { return CallResult(index(CallErrors[:], code)) }
 
-// reasons are the ends of sessions that have a number of their own.
-var reasons = [...]envelope.Reason{
+// EndReasons are the ends of sessions that have a number of their own, and other.
+var EndReasons = [...]envelope.Reason{
 	envelope.ReasonDuplicate, envelope.ReasonRotated, envelope.ReasonIdle, envelope.ReasonShutdown, envelope.ReasonRefused,
 	envelope.ReasonRevoked, envelope.ReasonConflict, envelope.ReasonBusy, envelope.ReasonProtocol, envelope.ReasonUnresponsive,
-	Broken,
+	Broken, other,
 }
 
 // Broken is the end of a session without a bye. It is not on the wire.
 const Broken envelope.Reason = "lost"
 
-// index returns the index of name in names, and the one beyond the last if it is not there.
+// index returns the index of name in names, and the last one, which is other's, if it is not there.
 func index[N ~string](names []N, name N) int {
 	if i := slices.Index(names, name); i >= 0 {
 		return i
 	}
-	return len(names)
+	return len(names) - 1
 }

@@ -95,7 +95,7 @@ func TestNoTwoNumbersAreOne(t *testing.T) {
 	for o := range callResults {
 		moves = append(moves, func() { p.CallIn(o) }, func() { p.CallOut(o) })
 	}
-	for _, r := range append(slices.Clone(reasons[:]), "odd") {
+	for _, r := range EndReasons {
 		moves = append(moves, func() { p.Down(nil, r) })
 	}
 	for _, move := range moves {
@@ -111,7 +111,7 @@ func TestEveryResultOfAHandshakeHasAName(t *testing.T) {
 	names := make(map[string]uint64)
 	for r := range results {
 		b.Handshake(handshake.Responder, r)
-		names[resultNames[r]]++
+		names[HandshakeResults[r]]++
 	}
 	if got := b.Results(handshake.Responder); len(got) != int(results) || !maps.Equal(got, names) || names[""] > 0 {
 		t.Errorf("%v", got)

@@ -25,7 +25,8 @@ const (
 	results
 )
 
-var resultNames = [results]string{"ok", "not_trusted", "refused", "busy", "wrong_key", "own_key", "no_knock", "mode", "bad_message",
+// HandshakeResults are the names of the results.
+var HandshakeResults = [results]string{"ok", "not_trusted", "refused", "busy", "wrong_key", "own_key", "no_knock", "mode", "bad_message",
 	"unanswered", "timeout", "evicted", "yielded", "stopped", "failed"}
 
 // Handshake counts the end of a handshake.
@@ -37,5 +38,5 @@ func (n *Node) Results(role handshake.Role) map[string]uint64 {
 	for r := range counts {
 		counts[r] = n.handshakes[role][r].Load()
 	}
-	return byName(counts[:], resultNames[:])
+	return byName(counts[:], HandshakeResults[:])
 }

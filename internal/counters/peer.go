@@ -51,7 +51,7 @@ func (p *Peer) Up(s Session) {
 
 // Down counts the end of a session that had come up.
 func (p *Peer) Down(s Session, reason envelope.Reason) {
-	p.Add(sessionsEnded+Counter(index(reasons[:], reason)), 1)
+	p.Add(sessionsEnded+Counter(index(EndReasons[:], reason)), 1)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sessions = slices.DeleteFunc(p.sessions, func(o Session) bool { return o == s })

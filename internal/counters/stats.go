@@ -31,7 +31,7 @@ func (c *Counts) CallsOut() Calls { return c[callsOut:BytesOut] }
 
 // SessionsEnded returns how many sessions ended, by reason, "other" for all that are not known; without those that did not
 // occur.
-func (c *Counts) SessionsEnded() map[string]uint64 { return byName(c[sessionsEnded:], reasons[:]) }
+func (c *Counts) SessionsEnded() map[string]uint64 { return byName(c[sessionsEnded:], EndReasons[:]) }
 
 func (c *Counts) add(d *Counts) {
 	for i, n := range d {
@@ -44,21 +44,14 @@ type Calls []uint64
 
 // Errors returns how many calls were answered with an error, by code, "other" for all that are not known; without those
 // that did not occur.
-func (c Calls) Errors() map[string]uint64 { return byName(c[:OK], codes[:]) }
+func (c Calls) Errors() map[string]uint64 { return byName(c[:OK], CallErrors[:]) }
 
-// other is what codes and reasons are called that have no number of their own.
-const other = "other"
-
-// byName returns the numbers that are not 0 by their names; one beyond the names is other.
+// byName returns the numbers that are not 0 by their names.
 func byName[N ~string](numbers []uint64, names []N) map[string]uint64 {
 	m := make(map[string]uint64)
 	for i, n := range numbers {
-		switch {
-		case n == 0:
-		case i < len(names):
+		if n > 0 {
 			m[string(names[i])] = n
-		default:
-			m[other] = n
 		}
 	}
 	return m

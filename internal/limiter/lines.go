@@ -41,3 +41,12 @@ func (l *Lines) Allow(now time.Time) (ok bool, dropped uint64) {
 	dropped, l.dropped = l.dropped, 0
 	return true, dropped
 }
+
+// Rest returns how many lines were dropped since the last one that was written, and then counts anew: its caller writes
+// that number when no other line may come.
+func (l *Lines) Rest() (dropped uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	dropped, l.dropped = l.dropped, 0
+	return dropped
+}

@@ -176,6 +176,34 @@ func TestDropsAreLoggedOnceAMinute(t *testing.T) {
 	})
 }
 
+// TestLinesAboutDropsAddUp: when no drop follows, and when the peer leaves.
+func TestLinesAboutDropsAddUp(t *testing.T) {
+	for name, wait := range map[string]time.Duration{"the flood is over": 2 * time.Minute, "the peer leaves at once": 0} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(c *Config) { c.Sends = 1 }, func(t *testing.T, g *rig) {
+				open := make(blocker)
+				g.handle("wait", open.handle)
+				c := g.open(1)
+				for range 1 + 18969 {
+					c.send("wait", "")
+				}
+				time.Sleep(wait)
+				if wait == 0 {
+					close(open)
+					c.Close(envelope.ReasonShutdown)
+					synctest.Wait()
+				} else {
+					defer close(open)
+				}
+				lines := g.log.Lines("level=WARN")
+				if len(lines) != 2 || !strings.Contains(lines[0], "dropped=1 ") || !strings.Contains(lines[1], "dropped=18968\n") {
+					t.Errorf("logged %q, want 1 drop and then 18968", lines)
+				}
+			})
+		})
+	}
+}
+
 // TestOrderAcrossSessions plays scripts. "open A" opens a session of the peer; "A 1" sends 1 over it; "bye A" is the
 // peer's bye; "end A" is its end, "revoke A" its end with what it brought discarded; "wait D" lets time pass;
 // "= 1 2" checks all that was handled so far.

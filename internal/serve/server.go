@@ -85,11 +85,15 @@ func (s *Server) Open(conn Conn) *Session {
 // peer that comes back finds its limits as they were, and its sends in order.
 func (s *Server) forget(p *peer) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.isIdle() && s.peers[p.key] == p {
+	idle := p.isIdle()
+	if idle && s.peers[p.key] == p {
 		delete(s.peers, p.key)
+	}
+	p.mu.Unlock()
+	s.mu.Unlock()
+	if idle {
+		p.logRest()
 	}
 }
 

@@ -2,6 +2,7 @@ package prometheus
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -11,15 +12,19 @@ import (
 
 // A Collector makes the metrics of one node. It is a prometheus.Collector and safe for concurrent use.
 type Collector struct {
-	stats    func() peernet.Stats
-	handlers *prometheus.HistogramVec
+	stats     func() peernet.Stats
+	names     func() []string // of handlers
+	measuring atomic.Bool     // Measure is in use
+	handlers  *prometheus.HistogramVec
 }
 
 // New returns a Collector of node's metrics. It may be registered before the node starts and scraped after its end.
-func New(node *peernet.Node) *Collector { return newCollector(node.Stats) }
+func New(node *peernet.Node) *Collector {
+	return newCollector(node.Stats, node.Handlers)
+}
 
-func newCollector(stats func() peernet.Stats) *Collector {
-	return &Collector{stats, prometheus.NewHistogramVec(prometheus.HistogramOpts{
+func newCollector(stats func() peernet.Stats, names func() []string) *Collector {
+	return &Collector{stats: stats, names: names, handlers: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "peernet_handler_duration_seconds",
 		Help:    "How long handlers took, for calls and sends alike.",
 		Buckets: []float64{.0001, .0005, .001, .005, .01, .05, .1, .5, 1, 5, 10},
@@ -27,8 +32,9 @@ func newCollector(stats func() peernet.Stats) *Collector {
 }
 
 // Measure is a [peernet.Middleware] that measures how long handlers take, also when they panic. Its metric has one series
-// for each handler that was called: this node names its handlers, so their number is bounded.
+// for each handler of the node, which is there before the first call: this node names its handlers, so their number is bounded.
 func (c *Collector) Measure(next peernet.Handler) peernet.Handler {
+	c.measuring.Store(true)
 	return func(ctx context.Context, r *peernet.Request) (any, error) {
 		began := time.Now()
 		defer func() { c.handlers.WithLabelValues(r.Name()).Observe(time.Since(began).Seconds()) }()
@@ -54,6 +60,11 @@ func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	for i := range s.Peers {
 		p := &s.Peers[i]
 		emitter{out, []string{p.Peer.String(), p.Label}}.peer(p)
+	}
+	if c.measuring.Load() {
+		for _, name := range c.names() {
+			c.handlers.WithLabelValues(name) // makes it if it is not there
+		}
 	}
 	c.handlers.Collect(out)
 }

@@ -10,5 +10,6 @@
 // (WrapRegistererWith of client_golang).
 //
 // All names begin with peernet_. Metrics of a peer have the labels peer, its key, and label, this node's own name for it.
-// Every other label takes a bounded number of values: no peer can make new metrics by what it sends.
+// Every other label takes a bounded number of values: no peer can make new metrics by what it sends. All series exist from the
+// start, at 0: those of a peer from the moment when it is trusted. Round trips are NaN until there was a ping.
 package prometheus

@@ -1,10 +1,14 @@
 package prometheus
 
 import (
+	"maps"
+	"math"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
@@ -19,9 +23,14 @@ func emit[N int | uint64 | float64](e emitter, m metric, value N, labels ...stri
 	e.out <- prometheus.MustNewConstMetric(m.Desc, m.kind, float64(value), slices.Concat(e.labels, labels)...)
 }
 
-// each sends values by name; the name is the last label.
-func (e emitter) each(m metric, values map[string]uint64, labels ...string) {
-	for name, n := range values {
+// each sends values by name; the name is the last label. Those of names have a value from the start, 0.
+func each[N ~string](e emitter, m metric, names []N, values map[string]uint64, labels ...string) {
+	all := make(map[string]uint64, len(names))
+	for _, name := range names {
+		all[string(name)] = 0
+	}
+	maps.Copy(all, values)
+	for name, n := range all {
 		emit(e, m, n, slices.Concat(labels, []string{name})...)
 	}
 }
@@ -43,8 +52,8 @@ func (e emitter) node(s *peernet.Stats) {
 	}
 	emit(e, accepted, s.Accepted)
 	emit(e, strangers, s.Strangers)
-	e.each(handshakes, s.HandshakesOut, "initiator")
-	e.each(handshakes, s.HandshakesIn, "responder")
+	each(e, handshakes, counters.HandshakeResults[:], s.HandshakesOut, "initiator")
+	each(e, handshakes, counters.HandshakeResults[:], s.HandshakesIn, "responder")
 	emit(e, eventsLost, s.EventsLost)
 }
 
@@ -57,7 +66,7 @@ func (e emitter) provider(p *peernet.ProviderStatus) {
 	emit(e, running, runs, p.Name)
 	emit(e, sightings, p.Sightings, p.Name)
 	emit(e, sightingsDropped, p.Dropped, p.Name)
-	e.each(providerEvents, p.Counts, p.Name)
+	each[string](e, providerEvents, nil, p.Counts, p.Name)
 }
 
 // peer sends the metrics of a peer.
@@ -77,24 +86,26 @@ func (e emitter) peer(p *peernet.PeerStats) {
 	emit(e, queued, p.QueuedOut, "out")
 	emit(e, sessions, p.Sessions)
 	emit(e, sessionsMade, p.SessionsMade)
-	e.each(sessionsEnded, p.SessionsEnded)
+	each(e, sessionsEnded, counters.EndReasons[:], p.SessionsEnded)
 	emit(e, dials, p.Dials, "connected")
 	emit(e, dials, p.DialsFailed, "failed")
-	if p.SmoothedRTT > 0 { // else there was no ping
-		emit(e, rtt, p.RTT.Seconds())
-		emit(e, smoothedRTT, p.SmoothedRTT.Seconds())
-	}
+	emit(e, rtt, secondsOrNone(p.RTT))
+	emit(e, smoothedRTT, secondsOrNone(p.SmoothedRTT))
 }
 
-// callStats sends the metrics of calls in one direction. Ends that did not occur are left out, but for ok.
+// secondsOrNone returns a round trip; NaN if there was no ping, as 0 would be a time.
+func secondsOrNone(d time.Duration) float64 {
+	if d == 0 {
+		return math.NaN()
+	}
+	return d.Seconds()
+}
+
+// callStats sends the metrics of calls in one direction.
 func (e emitter) callStats(c *peernet.CallStats, direction string) {
 	emit(e, callsInFlight, c.InFlight, direction)
 	emit(e, calls, c.OK, direction, "ok")
-	e.each(calls, c.Errors, direction)
-	if c.Lost > 0 {
-		emit(e, calls, c.Lost, direction, "lost")
-	}
-	if c.Abandoned > 0 {
-		emit(e, calls, c.Abandoned, direction, "abandoned")
-	}
+	each(e, calls, counters.CallErrors[:], c.Errors, direction)
+	emit(e, calls, c.Lost, direction, "lost")
+	emit(e, calls, c.Abandoned, direction, "abandoned")
 }

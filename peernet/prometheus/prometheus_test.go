@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +67,8 @@ func fullStats() peernet.Stats {
 	return s
 }
 
+func noHandlers() []string { return nil }
+
 // page returns what a scrape of r reads.
 func page(t *testing.T, r *client.Registry) string {
 	t.Helper()
@@ -78,7 +81,7 @@ func page(t *testing.T, r *client.Registry) string {
 }
 
 func TestMetricsKeepToTheRulesOfPrometheus(t *testing.T) {
-	c := newCollector(fullStats)
+	c := newCollector(fullStats, noHandlers)
 	c.handlers.WithLabelValues("echo").Observe(1)
 	r := client.NewPedanticRegistry()
 	r.MustRegister(c)
@@ -103,16 +106,16 @@ func TestMetricsKeepToTheRulesOfPrometheus(t *testing.T) {
 // TestMetricsOfTwoNodesNeedLabels: without them the second registration is refused, with them both are read.
 func TestMetricsOfTwoNodesNeedLabels(t *testing.T) {
 	r := client.NewRegistry()
-	if err := r.Register(newCollector(fullStats)); err != nil {
+	if err := r.Register(newCollector(fullStats, noHandlers)); err != nil {
 		t.Fatal(err)
 	}
-	second := newCollector(fullStats)
+	second := newCollector(fullStats, noHandlers)
 	if err := r.Register(second); err == nil {
 		t.Error("two nodes have the same metrics")
 	}
 	r = client.NewRegistry()
 	for _, name := range []string{"one", "two"} {
-		client.WrapRegistererWith(client.Labels{"node": name}, r).MustRegister(newCollector(fullStats))
+		client.WrapRegistererWith(client.Labels{"node": name}, r).MustRegister(newCollector(fullStats, noHandlers))
 	}
 	if text := page(t, r); !strings.Contains(text, `peernet_strangers{node="one"}`) || !strings.Contains(text, `peernet_strangers{node="two"}`) {
 		t.Error("a node is missing")
@@ -121,7 +124,7 @@ func TestMetricsOfTwoNodesNeedLabels(t *testing.T) {
 
 // TestNothingIsOnTheDefaultRegistry: neither by importing the package nor by making a Collector.
 func TestNothingIsOnTheDefaultRegistry(t *testing.T) {
-	newCollector(fullStats)
+	newCollector(fullStats, noHandlers)
 	families, err := client.DefaultGatherer.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -133,12 +136,66 @@ func TestNothingIsOnTheDefaultRegistry(t *testing.T) {
 	}
 }
 
+// seriesOf returns the names and labels on a page.
+func seriesOf(page string) map[string]bool {
+	series := make(map[string]bool)
+	for line := range strings.Lines(page) {
+		if i := strings.LastIndexByte(line, ' '); i > 0 && line[0] != '#' {
+			series[line[:i]] = true
+		}
+	}
+	return series
+}
+
+// TestSeriesExistFromTheStart: whatever happens to a peer later adds none, as a rate misses the first value of a new series.
+func TestSeriesExistFromTheStart(t *testing.T) {
+	a, b := started(t), started(t)
+	c := New(a)
+	r := client.NewPedanticRegistry()
+	r.MustRegister(c)
+	a.Use(c.Measure)
+	for name, err := range map[string]error{"works": nil, "fails": errors.New("on purpose"), "is never called": nil} {
+		if err := a.Handle(name, func(context.Context, *peernet.Request) (any, error) { return nil, err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Pair(b.PublicKey(), "b"); err != nil {
+		t.Fatal(err)
+	}
+	before := seriesOf(page(t, r))
+	for _, want := range []string{`result="not_trusted",role="responder"`, `code="overloaded",direction="out"`, `reason="lost"`, `handler="is never called"`, "peernet_rtt_seconds"} {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(before)), func(s string) bool { return strings.Contains(s, want) }) {
+			t.Errorf("%s is missing", want)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := errors.Join(b.Pair(a.PublicKey(), "a"), b.Connect(ctx, a.PublicKey(), a.Addrs()[0].String())); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"works", "fails", "nothing"} {
+		_, _ = b.Call(ctx, a.PublicKey(), name, nil)
+		_, _ = a.Call(ctx, b.PublicKey(), name, nil)
+	}
+	if _, err := a.Ping(ctx, b.PublicKey()); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Shutdown(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for series := range seriesOf(page(t, r)) {
+		if !before[series] {
+			t.Errorf("%s is new", series)
+		}
+	}
+}
+
 // TestEveryNumberOfStatsIsAMetric: one that is added to Stats must not be forgotten. The total is left to the reader of
 // the metrics.
 func TestEveryNumberOfStatsIsAMetric(t *testing.T) {
 	s := fullStats()
 	r := client.NewPedanticRegistry()
-	r.MustRegister(newCollector(func() peernet.Stats { return s }))
+	r.MustRegister(newCollector(func() peernet.Stats { return s }, noHandlers))
 	families, err := r.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +248,7 @@ func TestEveryNumberOfStatsIsAMetric(t *testing.T) {
 }
 
 func TestHandlersAreMeasuredAlsoWhenTheyPanic(t *testing.T) {
-	c := newCollector(func() peernet.Stats { return peernet.Stats{} })
+	c := newCollector(func() peernet.Stats { return peernet.Stats{} }, noHandlers)
 	r := client.NewRegistry()
 	r.MustRegister(c.handlers)
 	node, peer := connected(t)
@@ -229,26 +286,28 @@ func TestHandlersAreMeasuredAlsoWhenTheyPanic(t *testing.T) {
 	}
 }
 
+// started returns a node on loopback that runs until the test ends.
+func started(t *testing.T) *peernet.Node {
+	t.Helper()
+	n, err := peernet.New(peernet.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := n.Shutdown(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return n
+}
+
 // connected returns two nodes on loopback that are connected, until the test ends.
 func connected(t *testing.T) (a, b *peernet.Node) {
 	t.Helper()
-	nodes := [2]*peernet.Node{}
-	for i := range nodes {
-		n, err := peernet.New(peernet.Config{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := n.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := n.Shutdown(context.Background()); err != nil {
-				t.Error(err)
-			}
-		})
-		nodes[i] = n
-	}
-	a, b = nodes[0], nodes[1]
+	a, b = started(t), started(t)
 	if err := errors.Join(a.Pair(b.PublicKey(), "b"), b.Pair(a.PublicKey(), "a"), b.Connect(t.Context(), a.PublicKey(), a.Addrs()[0].String())); err != nil {
 		t.Fatal(err)
 	}
