@@ -26,3 +26,18 @@ func TestTooManyValuesAreRefusedWithAHint(t *testing.T) {
 		t.Errorf("got %+v", e)
 	}
 }
+
+func TestStandardInputAsOtherSystemsWriteIt(t *testing.T) {
+	for in, want := range map[string]string{
+		"\ufeff{\"a\": 1}\r\n":    `{"a": 1}`,
+		" \u00a0\"x\u200b\" \r\n": "\"x\u200b\"", // what is inside a string stays
+		"\xff\xfe1\x00":           "standard input is UTF-16",
+		"\xfe\xff\x001":           "standard input is UTF-16",
+		"\r\n":                    "not JSON",
+	} {
+		got, err := (&app{in: strings.NewReader(in)}).argument([]string{"-"})
+		if err != nil && !strings.Contains(err.Error(), want) || err == nil && string(got) != want {
+			t.Errorf("%q: got %q, %v", in, got, err)
+		}
+	}
+}
