@@ -24,7 +24,7 @@ const (
 )
 
 // hint says what to do about a data directory that cannot be told.
-const hint = "say where the node keeps its files with --data-dir; ./~ is a directory of that name"
+const hint = "say where the node keeps its files with --data-dir"
 
 // A Dir is a data directory as --data-dir names it; empty is the usual one.
 type Dir string
