@@ -31,8 +31,11 @@ const (
 	peerHint = "PEER" // the peer as the user named it
 )
 
-// CodePermission is the code of what the system does not let this user do.
-const CodePermission = "permission_denied"
+// Codes that the command looks at: what the system does not let this user do, and what the node has no room for now.
+const (
+	CodePermission = "permission_denied"
+	CodeBusy       = "busy"
+)
 
 // NameForm is the hint for what cannot be the name of a handler.
 const NameForm = "a name has 1 to 255 bytes of UTF-8, no control characters, and does not begin with $/"
@@ -68,7 +71,7 @@ var meanings = []meaning{
 	means("stranger", ExitRefused, "run this command as the user the node runs as", control.ErrStranger),
 	means("bad_request", ExitUsage, "is the running node of another version than this command?", control.ErrRequest),
 	means("too_large", ExitFailed, "send less at a time", control.ErrTooLarge),
-	means("busy", ExitFailed, "wait for the other commands to end", control.ErrBusy),
+	means(CodeBusy, ExitFailed, "wait for the other commands to end", control.ErrBusy),
 
 	// What another node sends wrong comes before what the user may have typed wrong: one wraps the other.
 	means("no_handshake", ExitUnreachable, "what answers there breaks the protocol: is it a node?", handshake.ErrEphemeral, handshake.ErrKey),
