@@ -62,7 +62,7 @@ result or its error. The exit code is 1 unless all have answered.
 		if !all {
 			peer, args = args[0], args[1:]
 		}
-		argument, err := a.argument(args[1:])
+		argument, err := a.argument(ctx, args[1:])
 		if err != nil {
 			return err
 		}
@@ -88,14 +88,24 @@ result or its error. The exit code is 1 unless all have answered.
 var utf16 = []string{"\xff\xfe", "\xfe\xff"}
 
 // argument returns the JSON that args give: none, the text itself, or standard input for -.
-func (a *app) argument(args []string) (json.RawMessage, error) {
+func (a *app) argument(ctx context.Context, args []string) (json.RawMessage, error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
 	value := []byte(args[0])
 	if args[0] == "-" {
 		var err error
-		if value, err = io.ReadAll(io.LimitReader(a.in, maxStdin+1)); err != nil {
+		read := make(chan struct{})
+		go func() {
+			defer close(read)
+			value, err = io.ReadAll(io.LimitReader(a.in, maxStdin+1))
+		}()
+		select {
+		case <-read:
+		case <-ctx.Done(): // nothing can end the read
+			return nil, ctx.Err()
+		}
+		if err != nil {
 			return nil, fmt.Errorf("reading standard input: %w", err)
 		}
 		if len(value) > maxStdin {
