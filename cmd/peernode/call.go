@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -61,7 +62,7 @@ result or its error. The exit code is 1 unless all have answered.
 		if !all {
 			peer, args = args[0], args[1:]
 		}
-		argument, err := a.argument(args[1:])
+		argument, err := a.argument(ctx, args[1:])
 		if err != nil {
 			return err
 		}
@@ -83,25 +84,42 @@ result or its error. The exit code is 1 unless all have answered.
 	return call
 }
 
+// utf16 are the beginnings of a file in UTF-16, as some shells write it.
+var utf16 = []string{"\xff\xfe", "\xfe\xff"}
+
 // argument returns the JSON that args give: none, the text itself, or standard input for -.
-func (a *app) argument(args []string) (json.RawMessage, error) {
+func (a *app) argument(ctx context.Context, args []string) (json.RawMessage, error) {
 	if len(args) == 0 {
 		return nil, nil
 	}
-	text := []byte(args[0])
+	value := []byte(args[0])
 	if args[0] == "-" {
 		var err error
-		if text, err = io.ReadAll(io.LimitReader(a.in, maxStdin+1)); err != nil {
+		read := make(chan struct{})
+		go func() {
+			defer close(read)
+			value, err = io.ReadAll(io.LimitReader(a.in, maxStdin+1))
+		}()
+		select {
+		case <-read:
+		case <-ctx.Done(): // nothing can end the read
+			return nil, ctx.Err()
+		}
+		if err != nil {
 			return nil, fmt.Errorf("reading standard input: %w", err)
 		}
-		if len(text) > maxStdin {
+		if len(value) > maxStdin {
 			return nil, fmt.Errorf("%w: standard input has more than %d bytes", control.ErrTooLarge, maxStdin)
 		}
+		if slices.Contains(utf16, string(value[:min(len(value), 2)])) {
+			return nil, failure.WithHint(fmt.Errorf("%w: standard input is UTF-16", failure.ErrBadJSON), "write it as UTF-8")
+		}
 	}
-	if _, err := backend.ParseJSON(text); err != nil {
+	value = append([]byte{}, bytes.TrimFunc(value, func(r rune) bool { return r == ' ' || text.IsHidden(r) })...) // nil is no argument
+	if _, err := backend.ParseJSON(value); err != nil {
 		return nil, err
 	}
-	return bytes.TrimSpace(text), nil
+	return value, nil
 }
 
 // result prints what a handler returned.

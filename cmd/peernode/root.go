@@ -88,6 +88,9 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			a.began = true
+			if err := usage.TidyFlags(cmd); err != nil {
+				return err
+			}
 			if cmd.Flag("data-dir").Changed && a.dir == "" { // of a variable that is not set, say: not the usual one then
 				return failure.Usage("--data-dir is empty", "give it as --data-dir DIR, or leave it out for the usual one")
 			}

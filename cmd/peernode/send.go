@@ -31,7 +31,7 @@ that it was sent does not say that it arrived, or that there is such a handler. 
 	}
 	timeout := usage.Timeout(send, control.DefaultTimeout, "how long to wait for room on the connection")
 	send.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-		argument, err := a.argument(args[2:])
+		argument, err := a.argument(ctx, args[2:])
 		if err != nil {
 			return err
 		}

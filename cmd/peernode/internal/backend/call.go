@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -64,13 +65,13 @@ func ParseJSON(text json.RawMessage) (any, error) {
 		_, err = envelope.Msgpack.AppendCall(nil, 1, "any", envelope.Options{}, v) // some may be too deep just there
 	}
 	if err != nil {
-		return nil, failure.WithHint(fmt.Errorf("%w: %s", failure.ErrBadJSON, strings.TrimPrefix(err.Error(), "envelope: ")), jsonHint(err))
+		return nil, failure.WithHint(fmt.Errorf("%w: %s", failure.ErrBadJSON, strings.TrimPrefix(err.Error(), "envelope: ")), jsonHint(text, err))
 	}
 	return v, nil
 }
 
 // jsonHint says what to do about a text of which no value can be made.
-func jsonHint(err error) string {
+func jsonHint(text json.RawMessage, err error) string {
 	switch {
 	case errors.Is(err, envelope.ErrDepth):
 		return fmt.Sprintf("nest arrays and objects at most %d deep: the message itself is one more", envelope.MaxDepth-1)
@@ -80,6 +81,8 @@ func jsonHint(err error) string {
 		return "whole numbers go from -9223372036854775808 to 18446744073709551615, others to 1.7e308: give larger ones as text"
 	case errors.Is(err, envelope.ErrDuplicateKey):
 		return "give each key of an object once"
+	case bytes.ContainsAny(text, "“”„‘’«»"):
+		return `JSON takes straight quotes alone: "hello"`
 	}
 	return `quote it for the shell, as in '{"text": "hello"}' or '"hello"'`
 }

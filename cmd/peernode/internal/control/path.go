@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 )
 
@@ -16,15 +15,9 @@ const (
 	lockName    = "node.lock"    // locked while a node runs
 )
 
-// maxPath returns how long the path of a Unix socket may be: sun_path less its terminating zero. It has 104
-// bytes on the systems that descend from BSD and 108 on the others.
-func maxPath() int {
-	switch runtime.GOOS {
-	case "darwin", "ios", "freebsd", "netbsd", "openbsd", "dragonfly":
-		return 103
-	}
-	return 107
-}
+// maxPath is how long the path of a Unix socket may be: sun_path of the systems that descend from BSD, less its terminating
+// zero. Others have room for a few bytes more.
+const maxPath = 103
 
 // place decides where the control socket of the data directory dir goes. Where the path would be too long it
 // makes a private directory under temp, which the caller removes with the socket, and private is true.
@@ -33,14 +26,14 @@ func place(dir, temp string) (path string, private bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	if path = filepath.Join(dir, socketName); len(path) <= maxPath() {
+	if path = filepath.Join(dir, socketName); len(path) <= maxPath {
 		return path, false, nil
 	}
 	short, err := os.MkdirTemp(temp, "peernode-") // mode 0700
 	if err != nil {
 		return "", false, err
 	}
-	if path = filepath.Join(short, socketName); len(path) > maxPath() {
+	if path = filepath.Join(short, socketName); len(path) > maxPath {
 		return "", false, errors.Join(ErrPathTooLong, os.Remove(short))
 	}
 	return path, true, nil

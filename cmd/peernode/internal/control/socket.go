@@ -119,7 +119,7 @@ func (s *Socket) clean() {
 	}
 }
 
-// Path returns where the socket is. It is absolute and at most 107 bytes long.
+// Path returns where the socket is. It is absolute and at most maxPath bytes long.
 func (s *Socket) Path() string { return s.path }
 
 // Addr returns the address that the system knows the socket by.

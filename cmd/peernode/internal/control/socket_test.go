@@ -133,7 +133,7 @@ func TestNothingThereIsNoNode(t *testing.T) {
 }
 
 func TestPathOfTheSocketFits(t *testing.T) {
-	room := maxPath() - len("/"+socketName)
+	room := maxPath - len("/"+socketName)
 	base := filepath.Join(string(filepath.Separator), strings.Repeat("d", room-1))
 	for _, c := range []struct {
 		name    string
@@ -146,7 +146,7 @@ func TestPathOfTheSocketFits(t *testing.T) {
 	} {
 		temp := tempDir(t)
 		path, private, err := place(c.dir, temp)
-		if err != nil || private != c.private || len(path) > maxPath() {
+		if err != nil || private != c.private || len(path) > maxPath {
 			t.Errorf("%s: got %s, private %v (%v)", c.name, path, private, err)
 		}
 		if made := len(names(t, temp)) == 1; made != c.private {

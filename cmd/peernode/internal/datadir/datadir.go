@@ -2,10 +2,13 @@
 package datadir
 
 import (
+	"cmp"
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
@@ -20,23 +23,37 @@ const (
 	PeersFile    = "peers"
 )
 
+// hint says what to do about a data directory that cannot be told.
+const hint = "say where the node keeps its files with --data-dir"
+
 // A Dir is a data directory as --data-dir names it; empty is the usual one.
 type Dir string
 
-// Path returns the absolute path of the data directory, whether it is there or not.
+// Path returns the absolute path of the data directory, whether it is there or not. A ~ at its beginning is a home
+// directory, as for a shell, which leaves it as it is in --data-dir=~/x and in quotes.
 func (d Dir) Path() (string, error) {
-	dir := string(d)
-	if dir == "" {
-		dir = os.Getenv(Variable)
+	dir, err := text.Tidy(cmp.Or(string(d), os.Getenv(Variable)))
+	if err != nil {
+		return "", failure.UsageOf(fmt.Errorf("the data directory: %w", err), hint)
 	}
-	if dir == "" {
-		base, err := os.UserConfigDir()
-		if err != nil {
-			return "", failure.UsageOf(err, "say where the node keeps its files with --data-dir")
+	base := ""
+	switch name, below, _ := strings.Cut(filepath.ToSlash(dir), "/"); {
+	case dir == "":
+		base, err = os.UserConfigDir()
+		dir = "peernode"
+	case name == "~":
+		base, err = os.UserHomeDir()
+		dir = below
+	case strings.HasPrefix(name, "~"):
+		var u *user.User
+		if u, err = user.Lookup(name[1:]); err == nil {
+			base, dir = u.HomeDir, below
 		}
-		dir = filepath.Join(base, "peernode")
 	}
-	return filepath.Abs(dir)
+	if err != nil {
+		return "", failure.UsageOf(err, hint)
+	}
+	return filepath.Abs(filepath.Join(base, dir))
 }
 
 // Make returns the data directory and makes it if need be, for this user alone. One in which others may put

@@ -31,14 +31,14 @@ const (
 	peerHint = "PEER" // the peer as the user named it
 )
 
-// CodePermission is the code of what the system does not let this user do.
-const CodePermission = "permission_denied"
+// Codes that the command looks at: what the system does not let this user do, and what the node has no room for now.
+const (
+	CodePermission = "permission_denied"
+	CodeBusy       = "busy"
+)
 
 // NameForm is the hint for what cannot be the name of a handler.
 const NameForm = "a name has 1 to 255 bytes of UTF-8, no control characters, and does not begin with $/"
-
-// fileKindHint is the hint for something else in the place of one of the node's files.
-const fileKindHint = "move it away: the node keeps a file of its own there"
 
 // keyFileHint is the hint for an identity file that holds no key.
 const keyFileHint = "put a copy of the right file there; or move it away, and a new key is made, which the peers must trust anew"
@@ -61,14 +61,14 @@ var meanings = []meaning{
 	means("no_node", ExitUnreachable, "start one with: peernode run", control.ErrNoNode),
 	means("no_socket", ExitUnreachable, "it may be starting or stopping: try again; or stop it, and start it again with: peernode run", control.ErrNoSocket),
 	means("running", ExitFailed, "stop that one first, or give this one a directory of its own with --data-dir", control.ErrRunning),
-	means("stopping", ExitUnreachable, "start it again with: peernode run", control.ErrStopping),
+	means("stopping", ExitUnreachable, "start it again with: peernode run", control.ErrStopping, peernet.ErrClosed),
 	means("gone", ExitUnreachable, "start it again with: peernode run", control.ErrGone),
-	means("file_kind", ExitFailed, fileKindHint, control.ErrFileKind),
+	means("file_kind", ExitFailed, "move it away: the node keeps a file of its own there", control.ErrFileKind, trust.ErrFileKind, identity.ErrFileKind),
 	means("path_too_long", ExitFailed, "set TMPDIR to a directory with a short path", control.ErrPathTooLong),
 	means("stranger", ExitRefused, "run this command as the user the node runs as", control.ErrStranger),
 	means("bad_request", ExitUsage, "is the running node of another version than this command?", control.ErrRequest),
 	means("too_large", ExitFailed, "send less at a time", control.ErrTooLarge),
-	means("busy", ExitFailed, "wait for the other commands to end", control.ErrBusy),
+	means(CodeBusy, ExitFailed, "wait for the other commands to end", control.ErrBusy),
 
 	// What another node sends wrong comes before what the user may have typed wrong: one wraps the other.
 	means("no_handshake", ExitUnreachable, "what answers there breaks the protocol: is it a node?", handshake.ErrEphemeral, handshake.ErrKey),
@@ -87,7 +87,6 @@ var meanings = []meaning{
 	means("bad_key", ExitUsage, "no node has such a key: copy it again", identity.ErrKeyRange, identity.ErrKeyLowOrder),
 	means("self", ExitUsage, "this is the node's own key: give that of the other node", trust.ErrSelf),
 	means("locked", ExitFailed, "another command is writing the peers file: try again, or see which one hangs", trust.ErrLocked),
-	means("file_kind", ExitFailed, fileKindHint, trust.ErrFileKind, identity.ErrFileKind),
 	means("peers_file", ExitFailed, "check that it is a peers file: one has a line for each peer, and nothing else", trust.ErrFileTooLarge),
 	means("identity_file", ExitFailed, keyFileHint, identity.ErrFileContent, identity.ErrFileAlgorithm),
 	means("permissions", ExitFailed, "others may change whom this node trusts: chmod go-w the file, and check what is in it", trust.ErrPermissions),
@@ -107,7 +106,6 @@ var meanings = []meaning{
 	means("not_connected", ExitUnreachable, "see why with: peernode why PEER; or say where it is with: peernode connect PEER ADDR", peernet.ErrNotConnected),
 	means("unreachable", ExitUnreachable, "is the peer running, and is the address right?", peernet.ErrUnreachable),
 	means("link_lost", ExitUnreachable, "the connection broke; see: peernode why PEER", peernet.ErrLinkLost),
-	means("stopping", ExitUnreachable, "start it again with: peernode run", peernet.ErrClosed),
 	means("not_started", ExitUnreachable, "wait until the node has started", peernet.ErrNotStarted),
 
 	means("no_handler", ExitFailed, "check the name: the peer has no such handler, or none for this node", peernet.ErrNoHandler),

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"syscall"
 	"time"
 
@@ -98,7 +99,8 @@ func (p *Page) guard(next http.Handler) http.Handler {
 		if h, _, err := net.SplitHostPort(host); err == nil {
 			host = h
 		}
-		if _, err := netip.ParseAddr(host); err != nil && host != "localhost" {
+		_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+		if err != nil && !strings.EqualFold(strings.TrimSuffix(host, "."), "localhost") {
 			http.Error(w, "ask for it by address", http.StatusForbidden)
 			return
 		}

@@ -43,6 +43,8 @@ func TestMetricsAreOnOnePageAndForNoForeignName(t *testing.T) {
 	get(t, base+"/", http.StatusNotFound)
 	for host, want := range map[string]int{
 		"127.0.0.1:" + port: http.StatusOK, "127.0.0.1": http.StatusOK, "[::1]:" + port: http.StatusOK, "localhost:" + port: http.StatusOK,
+		"LocalHost:" + port: http.StatusOK, "localhost.:" + port: http.StatusOK, "localhost": http.StatusOK, "[::1]": http.StatusOK,
+		"localhost..:" + port: http.StatusForbidden, "localhost.example.org": http.StatusForbidden, "": http.StatusOK,
 		"example.org:" + port: http.StatusForbidden, "example.org": http.StatusForbidden, "127.0.0.1.example.org": http.StatusForbidden,
 	} {
 		get(t, page.URL(), want, host)

@@ -23,21 +23,15 @@ var ErrUnread = errors.New("nobody reads it")
 // Write waits until that is done, unless Drop was called. A Stream is safe for concurrent use.
 type Stream struct {
 	w      io.Writer
-	ended  <-chan struct{} // closed when the command is to end; nil: never
-	broken func()          // called when a write fails; may be nil
+	ended  <-chan struct{}  // closed when the command is to end; nil: never
+	broken func()           // called when a write fails; may be nil
+	lost   func(int) []byte // says that so many writes were dropped; nil: none is
 
 	mu      sync.Mutex // guards the rest
-	queue   []piece
-	writing bool             // a goroutine writes what is in queue, until it is empty
-	lost    func(int) []byte // says that so many writes were dropped; nil: none is
-	dropped int              // since lost was called
+	queue   [][]byte
+	idle    chan struct{} // closed when all is written; nil: nothing is being written
+	dropped int           // since lost was called
 	err     error
-}
-
-// A piece is what one Write writes.
-type piece struct {
-	text []byte
-	done chan error // has room for the result of the write
 }
 
 // NewStream returns a Stream that writes to w until ctx ends and what was written is out. It calls broken, unless it is nil,
@@ -46,96 +40,84 @@ func NewStream(ctx context.Context, w io.Writer, broken func()) *Stream {
 	return &Stream{w: w, ended: ctx.Done(), broken: broken}
 }
 
-// Drop has Write wait no more: what finds the queue full is dropped, and lost says so as soon as there is room.
-func (s *Stream) Drop(lost func(int) []byte) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.lost = lost
-}
+// Drop has Write wait no more: what finds the queue full is dropped, and lost says so as soon as there is room. It is called
+// before others write.
+func (s *Stream) Drop(lost func(int) []byte) { s.lost = lost }
 
 // Write writes p in one piece.
 func (s *Stream) Write(p []byte) (int, error) {
-	s.mu.Lock()
+	idle := s.add(bytes.Clone(p))
 	if s.lost != nil {
-		defer s.mu.Unlock()
-		if len(s.queue) >= maxQueue {
-			s.dropped++
-		} else {
-			s.put(bytes.Clone(p))
-		}
 		return len(p), nil
 	}
-	if s.err == ErrUnread {
-		s.mu.Unlock()
-		return 0, ErrUnread
-	}
-	done := s.put(bytes.Clone(p))
-	s.mu.Unlock()
 	select {
-	case err := <-done:
-		return len(p), err
+	case <-idle:
 	case <-s.ended:
+		ctx, cancel := context.WithTimeout(context.Background(), FlushTime)
+		defer cancel()
+		if s.Flush(ctx); ctx.Err() != nil {
+			s.fail(ErrUnread)
+		}
 	}
-	select {
-	case err := <-done:
-		return len(p), err
-	case <-time.After(FlushTime):
-		s.fail(ErrUnread)
-		return 0, ErrUnread
-	}
+	return len(p), s.Err()
 }
 
-// put queues text behind what says how much was dropped before it. The caller holds mu.
-func (s *Stream) put(text []byte) chan error {
-	if s.dropped > 0 {
-		s.queue = append(s.queue, piece{s.lost(s.dropped), make(chan error, 1)})
-		s.dropped = 0
-	}
-	p := piece{text, make(chan error, 1)}
-	s.queue = append(s.queue, p)
-	if !s.writing {
-		s.writing = true
+// add queues text, or drops it, and returns what is closed when all is written.
+func (s *Stream) add(text []byte) <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.idle == nil {
+		s.idle = make(chan struct{})
 		go s.drain()
 	}
-	return p.done
+	switch {
+	case s.lost != nil && len(s.queue) >= maxQueue:
+		s.dropped++
+		return s.idle
+	case s.dropped > 0:
+		s.queue = append(s.queue, s.lost(s.dropped))
+		s.dropped = 0
+	}
+	s.queue = append(s.queue, text)
+	return s.idle
 }
 
 // drain writes what is in the queue, until it is empty.
 func (s *Stream) drain() {
-	for {
-		s.mu.Lock()
-		if len(s.queue) == 0 && s.dropped > 0 {
-			s.put(nil)
+	for text, ok := s.next(); ok; text, ok = s.next() {
+		if _, err := s.w.Write(text); err != nil {
+			s.fail(err)
 		}
-		if len(s.queue) == 0 {
-			s.writing = false
-			s.mu.Unlock()
-			return
-		}
-		p := s.queue[0]
-		s.queue = s.queue[1:]
-		s.mu.Unlock()
-		var err error
-		if len(p.text) > 0 {
-			if _, err = s.w.Write(p.text); err != nil {
-				s.fail(err)
-			}
-		}
-		p.done <- err
 	}
 }
 
-// Flush waits until all is out that was written before, or ctx ends. It does not wait for a reader who has not come before.
+// next takes what is to be written next.
+func (s *Stream) next() (text []byte, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case len(s.queue) > 0:
+		text, s.queue = s.queue[0], s.queue[1:]
+	case s.dropped > 0:
+		text, s.dropped = s.lost(s.dropped), 0
+	default:
+		close(s.idle)
+		s.idle = nil
+		return nil, false
+	}
+	return text, true
+}
+
+// Flush waits until all is written, or ctx ends. It does not wait for a reader who has not come before.
 func (s *Stream) Flush(ctx context.Context) {
 	s.mu.Lock()
-	if s.err == ErrUnread {
-		s.mu.Unlock()
+	idle, err := s.idle, s.err
+	s.mu.Unlock()
+	if idle == nil || err == ErrUnread {
 		return
 	}
-	done := s.put(nil)
-	s.mu.Unlock()
 	select {
-	case <-done:
+	case <-idle:
 	case <-ctx.Done():
 	}
 }

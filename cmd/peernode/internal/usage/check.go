@@ -23,35 +23,51 @@ const (
 // PeerHelp says in help texts how a peer is named.
 const PeerHelp = `PEER is a trusted peer's label, its key, or the beginning of its key: pnet1 and at least 8 characters.`
 
-// checks are for arguments by their name in the Use line.
-var checks = map[string]func(arg string) error{"PEER": checkPeer, "NAME": checkName, "[ADDR]…": checkDial}
+// retype is the hint for what shows nothing in the middle of an argument.
+const retype = "type it instead of pasting it"
 
-// checkPeer returns nil if arg can name a peer.
-func checkPeer(arg string) error {
+// checks are for arguments by their name in the Use line. Each returns the argument without what shows nothing.
+var checks = map[string]func(arg string) (string, error){"PEER": checkPeer, "KEY": checkKey, "NAME": checkName, "[ADDR]…": checkDial}
+
+// checkPeer returns an error unless arg can name a peer.
+func checkPeer(arg string) (string, error) {
 	if arg == "" {
-		return failure.Usage("PEER is empty", peerForm)
+		return "", failure.Usage("PEER is empty", peerForm)
 	}
-	if err := text.CheckPeer(arg); err != nil {
-		return failure.UsageOf(fmt.Errorf("PEER: %.80q: %w", arg, err), peerForm)
+	name, err := text.TidyPeer(arg)
+	if err == nil {
+		err = text.CheckPeer(name)
 	}
-	return nil
+	if err != nil {
+		return "", failure.UsageOf(fmt.Errorf("PEER: %.80q: %w", arg, err), peerForm)
+	}
+	return name, nil
 }
 
-// checkName returns nil if arg can be the name of a handler.
-func checkName(arg string) error {
+// checkKey leaves it to trust add to say what is wrong with a key.
+func checkKey(arg string) (string, error) {
+	if key, err := text.TidyPeer(arg); err == nil {
+		return key, nil
+	}
+	return arg, nil
+}
+
+// checkName returns an error unless arg can be the name of a handler.
+func checkName(arg string) (string, error) {
 	if err := envelope.CheckName(arg); err != nil {
 		reason := strings.TrimPrefix(err.Error(), "envelope: ") // people do not know packages
-		return failure.Usage(fmt.Sprintf("NAME: %.80q cannot be the name of a handler: %s", arg, reason), failure.NameForm)
+		return "", failure.Usage(fmt.Sprintf("NAME: %.80q cannot be the name of a handler: %s", arg, reason), failure.NameForm)
 	}
-	return nil
+	return arg, nil
 }
 
-// checkDial returns nil if arg is HOST:PORT with a port that can be dialled.
-func checkDial(arg string) error {
-	if host, port, ok := splitAddress(arg); !ok || host == "" || port == 0 {
-		return failure.Usage(fmt.Sprintf("ADDR: %.80q is not an address", arg), addressForm)
+// checkDial returns an error unless arg is HOST:PORT with a port that can be dialled.
+func checkDial(arg string) (string, error) {
+	address, err := text.Tidy(arg)
+	if host, port, ok := splitAddress(address); err != nil || !ok || host == "" || port == 0 {
+		return "", failure.Usage(fmt.Sprintf("ADDR: %.80q is not an address", arg), addressForm)
 	}
-	return nil
+	return address, nil
 }
 
 // CheckListen returns nil if the value of a flag is HOST:PORT, where the host may be missing and the port may be 0. The

@@ -47,7 +47,7 @@ func TestPeersAsGivenOnTheCommandLine(t *testing.T) {
 		strings.Repeat("0", 64): false, // a key of low order
 		strings.Repeat("g", 64): true,  // a label
 	} {
-		err := checkPeer(text)
+		_, err := checkPeer(text)
 		if (err == nil) != good || failure.IsUsage(err) == good {
 			t.Errorf("%q: got %v", text, err)
 		}
@@ -70,7 +70,7 @@ func TestAddressesToConnectTo(t *testing.T) {
 		"":                      false,
 		"192.168.1.7:41237 bob": false,
 	} {
-		if err := checkDial(text); (err == nil) != good {
+		if _, err := checkDial(text); (err == nil) != good {
 			t.Errorf("%q: got %v", text, err)
 		}
 	}

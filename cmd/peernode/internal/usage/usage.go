@@ -12,10 +12,11 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 )
 
 // Arguments holds the arguments of a subcommand against its Use line, where [NAME] may be missing and [NAME]… may
-// stand any number of times, and checks those that have a form of their own. It is the Args of every subcommand.
+// stand any number of times, and checks and tidies those that have a form of their own. It is the Args of every subcommand.
 func Arguments(cmd *cobra.Command, args []string) error {
 	return ArgumentsAs(cmd, "", strings.Fields(cmd.Use)[1:], args)
 }
@@ -33,19 +34,41 @@ func ArgumentsAs(cmd *cobra.Command, flag string, names, args []string) error {
 	case len(args) < len(names) && !strings.HasPrefix(names[len(args)], "["):
 		return failure.Usage(fmt.Sprintf("%s: %s is missing", path, names[len(args)]), form)
 	case len(args) > len(names) && !many:
-		if strings.Contains(cmd.Use, "JSON") {
+		if strings.HasPrefix(args[len(names)], "–") || strings.HasPrefix(args[len(names)], "—") {
+			form = "a flag begins with two minus signs, not with a dash"
+		} else if strings.Contains(cmd.Use, "JSON") {
 			form += "; quote the JSON for the shell"
 		}
 		return failure.Usage(fmt.Sprintf("%s: one argument too many: %.80q", path, args[len(names)]), form)
 	}
 	for i, arg := range args {
 		if check := checks[names[min(i, len(names)-1)]]; check != nil {
-			if err := check(arg); err != nil {
+			tidy, err := check(arg)
+			if err != nil {
 				return err
 			}
+			args[i] = tidy // cobra runs the subcommand with this slice
 		}
 	}
 	return nil
+}
+
+// TidyFlags takes what shows nothing from the ends of the flags of cmd that are text. What shows nothing elsewhere in them is
+// an error.
+func TidyFlags(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() != "string" || err != nil {
+			return
+		}
+		value, e := text.Tidy(f.Value.String())
+		if e == nil {
+			e = f.Value.Set(value)
+		}
+		if e != nil {
+			err = failure.UsageOf(fmt.Errorf("--%s: %w", f.Name, e), retype)
+		}
+	})
+	return err
 }
 
 // Timeout adds --timeout to cmd, which is usual if it is not given, and returns where its value will be.
