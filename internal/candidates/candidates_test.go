@@ -54,6 +54,36 @@ func TestTheLatestProofsAreKept(t *testing.T) {
 	}
 }
 
+// TestWhereASessionBrokeComesSecond: a relay does not keep the true address from its turn, and an honest peer that was cut
+// off is back at once.
+func TestWhereASessionBrokeComesSecond(t *testing.T) {
+	at := func(n int) netip.AddrPort { return netip.AddrPortFrom(host(n), 1) }
+	p := Privileges{Home: host(1), Proven: []netip.AddrPort{at(1), at(2)}}
+	p.Doubt(at(1))
+	if p.Home.IsValid() || !slices.Equal(p.Proven, []netip.AddrPort{at(2)}) {
+		t.Errorf("privileges after a session broke: %+v", p)
+	}
+	p.Doubt(at(2))
+	for n, want := range map[int]Standing{1: Hint, 2: Hint, 3: Gone} {
+		if got := p.Standing(at(n), Gone); got != want {
+			t.Errorf("standing of %d, which nobody announces: %d, want %d", n, got, want)
+		}
+	}
+	var got []uint8
+	for _, c := range p.Order([]Candidate{hint(1, 1), hint(2, 1), hint(3, 1), hint(4, 1)}, after(time.Hour), steady) {
+		got = append(got, c.Addr.Addr().As4()[3])
+	}
+	if want := []uint8{3, 2, 4, 1}; !slices.Equal(got, want) {
+		t.Errorf("order %v, want %v", got, want)
+	}
+	for n := range 2 * maxDoubted {
+		p.Doubt(at(n))
+	}
+	if len(p.doubted) != maxDoubted {
+		t.Errorf("%d addresses are doubted, want %d", len(p.doubted), maxDoubted)
+	}
+}
+
 func TestHintsTakeTurns(t *testing.T) {
 	now := after(time.Hour)
 	with := func(c Candidate, dialled, seen time.Duration) Candidate { // ago; 0: never

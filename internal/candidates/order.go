@@ -25,6 +25,7 @@ func (c Candidate) isQueued() bool { return c.Standing == Hint || c.Standing == 
 // A queue is the hints at one IP address.
 type queue struct {
 	dialled time.Time // when the last dial there began; zero: never, or so long ago that it does not count
+	doubted int       // 1 if a session there broke, else 0
 	random  float64
 	length  int
 }
@@ -37,6 +38,10 @@ type queue struct {
 // ago. So a forger who announces a key at n IP addresses makes the way to the true one longer by n dials at
 // most, however often and at however many ports he announces it; and an address that failed has its turn again although
 // there is always a new one. random is in [0, 1).
+//
+// Where a session broke comes after the others, but the latest such IP address comes second. So an honest peer that was cut
+// off is back at once, and one that passes on what the true peer says, and swallows it later, does not keep the true
+// address from its turn.
 func (p *Privileges) Order(list []Candidate, now time.Time, random func() float64) []Candidate {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b Candidate) int {
@@ -51,6 +56,9 @@ func (p *Privileges) Order(list []Candidate, now time.Time, random func() float6
 		q := queues[c.Addr.Addr()]
 		if q == nil {
 			q = &queue{random: random()}
+			if p.isDoubted(c.Addr.Addr()) {
+				q.doubted = 1
+			}
 			queues[c.Addr.Addr()] = q
 		}
 		turns[c.Addr] = q.length
@@ -65,7 +73,7 @@ func (p *Privileges) Order(list []Candidate, now time.Time, random func() float6
 			return cmp.Compare(b.Standing, a.Standing)
 		case a.isQueued():
 			x, y := queues[a.Addr.Addr()], queues[b.Addr.Addr()]
-			return cmp.Or(cmp.Compare(turns[a.Addr], turns[b.Addr]), x.dialled.Compare(y.dialled), cmp.Compare(x.random, y.random))
+			return cmp.Or(cmp.Compare(turns[a.Addr], turns[b.Addr]), cmp.Compare(x.doubted, y.doubted), x.dialled.Compare(y.dialled), cmp.Compare(x.random, y.random))
 		case a.Standing == Proven:
 			return cmp.Compare(slices.Index(p.Proven, a.Addr), slices.Index(p.Proven, b.Addr))
 		case a.Standing == Named:
@@ -73,6 +81,14 @@ func (p *Privileges) Order(list []Candidate, now time.Time, random func() float6
 		}
 		return 0
 	})
+	first := slices.IndexFunc(list, Candidate.isQueued)
+	latest := slices.IndexFunc(list, func(c Candidate) bool {
+		return c.isQueued() && len(p.doubted) > 0 && c.Addr.Addr() == p.doubted[0].Addr()
+	})
+	if latest > first+1 {
+		c := list[latest]
+		list = slices.Insert(slices.Delete(list, latest, latest+1), first+1, c)
+	}
 	return list
 }
 

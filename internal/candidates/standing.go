@@ -29,7 +29,12 @@ const (
 type Privileges struct {
 	Home   netip.Addr       // where the last session led; invalid: there was none
 	Proven []netip.AddrPort // where handshakes proved the peer, the latest first
+
+	doubted []netip.AddrPort // where sessions broke, the latest first, one of each IP address
 }
+
+// maxDoubted bounds the IP addresses whose sessions broke.
+const maxDoubted = 8
 
 // Prove notes that a handshake has proved the peer at addr. Only the latest few keep that privilege.
 func (p *Privileges) Prove(addr netip.AddrPort, few int) {
@@ -38,11 +43,31 @@ func (p *Privileges) Prove(addr netip.AddrPort, few int) {
 	p.Proven = p.Proven[:min(few, len(p.Proven))]
 }
 
+// Doubt takes the privileges of an IP address where a session broke: somebody may have passed the handshake on to the true
+// peer, and swallowed what followed. An honest peer that was cut off is there too, so the address stays a hint, and Order
+// puts it second.
+func (p *Privileges) Doubt(addr netip.AddrPort) {
+	isThere := func(a netip.AddrPort) bool { return a.Addr() == addr.Addr() }
+	p.Proven = slices.DeleteFunc(p.Proven, isThere)
+	if p.Home == addr.Addr() {
+		p.Home = netip.Addr{}
+	}
+	p.doubted = slices.Insert(slices.DeleteFunc(p.doubted, isThere), 0, addr)
+	p.doubted = p.doubted[:min(maxDoubted, len(p.doubted))]
+}
+
+// isDoubted says whether a session at an IP address broke.
+func (p *Privileges) isDoubted(host netip.Addr) bool {
+	return slices.ContainsFunc(p.doubted, func(a netip.AddrPort) bool { return a.Addr() == host })
+}
+
 // Standing returns the standing of an address of which said is what is said about it: any but AtHome and Proven.
 func (p *Privileges) Standing(addr netip.AddrPort, said Standing) Standing {
 	switch {
 	case said < Asked && slices.Contains(p.Proven, addr):
 		return Proven
+	case said == Gone && slices.Contains(p.doubted, addr):
+		return Hint
 	case said == Hint:
 		return p.OfHint(addr.Addr())
 	}

@@ -81,7 +81,7 @@ func (f *finder) Receive(ctx actor.Context) {
 	case Connected:
 		f.change(ctx, func(t *table, now time.Time) []Change { t.connect(now, m.Key, m.Home, m.Addr); return nil })
 	case Disconnected:
-		f.change(ctx, func(t *table, now time.Time) []Change { t.disconnect(now, m.Key, m.Home); return nil })
+		f.change(ctx, func(t *table, now time.Time) []Change { t.disconnect(now, m); return nil })
 	case Moved:
 		f.change(ctx, func(t *table, now time.Time) []Change { t.renew(now); return nil })
 		for _, child := range ctx.Children() {

@@ -130,7 +130,7 @@ func TestTheEndOfASessionTellsWhereItLed(t *testing.T) {
 	f := newFixture(t, 1)
 	f.full("udp", time.Hour)
 	f.up(1, addr(1))
-	f.disconnect(f.now, key(1), addr(2).Addr())
+	f.disconnect(f.now, Disconnected{Key: key(1), Home: addr(2)})
 	for i := range 100 {
 		f.sees("udp", seen(1, 100+i, time.Hour))
 	}

@@ -22,8 +22,9 @@ type (
 
 	// Disconnected says that the last session with a key is not up any more. The presences have their whole time again.
 	Disconnected struct {
-		Key  identity.PublicKey
-		Home netip.Addr // where it led
+		Key   identity.PublicKey
+		Home  netip.AddrPort // where it led; it may be invalid
+		Broke bool           // nobody meant it to end: that address loses its privileges
 	}
 
 	// Moved says that the machine's addresses have changed, or that it was asleep. Providers hear of it by Self.Changed;

@@ -271,13 +271,21 @@ func (p *plain) connect(now time.Time, k identity.PublicKey, home netip.Addr, at
 	}
 }
 
-func (p *plain) disconnect(now time.Time, k identity.PublicKey, home netip.Addr) {
-	if o := p.keys[k]; o != nil && o.connected {
+func (p *plain) disconnect(now time.Time, m Disconnected) {
+	if o := p.keys[m.Key]; o != nil && o.connected {
 		o.connected = false
-		if home.IsValid() {
+		switch home := m.Home.Addr(); {
+		case m.Broke:
+			if o.home == home {
+				o.home = netip.Addr{}
+			}
+			if o.proved.Addr() == home {
+				o.proved = netip.AddrPort{}
+			}
+		case home.IsValid():
 			o.home = home
 		}
-		for _, s := range p.of(k, func(s *spot) bool { return s.state == "there" }) {
+		for _, s := range p.of(m.Key, func(s *spot) bool { return s.state == "there" }) {
 			p.whole(now, s)
 		}
 	}
@@ -352,11 +360,12 @@ func (h *history) step(b [4]byte) {
 		h.connect(h.now, key(k), where.Addr(), netip.AddrPort{})
 		h.plain.connect(h.now, key(k), where.Addr(), netip.AddrPort{})
 	case 5, 6:
-		h.disconnect(h.now, key(k), netip.Addr{})
-		h.plain.disconnect(h.now, key(k), netip.Addr{})
+		h.disconnect(h.now, Disconnected{Key: key(k)})
+		h.plain.disconnect(h.now, Disconnected{Key: key(k)})
 	case 7, 8:
-		h.disconnect(h.now, key(k), where.Addr())
-		h.plain.disconnect(h.now, key(k), where.Addr())
+		down := Disconnected{Key: key(k), Home: where, Broke: what == 8}
+		h.disconnect(h.now, down)
+		h.plain.disconnect(h.now, down)
 	case 9, 10, 11, 12, 13, 14:
 		h.check("expire", h.expire(h.now), h.plain.expire(h.now))
 	default:

@@ -244,18 +244,22 @@ func (t *table) connect(now time.Time, key identity.PublicKey, home netip.Addr, 
 	t.extendAll(now, r)
 }
 
-// disconnect notes that no session with key is up any more. home is where the last one led.
-func (t *table) disconnect(now time.Time, key identity.PublicKey, home netip.Addr) {
-	r := t.keys[key]
+// disconnect notes that no session with a key is up any more.
+func (t *table) disconnect(now time.Time, m Disconnected) {
+	r := t.keys[m.Key]
 	if r == nil || !r.connected {
 		return
 	}
 	r.connected = false
-	if home.IsValid() {
-		r.privileges.Home = home.Unmap()
+	switch home := unmap(m.Home); {
+	case !home.IsValid():
+	case m.Broke:
+		r.privileges.Doubt(home)
+	default:
+		r.privileges.Home = home.Addr()
 	}
 	t.extendAll(now, r)
-	t.prune(key, r)
+	t.prune(m.Key, r)
 }
 
 // extendAll gives the presences of one key their whole time.

@@ -64,7 +64,7 @@ func newFixture(t *testing.T, trusted ...int) *fixture {
 // up connects a key, at where it was dialled.
 func (f *fixture) up(k int, at netip.AddrPort) { f.connect(f.now, key(k), at.Addr(), at) }
 
-func (f *fixture) down(k int) { f.disconnect(f.now, key(k), netip.Addr{}) }
+func (f *fixture) down(k int) { f.disconnect(f.now, Disconnected{Key: key(k)}) }
 
 // sees enters a sighting.
 func (f *fixture) sees(source string, s discovery.Sighting) (changes []Change, room bool) {

@@ -149,7 +149,7 @@ func (r *root) Receive(ctx actor.Context) {
 		ctx.Send(r.finder, up)
 		r.Tell(m)
 	case peers.Down:
-		ctx.Send(r.finder, finder.Disconnected{Key: m.Key, Home: m.Addr.Addr()})
+		ctx.Send(r.finder, finder.Disconnected{Key: m.Key, Home: m.Addr, Broke: peers.Breaks(m.Reason)})
 		r.Tell(m)
 	case finder.Change, session.Refused, peers.Conflict:
 		r.Tell(m)

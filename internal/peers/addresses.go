@@ -179,6 +179,15 @@ func (p *peer) prove(addr netip.AddrPort) {
 	}
 }
 
+// doubt takes its privileges from an address where a session broke, unless the owner has written down that the peer is
+// there.
+func (p *peer) doubt(addr netip.AddrPort) {
+	host := addr.Addr().Unmap()
+	if !slices.ContainsFunc(p.addrs, func(a *address) bool { return a.isNamed() && a.addr.Addr() == host }) {
+		p.privileges.Doubt(netip.AddrPortFrom(host, addr.Port()))
+	}
+}
+
 // tried notes that an address did not work.
 func (p *peer) tried(addr netip.AddrPort, err error) {
 	if a := p.at(addr); a != nil {

@@ -71,6 +71,7 @@ type sessionFacts struct {
 	asked    bool // for a pong, because there is a newer session (wire.md §7.4)
 	silent   bool // it was asked, and did not answer
 	stranded bool // this machine does not have its address any more
+	doubted  bool // it broke, and its address has lost its privileges
 
 	closed     envelope.Reason // this node has told it to end; "": it has not
 	halfClosed bool            // the peer has said a bye that half-closes: it takes nothing new
@@ -99,6 +100,15 @@ func (s *sessionFacts) hasOtherBoot(o *sessionFacts) bool {
 
 // isAlive says whether the session is up, be it that it half-closes.
 func (s sessionFacts) isAlive() bool { return !s.up.IsZero() && !s.over && !s.ended }
+
+// isBroken says whether a session that was up ended without a word that the peer meant so: somebody between may have
+// swallowed what was sent.
+func (s sessionFacts) isBroken() bool {
+	if s.up.IsZero() || s.isUsable() {
+		return false
+	}
+	return Breaks(s.howItEnds().Reason)
+}
 
 // howItEnds returns what is known of the end of a session that is not usable any more.
 func (s sessionFacts) howItEnds() session.Ended {

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 // session in use and the state: whoever hears of the rest finds there what has happened. Then come goodbyes and pings,
 // then the events, Down before Up, then those who wait for a round, then the timer. The next dial begins last.
 type actions struct {
-	pause *pause // of the addresses; nil: none
+	pause *pause           // of the addresses; nil: none
+	doubt []netip.AddrPort // that lose their privileges
 
 	offer bool  // facts.offered, to the directory
 	note  *Step // for the history alone
@@ -92,6 +94,15 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 			do.end(s, session.Close{Reason: envelope.ReasonUnresponsive})
 		case s.silent:
 			s.asked, s.silent = false, false
+		}
+	}
+
+	// An address where a session broke loses its privileges, unless another session shows that the peer is there (§12).
+	for i := range f.sessions {
+		s := &f.sessions[i]
+		if s.isBroken() && !s.doubted && !f.has(func(o sessionFacts) bool { return o.isUsable() && o.addr.Addr() == s.addr.Addr() }) {
+			s.doubted = true
+			do.doubt = append(do.doubt, s.addr)
 		}
 	}
 

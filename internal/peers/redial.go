@@ -66,18 +66,17 @@ func redial(reason envelope.Reason, byPeer bool, retryAfter time.Duration, refus
 // asksForPause says whether the end of a session asks for a pause (wire.md §6.8). A new address, or a change of the
 // network, does not end that.
 func asksForPause(reason envelope.Reason, byPeer bool) bool {
-	switch reason {
-	case envelope.ReasonIdle:
-		return true
-	case envelope.ReasonDuplicate, envelope.ReasonRotated, envelope.ReasonProtocol, envelope.ReasonUnresponsive, session.ReasonLost:
-		return false
-	}
-	return byPeer
+	return reason == envelope.ReasonIdle || byPeer && !isReplaced(reason) && !Breaks(reason)
 }
 
 // isReplaced says whether a session that ended for that reason has a successor.
 func isReplaced(reason envelope.Reason) bool {
 	return reason == envelope.ReasonDuplicate || reason == envelope.ReasonRotated
+}
+
+// Breaks says whether a session that ended for that reason was not meant to end.
+func Breaks(reason envelope.Reason) bool {
+	return slices.Contains([]envelope.Reason{envelope.ReasonProtocol, envelope.ReasonUnresponsive, session.ReasonLost}, reason)
 }
 
 // cutsShort says whether a bye for that reason ends a half-close before its time, and asks for more than it did.

@@ -113,6 +113,9 @@ func (p *peer) reconcile() {
 	if do.pause != nil {
 		p.pause(*do.pause)
 	}
+	for _, addr := range do.doubt {
+		p.doubt(addr)
+	}
 	if do.offer {
 		p.Directory.setLink(p, p.links[p.offered])
 	}
