@@ -69,7 +69,9 @@ func (c *Config) handshake(conn net.Conn, hc handshake.Config, claim func() bool
 	knocks.fail()
 	switch {
 	case errors.Is(err, handshake.ErrUntrusted) && hc.Role == handshake.Responder:
-		refuse(conn, state.Result().SendKey())
+		result := state.Result()
+		defer result.Erase()
+		refuse(conn, result.SendKey())
 	case silent:
 		Reset(conn)
 	default:

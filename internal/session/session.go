@@ -118,6 +118,7 @@ func (s *session) Receive(ctx actor.Context) {
 	case handshakeDone:
 		s.running--
 		s.endHandshake(m)
+		m.result.Erase() // the cipher states have the keys
 	case upDeadline:
 		s.endLate()
 	case admit:
