@@ -173,6 +173,7 @@ func (s *State) Done() bool { return s.done }
 // It panics if this end is not to write: see [State.Next].
 func (s *State) Write(b []byte) ([]byte, error) {
 	hs := s.take(true)
+	defer hs.suite.erase()
 	out, k1, k2, err := s.write(hs, b)
 	if err != nil {
 		return b, fmt.Errorf("handshake: writing message %d: %w", s.message+1, err)
@@ -217,6 +218,7 @@ func (s *State) write(hs pattern, b []byte) ([]byte, *noise.CipherState, *noise.
 // Read panics if this end is not to read.
 func (s *State) Read(body []byte) error {
 	hs := s.take(false)
+	defer hs.suite.erase()
 	if err := s.read(hs, body); err != nil {
 		return err
 	}
@@ -306,7 +308,7 @@ func (s *State) identify(static []byte) error {
 
 // split keeps the keys of Split. The initiator sends with the first (Noise §5.3).
 func (s *State) split(hs pattern, k1, k2 *noise.CipherState) {
-	k := keys{send: k1.UnsafeKey(), recv: k2.UnsafeKey()}
+	k := &keys{send: k1.UnsafeKey(), recv: k2.UnsafeKey()}
 	if s.config.Role == Responder {
 		k.send, k.recv = k.recv, k.send
 	}

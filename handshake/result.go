@@ -7,7 +7,7 @@ import "github.com/seed-f6ddb928/peernet-go/identity"
 type Result struct {
 	Remote identity.PublicKey // the peer's static key, proved
 	Hash   [32]byte           // the handshake hash (h of Noise §5.2), equal at both ends and unique to this session
-	keys   secret[keys]
+	keys   secret[*keys]
 }
 
 // keys are the transport keys as this end uses them.
@@ -18,6 +18,13 @@ func (r Result) SendKey() [32]byte { return r.keys().send }
 
 // RecvKey returns the key of the cipher state that opens what this end receives (wire.md §5).
 func (r Result) RecvKey() [32]byte { return r.keys().recv }
+
+// Erase overwrites the keys, of all copies of the result, once cipher states are made of them.
+func (r Result) Erase() {
+	if r.keys != nil {
+		*r.keys() = keys{}
+	}
+}
 
 // A secret hides a value from printers. Methods such as Format do not suffice: fmt does not call them for an unexported
 // field, but prints all the bytes that it can reach through it. Of a function it prints the address.

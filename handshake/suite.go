@@ -21,7 +21,8 @@ var primitives = noise.NewCipherSuite(noise.DH25519, noise.CipherChaChaPoly, noi
 type suite struct {
 	noise.CipherSuite
 	static, ephemeral identity.KeyPair
-	ready             bool // ephemeral is made and not yet in use
+	ready             bool     // ephemeral is made and not yet in use
+	secrets           [][]byte // what DH has returned, until erase
 }
 
 // Handles of the private keys.
@@ -67,5 +68,14 @@ func (s *suite) DH(handle, public []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKey, err)
 	}
+	s.secrets = append(s.secrets, secret)
 	return secret, nil
+}
+
+// erase overwrites what DH has returned. It is called after each step: the library has mixed it into its chaining key then.
+func (s *suite) erase() {
+	for _, secret := range s.secrets {
+		clear(secret)
+	}
+	s.secrets = nil
 }

@@ -111,3 +111,40 @@ func BenchmarkHandshake(b *testing.B) {
 	b.ReportMetric(float64(theirs.Nanoseconds())/float64(b.N), "stock-ns")
 	b.ReportMetric(float64(theirs)/float64(ours), "ratio")
 }
+
+// TestSecretsAreErased looks at what is this package's own: the results of DH after each step, and the keys of a result.
+func TestSecretsAreErased(t *testing.T) {
+	f := counting(t)
+	i, r := mustNew(t, f.config(Initiator)), mustNew(t, f.config(Responder))
+	dh := func(s *State) {
+		if s.noise != nil {
+			hs := s.noise()
+			if len(hs.suite.secrets) != 0 {
+				t.Errorf("after a step %d results of DH are kept", len(hs.suite.secrets))
+			}
+		}
+	}
+	mustRead(t, r, mustWrite(t, i))
+	mustRead(t, i, mustWrite(t, r))
+	dh(i)
+	dh(r)
+	mustRead(t, r, mustWrite(t, i))
+	s := &suite{static: f.config(Initiator).Static}
+	public := f.config(Responder).Static.PublicKey()
+	secret, err := s.DH([]byte{staticHandle}, public[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.erase(); !bytes.Equal(secret, make([]byte, len(secret))) {
+		t.Error("a result of DH is there after erase")
+	}
+	a := i.Result()
+	copied := a
+	if a.SendKey() == ([32]byte{}) {
+		t.Fatal("a result has no key")
+	}
+	a.Erase()
+	if copied.SendKey() != ([32]byte{}) || copied.RecvKey() != ([32]byte{}) || i.Result().SendKey() != ([32]byte{}) {
+		t.Error("a key is there after Erase")
+	}
+}

@@ -91,6 +91,7 @@ func (k *Keyring) Add(key identity.PublicKey) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if _, there := k.index[key]; there || !k.config.Trusted(key) {
+		*s() = [secretSize]byte{}
 		return nil
 	}
 	k.index[key] = len(k.pairs)
@@ -98,7 +99,7 @@ func (k *Keyring) Add(key identity.PublicKey) error {
 	return nil
 }
 
-// Remove forgets the secret shared with key.
+// Remove forgets the secret shared with key, and overwrites it.
 func (k *Keyring) Remove(key identity.PublicKey) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -106,6 +107,7 @@ func (k *Keyring) Remove(key identity.PublicKey) {
 	if !there {
 		return
 	}
+	*k.pairs[i].secret() = [secretSize]byte{} // nobody else uses it: mu is held
 	last := len(k.pairs) - 1
 	k.pairs[i] = k.pairs[last]
 	k.index[k.pairs[i].key] = i

@@ -517,3 +517,31 @@ func BenchmarkHear(b *testing.B) {
 		n.Hear(packet)
 	}
 }
+
+func TestRemovedSecretsAreOverwritten(t *testing.T) {
+	keys := make([]identity.KeyPair, 4)
+	for i := range keys {
+		keys[i] = keyPair(t, bytes.Repeat([]byte{byte(i + 1)}, 32))
+	}
+	own, peers := keys[0], keys[1:]
+	k := New(Config{Static: own, Trusted: func(identity.PublicKey) bool { return true }})
+	var secrets []*[secretSize]byte
+	for i, p := range peers {
+		if err := k.Add(p.PublicKey()); err != nil {
+			t.Fatal(err)
+		}
+		secrets = append(secrets, k.pairs[i].secret())
+	}
+	for n, i := range []int{1, 2, 0} {
+		k.Remove(peers[i].PublicKey())
+		gone := 0
+		for _, s := range secrets {
+			if *s == [secretSize]byte{} {
+				gone++
+			}
+		}
+		if *secrets[i] != [secretSize]byte{} || gone != n+1 {
+			t.Errorf("after %d keys were removed %d secrets are overwritten", n+1, gone)
+		}
+	}
+}

@@ -29,11 +29,13 @@ func newSecret(own identity.KeyPair, peer identity.PublicKey) (secret, error) {
 	if larger.Compare(smaller) < 0 {
 		smaller, larger = larger, smaller
 	}
+	defer clear(z)
 	b, err := hkdf.Key(sha256.New, z, []byte(secretLabel), string(append(smaller[:], larger[:]...)), secretSize)
 	if err != nil {
 		return nil, err
 	}
 	k := [secretSize]byte(b)
+	clear(b)
 	return func() *[secretSize]byte { return &k }, nil
 }
 

@@ -2,6 +2,7 @@ package limiter
 
 import (
 	"maps"
+	"net/netip"
 	"time"
 )
 
@@ -64,4 +65,15 @@ func (k *Keys[K, L, P]) Clear() {
 	clear(k.byKey)
 	var fresh L
 	k.rest = fresh
+}
+
+// SourceOf returns what counts as one source: an IPv4 address, or the /64 that one IPv6 host can have all of.
+func SourceOf(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	bits := 64
+	if a.Is4() {
+		bits = 32
+	}
+	p, _ := a.Prefix(bits) // an invalid address gives the invalid prefix, a source like any other
+	return p
 }

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // strangers is the table of connections that have not authenticated, by source. At a bound the oldest of the
@@ -34,7 +36,7 @@ type limit struct {
 
 // add enters a connection. If that makes another go, add returns the other's id, and the limit that demands it.
 func (s *strangers) add(id string, addr netip.Addr, now time.Time) (evicted string, reached limit) {
-	source := sourceOf(addr)
+	source := limiter.SourceOf(addr)
 	if same := s.bySource[source]; len(same) >= s.mostPerSource {
 		evicted, reached = same[0].id, limit{"StrangersPerSource", s.mostPerSource}
 	} else if len(s.byID) >= s.most {
@@ -71,15 +73,4 @@ func (s *strangers) largestSource() (largest []*stranger) {
 		}
 	}
 	return largest
-}
-
-// sourceOf returns what counts as one source: an IPv4 address, or the /64 that one IPv6 host can have all of.
-func sourceOf(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	bits := 64
-	if a.Is4() {
-		bits = 32
-	}
-	p, _ := a.Prefix(bits) // an invalid address gives the invalid prefix, a source like any other
-	return p
 }

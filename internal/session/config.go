@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
-	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
@@ -29,7 +28,7 @@ type Config struct {
 
 	// Knocks, if not nil, is private mode: strangers get no answer (wire.md §4.6). It is asked during the
 	// handshake, from its goroutine, while that holds a slot of Compute.
-	Knocks handshake.Knocks
+	Knocks Knocks
 
 	// Serve returns the Inbound that answers the peer of an admitted session. It is called by the session's actor.
 	Serve func(*Link) Inbound
@@ -50,7 +49,8 @@ type Config struct {
 
 	Counters *counters.Node
 
-	pendings pendings // safe for concurrent use
+	pendings pendings     // safe for concurrent use
+	knocks   knockLimiter // likewise
 }
 
 // Inbound answers what a peer asks over one session. Its methods are called by the session's actor and never

@@ -4,12 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 var errStopped = errors.New("the handshake was stopped")
@@ -26,7 +28,11 @@ var ErrYielded = errors.New("the peer was proved at another address first")
 // A responder that gives up before it has sent message 2 resets the connection; from then on it just closes. An
 // initiator asks claim, if there is one, before it sends message 3.
 func (c *Config) handshake(conn net.Conn, hc handshake.Config, claim func() bool, stop <-chan struct{}) (handshake.Result, error) {
-	hc.Static, hc.Prologue, hc.Rand, hc.Trusted, hc.Knocks = c.Static, c.Prologue, c.Rand, c.Trusted, c.Knocks
+	hc.Static, hc.Prologue, hc.Rand, hc.Trusted = c.Static, c.Prologue, c.Rand, c.Trusted
+	knocks := &limitedKnocks{Knocks: c.Knocks, config: c, source: limiter.SourceOf(addrOf(conn).Addr())}
+	if c.Knocks != nil {
+		hc.Knocks = knocks
+	}
 	state, err := handshake.New(hc)
 	if err != nil {
 		Reset(conn)
@@ -57,17 +63,30 @@ func (c *Config) handshake(conn net.Conn, hc handshake.Config, claim func() bool
 			silent = false
 		}
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		return state.Result(), nil
+	}
+	knocks.fail()
+	switch {
 	case errors.Is(err, handshake.ErrUntrusted) && hc.Role == handshake.Responder:
-		refuse(conn, state.Result().SendKey())
+		result := state.Result()
+		defer result.Erase()
+		refuse(conn, result.SendKey())
 	case silent:
 		Reset(conn)
 	default:
 		_ = conn.Close()
 	}
 	return handshake.Result{}, err
+}
+
+// addrOf returns the address of the other end of conn, zero if it has none.
+func addrOf(conn net.Conn) netip.AddrPort {
+	a, ok := conn.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
 }
 
 // explainRead says more about the error of reading a message of that size, if only one end may be in private mode.

@@ -3,6 +3,7 @@ package session
 import (
 	"crypto/rand"
 	"errors"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -176,4 +177,96 @@ func TestInitiatorWithoutASecretDialsInVain(t *testing.T) {
 		e.wantFailed(handshake.ErrUntrusted)
 		r.wantClosed()
 	})
+}
+
+// A counted is Knocks that counts how often it computes, as if it had that many keys.
+type counted struct {
+	*private.Keyring
+	keys, looks int
+}
+
+func (c *counted) Len() int { return c.keys }
+
+func (c *counted) Knocked(ephemeral [32]byte, knock [handshake.KnockSize]byte) (identity.PublicKey, bool) {
+	c.looks++
+	return c.Keyring.Knocked(ephemeral, knock)
+}
+
+// TestWrongKnocksAreBounded: whoever knocks wrongly is reset, looked at or not, and few are looked at. A peer gets in all the
+// same: at once at an address of a past session, and at another one when there is room.
+func TestWrongKnocksAreBounded(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		c := w.privately()
+		look := &counted{Keyring: w.ring(ours, 0, theirs), keys: 5000}
+		c.Knocks = look
+		flood := func(most int) {
+			t.Helper()
+			look.looks = 0
+			for range 100 {
+				_, r := w.connect(c, handshake.Responder)
+				body := theirs.PublicKey()
+				r.Write(frame.Append(nil, append(body[:], make([]byte, handshake.KnockSize)...)))
+				r.wantReset()
+			}
+			if look.looks > most {
+				t.Errorf("%d of 100 wrong knocks were looked at, want at most %d", look.looks, most)
+			}
+		}
+		knock := func() *raw {
+			_, r := w.connect(c, handshake.Responder)
+			r.knock(theirs, w.ring(theirs, 0, ours), ours.PublicKey())
+			return r
+		}
+		flood(rateOfSource.Burst)
+		r := knock()
+		out, err := r.Noise.Write(frame.AppendHeader(nil, handshake.PrivateMessage1Size))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Write(out)
+		r.wantReset() // a stranger's neighbour that was never here
+		time.Sleep(rateOfSource.Every)
+		r = knock()
+		r.Handshake()
+		r.want(helloOf(c))
+		r.say(aPing(3))
+		r.want(aPong(3))
+		flood(rateOfPast.Burst + rateOfSource.Burst)
+		time.Sleep(rateOfPast.Every)
+		r = knock()
+		r.Handshake()
+		r.want(helloOf(c))
+	})
+}
+
+func TestKnocksAreBoundedInAllAndPastSourcesAreNot(t *testing.T) {
+	var k knockLimiter
+	now := time.Now()
+	source := func(i int) netip.Prefix {
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32)
+	}
+	k.remember(source(0))
+	for keys, most := range map[int]int{5: mostKnocks, 1000: knockKeys / 1000, 5000: fewestKnocks} {
+		now = now.Add(time.Hour)
+		looked := 0
+		for i := range 10_000 { // in one second
+			at := now.Add(time.Duration(i) * time.Second / 10_000)
+			if from := source(1 + i); k.take(at, from, keys, false) {
+				k.take(at, from, keys, true)
+				looked++
+			}
+			if !k.take(at, source(0), keys, false) {
+				t.Fatal("the source of a past session has no room of its own")
+			}
+		}
+		if looked < most || looked > 2*most {
+			t.Errorf("%d keys: %d knocks of 10,000 are looked at in the first second, want %d to %d", keys, looked, most, 2*most)
+		}
+	}
+	for i := range 2 * pastSources {
+		k.remember(source(i))
+	}
+	if len(k.past) != pastSources {
+		t.Errorf("%d past sources are kept", len(k.past))
+	}
 }

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"sync"
 	"time"
 
@@ -101,14 +100,10 @@ func Props(p Params) *actor.Props {
 }
 
 func newSession(p Params) *session {
-	l := &Link{config: p.Config, conn: p.Conn, role: p.Role, codec: envelope.Msgpack,
+	l := &Link{config: p.Config, conn: p.Conn, role: p.Role, addr: addrOf(p.Conn), codec: envelope.Msgpack,
 		since: p.Config.Clock.Now()}
 	l.queue = newQueue(p.Config.QueueBytes, l.isCrowded)
 	l.maxFrame.Store(frame.DefaultLimit)
-	if a, ok := p.Conn.RemoteAddr().(*net.TCPAddr); ok {
-		ap := a.AddrPort()
-		l.addr = netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
-	}
 	return &session{Link: l, params: p, owner: p.Owner, stop: make(chan struct{}), lastPing: &pending{}}
 }
 
@@ -123,6 +118,7 @@ func (s *session) Receive(ctx actor.Context) {
 	case handshakeDone:
 		s.running--
 		s.endHandshake(m)
+		m.result.Erase() // the cipher states have the keys
 	case upDeadline:
 		s.endLate()
 	case admit:

@@ -1,0 +1,104 @@
+package session
+
+import (
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
+)
+
+// Bounds of the knocks that are looked at without a handshake that succeeds (wire.md §9). To look at one costs three HMACs for
+// each trusted key.
+const (
+	knockSources = 4096    // sources that have a limit of their own
+	pastSources  = 4096    // likewise, of past sessions; above it some other one is forgotten
+	knockKeys    = 1 << 16 // keys that are tried in a second
+	fewestKnocks = 16      // in a second, however many keys there are
+	mostKnocks   = 256     // in a second, however few
+)
+
+var (
+	rateOfSource = limiter.Rate{Burst: 8, Every: time.Second}
+	rateOfPast   = limiter.Rate{Burst: 16, Every: 250 * time.Millisecond}
+)
+
+// Knocks is private mode. Len is the number of keys for which Knocked computes.
+type Knocks interface {
+	handshake.Knocks
+	Len() int
+}
+
+// A knockLimiter bounds what the knocks of strangers cost. Only knocks of handshakes that fail count, so that any
+// number of peers may come back at once. A source of a past session has a bucket of its own first: while strangers exhaust the others,
+// peers still get in. Its zero value is ready for use. It is safe for concurrent use.
+type knockLimiter struct {
+	mu      sync.Mutex // guards the rest
+	all     limiter.Bucket
+	sources *limiter.Keys[netip.Prefix, limiter.Bucket, *limiter.Bucket]
+	past    map[netip.Prefix]*limiter.Bucket
+}
+
+// remember takes note that a session with a peer at that source has come up.
+func (k *knockLimiter) remember(source netip.Prefix) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.past == nil {
+		k.past = make(map[netip.Prefix]*limiter.Bucket)
+	}
+	if k.past[source] != nil {
+		return
+	}
+	for other := range k.past {
+		if len(k.past) < pastSources {
+			break
+		}
+		delete(k.past, other)
+	}
+	k.past[source] = new(limiter.Bucket)
+}
+
+// take counts a knock, in the first bucket with room. Without count it says whether there is room, and changes nothing.
+func (k *knockLimiter) take(now time.Time, source netip.Prefix, keys int, count bool) bool {
+	perSecond := min(max(knockKeys/max(keys, 1), fewestKnocks), mostKnocks)
+	rateOfAll := limiter.Rate{Burst: perSecond, Every: time.Second / time.Duration(perSecond)}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.sources == nil {
+		k.sources = limiter.NewKeys[netip.Prefix, limiter.Bucket](knockSources)
+	}
+	if b := k.past[source]; b != nil && b.Wait(now, rateOfPast) == 0 {
+		return !count || b.Take(now, rateOfPast)
+	}
+	if !count {
+		return k.sources.Peek(source).Wait(now, rateOfSource) == 0 && k.all.Wait(now, rateOfAll) == 0
+	}
+	k.sources.Of(now, source).Take(now, rateOfSource)
+	return k.all.Take(now, rateOfAll)
+}
+
+// limitedKnocks are the Knocks of one connection.
+type limitedKnocks struct {
+	Knocks
+	config *Config
+	source netip.Prefix
+	looked bool // a knock was looked at
+}
+
+// Knocked implements handshake.Knocks. Over a limit nobody has knocked: the answer is that to a wrong knock.
+func (l *limitedKnocks) Knocked(ephemeral [32]byte, knock [handshake.KnockSize]byte) (key identity.PublicKey, ok bool) {
+	if l.looked = l.config.knocks.take(l.config.Clock.Now(), l.source, l.Len(), false); !l.looked {
+		return key, false
+	}
+	return l.Knocks.Knocked(ephemeral, knock)
+}
+
+// fail takes note that the handshake has failed. A knock that was right counts like a wrong one: it may be somebody else's,
+// said again.
+func (l *limitedKnocks) fail() {
+	if l.looked {
+		l.config.knocks.take(l.config.Clock.Now(), l.source, l.Len(), true)
+	}
+}
