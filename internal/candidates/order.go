@@ -17,6 +17,7 @@ type Candidate struct {
 	Seen     time.Time // when somebody last said that the peer is there
 	Dialled  time.Time // when a dial there last began; zero: never
 	Failures int       // in a row
+	WasLast  bool      // see Privileges
 }
 
 // isQueued says whether a candidate takes turns with others.
@@ -82,9 +83,7 @@ func (p *Privileges) Order(list []Candidate, now time.Time, random func() float6
 		return 0
 	})
 	first := slices.IndexFunc(list, Candidate.isQueued)
-	latest := slices.IndexFunc(list, func(c Candidate) bool {
-		return c.isQueued() && len(p.doubted) > 0 && c.Addr.Addr() == p.doubted[0].Addr()
-	})
+	latest := slices.IndexFunc(list, func(c Candidate) bool { return c.Standing == Hint && p.WasLast(c.Addr.Addr()) })
 	if latest > first+1 {
 		c := list[latest]
 		list = slices.Insert(slices.Delete(list, latest, latest+1), first+1, c)

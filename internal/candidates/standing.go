@@ -61,6 +61,12 @@ func (p *Privileges) isDoubted(host netip.Addr) bool {
 	return slices.ContainsFunc(p.doubted, func(a netip.AddrPort) bool { return a.Addr() == host })
 }
 
+// WasLast says whether the last session led to an IP address, broken or not. A peer that has restarted there on another port
+// need not wait for what others announce.
+func (p *Privileges) WasLast(host netip.Addr) bool {
+	return host == p.Home || len(p.doubted) > 0 && p.doubted[0].Addr() == host
+}
+
 // Standing returns the standing of an address of which said is what is said about it: any but AtHome and Proven.
 func (p *Privileges) Standing(addr netip.AddrPort, said Standing) Standing {
 	switch {

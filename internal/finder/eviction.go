@@ -52,7 +52,10 @@ func (t *table) makeRoom(now time.Time, r *record, at slot, ttl time.Duration) (
 	// A provider need not wait for its first entry, nor because of others. A flood is to cost little, so a sighting that has
 	// to wait is not compared with all entries.
 	standing := r.privileges.OfHint(host)
-	evicted := &r.evicted[standing]
+	evicted := &r.evicted[candidates.Hint]
+	if r.privileges.WasLast(host) {
+		evicted = &r.evicted[candidates.AtHome]
+	}
 	waits := ttl > 0 && r.hasSource(at.source)
 	if waits && evicted.Wait(now, evictions) > 0 && !r.shares.IsPoor(host) {
 		return nil, false

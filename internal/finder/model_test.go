@@ -25,7 +25,8 @@ type owner struct {
 	connected bool
 	proved    netip.AddrPort
 	home      netip.Addr
-	credits   [2]credit // for evictions; the second is for what is heard at home
+	broke     netip.Addr // where the last session that broke led
+	credits   [2]credit  // for evictions; the second is for what is heard at home
 }
 
 // A credit is time saved up for evictions. Each takes evictions.Every.
@@ -200,7 +201,7 @@ func (p *plain) room(now time.Time, source string, g discovery.Sighting) ([]Chan
 		return cmp.Or(score(a)-score(b), a.last.Compare(b.last), a.addr.Compare(b.addr), cmp.Compare(a.source, b.source))
 	})
 	c := &o.credits[0]
-	if host == o.home {
+	if host == o.home || host == o.broke {
 		c = &o.credits[1]
 	}
 	if g.TTL != 0 && !free(who[0]) && slices.ContainsFunc(all, func(s *spot) bool { return s.source == source }) {
@@ -275,7 +276,8 @@ func (p *plain) disconnect(now time.Time, m Disconnected) {
 	if o := p.keys[m.Key]; o != nil && o.connected {
 		o.connected = false
 		switch home := m.Home.Addr(); {
-		case m.Broke:
+		case m.Broke && home.IsValid():
+			o.broke = home
 			if o.home == home {
 				o.home = netip.Addr{}
 			}

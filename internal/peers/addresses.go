@@ -47,7 +47,8 @@ func (p *peer) candidate(r *round, a *address) candidates.Candidate {
 	case a.isNamed():
 		said = candidates.Named
 	}
-	return candidates.Candidate{Addr: a.addr, Standing: p.privileges.Standing(a.addr, said), Seen: a.seen, Dialled: a.dialled, Failures: a.failures}
+	return candidates.Candidate{Addr: a.addr, Standing: p.privileges.Standing(a.addr, said), Seen: a.seen, Dialled: a.dialled, Failures: a.failures,
+		WasLast: p.privileges.WasLast(a.addr.Addr())}
 }
 
 // candidates returns every address that is known.

@@ -38,7 +38,7 @@ func (l *hintLimiter) wait(now time.Time, c candidates.Candidate) time.Duration 
 		return 0
 	}
 	wait := l.hosts.Peek(c.Addr.Addr()).Wait(now, maxAtHost, hostPeriod)
-	if c.Standing < candidates.AtHome {
+	if !c.WasLast {
 		wait = max(wait, l.all.Wait(now, hintRate))
 	}
 	return wait
@@ -52,7 +52,7 @@ func (l *hintLimiter) take(now time.Time, c candidates.Candidate) bool {
 	if c.Standing < candidates.Named {
 		l.hosts.Of(now, c.Addr.Addr()).Take(now, maxAtHost, hostPeriod)
 	}
-	if c.Standing < candidates.AtHome {
+	if c.Standing < candidates.Named && !c.WasLast {
 		l.all.Take(now, hintRate)
 	}
 	return true

@@ -56,7 +56,7 @@ func TestDialsToHintsAreRationed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l, known := newHintLimiter(), candidates.Privileges{Home: host(home)}
 			hint := func(n int) candidates.Candidate {
-				return candidates.Candidate{Addr: netip.AddrPortFrom(host(n), 1), Standing: known.OfHint(host(n))}
+				return candidates.Candidate{Addr: netip.AddrPortFrom(host(n), 1), Standing: known.OfHint(host(n)), WasLast: known.WasLast(host(n))}
 			}
 			for i, d := range steps {
 				now := after(d.at)
