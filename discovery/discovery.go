@@ -42,7 +42,7 @@ type Self struct {
 	// Private. Only a Discreet provider runs in private mode.
 	Private Private
 
-	// Problems, if not nil, takes all that the provider cannot do while it runs, each time that this changes. A Run begins
+	// Problems, if not nil, takes all that the provider cannot do while it runs, whenever this may have changed. A Run begins
 	// with none. It does not block, and is not called after Run has returned.
 	Problems func([]Problem)
 

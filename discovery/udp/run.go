@@ -143,7 +143,7 @@ func (r *run) join(using []discovery.Interface) {
 		if err != nil {
 			r.fail(err)
 			for _, i := range list {
-				r.problems.Hear(i, true, err)
+				r.problems.NoteOn(i, "hear", true, err)
 			}
 			return
 		}
@@ -154,7 +154,7 @@ func (r *run) join(using []discovery.Interface) {
 		errs := r.ipv6.Join(list, group)
 		for _, i := range list {
 			r.fail(errs[i.Name])
-			r.problems.Hear(i, true, errs[i.Name])
+			r.problems.NoteOn(i, "hear", true, errs[i.Name])
 		}
 	}
 }
@@ -209,7 +209,7 @@ func (r *run) announceOn(indices []int) {
 			}
 		}
 		for s, err := range errs {
-			r.problems.Send(i, s.IPv6, err)
+			r.problems.NoteOn(i, "send", s.IPv6, err)
 		}
 	}
 }

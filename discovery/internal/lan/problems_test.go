@@ -17,6 +17,7 @@ import (
 func TestProblemsAreToldWhenTheyChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []string
+		last := ""
 		var list []discovery.Problem
 		p := Problems{Tell: func(l []discovery.Problem) {
 			list = l
@@ -24,7 +25,9 @@ func TestProblemsAreToldWhenTheyChange(t *testing.T) {
 			for _, o := range l {
 				words = append(words, o.String())
 			}
-			told = append(told, strings.Join(words, ", "))
+			if now := strings.Join(words, ", "); now != last {
+				told, last = append(told, now), now
+			}
 		}}
 		want := func(want ...string) {
 			t.Helper()
@@ -35,26 +38,26 @@ func TestProblemsAreToldWhenTheyChange(t *testing.T) {
 		}
 		bad, worse := errors.New("bad"), errors.New("worse")
 		began := time.Now()
-		p.Send(eth0, false, nil)
+		p.NoteOn(eth0, "send", false, nil)
 		want()
-		p.Send(eth0, false, syscall.EADDRNOTAVAIL)
+		p.NoteOn(eth0, "send", false, syscall.EADDRNOTAVAIL)
 		time.Sleep(passesWithin - 1)
-		p.Send(eth0, false, syscall.EADDRNOTAVAIL)
-		p.Send(eth1, false, syscall.ENETUNREACH)
-		p.Send(eth1, false, nil)
+		p.NoteOn(eth0, "send", false, syscall.EADDRNOTAVAIL)
+		p.NoteOn(eth1, "send", false, syscall.ENETUNREACH)
+		p.NoteOn(eth1, "send", false, nil)
 		want()
 		time.Sleep(1)
-		p.Send(eth0, false, syscall.EADDRNOTAVAIL)
+		p.NoteOn(eth0, "send", false, syscall.EADDRNOTAVAIL)
 		want("cannot send over IPv4 on eth0: " + syscall.EADDRNOTAVAIL.Error())
-		p.Send(eth0, false, nil)
+		p.NoteOn(eth0, "send", false, nil)
 		want("")
 		began = time.Now()
-		p.Send(eth0, false, bad)
-		p.Send(eth0, false, bad)
+		p.NoteOn(eth0, "send", false, bad)
+		p.NoteOn(eth0, "send", false, bad)
 		want("cannot send over IPv4 on eth0: bad")
 		time.Sleep(time.Second)
-		p.Hear(eth1, true, bad)
-		p.Send(eth0, false, worse)
+		p.NoteOn(eth1, "hear", true, bad)
+		p.NoteOn(eth0, "send", false, worse)
 		want("cannot send over IPv4 on eth0: bad, cannot hear over IPv6 on eth1: bad", "cannot send over IPv4 on eth0: worse, cannot hear over IPv6 on eth1: bad")
 		if !list[0].Since.Equal(began) || !list[1].Since.Equal(began.Add(time.Second)) {
 			t.Errorf("since %v and %v", list[0].Since, list[1].Since)
@@ -67,9 +70,9 @@ func TestProblemsAreToldWhenTheyChange(t *testing.T) {
 		want("cannot hear over IPv6 on eth1: bad")
 		p.Note("", "use the network", bad)
 		want("cannot hear over IPv6 on eth1: bad, cannot use the network: bad")
-		p.Hear(eth1, true, &net.OpError{Op: "listen", Net: "udp6", Err: os.NewSyscallError("bind", syscall.ENODEV)})
+		p.NoteOn(eth1, "hear", true, &net.OpError{Op: "listen", Net: "udp6", Err: os.NewSyscallError("bind", syscall.ENODEV)})
 		want("cannot hear over IPv6 on eth1: " + syscall.ENODEV.Error() + ", cannot use the network: bad")
-		p.Hear(eth1, true, nil)
+		p.NoteOn(eth1, "hear", true, nil)
 		p.Note("", "use the network", nil)
 		want("cannot use the network: bad", "")
 	})
