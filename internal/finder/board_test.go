@@ -187,7 +187,7 @@ func TestProblemsAreShownAndTold(t *testing.T) {
 		}
 		udp.self.Problems(nil)
 		want(discovery.Running, "udp running send eth1 <nil>")
-		if n := len(g.log.lines("level=WARN", "impaired", "provider=udp")); n != 2 {
+		if n := len(g.log.Lines("level=WARN", "impaired", "provider=udp")); n != 2 {
 			t.Errorf("%d warnings, want 2", n)
 		}
 		for n := range 10 * maxProblems { // told in a flood
