@@ -42,6 +42,10 @@ type Self struct {
 	// Private. Only a Discreet provider runs in private mode.
 	Private Private
 
+	// Problems, if not nil, takes all that the provider cannot do while it runs, whenever this may have changed. A Run begins
+	// with none. It does not block, and is not called after Run has returned.
+	Problems func([]Problem)
+
 	// Interfaces lists the network interfaces as they are now.
 	Interfaces func() ([]Interface, error)
 

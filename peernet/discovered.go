@@ -46,9 +46,10 @@ type (
 
 // States of a provider.
 const (
-	ProviderRunning = discovery.Running
-	ProviderFailed  = discovery.Failed
-	ProviderEnded   = discovery.Ended
+	ProviderRunning  = discovery.Running
+	ProviderImpaired = discovery.Impaired
+	ProviderFailed   = discovery.Failed
+	ProviderEnded    = discovery.Ended
 )
 
 // Providers returns the discovery providers, in the order of Config.Discovery, once they have begun.

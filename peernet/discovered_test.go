@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -106,5 +107,50 @@ func TestListenOnlyReachesTheProviders(t *testing.T) {
 		if self := <-told; self.ListenOnly != listenOnly || self.Key != n.PublicKey() || self.Port != n.Addrs()[0].Port() {
 			t.Errorf("got %+v, want ListenOnly %v", self, listenOnly)
 		}
+	}
+}
+
+// A hoarse provider runs, and cannot send.
+type hoarse struct {
+	began chan func([]discovery.Problem)
+}
+
+func (h hoarse) Name() string { return "hoarse" }
+
+func (h hoarse) Run(ctx context.Context, self discovery.Self, _ func(discovery.Sighting)) error {
+	h.began <- self.Problems
+	<-ctx.Done()
+	return nil
+}
+
+// TestDiscoveryThatCannotSendIsTold: in the status, by an event, and to who asks why a peer is not found.
+func TestDiscoveryThatCannotSendIsTold(t *testing.T) {
+	h := hoarse{make(chan func([]discovery.Problem), 1)}
+	a := startNode(t, peernet.Config{Discovery: []discovery.Provider{h}})
+	far := peerKey(t)
+	if err := a.Pair(far, "far"); err != nil {
+		t.Fatal(err)
+	}
+	events, tell := a.Events(patiently(t)), <-h.began
+	since := time.Now()
+	tell([]discovery.Problem{{Interface: "eth0", Doing: "send over IPv4", Err: errAny, Since: since}})
+	e := await[peernet.DiscoveryProblem](t, events)
+	if e.Kind() != "discovery" || e.Source != "hoarse" || e.State != peernet.ProviderImpaired || e.Interface != "eth0" ||
+		e.Doing != "send over IPv4" || e.Reason != errAny.Error() {
+		t.Errorf("%+v", e)
+	}
+	if p := a.Providers()[0]; p.State != peernet.ProviderImpaired || len(p.Problems) != 1 || !p.Problems[0].Since.Equal(since) {
+		t.Errorf("%+v", p)
+	}
+	why := "hoarse cannot send over IPv4 on eth0: " + errAny.Error()
+	if e, err := a.Explain(far); err != nil || !strings.Contains(e.Advice, why) || !strings.Contains(e.Advice, "nobody has said where") {
+		t.Errorf("%+v, %v", e, err)
+	}
+	tell(nil)
+	if e := await[peernet.DiscoveryProblem](t, events); e.State != peernet.ProviderRunning || e.Reason != "" {
+		t.Errorf("%+v", e)
+	}
+	if e, err := a.Explain(far); err != nil || strings.Contains(e.Advice, "hoarse") {
+		t.Errorf("%+v, %v", e, err)
 	}
 }

@@ -47,6 +47,17 @@ type (
 		Left   int    // at how many addresses, by how many providers, it is still seen; 0: it is gone
 	}
 
+	// DiscoveryProblem says that a provider cannot do something any more, on one network interface or at all; or that it
+	// can again. Node.Providers tells the present state.
+	DiscoveryProblem struct {
+		At
+		Source    string        // the provider
+		State     ProviderState // of the provider afterwards: ProviderRunning if it can do all that it should
+		Interface string        // empty if it is about none
+		Doing     string        // what it cannot do, or can do again: "send over IPv4"
+		Reason    string        // why not; empty: it can again
+	}
+
 	// Connected says that calls to a peer can be made. It alternates with Disconnected.
 	Connected struct {
 		At
@@ -111,6 +122,9 @@ func (Updated) Kind() string { return "updated" }
 
 // Kind implements Event.
 func (Lost) Kind() string { return "lost" }
+
+// Kind implements Event.
+func (DiscoveryProblem) Kind() string { return "discovery" }
 
 // Kind implements Event.
 func (Connected) Kind() string { return "connected" }

@@ -15,7 +15,7 @@ func TestEventsShowTheirTime(t *testing.T) {
 	at := peernet.At{When: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
 	for _, e := range []peernet.Event{
 		peernet.Found{At: at}, peernet.Updated{At: at}, peernet.Lost{At: at}, peernet.Connected{At: at}, peernet.Disconnected{At: at},
-		peernet.Paired{At: at}, peernet.Unpaired{At: at}, peernet.Refused{At: at}, peernet.IdentityConflict{At: at}, peernet.Lagged{At: at},
+		peernet.Paired{At: at}, peernet.Unpaired{At: at}, peernet.Refused{At: at}, peernet.IdentityConflict{At: at}, peernet.Lagged{At: at}, peernet.DiscoveryProblem{At: at},
 	} {
 		if text := fmt.Sprintf("%+v", e); !strings.HasPrefix(text, "{At:{When:2026-03-04 05:06:07 +0000 UTC} ") {
 			t.Errorf("%s prints as %s", e.Kind(), text)

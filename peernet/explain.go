@@ -47,6 +47,15 @@ func (n *Node) Explain(key identity.PublicKey) (Explanation, error) {
 			e.Advice = why + "; " + e.Advice // the peer may be on this machine
 		}
 	}
+	if e.Peer.State == StateUnknown {
+		for _, s := range n.Providers() {
+			if s.State == ProviderFailed {
+				e.Advice = fmt.Sprintf("%s does not work: %v; %s", s.Name, s.Err, e.Advice)
+			} else if len(s.Problems) > 0 {
+				e.Advice = fmt.Sprintf("%s %v; %s", s.Name, s.Problems[0], e.Advice)
+			}
+		}
+	}
 	return e, nil
 }
 

@@ -44,6 +44,12 @@ func (n *Node) publish(m any) {
 			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "lost", "reason", string(m.Reason))
 			n.hub.publish(Lost{now, m.Key, m.Addr, m.Source, string(m.Reason), m.Left})
 		}
+	case finder.Problem:
+		e := DiscoveryProblem{At: now, Source: m.Source, State: m.State, Interface: m.Interface, Doing: m.Doing}
+		if m.Err != nil {
+			e.Reason = m.Err.Error()
+		}
+		n.hub.publish(e)
 	case peers.Up:
 		n.logPeer(now, m.Key, "role", m.Role.String(), "state", "connected", "addr", m.Addr)
 		n.hub.publish(Connected{now, m.Key, m.Addr, m.Role.String(), m.Name})

@@ -184,6 +184,13 @@ func (d *discoverer) tell(now control.Discovered) error {
 			d.say("%s does not work: %s", p.Name, p.Error)
 			d.hint(p.Hint)
 		}
+		for _, o := range p.Problems {
+			what := text.Problem(o.Doing, o.Interface, o.Error)
+			if id := p.Name + " " + what; d.failed[id] == "" {
+				d.failed[id] = what
+				d.say("%s", id)
+			}
+		}
 	}
 	seen := make(map[sightingID]bool, len(now.Seen))
 	for _, s := range now.Seen {
@@ -209,7 +216,7 @@ func (d *discoverer) tell(now control.Discovered) error {
 
 // end prints what was seen in the last look as a table, those who are trusted first, and says whether looking worked.
 func (d *discoverer) end(last control.Discovered) error {
-	works := slices.ContainsFunc(last.Providers, func(p control.Provider) bool { return p.State == string(peernet.ProviderRunning) })
+	works := slices.ContainsFunc(last.Providers, func(p control.Provider) bool { return p.State == string(peernet.ProviderRunning) || p.State == string(peernet.ProviderImpaired) })
 	switch {
 	case len(last.Seen) == 0 && len(last.Providers) > 0 && !works:
 		return failure.WithHint(errCannotLook, "mend what is said above, or look in another way with --discovery")

@@ -77,6 +77,9 @@ func TestEventsAsPrinted(t *testing.T) {
 		peernet.Updated{Peer: carol, Addr: addr, Source: "udp", Interface: "wlan\x1b0"},
 		peernet.Lost{Peer: bob, Addr: addr, Source: "udp", Reason: "expired", Left: 2},
 		peernet.Lost{Peer: carol, Addr: addr, Source: "udp", Reason: "withdrawn", Left: 1},
+		peernet.DiscoveryProblem{Source: "udp", State: "impaired", Interface: "eth0", Doing: "send over IPv4", Reason: "operation not permitted"},
+		peernet.DiscoveryProblem{Source: "udp", State: "running", Interface: "wlan\x1b0", Doing: "send over IPv4"},
+		peernet.DiscoveryProblem{Source: "mdns", State: "failed", Doing: "look for peers", Reason: "no\nnetwork"},
 	}
 	node, err := peernet.New(peernet.Config{})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
@@ -25,7 +26,7 @@ func openOn(t *testing.T, h *netns.Host, n int, listenOnly bool) (opened *access
 		}
 		self = discovery.Self{Key: key(n), Port: uint16(7100 + n), ListenOnly: listenOnly, Addr: netip.IPv4Unspecified(),
 			ListenPacket: new(net.ListenConfig).ListenPacket, Interfaces: func() ([]discovery.Interface, error) { return all, nil }}
-		if opened, err = New(Options{}).openNetwork(t.Context(), self, usable(all, nil)); err != nil {
+		if opened, err = New(Options{}).openNetwork(t.Context(), self, usable(all, nil), new(lan.Problems)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -52,7 +53,9 @@ func TestGoodbyeIsTheLastWord(t *testing.T) {
 		says, self := openOn(t, hosts[0], 1, false)
 		p := New(Options{})
 		says.ask = func() {} // the library would ask outside of the host
-		p.open = func(context.Context, discovery.Self, []discovery.Interface) (*access, error) { return says, nil }
+		p.open = func(context.Context, discovery.Self, []discovery.Interface, *lan.Problems) (*access, error) {
+			return says, nil
+		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- p.Run(ctx, self, func(discovery.Sighting) {}) }()

@@ -45,7 +45,7 @@ type Provider struct {
 	options  Options
 	counters lan.Counters[Stats] // where its goroutines count
 	random   func() float64      // in [0, 1); safe for concurrent use
-	open     func(context.Context, discovery.Self, []discovery.Interface) (*access, error)
+	open     func(context.Context, discovery.Self, []discovery.Interface, *lan.Problems) (*access, error)
 }
 
 // New returns a provider.
@@ -69,6 +69,7 @@ func (p *Provider) Name() string { return "mdns" }
 // The interfaces are looked at every 2 s, also without news from self.Changed.
 func (p *Provider) Run(ctx context.Context, self discovery.Self, sight func(discovery.Sighting)) error {
 	r := &run{Provider: p, self: self, sight: sight, table: newTable(self.Key, p.options.Period),
+		problems: lan.Problems{Tell: self.Problems},
 		schedule: schedule{period: p.options.Period, random: p.random}}
 	return r.run(ctx)
 }

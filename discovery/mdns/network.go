@@ -1,6 +1,7 @@
 package mdns
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -46,6 +47,7 @@ type network struct {
 	using    []discovery.Interface
 	sockets  []*socket // at least one
 	reader   reader
+	problems *lan.Problems // of the run, whose goroutine opens and speaks
 	counters *lan.Counters[Stats]
 	heard    chan heard
 	asked    chan asked // nil: queries are not read
@@ -58,8 +60,8 @@ type network struct {
 }
 
 // openNetwork begins to listen on interfaces, at least one. It fails if neither family can be had.
-func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface) (*access, error) {
-	n := &network{using: using, reader: readerOf(self.Key), counters: &p.counters,
+func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface, problems *lan.Problems) (*access, error) {
+	n := &network{using: using, problems: problems, reader: readerOf(self.Key), counters: &p.counters,
 		heard: make(chan heard, maxWaiting), failed: make(chan error, 1)}
 	if announces(self, using) {
 		n.asked = make(chan asked, maxAskers)
@@ -71,7 +73,12 @@ func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using [
 	var failures []error
 	for _, group := range groups {
 		for _, ipv6 := range []bool{false, true} {
-			s, err := open(ctx, self, ipv6, group)
+			s, errs, err := open(ctx, self, ipv6, group)
+			for _, i := range group {
+				if lan.Has(i, ipv6) {
+					problems.NoteOn(i, "hear", ipv6, cmp.Or(err, errs[i.Name]))
+				}
+			}
 			if err != nil {
 				failures = append(failures, err)
 				continue
@@ -102,6 +109,7 @@ func (n *network) say(index int, m *dns.Msg) {
 			_ = s.SetWriteDeadline(time.Now().Add(lan.SendWithin)) // if it fails, so does sending
 			err = s.Send(b, netip.AddrPortFrom(s.group, port), s.using[at], netip.Addr{})
 		}
+		n.problems.NoteOn(s.using[at], "send", s.IPv6, err)
 		n.counters.Count(func(s *Stats) {
 			if err == nil {
 				s.Sent++

@@ -2,6 +2,7 @@ package mdns
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/miekg/dns"
@@ -32,6 +33,7 @@ type run struct {
 	sight    func(discovery.Sighting)
 	table    *table
 	schedule schedule
+	problems lan.Problems
 
 	access     *access // nil: the network cannot be used for the moment
 	using      []discovery.Interface
@@ -85,6 +87,7 @@ func (r *run) interfaces() ([]discovery.Interface, error) {
 		return nil, &NetworkError{"list the network interfaces", err}
 	}
 	using := usable(all, r.options.Interfaces)
+	r.problems.Look(all, r.options.Interfaces, r.using, using)
 	if announces(r.self, using) {
 		return leading(using, r.self.Addr), nil
 	}
@@ -126,6 +129,7 @@ func (r *run) failed(ctx context.Context, err error) error {
 
 // tolerate returns err if there was no access for too long, and nil before that.
 func (r *run) tolerate(err error) error {
+	r.problems.Note("", "use the network", errors.Unwrap(err))
 	if err == nil || r.access != nil || time.Since(r.broken) < patience {
 		return nil
 	}
@@ -138,7 +142,7 @@ func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
 	var next *access
 	var err error = &NetworkError{"use the network", ErrNoInterface}
 	if len(using) > 0 {
-		next, err = r.open(ctx, r.self, using)
+		next, err = r.open(ctx, r.self, using, &r.problems)
 	}
 	now := time.Now()
 	announcers := make(map[int]*announcer)

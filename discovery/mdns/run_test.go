@@ -39,6 +39,7 @@ type rig struct {
 	said       []string      // what was announced, answered and taken back, the same
 	pause      time.Duration // how long it takes to say what is said next
 	sightings  []discovery.Sighting
+	problems   []discovery.Problem
 }
 
 // A fakeAccess notes what is done with it.
@@ -76,7 +77,7 @@ func (g *rig) note(format string, args ...any) {
 	g.log = append(g.log, fmt.Sprintf(format, args...)+" "+at.String())
 }
 
-func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interface) (*access, error) {
+func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interface, _ *lan.Problems) (*access, error) {
 	g.mu.Lock()
 	err := g.openErr
 	n := len(g.accesses) + 1
@@ -102,7 +103,7 @@ func bubble(t *testing.T, f func(t *testing.T, g *rig), change ...func(*discover
 	synctest.Test(t, func(t *testing.T) {
 		g := &rig{t: t, began: time.Now(), changed: make(chan struct{}, 1), ended: make(chan error, 1),
 			interfaces: []discovery.Interface{eth0, eth1}}
-		who := discovery.Self{Key: self, Port: 7100, Changed: g.changed, Interfaces: func() ([]discovery.Interface, error) {
+		who := discovery.Self{Key: self, Port: 7100, Changed: g.changed, Problems: func(list []discovery.Problem) { g.set(func() { g.problems = list }) }, Interfaces: func() ([]discovery.Interface, error) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			return g.interfaces, g.listErr
@@ -408,9 +409,19 @@ func TestAnAccessThatFailsIsOpenedAnewOnce(t *testing.T) {
 		g.set(func() { g.log, g.openErr = nil, errTest })
 		g.accesses[0].failed <- &NetworkError{"listen", errTest}
 		g.did("open 2 on eth0+eth1 10s", "close 1 10s")
-		g.set(func() { g.openErr = nil })
+		g.set(func() {
+			if len(g.problems) != 1 || g.problems[0].String() != "cannot use the network: "+errTest.Error() {
+				t.Errorf("problems %v", g.problems)
+			}
+			g.openErr = nil
+		})
 		g.until(patience + lookEvery)
 		g.did("open 2 on eth0+eth1 12s", "ask 2 12s")
+		g.set(func() {
+			if len(g.problems) != 0 {
+				t.Errorf("problems %v", g.problems)
+			}
+		})
 	}, silent)
 }
 

@@ -36,14 +36,15 @@ type socket struct {
 }
 
 // open opens a socket that hears the group of a family on those interfaces that can, at least one, and speaks on them.
-func open(ctx context.Context, self discovery.Self, ipv6 bool, using []discovery.Interface) (*socket, error) {
+// errs has why those that cannot be heard on cannot, by name.
+func open(ctx context.Context, self discovery.Self, ipv6 bool, using []discovery.Interface) (s *socket, errs map[string]error, err error) {
 	network, group := "udp4", group4
 	if ipv6 {
 		network, group = "udp6", group6
 	}
 	conn, err := lan.Listen(ctx, self, network, netip.AddrPortFrom(group, port).String())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	switch {
 	case !conn.IsSystem():
@@ -52,13 +53,13 @@ func open(ctx context.Context, self discovery.Self, ipv6 bool, using []discovery
 		err = errOneInterface
 	default:
 		err = conn.SetMulticast(hops, socketBuffer)
-		if errs := conn.Join(using, group); len(errs) == len(using) {
-			err = errs[0]
+		if errs = conn.Join(using, group); len(errs) == len(using) {
+			err = errs[using[0].Name]
 		}
 	}
 	if err != nil {
 		_ = conn.Close() // nothing is lost
-		return nil, err
+		return nil, nil, err
 	}
-	return &socket{conn, group, using}, nil
+	return &socket{conn, group, using}, errs, nil
 }

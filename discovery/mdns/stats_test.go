@@ -128,7 +128,8 @@ func TestPacketsGoOutInTheFamiliesOfTheInterface(t *testing.T) {
 	var four, six []string
 	p := New(Options{})
 	using := []discovery.Interface{lan0, card(3, "eth1", "fe80::1/64"), card(4, "eth2", "10.79.0.1/24", "fe80::1/64")}
-	n := &network{counters: &p.counters}
+	var problems []discovery.Problem
+	n := &network{counters: &p.counters, problems: &lan.Problems{Tell: func(list []discovery.Problem) { problems = list }}}
 	for network, conn := range map[string]fakeConn{"udp4": {to: &four}, "udp6": {to: &six, err: errTest}} {
 		s, err := lan.Listen(t.Context(), discovery.Self{ListenPacket: func(context.Context, string, string) (net.PacketConn, error) {
 			return conn, nil
@@ -143,6 +144,14 @@ func TestPacketsGoOutInTheFamiliesOfTheInterface(t *testing.T) {
 	}
 	if !slices.Equal(four, []string{"2", "4"}) || !slices.Equal(six, []string{"3", "4"}) {
 		t.Errorf("IPv4 on %v, IPv6 on %v", four, six)
+	}
+	for _, on := range problems {
+		if want := "cannot send over IPv6 on " + on.Interface + ": " + errTest.Error(); on.String() != want {
+			t.Errorf("problem %q, want %q", on, want)
+		}
+	}
+	if len(problems) != 2 || problems[0].Interface != "eth1" || problems[1].Interface != "eth2" {
+		t.Errorf("problems %v", problems)
 	}
 	if got := p.Stats(); got.Sent != 2 || got.SendErrors != 2 || !errors.Is(got.LastError, errTest) {
 		t.Errorf("%+v", got)

@@ -11,6 +11,9 @@ import (
 // ErrBroadcast says that an address in Options.Broadcast is not an IPv4 address.
 var ErrBroadcast = errors.New("udp discovery: an address to broadcast to is not an IPv4 address")
 
+// errNoInterface says that no interface, or none that Options names, is on, has its cable in and an address to announce to.
+var errNoInterface = errors.New("no network interface that can be used")
+
 // A ListenError says that the socket cannot be opened, so that announces are neither heard nor sent.
 type ListenError struct {
 	Port uint16 // the UDP port

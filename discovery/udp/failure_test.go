@@ -32,6 +32,7 @@ func (f *faulty) WriteTo(b []byte, to net.Addr) (int, error) {
 
 func TestALinkThatFailsDoesNotStopTheOthers(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
+		var mended atomic.Bool
 		near, far := w.ear(w.Host(addr("10.0.0.9")), "udp4"), w.ear(w.Host(addr("10.0.1.9")), "udp4")
 		n := w.node(1, w.Host(addr("10.0.0.1"), addr("10.0.1.1"), addr("fe80::1")))
 		n.self.ListenPacket = func(ctx context.Context, network, address string) (net.PacketConn, error) {
@@ -39,7 +40,9 @@ func TestALinkThatFailsDoesNotStopTheOthers(t *testing.T) {
 			if err != nil {
 				return nil, err
 			}
-			return &faulty{conn.(*memnet.PacketConn), func(to netip.Addr) bool { return to == addr("10.0.0.255") || to.Is6() }}, nil
+			return &faulty{conn.(*memnet.PacketConn), func(to netip.Addr) bool {
+				return !mended.Load() && (to == addr("10.0.0.255") || to.Is6())
+			}}, nil
 		}
 		n.start()
 		pass(ms)
@@ -48,6 +51,11 @@ func TestALinkThatFailsDoesNotStopTheOthers(t *testing.T) {
 		if s := n.provider.Stats(); s.Sent != 1 || s.SendErrors != 2 || !errors.Is(s.LastError, syscall.EPERM) {
 			t.Errorf("%+v", s)
 		}
+		why := syscall.EPERM.Error() + " (a firewall, or another rule of this machine, forbids it)"
+		n.wantProblems("cannot send over IPv4 on eth0: "+why, "cannot send over IPv6 on eth2: "+why)
+		mended.Store(true)
+		pass(5 * time.Second)
+		n.wantProblems()
 	})
 }
 
@@ -68,9 +76,11 @@ func TestAMachineWithoutIPv6IsServedOverIPv4(t *testing.T) {
 		if s := n.provider.Stats(); s.OtherErrors != 3 || !errors.Is(s.LastError, syscall.EAFNOSUPPORT) {
 			t.Errorf("%+v, want an error for each announce", s)
 		}
+		n.wantProblems("cannot hear over IPv6 on eth1: " + syscall.EAFNOSUPPORT.Error())
 		refuse.Store(false) // its IPv6 is switched on
 		pass(10 * time.Second)
 		n.wantAt(o.key, "10.0.0.2:7002 on eth0", "[fe80::2%eth1]:7002 on eth1")
+		n.wantProblems()
 	})
 }
 
@@ -91,6 +101,7 @@ func TestAGroupThatCannotBeJoinedIsCounted(t *testing.T) {
 		if s := n.provider.Stats(); s.OtherErrors != 2 || !errors.Is(s.LastError, lan.ErrNoGroups) {
 			t.Errorf("%+v, want an error for each announce", s)
 		}
+		n.wantProblems("cannot hear over IPv6 on eth1: " + lan.ErrNoGroups.Error())
 	})
 }
 
@@ -111,6 +122,7 @@ func TestInterfacesThatCannotBeListedStayAsTheyWere(t *testing.T) {
 		if s := n.provider.Stats(); s.OtherErrors != 2 || !errors.Is(s.LastError, syscall.ENFILE) {
 			t.Errorf("%+v", s)
 		}
+		n.wantProblems("cannot list the network interfaces: " + syscall.ENFILE.Error())
 	})
 }
 
@@ -208,5 +220,20 @@ func TestASocketThatIsClosedEndsRun(t *testing.T) {
 		if err := <-n.end; !errors.Is(err, net.ErrClosed) {
 			t.Errorf("%v, want net.ErrClosed", err)
 		}
+	})
+}
+
+func TestInterfacesThatCannotBeUsedAreAProblem(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		n := w.node(1, w.Host(addr("10.0.0.1")))
+		n.options.Interfaces = []string{"eth0", "wlan9"}
+		n.start()
+		pass(ms)
+		n.wantProblems("cannot work on wlan9: there is no interface of this name")
+		o := w.node(2, w.Host(addr("10.0.0.2")))
+		o.options.Interfaces = []string{"wlan9"}
+		o.start()
+		pass(ms)
+		o.wantProblems("cannot work on wlan9: there is no interface of this name", "cannot use the network: no network interface that can be used")
 	})
 }

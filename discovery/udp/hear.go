@@ -8,9 +8,11 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
-// fail counts an error that stops nothing.
+// fail counts an error, if there is one, that stops nothing.
 func (r *run) fail(err error) {
-	r.counters.Count(func(s *Stats) { s.OtherErrors, s.LastError = s.OtherErrors+1, err })
+	if err != nil {
+		r.counters.Count(func(s *Stats) { s.OtherErrors, s.LastError = s.OtherErrors+1, err })
+	}
 }
 
 // receiveFrom starts to receive from a socket.

@@ -63,10 +63,11 @@ type node struct {
 	end     chan error // what Run has returned
 	started time.Time
 
-	mu    sync.Mutex // guards the rest
-	seen  []discovery.Sighting
-	ended bool
-	found map[identity.PublicKey]time.Time // first
+	mu       sync.Mutex // guards the rest
+	problems []discovery.Problem
+	seen     []discovery.Sighting
+	ended    bool
+	found    map[identity.PublicKey]time.Time // first
 }
 
 // node prepares one that has key(n), and listens on TCP port 7000+n. Jitter is none.
@@ -95,6 +96,11 @@ func (n *node) start() *node {
 	ctx, stop := context.WithCancel(n.w.t.Context())
 	n.stop, n.end, n.started = stop, make(chan error, 1), time.Now()
 	n.provider = New(n.options)
+	n.self.Problems = func(list []discovery.Problem) {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		n.problems = list
+	}
 	go func() {
 		err := n.provider.Run(ctx, n.self, n.sight)
 		n.mu.Lock()
@@ -155,6 +161,21 @@ func (n *node) wantAt(k identity.PublicKey, want ...string) {
 	n.w.t.Helper()
 	if got := n.at(k); !slices.Equal(got, want) {
 		n.w.t.Errorf("found at %q, want %q", got, want)
+	}
+}
+
+// wantProblems checks what the provider says that it cannot do.
+func (n *node) wantProblems(want ...string) {
+	n.w.t.Helper()
+	synctest.Wait()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var got []string
+	for _, p := range n.problems {
+		got = append(got, p.String())
+	}
+	if !slices.Equal(got, want) {
+		n.w.t.Errorf("problems %q, want %q", got, want)
 	}
 }
 

@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 	"slices"
@@ -23,6 +24,7 @@ type run struct {
 	schedule schedule
 	due      time.Time // when to announce on every interface
 	ipv4     *lan.Socket
+	problems lan.Problems
 	ipv6     *lan.Socket // nil: no interface needs it, or it cannot be opened
 
 	using   atomic.Pointer[[]discovery.Interface] // replaced by the sending goroutine; never changed
@@ -43,7 +45,7 @@ func (p *Provider) listen(ctx context.Context, self discovery.Self, network stri
 
 func newRun(p *Provider, self discovery.Self, sight func(discovery.Sighting), ipv4 *lan.Socket) *run {
 	r := &run{
-		Provider: p, self: self, sight: sight, ipv4: ipv4,
+		Provider: p, self: self, sight: sight, ipv4: ipv4, problems: lan.Problems{Tell: self.Problems},
 		silent:  self.Port == 0 || self.ListenOnly,
 		wake:    make(chan struct{}, 1),
 		failed:  make(chan error, 2),
@@ -109,10 +111,18 @@ func (r *run) next() time.Time {
 // known stay in use.
 func (r *run) look() bool {
 	using, changed := *r.using.Load(), false
-	if all, err := r.self.Interfaces(); err != nil {
-		r.fail(err)
-	} else if now := r.options.interfaces(all); !slices.EqualFunc(using, now, lan.IsSame) {
-		using, changed = now, true
+	all, err := r.self.Interfaces()
+	r.fail(err)
+	r.problems.Note("", "list the network interfaces", err)
+	if err == nil {
+		was := using
+		using = r.options.interfaces(all)
+		changed = !slices.EqualFunc(using, was, lan.IsSame)
+		r.problems.Look(all, r.options.Interfaces, was, using)
+		if len(using) == 0 {
+			err = errNoInterface
+		}
+		r.problems.Note("", "use the network", err)
 	}
 	r.join(using)
 	if changed {
@@ -132,14 +142,19 @@ func (r *run) join(using []discovery.Interface) {
 		s, err := r.listen(context.Background(), r.self, "udp6") // it does not wait for anything
 		if err != nil {
 			r.fail(err)
+			for _, i := range list {
+				r.problems.NoteOn(i, "hear", true, err)
+			}
 			return
 		}
 		r.ipv6 = s
 		r.receiveFrom(s)
 	}
 	if r.ipv6 != nil {
-		for _, err := range r.ipv6.Join(list, group) {
-			r.fail(err)
+		errs := r.ipv6.Join(list, group)
+		for _, i := range list {
+			r.fail(errs[i.Name])
+			r.problems.NoteOn(i, "hear", true, errs[i.Name])
 		}
 	}
 }
@@ -183,24 +198,31 @@ func (r *run) announceOn(indices []int) {
 		if indices != nil && !slices.Contains(indices, i.Index) || !lan.LeadsTo(i, r.self.Addr) {
 			continue
 		}
+		errs := make(map[*lan.Socket]error)
 		for _, t := range r.options.targets(i) {
-			if t.to.Is4() {
-				r.send(r.ipv4, t, i)
-			} else if r.ipv6 != nil {
-				r.send(r.ipv6, t, i)
+			s := r.ipv4
+			if t.to.Is6() {
+				s = r.ipv6
 			}
+			if s != nil {
+				errs[s] = cmp.Or(errs[s], r.send(s, t, i))
+			}
+		}
+		for s, err := range errs {
+			r.problems.NoteOn(i, "send", s.IPv6, err)
 		}
 	}
 }
 
-func (r *run) send(s *lan.Socket, t target, on discovery.Interface) {
+func (r *run) send(s *lan.Socket, t target, on discovery.Interface) error {
 	for _, datagram := range r.datagrams() {
 		if err := s.Send(datagram, netip.AddrPortFrom(t.to, r.options.Port), on, t.from); err != nil {
 			r.counters.Count(func(s *Stats) { s.SendErrors, s.LastError = s.SendErrors+1, err })
-			return
+			return err
 		}
 		r.counters.Count(func(s *Stats) { s.Sent++ })
 	}
+	return nil
 }
 
 // datagrams returns what is sent to one target.
@@ -209,9 +231,8 @@ func (r *run) datagrams() [][]byte {
 		return [][]byte{Announce{Port: r.self.Port, Key: r.self.Key}.Append(nil)}
 	}
 	list, err := r.self.Private.Announce(r.self.Port)
-	if err != nil {
-		r.fail(err)
-	}
+	r.fail(err)
+	r.problems.Note("", "make announces", err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.covert.sent(list)

@@ -3,6 +3,7 @@ package finder
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
@@ -152,4 +153,75 @@ func TestBoardIsSafeForConcurrentUse(t *testing.T) {
 		}
 		join.Wait()
 	}, udp)
+}
+
+// TestProblemsAreShownAndTold: a provider that cannot do what it should is not running, and is not to be mistaken for one.
+func TestProblemsAreShownAndTold(t *testing.T) {
+	udp := &scripted{name: "udp"}
+	bubble(t, func(t *testing.T, g *rig) {
+		want := func(state discovery.State, want ...string) {
+			t.Helper()
+			if s := g.status(); s.State != state {
+				t.Errorf("state %s, want %s: %v", s.State, state, s.Problems)
+			}
+			g.mu.Lock()
+			defer g.mu.Unlock()
+			var got []string
+			for _, p := range g.problems {
+				got = append(got, fmt.Sprintf("%s %s %s %s %v", p.Source, p.State, p.Doing, p.Interface, p.Err))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("told %q, want %q", got, want)
+			}
+			g.problems = nil
+		}
+		want(discovery.Running)
+		now := time.Now()
+		list := []discovery.Problem{{Interface: "eth0", Doing: "send", Err: errNoNetwork, Since: now}, {Interface: "eth1", Doing: "send", Err: errNoNetwork, Since: now}}
+		udp.self.Problems(list)
+		want(discovery.Impaired, "udp impaired send eth0 no network", "udp impaired send eth1 no network")
+		udp.self.Problems(list[1:])
+		want(discovery.Impaired, "udp impaired send eth0 <nil>")
+		if s := g.status(); !slices.Equal(s.Problems, list[1:]) {
+			t.Errorf("%v", s.Problems)
+		}
+		udp.self.Problems(nil)
+		want(discovery.Running, "udp running send eth1 <nil>")
+		if n := len(g.log.Lines("level=WARN", "impaired", "provider=udp")); n != 2 {
+			t.Errorf("%d warnings, want 2", n)
+		}
+		for n := range 10 * maxProblems { // told in a flood
+			udp.self.Problems(list[:n%2])
+		}
+		synctest.Wait()
+		if n := len(g.problems); n > maxProblems {
+			t.Errorf("%d were told at once", n)
+		}
+		udp.self.Problems(slices.Repeat(list, maxProblems))
+		if s := g.status(); len(s.Problems) != maxProblems {
+			t.Errorf("%d are shown", len(s.Problems))
+		}
+	}, udp)
+}
+
+// TestAProviderThatFailsIsTold: once for each reason, and when it works again.
+func TestAProviderThatFailsIsTold(t *testing.T) {
+	fails := 2
+	p := &scripted{name: "udp", run: func(ctx context.Context) error {
+		if fails--; fails >= 0 {
+			return errNoNetwork
+		}
+		<-ctx.Done()
+		return nil
+	}}
+	bubble(t, func(t *testing.T, g *rig) {
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if len(g.problems) != 2 || g.problems[0].State != discovery.Failed || g.problems[0].Err != errNoNetwork ||
+			g.problems[1].State != discovery.Running || g.problems[1].Err != nil {
+			t.Errorf("told %v", g.problems)
+		}
+	}, p)
 }

@@ -23,7 +23,7 @@ type Config struct {
 	Log       *slog.Logger
 	Pool      *actorkit.Pool
 
-	// Tell hands a Change or Stopped to the node. It does not block.
+	// Tell hands a Change, a Problem or Stopped to the node. It does not block. Several goroutines call it.
 	Tell func(any)
 }
 
@@ -116,6 +116,7 @@ func (f *finder) sighted(ctx actor.Context, m sighted) {
 	}
 	f.Board.update(func() {
 		m.from.status.Sightings++
+		m.from.status.Heard = f.Clock.Now()
 		m.from.status.Dropped += dropped
 	})
 	f.dropped += dropped

@@ -30,10 +30,11 @@ type rig struct {
 	board *Board
 	log   *kit.Log
 
-	mu      sync.Mutex // guards the rest
-	changes []Change
-	stopped int
-	full    chan struct{} // not nil: Tell waits until it is closed
+	mu       sync.Mutex // guards the rest
+	changes  []Change
+	problems []Problem
+	stopped  int
+	full     chan struct{} // not nil: Tell waits until it is closed
 }
 
 // bubble runs f with a finder that has these providers. Key 1 is trusted. Afterwards no goroutine may be left.
@@ -71,6 +72,8 @@ func (g *rig) tell(m any) {
 	switch m := m.(type) {
 	case Change:
 		g.changes = append(g.changes, m)
+	case Problem:
+		g.problems = append(g.problems, m)
 	case Stopped:
 		g.stopped++
 	default:

@@ -38,6 +38,14 @@ type (
 
 // Events to the node, besides Change.
 type (
+	// Problem says that a provider cannot do something any more, or, with a nil Err, that it can again. State is that of the
+	// provider afterwards.
+	Problem struct {
+		Source string
+		State  discovery.State
+		discovery.Problem
+	}
+
 	// Stopped says that no provider runs any more. It comes once after Stop.
 	Stopped struct{}
 )

@@ -14,6 +14,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // maxAhead bounds the sightings of one provider that the finder has not looked at. More are dropped: true ones are
@@ -30,6 +31,14 @@ const (
 // maxReasons bounds the reasons that are logged as warnings until a provider is forgiven. One that fails for a new reason
 // each time is not worth more.
 const maxReasons = 8
+
+// maxProblems bounds what a provider says that it cannot do, and problemsTold how much of that is told.
+const maxProblems = 64
+
+// looking is what a provider that has failed cannot do, in its Problem.
+const looking = "look for peers"
+
+var problemsTold = limiter.Rate{Burst: maxProblems, Every: time.Second}
 
 // stopWithin is how long a provider may take to stop. The finder does not wait longer, so that no provider can hold up the
 // end of the node.
@@ -48,6 +57,7 @@ type provider struct {
 	ended  chan struct{} // closed when the provider has run for the last time
 
 	changed atomic.Pointer[chan struct{}] // Self.Changed of the latest Run; nil before the first
+	told    limiter.Bucket                // of Problems; guarded by the Board
 	ahead   atomic.Int64                  // sightings that the finder has not looked at
 	dropped atomic.Uint64                 // sightings since the finder last looked
 }
@@ -123,8 +133,12 @@ func (p *provider) keepRunning(ctx context.Context, post func(any)) {
 		if now.Sub(began) > maxPause {
 			pause, reasons = firstPause, nil
 		}
+		isNew := last == nil || last.Error() != err.Error()
 		last = err
 		p.show(discovery.Failed, err, now.Add(pause))
+		if isNew {
+			p.tell(discovery.Failed, discovery.Problem{Doing: looking, Err: err, Since: now})
+		}
 		level := slog.LevelDebug
 		if text := err.Error(); len(reasons) < maxReasons && !slices.Contains(reasons, text) {
 			reasons, level = append(reasons, text), slog.LevelWarn
@@ -140,20 +154,55 @@ func (p *provider) show(state discovery.State, err error, next time.Time) {
 	now := p.config.Clock.Now()
 	p.config.Board.update(func() {
 		s := p.status
-		s.State, s.Since, s.Err, s.Next = state, now, err, next
+		s.State, s.Since, s.Err, s.Next, s.Problems = state, now, err, next, nil
 	})
+}
+
+// impair puts on the Board what the provider cannot do while it runs, and tells what has changed.
+func (p *provider) impair(list []discovery.Problem) {
+	list = slices.Clone(list[:min(len(list), maxProblems)])
+	state := discovery.Running
+	if len(list) > 0 {
+		state = discovery.Impaired
+	}
+	var was []discovery.Problem
+	p.config.Board.update(func() { was, p.status.Problems, p.status.State = p.status.Problems, list, state })
+	isIn := func(list []discovery.Problem, o discovery.Problem) bool {
+		return slices.ContainsFunc(list, func(l discovery.Problem) bool { return l.Interface == o.Interface && l.Doing == o.Doing })
+	}
+	for _, o := range was {
+		if !isIn(list, o) {
+			o.Err = nil
+			p.tell(state, o)
+		}
+	}
+	for _, o := range list {
+		if !isIn(was, o) && p.tell(state, o) {
+			p.config.Log.Warn("discovery is impaired", "provider", p.name, "problem", o)
+		}
+	}
+}
+
+// tell tells what the provider cannot do any more, or can do again. It reports false if too much was told lately.
+func (p *provider) tell(state discovery.State, o discovery.Problem) (ok bool) {
+	p.config.Board.update(func() { ok = p.told.Take(p.config.Clock.Now(), problemsTold) })
+	if ok {
+		p.config.Tell(Problem{p.name, state, o})
+	}
+	return ok
 }
 
 // forgive forgets on the Board why the provider failed before, if it has been running since that time.
 func (p *provider) forgive(since time.Time) {
-	works := false
+	works, state := false, discovery.Running
 	p.config.Board.update(func() {
 		s := p.status
-		if works = s.Err != nil && s.State == discovery.Running && !s.Since.After(since); works {
-			s.Err = nil
+		if works = s.Err != nil && s.Next.IsZero() && !s.Since.After(since); works {
+			s.Err, state = nil, s.State
 		}
 	})
 	if works {
+		p.tell(state, discovery.Problem{Doing: looking})
 		p.config.Log.Info("discovery works again", "provider", p.name)
 	}
 }
@@ -162,7 +211,7 @@ func (p *provider) forgive(since time.Time) {
 // ended.
 func (p *provider) runOnce(ctx context.Context, changed <-chan struct{}, post func(any)) error {
 	self := p.config.Self
-	self.Changed = changed
+	self.Changed, self.Problems = changed, p.impair
 	ended := make(chan error, 1)
 	go func() {
 		err := errEnded

@@ -41,7 +41,7 @@ type Config struct {
 	// seconds, in a goroutine of its own. If nil, none is noticed.
 	Interfaces func() ([]discovery.Interface, error)
 
-	// Tell is handed finder.Change, session.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
+	// Tell is handed finder.Change, finder.Problem, session.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
 	// in order. It does not block.
 	Tell func(any)
 }
@@ -151,7 +151,7 @@ func (r *root) Receive(ctx actor.Context) {
 	case peers.Down:
 		ctx.Send(r.finder, finder.Disconnected{Key: m.Key, Home: m.Addr, Broke: peers.Breaks(m.Reason)})
 		r.Tell(m)
-	case finder.Change, session.Refused, peers.Conflict:
+	case finder.Change, finder.Problem, session.Refused, peers.Conflict:
 		r.Tell(m)
 	case stop:
 		r.stop(ctx)

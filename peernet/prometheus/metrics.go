@@ -41,7 +41,7 @@ var (
 
 // Metrics of each discovery provider.
 var (
-	running          = ofNode(gauge, "discovery_running", "Whether a discovery provider runs: 1, or 0 if it has failed and will be tried again.", "provider")
+	running          = ofNode(gauge, "discovery_running", "Whether a discovery provider does all that it should: 1, or 0 if it is impaired or has failed.", "provider")
 	sightings        = ofNode(counter, "discovery_sightings_total", "Sightings of a discovery provider that the node has looked at.", "provider")
 	sightingsDropped = ofNode(counter, "discovery_sightings_dropped_total", "Sightings of a discovery provider for which there was no room.", "provider")
 	providerEvents   = ofNode(counter, "discovery_events_total", "What a discovery provider counts itself, such as announces sent and heard.", "provider", "event")

@@ -103,12 +103,10 @@ func (s *Socket) SetMulticast(hops, buffer int) (err error) {
 }
 
 // Join makes the socket receive what is sent to a group on these interfaces, and on no others. On an interface that has
-// changed since the last time it joins anew: the interface may be another one of the same name, or have lost its groups. Each
-// error is about one interface, where the next Join tries again.
-func (s *Socket) Join(list []discovery.Interface, group netip.Addr) (errs []error) {
-	if s.groups == nil {
-		return slices.Repeat([]error{ErrNoGroups}, len(list))
-	}
+// changed since the last time it joins anew: the interface may be another one of the same name, or have lost its groups. It
+// returns the errors by the names of the interfaces, where the next Join tries again.
+func (s *Socket) Join(list []discovery.Interface, group netip.Addr) map[string]error {
+	errs := make(map[string]error)
 	to := &net.UDPAddr{IP: group.AsSlice()}
 	for index, was := range s.joined {
 		if !slices.ContainsFunc(list, func(i discovery.Interface) bool { return IsSame(i, was) }) {
@@ -120,10 +118,14 @@ func (s *Socket) Join(list []discovery.Interface, group netip.Addr) (errs []erro
 		if _, joined := s.joined[i.Index]; joined {
 			continue
 		}
+		if s.groups == nil {
+			errs[i.Name] = ErrNoGroups
+			continue
+		}
 		on := System(i)
 		_ = s.groups.LeaveGroup(&on, to) // a membership may be left over from before the interface went away
 		if err := s.groups.JoinGroup(&on, to); err != nil {
-			errs = append(errs, err)
+			errs[i.Name] = err
 			continue
 		}
 		s.joined[i.Index] = i

@@ -173,7 +173,7 @@ func TestASocketInMemoryIsToldTheInterface(t *testing.T) {
 	if err := s.Send(nil, netip.MustParseAddrPort("[ff02::1]:1"), eth1, netip.Addr{}); err != nil || len(sent) != 1 || sent[0] != "[ff02::1%3]:1" {
 		t.Errorf("sent to %q, %v", sent, err)
 	}
-	if errs := s.Join([]discovery.Interface{eth1}, netip.MustParseAddr("ff02::1")); len(errs) != 1 || errs[0] != ErrNoGroups {
+	if errs := s.Join([]discovery.Interface{eth1}, netip.MustParseAddr("ff02::1")); len(errs) != 1 || errs["eth1"] != ErrNoGroups {
 		t.Errorf("join: %v", errs)
 	}
 	if s.IsSystem() {

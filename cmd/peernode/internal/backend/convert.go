@@ -67,7 +67,11 @@ func newProvider(s peernet.ProviderStatus) control.Provider {
 		Next:      moment(s.Next),
 		Sightings: s.Sightings,
 		Dropped:   s.Dropped,
+		LastHeard: moment(s.Heard),
 		Counts:    s.Counts,
+	}
+	for _, o := range s.Problems {
+		p.Problems = append(p.Problems, control.Problem{Interface: o.Interface, Doing: o.Doing, Error: o.Err.Error(), Since: moment(o.Since)})
 	}
 	if s.Err != nil {
 		p.Error = s.Err.Error()
@@ -111,6 +115,8 @@ func (b Backend) Event(e peernet.Event) control.Event {
 		key, l.Address, l.Source, l.Interface = e.Peer, address(e.Addr), e.Source, e.Interface
 	case peernet.Lost:
 		key, l.Address, l.Source, l.Reason, l.Left = e.Peer, address(e.Addr), e.Source, e.Reason, &e.Left
+	case peernet.DiscoveryProblem:
+		l.Source, l.State, l.Interface, l.Doing, l.Reason = e.Source, string(e.State), e.Interface, e.Doing, e.Reason
 	case peernet.Connected:
 		key, l.Address, l.Role, l.Name = e.Peer, address(e.Addr), e.Role, e.Name
 	case peernet.Disconnected:

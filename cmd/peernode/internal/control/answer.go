@@ -34,7 +34,7 @@ type (
 	// Provider is what looks for peers in one way.
 	Provider struct {
 		Name      string    `json:"name"`
-		State     string    `json:"state"` // running, failed or ended
+		State     string    `json:"state"` // running, impaired, failed or ended
 		Since     time.Time `json:"since,omitzero"`
 		Error     string    `json:"error,omitempty"`      // why it failed; also for a minute after it has been run again
 		Hint      string    `json:"hint,omitempty"`       // what to do about that
@@ -42,8 +42,18 @@ type (
 		Sightings uint64    `json:"sightings"`            // that the node has looked at
 		Dropped   uint64    `json:"dropped,omitempty"`    // that it had no room for
 		Uses      []string  `json:"interfaces,omitempty"` // the network interfaces it uses, where it tells
+		LastHeard time.Time `json:"last_heard,omitzero"`  // when it last saw a node
+		Problems  []Problem `json:"problems,omitempty"`   // what it cannot do, while it runs
 
 		Counts map[string]uint64 `json:"counts,omitempty"` // what it counts itself, where it does
+	}
+
+	// Problem is something that a provider cannot do while it runs.
+	Problem struct {
+		Interface string    `json:"interface,omitempty"`
+		Doing     string    `json:"doing"`
+		Error     string    `json:"error"`
+		Since     time.Time `json:"since"`
 	}
 
 	// Discovered is who is seen on the network, and by whom.
@@ -152,12 +162,14 @@ type (
 		Label   string `json:"label,omitempty"`
 		Address string `json:"address,omitempty"`
 
-		Source    string          `json:"source,omitempty"`    // found, updated, lost: who says so
-		Interface string          `json:"interface,omitempty"` // found, updated: where it was heard
+		Source    string          `json:"source,omitempty"`    // found, updated, lost: who says so; discovery: the provider
+		Interface string          `json:"interface,omitempty"` // found, updated: where it was heard; discovery: what it is about
+		State     string          `json:"state,omitempty"`     // discovery: of the provider afterwards
+		Doing     string          `json:"doing,omitempty"`     // discovery: what it cannot do, or can do again
 		Left      *int            `json:"left,omitempty"`      // lost: how many sightings of the key are left; 0: it is gone
 		Role      string          `json:"role,omitempty"`      // connected: this node's, initiator or responder
 		Name      string          `json:"name,omitempty"`      // connected: what the peer calls itself; received: the handler
-		Reason    string          `json:"reason,omitempty"`    // lost, disconnected, refused
+		Reason    string          `json:"reason,omitempty"`    // lost, disconnected, refused; discovery: why not; none if it can again
 		Text      string          `json:"text,omitempty"`      // disconnected: the peer's own words
 		Args      json.RawMessage `json:"args,omitempty"`      // received: what was sent
 		Older     string          `json:"older,omitempty"`     // conflict: the addresses of the two nodes that use one key

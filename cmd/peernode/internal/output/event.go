@@ -41,6 +41,9 @@ func eventText(e control.Event) string {
 			name = e.Peer
 		}
 	}
+	if e.Kind == "discovery" {
+		return b.String() + " " + e.Source + " " + text.Problem(e.Doing, e.Interface, e.Reason)
+	}
 	add(" %s", name)
 	add(" at %s", e.Address)
 	add(": %s", text.OneLine(e.Reason))

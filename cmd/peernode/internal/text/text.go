@@ -68,3 +68,15 @@ func Count(n int, what string) string {
 	}
 	return fmt.Sprintf("%d %s", n, what)
 }
+
+// Problem returns what a way of looking for peers cannot do, on a network interface if one is named, and why; or without a
+// reason that it can again.
+func Problem(doing, on, reason string) string {
+	if on != "" {
+		doing += " on " + OneLine(on)
+	}
+	if reason == "" {
+		return "can " + doing + " again"
+	}
+	return "cannot " + doing + ": " + OneLine(reason)
+}

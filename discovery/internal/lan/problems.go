@@ -1,0 +1,105 @@
+package lan
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+)
+
+// working is what an interface that was named should do.
+const working = "work"
+
+// Reasons why it does not.
+var (
+	errAbsent = errors.New("there is no interface of this name")
+	errDown   = errors.New("it is down, or has no cable in")
+	errUnfit  = errors.New("it has no address that fits, or carries neither broadcasts nor multicasts")
+)
+
+// passing are the errors of an interface that has just come up, whose address is not yet ready, or that is going away. They are
+// a problem once they have lasted for passesWithin.
+var passing = []error{syscall.EADDRNOTAVAIL, syscall.ENETUNREACH}
+
+const passesWithin = 2 * time.Second
+
+// Problems are what a provider cannot do now. They are for one goroutine.
+type Problems struct {
+	Tell func([]discovery.Problem) // Self.Problems
+
+	list []discovery.Problem // those that may pass included
+}
+
+// NoteOn notes whether a provider can do something in one family on an interface: "send" or "hear".
+func (p *Problems) NoteOn(i discovery.Interface, doing string, ipv6 bool, err error) {
+	family := " over IPv4"
+	if ipv6 {
+		family = " over IPv6"
+	}
+	p.Note(i.Name, doing+family, err)
+}
+
+// Note notes whether something can be done on an interface: err is nil if so. Without a name it is about none.
+func (p *Problems) Note(on, doing string, err error) {
+	if number, ok := errors.AsType[syscall.Errno](err); ok { // without the system call and the addresses
+		err = number
+	}
+	if errors.Is(err, ErrForbidden) {
+		err = fmt.Errorf("%w (a firewall, or another rule of this machine, forbids it)", err)
+	}
+	at := slices.IndexFunc(p.list, func(o discovery.Problem) bool { return o.Interface == on && o.Doing == doing })
+	switch {
+	case at < 0 && err == nil:
+		return
+	case at < 0:
+		p.list = append(p.list, discovery.Problem{Interface: on, Doing: doing, Err: err, Since: time.Now()})
+	case err == nil:
+		p.list = slices.Delete(p.list, at, at+1)
+	default:
+		p.list[at].Err = err
+	}
+	p.tell()
+}
+
+// Look notes which interfaces are used: what was wrong on those that have changed is over. names are of those that should work.
+func (p *Problems) Look(all []discovery.Interface, names []string, was, now []discovery.Interface) {
+	before := len(p.list)
+	p.list = slices.DeleteFunc(p.list, func(o discovery.Problem) bool {
+		isSame := func(i discovery.Interface) bool {
+			return i.Name == o.Interface && slices.ContainsFunc(was, func(w discovery.Interface) bool { return IsSame(i, w) })
+		}
+		return o.Interface != "" && o.Doing != working && !slices.ContainsFunc(now, isSame)
+	})
+	if len(p.list) < before {
+		p.tell()
+	}
+	for _, name := range names {
+		isNamed := func(i discovery.Interface) bool { return i.Name == name }
+		at := slices.IndexFunc(all, isNamed)
+		var err error
+		switch {
+		case slices.ContainsFunc(now, isNamed):
+		case at < 0:
+			err = errAbsent
+		case all[at].Flags&carries != carries:
+			err = errDown
+		default:
+			err = errUnfit
+		}
+		p.Note(name, working, err)
+	}
+}
+
+// tell tells what cannot be done, but for what may pass.
+func (p *Problems) tell() {
+	if p.Tell == nil {
+		return
+	}
+	p.Tell(slices.DeleteFunc(slices.Clone(p.list), func(o discovery.Problem) bool {
+		mayPass := slices.ContainsFunc(passing, func(err error) bool { return errors.Is(o.Err, err) })
+		return mayPass && time.Since(o.Since) < passesWithin
+	}))
+}

@@ -1,0 +1,109 @@
+package lan
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+)
+
+// TestProblemsAreToldWhenTheyChange: each with the time since which it is there.
+func TestProblemsAreToldWhenTheyChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var told []string
+		last := ""
+		var list []discovery.Problem
+		p := Problems{Tell: func(l []discovery.Problem) {
+			list = l
+			var words []string
+			for _, o := range l {
+				words = append(words, o.String())
+			}
+			if now := strings.Join(words, ", "); now != last {
+				told, last = append(told, now), now
+			}
+		}}
+		want := func(want ...string) {
+			t.Helper()
+			if got := strings.Join(told, "; "); got != strings.Join(want, "; ") {
+				t.Errorf("told %q, want %q", got, want)
+			}
+			told = nil
+		}
+		bad, worse := errors.New("bad"), errors.New("worse")
+		began := time.Now()
+		p.NoteOn(eth0, "send", false, nil)
+		want()
+		p.NoteOn(eth0, "send", false, syscall.EADDRNOTAVAIL)
+		time.Sleep(passesWithin - 1)
+		p.NoteOn(eth0, "send", false, syscall.EADDRNOTAVAIL)
+		p.NoteOn(eth1, "send", false, syscall.ENETUNREACH)
+		p.NoteOn(eth1, "send", false, nil)
+		want()
+		time.Sleep(1)
+		p.NoteOn(eth0, "send", false, syscall.EADDRNOTAVAIL)
+		want("cannot send over IPv4 on eth0: " + syscall.EADDRNOTAVAIL.Error())
+		p.NoteOn(eth0, "send", false, nil)
+		want("")
+		began = time.Now()
+		p.NoteOn(eth0, "send", false, bad)
+		p.NoteOn(eth0, "send", false, bad)
+		want("cannot send over IPv4 on eth0: bad")
+		time.Sleep(time.Second)
+		p.NoteOn(eth1, "hear", true, bad)
+		p.NoteOn(eth0, "send", false, worse)
+		want("cannot send over IPv4 on eth0: bad, cannot hear over IPv6 on eth1: bad", "cannot send over IPv4 on eth0: worse, cannot hear over IPv6 on eth1: bad")
+		if !list[0].Since.Equal(began) || !list[1].Since.Equal(began.Add(time.Second)) {
+			t.Errorf("since %v and %v", list[0].Since, list[1].Since)
+		}
+		both := []discovery.Interface{eth0, eth1}
+		p.Look(both, nil, both, both)
+		want()
+		again := card(2, "eth0", "10.77.0.98/24")
+		p.Look([]discovery.Interface{again, eth1}, nil, both, []discovery.Interface{again, eth1})
+		want("cannot hear over IPv6 on eth1: bad")
+		p.Note("", "use the network", bad)
+		want("cannot hear over IPv6 on eth1: bad, cannot use the network: bad")
+		p.NoteOn(eth1, "hear", true, &net.OpError{Op: "listen", Net: "udp6", Err: os.NewSyscallError("bind", syscall.ENODEV)})
+		want("cannot hear over IPv6 on eth1: " + syscall.ENODEV.Error() + ", cannot use the network: bad")
+		p.NoteOn(eth1, "hear", true, nil)
+		p.Note("", "use the network", nil)
+		want("cannot use the network: bad", "")
+	})
+}
+
+func TestInterfacesThatAreNotUsedAreAProblem(t *testing.T) {
+	down := eth1
+	down.Flags &^= net.FlagRunning
+	for _, c := range []struct {
+		name string
+		all  []discovery.Interface
+		used bool
+		want error
+	}{
+		{"used", []discovery.Interface{eth0, eth1}, true, nil},
+		{"not there", []discovery.Interface{eth0}, false, errAbsent},
+		{"down", []discovery.Interface{eth0, down}, false, errDown},
+		{"unfit", []discovery.Interface{eth0, eth1}, false, errUnfit},
+	} {
+		var got []discovery.Problem
+		p := Problems{Tell: func(l []discovery.Problem) { got = l }}
+		now := []discovery.Interface{eth0}
+		if c.used {
+			now = append(now, eth1)
+		}
+		p.Look(c.all, []string{"eth0", "eth1"}, nil, now)
+		if c.want == nil && len(got) > 0 || c.want != nil && (len(got) != 1 || got[0].Interface != "eth1" || got[0].Err != c.want) {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
+		}
+		if p.Look(c.all, []string{"eth0", "eth1"}, nil, []discovery.Interface{eth0, eth1}); len(got) > 0 {
+			t.Errorf("%s: %v when it is used", c.name, got)
+		}
+	}
+}
