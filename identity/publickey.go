@@ -154,11 +154,10 @@ func (k PublicKey) MarshalText() ([]byte, error) {
 // UnmarshalText sets k to the key that [ParsePublicKey] reads from text, and leaves it as it is after an error.
 func (k *PublicKey) UnmarshalText(text []byte) error {
 	key, err := ParsePublicKey(string(text))
-	if err != nil {
-		return err
+	if err == nil {
+		*k = key
 	}
-	*k = key
-	return nil
+	return err
 }
 
 // LogValue returns the key as [PublicKey.Short] does.

@@ -15,11 +15,10 @@ func (k *Keyring) Knock(key identity.PublicKey, ephemeral [32]byte) (knock [Knoc
 	m := newMessage(ephemeral[:])
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	i, there := k.index[key]
-	if !there {
+	p := k.find(key)
+	if p == nil {
 		return [KnockSize]byte{}, false
 	}
-	p := &k.pairs[i]
 	made := k.mac(p.secret(), m.of(p.use(useKnock, true), k.epoch()))
 	return [KnockSize]byte(made[:KnockSize]), true
 }

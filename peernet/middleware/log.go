@@ -100,6 +100,7 @@ var local = []struct {
 	{peernet.ErrLinkLost, "link_lost"},
 	{peernet.ErrNotStarted, "not_started"},
 	{peernet.ErrClosed, "closed"},
+	{peernet.ErrTooLarge, string(peernet.CodeTooLarge)}, // of the peer too
 }
 
 // codeOf returns the word for err: its code, or the reason if no peer answered.
@@ -111,9 +112,6 @@ func codeOf(err error) string {
 		if errors.Is(err, l.err) {
 			return l.word
 		}
-	}
-	if errors.Is(err, peernet.ErrTooLarge) {
-		return string(peernet.CodeTooLarge)
 	}
 	return string(peernet.CodeOf(err))
 }

@@ -43,13 +43,11 @@ var states = []peernet.PeerState{
 // node sends the metrics of the node.
 func (e emitter) node(s *peernet.Stats) {
 	emit(e, uptime, s.Uptime.Seconds())
-	in := make(map[peernet.PeerState]int)
+	in := make(map[string]uint64)
 	for _, p := range s.Peers {
-		in[p.State]++
+		in[string(p.State)]++
 	}
-	for _, state := range states {
-		emit(e, peers, in[state], string(state))
-	}
+	each(e, peers, states, in)
 	emit(e, accepted, s.Accepted)
 	emit(e, strangers, s.Strangers)
 	each(e, handshakes, counters.HandshakeResults[:], s.HandshakesOut, "initiator")

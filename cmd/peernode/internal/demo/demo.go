@@ -116,18 +116,14 @@ func (s *story) find(ctx context.Context) error {
 
 // connect waits until both nodes say that they are connected. Both may have dialled: one connection stays.
 func (s *story) connect(ctx context.Context) error {
-	var last time.Time
-	for _, c := range []*character{s.alice, s.bob} {
-		e, err := await[peernet.Connected](ctx, c)
-		if err != nil {
-			return err
-		}
-		if e.Time().After(last) {
-			last = e.Time()
-		}
+	err := s.both(func(c, _ *character) error {
+		_, err := await[peernet.Connected](ctx, c)
+		return err
+	})
+	if err == nil {
+		s.tellTimed(line{}, time.Since(s.found), "both have proved their keys; one connection stays")
 	}
-	s.tellTimed(line{}, last.Sub(s.found), "both have proved their keys; one connection stays")
-	return nil
+	return err
 }
 
 // call has each node call the other.

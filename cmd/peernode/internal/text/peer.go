@@ -3,6 +3,7 @@ package text
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -56,20 +57,14 @@ func FindPrefix(peers []trust.Peer, text string, otherwise error) (trust.Peer, e
 	if !ok {
 		return trust.Peer{}, otherwise
 	}
-	var found *trust.Peer
-	for i, p := range peers {
-		if !strings.HasPrefix(p.Key.String(), begin) {
-			continue
-		}
-		if found != nil {
-			return trust.Peer{}, fmt.Errorf("%s: %w", begin, ErrAmbiguousPrefix)
-		}
-		found = &peers[i]
-	}
-	if found == nil {
+	others := func(p trust.Peer) bool { return !strings.HasPrefix(p.Key.String(), begin) }
+	switch found := slices.DeleteFunc(slices.Clone(peers), others); len(found) {
+	case 0:
 		return trust.Peer{}, fmt.Errorf("%w: no trusted key begins with %s", trust.ErrNotFound, begin)
+	case 1:
+		return found[0], nil
 	}
-	return *found, nil
+	return trust.Peer{}, fmt.Errorf("%s: %w", begin, ErrAmbiguousPrefix)
 }
 
 // beginning returns the text that a key begins with, and whether text is that: more than a few characters, and not a

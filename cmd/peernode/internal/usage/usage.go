@@ -3,6 +3,7 @@
 package usage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -100,10 +101,8 @@ func FlagError(cmd *cobra.Command, err error) error {
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		name, _ := pflag.UnquoteUsage(e.GetFlag())
-		hint := fmt.Sprintf("give it as: --%s %s", e.GetFlag().Name, name)
-		if form, ok := valueForms[e.GetFlag().Value.Type()]; ok {
-			hint = form.hint
-		}
+		usual := fmt.Sprintf("give it as: --%s %s", e.GetFlag().Name, name)
+		hint := cmp.Or(valueForms[e.GetFlag().Value.Type()].hint, usual)
 		return failure.Usage(fmt.Sprintf("--%s needs a value", e.GetFlag().Name), hint)
 	}
 	return failure.UsageOf(err, seeHelp(cmd))
