@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
+	"reflect"
 	"time"
 )
 
@@ -90,20 +90,8 @@ func mixedMapAt(b []byte, p, n int, named map[string]any) (v any, end int, err e
 	for key, value := range named {
 		mixed[key] = value
 	}
-	for range n {
-		key, value, err := anyAt(b, p)
-		if err != nil {
-			return nil, 0, err
-		}
-		switch key.(type) {
-		case []byte, []any, map[string]any, map[any]any:
-			return nil, 0, fmt.Errorf("%w: %T", ErrMapKey, key)
-		}
-		if mixed[key], p, err = anyAt(b, value); err != nil {
-			return nil, 0, err
-		}
-	}
-	return mixed, p, nil
+	end, err = readEntries(b, p, n, reflect.ValueOf(mixed))
+	return mixed, end, err
 }
 
 // floatAt returns the float at b[p], of either width.
