@@ -72,16 +72,15 @@ func (l *layout) addField(t reflect.Type, f reflect.StructField) {
 	if tag == "" {
 		tag = f.Tag.Get("json")
 	}
-	options := strings.Split(tag, ",")
-	known := []string{"omitempty", "omitzero", "string", "inline", "noinline", ""}
+	name, options, _ := strings.Cut(tag, ",")
 	switch {
-	case tag == "-" || !slices.Contains(options[1:], "noinline") && l.inline(t, f):
-	case f.Name != "_msgpack" && !f.IsExported():
+	case tag == "-" || !strings.Contains(options, "noinline") && l.inline(t, f):
+	case !f.IsExported():
 		l.hidden = l.hidden || f.Type.Size() > 0
-	case slices.ContainsFunc(options[1:], func(o string) bool { return !slices.Contains(known, o) }):
-		l.err = fmt.Errorf("%w: field %s of %s: %q asks for another form (%w)", ErrEncode, f.Name, t, tag, ErrExtension)
+	case strings.Contains(options, "intern"), strings.Contains(options, "alias:"):
+		l.err = fmt.Errorf("%w: field %s of %s asks for it: %s", ErrExtension, f.Name, t, options)
 	default:
-		l.add(t, field{cmp.Or(options[0], f.Name), f.Index, slices.Contains(options, "omitempty")})
+		l.add(t, field{cmp.Or(name, f.Name), f.Index, strings.Contains(options, "omitempty")})
 	}
 }
 

@@ -101,7 +101,7 @@ func readInteger(b []byte, p int, v reflect.Value) error {
 	return nil
 }
 
-// readFloat sets v to a float or to an integer, if v can hold that number exactly.
+// readFloat sets v to a float or to an integer of an int64, if v can hold that number exactly.
 func readFloat(b []byte, p int, v reflect.Value) error {
 	if forms[b[p]].family == familyFloat {
 		f := floatAt(b, p)
@@ -110,20 +110,13 @@ func readFloat(b []byte, p int, v reflect.Value) error {
 		}
 		return nil
 	}
-	u, negative, ok := integer(b, p)
-	if !ok {
-		return errForm
+	var i int64
+	err := readInteger(b, p, reflect.ValueOf(&i).Elem())
+	v.SetFloat(float64(i))
+	if f := v.Float(); err == nil && (f >= 1<<63 || int64(f) != i) {
+		err = ErrRange
 	}
-	sign := 1.0
-	if negative {
-		u, sign = -u, -1
-	}
-	v.SetFloat(sign * float64(u))
-	// 2^64 is the one result that cannot be converted back.
-	if f := sign * v.Float(); f >= 1<<64 || uint64(f) != u {
-		return ErrRange
-	}
-	return nil
+	return err
 }
 
 // readInterface is readValue for an interface. If v holds a pointer, readInterface sets what it points to.

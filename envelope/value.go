@@ -17,29 +17,11 @@ var ErrEncode = errors.New("envelope: the value cannot be encoded")
 // appendInside appends v, which will lie inside depth arrays of an envelope that holds elements values, v included but
 // not the values inside v. The appended bytes have passed the guard. After an error the slice means nothing.
 //
-// It writes the types that most arguments have itself. They cannot fail the guard, so they are not read again. The
-// library writes the others. Both write the same bytes.
-func appendInside(b []byte, v any, depth, elements int) ([]byte, error) {
-	switch v := v.(type) {
-	case nil:
-		return append(b, codeNil), nil
-	case int:
-		return appendInt(b, int64(v)), nil
-	case string:
-		return appendString(b, v), nil
-	case []byte:
-		if v == nil {
-			return append(b, codeNil), nil
-		}
-		return appendBinary(b, v), nil
-	case Raw:
-		return appendRaw(b, v, depth, elements)
+// A panic of a method of v is an error.
+func appendInside(b []byte, v any, depth, elements int) (_ []byte, err error) {
+	if r, ok := v.(Raw); ok {
+		return appendRaw(b, r, depth, elements)
 	}
-	return appendReflected(b, v, depth, elements)
-}
-
-// appendReflected is appendInside for the other types. A panic of a method of v is an error.
-func appendReflected(b []byte, v any, depth, elements int) (_ []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: encoding %T panicked: %v", ErrEncode, v, r)

@@ -173,7 +173,7 @@ func (w *writer) encoded(v any, depth int) (err error) {
 	var data []byte
 	switch v := v.(type) {
 	case *time.Time:
-		data = appendTime(nil, *v)
+		data, err = msgpack.Marshal(v) // in the shortest form
 	case *Raw:
 		data, err = v.msgpack()
 	case msgpack.CustomEncoder:
@@ -196,17 +196,4 @@ func (w *writer) encoded(v any, depth int) (err error) {
 		err = ErrTrailing
 	}
 	return err
-}
-
-// appendTime appends a timestamp in the shortest of its three forms.
-func appendTime(b []byte, t time.Time) []byte {
-	sec, nsec := uint64(t.Unix()), uint64(t.Nanosecond())
-	switch {
-	case sec>>34 != 0:
-		b = binary.BigEndian.AppendUint32(append(b, codeExt8, 12, extTimestamp), uint32(nsec))
-		return binary.BigEndian.AppendUint64(b, sec)
-	case sec>>32 != 0 || nsec != 0:
-		return binary.BigEndian.AppendUint64(append(b, codeFixExt8, extTimestamp), nsec<<34|sec)
-	}
-	return binary.BigEndian.AppendUint32(append(b, codeFixExt4, extTimestamp), uint32(sec))
 }
