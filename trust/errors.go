@@ -52,6 +52,8 @@ var (
 	// ErrFileKind is returned for a path that leads to a folder, a pipe, a device: to anything but a file. It is the path of
 	// the peers file, or of the file beside it that writers lock; the text says which, and what is there.
 	ErrFileKind = durable.ErrNotRegular
+	// ErrOwner is returned for an edit of another user's file, which that user would lose.
+	ErrOwner = durable.ErrOwner
 	// ErrFileTooLarge is returned for a file of more than 1 MiB, and for an Add that would make it so.
 	ErrFileTooLarge = durable.ErrTooLarge
 	// ErrFileMissing is returned for a file that was there before and is gone.

@@ -45,10 +45,19 @@ func (s *Set) Reload() error {
 	defer s.mu.Unlock()
 	doc, err := s.load(s.path)
 	if err != nil {
-		return fmt.Errorf("reading the peers file %s: %w", s.path, durable.Cause(err))
+		s.err = fmt.Errorf("reading the peers file %s: %w", s.path, durable.Cause(err))
+		return s.err
 	}
 	s.publish(doc)
 	return nil
+}
+
+// Err returns why the file could not be used when it was last read; nil if it could. The peers read before are trusted
+// until it can be used again.
+func (s *Set) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
 }
 
 // Poll calls Reload at once and then at every interval, which must be positive, until ctx ends. If report is not nil,
@@ -229,18 +238,24 @@ func lock(path string) (unlock func(), err error) {
 		return nil, err
 	}
 	path += lockSuffix
-	file := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|durable.NonBlock))
-	if err := takeLock(file, path); err != nil {
+	file := flock.New(path, flock.SetFlag(os.O_RDWR|durable.NonBlock|durable.NoFollow))
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = durable.Create(path, nil, newFileMode)
+	} else if err == nil {
+		err = durable.CheckInfo(info)
+	}
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		err = takeLock(file)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", path, durable.Cause(err))
 	}
 	return func() { _ = file.Unlock() }, nil // the lock ends when the file is closed, whatever Unlock says
 }
 
-// takeLock takes the lock of file at path, which must be a regular file.
-func takeLock(file *flock.Flock, path string) error {
-	if err := durable.CheckRegular(path); err != nil {
-		return err
-	}
+// takeLock takes the lock of file, which must be a regular file.
+func takeLock(file *flock.Flock) error {
 	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
 	defer cancel()
 	_, err := file.TryLockContext(ctx, lockRetry)
