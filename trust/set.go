@@ -39,7 +39,7 @@ func NewSet(settings ...Setting) *Set {
 	for _, setting := range settings {
 		setting(s)
 	}
-	s.current.Store(parse("", s.self))
+	s.current.Store(parse("", s.self, nil))
 	return s
 }
 
@@ -164,11 +164,12 @@ func (s *Set) edit(change func(*document) (string, error)) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	text, err := change(s.current.Load())
+	doc := s.current.Load()
+	text, err := change(doc)
 	if err != nil {
 		return err
 	}
-	s.publish(parse(text, s.self))
+	s.publish(parse(text, s.self, doc))
 	return nil
 }
 
