@@ -203,10 +203,17 @@ func (s *Set) read(path string) (*document, error) {
 		return nil, err
 	case runtime.GOOS != "windows" && mode.Perm()&0o022 != 0:
 		return nil, fmt.Errorf("%w; run: chmod go-w %s", ErrPermissions, path)
+	case isUTF16(data):
+		return nil, ErrFileEncoding
 	case current.present && current.mode == mode && current.text == string(data):
 		return current, nil
 	}
 	return parseFile(string(data), mode, s.self, current), nil
+}
+
+// isUTF16 reports whether data begins as text in UTF-16 does: with its byte order mark, or with a character of ASCII.
+func isUTF16(data []byte) bool {
+	return len(data) > 1 && (data[0]|data[1] == 0xff && data[0]^data[1] == 1 || (data[0] == 0) != (data[1] == 0))
 }
 
 // missing returns the keys of the set that doc lacks, and whether they were all missing before.
