@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"math"
+	"reflect"
 	"time"
 )
 
@@ -20,7 +20,9 @@ func anyAt(b []byte, p int) (v any, end int, err error) {
 	case familyMap:
 		return mapAt(b, p)
 	case familyArray:
-		return arrayAt(b, p)
+		list := []any{}
+		end, err = readList(b, p, reflect.ValueOf(&list).Elem())
+		return list, end, err
 	}
 	end = skip(b, p)
 	switch forms[b[p]].family {
@@ -46,21 +48,6 @@ func anyAt(b []byte, p int) (v any, end int, err error) {
 	default:
 		return timeAt(b, p), end, nil
 	}
-}
-
-// arrayAt is anyAt for an array.
-func arrayAt(b []byte, p int) (v []any, end int, err error) {
-	n, p, err := array(b, p)
-	if err != nil {
-		return nil, 0, err
-	}
-	v = make([]any, n)
-	for i := range v {
-		if v[i], p, err = anyAt(b, p); err != nil {
-			return nil, 0, err
-		}
-	}
-	return v, p, nil
 }
 
 // mapAt is anyAt for a map: a map[string]any if all keys are strings, otherwise a map[any]any. If a key appears twice,
@@ -90,20 +77,8 @@ func mixedMapAt(b []byte, p, n int, named map[string]any) (v any, end int, err e
 	for key, value := range named {
 		mixed[key] = value
 	}
-	for range n {
-		key, value, err := anyAt(b, p)
-		if err != nil {
-			return nil, 0, err
-		}
-		switch key.(type) {
-		case []byte, []any, map[string]any, map[any]any:
-			return nil, 0, fmt.Errorf("%w: %T", ErrMapKey, key)
-		}
-		if mixed[key], p, err = anyAt(b, value); err != nil {
-			return nil, 0, err
-		}
-	}
-	return mixed, p, nil
+	end, err = readEntries(b, p, n, reflect.ValueOf(mixed))
+	return mixed, end, err
 }
 
 // floatAt returns the float at b[p], of either width.

@@ -26,7 +26,15 @@
 // # What is written
 //
 // Integers and lengths in their shortest form; floats as they are, in 4 or 8 bytes, even if their value is whole.
-// Structs become maps from field names to values, renamed by `msgpack:"name"` tags or else by `json:"name"` tags.
+// Structs become maps from field names to values, renamed by `msgpack:"name"` tags or else by `json:"name"` tags. Fields
+// with omitempty are left out by the rule of encoding/json. Fields of embedded structs count as the outer struct's own.
+// Types with a method of package msgpack, MarshalBinary or MarshalText encode themselves; MarshalJSON is not used.
+//
+// What would arrive as something else is an error at one of the two ends, never another value. At the sender it is
+// [ErrEncode]: a type whose fields are all unexported and that does not encode itself, two fields of one name, a pointer
+// to nil inside another value. At the receiver it is [ErrDecode]. What is lost all the same: the time zone of a
+// time.Time, fields that are not exported beside fields that are, and the Go types of what is in an any.
+//
 // Append* check what they wrote with the same guard. So data that no peer would accept is a local error of the
 // application, and does not cost it the session. Whether an envelope fits a frame is for the caller to check.
 //

@@ -1,11 +1,11 @@
 package envelope
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
-	"sync"
 
 	"github.com/vmihailenco/msgpack/v5"
 )
@@ -17,38 +17,19 @@ var ErrEncode = errors.New("envelope: the value cannot be encoded")
 // appendInside appends v, which will lie inside depth arrays of an envelope that holds elements values, v included but
 // not the values inside v. The appended bytes have passed the guard. After an error the slice means nothing.
 //
-// It writes the types that most arguments have itself. They cannot fail the guard, so they are not read again. The
-// library writes the others. Both write the same bytes.
-func appendInside(b []byte, v any, depth, elements int) ([]byte, error) {
-	switch v := v.(type) {
-	case nil:
-		return append(b, codeNil), nil
-	case bool:
-		return appendBool(b, v), nil
-	case int:
-		return appendInt(b, int64(v)), nil
-	case int8, int16, int32, int64:
-		return appendInt(b, reflect.ValueOf(v).Int()), nil
-	case uint, uint8, uint16, uint32, uint64:
-		return appendUint(b, reflect.ValueOf(v).Uint()), nil
-	case float64:
-		return appendFloat(b, v), nil
-	case string:
-		return appendString(b, v), nil
-	case []byte:
-		if v == nil {
-			return append(b, codeNil), nil
+// A panic of a method of v is an error.
+func appendInside(b []byte, v any, depth, elements int) (_ []byte, err error) {
+	if r, ok := v.(Raw); ok {
+		return appendRaw(b, r, depth, elements)
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: encoding %T panicked: %v", ErrEncode, v, r)
 		}
-		return appendBinary(b, v), nil
-	case Raw:
-		return appendRaw(b, v, depth, elements)
-	}
-	start := len(b)
-	b, err := encode(b, v)
-	if err == nil {
-		err = guardFrom(b, start, depth, elements)
-	}
-	return b, err
+	}()
+	w := writer{walker: walker{elements: elements}, b: b, outer: depth}
+	err = w.value(reflect.ValueOf(v), depth)
+	return w.b, err
 }
 
 // appendRaw is appendInside for a Raw.
@@ -79,39 +60,15 @@ func makeRoom(b []byte, v any, around int) []byte {
 	return slices.Grow(b, n+around)
 }
 
-// An encoder is the library's encoder with the slice that it writes to.
-type encoder struct {
-	enc  *msgpack.Encoder
-	sink sink
-}
-
-var encoders = sync.Pool{New: func() any { return &encoder{enc: msgpack.NewEncoder(nil)} }}
-
-// encode appends v as the library encodes it, with the settings of the package comment. The bytes have not passed the
-// guard: methods of v may have written some of them.
-func encode(b []byte, v any) (_ []byte, err error) {
-	e := encoders.Get().(*encoder)
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: encoding %T panicked: %v", ErrEncode, v, r)
-			return // e is dropped: it may be in any state
-		}
-		e.sink = sink{}
-		e.enc.ResetWriter(nil)
-		encoders.Put(e)
-	}()
-	e.sink = sink{b: b, start: len(b), check: len(b) + firstCheck}
-	e.enc.Reset(&e.sink)
-	e.enc.SetCustomStructTag("json")
-	e.enc.UseCompactInts(true)
-	err = e.enc.Encode(v)
-	switch {
-	case e.sink.err != nil:
-		return nil, e.sink.err
-	case err != nil:
-		return nil, fmt.Errorf("%w: encoding %T: %w", ErrEncode, v, err)
-	}
-	return e.sink.b, nil
+// encode returns v as its own method encodes it with the library's encoder, whose settings are those of the package
+// comment. The bytes have not passed the guard.
+func encode(v msgpack.CustomEncoder) ([]byte, error) {
+	s := sink{check: firstCheck}
+	enc := msgpack.NewEncoder(&s)
+	enc.SetCustomStructTag("json")
+	enc.UseCompactInts(true)
+	err := v.EncodeMsgpack(enc)
+	return s.b, cmp.Or(s.err, err)
 }
 
 // firstCheck is the size at which a sink checks its bytes for the first time.
@@ -122,7 +79,6 @@ const firstCheck = 4096
 // and number each time its size has doubled.
 type sink struct {
 	b     []byte
-	start int   // where the value begins
 	check int   // the length of b at which to check next
 	err   error // ErrDepth or ErrElements, once found
 }
@@ -144,9 +100,9 @@ func (s *sink) checkLimits() error {
 	if len(s.b) < s.check || s.err != nil {
 		return s.err
 	}
-	s.check = s.start + 2*(len(s.b)-s.start)
+	s.check = 2 * len(s.b)
 	w := walker{elements: 1, partial: true}
-	_, err := w.value(s.b, s.start, 0)
+	_, err := w.value(s.b, 0, 0)
 	if errors.Is(err, ErrDepth) || errors.Is(err, ErrElements) {
 		s.err = err
 	}

@@ -110,12 +110,14 @@ func store(path string, kp KeyPair) error {
 
 // parse returns the key pair in the content of a key file: one PEM block, with nothing but white space around it.
 func parse(data []byte) (KeyPair, error) {
-	data = bytes.TrimSpace(data)
+	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))
 	block, rest := pem.Decode(data)
 	begin := []byte("-----BEGIN ")
 	switch {
 	case len(data) == 0:
 		return KeyPair{}, fmt.Errorf("%w: it is empty", ErrFileContent)
+	case bytes.IndexByte(data, 0) >= 0:
+		return KeyPair{}, fmt.Errorf("%w: it is not text, or UTF-16: save it as UTF-8", ErrFileContent)
 	// The library skips text that is not a block.
 	case block == nil || !bytes.HasPrefix(data, begin) || bytes.Count(data, begin) != 1 || len(rest) != 0:
 		return KeyPair{}, fmt.Errorf("%w: want one PEM block and nothing else", ErrFileContent)

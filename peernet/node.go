@@ -288,6 +288,9 @@ func (n *Node) Unpair(key identity.PublicKey) error {
 // nothing.
 func (n *Node) Reload() error { return n.trust.Reload() }
 
+// TrustError returns why the peers file cannot be used; nil if it can. Who was trusted before is trusted until then.
+func (n *Node) TrustError() error { return n.trust.Err() }
+
 // Connect dials a peer now, at addrs ("host:port") and at the addresses that are known, whatever came of earlier
 // dials. It returns nil once the peer is connected, by this dial or by the peer's own. Otherwise the
 // error says why the last address did not work: ErrUnreachable, ErrWrongKey, ErrRefused; or ErrNotTrusted,

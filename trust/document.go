@@ -30,6 +30,7 @@ type document struct {
 	lines    []line
 	peers    []Peer                     // of the good lines
 	index    map[identity.PublicKey]int // of peers
+	known    map[string]int             // of lines, by their text
 	problems []error                    // *LineError
 	mode     fs.FileMode                // of the file
 	present  bool                       // there is a file
@@ -37,30 +38,52 @@ type document struct {
 
 // A line is one line of a document.
 type line struct {
-	text string             // with its end
-	key  identity.PublicKey // with which it begins; zero if it has none that is legible
-	err  error              // why it is bad
+	text string // with its end
+	peer Peer   // zero if the line is blank or a comment; only the key, if that is legible, if the line is bad
+	form error  // why the line is bad, whatever the other lines say
+	err  error  // why it is bad
 }
 
-// parse reads the content of a peers file. A line with the key self is bad.
-func parse(text string, self identity.PublicKey) *document {
-	doc := &document{text: text, index: make(map[identity.PublicKey]int), mode: newFileMode}
+// parse reads the content of a peers file. A line with the key self is bad. Lines that old has are not read again: to
+// read a key takes longer than all the rest.
+func parse(text string, self identity.PublicKey, old *document) *document {
+	n := strings.Count(text, "\n") + 1
+	doc := &document{text: text, lines: make([]line, 0, n), mode: newFileMode,
+		index: make(map[identity.PublicKey]int, n), known: make(map[string]int, n)}
 	for text := range strings.Lines(text) {
-		peer, err := parseLine(text, len(doc.lines) == 0)
-		if err == nil && !peer.Key.IsZero() {
-			err = doc.add(peer, self)
+		first := len(doc.lines) == 0
+		var l line
+		if i, known := old.find(text); known && !first {
+			l = old.lines[i]
+		} else {
+			l.peer, l.form = parseLine(strings.Clone(text), first) // a peer must not hold on to all of an old text
 		}
-		doc.lines = append(doc.lines, line{text, peer.Key, err})
-		if err != nil {
-			doc.addProblem(err)
+		l.text, l.err = text, l.form
+		if l.err == nil && !l.peer.Key.IsZero() {
+			l.err = doc.add(l.peer, self)
+		}
+		if !first { // which may begin with a byte order mark
+			doc.known[text] = len(doc.lines)
+		}
+		doc.lines = append(doc.lines, l)
+		if l.err != nil {
+			doc.addProblem(l.err)
 		}
 	}
 	return doc
 }
 
+// find returns the number of a line of d with that text; d may be nil.
+func (d *document) find(text string) (i int, found bool) {
+	if d != nil {
+		i, found = d.known[text]
+	}
+	return i, found
+}
+
 // parseFile reads the content of a peers file that exists, with that mode.
-func parseFile(text string, mode fs.FileMode, self identity.PublicKey) *document {
-	doc := parse(text, self)
+func parseFile(text string, mode fs.FileMode, self identity.PublicKey, old *document) *document {
+	doc := parse(text, self, old)
 	doc.mode, doc.present = mode, true
 	return doc
 }
@@ -140,7 +163,7 @@ func (d *document) put(peer Peer) (string, error) {
 	}
 	if found {
 		text = d.rewrite(func(l line) string {
-			if l.err == nil && l.key == peer.Key {
+			if l.err == nil && l.peer.Key == peer.Key {
 				return text + lineEnd(l.text)
 			}
 			return l.text
@@ -158,7 +181,7 @@ func (d *document) put(peer Peer) (string, error) {
 // later must not bring the peer back.
 func (d *document) remove(key identity.PublicKey) (text string, found bool) {
 	text = d.rewrite(func(l line) string {
-		if l.key == key {
+		if l.peer.Key == key {
 			found = true
 			return ""
 		}

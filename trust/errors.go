@@ -22,11 +22,13 @@ var (
 	ErrSelf = errors.New("this is our own key")
 	// ErrDuplicate is returned for a line with the key of an earlier good line.
 	ErrDuplicate = errors.New("the key is on an earlier line")
-	// ErrCharacter is returned for an option or a label with a control character or bytes that are not UTF-8.
+	// ErrCharacter is returned for an option or a label with an invisible character or bytes that are not UTF-8.
 	ErrCharacter = errors.New("bad character")
 	// ErrQuote is returned for a quotation mark that does not open or close a whole value or label, and for a backslash
 	// between them that is not before a quotation mark or a backslash.
 	ErrQuote = errors.New("misplaced quotation mark or backslash")
+	// ErrComment is returned for a "#" after a space in a label or value without quotation marks: a comment may be meant.
+	ErrComment = errors.New(`" #" begins no comment here: give the comment a line of its own, or put the text in quotation marks`)
 	// ErrOptionName is returned for a name that is not a-z followed by a-z, 0-9 and "-". A label whose first word has a
 	// "=" is read as an option, unless it is quoted.
 	ErrOptionName = errors.New("bad name of an option (a label with = in its first word must be quoted)")
@@ -52,8 +54,12 @@ var (
 	// ErrFileKind is returned for a path that leads to a folder, a pipe, a device: to anything but a file. It is the path of
 	// the peers file, or of the file beside it that writers lock; the text says which, and what is there.
 	ErrFileKind = durable.ErrNotRegular
+	// ErrOwner is returned for an edit of another user's file, which that user would lose.
+	ErrOwner = durable.ErrOwner
 	// ErrFileTooLarge is returned for a file of more than 1 MiB, and for an Add that would make it so.
 	ErrFileTooLarge = durable.ErrTooLarge
+	// ErrFileEncoding is returned for a file that begins as text in UTF-16 does.
+	ErrFileEncoding = errors.New("it is in UTF-16: save it as UTF-8")
 	// ErrFileMissing is returned for a file that was there before and is gone.
 	ErrFileMissing = errors.New("the file is gone; its peers are still trusted (make an empty file to trust nobody)")
 	// ErrFileGarbled is returned for a file that has lost its last good line and gained a bad one.

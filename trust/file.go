@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"strings"
 	"time"
@@ -28,6 +29,10 @@ const (
 	// often the file is read again before it is left for later.
 	confirmPause = 20 * time.Millisecond
 	confirmTries = 25
+	// clockStep is the coarsest step of the times that file systems keep. rereadAfter is how long a file that looks the same
+	// is not read.
+	clockStep   = 2 * time.Second
+	rereadAfter = 5 * time.Second
 	// folderMode is the mode of a folder that is made for the peers file.
 	folderMode = 0o700
 )
@@ -45,34 +50,60 @@ func (s *Set) Reload() error {
 	defer s.mu.Unlock()
 	doc, err := s.load(s.path)
 	if err != nil {
-		return fmt.Errorf("reading the peers file %s: %w", s.path, durable.Cause(err))
+		s.err = fmt.Errorf("reading the peers file %s: %w", s.path, durable.Cause(err))
+		return s.err
 	}
 	s.publish(doc)
 	return nil
 }
 
-// Poll calls Reload at once and then at every interval, which must be positive, until ctx ends. If report is not nil,
-// Poll calls it in its own goroutine with every new error of Reload and every new one of [Set.Problems]. An error that
-// was gone and comes back is new again. Every error names the file.
+// Err returns why the file could not be used when it was last read; nil if it could. The peers read before are trusted
+// until it can be used again.
+func (s *Set) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.err
+}
+
+// Poll calls Reload at once, then whenever the file may have changed, which it looks at every interval; the interval must
+// be positive. It ends with ctx. If report is not nil, Poll calls it in its own goroutine with every new error of Reload
+// and every new one of [Set.Problems]. An error that was gone and comes back is new again. Every error names the file.
 func (s *Set) Poll(ctx context.Context, interval time.Duration, report func(error)) {
 	ticker := time.NewTicker(interval)
 	defer ticker.Stop()
-	known := make(map[string]bool)
+	var (
+		known map[string]bool
+		seen  fs.FileInfo
+		at    time.Time
+	)
 	for ctx.Err() == nil {
-		now := make(map[string]bool)
-		for _, problem := range s.inspect() {
-			text := problem.Error()
-			if !known[text] && report != nil {
-				report(problem)
+		info, err := os.Stat(s.path)
+		if err != nil || mayDiffer(seen, info, time.Now(), at) {
+			now := make(map[string]bool)
+			for _, problem := range s.inspect() {
+				text := problem.Error()
+				if !known[text] && report != nil {
+					report(problem)
+				}
+				now[text] = true
 			}
-			now[text] = true
+			known, at = now, time.Now()
+			if seen, err = os.Stat(s.path); err != nil || s.Err() != nil {
+				seen = nil
+			}
 		}
-		known = now
 		select {
 		case <-ctx.Done():
 		case <-ticker.C:
 		}
 	}
+}
+
+// mayDiffer reports whether a file may have another content than when it was read, at that time and with seen found
+// afterwards. info is what is found now. An edit within the resolution of the file system's clock shows in neither.
+func mayDiffer(seen, info fs.FileInfo, now, at time.Time) bool {
+	return seen == nil || !reflect.DeepEqual(seen.Sys(), info.Sys()) || // device, inode, size, times
+		now.Sub(info.ModTime()) < clockStep || now.Sub(at) >= rereadAfter
 }
 
 // inspect reloads the file and returns everything that is wrong with it.
@@ -116,7 +147,7 @@ func (s *Set) editFile(change func(*document) (string, error)) error {
 		if err := durable.Replace(path, []byte(text), doc.mode); err != nil {
 			return s.writeFailed(err)
 		}
-		doc = parseFile(text, doc.mode, s.self)
+		doc = parseFile(text, doc.mode, s.self, doc)
 	}
 	s.publish(doc)
 	return nil
@@ -167,20 +198,30 @@ func (s *Set) read(path string) (*document, error) {
 	case errors.Is(err, fs.ErrNotExist) && current.present:
 		return nil, ErrFileMissing
 	case errors.Is(err, fs.ErrNotExist):
-		return parse("", s.self), nil
+		return parse("", s.self, nil), nil
 	case err != nil:
 		return nil, err
 	case runtime.GOOS != "windows" && mode.Perm()&0o022 != 0:
 		return nil, fmt.Errorf("%w; run: chmod go-w %s", ErrPermissions, path)
+	case isUTF16(data):
+		return nil, ErrFileEncoding
 	case current.present && current.mode == mode && current.text == string(data):
 		return current, nil
 	}
-	return parseFile(string(data), mode, s.self), nil
+	return parseFile(string(data), mode, s.self, current), nil
+}
+
+// isUTF16 reports whether data begins as text in UTF-16 does: with its byte order mark, or with a character of ASCII.
+func isUTF16(data []byte) bool {
+	return len(data) > 1 && (data[0]|data[1] == 0xff && data[0]^data[1] == 1 || (data[0] == 0) != (data[1] == 0))
 }
 
 // missing returns the keys of the set that doc lacks, and whether they were all missing before.
 func (s *Set) missing(doc *document, before map[identity.PublicKey]bool) (keys map[identity.PublicKey]bool, confirmed bool) {
 	keys, confirmed = make(map[identity.PublicKey]bool), true
+	if doc == s.current.Load() {
+		return keys, true
+	}
 	for _, peer := range s.current.Load().peers {
 		if _, found := doc.get(peer.Key); !found {
 			keys[peer.Key] = true
@@ -229,18 +270,24 @@ func lock(path string) (unlock func(), err error) {
 		return nil, err
 	}
 	path += lockSuffix
-	file := flock.New(path, flock.SetFlag(os.O_CREATE|os.O_RDWR|durable.NonBlock))
-	if err := takeLock(file, path); err != nil {
+	file := flock.New(path, flock.SetFlag(os.O_RDWR|durable.NonBlock|durable.NoFollow))
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = durable.Create(path, nil, newFileMode)
+	} else if err == nil {
+		err = durable.CheckInfo(info)
+	}
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		err = takeLock(file)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", path, durable.Cause(err))
 	}
 	return func() { _ = file.Unlock() }, nil // the lock ends when the file is closed, whatever Unlock says
 }
 
-// takeLock takes the lock of file at path, which must be a regular file.
-func takeLock(file *flock.Flock, path string) error {
-	if err := durable.CheckRegular(path); err != nil {
-		return err
-	}
+// takeLock takes the lock of file, which must be a regular file.
+func takeLock(file *flock.Flock) error {
 	ctx, cancel := context.WithTimeout(context.Background(), lockWait)
 	defer cancel()
 	_, err := file.TryLockContext(ctx, lockRetry)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -178,7 +179,7 @@ func TestEveryEditIsSeen(t *testing.T) {
 			}
 			checkIs(t, "Reload", s.Reload(), nil)
 			var want []string
-			for _, peer := range parse(step.text, identity.PublicKey{}).peers {
+			for _, peer := range parse(step.text, identity.PublicKey{}, nil).peers {
 				want = append(want, peer.Label)
 			}
 			checkLabels(t, s, want...)
@@ -587,4 +588,109 @@ func TestARelativePathKeepsItsMeaning(t *testing.T) {
 	t.Chdir(t.TempDir())
 	checkIs(t, "Add", s.Add(Peer{Key: keyOf("A"), Label: "A"}), nil)
 	checkFile(t, path, text("A"))
+}
+
+func TestAFileThatLooksTheSameIsReadSeldom(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "peers")
+	look := func() fs.FileInfo {
+		t.Helper()
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
+	put := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("# a\n")
+	seen := look()
+	later := seen.ModTime().Add(time.Minute)
+	for name, c := range map[string]struct {
+		seen, info fs.FileInfo
+		now, at    time.Time
+		want       bool
+	}{
+		"the same":                 {seen, seen, later, later, false},
+		"never read":               {nil, seen, later, later, true},
+		"just written":             {seen, seen, seen.ModTime().Add(clockStep - 1), later, true},
+		"written in the future":    {seen, seen, seen.ModTime().Add(-time.Hour), later, true},
+		"read long ago":            {seen, seen, later.Add(rereadAfter), later, true},
+		"read a moment ago":        {seen, seen, later.Add(rereadAfter - 1), later, false},
+		"written some time before": {seen, seen, seen.ModTime().Add(clockStep), seen.ModTime(), false},
+	} {
+		if got := mayDiffer(c.seen, c.info, c.now, c.at); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+	put("# b\n") // of the same size
+	if err := os.Chtimes(path, time.Time{}, seen.ModTime()); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS != "windows" && !mayDiffer(seen, look(), later, later) {
+		t.Error("an edit that keeps size and mtime does not show in ctime")
+	}
+	seen = look()
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS != "windows" && !mayDiffer(seen, look(), later, later) {
+		t.Error("another mode does not show")
+	}
+}
+
+func TestEditsDoNotReadTheOtherLinesAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "peers")
+	var b strings.Builder
+	const peers = 10_000
+	for i := range peers {
+		fmt.Fprintf(&b, "%s\n", testKey(i+1).String())
+	}
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(path)
+	if err != nil || len(s.List()) != peers {
+		t.Fatal(len(s.List()), err)
+	}
+	before := s.current.Load()
+	if err := s.Add(Peer{Key: testKey(1), Label: "first"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Add(Peer{Key: testKey(peers + 1)}); err != nil {
+		t.Fatal(err)
+	}
+	after := s.current.Load()
+	if n := testing.AllocsPerRun(1, func() { parse(after.text, s.self, before) }); n > peers/10 {
+		t.Errorf("%v allocations for two new lines", n)
+	}
+	// What is not read again is what would be read.
+	if whole := parse(after.text, s.self, nil); !reflect.DeepEqual(whole.peers, after.peers) || !reflect.DeepEqual(whole.index, after.index) {
+		t.Error("the peers differ from those of the whole file")
+	}
+	if _, err := s.Remove(testKey(2)); err != nil || s.Contains(testKey(2)) || len(s.List()) != peers {
+		t.Error(err)
+	}
+}
+
+func TestLinesThatMoveCountAsTheyDoWhereTheyAre(t *testing.T) {
+	a, b := testKey(1).String(), testKey(2).String()
+	texts := []string{
+		a + "\n" + b + "\n", b + "\n" + a + "\n", "\ufeff" + a + "\n" + b + "\n", b + "\n\ufeff" + a + "\n", a + "\n" + a + "\n",
+		a + " x\n" + a + "\n", a + "\n" + a + " x\n", "# c\n" + a, a + "\n# c\n",
+	}
+	for _, from := range texts {
+		for _, to := range texts {
+			for _, self := range []identity.PublicKey{{}, testKey(2)} {
+				old := parse(from, identity.PublicKey{}, nil)
+				got, want := parse(to, self, old), parse(to, self, nil)
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%q after %q: %+v, not %+v", to, from, got, want)
+				}
+			}
+		}
+	}
 }

@@ -44,7 +44,8 @@ func (p Peer) String() string {
 		b.WriteString(" " + option.Name + "=" + value)
 	}
 	label := p.Label
-	if word, _ := cutWord(label); strings.HasPrefix(label, `"`) || strings.Contains(word, "=") {
+	word, _ := cutWord(label)
+	if strings.HasPrefix(label, `"`) || strings.Contains(word, "=") || strings.Contains(" "+label, " #") {
 		label = quote(label)
 	}
 	if label != "" {
@@ -102,10 +103,16 @@ func cutValue(text string) (value, rest string, err error) {
 func parseLabel(text string) (string, error) {
 	if strings.HasPrefix(text, `"`) {
 		label, rest, err := unquote(text)
-		if err == nil && rest != "" {
+		if comment := strings.TrimLeft(rest, blanks); err == nil && rest != "" && (comment == rest || comment[0] != '#') {
 			err = fmt.Errorf("%w: text after a quoted label", ErrQuote)
 		}
 		return strings.TrimSpace(label), err
+	}
+	if strings.HasPrefix(text, "#") {
+		return "", nil // a comment
+	}
+	if strings.Contains(text, " #") || strings.Contains(text, "\t#") {
+		return "", ErrComment
 	}
 	return strings.TrimSpace(text), nil
 }

@@ -1,8 +1,11 @@
 package trust
 
 import (
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
 func TestLinesAreWrittenInOneWay(t *testing.T) {
@@ -18,7 +21,9 @@ func TestLinesAreWrittenInOneWay(t *testing.T) {
 		{Peer{Key: key, Label: "="}, ` "="`},
 		{Peer{Key: key, Label: `"Ada"`}, ` "\"Ada\""`},
 		{Peer{Key: key, Label: `Ada "the" \`}, ` Ada "the" \`},
-		{Peer{Key: key, Label: "# 1"}, " # 1"},
+		{Peer{Key: key, Label: "# 1"}, ` "# 1"`},
+		{Peer{Key: key, Label: "Room #5"}, ` "Room #5"`},
+		{Peer{Key: key, Label: "C#5"}, " C#5"},
 		{Peer{Key: key, Options: []Option{{"note", ""}}}, " note="},
 		{Peer{Key: key, Options: []Option{{"note", `C:\a`}}}, ` note=C:\a`},
 		{Peer{Key: key, Options: []Option{{"note", "a b"}}}, ` note="a b"`},
@@ -84,4 +89,39 @@ func FuzzPeerLine(f *testing.F) {
 			t.Errorf("%+v is written as two lines: %q", peer, line)
 		}
 	})
+}
+
+func TestCommentsAndInvisibleCharacters(t *testing.T) {
+	key := testKey(1).String()
+	for text, label := range map[string]string{
+		" # note": "", "\t#note": "", " addr=192.0.2.1:7100 # note": "", ` addr="192.0.2.1:7100" # note`: "", ` "Bob" # note`: "Bob",
+		` "Room #5"	# note`: "Room #5", " C#5": "C#5", " \u2764\ufe0f \U0001f469\u200d\U0001f4bb": "\u2764\ufe0f \U0001f469\u200d\U0001f4bb",
+	} {
+		peer, err := parseLine(key+text+"\r\n", false)
+		if err != nil || peer.Label != label {
+			t.Errorf("%q: %q, %v", text, peer.Label, err)
+		}
+	}
+	for text, want := range map[string]error{
+		" Bob # note": ErrComment, " Room #5": ErrComment, " Bob\t#": ErrComment, ` "Bob"# note`: ErrQuote,
+		" Bob\u200b": ErrCharacter, " Al\u00a0Ice": ErrCharacter, " \ufeffBob": ErrCharacter, " Bob\u202e": ErrCharacter, " Bob\rEve": ErrCharacter,
+		" addr=192.0.2.1\u200b:7100": ErrCharacter,
+		"\u00a0Bob":                  identity.ErrKeyText, "\u200b": identity.ErrKeyText, "\r" + key: identity.ErrKeyText,
+	} {
+		_, err := parseLine(key+text+"\n", false)
+		if !errors.Is(err, want) {
+			t.Errorf("%q: %v, want %v", text, err, want)
+		}
+		if want != ErrComment && want != ErrQuote && !strings.Contains(err.Error(), "U+") {
+			t.Errorf("%q: %v does not name the character", text, err)
+		}
+	}
+	for _, data := range [][]byte{[]byte("\xff\xfep\x00"), []byte("\xfe\xff\x00p"), []byte("p\x00n\x00"), []byte("\x00p")} {
+		if !isUTF16(data) {
+			t.Errorf("%q is not taken for UTF-16", data)
+		}
+	}
+	if isUTF16([]byte("\ufeffpnet1")) || isUTF16([]byte("p")) || isUTF16([]byte("# x")) {
+		t.Error("UTF-8 is taken for UTF-16")
+	}
 }

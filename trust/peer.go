@@ -15,16 +15,19 @@
 //
 //	file   = { line end }              the last line needs no end
 //	end    = LF | CR LF
-//	line   = blank | "#" comment | peer
+//	line   = blank | comment | peer [ comment ]
 //	peer   = key { option } [ label ]  separated by spaces and tabs, which may stand at both ends as well
+//	comment = "#" text                 to the end of the line
 //	option = name "=" value            name: a-z, then a-z, 0-9 and "-"
 //	value  = word | quoted             word: no space, no tab, no quotation mark
 //	label  = text | quoted             text: to the end of the line
 //	quoted = a quotation mark, characters, a quotation mark; in it \" is a quotation mark and \\ a backslash
 //
 // A key is in any form that [identity.ParsePublicKey] reads. Options come before the label: a label whose first word
-// has a "=", or that begins with a quotation mark, must be quoted. A label has at most 64 bytes and must not look like
-// a key. Spaces around it do not count. Options and labels are UTF-8 without control characters. A node uses the
+// has a "=", that begins with a quotation mark, or that has a "#" at its beginning or after a space, must be quoted:
+// there it begins a comment, or could be meant to. A label has at most 64 bytes and must not look like
+// a key. Spaces around it do not count. Options and labels are UTF-8 without control characters; labels and
+// addresses have no other invisible characters either. A node uses the
 // options [OptionAddr] and [OptionDialect]; all others are kept.
 //
 // A line counts whole or not at all. A bad line (a mistyped key, a key that an earlier line has, a label that is too
@@ -127,7 +130,7 @@ func checkLabel(label string) error {
 	if len(label) > labelLimit {
 		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrLabelTooLong, len(label), labelLimit)
 	}
-	if err := checkText(label); err != nil {
+	if err := checkText(label, isInvisible); err != nil {
 		return fmt.Errorf("label: %w", err)
 	}
 	if looksLikeKey(label) {
@@ -147,7 +150,11 @@ func checkOption(option Option) error {
 	if !isName(option.Name) {
 		return fmt.Errorf("%w: %.80q", ErrOptionName, option.Name)
 	}
-	if err := checkText(option.Value); err != nil {
+	refused := unicode.IsControl
+	if option.Name == OptionAddr {
+		refused = isInvisible
+	}
+	if err := checkText(option.Value, refused); err != nil {
 		return fmt.Errorf("option %.80s: %w", option.Name, err)
 	}
 	switch option.Name {
@@ -163,16 +170,22 @@ func checkOption(option Option) error {
 	return nil
 }
 
-// checkText returns [ErrCharacter] unless text is UTF-8 without control characters.
-func checkText(text string) error {
+// checkText returns [ErrCharacter] unless text is UTF-8 without characters that are refused.
+func checkText(text string, refused func(rune) bool) error {
 	if !utf8.ValidString(text) {
 		return fmt.Errorf("%w: not UTF-8", ErrCharacter)
 	}
-	if i := strings.IndexFunc(text, unicode.IsControl); i >= 0 {
+	if i := strings.IndexFunc(text, refused); i >= 0 {
 		char, _ := utf8.DecodeRuneInString(text[i:])
-		return fmt.Errorf("%w: control character %U", ErrCharacter, char)
+		return fmt.Errorf("%w: invisible character %U", ErrCharacter, char)
 	}
 	return nil
+}
+
+// isInvisible reports whether nobody sees char. A joiner is seen: it makes one sign of several.
+func isInvisible(char rune) bool {
+	const nonJoiner, joiner = '\u200c', '\u200d'
+	return char != ' ' && char != nonJoiner && char != joiner && (unicode.IsControl(char) || unicode.In(char, unicode.Cf, unicode.Z))
 }
 
 // isName reports whether text is a-z, then a-z, 0-9 and "-".
@@ -187,10 +200,11 @@ func isName(text string) bool {
 	return text != ""
 }
 
-// isAddress reports whether text is host:port with a host and a port other than 0.
+// isAddress reports whether text is host:port with a port other than 0. The host is an IP address, or a name that is
+// looked up whenever the peer is dialled.
 func isAddress(text string) bool {
 	host, port, err := net.SplitHostPort(text)
-	if err != nil || host == "" {
+	if err != nil || host == "" || strings.ContainsAny(host, ` /\"#@?,;`) {
 		return false
 	}
 	number, err := strconv.ParseUint(port, 10, 16)

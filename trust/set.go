@@ -21,6 +21,7 @@ type Set struct {
 	// mu guards the rest, and orders the changes: it is held from reading the file until the last watcher has returned.
 	mu       sync.Mutex
 	problems []error // *LineError, of the file as last read, which may not be the current document
+	err      error   // why the file could not be used when it was last read
 	watchers []*func(Change)
 }
 
@@ -38,7 +39,7 @@ func NewSet(settings ...Setting) *Set {
 	for _, setting := range settings {
 		setting(s)
 	}
-	s.current.Store(parse("", s.self))
+	s.current.Store(parse("", s.self, nil))
 	return s
 }
 
@@ -163,11 +164,12 @@ func (s *Set) edit(change func(*document) (string, error)) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	text, err := change(s.current.Load())
+	doc := s.current.Load()
+	text, err := change(doc)
 	if err != nil {
 		return err
 	}
-	s.publish(parse(text, s.self))
+	s.publish(parse(text, s.self, doc))
 	return nil
 }
 
@@ -175,7 +177,7 @@ func (s *Set) edit(change func(*document) (string, error)) error {
 func (s *Set) publish(doc *document) {
 	old := s.current.Load()
 	s.current.Store(doc)
-	s.problems = doc.problems
+	s.problems, s.err = doc.problems, nil
 	if doc.text == old.text || len(s.watchers) == 0 {
 		return
 	}

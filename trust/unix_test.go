@@ -100,3 +100,94 @@ func TestAFullDiskChangesNothing(t *testing.T) {
 		t.Errorf("beside the file and its lock: %v, %v", entries, err)
 	}
 }
+
+// asRootFor returns a folder that belongs to another user, with a peers file that does too.
+func asRootFor(t *testing.T, user int) (path string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can edit the files of others")
+	}
+	path = filepath.Join(t.TempDir(), "peers")
+	if err := os.Chown(filepath.Dir(path), user, user); err != nil {
+		t.Skip(err)
+	}
+	return path
+}
+
+func checkOwner(t *testing.T, path string, user uint32) {
+	t.Helper()
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if stat := info.Sys().(*syscall.Stat_t); stat.Uid != user || stat.Gid != user {
+		t.Errorf("%s belongs to %d:%d, not to %d", path, stat.Uid, stat.Gid, user)
+	}
+}
+
+func TestAnEditByRootLeavesTheFilesToTheirOwner(t *testing.T) {
+	path := asRootFor(t, 12345)
+	s, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Add(Peer{Key: keyOf("A")}); err != nil {
+		t.Fatal(err)
+	}
+	checkOwner(t, path, 12345)
+	checkOwner(t, path+lockSuffix, 12345)
+	if err := os.Chown(path, 12346, 12346); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(path, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Remove(keyOf("A")); err != nil {
+		t.Fatal(err)
+	}
+	checkOwner(t, path, 12346)
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o640 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+}
+
+func TestALinkInPlaceOfTheLockIsNotFollowed(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "peers")
+	target := filepath.Join(t.TempDir(), "target")
+	if err := os.Symlink(target, path+lockSuffix); err != nil {
+		t.Skip(err)
+	}
+	for range 2 { // the target is not there, then it is
+		s, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkIs(t, "Add", s.Add(Peer{Key: keyOf("A")}), ErrFileKind)
+		if err := os.WriteFile(target, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestErrStandsUntilTheFileIsMended(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "peers")
+	s, err := Open(path)
+	if err != nil || s.Add(Peer{Key: keyOf("A")}) != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		mode os.FileMode
+		want error
+	}{{0o620, ErrPermissions}, {0o600, nil}} {
+		if err := os.Chmod(path, c.mode); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			checkIs(t, "Reload", s.Reload(), c.want)
+			checkIs(t, "Err", s.Err(), c.want)
+		}
+		if !s.Contains(keyOf("A")) {
+			t.Error("the peer is gone")
+		}
+	}
+}

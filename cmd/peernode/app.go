@@ -70,10 +70,15 @@ func (a *app) onNode(do func(ctx context.Context, node *control.Client, args []s
 	}
 }
 
-// sayBadLines says which lines of the peers file the node ignores, and what to do about them. What else may be wrong
-// with the file concerns the next start.
-func (a *app) sayBadLines() {
+// sayBadLines says why the node cannot use its peers file, if it cannot, or which lines of it the node ignores, and what
+// to do about them.
+func (a *app) sayBadLines(unusable string) {
 	path, set, err := a.openPeers()
+	if unusable != "" {
+		a.say("%s", text.OneLine(unusable))
+		a.hint("the node trusts whom it trusted before: let its user alone read and write the file")
+		return
+	}
 	if err != nil || len(set.Problems()) == 0 {
 		return
 	}

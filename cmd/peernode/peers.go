@@ -35,7 +35,7 @@ list again. It ends when it is interrupted, or with exit code 3 when the node st
 				err = a.peers(answer.Peers)
 			}
 			if err == nil {
-				a.sayBadLines()
+				a.sayBadLines(answer.PeersFile)
 			}
 			return err
 		}),

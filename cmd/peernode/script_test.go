@@ -116,6 +116,7 @@ func TestScripts(t *testing.T) {
 			"ready": scriptReady,
 			"await": scriptAwait,
 			"exits": scriptExits,
+			"shows": scriptShows,
 			"mode":  scriptMode,
 
 			"scrape": scriptScrape,
@@ -227,6 +228,21 @@ func scriptAwait(ts *testscript.TestScript, neg bool, args []string) {
 			err = fmt.Errorf("no line matches %s in:\n%s", args[1], text)
 		}
 		return err
+	})
+}
+
+// scriptShows runs a command until a line that it prints matches, or, negated, until none does.
+func scriptShows(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) < 2 {
+		ts.Fatalf("usage: [!] shows REGEXP COMMAND…")
+	}
+	line := regexp.MustCompile("(?m)" + args[0])
+	poll(ts, func(context.Context) error {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		if text := ts.ReadFile("stdout"); line.MatchString(text) == neg {
+			return fmt.Errorf("it prints:\n%s", text)
+		}
+		return nil
 	})
 }
 

@@ -33,7 +33,7 @@ good deal more. It ends with exit code 3 if no node runs.`,
 				err = a.status(answer)
 			}
 			if err == nil {
-				a.sayBadLines()
+				a.sayBadLines(answer.PeersFile)
 			}
 			return err
 		}),
@@ -70,6 +70,9 @@ func (a *app) status(n control.Node) error {
 		}
 	}
 	line("peers", cmp.Or(strings.Join(states, ", "), "none"))
+	if n.PeersFile != "" {
+		line("peers file", text.OneLine(n.PeersFile))
+	}
 	line("calls", calls(n.Traffic))
 	line("bytes", fmt.Sprintf("%s in, %s out", size(n.Traffic.BytesIn), size(n.Traffic.BytesOut)))
 	line("control", text.OneLine(n.Control))

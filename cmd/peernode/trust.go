@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,13 +26,25 @@ type trustLine struct {
 
 func trustCommand(a *app) *cobra.Command {
 	var label string
-	add := &cobra.Command{
-		Use:     "add KEY",
-		Short:   "Trust a key, or give a trusted key another label",
-		Example: "  peernode trust add pnet1… --label bob",
-		RunE:    func(_ *cobra.Command, args []string) error { return a.trustAdd(args[0], label) },
+	var addresses []string
+	put := func(use, short, example string, find func(given string) (identity.PublicKey, error)) *cobra.Command {
+		cmd := &cobra.Command{Use: use, Short: short, Example: example}
+		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			key, err := find(args[0])
+			if err != nil {
+				return err
+			}
+			peer := trust.Peer{Key: key, Label: label}
+			return a.trustPut(peer, addresses, cmd.Flags().Changed("addr"))
+		}
+		cmd.Flags().StringVar(&label, "label", "", "the `NAME` to call the peer by; without it a key that is trusted keeps its own")
+		cmd.Flags().StringArrayVar(&addresses, "addr", nil, "a `HOST:PORT` to dial the peer at, in place of those it has; may be repeated, empty for none")
+		return cmd
 	}
-	add.Flags().StringVar(&label, "label", "", "the `NAME` to call the peer by; without it a key that is trusted keeps its own")
+	add := put("add KEY", "Trust a key, or give a trusted key another label or other addresses",
+		"  peernode trust add pnet1… --label bob --addr bob.example:7100", parseKey)
+	set := put("set PEER", "Give a trusted key another label or other addresses",
+		"  peernode trust set bob --label robert --addr 192.0.2.7:7100", a.trustedKey)
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "List the trusted keys",
@@ -43,7 +56,7 @@ func trustCommand(a *app) *cobra.Command {
 		Short:   "Trust a key no longer",
 		RunE:    func(_ *cobra.Command, args []string) error { return a.trustRemove(args[0]) },
 	}
-	trust := &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "trust",
 		Short: "Say whose keys may connect",
 		Long: `Trust edits the file of trusted peers in the data directory. A connection exists only between nodes
@@ -57,20 +70,45 @@ The file has one peer per line: KEY [OPTION=VALUE]… [LABEL]. Lines that begin 
 			if len(args) > 0 {
 				problem = "trust does not know " + text.OneLine(args[0])
 			}
-			return failure.Usage(problem, "use trust add KEY, trust list or trust remove PEER")
+			return failure.Usage(problem, "use trust add KEY, trust set PEER, trust list or trust remove PEER")
 		},
 	}
-	trust.AddCommand(add, list, remove)
-	return trust
+	cmd.AddCommand(add, set, list, remove)
+	return cmd
 }
 
-// trustAdd trusts a key, or changes the label of one that is trusted.
-func (a *app) trustAdd(given, label string) error {
+// parseKey returns the key that a person has given as text.
+func parseKey(given string) (identity.PublicKey, error) {
 	key, err := identity.ParsePublicKey(given)
 	if err != nil {
-		return failure.UsageOf(fmt.Errorf("%s is not a key: %w", text.OneLine(given), err),
+		err = failure.UsageOf(fmt.Errorf("%s is not a key: %w", text.OneLine(given), err),
 			"the other node's key is what peernode id prints there")
 	}
+	return key, err
+}
+
+// trustedKey returns the key of the trusted peer that given names.
+func (a *app) trustedKey(given string) (identity.PublicKey, error) {
+	_, set, err := a.openPeers()
+	if err != nil {
+		return identity.PublicKey{}, err
+	}
+	peer, err := findPeer(set, given)
+	return peer.Key, err
+}
+
+// findPeer returns the peer of the set that given names by its label, its key or the beginning of its key.
+func findPeer(set *trust.Set, given string) (trust.Peer, error) {
+	peer, err := set.Find(given)
+	if err != nil {
+		return text.FindPrefix(set.List(), given, err)
+	}
+	return peer, nil
+}
+
+// trustPut trusts the peer, or changes the label of one that is trusted. If readdress, the addresses replace those that
+// it has.
+func (a *app) trustPut(peer trust.Peer, addresses []string, readdress bool) error {
 	if _, err := a.dir.Make(); err != nil {
 		return err
 	}
@@ -78,16 +116,29 @@ func (a *app) trustAdd(given, label string) error {
 	if err != nil {
 		return err
 	}
-	before, trusted := set.Get(key)
-	if err := set.Add(trust.Peer{Key: key, Label: label}); err != nil {
+	before, trusted := set.Get(peer.Key)
+	if readdress {
+		peer.Options = []trust.Option{} // not nil, which would keep those it has
+		for _, o := range before.Options {
+			if o.Name != trust.OptionAddr {
+				peer.Options = append(peer.Options, o)
+			}
+		}
+		for _, address := range addresses {
+			if address != "" {
+				peer.Options = append(peer.Options, trust.Option{Name: trust.OptionAddr, Value: address})
+			}
+		}
+	}
+	if err := set.Add(peer); err != nil {
 		return err
 	}
-	peer, _ := set.Get(key)
-	name := text.PeerName(key.String(), peer.Label)
+	peer, _ = set.Get(peer.Key)
+	name := text.PeerName(peer.Key.String(), peer.Label)
 	switch {
 	case !trusted:
 		return a.out.Print(newTrustLine(peer, "added"), "added %s", name)
-	case peer.Label != before.Label: // nothing else can change
+	case peer.String() != before.String():
 		return a.out.Print(newTrustLine(peer, "updated"), "updated %s", name)
 	}
 	return a.out.Print(newTrustLine(peer, "unchanged"), "already trusted: %s", name)
@@ -99,10 +150,7 @@ func (a *app) trustRemove(given string) error {
 	if err != nil {
 		return err
 	}
-	peer, err := set.Find(given)
-	if err != nil {
-		peer, err = text.FindPrefix(set.List(), given, err)
-	}
+	peer, err := findPeer(set, given)
 	if key, keyErr := identity.ParsePublicKey(given); err != nil && keyErr == nil {
 		peer, err = trust.Peer{Key: key}, nil // it may be on a line that is wrong otherwise
 	}
@@ -128,7 +176,11 @@ func (a *app) trustList() error {
 	table := a.out.Table()
 	for _, p := range set.List() {
 		if !a.out.JSON {
-			fmt.Fprintf(table, "%s\t%s\n", p.Key, text.OneLine(p.Label))
+			cells := []string{p.Key.String(), text.OneLine(p.Label)}
+			if addresses := p.Option(trust.OptionAddr); len(addresses) > 0 {
+				cells = append(cells, strings.Join(addresses, ", "))
+			}
+			fmt.Fprintln(table, strings.Join(cells, "\t"))
 		} else if err := a.out.Object(newTrustLine(p, "")); err != nil {
 			return err
 		}

@@ -18,13 +18,16 @@ import (
 	"path/filepath"
 )
 
+// ErrOwner is returned by [Replace] for a file of another user, who would lose it. The text says how to run the command.
+var ErrOwner = errors.New("the file belongs to another user")
+
 // Replace writes data to the file at path, in place of any that exists. The file gets exactly the permissions of mode,
-// whatever the process's umask.
+// whatever the process's umask, and the owner of the old one. A new file that root makes belongs to the folder's owner.
 //
 // The data goes to a temporary file in the same folder, which must exist, and is synced to the disk. The temporary file
 // takes the name of path; then the folder is synced. After an error the file at path is the old one or the new one, but
-// whole, and the temporary file is gone. The new file belongs to the user who runs this process. If path is a symbolic
-// link, the link itself is replaced and not the file that it points to.
+// whole, and the temporary file is gone. If path is a symbolic link, the link itself is replaced and not the file that
+// it points to.
 func Replace(path string, data []byte, mode fs.FileMode) error {
 	temp, err := writeTemp(path, data, mode)
 	if err != nil {
@@ -72,7 +75,7 @@ func createInPlace(path string, data []byte, mode fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	return fill(file, data, mode)
+	return fill(file, path, data, mode)
 }
 
 // writeTemp writes data to a new file beside path, synced and with the permissions of mode, and returns its name. After
@@ -83,13 +86,16 @@ func writeTemp(path string, data []byte, mode fs.FileMode) (name string, err err
 	if err != nil {
 		return "", err
 	}
-	return file.Name(), fill(file, data, mode)
+	return file.Name(), fill(file, path, data, mode)
 }
 
-// fill writes data to a new file, gives it the permissions of mode, syncs it and closes it. After an error it removes
-// the file.
-func fill(file *os.File, data []byte, mode fs.FileMode) error {
+// fill writes data to a new file for path, gives it the owner of the old one and the permissions of mode, syncs it and
+// closes it. After an error it removes the file.
+func fill(file *os.File, path string, data []byte, mode fs.FileMode) error {
 	_, err := file.Write(data)
+	if err == nil {
+		err = keepOwner(file, path)
+	}
 	if err == nil {
 		err = file.Chmod(mode)
 	}

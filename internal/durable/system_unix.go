@@ -4,17 +4,57 @@ package durable
 
 import (
 	"errors"
+	"fmt"
+	"io/fs"
 	"os"
+	"os/user"
+	"path/filepath"
 	"syscall"
 )
 
-// NonBlock is the flag that makes opening a pipe return at once instead of waiting for its other end. It changes nothing
-// for a file.
-const NonBlock = syscall.O_NONBLOCK
+const (
+	// NonBlock is the flag that makes opening a pipe return at once instead of waiting for its other end. It changes nothing
+	// for a file.
+	NonBlock = syscall.O_NONBLOCK
+	// NoFollow is the flag that makes opening a symbolic link fail.
+	NoFollow = syscall.O_NOFOLLOW
+)
 
 // rename gives the file at from the name to, replacing what may have it.
 func rename(from, to string) error {
-	return os.Rename(from, to)
+	err := os.Rename(from, to)
+	if errors.Is(err, syscall.EBUSY) {
+		return fmt.Errorf("%w: the file is a mount of its own and cannot be replaced; mount its folder instead", Cause(err))
+	}
+	return err
+}
+
+// keepOwner gives file the owner and the group of the file at path, in whose place it will be put. If there is none yet,
+// root makes it for the owner of the folder: a node that runs as that user must be able to use it.
+func keepOwner(file *os.File, path string) error {
+	old, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) && os.Geteuid() == 0 {
+		old, err = os.Stat(filepath.Dir(path))
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	now, statErr := file.Stat()
+	if err := errors.Join(err, statErr); err != nil {
+		return err
+	}
+	was, is := old.Sys().(*syscall.Stat_t), now.Sys().(*syscall.Stat_t)
+	if was.Uid == is.Uid && was.Gid == is.Gid {
+		return nil
+	}
+	if err := file.Chown(int(was.Uid), int(was.Gid)); err == nil || was.Uid == is.Uid { // a user may keep a file without its group
+		return nil
+	}
+	owner := fmt.Sprintf("'#%d'", was.Uid)
+	if u, err := user.LookupId(fmt.Sprint(was.Uid)); err == nil {
+		owner = u.Username
+	}
+	return fmt.Errorf("%w: run the command as its owner, with sudo -u %s", ErrOwner, owner)
 }
 
 // syncFolder makes the names in a folder last. A file system that cannot sync a folder is not an error: it offers

@@ -7,8 +7,11 @@ import (
 	"time"
 )
 
-// NonBlock is 0 on Windows, whose named pipes are not in folders.
-const NonBlock = 0
+// NonBlock and NoFollow are 0 on Windows, whose named pipes are not in folders and whose links only administrators make.
+const (
+	NonBlock = 0
+	NoFollow = 0
+)
 
 // errSharingViolation is ERROR_SHARING_VIOLATION: another process has the file open.
 const errSharingViolation = syscall.Errno(32)
@@ -33,5 +36,10 @@ func rename(from, to string) error {
 
 // syncFolder does nothing: Windows cannot sync a folder, and NTFS keeps names in a journal.
 func syncFolder(string) error {
+	return nil
+}
+
+// keepOwner does nothing: a new file on Windows belongs to whom its folder says.
+func keepOwner(*os.File, string) error {
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -74,6 +75,40 @@ func TestFullDiskLeavesTheOldFileAndNothingElse(t *testing.T) {
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), fullDisk+"="+path)
 	if output, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	checkFile(t, path, "old content", 0o600)
+	checkFolder(t, folder, "f")
+}
+
+// mounted, when set in the environment, makes the test binary replace the file that it names, which is a mount of its own.
+const mounted = "PEERNET_DURABLE_MOUNTED"
+
+func init() {
+	path := os.Getenv(mounted)
+	if path == "" {
+		return
+	}
+	if err := Replace(path, nil, 0o600); !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), "mount its folder") {
+		panic(err)
+	}
+	os.Exit(0)
+}
+
+func TestAFileThatIsAMountOfItsOwnSaysWhatToDo(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "f")
+	if err := Create(path, []byte("old content"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const script = `mount --bind "$1" "$1" || exit 99; exec "$2"`
+	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "sh", "-c", script, "sh", path, os.Args[0])
+	cmd.Env = append(os.Environ(), mounted+"="+path)
+	output, err := cmd.CombinedOutput()
+	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() == 99 || exit.ExitCode() == 1) {
+		t.Skip(err)
+	}
+	if err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
 	checkFile(t, path, "old content", 0o600)

@@ -216,6 +216,15 @@ func TestProtocolNamesAreNotTheApplications(t *testing.T) {
 		if err := e.goCall(t.Context(), "$/x", nil).wait(t); !errors.Is(err, envelope.ErrNameReserved) {
 			t.Errorf("the call failed with %v", err)
 		}
+		for name, want := range map[string]error{
+			"": envelope.ErrNameLength, strings.Repeat("x", 256): envelope.ErrNameLength, "a\nb": envelope.ErrNameControl, "\xff": envelope.ErrNameUTF8,
+		} {
+			for _, err := range []error{e.goCall(t.Context(), name, nil).wait(t), e.link.Send(t.Context(), name, nil)} {
+				if !errors.Is(err, want) || strings.Contains(err.Error(), "arguments") {
+					t.Errorf("the name %.20q: %v, want %v", name, err, want)
+				}
+			}
+		}
 		if err := e.link.Send(t.Context(), envelope.NameBye, []string{"shutdown"}); !errors.Is(err, envelope.ErrNameReserved) {
 			t.Errorf("the send failed with %v", err)
 		}

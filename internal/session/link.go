@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -266,11 +265,12 @@ func (l *Link) Admit(owner *actor.PID) { l.system.Root.Send(l.pid, admit{owner})
 // encode returns the envelope that add appends. The names of the protocol's own messages are refused (wire.md §6.5), the
 // codec checks the rest.
 func (l *Link) encode(name string, args any, add func([]byte) ([]byte, error)) (*buffer, error) {
-	buf, err := newEnvelope(args), error(envelope.ErrNameReserved)
-	if !strings.HasPrefix(name, "$/") {
-		buf.b, err = add(buf.b)
+	if err := envelope.CheckName(name); err != nil {
+		return nil, err
 	}
-	if err == nil {
+	buf := newEnvelope(args)
+	var err error
+	if buf.b, err = add(buf.b); err == nil {
 		err = l.checkSize(buf)
 	}
 	if err != nil {

@@ -80,6 +80,7 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 		Control:   b.run.Socket,
 		Metrics:   b.run.Metrics,
 		Traffic:   newTraffic(s.Total),
+		PeersFile: b.peersFile(),
 
 		Accepted: s.Accepted, Strangers: s.Strangers, HandshakesIn: s.HandshakesIn, HandshakesOut: s.HandshakesOut, EventsLost: s.EventsLost,
 	}, nil
@@ -100,7 +101,15 @@ func (b Backend) Peers(context.Context, control.Request) (control.Peers, error) 
 		}
 		peers = append(peers, peer)
 	}
-	return control.Peers{Peers: peers}, nil
+	return control.Peers{Peers: peers, PeersFile: b.peersFile()}, nil
+}
+
+// peersFile returns why the node cannot use its peers file, if it cannot.
+func (b Backend) peersFile() string {
+	if err := b.node.TrustError(); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // Discover is control.Discover.

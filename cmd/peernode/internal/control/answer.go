@@ -19,10 +19,11 @@ type (
 		Providers []Provider     `json:"providers"` // the same ones, and how they are doing
 		Started   time.Time      `json:"started,omitzero"`
 		Uptime    float64        `json:"uptime_ms"`
-		Peers     map[string]int `json:"peers"`             // how many are in each state
-		Control   string         `json:"control"`           // the path of the control socket
-		Metrics   string         `json:"metrics,omitempty"` // the URL where its metrics are read
-		Traffic   Traffic        `json:"traffic"`           // with all peers, those included that are not trusted any more
+		Peers     map[string]int `json:"peers"`                // how many are in each state
+		Control   string         `json:"control"`              // the path of the control socket
+		Metrics   string         `json:"metrics,omitempty"`    // the URL where its metrics are read
+		Traffic   Traffic        `json:"traffic"`              // with all peers, those included that are not trusted any more
+		PeersFile string         `json:"peers_file,omitempty"` // why the peers file cannot be used
 
 		Accepted      uint64            `json:"connections_accepted"` // that others made
 		Strangers     int               `json:"strangers"`            // of them, that have not authenticated yet
@@ -77,7 +78,8 @@ type (
 
 	// Peers are the trusted peers.
 	Peers struct {
-		Peers []Peer `json:"peers"`
+		Peers     []Peer `json:"peers"`
+		PeersFile string `json:"peers_file,omitempty"` // why the peers file cannot be used
 	}
 
 	// Peer is one trusted peer as its node sees it now.

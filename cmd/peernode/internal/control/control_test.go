@@ -143,7 +143,7 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 		Next:    since, Advice: "wait", Sentences: []string{"heard of", "connected"},
 	}
 	dir, _, _ := serve(t, fake{
-		peers: func(context.Context, Request) (Peers, error) { return Peers{[]Peer{bob}}, nil },
+		peers: func(context.Context, Request) (Peers, error) { return Peers{Peers: []Peer{bob}}, nil },
 		connect: func(_ context.Context, q Request) (Peer, error) {
 			if q.Peer != "bob" || len(q.Addresses) != 1 || q.Addresses[0] != "127.0.0.1:1" || q.limit() != time.Second {
 				t.Errorf("got %+v", q)
@@ -174,7 +174,7 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	node, err := GetNode.Ask(ctx, c, Request{})
 	expect(t, node, testNode, err)
 	peers, err := GetPeers.Ask(ctx, c, Request{})
-	expect(t, peers, Peers{[]Peer{bob}}, err)
+	expect(t, peers, Peers{Peers: []Peer{bob}}, err)
 	peer, err := Connect.Ask(ctx, c, Request{Timeout: Within(time.Second), Peer: "bob", Addresses: []string{"127.0.0.1:1"}})
 	expect(t, peer, bob, err)
 	peer, err = Wait.Ask(ctx, c, Request{Timeout: Within(time.Minute), Peer: "bob"})

@@ -11,10 +11,10 @@ import (
 // maxPointer bounds what is read of a pointer file: more than any path to a socket has.
 const maxPointer = 4 << 10
 
-// checkFile returns nil if path leads to a regular file or if there is nothing, and else an ErrFileKind. Nothing is
-// opened: a pipe would hold the command up, and to open a device may do something.
+// checkFile returns nil if a regular file is at path or nothing, and else an ErrFileKind. Nothing is opened: a pipe would
+// hold the command up, and to open a device may do something. Links are not followed: root would write where they lead.
 func checkFile(path string) error {
-	info, err := os.Stat(path)
+	info, err := os.Lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
@@ -53,6 +53,8 @@ func kind(mode fs.FileMode) string {
 		return "a file"
 	case mode.IsDir():
 		return "a folder"
+	case mode&fs.ModeSymlink != 0:
+		return "a symbolic link"
 	case mode&fs.ModeNamedPipe != 0:
 		return "a named pipe"
 	case mode&fs.ModeSocket != 0:
@@ -68,7 +70,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(path, os.O_RDONLY|nonBlock, 0)
+	f, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
 	if err != nil {
 		return nil, err
 	}

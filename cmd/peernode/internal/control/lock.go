@@ -24,7 +24,7 @@ func Acquire(dir string) (*Lock, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
-	l := &Lock{flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|nonBlock))}
+	l := &Lock{flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|openFlags))}
 	ctx, cancel := context.WithTimeout(context.Background(), lockTime)
 	defer cancel()
 	switch _, err := l.file.TryLockContext(ctx, lockTime/20); {
@@ -50,7 +50,7 @@ func Acquire(dir string) (*Lock, error) {
 
 // isHeld says whether a node holds the lock of the data directory dir. It makes no file.
 func isHeld(dir string) bool {
-	file := flock.New(filepath.Join(dir, lockName), flock.SetFlag(os.O_RDONLY|nonBlock))
+	file := flock.New(filepath.Join(dir, lockName), flock.SetFlag(os.O_RDONLY|openFlags))
 	defer file.Close()
 	free, err := file.TryRLock() // shared, so that two commands that ask do not take each other for a node
 	return err == nil && !free

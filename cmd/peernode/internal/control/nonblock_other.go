@@ -2,5 +2,5 @@
 
 package control
 
-// nonBlock is 0 where no pipe has a name in a folder.
-const nonBlock = 0
+// openFlags is 0 where no pipe has a name in a folder.
+const openFlags = 0

@@ -4,5 +4,5 @@ package control
 
 import "syscall"
 
-// nonBlock makes opening a pipe return at once instead of waiting for its other end.
-const nonBlock = syscall.O_NONBLOCK
+// openFlags make opening a pipe return at once instead of waiting for its other end, and opening a symbolic link fail.
+const openFlags = syscall.O_NONBLOCK | syscall.O_NOFOLLOW
