@@ -31,9 +31,10 @@ func (msgpackCodec) Parse(body []byte, e *Envelope) error {
 		return parseReply(body, at[:arity], e)
 	case KindSend:
 		return parseSend(body, at[:arity], e)
-	default:
+	case KindPing, KindPong:
 		return parseNonce(body, at[:arity], e)
 	}
+	return ErrKind
 }
 
 // elements guards body, which must hold one array of 1 to maxArity elements and nothing else, and sets at to where they

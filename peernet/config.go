@@ -151,7 +151,7 @@ type bound[T int | time.Duration] struct {
 	because string
 }
 
-// checkField fills in the default of a field, or holds its value against the bounds. err keeps the first *ConfigError.
+// checkField fills in the default of a field, or checks its value by the bounds. err keeps the first *ConfigError.
 func checkField[T int | time.Duration](err *error, field string, value *T, byDefault T, low, high bound[T]) {
 	switch v := *value; {
 	case *err != nil:

@@ -62,7 +62,6 @@ var layers = map[string]int{
 	"channel":                2,
 	"discovery/internal/lan": 2,
 	"discovery/manual":       2,
-	"envelope/etf":           2,
 	"internal/idtable":       2,
 	"internal/netwatch":      2,
 	"internal/counters":      2,
@@ -100,7 +99,7 @@ var forTests = map[string][]string{
 }
 
 // wire is what knows nothing of trust and discovery, although some of it stands above them.
-var wire = []string{"identity", "frame", "handshake", "channel", "envelope", "envelope/etf", "private"}
+var wire = []string{"identity", "frame", "handshake", "channel", "envelope", "private"}
 
 // An imported is one import of one file, with packages of the module named by their folders.
 type imported struct {
@@ -318,7 +317,7 @@ func TestEachLayoutRuleBites(t *testing.T) {
 		{"memnet outside tests", "internal/node", false, "internal/test/memnet", false},
 		{"memnet for peertest", "peernet/peertest", false, "internal/test/memnet", true},
 		{"wire imports trust", "channel", false, "trust", false},
-		{"wire imports discovery", "envelope/etf", false, "discovery", false},
+		{"wire imports discovery", "envelope", false, "discovery", false},
 		{"actors in an internal package", "internal/session", false, actorPath + "/actor", true},
 		{"actors in the API", "peernet", false, actorPath + "/actor", true},
 		{"actors below the API", "peernet/otel", false, actorPath + "/actor", false},

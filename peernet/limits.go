@@ -8,26 +8,30 @@ import (
 )
 
 // Limits bound what peers and strangers can make a node hold (wire.md §9). A field that is zero has its default. A
-// value that is negative, beyond all sense, or at odds with another fails New with a *ConfigError.
+// value that is negative, surely a mistake, or at odds with another fails New with a *ConfigError.
 //
-// docs/architecture.md adds up what they let one session take.
+// docs/architecture.md adds up what they let one session take. Bounds on announces are constants, not fields: those on
+// presence are in internal/finder/eviction.go, on dials to hints in internal/peers/hints.go, on private announces in
+// discovery/udp/private.go, on multicast DNS in discovery/mdns/table.go.
 type Limits struct {
 	// Frame is the largest frame accepted from a peer, in bytes, at least the 1 MiB that every node accepts and at most
 	// 1 GiB.
 	Frame int
 
-	// CallsPerPeer is how many calls of one peer run at once, at most 2^20; 256. The next is answered `overloaded`. As many
-	// more may wait for room to reply, each with its result: for handlers whose results are large, choose less.
+	// CallsPerPeer is how many calls of one peer run at once, at most 2^20; 256. At the limit, calls are answered `overloaded`. As
+	// many more may wait for room to reply, each with its result: for handlers whose results are large, choose less.
 	CallsPerPeer int
 
-	// CallBytesPerPeer is the bytes of their arguments together, at least Frame; 8 MiB, or Frame if that is more. Likewise.
+	// CallBytesPerPeer is the bytes of their arguments together, at least Frame; 8 MiB, or Frame if that is more. At the
+	// limit, calls are answered `overloaded`.
 	CallBytesPerPeer int
 
-	// SendsPerPeer is how many sends of one peer wait for their handlers, at most 2^20; 1,024. The next is dropped and
-	// counted.
+	// SendsPerPeer is how many sends of one peer wait for their handlers, at most 2^20; 1,024. At the limit, sends are
+	// dropped and counted.
 	SendsPerPeer int
 
-	// SendBytesPerPeer is the bytes of their arguments together, at least Frame; 8 MiB, or Frame if that is more. Likewise.
+	// SendBytesPerPeer is the bytes of their arguments together, at least Frame; 8 MiB, or Frame if that is more. At the
+	// limit, sends are dropped and counted.
 	SendBytesPerPeer int
 
 	// QueueBytes is how much may wait to be written to one session, at least the 1 MiB of a message that every peer accepts;
@@ -51,15 +55,17 @@ type Limits struct {
 	Sessions int
 }
 
-// atMost bounds a number beyond which it is a slip, not a wish.
-func atMost[T int | time.Duration](most T) bound[T] { return bound[T]{most, "out of all proportion"} }
+// atMost rejects values that are surely mistakes.
+func atMost[T int | time.Duration](most T) bound[T] {
+	return bound[T]{most, "the most that makes sense"}
+}
 
 // check fills in the defaults. The error is a *ConfigError.
 func (l *Limits) check() (err error) {
 	check := func(field string, value *int, byDefault int, low, high bound[int]) {
 		checkField(&err, "Limits."+field, value, byDefault, low, high)
 	}
-	one := bound[int]{1, "with which nothing works"}
+	one := bound[int]{1, "the least that works"}
 	frames := bound[int]{frame.DefaultLimit, "which every node accepts"}
 	check("Frame", &l.Frame, frame.DefaultLimit, frames, atMost(1<<30))
 	message := bound[int]{l.Frame, "what one message may have (Limits.Frame)"}

@@ -30,7 +30,7 @@ var (
 	// errLooksForNobody: the running node has no providers.
 	errLooksForNobody = errors.New("the running node does not look for peers")
 	// errCannotLook: none of the providers works.
-	errCannotLook = errors.New("nobody can be looked for")
+	errCannotLook = errors.New("discovery does not work")
 )
 
 // A discoverer is one run of discover. It tells of each sighting and each failure once.
@@ -74,10 +74,10 @@ once as soon as it is found.`,
 			return err
 		}
 		if missing, hint := d.providers.Missing(); len(missing) > 0 {
-			return failure.Usage(fmt.Sprintf("--interface: there is none called %.80q", missing[0]), hint)
+			return failure.Usage(fmt.Sprintf("--interface: no %.80q on this machine", missing[0]), hint)
 		}
 		if len(d.providers.Names()) == 0 {
-			return failure.Usage("--discovery: looking for nobody finds nobody", "give at least one of: "+strings.Join(providers.Names, ", "))
+			return failure.Usage("--discovery none finds nobody", "give at least one of: "+strings.Join(providers.Names, ", "))
 		}
 		given := func(name string) bool { return cmd.Flag(name).Changed }
 		return d.run(cmd.Context(), slices.ContainsFunc(providers.FlagNames, given))
@@ -219,11 +219,11 @@ func (d *discoverer) end(last control.Discovered) error {
 	works := slices.ContainsFunc(last.Providers, func(p control.Provider) bool { return p.State == string(peernet.ProviderRunning) || p.State == string(peernet.ProviderImpaired) })
 	switch {
 	case len(last.Seen) == 0 && len(last.Providers) > 0 && !works:
-		return failure.WithHint(errCannotLook, "mend what is said above, or look in another way with --discovery")
+		return failure.WithHint(errCannotLook, "fix the errors above, or choose another --discovery")
 	case d.out.JSON:
 		return nil
 	case len(last.Seen) == 0:
-		d.say("nobody is seen on this network; a node that runs announces itself every few seconds, in private mode to its peers alone")
+		d.say("no node is seen on this network; a running node announces itself every few seconds, in private mode to its peers alone")
 		return nil
 	}
 	return d.table(last.Seen)

@@ -49,8 +49,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return a.report(err)
 }
 
-// endings are the signals that end the command: those with which a terminal and the system end programs, unless whoever
-// started it has them ignored, as nohup does.
+// endings are the signals that end the command: those with which a terminal and the system end programs. A signal that was
+// ignored at the start, as under nohup, stays ignored.
 func endings() []os.Signal {
 	return slices.DeleteFunc([]os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP}, func(s os.Signal) bool {
 		return s != syscall.SIGTERM && signal.Ignored(s)
@@ -91,7 +91,7 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 			if err := usage.TidyFlags(cmd); err != nil {
 				return err
 			}
-			if cmd.Flag("data-dir").Changed && a.dir == "" { // of a variable that is not set, say: not the usual one then
+			if cmd.Flag("data-dir").Changed && a.dir == "" { // an unset shell variable gives an empty value: do not fall back to the default
 				return failure.Usage("--data-dir is empty", "give it as --data-dir DIR, or leave it out for the usual one")
 			}
 			return nil

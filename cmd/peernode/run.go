@@ -110,7 +110,7 @@ func checkSessions(sessions, peers int) error {
 func (r *runner) logger() (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(r.logLevel)); err != nil {
-		return nil, failure.Usage(fmt.Sprintf("--log-level: there is none called %.80q", r.logLevel), "those that are there: debug, info, warn, error")
+		return nil, failure.Usage(fmt.Sprintf("--log-level: unknown level %.80q", r.logLevel), "use one of: debug, info, warn, error")
 	}
 	return slog.New(slog.NewTextHandler(logWriter{r.err}, &slog.HandlerOptions{Level: level})), nil
 }

@@ -86,7 +86,7 @@ func TestInterfacesThatAreNotThereAreWarnedOf(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.warnMissing()
-		if (err.Len() > 0) != c.warns || c.warns && !strings.HasPrefix(err.String(), "peernode: --interface: there is none called \"no such one\" now\npeernode: hint: those that are there: ") {
+		if (err.Len() > 0) != c.warns || c.warns && !strings.HasPrefix(err.String(), "peernode: --interface: no \"no such one\" on this machine now\npeernode: hint: use one of: ") {
 			t.Errorf("%s: said %q", c.name, err.String())
 		}
 	}

@@ -118,7 +118,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 func (r *runner) warnMissing() {
 	missing, hint := r.providers.Missing()
 	for _, name := range missing {
-		r.say("--interface: there is none called %.80q now", name)
+		r.say("--interface: no %.80q on this machine now", name)
 		r.hint(hint)
 	}
 }
@@ -171,8 +171,7 @@ func (r *runner) handleEcho(ctx context.Context, q *peernet.Request) (any, error
 	return nil, r.out.Event(e)
 }
 
-// listenFailed returns the error of a start with the hint that fits --listen: what else can fail at a start has one
-// that fits.
+// listenFailed adds the advice about --listen. Other errors of a start have theirs already.
 func listenFailed(err error) error {
 	if d, ok := errors.AsType[*net.DNSError](err); ok {
 		return failure.Usage(fmt.Sprintf("--listen: %v", d), "give the host as an address of this machine, or leave it out for all addresses")

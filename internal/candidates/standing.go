@@ -67,7 +67,7 @@ func (p *Privileges) WasLast(host netip.Addr) bool {
 	return host == p.Home || len(p.doubted) > 0 && p.doubted[0].Addr() == host
 }
 
-// Standing returns the standing of an address of which said is what is said about it: any but AtHome and Proven.
+// Standing ranks addr. said is what its sources claim: never AtHome or Proven.
 func (p *Privileges) Standing(addr netip.AddrPort, said Standing) Standing {
 	switch {
 	case said < Asked && slices.Contains(p.Proven, addr):

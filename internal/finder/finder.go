@@ -100,6 +100,7 @@ func (f *finder) Receive(ctx actor.Context) {
 	}
 }
 
+// sighted enters what a provider saw in the presence table.
 func (f *finder) sighted(ctx actor.Context, m sighted) {
 	m.from.ahead.Add(-1)
 	dropped := m.from.dropped.Swap(0)

@@ -6,8 +6,8 @@
 //	├── finder ──── one actor per discovery provider
 //	└── peers ───── peer × n, one per trusted key ── session, one per outbound connection
 //
-// Commands go down, events go up, and siblings do not know each other. The root gives the finder a way to the table of
-// peers for what it has found, which the root itself has nothing to add to.
+// Commands go down, events go up, and siblings do not know each other. The finder sends what it finds to the table of
+// peers directly: the root would only forward it.
 package node
 
 import (
@@ -158,9 +158,9 @@ func (r *root) Receive(ctx actor.Context) {
 	case cut:
 		r.cut(ctx)
 	case finder.Stopped:
-		r.ready(ctx, r.finder)
+		r.childReady(ctx, r.finder)
 	case peers.Stopped:
-		r.ready(ctx, r.peers)
+		r.childReady(ctx, r.peers)
 	case *actor.Terminated:
 		ctx.Send(ctx.Self(), childStopped{m.Who})
 	case childStopped:
@@ -196,8 +196,8 @@ func (r *root) stop(ctx actor.Context) {
 	ctx.Send(r.peers, peers.Stop{})
 }
 
-// ready stops the children once each of them has ended what Stop began.
-func (r *root) ready(ctx actor.Context, child *actor.PID) {
+// childReady stops the children once each of them has ended what Stop began.
+func (r *root) childReady(ctx actor.Context, child *actor.PID) {
 	if delete(r.busy, child); len(r.busy) == 0 {
 		r.cut(ctx)
 	}
@@ -227,7 +227,7 @@ func (r *root) childStopped(ctx actor.Context, who *actor.PID) {
 	}
 	for child := range r.busy {
 		if child.Equal(who) {
-			r.ready(ctx, child)
+			r.childReady(ctx, child)
 		}
 	}
 }

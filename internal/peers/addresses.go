@@ -86,6 +86,7 @@ func (p *peer) learn(addr netip.AddrPort, source string) *address {
 	return a
 }
 
+// sighted records that discovery saw the peer at an address, or sees it there no more.
 func (p *peer) sighted(m finder.Change) {
 	if m.Kind == finder.Lost {
 		p.missed(m)
@@ -99,7 +100,7 @@ func (p *peer) sighted(m finder.Change) {
 	}
 	p.publish()
 	if p.round == nil {
-		p.dial()
+		p.askToDial()
 	} else if !a.next.After(a.seen) {
 		p.extend(a.addr)
 	}

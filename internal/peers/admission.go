@@ -39,7 +39,7 @@ func (f *facts) admitNewcomers(do *actions, trusted bool) {
 	f.sessions = slices.DeleteFunc(f.sessions, func(s sessionFacts) bool { return !s.admitted || s.noRoom != nil })
 }
 
-// crowded is what the peer is told that has as many sessions as it may have.
+// crowded is the text for a peer at its limit of sessions.
 var crowded = fmt.Sprintf("at the limit of %d sessions with one peer, and %d that are ending", maxSessions, maxEnding)
 
 // makeRoom says whether the peer may have another session. If too many half-close, the oldest of them makes room: what

@@ -42,7 +42,7 @@ func judge(isArbiter bool, usable []*sessionFacts) dispute {
 	return dispute{favoured.id, other.id, isProbed, envelope.ReasonDuplicate, envelope.ReasonDuplicate}
 }
 
-// arbitrate sees to it that of several usable sessions one stays, as far as this end has to (wire.md §7.4).
+// arbitrate ends all usable sessions but one, if this end decides (wire.md §7.4).
 func (f *facts) arbitrate(do *actions) {
 	for {
 		d := judge(f.isArbiter, f.usable())
@@ -84,8 +84,8 @@ func (f *facts) settle(do *actions) {
 	}
 }
 
-// checkOlder asks all but the newest of several sessions for a pong, each once. The other end decides which one stays,
-// but one that it has lost it will not end, and here it looks alive (wire.md §7.4).
+// checkOlder asks all but the newest of several sessions for a pong, each once. The other end decides which one stays.
+// It cannot end a session that it has lost, and here that session still looks alive (wire.md §7.4).
 func (f *facts) checkOlder(do *actions) {
 	usable := f.usable()
 	if len(usable) < 2 {

@@ -81,18 +81,17 @@ func (d *Directory) Info(key identity.PublicKey) (Info, *session.Link) {
 	return Info{State: Unknown}, nil
 }
 
-// Await returns the session to a trusted peer as soon as it is another one than not. It returns nil if not was the last
-// one, and if the peer is not trusted any more. If not is nil, it waits for the first one, even if the peer is only about
-// to be trusted. The error is the context's, or ErrStopping.
-func (d *Directory) Await(ctx context.Context, key identity.PublicKey, not *session.Link) (*session.Link, error) {
+// Await returns the session to a trusted peer once it differs from old. It returns nil if old was the last one, and if the
+// peer is not trusted any more. If old is nil, it waits for the first one, even if the peer is not trusted yet. The error is the context's, or ErrStopping.
+func (d *Directory) Await(ctx context.Context, key identity.PublicKey, old *session.Link) (*session.Link, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s := d.slots[key]
-	if s == nil && not == nil && !d.closed {
+	if s == nil && old == nil && !d.closed {
 		s = &slot{changed: make(chan struct{})}
 		d.slots[key] = s
 	}
-	for s != nil && s.link == not && !d.closed {
+	for s != nil && s.link == old && !d.closed {
 		if err := d.wait(ctx, s); err != nil {
 			if s.owner == nil && s.waiting == 0 && d.slots[key] == s {
 				delete(d.slots, key) // nobody waits for it any more

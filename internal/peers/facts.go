@@ -98,7 +98,7 @@ func (s *sessionFacts) hasOtherBoot(o *sessionFacts) bool {
 	return s.hasBoot && o.hasBoot && s.boot != o.boot
 }
 
-// isAlive says whether the session is up, be it that it half-closes.
+// isAlive says whether the session is up. A half-closed one still counts.
 func (s sessionFacts) isAlive() bool { return !s.up.IsZero() && !s.over && !s.ended }
 
 // isBroken says whether a session that was up ended without a word that the peer meant so: somebody between may have

@@ -207,7 +207,7 @@ func TestARaceBeginsNoMoreDialsToHintsThanAllowed(t *testing.T) {
 			for i := range 3 * hintRate.Burst {
 				p.learn(netip.AddrPortFrom(host(i), 1), "udp").sources = []string{"udp"}
 			}
-			p.dial()
+			p.askToDial()
 		})
 		burst := time.Duration(hintRate.Burst)
 		time.Sleep(burst*stagger + stagger/2)

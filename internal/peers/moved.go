@@ -30,7 +30,7 @@ func (p *peer) moved(c netwatch.Change) {
 		p.raceAnew()
 		return
 	}
-	p.dial()
+	p.askToDial()
 }
 
 // errAddressGone is why a session ends whose local address this machine does not have any more.

@@ -71,7 +71,7 @@ func (p *peer) Receive(ctx actor.Context) {
 		p.connect(m)
 	case Wake:
 		p.asleep = false // since its last session ended for want of use
-		p.dial()
+		p.askToDial()
 	case netwatch.Change:
 		p.moved(m)
 	case dialled:
@@ -94,7 +94,7 @@ func (p *peer) Receive(ctx actor.Context) {
 	case roomFreed:
 		if p.full {
 			p.full = false
-			p.dial()
+			p.askToDial()
 		}
 	case leave:
 		p.leave(m.goodbye)

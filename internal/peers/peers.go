@@ -117,6 +117,7 @@ func (t *table) Receive(ctx actor.Context) {
 	}
 }
 
+// passOn sends m to the actor of a trusted key. Other keys have none.
 func (t *table) passOn(ctx actor.Context, key identity.PublicKey, m any) {
 	if e := t.peers[key]; e != nil {
 		ctx.Send(e.pid, m)

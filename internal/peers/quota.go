@@ -68,7 +68,7 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("this node is at its limit of %d %s (Limits.%s): raise it, or wait until one has gone", e.Limit, strings.ToLower(e.What), e.What)
 }
 
-// forPeer returns what a peer is told that has to come back later.
+// forPeer returns the text for a peer that must come back later.
 func (e *LimitError) forPeer() string {
 	return fmt.Sprintf("at the limit of %d %s", e.Limit, strings.ToLower(e.What))
 }

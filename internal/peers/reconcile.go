@@ -48,7 +48,7 @@ type pause struct {
 	isDemand bool
 }
 
-// A probing is a session of which a pong is wanted.
+// A probing is a session that must answer a ping.
 type probing struct {
 	id     string
 	within time.Duration
@@ -121,7 +121,8 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	f.arbitrate(&do)
 
 	// 6. Without a session to use, the end of the one used last says when to dial (§6.8). If another one is being dialled
-	// already, that goes on, unless the peer asks for a pause. Calls wait for a session that is still coming up if the one
+	// already, that goes on, unless the peer asks for a pause. If the dial fails, goOn (rounds.go) says when the next one
+	// is. A handshake under way is not stopped. Calls wait for a session that is still coming up if the one
 	// used last was replaced.
 	wasDue := !f.due.IsZero()
 	if s := f.find(f.used); s != nil && !s.isUsable() && f.goodbye == "" && f.usedEnd.Reason == "" {
@@ -207,7 +208,8 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 		f.endRound(&do, nil)
 	}
 
-	// 10. A dial that is due or wanted begins, unless there is no need (§7.5).
+	// 10. A dial that is due or wanted begins, unless there is no need (§7.5). A Connect begins a round itself (rounds.go
+	// connect).
 	isDue := !f.due.IsZero() && !now.Before(f.due)
 	if isDue {
 		f.due = time.Time{}

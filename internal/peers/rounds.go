@@ -20,7 +20,7 @@ const (
 // A round is one try to reach a peer. It ends when a session is up, or no address is left.
 type round struct {
 	left    []netip.AddrPort
-	last    error                   // why the address did not work that came nearest to the peer
+	last    error                   // why the best address failed: the one whose dial got furthest
 	at      netip.AddrPort          // that address
 	race    *race                   // TCP connects are under way; nil: none is
 	claimed *atomic.Pointer[claim]  // by the handshake that has proved the peer: the others yield
@@ -56,8 +56,8 @@ func (p *peer) connect(m connect) {
 	p.round.waiters = append(p.round.waiters, m.waiter)
 }
 
-// dial begins a round unless there is no need, or no address whose time has come.
-func (p *peer) dial() {
+// askToDial records that a dial is wanted; reconcile's rule 10 decides.
+func (p *peer) askToDial() {
 	p.dialAsked = true
 	p.reconcile()
 }

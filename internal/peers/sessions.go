@@ -60,6 +60,7 @@ func (p *peer) halfClosed(m session.HalfClosed) {
 	})
 }
 
+// ended records how a session ended; reconcile decides what follows.
 func (p *peer) ended(m session.Ended) {
 	id := m.Session.GetId()
 	if m.ByPeer && m.Reason == envelope.ReasonConflict {

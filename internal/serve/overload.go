@@ -9,9 +9,9 @@ import (
 // An overload has the answer to a call that reaches a limit, for each limit. The answers are made beforehand, so that a
 // refused call costs no more than another.
 type overload struct {
-	calls      *envelope.RemoteError // as many as may run do
+	calls      *envelope.RemoteError // the limit of running calls is reached
 	bytes      *envelope.RemoteError // its arguments are too large beside those of the calls that run
-	replies    *envelope.RemoteError // as many replies as may wait to be queued: the caller does not read them
+	replies    *envelope.RemoteError // the limit of replies that wait to be queued is reached: the caller does not read them
 	replyBytes *envelope.RemoteError // likewise, by the arguments of their calls
 }
 

@@ -27,7 +27,7 @@ type Request struct {
 func newRequest(s *Session, entry *Entry, e *envelope.Envelope) *Request {
 	r := &Request{session: s, entry: entry, id: e.ID, args: envelope.NewRaw(envelope.Msgpack, e.Args)}
 	r.config = &s.server.config
-	if t := e.Options.Trace; t != "" && envelope.ValidTrace(t) { // any other is as none (wire.md §6.3)
+	if t := e.Options.Trace; t != "" && envelope.ValidTrace(t) { // an invalid trace is ignored (wire.md §6.3)
 		r.trace = t
 	}
 	if e.Options.HasTimeout {
@@ -102,7 +102,7 @@ func (r *Request) handle() {
 		}
 		r.finish()
 		r.result, r.refusal = nil, r.session.server.incident(r, p)
-		if !allowed { // Allow has failed: the caller must not learn even that
+		if !allowed { // Allow panicked: hide that from the caller
 			r.refusal = noHandler(r.entry.Name)
 		}
 	}()

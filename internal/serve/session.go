@@ -20,8 +20,8 @@ var ErrFlood = errors.New("too many refused calls unanswered: the peer does not 
 // callTooLate is told before the handler is looked up, and so for any name: no caller learns by it which names have a handler.
 var callTooLate = &envelope.RemoteError{Code: envelope.CodeDeadline, Text: "the call arrived after its time"}
 
-// A Session serves the requests of one session. Its methods do not block. They are called by the session's actor, and are
-// not safe for concurrent use but for Pending. After Close only Close and Pending may be called.
+// A Session serves the requests of one session. Its methods do not block. The session's actor calls them. Only
+// Pending is safe for concurrent use. After Close only Close and Pending may be called.
 type Session struct {
 	server *Server
 	peer   *peer
@@ -47,7 +47,7 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	late := e.Options.HasTimeout && e.Options.Timeout <= 0
 	entry := s.server.find(e.Name)
 	if entry == nil {
-		entry = &Entry{Name: string(e.Name), Allow: deny} // so that an unknown name is no other than a hidden one
+		entry = &Entry{Name: string(e.Name), Allow: deny} // an unknown name must look like a hidden one
 	}
 	r, p := newRequest(s, entry, e), s.peer
 	p.mu.Lock()
@@ -74,6 +74,7 @@ func (s *Session) Call(e *envelope.Envelope) error {
 // deny is the Allow of names that have no handler.
 func deny(context.Context, *Request) bool { return false }
 
+// refuse answers a call that does not run. The error is ErrFlood: too many such answers wait.
 func (s *Session) refuse(id envelope.CallID, e *envelope.RemoteError) error {
 	if !s.conn.Refuse(id, e) {
 		return ErrFlood

@@ -68,7 +68,7 @@ func (s *session) handleBye(args []byte) error {
 	return nil
 }
 
-// halfCloses says whether a bye of that code leaves time for answers. Unknown codes are as shutdown.
+// halfCloses says whether a bye of that code leaves time for answers. Unknown codes are treated like shutdown.
 func halfCloses(code envelope.Reason) bool {
 	switch code {
 	case envelope.ReasonRefused, envelope.ReasonRevoked, envelope.ReasonConflict, envelope.ReasonBusy,

@@ -280,7 +280,7 @@ func (l *Link) encode(name string, args any, add func([]byte) ([]byte, error)) (
 	return buf, nil
 }
 
-// checkSize holds an encoded envelope, with its 4 bytes for the length, against what the peer accepts.
+// checkSize checks that the peer accepts an encoded envelope of this size. Its 4 bytes for the length do not count.
 func (l *Link) checkSize(buf *buffer) error {
 	size, limit := len(buf.b)-frame.HeaderSize+channel.Overhead, int(l.maxFrame.Load())
 	if size > limit {

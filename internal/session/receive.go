@@ -11,7 +11,7 @@ func (s *session) handleBatch(b *batch) {
 	s.tellIfRotationDue()
 	for i := range b.envelopes {
 		if s.state != open && s.state != draining {
-			break // the rest came behind the end
+			break // the session has ended; drop the rest
 		}
 		if err := s.handleEnvelope(&b.envelopes[i]); err != nil {
 			s.endForViolation(err)
@@ -71,6 +71,7 @@ func (s *session) handleReply(e *envelope.Envelope) {
 	}
 }
 
+// handleSend hands a send to its handler. Reserved names are commands of the protocol.
 func (s *session) handleSend(e *envelope.Envelope) error {
 	if !envelope.Reserved(e.Name) {
 		if s.peerBye != nil {

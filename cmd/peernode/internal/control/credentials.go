@@ -29,7 +29,7 @@ func check(c net.Conn, allowed func(peer, self int) bool) error {
 		return fmt.Errorf("asking who is at the control socket's other end: %w", err)
 	}
 	if known && !allowed(peer, os.Geteuid()) {
-		return fmt.Errorf("%w (uid %d)", ErrStranger, peer)
+		return fmt.Errorf("%w (uid %d)", ErrOtherUser, peer)
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ var (
 	ErrFileKind = errors.New("something else is in the place of one of the node's files")
 	// ErrPathTooLong: neither the data directory nor the system's temporary directory leaves room for a socket.
 	ErrPathTooLong = errors.New("no directory with a path short enough for a control socket")
-	// ErrStranger: the process at the other end of the socket belongs to another user.
-	ErrStranger = errors.New("the control socket's other end belongs to another user")
+	// ErrOtherUser: the process at the other end of the socket belongs to another user.
+	ErrOtherUser = errors.New("the control socket's other end belongs to another user")
 	// ErrRequest: a request that is not what its operation takes.
 	ErrRequest = errors.New("the node does not understand this request")
 	// ErrTooLarge: a request or an answer over the limit.

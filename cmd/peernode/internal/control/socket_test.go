@@ -201,7 +201,7 @@ func TestStrangersAreTurnedAwayAndOthersServed(t *testing.T) {
 	s.check = func(net.Conn) error {
 		defer func() { first = false }()
 		if first {
-			return ErrStranger
+			return ErrOtherUser
 		}
 		return nil
 	}
@@ -252,7 +252,7 @@ func TestWhoMayBeAtTheOtherEnd(t *testing.T) {
 		t.Errorf("this user is refused: %v", err)
 	}
 	none := func(int, int) bool { return false }
-	if err := check(c, none); known && !errors.Is(err, ErrStranger) {
+	if err := check(c, none); known && !errors.Is(err, ErrOtherUser) {
 		t.Errorf("got %v", err)
 	}
 	for _, c := range []struct {

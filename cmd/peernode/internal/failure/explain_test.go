@@ -47,7 +47,7 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{control.ErrTooLarge, "too_large", 1},
 		{control.ErrRequest, "bad_request", 2},
 		{control.ErrFileKind, "file_kind", 1},
-		{control.ErrStranger, "stranger", 4},
+		{control.ErrOtherUser, "stranger", 4},
 
 		{envelope.ErrNameLength, "bad_name", 2},
 		{envelope.ErrNameUTF8, "bad_name", 2},

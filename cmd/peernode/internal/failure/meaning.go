@@ -55,8 +55,7 @@ func means(code string, exit int, hint string, errs ...error) meaning {
 	return meaning{code, exit, hint, errs}
 }
 
-// meanings are looked through in this order: the first one with an error of the chain counts, so that the particular stands
-// before the general.
+// meanings are looked through in this order. The first match counts, so specific errors stand before general ones.
 var meanings = []meaning{
 	means("no_node", ExitUnreachable, "start one with: peernode run", control.ErrNoNode),
 	means("no_socket", ExitUnreachable, "it may be starting or stopping: try again; or stop it, and start it again with: peernode run", control.ErrNoSocket),
@@ -65,7 +64,7 @@ var meanings = []meaning{
 	means("gone", ExitUnreachable, "start it again with: peernode run", control.ErrGone),
 	means("file_kind", ExitFailed, "move it away: the node keeps a file of its own there", control.ErrFileKind, trust.ErrFileKind, identity.ErrFileKind),
 	means("path_too_long", ExitFailed, "set TMPDIR to a directory with a short path", control.ErrPathTooLong),
-	means("stranger", ExitRefused, "run this command as the user the node runs as", control.ErrStranger),
+	means("stranger", ExitRefused, "run this command as the user the node runs as", control.ErrOtherUser),
 	means("bad_request", ExitUsage, "is the running node of another version than this command?", control.ErrRequest),
 	means("too_large", ExitFailed, "send less at a time", control.ErrTooLarge),
 	means(CodeBusy, ExitFailed, "wait for the other commands to end", control.ErrBusy),

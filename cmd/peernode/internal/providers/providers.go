@@ -62,7 +62,7 @@ func (f *Flags) Check() error {
 		case name == None:
 			return failure.Usage("--discovery: none and others at the same time", "give none alone, or leave it out")
 		case !slices.Contains(Names, name):
-			return failure.Usage(fmt.Sprintf("--discovery: there is none called %.80q", name), thoseThere(append(slices.Clone(Names), None)))
+			return failure.Usage(fmt.Sprintf("--discovery: unknown provider %.80q", name), oneOf(append(slices.Clone(Names), None)))
 		case slices.Contains(names[:i], name):
 			return failure.Usage(fmt.Sprintf("--discovery: %s is there twice", name), "give each once")
 		}
@@ -93,9 +93,9 @@ var New = func(name string, interfaces []string, port uint16) discovery.Provider
 	return mdns.New(mdns.Options{Interfaces: interfaces})
 }
 
-// Missing returns the interfaces that are named and not there, if any are needed, and a hint that lists those that are. A
+// Missing returns the interfaces that are named and not there, if any are needed, and advice that lists those that are. A
 // missing one may be mistyped, or come later.
-func (f *Flags) Missing() (missing []string, hint string) {
+func (f *Flags) Missing() (missing []string, advice string) {
 	there := interfaceNames()
 	if len(f.Names()) == 0 || len(there) == 0 {
 		return nil, ""
@@ -105,11 +105,11 @@ func (f *Flags) Missing() (missing []string, hint string) {
 			missing = append(missing, name)
 		}
 	}
-	return missing, thoseThere(there)
+	return missing, oneOf(there)
 }
 
-// thoseThere is the hint for a name that is not among names.
-func thoseThere(names []string) string { return "those that are there: " + strings.Join(names, ", ") }
+// oneOf is the advice for a name that is not among names.
+func oneOf(names []string) string { return "use one of: " + strings.Join(names, ", ") }
 
 // interfaceNames returns the names of this machine's network interfaces, as far as the system tells.
 func interfaceNames() []string {

@@ -1,5 +1,4 @@
-// Package usage holds a command line against what the subcommands take, and says which form is expected where it does not
-// fit.
+// Package usage checks a command line and says which form is expected.
 package usage
 
 import (
@@ -16,13 +15,13 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 )
 
-// Arguments holds the arguments of a subcommand against its Use line, where [NAME] may be missing and [NAME]… may
-// stand any number of times, and checks and tidies those that have a form of their own. It is the Args of every subcommand.
+// Arguments checks the arguments of a subcommand by its Use line, where [NAME] may be missing and [NAME]… may
+// stand any number of times. It checks and tidies those that have a form of their own. It is the Args of every subcommand.
 func Arguments(cmd *cobra.Command, args []string) error {
 	return ArgumentsAs(cmd, "", strings.Fields(cmd.Use)[1:], args)
 }
 
-// ArgumentsAs holds args against names instead, which are those of cmd with a flag that changes them, or "".
+// ArgumentsAs checks args by names instead, which are those of cmd with a flag that changes them, or "".
 func ArgumentsAs(cmd *cobra.Command, flag string, names, args []string) error {
 	whole := cmd.CommandPath()
 	if flag != "" {
