@@ -1,6 +1,8 @@
 package peernet
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net"
@@ -10,6 +12,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/node"
@@ -31,8 +34,9 @@ const maxMessages = 1 << 31
 // actorConfig returns the configurations of the actors.
 func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 	c := n.config
-	hello := envelope.Hello{Version: envelope.Version, Agent: agent(), Name: c.Name, HasBoot: true, Max: c.Limits.Frame}
-	if _, err := io.ReadFull(c.Rand, hello.Boot[:]); err != nil {
+	hello := envelope.Hello{Version: envelope.Version, Agent: agent(), Name: c.Name, Max: c.Limits.Frame}
+	secret := make([]byte, sha256.Size)
+	if _, err := io.ReadFull(c.Rand, secret); err != nil {
 		return node.Config{}, fmt.Errorf("read randomness: %w", err)
 	}
 	if hello.Max == frame.DefaultLimit {
@@ -45,7 +49,13 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 	sessions := &session.Config{
 		Static: n.keys, Prologue: []byte(c.Namespace), Hello: hello, Rand: c.Rand, Clock: c.Clock, Log: c.Logger,
 		Pool: n.pool, Trusted: n.trust.Contains, Compute: make(chan struct{}, handshakesAtOnce),
-		Serve:      func(l *session.Link) session.Inbound { return n.server.Open(l) },
+		Serve: func(l *session.Link) session.Inbound { return n.server.Open(l) },
+		Boot: func(peer identity.PublicKey) (boot [8]byte) { // each peer learns one that is of no use with others
+			mac := hmac.New(sha256.New, secret)
+			mac.Write(peer[:])
+			copy(boot[:], mac.Sum(nil))
+			return boot
+		},
 		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes,
 		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
 		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, MaxMessages: maxMessages,

@@ -119,3 +119,32 @@ func TestOptionsOfACallDoNotEscapeItsLimit(t *testing.T) {
 	}
 	close(release)
 }
+
+// TestEachPeerLearnsAnotherBoot: what one peer is told must not help it to pose as this process towards another.
+func TestEachPeerLearnsAnotherBoot(t *testing.T) {
+	n := startNode(t, peernet.Config{})
+	seen := make(map[[8]byte]identity.PublicKey)
+	for range 3 {
+		keys, err := identity.GenerateKeyPair(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := n.Pair(keys.PublicKey(), ""); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			e, _ := dialRaw(t, keys, n).read(t)
+			hello, err := envelope.ParseHello(e.Args)
+			if err != nil || !hello.HasBoot {
+				t.Fatalf("hello %+v, %v", hello, err)
+			}
+			if other, ok := seen[hello.Boot]; ok && other != keys.PublicKey() {
+				t.Error("two peers learn the same boot")
+			}
+			seen[hello.Boot] = keys.PublicKey()
+		}
+	}
+	if len(seen) != 3 {
+		t.Errorf("3 peers learn %d boots", len(seen))
+	}
+}

@@ -9,6 +9,9 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
+// helloWithin is how long a session waits for its hello before it counts as one without boot (wire.md §7.4).
+const helloWithin = time.Second
+
 // probeWithin is how long a session that another one may replace has for its pong (wire.md §7.4).
 const probeWithin = time.Second
 
@@ -31,7 +34,7 @@ func judge(isArbiter bool, usable []*sessionFacts) dispute {
 			}
 		}
 	}
-	if !isArbiter || len(usable) < 2 {
+	if !isArbiter || len(usable) < 2 || !usable[0].greeted || !usable[1].greeted {
 		return dispute{}
 	}
 	favoured, other := usable[1], usable[0] // the older is a duplicate
@@ -88,7 +91,7 @@ func (f *facts) settle(do *actions) {
 // It cannot end a session that it has lost, and here that session still looks alive (wire.md §7.4).
 func (f *facts) checkOlder(do *actions) {
 	usable := f.usable()
-	if len(usable) < 2 {
+	if len(usable) < 2 || slices.ContainsFunc(usable, func(s *sessionFacts) bool { return !s.greeted }) {
 		return
 	}
 	newest := usable[len(usable)-1]

@@ -10,11 +10,12 @@ import (
 
 // Sessions as this node sees them.
 var (
-	ours    = sessionFacts{role: handshake.Initiator}
-	theirs  = sessionFacts{role: handshake.Responder}
-	booted1 = sessionFacts{role: handshake.Responder, boot: [8]byte{1}, hasBoot: true}
-	booted2 = sessionFacts{role: handshake.Responder, boot: [8]byte{2}, hasBoot: true}
-	mine1   = sessionFacts{role: handshake.Initiator, boot: [8]byte{1}, hasBoot: true}
+	ours    = sessionFacts{role: handshake.Initiator, greeted: true}
+	theirs  = sessionFacts{role: handshake.Responder, greeted: true}
+	unheard = sessionFacts{role: handshake.Responder} // its hello is not there yet
+	booted1 = sessionFacts{role: handshake.Responder, boot: [8]byte{1}, hasBoot: true, greeted: true}
+	booted2 = sessionFacts{role: handshake.Responder, boot: [8]byte{2}, hasBoot: true, greeted: true}
+	mine1   = sessionFacts{role: handshake.Initiator, boot: [8]byte{1}, hasBoot: true, greeted: true}
 )
 
 func TestArbitration(t *testing.T) {
@@ -44,8 +45,9 @@ func TestArbitration(t *testing.T) {
 		{"we dialled twice", []sessionFacts{ours, ours}, keep(1, 0), none},
 		{"the peer dialled twice", []sessionFacts{theirs, theirs}, keep(1, 0), none},
 		{"the same process dialled twice", []sessionFacts{booted1, booted1}, keep(1, 0), none},
-		{"the hello of one is not there yet", []sessionFacts{booted1, theirs}, keep(1, 0), none},
-		{"one says no boot", []sessionFacts{theirs, booted2}, keep(1, 0), none},
+		{"the hello of one is not there yet", []sessionFacts{booted1, unheard}, none, none},
+		{"one says no boot", []sessionFacts{theirs, booted2}, bootRule(0, 1), bootRule(0, 1)},
+		{"the other says no boot", []sessionFacts{mine1, theirs}, bootRule(0, 1), bootRule(0, 1)},
 		{"another boot", []sessionFacts{booted1, booted2}, bootRule(0, 1), bootRule(0, 1)},
 		{"another boot on the session that we dialled", []sessionFacts{mine1, booted2}, bootRule(0, 1), bootRule(0, 1)},
 		{"a third waits", []sessionFacts{theirs, ours, theirs}, probe(1, 0), none},

@@ -58,6 +58,7 @@ type sessionFacts struct {
 	name    string // of the peer's hello, as the next two
 	boot    [8]byte
 	hasBoot bool
+	greeted bool    // the hello has come, or is late and counts as one without boot
 	chance  float64 // random, in [0, 1): what is random about the session is drawn from it
 
 	admitted bool        // it was let in
@@ -93,9 +94,9 @@ func (s sessionFacts) isPending() bool {
 
 func (s sessionFacts) isOpen() bool { return s.closed == "" && !s.over && !s.ended }
 
-// hasOtherBoot says whether the two are known to lead to different processes.
+// hasOtherBoot says whether the two are known to lead to different processes: also if only one of them says its boot.
 func (s *sessionFacts) hasOtherBoot(o *sessionFacts) bool {
-	return s.hasBoot && o.hasBoot && s.boot != o.boot
+	return s.greeted && o.greeted && (s.hasBoot != o.hasBoot || s.boot != o.boot)
 }
 
 // isAlive says whether the session is up. A half-closed one still counts.
@@ -184,7 +185,7 @@ func (f *facts) recordUp(id string, now time.Time) {
 
 // recordHello keeps what the peer said of itself, above all which run of its process the session leads to.
 func (s *sessionFacts) recordHello(h envelope.Hello) {
-	s.name, s.boot, s.hasBoot = h.Name, h.Boot, h.HasBoot
+	s.name, s.boot, s.hasBoot, s.greeted = h.Name, h.Boot, h.HasBoot, h.Version > 0
 }
 
 // recordPong keeps the answer to a probe.

@@ -210,8 +210,12 @@ func (p *peer) arm() {
 			next = at
 		}
 	}
-	for _, s := range p.usable() {
+	usable := p.usable()
+	for _, s := range usable {
 		sooner(s.rotateAt)
+		if !s.greeted && len(usable) > 1 {
+			sooner(s.up.Add(helloWithin))
+		}
 		if p.idleAfter > 0 {
 			sooner(s.lastUsed.Add(p.idleAfter))
 			sooner(p.looked.Add(p.idleAfter / idleLooks))

@@ -81,6 +81,9 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	// 3. A session ends that is of no use: its address is gone (§7.5), nobody uses it (§6.8), or it is silent while
 	// another one answers (§7.4). A silent one that is the only one is left to liveness (§7.2).
 	for i := range f.sessions {
+		if s := &f.sessions[i]; !s.up.IsZero() && now.Sub(s.up) >= helloWithin {
+			s.greeted = true
+		}
 		switch s := &f.sessions[i]; {
 		case s.over || s.ended:
 		case s.stranded:
@@ -289,7 +292,7 @@ func (f *facts) rotation() (old, next *sessionFacts) {
 		return nil, nil
 	}
 	for _, id := range f.handshakes {
-		if s := f.find(id); s != nil && s.isUsable() && !s.hasOtherBoot(old) {
+		if s := f.find(id); s != nil && s.isUsable() && s.greeted && !s.hasOtherBoot(old) {
 			return old, s
 		}
 	}

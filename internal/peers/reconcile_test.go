@@ -88,7 +88,7 @@ func isOld(s *sessionFacts) { s.rotateAt = start }
 func isNotUp(s *sessionFacts) { s.up = time.Time{} }
 
 func hasBoot(boot byte) func(*sessionFacts) {
-	return func(s *sessionFacts) { s.boot, s.hasBoot = [8]byte{boot}, true }
+	return func(s *sessionFacts) { s.boot, s.hasBoot, s.greeted = [8]byte{boot}, true, true }
 }
 
 // isHalfClosed is a bye of the peer's that half-closes.

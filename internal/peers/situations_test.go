@@ -120,10 +120,10 @@ func rotating(r *rig) {
 	rotates("a")(r)
 }
 
-// disputed makes a and b, of different initiators. b has not said its hello.
+// disputed makes a and b, of different initiators.
 func disputed(r *rig) {
 	initiated(r)
-	r.inbound("b").says(aPing)
+	r.inbound("b").says(aHello(1))
 }
 
 // fill brings the node to its limit.

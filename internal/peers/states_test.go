@@ -148,7 +148,7 @@ var messages = []struct {
 		[]string{never, never, ignored, never, never}},
 	{"Greeted of b, another boot", says("b", aHello(2)),
 		nil,
-		[]string{never, never, never, never, "connected b a>ping", "connected b a>ping", never},
+		[]string{never, never, never, never, ignored, ignored, never},
 		[]string{never, never, ignored, never, never}},
 	{"Probed, a answers", tellsOf("a", answers),
 		[]string{never, never, never, ignored, never, never, never, never},
@@ -307,6 +307,35 @@ func TestEveryMessageInEveryState(t *testing.T) {
 					})
 				})
 			}
+		}
+	}
+}
+
+// TestTheBootRuleWaitsForHellos: nothing is decided, and nothing is sent over a newer session, before its hello has come or
+// is late. A session without boot beside one with is the boot rule's.
+func TestTheBootRuleWaitsForHellos(t *testing.T) {
+	unheard := func(r *rig) {
+		initiated(r)
+		r.inbound("b").says(aPing)
+	}
+	for _, arbiter := range []string{"arbiter", "not arbiter"} {
+		for name, give := range map[string]func(*rig){
+			"another boot": says("b", aHello(2)),
+			"no boot":      says("b", envelope.AppendHello(nil, envelope.Hello{Version: envelope.Version})),
+			"no hello":     func(*rig) { time.Sleep(helloWithin) },
+		} {
+			t.Run(arbiter+"/"+name, func(t *testing.T) {
+				onRig(t, situation{arbiter, "connected a", unheard}, func(r *rig) {
+					time.Sleep(helloWithin - time.Millisecond)
+					if got := r.outcome(); got != "connected a" {
+						t.Errorf("before the hello: %s", got)
+					}
+					give(r)
+					if got, want := r.outcome(), "connected b a>ping"; got != want {
+						t.Errorf("%s, want %s", got, want)
+					}
+				})
+			})
 		}
 	}
 }

@@ -12,12 +12,13 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
-// A Config is what all sessions of a node share. It is never changed. Every exported field is required but Knocks
-// and MaxMessages.
+// A Config is what all sessions of a node share. It is never changed. Every exported field is required but Boot,
+// Knocks and MaxMessages.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
 	Hello    envelope.Hello
+	Boot     func(identity.PublicKey) [8]byte // of the hello to a peer; nil: as Hello says
 	Rand     io.Reader
 	Clock    clock.Clock
 	Log      *slog.Logger

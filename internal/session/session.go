@@ -295,8 +295,11 @@ func (s *session) admit(owner *actor.PID) {
 	}
 	s.state = open
 	s.inbound = s.config.Serve(s.Link)
-	hello := newEnvelope(nil)
-	hello.b = envelope.AppendHello(hello.b, s.config.Hello)
+	own, hello := s.config.Hello, newEnvelope(nil)
+	if s.config.Boot != nil {
+		own.Boot, own.HasBoot = s.config.Boot(s.remote), true
+	}
+	hello.b = envelope.AppendHello(hello.b, own)
 	s.queue.force(urgent, hello, nil)
 	if s.role == handshake.Initiator {
 		s.pingPeer() // its pong proves that the responder has accepted
