@@ -37,7 +37,7 @@ func TestProblemsAreToldWhenTheyChange(t *testing.T) {
 			told = nil
 		}
 		bad, worse := errors.New("bad"), errors.New("worse")
-		began := time.Now()
+		var began time.Time
 		p.NoteOn(eth0, "send", false, nil)
 		want()
 		p.NoteOn(eth0, "send", false, syscall.EADDRNOTAVAIL)
@@ -46,7 +46,7 @@ func TestProblemsAreToldWhenTheyChange(t *testing.T) {
 		p.NoteOn(eth1, "send", false, syscall.ENETUNREACH)
 		p.NoteOn(eth1, "send", false, nil)
 		want()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		p.NoteOn(eth0, "send", false, syscall.EADDRNOTAVAIL)
 		want("cannot send over IPv4 on eth0: " + syscall.EADDRNOTAVAIL.Error())
 		p.NoteOn(eth0, "send", false, nil)
