@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/frame"
@@ -86,14 +87,14 @@ const writeLook = lingerAfterBye / 5
 // writeAll writes b as long as some of it is taken within each WriteStall (wire.md §7.2). A connection does
 // not tell when it took the last byte, so the error may come later, by one look.
 func (l *Link) writeAll(b []byte) error {
-	now := l.config.Clock.Now()
-	for taken := now; ; {
-		if err := l.conn.SetWriteDeadline(now.Add(writeLook)); err != nil {
+	for taken := l.config.Clock.Now(); ; {
+		if err := l.conn.SetWriteDeadline(time.Now().Add(writeLook)); err != nil { // the connection goes by the system's clock
 			return err
 		}
 		n, err := l.conn.Write(b)
 		l.counters.Add(counters.BytesOut, uint64(n))
-		if now = l.config.Clock.Now(); n > 0 {
+		now := l.config.Clock.Now()
+		if n > 0 {
 			taken = now
 			l.taken.Store(int64(now.Sub(l.since)))
 		}
