@@ -53,8 +53,9 @@ type Keyring struct {
 	self   identity.PublicKey
 	mac    func(*[secretSize]byte, []byte) [32]byte // hmacSHA256; tests count its calls
 
-	mu    sync.RWMutex // guards the rest
-	pairs []pair       // in the order in which they were added
+	mu    sync.RWMutex               // guards the rest
+	pairs []pair                     // in no order
+	index map[identity.PublicKey]int // in pairs
 }
 
 // A pair is this node and a peer that it trusts.
@@ -72,7 +73,7 @@ func New(c Config) *Keyring {
 	if c.Rand == nil {
 		c.Rand = rand.Reader
 	}
-	return &Keyring{config: c, self: c.Static.PublicKey(), mac: hmacSHA256}
+	return &Keyring{config: c, self: c.Static.PublicKey(), mac: hmacSHA256, index: make(map[identity.PublicKey]int)}
 }
 
 // Add computes the secret shared with key, unless it is there already, or the key is no longer trusted or is the node's
@@ -80,19 +81,20 @@ func New(c Config) *Keyring {
 // trusted keys, if Remove is called after Trusted denies a key. Add fails only for a key that [identity.NewPublicKey]
 // refuses.
 func (k *Keyring) Add(key identity.PublicKey) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if key == k.self || k.find(key) != nil {
+	if key == k.self || k.has(key) {
 		return nil
 	}
 	s, err := newSecret(k.config.Static, key)
 	if err != nil {
 		return fmt.Errorf("the secret of a pair: %w", err)
 	}
-	if !k.config.Trusted(key) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, there := k.index[key]; there || !k.config.Trusted(key) {
 		*s() = [secretSize]byte{}
 		return nil
 	}
+	k.index[key] = len(k.pairs)
 	k.pairs = append(k.pairs, pair{key: key, first: k.self.Compare(key) < 0, secret: s})
 	return nil
 }
@@ -101,10 +103,16 @@ func (k *Keyring) Add(key identity.PublicKey) error {
 func (k *Keyring) Remove(key identity.PublicKey) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if p := k.find(key); p != nil {
-		*p.secret() = [secretSize]byte{} // nobody else uses it: mu is held
+	i, there := k.index[key]
+	if !there {
+		return
 	}
-	k.pairs = slices.DeleteFunc(k.pairs, func(p pair) bool { return p.key == key }) // clears what is left behind
+	*k.pairs[i].secret() = [secretSize]byte{} // nobody else uses it: mu is held
+	last := len(k.pairs) - 1
+	k.pairs[i] = k.pairs[last]
+	k.index[k.pairs[i].key] = i
+	k.pairs = slices.Delete(k.pairs, last, last+1) // which clears what is left behind
+	delete(k.index, key)
 }
 
 // Len returns the number of peers in the keyring.
@@ -114,15 +122,11 @@ func (k *Keyring) Len() int {
 	return len(k.pairs)
 }
 
-// find returns the pair with key, or nil. It is called with mu held. A look at each key costs much less than one HMAC for
-// each, which is what the other end of a knock pays.
-func (k *Keyring) find(key identity.PublicKey) *pair {
-	for i := range k.pairs {
-		if p := &k.pairs[i]; p.key == key {
-			return p
-		}
-	}
-	return nil
+func (k *Keyring) has(key identity.PublicKey) bool {
+	k.mu.RLock()
+	defer k.mu.RUnlock()
+	_, there := k.index[key]
+	return there
 }
 
 // epoch returns the number of the current epoch. Epoch 0 begins at 1970-01-01 00:00:00 UTC (wire.md §4.6).

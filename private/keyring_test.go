@@ -386,7 +386,7 @@ func TestKeyringFollowsTrust(t *testing.T) {
 			}
 		}
 	}
-	if a.Len() != 0 {
+	if a.Len() != 0 || len(a.index) != 0 {
 		t.Errorf("%d secrets are left", a.Len())
 	}
 }

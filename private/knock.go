@@ -15,10 +15,11 @@ func (k *Keyring) Knock(key identity.PublicKey, ephemeral [32]byte) (knock [Knoc
 	m := newMessage(ephemeral[:])
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	p := k.find(key)
-	if p == nil {
+	i, there := k.index[key]
+	if !there {
 		return [KnockSize]byte{}, false
 	}
+	p := &k.pairs[i]
 	made := k.mac(p.secret(), m.of(p.use(useKnock, true), k.epoch()))
 	return [KnockSize]byte(made[:KnockSize]), true
 }
