@@ -133,7 +133,7 @@ func TestEachPeerLearnsAnotherBoot(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 {
-			e, _ := dialRaw(t, keys, n).read(t)
+			e, _ := dialRaw(t, keys, n).read()
 			hello, err := envelope.ParseHello(e.Args)
 			if err != nil || !hello.HasBoot {
 				t.Fatalf("hello %+v, %v", hello, err)
