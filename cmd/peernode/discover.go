@@ -216,7 +216,9 @@ func (d *discoverer) tell(now control.Discovered) error {
 
 // end prints what was seen in the last look as a table, those who are trusted first, and says whether looking worked.
 func (d *discoverer) end(last control.Discovered) error {
-	works := slices.ContainsFunc(last.Providers, func(p control.Provider) bool { return p.State == string(peernet.ProviderRunning) || p.State == string(peernet.ProviderImpaired) })
+	works := slices.ContainsFunc(last.Providers, func(p control.Provider) bool {
+		return p.State == string(peernet.ProviderRunning) || p.State == string(peernet.ProviderImpaired)
+	})
 	switch {
 	case len(last.Seen) == 0 && len(last.Providers) > 0 && !works:
 		return failure.WithHint(errCannotLook, "fix the errors above, or choose another --discovery")

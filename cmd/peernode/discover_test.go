@@ -181,15 +181,15 @@ func TestProvidersInStatus(t *testing.T) {
 		want   string
 	}{
 		{"works", control.Provider{Name: "mdns", State: "running"}, "", "mdns: running"},
-		{"tells where", control.Provider{Name: "udp", State: "running", Since: now, Uses: []string{"eth0", "wlan0"}}, "", "udp: running on eth0, wlan0"},
-		{"in silence", control.Provider{Name: "udp", State: "running", Since: now, Uses: []string{"lo"}}, "announces nothing", "udp: running on lo, announces nothing"},
+		{"tells where", control.Provider{Name: "udp", State: "running", Uses: []string{"eth0", "wlan0"}}, "", "udp: running on eth0, wlan0"},
+		{"in silence", control.Provider{Name: "udp", State: "running", Uses: []string{"lo"}}, "announces nothing", "udp: running on lo, announces nothing"},
 		{"fails", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Hint: "mend it", Next: next}, "",
 			"mdns: failed: it fails (mend it); tried again in 5s"},
 		{"is due", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Next: now}, "", "mdns: failed: it fails; tried again in 0s"},
-		{"impaired", control.Provider{Name: "udp", State: "impaired", Uses: []string{"eth0"}, LastHeard: now, Problems: []control.Problem{
+		{"impaired", control.Provider{Name: "udp", State: "impaired", Uses: []string{"eth0"}, Problems: []control.Problem{
 			{Interface: "eth0", Doing: "send over IPv4", Error: "operation not permitted", Since: now.Add(-time.Minute)}}}, "",
 			"udp: impaired on eth0; cannot send over IPv4 on eth0: operation not permitted, for 1m0s"},
-		{"heard nothing", control.Provider{Name: "udp", State: "running", Uses: []string{"eth0"}, Since: now.Add(-time.Hour), LastHeard: now.Add(-2 * time.Minute)}, "",
+		{"heard nothing", control.Provider{Name: "udp", State: "running", Uses: []string{"eth0"}, Silence: now.Add(-2 * time.Minute)}, "",
 			"udp: running on eth0; nothing heard for 2m0s"},
 		{"failed before", control.Provider{Name: "mdns", State: "running", Error: "it\nfails"}, "", `mdns: running: failed before: "it\nfails"`},
 	} {

@@ -117,12 +117,8 @@ func provider(p control.Provider, silent string, now time.Time) string {
 	for _, o := range p.Problems {
 		fmt.Fprintf(&b, "; %s, for %v", text.Problem(o.Doing, o.Interface, o.Error), now.Sub(o.Since).Truncate(time.Second))
 	}
-	last := p.LastHeard
-	if p.Since.After(last) {
-		last = p.Since
-	}
-	if quiet := now.Sub(last); len(p.Uses) > 0 && quiet >= time.Minute {
-		fmt.Fprintf(&b, "; nothing heard for %v", quiet.Truncate(time.Second))
+	if !p.Silence.IsZero() {
+		fmt.Fprintf(&b, "; nothing heard for %v", now.Sub(p.Silence).Truncate(time.Second))
 	}
 	if p.Error != "" {
 		b.WriteString(": ")

@@ -146,10 +146,20 @@ func (b Backend) providers() []control.Provider {
 				p.Uses = d.Stats().Interfaces
 			}
 		}
+		last := s.Heard
+		if s.Since.After(last) {
+			last = s.Since
+		}
+		if len(p.Uses) > 0 && s.Next.IsZero() && time.Since(last) >= silent {
+			p.Silence = moment(last)
+		}
 		list = append(list, p)
 	}
 	return list
 }
+
+// silent is for how long a provider must have seen no node for that to be told.
+const silent = time.Minute
 
 // Connect is control.Connect.
 func (b Backend) Connect(ctx context.Context, q control.Request) (control.Peer, error) {

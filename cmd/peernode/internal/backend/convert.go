@@ -67,7 +67,6 @@ func newProvider(s peernet.ProviderStatus) control.Provider {
 		Next:      moment(s.Next),
 		Sightings: s.Sightings,
 		Dropped:   s.Dropped,
-		LastHeard: moment(s.Heard),
 		Counts:    s.Counts,
 	}
 	for _, o := range s.Problems {

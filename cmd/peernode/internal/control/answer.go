@@ -43,7 +43,7 @@ type (
 		Sightings uint64    `json:"sightings"`            // that the node has looked at
 		Dropped   uint64    `json:"dropped,omitempty"`    // that it had no room for
 		Uses      []string  `json:"interfaces,omitempty"` // the network interfaces it uses, where it tells
-		LastHeard time.Time `json:"last_heard,omitzero"`  // when it last saw a node
+		Silence   time.Time `json:"silence,omitzero"`     // since when it has seen no node, if that is a minute or more
 		Problems  []Problem `json:"problems,omitempty"`   // what it cannot do, while it runs
 
 		Counts map[string]uint64 `json:"counts,omitempty"` // what it counts itself, where it does
