@@ -57,12 +57,16 @@ func Listen(dir string, log *slog.Logger) (*Socket, error) {
 	return s, nil
 }
 
-// bind makes the socket's files, and listens there instead of where it listened before.
+// bind makes the socket's files, and listens there instead of where it listened before. A socket that is there still is kept:
+// a command may have connected to it.
 func (s *Socket) bind() error {
 	if s.private {
 		if err := point(s.dir, s.path); err != nil {
 			return err
 		}
+	}
+	if s.hasSocket() {
+		return nil
 	}
 	if err := checkSocket(s.path); err != nil {
 		return err
@@ -102,12 +106,14 @@ func (s *Socket) restore() *net.UnixListener {
 
 // isThere says whether the socket's files are those that bind made.
 func (s *Socket) isThere() bool {
-	info, err := os.Lstat(s.path)
-	if err != nil || !os.SameFile(info, s.made) {
-		return false
-	}
 	path, err := find(s.dir)
-	return !s.private || err == nil && path == s.path
+	return s.hasSocket() && (!s.private || err == nil && path == s.path)
+}
+
+// hasSocket says whether the socket is the one that bind made.
+func (s *Socket) hasSocket() bool {
+	info, err := os.Lstat(s.path)
+	return err == nil && s.made != nil && os.SameFile(info, s.made)
 }
 
 // clean removes the socket's files.
