@@ -5,17 +5,17 @@ import "errors"
 // Reasons to refuse a field of an envelope or of a protocol message: it does not have the type, or one of the values,
 // that wire.md §6 demands.
 var (
-	// ErrInteger reports a value that is not an integer where one must be. A float is none, even if its value is whole.
+	// ErrInteger reports a value that is not an integer where one must be. A float is refused, even if its value is whole.
 	ErrInteger = errors.New("envelope: not an integer")
 	// ErrNegative reports an integer below 0 where only 0 and more are allowed.
 	ErrNegative = errors.New("envelope: a negative integer")
-	// ErrString reports a value that is not a string where one must be. A binary is none.
+	// ErrString reports a value that is not a string where one must be. A binary is refused.
 	ErrString = errors.New("envelope: not a string")
-	// ErrBinary reports a value that is not a binary where one must be. A string is none.
+	// ErrBinary reports a value that is not a binary where one must be. A string is refused.
 	ErrBinary = errors.New("envelope: not a binary")
 	// ErrArray reports a value that is not an array where one must be.
 	ErrArray = errors.New("envelope: not an array")
-	// ErrMap reports a value that is not a map where one must be. Nil is none.
+	// ErrMap reports a value that is not a map where one must be. Nil is refused.
 	ErrMap = errors.New("envelope: not a map")
 	// ErrArity reports an array with the wrong number of elements.
 	ErrArity = errors.New("envelope: an array of the wrong length")

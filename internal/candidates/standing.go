@@ -80,7 +80,7 @@ func (p *Privileges) Standing(addr netip.AddrPort, said Standing) Standing {
 	return said
 }
 
-// OfHint returns the standing of a hint at an IP address, of which no port was proved.
+// OfHint returns the standing of a hint at an IP address. None of its ports was proved.
 func (p *Privileges) OfHint(host netip.Addr) Standing {
 	if host == p.Home {
 		return AtHome

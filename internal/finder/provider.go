@@ -32,7 +32,7 @@ const (
 // each time is not worth more.
 const maxReasons = 8
 
-// maxProblems bounds what a provider says that it cannot do, and problemsTold how much of that is told.
+// maxProblems bounds how many problems of a provider are kept, and problemsTold how many of them are told.
 const maxProblems = 64
 
 // looking is what a provider that has failed cannot do, in its Problem.

@@ -58,7 +58,7 @@ func (p *peer) isIdle() bool {
 	return p.sessions == 0 && p.running.n == 0 && p.replying.n == 0 && p.sends.n == 0
 }
 
-// unlock releases mu, and has the server forget a peer of which nothing is left.
+// unlock releases mu, and has the server forget a peer that has nothing left.
 func (p *peer) unlock() {
 	idle := p.isIdle()
 	p.mu.Unlock()

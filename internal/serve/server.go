@@ -81,7 +81,7 @@ func (s *Server) Open(conn Conn) *Session {
 	return &Session{server: s, peer: p, conn: conn}
 }
 
-// forget drops a peer of which nothing is left: no session, no handler that runs, no send that waits. Until then a
+// forget drops a peer that has nothing left: no session, no handler that runs, no send that waits. Until then a
 // peer that comes back finds its limits as they were, and its sends in order.
 func (s *Server) forget(p *peer) {
 	s.mu.Lock()

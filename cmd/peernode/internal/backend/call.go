@@ -70,7 +70,7 @@ func ParseJSON(text json.RawMessage) (any, error) {
 	return v, nil
 }
 
-// jsonHint says what to do about a text of which no value can be made.
+// jsonHint says what to do about a JSON text that cannot be sent.
 func jsonHint(text json.RawMessage, err error) string {
 	switch {
 	case errors.Is(err, envelope.ErrDepth):
