@@ -70,7 +70,7 @@ type Interface struct {
 type Sighting struct {
 	Key       identity.PublicKey
 	Addr      netip.AddrPort // where the key is said to listen; IPv6 zones kept
-	Interface string         // the network interface that heard it; empty if there is none
+	Interface string         // the network interface that heard it; empty if no interface did
 	TTL       time.Duration  // how long it holds without being repeated; 0 if until it is withdrawn
 	Gone      Reason         // why the provider takes this address back; empty if it does not
 }

@@ -86,7 +86,7 @@ func (r *runner) check() error {
 	)
 }
 
-// checkPrivate returns nil if the providers tell nobody but its peers who a private node is.
+// checkPrivate returns an error if a provider would tell strangers who a private node is.
 func (r *runner) checkPrivate() error {
 	for _, name := range r.providers.Names() {
 		if r.config.Private && name != privateProvider {

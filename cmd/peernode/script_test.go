@@ -96,7 +96,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
-			e.Setenv(datadir.Variable, "")           // not that of whoever runs the tests
+			e.Setenv(datadir.Variable, "")           // the one of the user who runs the tests does not count
 			e.Setenv("GORACE", "atexit_sleep_ms=10") // not a second per command when built with -race
 			return nil
 		},

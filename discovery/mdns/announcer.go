@@ -68,7 +68,7 @@ type verdict int
 const (
 	answered   verdict = iota // soon
 	limited                   // later, because something was said lately
-	suppressed                // the asker knows all of the answer, or there is none
+	suppressed                // there is no answer, or the asker knows all of it
 )
 
 // ask takes note of a query.

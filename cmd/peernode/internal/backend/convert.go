@@ -181,7 +181,7 @@ func texts[T fmt.Stringer](values []T) []string {
 	return out
 }
 
-// address returns a as text, or nothing if there is none.
+// address returns a as text; "" if a is not valid.
 func address(a netip.AddrPort) string {
 	if !a.IsValid() {
 		return ""

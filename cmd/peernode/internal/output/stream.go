@@ -25,7 +25,7 @@ type Stream struct {
 	w      io.Writer
 	ended  <-chan struct{}  // closed when the command is to end; nil: never
 	broken func()           // called when a write fails; may be nil
-	lost   func(int) []byte // says that so many writes were dropped; nil: none is
+	lost   func(int) []byte // returns the line that says how many writes were dropped; nil: no write is dropped
 
 	mu      sync.Mutex // guards the rest
 	queue   [][]byte
