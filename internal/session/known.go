@@ -10,8 +10,9 @@ import (
 // maxKnown bounds the known sources; above it some other one is forgotten.
 const maxKnown = 4096
 
-// knownSources are where trusted keys have authenticated, whichever end dialled. Connections from there have room of their own: a
-// stranger who is elsewhere takes nothing from them. Their zero value is ready for use. They are safe for concurrent use.
+// knownSources are where trusted keys have authenticated, whichever end dialled. Connections from there have room of
+// their own, here and in the listener: a stranger who is elsewhere takes nothing from them. Their zero value is ready for
+// use. They are safe for concurrent use.
 type knownSources struct {
 	mu      sync.Mutex                       // guards buckets
 	buckets map[netip.Prefix]*limiter.Bucket // of knocks (knocks.go), which guards what is in them
