@@ -219,12 +219,9 @@ func (l *listener) accept(post func(any)) {
 			return
 		}
 		post(acceptPaused{err, pause})
-		wait := make(chan struct{})
-		cancel := l.Session.Clock.AfterFunc(pause, func() { close(wait) })
 		select {
-		case <-wait:
+		case <-time.After(pause):
 		case <-l.stop:
-			cancel()
 			return
 		}
 		pause = min(maxPause, 2*pause)
