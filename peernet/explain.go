@@ -120,6 +120,8 @@ func (e Explanation) String() string {
 		b.WriteString("; it is being tried now")
 	} else if e.Asleep {
 		b.WriteString("; will be dialled when it is needed: by a call that waits for it, or when asked")
+	} else if e.Next.IsZero() && e.Peer.State == StateBackingOff {
+		b.WriteString("; will be dialled when it is its turn")
 	} else if e.Next.IsZero() {
 		b.WriteString("; will be dialled when trust or addresses change, or when asked")
 	} else {

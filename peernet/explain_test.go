@@ -8,8 +8,12 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/manual"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
@@ -121,4 +125,29 @@ func TestExplainSaysWhenThisMachineHasNoNetwork(t *testing.T) {
 	if e, err := near.Explain(key); err != nil || strings.Contains(e.String(), "this machine has no network") {
 		t.Errorf("of a peer on this machine: %v, %v", e, err)
 	}
+}
+
+// TestExplainSaysThatAPeerWaitsForItsTurn: 64 others are being dialled (wire.md §7.5).
+func TestExplainSaysThatAPeerWaitsForItsTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		host, seen := memnet.New(1).Host(netip.MustParseAddr("192.0.2.1")), manual.New()
+		n := startNode(t, peernet.Config{Listen: "192.0.2.1:7100", Discovery: []discovery.Provider{seen},
+			Network: peernet.Network{Listen: host.Listen, Dial: host.Dial,
+				Interfaces: func() ([]discovery.Interface, error) { return nil, nil }}})
+		var last identity.PublicKey
+		for range 65 {
+			synctest.Wait()
+			last = newKey(t)
+			seen.Found(last, netip.MustParseAddrPort("192.0.2.2:7100"))
+			if err := n.Pair(last, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		e, err := n.Explain(last)
+		if err != nil || e.Peer.State != peernet.StateBackingOff || e.Peer.Reason != "waits for its turn to dial: 64 others are being dialled" ||
+			!strings.Contains(e.String(), "when it is its turn") {
+			t.Errorf("%v, %v", e, err)
+		}
+	})
 }

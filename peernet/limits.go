@@ -39,7 +39,8 @@ type Limits struct {
 	QueueBytes int
 
 	// Strangers is how many connections may be unauthenticated, at most 65,536; 256. At the limit the oldest of the source
-	// that has most is reset.
+	// that has most is reset. From addresses where a peer has authenticated, four times as many may come besides, all from
+	// one of them if need be: many peers may be behind it.
 	Strangers int
 
 	// StrangersPerSource is the same for one IPv4 address or IPv6 /64, at most Strangers; 32, or Strangers if that is less.

@@ -65,7 +65,7 @@ func (n *Node) publish(m any) {
 		if !m.By.IsZero() {
 			args, cause = append(args, "by", m.By), m.By
 		}
-		if ok, dropped := n.counters.Find(cause).LogConflict(now.Time()); ok {
+		if ok, dropped := n.counters.Find(cause).Conflicts.Allow(now.Time()); ok {
 			log.Warn("two nodes use the same key", append(args, "not_logged", dropped)...)
 		}
 		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer, m.By})
@@ -80,7 +80,7 @@ func (n *Node) publish(m any) {
 // logPeer logs a change of a peer's state: at Info, or at Debug if the peer comes and goes too often.
 func (n *Node) logPeer(now At, key identity.PublicKey, args ...any) {
 	level := slog.LevelInfo
-	ok, dropped := n.counters.Find(key).Log(now.Time())
+	ok, dropped := n.counters.Find(key).Log.Allow(now.Time())
 	if !ok {
 		level = slog.LevelDebug
 	} else if dropped > 0 {

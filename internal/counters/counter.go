@@ -3,7 +3,7 @@
 //
 // Whatever counts holds a *Peer, or the Node, and adds where the thing happens: one atomic addition, no lock, no
 // allocation, no look at a clock. The numbers are bounded: codes and reasons that are not known are one, "other", so that
-// no peer can make them many. A nil *Peer is one that is not known: its numbers are not kept.
+// no peer can make them many. The numbers of a Peer that is not known are not kept.
 package counters
 
 import (

@@ -40,11 +40,14 @@ func (n *Node) Peer(key identity.PublicKey) *Peer {
 	return p
 }
 
-// Find returns the Peer of key if there is one, else nil.
+// Find returns the Peer of key. If there is none, it returns one that is not kept: its lines have no limit.
 func (n *Node) Find(key identity.PublicKey) *Peer {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.peers[key]
+	if p := n.peers[key]; p != nil {
+		return p
+	}
+	return new(Peer)
 }
 
 // Remove takes a key out that is not trusted any more: what was counted stays in the total, and the key begins anew if

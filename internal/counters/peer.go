@@ -12,9 +12,10 @@ import (
 
 // A Peer is where the sessions of one peer, and what works for them, count. It is safe for concurrent use.
 type Peer struct {
-	n         [counters]atomic.Uint64
-	log       limiter.Lines
-	conflicts limiter.Lines
+	n [counters]atomic.Uint64
+
+	// What may be logged that the peer can cause as often as it likes; Conflicts, of keys in use twice, apart from the rest.
+	Log, Conflicts limiter.Lines
 
 	mu       sync.Mutex // guards the rest
 	sessions []Session  // that are up
@@ -68,23 +69,6 @@ func (p *Peer) RTT(d time.Duration) {
 		p.smoothed = d
 	}
 	p.last, p.smoothed = d, p.smoothed+(d-p.smoothed)/smoothing
-}
-
-// Log says whether a line may be logged now that the peer can cause as often as it likes, and how many lines were not logged
-// since the last one. A nil Peer, whose key is not trusted any more, has no limit.
-func (p *Peer) Log(now time.Time) (ok bool, dropped uint64) {
-	if p == nil {
-		return true, 0
-	}
-	return p.log.Allow(now)
-}
-
-// LogConflict is Log for lines about keys in use twice, which no others push out.
-func (p *Peer) LogConflict(now time.Time) (ok bool, dropped uint64) {
-	if p == nil {
-		return true, 0
-	}
-	return p.conflicts.Allow(now)
 }
 
 // stats returns the numbers as they are now.

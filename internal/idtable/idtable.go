@@ -18,12 +18,17 @@ type slot[V any] struct {
 	value V
 }
 
-// Get returns the value of id, zero if there is none.
-func (t *Table[V]) Get(id envelope.CallID) (v V) {
-	if t.ring == nil {
-		return v
+// at returns the slot that holds id; nil: none does.
+func (t *Table[V]) at(id envelope.CallID) *slot[V] {
+	if t.ring == nil || t.ring[id%slots].id != id {
+		return nil
 	}
-	if s := &t.ring[id%slots]; s.id == id {
+	return &t.ring[id%slots]
+}
+
+// Get returns the value of id, zero if there is none.
+func (t *Table[V]) Get(id envelope.CallID) V {
+	if s := t.at(id); s != nil {
 		return s.value
 	}
 	return t.more[id]
@@ -45,17 +50,12 @@ func (t *Table[V]) Put(id envelope.CallID, v V) {
 }
 
 // Take removes id and returns its value, zero if there was none.
-func (t *Table[V]) Take(id envelope.CallID) (v V) {
-	if t.ring == nil {
-		return v
-	}
-	if s := &t.ring[id%slots]; s.id == id {
-		v, *s = s.value, slot[V]{}
-		return v
-	}
-	v = t.more[id]
-	if delete(t.more, id); len(t.more) == 0 {
-		t.more = nil
+func (t *Table[V]) Take(id envelope.CallID) V {
+	v := t.Get(id)
+	if s := t.at(id); s != nil {
+		*s = slot[V]{}
+	} else {
+		delete(t.more, id)
 	}
 	return v
 }

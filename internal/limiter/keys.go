@@ -60,13 +60,6 @@ func (k *Keys[K, L, P]) hasRoom(now time.Time) bool {
 	return len(k.byKey) < k.most
 }
 
-// Clear makes every limiter new.
-func (k *Keys[K, L, P]) Clear() {
-	clear(k.byKey)
-	var fresh L
-	k.rest = fresh
-}
-
 // SourceOf returns what counts as one source: an IPv4 address, or the /64 that one IPv6 host can have all of.
 func SourceOf(a netip.Addr) netip.Prefix {
 	a = a.Unmap().WithZone("")

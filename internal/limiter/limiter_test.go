@@ -139,10 +139,6 @@ func TestPeekEntersNothing(t *testing.T) {
 	if k.Peek("a").Wait(start, r) != time.Second {
 		t.Error("a peek does not see what was taken")
 	}
-	k.Clear()
-	if k.Peek("a").Wait(start, r) != 0 {
-		t.Error("a limiter is not new after Clear")
-	}
 }
 
 func TestLinesAreBoundedInAPeriodAndTheRestCounted(t *testing.T) {

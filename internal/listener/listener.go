@@ -38,6 +38,10 @@ type Stop struct{}
 // acceptsAhead bounds the connections that are accepted and wait for the actor; there may be one more.
 const acceptsAhead = 16
 
+// knownShare is how many times Limits.Strangers the known sources may have together, and one of them alone. Who shares
+// an address with a peer can take all that, and no stranger elsewhere can.
+const knownShare = 4
+
 // Accepting goes on after an error, with a pause that doubles between these.
 const (
 	firstPause = 5 * time.Millisecond
@@ -59,15 +63,18 @@ func (acceptPaused) IgnoreDeadLetterLogging() {}
 // Props describes the listener's actor.
 func Props(c *Config) *actor.Props {
 	return actorkit.Props(c.Session.Pool, c.Session.Log, func() actor.Actor {
-		return &listener{Config: c, strangers: newStrangers(c.Strangers, c.StrangersPerSource),
-			arrived: make(chan net.Conn, acceptsAhead), stop: make(chan struct{}), evictions: limiter.Lines{Most: 1}}
+		all := limit{"4 × Limits.Strangers", knownShare * c.Strangers}
+		return &listener{Config: c, known: newStrangers(all, all),
+			strangers: newStrangers(limit{"Limits.Strangers", c.Strangers}, limit{"Limits.StrangersPerSource", c.StrangersPerSource}),
+			arrived:   make(chan net.Conn, acceptsAhead), stop: make(chan struct{}), evictions: limiter.Lines{Most: 1}}
 	})
 }
 
 // A listener is the actor that owns the listening socket.
 type listener struct {
 	*Config
-	strangers *strangers
+	strangers *strangers    // from sources that are not known
+	known     *strangers    // from those where a peer has authenticated: it may be one of many that share an address
 	arrived   chan net.Conn // accepted, not yet taken by the actor
 	stop      chan struct{} // closed when nothing more is to be accepted
 	stopped   bool
@@ -102,7 +109,11 @@ func (l *listener) Receive(ctx actor.Context) {
 		}
 		if errors.Is(m.err, syscall.EMFILE) || errors.Is(m.err, syscall.ENFILE) {
 			// Strangers that hold all file descriptors must not keep a peer out.
-			if crowd := l.strangers.largestSource(); len(crowd) > 0 {
+			crowd := l.known.largestSource()
+			if others := l.strangers.largestSource(); len(others) >= len(crowd) {
+				crowd = others
+			}
+			if len(crowd) > 0 {
 				l.evict(ctx, crowd[0].id)
 			}
 		}
@@ -130,7 +141,11 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 		addr = a.AddrPort().Addr()
 	}
 	pid := ctx.Spawn(session.Props(session.Params{Config: l.Session, Conn: conn, Role: handshake.Responder, Owner: ctx.Self()}))
-	if old, limit := l.strangers.add(pid.GetId(), addr, l.Session.Clock.Now()); old != "" {
+	source, room := limiter.SourceOf(addr), l.strangers
+	if l.Session.IsKnown(source) {
+		room = l.known
+	}
+	if old, limit := room.add(pid.GetId(), source, l.Session.Clock.Now()); old != "" {
 		l.warnOfEviction(addr, limit)
 		l.evict(ctx, old)
 	}
@@ -141,7 +156,7 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 func (l *listener) warnOfEviction(addr netip.Addr, limit limit) {
 	if ok, before := l.evictions.Allow(l.Session.Clock.Now()); ok {
 		l.Session.Log.Warn("connections that have not authenticated make room for newer ones: is this a flood? if not, raise the limit",
-			"addr", addr, "reset", before+1, "limit", "Limits."+limit.name, "value", limit.value)
+			"addr", addr, "reset", before+1, "limit", limit.name, "value", limit.value)
 	}
 }
 
@@ -154,10 +169,12 @@ func (l *listener) evict(ctx actor.Context, id string) {
 // forget removes a stranger: it has authenticated, or it is gone. It returns false if there was none.
 func (l *listener) forget(id string) bool {
 	defer l.countStrangers()
-	return l.strangers.remove(id)
+	return l.strangers.remove(id) || l.known.remove(id)
 }
 
-func (l *listener) countStrangers() { l.Session.Counters.Strangers.Store(int64(len(l.strangers.byID))) }
+func (l *listener) countStrangers() {
+	l.Session.Counters.Strangers.Store(int64(len(l.strangers.byID) + len(l.known.byID)))
+}
 
 func (l *listener) ended(m session.Ended) {
 	l.forget(m.Session.GetId())
@@ -202,12 +219,9 @@ func (l *listener) accept(post func(any)) {
 			return
 		}
 		post(acceptPaused{err, pause})
-		wait := make(chan struct{})
-		cancel := l.Session.Clock.AfterFunc(pause, func() { close(wait) })
 		select {
-		case <-wait:
+		case <-time.After(pause):
 		case <-l.stop:
-			cancel()
 			return
 		}
 		pause = min(maxPause, 2*pause)

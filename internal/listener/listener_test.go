@@ -227,6 +227,35 @@ func TestSessionWithATrustedKeyIsPassedOn(t *testing.T) {
 	})
 }
 
+// TestKnownAddressHasRoomOfItsOwn: strangers there have it too, but neither they nor those elsewhere take it from each other.
+func TestKnownAddressHasRoomOfItsOwn(t *testing.T) {
+	inBubble(t, nil, func(d *door) {
+		peer := kit.KeyPair(2)
+		d.trust(peer.PublicKey())
+		shared, other := d.host("10.0.0.2"), d.host("192.0.2.1")
+		d.enter(d.knock(shared), peer)
+		elsewhere := d.knock(other)
+		first := d.knock(shared)
+		for range knownShare*maxStrangers - 1 {
+			d.knock(shared)
+		}
+		expectOpen(t, "the oldest at the known address", first)
+		if n := d.counters.Strangers.Load(); n != knownShare*maxStrangers+1 {
+			t.Errorf("%d strangers", n)
+		}
+		d.knock(shared)
+		expectReset(t, "the oldest at the known address", first)
+		expectOpen(t, "a stranger elsewhere", elsewhere)
+		for range maxPerSource {
+			d.knock(other)
+		}
+		expectReset(t, "the oldest stranger elsewhere", elsewhere)
+		if got, want := d.counters.Results(handshake.Responder), map[string]uint64{"evicted": 2}; !maps.Equal(got, want) {
+			t.Errorf("handshakes %v, want %v", got, want)
+		}
+	})
+}
+
 func TestUntrustedPeerLearnsThatItIsRefusedAndNothingElse(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
 		stranger := kit.KeyPair(2)
@@ -374,10 +403,20 @@ func TestEvictedInTheMomentOfItsProof(t *testing.T) {
 		for range maxPerSource - 1 {
 			d.knock(from)
 		}
+		var others []*memnet.Host // that have less than from
+		for i := range 8 {
+			others = append(others, d.host(fmt.Sprintf("10.0.1.%d", 1+i)))
+		}
+		for i := range maxStrangers - maxPerSource - 1 {
+			d.knock(others[i%len(others)])
+		}
 		release := d.occupy()
 		d.enter(d.knock(d.host("10.0.0.3")), first)
 		synctest.Wait()
-		d.knock(from) // makes b go, once the listener has time
+		other := d.host("10.0.0.4")
+		for range 2 {
+			d.knock(other) // the second makes b go, once the listener has time
+		}
 		raw := d.enter(b, second)
 		synctest.Wait()
 		release()

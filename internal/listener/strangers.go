@@ -4,49 +4,72 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+)
 
-	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
+// A quarter of a source's connections stay for holdsFor once they have come by eviction. When many peers behind one
+// address come at once, each would otherwise be evicted before its handshake is over, until they come less often.
+const (
+	holdsFor = time.Second
+	holding  = 4 // one in so many
 )
 
 // strangers is the table of connections that have not authenticated, by source. At a bound the oldest of the
 // source that has most makes room, not the newcomer: a flood from anywhere cannot keep a peer out. The caller chooses
 // ids. All operations but evictions cost the same however many there are.
 type strangers struct {
-	most, mostPerSource int
-	byID                map[string]*stranger
-	bySource            map[netip.Prefix][]*stranger // oldest first
+	all, perSource limit
+	byID           map[string]*stranger
+	bySource       map[netip.Prefix][]*stranger // oldest first
 }
 
 type stranger struct {
 	id     string
 	source netip.Prefix
 	since  time.Time
+	holds  time.Time // not evicted before, while its source has others
 }
 
-func newStrangers(most, mostPerSource int) *strangers {
-	return &strangers{most: most, mostPerSource: mostPerSource, byID: make(map[string]*stranger),
-		bySource: make(map[netip.Prefix][]*stranger)}
-}
-
-// A limit is a bound that was reached.
+// A limit is a bound, and what a person may change it by.
 type limit struct {
-	name  string // as in peernet.Limits
+	name  string
 	value int
 }
 
+func newStrangers(all, perSource limit) *strangers {
+	return &strangers{all: all, perSource: perSource, byID: make(map[string]*stranger), bySource: make(map[netip.Prefix][]*stranger)}
+}
+
 // add enters a connection. If that makes another go, add returns the other's id, and the limit that demands it.
-func (s *strangers) add(id string, addr netip.Addr, now time.Time) (evicted string, reached limit) {
-	source := limiter.SourceOf(addr)
-	if same := s.bySource[source]; len(same) >= s.mostPerSource {
-		evicted, reached = same[0].id, limit{"StrangersPerSource", s.mostPerSource}
-	} else if len(s.byID) >= s.most {
-		evicted, reached = s.largestSource()[0].id, limit{"Strangers", s.most}
+func (s *strangers) add(id string, source netip.Prefix, now time.Time) (evicted string, reached limit) {
+	if same := s.bySource[source]; len(same) >= s.perSource.value {
+		evicted, reached = oldest(same, now).id, s.perSource
+	} else if len(s.byID) >= s.all.value {
+		evicted, reached = oldest(s.largestSource(), now).id, s.all
 	}
 	s.remove(evicted)
-	st := &stranger{id, source, now}
+	st := &stranger{id: id, source: source, since: now}
+	if evicted != "" && s.held(source, now) < s.perSource.value/holding {
+		st.holds = now.Add(holdsFor)
+	}
 	s.byID[id] = st
 	s.bySource[source] = append(s.bySource[source], st)
 	return evicted, reached
+}
+
+// held returns how many connections of a source stay.
+func (s *strangers) held(source netip.Prefix, now time.Time) (n int) {
+	for _, st := range s.bySource[source] {
+		if now.Before(st.holds) {
+			n++
+		}
+	}
+	return n
+}
+
+// oldest returns the connection of a source that makes room.
+func oldest(same []*stranger, now time.Time) *stranger {
+	i := slices.IndexFunc(same, func(st *stranger) bool { return !now.Before(st.holds) })
+	return same[max(0, i)]
 }
 
 // remove removes a connection that has authenticated, or is gone. It returns false if there was none.

@@ -4,8 +4,11 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
@@ -17,12 +20,12 @@ type table struct {
 }
 
 func newTable(most, mostPerSource int) *table {
-	return &table{newStrangers(most, mostPerSource), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	return &table{newStrangers(limit{"all", most}, limit{"per source", mostPerSource}), time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 }
 
 func (c *table) add(id, from string) (evicted string) {
 	c.now = c.now.Add(time.Millisecond)
-	evicted, _ = c.strangers.add(id, addr(from), c.now)
+	evicted, _ = c.strangers.add(id, limiter.SourceOf(addr(from)), c.now)
 	return evicted
 }
 
@@ -31,7 +34,7 @@ func (c *table) size(t *testing.T) int {
 	t.Helper()
 	n := 0
 	for source, list := range c.bySource {
-		if len(list) == 0 || len(list) > c.mostPerSource {
+		if len(list) == 0 || len(list) > c.perSource.value {
 			t.Fatalf("%d strangers of %v", len(list), source)
 		}
 		for i, s := range list {
@@ -41,8 +44,8 @@ func (c *table) size(t *testing.T) int {
 		}
 		n += len(list)
 	}
-	if n != len(c.byID) || n > c.most {
-		t.Fatalf("%d strangers by source, %d by id, at most %d are allowed", n, len(c.byID), c.most)
+	if n != len(c.byID) || n > c.all.value {
+		t.Fatalf("%d strangers by source, %d by id, at most %d are allowed", n, len(c.byID), c.all.value)
 	}
 	return n
 }
@@ -83,12 +86,38 @@ func TestOldestOfTheLargestSourceIsEvicted(t *testing.T) {
 	}
 }
 
+// TestSomeOfACrowdHaveTimeForTheirHandshake: others than those are evicted, and they too once they had their time.
+func TestSomeOfACrowdHaveTimeForTheirHandshake(t *testing.T) {
+	c := newTable(64, 8)
+	start, evicted := c.now, make(map[string]time.Duration)
+	for i := range 3000 { // one each millisecond
+		if id := c.add(fmt.Sprint(i), "10.0.0.1"); id != "" {
+			n, err := strconv.Atoi(id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			evicted[id] = c.now.Sub(start) - time.Duration(n+1)*time.Millisecond
+		}
+	}
+	long := 0
+	for _, lasted := range evicted {
+		if lasted >= time.Second {
+			long++
+		} else if lasted > 8*time.Millisecond {
+			t.Errorf("one was evicted after %v", lasted)
+		}
+	}
+	if long != 2*2 { // two in each full second
+		t.Errorf("%d had a second, want 4", long)
+	}
+}
+
 func TestInvalidAddressesAreOneSource(t *testing.T) {
 	c := newTable(9, 1)
-	if got, _ := c.strangers.add("a", netip.Addr{}, c.now); got != "" {
+	if got, _ := c.strangers.add("a", limiter.SourceOf(netip.Addr{}), c.now); got != "" {
 		t.Errorf("evicted %q", got)
 	}
-	if got, _ := c.strangers.add("b", netip.Addr{}, c.now); got != "a" {
+	if got, _ := c.strangers.add("b", limiter.SourceOf(netip.Addr{}), c.now); got != "a" {
 		t.Errorf("evicted %q, want a", got)
 	}
 }

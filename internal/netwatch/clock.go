@@ -2,13 +2,11 @@ package netwatch
 
 import "time"
 
-// A reading is one moment on both clocks.
-type reading struct {
-	mono time.Time // compared by its monotonic reading if it has one
-	wall time.Time // the same moment without its monotonic reading
+// elapsed returns the time from one moment to another on the wall clock, and on the monotonic clock if both have a
+// reading of that.
+func elapsed(from, to time.Time) (wall, mono time.Duration) {
+	return to.Round(0).Sub(from.Round(0)), to.Sub(from)
 }
-
-func readingOf(t time.Time) reading { return reading{t, t.Round(0)} }
 
 // slept returns how long the machine was asleep between two looks, or the process did not run; 0 if it was awake. wall
 // and mono are the time between the looks on either clock. They may be below 0: a wall clock can be set back, and

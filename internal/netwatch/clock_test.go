@@ -41,6 +41,7 @@ func TestSleepIsReportedOnce(t *testing.T) {
 	home := []discovery.Interface{card(3, "wlan0", up, "192.168.1.7/24")}
 	away := []discovery.Interface{card(3, "wlan0", up, "172.16.0.9/24")}
 	var w Watcher
+	var wall, mono time.Duration // of the look before
 	for i, l := range []struct {
 		wall, mono time.Duration
 		found      []discovery.Interface
@@ -57,7 +58,8 @@ func TestSleepIsReportedOnce(t *testing.T) {
 		{2 * time.Hour, 6 * time.Second, nil, errProbe, time.Hour - 3*time.Second, false, Interval}, // an error hides no sleep
 		{2*time.Hour + 2*time.Second, 8 * time.Second, away, nil, 0, false, Interval},
 	} {
-		c := w.look(reading{mono: began.Add(l.mono), wall: began.Add(l.wall)}, l.found, l.err)
+		c := w.look(l.wall-wall, l.mono-mono, l.found, l.err)
+		wall, mono = l.wall, l.mono
 		if c.Slept != l.slept || (len(c.Gone) == 1 && len(c.New) == 1) != l.changed || c.Matters() != (l.changed || l.slept > 0) || c.Next != l.next {
 			t.Errorf("look %d: %+v, want slept %v, changed %v, next %v", i, c, l.slept, l.changed, l.next)
 		}
@@ -78,14 +80,12 @@ func TestTheFirstLookHasNotSlept(t *testing.T) {
 	}
 }
 
-func TestAReadingHasBothClocks(t *testing.T) {
+func TestElapsedOnBothClocks(t *testing.T) {
 	now := time.Now()
-	later := now.Add(time.Minute)
-	if wall, mono := readingOf(later).wall.Sub(readingOf(now).wall), readingOf(later).mono.Sub(now); wall != time.Minute || mono != time.Minute {
+	if wall, mono := elapsed(now, now.Add(time.Minute)); wall != time.Minute || mono != time.Minute {
 		t.Errorf("wall %v, monotonic %v", wall, mono)
 	}
-	r := readingOf(now)
-	if r.wall != now.Round(0) || r.mono != now {
-		t.Errorf("%+v", r)
+	if wall, mono := elapsed(now.Round(0), now.Add(time.Minute)); wall != time.Minute || mono != time.Minute {
+		t.Errorf("from a moment without a monotonic reading: wall %v, monotonic %v", wall, mono)
 	}
 }

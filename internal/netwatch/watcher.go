@@ -29,7 +29,7 @@ const (
 
 // A Watcher remembers the looks before. Its zero value is ready for use. It is not safe for concurrent use.
 type Watcher struct {
-	last reading       // of the look before
+	last time.Time     // of the look before
 	next time.Duration // what the look before asked for
 	age  time.Duration // the time looked over so far, on a clock that never goes back
 
@@ -50,13 +50,15 @@ type Watcher struct {
 // without it. Where it does not (Windows), and if now has no monotonic reading, the look comes later than it was due. A
 // wall clock that is set forward by more than MinSleep looks like sleep, which costs a few pings.
 func (w *Watcher) Look(now time.Time, snapshot []discovery.Interface, err error) Change {
-	return w.look(readingOf(now), snapshot, err)
+	wall, mono := elapsed(w.last, now)
+	w.last = now
+	return w.look(wall, mono, snapshot, err)
 }
 
-func (w *Watcher) look(now reading, snapshot []discovery.Interface, err error) Change {
+// look is Look so long after the look before, on either clock; the first one takes no notice of that.
+func (w *Watcher) look(wall, mono time.Duration, snapshot []discovery.Interface, err error) Change {
 	c := Change{Next: Interval}
 	if w.next > 0 {
-		wall, mono := now.wall.Sub(w.last.wall), now.mono.Sub(w.last.mono)
 		c.Slept = slept(wall, mono, w.next)
 		w.age += max(0, mono)
 	}
@@ -70,7 +72,7 @@ func (w *Watcher) look(now reading, snapshot []discovery.Interface, err error) C
 	if w.pending != nil {
 		c.Next = StableFor
 	}
-	w.last, w.next = now, c.Next
+	w.next = c.Next
 	return c
 }
 

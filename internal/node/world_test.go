@@ -131,6 +131,22 @@ type testNode struct {
 // node makes a node that is not started.
 func (w *world) node(name string) *testNode {
 	w.Helper()
+	ip := netip.AddrFrom4([4]byte{10, 0, 0, byte(len(w.nodes) + 1)})
+	return w.nodeAt(name, w.net.Host(ip), netip.AddrPortFrom(ip, 7100))
+}
+
+// nodeAt makes a node at an address of a host.
+func (w *world) nodeAt(name string, host *memnet.Host, addr netip.AddrPort) *testNode {
+	w.Helper()
+	keys := w.keys()
+	n := &testNode{w: w, name: name, keys: keys, key: keys.PublicKey(), host: host, addr: addr,
+		trust: trust.NewSet(trust.WithSelf(keys.PublicKey()))}
+	w.nodes = append(w.nodes, n)
+	return n
+}
+
+func (w *world) keys() identity.KeyPair {
+	w.Helper()
 	var secret [32]byte
 	for i := range secret {
 		secret[i] = byte(w.rand.Uint32())
@@ -139,11 +155,7 @@ func (w *world) node(name string) *testNode {
 	if err != nil {
 		w.Fatal(err)
 	}
-	ip := netip.AddrFrom4([4]byte{10, 0, 0, byte(len(w.nodes) + 1)})
-	n := &testNode{w: w, name: name, keys: keys, key: keys.PublicKey(), host: w.net.Host(ip), addr: netip.AddrPortFrom(ip, 7100),
-		trust: trust.NewSet(trust.WithSelf(keys.PublicKey()))}
-	w.nodes = append(w.nodes, n)
-	return n
+	return keys
 }
 
 // pair returns two nodes that trust each other, started, and of which the first has the smaller key: it is the

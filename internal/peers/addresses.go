@@ -168,7 +168,9 @@ func (p *peer) worked(l *session.Link) {
 		}
 		return
 	}
-	if a := p.at(p.dialledTo[l.ID()]); a != nil {
+	if d := p.dialledTo[l.ID()]; d == nil {
+		return
+	} else if a := p.at(d.addr); a != nil {
 		p.prove(a.addr)
 		a.failures, a.next, a.result = 0, time.Time{}, "connected"
 	}

@@ -2,12 +2,14 @@ package peers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
@@ -27,10 +29,16 @@ type race struct {
 
 // A dial is one TCP connect. Its goroutine writes what came of it before it posts it.
 type dial struct {
-	addr netip.AddrPort
-	conn net.Conn
-	err  error
+	addr   netip.AddrPort
+	place  *place // until the peer has proved its key; nil: it needs none
+	giveUp func() // calls off the connect, or the handshake
+	gaveUp bool   // its place was wanted
+	conn   net.Conn
+	err    error
 }
+
+// errGaveUp is why a dial failed that has made room for another one.
+var errGaveUp = errors.New("no answer so far, and others wait for their turn to be dialled")
 
 // close closes a connection that is not wanted any more.
 func (d *dial) close() {
@@ -66,7 +74,11 @@ func (p *peer) pay(list []candidates.Candidate) (addr netip.AddrPort, wait time.
 // startRace begins a race for the addresses that are left in a round. It returns false if no dial may begin now, and how
 // long until one may; 0: no address is left.
 func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
-	addr, wait := p.pay(p.arrange(r))
+	list := p.arrange(r)
+	if len(list) > 0 && !p.hasPlace(r) {
+		return false, p.Stagger
+	}
+	addr, wait := p.pay(list)
 	if !addr.IsValid() {
 		return false, wait
 	}
@@ -99,9 +111,16 @@ func (p *peer) dialTo(addr netip.AddrPort) {
 		a.dialled = p.Clock.Now()
 	}
 	p.stagger()
+	ctx, cancel := context.WithTimeout(race.ctx, p.DialTimeout)
+	d.giveUp = cancel
+	if !p.round.isFree {
+		d.place, p.place = p.place, nil
+	}
+	if d.place != nil && d.place.until.IsZero() { // else it had its time at another address
+		p.keepPlace(d)
+	}
 	system, self := p.ctx.ActorSystem(), p.self
 	p.join.Go(func() {
-		ctx, cancel := context.WithTimeout(race.ctx, p.DialTimeout)
 		defer cancel()
 		d.conn, d.err = p.Dial(ctx, addr)
 		system.Root.Send(self, dialled{d})
@@ -124,11 +143,16 @@ func (p *peer) staggered(latest *dial) {
 
 // dialNext begins the next dial of the race at the first of list that may be dialled now.
 func (p *peer) dialNext(list []candidates.Candidate) {
-	if addr, _ := p.pay(list); addr.IsValid() {
-		p.dialTo(addr)
-	} else if len(list) > 0 {
-		p.stagger()
+	if len(list) == 0 {
+		return
 	}
+	if p.hasPlace(p.round) {
+		if addr, _ := p.pay(list); addr.IsValid() {
+			p.dialTo(addr)
+			return
+		}
+	}
+	p.stagger()
 }
 
 // dialled takes what came of a dial.
@@ -137,11 +161,18 @@ func (p *peer) dialled(d *dial) {
 	r := p.round
 	if r == nil || r.race == nil || r.race.dials[d.addr] != d { // called off
 		d.close()
+		p.leavePlace(d)
 		return
 	}
 	delete(r.race.dials, d.addr)
 	r.left = slices.DeleteFunc(r.left, func(a netip.AddrPort) bool { return a == d.addr })
 	if d.err != nil {
+		if d.gaveUp {
+			d.err = errGaveUp
+			p.leavePlace(d)
+		} else {
+			d.place, p.place = nil, d.place // for the next dial
+		}
 		p.counters.Add(counters.DialsFailed, 1)
 		p.tried(d.addr, d.err)
 		r.keepError(d.addr, &DialError{d.addr, d.err})
@@ -173,11 +204,21 @@ func (p *peer) shakeHands(d *dial) {
 	pid := p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: d.conn, Role: handshake.Initiator,
 		Expect: p.key, Owner: p.self, Claim: func() bool { return claimed.CompareAndSwap(nil, own) }}))
 	p.handshakes = append(p.handshakes, pid.GetId())
-	p.dialledTo[pid.GetId()] = d.addr
-	long := hintPatience
-	if a := p.at(d.addr); a != nil && p.candidate(r, a).Standing >= candidates.Named {
-		long = patience
+	p.dialledTo[pid.GetId()] = d
+	system := p.ctx.ActorSystem()
+	d.gaveUp, d.giveUp = false, func() { system.Root.Send(pid, session.Close{Reason: envelope.ReasonBusy}) }
+	if d.place != nil {
+		p.keepPlace(d)
 	}
+	long := p.patienceAt(d.addr)
 	r.slowAt = p.Clock.Now().Add(long)
 	p.after(long, handshakeSlow{r, nil})
+}
+
+// patienceAt returns how long an address has for an answer until others have their turn.
+func (p *peer) patienceAt(addr netip.AddrPort) time.Duration {
+	if a := p.at(addr); a != nil && p.candidate(p.round, a).Standing >= candidates.Named {
+		return patience
+	}
+	return hintPatience
 }

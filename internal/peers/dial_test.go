@@ -147,8 +147,8 @@ func TestRaceOfDials(t *testing.T) {
 				synctest.Wait()
 				var won, failed []netip.AddrPort
 				r.look(func(p *peer) {
-					for _, addr := range p.dialledTo {
-						won = append(won, addr)
+					for _, d := range p.dialledTo {
+						won = append(won, d.addr)
 					}
 					for _, a := range p.addrs {
 						if a.failures > 0 {

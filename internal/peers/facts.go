@@ -44,6 +44,7 @@ type facts struct {
 	dialAsked bool      // a dial is wanted now, unless there is no need
 	due       time.Time // when the next dial is; zero: none is due
 	asleep    bool      // the last session ended for want of use: not dialled unless somebody asks
+	waiting   bool      // the next dial waits for a place
 	full      bool      // not dialled, or told to come back, as the node is at its limit
 	refusals  int       // in a row
 	falls     int       // sessions in a row that ended soon after they came up
@@ -165,7 +166,7 @@ func (f *facts) state() State {
 		return Dialling
 	case f.isAwaiting():
 		return Connected
-	case !f.due.IsZero():
+	case f.waiting || !f.due.IsZero():
 		return BackingOff
 	case f.isSeen:
 		return Found

@@ -91,6 +91,11 @@ type (
 	// dialAllowed says that a round may begin another dial.
 	dialAllowed struct{ round *round }
 
+	// turnCame says that a peer that waited holds the place now. placeWanted says that a dial has had its time there: it
+	// makes room if another peer waits.
+	turnCame    struct{ place *place }
+	placeWanted struct{ place *place }
+
 	// childStopped is sent when a session's actor has stopped, or a peer's. The receiver of Terminated sends it to
 	// itself: Terminated overtakes the last messages of that actor, and this follows them.
 	childStopped struct{ who *actor.PID }
@@ -102,6 +107,8 @@ func (timerDue) IgnoreDeadLetterLogging()      {}
 func (childStopped) IgnoreDeadLetterLogging()  {}
 func (handshakeSlow) IgnoreDeadLetterLogging() {}
 func (dialAllowed) IgnoreDeadLetterLogging()   {}
+func (turnCame) IgnoreDeadLetterLogging()      {}
+func (placeWanted) IgnoreDeadLetterLogging()   {}
 
 // A waiter is a Connect that waits for its answer. The peer's actor answers it, or the table if that actor fails.
 type waiter struct {

@@ -45,10 +45,11 @@ type peer struct {
 	privileges candidates.Privileges // of addrs
 	hints      hintLimiter           // of dials to those that are only announced
 
-	round     *round                    // not nil: dialling
-	dials     map[*dial]bool            // under way, or not looked at yet
-	join      sync.WaitGroup            // of their goroutines
-	dialledTo map[string]netip.AddrPort // where sessions that this node initiated were dialled, by id, until they have ended
+	round     *round           // not nil: dialling
+	place     *place           // for the next dial: awaited, or held until the end of the message; nil: there is none
+	dials     map[*dial]bool   // under way, or not looked at yet
+	join      sync.WaitGroup   // of their goroutines
+	dialledTo map[string]*dial // of sessions that this node initiated, by id, until they have ended
 
 	looked    time.Time   // when the sessions were last looked at
 	armed     time.Time   // when the timer fires; zero: it does not run
@@ -96,6 +97,13 @@ func (p *peer) Receive(ctx actor.Context) {
 			p.full = false
 			p.askToDial()
 		}
+	case turnCame:
+		if m.place == p.place {
+			p.waiting = false
+			p.askToDial()
+		}
+	case placeWanted:
+		p.makeRoom(m.place)
 	case leave:
 		p.leave(m.goodbye)
 	case session.Proved:
@@ -123,12 +131,16 @@ func (p *peer) Receive(ctx actor.Context) {
 	case childStopped:
 		p.childStopped(m.who)
 	}
+	if p.place != nil && !p.waiting { // no dial has taken it
+		p.places.leave(p.place)
+		p.place = nil
+	}
 }
 
 func (p *peer) start() {
 	p.self = p.ctx.Self()
 	p.isArbiter, p.pongWithin, p.idleAfter = p.Self.Compare(p.key) < 0, p.Session.PongWithin, p.IdleAfter
-	p.links, p.dialledTo = make(map[string]*session.Link), make(map[string]netip.AddrPort)
+	p.links, p.dialledTo = make(map[string]*session.Link), make(map[string]*dial)
 	p.dials, p.hints = make(map[*dial]bool), newHintLimiter()
 	p.become(netip.AddrPort{}, "no address is known")
 }
@@ -156,7 +168,7 @@ func (p *peer) release() {
 			admitted = append(admitted, s.id)
 		}
 	}
-	p.sessions, p.due = nil, time.Time{}
+	p.sessions, p.due, p.waiting = nil, time.Time{}, false
 	p.arm()
 	for i, id := range admitted {
 		p.forget(id, i == len(admitted)-1)
@@ -165,6 +177,7 @@ func (p *peer) release() {
 	for d := range p.dials {
 		d.close()
 	}
+	p.leavePlaces()
 }
 
 // become notes a step after which the peer is in the state that the facts say; why is for people, as part of a

@@ -46,12 +46,13 @@ type Config struct {
 	// Tell hands an event to the node. It does not block.
 	Tell func(any)
 
-	quota *quota
+	quota  *quota
+	places *places
 }
 
 // Props describes the table's actor. It starts with nobody; the node tells it whom to trust.
 func Props(c *Config) *actor.Props {
-	c.quota = &quota{maxPeers: c.MaxPeers, maxSessions: c.MaxSessions}
+	c.quota, c.places = &quota{maxPeers: c.MaxPeers, maxSessions: c.MaxSessions}, new(places)
 	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
 		return &table{Config: c, peers: make(map[identity.PublicKey]*entry), actors: make(map[string]*entry)}
 	})

@@ -72,7 +72,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 				do.end(s, session.Close{Reason: f.goodbye})
 			}
 		}
-		f.due, f.dialAsked = time.Time{}, false
+		f.due, f.dialAsked, f.waiting = time.Time{}, false, false
 	}
 
 	// 2. A session that has proved the peer is let in if the peer is still trusted (§4.5) and there is room (§9).
@@ -195,7 +195,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	switch {
 	case f.isConnected():
 		f.offered = f.used
-		f.due, f.asleep, f.full = time.Time{}, false, false
+		f.due, f.asleep, f.full, f.waiting = time.Time{}, false, false, false
 	case !f.isAwaiting():
 		f.offered = ""
 	}

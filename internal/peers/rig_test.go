@@ -81,7 +81,7 @@ func newRig(t *testing.T, arbiter bool) *rig {
 	r.config = &Config{
 		Self: r.ours.PublicKey(), Session: sessions, Directory: NewDirectory(), Trusted: r.trusts, Dial: r.dial, Clock: clock.System,
 		Log: log, Pool: r.Pool, Jitter: func() float64 { return 0.5 }, DialTimeout: time.Minute, Stagger: 250 * time.Millisecond,
-		RotateAfter: time.Hour, IdleAfter: time.Hour, Tell: r.told, quota: new(quota),
+		RotateAfter: time.Hour, IdleAfter: time.Hour, Tell: r.told, quota: new(quota), places: new(places),
 	}
 	r.parent = r.System.Root.Spawn(actorkit.RootProps(r.Pool, log, func() actor.Actor { return (*above)(r) }))
 	synctest.Wait()
@@ -104,6 +104,9 @@ func (r *rig) close() {
 	}
 	if q := r.config.quota; q.sessions != r.others || q.peers != r.others {
 		r.Errorf("the quota counts %d peers and %d sessions, want %d", q.peers, q.sessions, r.others)
+	}
+	if q := r.config.places; len(q.held)+len(q.queue) != 0 {
+		r.Errorf("%d places are held, %d awaited", len(q.held), len(q.queue))
 	}
 	if len(r.dials) != 0 {
 		r.Errorf("%d dials were not called off", len(r.dials))

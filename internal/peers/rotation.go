@@ -11,8 +11,8 @@ const rotationRetry = time.Minute
 // rotate dials a session that is to replace one: make before break (wire.md §7.4).
 func (p *peer) rotate(id string) {
 	var named []netip.AddrPort
-	if addr, ok := p.dialledTo[id]; ok {
-		named = append(named, addr)
+	if d := p.dialledTo[id]; d != nil {
+		named = append(named, d.addr)
 	}
 	if err := p.begin(named, false); err != nil {
 		p.note(Step{Addr: p.find(id).addr, Reason: "the session cannot be rotated yet: " + err.Error()})

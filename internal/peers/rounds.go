@@ -2,6 +2,7 @@ package peers
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 	"sync/atomic"
@@ -27,9 +28,13 @@ type round struct {
 	slowAt  time.Time               // when the handshake that began last has had its time
 	waits   bool                    // dialAllowed will come
 	waiters []*waiter               // Connects
+	isFree  bool                    // its dials need no place: a Connect waits for it, or it rotates a session
 	entered map[netip.AddrPort]bool // that are or were in left; they enter once, and once more if a Connect names them
 	named   map[netip.AddrPort]bool // by a Connect
 }
+
+// errWaits says that a round begins once it is the peer's turn.
+var errWaits = errors.New("other peers are being dialled")
 
 // A handshake that has proved the peer takes the round's claim. So message 3 goes to one address at a time.
 type claim struct{ addr netip.AddrPort }
@@ -48,6 +53,8 @@ func (p *peer) connect(m connect) {
 	}
 	p.asleep = false
 	if p.round != nil {
+		p.round.isFree = true
+		p.leavePlaces()
 		p.addNamed(m.addrs)
 	} else if err := p.begin(m.addrs, true); err != nil {
 		m.waiter.answer(err)
@@ -66,7 +73,7 @@ func (p *peer) askToDial() {
 // true: then no address waits, and dials to hints are counted anew. The error says why no round begins; a dial is due
 // later if that helps.
 func (p *peer) begin(named []netip.AddrPort, force bool) error {
-	p.due = time.Time{}
+	p.due, p.waiting = time.Time{}, false
 	p.arm()
 	ready, wait := p.ready(force)
 	if err := p.quota.full(len(p.sessions) == 0); err != nil && len(named)+len(ready) > 0 {
@@ -74,7 +81,7 @@ func (p *peer) begin(named []netip.AddrPort, force bool) error {
 		p.putOff(withJitter(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
 		return err
 	}
-	r := &round{last: ErrNoAddress, claimed: new(atomic.Pointer[claim]), entered: make(map[netip.AddrPort]bool), named: make(map[netip.AddrPort]bool)}
+	r := &round{last: ErrNoAddress, isFree: force || p.isConnected(), claimed: new(atomic.Pointer[claim]), entered: make(map[netip.AddrPort]bool), named: make(map[netip.AddrPort]bool)}
 	for _, addr := range named {
 		r.named[addr] = true
 		r.enter(addr)
@@ -84,6 +91,12 @@ func (p *peer) begin(named []netip.AddrPort, force bool) error {
 	}
 	if force {
 		p.hints = newHintLimiter()
+	}
+	if len(r.left) > 0 && !p.hasPlace(r) {
+		p.waiting = true
+		others := p.places.wait(p.place, p.Clock.Now())
+		p.putOff(0, netip.AddrPort{}, fmt.Sprintf("waits for its turn to dial: %d others are being dialled", others))
+		return errWaits
 	}
 	started, due := p.startRace(r)
 	if started {
@@ -148,8 +161,8 @@ func (p *peer) raceAnew() {
 	r := p.round
 	r.callOff()
 	for _, id := range p.handshakes {
-		if addr, ok := p.dialledTo[id]; ok && !slices.Contains(r.left, addr) {
-			r.left = append(r.left, addr)
+		if d := p.dialledTo[id]; d != nil && !slices.Contains(r.left, d.addr) {
+			r.left = append(r.left, d.addr)
 		}
 	}
 	p.handshakes, r.claimed = nil, new(atomic.Pointer[claim])

@@ -12,6 +12,7 @@ import (
 
 // proved is a session whose handshake is complete.
 func (p *peer) proved(l *session.Link) {
+	p.leavePlace(p.dialledTo[l.ID()])
 	if r := p.round; r != nil && l.Role() == handshake.Initiator {
 		// If it does not come up soon, the claim is another's to take: somebody may have passed message 2 on, and hold
 		// message 3 back.
@@ -71,19 +72,22 @@ func (p *peer) ended(m session.Ended) {
 		p.recordEnd(s, m)
 		p.reconcile()
 	}
-	if addr, ok := p.dialledTo[id]; ok {
+	if d := p.dialledTo[id]; d != nil {
 		delete(p.dialledTo, id)
+		p.leavePlace(d)
+		if d.gaveUp {
+			m.Err = errGaveUp
+		}
 		if !m.WasUp {
-			p.handshakeFailed(addr, m)
+			p.handshakeFailed(d.addr, m)
 		}
 	}
 }
 
 // childStopped is a session that has stopped. Only one that could not say so is still known.
 func (p *peer) childStopped(who *actor.PID) {
-	s, addr := p.find(who.GetId()), p.dialledTo[who.GetId()]
-	m := session.Ended{Session: who, Addr: addr, Reason: session.ReasonLost}
-	if s != nil {
+	m := session.Ended{Session: who, Reason: session.ReasonLost}
+	if s := p.find(who.GetId()); s != nil {
 		m.Link, m.Role, m.Addr, m.WasUp = p.links[s.id], s.role, s.addr, !s.up.IsZero()
 	}
 	p.ended(m)

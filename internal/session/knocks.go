@@ -14,7 +14,6 @@ import (
 // each trusted key.
 const (
 	knockSources = 4096    // sources that have a limit of their own
-	pastSources  = 4096    // likewise, of past sessions; above it some other one is forgotten
 	knockKeys    = 1 << 16 // keys that are tried in a second
 	fewestKnocks = 16      // in a second, however many keys there are
 	mostKnocks   = 256     // in a second, however few
@@ -22,7 +21,7 @@ const (
 
 var (
 	rateOfSource = limiter.Rate{Burst: 8, Every: time.Second}
-	rateOfPast   = limiter.Rate{Burst: 16, Every: 250 * time.Millisecond}
+	rateOfKnown  = limiter.Rate{Burst: 16, Every: 250 * time.Millisecond}
 )
 
 // Knocks is private mode. Len is the number of keys for which Knocked computes.
@@ -32,36 +31,17 @@ type Knocks interface {
 }
 
 // A knockLimiter bounds what the knocks of strangers cost. Only knocks of handshakes that fail count, so that any
-// number of peers may come back at once. A source of a past session has a bucket of its own first: while strangers exhaust the others,
+// number of peers may come back at once. A known source has a bucket of its own first: while strangers exhaust the others,
 // peers still get in. Its zero value is ready for use. It is safe for concurrent use.
 type knockLimiter struct {
 	mu      sync.Mutex // guards the rest
 	all     limiter.Bucket
 	sources *limiter.Keys[netip.Prefix, limiter.Bucket, *limiter.Bucket]
-	past    map[netip.Prefix]*limiter.Bucket
 }
 
-// remember takes note that a session with a peer at that source has come up.
-func (k *knockLimiter) remember(source netip.Prefix) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.past == nil {
-		k.past = make(map[netip.Prefix]*limiter.Bucket)
-	}
-	if k.past[source] != nil {
-		return
-	}
-	for other := range k.past {
-		if len(k.past) < pastSources {
-			break
-		}
-		delete(k.past, other)
-	}
-	k.past[source] = new(limiter.Bucket)
-}
-
-// take counts a knock, in the first bucket with room. Without count it says whether there is room, and changes nothing.
-func (k *knockLimiter) take(now time.Time, source netip.Prefix, keys int, count bool) bool {
+// take counts a knock, in the first bucket with room: that of a known source, if own is not nil. Without count it says
+// whether there is room, and changes nothing.
+func (k *knockLimiter) take(now time.Time, source netip.Prefix, own *limiter.Bucket, keys int, count bool) bool {
 	perSecond := min(max(knockKeys/max(keys, 1), fewestKnocks), mostKnocks)
 	rateOfAll := limiter.Rate{Burst: perSecond, Every: time.Second / time.Duration(perSecond)}
 	k.mu.Lock()
@@ -69,8 +49,8 @@ func (k *knockLimiter) take(now time.Time, source netip.Prefix, keys int, count 
 	if k.sources == nil {
 		k.sources = limiter.NewKeys[netip.Prefix, limiter.Bucket](knockSources)
 	}
-	if b := k.past[source]; b != nil && b.Wait(now, rateOfPast) == 0 {
-		return !count || b.Take(now, rateOfPast)
+	if own != nil && own.Wait(now, rateOfKnown) == 0 {
+		return !count || own.Take(now, rateOfKnown)
 	}
 	if !count {
 		return k.sources.Peek(source).Wait(now, rateOfSource) == 0 && k.all.Wait(now, rateOfAll) == 0
@@ -89,7 +69,7 @@ type limitedKnocks struct {
 
 // Knocked implements handshake.Knocks. Over a limit nobody has knocked: the answer is that to a wrong knock.
 func (l *limitedKnocks) Knocked(ephemeral [32]byte, knock [handshake.KnockSize]byte) (key identity.PublicKey, ok bool) {
-	if l.looked = l.config.knocks.take(l.config.Clock.Now(), l.source, l.Len(), false); !l.looked {
+	if l.looked = l.take(false); !l.looked {
 		return key, false
 	}
 	return l.Knocks.Knocked(ephemeral, knock)
@@ -99,6 +79,10 @@ func (l *limitedKnocks) Knocked(ephemeral [32]byte, knock [handshake.KnockSize]b
 // said again.
 func (l *limitedKnocks) fail() {
 	if l.looked {
-		l.config.knocks.take(l.config.Clock.Now(), l.source, l.Len(), true)
+		l.take(true)
 	}
+}
+
+func (l *limitedKnocks) take(count bool) bool {
+	return l.config.knocks.take(l.config.Clock.Now(), l.source, l.config.known.bucket(l.source), l.Len(), count)
 }

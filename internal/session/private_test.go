@@ -231,8 +231,8 @@ func TestWrongKnocksAreBounded(t *testing.T) {
 		r.want(helloOf(c))
 		r.say(aPing(3))
 		r.want(aPong(3))
-		flood(rateOfPast.Burst + rateOfSource.Burst)
-		time.Sleep(rateOfPast.Every)
+		flood(rateOfKnown.Burst + rateOfSource.Burst)
+		time.Sleep(rateOfKnown.Every)
 		r = knock()
 		r.Handshake()
 		r.want(helloOf(c))
@@ -241,21 +241,22 @@ func TestWrongKnocksAreBounded(t *testing.T) {
 
 func TestKnocksAreBoundedInAllAndPastSourcesAreNot(t *testing.T) {
 	var k knockLimiter
+	var known knownSources
 	now := time.Now()
 	source := func(i int) netip.Prefix {
 		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32)
 	}
-	k.remember(source(0))
+	known.remember(source(0))
 	for keys, most := range map[int]int{5: mostKnocks, 1000: knockKeys / 1000, 5000: fewestKnocks} {
 		now = now.Add(time.Hour)
 		looked := 0
 		for i := range 10_000 { // in one second
 			at := now.Add(time.Duration(i) * time.Second / 10_000)
-			if from := source(1 + i); k.take(at, from, keys, false) {
-				k.take(at, from, keys, true)
+			if from := source(1 + i); k.take(at, from, known.bucket(from), keys, false) {
+				k.take(at, from, nil, keys, true)
 				looked++
 			}
-			if !k.take(at, source(0), keys, false) {
+			if !k.take(at, source(0), known.bucket(source(0)), keys, false) {
 				t.Fatal("the source of a past session has no room of its own")
 			}
 		}
@@ -263,10 +264,17 @@ func TestKnocksAreBoundedInAllAndPastSourcesAreNot(t *testing.T) {
 			t.Errorf("%d keys: %d knocks of 10,000 are looked at in the first second, want %d to %d", keys, looked, most, 2*most)
 		}
 	}
-	for i := range 2 * pastSources {
-		k.remember(source(i))
+}
+
+func TestKnownSourcesAreBounded(t *testing.T) {
+	var known knownSources
+	source := func(i int) netip.Prefix {
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32)
 	}
-	if len(k.past) != pastSources {
-		t.Errorf("%d past sources are kept", len(k.past))
+	for i := range 2 * maxKnown {
+		known.remember(source(i))
+		if known.bucket(source(i)) == nil || len(known.buckets) > maxKnown {
+			t.Fatalf("%d sources are known, and the last one is not", len(known.buckets))
+		}
 	}
 }

@@ -3,7 +3,6 @@ package session
 import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
-	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // handleBatch handles what one read brought, in order, and gives the batch back.
@@ -51,9 +50,6 @@ func (s *session) handleEnvelope(e *envelope.Envelope) error {
 		s.stopUpDeadline = nil // so that its timer can be freed
 		s.config.Counters.Handshake(s.role, counters.Accepted)
 		s.counters.Up(s.Link)
-		if s.config.Knocks != nil {
-			s.config.knocks.remember(limiter.SourceOf(s.addr.Addr()))
-		}
 		s.tell(Up{s.Link})
 	}
 	return err

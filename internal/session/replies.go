@@ -75,7 +75,7 @@ func resultOf(refusal *envelope.RemoteError) counters.CallResult {
 
 // logPeerFault logs a fault that the peer can bring about as often as it likes.
 func (l *Link) logPeerFault(what string, err error) {
-	if ok, dropped := l.counters.Log(l.config.Clock.Now()); ok {
+	if ok, dropped := l.counters.Log.Allow(l.config.Clock.Now()); ok {
 		l.config.Log.Warn(what, "peer", l.remote, "addr", l.addr, "err", err, "not_logged", dropped)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // Once its bye is queued, a session ends when the connection has taken nothing for lingerAfterBye, and within maxLinger in any
@@ -252,6 +253,7 @@ func (s *session) endHandshake(m handshakeDone) {
 	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.stop)
 	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
+	s.config.known.remember(limiter.SourceOf(s.addr.Addr()))
 	s.tell(Proved{s.Link})
 }
 

@@ -1,0 +1,45 @@
+package session
+
+import (
+	"net/netip"
+	"sync"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
+)
+
+// maxKnown bounds the known sources; above it some other one is forgotten.
+const maxKnown = 4096
+
+// knownSources are where trusted keys have authenticated, whichever end dialled. Connections from there have room of
+// their own, here and in the listener: a stranger who is elsewhere takes nothing from them. Their zero value is ready for
+// use. They are safe for concurrent use.
+type knownSources struct {
+	mu      sync.Mutex                       // guards buckets
+	buckets map[netip.Prefix]*limiter.Bucket // of knocks (knocks.go), which guards what is in them
+}
+
+// remember takes note that a trusted key has authenticated at that source.
+func (k *knownSources) remember(source netip.Prefix) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.buckets == nil {
+		k.buckets = make(map[netip.Prefix]*limiter.Bucket)
+	}
+	if k.buckets[source] != nil {
+		return
+	}
+	for other := range k.buckets {
+		if len(k.buckets) < maxKnown {
+			break
+		}
+		delete(k.buckets, other)
+	}
+	k.buckets[source] = new(limiter.Bucket)
+}
+
+// bucket returns the bucket of a source; nil: it is not known.
+func (k *knownSources) bucket(source netip.Prefix) *limiter.Bucket {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.buckets[source]
+}
