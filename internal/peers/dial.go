@@ -78,12 +78,13 @@ func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
 	if len(list) > 0 && !p.hasPlace(r) {
 		return false, p.Stagger
 	}
+	p.waiting = false
 	addr, wait := p.pay(list)
 	if !addr.IsValid() {
 		return false, wait
 	}
 	p.round = r
-	p.tellProgress(addr, fmt.Sprintf("dialling %v", addr))
+	p.tellProgress(addr, fmt.Sprintf("dialling %v", p.at(addr)))
 	ctx, cancel := context.WithCancel(context.Background())
 	r.race = &race{ctx: ctx, cancel: cancel, dials: make(map[netip.AddrPort]*dial), stop: func() bool { return true }}
 	p.dialTo(addr)
@@ -95,11 +96,16 @@ func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
 func (p *peer) raceOn() bool {
 	r := p.round
 	started, wait := p.startRace(r)
-	if wait > 0 && !r.waits {
+	p.raceLater(wait)
+	return started
+}
+
+// raceLater has the round begin a race once wait has passed; 0: never.
+func (p *peer) raceLater(wait time.Duration) {
+	if r := p.round; wait > 0 && !r.waits {
 		r.waits = true
 		p.after(wait, dialAllowed{r})
 	}
-	return started
 }
 
 // dialTo begins the next dial of the race, at an address that is paid for.

@@ -24,7 +24,8 @@ const (
 
 // An Address is one place where a peer may be.
 type Address struct {
-	Addr       netip.AddrPort
+	Addr       netip.AddrPort // invalid: Name is to be looked up
+	Name       string         // "host:port" as the owner has written it, if Addr comes from a name; else empty
 	Source     string
 	LastSeen   time.Time
 	LastResult string // of the last dial; empty: not dialled

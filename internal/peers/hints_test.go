@@ -205,7 +205,7 @@ func TestARaceBeginsNoMoreDialsToHintsThanAllowed(t *testing.T) {
 		f := r.newField(answers, stagger, 10*time.Second)
 		r.look(func(p *peer) {
 			for i := range 3 * hintRate.Burst {
-				p.learn(netip.AddrPortFrom(host(i), 1), "udp").sources = []string{"udp"}
+				p.learn(netip.AddrPortFrom(host(i), 1), "udp", false).sources = []string{"udp"}
 			}
 			p.askToDial()
 		})

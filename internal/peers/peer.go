@@ -41,6 +41,7 @@ type peer struct {
 	links map[string]*session.Link // the sessions, by id
 
 	addrs      []*address
+	kept       []*address            // of those, what Connects have given, the oldest first
 	notBefore  time.Time             // the peer does not want to be dialled before, at no address
 	privileges candidates.Privileges // of addrs
 	hints      hintLimiter           // of dials to those that are only announced
@@ -65,7 +66,7 @@ func (p *peer) Receive(ctx actor.Context) {
 	case *actor.Stopping:
 		p.release()
 	case finder.Change:
-		p.sighted(m)
+		p.heard(m)
 	case trust.Change:
 		p.named(m.Peer)
 	case connect:
@@ -77,6 +78,8 @@ func (p *peer) Receive(ctx actor.Context) {
 		p.moved(m)
 	case dialled:
 		p.dialled(m.dial)
+	case lookedUp:
+		p.lookedUp(m.lookup)
 	case staggered:
 		p.staggered(m.latest)
 	case timerDue:
@@ -100,7 +103,11 @@ func (p *peer) Receive(ctx actor.Context) {
 	case turnCame:
 		if m.place == p.place {
 			p.waiting = false
-			p.askToDial()
+			if p.round != nil {
+				p.goOn()
+			} else {
+				p.askToDial()
+			}
 		}
 	case placeWanted:
 		p.makeRoom(m.place)
@@ -198,7 +205,7 @@ func (p *peer) publish() {
 	info.Next, info.Asleep, info.Err = p.due, p.asleep, p.failed
 	info.Addresses = make([]Address, 0, len(p.addrs))
 	for _, a := range p.addrs {
-		info.Addresses = append(info.Addresses, Address{a.addr, a.source, a.seen, a.result})
+		info.Addresses = append(info.Addresses, Address{a.addr, a.name, a.source, a.seen, a.result})
 	}
 	p.Directory.setInfo(p, info)
 }

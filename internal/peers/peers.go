@@ -30,6 +30,7 @@ type Config struct {
 	Directory *Directory
 	Trusted   func(identity.PublicKey) bool                           // safe for concurrent use
 	Dial      func(context.Context, netip.AddrPort) (net.Conn, error) // likewise; it returns once its context has ended
+	LookUp    func(context.Context, string) ([]netip.Addr, error)     // of a host name; likewise
 	Clock     clock.Clock
 	Log       *slog.Logger
 	Pool      *actorkit.Pool
@@ -46,13 +47,15 @@ type Config struct {
 	// Tell hands an event to the node. It does not block.
 	Tell func(any)
 
-	quota  *quota
-	places *places
+	quota   *quota
+	places  *places
+	lookups chan struct{} // holds one for each lookup that runs
 }
 
 // Props describes the table's actor. It starts with nobody; the node tells it whom to trust.
 func Props(c *Config) *actor.Props {
 	c.quota, c.places = &quota{maxPeers: c.MaxPeers, maxSessions: c.MaxSessions}, new(places)
+	c.lookups = make(chan struct{}, maxLookups)
 	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
 		return &table{Config: c, peers: make(map[identity.PublicKey]*entry), actors: make(map[string]*entry)}
 	})
@@ -184,7 +187,7 @@ func (t *table) connect(ctx actor.Context, m Connect) {
 	default:
 		e.waiters = slices.DeleteFunc(e.waiters, func(w *waiter) bool { return w.answered.Load() })
 		e.waiters = append(e.waiters, w)
-		ctx.Send(e.pid, connect{m.Addrs, w})
+		ctx.Send(e.pid, connect{m.Addrs, m.Once, w})
 	}
 }
 
