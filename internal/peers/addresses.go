@@ -120,7 +120,7 @@ func (p *peer) said(a *address, source string) {
 	a.seen, a.once = p.Clock.Now(), false
 	if !slices.Contains(a.sources, source) {
 		a.sources = append(a.sources, source)
-		p.note(a.step(source, "heard"))
+		p.recordStep(a.step(source, "heard"))
 	} else {
 		p.publish()
 	}
@@ -168,8 +168,8 @@ func (p *peer) named(said trust.Peer) {
 	}
 }
 
-// ready returns the addresses that are worth dialling now, and how long until there is one more; 0: there will be none.
-func (p *peer) ready(force bool) (list []*address, wait time.Duration) {
+// dueAddresses returns the addresses that are worth dialling now, and how long until there is one more; 0: there will be none.
+func (p *peer) dueAddresses(force bool) (list []*address, wait time.Duration) {
 	now := p.Clock.Now()
 	for _, a := range p.addrs {
 		switch {
@@ -190,7 +190,7 @@ func (p *peer) missed(a *address, source string) {
 		p.addrs = slices.DeleteFunc(p.addrs, func(b *address) bool { return b == a })
 		p.forgetGone(a, nil)
 	}
-	p.note(a.step(source, "gone"))
+	p.recordStep(a.step(source, "gone"))
 	if p.goodbye != "" || p.round != nil || p.info.State == Connected {
 		p.publish()
 		return
@@ -198,7 +198,7 @@ func (p *peer) missed(a *address, source string) {
 	p.become(a.addr, "gone from where it was seen")
 }
 
-// worked notes that a session has come up (wire.md §7.5).
+// worked records that a session has come up (wire.md §7.5).
 func (p *peer) worked(l *session.Link) {
 	p.refusals, p.notBefore = 0, time.Time{}
 	p.privileges.Home = l.Addr().Addr().Unmap()
@@ -214,7 +214,7 @@ func (p *peer) worked(l *session.Link) {
 	}
 }
 
-// prove notes that a handshake has proved the peer at an address, whatever came of it.
+// prove records that a handshake has proved the peer at an address, whatever came of it.
 func (p *peer) prove(addr netip.AddrPort) {
 	if a := p.at(addr); a != nil && !a.once {
 		p.privileges.Prove(addr, maxProven)
@@ -224,13 +224,13 @@ func (p *peer) prove(addr netip.AddrPort) {
 // doubt takes its privileges from an address where a session broke, unless the owner has written down that the peer is
 // there.
 func (p *peer) doubt(addr netip.AddrPort) {
-	host := addr.Addr().Unmap()
-	if !slices.ContainsFunc(p.addrs, func(a *address) bool { return a.isNamed() && a.addr.Addr() == host }) {
-		p.privileges.Doubt(netip.AddrPortFrom(host, addr.Port()))
+	ip := addr.Addr().Unmap()
+	if !slices.ContainsFunc(p.addrs, func(a *address) bool { return a.isNamed() && a.addr.Addr() == ip }) {
+		p.privileges.Doubt(netip.AddrPortFrom(ip, addr.Port()))
 	}
 }
 
-// tried notes that an address did not work.
+// tried records that an address did not work.
 func (p *peer) tried(addr netip.AddrPort, err error) {
 	if a := p.at(addr); a != nil {
 		p.backOff(a)

@@ -25,9 +25,9 @@ func knowing(now time.Time, addrs ...*address) *peer {
 
 // inOrder returns the addresses that a round would dial, in order, and how long until there is one more.
 func (p *peer) inOrder(force bool) (list []string, wait time.Duration) {
-	ready, wait := p.ready(force)
+	due, wait := p.dueAddresses(force)
 	r := new(round)
-	for _, a := range ready {
+	for _, a := range due {
 		r.left = append(r.left, a.addr)
 	}
 	for _, c := range p.arrange(r) {
@@ -89,7 +89,7 @@ func TestOrderPutsFirstWhatWorkedLast(t *testing.T) {
 		{name: "backoff ignored", ignore: true, addrs: []*address{
 			{addr: at("10.0.0.1:1"), sources: announced, next: now.Add(time.Hour)},
 		}, want: []string{"10.0.0.1:1"}},
-		{name: "ready and not", addrs: []*address{
+		{name: "due and not", addrs: []*address{
 			{addr: at("10.0.0.1:1"), sources: announced},
 			{addr: at("10.0.0.2:1"), sources: announced, next: now.Add(time.Minute)},
 		}, want: []string{"10.0.0.1:1"}, wait: time.Minute},

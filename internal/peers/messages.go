@@ -85,10 +85,10 @@ type (
 	staggered struct{ latest *dial } // Stagger has passed since then
 	timerDue  struct{ at time.Time }
 
-	// handshakeSlow says that a handshake of a round has had its time. With a claim, it is the handshake that took that.
+	// handshakeSlow says that a handshake of a round has had its time. With a reservation, it is the handshake that holds it.
 	handshakeSlow struct {
-		round *round
-		claim *claim
+		round       *round
+		reservation *reservation
 	}
 
 	// dialAllowed says that a round may begin another dial.

@@ -64,7 +64,7 @@ func (p *peer) learnName(text, source string, once bool) *address {
 		}
 	}
 	if names >= maxNames {
-		p.note(Step{Source: source, Reason: fmt.Sprintf("more than %d host names: %s is not looked up", maxNames, text)})
+		p.recordStep(Step{Source: source, Reason: fmt.Sprintf("more than %d host names: %s is not looked up", maxNames, text)})
 		return nil
 	}
 	return p.add(&address{name: text, source: source, once: once})
@@ -155,7 +155,7 @@ func (p *peer) lookedUp(l *lookup) {
 	}
 	if l.err != nil {
 		name.result, r.unresolved = l.err.Error(), l.err
-		p.note(Step{Source: name.source, Reason: name.result})
+		p.recordStep(Step{Source: name.source, Reason: name.result})
 	} else {
 		p.forgetGone(name, l.addrs)
 		name.result = fmt.Sprintf("looked up: %v", strings.Trim(fmt.Sprint(l.addrs), "[]"))

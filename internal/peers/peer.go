@@ -88,8 +88,8 @@ func (p *peer) Receive(ctx actor.Context) {
 			p.reconcile()
 		}
 	case handshakeSlow:
-		if m.claim != nil && m.round == p.round {
-			m.round.claimed.CompareAndSwap(m.claim, nil)
+		if m.reservation != nil && m.round == p.round {
+			m.round.reserved.CompareAndSwap(m.reservation, nil)
 		}
 		p.raceBeside(m.round)
 	case dialAllowed:
@@ -118,16 +118,16 @@ func (p *peer) Receive(ctx actor.Context) {
 	case session.Up:
 		p.up(m.Link)
 	case session.Greeted:
-		p.record(m.Link, func(s *sessionFacts) { s.recordHello(m.Link.Hello()) })
+		p.recordFact(m.Link, func(s *sessionFacts) { s.recordHello(m.Link.Hello()) })
 	case session.HalfClosed:
 		p.halfClosed(m)
 	case session.Ending:
-		p.record(m.Link, func(s *sessionFacts) {
+		p.recordFact(m.Link, func(s *sessionFacts) {
 			m.End.Addr, s.over = m.Link.Addr(), true
 			p.recordEnd(s, m.End)
 		})
 	case session.RotationDue:
-		p.record(m.Link, func(s *sessionFacts) { s.rotateAt = p.Clock.Now() })
+		p.recordFact(m.Link, func(s *sessionFacts) { s.rotateAt = p.Clock.Now() })
 	case session.Probed:
 		p.recordPong(m.Link.ID(), m.Alive)
 		p.reconcile()
@@ -187,7 +187,7 @@ func (p *peer) release() {
 	p.leavePlaces()
 }
 
-// become notes a step after which the peer is in the state that the facts say; why is for people, as part of a
+// become records a step after which the peer is in the state that the facts say; why is for people, as part of a
 // sentence. addr is where it happened, if it happened somewhere.
 func (p *peer) become(addr netip.AddrPort, why string) {
 	p.observe()
@@ -196,7 +196,7 @@ func (p *peer) become(addr netip.AddrPort, why string) {
 		p.info.State, p.info.Since = s, p.Clock.Now()
 	}
 	p.info.Reason = why
-	p.note(Step{Addr: addr, Reason: why})
+	p.recordStep(Step{Addr: addr, Reason: why})
 }
 
 // publish tells the directory.

@@ -13,7 +13,7 @@ func (p *peer) rotate(id string) {
 	}
 	if err := p.begin(asked, false); err != nil {
 		p.forgetOnce()
-		p.note(Step{Addr: p.find(id).addr, Reason: "the session cannot be rotated yet: " + err.Error()})
+		p.recordStep(Step{Addr: p.find(id).addr, Reason: "the session cannot be rotated yet: " + err.Error()})
 		return
 	}
 	p.rotates = id

@@ -29,16 +29,16 @@ type round struct {
 	lookups    map[*lookup]bool // under way
 	unresolved error            // why a name gave no address
 
-	left    []netip.AddrPort
-	last    error                   // why the best address failed: the one whose dial got furthest
-	at      netip.AddrPort          // that address
-	race    *race                   // TCP connects are under way; nil: none is
-	claimed *atomic.Pointer[claim]  // by the handshake that has proved the peer: the others yield
-	slowAt  time.Time               // when the handshake that began last has had its time
-	waits   bool                    // dialAllowed will come
-	waiters []*waiter               // Connects
-	isFree  bool                    // its dials need no place: a Connect waits for it, or it rotates a session
-	entered map[netip.AddrPort]bool // that are or were in left; they enter once, and once more if a Connect names them
+	left     []netip.AddrPort
+	last     error                        // why the best address failed: the one whose dial got furthest
+	at       netip.AddrPort               // that address
+	race     *race                        // TCP connects are under way; nil: none is
+	reserved *atomic.Pointer[reservation] // by the handshake that has proved the peer: the others yield
+	slowAt   time.Time                    // when the handshake that began last has had its time
+	waits    bool                         // dialAllowed will come
+	waiters  []*waiter                    // Connects
+	isFree   bool                         // its dials need no place: a Connect waits for it, or it rotates a session
+	entered  map[netip.AddrPort]bool      // that are or were in left; they enter once, and once more if a Connect names them
 
 	said map[*address]candidates.Standing // by a Connect, or by a name that was looked up
 }
@@ -46,11 +46,11 @@ type round struct {
 // errWaits says that a round begins once it is the peer's turn.
 var errWaits = errors.New("other peers are being dialled")
 
-// A handshake that has proved the peer takes the round's claim. So message 3 goes to one address at a time.
-type claim struct{ addr netip.AddrPort }
+// A handshake that has proved the peer takes the round's reservation. So message 3 goes to one address at a time.
+type reservation struct{ addr netip.AddrPort }
 
 func newRound() *round {
-	r := &round{last: ErrNoAddress, claimed: new(atomic.Pointer[claim]), lookups: make(map[*lookup]bool),
+	r := &round{last: ErrNoAddress, reserved: new(atomic.Pointer[reservation]), lookups: make(map[*lookup]bool),
 		entered: make(map[netip.AddrPort]bool), said: make(map[*address]candidates.Standing)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
@@ -98,8 +98,8 @@ func (p *peer) askToDial() {
 func (p *peer) begin(asked []*address, force bool) error {
 	p.due, p.waiting = time.Time{}, false
 	p.arm()
-	ready, wait := p.ready(force)
-	if err := p.quota.full(len(p.sessions) == 0); err != nil && len(asked)+len(ready) > 0 {
+	dueNow, wait := p.dueAddresses(force)
+	if err := p.quota.full(len(p.sessions) == 0); err != nil && len(asked)+len(dueNow) > 0 {
 		p.full = true
 		p.putOff(withJitter(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
 		return err
@@ -110,7 +110,7 @@ func (p *peer) begin(asked []*address, force bool) error {
 		r.said[a] = candidates.Asked
 	}
 	var names []*address
-	for _, a := range append(asked, ready...) {
+	for _, a := range append(asked, dueNow...) {
 		if a.isName() {
 			names = append(names, a)
 		} else {
@@ -212,7 +212,7 @@ func (p *peer) raceAnew() {
 			r.left = append(r.left, d.addr)
 		}
 	}
-	p.handshakes, r.claimed = nil, new(atomic.Pointer[claim])
+	p.handshakes, r.reserved = nil, new(atomic.Pointer[reservation])
 	for _, l := range slices.Collect(maps.Keys(r.lookups)) {
 		delete(r.lookups, l)
 		p.lookUp(r, l.name)
@@ -226,12 +226,12 @@ func (p *peer) tellProgress(addr netip.AddrPort, why string) {
 		p.become(addr, why)
 		return
 	}
-	p.note(Step{Addr: addr, Reason: why + ", to rotate the session"})
+	p.recordStep(Step{Addr: addr, Reason: why + ", to rotate the session"})
 }
 
 // raceBeside tries the next addresses beside a handshake that takes long.
 func (p *peer) raceBeside(r *round) {
-	if p.round == r && r.race == nil && len(r.left) > 0 && r.claimed.Load() == nil {
+	if p.round == r && r.race == nil && len(r.left) > 0 && r.reserved.Load() == nil {
 		p.raceOn()
 	}
 }
@@ -256,8 +256,8 @@ func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
 		return // its round has ended
 	}
 	p.handshakes = slices.DeleteFunc(p.handshakes, func(id string) bool { return id == m.Session.GetId() })
-	if c := r.claimed.Load(); c != nil && c.addr == addr {
-		r.claimed.CompareAndSwap(c, nil) // another handshake may take it
+	if c := r.reserved.Load(); c != nil && c.addr == addr {
+		r.reserved.CompareAndSwap(c, nil) // another handshake may take it
 	}
 	if yielded {
 		r.left = append(r.left, addr) // it may be the one that comes up in the end
@@ -274,7 +274,7 @@ func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
 func (p *peer) goOn() {
 	r := p.round
 	switch {
-	case r.race != nil || r.claimed.Load() != nil && len(p.handshakes) > 0:
+	case r.race != nil || r.reserved.Load() != nil && len(p.handshakes) > 0:
 		return
 	case len(r.left) > 0 && p.raceOn(), len(p.handshakes) > 0, len(r.lookups) > 0:
 		return
@@ -285,12 +285,12 @@ func (p *peer) goOn() {
 	err := r.err()
 	defer p.endRound().answer(err) // when the state tells it too
 	if p.isConnected() {
-		p.note(Step{Addr: r.at, Reason: "the session was not rotated: " + err.Error()})
+		p.recordStep(Step{Addr: r.at, Reason: "the session was not rotated: " + err.Error()})
 		return
 	}
 	p.failed = err
 	wait := max(1, backoff(1, p.Jitter())) // 0 would be never
-	if ready, due := p.ready(false); len(ready) == 0 {
+	if dueNow, due := p.dueAddresses(false); len(dueNow) == 0 {
 		wait = due
 	}
 	p.putOff(wait, r.at, err.Error())
