@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -76,12 +77,18 @@ type Config struct {
 	System *actor.ActorSystem
 }
 
-// A Network is how a node reaches others.
+// A Network is how a node reaches others. The functions are called from several goroutines, and those with a context return
+// once that has ended.
 type Network struct {
 	Listen       func(ctx context.Context, network, address string) (net.Listener, error)
 	Dial         func(ctx context.Context, network, address string) (net.Conn, error)
 	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 	Interfaces   func() ([]discovery.Interface, error)
+
+	// LookupNetIP looks up the name of a host, as that of net.Resolver does; network is "ip". Dial gets what it returns, of
+	// which the first 8 addresses count. If nil, net.DefaultResolver asks the system's name servers, also if Dial is set: a
+	// node that must not ask them, behind a proxy for instance, has one of its own.
+	LookupNetIP func(ctx context.Context, network, host string) ([]netip.Addr, error)
 }
 
 // A Clock tells the time and runs functions later. It is safe for concurrent use.

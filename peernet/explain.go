@@ -11,6 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 )
 
 // An Explanation says why a peer is connected, or is not.
@@ -64,9 +65,25 @@ func hasAnswered(err error) bool {
 	return err != nil && (!errors.Is(err, ErrUnreachable) || errors.Is(err, ErrUnanswered))
 }
 
+// isUnresolved says whether a dial failed as a host name gave no address.
+func isUnresolved(err error) bool {
+	_, ok := errors.AsType[*peers.LookupError](err)
+	return ok
+}
+
 // mayBeRemote says whether the peer may be on another machine.
 func mayBeRemote(addrs []Address) bool {
-	return len(addrs) == 0 || slices.ContainsFunc(addrs, func(a Address) bool { return !a.Addr.Addr().IsLoopback() })
+	nowhere := true // names alone may be anywhere
+	for _, a := range addrs {
+		switch {
+		case !a.Addr.IsValid():
+		case !a.Addr.Addr().IsLoopback():
+			return true
+		default:
+			nowhere = false
+		}
+	}
+	return nowhere
 }
 
 // isOffline says whether no interface of this machine but loopback is in use. It is false if that cannot be told.
@@ -92,6 +109,8 @@ func advice(self identity.PublicKey, p PeerInfo, failed error, private bool) str
 		return fmt.Sprintf("check that private mode is on at the peer too, that it trusts this node's key, %v, and that both clocks are right to 5 minutes", self)
 	case errors.Is(failed, ErrUnanswered):
 		return "check whether the peer is in private mode, which must be on at both ends; it may also be busy"
+	case isUnresolved(failed):
+		return "check the name, this machine's name servers, and that the peer runs; or give an IP address"
 	case errors.Is(failed, ErrUnreachable):
 		return "check that the peer runs, its address, and what lies between, such as a firewall"
 	case p.State == StateUnknown && private:

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -292,30 +293,37 @@ func (n *Node) Reload() error { return n.trust.Reload() }
 func (n *Node) TrustError() error { return n.trust.Err() }
 
 // Connect dials a peer now, at addrs ("host:port") and at the addresses that are known, whatever came of earlier
-// dials. It returns nil once the peer is connected, by this dial or by the peer's own. Otherwise the
-// error says why the last address did not work: ErrUnreachable, ErrWrongKey, ErrRefused; or ErrNotTrusted,
-// ErrNoAddress.
+// dials. A host is an IP address or a name, which is looked up at each dial; see Network. Connect returns nil once the peer
+// is connected, by this dial or by the peer's own. Otherwise the error says why the last address did not work:
+// ErrUnreachable, ErrWrongKey, ErrRefused; or ErrNotTrusted, ErrNoAddress.
+//
+// The node keeps addrs until it stops or the key is removed, and dials them as those of the peers file, also if Connect
+// fails or ctx ends: at most 8 of a peer, then the oldest makes room. See ConnectOnce.
 func (n *Node) Connect(ctx context.Context, key identity.PublicKey, addrs ...string) error {
-	if err := n.connect(ctx, key, addrs); err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	return nil
+	return n.connect(ctx, key, addrs, false)
 }
 
-func (n *Node) connect(ctx context.Context, key identity.PublicKey, addrs []string) error {
+// ConnectOnce is Connect, but the node does not keep addrs: it dials them this once.
+func (n *Node) ConnectOnce(ctx context.Context, key identity.PublicKey, addrs ...string) error {
+	return n.connect(ctx, key, addrs, true)
+}
+
+func (n *Node) connect(ctx context.Context, key identity.PublicKey, addrs []string, once bool) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("connect: %w", err)
+		}
+	}()
 	if err := n.checkPeer(key); err != nil {
 		return err
 	}
-	var to []netip.AddrPort
 	for _, a := range addrs {
-		found, err := resolve(ctx, a)
-		if err != nil {
-			return err
+		if _, _, err := trust.SplitAddr(a); err != nil {
+			return fmt.Errorf("address %.80q: %w", a, err)
 		}
-		to = append(to, found...)
 	}
 	done := make(chan error, 1)
-	n.root.Connect(peers.Connect{Key: key, Addrs: to, Done: done})
+	n.root.Connect(peers.Connect{Key: key, Addrs: slices.Clone(addrs), Once: once, Done: done})
 	select {
 	case err := <-done:
 		return err
@@ -324,27 +332,6 @@ func (n *Node) connect(ctx context.Context, key identity.PublicKey, addrs []stri
 	case <-n.root.Done():
 		return ErrClosed
 	}
-}
-
-// resolve returns the addresses of "host:port".
-func resolve(ctx context.Context, address string) ([]netip.AddrPort, error) {
-	host, service, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, fmt.Errorf("address %q is not host:port", address)
-	}
-	port, err := net.DefaultResolver.LookupPort(ctx, "tcp", service)
-	if err != nil || port == 0 {
-		return nil, fmt.Errorf("address %q has no port from 1 to 65535", address)
-	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
-	if err != nil {
-		return nil, fmt.Errorf("address %q: %w", address, err)
-	}
-	var list []netip.AddrPort
-	for _, ip := range ips {
-		list = append(list, netip.AddrPortFrom(ip.Unmap(), uint16(port)))
-	}
-	return list, nil
 }
 
 // newJitter returns a source of numbers in [0, 1), seeded from the node's randomness.

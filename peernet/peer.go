@@ -41,8 +41,9 @@ type PeerInfo struct {
 
 // An Address is one address at which a peer may be.
 type Address struct {
-	Addr       netip.AddrPort
-	Source     string // the provider or the setting that said so
+	Addr       netip.AddrPort // invalid: this is Name itself, which is looked up at each dial
+	Name       string         // the "host:port" that Addr was looked up from, as it was written; empty: it was written as Addr
+	Source     string         // the provider or the setting that said so
 	LastSeen   time.Time
 	LastResult string // of the last dial; empty: not dialled yet
 }

@@ -104,7 +104,7 @@ func (s *side) start() {
 	s.node, err = peernet.New(peernet.Config{Identity: s.keys, Listen: s.addr.String(), Rand: rand.NewChaCha8(seed), Clock: laterClock{},
 		System: h.system, Limits: h.temper.limits, Logger: slog.New(&alarm{h: h, side: s.name}),
 		Timing:  peernet.Timing{Rotate: h.temper.rotate, Linger: h.temper.linger, PingAfter: 3 * time.Second, Pong: time.Second},
-		Network: peernet.Network{Listen: s.host.Listen, Dial: s.host.Dial, ListenPacket: s.host.ListenPacket, Interfaces: s.interfaces}})
+		Network: peernet.Network{Listen: s.host.Listen, Dial: s.host.Dial, ListenPacket: s.host.ListenPacket, Interfaces: s.interfaces, LookupNetIP: s.host.LookupNetIP}})
 	if err != nil {
 		h.Fatal(err)
 	}

@@ -28,6 +28,8 @@ func (s Step) String() string {
 	switch {
 	case s.Addr.IsValid() && s.Source != "":
 		return fmt.Sprintf("%s at %v by %s", reason, s.Addr, s.Source)
+	case s.Source != "":
+		return fmt.Sprintf("%s by %s", reason, s.Source)
 	case !s.Addr.IsValid() || hasAddress(reason, s.Addr):
 		return inState(s.State, reason)
 	case s.State == StateDialling && reason == string(s.State):

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -46,6 +47,14 @@ func (n *Network) fill(stall time.Duration) {
 	}
 	if n.ListenPacket == nil {
 		n.ListenPacket = (&net.ListenConfig{Control: sharePort}).ListenPacket
+	}
+	if n.LookupNetIP == nil {
+		n.LookupNetIP = func(ctx context.Context, network, host string) ([]netip.Addr, error) {
+			if strings.EqualFold(host, "localhost.") {
+				host = "localhost" // hosts files have it without the dot
+			}
+			return net.DefaultResolver.LookupNetIP(ctx, network, host) // which the program may have changed since New
+		}
 	}
 	if n.Interfaces == nil {
 		n.Interfaces = systemInterfaces
@@ -107,4 +116,8 @@ func reachable(listening net.Addr, interfaces func() ([]discovery.Interface, err
 
 func (n *Network) dial(ctx context.Context, to netip.AddrPort) (net.Conn, error) {
 	return n.Dial(ctx, "tcp", to.String())
+}
+
+func (n *Network) lookUp(ctx context.Context, host string) ([]netip.Addr, error) {
+	return n.LookupNetIP(ctx, "ip", host)
 }

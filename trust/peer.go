@@ -54,6 +54,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,7 +66,8 @@ import (
 
 // Names of the options that a node uses.
 const (
-	// OptionAddr is an address where the peer can be reached, host:port. It may be given several times.
+	// OptionAddr is an address where the peer can be reached, host:port; see [SplitAddr]. The name of a host is looked up
+	// at each dial. It may be given several times.
 	OptionAddr = "addr"
 	// OptionDialect fixes the dialect that is spoken with the peer: a word of a-z, 0-9 and "-", given once at most. The
 	// node defines the words.
@@ -159,8 +161,8 @@ func checkOption(option Option) error {
 	}
 	switch option.Name {
 	case OptionAddr:
-		if !isAddress(option.Value) {
-			return fmt.Errorf("%w: %s=%.80q: want host:port", ErrOptionValue, option.Name, option.Value)
+		if _, _, err := SplitAddr(option.Value); err != nil {
+			return fmt.Errorf("%w: %s=%.80q: %w", ErrOptionValue, option.Name, option.Value, err)
 		}
 	case OptionDialect:
 		if !isName(option.Value) {
@@ -200,13 +202,26 @@ func isName(text string) bool {
 	return text != ""
 }
 
-// isAddress reports whether text is host:port with a port other than 0. The host is an IP address, or a name that is
-// looked up whenever the peer is dialled.
-func isAddress(text string) bool {
-	host, port, err := net.SplitHostPort(text)
-	if err != nil || host == "" || strings.ContainsAny(host, ` /\"#@?,;`) {
-		return false
+// maxHost is the bytes that a host name may have, as in the DNS, without a final dot.
+const maxHost = 253
+
+// SplitAddr returns the host and the port of an address that can be dialled, as [OptionAddr] has it: "host:port", where
+// the host is an IP address or a name, and the port a number from 1 to 65535. Names are not looked up.
+func SplitAddr(address string) (host string, port uint16, err error) {
+	host, service, err := net.SplitHostPort(address)
+	name := strings.TrimSuffix(host, ".")
+	if err != nil || name == "" || strings.ContainsAny(host, ` /\"#@?,;`) || strings.ContainsFunc(host, isInvisible) {
+		return "", 0, errors.New("want host:port")
 	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	return err == nil && number != 0
+	number, err := strconv.ParseUint(service, 10, 16)
+	if err != nil || number == 0 {
+		return "", 0, errors.New("want host:port, with a port from 1 to 65535")
+	}
+	if _, err := netip.ParseAddr(host); err != nil && strings.ContainsAny(host, ":%") {
+		return "", 0, errors.New("want host:port, with a host that is an IP address or a name")
+	}
+	if len(name) > maxHost {
+		return "", 0, fmt.Errorf("a host name has at most %d bytes", maxHost)
+	}
+	return host, uint16(number), nil
 }

@@ -15,15 +15,18 @@ func connectCommand(a *app) *cobra.Command {
 		Use:   "connect PEER [ADDR]…",
 		Short: "Connect the running node to a peer",
 		Long: `Connect has the running node connect to a trusted peer, and waits until both ends have accepted, or
-says why not; peernode why tells more. ADDR is HOST:PORT, as the other node's peernode run prints it;
-without one the addresses that the node knows are tried.
+says why not; peernode why tells more. ADDR is HOST:PORT, as the other node's peernode run prints it, or
+with a host name, which is looked up at each dial; without one the addresses that the node knows are
+tried. The node keeps ADDR and tries it as it tries others, also if this command fails, until the
+node stops: at most 8 of a peer, then the oldest goes. With --once it keeps none.
 
 ` + usage.PeerHelp,
 		Example: "  peernode connect bob 192.168.1.7:41237",
 	}
 	timeout := usage.Timeout(connect, control.DefaultTimeout, "how long to try")
+	once := connect.Flags().Bool("once", false, "do not keep ADDR for later")
 	connect.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-		p, err := control.Connect.Ask(ctx, node, control.Request{Timeout: control.Within(*timeout), Peer: args[0], Addresses: args[1:]})
+		p, err := control.Connect.Ask(ctx, node, control.Request{Timeout: control.Within(*timeout), Peer: args[0], Addresses: args[1:], Once: *once})
 		if err != nil {
 			return err
 		}

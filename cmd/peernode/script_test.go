@@ -81,7 +81,7 @@ func (l leakless) Run() int {
 //
 //	free NAME            sets NAME to a UDP port that nobody uses
 //	taken NAME           sets NAME to a UDP port that is used, and not shared, until the script ends
-//	ready DIR NAME       waits for a node to run on DIR; sets NAME_KEY and NAME_ADDR
+//	ready DIR NAME       waits for a node to run on DIR; sets NAME_KEY, NAME_ADDR and NAME_PORT
 //	await FILE REGEXP    waits for a line of FILE that matches
 //	exits CODE COMMAND…  runs a command that ends with exit code CODE
 //	scrape DIR FILE      puts the metrics of the node on DIR into a file; sets METRICS to where they are, without http:// and path
@@ -194,6 +194,7 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		ts.Setenv(args[1]+"_KEY", node.PublicKey)
 		ts.Setenv(args[1]+"_ADDR", node.Addresses[0])
+		ts.Setenv(args[1]+"_PORT", node.Addresses[0][strings.LastIndex(node.Addresses[0], ":")+1:])
 		return nil
 	})
 }

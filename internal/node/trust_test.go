@@ -62,7 +62,7 @@ func TestConnectIsAnswered(t *testing.T) {
 		}{
 			{"no address", y, nil, peers.ErrNoAddress},
 			{"nobody listens there", y, []netip.AddrPort{stranger.addr}, peers.ErrUnreachable},
-			{"what did not work is not tried again", y, nil, peers.ErrNoAddress},
+			{"the address is kept", y, nil, peers.ErrUnreachable},
 			{"not trusted", stranger, []netip.AddrPort{stranger.addr}, peers.ErrNotTrusted},
 			{"one of several", y, []netip.AddrPort{stranger.addr, y.addr}, nil},
 			{"when it is up", y, nil, nil},

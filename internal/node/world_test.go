@@ -339,10 +339,17 @@ func (n *testNode) distrusts(o *testNode) {
 // finds lets discovery find another node where it listens.
 func (n *testNode) finds(o *testNode) { n.manual.Found(o.key, o.addr) }
 
+func texts(addrs []netip.AddrPort) (list []string) {
+	for _, a := range addrs {
+		list = append(list, a.String())
+	}
+	return list
+}
+
 // connect asks for a connection, and returns where the answer arrives.
 func (n *testNode) connect(o *testNode, addrs ...netip.AddrPort) <-chan error {
 	done := make(chan error, 1)
-	n.Connect(peers.Connect{Key: o.key, Addrs: addrs, Done: done})
+	n.Connect(peers.Connect{Key: o.key, Addrs: texts(addrs), Done: done})
 	return done
 }
 

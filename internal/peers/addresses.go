@@ -1,11 +1,11 @@
 package peers
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
@@ -18,50 +18,74 @@ const (
 	maxProven    = 4                              // that are never forgotten for another one, so there is always room for new ones
 )
 
-// sourceFile is who names the addresses of the peers file.
-const sourceFile = "peers file"
+// Sources of what the owner says: the peers file, and Connect.
+const (
+	sourceFile    = "peers file"
+	sourceConnect = "connect"
+)
 
-// An address is where a peer may be, and what became of it.
+// An address is where a peer may be, and what became of it. It may be a host name, which gives others when it is looked up.
 type address struct {
-	addr     netip.AddrPort
-	source   string    // who said so first
-	sources  []string  // who still says so
-	seen     time.Time // when somebody last said so
-	dialled  time.Time // when a dial there last began; zero: never
-	failures int       // in a row
-	next     time.Time // not dialled before, unless somebody asks
-	result   string    // of the last dial; empty: not dialled yet
+	addr     netip.AddrPort // invalid: name is to be looked up
+	name     string         // "host:port" as the owner has written it; of an address that a name gave, that name; else empty
+	source   string         // who said so first
+	sources  []string       // who still says so
+	seen     time.Time      // when somebody last said so
+	dialled  time.Time      // when a dial there last began; zero: never
+	failures int            // in a row
+	next     time.Time      // not dialled before, unless somebody asks
+	result   string         // of the last dial; empty: not dialled yet
+	once     bool           // forgotten after the round: only a Connect that keeps none names it
 }
 
-// isNamed says whether the peers file names the address; a may be nil.
-func (a *address) isNamed() bool { return a != nil && slices.Contains(a.sources, sourceFile) }
+// isNamed says whether the owner names the address.
+func (a *address) isNamed() bool {
+	return slices.Contains(a.sources, sourceFile) || slices.Contains(a.sources, sourceConnect)
+}
+
+// isName says whether the address is a host name, to be looked up.
+func (a *address) isName() bool { return !a.addr.IsValid() }
+
+// String returns the address, or the name, as people know it.
+func (a *address) String() string {
+	switch {
+	case a.isName():
+		return a.name
+	case a.name != "":
+		return fmt.Sprintf("%v (%s)", a.addr, a.name)
+	}
+	return a.addr.String()
+}
 
 // candidate returns what ranks an address; r is the round that it is ranked for, if there is one.
 func (p *peer) candidate(r *round, a *address) candidates.Candidate {
 	said := candidates.Hint
 	switch {
-	case r != nil && r.named[a.addr]:
-		said = candidates.Asked
-	case len(a.sources) == 0:
-		said = candidates.Gone
 	case a.isNamed():
 		said = candidates.Named
+	case len(a.sources) == 0:
+		said = candidates.Gone
+	}
+	if r != nil {
+		said = max(said, r.said[a])
 	}
 	return candidates.Candidate{Addr: a.addr, Standing: p.privileges.Standing(a.addr, said), Seen: a.seen, Dialled: a.dialled, Failures: a.failures,
 		WasLast: p.privileges.WasLast(a.addr.Addr())}
 }
 
-// candidates returns every address that is known.
+// candidates returns every address that is known, without the names.
 func (p *peer) candidates(r *round) (list []candidates.Candidate) {
 	for _, a := range p.addrs {
-		list = append(list, p.candidate(r, a))
+		if !a.isName() {
+			list = append(list, p.candidate(r, a))
+		}
 	}
 	return list
 }
 
 // at returns what is known of an address; nil: nothing.
 func (p *peer) at(addr netip.AddrPort) *address {
-	if i := slices.IndexFunc(p.addrs, func(a *address) bool { return a.addr == addr }); i >= 0 {
+	if i := slices.IndexFunc(p.addrs, func(a *address) bool { return !a.isName() && a.addr == addr }); i >= 0 {
 		return p.addrs[i]
 	}
 	return nil
@@ -72,8 +96,8 @@ func (p *peer) somewhere() bool {
 	return slices.ContainsFunc(p.addrs, func(a *address) bool { return len(a.sources) > 0 })
 }
 
-// learn returns the address, made if it is new.
-func (p *peer) learn(addr netip.AddrPort, source string) *address {
+// learn returns the address, made if it is new. once is for a new one.
+func (p *peer) learn(addr netip.AddrPort, source string, once bool) *address {
 	if a := p.at(addr); a != nil {
 		return a
 	}
@@ -81,55 +105,71 @@ func (p *peer) learn(addr netip.AddrPort, source string) *address {
 		worst := candidates.Worst(p.candidates(p.round))
 		p.addrs = slices.DeleteFunc(p.addrs, func(a *address) bool { return a.addr == worst.Addr })
 	}
-	a := &address{addr: addr, source: source, next: p.notBefore}
+	return p.add(&address{addr: addr, source: source, once: once})
+}
+
+// add adds a new address.
+func (p *peer) add(a *address) *address {
+	a.next = p.notBefore
 	p.addrs = append(p.addrs, a)
 	return a
 }
 
-// sighted records that discovery saw the peer at an address, or sees it there no more.
-func (p *peer) sighted(m finder.Change) {
-	if m.Kind == finder.Lost {
-		p.missed(m)
-		return
+// said records that a source says that the peer is at an address.
+func (p *peer) said(a *address, source string) {
+	a.seen, a.once = p.Clock.Now(), false
+	if !slices.Contains(a.sources, source) {
+		a.sources = append(a.sources, source)
+		p.recordStep(a.step(source, "heard"))
+	} else {
+		p.publish()
 	}
-	a := p.learn(m.Addr, m.Source)
-	a.seen = p.Clock.Now()
-	if !slices.Contains(a.sources, m.Source) {
-		a.sources = append(a.sources, m.Source)
-		p.note(Step{Addr: m.Addr, Source: m.Source, Reason: "heard"})
+}
+
+// step is what a source says of an address.
+func (a *address) step(source, what string) Step {
+	if a.isName() {
+		what += " at " + a.name
 	}
-	p.publish()
+	return Step{Addr: a.addr, Source: source, Reason: what}
+}
+
+// heard takes what discovery says: it sees the peer at an address, or sees it there no more.
+func (p *peer) heard(m finder.Change) {
+	if m.Kind != finder.Lost {
+		p.sighted(p.learn(m.Addr, m.Source, false), m.Source)
+	} else if a := p.at(m.Addr); a != nil {
+		p.missed(a, m.Source)
+	}
+}
+
+// sighted is an address where a source says that the peer is. It is dialled if it is time.
+func (p *peer) sighted(a *address, source string) {
+	p.said(a, source)
 	if p.round == nil {
 		p.askToDial()
 	} else if !a.next.After(a.seen) {
-		p.extend(a.addr)
+		p.extend(a)
 	}
 }
 
 // named takes what the peers file says of the peer.
 func (p *peer) named(said trust.Peer) {
-	var addrs []netip.AddrPort
-	for _, text := range said.Option(trust.OptionAddr) {
-		if addr, err := netip.ParseAddrPort(text); err == nil {
-			addrs = append(addrs, addr)
-		}
-	}
-	change := finder.Change{Kind: finder.Lost, Presence: finder.Presence{Source: sourceFile}}
+	addrs := p.learnAll(said.Option(trust.OptionAddr), sourceFile, false)
 	for _, a := range slices.Clone(p.addrs) {
-		if change.Addr = a.addr; a.isNamed() && !slices.Contains(addrs, a.addr) {
-			p.sighted(change)
+		if slices.Contains(a.sources, sourceFile) && !slices.Contains(addrs, a) {
+			p.missed(a, sourceFile)
 		}
 	}
-	change.Kind = finder.Found
-	for _, change.Addr = range addrs {
-		if !p.at(change.Addr).isNamed() {
-			p.sighted(change)
+	for _, a := range addrs {
+		if !slices.Contains(a.sources, sourceFile) {
+			p.sighted(a, sourceFile)
 		}
 	}
 }
 
-// ready returns the addresses that are worth dialling now, and how long until there is one more; 0: there will be none.
-func (p *peer) ready(force bool) (list []*address, wait time.Duration) {
+// dueAddresses returns the addresses that are worth dialling now, and how long until there is one more; 0: there will be none.
+func (p *peer) dueAddresses(force bool) (list []*address, wait time.Duration) {
 	now := p.Clock.Now()
 	for _, a := range p.addrs {
 		switch {
@@ -143,42 +183,40 @@ func (p *peer) ready(force bool) (list []*address, wait time.Duration) {
 	return list, wait
 }
 
-// missed is an address that a source does not name any more.
-func (p *peer) missed(m finder.Change) {
-	a := p.at(m.Addr)
-	if a == nil {
-		return
+// missed is an address that a source does not name any more. A name is forgotten then.
+func (p *peer) missed(a *address, source string) {
+	a.sources = slices.DeleteFunc(a.sources, func(s string) bool { return s == source })
+	if a.isName() && len(a.sources) == 0 {
+		p.addrs = slices.DeleteFunc(p.addrs, func(b *address) bool { return b == a })
+		p.forgetGone(a, nil)
 	}
-	a.sources = slices.DeleteFunc(a.sources, func(s string) bool { return s == m.Source })
-	p.note(Step{Addr: m.Addr, Source: m.Source, Reason: "gone"})
+	p.recordStep(a.step(source, "gone"))
 	if p.goodbye != "" || p.round != nil || p.info.State == Connected {
 		p.publish()
 		return
 	}
-	p.become(m.Addr, "gone from where it was seen")
+	p.become(a.addr, "gone from where it was seen")
 }
 
-// worked notes that a session has come up (wire.md §7.5).
+// worked records that a session has come up (wire.md §7.5).
 func (p *peer) worked(l *session.Link) {
 	p.refusals, p.notBefore = 0, time.Time{}
 	p.privileges.Home = l.Addr().Addr().Unmap()
-	if l.Role() == handshake.Responder {
-		for _, a := range p.addrs {
+	d := p.dialledTo[l.ID()]
+	for _, a := range p.addrs {
+		if d == nil || a.addr == d.addr || a.isName() {
 			a.failures, a.next = 0, time.Time{}
 		}
-		return
-	}
-	if d := p.dialledTo[l.ID()]; d == nil {
-		return
-	} else if a := p.at(d.addr); a != nil {
-		p.prove(a.addr)
-		a.failures, a.next, a.result = 0, time.Time{}, "connected"
+		if d != nil && a.addr == d.addr {
+			p.prove(d.addr)
+			a.result = "connected"
+		}
 	}
 }
 
-// prove notes that a handshake has proved the peer at an address, whatever came of it.
+// prove records that a handshake has proved the peer at an address, whatever came of it.
 func (p *peer) prove(addr netip.AddrPort) {
-	if p.at(addr) != nil {
+	if a := p.at(addr); a != nil && !a.once {
 		p.privileges.Prove(addr, maxProven)
 	}
 }
@@ -186,17 +224,27 @@ func (p *peer) prove(addr netip.AddrPort) {
 // doubt takes its privileges from an address where a session broke, unless the owner has written down that the peer is
 // there.
 func (p *peer) doubt(addr netip.AddrPort) {
-	host := addr.Addr().Unmap()
-	if !slices.ContainsFunc(p.addrs, func(a *address) bool { return a.isNamed() && a.addr.Addr() == host }) {
-		p.privileges.Doubt(netip.AddrPortFrom(host, addr.Port()))
+	ip := addr.Addr().Unmap()
+	if !slices.ContainsFunc(p.addrs, func(a *address) bool { return a.isNamed() && a.addr.Addr() == ip }) {
+		p.privileges.Doubt(netip.AddrPortFrom(ip, addr.Port()))
 	}
 }
 
-// tried notes that an address did not work.
+// tried records that an address did not work.
 func (p *peer) tried(addr netip.AddrPort, err error) {
 	if a := p.at(addr); a != nil {
-		a.failures++
-		a.next = p.Clock.Now().Add(backoff(a.failures, p.Jitter()))
+		p.backOff(a)
 		a.result = err.Error()
+		for _, n := range p.addrs {
+			if n.isName() && n.name == a.name && n.next.Before(a.next) {
+				n.next = a.next
+			}
+		}
 	}
+}
+
+// backOff puts off the next dial to an address that has failed once more.
+func (p *peer) backOff(a *address) {
+	a.failures++
+	a.next = p.Clock.Now().Add(backoff(a.failures, p.Jitter()))
 }

@@ -25,9 +25,9 @@ func knowing(now time.Time, addrs ...*address) *peer {
 
 // inOrder returns the addresses that a round would dial, in order, and how long until there is one more.
 func (p *peer) inOrder(force bool) (list []string, wait time.Duration) {
-	ready, wait := p.ready(force)
+	due, wait := p.dueAddresses(force)
 	r := new(round)
-	for _, a := range ready {
+	for _, a := range due {
 		r.left = append(r.left, a.addr)
 	}
 	for _, c := range p.arrange(r) {
@@ -38,12 +38,12 @@ func (p *peer) inOrder(force bool) (list []string, wait time.Duration) {
 
 func TestAnAnnounceEvictsNoAddressOfThePeersFile(t *testing.T) {
 	p := &peer{Config: &Config{}}
-	file := p.learn(at("10.0.0.1:1"), sourceFile)
+	file := p.learn(at("10.0.0.1:1"), sourceFile, false)
 	file.sources, file.seen = []string{sourceFile}, start
-	named := p.learn(at("10.0.0.2:1"), "connect")
+	named := p.learn(at("10.0.0.2:1"), "connect", false)
 	named.seen = start
 	for i := range 5 * maxAddresses {
-		a := p.learn(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1 + byte(i>>8), byte(i)}), 1), "udp")
+		a := p.learn(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1 + byte(i>>8), byte(i)}), 1), "udp", false)
 		a.sources, a.seen = []string{"udp"}, after(time.Duration(i)*time.Second)
 	}
 	if len(p.addrs) != maxAddresses || !slices.Contains(p.addrs, file) || slices.Contains(p.addrs, named) {
@@ -89,7 +89,7 @@ func TestOrderPutsFirstWhatWorkedLast(t *testing.T) {
 		{name: "backoff ignored", ignore: true, addrs: []*address{
 			{addr: at("10.0.0.1:1"), sources: announced, next: now.Add(time.Hour)},
 		}, want: []string{"10.0.0.1:1"}},
-		{name: "ready and not", addrs: []*address{
+		{name: "due and not", addrs: []*address{
 			{addr: at("10.0.0.1:1"), sources: announced},
 			{addr: at("10.0.0.2:1"), sources: announced, next: now.Add(time.Minute)},
 		}, want: []string{"10.0.0.1:1"}, wait: time.Minute},
@@ -125,7 +125,10 @@ func TestWhatIsSaidOfAnAddressAndWhatWasProvedGiveItsStanding(t *testing.T) {
 		if test.proven {
 			p.prove(addr)
 		}
-		r := &round{named: map[netip.AddrPort]bool{addr: test.asked}}
+		r := newRound()
+		if test.asked {
+			r.said[p.addrs[0]] = candidates.Asked
+		}
 		if got := p.candidate(r, p.addrs[0]).Standing; got != test.want {
 			t.Errorf("%s: standing %d, want %d", test.name, got, test.want)
 		}
@@ -136,7 +139,7 @@ func TestAnnouncesNeverEvictAProvenAddressAndAlwaysFindRoom(t *testing.T) {
 	p := &peer{}
 	var proven []*address
 	for i := range 3 * maxAddresses {
-		a := p.learn(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1), "udp")
+		a := p.learn(netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 1), "udp", false)
 		a.sources = []string{"udp"}
 		if i%2 == 0 {
 			p.prove(a.addr)

@@ -22,7 +22,7 @@ func (f *facts) admitNewcomers(do *actions, trusted bool) {
 		switch s := &f.sessions[i]; {
 		case s.noRoom != nil:
 			f.full = len(f.sessions) == 1
-			do.note = &Step{Addr: s.addr, Reason: "told to come back later: " + s.noRoom.Error()}
+			do.record = &Step{Addr: s.addr, Reason: "told to come back later: " + s.noRoom.Error()}
 			do.end(s, session.Close{Reason: envelope.ReasonBusy, Text: s.noRoom.forPeer(), RetryAfter: withJitter(fullWait, s.chance)})
 		case s.admitted:
 		case f.goodbye != "":

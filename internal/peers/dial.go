@@ -78,12 +78,13 @@ func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
 	if len(list) > 0 && !p.hasPlace(r) {
 		return false, p.Stagger
 	}
+	p.waiting = false
 	addr, wait := p.pay(list)
 	if !addr.IsValid() {
 		return false, wait
 	}
 	p.round = r
-	p.tellProgress(addr, fmt.Sprintf("dialling %v", addr))
+	p.tellProgress(addr, fmt.Sprintf("dialling %v", p.at(addr)))
 	ctx, cancel := context.WithCancel(context.Background())
 	r.race = &race{ctx: ctx, cancel: cancel, dials: make(map[netip.AddrPort]*dial), stop: func() bool { return true }}
 	p.dialTo(addr)
@@ -95,11 +96,16 @@ func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
 func (p *peer) raceOn() bool {
 	r := p.round
 	started, wait := p.startRace(r)
-	if wait > 0 && !r.waits {
+	p.raceLater(wait)
+	return started
+}
+
+// raceLater has the round begin a race once wait has passed; 0: never.
+func (p *peer) raceLater(wait time.Duration) {
+	if r := p.round; wait > 0 && !r.waits {
 		r.waits = true
 		p.after(wait, dialAllowed{r})
 	}
-	return started
 }
 
 // dialTo begins the next dial of the race, at an address that is paid for.
@@ -200,9 +206,9 @@ func (r *round) callOff() {
 func (p *peer) shakeHands(d *dial) {
 	r := p.round
 	p.tellProgress(d.addr, fmt.Sprintf("handshake with %v", d.addr))
-	claimed, own := r.claimed, &claim{d.addr}
+	reserved, own := r.reserved, &reservation{d.addr}
 	pid := p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: d.conn, Role: handshake.Initiator,
-		Expect: p.key, Owner: p.self, Claim: func() bool { return claimed.CompareAndSwap(nil, own) }}))
+		Expect: p.key, Owner: p.self, Claim: func() bool { return reserved.CompareAndSwap(nil, own) }}))
 	p.handshakes = append(p.handshakes, pid.GetId())
 	p.dialledTo[pid.GetId()] = d
 	system := p.ctx.ActorSystem()

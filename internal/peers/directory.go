@@ -24,7 +24,8 @@ const (
 
 // An Address is one place where a peer may be.
 type Address struct {
-	Addr       netip.AddrPort
+	Addr       netip.AddrPort // invalid: Name is to be looked up
+	Name       string         // "host:port" as the owner has written it, if Addr comes from a name; else empty
 	Source     string
 	LastSeen   time.Time
 	LastResult string // of the last dial; empty: not dialled
@@ -45,27 +46,27 @@ type Info struct {
 // A Directory is what the rest of the node reads of its peers without asking an actor. The peer actors write
 // it. It is safe for concurrent use.
 type Directory struct {
-	mu     sync.RWMutex // guards the rest, and every slot
-	slots  map[identity.PublicKey]*slot
-	closed bool
+	mu      sync.RWMutex // guards the rest, and every holder
+	holders map[identity.PublicKey]*holder
+	closed  bool
 }
 
-type slot struct {
+type holder struct {
 	owner   *peer // who may write; another actor's leftovers are ignored. Nil: somebody waits for the peer's actor
 	link    *session.Link
 	info    Info
-	changed chan struct{} // closed when link changes, or the slot is another's
+	changed chan struct{} // closed when link changes, or the holder is another's
 	waiting int           // how many wait for that
 }
 
 // NewDirectory returns one without peers.
-func NewDirectory() *Directory { return &Directory{slots: make(map[identity.PublicKey]*slot)} }
+func NewDirectory() *Directory { return &Directory{holders: make(map[identity.PublicKey]*holder)} }
 
 // Link returns the session to use for key; nil: not connected.
 func (d *Directory) Link(key identity.PublicKey) *session.Link {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if s := d.slots[key]; s != nil {
+	if s := d.holders[key]; s != nil {
 		return s.link
 	}
 	return nil
@@ -75,7 +76,7 @@ func (d *Directory) Link(key identity.PublicKey) *session.Link {
 func (d *Directory) Info(key identity.PublicKey) (Info, *session.Link) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	if s := d.slots[key]; s != nil && s.owner != nil {
+	if s := d.holders[key]; s != nil && s.owner != nil {
 		return s.info, s.link
 	}
 	return Info{State: Unknown}, nil
@@ -86,19 +87,19 @@ func (d *Directory) Info(key identity.PublicKey) (Info, *session.Link) {
 func (d *Directory) Await(ctx context.Context, key identity.PublicKey, old *session.Link) (*session.Link, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	s := d.slots[key]
+	s := d.holders[key]
 	if s == nil && old == nil && !d.closed {
-		s = &slot{changed: make(chan struct{})}
-		d.slots[key] = s
+		s = &holder{changed: make(chan struct{})}
+		d.holders[key] = s
 	}
 	for s != nil && s.link == old && !d.closed {
 		if err := d.wait(ctx, s); err != nil {
-			if s.owner == nil && s.waiting == 0 && d.slots[key] == s {
-				delete(d.slots, key) // nobody waits for it any more
+			if s.owner == nil && s.waiting == 0 && d.holders[key] == s {
+				delete(d.holders, key) // nobody waits for it any more
 			}
 			return nil, err
 		}
-		s = d.slots[key]
+		s = d.holders[key]
 	}
 	switch {
 	case d.closed:
@@ -110,7 +111,7 @@ func (d *Directory) Await(ctx context.Context, key identity.PublicKey, old *sess
 }
 
 // wait is called with mu held, and returns with it held once s may have changed.
-func (d *Directory) wait(ctx context.Context, s *slot) error {
+func (d *Directory) wait(ctx context.Context, s *holder) error {
 	changed := s.changed
 	s.waiting++
 	d.mu.Unlock()
@@ -126,42 +127,42 @@ func (d *Directory) wait(ctx context.Context, s *slot) error {
 	}
 }
 
-// write changes p's slot, unless that is another's by now.
-func (d *Directory) write(p *peer, change func(*slot)) {
+// write changes p's holder, unless that is another's by now.
+func (d *Directory) write(p *peer, change func(*holder)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if s := d.slots[p.key]; s != nil && s.owner == p {
+	if s := d.holders[p.key]; s != nil && s.owner == p {
 		change(s)
 	}
 }
 
 // wakeAll has those who wait for a change look again.
-func (s *slot) wakeAll() {
+func (s *holder) wakeAll() {
 	close(s.changed)
 	s.changed = make(chan struct{})
 }
 
-// register makes p the one that writes its key's slot.
+// register makes p the one that writes its key's holder.
 func (d *Directory) register(p *peer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	old := d.slots[p.key]
-	d.slots[p.key] = &slot{owner: p, info: Info{State: Unknown}, changed: make(chan struct{})}
+	old := d.holders[p.key]
+	d.holders[p.key] = &holder{owner: p, info: Info{State: Unknown}, changed: make(chan struct{})}
 	if old != nil {
 		close(old.changed)
 	}
 }
 
-// unregister removes p's slot.
+// unregister removes p's holder.
 func (d *Directory) unregister(p *peer) {
-	d.write(p, func(s *slot) {
-		delete(d.slots, p.key)
+	d.write(p, func(s *holder) {
+		delete(d.holders, p.key)
 		close(s.changed)
 	})
 }
 
 func (d *Directory) setLink(p *peer, link *session.Link) {
-	d.write(p, func(s *slot) {
+	d.write(p, func(s *holder) {
 		if s.link != link {
 			s.link = link
 			s.wakeAll()
@@ -169,14 +170,14 @@ func (d *Directory) setLink(p *peer, link *session.Link) {
 	})
 }
 
-func (d *Directory) setInfo(p *peer, info Info) { d.write(p, func(s *slot) { s.info = info }) }
+func (d *Directory) setInfo(p *peer, info Info) { d.write(p, func(s *holder) { s.info = info }) }
 
 // close ends every Await, now and later. What the peers still write can be read.
 func (d *Directory) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
-	for _, s := range d.slots {
+	for _, s := range d.holders {
 		s.wakeAll()
 	}
 }

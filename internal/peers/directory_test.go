@@ -130,8 +130,8 @@ func TestAwait(t *testing.T) {
 			c := await(ctx, d, p, nil)
 			cancel()
 			expectAwaited(t, c, nil, context.Canceled)
-			if d.slots[p.key] == nil {
-				t.Error("a slot that an actor owns was removed")
+			if d.holders[p.key] == nil {
+				t.Error("a holder that an actor owns was removed")
 			}
 		}},
 		{"nothing stays of those who waited for nobody", func(t *testing.T, d *Directory, p *peer) {
@@ -147,8 +147,8 @@ func TestAwait(t *testing.T) {
 			third := await(ctx, d, p, nil)
 			cancel()
 			expectAwaited(t, third, nil, context.Canceled)
-			if len(d.slots) != 0 {
-				t.Errorf("%d slots are left", len(d.slots))
+			if len(d.holders) != 0 {
+				t.Errorf("%d holders are left", len(d.holders))
 			}
 		}},
 		{"the node stops", func(t *testing.T, d *Directory, p *peer) {

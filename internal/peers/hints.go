@@ -11,11 +11,11 @@ import (
 // Bounds of dials to hints, of one peer (wire.md §8.1). Without them, a forger of announces could have this node dial any
 // address, as often as he likes.
 const (
-	// maxAtHost bounds the dials to one IP address within any hostPeriod.
-	maxAtHost  = 4
-	hostPeriod = 10 * time.Second
+	// maxAtIP bounds the dials to one IP address within any ipPeriod.
+	maxAtIP  = 4
+	ipPeriod = 10 * time.Second
 
-	maxHosts = 64 // more IP addresses than hintRate lets a peer dial within hostPeriod
+	maxIPs = 64 // more IP addresses than hintRate lets a peer dial within ipPeriod
 )
 
 // hintRate bounds the dials to all IP addresses together.
@@ -24,12 +24,12 @@ var hintRate = limiter.Rate{Burst: 8, Every: 500 * time.Millisecond}
 // A hintLimiter bounds the dials to hints. Where the last session led only the bound of one IP address counts, so that a
 // peer that has restarted on another port need not wait for what others announce.
 type hintLimiter struct {
-	all   limiter.Bucket
-	hosts *limiter.Keys[netip.Addr, limiter.Window, *limiter.Window]
+	all limiter.Bucket
+	ips *limiter.Keys[netip.Addr, limiter.Window, *limiter.Window]
 }
 
 func newHintLimiter() hintLimiter {
-	return hintLimiter{hosts: limiter.NewKeys[netip.Addr, limiter.Window](maxHosts)}
+	return hintLimiter{ips: limiter.NewKeys[netip.Addr, limiter.Window](maxIPs)}
 }
 
 // wait returns how long until a dial may begin; 0: now.
@@ -37,7 +37,7 @@ func (l *hintLimiter) wait(now time.Time, c candidates.Candidate) time.Duration 
 	if c.Standing >= candidates.Named {
 		return 0
 	}
-	wait := l.hosts.Peek(c.Addr.Addr()).Wait(now, maxAtHost, hostPeriod)
+	wait := l.ips.Peek(c.Addr.Addr()).Wait(now, maxAtIP, ipPeriod)
 	if !c.WasLast {
 		wait = max(wait, l.all.Wait(now, hintRate))
 	}
@@ -50,7 +50,7 @@ func (l *hintLimiter) take(now time.Time, c candidates.Candidate) bool {
 		return false
 	}
 	if c.Standing < candidates.Named {
-		l.hosts.Of(now, c.Addr.Addr()).Take(now, maxAtHost, hostPeriod)
+		l.ips.Of(now, c.Addr.Addr()).Take(now, maxAtIP, ipPeriod)
 	}
 	if c.Standing < candidates.Named && !c.WasLast {
 		l.all.Take(now, hintRate)

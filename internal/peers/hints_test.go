@@ -17,12 +17,12 @@ import (
 // steady is randomness that leaves things in their order.
 func steady() float64 { return 0.5 }
 
-// host returns the n-th of many IP addresses.
-func host(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 9, byte(n >> 8), byte(n)}) }
+// ip returns the n-th of many IP addresses.
+func ip(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 9, byte(n >> 8), byte(n)}) }
 
 // announcedAt is an address that is only announced.
 func announcedAt(n int, port uint16) *address {
-	return &address{addr: netip.AddrPortFrom(host(n), port), sources: []string{"udp"}}
+	return &address{addr: netip.AddrPortFrom(ip(n), port), sources: []string{"udp"}}
 }
 
 // hintAt is a hint as a candidate.
@@ -33,7 +33,7 @@ func hintAt(addr netip.AddrPort) candidates.Candidate {
 func TestDialsToHintsAreRationed(t *testing.T) {
 	type dial struct {
 		at   time.Duration
-		host int
+		ip   int
 		wait time.Duration // until it may begin; 0: it does
 	}
 	const home = 0
@@ -47,23 +47,23 @@ func TestDialsToHintsAreRationed(t *testing.T) {
 		"some at once, then one after the other": append(different(hintRate.Burst, 0), dial{0, 100, hintRate.Every}, dial{hintRate.Every - 1, 100, 1},
 			dial{hintRate.Every, 100, 0}, dial{hintRate.Every, 101, hintRate.Every}, dial{2 * hintRate.Every, 101, 0}),
 		"a pause brings back no more than that": append(append(different(hintRate.Burst, 0), different(hintRate.Burst, time.Hour)...), dial{time.Hour, 100, hintRate.Every}),
-		"one IP address": {{0, 1, 0}, {1, 1, 0}, {2, 1, 0}, {3, 1, 0}, {3, 1, hostPeriod - 3}, {3, 2, 0}, {hostPeriod - 1, 1, 1},
-			{hostPeriod, 1, 0}, {hostPeriod, 1, 1}, {hostPeriod + 1, 1, 0}},
+		"one IP address": {{0, 1, 0}, {1, 1, 0}, {2, 1, 0}, {3, 1, 0}, {3, 1, ipPeriod - 3}, {3, 2, 0}, {ipPeriod - 1, 1, 1},
+			{ipPeriod, 1, 0}, {ipPeriod, 1, 1}, {ipPeriod + 1, 1, 0}},
 		"where the last session has led": append(append([]dial{{0, home, 0}, {0, home, 0}}, different(hintRate.Burst, 0)...), dial{0, 100, hintRate.Every},
-			dial{0, home, 0}, dial{0, home, 0}, dial{0, home, hostPeriod}),
-		"both bounds": append([]dial{{0, 1, 0}, {0, 1, 0}, {0, 1, 0}, {0, 1, 0}}, append(different(hintRate.Burst, 0)[1:5], dial{0, 1, hostPeriod})...),
+			dial{0, home, 0}, dial{0, home, 0}, dial{0, home, ipPeriod}),
+		"both bounds": append([]dial{{0, 1, 0}, {0, 1, 0}, {0, 1, 0}, {0, 1, 0}}, append(different(hintRate.Burst, 0)[1:5], dial{0, 1, ipPeriod})...),
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, known := newHintLimiter(), candidates.Privileges{Home: host(home)}
+			l, known := newHintLimiter(), candidates.Privileges{Home: ip(home)}
 			hint := func(n int) candidates.Candidate {
-				return candidates.Candidate{Addr: netip.AddrPortFrom(host(n), 1), Standing: known.OfHint(host(n)), WasLast: known.WasLast(host(n))}
+				return candidates.Candidate{Addr: netip.AddrPortFrom(ip(n), 1), Standing: known.OfHint(ip(n)), WasLast: known.WasLast(ip(n))}
 			}
 			for i, d := range steps {
 				now := after(d.at)
-				if got := l.wait(now, hint(d.host)); got != d.wait {
+				if got := l.wait(now, hint(d.ip)); got != d.wait {
 					t.Errorf("step %d: wait %v, want %v", i, got, d.wait)
 				}
-				if got := l.take(now, hint(d.host)); got != (d.wait == 0) {
+				if got := l.take(now, hint(d.ip)); got != (d.wait == 0) {
 					t.Errorf("step %d: begins: %v", i, got)
 				}
 			}
@@ -79,7 +79,7 @@ func TestDialsToHintsAreRationed(t *testing.T) {
 func TestEachIPAddressHasItsOwnBoundInAFlood(t *testing.T) {
 	l := newHintLimiter()
 	for i := range 100_000 {
-		now, c := after(time.Duration(i)*10*time.Millisecond), hintAt(netip.AddrPortFrom(host(i%1000), 1))
+		now, c := after(time.Duration(i)*10*time.Millisecond), hintAt(netip.AddrPortFrom(ip(i%1000), 1))
 		if may := l.all.Wait(now, hintRate) == 0; l.take(now, c) != may {
 			t.Fatalf("dial %d begins: %v, although the bound of all says %v", i, !may, may)
 		}
@@ -143,8 +143,8 @@ func search(forged int, random *rand.Rand) time.Duration {
 		p.Clock = &stoppedClock{now: now}
 		for p.hints.all.Wait(now, hintRate) == 0 {
 			r := new(round)
-			ready, _ := p.ready(false)
-			for _, a := range ready {
+			due, _ := p.dueAddresses(false)
+			for _, a := range due {
 				r.left = append(r.left, a.addr)
 			}
 			addr, _ := p.pay(p.arrange(r))
@@ -197,15 +197,15 @@ func TestARaceBeginsNoMoreDialsToHintsThanAllowed(t *testing.T) {
 	onRig(t, alone[0], func(r *rig) {
 		const stagger = 10 * time.Millisecond
 		answers := make(map[netip.AddrPort]answer)
-		sure := netip.AddrPortFrom(host(999), 1)
+		sure := netip.AddrPortFrom(ip(999), 1)
 		answers[sure] = answer{after: time.Hour}
 		for i := range 3 * hintRate.Burst {
-			answers[netip.AddrPortFrom(host(i), 1)] = answer{after: time.Second, err: errNobody}
+			answers[netip.AddrPortFrom(ip(i), 1)] = answer{after: time.Second, err: errNobody}
 		}
 		f := r.newField(answers, stagger, 10*time.Second)
 		r.look(func(p *peer) {
 			for i := range 3 * hintRate.Burst {
-				p.learn(netip.AddrPortFrom(host(i), 1), "udp").sources = []string{"udp"}
+				p.learn(netip.AddrPortFrom(ip(i), 1), "udp", false).sources = []string{"udp"}
 			}
 			p.askToDial()
 		})
@@ -255,10 +255,10 @@ func TestADialThatWasCalledOffIsCountedWhenItBeginsAgain(t *testing.T) {
 		r.look(func(p *peer) {
 			for addr, want := range map[netip.AddrPort]int{x: 2, y: 1, z: 3} {
 				left := 0
-				for at := hintAt(addr); p.hints.hosts.Of(p.Clock.Now(), at.Addr.Addr()).Take(p.Clock.Now(), maxAtHost, hostPeriod); {
+				for at := hintAt(addr); p.hints.ips.Of(p.Clock.Now(), at.Addr.Addr()).Take(p.Clock.Now(), maxAtIP, ipPeriod); {
 					left++
 				}
-				if counted := maxAtHost - left; counted != want {
+				if counted := maxAtIP - left; counted != want {
 					t.Errorf("of %v, %d to %v are counted, want %d", dials, counted, named(addr), want)
 				}
 			}

@@ -27,8 +27,8 @@ func (s Step) isSame(t Step) bool {
 	return s.State == t.State && s.Addr == t.Addr && s.Source == t.Source && s.Reason == t.Reason
 }
 
-// note adds a step to the history, and tells the directory.
-func (p *peer) note(s Step) {
+// recordStep adds a step to the history, and tells the directory.
+func (p *peer) recordStep(s Step) {
 	now := p.Clock.Now()
 	s.At, s.Last, s.Times, s.State = now, now, 1, p.info.State
 	// Always a new array: the directory has handed out the old one.

@@ -18,10 +18,10 @@ func TestHistoryKeepsTheLastStepsAndNoRepetition(t *testing.T) {
 		}
 		return list
 	}
-	p.note(Step{Reason: "once"})
-	p.note(Step{Reason: "once"})
+	p.recordStep(Step{Reason: "once"})
+	p.recordStep(Step{Reason: "once"})
 	p.info.State = Dialling
-	p.note(Step{Reason: "once"})
+	p.recordStep(Step{Reason: "once"})
 	if got := reasons(p.info.History); !slices.Equal(got, []string{"once", "once"}) || p.info.History[0].State != Found || p.info.History[1].State != Dialling {
 		t.Errorf("history %+v", p.info.History)
 	}
@@ -29,7 +29,7 @@ func TestHistoryKeepsTheLastStepsAndNoRepetition(t *testing.T) {
 	for i := range 3 * keepSteps {
 		handedOut := p.info.History
 		before := reasons(handedOut)
-		p.note(Step{Reason: fmt.Sprint(i)})
+		p.recordStep(Step{Reason: fmt.Sprint(i)})
 		if !slices.Equal(reasons(handedOut), before) {
 			t.Fatal("a history that was handed out has changed")
 		}
@@ -45,15 +45,15 @@ func TestHistoryTellsOnceWhatComesAgainAndAgain(t *testing.T) {
 	for cycle := 1; cycle <= maxCycle; cycle++ {
 		synctest.Test(t, func(t *testing.T) {
 			p := &peer{Config: &Config{Clock: clock.System, Directory: NewDirectory()}}
-			note := func(state State, reason string) {
+			record := func(state State, reason string) {
 				p.info.State = state
-				p.note(Step{Reason: reason})
+				p.recordStep(Step{Reason: reason})
 			}
-			note(Connected, "initiator")
+			record(Connected, "initiator")
 			const rounds = 1000
 			began := time.Now()
 			for i := range rounds*cycle + 1 { // and the first of the next
-				note(BackingOff, fmt.Sprint(i%cycle))
+				record(BackingOff, fmt.Sprint(i%cycle))
 				time.Sleep(time.Second)
 			}
 			want := cycle + 2
@@ -84,7 +84,7 @@ func TestHistoryKeepsTheLastConnection(t *testing.T) {
 		if i == 7 || i == 20 {
 			p.info.State = Connected
 		}
-		p.note(Step{Reason: fmt.Sprint(i)})
+		p.recordStep(Step{Reason: fmt.Sprint(i)})
 	}
 	h := p.info.History
 	if len(h) != keepSteps || h[0].Reason != "20" || h[0].State != Connected || h[1].Reason != "21" || h[2].Reason != fmt.Sprint(4*keepSteps-keepSteps+2) {

@@ -20,7 +20,8 @@ type (
 	// gets nothing if the node ends first.
 	Connect struct {
 		Key   identity.PublicKey
-		Addrs []netip.AddrPort // besides those that are known
+		Addrs []string // "host:port", besides those that are known; they are kept
+		Once  bool     // they are not kept
 		Done  chan<- error
 	}
 
@@ -66,7 +67,8 @@ type (
 // From the table to a peer, besides what the table passes on as it is.
 type (
 	connect struct {
-		addrs  []netip.AddrPort
+		addrs  []string
+		once   bool
 		waiter *waiter
 	}
 	leave struct{ goodbye envelope.Reason } // the key is not trusted any more, or the node stops
@@ -79,13 +81,14 @@ type roomFreed struct{}
 // From a peer's own goroutines and timers, and from itself.
 type (
 	dialled   struct{ dial *dial }
+	lookedUp  struct{ lookup *lookup }
 	staggered struct{ latest *dial } // Stagger has passed since then
 	timerDue  struct{ at time.Time }
 
-	// handshakeSlow says that a handshake of a round has had its time. With a claim, it is the handshake that took that.
+	// handshakeSlow says that a handshake of a round has had its time. With a reservation, it is the handshake that holds it.
 	handshakeSlow struct {
-		round *round
-		claim *claim
+		round       *round
+		reservation *reservation
 	}
 
 	// dialAllowed says that a round may begin another dial.
@@ -103,6 +106,7 @@ type (
 
 func (staggered) IgnoreDeadLetterLogging()     {}
 func (dialled) IgnoreDeadLetterLogging()       {}
+func (lookedUp) IgnoreDeadLetterLogging()      {}
 func (timerDue) IgnoreDeadLetterLogging()      {}
 func (childStopped) IgnoreDeadLetterLogging()  {}
 func (handshakeSlow) IgnoreDeadLetterLogging() {}

@@ -12,7 +12,7 @@ func (p *peer) moved(c netwatch.Change) {
 	if c.Slept > 0 {
 		why = "this machine was asleep"
 	}
-	p.note(Step{Reason: why})
+	p.recordStep(Step{Reason: why})
 	for i := range p.sessions {
 		s := &p.sessions[i]
 		if l := p.links[s.id]; c.IsGone(l.Local()) {

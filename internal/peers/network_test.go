@@ -109,9 +109,16 @@ func (r *rig) inbound(name string) *end {
 	return e
 }
 
+func texts(addrs []netip.AddrPort) (list []string) {
+	for _, a := range addrs {
+		list = append(list, a.String())
+	}
+	return list
+}
+
 // connect asks for a connection.
 func (r *rig) connect(addrs ...netip.AddrPort) {
 	done := make(chan error, 1)
 	r.waiters = append(r.waiters, done)
-	r.tell(connect{addrs, &waiter{done: done}})
+	r.tell(connect{texts(addrs), false, &waiter{done: done}})
 }

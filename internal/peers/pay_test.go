@@ -30,7 +30,7 @@ func TestTheLastDialMayBeSpentMeanwhile(t *testing.T) {
 		t.Run(fmt.Sprintf("reading %d of the clock", n), func(t *testing.T) {
 			onRig(t, alone[0], func(r *rig) {
 				r.look(func(p *peer) {
-					for range maxAtHost - 1 {
+					for range maxAtIP - 1 {
 						p.hints.take(time.Now(), hintAt(x))
 					}
 					p.Clock = &spendingClock{p.Clock, &p.hints, n}

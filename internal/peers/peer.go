@@ -41,6 +41,7 @@ type peer struct {
 	links map[string]*session.Link // the sessions, by id
 
 	addrs      []*address
+	kept       []*address            // of those, what Connects have given, the oldest first
 	notBefore  time.Time             // the peer does not want to be dialled before, at no address
 	privileges candidates.Privileges // of addrs
 	hints      hintLimiter           // of dials to those that are only announced
@@ -65,7 +66,7 @@ func (p *peer) Receive(ctx actor.Context) {
 	case *actor.Stopping:
 		p.release()
 	case finder.Change:
-		p.sighted(m)
+		p.heard(m)
 	case trust.Change:
 		p.named(m.Peer)
 	case connect:
@@ -77,6 +78,8 @@ func (p *peer) Receive(ctx actor.Context) {
 		p.moved(m)
 	case dialled:
 		p.dialled(m.dial)
+	case lookedUp:
+		p.lookedUp(m.lookup)
 	case staggered:
 		p.staggered(m.latest)
 	case timerDue:
@@ -85,8 +88,8 @@ func (p *peer) Receive(ctx actor.Context) {
 			p.reconcile()
 		}
 	case handshakeSlow:
-		if m.claim != nil && m.round == p.round {
-			m.round.claimed.CompareAndSwap(m.claim, nil)
+		if m.reservation != nil && m.round == p.round {
+			m.round.reserved.CompareAndSwap(m.reservation, nil)
 		}
 		p.raceBeside(m.round)
 	case dialAllowed:
@@ -100,7 +103,11 @@ func (p *peer) Receive(ctx actor.Context) {
 	case turnCame:
 		if m.place == p.place {
 			p.waiting = false
-			p.askToDial()
+			if p.round != nil {
+				p.goOn()
+			} else {
+				p.askToDial()
+			}
 		}
 	case placeWanted:
 		p.makeRoom(m.place)
@@ -111,16 +118,16 @@ func (p *peer) Receive(ctx actor.Context) {
 	case session.Up:
 		p.up(m.Link)
 	case session.Greeted:
-		p.record(m.Link, func(s *sessionFacts) { s.recordHello(m.Link.Hello()) })
+		p.recordFact(m.Link, func(s *sessionFacts) { s.recordHello(m.Link.Hello()) })
 	case session.HalfClosed:
 		p.halfClosed(m)
 	case session.Ending:
-		p.record(m.Link, func(s *sessionFacts) {
+		p.recordFact(m.Link, func(s *sessionFacts) {
 			m.End.Addr, s.over = m.Link.Addr(), true
 			p.recordEnd(s, m.End)
 		})
 	case session.RotationDue:
-		p.record(m.Link, func(s *sessionFacts) { s.rotateAt = p.Clock.Now() })
+		p.recordFact(m.Link, func(s *sessionFacts) { s.rotateAt = p.Clock.Now() })
 	case session.Probed:
 		p.recordPong(m.Link.ID(), m.Alive)
 		p.reconcile()
@@ -180,7 +187,7 @@ func (p *peer) release() {
 	p.leavePlaces()
 }
 
-// become notes a step after which the peer is in the state that the facts say; why is for people, as part of a
+// become records a step after which the peer is in the state that the facts say; why is for people, as part of a
 // sentence. addr is where it happened, if it happened somewhere.
 func (p *peer) become(addr netip.AddrPort, why string) {
 	p.observe()
@@ -189,7 +196,7 @@ func (p *peer) become(addr netip.AddrPort, why string) {
 		p.info.State, p.info.Since = s, p.Clock.Now()
 	}
 	p.info.Reason = why
-	p.note(Step{Addr: addr, Reason: why})
+	p.recordStep(Step{Addr: addr, Reason: why})
 }
 
 // publish tells the directory.
@@ -198,7 +205,7 @@ func (p *peer) publish() {
 	info.Next, info.Asleep, info.Err = p.due, p.asleep, p.failed
 	info.Addresses = make([]Address, 0, len(p.addrs))
 	for _, a := range p.addrs {
-		info.Addresses = append(info.Addresses, Address{a.addr, a.source, a.seen, a.result})
+		info.Addresses = append(info.Addresses, Address{a.addr, a.name, a.source, a.seen, a.result})
 	}
 	p.Directory.setInfo(p, info)
 }

@@ -30,6 +30,7 @@ type Config struct {
 	Directory *Directory
 	Trusted   func(identity.PublicKey) bool                           // safe for concurrent use
 	Dial      func(context.Context, netip.AddrPort) (net.Conn, error) // likewise; it returns once its context has ended
+	LookUp    func(context.Context, string) ([]netip.Addr, error)     // of a host name; likewise
 	Clock     clock.Clock
 	Log       *slog.Logger
 	Pool      *actorkit.Pool
@@ -46,15 +47,17 @@ type Config struct {
 	// Tell hands an event to the node. It does not block.
 	Tell func(any)
 
-	quota  *quota
-	places *places
+	quota   *quota
+	places  *places
+	lookups chan struct{} // holds one for each lookup that runs
 }
 
 // Props describes the table's actor. It starts with nobody; the node tells it whom to trust.
 func Props(c *Config) *actor.Props {
 	c.quota, c.places = &quota{maxPeers: c.MaxPeers, maxSessions: c.MaxSessions}, new(places)
+	c.lookups = make(chan struct{}, maxLookups)
 	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
-		return &table{Config: c, peers: make(map[identity.PublicKey]*entry), actors: make(map[string]*entry)}
+		return &table{Config: c, peers: make(map[identity.PublicKey]*child), actors: make(map[string]*child)}
 	})
 }
 
@@ -62,14 +65,14 @@ func Props(c *Config) *actor.Props {
 // A key that lost its trust and got it again has two actors for a while; the events of the newer one alone count.
 type table struct {
 	*Config
-	peers    map[identity.PublicKey]*entry
-	actors   map[string]*entry // by id: those of peers, and of keys that were taken out and have sessions left
+	peers    map[identity.PublicKey]*child
+	actors   map[string]*child // by id: those of peers, and of keys that were taken out and have sessions left
 	stopping bool
 	stopped  bool
 }
 
-// An entry is the actor of one key, as the table knows it.
-type entry struct {
+// A child is the actor of one key, as the table knows it.
+type child struct {
 	key     identity.PublicKey
 	pid     *actor.PID
 	waiters []*waiter // Connects that were passed on; some may be answered
@@ -94,13 +97,13 @@ func (t *table) Receive(ctx actor.Context) {
 	case session.Proved:
 		t.proved(ctx, m)
 	case Up:
-		if e := t.entryOfSender(ctx, m.Key); e != nil {
-			e.up = &m
+		if c := t.childOfSender(ctx, m.Key); c != nil {
+			c.up = &m
 			t.Tell(m)
 		}
 	case Down:
-		if e := t.entryOfSender(ctx, m.Key); e != nil {
-			t.down(e, m)
+		if c := t.childOfSender(ctx, m.Key); c != nil {
+			t.down(c, m)
 		}
 	case Conflict:
 		t.Tell(m)
@@ -120,89 +123,89 @@ func (t *table) Receive(ctx actor.Context) {
 
 // passOn sends m to the actor of a trusted key. Other keys have none.
 func (t *table) passOn(ctx actor.Context, key identity.PublicKey, m any) {
-	if e := t.peers[key]; e != nil {
-		ctx.Send(e.pid, m)
+	if c := t.peers[key]; c != nil {
+		ctx.Send(c.pid, m)
 	}
 }
 
 func (t *table) passOnToAll(ctx actor.Context, m any) {
-	for _, e := range t.peers {
-		ctx.Send(e.pid, m)
+	for _, c := range t.peers {
+		ctx.Send(c.pid, m)
 	}
 }
 
-// entryOf returns the entry of a key, and makes it if the key is trusted. It returns nil if the key is not trusted, or the
+// childOf returns the child of a key, and makes it if the key is trusted. It returns nil if the key is not trusted, or the
 // node stops. A key may be trusted before trust.Change tells of it: its peer connects, or somebody asks for that.
-func (t *table) entryOf(ctx actor.Context, key identity.PublicKey) *entry {
-	e := t.peers[key]
-	if e == nil && !t.stopping && t.Trusted(key) {
+func (t *table) childOf(ctx actor.Context, key identity.PublicKey) *child {
+	c := t.peers[key]
+	if c == nil && !t.stopping && t.Trusted(key) {
 		p := &peer{Config: t.Config, facts: facts{key: key}, counters: t.Session.Counters.Peer(key)}
 		t.Directory.register(p) // here, where the actors of one key come one after the other
-		e = &entry{key: key, pid: ctx.Spawn(actorkit.Props(t.Pool, t.Log, func() actor.Actor { return p }))}
-		t.peers[key], t.actors[e.pid.GetId()] = e, e
+		c = &child{key: key, pid: ctx.Spawn(actorkit.Props(t.Pool, t.Log, func() actor.Actor { return p }))}
+		t.peers[key], t.actors[c.pid.GetId()] = c, c
 	}
-	return e
+	return c
 }
 
-// entryOfSender returns the entry of a key if the message is from its actor. It returns nil if an older actor sent it.
-func (t *table) entryOfSender(ctx actor.Context, key identity.PublicKey) *entry {
-	if e := t.peers[key]; e != nil && e.pid.Equal(ctx.Sender()) {
-		return e
+// childOfSender returns the child of a key if the message is from its actor. It returns nil if an older actor sent it.
+func (t *table) childOfSender(ctx actor.Context, key identity.PublicKey) *child {
+	if c := t.peers[key]; c != nil && c.pid.Equal(ctx.Sender()) {
+		return c
 	}
 	return nil
 }
 
 func (t *table) trust(ctx actor.Context, m trust.Change) {
 	if m.Kind == trust.Removed {
-		if e := t.peers[m.Peer.Key]; e != nil {
-			t.revoke(ctx, e)
+		if c := t.peers[m.Peer.Key]; c != nil {
+			t.revoke(ctx, c)
 		}
 		return
 	}
-	if e := t.entryOf(ctx, m.Peer.Key); e != nil { // else a removal is on its way
-		ctx.Send(e.pid, m)
+	if c := t.childOf(ctx, m.Peer.Key); c != nil { // else a removal is on its way
+		ctx.Send(c.pid, m)
 	}
 }
 
-// revoke tells a peer to end its sessions and itself. The key has no entry from now on, so that it can be trusted again
+// revoke tells a peer to end its sessions and itself. The key has no child from now on, so that it can be trusted again
 // while the old sessions are still ending.
-func (t *table) revoke(ctx actor.Context, e *entry) {
-	delete(t.peers, e.key)
-	ctx.Send(e.pid, leave{envelope.ReasonRevoked})
-	if e.up != nil {
-		t.down(e, Down{Key: e.key, Addr: e.up.Addr, Reason: envelope.ReasonRevoked})
+func (t *table) revoke(ctx actor.Context, c *child) {
+	delete(t.peers, c.key)
+	ctx.Send(c.pid, leave{envelope.ReasonRevoked})
+	if c.up != nil {
+		t.down(c, Down{Key: c.key, Addr: c.up.Addr, Reason: envelope.ReasonRevoked})
 	}
 }
 
 func (t *table) connect(ctx actor.Context, m Connect) {
 	w := &waiter{done: m.Done}
-	switch e := t.entryOf(ctx, m.Key); {
+	switch c := t.childOf(ctx, m.Key); {
 	case t.stopping:
 		w.answer(ErrStopping)
-	case e == nil:
+	case c == nil:
 		w.answer(ErrNotTrusted)
 	default:
-		e.waiters = slices.DeleteFunc(e.waiters, func(w *waiter) bool { return w.answered.Load() })
-		e.waiters = append(e.waiters, w)
-		ctx.Send(e.pid, connect{m.Addrs, w})
+		c.waiters = slices.DeleteFunc(c.waiters, func(w *waiter) bool { return w.answered.Load() })
+		c.waiters = append(c.waiters, w)
+		ctx.Send(c.pid, connect{m.Addrs, m.Once, w})
 	}
 }
 
 // proved hands a session to its peer, once it has proved the key.
 func (t *table) proved(ctx actor.Context, m session.Proved) {
-	switch e := t.entryOf(ctx, m.Link.Remote()); {
+	switch c := t.childOf(ctx, m.Link.Remote()); {
 	case t.stopping:
 		m.Link.Close(session.Close{Reason: envelope.ReasonShutdown})
-	case e == nil:
+	case c == nil:
 		m.Link.Close(session.Close{Reason: envelope.ReasonRefused})
 	default:
-		ctx.Send(e.pid, m)
+		ctx.Send(c.pid, m)
 	}
 }
 
-func (t *table) down(e *entry, m Down) {
-	if e.up != nil {
-		e.up = nil
+func (t *table) down(c *child, m Down) {
+	if c.up != nil {
+		c.up = nil
 		t.Tell(m)
 	}
 }
@@ -210,23 +213,23 @@ func (t *table) down(e *entry, m Down) {
 // childStopped forgets a peer that has left, or failed. One that failed is back when it connects, when somebody asks to
 // connect to it, or when its trust is given again.
 func (t *table) childStopped(who *actor.PID) {
-	if e := t.actors[who.GetId()]; e != nil {
+	if c := t.actors[who.GetId()]; c != nil {
 		delete(t.actors, who.GetId())
-		if t.peers[e.key] == e {
-			delete(t.peers, e.key)
+		if t.peers[c.key] == c {
+			delete(t.peers, c.key)
 		}
-		t.release(e)
+		t.release(c)
 	}
 	t.stopIfEmpty()
 }
 
 // release answers and tells what an actor that has stopped left open.
-func (t *table) release(e *entry) {
-	for _, w := range e.waiters {
+func (t *table) release(c *child) {
+	for _, w := range c.waiters {
 		w.answer(ErrStopping)
 	}
-	if e.up != nil {
-		t.down(e, Down{Key: e.key, Addr: e.up.Addr, Reason: session.ReasonLost})
+	if c.up != nil {
+		t.down(c, Down{Key: c.key, Addr: c.up.Addr, Reason: session.ReasonLost})
 	}
 }
 
@@ -240,8 +243,8 @@ func (t *table) stopIfEmpty() {
 // releaseAll is called when the table stops, for whatever reason.
 func (t *table) releaseAll() {
 	t.Directory.close()
-	for _, e := range t.actors {
-		t.release(e)
+	for _, c := range t.actors {
+		t.release(c)
 	}
 	// Nobody hears the events of peers that have yet to stop: they were told the end already.
 	clear(t.peers)

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -137,6 +138,12 @@ func (p *peer) hasPlace(r *round) bool {
 	}
 	p.giveUpOne(func(pl *place) bool { return !p.Clock.Now().Before(pl.until) })
 	return false
+}
+
+// awaitPlace waits for the peer's turn to dial, and says so.
+func (p *peer) awaitPlace() string {
+	p.waiting = true
+	return fmt.Sprintf("waits for its turn to dial: %d others are being dialled", p.places.wait(p.place, p.Clock.Now()))
 }
 
 // keepPlace lets a dial that begins keep its place for its time, and longer while no other one waits.

@@ -17,9 +17,9 @@ type actions struct {
 	pause *pause           // of the addresses; nil: none
 	doubt []netip.AddrPort // that lose their privileges
 
-	offer bool  // facts.offered, to the directory
-	note  *Step // for the history alone
-	step  *Step // why the state is what it is
+	offer  bool  // facts.offered, to the directory
+	record *Step // for the history alone
+	step   *Step // why the state is what it is
 
 	close  []closing
 	probe  []probing
@@ -152,7 +152,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 			f.due = do.pause.until
 		}
 		if do.step = disconnected(end); f.isAwaiting() && !f.dialling {
-			do.note, do.step = &Step{Addr: end.Addr, Reason: "the session was replaced, and the next is coming up"}, nil
+			do.record, do.step = &Step{Addr: end.Addr, Reason: "the session was replaced, and the next is coming up"}, nil
 		}
 	}
 	for i := range f.sessions {

@@ -1,21 +1,19 @@
 package peers
 
-import (
-	"net/netip"
-	"time"
-)
+import "time"
 
 // rotationRetry is at least the time between two attempts to rotate a session (wire.md §7.4).
 const rotationRetry = time.Minute
 
 // rotate dials a session that is to replace one: make before break (wire.md §7.4).
 func (p *peer) rotate(id string) {
-	var named []netip.AddrPort
+	var asked []*address
 	if d := p.dialledTo[id]; d != nil {
-		named = append(named, d.addr)
+		asked = append(asked, p.learn(d.addr, sourceConnect, true))
 	}
-	if err := p.begin(named, false); err != nil {
-		p.note(Step{Addr: p.find(id).addr, Reason: "the session cannot be rotated yet: " + err.Error()})
+	if err := p.begin(asked, false); err != nil {
+		p.forgetOnce()
+		p.recordStep(Step{Addr: p.find(id).addr, Reason: "the session cannot be rotated yet: " + err.Error()})
 		return
 	}
 	p.rotates = id

@@ -1,10 +1,13 @@
 package peers
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -20,43 +23,63 @@ const (
 
 // A round is one try to reach a peer. It ends when a session is up, or no address is left.
 type round struct {
-	left    []netip.AddrPort
-	last    error                   // why the best address failed: the one whose dial got furthest
-	at      netip.AddrPort          // that address
-	race    *race                   // TCP connects are under way; nil: none is
-	claimed *atomic.Pointer[claim]  // by the handshake that has proved the peer: the others yield
-	slowAt  time.Time               // when the handshake that began last has had its time
-	waits   bool                    // dialAllowed will come
-	waiters []*waiter               // Connects
-	isFree  bool                    // its dials need no place: a Connect waits for it, or it rotates a session
-	entered map[netip.AddrPort]bool // that are or were in left; they enter once, and once more if a Connect names them
-	named   map[netip.AddrPort]bool // by a Connect
+	ctx    context.Context // of its lookups
+	cancel func()
+
+	lookups    map[*lookup]bool // under way
+	unresolved error            // why a name gave no address
+
+	left     []netip.AddrPort
+	last     error                        // why the best address failed: the one whose dial got furthest
+	at       netip.AddrPort               // that address
+	race     *race                        // TCP connects are under way; nil: none is
+	reserved *atomic.Pointer[reservation] // by the handshake that has proved the peer: the others yield
+	slowAt   time.Time                    // when the handshake that began last has had its time
+	waits    bool                         // dialAllowed will come
+	waiters  []*waiter                    // Connects
+	isFree   bool                         // its dials need no place: a Connect waits for it, or it rotates a session
+	entered  map[netip.AddrPort]bool      // that are or were in left; they enter once, and once more if a Connect names them
+
+	said map[*address]candidates.Standing // by a Connect, or by a name that was looked up
 }
 
 // errWaits says that a round begins once it is the peer's turn.
 var errWaits = errors.New("other peers are being dialled")
 
-// A handshake that has proved the peer takes the round's claim. So message 3 goes to one address at a time.
-type claim struct{ addr netip.AddrPort }
+// A handshake that has proved the peer takes the round's reservation. So message 3 goes to one address at a time.
+type reservation struct{ addr netip.AddrPort }
+
+func newRound() *round {
+	r := &round{last: ErrNoAddress, reserved: new(atomic.Pointer[reservation]), lookups: make(map[*lookup]bool),
+		entered: make(map[netip.AddrPort]bool), said: make(map[*address]candidates.Standing)}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	return r
+}
 
 func (p *peer) connect(m connect) {
-	switch {
-	case p.goodbye != "":
+	if p.goodbye != "" {
 		m.waiter.answer(ErrStopping)
 		return
-	case p.isConnected():
+	}
+	asked := p.learnAll(m.addrs, sourceConnect, m.once)
+	if m.once {
+		defer p.forgetOnce()
+	} else {
+		defer p.keep(asked) // when they are being dialled
+	}
+	if p.isConnected() {
 		m.waiter.answer(nil)
 		return
-	}
-	for _, addr := range m.addrs {
-		p.learn(addr, "connect").seen = p.Clock.Now()
 	}
 	p.asleep = false
 	if p.round != nil {
 		p.round.isFree = true
 		p.leavePlaces()
-		p.addNamed(m.addrs)
-	} else if err := p.begin(m.addrs, true); err != nil {
+		p.addAsked(asked)
+		if p.waiting {
+			p.goOn()
+		}
+	} else if err := p.begin(asked, true); err != nil {
 		m.waiter.answer(err)
 		return
 	}
@@ -69,37 +92,54 @@ func (p *peer) askToDial() {
 	p.reconcile()
 }
 
-// begin begins a round over the named addresses and those whose time has come. If somebody has asked for it, force is
-// true: then no address waits, and dials to hints are counted anew. The error says why no round begins; a dial is due
+// begin begins a round over the addresses that are asked for and those whose time has come. If somebody has asked for it, force
+// is true: then no address waits, and dials to hints are counted anew. The error says why no round begins; a dial is due
 // later if that helps.
-func (p *peer) begin(named []netip.AddrPort, force bool) error {
+func (p *peer) begin(asked []*address, force bool) error {
 	p.due, p.waiting = time.Time{}, false
 	p.arm()
-	ready, wait := p.ready(force)
-	if err := p.quota.full(len(p.sessions) == 0); err != nil && len(named)+len(ready) > 0 {
+	dueNow, wait := p.dueAddresses(force)
+	if err := p.quota.full(len(p.sessions) == 0); err != nil && len(asked)+len(dueNow) > 0 {
 		p.full = true
 		p.putOff(withJitter(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
 		return err
 	}
-	r := &round{last: ErrNoAddress, isFree: force || p.isConnected(), claimed: new(atomic.Pointer[claim]), entered: make(map[netip.AddrPort]bool), named: make(map[netip.AddrPort]bool)}
-	for _, addr := range named {
-		r.named[addr] = true
-		r.enter(addr)
+	r := newRound()
+	r.isFree = force || p.isConnected()
+	for _, a := range asked {
+		r.said[a] = candidates.Asked
 	}
-	for _, a := range ready {
-		r.enter(a.addr)
+	var names []*address
+	for _, a := range append(asked, dueNow...) {
+		if a.isName() {
+			names = append(names, a)
+		} else {
+			r.enter(a.addr)
+		}
 	}
 	if force {
 		p.hints = newHintLimiter()
 	}
 	if len(r.left) > 0 && !p.hasPlace(r) {
-		p.waiting = true
-		others := p.places.wait(p.place, p.Clock.Now())
-		p.putOff(0, netip.AddrPort{}, fmt.Sprintf("waits for its turn to dial: %d others are being dialled", others))
+		r.cancel()
+		p.putOff(0, netip.AddrPort{}, p.awaitPlace())
 		return errWaits
 	}
+	if len(names) > 0 {
+		var texts []string
+		for _, a := range names {
+			p.lookUp(r, a)
+			texts = append(texts, a.name)
+		}
+		p.round = r
+		p.tellProgress(netip.AddrPort{}, "looking up "+strings.Join(texts, ", "))
+	}
 	started, due := p.startRace(r)
-	if started {
+	switch {
+	case started:
+		return nil
+	case len(names) > 0:
+		p.raceLater(due)
 		return nil
 	}
 	if due > 0 && (wait == 0 || due < wait) {
@@ -125,25 +165,30 @@ func (p *peer) putOff(wait time.Duration, addr netip.AddrPort, why string) {
 	p.become(addr, why)
 }
 
-// addNamed adds addresses that a Connect names to the round that is under way, unless their turn is still to come.
-func (p *peer) addNamed(addrs []netip.AddrPort) {
+// addAsked adds addresses that a Connect names to the round that is under way, unless their turn is still to come.
+func (p *peer) addAsked(asked []*address) {
 	r := p.round
-	for _, addr := range addrs {
-		if r.named[addr] {
+	for _, a := range asked {
+		if r.said[a] == candidates.Asked {
 			continue
 		}
-		r.named[addr] = true
-		if !slices.Contains(r.left, addr) {
-			delete(r.entered, addr)
-			p.extend(addr)
-		}
+		r.said[a] = candidates.Asked
+		r.enterAgain(a)
+		p.extend(a)
 	}
 }
 
-// extend adds an address to the round that is under way, and to its race if there is one.
-func (p *peer) extend(addr netip.AddrPort) {
+// extend adds addresses to the round that is under way, and to its race if there is one. What a name gives follows later.
+func (p *peer) extend(list ...*address) {
 	r := p.round
-	if !r.enter(addr) {
+	list = slices.DeleteFunc(list, func(a *address) bool {
+		if a.isName() {
+			p.lookUp(r, a)
+			return true
+		}
+		return !r.enter(a.addr)
+	})
+	if len(list) == 0 {
 		return
 	}
 	if r.race == nil { // a handshake is under way; its time may be over
@@ -152,7 +197,9 @@ func (p *peer) extend(addr netip.AddrPort) {
 		}
 		return
 	}
-	p.dialNext(slices.DeleteFunc(p.arrange(r), func(c candidates.Candidate) bool { return c.Addr != addr }))
+	p.dialNext(slices.DeleteFunc(p.arrange(r), func(c candidates.Candidate) bool {
+		return !slices.ContainsFunc(list, func(a *address) bool { return a.addr == c.Addr })
+	}))
 }
 
 // raceAnew begins the dials of the round again: those under way may have begun at an address that this machine does not
@@ -165,7 +212,11 @@ func (p *peer) raceAnew() {
 			r.left = append(r.left, d.addr)
 		}
 	}
-	p.handshakes, r.claimed = nil, new(atomic.Pointer[claim])
+	p.handshakes, r.reserved = nil, new(atomic.Pointer[reservation])
+	for _, l := range slices.Collect(maps.Keys(r.lookups)) {
+		delete(r.lookups, l)
+		p.lookUp(r, l.name)
+	}
 	p.goOn()
 }
 
@@ -175,12 +226,12 @@ func (p *peer) tellProgress(addr netip.AddrPort, why string) {
 		p.become(addr, why)
 		return
 	}
-	p.note(Step{Addr: addr, Reason: why + ", to rotate the session"})
+	p.recordStep(Step{Addr: addr, Reason: why + ", to rotate the session"})
 }
 
 // raceBeside tries the next addresses beside a handshake that takes long.
 func (p *peer) raceBeside(r *round) {
-	if p.round == r && r.race == nil && len(r.left) > 0 && r.claimed.Load() == nil {
+	if p.round == r && r.race == nil && len(r.left) > 0 && r.reserved.Load() == nil {
 		p.raceOn()
 	}
 }
@@ -205,8 +256,8 @@ func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
 		return // its round has ended
 	}
 	p.handshakes = slices.DeleteFunc(p.handshakes, func(id string) bool { return id == m.Session.GetId() })
-	if c := r.claimed.Load(); c != nil && c.addr == addr {
-		r.claimed.CompareAndSwap(c, nil) // another handshake may take it
+	if c := r.reserved.Load(); c != nil && c.addr == addr {
+		r.reserved.CompareAndSwap(c, nil) // another handshake may take it
 	}
 	if yielded {
 		r.left = append(r.left, addr) // it may be the one that comes up in the end
@@ -223,30 +274,36 @@ func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
 func (p *peer) goOn() {
 	r := p.round
 	switch {
-	case r.race != nil || r.claimed.Load() != nil && len(p.handshakes) > 0:
+	case r.race != nil || r.reserved.Load() != nil && len(p.handshakes) > 0:
 		return
-	case len(r.left) > 0 && p.raceOn(), len(p.handshakes) > 0:
+	case len(r.left) > 0 && p.raceOn(), len(p.handshakes) > 0, len(r.lookups) > 0:
+		return
+	case len(r.left) > 0 && r.last == ErrNoAddress && !p.hasPlace(r): // nothing was dialled yet: a name has given all
+		p.become(netip.AddrPort{}, p.awaitPlace())
 		return
 	}
-	defer p.endRound().answer(r.last) // when the state tells it too
+	err := r.err()
+	defer p.endRound().answer(err) // when the state tells it too
 	if p.isConnected() {
-		p.note(Step{Addr: r.at, Reason: "the session was not rotated: " + r.last.Error()})
+		p.recordStep(Step{Addr: r.at, Reason: "the session was not rotated: " + err.Error()})
 		return
 	}
-	p.failed = r.last
+	p.failed = err
 	wait := max(1, backoff(1, p.Jitter())) // 0 would be never
-	if ready, due := p.ready(false); len(ready) == 0 {
+	if dueNow, due := p.dueAddresses(false); len(dueNow) == 0 {
 		wait = due
 	}
-	p.putOff(wait, r.at, r.last.Error())
+	p.putOff(wait, r.at, err.Error())
 }
 
 // endRound ends the round and returns it: those who wait for it are to be answered. A handshake that is under way goes
 // on.
 func (p *peer) endRound() *round {
 	r := p.round
-	p.round, p.rotates, p.handshakes = nil, "", nil
+	p.round, p.rotates, p.handshakes, p.waiting = nil, "", nil, false
 	r.callOff()
+	r.cancel()
+	p.forgetOnce()
 	return r
 }
 
@@ -263,7 +320,18 @@ func (r *round) keepError(addr netip.AddrPort, err error) {
 	}
 }
 
-// enter adds an address to those left, and says false if it was there before.
+// err returns why the round has failed.
+func (r *round) err() error {
+	switch {
+	case r.unresolved == nil:
+		return r.last
+	case r.last == ErrNoAddress:
+		return r.unresolved
+	}
+	return fmt.Errorf("%w; %v", r.last, r.unresolved)
+}
+
+// enter adds an address to those left, and returns false if it was there before.
 func (r *round) enter(addr netip.AddrPort) bool {
 	if r.entered[addr] {
 		return false
@@ -271,4 +339,13 @@ func (r *round) enter(addr netip.AddrPort) bool {
 	r.entered[addr] = true
 	r.left = append(r.left, addr)
 	return true
+}
+
+// enterAgain lets addresses enter once more, unless their turn is still to come.
+func (r *round) enterAgain(list ...*address) {
+	for _, a := range list {
+		if !slices.Contains(r.left, a.addr) {
+			delete(r.entered, a.addr)
+		}
+	}
 }

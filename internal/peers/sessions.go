@@ -14,9 +14,9 @@ import (
 func (p *peer) proved(l *session.Link) {
 	p.leavePlace(p.dialledTo[l.ID()])
 	if r := p.round; r != nil && l.Role() == handshake.Initiator {
-		// If it does not come up soon, the claim is another's to take: somebody may have passed message 2 on, and hold
+		// If it does not come up soon, the reservation is another's to take: somebody may have passed message 2 on, and hold
 		// message 3 back.
-		if c := r.claimed.Load(); c != nil {
+		if c := r.reserved.Load(); c != nil {
 			p.after(patience, handshakeSlow{r, c})
 		}
 	}
@@ -25,8 +25,8 @@ func (p *peer) proved(l *session.Link) {
 	p.reconcile()
 }
 
-// record keeps a fact of a session that is still known, and does what follows.
-func (p *peer) record(l *session.Link, fact func(*sessionFacts)) {
+// recordFact keeps a fact of a session that is still known, and does what follows.
+func (p *peer) recordFact(l *session.Link, fact func(*sessionFacts)) {
 	if s := p.find(l.ID()); s != nil {
 		fact(s)
 		p.reconcile()
@@ -52,7 +52,7 @@ func (p *peer) up(l *session.Link) {
 
 // halfClosed is a session over which the peer starts nothing more, and takes nothing new. It has said a bye.
 func (p *peer) halfClosed(m session.HalfClosed) {
-	p.record(m.Link, func(s *sessionFacts) {
+	p.recordFact(m.Link, func(s *sessionFacts) {
 		s.halfClosed = true
 		if usable := p.usable(); m.Bye.Code == envelope.ReasonRotated && len(usable) > 0 {
 			usable[len(usable)-1].inherit(s)
@@ -124,8 +124,8 @@ func (p *peer) reconcile() {
 	if do.offer {
 		p.Directory.setLink(p, p.links[p.offered])
 	}
-	if do.note != nil {
-		p.note(*do.note)
+	if do.record != nil {
+		p.recordStep(*do.record)
 	}
 	if do.step != nil {
 		p.become(do.step.Addr, do.step.Reason)

@@ -64,6 +64,7 @@ func (n *Network) Node(name string, options ...NodeOption) *Node {
 	i := len(n.nodes)
 	ip := netip.AddrFrom4([4]byte{10, 0, byte(i / perLink), byte(i%perLink + 1)})
 	node := &Node{net: n, name: name, host: n.mem.Host(ip), ip: ip, script: manual.New()}
+	n.mem.SetName(name, ip)
 	for _, o := range options {
 		o(node)
 	}

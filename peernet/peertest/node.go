@@ -141,7 +141,7 @@ func (n *Node) config() peernet.Config {
 	c.Discovery = []discovery.Provider{n.script}
 	c.Rand = random(n.net.seed, n.name, n.starts)
 	c.Logger = n.net.output.logger(n.name, &n.net.output.level)
-	c.Network = peernet.Network{Listen: n.host.Listen, Dial: n.host.Dial, ListenPacket: n.host.ListenPacket, Interfaces: n.interfaces}
+	c.Network = peernet.Network{Listen: n.host.Listen, Dial: n.host.Dial, ListenPacket: n.host.ListenPacket, Interfaces: n.interfaces, LookupNetIP: n.host.LookupNetIP}
 	for _, f := range n.configure {
 		f(&c)
 	}

@@ -64,7 +64,7 @@ func parse(protocol, network, address string) (binding, string, error) {
 	}
 	addr, err := netip.ParseAddr(host)
 	if err != nil {
-		return binding{}, "", &net.DNSError{Err: "memnet resolves no names", Name: host, IsNotFound: true}
+		return binding{}, "", &net.DNSError{Err: "memnet dials no names", Name: host, IsNotFound: true}
 	}
 	literal := addr.Unmap().WithZone("")
 	if literal.Is4() && !b.v4 || literal.Is6() && !b.v6 {

@@ -8,7 +8,8 @@
 // memnet takes the harsher choice: a reset destroys what the reader has not read yet.
 //
 // Every subnet (a /24 of IPv4, a /64 of IPv6) is one link, on which broadcasts and multicasts travel; unicast reaches
-// every host on any link. A name is never resolved: addresses are literals.
+// every host on any link. Addresses are literals: [Host.LookupNetIP] alone knows the names that
+// [Network.SetName] gives.
 //
 // All waiting is on condition variables and channels, so a goroutine that waits here is durably blocked in the sense of
 // testing/synctest: make the Network inside the bubble that uses it. No goroutine is started; without delay, rate, trickle
@@ -38,6 +39,7 @@ type Network struct {
 	mu      sync.Mutex
 	hosts   []*Host // in order of making
 	owners  map[netip.Addr]*Host
+	names   map[string][]netip.Addr // as SetName has it
 	links   map[*link]struct{}
 	streams uint64            // calls of Dial so far
 	sockets uint64            // calls of ListenPacket so far
@@ -54,6 +56,7 @@ func New(seed uint64) *Network {
 	n := &Network{
 		seed:   seed,
 		owners: make(map[netip.Addr]*Host),
+		names:  make(map[string][]netip.Addr),
 		links:  make(map[*link]struct{}),
 		cuts:   make(map[path]struct{}),
 	}

@@ -164,7 +164,11 @@ const silent = time.Minute
 // Connect is control.Connect.
 func (b Backend) Connect(ctx context.Context, q control.Request) (control.Peer, error) {
 	return onPeer(b, q.Peer, func(p trust.Peer) (control.Peer, error) {
-		if err := b.node.Connect(ctx, p.Key, q.Addresses...); err != nil {
+		connect := b.node.Connect
+		if q.Once {
+			connect = b.node.ConnectOnce
+		}
+		if err := connect(ctx, p.Key, q.Addresses...); err != nil {
 			return control.Peer{}, err
 		}
 		info, ok := b.node.Peer(p.Key)

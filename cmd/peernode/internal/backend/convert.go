@@ -29,7 +29,8 @@ func newPeer(p peernet.PeerInfo) control.Peer {
 	}
 	for _, a := range p.Addresses {
 		peer.Addresses = append(peer.Addresses, control.Address{
-			Address:    a.Addr.String(),
+			Address:    cmp.Or(address(a.Addr), a.Name),
+			Name:       a.Name,
 			Source:     a.Source,
 			LastSeen:   moment(a.LastSeen),
 			LastResult: a.LastResult,

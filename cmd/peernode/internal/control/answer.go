@@ -103,7 +103,8 @@ type (
 
 	// Address is one address of a peer and what happened there last.
 	Address struct {
-		Address    string    `json:"address"`
+		Address    string    `json:"address"`        // an IP address and port, or HOST:PORT to be looked up at each dial
+		Name       string    `json:"name,omitempty"` // the HOST:PORT that the address comes from, if it is a name
 		Source     string    `json:"source,omitempty"`
 		LastSeen   time.Time `json:"last_seen,omitzero"`
 		LastResult string    `json:"last_result,omitempty"`

@@ -38,6 +38,7 @@ type Request struct {
 	Timeout
 	Peer      string          `json:"peer,omitempty"`      // its key in any text form, its label, or the beginning of its printed key
 	Addresses []string        `json:"addresses,omitempty"` // to connect to; without them those already known are tried
+	Once      bool            `json:"once,omitempty"`      // the node does not keep the addresses
 	Name      string          `json:"name,omitempty"`      // of the handler
 	Args      json.RawMessage `json:"args,omitempty"`      // one JSON value; none means null
 }

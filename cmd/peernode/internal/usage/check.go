@@ -10,6 +10,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
 // Forms of what is given on the command line.
@@ -64,7 +65,10 @@ func checkName(arg string) (string, error) {
 // checkDial returns an error unless arg is HOST:PORT with a port that can be dialled.
 func checkDial(arg string) (string, error) {
 	address, err := text.Tidy(arg)
-	if host, port, ok := splitAddress(address); err != nil || !ok || host == "" || port == 0 {
+	if err == nil {
+		_, _, err = trust.SplitAddr(address)
+	}
+	if err != nil {
 		return "", failure.Usage(fmt.Sprintf("ADDR: %.80q is not an address", arg), addressForm)
 	}
 	return address, nil
@@ -73,20 +77,12 @@ func checkDial(arg string) (string, error) {
 // CheckListen returns nil if the value of a flag is HOST:PORT, where the host may be missing and the port may be 0. The
 // hint says what form it has otherwise.
 func CheckListen(flag, value, hint string) error {
-	if _, _, ok := splitAddress(value); !ok {
+	host, service, err := net.SplitHostPort(value)
+	_, portErr := strconv.ParseUint(service, 10, 16) // services have numbers here, not names
+	if err != nil || portErr != nil || strings.ContainsFunc(host, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
 		return failure.Usage(fmt.Sprintf("--%s: %.80q is not an address", flag, value), hint)
 	}
 	return nil
-}
-
-// splitAddress returns the parts of HOST:PORT, and whether address has that form. Services have numbers here, not names.
-func splitAddress(address string) (host string, port uint16, ok bool) {
-	host, service, err := net.SplitHostPort(address)
-	if err != nil || strings.ContainsFunc(host, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
-		return "", 0, false
-	}
-	n, err := strconv.ParseUint(service, 10, 16)
-	return host, uint16(n), err == nil
 }
 
 // CheckLength returns nil if the value of a flag has at most limit bytes.

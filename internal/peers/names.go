@@ -1,0 +1,204 @@
+package peers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// Bounds of host names (wire.md §8.1).
+const (
+	lookupTimeout = 5 * time.Second
+	maxLookups    = 32 // of all peers at the same time, besides those of Connects
+	maxNames      = 32 // of a peer; more in the peers file are not looked up
+	maxPerName    = 8  // addresses that one lookup may give
+	maxKept       = 8  // addresses and names that Connects of a peer have given
+)
+
+// A lookup asks for the addresses of a name. Its goroutine writes what came of it before it posts it.
+type lookup struct {
+	name  *address
+	addrs []netip.AddrPort
+	err   error
+}
+
+// learnAll returns the addresses that the owner has written as "host:port", each once. A name is the same in upper case and
+// with a final dot.
+func (p *peer) learnAll(texts []string, source string, once bool) (list []*address) {
+	for _, text := range texts {
+		host, port, err := trust.SplitAddr(text)
+		if err != nil {
+			continue // it was refused where it was given
+		}
+		var a *address
+		if ip, err := netip.ParseAddr(host); err == nil {
+			a = p.learn(netip.AddrPortFrom(ip.Unmap(), port), source, once)
+		} else {
+			a = p.learnName(text, source, once)
+		}
+		if a != nil && !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// learnName returns the address that is a name, made if it is new. It returns nil if there are too many.
+func (p *peer) learnName(text, source string, once bool) *address {
+	names := 0
+	for _, a := range p.addrs {
+		switch {
+		case !a.isName():
+		case canonical(a.name) == canonical(text):
+			return a
+		default:
+			names++
+		}
+	}
+	if names >= maxNames {
+		p.recordStep(Step{Source: source, Reason: fmt.Sprintf("more than %d host names: %s is not looked up", maxNames, text)})
+		return nil
+	}
+	return p.add(&address{name: text, source: source, once: once})
+}
+
+// canonical returns the form in which names that are the same are equal.
+func canonical(name string) string {
+	host, port, _ := strings.Cut(strings.ToLower(name), ":")
+	return strings.TrimSuffix(host, ".") + ":" + port
+}
+
+// keep has addresses that a Connect has given dialled as others are, from now on. The oldest makes room for a new one.
+func (p *peer) keep(list []*address) {
+	for _, a := range list {
+		p.kept = append(slices.DeleteFunc(p.kept, func(b *address) bool { return b == a }), a)
+		p.said(a, sourceConnect)
+	}
+	for len(p.kept) > maxKept {
+		oldest := p.kept[0]
+		p.kept = p.kept[1:]
+		p.missed(oldest, sourceConnect)
+	}
+}
+
+// forgetOnce forgets the addresses that only the last round was for.
+func (p *peer) forgetOnce() {
+	if p.round == nil {
+		p.addrs = slices.DeleteFunc(p.addrs, func(a *address) bool { return a.once })
+	}
+}
+
+// lookUp looks a name up for a round, unless that is under way.
+func (p *peer) lookUp(r *round, name *address) {
+	for l := range r.lookups {
+		if l.name == name {
+			return
+		}
+	}
+	p.backOff(name) // until it has led to the peer
+	l, queues := &lookup{name: name}, r.said[name] < candidates.Asked
+	r.lookups[l] = true
+	system, self := p.ctx.ActorSystem(), p.self
+	p.join.Go(func() {
+		l.addrs, l.err = p.resolve(r.ctx, name.name, queues)
+		system.Root.Send(self, lookedUp{l})
+	})
+}
+
+// resolve returns the addresses of a name, "host:port". If it queues, it waits until few others look names up.
+func (c *Config) resolve(ctx context.Context, name string, queues bool) (list []netip.AddrPort, err error) {
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	if queues {
+		select {
+		case c.lookups <- struct{}{}:
+			defer func() { <-c.lookups }()
+		case <-ctx.Done(): // LookUp returns at once
+		}
+	}
+	host, port, _ := trust.SplitAddr(name)
+	ips, err := c.LookUp(ctx, host)
+	for _, ip := range ips {
+		addr := netip.AddrPortFrom(ip.Unmap(), port)
+		if ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() && !slices.Contains(list, addr) && len(list) < maxPerName {
+			list = append(list, addr)
+		}
+	}
+	switch {
+	case err == nil && len(list) > 0:
+		return list, nil
+	case ctx.Err() != nil:
+		err = fmt.Errorf("no answer within %v", lookupTimeout)
+	case err == nil:
+		err = errors.New("the name has no address")
+	}
+	return nil, &LookupError{name, err}
+}
+
+// lookedUp takes what came of a lookup. What a name gives in a round counts as written down by the owner, in that round.
+func (p *peer) lookedUp(l *lookup) {
+	r, name := p.round, l.name
+	if r == nil || !r.lookups[l] { // called off
+		return
+	}
+	delete(r.lookups, l)
+	if !slices.Contains(p.addrs, name) { // nobody names it any more
+		l.addrs = nil
+	}
+	if l.err != nil {
+		name.result, r.unresolved = l.err.Error(), l.err
+		p.recordStep(Step{Source: name.source, Reason: name.result})
+	} else {
+		p.forgetGone(name, l.addrs)
+		name.result = fmt.Sprintf("looked up: %v", strings.Trim(fmt.Sprint(l.addrs), "[]"))
+	}
+	standing := max(candidates.Named, r.said[name])
+	var found []*address
+	for _, addr := range l.addrs {
+		a := p.learn(addr, name.source, name.once)
+		a.name, a.seen = name.name, p.Clock.Now()
+		r.said[a] = max(r.said[a], standing)
+		found = append(found, a)
+	}
+	p.publish()
+	if standing == candidates.Asked {
+		r.enterAgain(found...)
+	}
+	p.extend(found...)
+	if len(p.handshakes) == 0 {
+		p.goOn()
+	}
+}
+
+// forgetGone forgets addresses that a name gave before and does not give now, unless something else speaks for them.
+func (p *peer) forgetGone(name *address, now []netip.AddrPort) {
+	p.addrs = slices.DeleteFunc(p.addrs, func(a *address) bool {
+		return !a.isName() && a.name == name.name && !slices.Contains(now, a.addr) && p.candidate(p.round, a).Standing == candidates.Gone
+	})
+}
+
+// A LookupError says why a host name gave no address. It is an ErrUnreachable.
+type LookupError struct {
+	Name string // "host:port", as it was written
+	Err  error
+}
+
+func (e *LookupError) Error() string {
+	if d, ok := errors.AsType[*net.DNSError](e.Err); ok {
+		return fmt.Sprintf("look up %s: %s", e.Name, d.Err) // d's own words name the host a second time
+	}
+	return fmt.Sprintf("look up %s: %v", e.Name, e.Err)
+}
+
+func (e *LookupError) Unwrap() error { return e.Err }
+
+// Is makes a LookupError an ErrUnreachable.
+func (e *LookupError) Is(target error) bool { return target == ErrUnreachable }

@@ -1,0 +1,116 @@
+package peers
+
+import (
+	"context"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// names has the peer of a rig look names up in a table.
+func (r *rig) names(table map[string]netip.Addr) {
+	r.config.LookUp = func(_ context.Context, host string) ([]netip.Addr, error) { return []netip.Addr{table[host]}, nil }
+}
+
+func inPeersFile(addrs ...string) trust.Change {
+	var p trust.Peer
+	for _, a := range addrs {
+		p.Options = append(p.Options, trust.Option{Name: trust.OptionAddr, Value: a})
+	}
+	return trust.Change{Peer: p}
+}
+
+// TestWhatANameGivesWaitsForItsTurn: a lookup needs no place among the dials, what it gives does.
+func TestWhatANameGivesWaitsForItsTurn(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		onRig(t, alone[0], func(r *rig) {
+			r.names(map[string]netip.Addr{"bob": x.Addr()})
+			others := make([]*place, maxDials)
+			for i := range others {
+				others[i] = &place{post: func(any) {}}
+				r.config.places.take(others[i])
+			}
+			r.tell(inPeersFile("bob:7100"))
+			info, _ := r.config.Directory.Info(r.theirs.PublicKey())
+			if len(r.dials) > 0 || !strings.Contains(info.Reason, "waits for its turn") {
+				t.Errorf("%s, %d dials", info.Reason, len(r.dials))
+			}
+			if asked {
+				r.connect()
+			} else {
+				r.config.places.leave(others[0])
+				synctest.Wait()
+			}
+			r.won(x, "a").shake().says(aHello(1))
+			for _, o := range others {
+				r.config.places.leave(o)
+			}
+			if held, queue := len(r.config.places.held), len(r.config.places.queue); held+queue > 0 {
+				t.Errorf("%d places are held, %d awaited", held, queue)
+			}
+			r.outcome()
+		})
+	}
+}
+
+// TestANameThatGivesOthersEachTimeLeavesNoTrail: addresses that it gave before are forgotten, and lookups become rarer.
+func TestANameThatGivesOthersEachTimeLeavesNoTrail(t *testing.T) {
+	onRig(t, alone[0], func(r *rig) {
+		next, lookups := netip.MustParseAddr("10.0.9.1"), 0
+		r.config.LookUp = func(_ context.Context, host string) ([]netip.Addr, error) {
+			next, lookups = next.Next(), lookups+1
+			return []netip.Addr{next}, nil
+		}
+		f := r.newField(nil, r.config.Stagger, time.Second)
+		r.tell(inPeersFile("bob:7100"))
+		time.Sleep(10 * time.Minute)
+		r.look(func(p *peer) {
+			if len(p.addrs) > 2 || lookups < 20 || lookups > 60 || len(f.dialled) != lookups {
+				t.Errorf("%d lookups, %d dials, %d addresses", lookups, len(f.dialled), len(p.addrs))
+			}
+		})
+	})
+}
+
+// TestNamesAreBounded: a long line of the peers file is no way around the bounds.
+func TestNamesAreBounded(t *testing.T) {
+	onRig(t, alone[0], func(r *rig) {
+		var mu sync.Mutex
+		running, most := 0, 0
+		count := func(n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			running += n
+			most = max(most, running)
+		}
+		r.config.LookUp = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			count(1)
+			defer count(-1)
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		var names []string
+		for i := range 2 * maxNames {
+			names = append(names, strings.Repeat("a", i+1)+":1")
+		}
+		r.tell(inPeersFile(names...))
+		time.Sleep(time.Minute)
+		r.look(func(p *peer) {
+			if len(p.addrs) != maxNames || most != maxLookups {
+				t.Errorf("%d names, %d looked up at once", len(p.addrs), most)
+			}
+		})
+		r.tell(inPeersFile())
+		time.Sleep(lookupTimeout)
+		r.look(func(p *peer) {
+			if len(p.addrs) != 0 || running != 0 {
+				t.Errorf("%d names, %d being looked up", len(p.addrs), running)
+			}
+		})
+	})
+}
