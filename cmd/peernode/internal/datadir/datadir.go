@@ -63,6 +63,12 @@ func (d Dir) Make() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if path, info := nearest(dir); path != dir && info != nil && os.Geteuid() == 0 {
+		if owner := otherOwner(info); owner != "" { // who could not use what root makes
+			return "", failure.WithHint(fmt.Errorf("%s belongs to %s, and the data directory would belong to root", path, owner),
+				"run this command as its owner, with sudo -u "+owner)
+		}
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("making the data directory: %w", err)
 	}
