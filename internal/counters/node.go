@@ -1,6 +1,8 @@
 package counters
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -45,6 +47,17 @@ func (n *Node) Find(key identity.PublicKey) *Peer {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	return n.peers[key]
+}
+
+// FlushLogs has the number of lines logged that were not: the node stops.
+func (n *Node) FlushLogs() {
+	n.mu.Lock()
+	all := slices.AppendSeq(slices.Clone(n.left), maps.Values(n.peers))
+	n.mu.Unlock()
+	for _, p := range all {
+		p.log.Flush()
+		p.conflicts.Flush()
+	}
 }
 
 // Remove takes a key out that is not trusted any more: what was counted stays in the total, and the key begins anew if

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
@@ -71,20 +72,20 @@ func (p *Peer) RTT(d time.Duration) {
 }
 
 // Log says whether a line may be logged now that the peer can cause as often as it likes, and how many lines were not logged
-// since the last one. A nil Peer, whose key is not trusted any more, has no limit.
-func (p *Peer) Log(now time.Time) (ok bool, dropped uint64) {
+// since the last one; rest logs that number if no other line does. A nil Peer, whose key is not trusted any more, has no limit.
+func (p *Peer) Log(c clock.Clock, rest func(dropped uint64)) (ok bool, dropped uint64) {
 	if p == nil {
 		return true, 0
 	}
-	return p.log.Allow(now)
+	return p.log.Allow(c, 1, rest)
 }
 
 // LogConflict is Log for lines about keys in use twice, which no others push out.
-func (p *Peer) LogConflict(now time.Time) (ok bool, dropped uint64) {
+func (p *Peer) LogConflict(c clock.Clock, rest func(dropped uint64)) (ok bool, dropped uint64) {
 	if p == nil {
 		return true, 0
 	}
-	return p.conflicts.Allow(now)
+	return p.conflicts.Allow(c, 1, rest)
 }
 
 // stats returns the numbers as they are now.
