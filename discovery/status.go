@@ -29,7 +29,7 @@ type Status struct {
 	// Heard is when it last reported a sighting; zero: never.
 	Heard time.Time
 
-	// Problems has what it cannot do while it runs.
+	// Problems has what it cannot do while it runs, or could not when it failed.
 	Problems []Problem
 
 	// Counts has the provider's own counts since it was made, if it is a Counter; else nil.

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/decred/dcrd/bech32"
@@ -97,11 +98,11 @@ func ParsePublicKey(text string) (PublicKey, error) {
 	var b []byte
 	var err error
 	// A character that no key has comes from pasting, is often invisible, and changes the length.
-	i := strings.IndexFunc(text, func(c rune) bool { return c < ' ' || c > '~' })
+	i := strings.IndexFunc(text, func(c rune) bool { return c > '~' || c != ' ' && !unicode.In(c, unicode.L, unicode.Nd) })
 	switch {
 	case i >= 0:
 		char, _ := utf8.DecodeRuneInString(text[i:])
-		err = fmt.Errorf("%w: character %d is %U, which no key has", ErrKeyText, utf8.RuneCountInString(text[:i])+1, char)
+		err = fmt.Errorf("%w: character %d is %#U, which no key has", ErrKeyText, utf8.RuneCountInString(text[:i])+1, char)
 	case len(text) >= len(bech32Prefix) && strings.EqualFold(text[:len(bech32Prefix)], bech32Prefix):
 		b, err = decodeBech32(text)
 	case len(text) == base32Size:

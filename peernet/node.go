@@ -241,6 +241,8 @@ func (n *Node) stop(ctx context.Context) {
 	n.hub.close()
 	n.join.Wait()
 	n.pool.Close()
+	n.strangers.Flush()
+	n.counters.FlushLogs()
 	if n.config.System == nil {
 		n.system.Shutdown()
 	}

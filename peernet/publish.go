@@ -51,26 +51,28 @@ func (n *Node) publish(m any) {
 		}
 		n.hub.publish(e)
 	case peers.Up:
-		n.logPeer(now, m.Key, "role", m.Role.String(), "state", "connected", "addr", m.Addr)
+		n.logPeer(m.Key, "role", m.Role.String(), "state", "connected", "addr", m.Addr)
 		n.hub.publish(Connected{now, m.Key, m.Addr, m.Role.String(), m.Name})
 	case peers.Down:
 		text := m.Text
 		if m.Err != nil {
 			text = m.Err.Error()
 		}
-		n.logPeer(now, m.Key, "state", "disconnected", "reason", string(m.Reason), "text", text, "by_peer", m.ByPeer)
+		n.logPeer(m.Key, "state", "disconnected", "reason", string(m.Reason), "text", text, "by_peer", m.ByPeer)
 		n.hub.publish(Disconnected{now, m.Key, m.Addr, string(m.Reason), text})
 	case peers.Conflict:
 		args, cause := []any{"peer", m.Key, "older", m.Older, "newer", m.Newer}, m.Key
 		if !m.By.IsZero() {
 			args, cause = append(args, "by", m.By), m.By
 		}
-		if ok, dropped := n.counters.Find(cause).Conflicts.Allow(now.Time()); ok {
+		rest := func(dropped uint64) { log.Warn("two nodes used the same key", append(args, "not_logged", dropped)...) }
+		if ok, dropped := n.counters.Find(cause).Conflicts.Allow(n.config.Clock, 1, rest); ok {
 			log.Warn("two nodes use the same key", append(args, "not_logged", dropped)...)
 		}
 		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer, m.By})
 	case session.Refused:
-		if ok, dropped := n.strangers.Allow(now.Time()); ok {
+		rest := func(dropped uint64) { log.Info("strangers", "state", "refused", "not_logged", dropped) }
+		if ok, dropped := n.strangers.Allow(n.config.Clock, 1, rest); ok {
 			log.Info("stranger", "peer", m.Key, "addr", m.Addr, "state", "refused", "not_logged", dropped)
 		}
 		n.hub.publish(Refused{now, m.Key, m.Addr, "not trusted"})
@@ -78,9 +80,10 @@ func (n *Node) publish(m any) {
 }
 
 // logPeer logs a change of a peer's state: at Info, or at Debug if the peer comes and goes too often.
-func (n *Node) logPeer(now At, key identity.PublicKey, args ...any) {
+func (n *Node) logPeer(key identity.PublicKey, args ...any) {
 	level := slog.LevelInfo
-	ok, dropped := n.counters.Find(key).Log.Allow(now.Time())
+	rest := func(dropped uint64) { n.config.Logger.Info("peer", "peer", key, "not_logged", dropped) }
+	ok, dropped := n.counters.Find(key).Log.Allow(n.config.Clock, 1, rest)
 	if !ok {
 		level = slog.LevelDebug
 	} else if dropped > 0 {

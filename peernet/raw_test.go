@@ -148,3 +148,34 @@ func TestEachPeerLearnsAnotherBoot(t *testing.T) {
 		t.Errorf("3 peers learn %d boots", len(seen))
 	}
 }
+
+func TestCallersNameIsReadWhenAsked(t *testing.T) {
+	n := startNode(t, peernet.Config{})
+	keys, err := identity.GenerateKeyPair(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := n.Pair(keys.PublicKey(), "late"); err != nil {
+		t.Fatal(err)
+	}
+	names, ask := make(chan string), make(chan struct{})
+	handle(t, n, "who", func(_ context.Context, r *peernet.Request) (any, error) {
+		names <- r.Caller().Name
+		<-ask
+		names <- r.Caller().Name
+		return nil, nil
+	})
+	p := dialRaw(t, keys, n)
+	p.write([]byte{0x94, 0x00, 0x01, 0xa3, 'w', 'h', 'o', 0xc0})
+	if name := <-names; name != "" {
+		t.Errorf("before the hello the name is %q", name)
+	}
+	p.write(envelope.AppendHello(nil, envelope.Hello{Version: 1, Name: "judy"}))
+	p.write([]byte{0x92, 0x03, 0xc4, 0x01, 0x00}) // a ping: its pong tells that the hello was read
+	for e, ok := p.read(); ok && e.Kind != envelope.KindPong; e, ok = p.read() {
+	}
+	close(ask)
+	if name := <-names; name != "judy" {
+		t.Errorf("after the hello the name is %q", name)
+	}
+}

@@ -129,11 +129,11 @@ func (p Peer) check() error {
 
 // checkLabel returns why label is not a valid label, or nil.
 func checkLabel(label string) error {
+	if err := checkText(label, isInvisible); err != nil { // before the length: another system's line end joins two lines
+		return fmt.Errorf("label: %w", err)
+	}
 	if len(label) > labelLimit {
 		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrLabelTooLong, len(label), labelLimit)
-	}
-	if err := checkText(label, isInvisible); err != nil {
-		return fmt.Errorf("label: %w", err)
 	}
 	if looksLikeKey(label) {
 		return fmt.Errorf("%w: %q", ErrLabelIsKey, label)

@@ -56,6 +56,7 @@ func TestPeersThatAreAccepted(t *testing.T) {
 		"64 bytes of label":       {Peer{Key: key, Label: strings.Repeat("é", 32)}, nil},
 		"65 bytes of label":       {Peer{Key: key, Label: strings.Repeat("é", 32) + "e"}, ErrLabelTooLong},
 		"a label of many kinds":   {Peer{Key: key, Label: `"a"=b \ # 東京 👩‍💻`}, nil},
+		"two lines of old Macs":   {Peer{Key: key, Label: "bob\r" + strings.Repeat("k", 64)}, ErrCharacter},
 		"a tab":                   {Peer{Key: key, Label: "a\tb"}, ErrCharacter},
 		"a line end":              {Peer{Key: key, Label: "a\nb"}, ErrCharacter},
 		"an escape sequence":      {Peer{Key: key, Label: "a\x1b[31mb"}, ErrCharacter},

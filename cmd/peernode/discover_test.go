@@ -189,6 +189,9 @@ func TestProvidersInStatus(t *testing.T) {
 		{"impaired", control.Provider{Name: "udp", State: "impaired", Uses: []string{"eth0"}, Problems: []control.Problem{
 			{Interface: "eth0", Doing: "send over IPv4", Error: "operation not permitted", Since: now.Add(-time.Minute)}}}, "",
 			"udp: impaired on eth0; cannot send over IPv4 on eth0: operation not permitted, for 1m0s"},
+		{"not everywhere", control.Provider{Name: "udp", State: "running", Uses: []string{"eth0"}, Unused: map[string]string{
+			"lo": "the loopback", "v1": "down", "v2": "down", "v3": "down", "v4": "down", "v5": "down", "v6": "down"}}, "",
+			"udp: running on eth0; not on v1, v2, v3, v4 and 2 more (down), lo (the loopback)"},
 		{"heard nothing", control.Provider{Name: "udp", State: "running", Uses: []string{"eth0"}, Silence: now.Add(-2 * time.Minute)}, "",
 			"udp: running on eth0; nothing heard for 2m0s"},
 		{"failed before", control.Provider{Name: "mdns", State: "running", Error: "it\nfails"}, "", `mdns: running: failed before: "it\nfails"`},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -117,6 +118,9 @@ func provider(p control.Provider, silent string, now time.Time) string {
 	for _, o := range p.Problems {
 		fmt.Fprintf(&b, "; %s, for %v", text.Problem(o.Doing, o.Interface, o.Error), now.Sub(o.Since).Truncate(time.Second))
 	}
+	if unused := unused(p.Unused); unused != "" {
+		b.WriteString("; not on " + unused)
+	}
 	if !p.Silence.IsZero() {
 		fmt.Fprintf(&b, "; nothing heard for %v", now.Sub(p.Silence).Truncate(time.Second))
 	}
@@ -134,6 +138,26 @@ func provider(p control.Provider, silent string, now time.Time) string {
 		fmt.Fprintf(&b, "; tried again in %v", max(0, p.Next.Sub(now)).Round(time.Second))
 	}
 	return b.String()
+}
+
+// maxUnused is how many interfaces are named that are not used for one reason. Some machines have hundreds.
+const maxUnused = 4
+
+// unused returns which interfaces are not used and why, as a person reads it.
+func unused(whys map[string]string) string {
+	byWhy := make(map[string][]string)
+	for _, name := range slices.Sorted(maps.Keys(whys)) {
+		byWhy[whys[name]] = append(byWhy[whys[name]], name)
+	}
+	var parts []string
+	for _, why := range slices.Sorted(maps.Keys(byWhy)) {
+		names, more := byWhy[why], ""
+		if n := len(names) - maxUnused; n > 0 {
+			names, more = names[:maxUnused], fmt.Sprintf(" and %d more", n)
+		}
+		parts = append(parts, fmt.Sprintf("%s%s (%s)", text.OneLine(strings.Join(names, ", ")), more, why))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // calls returns what was called and sent, as a person reads it.

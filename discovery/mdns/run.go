@@ -89,8 +89,9 @@ func (r *run) interfaces() ([]discovery.Interface, error) {
 	using := usable(all, r.options.Interfaces)
 	r.problems.Look(all, r.options.Interfaces, r.using, using)
 	if announces(r.self, using) {
-		return leading(using, r.self.Addr), nil
+		using = leading(using, r.self.Addr)
 	}
+	r.counters.Count(func(s *Stats) { s.Unused = lan.Unused(all, r.options.Interfaces, using) })
 	return using, nil
 }
 

@@ -1,6 +1,7 @@
 package mdns
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
@@ -21,14 +22,15 @@ type Stats struct {
 	Excess      uint64 // of those, that were dropped, because too many waited
 	OtherErrors uint64 // failures to receive
 
-	Interfaces []string // those that are spoken and listened on, as last seen
-	LastError  error    // the latest of those that were counted; nil: none
+	Interfaces []string          // those that are spoken and listened on, as last seen
+	Unused     map[string]string // why the other interfaces are not, by name; nothing if interfaces were named
+	LastError  error             // the latest of those that were counted; nil: none
 }
 
 // Stats returns what has been counted until now.
 func (p *Provider) Stats() Stats {
 	s := p.counters.Get()
-	s.Interfaces = slices.Clone(s.Interfaces)
+	s.Interfaces, s.Unused = slices.Clone(s.Interfaces), maps.Clone(s.Unused)
 	return s
 }
 

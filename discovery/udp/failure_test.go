@@ -237,3 +237,25 @@ func TestInterfacesThatCannotBeUsedAreAProblem(t *testing.T) {
 		o.wantProblems("cannot work on wlan9: there is no interface of this name", "cannot use the network: no network interface that can be used")
 	})
 }
+
+func TestAFamilyThatANamedInterfaceDoesNotCarryIsAProblem(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		n := w.node(1, w.Host(addr("10.0.0.1"), addr("fe80::1")))
+		n.options.Interfaces = []string{"eth0", "eth1"}
+		list := n.self.Interfaces
+		n.self.Interfaces = func() ([]discovery.Interface, error) {
+			all, err := list()
+			for i := range all {
+				all[i].Flags &^= net.FlagBroadcast | net.FlagMulticast
+				if all[i].Name == "eth1" {
+					all[i].Addrs = append(all[i].Addrs, netip.MustParsePrefix("10.1.0.1/24"))
+					all[i].Flags |= net.FlagMulticast | net.FlagPointToPoint
+				}
+			}
+			return all, err
+		}
+		n.start()
+		pass(ms)
+		n.wantProblems("cannot work on eth0: it carries no multicasts", "cannot send over IPv4 on eth1: it carries no broadcasts")
+	})
+}

@@ -3,6 +3,7 @@ package udp
 import (
 	"cmp"
 	"context"
+	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -119,6 +120,8 @@ func (r *run) look() bool {
 		using = r.options.interfaces(all)
 		changed = !slices.EqualFunc(using, was, lan.IsSame)
 		r.problems.Look(all, r.options.Interfaces, was, using)
+		r.noteFamilies(using)
+		r.counters.Count(func(s *Stats) { s.Unused = lan.Unused(all, r.options.Interfaces, using) })
 		if len(using) == 0 {
 			err = errNoInterface
 		}
@@ -133,6 +136,21 @@ func (r *run) look() bool {
 		r.mu.Unlock()
 	}
 	return changed
+}
+
+// noteFamilies notes in which family announces do not go out on an interface that was named.
+func (r *run) noteFamilies(using []discovery.Interface) {
+	for _, i := range using {
+		if len(r.options.Interfaces) == 0 || len(r.options.Broadcast) > 0 || i.Flags&net.FlagLoopback != 0 {
+			continue
+		}
+		if lan.Has(i, false) && i.Flags&net.FlagBroadcast == 0 {
+			r.problems.NoteOn(i, "send", false, lan.ErrNoBroadcasts)
+		}
+		if lan.Has(i, true) && !r.options.multicasts(i) {
+			r.problems.NoteOn(i, "send", true, lan.ErrNoMulticasts)
+		}
+	}
 }
 
 // join joins the group on every interface that needs it, and opens the IPv6 socket if that has not been done.

@@ -1,6 +1,7 @@
 package udp
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
@@ -18,14 +19,15 @@ type Stats struct {
 	Excess      uint64 // private announces that were dropped unseen, because there were too many
 	OtherErrors uint64 // failures to receive, to list the interfaces, to use IPv6
 
-	Interfaces []string // those that announces are sent and heard on, as last seen
-	LastError  error    // the latest of those that were counted; nil: none
+	Interfaces []string          // those that announces are sent and heard on, as last seen
+	Unused     map[string]string // why the other interfaces are not, by name; nothing if interfaces were named
+	LastError  error             // the latest of those that were counted; nil: none
 }
 
 // Stats returns what has been counted until now.
 func (p *Provider) Stats() Stats {
 	s := p.counters.Get()
-	s.Interfaces = slices.Clone(s.Interfaces)
+	s.Interfaces, s.Unused = slices.Clone(s.Interfaces), maps.Clone(s.Unused)
 	return s
 }
 

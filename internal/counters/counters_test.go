@@ -9,11 +9,12 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // constants returns the values of the constants of a type of package envelope.
@@ -201,8 +202,27 @@ func TestLinesOfARemovedKeyAreLogged(t *testing.T) {
 	b.Peer(identity.PublicKey{1})
 	b.Remove(identity.PublicKey{1})
 	for range 100 {
-		if ok, dropped := b.Find(identity.PublicKey{1}).Log.Allow(time.Time{}); !ok || dropped != 0 {
+		if ok, dropped := b.Find(identity.PublicKey{1}).Log.Allow(clock.System, 1, nil); !ok || dropped != 0 {
 			t.Fatal("a line of a key that is not trusted any more is not logged")
+		}
+	}
+}
+
+func TestLinesThatWereNotLoggedAreToldWhenTheNodeStops(t *testing.T) {
+	var b Node
+	var told uint64
+	rest := func(dropped uint64) { told += dropped }
+	for i := range byte(3) {
+		p := b.Peer(identity.PublicKey{i, 1})
+		for range limiter.MaxLines + 5 {
+			p.Log.Allow(clock.System, 1, rest)
+			p.Conflicts.Allow(clock.System, 1, rest)
+		}
+	}
+	b.Remove(identity.PublicKey{1, 1})
+	for range 2 {
+		if b.FlushLogs(); told != 3*2*5 {
+			t.Errorf("%d lines were told, want 30", told)
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package counters
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -48,6 +50,17 @@ func (n *Node) Find(key identity.PublicKey) *Peer {
 		return p
 	}
 	return new(Peer)
+}
+
+// FlushLogs has the number of lines logged that were not: the node stops.
+func (n *Node) FlushLogs() {
+	n.mu.Lock()
+	all := slices.AppendSeq(slices.Clone(n.left), maps.Values(n.peers))
+	n.mu.Unlock()
+	for _, p := range all {
+		p.Log.Flush()
+		p.Conflicts.Flush()
+	}
 }
 
 // Remove takes a key out that is not trusted any more: what was counted stays in the total, and the key begins anew if

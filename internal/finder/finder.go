@@ -54,7 +54,6 @@ type finder struct {
 	due     time.Time // when expireDue comes; zero: no timer runs
 	stopDue func() bool
 
-	dropped  uint64 // sightings since the last warning, by providers' bounds and those of the table
 	warnings limiter.Lines
 }
 
@@ -120,8 +119,7 @@ func (f *finder) sighted(ctx actor.Context, m sighted) {
 		m.from.status.Heard = f.Clock.Now()
 		m.from.status.Dropped += dropped
 	})
-	f.dropped += dropped
-	f.logDropped()
+	f.logDropped(dropped)
 }
 
 // change changes the table, tells the changes, and sets the timer for the next expiry.
@@ -170,19 +168,22 @@ func (f *finder) setTimer(ctx actor.Context, now time.Time) {
 	f.stopDue = f.Clock.AfterFunc(next.Sub(now), func() { system.Root.Send(self, expireDue{}) })
 }
 
-// logDropped logs how many sightings were dropped, at most once in limiter.Period.
-func (f *finder) logDropped() {
-	if f.dropped == 0 {
+// logDropped logs that n sightings were dropped, at most once in limiter.Period.
+func (f *finder) logDropped(n uint64) {
+	if n == 0 {
 		return
 	}
-	if ok, _ := f.warnings.Allow(f.Clock.Now()); ok {
-		f.Log.Warn("sightings dropped: too many at once, too many addresses of a key, or too many keys that are not trusted", "dropped", f.dropped)
-		f.dropped = 0
+	rest := func(dropped uint64) {
+		f.Log.Warn("sightings dropped since the last line about them", "dropped", dropped)
+	}
+	if ok, before := f.warnings.Allow(f.Clock, n, rest); ok {
+		f.Log.Warn("sightings dropped: too many at once, too many addresses of a key, or too many keys that are not trusted", "dropped", n+before)
 	}
 }
 
 // clear empties the table, without a word.
 func (f *finder) clear() {
+	f.warnings.Flush()
 	f.Board.update(func() { f.Board.table = emptyTable() })
 	if f.stopDue != nil {
 		f.stopDue()

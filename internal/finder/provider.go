@@ -154,7 +154,10 @@ func (p *provider) show(state discovery.State, err error, next time.Time) {
 	now := p.config.Clock.Now()
 	p.config.Board.update(func() {
 		s := p.status
-		s.State, s.Since, s.Err, s.Next, s.Problems = state, now, err, next, nil
+		s.State, s.Since, s.Err, s.Next = state, now, err, next
+		if state != discovery.Failed { // else they say more about why
+			s.Problems = nil
+		}
 	})
 }
 

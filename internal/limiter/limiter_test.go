@@ -4,7 +4,10 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
 
 var start = time.Unix(1_000_000, 0)
@@ -143,33 +146,65 @@ func TestPeekEntersNothing(t *testing.T) {
 
 func TestLinesAreBoundedInAPeriodAndTheRestCounted(t *testing.T) {
 	for _, most := range []int{0, 1, 7} {
-		l := Lines{Most: most}
-		want := uint64(10 * most)
-		if most == 0 {
-			want = 10 * MaxLines
-		}
-		const lines = 10 * 60 * 100 // a hundred a second for ten minutes
-		now := start
-		var written, dropped uint64
-		for range lines {
-			if ok, n := l.Allow(now); ok {
-				written++
-				dropped += n
+		synctest.Test(t, func(t *testing.T) {
+			l := Lines{Most: most}
+			want := uint64(10 * most)
+			if most == 0 {
+				want = 10 * MaxLines
 			}
-			now = now.Add(10 * time.Millisecond)
-		}
-		if written != want {
-			t.Errorf("%d lines in ten minutes, want %d", written, want)
-		}
-		now = now.Add(Period)
-		ok, n := l.Allow(now)
-		if dropped += n; !ok || dropped != lines-written {
-			t.Errorf("%v; %d lines are said to be dropped, want %d", ok, dropped, lines-written)
-		}
-		if most != 1 {
-			if ok, n := l.Allow(now); !ok || n != 0 {
+			const lines = 10 * 60 * 100 // a hundred a second for ten minutes
+			var written, dropped uint64
+			rest := func(n uint64) { dropped += n }
+			for range lines {
+				if ok, n := l.Allow(clock.System, 1, rest); ok {
+					written++
+					dropped += n
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			if written != want {
+				t.Errorf("%d lines in ten minutes, want %d", written, want)
+			}
+			time.Sleep(Period)
+			synctest.Wait()
+			if dropped != lines-written {
+				t.Errorf("%d lines are said to be dropped, want %d", dropped, lines-written)
+			}
+			if ok, n := l.Allow(clock.System, 1, rest); !ok || n != 0 {
 				t.Errorf("%v, %d: dropped lines are told once", ok, n)
 			}
-		}
+		})
 	}
+}
+
+func TestLinesThatWereDroppedAreToldThoughNoOtherFollows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := Lines{Most: 1}
+		var told []uint64
+		rest := func(n uint64) { told = append(told, n) }
+		want := func(numbers ...uint64) {
+			t.Helper()
+			synctest.Wait()
+			if !slices.Equal(told, numbers) {
+				t.Errorf("told %v, want %v", told, numbers)
+			}
+		}
+		l.Allow(clock.System, 1, rest)
+		time.Sleep(Period + 2*time.Second)
+		want() // nothing was dropped
+		l.Allow(clock.System, 1, rest)
+		l.Allow(clock.System, 3, rest)
+		time.Sleep(Period - time.Second)
+		l.Allow(clock.System, 2, rest)
+		want()
+		time.Sleep(2 * time.Second)
+		want(5)
+		l.Allow(clock.System, 1, rest)
+		l.Allow(clock.System, 4, rest)
+		l.Flush()
+		l.Flush()
+		want(5, 4)
+		time.Sleep(2 * Period)
+		want(5, 4)
+	})
 }

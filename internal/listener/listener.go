@@ -104,7 +104,10 @@ func (l *listener) Receive(ctx actor.Context) {
 		default: // release has reset it
 		}
 	case acceptPaused:
-		if ok, dropped := l.pauses.Allow(l.Session.Clock.Now()); ok { // strangers can cause it
+		rest := func(dropped uint64) {
+			l.Session.Log.Warn("could not accept connections", "not_logged", dropped)
+		}
+		if ok, dropped := l.pauses.Allow(l.Session.Clock, 1, rest); ok { // strangers can cause it
 			l.Session.Log.Warn("cannot accept connections for now", "err", m.err, "pause", m.pause, "not_logged", dropped)
 		}
 		if errors.Is(m.err, syscall.EMFILE) || errors.Is(m.err, syscall.ENFILE) {
@@ -154,7 +157,10 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 
 // warnOfEviction logs, once in a while, that a stranger from addr was one too many for a limit.
 func (l *listener) warnOfEviction(addr netip.Addr, limit limit) {
-	if ok, before := l.evictions.Allow(l.Session.Clock.Now()); ok {
+	rest := func(dropped uint64) {
+		l.Session.Log.Warn("connections that had not authenticated made room since the last line about them", "reset", dropped)
+	}
+	if ok, before := l.evictions.Allow(l.Session.Clock, 1, rest); ok {
 		l.Session.Log.Warn("connections that have not authenticated make room for newer ones: is this a flood? if not, raise the limit",
 			"addr", addr, "reset", before+1, "limit", limit.name, "value", limit.value)
 	}
@@ -190,6 +196,8 @@ func (l *listener) release() {
 	for len(l.arrived) > 0 {
 		session.Reset(<-l.arrived)
 	}
+	l.evictions.Flush()
+	l.pauses.Flush()
 }
 
 func (l *listener) close() {

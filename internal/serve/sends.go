@@ -5,7 +5,6 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
-	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // Sends of one peer run one at a time, in the order in which they were made. While a peer has two sessions, one
@@ -49,17 +48,12 @@ func (s *Session) Send(e *envelope.Envelope) {
 // warnOfDrop logs, once in a while, that sends are dropped: there is no room under a limit, named as in peernet.Limits.
 func (p *peer) warnOfDrop(limit string, value int) {
 	c := &p.server.config
-	if ok, before := p.drops.Allow(c.Clock.Now()); ok {
+	rest := func(dropped uint64) { // so that the lines add up to the true number
+		c.Log.Warn("sends dropped since the last line about them", "peer", p.key, "dropped", dropped)
+	}
+	if ok, before := p.drops.Allow(c.Clock, 1, rest); ok {
 		c.Log.Warn("sends dropped: they come faster than their handlers take them; make the handlers faster, or raise the limit",
 			"peer", p.key, "dropped", before+1, "limit", "Limits."+limit, "value", value)
-		c.Clock.AfterFunc(limiter.Period+time.Second, p.logRest) // later than a drop that is logged by itself
-	}
-}
-
-// logRest logs how many sends were dropped since the last line about them, so that the lines add up to the true number.
-func (p *peer) logRest() {
-	if n := p.drops.Rest(); n > 0 {
-		p.server.config.Log.Warn("sends dropped since the last line about them", "peer", p.key, "dropped", n)
 	}
 }
 

@@ -93,7 +93,7 @@ func (s *Server) forget(p *peer) {
 	p.mu.Unlock()
 	s.mu.Unlock()
 	if idle {
-		p.logRest()
+		p.drops.Flush()
 	}
 }
 

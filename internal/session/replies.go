@@ -75,7 +75,10 @@ func resultOf(refusal *envelope.RemoteError) counters.CallResult {
 
 // logPeerFault logs a fault that the peer can bring about as often as it likes.
 func (l *Link) logPeerFault(what string, err error) {
-	if ok, dropped := l.counters.Log.Allow(l.config.Clock.Now()); ok {
+	rest := func(dropped uint64) {
+		l.config.Log.Warn("faults of a peer", "peer", l.remote, "not_logged", dropped)
+	}
+	if ok, dropped := l.counters.Log.Allow(l.config.Clock, 1, rest); ok {
 		l.config.Log.Warn(what, "peer", l.remote, "addr", l.addr, "err", err, "not_logged", dropped)
 	}
 }

@@ -13,13 +13,6 @@ import (
 // working is what an interface that was named should do.
 const working = "work"
 
-// Reasons why it does not.
-var (
-	errAbsent = errors.New("there is no interface of this name")
-	errDown   = errors.New("it is down, or has no cable in")
-	errUnfit  = errors.New("it has no address that fits, or carries neither broadcasts nor multicasts")
-)
-
 // passing are the errors of an interface that has just come up, whose address is not yet ready, or that is going away. They are
 // a problem once they have lasted for passesWithin.
 var passing = []error{syscall.EADDRNOTAVAIL, syscall.ENETUNREACH}
@@ -84,10 +77,8 @@ func (p *Problems) Look(all []discovery.Interface, names []string, was, now []di
 		case slices.ContainsFunc(now, isNamed):
 		case at < 0:
 			err = errAbsent
-		case all[at].Flags&carries != carries:
-			err = errDown
 		default:
-			err = errUnfit
+			err = whyUnused(all[at])
 		}
 		p.Note(name, working, err)
 	}

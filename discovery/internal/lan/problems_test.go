@@ -2,6 +2,7 @@ package lan
 
 import (
 	"errors"
+	"maps"
 	"net"
 	"os"
 	"strings"
@@ -105,5 +106,31 @@ func TestInterfacesThatAreNotUsedAreAProblem(t *testing.T) {
 		if p.Look(c.all, []string{"eth0", "eth1"}, nil, []discovery.Interface{eth0, eth1}); len(got) > 0 {
 			t.Errorf("%s: %v when it is used", c.name, got)
 		}
+	}
+}
+
+func TestInterfacesThatAreNotUsedAreToldWithTheReason(t *testing.T) {
+	with := func(name string, on, off net.Flags, prefixes ...string) discovery.Interface {
+		i := card(10+len(name), name, prefixes...)
+		i.Flags = i.Flags&^off | on
+		return i
+	}
+	const address = "10.1.0.1/24"
+	all := []discovery.Interface{
+		eth0,
+		with("off0", 0, net.FlagUp, address),
+		with("lo", net.FlagLoopback, net.FlagBroadcast|net.FlagMulticast, "127.0.0.1/8"),
+		with("tunnel0", net.FlagPointToPoint, net.FlagBroadcast, address),
+		with("bridge0.1", 0, 0),
+		with("silent.0.1", 0, net.FlagBroadcast|net.FlagMulticast, address),
+		with("elsewhere.1", 0, 0, address),
+	}
+	want := map[string]string{"off0": errDown.Error(), "lo": errLoopback.Error(), "tunnel0": errPointToPoint.Error(),
+		"bridge0.1": errNoAddress.Error(), "silent.0.1": ErrNoMulticasts.Error(), "elsewhere.1": errUnfit.Error()}
+	if got := Unused(all, nil, all[:1]); !maps.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if got := Unused(all, []string{"eth0"}, all[:1]); len(got) > 0 {
+		t.Errorf("with names: %v", got)
 	}
 }

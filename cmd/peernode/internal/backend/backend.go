@@ -141,9 +141,9 @@ func (b Backend) providers() []control.Provider {
 			}
 			switch d := d.(type) {
 			case *udp.Provider:
-				p.Uses = d.Stats().Interfaces
+				p.Uses, p.Unused = d.Stats().Interfaces, d.Stats().Unused
 			case *mdns.Provider:
-				p.Uses = d.Stats().Interfaces
+				p.Uses, p.Unused = d.Stats().Interfaces, d.Stats().Unused
 			}
 		}
 		last := s.Heard

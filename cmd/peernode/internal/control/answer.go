@@ -34,17 +34,18 @@ type (
 
 	// Provider is what looks for peers in one way.
 	Provider struct {
-		Name      string    `json:"name"`
-		State     string    `json:"state"` // running, impaired, failed or ended
-		Since     time.Time `json:"since,omitzero"`
-		Error     string    `json:"error,omitempty"`      // why it failed; also for a minute after it has been run again
-		Hint      string    `json:"hint,omitempty"`       // what to do about that
-		Next      time.Time `json:"next,omitzero"`        // when it is run again, at the latest
-		Sightings uint64    `json:"sightings"`            // that the node has looked at
-		Dropped   uint64    `json:"dropped,omitempty"`    // that it had no room for
-		Uses      []string  `json:"interfaces,omitempty"` // the network interfaces it uses, where it tells
-		Silence   time.Time `json:"silence,omitzero"`     // since when it has seen no node, if that is a minute or more
-		Problems  []Problem `json:"problems,omitempty"`   // what it cannot do, while it runs
+		Name      string            `json:"name"`
+		State     string            `json:"state"` // running, impaired, failed or ended
+		Since     time.Time         `json:"since,omitzero"`
+		Error     string            `json:"error,omitempty"`      // why it failed; also for a minute after it has been run again
+		Hint      string            `json:"hint,omitempty"`       // what to do about that
+		Next      time.Time         `json:"next,omitzero"`        // when it is run again, at the latest
+		Sightings uint64            `json:"sightings"`            // that the node has looked at
+		Dropped   uint64            `json:"dropped,omitempty"`    // that it had no room for
+		Uses      []string          `json:"interfaces,omitempty"` // the network interfaces it uses, where it tells
+		Unused    map[string]string `json:"unused,omitempty"`     // why it does not use the others, where it tells
+		Silence   time.Time         `json:"silence,omitzero"`     // since when it has seen no node, if that is a minute or more
+		Problems  []Problem         `json:"problems,omitempty"`   // what it cannot do while it runs, or could not when it failed
 
 		Counts map[string]uint64 `json:"counts,omitempty"` // what it counts itself, where it does
 	}

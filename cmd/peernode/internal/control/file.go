@@ -11,6 +11,19 @@ import (
 // maxPointer bounds what is read of a pointer file: more than any path to a socket has.
 const maxPointer = 4 << 10
 
+// create makes an empty file at path, for this user alone. It never opens what somebody else put there. What root makes
+// belongs to the owner of its folder, who could not use it otherwise.
+func create(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := handOver(f); err != nil {
+		return nil, errors.Join(err, f.Close(), os.Remove(path))
+	}
+	return f, nil
+}
+
 // checkFile returns nil if a regular file is at path or nothing, and else an ErrFileKind. Nothing is opened: a pipe would
 // hold the command up, and to open a device may do something. Links are not followed: root would write where they lead.
 func checkFile(path string) error {

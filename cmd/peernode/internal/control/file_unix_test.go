@@ -4,6 +4,7 @@ package control
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -36,5 +37,30 @@ func TestPipeInPlaceOfTheDraftOfThePointerHoldsNobodyUp(t *testing.T) {
 	}
 	if got, err := find(dir); got != "/run/control.sock" || err != nil {
 		t.Errorf("got %s (%v)", got, err)
+	}
+}
+
+func TestFilesMadeByRootBelongToTheFoldersOwner(t *testing.T) {
+	const user = 12345
+	dir := t.TempDir()
+	if os.Geteuid() != 0 || os.Chown(dir, user, user) != nil {
+		t.Skip("only root makes files for others")
+	}
+	lock, err := Acquire(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Release()
+	if err := point(dir, "/somewhere"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{lockName, pointerName} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if stat := info.Sys().(*syscall.Stat_t); stat.Uid != user || stat.Gid != user || info.Mode() != 0o600 {
+			t.Errorf("%s belongs to %d:%d with mode %v", name, stat.Uid, stat.Gid, info.Mode())
+		}
 	}
 }

@@ -2,7 +2,9 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,7 +26,14 @@ func Acquire(dir string) (*Lock, error) {
 	if err := checkFile(path); err != nil {
 		return nil, err
 	}
-	l := &Lock{flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_CREATE|os.O_RDWR|openFlags))}
+	f, err := create(path)
+	switch {
+	case err == nil:
+		f.Close()
+	case !errors.Is(err, fs.ErrExist):
+		return nil, fmt.Errorf("locking the data directory: %w", err)
+	}
+	l := &Lock{flock.New(path, flock.SetFlag(os.O_RDWR|openFlags))}
 	ctx, cancel := context.WithTimeout(context.Background(), lockTime)
 	defer cancel()
 	switch _, err := l.file.TryLockContext(ctx, lockTime/20); {

@@ -59,7 +59,7 @@ func point(dir, path string) error {
 	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a node that was killed
 		return err
 	}
-	f, err := os.OpenFile(draft, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // never what somebody else puts there
+	f, err := create(draft)
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,37 @@ func TestSocketThatWasRemovedIsMadeAgain(t *testing.T) {
 	}
 }
 
+// TestTheSocketOfAnotherNodeStays has somebody remove the lock and the socket, so that a second node starts.
+func TestTheSocketOfAnotherNodeStays(t *testing.T) {
+	for _, dir := range []string{tempDir(t), longDir(t)} {
+		first, err := Listen(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{first.Path(), filepath.Join(dir, pointerName)} {
+			if err := os.RemoveAll(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		second, err := Listen(dir, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			first.restore()
+			if !second.isThere() {
+				t.Error("the first node has taken the second one's socket")
+			}
+		}
+		if err := first.Close(); err != nil || !second.isThere() {
+			t.Errorf("the first node has removed the second one's socket (%v)", err)
+		}
+		if err := second.Close(); err != nil || len(names(t, dir)) > 0 {
+			t.Errorf("left behind: %v (%v)", names(t, dir), err)
+		}
+	}
+}
+
 // TestWhatIsInTheSocketsPlaceStays has somebody put a file of his own where the socket was.
 func TestWhatIsInTheSocketsPlaceStays(t *testing.T) {
 	socket, err := Listen(tempDir(t), nil)

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -93,7 +94,7 @@ func (s *Socket) restore() *net.UnixListener {
 	if s.private {
 		_ = os.Mkdir(filepath.Dir(s.path), 0o700) // if that is gone too; else bind says what is wrong
 	}
-	err := s.bind()
+	err := s.rebind()
 	switch {
 	case err == nil:
 		s.log.Warn("the control socket was removed, and is there again", "path", s.path)
@@ -102,6 +103,16 @@ func (s *Socket) restore() *net.UnixListener {
 	}
 	s.failed = err != nil
 	return s.listener
+}
+
+// rebind is bind, unless another node answers: one that was started after somebody had removed the lock too.
+func (s *Socket) rebind() error {
+	ctx, cancel := context.WithTimeout(context.Background(), lockTime)
+	defer cancel()
+	if other, err := dial(ctx, s.dir); err == nil {
+		return errors.Join(ErrRunning, other.Close())
+	}
+	return s.bind()
 }
 
 // isThere says whether the socket's files are those that bind made.
@@ -116,11 +127,15 @@ func (s *Socket) hasSocket() bool {
 	return err == nil && s.made != nil && os.SameFile(info, s.made)
 }
 
-// clean removes the socket's files.
+// clean removes the socket's files, but not those of another node that has taken their place.
 func (s *Socket) clean() {
-	os.Remove(s.path)
+	if s.hasSocket() {
+		os.Remove(s.path)
+	}
 	if s.private {
-		os.Remove(filepath.Join(s.dir, pointerName))
+		if path, err := find(s.dir); err == nil && path == s.path {
+			os.Remove(filepath.Join(s.dir, pointerName))
+		}
 		os.Remove(filepath.Dir(s.path))
 	}
 }

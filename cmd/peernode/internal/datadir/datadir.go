@@ -30,7 +30,7 @@ const hint = "say where the node keeps its files with --data-dir"
 type Dir string
 
 // Path returns the absolute path of the data directory, whether it is there or not. A ~ at its beginning is a home
-// directory, as for a shell, which leaves it as it is in --data-dir=~/x and in quotes.
+// directory, as for a shell, which leaves it as it is in --data-dir=~/x and in quotes; so is $HOME, for files of variables.
 func (d Dir) Path() (string, error) {
 	dir, err := text.Tidy(cmp.Or(string(d), os.Getenv(Variable)))
 	if err != nil {
@@ -41,7 +41,7 @@ func (d Dir) Path() (string, error) {
 	case dir == "":
 		base, err = os.UserConfigDir()
 		dir = "peernode"
-	case name == "~":
+	case name == "~", name == "$HOME", name == "${HOME}":
 		base, err = os.UserHomeDir()
 		dir = below
 	case strings.HasPrefix(name, "~"):
@@ -62,6 +62,12 @@ func (d Dir) Make() (string, error) {
 	dir, err := d.Path()
 	if err != nil {
 		return "", err
+	}
+	if path, info := nearest(dir); path != dir && info != nil && os.Geteuid() == 0 {
+		if owner := otherOwner(info); owner != "" { // who could not use what root makes
+			return "", failure.WithHint(fmt.Errorf("%s belongs to %s, and the data directory would belong to root", path, owner),
+				"run this command as its owner, with sudo -u "+owner)
+		}
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("making the data directory: %w", err)

@@ -6,8 +6,11 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 )
 
 func TestHintsForWhatThisUserMayNotUse(t *testing.T) {
@@ -40,5 +43,22 @@ func TestHintsForWhatThisUserMayNotUse(t *testing.T) {
 		if got := Dir(dir).AccessHint(fmt.Errorf("doing it: %w", c.err)); got != c.want && filepath.Separator == '/' {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+func TestRootMakesNoDirectoryInAFolderOfAnotherUser(t *testing.T) {
+	folder := t.TempDir()
+	if os.Geteuid() != 0 || os.Chown(folder, 12345, 12345) != nil {
+		t.Skip("only root could")
+	}
+	_, err := Dir(filepath.Join(folder, "a", "b")).Make()
+	if err == nil || !strings.HasSuffix(failure.Explain(err).Hint, "sudo -u '#12345'") {
+		t.Errorf("got %v", err)
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
+		t.Errorf("got %v, %v", entries, err)
+	}
+	if _, err := Dir(folder).Make(); err != nil {
+		t.Errorf("a directory that is there: %v", err)
 	}
 }

@@ -3,7 +3,6 @@
 package datadir
 
 import (
-	"fmt"
 	"io/fs"
 	"os"
 	"os/user"
@@ -11,7 +10,8 @@ import (
 	"syscall"
 )
 
-// otherOwner returns the name of the user that a file belongs to, or nothing if that is this one.
+// otherOwner returns the name of the user that a file belongs to, or nothing if that is this one. A user without a
+// name is written as sudo -u takes it.
 func otherOwner(info fs.FileInfo) string {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || int(stat.Uid) == os.Geteuid() {
@@ -21,5 +21,5 @@ func otherOwner(info fs.FileInfo) string {
 	if u, err := user.LookupId(uid); err == nil {
 		return u.Username
 	}
-	return fmt.Sprintf("user %s", uid)
+	return "'#" + uid + "'"
 }

@@ -57,14 +57,19 @@ func ArgumentsAs(cmd *cobra.Command, flag string, names, args []string) error {
 // an error.
 func TidyFlags(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if f.Value.Type() != "string" || err != nil {
-			return
+		var e error
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values := list.GetSlice()
+			for i, v := range values {
+				v, e2 := text.Tidy(v)
+				values[i], e = v, cmp.Or(e, e2)
+			}
+			e = cmp.Or(e, list.Replace(values))
+		} else if f.Value.Type() == "string" {
+			value, e2 := text.Tidy(f.Value.String())
+			e = cmp.Or(e2, f.Value.Set(value))
 		}
-		value, e := text.Tidy(f.Value.String())
-		if e == nil {
-			e = f.Value.Set(value)
-		}
-		if e != nil {
+		if e != nil && err == nil {
 			err = failure.UsageOf(fmt.Errorf("--%s: %w", f.Name, e), retype)
 		}
 	})
