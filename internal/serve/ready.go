@@ -46,6 +46,6 @@ func (q *ready) Run() {
 		if r == nil {
 			return
 		}
-		r.answer()
+		r.run()
 	}
 }

@@ -54,12 +54,18 @@ func (r *Request) Session() *Session { return r.session }
 // size is what counts towards the limits, in bytes.
 func (r *Request) size() int { return len(r.args.Bytes()) }
 
-// answer runs the handler of a call and replies, also if the handler ends its goroutine.
-func (r *Request) answer() {
+// run runs the handler, and replies to a call or lets the next send run, also if the handler ends its goroutine.
+func (r *Request) run() {
 	s := r.session
 	defer func() {
 		p := s.peer
 		p.mu.Lock()
+		if r.IsSend() {
+			p.sends.sub(r)
+			p.handling = nil
+			p.unlock()
+			return
+		}
 		p.running.sub(r)
 		claimed := p.claim(r)
 		p.unlock()

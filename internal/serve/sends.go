@@ -43,7 +43,7 @@ func (s *Session) Send(e *envelope.Envelope) {
 	} else {
 		p.held.push(r)
 	}
-	p.work()
+	p.unlock()
 }
 
 // warnOfDrop logs, once in a while, that sends are dropped: there is no room under a limit, named as in peernet.Limits.
@@ -67,49 +67,7 @@ func (p *peer) logRest() {
 func (s *Session) EndRequests() {
 	s.peer.mu.Lock()
 	s.peer.endSends(s)
-	s.peer.work()
-}
-
-// Run implements actorkit.Runner: it handles sends until none waits.
-func (p *peer) Run() {
-	defer p.server.runs.Done()
-	defer func() { // another goroutine takes what came meanwhile, or is left by a handler that ended its goroutine
-		p.mu.Lock()
-		p.working = false
-		p.work()
-	}()
-	for {
-		p.mu.Lock()
-		r := p.waiting.pop()
-		p.handling = r
-		p.mu.Unlock()
-		if r == nil {
-			return
-		}
-		p.handle(r)
-	}
-}
-
-func (p *peer) handle(r *Request) {
-	defer func() {
-		p.mu.Lock()
-		p.handling = nil
-		p.sends.sub(r)
-		p.unlock()
-	}()
-	r.handle()
-}
-
-// work starts a goroutine for the sends if there is work and none runs. It is called with mu held, and
-// releases it.
-func (p *peer) work() {
-	start := !p.working && p.waiting.first != nil
-	p.working = p.working || start
-	p.mu.Unlock()
-	if start {
-		p.server.runs.Add(1)
-		p.server.config.Pool.Go(p)
-	}
+	s.peer.unlock()
 }
 
 // The rest is called with mu held.
@@ -121,17 +79,14 @@ func (p *peer) open() {
 	if p.sending++; p.sending < 2 {
 		return
 	}
-	if p.stopHold != nil {
-		p.stopHold()
-	}
 	clock := p.server.config.Clock
 	p.heldUntil = clock.Now().Add(holdSends)
-	p.stopHold = clock.AfterFunc(holdSends, func() {
+	clock.AfterFunc(holdSends, func() {
 		p.mu.Lock()
 		if !clock.Now().Before(p.heldUntil) { // no session has come since
 			p.releaseHeld()
 		}
-		p.work()
+		p.unlock()
 	})
 }
 
@@ -153,10 +108,6 @@ func (p *peer) endSends(s *Session) {
 func (p *peer) releaseHeld() {
 	p.waiting.append(&p.held)
 	p.heldUntil = time.Time{}
-	if p.stopHold != nil {
-		p.stopHold()
-		p.stopHold = nil
-	}
 }
 
 // discard drops the sends of session s, or of every session if s is nil, and cancels the one that runs.

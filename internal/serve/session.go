@@ -111,8 +111,7 @@ func (s *Session) Close(reason envelope.Reason) {
 	}
 	p.endSends(s)
 	p.sessions--
-	p.work()
-	s.server.forget(p)
+	p.unlock()
 }
 
 // reply answers a call that was claimed, and gives back the rest of what the call took.
