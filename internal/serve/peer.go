@@ -39,9 +39,9 @@ type load struct{ n, bytes int }
 func (l *load) add(r *Request) { l.n, l.bytes = l.n+1, l.bytes+r.size() }
 func (l *load) sub(r *Request) { l.n, l.bytes = l.n-1, l.bytes-r.size() }
 
-// claim returns true to the first that is to reply to a call, and to it alone. The peer may use the call's id again. It is
-// called with mu held.
-func (p *peer) claim(r *Request) bool {
+// beginReply returns true to the first that is to reply to a call, and to it alone. The peer may then use the call's id again. It
+// is called with mu held.
+func (p *peer) beginReply(r *Request) bool {
 	calls := &r.session.calls
 	if calls.Get(r.id) != r {
 		return false
@@ -66,7 +66,7 @@ func (p *peer) unlock() {
 	idle := p.isIdle()
 	p.mu.Unlock()
 	if next != nil {
-		p.server.ready.start(next)
+		p.server.runnable.start(next)
 	}
 	if idle {
 		p.server.forget(p)

@@ -17,9 +17,9 @@ const holdSends = 2 * time.Second
 
 // Send queues a send for its handler, or drops it. The envelope's slices are the request's to keep.
 func (s *Session) Send(e *envelope.Envelope) {
-	entry, count := s.server.find(e.Name), s.conn.Counters()
+	registration, count := s.server.find(e.Name), s.conn.Counters()
 	count.Add(counters.SendsIn, 1)
-	if entry == nil {
+	if registration == nil {
 		count.Add(counters.SendsUnhandled, 1)
 		s.server.config.Log.Debug("send to no handler", "peer", s.peer.key, "name", string(e.Name))
 		return
@@ -36,7 +36,7 @@ func (s *Session) Send(e *envelope.Envelope) {
 		}
 		return
 	}
-	r := newRequest(s, entry, e)
+	r := newRequest(s, registration, e)
 	p.sends.add(r)
 	if p.heldUntil.IsZero() {
 		p.waiting.push(r)
