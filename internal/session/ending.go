@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
 var errAfterBye = errors.New("the peer starts something after its bye")
@@ -14,7 +15,7 @@ var errAfterBye = errors.New("the peer starts something after its bye")
 func (s *session) close(c Close) {
 	bye := envelope.Bye{Code: c.Reason, Text: c.Text, RetryAfter: c.RetryAfter}
 	switch {
-	case s.state == handshaking:
+	case s.remote == (identity.PublicKey{}):
 		if c.Reason == envelope.ReasonBusy {
 			s.cutHandshake(errEvicted)
 		} else {

@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/channel"
-	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
@@ -20,7 +17,8 @@ var errStopped = errors.New("the handshake was stopped")
 var ErrYielded = errors.New("the peer was proved at another address first")
 
 // handshake does the handshake over conn (wire.md §4). It runs in a goroutine of its own, which ends once conn and stop
-// are closed. conn is closed if the error is not nil.
+// are closed. conn is closed if the error is not nil, except by a responder that does not trust the key of its peer: it gets the
+// result as well, so that it can tell the peer.
 //
 // The error is an ErrMode if the first message is not of this mode (wire.md §4.6), and an ErrUnanswered if the connection
 // ends where message 2 is due.
@@ -69,9 +67,7 @@ func (c *Config) handshake(conn net.Conn, hc handshake.Config, claim func() bool
 	knocks.fail()
 	switch {
 	case errors.Is(err, handshake.ErrUntrusted) && hc.Role == handshake.Responder:
-		result := state.Result()
-		defer result.Erase()
-		refuse(conn, result.SendKey())
+		return state.Result(), err
 	case silent:
 		Reset(conn)
 	default:
@@ -118,28 +114,4 @@ func (c *Config) compute(s *handshake.State, write bool, in, out []byte, stop <-
 	}
 	_, size := s.Next()
 	return s.Write(frame.AppendHeader(out, size))
-}
-
-// refuse tells a peer that its key, which it has proved, is not trusted, and nothing else (wire.md §7.3).
-func refuse(conn net.Conn, key [32]byte) {
-	defer conn.Close()
-	bye := envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonRefused})
-	sealed, err := channel.NewCipherState(key).Seal(nil, bye)
-	if err != nil {
-		return
-	}
-	_ = conn.SetDeadline(time.Now().Add(lingerAfterBye))
-	if _, err := conn.Write(frame.Append(nil, sealed)); err != nil {
-		return
-	}
-	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
-		return
-	}
-	var scrap [512]byte
-	for left := discardMost; left > 0; {
-		n, err := conn.Read(scrap[:])
-		if left -= n; err != nil {
-			return
-		}
-	}
 }

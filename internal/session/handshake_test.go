@@ -311,7 +311,7 @@ func TestRefusalEndsHoweverTheStrangerBehaves(t *testing.T) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
 		r.Begin(handshake.Initiator, stranger, ours.PublicKey())
 		r.Handshake()
-		e.alive(handshaking)
+		e.alive(ending)
 		time.Sleep(time.Second)
 		e.ended()
 	})
@@ -430,15 +430,16 @@ func TestCloseDuringTheHandshake(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		role  handshake.Role
+		state state
 		begin func(r *raw)
 	}{
-		{"waits for message 1", handshake.Responder, func(*raw) {}},
-		{"waits for message 3", handshake.Responder, func(r *raw) { r.Write(r.Message()); r.ReadMessage() }},
-		{"refuses", handshake.Responder, func(r *raw) {
+		{"waits for message 1", handshake.Responder, handshaking, func(*raw) {}},
+		{"waits for message 3", handshake.Responder, handshaking, func(r *raw) { r.Write(r.Message()); r.ReadMessage() }},
+		{"refuses", handshake.Responder, ending, func(r *raw) {
 			r.Begin(handshake.Initiator, stranger, ours.PublicKey())
 			r.Handshake()
 		}},
-		{"waits for message 2", handshake.Initiator, func(r *raw) { r.ReadMessage() }},
+		{"waits for message 2", handshake.Initiator, handshaking, func(r *raw) { r.ReadMessage() }},
 	} {
 		for how, stop := range map[string]func(e *end){
 			"Close": func(e *end) { e.tell(Close{Reason: envelope.ReasonBusy}) },
@@ -448,7 +449,7 @@ func TestCloseDuringTheHandshake(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
 					e, r := w.connect(w.config(ours, theirs), c.role)
 					c.begin(r)
-					e.alive(handshaking)
+					e.alive(c.state)
 					stop(e)
 					m := e.ended()
 					if m.WasUp || m.ByPeer || m.Link != nil {

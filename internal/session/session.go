@@ -21,6 +21,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
@@ -235,24 +236,29 @@ func (s *session) fail(e Ended, bye *buffer) {
 	}
 }
 
-// endHandshake goes on with a peer that has proved its key, or ends the session.
+// endHandshake goes on with a peer that has proved its key, or ends the session. A responder tells a peer that is not trusted
+// so, and nothing else (wire.md §7.3).
 func (s *session) endHandshake(m handshakeDone) {
 	if s.state != handshaking {
 		return
 	}
-	if m.err != nil {
-		if e, ok := errors.AsType[*handshake.UntrustedError](m.err); ok && s.role == handshake.Responder {
-			s.tell(Refused{Key: e.Remote, Addr: s.addr})
-		}
+	untrusted, isUntrusted := errors.AsType[*handshake.UntrustedError](m.err)
+	if m.err != nil && (!isUntrusted || s.role == handshake.Initiator) {
 		s.end = Ended{Reason: ReasonHandshake, Err: m.err}
 		s.state = ending
 		return
 	}
-	s.remote = m.result.Remote
-	s.counters = s.config.Counters.Peer(s.remote)
 	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.stop)
 	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
+	if isUntrusted {
+		s.counters = new(counters.Peer) // read by nobody: the peer stays unknown
+		s.tell(Refused{Key: untrusted.Remote, Addr: s.addr})
+		s.finish(Ended{Reason: ReasonHandshake, Err: m.err}, &envelope.Bye{Code: envelope.ReasonRefused})
+		return
+	}
+	s.remote = m.result.Remote
+	s.counters = s.config.Counters.Peer(s.remote)
 	s.config.known.remember(limiter.SourceOf(s.addr.Addr()))
 	s.tell(Proved{s.Link})
 }
@@ -269,7 +275,7 @@ func (s *session) endLate() {
 	}
 }
 
-// cutHandshake ends a handshake that is still running.
+// cutHandshake ends a handshake that is still running, or what tells a stranger that it is not trusted.
 func (s *session) cutHandshake(err error) {
 	s.end = Ended{Reason: ReasonHandshake, Err: err}
 	s.state = ending
