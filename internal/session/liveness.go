@@ -48,7 +48,6 @@ func (s *session) checkLiveness() {
 	act, next := liveness(now.Sub(s.Heard()), now.Sub(s.lastPing.sent), s.missedPongs, s.config.PingAfter, s.config.PongWithin)
 	switch act {
 	case sendPing:
-		s.reader.requestShrink()
 		s.missedPongs++
 		s.pingPeer()
 	case giveUp:

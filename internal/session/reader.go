@@ -2,10 +2,9 @@ package session
 
 import (
 	"bytes"
-	"errors"
 	"io"
-	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -41,7 +40,6 @@ type reader struct {
 	free     chan *batch     // batches that the actor does not have
 	stop     <-chan struct{} // closed when the session stops at once
 	discards atomic.Bool     // the session is ending: what still comes is discarded
-	isGrown  atomic.Bool     // buf is larger than an idle session keeps; see requestShrink
 }
 
 func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader {
@@ -62,7 +60,10 @@ func (r *reader) run() error {
 		}
 		b, err := r.decode()
 		if b != nil {
-			r.heard.Store(int64(r.config.Clock.Now().Sub(r.since)))
+			now := r.config.Clock.Now().Sub(r.since)
+			if now-time.Duration(r.heard.Swap(int64(now))) >= r.config.PingAfter/2 {
+				r.shrink(b)
+			}
 			r.counters.Add(counters.FramesIn, r.recv.Nonce()-r.framesIn.Swap(r.recv.Nonce()))
 			several := len(b.envelopes) > 1 // once sent, b is the actor's
 			r.system.Root.Send(r.pid, received{b})
@@ -80,44 +81,27 @@ func (r *reader) run() error {
 
 // fill reads once from the connection.
 func (r *reader) fill() error {
-	for {
-		var n int
-		var err error
-		if r.large != nil {
-			n, err = r.conn.Read(r.large[r.read:])
-			r.read += n
-		} else {
-			if r.isFull && cap(r.buf.b) < busyRead {
-				r.resize(busyRead) // there is more where that came from
-			}
-			n, err = r.conn.Read(r.buf.b[len(r.buf.b):cap(r.buf.b)])
-			r.buf.b = r.buf.b[:len(r.buf.b)+n]
-			r.isFull = len(r.buf.b) == cap(r.buf.b)
+	var n int
+	var err error
+	if r.large != nil {
+		n, err = r.conn.Read(r.large[r.read:])
+		r.read += n
+	} else {
+		if r.isFull && cap(r.buf.b) < busyRead {
+			r.resize(busyRead) // there is more where that came from
 		}
-		r.counters.Add(counters.BytesIn, uint64(n))
-		switch {
-		case n > 0:
-			return nil
-		case err == nil:
-			return io.ErrNoProgress
-		case errors.Is(err, os.ErrDeadlineExceeded) && r.isGrown.Load(): // see requestShrink
-			if err := r.conn.SetReadDeadline(time.Time{}); err != nil {
-				return err
-			}
-			r.resize(idleRead)
-			r.shrinkBatches()
-		default:
-			return err
-		}
+		n, err = r.conn.Read(r.buf.b[len(r.buf.b):cap(r.buf.b)])
+		r.buf.b = r.buf.b[:len(r.buf.b)+n]
+		r.isFull = len(r.buf.b) == cap(r.buf.b)
 	}
-}
-
-// requestShrink is called by the actor of an idle session. It makes the waiting read return, so that fill gives
-// large buffers back.
-func (r *reader) requestShrink() {
-	if r.isGrown.Load() {
-		_ = r.conn.SetReadDeadline(time.Unix(1, 0)) // long past
+	r.counters.Add(counters.BytesIn, uint64(n))
+	if n > 0 {
+		return nil
 	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
 }
 
 func (r *reader) resize(size int) {
@@ -132,12 +116,16 @@ func (r *reader) resize(size int) {
 	}
 	next.b = append(next.b, r.buf.b...)
 	r.buf.release()
-	r.buf = next
-	r.isGrown.Store(size > idleRead)
+	r.buf, r.isFull = next, false
 }
 
-// shrinkBatches replaces the slices of batches that have grown.
-func (r *reader) shrinkBatches() {
+// shrink gives back what grew under load. It is called when b has come after a silence, and is with the first ping or pong of an
+// idle session at the latest.
+func (r *reader) shrink(b *batch) {
+	if cap(r.buf.b) > idleRead {
+		r.resize(idleRead)
+	}
+	b.envelopes = slices.Clone(b.envelopes)
 	for range len(r.free) {
 		b := <-r.free
 		if cap(b.envelopes) > idleBatch {
@@ -250,7 +238,6 @@ func (r *reader) giveBack(b *batch) {
 // discard reads on, for a while, so that the peer can read our last words: a close with unread input would
 // reset the connection. The actor closes the connection when that takes too long.
 func (r *reader) discard() error {
-	_ = r.conn.SetReadDeadline(time.Time{}) // requestShrink may have set it, and fill would have lifted it
 	for left := discardMost; left > 0; {
 		n, err := r.conn.Read(r.buf.b[:cap(r.buf.b)])
 		if left -= n; err != nil {
