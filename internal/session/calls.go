@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -46,8 +47,8 @@ func (ps *pendings) put(p *pending) { ps.pool.Put(p) }
 type inFlight struct {
 	mu    sync.Mutex // guards the rest
 	calls idtable.Table[*pending]
-	pings map[envelope.CallID]*pending // by nonce
-	err   error                        // not nil: the session has ended, nothing enters any more
+	pings []*pending
+	err   error // not nil: the session has ended, nothing enters any more
 }
 
 func (t *inFlight) enter(p *pending) error {
@@ -56,12 +57,10 @@ func (t *inFlight) enter(p *pending) error {
 	switch {
 	case t.err != nil:
 		return t.err
-	case !p.ping:
-		t.calls.Put(p.id, p)
-	case t.pings == nil:
-		t.pings = map[envelope.CallID]*pending{p.id: p}
+	case p.ping:
+		t.pings = append(t.pings, p)
 	default:
-		t.pings[p.id] = p
+		t.calls.Put(p.id, p)
 	}
 	return nil
 }
@@ -80,29 +79,34 @@ func (t *inFlight) remove(p *pending) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_, found := t.pings[p.id]
-	delete(t.pings, p.id)
-	return found
+	i := slices.Index(t.pings, p)
+	if i >= 0 {
+		t.pings = slices.Delete(t.pings, i, i+1)
+	}
+	return i >= 0
 }
 
-// takePings takes out the ping that a pong answers, nil if there is none, and the earlier pings that somebody waits for:
-// the peer may have dropped their pongs (wire.md §6.6), and pongs that have not come yet will not come.
-func (t *inFlight) takePings(nonce envelope.CallID, q *queue) (own *pending, earlier []*pending) {
+// takePings takes out the ping that a pong answers, and behind it the earlier pings that have a waiter: the peer may have
+// dropped their pongs (wire.md §6.6), and pongs that have not come yet will not come. There are none if the nonce is unknown.
+func (t *inFlight) takePings(nonce envelope.CallID, q *queue) (taken []*pending) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if own = t.pings[nonce]; own == nil {
-		return nil, nil
+	i := slices.IndexFunc(t.pings, func(p *pending) bool { return p.id == nonce })
+	if i < 0 {
+		return nil
 	}
-	delete(t.pings, nonce)
+	own := t.pings[i]
+	taken = append(taken, own)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for n, p := range t.pings {
-		if p.done != nil && p.seq != 0 && p.seq < own.seq {
-			earlier = append(earlier, p)
-			delete(t.pings, n)
+	t.pings = slices.DeleteFunc(t.pings, func(p *pending) bool {
+		isEarlier := p.done != nil && p.seq != 0 && p.seq < own.seq
+		if isEarlier {
+			taken = append(taken, p)
 		}
-	}
-	return own, earlier
+		return isEarlier || p == own
+	})
+	return taken
 }
 
 // close ends everything with the error that errorAt returns for its position, and lets nothing in from now on.

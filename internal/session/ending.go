@@ -26,10 +26,8 @@ func (s *session) close(c Close) {
 		s.finish(endedBy(bye), &bye) // the first and the last word
 	case !halfCloses(c.Reason):
 		s.finish(endedBy(bye), &bye)
-	case !s.byeSent:
-		if s.peerBye == nil {
-			s.end = endedBy(bye)
-		}
+	case s.state == open:
+		s.end = endedBy(bye)
 		s.halfClose(bye)
 	}
 }
@@ -56,12 +54,12 @@ func (s *session) handleBye(args []byte) error {
 		_ = s.conn.Close() // the peer has said its last word, and waits for nothing of ours
 		return nil
 	}
-	if s.peerBye != nil {
+	if s.peerBye {
 		return nil
 	}
-	s.peerBye = &bye
+	s.peerBye = true
 	s.inbound.EndRequests()
-	if !s.byeSent {
+	if s.state == open {
 		s.end = end
 		s.tell(HalfClosed{s.Link, bye})
 		s.halfClose(answer)
@@ -81,7 +79,6 @@ func halfCloses(code envelope.Reason) bool {
 
 // halfClose says that this node starts nothing more, and waits until nothing is in flight either way.
 func (s *session) halfClose(bye envelope.Bye) {
-	s.byeSent = true
 	s.state = draining
 	s.draining.Store(true)
 	s.queue.halfClose(encodeBye(bye))
@@ -97,7 +94,7 @@ func encodeBye(bye envelope.Bye) *buffer {
 
 // closeIfDrained closes the connection once both have said bye and nothing is in flight (wire.md §7.3).
 func (s *session) closeIfDrained() {
-	if s.state == draining && s.byeSent && s.peerBye != nil && s.callers.Load() == 0 && s.inbound.Pending() == 0 && s.queue.isEmpty() {
+	if s.state == draining && s.peerBye && s.callers.Load() == 0 && s.inbound.Pending() == 0 && s.queue.isEmpty() {
 		s.finish(s.end, nil)
 	}
 }
@@ -163,7 +160,7 @@ func (s *session) endReading(err error) {
 		if s.end.Err != nil || errors.Is(err, io.EOF) {
 			err = s.end.Err // of the write that failed before, if one did; "lost" says the rest
 		}
-		if s.state == draining && s.peerBye != nil {
+		if s.state == draining && s.peerBye {
 			s.finish(s.end, nil)
 		} else {
 			s.finish(Ended{Reason: ReasonLost, Err: err}, nil)

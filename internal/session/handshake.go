@@ -85,7 +85,8 @@ func addrOf(conn net.Conn) netip.AddrPort {
 	return netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
 }
 
-// explainRead says more about the error of reading a message of that size, if only one end may be in private mode.
+// explainRead says more about the error of reading a message of that size, if only one end may be in private mode. A responder
+// does not say why it ends a handshake.
 func (c *Config) explainRead(err error, size int) error {
 	other := handshake.PrivateMessage1Size
 	if c.Knocks != nil {
@@ -95,10 +96,13 @@ func (c *Config) explainRead(err error, size int) error {
 	switch {
 	case isSize && size <= handshake.PrivateMessage1Size && wrong.Got == uint32(other): // of message 1
 		return fmt.Errorf("%w: %w", ErrMode, err)
-	case !isSize && size == handshake.Message2Size && !errors.Is(err, net.ErrClosed): // which is our own end
-		return &UnansweredError{Private: c.Knocks != nil, Err: err}
+	case isSize || size != handshake.Message2Size || errors.Is(err, net.ErrClosed): // which is our own end
+		return err
+	case c.Knocks != nil:
+		return fmt.Errorf("%w (%w): is private mode on at both ends? does the peer trust this node's key? are both clocks right to 5 minutes?",
+			ErrUnanswered, err)
 	}
-	return err
+	return fmt.Errorf("%w (%w): is it in private mode, or busy?", ErrUnanswered, err)
 }
 
 // compute takes one step while it holds one slot of Compute. A message to write is framed.

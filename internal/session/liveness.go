@@ -19,13 +19,10 @@ func (s *session) tellIfRotationDue() {
 
 // check pings the peer now. A peer that does not answer is given up as if it had been silent for PingAfter.
 func (s *session) check() {
-	if !s.isTalking() || s.missedPongs > 0 {
-		return // not the time, or a ping is on its way already
+	if s.isTalking() && s.missedPongs == 0 { // else a ping is on its way already
+		s.stopLiveness()
+		s.checkLiveness(s.config.PingAfter)
 	}
-	s.stopLiveness()
-	s.missedPongs++
-	s.pingPeer()
-	s.stopLiveness = s.after(s.config.PongWithin, livenessDue{})
 }
 
 // isTalking says whether envelopes come and go.
@@ -38,14 +35,14 @@ func (s *session) pingPeer() {
 	_ = s.sendPing(s.lastPing)
 }
 
-// checkLiveness looks whether the peer is alive (wire.md §7.2).
-func (s *session) checkLiveness() {
+// checkLiveness looks whether the peer is alive, which was last heard idle ago (wire.md §7.2).
+func (s *session) checkLiveness(idle time.Duration) {
 	if !s.isTalking() {
 		return
 	}
 	s.tellIfRotationDue()
-	now := s.config.Clock.Now()
-	act, next := liveness(now.Sub(s.Heard()), now.Sub(s.lastPing.sent), s.missedPongs, s.config.PingAfter, s.config.PongWithin)
+	since := s.config.Clock.Now().Sub(s.lastPing.sent)
+	act, next := liveness(idle, since, s.missedPongs, s.config.PingAfter, s.config.PongWithin)
 	switch act {
 	case sendPing:
 		s.missedPongs++

@@ -2,8 +2,8 @@ package session
 
 import (
 	"crypto/rand"
-	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -160,8 +160,8 @@ func TestOneEndInPrivateModeIsToldApart(t *testing.T) {
 				}
 				Reset(r.Conn)
 				e.wantFailed(ErrUnanswered)
-				if u, ok := errors.AsType[*UnansweredError](e.ended().Err); !ok || u.Private != private {
-					t.Errorf("ended with %v", e.ended().Err)
+				if err := e.ended().Err; strings.Contains(err.Error(), "both clocks") != private {
+					t.Errorf("ended with %v", err)
 				}
 			})
 		})

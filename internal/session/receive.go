@@ -29,7 +29,7 @@ func (s *session) handleEnvelope(e *envelope.Envelope) error {
 	var err error
 	switch e.Kind {
 	case envelope.KindCall:
-		if s.peerBye != nil {
+		if s.peerBye {
 			return errAfterBye
 		}
 		s.requests.Add(1)
@@ -70,7 +70,7 @@ func (s *session) handleReply(e *envelope.Envelope) {
 // handleSend hands a send to its handler. Reserved names are commands of the protocol.
 func (s *session) handleSend(e *envelope.Envelope) error {
 	if !envelope.Reserved(e.Name) {
-		if s.peerBye != nil {
+		if s.peerBye {
 			return errAfterBye
 		}
 		s.requests.Add(1)

@@ -71,8 +71,7 @@ type session struct {
 	join    sync.WaitGroup
 
 	up           bool
-	byeSent      bool          // our bye that half-closes is queued
-	peerBye      *envelope.Bye // the peer's, that half-closes
+	peerBye      bool // the peer has said a bye that half-closes
 	running      int           // goroutines that have the connection: of the handshake, or the reader and the writer
 	missedPongs  int           // in a row
 	lastPing     *pending      // of the session itself
@@ -138,7 +137,7 @@ func (s *session) Receive(ctx actor.Context) {
 	case violated:
 		s.endForViolation(m.err)
 	case livenessDue:
-		s.checkLiveness()
+		s.checkLiveness(s.config.Clock.Now().Sub(s.Heard()))
 	case checkDrained:
 		s.closeIfDrained()
 	case lingerOver:
