@@ -359,8 +359,8 @@ func TestLateWithdrawalEndsTheHalfClose(t *testing.T) {
 		r.say(aBye(envelope.ReasonRotated))
 		r.want(aBye(envelope.ReasonRotated))
 		e.alive(draining)
-		if err := e.link.withdraw(p, errDraining); err != errDraining {
-			t.Errorf("withdrawn for %v", err)
+		if got := e.link.exchange(t.Context(), bulk, newEnvelope(nil), p); got.err != errDraining {
+			t.Errorf("withdrawn for %v", got.err)
 		}
 		e.link.leave()
 		e.alive(ending)

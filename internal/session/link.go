@@ -175,8 +175,10 @@ func (l *Link) leave() {
 
 // exchange queues the envelope of p, which is in its table, and returns the result. It puts p back.
 func (l *Link) exchange(ctx context.Context, ln lane, buf *buffer, p *pending) (r result) {
-	if err := l.queue.push(ctx, ln, buf, &p.position); err != nil {
-		r.err = l.withdraw(p, err)
+	if r.err = l.queue.push(ctx, ln, buf, &p.position); r.err != nil {
+		if !l.flight.remove(p) {
+			<-p.done // what ends a call that was never sent counts for nothing
+		}
 	} else if done := ctx.Done(); done == nil {
 		r = <-p.done
 	} else {
@@ -205,18 +207,6 @@ func (l *Link) contextError(ctx context.Context) error {
 
 // isCrowded says whether several calls are in flight, either way. The writer asks.
 func (l *Link) isCrowded() bool { return l.callers.Load() > 1 || l.inbound.Pending() > 1 }
-
-// withdraw takes p back, which could not be queued for err, and returns the error for the caller. If the session ended
-// meanwhile, that is what the session says. A result that answers what was never sent counts for nothing.
-func (l *Link) withdraw(p *pending, err error) error {
-	if !l.flight.remove(p) {
-		r := <-p.done
-		if _, ended := r.err.(*LinkError); ended {
-			err = r.err
-		}
-	}
-	return err
-}
 
 // cancel tells the peer that the caller of p waits no more. It follows the call in the same lane.
 func (l *Link) cancel(p *pending) {

@@ -108,11 +108,9 @@ func (r *reader) resize(size int) {
 	if size <= len(r.buf.b) {
 		return
 	}
-	next := &buffer{}
+	next := &buffer{make([]byte, 0, idleRead)}
 	if size > idleRead {
 		next = newBuffer(size)
-	} else {
-		next.b = make([]byte, 0, size)
 	}
 	next.b = append(next.b, r.buf.b...)
 	r.buf.release()

@@ -7,6 +7,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -67,14 +68,16 @@ type session struct {
 	stopped bool // the actor was told to stop
 	reader  *reader
 	writer  *channel.CipherState // until the writer runs
-	stop    chan struct{}        // closed when no goroutine is to wait for anything but the connection; nil: it is closed
 	join    sync.WaitGroup
 
+	waits     context.Context // ends when no goroutine is to wait for anything but the connection
+	stopWaits func()          // ends it
+
 	up           bool
-	peerBye      bool // the peer has said a bye that half-closes
-	running      int           // goroutines that have the connection: of the handshake, or the reader and the writer
-	missedPongs  int           // in a row
-	lastPing     *pending      // of the session itself
+	peerBye      bool     // the peer has said a bye that half-closes
+	running      int      // goroutines that have the connection: of the handshake, or the reader and the writer
+	missedPongs  int      // in a row
+	lastPing     *pending // of the session itself
 	rotationTold bool
 	end          Ended
 	lingerUntil  time.Time // when a session that is ending closes its connection in any case
@@ -105,7 +108,9 @@ func newSession(p Params) *session {
 		since: p.Config.Clock.Now()}
 	l.queue = newQueue(p.Config.QueueBytes, l.isCrowded)
 	l.maxFrame.Store(frame.DefaultLimit)
-	return &session{Link: l, params: p, owner: p.Owner, stop: make(chan struct{}), lastPing: &pending{}}
+	s := &session{Link: l, params: p, owner: p.Owner, lastPing: &pending{}}
+	s.waits, s.stopWaits = context.WithCancel(context.Background())
+	return s
 }
 
 // Receive implements actor.Actor.
@@ -160,9 +165,8 @@ func (s *session) start(ctx actor.Context) {
 	s.stopUpDeadline = s.after(s.config.HandshakeTimeout, upDeadline{})
 	s.running = 1
 	hc := handshake.Config{Role: s.params.Role, Expect: s.params.Expect}
-	stop := s.stop
 	s.run(func() any {
-		r, err := s.config.handshake(s.conn, hc, s.params.Claim, stop)
+		r, err := s.config.handshake(s.conn, hc, s.params.Claim, s.waits.Done())
 		return handshakeDone{r, err}
 	})
 }
@@ -203,7 +207,7 @@ func (s *session) tearDown() {
 
 // closeConn closes the connection, waits for the goroutines, counts the end and tells it.
 func (s *session) closeConn() {
-	s.stopGoroutines()
+	s.stopWaits()
 	if s.state == handshaking && s.role == handshake.Responder {
 		Reset(s.conn) // message 2 may not have been sent
 	}
@@ -247,7 +251,7 @@ func (s *session) endHandshake(m handshakeDone) {
 		s.state = ending
 		return
 	}
-	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.stop)
+	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.waits.Done())
 	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
 	if isUntrusted {
@@ -278,18 +282,11 @@ func (s *session) endLate() {
 func (s *session) cutHandshake(err error) {
 	s.end = Ended{Reason: ReasonHandshake, Err: err}
 	s.state = ending
-	s.stopGoroutines()
+	s.stopWaits()
 	if s.role == handshake.Responder {
 		Reset(s.conn)
 	} else {
 		_ = s.conn.Close()
-	}
-}
-
-func (s *session) stopGoroutines() {
-	if s.stop != nil {
-		close(s.stop)
-		s.stop = nil
 	}
 }
 

@@ -38,33 +38,26 @@ func (l *Link) write(send *channel.CipherState) (err error) {
 
 // flush writes a batch with one call.
 func (l *Link) flush(batch []segment, send *channel.CipherState) (err error) {
+	var out []byte
 	if len(batch) == 1 && batch[0].alone {
-		return l.flushAlone(batch[0].b, send)
+		// A large envelope is sealed where it lies: that saves a second buffer as large. newEnvelope has left room for the tag
+		// behind it; if the envelope has grown into that, append finds other room.
+		out = batch[0].b[:0]
+	} else {
+		size := 0
+		for _, s := range batch {
+			size += len(s.b) + s.frames*channel.Overhead
+		}
+		buf := newBuffer(size)
+		defer buf.release()
+		out = buf.b
 	}
-	size := 0
 	for _, s := range batch {
-		size += len(s.b) + s.frames*channel.Overhead
-	}
-	out := newBuffer(size)
-	defer out.release()
-	for _, s := range batch {
-		if out.b, err = sealAll(out.b, s.b, send); err != nil {
+		if out, err = sealAll(out, s.b, send); err != nil {
 			return err
 		}
 	}
-	return l.writeAll(out.b)
-}
-
-// flushAlone writes one large envelope, sealed where it lies: that saves a second buffer as large. newEnvelope has left
-// room for the tag behind it; if the envelope has grown into that, append finds other room.
-func (l *Link) flushAlone(b []byte, send *channel.CipherState) error {
-	plain := b[frame.HeaderSize:]
-	frame.AppendHeader(b[:0], len(plain)+channel.Overhead)
-	sealed, err := send.Seal(b[:frame.HeaderSize], plain)
-	if err != nil {
-		return err
-	}
-	return l.writeAll(sealed)
+	return l.writeAll(out)
 }
 
 // sealAll appends each envelope of the segment as a sealed frame (wire.md §5).
