@@ -42,46 +42,30 @@ func (s *session) checkLiveness(idle time.Duration) {
 	}
 	s.tellIfRotationDue()
 	since := s.config.Clock.Now().Sub(s.lastPing.sent)
-	act, next := liveness(idle, since, s.missedPongs, s.config.PingAfter, s.config.PongWithin)
-	switch act {
-	case sendPing:
-		s.missedPongs++
+	missed, left := liveness(idle, since, s.missedPongs, s.config.PingAfter, s.config.PongWithin)
+	if left <= 0 {
+		if missed == maxMissed {
+			s.finish(Ended{Reason: envelope.ReasonUnresponsive}, &envelope.Bye{Code: envelope.ReasonUnresponsive})
+			return
+		}
+		missed++
 		s.pingPeer()
-	case giveUp:
-		s.finish(Ended{Reason: envelope.ReasonUnresponsive}, &envelope.Bye{Code: envelope.ReasonUnresponsive})
-		return
+		left = s.config.PongWithin
 	}
-	s.stopLiveness = s.after(next, livenessDue{})
+	s.missedPongs = missed
+	s.stopLiveness = s.after(left, livenessDue{})
 }
-
-// An action is what liveness decides.
-type action uint8
-
-const (
-	stayQuiet action = iota
-	sendPing
-	giveUp
-)
 
 // maxMissed pongs in a row end a session (wire.md §7.2).
 const maxMissed = 2
 
-// liveness decides what to do about a peer that was last heard idle ago, was last pinged since ago, and has
-// left missed pings unanswered, and when to look again.
-func liveness(idle, since time.Duration, missed int, pingAfter, pongWithin time.Duration) (action, time.Duration) {
-	switch {
-	case idle < pingAfter && missed == 0:
-		return stayQuiet, pingAfter - idle
-	case missed == 0:
-		return sendPing, pongWithin
-	case idle < since: // heard since the ping left
-		return stayQuiet, max(pingAfter-idle, pongWithin)
-	case since < pongWithin:
-		return stayQuiet, pongWithin - since
-	case missed < maxMissed:
-		return sendPing, pongWithin
+// liveness looks at a peer that was last heard idle ago, was last pinged since ago, and has left missed pings unanswered. It
+// returns how many are unanswered still, and how long until the next ping, or the end, is due.
+func liveness(idle, since time.Duration, missed int, pingAfter, pongWithin time.Duration) (stillMissed int, left time.Duration) {
+	if missed == 0 || idle < since { // heard since the ping left
+		return 0, pingAfter - idle
 	}
-	return giveUp, 0
+	return missed, pongWithin - since
 }
 
 // probe pings the peer and tells the owner whether the pong came in time.
