@@ -27,7 +27,7 @@ var ErrYielded = errors.New("the peer was proved at another address first")
 // initiator asks claim, if there is one, before it sends message 3.
 func (c *Config) handshake(conn net.Conn, hc handshake.Config, claim func() bool, stop <-chan struct{}) (handshake.Result, error) {
 	hc.Static, hc.Prologue, hc.Rand, hc.Trusted = c.Static, c.Prologue, c.Rand, c.Trusted
-	knocks := &limitedKnocks{Knocks: c.Knocks, config: c, source: limiter.SourceOf(addrOf(conn).Addr())}
+	knocks := &limitedKnocks{Knocks: c.Knocks, config: c, source: limiter.SourceOf(AddrOf(conn.RemoteAddr()).Addr())}
 	if c.Knocks != nil {
 		hc.Knocks = knocks
 	}
@@ -76,9 +76,9 @@ func (c *Config) handshake(conn net.Conn, hc handshake.Config, claim func() bool
 	return handshake.Result{}, err
 }
 
-// addrOf returns the address of the other end of conn, zero if it has none.
-func addrOf(conn net.Conn) netip.AddrPort {
-	a, ok := conn.RemoteAddr().(*net.TCPAddr)
+// AddrOf returns the address of one end of a connection, zero if it is not one of TCP.
+func AddrOf(end net.Addr) netip.AddrPort {
+	a, ok := end.(*net.TCPAddr)
 	if !ok {
 		return netip.AddrPort{}
 	}

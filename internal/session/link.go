@@ -65,10 +65,7 @@ func (l *Link) Addr() netip.AddrPort { return l.addr }
 
 // Local returns this node's address of this connection; zero if it is not known.
 func (l *Link) Local() netip.Addr {
-	if a, ok := l.conn.LocalAddr().(*net.TCPAddr); ok {
-		return a.AddrPort().Addr().Unmap()
-	}
-	return netip.Addr{}
+	return AddrOf(l.conn.LocalAddr()).Addr()
 }
 
 // Role returns this node's role in the handshake.

@@ -104,7 +104,7 @@ func Props(p Params) *actor.Props {
 }
 
 func newSession(p Params) *session {
-	l := &Link{config: p.Config, conn: p.Conn, role: p.Role, addr: addrOf(p.Conn), codec: envelope.Msgpack,
+	l := &Link{config: p.Config, conn: p.Conn, role: p.Role, addr: AddrOf(p.Conn.RemoteAddr()), codec: envelope.Msgpack,
 		since: p.Config.Clock.Now()}
 	l.queue = newQueue(p.Config.QueueBytes, l.isCrowded)
 	l.maxFrame.Store(frame.DefaultLimit)
