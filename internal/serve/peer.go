@@ -8,7 +8,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
-// minReplies may be queued at once however few calls may run: this many may have left before this node takes note.
+// minReplies may be queued at once however few calls may run: this many may have left before this node counts them.
 const minReplies = 16
 
 // A peer has what the sessions of one peer share: its limits, and the order of its sends. It lasts until the last

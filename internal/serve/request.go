@@ -42,7 +42,7 @@ func (r *Request) Name() string { return r.registration.Name }
 // Args returns the arguments. The bytes are the handler's.
 func (r *Request) Args() envelope.Raw { return r.args }
 
-// IsSend says that nobody waits for an answer.
+// IsSend says that the request has no answer.
 func (r *Request) IsSend() bool { return r.id == 0 }
 
 // Trace returns the caller's W3C traceparent, "" if there is none.
@@ -119,7 +119,7 @@ func (r *Request) handle() {
 		result, err := r.registration.Handler(r, r)
 		ended := r.finish()
 		if ended != nil {
-			err = ended // nobody waits: the answer is short, whatever the handler returned
+			err = ended // the caller has stopped waiting: the answer is short, whatever the handler returned
 		}
 		if err != nil {
 			r.refusal = toRemote(err, ended != nil)

@@ -90,7 +90,7 @@ func (p *peer) open() {
 	})
 }
 
-// endSends takes note that a session brings no more sends: its sends come before those of any other.
+// endSends records that a session brings no more sends: its sends come before those of any other.
 func (p *peer) endSends(s *Session) {
 	if s.sendsEnded {
 		return

@@ -18,7 +18,7 @@ type result struct {
 
 // A pending is one call or ping of this node that waits for its answer. The pool gives it to another one afterwards.
 type pending struct {
-	done chan result // has room for one, and gets one whenever somebody else takes the pending out of its table; nil: nobody waits
+	done chan result // has room for one; gets one unless the caller itself takes the pending out of its table. Nil: it has no waiter
 	id   envelope.CallID
 	ping bool      // id is the nonce of a ping
 	sent time.Time // of a ping
@@ -38,11 +38,11 @@ func (ps *pendings) get() *pending {
 	return p
 }
 
-// put takes p back. If somebody else took p out of its table, its result has been received.
+// put takes p back. If another goroutine took p out of its table, the result has been received.
 func (ps *pendings) put(p *pending) { ps.pool.Put(p) }
 
 // inFlight is the table of the calls and pings of this node that wait for an answer. A caller's goroutine enters its
-// call and may take it out again; the session answers or fails it. Whoever takes a call out of the table ends it, so
+// call and may take it out again; the session answers or fails it. The one that takes a call out of the table ends it, so
 // each ends exactly once.
 type inFlight struct {
 	mu    sync.Mutex // guards the rest
@@ -65,14 +65,14 @@ func (t *inFlight) enter(p *pending) error {
 	return nil
 }
 
-// takeCall takes a call out. Nil: somebody else has, and its result is in done or about to be.
+// takeCall takes a call out. Nil: another goroutine has, and the result is in done or about to be.
 func (t *inFlight) takeCall(id envelope.CallID) *pending {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.calls.Take(id)
 }
 
-// remove takes p out. It returns false if somebody else has: the result of p is in done or about to be.
+// remove takes p out. It returns false if another goroutine has: the result of p is in done or about to be.
 func (t *inFlight) remove(p *pending) bool {
 	if !p.ping {
 		return t.takeCall(p.id) != nil

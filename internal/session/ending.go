@@ -77,7 +77,7 @@ func halfCloses(code envelope.Reason) bool {
 	return true
 }
 
-// halfClose says that this node starts nothing more, and waits until nothing is in flight either way.
+// halfClose says that this node starts no more calls and sends, and waits until nothing is in flight either way.
 func (s *session) halfClose(bye envelope.Bye) {
 	s.state = draining
 	s.draining.Store(true)
@@ -118,7 +118,7 @@ func (s *session) finish(end Ended, bye *envelope.Bye) {
 	s.fail(end, buf)
 	s.lingerUntil = s.config.Clock.Now().Add(maxLinger)
 	s.startLinger(lingerAfterBye)
-	_ = s.conn.SetWriteDeadline(time.Unix(1, 0)) // long past: writeAll takes note of what was taken until now
+	_ = s.conn.SetWriteDeadline(time.Unix(1, 0)) // long past: writeAll then records what was taken until now
 	s.reader.discards.Store(true)
 	if waiting {
 		s.startReaderAndWriter()

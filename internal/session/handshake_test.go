@@ -333,7 +333,7 @@ func TestCloseDuringTheHandshake(t *testing.T) {
 		{"waits for message 1", handshake.Responder, handshaking, func(*raw) {}},
 		{"waits for message 3", handshake.Responder, handshaking, func(r *raw) { r.Write(r.Message()); r.ReadMessage() }},
 		{"refuses", handshake.Responder, ending, func(r *raw) {
-			r.Begin(handshake.Initiator, stranger, ours.PublicKey())
+			r.Begin(handshake.Initiator, untrusted, ours.PublicKey())
 			r.Handshake()
 		}},
 		{"waits for message 2", handshake.Initiator, handshaking, func(r *raw) { r.ReadMessage() }},

@@ -164,7 +164,7 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 	return envelope.Raw{}, r.err
 }
 
-// leave takes note that a caller waits no more.
+// leave counts a caller that has stopped waiting.
 func (l *Link) leave() {
 	l.callers.Add(-1)
 	l.CheckDrained()

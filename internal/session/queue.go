@@ -222,19 +222,19 @@ func (q *queue) isTaken(p *position) bool {
 	return p.seq != 0 && p.seq <= q.taken[p.lane]
 }
 
-// take moves what fits one write to batch, waiting until there is something. It returns false when there will be
+// take appends what fits one write to segments. It waits until there is something, and returns false when there will be
 // nothing more.
-func (q *queue) take(batch []segment) ([]segment, bool) {
+func (q *queue) take(segments []segment) ([]segment, bool) {
 	q.mu.Lock()
 	for len(q.segments[urgent]) == 0 && len(q.segments[bulk]) == 0 && len(q.pongs) == 0 {
 		if q.err != nil {
 			q.mu.Unlock()
-			return batch, false
+			return segments, false
 		}
 		q.work.Wait()
 	}
 	if q.err == nil && q.isCrowded() {
-		// Goroutines that can run append to this batch first. This alone saves most writes.
+		// Goroutines that can run append to these segments first. This alone saves most writes.
 		q.mu.Unlock()
 		runtime.Gosched()
 		q.mu.Lock()
@@ -252,7 +252,7 @@ func (q *queue) take(batch []segment) ([]segment, bool) {
 			if size > 0 && size+len(s.b) > flushBytes {
 				break
 			}
-			batch = append(batch, s)
+			segments = append(segments, s)
 			size += len(s.b)
 			q.taken[ln] += uint64(s.frames)
 			q.refusals -= s.refusals
@@ -266,22 +266,22 @@ func (q *queue) take(batch []segment) ([]segment, bool) {
 		}
 	}
 	q.mu.Unlock()
-	return batch, true
+	return segments, true
 }
 
-// release gives back the room that batch took, and its buffers.
-func (q *queue) release(batch []segment) {
+// release gives back the room that segments took, and its buffers.
+func (q *queue) release(segments []segment) {
 	q.mu.Lock()
-	for _, s := range batch {
+	for _, s := range segments {
 		q.bytes[s.lane] -= len(s.b)
 	}
 	for ln := range q.waiters {
 		q.grantRoom(lane(ln))
 	}
 	q.mu.Unlock()
-	for i, s := range batch {
+	for i, s := range segments {
 		s.release()
-		batch[i] = segment{}
+		segments[i] = segment{}
 	}
 }
 

@@ -55,9 +55,9 @@ func TestRoomIsGivenInTheOrderOfWaiting(t *testing.T) {
 		for _, w := range []*pushed{big, small, last} {
 			wantPushed(t, w, "waits")
 		}
-		batch, _ := q.take(nil)
+		segments, _ := q.take(nil)
 		wantPushed(t, big, "waits") // what is being written still takes its room
-		q.release(batch)
+		q.release(segments)
 		wantPushed(t, big, "queued")
 		wantPushed(t, small, "queued")
 		wantPushed(t, last, "waits")
@@ -158,8 +158,8 @@ func TestClosingWakesAllWaiters(t *testing.T) {
 		if !q.pushRefusal(numbered(10, 10)) {
 			t.Error("a refusal after the end counts as one too many")
 		}
-		if batch, more := q.take(nil); more || len(batch) != 0 {
-			t.Errorf("%d segments after the end", len(batch))
+		if segments, more := q.take(nil); more || len(segments) != 0 {
+			t.Errorf("%d segments after the end", len(segments))
 		}
 	})
 }
@@ -201,9 +201,9 @@ func TestEnvelopeThatGotRoomLeavesBeforeTheBye(t *testing.T) {
 		q := testQueue(100)
 		push(t, q, bulk, 0, 100)
 		w := goPush(t.Context(), q, bulk, 1, 80, nil)
-		batch, _ := q.take(nil)
+		segments, _ := q.take(nil)
 		q.mu.Lock() // the push cannot go on before the half-close
-		for _, s := range batch {
+		for _, s := range segments {
 			q.bytes[s.lane] -= len(s.b)
 		}
 		q.grantRoom(bulk)

@@ -41,9 +41,9 @@ func number(t *testing.T, plain []byte) int {
 }
 
 // plaintexts returns the envelopes of segments, and fails unless what the segments say of themselves is true.
-func plaintexts(t *testing.T, batch []segment) (all [][]byte) {
+func plaintexts(t *testing.T, segments []segment) (all [][]byte) {
 	t.Helper()
-	for _, s := range batch {
+	for _, s := range segments {
 		n := 0
 		for b := s.b; len(b) > 0; n++ {
 			end := frame.HeaderSize + int(binary.BigEndian.Uint32(b))
@@ -67,12 +67,12 @@ func drain(t *testing.T, q *queue) (all [][]byte) {
 		if idle {
 			return all
 		}
-		batch, more := q.take(nil)
+		segments, more := q.take(nil)
 		if !more {
 			t.Fatal("take says that there is no more, and there is")
 		}
-		all = append(all, plaintexts(t, batch)...)
-		q.release(batch)
+		all = append(all, plaintexts(t, segments)...)
+		q.release(segments)
 	}
 }
 
@@ -194,16 +194,16 @@ func TestOneWriteIsBounded(t *testing.T) {
 		if q.isEmpty() {
 			break
 		}
-		batch, _ := q.take(nil)
+		segments, _ := q.take(nil)
 		size := 0
-		for _, s := range batch {
+		for _, s := range segments {
 			size += len(s.b)
 		}
-		if size > flushBytes && len(batch) > 1 {
-			t.Fatalf("%d bytes in %d segments for one write", size, len(batch))
+		if size > flushBytes && len(segments) > 1 {
+			t.Fatalf("%d bytes in %d segments for one write", size, len(segments))
 		}
-		got = append(got, numbers(t, plaintexts(t, batch))...)
-		q.release(batch)
+		got = append(got, numbers(t, plaintexts(t, segments))...)
+		q.release(segments)
 	}
 	if len(got) != 100 || !slices.IsSorted(got) {
 		t.Errorf("%d envelopes came out, sorted: %v", len(got), slices.IsSorted(got))
@@ -215,20 +215,20 @@ func TestOneWriteIsBounded(t *testing.T) {
 func TestFinishDropsAllButTheBye(t *testing.T) {
 	q := testQueue(1 << 20)
 	push(t, q, bulk, 0, 100)
-	batch, _ := q.take(nil)
+	segments, _ := q.take(nil)
 	push(t, q, bulk, 1, 100)
 	push(t, q, bulk, 2, 100_000)
 	q.force(urgent, numbered(3, 100), nil)
 	q.pushPong([]byte("nonce"))
 	q.finish(numbered(4, 50), errTest)
-	q.release(batch)
-	batch, more := q.take(nil)
-	if got, want := numbers(t, plaintexts(t, batch)), []int{4}; !more || !slices.Equal(got, want) {
+	q.release(segments)
+	segments, more := q.take(nil)
+	if got, want := numbers(t, plaintexts(t, segments)), []int{4}; !more || !slices.Equal(got, want) {
 		t.Errorf("%v left, want %v", got, want)
 	}
-	q.release(batch)
-	if batch, more = q.take(nil); more || len(batch) != 0 {
-		t.Errorf("%d segments follow the bye", len(batch))
+	q.release(segments)
+	if segments, more = q.take(nil); more || len(segments) != 0 {
+		t.Errorf("%d segments follow the bye", len(segments))
 	}
 }
 
@@ -275,9 +275,9 @@ func TestRefusalsAreBounded(t *testing.T) {
 			t.Errorf("%d bytes: %d refusals wait, want %d", size, n, maxRefusals)
 		}
 		for range 20 {
-			batch, _ := q.take(nil)
+			segments, _ := q.take(nil)
 			frames := 0
-			for _, s := range batch {
+			for _, s := range segments {
 				frames += s.frames
 			}
 			if n := fill(); n != frames {
@@ -286,7 +286,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 			if waiting := q.bytes[urgent] - frames*size; waiting > maxRefusals*size {
 				t.Fatalf("%d bytes: %d bytes of refusals wait, want at most %d", size, waiting, maxRefusals*size)
 			}
-			q.release(batch)
+			q.release(segments)
 		}
 		drain(t, q)
 		wantEmpty(t, q)
@@ -315,10 +315,10 @@ func TestIsTakenSaysWhatTheWriterHas(t *testing.T) {
 		}
 	}
 	want(0)
-	batch, _ := q.take(nil)
+	segments, _ := q.take(nil)
 	want(2)
 	q.finish(nil, errTest)
-	q.release(batch)
+	q.release(segments)
 	want(2)
 }
 
@@ -331,12 +331,12 @@ func TestNoWakeupIsLost(t *testing.T) {
 		go func() {
 			defer close(taken)
 			for {
-				batch, more := q.take(nil)
+				segments, more := q.take(nil)
 				if !more {
 					return
 				}
-				plain := plaintexts(t, batch)
-				q.release(batch)
+				plain := plaintexts(t, segments)
+				q.release(segments)
 				taken <- plain
 			}
 		}()

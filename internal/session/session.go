@@ -255,7 +255,7 @@ func (s *session) endHandshake(m handshakeDone) {
 	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
 	if isUntrusted {
-		s.counters = new(counters.Peer) // read by nobody: the peer stays unknown
+		s.counters = new(counters.Peer) // these are thrown away: the peer stays unknown
 		s.tell(Refused{Key: untrusted.Remote, Addr: s.addr})
 		s.finish(Ended{Reason: ReasonHandshake, Err: m.err}, &envelope.Bye{Code: envelope.ReasonRefused})
 		return
@@ -278,7 +278,7 @@ func (s *session) endLate() {
 	}
 }
 
-// cutHandshake ends a handshake that is still running, or what tells a stranger that it is not trusted.
+// cutHandshake ends a handshake that is still running, or the bye to a peer that is not trusted.
 func (s *session) cutHandshake(err error) {
 	s.end = Ended{Reason: ReasonHandshake, Err: err}
 	s.state = ending

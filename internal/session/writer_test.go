@@ -52,8 +52,8 @@ func TestSealedSegmentsAreTheFramesOfTheirEnvelopes(t *testing.T) {
 	sealer, opener := channel.NewCipherState(key), channel.NewCipherState(key)
 	n := 0
 	for !q.isEmpty() {
-		batch, _ := q.take(nil)
-		for _, s := range batch {
+		segments, _ := q.take(nil)
+		for _, s := range segments {
 			room := make([]byte, 0, len(s.b)+s.frames*channel.Overhead)
 			out, err := sealAll(room, s.b, sealer)
 			if err != nil {
@@ -78,7 +78,7 @@ func TestSealedSegmentsAreTheFramesOfTheirEnvelopes(t *testing.T) {
 				n++
 			}
 		}
-		q.release(batch)
+		q.release(segments)
 	}
 	if n != len(sizes) {
 		t.Errorf("%d frames, want %d", n, len(sizes))

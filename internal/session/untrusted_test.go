@@ -14,13 +14,13 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// TestStrangerIsRefusedAndLearnsNothingElse holds wire.md §4.4 step 8, to the byte of §A.6.
-func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
+// TestUntrustedPeerIsRefusedAndLearnsNothingElse holds wire.md §4.4 step 8, to the byte of §A.6.
+func TestUntrustedPeerIsRefusedAndLearnsNothingElse(t *testing.T) {
 	for name, more := range map[string][]byte{"silent": nil, "talks on": bytes.Repeat([]byte("garbage "), 1000)} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-				r.Begin(handshake.Initiator, stranger, ours.PublicKey())
+				r.Begin(handshake.Initiator, untrusted, ours.PublicKey())
 				r.Handshake()
 				r.Write(more)
 				r.want([]byte("\x93\x02\xa5$/bye\x93\xa7refused\xa0\x00"))
@@ -28,11 +28,11 @@ func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
 				r.hangUp()
 				m := e.ended()
 				u, ok := errors.AsType[*handshake.UntrustedError](m.Err)
-				if m.Reason != ReasonHandshake || m.ByPeer || m.WasUp || m.Link != nil || !ok || u.Remote != stranger.PublicKey() {
+				if m.Reason != ReasonHandshake || m.ByPeer || m.WasUp || m.Link != nil || !ok || u.Remote != untrusted.PublicKey() {
 					t.Errorf("ended %+v", m)
 				}
 				addr := netip.MustParseAddrPort(r.Conn.LocalAddr().String())
-				if got, want := e.heard()[:1], []any{Refused{Key: stranger.PublicKey(), Addr: addr}}; !slices.Equal(got, want) {
+				if got, want := e.heard()[:1], []any{Refused{Key: untrusted.PublicKey(), Addr: addr}}; !slices.Equal(got, want) {
 					t.Errorf("the owner heard %v, want %v", got, want)
 				}
 				if got, want := kinds(e.heard()), []string{"refused", "ended handshake"}; !slices.Equal(got, want) {
@@ -43,11 +43,11 @@ func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
 	}
 }
 
-// TestRefusalEndsHoweverTheStrangerBehaves has strangers that neither close nor stop talking.
-func TestRefusalEndsHoweverTheStrangerBehaves(t *testing.T) {
+// TestRefusalEndsWhateverTheUntrustedPeerDoes has peers that neither close nor stop talking.
+func TestRefusalEndsWhateverTheUntrustedPeerDoes(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.Begin(handshake.Initiator, stranger, ours.PublicKey())
+		r.Begin(handshake.Initiator, untrusted, ours.PublicKey())
 		r.Handshake()
 		e.alive(ending)
 		time.Sleep(time.Second)
@@ -55,7 +55,7 @@ func TestRefusalEndsHoweverTheStrangerBehaves(t *testing.T) {
 	})
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.Begin(handshake.Initiator, stranger, ours.PublicKey())
+		r.Begin(handshake.Initiator, untrusted, ours.PublicKey())
 		r.Handshake()
 		for err := error(nil); err == nil; {
 			_, err = r.Conn.Write(make([]byte, 1<<10))
@@ -76,8 +76,8 @@ func TestInitiatorShowsItsKeyToTheDialledPeerAlone(t *testing.T) {
 		want    error
 	}{
 		"not trusted":                 {nil, theirs, handshake.ErrUntrusted},
-		"not dialled":                 {[]identity.KeyPair{theirs, stranger}, stranger, handshake.ErrWrongKey},
-		"neither dialled nor trusted": {[]identity.KeyPair{theirs}, stranger, handshake.ErrWrongKey},
+		"not dialled":                 {[]identity.KeyPair{theirs, untrusted}, untrusted, handshake.ErrWrongKey},
+		"neither dialled nor trusted": {[]identity.KeyPair{theirs}, untrusted, handshake.ErrWrongKey},
 		"ourselves":                   {[]identity.KeyPair{theirs}, ours, handshake.ErrSelf},
 	} {
 		t.Run(name, func(t *testing.T) {
