@@ -109,8 +109,8 @@ func (t *inFlight) takePings(nonce envelope.CallID, q *queue) (taken []*pending)
 	return taken
 }
 
-// close ends everything with the error that errorAt returns for its position, and lets nothing in from now on.
-func (t *inFlight) close(err error, errorAt func(*position) error) {
+// close ends everything with err, which says of each whether its envelope may have left q, and lets nothing in from now on.
+func (t *inFlight) close(err *LinkError, q *queue) {
 	t.mu.Lock()
 	calls, pings := t.calls, t.pings
 	t.calls, t.pings = idtable.Table[*pending]{}, nil
@@ -120,7 +120,9 @@ func (t *inFlight) close(err error, errorAt func(*position) error) {
 	t.mu.Unlock()
 	fail := func(p *pending) {
 		if p.done != nil {
-			p.done <- result{err: errorAt(&p.position)}
+			own := *err
+			own.Sent = q.isTaken(&p.position)
+			p.done <- result{err: &own}
 		}
 	}
 	calls.All(fail)

@@ -1,8 +1,8 @@
 package session
 
 import (
-	"errors"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -70,7 +70,7 @@ func TestEachCallEndsOnce(t *testing.T) {
 		for entered.Load() < callers*each/4 && seed%2 == 0 {
 			runtime.Gosched()
 		}
-		end := func() { table.close(errTest, func(*position) error { return errTest }) }
+		end := func() { table.close(&LinkError{Reason: ReasonLost}, testQueue(1000)) }
 		if seed%2 == 0 {
 			end()
 		}
@@ -96,16 +96,16 @@ func TestNothingEntersAnEndedTable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	second := errors.New("another end")
-	table.close(errTest, func(p *position) error { return errTest })
-	table.close(second, func(*position) error { return second })
+	end, q := &LinkError{Reason: ReasonLost}, testQueue(1000)
+	table.close(end, q)
+	table.close(&LinkError{Reason: envelope.ReasonBusy}, q)
 	for _, p := range []*pending{call, ping} {
-		if r := <-p.done; r.err != errTest {
+		if r := <-p.done; !reflect.DeepEqual(r.err, error(end)) {
 			t.Errorf("ended with %v", r.err)
 		}
 	}
 	for _, p := range []*pending{{id: 2}, {id: 3, ping: true}} {
-		if err := table.enter(p); err != errTest {
+		if err := table.enter(p); err != end {
 			t.Errorf("enter: %v", err)
 		}
 	}

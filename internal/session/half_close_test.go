@@ -215,7 +215,7 @@ func TestLateWithdrawalEndsTheHalfClose(t *testing.T) {
 		r.say(aBye(envelope.ReasonRotated))
 		r.want(aBye(envelope.ReasonRotated))
 		e.alive(draining)
-		if got := e.link.exchange(t.Context(), bulk, newEnvelope(nil), p); got.err != errDraining {
+		if got := e.link.exchange(t.Context(), p, errDraining); got.err != errDraining {
 			t.Errorf("withdrawn for %v", got.err)
 		}
 		e.link.leave()

@@ -42,8 +42,7 @@ type Link struct {
 	lastNonce atomic.Uint64 // of the newest ping; the first is 1
 	framesOut atomic.Uint64 // the writer counts
 	framesIn  atomic.Uint64 // the reader counts
-	sends     atomic.Uint64 // sends of this node
-	requests  atomic.Uint64 // calls, replies and sends of the peer
+	messages  atomic.Uint64 // sends of this node, and calls, replies and sends of the peer
 
 	callers  atomic.Int32 // callers of this node that wait for a call to end
 	maxFrame atomic.Int64 // largest frame body the peer accepts, tag included
@@ -80,7 +79,7 @@ func (l *Link) Heard() time.Time { return l.since.Add(time.Duration(l.heard.Load
 // Traffic returns a number that grows with every call, reply and send, either way, and whether a call is in flight,
 // either way. If the number is the same later, and nothing is in flight, the session was idle meanwhile.
 func (l *Link) Traffic() (n uint64, inFlight bool) {
-	n = l.lastCall.Load() + l.sends.Load() + l.requests.Load()
+	n = l.lastCall.Load() + l.messages.Load()
 	return n, l.callers.Load() > 0 || l.inbound.Pending() > 0
 }
 
@@ -152,7 +151,7 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 		l.config.pendings.put(p)
 		return envelope.Raw{}, err
 	}
-	r := l.exchange(ctx, bulk, buf, p)
+	r := l.exchange(ctx, p, l.queue.push(ctx, bulk, buf, &p.position))
 	if r.err == nil {
 		return envelope.NewRaw(l.codec, r.value), nil
 	}
@@ -170,9 +169,10 @@ func (l *Link) leave() {
 	l.CheckDrained()
 }
 
-// exchange queues the envelope of p, which is in its table, and returns the result. It puts p back.
-func (l *Link) exchange(ctx context.Context, ln lane, buf *buffer, p *pending) (r result) {
-	if r.err = l.queue.push(ctx, ln, buf, &p.position); r.err != nil {
+// exchange returns the result of p, which is in its table. notQueued is why its envelope is not in the queue; nil: it is. It
+// puts p back.
+func (l *Link) exchange(ctx context.Context, p *pending, notQueued error) (r result) {
+	if r.err = notQueued; r.err != nil {
 		if !l.flight.remove(p) {
 			<-p.done // what ends a call that was never sent counts for nothing
 		}
@@ -221,7 +221,7 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 	if err != nil {
 		return err
 	}
-	l.sends.Add(1)
+	l.messages.Add(1)
 	if err = l.queue.push(ctx, bulk, buf, nil); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -76,13 +77,8 @@ func (s *session) probe(m Probe) {
 		return
 	}
 	s.run(func() any {
-		late := make(chan struct{})
-		defer s.config.Clock.AfterFunc(m.Within, func() { close(late) })()
-		select {
-		case r := <-p.done:
-			return Probed{s.Link, r.err == nil}
-		case <-late:
-			return Probed{s.Link, !s.flight.remove(p) && (<-p.done).err == nil}
-		}
+		ctx, cancel := context.WithCancel(context.Background())
+		defer s.config.Clock.AfterFunc(m.Within, cancel)()
+		return Probed{s.Link, s.exchange(ctx, p, nil).err == nil}
 	})
 }

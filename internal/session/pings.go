@@ -16,7 +16,7 @@ func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
 		l.config.pendings.put(p)
 		return 0, err
 	}
-	r := l.exchange(ctx, urgent, buf, p)
+	r := l.exchange(ctx, p, l.queue.push(ctx, urgent, buf, &p.position))
 	return r.rtt, r.err
 }
 

@@ -32,10 +32,10 @@ func (s *session) handleEnvelope(e *envelope.Envelope) error {
 		if s.peerBye {
 			return errAfterBye
 		}
-		s.requests.Add(1)
+		s.messages.Add(1)
 		err = s.inbound.Call(e)
 	case envelope.KindReply:
-		s.requests.Add(1)
+		s.messages.Add(1)
 		s.handleReply(e)
 	case envelope.KindSend:
 		err = s.handleSend(e)
@@ -73,7 +73,7 @@ func (s *session) handleSend(e *envelope.Envelope) error {
 		if s.peerBye {
 			return errAfterBye
 		}
-		s.requests.Add(1)
+		s.messages.Add(1)
 		s.inbound.Send(e)
 		return nil
 	}

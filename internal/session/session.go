@@ -229,11 +229,7 @@ func (s *session) closeConn() {
 func (s *session) fail(e Ended, bye *buffer) {
 	end := e.linkError()
 	s.queue.finish(bye, end)
-	s.flight.close(end, func(p *position) error {
-		one := *end
-		one.Sent = s.queue.isTaken(p)
-		return &one
-	})
+	s.flight.close(end, s.queue)
 	if s.inbound != nil {
 		s.inbound.Close(e.Reason)
 	}
