@@ -60,23 +60,11 @@ type Caller struct {
 	Addr  netip.AddrPort // where it calls from
 }
 
-// known is the label of a caller, and how often the trust set had changed when it was looked up.
-type known struct {
-	label   string
-	changes uint64
-}
-
-// caller returns the peer that calls over a session. Every call asks, so the label is kept until the trust set changes. The
-// name is asked for each time: a hello may come after the first calls.
+// caller returns the peer that calls over a session. Label and name are looked up for each call: trust may change, and a
+// hello may come after the first calls.
 func (n *Node) caller(s *serve.Session) Caller {
-	changes, c := n.changes.Load(), s.Conn()
-	k, ok := s.Note.Load().(*known)
-	if !ok || k.changes != changes {
-		p, _ := n.trust.Get(c.Remote())
-		k = &known{p.Label, changes}
-		s.Note.Store(k)
-	}
-	return Caller{Key: c.Remote(), Label: k.label, Name: c.Hello().Name, Addr: c.Addr()}
+	c := s.Conn()
+	return Caller{Key: c.Remote(), Label: n.trust.Label(c.Remote()), Name: c.Hello().Name, Addr: c.Addr()}
 }
 
 // A HandleOption changes how a handler is served.
@@ -84,9 +72,9 @@ type HandleOption func(*registration)
 
 // A registration is a handler that is about to be registered.
 type registration struct {
-	node  *Node
-	entry serve.Entry
-	use   []Middleware
+	node *Node
+	serve.Registration
+	use []Middleware
 }
 
 // Authorize lets only those callers use the handler for which allow returns true; the others get the answer for an unknown
@@ -96,18 +84,18 @@ type registration struct {
 func Authorize(allow func(ctx context.Context, c Caller) bool) HandleOption {
 	return func(g *registration) {
 		n := g.node
-		g.entry.Allow = func(ctx context.Context, r *serve.Request) bool { return allow(ctx, n.caller(r.Session())) }
+		g.Allow = func(ctx context.Context, r *serve.Request) bool { return allow(ctx, n.caller(r.Session())) }
 	}
 }
 
 // Handle registers a handler. The error is ErrTaken, or what is wrong with the name: 1 to 255 bytes of UTF-8,
 // no control characters, not beginning with "$/". It may be called at any time, before Start too.
 func (n *Node) Handle(name string, h Handler, opts ...HandleOption) error {
-	g := registration{node: n, entry: serve.Entry{Name: name}}
+	g := registration{Registration: serve.Registration{Name: name}, node: n}
 	for _, o := range opts {
 		o(&g)
 	}
-	return n.register(&g.entry, wrap(g.use, func(ctx context.Context, r *Request) (any, error) {
+	return n.register(&g.Registration, wrap(g.use, func(ctx context.Context, r *Request) (any, error) {
 		result, err := h(ctx, r)
 		return result, errorForCaller(err)
 	}))

@@ -35,9 +35,9 @@ func (n *Node) Use(m ...Middleware) {
 	n.around.mu.Lock()
 	defer n.around.mu.Unlock()
 	n.around.in = slices.Concat(n.around.in, m)
-	n.server.Replace(func(e serve.Entry) serve.Entry {
-		e.Handler = n.served(e.Note.(Handler))
-		return e
+	n.server.Replace(func(r serve.Registration) serve.Registration {
+		r.Handler = n.served(r.Inner.(Handler))
+		return r
 	})
 }
 
@@ -47,12 +47,12 @@ func Use(m ...Middleware) HandleOption {
 }
 
 // register puts a handler in the table, inside the middleware of the node.
-func (n *Node) register(e *serve.Entry, h Handler) error {
+func (n *Node) register(r *serve.Registration, h Handler) error {
 	n.around.mu.Lock()
 	defer n.around.mu.Unlock()
-	e.Note = h // for when the middleware changes
-	e.Handler = n.served(h)
-	return n.server.Add(e)
+	r.Inner = h // for when the middleware changes
+	r.Handler = n.served(h)
+	return n.server.Add(r)
 }
 
 // served returns a handler as the server runs it. It is called with around.mu held.

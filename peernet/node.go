@@ -46,7 +46,6 @@ type Node struct {
 	hub       *hub
 	pool      *actorkit.Pool
 	counters  counters.Node
-	changes   atomic.Uint64 // of the trust set
 	strangers limiter.Lines // lines about strangers
 
 	mu       sync.Mutex // held by Start and by the first Shutdown; guards the rest

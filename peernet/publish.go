@@ -14,7 +14,6 @@ import (
 
 // trustChanged is called by the trust set, in order.
 func (n *Node) trustChanged(c trust.Change) {
-	n.changes.Add(1)
 	now := At{n.config.Clock.Now()}
 	switch c.Kind {
 	case trust.Added:

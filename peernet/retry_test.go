@@ -44,7 +44,7 @@ func TestErrorsSayWhetherTheRequestWasSentAndWhetherToTryAgain(t *testing.T) {
 		"dial":           {&peers.DialError{Addr: netip.AddrPort{}, Err: context.DeadlineExceeded}, false, retryLater},
 		"wrong key":      {ErrWrongKey, false, never},
 		"dial wrong key": {&peers.DialError{Err: handshake.ErrWrongKey}, false, never},
-		"unanswered":     {&peers.DialError{Err: &session.UnansweredError{Err: io.EOF}}, false, retryLater},
+		"unanswered":     {&peers.DialError{Err: session.ErrUnanswered}, false, retryLater},
 		"refused":        {&peers.RefusedError{Reason: envelope.ReasonRefused, RetryAfter: time.Minute}, false, never},
 		"busy":           {&peers.RefusedError{Reason: envelope.ReasonBusy, RetryAfter: time.Minute}, false, time.Minute},
 		"busy for long":  {&peers.RefusedError{Reason: envelope.ReasonBusy}, false, retryLater},

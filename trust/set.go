@@ -73,6 +73,12 @@ func (s *Set) Get(key identity.PublicKey) (Peer, bool) {
 	return peer.clone(), found
 }
 
+// Label returns the label of the peer with key, "" if there is none. It allocates nothing: every call to a handler asks.
+func (s *Set) Label(key identity.PublicKey) string {
+	peer, _ := s.current.Load().get(key)
+	return peer.Label
+}
+
 // List returns all peers in the order of the file. The caller owns them.
 func (s *Set) List() []Peer {
 	peers := slices.Clone(s.current.Load().peers)

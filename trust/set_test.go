@@ -35,10 +35,10 @@ func TestSetInMemory(t *testing.T) {
 		t.Errorf("List: %q", got)
 	}
 	checkIs(t, "Add", s.Add(Peer{Key: b, Label: "Bob's laptop"}), nil)
-	if peer, found := s.Get(b); !found || peer.Label != "Bob's laptop" {
+	if peer, found := s.Get(b); !found || peer.Label != "Bob's laptop" || s.Label(b) != peer.Label {
 		t.Errorf("Get: %+v, %t", peer, found)
 	}
-	if peer, found := s.Get(testKey(3)); found || !peer.equal(Peer{}) {
+	if peer, found := s.Get(testKey(3)); found || !peer.equal(Peer{}) || s.Label(testKey(3)) != "" {
 		t.Errorf("Get of a stranger: %+v, %t", peer, found)
 	}
 	if found, err := s.Remove(b); !found || err != nil {

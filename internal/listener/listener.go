@@ -139,10 +139,7 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 		return
 	}
 	l.Session.Counters.Connections.Add(1)
-	var addr netip.Addr
-	if a, ok := conn.RemoteAddr().(*net.TCPAddr); ok {
-		addr = a.AddrPort().Addr()
-	}
+	addr := session.AddrOf(conn.RemoteAddr()).Addr()
 	pid := ctx.Spawn(session.Props(session.Params{Config: l.Session, Conn: conn, Role: handshake.Responder, Owner: ctx.Self()}))
 	source, room := limiter.SourceOf(addr), l.strangers
 	if l.Session.IsKnown(source) {

@@ -156,7 +156,7 @@ func (l *life) callTo(to identity.PublicKey, name string, size int, limited bool
 // handle registers the handlers.
 func (l *life) handle() {
 	for name, pause := range map[string]time.Duration{"send": 0, "echo": 0, "slow": 4 * time.Second} {
-		err := l.server.Add(&serve.Entry{Name: name, Handler: func(ctx context.Context, r *serve.Request) (any, error) {
+		err := l.server.Add(&serve.Registration{Name: name, Handler: func(ctx context.Context, r *serve.Request) (any, error) {
 			var p parcel
 			if err := r.Args().Decode(&p); err != nil {
 				l.c.Errorf("seed %d: what arrives is not what was sent: %v", l.c.seed, err)

@@ -36,7 +36,7 @@ func newIdle(tb testing.TB, room int) (*Session, *idleConn) {
 	pool := actorkit.NewPool(64)
 	server := New(Config{Clock: clock.System, Log: slog.New(slog.DiscardHandler), Pool: pool,
 		Calls: 256, CallBytes: 8 << 20, Sends: 1024, SendBytes: 8 << 20})
-	if err := server.Add(&Entry{Name: "nothing", Handler: func(context.Context, *Request) (any, error) { return nil, nil }}); err != nil {
+	if err := server.Add(&Registration{Name: "nothing", Handler: func(context.Context, *Request) (any, error) { return nil, nil }}); err != nil {
 		tb.Fatal(err)
 	}
 	conn := &idleConn{answered: make(chan struct{}, room)}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A callContext is a context.Context that costs nothing until somebody waits for its end: the channel and the
+// A callContext is a context.Context that costs nothing until something waits for its end: the channel and the
 // timer are made when Done or AfterFunc is first called. It is safe for concurrent use.
 type callContext struct {
 	config   *Config
@@ -15,7 +15,7 @@ type callContext struct {
 
 	mu      sync.Mutex // guards the rest; taken with a peer's mu held, never the other way round
 	err     error
-	waited  context.Context // ends with this one; nil until somebody waits
+	waited  context.Context // ends with this one; nil until something waits
 	endWait func()          // ends waited, and the deadline's timer
 }
 
@@ -49,7 +49,7 @@ func (c *callContext) AfterFunc(f func()) (stop func() bool) {
 	return context.AfterFunc(c.waiting(), f)
 }
 
-// waiting returns the context that ends with this one. It is made when somebody first waits, with the deadline's timer.
+// waiting returns the context that ends with this one. It is made at the first wait, with the deadline's timer.
 func (c *callContext) waiting() context.Context {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -154,7 +154,7 @@ func TestReplaceChangesWhatLaterRequestsFind(t *testing.T) {
 		c := g.open(1)
 		old := c.call("do", nil)
 		<-running
-		g.Replace(func(e Entry) Entry {
+		g.Replace(func(e Registration) Registration {
 			e.Handler = func(context.Context, *Request) (any, error) { return "new " + e.Name, nil }
 			return e
 		})

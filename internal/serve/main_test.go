@@ -77,7 +77,7 @@ func (g *rig) open(peer byte) *caller {
 // handle registers a handler.
 func (g *rig) handle(name string, h Handler) {
 	g.t.Helper()
-	if err := g.Add(&Entry{Name: name, Handler: h}); err != nil {
+	if err := g.Add(&Registration{Name: name, Handler: h}); err != nil {
 		g.t.Fatal(err)
 	}
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
-// minReplies may be queued at once however few calls may run: this many may have left before this node takes note.
+// minReplies may be queued at once however few calls may run: this many may have left before this node counts them.
 const minReplies = 16
 
 // A peer has what the sessions of one peer share: its limits, and the order of its sends. It lasts until the last
@@ -23,14 +23,12 @@ type peer struct {
 	running  load       // calls, from their arrival until their handlers have returned
 	replying load       // calls whose reply is being queued
 
-	sends    load // handling, waiting and held
-	handling *Request
-	waiting  list // in the order in which they will run
-	held     list // in order of arrival: which session's come first is not known yet
-	working  bool // a goroutine handles the sends
+	sends    load     // handling, waiting and held
+	handling *Request // the send that runs, or is about to
+	waiting  list     // in the order in which they will run
+	held     list     // in order of arrival: which session's come first is not known yet
 
 	heldUntil time.Time // zero: nothing is held
-	stopHold  func() bool
 
 	drops limiter.Lines // about dropped sends; it has a lock of its own
 }
@@ -41,9 +39,9 @@ type load struct{ n, bytes int }
 func (l *load) add(r *Request) { l.n, l.bytes = l.n+1, l.bytes+r.size() }
 func (l *load) sub(r *Request) { l.n, l.bytes = l.n-1, l.bytes-r.size() }
 
-// claim returns true to the first that is to reply to a call, and to it alone. The peer may use the call's id again. It is
-// called with mu held.
-func (p *peer) claim(r *Request) bool {
+// beginReply returns true to the first that is to reply to a call, and to it alone. The peer may then use the call's id again. It
+// is called with mu held.
+func (p *peer) beginReply(r *Request) bool {
 	calls := &r.session.calls
 	if calls.Get(r.id) != r {
 		return false
@@ -58,10 +56,18 @@ func (p *peer) isIdle() bool {
 	return p.sessions == 0 && p.running.n == 0 && p.replying.n == 0 && p.sends.n == 0
 }
 
-// unlock releases mu, and has the server forget a peer that has nothing left.
+// unlock releases mu. It starts the next send if none runs, and has the server forget a peer that has nothing left.
 func (p *peer) unlock() {
+	var next *Request
+	if p.handling == nil {
+		next = p.waiting.pop()
+		p.handling = next
+	}
 	idle := p.isIdle()
 	p.mu.Unlock()
+	if next != nil {
+		p.server.runnable.start(next)
+	}
 	if idle {
 		p.server.forget(p)
 	}

@@ -73,7 +73,7 @@ func TestRoomComesBackHoweverACallEnds(t *testing.T) {
 		g.handle("echo", echo)
 		g.handle("panic", explode)
 		g.handle("wait", waitForEnd)
-		if err := g.Add(&Entry{Name: "secret", Handler: echo, Allow: allow(false)}); err != nil {
+		if err := g.Add(&Registration{Name: "secret", Handler: echo, Allow: allow(false)}); err != nil {
 			t.Fatal(err)
 		}
 		c := g.open(1)

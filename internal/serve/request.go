@@ -15,17 +15,17 @@ import (
 // a call costs one allocation for both.
 type Request struct {
 	callContext
-	session *Session
-	entry   *Entry
-	id      envelope.CallID // 0: a send
-	args    envelope.Raw
-	next    *Request // in its list
-	result  any
-	refusal *envelope.RemoteError
+	session      *Session
+	registration *Registration
+	id           envelope.CallID // 0: a send
+	args         envelope.Raw
+	next         *Request // in its list
+	result       any
+	refusal      *envelope.RemoteError
 }
 
-func newRequest(s *Session, entry *Entry, e *envelope.Envelope) *Request {
-	r := &Request{session: s, entry: entry, id: e.ID, args: envelope.NewRaw(envelope.Msgpack, e.Args)}
+func newRequest(s *Session, registration *Registration, e *envelope.Envelope) *Request {
+	r := &Request{session: s, registration: registration, id: e.ID, args: envelope.NewRaw(envelope.Msgpack, e.Args)}
 	r.config = &s.server.config
 	if t := e.Options.Trace; t != "" && envelope.ValidTrace(t) { // an invalid trace is ignored (wire.md §6.3)
 		r.trace = t
@@ -37,12 +37,12 @@ func newRequest(s *Session, entry *Entry, e *envelope.Envelope) *Request {
 }
 
 // Name returns the handler's name.
-func (r *Request) Name() string { return r.entry.Name }
+func (r *Request) Name() string { return r.registration.Name }
 
 // Args returns the arguments. The bytes are the handler's.
 func (r *Request) Args() envelope.Raw { return r.args }
 
-// IsSend says that nobody waits for an answer.
+// IsSend says that the request has no answer.
 func (r *Request) IsSend() bool { return r.id == 0 }
 
 // Trace returns the caller's W3C traceparent, "" if there is none.
@@ -54,16 +54,22 @@ func (r *Request) Session() *Session { return r.session }
 // size is what counts towards the limits, in bytes.
 func (r *Request) size() int { return len(r.args.Bytes()) }
 
-// answer runs the handler of a call and replies, also if the handler ends its goroutine.
-func (r *Request) answer() {
+// run runs the handler, and replies to a call or lets the next send run, also if the handler ends its goroutine.
+func (r *Request) run() {
 	s := r.session
 	defer func() {
 		p := s.peer
 		p.mu.Lock()
+		if r.IsSend() {
+			p.sends.sub(r)
+			p.handling = nil
+			p.unlock()
+			return
+		}
 		p.running.sub(r)
-		claimed := p.claim(r)
+		isFirst := p.beginReply(r)
 		p.unlock()
-		if claimed { // else Fail has replied
+		if isFirst { // else Fail has replied
 			s.reply(r, r.result, r.refusal)
 		}
 	}()
@@ -80,13 +86,13 @@ func (r *Request) Fail(err error) bool {
 	}
 	refusal := toRemote(err, r.Err() != nil)
 	s.peer.mu.Lock()
-	claimed := s.peer.claim(r)
+	isFirst := s.peer.beginReply(r)
 	s.peer.mu.Unlock()
-	if claimed {
+	if isFirst {
 		r.finish()
 		s.reply(r, nil, refusal)
 	}
-	return claimed
+	return isFirst
 }
 
 // handle runs the handler, contains what goes wrong in it, and keeps the result.
@@ -103,17 +109,17 @@ func (r *Request) handle() {
 		r.finish()
 		r.result, r.refusal = nil, r.session.server.incident(r, p)
 		if !allowed { // Allow panicked: hide that from the caller
-			r.refusal = noHandler(r.entry.Name)
+			r.refusal = noHandler(r.registration.Name)
 		}
 	}()
-	if allowed = r.entry.Allow == nil || r.entry.Allow(r, r); !allowed {
+	if allowed = r.registration.Allow == nil || r.registration.Allow(r, r); !allowed {
 		r.finish()
-		r.refusal = noHandler(r.entry.Name) // those who may not use it must not learn of it
+		r.refusal = noHandler(r.registration.Name) // those who may not use it must not learn of it
 	} else {
-		result, err := r.entry.Handler(r, r)
+		result, err := r.registration.Handler(r, r)
 		ended := r.finish()
 		if ended != nil {
-			err = ended // nobody waits: the answer is short, whatever the handler returned
+			err = ended // the caller has stopped waiting: the answer is short, whatever the handler returned
 		}
 		if err != nil {
 			r.refusal = toRemote(err, ended != nil)
@@ -129,7 +135,7 @@ func (s *Server) incident(r *Request, p any) *envelope.RemoteError {
 	var id [4]byte
 	_, _ = io.ReadFull(s.config.Rand, id[:]) // an id of zeros is as good when there is no randomness
 	text := hex.EncodeToString(id[:])
-	s.config.Log.Error("handler panicked", "name", r.entry.Name, "peer", r.session.peer.key, "incident", text,
+	s.config.Log.Error("handler panicked", "name", r.registration.Name, "peer", r.session.peer.key, "incident", text,
 		"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
 	return &envelope.RemoteError{Code: envelope.CodeInternal, Text: "incident " + text}
 }

@@ -21,7 +21,7 @@ func allow(yes bool) func(context.Context, *Request) bool {
 
 func TestUnknownAndForbiddenNamesGetTheSameAnswer(t *testing.T) {
 	const name = "secret \"plans\""
-	for what, entry := range map[string]*Entry{
+	for what, registration := range map[string]*Registration{
 		"forbidden":                         {Name: name, Handler: echo, Allow: allow(false)},
 		"forbidden by a panic":              {Name: name, Handler: echo, Allow: func(context.Context, *Request) bool { panic("on purpose") }},
 		"forbidden by the goroutine's end":  {Name: name, Handler: echo, Allow: func(context.Context, *Request) bool { runtime.Goexit(); return true }},
@@ -33,7 +33,7 @@ func TestUnknownAndForbiddenNamesGetTheSameAnswer(t *testing.T) {
 				c := g.open(1)
 				options := envelope.Options{HasTimeout: true, Timeout: time.Second}
 				unknown := c.wantCode(c.call(name, nil, options), envelope.CodeNoHandler)
-				if err := g.Add(entry); err != nil {
+				if err := g.Add(registration); err != nil {
 					t.Fatal(err)
 				}
 				id := c.call(name, nil, options)
@@ -54,7 +54,7 @@ func TestUnknownAndForbiddenNamesGetTheSameAnswer(t *testing.T) {
 func TestAllowedNamesAreServed(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, g *rig) {
 		var asked *Request
-		if err := g.Add(&Entry{Name: "mine", Handler: echo, Allow: func(ctx context.Context, r *Request) bool {
+		if err := g.Add(&Registration{Name: "mine", Handler: echo, Allow: func(ctx context.Context, r *Request) bool {
 			asked = r
 			return ctx.Err() == nil && string(r.Args().Bytes()) == "please"
 		}}); err != nil {

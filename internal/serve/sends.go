@@ -16,9 +16,9 @@ const holdSends = 2 * time.Second
 
 // Send queues a send for its handler, or drops it. The envelope's slices are the request's to keep.
 func (s *Session) Send(e *envelope.Envelope) {
-	entry, count := s.server.find(e.Name), s.conn.Counters()
+	registration, count := s.server.find(e.Name), s.conn.Counters()
 	count.Add(counters.SendsIn, 1)
-	if entry == nil {
+	if registration == nil {
 		count.Add(counters.SendsUnhandled, 1)
 		s.server.config.Log.Debug("send to no handler", "peer", s.peer.key, "name", string(e.Name))
 		return
@@ -35,14 +35,14 @@ func (s *Session) Send(e *envelope.Envelope) {
 		}
 		return
 	}
-	r := newRequest(s, entry, e)
+	r := newRequest(s, registration, e)
 	p.sends.add(r)
 	if p.heldUntil.IsZero() {
 		p.waiting.push(r)
 	} else {
 		p.held.push(r)
 	}
-	p.work()
+	p.unlock()
 }
 
 // warnOfDrop logs, once in a while, that sends are dropped: there is no room under a limit, named as in peernet.Limits.
@@ -61,49 +61,7 @@ func (p *peer) warnOfDrop(limit string, value int) {
 func (s *Session) EndRequests() {
 	s.peer.mu.Lock()
 	s.peer.endSends(s)
-	s.peer.work()
-}
-
-// Run implements actorkit.Runner: it handles sends until none waits.
-func (p *peer) Run() {
-	defer p.server.runs.Done()
-	defer func() { // another goroutine takes what came meanwhile, or is left by a handler that ended its goroutine
-		p.mu.Lock()
-		p.working = false
-		p.work()
-	}()
-	for {
-		p.mu.Lock()
-		r := p.waiting.pop()
-		p.handling = r
-		p.mu.Unlock()
-		if r == nil {
-			return
-		}
-		p.handle(r)
-	}
-}
-
-func (p *peer) handle(r *Request) {
-	defer func() {
-		p.mu.Lock()
-		p.handling = nil
-		p.sends.sub(r)
-		p.unlock()
-	}()
-	r.handle()
-}
-
-// work starts a goroutine for the sends if there is work and none runs. It is called with mu held, and
-// releases it.
-func (p *peer) work() {
-	start := !p.working && p.waiting.first != nil
-	p.working = p.working || start
-	p.mu.Unlock()
-	if start {
-		p.server.runs.Add(1)
-		p.server.config.Pool.Go(p)
-	}
+	s.peer.unlock()
 }
 
 // The rest is called with mu held.
@@ -115,21 +73,18 @@ func (p *peer) open() {
 	if p.sending++; p.sending < 2 {
 		return
 	}
-	if p.stopHold != nil {
-		p.stopHold()
-	}
 	clock := p.server.config.Clock
 	p.heldUntil = clock.Now().Add(holdSends)
-	p.stopHold = clock.AfterFunc(holdSends, func() {
+	clock.AfterFunc(holdSends, func() {
 		p.mu.Lock()
 		if !clock.Now().Before(p.heldUntil) { // no session has come since
 			p.releaseHeld()
 		}
-		p.work()
+		p.unlock()
 	})
 }
 
-// endSends takes note that a session brings no more sends: its sends come before those of any other.
+// endSends records that a session brings no more sends: its sends come before those of any other.
 func (p *peer) endSends(s *Session) {
 	if s.sendsEnded {
 		return
@@ -147,10 +102,6 @@ func (p *peer) endSends(s *Session) {
 func (p *peer) releaseHeld() {
 	p.waiting.append(&p.held)
 	p.heldUntil = time.Time{}
-	if p.stopHold != nil {
-		p.stopHold()
-		p.stopHold = nil
-	}
 }
 
 // discard drops the sends of session s, or of every session if s is nil, and cancels the one that runs.

@@ -78,7 +78,7 @@ func TestSendThatFailsDoesNotStopTheQueue(t *testing.T) {
 		g.handle("error", func(context.Context, *Request) (any, error) { return nil, errHandler })
 		g.handle("panic", explode)
 		g.handle("exit", func(context.Context, *Request) (any, error) { runtime.Goexit(); return nil, nil })
-		if err := g.Add(&Entry{Name: "secret", Handler: echo, Allow: allow(false)}); err != nil {
+		if err := g.Add(&Registration{Name: "secret", Handler: echo, Allow: allow(false)}); err != nil {
 			t.Fatal(err)
 		}
 		c := g.open(1)

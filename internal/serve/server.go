@@ -33,10 +33,10 @@ type Server struct {
 	config   Config
 	overload overload
 
-	mu    sync.Mutex // guards peers
-	peers map[identity.PublicKey]*peer
-	runs  sync.WaitGroup // of goroutines that run handlers
-	ready ready
+	mu       sync.Mutex // guards peers
+	peers    map[identity.PublicKey]*peer
+	runs     sync.WaitGroup // of goroutines that run handlers
+	runnable runnable
 }
 
 // A Conn is the session that brings calls, as serve needs it.
@@ -62,7 +62,7 @@ type Conn interface {
 func New(c Config) *Server {
 	s := &Server{config: c, peers: make(map[identity.PublicKey]*peer)}
 	s.overload = newOverload(&c)
-	s.ready.server = s
+	s.runnable.server = s
 	return s
 }
 

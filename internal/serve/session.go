@@ -27,9 +27,6 @@ type Session struct {
 	peer   *peer
 	conn   Conn
 
-	// Note is for the code that registers handlers: it keeps there what it knows of the session's caller.
-	Note atomic.Value
-
 	pending atomic.Int64 // calls whose reply is not queued
 
 	// Guarded by peer.mu.
@@ -45,11 +42,11 @@ func (s *Session) Conn() Conn { return s.conn }
 // to keep.
 func (s *Session) Call(e *envelope.Envelope) error {
 	late := e.Options.HasTimeout && e.Options.Timeout <= 0
-	entry := s.server.find(e.Name)
-	if entry == nil {
-		entry = &Entry{Name: string(e.Name), Allow: deny} // an unknown name must look like a hidden one
+	registration := s.server.find(e.Name)
+	if registration == nil {
+		registration = &Registration{Name: string(e.Name), Allow: deny} // an unknown name must look like a hidden one
 	}
-	r, p := newRequest(s, entry, e), s.peer
+	r, p := newRequest(s, registration, e), s.peer
 	p.mu.Lock()
 	taken, overloaded := s.calls.Get(e.ID) != nil, p.overloadedBy(len(e.Args))
 	if overloaded == nil && !taken && !late {
@@ -62,20 +59,20 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	case taken:
 		return fmt.Errorf("call %d: %w", e.ID, ErrDuplicateID)
 	case late:
-		return s.refuse(e.ID, callTooLate)
+		return s.answerError(e.ID, callTooLate)
 	case overloaded != nil:
 		s.conn.Counters().Add(counters.CallsRefused, 1)
-		return s.refuse(e.ID, overloaded)
+		return s.answerError(e.ID, overloaded)
 	}
-	s.server.ready.start(r)
+	s.server.runnable.start(r)
 	return nil
 }
 
 // deny is the Allow of names that have no handler.
 func deny(context.Context, *Request) bool { return false }
 
-// refuse answers a call that does not run. The error is ErrFlood: too many such answers wait.
-func (s *Session) refuse(id envelope.CallID, e *envelope.RemoteError) error {
+// answerError answers a call that does not run. The error is ErrFlood: too many such answers wait.
+func (s *Session) answerError(id envelope.CallID, e *envelope.RemoteError) error {
 	if !s.conn.Refuse(id, e) {
 		return ErrFlood
 	}
@@ -111,11 +108,10 @@ func (s *Session) Close(reason envelope.Reason) {
 	}
 	p.endSends(s)
 	p.sessions--
-	p.work()
-	s.server.forget(p)
+	p.unlock()
 }
 
-// reply answers a call that was claimed, and gives back the rest of what the call took.
+// reply answers a call after beginReply, and gives back the rest of what the call took.
 func (s *Session) reply(r *Request, result any, refusal *envelope.RemoteError) {
 	defer func() { // also if the reply panics
 		s.peer.mu.Lock()

@@ -61,13 +61,13 @@ func TestHiddenNameIsLikeAnUnknownOne(t *testing.T) {
 	for _, first := range names {
 		for _, second := range names {
 			bubble(t, limits(2, 1000), func(t *testing.T, g *rig) {
-				if err := g.Add(&Entry{Name: "hidden", Handler: echo, Allow: deny}); err != nil {
+				if err := g.Add(&Registration{Name: "hidden", Handler: echo, Allow: deny}); err != nil {
 					t.Fatal(err)
 				}
 				c := g.open(1)
-				g.ready.mu.Lock()
-				g.ready.waking = true // nothing begins for now
-				g.ready.mu.Unlock()
+				g.runnable.mu.Lock()
+				g.runnable.waking = true // nothing begins for now
+				g.runnable.mu.Unlock()
 				c.call(first, []byte("1"))
 				if err := c.callAs(c.lastID, second, nil); !errors.Is(err, ErrDuplicateID) {
 					t.Errorf("%q, and the same id for %q: %v", first, second, err)
@@ -77,9 +77,9 @@ func TestHiddenNameIsLikeAnUnknownOne(t *testing.T) {
 				if load := g.Loads()[c.key]; load != (Load{2, 3}) {
 					t.Errorf("%q and %q count as %+v", first, second, load)
 				}
-				g.ready.mu.Lock()
-				g.ready.waking = false
-				g.ready.wake()
+				g.runnable.mu.Lock()
+				g.runnable.waking = false
+				g.runnable.wake()
 				all := c.answered()
 				for _, a := range all {
 					if want := []string{first, second}[a.id-1]; a.refused || !reflect.DeepEqual(a.refusal, noHandler(want)) {
@@ -172,16 +172,6 @@ func TestCloseEndsHandlersThatHaveNotBegun(t *testing.T) {
 		c.Close(envelope.ReasonShutdown) // without waiting for the handlers to begin
 		if n := c.counts(); n[envelope.CodeCancelled] != 100 {
 			t.Errorf("answers: %v", n)
-		}
-	})
-}
-
-func TestNoteIsTheSessions(t *testing.T) {
-	bubble(t, nil, func(t *testing.T, g *rig) {
-		a, b := g.open(1), g.open(1)
-		a.Note.Store("a")
-		if b.Note.Load() != nil || a.Note.Load() != "a" {
-			t.Error("sessions share their notes")
 		}
 	})
 }

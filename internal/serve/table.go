@@ -19,8 +19,8 @@ import (
 // A Handler answers a call. Its result for a send goes nowhere.
 type Handler func(ctx context.Context, r *Request) (any, error)
 
-// An Entry is a handler as it is registered.
-type Entry struct {
+// A Registration is a handler as it is registered.
+type Registration struct {
 	Name    string
 	Handler Handler
 
@@ -28,8 +28,8 @@ type Entry struct {
 	// every call and send, in the handler's goroutine.
 	Allow func(ctx context.Context, r *Request) bool
 
-	// Note is for the code that registers handlers.
-	Note any
+	// Inner is what Handler was made of. It is for the code that calls Replace.
+	Inner any
 }
 
 // ErrTaken says that a name has a handler already.
@@ -37,61 +37,61 @@ var ErrTaken = errors.New("the name has a handler already")
 
 // A Table is the handlers of a node by name. It is safe for concurrent use.
 type Table struct {
-	mu      sync.Mutex                        // held to change the entries
-	entries atomic.Pointer[map[string]*Entry] // replaced, never changed: every call reads it. Nil: none yet
+	mu     sync.Mutex // held to replace byName
+	byName atomic.Pointer[map[string]*Registration]
 }
 
 // Add registers a handler. The error is ErrTaken or what envelope.CheckName says.
-func (t *Table) Add(e *Entry) error {
-	if err := envelope.CheckName(e.Name); err != nil {
-		return fmt.Errorf("handler %q: %w", e.Name, err)
+func (t *Table) Add(r *Registration) error {
+	if err := envelope.CheckName(r.Name); err != nil {
+		return fmt.Errorf("handler %q: %w", r.Name, err)
 	}
 	taken := false
-	t.change(func(entries map[string]*Entry) {
-		if taken = entries[e.Name] != nil; !taken {
-			entries[e.Name] = e
+	t.change(func(byName map[string]*Registration) {
+		if taken = byName[r.Name] != nil; !taken {
+			byName[r.Name] = r
 		}
 	})
 	if taken {
-		return fmt.Errorf("handler %q: %w: call Unhandle first", e.Name, ErrTaken)
+		return fmt.Errorf("handler %q: %w: call Unhandle first", r.Name, ErrTaken)
 	}
 	return nil
 }
 
 // Remove takes a handler away. Calls that run go on.
 func (t *Table) Remove(name string) {
-	t.change(func(entries map[string]*Entry) { delete(entries, name) })
+	t.change(func(byName map[string]*Registration) { delete(byName, name) })
 }
 
-// Replace replaces each entry by the one that f makes of it. Requests that have arrived keep the entry that they found.
-func (t *Table) Replace(f func(Entry) Entry) {
-	t.change(func(entries map[string]*Entry) {
-		for name, e := range entries {
-			made := f(*e)
-			entries[name] = &made
+// Replace replaces each registration by the one that f makes of it. Requests that have arrived keep theirs.
+func (t *Table) Replace(f func(Registration) Registration) {
+	t.change(func(byName map[string]*Registration) {
+		for name, r := range byName {
+			made := f(*r)
+			byName[name] = &made
 		}
 	})
 }
 
-// change lets f change a copy of the entries, which takes their place.
-func (t *Table) change(f func(entries map[string]*Entry)) {
+// change lets f change a copy of the map, which takes its place.
+func (t *Table) change(f func(byName map[string]*Registration)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	next := make(map[string]*Entry, len(t.all())+1)
+	next := make(map[string]*Registration, len(t.all())+1)
 	maps.Copy(next, t.all())
 	f(next)
-	t.entries.Store(&next)
+	t.byName.Store(&next)
 }
 
 // Names returns the names that have a handler, sorted.
 func (t *Table) Names() []string { return slices.Sorted(maps.Keys(t.all())) }
 
-func (t *Table) find(name []byte) *Entry { return t.all()[string(name)] }
+func (t *Table) find(name []byte) *Registration { return t.all()[string(name)] }
 
-// all returns the entries as they are. The map is not to be changed.
-func (t *Table) all() map[string]*Entry {
-	if m := t.entries.Load(); m != nil {
+// all returns the registrations by name. Every call reads the map: it is replaced, never changed.
+func (t *Table) all() map[string]*Registration {
+	if m := t.byName.Load(); m != nil {
 		return *m
 	}
-	return nil
+	return nil // none yet
 }

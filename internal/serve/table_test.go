@@ -13,11 +13,11 @@ import (
 func TestTableFindsWhatWasAddedAndNotRemoved(t *testing.T) {
 	var table Table
 	if table.find([]byte("a")) != nil || len(table.Names()) != 0 {
-		t.Error("an empty table has entries")
+		t.Error("an empty table has byName")
 	}
 	table.Remove("a")
 	for _, name := range []string{"b", "a", "ä"} {
-		if err := table.Add(&Entry{Name: name}); err != nil {
+		if err := table.Add(&Registration{Name: name}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -34,7 +34,7 @@ func TestTableFindsWhatWasAddedAndNotRemoved(t *testing.T) {
 
 func TestTableRefusesNames(t *testing.T) {
 	var table Table
-	if err := table.Add(&Entry{Name: "taken"}); err != nil {
+	if err := table.Add(&Registration{Name: "taken"}); err != nil {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]error{
@@ -44,12 +44,12 @@ func TestTableRefusesNames(t *testing.T) {
 		"two\nrows": envelope.ErrNameControl,
 		"\xff":      envelope.ErrNameUTF8,
 	} {
-		if err := table.Add(&Entry{Name: name}); !errors.Is(err, want) {
+		if err := table.Add(&Registration{Name: name}); !errors.Is(err, want) {
 			t.Errorf("Add(%q): %v, want %v", name, err, want)
 		}
 	}
 	table.Remove("taken")
-	if err := table.Add(&Entry{Name: "taken"}); err != nil {
+	if err := table.Add(&Registration{Name: "taken"}); err != nil {
 		t.Errorf("a name that was removed cannot be added again: %v", err)
 	}
 }
@@ -61,7 +61,7 @@ func TestTableCanBeReadWhileItChanges(t *testing.T) {
 		join.Go(func() {
 			name := strconv.Itoa(i)
 			for range 100 {
-				if err := table.Add(&Entry{Name: name}); err != nil {
+				if err := table.Add(&Registration{Name: name}); err != nil {
 					t.Error(err)
 				}
 				if e := table.find([]byte(name)); e == nil || e.Name != name {

@@ -35,13 +35,13 @@ func bareLink() *Link {
 }
 
 // step lets the writer write once what waits.
-func (l *Link) step(t *testing.T, batch []segment, send *channel.CipherState) []segment {
-	batch, _ = l.queue.take(batch[:0])
-	if err := l.flush(batch, send); err != nil {
+func (l *Link) step(t *testing.T, segments []segment, send *channel.CipherState) []segment {
+	segments, _ = l.queue.take(segments[:0])
+	if err := l.flush(segments, send); err != nil {
 		t.Fatal(err)
 	}
-	l.queue.release(batch)
-	return batch
+	l.queue.release(segments)
+	return segments
 }
 
 // countable skips a test that counts allocations where others than ours would be counted.
@@ -66,12 +66,12 @@ func TestAllocationsOfWriting(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s of %d bytes", name, size), func(t *testing.T) {
 				l, send := bareLink(), channel.NewCipherState([32]byte{1})
-				var batch []segment
+				var segments []segment
 				got := testing.AllocsPerRun(200, func() {
 					if err := write(l); err != nil {
 						t.Fatal(err)
 					}
-					batch = l.step(t, batch, send)
+					segments = l.step(t, segments, send)
 				})
 				if got != 0 {
 					t.Errorf("%v allocations, want none", got)
@@ -89,16 +89,16 @@ func TestAllocationsOfACall(t *testing.T) {
 	stopped := make(chan struct{})
 	go func() { // the writer and the actor in one
 		defer close(stopped)
-		var batch []segment
+		var segments []segment
 		for id := envelope.CallID(1); ; id++ {
 			var more bool
-			if batch, more = l.queue.take(batch[:0]); !more {
+			if segments, more = l.queue.take(segments[:0]); !more {
 				return
 			}
-			if err := l.flush(batch, send); err != nil {
+			if err := l.flush(segments, send); err != nil {
 				t.Error(err)
 			}
-			l.queue.release(batch)
+			l.queue.release(segments)
 			l.flight.takeCall(id).done <- success(value)
 		}
 	}()

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -17,7 +18,7 @@ type result struct {
 
 // A pending is one call or ping of this node that waits for its answer. The pool gives it to another one afterwards.
 type pending struct {
-	done chan result // has room for one, and gets one whenever somebody else takes the pending out of its table; nil: nobody waits
+	done chan result // has room for one; gets one unless the caller itself takes the pending out of its table. Nil: it has no waiter
 	id   envelope.CallID
 	ping bool      // id is the nonce of a ping
 	sent time.Time // of a ping
@@ -37,17 +38,17 @@ func (ps *pendings) get() *pending {
 	return p
 }
 
-// put takes p back. If somebody else took p out of its table, its result has been received.
+// put takes p back. If another goroutine took p out of its table, the result has been received.
 func (ps *pendings) put(p *pending) { ps.pool.Put(p) }
 
 // inFlight is the table of the calls and pings of this node that wait for an answer. A caller's goroutine enters its
-// call and may take it out again; the session answers or fails it. Whoever takes a call out of the table ends it, so
+// call and may take it out again; the session answers or fails it. The one that takes a call out of the table ends it, so
 // each ends exactly once.
 type inFlight struct {
 	mu    sync.Mutex // guards the rest
 	calls idtable.Table[*pending]
-	pings map[envelope.CallID]*pending // by nonce
-	err   error                        // not nil: the session has ended, nothing enters any more
+	pings []*pending
+	err   error // not nil: the session has ended, nothing enters any more
 }
 
 func (t *inFlight) enter(p *pending) error {
@@ -56,57 +57,60 @@ func (t *inFlight) enter(p *pending) error {
 	switch {
 	case t.err != nil:
 		return t.err
-	case !p.ping:
-		t.calls.Put(p.id, p)
-	case t.pings == nil:
-		t.pings = map[envelope.CallID]*pending{p.id: p}
+	case p.ping:
+		t.pings = append(t.pings, p)
 	default:
-		t.pings[p.id] = p
+		t.calls.Put(p.id, p)
 	}
 	return nil
 }
 
-// takeCall takes a call out. Nil: somebody else has, and its result is in done or about to be.
+// takeCall takes a call out. Nil: another goroutine has, and the result is in done or about to be.
 func (t *inFlight) takeCall(id envelope.CallID) *pending {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.calls.Take(id)
 }
 
-// remove takes p out. It returns false if somebody else has: the result of p is in done or about to be.
+// remove takes p out. It returns false if another goroutine has: the result of p is in done or about to be.
 func (t *inFlight) remove(p *pending) bool {
 	if !p.ping {
 		return t.takeCall(p.id) != nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	_, found := t.pings[p.id]
-	delete(t.pings, p.id)
-	return found
+	i := slices.Index(t.pings, p)
+	if i >= 0 {
+		t.pings = slices.Delete(t.pings, i, i+1)
+	}
+	return i >= 0
 }
 
-// takePings takes out the ping that a pong answers, nil if there is none, and the earlier pings that somebody waits for:
-// the peer may have dropped their pongs (wire.md §6.6), and pongs that have not come yet will not come.
-func (t *inFlight) takePings(nonce envelope.CallID, q *queue) (own *pending, earlier []*pending) {
+// takePings takes out the ping that a pong answers, and behind it the earlier pings that have a waiter: the peer may have
+// dropped their pongs (wire.md §6.6), and pongs that have not come yet will not come. There are none if the nonce is unknown.
+func (t *inFlight) takePings(nonce envelope.CallID, q *queue) (taken []*pending) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if own = t.pings[nonce]; own == nil {
-		return nil, nil
+	i := slices.IndexFunc(t.pings, func(p *pending) bool { return p.id == nonce })
+	if i < 0 {
+		return nil
 	}
-	delete(t.pings, nonce)
+	own := t.pings[i]
+	taken = append(taken, own)
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for n, p := range t.pings {
-		if p.done != nil && p.seq != 0 && p.seq < own.seq {
-			earlier = append(earlier, p)
-			delete(t.pings, n)
+	t.pings = slices.DeleteFunc(t.pings, func(p *pending) bool {
+		isEarlier := p.done != nil && p.seq != 0 && p.seq < own.seq
+		if isEarlier {
+			taken = append(taken, p)
 		}
-	}
-	return own, earlier
+		return isEarlier || p == own
+	})
+	return taken
 }
 
-// close ends everything with the error that errorAt returns for its position, and lets nothing in from now on.
-func (t *inFlight) close(err error, errorAt func(*position) error) {
+// close ends everything with err, which says of each whether its envelope may have left q, and lets nothing in from now on.
+func (t *inFlight) close(err *LinkError, q *queue) {
 	t.mu.Lock()
 	calls, pings := t.calls, t.pings
 	t.calls, t.pings = idtable.Table[*pending]{}, nil
@@ -116,7 +120,9 @@ func (t *inFlight) close(err error, errorAt func(*position) error) {
 	t.mu.Unlock()
 	fail := func(p *pending) {
 		if p.done != nil {
-			p.done <- result{err: errorAt(&p.position)}
+			own := *err
+			own.Sent = q.isTaken(&p.position)
+			p.done <- result{err: &own}
 		}
 	}
 	calls.All(fail)

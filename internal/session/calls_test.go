@@ -1,9 +1,10 @@
 package session
 
 import (
-	"errors"
 	"math/rand/v2"
+	"reflect"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -69,7 +70,7 @@ func TestEachCallEndsOnce(t *testing.T) {
 		for entered.Load() < callers*each/4 && seed%2 == 0 {
 			runtime.Gosched()
 		}
-		end := func() { table.close(errTest, func(*position) error { return errTest }) }
+		end := func() { table.close(&LinkError{Reason: ReasonLost}, testQueue(1000)) }
 		if seed%2 == 0 {
 			end()
 		}
@@ -95,16 +96,16 @@ func TestNothingEntersAnEndedTable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	second := errors.New("another end")
-	table.close(errTest, func(p *position) error { return errTest })
-	table.close(second, func(*position) error { return second })
+	end, q := &LinkError{Reason: ReasonLost}, testQueue(1000)
+	table.close(end, q)
+	table.close(&LinkError{Reason: envelope.ReasonBusy}, q)
 	for _, p := range []*pending{call, ping} {
-		if r := <-p.done; r.err != errTest {
+		if r := <-p.done; !reflect.DeepEqual(r.err, error(end)) {
 			t.Errorf("ended with %v", r.err)
 		}
 	}
 	for _, p := range []*pending{{id: 2}, {id: 3, ping: true}} {
-		if err := table.enter(p); err != errTest {
+		if err := table.enter(p); err != end {
 			t.Errorf("enter: %v", err)
 		}
 	}
@@ -128,12 +129,11 @@ func TestPongAnswersWhatLeftBeforeItsPing(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if own, earlier := table.takePings(5, q); own != nil || earlier != nil {
-		t.Errorf("a pong that nobody asked for answers %v, %v", own, earlier)
+	if taken := table.takePings(5, q); taken != nil {
+		t.Errorf("a pong that nobody asked for answers %v", taken)
 	}
-	own, earlier := table.takePings(4, q)
-	if own != pings[4] || len(earlier) != 1 || earlier[0] != pings[1] {
-		t.Errorf("answered are %v and %v", own, earlier)
+	if taken, want := table.takePings(4, q), []*pending{pings[4], pings[1]}; !slices.Equal(taken, want) {
+		t.Errorf("answered are %v, want %v", taken, want)
 	}
 	if len(table.pings) != 3 {
 		t.Errorf("%d pings are left, want 3", len(table.pings))

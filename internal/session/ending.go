@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
 var errAfterBye = errors.New("the peer starts something after its bye")
@@ -14,7 +15,7 @@ var errAfterBye = errors.New("the peer starts something after its bye")
 func (s *session) close(c Close) {
 	bye := envelope.Bye{Code: c.Reason, Text: c.Text, RetryAfter: c.RetryAfter}
 	switch {
-	case s.state == handshaking:
+	case s.remote == (identity.PublicKey{}):
 		if c.Reason == envelope.ReasonBusy {
 			s.cutHandshake(errEvicted)
 		} else {
@@ -25,10 +26,8 @@ func (s *session) close(c Close) {
 		s.finish(endedBy(bye), &bye) // the first and the last word
 	case !halfCloses(c.Reason):
 		s.finish(endedBy(bye), &bye)
-	case !s.byeSent:
-		if s.peerBye == nil {
-			s.end = endedBy(bye)
-		}
+	case s.state == open:
+		s.end = endedBy(bye)
 		s.halfClose(bye)
 	}
 }
@@ -55,12 +54,12 @@ func (s *session) handleBye(args []byte) error {
 		_ = s.conn.Close() // the peer has said its last word, and waits for nothing of ours
 		return nil
 	}
-	if s.peerBye != nil {
+	if s.peerBye {
 		return nil
 	}
-	s.peerBye = &bye
+	s.peerBye = true
 	s.inbound.EndRequests()
-	if !s.byeSent {
+	if s.state == open {
 		s.end = end
 		s.tell(HalfClosed{s.Link, bye})
 		s.halfClose(answer)
@@ -78,9 +77,8 @@ func halfCloses(code envelope.Reason) bool {
 	return true
 }
 
-// halfClose says that this node starts nothing more, and waits until nothing is in flight either way.
+// halfClose says that this node starts no more calls and sends, and waits until nothing is in flight either way.
 func (s *session) halfClose(bye envelope.Bye) {
-	s.byeSent = true
 	s.state = draining
 	s.draining.Store(true)
 	s.queue.halfClose(encodeBye(bye))
@@ -96,7 +94,7 @@ func encodeBye(bye envelope.Bye) *buffer {
 
 // closeIfDrained closes the connection once both have said bye and nothing is in flight (wire.md §7.3).
 func (s *session) closeIfDrained() {
-	if s.state == draining && s.byeSent && s.peerBye != nil && s.callers.Load() == 0 && s.inbound.Pending() == 0 && s.queue.isEmpty() {
+	if s.state == draining && s.peerBye && s.callers.Load() == 0 && s.inbound.Pending() == 0 && s.queue.isEmpty() {
 		s.finish(s.end, nil)
 	}
 }
@@ -120,7 +118,7 @@ func (s *session) finish(end Ended, bye *envelope.Bye) {
 	s.fail(end, buf)
 	s.lingerUntil = s.config.Clock.Now().Add(maxLinger)
 	s.startLinger(lingerAfterBye)
-	_ = s.conn.SetWriteDeadline(time.Unix(1, 0)) // long past: writeAll takes note of what was taken until now
+	_ = s.conn.SetWriteDeadline(time.Unix(1, 0)) // long past: writeAll then records what was taken until now
 	s.reader.discards.Store(true)
 	if waiting {
 		s.startReaderAndWriter()
@@ -162,7 +160,7 @@ func (s *session) endReading(err error) {
 		if s.end.Err != nil || errors.Is(err, io.EOF) {
 			err = s.end.Err // of the write that failed before, if one did; "lost" says the rest
 		}
-		if s.state == draining && s.peerBye != nil {
+		if s.state == draining && s.peerBye {
 			s.finish(s.end, nil)
 		} else {
 			s.finish(Ended{Reason: ReasonLost, Err: err}, nil)

@@ -16,7 +16,7 @@ var (
 	// ErrMode says that an initiator in private mode has dialled a node which is not, or the reverse.
 	ErrMode = errors.New("private mode is on at one end only")
 
-	// ErrUnanswered says that the responder ended the connection in place of message 2; see UnansweredError.
+	// ErrUnanswered says that the responder ended the connection in place of message 2.
 	ErrUnanswered = errors.New("the peer ended the connection without an answer")
 
 	errDraining = errors.New("the session is closing") // nothing was queued; another session may serve
@@ -61,25 +61,6 @@ func (e *LinkError) Unwrap() error { return e.Err }
 
 // Is makes a LinkError an ErrLinkLost and a net.ErrClosed.
 func (e *LinkError) Is(target error) bool { return target == ErrLinkLost || target == net.ErrClosed }
-
-// An UnansweredError is an ErrUnanswered. A responder does not say why; most reasons have to do with private mode.
-type UnansweredError struct {
-	Private bool  // this node is in private mode
-	Err     error // of the connection
-}
-
-func (e *UnansweredError) Error() string {
-	advice := "is it in private mode, or busy?"
-	if e.Private {
-		advice = "is private mode on at both ends? does the peer trust this node's key? are both clocks right to 5 minutes?"
-	}
-	return fmt.Sprintf("%v (%v): %s", ErrUnanswered, e.Err, advice)
-}
-
-func (e *UnansweredError) Unwrap() error { return e.Err }
-
-// Is makes an UnansweredError an ErrUnanswered.
-func (e *UnansweredError) Is(target error) bool { return target == ErrUnanswered }
 
 // An AbandonedError says that a call was ended by its own context.
 type AbandonedError struct {

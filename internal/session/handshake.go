@@ -5,10 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/channel"
-	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
@@ -20,7 +17,8 @@ var errStopped = errors.New("the handshake was stopped")
 var ErrYielded = errors.New("the peer was proved at another address first")
 
 // handshake does the handshake over conn (wire.md §4). It runs in a goroutine of its own, which ends once conn and stop
-// are closed. conn is closed if the error is not nil.
+// are closed. conn is closed if the error is not nil, except by a responder that does not trust the key of its peer: it gets the
+// result as well, so that it can tell the peer.
 //
 // The error is an ErrMode if the first message is not of this mode (wire.md §4.6), and an ErrUnanswered if the connection
 // ends where message 2 is due.
@@ -29,7 +27,7 @@ var ErrYielded = errors.New("the peer was proved at another address first")
 // initiator asks claim, if there is one, before it sends message 3.
 func (c *Config) handshake(conn net.Conn, hc handshake.Config, claim func() bool, stop <-chan struct{}) (handshake.Result, error) {
 	hc.Static, hc.Prologue, hc.Rand, hc.Trusted = c.Static, c.Prologue, c.Rand, c.Trusted
-	knocks := &limitedKnocks{Knocks: c.Knocks, config: c, source: limiter.SourceOf(addrOf(conn).Addr())}
+	knocks := &limitedKnocks{Knocks: c.Knocks, config: c, source: limiter.SourceOf(AddrOf(conn.RemoteAddr()).Addr())}
 	if c.Knocks != nil {
 		hc.Knocks = knocks
 	}
@@ -69,9 +67,7 @@ func (c *Config) handshake(conn net.Conn, hc handshake.Config, claim func() bool
 	knocks.fail()
 	switch {
 	case errors.Is(err, handshake.ErrUntrusted) && hc.Role == handshake.Responder:
-		result := state.Result()
-		defer result.Erase()
-		refuse(conn, result.SendKey())
+		return state.Result(), err
 	case silent:
 		Reset(conn)
 	default:
@@ -80,16 +76,17 @@ func (c *Config) handshake(conn net.Conn, hc handshake.Config, claim func() bool
 	return handshake.Result{}, err
 }
 
-// addrOf returns the address of the other end of conn, zero if it has none.
-func addrOf(conn net.Conn) netip.AddrPort {
-	a, ok := conn.RemoteAddr().(*net.TCPAddr)
+// AddrOf returns the address of one end of a connection, zero if it is not one of TCP.
+func AddrOf(end net.Addr) netip.AddrPort {
+	a, ok := end.(*net.TCPAddr)
 	if !ok {
 		return netip.AddrPort{}
 	}
 	return netip.AddrPortFrom(a.AddrPort().Addr().Unmap(), a.AddrPort().Port())
 }
 
-// explainRead says more about the error of reading a message of that size, if only one end may be in private mode.
+// explainRead says more about the error of reading a message of that size, if only one end may be in private mode. A responder
+// does not say why it ends a handshake.
 func (c *Config) explainRead(err error, size int) error {
 	other := handshake.PrivateMessage1Size
 	if c.Knocks != nil {
@@ -99,10 +96,13 @@ func (c *Config) explainRead(err error, size int) error {
 	switch {
 	case isSize && size <= handshake.PrivateMessage1Size && wrong.Got == uint32(other): // of message 1
 		return fmt.Errorf("%w: %w", ErrMode, err)
-	case !isSize && size == handshake.Message2Size && !errors.Is(err, net.ErrClosed): // which is our own end
-		return &UnansweredError{Private: c.Knocks != nil, Err: err}
+	case isSize || size != handshake.Message2Size || errors.Is(err, net.ErrClosed): // which is our own end
+		return err
+	case c.Knocks != nil:
+		return fmt.Errorf("%w (%w): is private mode on at both ends? does the peer trust this node's key? are both clocks right to 5 minutes?",
+			ErrUnanswered, err)
 	}
-	return err
+	return fmt.Errorf("%w (%w): is it in private mode, or busy?", ErrUnanswered, err)
 }
 
 // compute takes one step while it holds one slot of Compute. A message to write is framed.
@@ -118,28 +118,4 @@ func (c *Config) compute(s *handshake.State, write bool, in, out []byte, stop <-
 	}
 	_, size := s.Next()
 	return s.Write(frame.AppendHeader(out, size))
-}
-
-// refuse tells a peer that its key, which it has proved, is not trusted, and nothing else (wire.md §7.3).
-func refuse(conn net.Conn, key [32]byte) {
-	defer conn.Close()
-	bye := envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonRefused})
-	sealed, err := channel.NewCipherState(key).Seal(nil, bye)
-	if err != nil {
-		return
-	}
-	_ = conn.SetDeadline(time.Now().Add(lingerAfterBye))
-	if _, err := conn.Write(frame.Append(nil, sealed)); err != nil {
-		return
-	}
-	if half, ok := conn.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
-		return
-	}
-	var scrap [512]byte
-	for left := discardMost; left > 0; {
-		n, err := conn.Read(scrap[:])
-		if left -= n; err != nil {
-			return
-		}
-	}
 }

@@ -1,12 +1,9 @@
 package session
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -17,7 +14,6 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
-	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 )
 
@@ -276,105 +272,6 @@ func TestHandshakeTricklesByteByByte(t *testing.T) {
 	}
 }
 
-// TestStrangerIsRefusedAndLearnsNothingElse holds wire.md §4.4 step 8, to the byte of §A.6.
-func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
-	for name, more := range map[string][]byte{"silent": nil, "talks on": bytes.Repeat([]byte("garbage "), 1000)} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, w *world) {
-				e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-				r.Begin(handshake.Initiator, stranger, ours.PublicKey())
-				r.Handshake()
-				r.Write(more)
-				r.want([]byte("\x93\x02\xa5$/bye\x93\xa7refused\xa0\x00"))
-				r.wantEnd()
-				r.hangUp()
-				m := e.ended()
-				u, ok := errors.AsType[*handshake.UntrustedError](m.Err)
-				if m.Reason != ReasonHandshake || m.ByPeer || m.WasUp || m.Link != nil || !ok || u.Remote != stranger.PublicKey() {
-					t.Errorf("ended %+v", m)
-				}
-				addr := netip.MustParseAddrPort(r.Conn.LocalAddr().String())
-				if got, want := e.heard()[:1], []any{Refused{Key: stranger.PublicKey(), Addr: addr}}; !slices.Equal(got, want) {
-					t.Errorf("the owner heard %v, want %v", got, want)
-				}
-				if got, want := kinds(e.heard()), []string{"refused", "ended handshake"}; !slices.Equal(got, want) {
-					t.Errorf("the owner heard %v, want %v", got, want)
-				}
-			})
-		})
-	}
-}
-
-// TestRefusalEndsHoweverTheStrangerBehaves has strangers that neither close nor stop talking.
-func TestRefusalEndsHoweverTheStrangerBehaves(t *testing.T) {
-	bubble(t, func(t *testing.T, w *world) {
-		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.Begin(handshake.Initiator, stranger, ours.PublicKey())
-		r.Handshake()
-		e.alive(handshaking)
-		time.Sleep(time.Second)
-		e.ended()
-	})
-	bubble(t, func(t *testing.T, w *world) {
-		e, r := w.connect(w.config(ours, theirs), handshake.Responder)
-		r.Begin(handshake.Initiator, stranger, ours.PublicKey())
-		r.Handshake()
-		for err := error(nil); err == nil; {
-			_, err = r.Conn.Write(make([]byte, 1<<10))
-		}
-		e.ended()
-		if sent := w.network.Stats().Bytes; sent > 200<<10 {
-			t.Errorf("%d bytes were taken", sent)
-		}
-	})
-}
-
-// TestInitiatorShowsItsKeyToTheDialledPeerAlone holds wire.md §4.3 step 9: no message 3 to a peer that it did not dial or does not
-// trust.
-func TestInitiatorShowsItsKeyToTheDialledPeerAlone(t *testing.T) {
-	for name, c := range map[string]struct {
-		trusted []identity.KeyPair
-		answers identity.KeyPair
-		want    error
-	}{
-		"not trusted":                 {nil, theirs, handshake.ErrUntrusted},
-		"not dialled":                 {[]identity.KeyPair{theirs, stranger}, stranger, handshake.ErrWrongKey},
-		"neither dialled nor trusted": {[]identity.KeyPair{theirs}, stranger, handshake.ErrWrongKey},
-		"ourselves":                   {[]identity.KeyPair{theirs}, ours, handshake.ErrSelf},
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, w *world) {
-				e, r := w.connect(w.config(ours, c.trusted...), handshake.Initiator)
-				r.Begin(handshake.Responder, c.answers, identity.PublicKey{})
-				r.ReadMessage()
-				r.Write(r.Message())
-				e.wantFailed(c.want)
-				r.wantClosed()
-			})
-		})
-	}
-}
-
-// TestInitiatorHearsThatItIsRefused has a responder that does not trust this node: each bye that may answer message 3.
-func TestInitiatorHearsThatItIsRefused(t *testing.T) {
-	for _, code := range []envelope.Reason{envelope.ReasonRefused, envelope.ReasonBusy} {
-		t.Run(string(code), func(t *testing.T) {
-			bubble(t, func(t *testing.T, w *world) {
-				e, r := w.connect(w.config(ours, theirs), handshake.Initiator)
-				r.Handshake()
-				r.say(envelope.AppendBye(nil, envelope.Bye{Code: code, Text: "why", RetryAfter: time.Minute}))
-				m := e.ended()
-				if m.Reason != code || !m.ByPeer || m.WasUp || m.Text != "why" || m.RetryAfter != time.Minute || m.Link != e.link {
-					t.Errorf("ended %+v", m)
-				}
-				if got, want := kinds(e.heard()), []string{"proved", fmt.Sprintf("ended %s by peer", code)}; !slices.Equal(got, want) {
-					t.Errorf("the owner heard %v, want %v", got, want)
-				}
-			})
-		})
-	}
-}
-
 // TestDifferentNamespacesDoNotConnect has two ends that disagree about the prologue.
 func TestDifferentNamespacesDoNotConnect(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
@@ -430,15 +327,16 @@ func TestCloseDuringTheHandshake(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		role  handshake.Role
+		state state
 		begin func(r *raw)
 	}{
-		{"waits for message 1", handshake.Responder, func(*raw) {}},
-		{"waits for message 3", handshake.Responder, func(r *raw) { r.Write(r.Message()); r.ReadMessage() }},
-		{"refuses", handshake.Responder, func(r *raw) {
-			r.Begin(handshake.Initiator, stranger, ours.PublicKey())
+		{"waits for message 1", handshake.Responder, handshaking, func(*raw) {}},
+		{"waits for message 3", handshake.Responder, handshaking, func(r *raw) { r.Write(r.Message()); r.ReadMessage() }},
+		{"refuses", handshake.Responder, ending, func(r *raw) {
+			r.Begin(handshake.Initiator, untrusted, ours.PublicKey())
 			r.Handshake()
 		}},
-		{"waits for message 2", handshake.Initiator, func(r *raw) { r.ReadMessage() }},
+		{"waits for message 2", handshake.Initiator, handshaking, func(r *raw) { r.ReadMessage() }},
 	} {
 		for how, stop := range map[string]func(e *end){
 			"Close": func(e *end) { e.tell(Close{Reason: envelope.ReasonBusy}) },
@@ -448,7 +346,7 @@ func TestCloseDuringTheHandshake(t *testing.T) {
 				bubble(t, func(t *testing.T, w *world) {
 					e, r := w.connect(w.config(ours, theirs), c.role)
 					c.begin(r)
-					e.alive(handshaking)
+					e.alive(c.state)
 					stop(e)
 					m := e.ended()
 					if m.WasUp || m.ByPeer || m.Link != nil {

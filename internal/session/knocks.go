@@ -67,7 +67,7 @@ type limitedKnocks struct {
 	looked bool // a knock was looked at
 }
 
-// Knocked implements handshake.Knocks. Over a limit nobody has knocked: the answer is that to a wrong knock.
+// Knocked implements handshake.Knocks. Over a limit a knock is answered as a wrong one is, and is not looked at.
 func (l *limitedKnocks) Knocked(ephemeral [32]byte, knock [handshake.KnockSize]byte) (key identity.PublicKey, ok bool) {
 	if l.looked = l.take(false); !l.looked {
 		return key, false
@@ -75,8 +75,8 @@ func (l *limitedKnocks) Knocked(ephemeral [32]byte, knock [handshake.KnockSize]b
 	return l.Knocks.Knocked(ephemeral, knock)
 }
 
-// fail takes note that the handshake has failed. A knock that was right counts like a wrong one: it may be somebody else's,
-// said again.
+// fail counts the knock of a handshake that has failed. A knock that was right counts like a wrong one: it may be a replay of
+// another peer's.
 func (l *limitedKnocks) fail() {
 	if l.looked {
 		l.take(true)

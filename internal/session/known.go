@@ -18,7 +18,7 @@ type knownSources struct {
 	buckets map[netip.Prefix]*limiter.Bucket // of knocks (knocks.go), which guards what is in them
 }
 
-// remember takes note that a trusted key has authenticated at that source.
+// remember records that a trusted key has authenticated at that source.
 func (k *knownSources) remember(source netip.Prefix) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

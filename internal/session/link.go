@@ -42,8 +42,7 @@ type Link struct {
 	lastNonce atomic.Uint64 // of the newest ping; the first is 1
 	framesOut atomic.Uint64 // the writer counts
 	framesIn  atomic.Uint64 // the reader counts
-	sends     atomic.Uint64 // sends of this node
-	requests  atomic.Uint64 // calls, replies and sends of the peer
+	messages  atomic.Uint64 // sends of this node, and calls, replies and sends of the peer
 
 	callers  atomic.Int32 // callers of this node that wait for a call to end
 	maxFrame atomic.Int64 // largest frame body the peer accepts, tag included
@@ -65,10 +64,7 @@ func (l *Link) Addr() netip.AddrPort { return l.addr }
 
 // Local returns this node's address of this connection; zero if it is not known.
 func (l *Link) Local() netip.Addr {
-	if a, ok := l.conn.LocalAddr().(*net.TCPAddr); ok {
-		return a.AddrPort().Addr().Unmap()
-	}
-	return netip.Addr{}
+	return AddrOf(l.conn.LocalAddr()).Addr()
 }
 
 // Role returns this node's role in the handshake.
@@ -83,7 +79,7 @@ func (l *Link) Heard() time.Time { return l.since.Add(time.Duration(l.heard.Load
 // Traffic returns a number that grows with every call, reply and send, either way, and whether a call is in flight,
 // either way. If the number is the same later, and nothing is in flight, the session was idle meanwhile.
 func (l *Link) Traffic() (n uint64, inFlight bool) {
-	n = l.lastCall.Load() + l.sends.Load() + l.requests.Load()
+	n = l.lastCall.Load() + l.messages.Load()
 	return n, l.callers.Load() > 0 || l.inbound.Pending() > 0
 }
 
@@ -155,7 +151,7 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 		l.config.pendings.put(p)
 		return envelope.Raw{}, err
 	}
-	r := l.exchange(ctx, bulk, buf, p)
+	r := l.exchange(ctx, p, l.queue.push(ctx, bulk, buf, &p.position))
 	if r.err == nil {
 		return envelope.NewRaw(l.codec, r.value), nil
 	}
@@ -167,16 +163,19 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 	return envelope.Raw{}, r.err
 }
 
-// leave takes note that a caller waits no more.
+// leave counts a caller that has stopped waiting.
 func (l *Link) leave() {
 	l.callers.Add(-1)
 	l.CheckDrained()
 }
 
-// exchange queues the envelope of p, which is in its table, and returns the result. It puts p back.
-func (l *Link) exchange(ctx context.Context, ln lane, buf *buffer, p *pending) (r result) {
-	if err := l.queue.push(ctx, ln, buf, &p.position); err != nil {
-		r.err = l.withdraw(p, err)
+// exchange returns the result of p, which is in its table. notQueued is why its envelope is not in the queue; nil: it is. It
+// puts p back.
+func (l *Link) exchange(ctx context.Context, p *pending, notQueued error) (r result) {
+	if r.err = notQueued; r.err != nil {
+		if !l.flight.remove(p) {
+			<-p.done // what ends a call that was never sent counts for nothing
+		}
 	} else if done := ctx.Done(); done == nil {
 		r = <-p.done
 	} else {
@@ -206,18 +205,6 @@ func (l *Link) contextError(ctx context.Context) error {
 // isCrowded says whether several calls are in flight, either way. The writer asks.
 func (l *Link) isCrowded() bool { return l.callers.Load() > 1 || l.inbound.Pending() > 1 }
 
-// withdraw takes p back, which could not be queued for err, and returns the error for the caller. If the session ended
-// meanwhile, that is what the session says. A result that answers what was never sent counts for nothing.
-func (l *Link) withdraw(p *pending, err error) error {
-	if !l.flight.remove(p) {
-		r := <-p.done
-		if _, ended := r.err.(*LinkError); ended {
-			err = r.err
-		}
-	}
-	return err
-}
-
 // cancel tells the peer that the caller of p waits no more. It follows the call in the same lane.
 func (l *Link) cancel(p *pending) {
 	if p.ping {
@@ -234,7 +221,7 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 	if err != nil {
 		return err
 	}
-	l.sends.Add(1)
+	l.messages.Add(1)
 	if err = l.queue.push(ctx, bulk, buf, nil); err != nil {
 		return err
 	}

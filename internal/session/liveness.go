@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -19,13 +20,10 @@ func (s *session) tellIfRotationDue() {
 
 // check pings the peer now. A peer that does not answer is given up as if it had been silent for PingAfter.
 func (s *session) check() {
-	if !s.isTalking() || s.missedPongs > 0 {
-		return // not the time, or a ping is on its way already
+	if s.isTalking() && s.missedPongs == 0 { // else a ping is on its way already
+		s.stopLiveness()
+		s.checkLiveness(s.config.PingAfter)
 	}
-	s.stopLiveness()
-	s.missedPongs++
-	s.pingPeer()
-	s.stopLiveness = s.after(s.config.PongWithin, livenessDue{})
 }
 
 // isTalking says whether envelopes come and go.
@@ -38,54 +36,37 @@ func (s *session) pingPeer() {
 	_ = s.sendPing(s.lastPing)
 }
 
-// checkLiveness looks whether the peer is alive (wire.md §7.2).
-func (s *session) checkLiveness() {
+// checkLiveness looks whether the peer is alive, which was last heard idle ago (wire.md §7.2).
+func (s *session) checkLiveness(idle time.Duration) {
 	if !s.isTalking() {
 		return
 	}
 	s.tellIfRotationDue()
-	now := s.config.Clock.Now()
-	act, next := liveness(now.Sub(s.Heard()), now.Sub(s.lastPing.sent), s.missedPongs, s.config.PingAfter, s.config.PongWithin)
-	switch act {
-	case sendPing:
-		s.reader.requestShrink()
-		s.missedPongs++
+	since := s.config.Clock.Now().Sub(s.lastPing.sent)
+	missed, left := liveness(idle, since, s.missedPongs, s.config.PingAfter, s.config.PongWithin)
+	if left <= 0 {
+		if missed == maxMissed {
+			s.finish(Ended{Reason: envelope.ReasonUnresponsive}, &envelope.Bye{Code: envelope.ReasonUnresponsive})
+			return
+		}
+		missed++
 		s.pingPeer()
-	case giveUp:
-		s.finish(Ended{Reason: envelope.ReasonUnresponsive}, &envelope.Bye{Code: envelope.ReasonUnresponsive})
-		return
+		left = s.config.PongWithin
 	}
-	s.stopLiveness = s.after(next, livenessDue{})
+	s.missedPongs = missed
+	s.stopLiveness = s.after(left, livenessDue{})
 }
-
-// An action is what liveness decides.
-type action uint8
-
-const (
-	stayQuiet action = iota
-	sendPing
-	giveUp
-)
 
 // maxMissed pongs in a row end a session (wire.md §7.2).
 const maxMissed = 2
 
-// liveness decides what to do about a peer that was last heard idle ago, was last pinged since ago, and has
-// left missed pings unanswered, and when to look again.
-func liveness(idle, since time.Duration, missed int, pingAfter, pongWithin time.Duration) (action, time.Duration) {
-	switch {
-	case idle < pingAfter && missed == 0:
-		return stayQuiet, pingAfter - idle
-	case missed == 0:
-		return sendPing, pongWithin
-	case idle < since: // heard since the ping left
-		return stayQuiet, max(pingAfter-idle, pongWithin)
-	case since < pongWithin:
-		return stayQuiet, pongWithin - since
-	case missed < maxMissed:
-		return sendPing, pongWithin
+// liveness looks at a peer that was last heard idle ago, was last pinged since ago, and has left missed pings unanswered. It
+// returns how many are unanswered still, and how long until the next ping, or the end, is due.
+func liveness(idle, since time.Duration, missed int, pingAfter, pongWithin time.Duration) (stillMissed int, left time.Duration) {
+	if missed == 0 || idle < since { // heard since the ping left
+		return 0, pingAfter - idle
 	}
-	return giveUp, 0
+	return missed, pongWithin - since
 }
 
 // probe pings the peer and tells the owner whether the pong came in time.
@@ -96,13 +77,8 @@ func (s *session) probe(m Probe) {
 		return
 	}
 	s.run(func() any {
-		late := make(chan struct{})
-		defer s.config.Clock.AfterFunc(m.Within, func() { close(late) })()
-		select {
-		case r := <-p.done:
-			return Probed{s.Link, r.err == nil}
-		case <-late:
-			return Probed{s.Link, !s.flight.remove(p) && (<-p.done).err == nil}
-		}
+		ctx, cancel := context.WithCancel(context.Background())
+		defer s.config.Clock.AfterFunc(m.Within, cancel)()
+		return Probed{s.Link, s.exchange(ctx, p, nil).err == nil}
 	})
 }

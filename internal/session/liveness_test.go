@@ -19,22 +19,22 @@ func TestLivenessDecides(t *testing.T) {
 		name        string
 		idle, since time.Duration
 		missed      int
-		act         action
-		next        time.Duration
+		stillMissed int
+		left        time.Duration
 	}{
-		{"just heard", 0, 90 * s, 0, stayQuiet, after},
-		{"heard a while ago", 14 * s, 90 * s, 0, stayQuiet, s},
-		{"silent for so long", 15 * s, 90 * s, 0, sendPing, within},
-		{"silent for longer", 40 * s, 90 * s, 0, sendPing, within},
-		{"heard since the ping, not handled yet", 2 * s, 5 * s, 1, stayQuiet, 13 * s},
-		{"heard long since the ping", 14 * s, 15 * s, 1, stayQuiet, within},
-		{"looked too early", 18 * s, 3 * s, 1, stayQuiet, 2 * s},
-		{"one pong missed", 20 * s, 5 * s, 1, sendPing, within},
-		{"looked too early at the second", 24 * s, 4 * s, 2, stayQuiet, s},
-		{"two pongs missed", 25 * s, 5 * s, 2, giveUp, 0},
+		{"just heard", 0, 90 * s, 0, 0, after},
+		{"heard a while ago", 14 * s, 90 * s, 0, 0, s},
+		{"silent for so long", 15 * s, 90 * s, 0, 0, 0},
+		{"silent for longer", 40 * s, 90 * s, 0, 0, -25 * s},
+		{"heard since the ping, not handled yet", 2 * s, 5 * s, 1, 0, 13 * s},
+		{"heard long since the ping", 14 * s, 15 * s, 1, 0, s},
+		{"looked too early", 18 * s, 3 * s, 1, 1, 2 * s},
+		{"one pong missed", 20 * s, 5 * s, 1, 1, 0},
+		{"looked too early at the second", 24 * s, 4 * s, 2, 2, s},
+		{"two pongs missed", 25 * s, 5 * s, 2, 2, 0},
 	} {
-		if act, next := liveness(c.idle, c.since, c.missed, after, within); act != c.act || next != c.next {
-			t.Errorf("%s: action %v, again in %v; want %v in %v", c.name, act, next, c.act, c.next)
+		if missed, left := liveness(c.idle, c.since, c.missed, after, within); missed != c.stillMissed || left != c.left {
+			t.Errorf("%s: %d missed, %v left; want %d, %v", c.name, missed, left, c.stillMissed, c.left)
 		}
 	}
 }

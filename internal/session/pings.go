@@ -16,7 +16,7 @@ func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
 		l.config.pendings.put(p)
 		return 0, err
 	}
-	r := l.exchange(ctx, urgent, buf, p)
+	r := l.exchange(ctx, p, l.queue.push(ctx, urgent, buf, &p.position))
 	return r.rtt, r.err
 }
 
@@ -46,15 +46,15 @@ func (l *Link) handlePong(nonce []byte) {
 	if len(nonce) != 8 {
 		return
 	}
-	own, earlier := l.flight.takePings(envelope.CallID(binary.BigEndian.Uint64(nonce)), l.queue)
-	if own == nil {
+	answered := l.flight.takePings(envelope.CallID(binary.BigEndian.Uint64(nonce)), l.queue)
+	if len(answered) == 0 {
 		return
 	}
 	now := l.config.Clock.Now()
-	rtt := now.Sub(own.sent)
+	rtt := now.Sub(answered[0].sent)
 	l.rtt.Store(int64(rtt))
 	l.counters.RTT(rtt)
-	for _, p := range append(earlier, own) {
+	for _, p := range answered {
 		if p.done != nil {
 			p.done <- result{rtt: now.Sub(p.sent)}
 		}

@@ -2,8 +2,8 @@ package session
 
 import (
 	"crypto/rand"
-	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -74,12 +74,12 @@ func TestStrangersWithoutAKnockAreReset(t *testing.T) {
 			b = append(b, r.Message()[frame.HeaderSize:]...) // a key
 			return append(b, []byte("sixteen bytes...")...)
 		}, handshake.ErrKnock},
-		"the knock of a stranger": {func(r *raw) []byte {
-			r.knock(stranger, r.ring(stranger, 0, ours), ours.PublicKey())
+		"the knock of an untrusted key": {func(r *raw) []byte {
+			r.knock(untrusted, r.ring(untrusted, 0, ours), ours.PublicKey())
 			return r.Message()
 		}, handshake.ErrKnock},
 		"a knock for another": {func(r *raw) []byte {
-			r.knock(theirs, r.ring(theirs, 0, stranger), stranger.PublicKey())
+			r.knock(theirs, r.ring(theirs, 0, untrusted), untrusted.PublicKey())
 			return r.Message()
 		}, handshake.ErrKnock},
 		"a stale knock": {func(r *raw) []byte {
@@ -160,8 +160,8 @@ func TestOneEndInPrivateModeIsToldApart(t *testing.T) {
 				}
 				Reset(r.Conn)
 				e.wantFailed(ErrUnanswered)
-				if u, ok := errors.AsType[*UnansweredError](e.ended().Err); !ok || u.Private != private {
-					t.Errorf("ended with %v", e.ended().Err)
+				if err := e.ended().Err; strings.Contains(err.Error(), "both clocks") != private {
+					t.Errorf("ended with %v", err)
 				}
 			})
 		})

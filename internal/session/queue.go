@@ -65,13 +65,13 @@ type queue struct {
 	err        error // not nil: closed, and why; what is queued now is all that will be written
 }
 
-// A waiter waits for room. ready is closed when the wait is over: room has been set aside for it, the queue has
-// closed, or our bye is queued and the waiter's envelope would start something.
+// A waiter is an envelope that waits for room. done gets nil once the envelope is queued, or why it never will be: the queue
+// has closed, or our bye is queued and the envelope would start something.
 type waiter struct {
-	need    int
-	starts  bool
-	granted bool // room has been set aside
-	ready   chan struct{}
+	buf    *buffer
+	p      *position // as for push
+	starts bool
+	done   chan error // has room for one
 }
 
 func newQueue(limit int, isCrowded func() bool) *queue {
@@ -90,45 +90,41 @@ func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *position) err
 		buf.release()
 		return &AbandonedError{Err: err}
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.put(q.waitForRoom(ctx, ln, len(buf.b), true), ln, buf, p)
+	return q.pushInTurn(ctx, ln, buf, p, true)
 }
 
 // pushReply queues a reply, and takes buf over. It waits for room until the queue closes: meanwhile the handler that
 // replies counts among those that run.
 func (q *queue) pushReply(ln lane, buf *buffer) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	_ = q.put(q.waitForRoom(context.Background(), ln, len(buf.b), false), ln, buf, nil)
+	_ = q.pushInTurn(context.Background(), ln, buf, nil, false)
 }
 
-// waitForRoom is called with mu held and returns with it held, once there is room for need bytes.
-func (q *queue) waitForRoom(ctx context.Context, ln lane, need int, starts bool) error {
-	if err := q.closedFor(starts); err != nil || len(q.waiters[ln]) == 0 && q.hasRoom(ln, need) {
-		return err
+// pushInTurn queues an envelope behind those that wait for room, once there is room for it, and takes buf over.
+func (q *queue) pushInTurn(ctx context.Context, ln lane, buf *buffer, p *position, starts bool) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	closed := q.closedFor(starts)
+	if closed != nil || len(q.waiters[ln]) == 0 && q.hasRoom(ln, len(buf.b)) {
+		return q.put(closed, ln, buf, p)
 	}
-	w := &waiter{need: need, starts: starts, ready: make(chan struct{})}
+	w := &waiter{buf: buf, p: p, starts: starts, done: make(chan error, 1)}
 	q.waiters[ln] = append(q.waiters[ln], w)
 	q.mu.Unlock()
 	select {
-	case <-w.ready:
+	case err := <-w.done:
+		q.mu.Lock()
+		return err
 	case <-ctx.Done():
 	}
 	q.mu.Lock()
-	if i := slices.Index(q.waiters[ln], w); i >= 0 { // ctx has ended
-		q.waiters[ln] = slices.Delete(q.waiters[ln], i, i+1)
-		q.grantRoom(ln) // those behind it may need less
-		return &AbandonedError{Err: ctx.Err(), Full: q.limits[ln]}
+	i := slices.Index(q.waiters[ln], w)
+	if i < 0 {
+		return <-w.done // it came in the same moment
 	}
-	if w.granted {
-		q.bytes[ln] -= need // add counts it again
-	}
-	err := q.closedFor(starts)
-	if err != nil {
-		q.grantRoom(ln)
-	}
-	return err
+	q.waiters[ln] = slices.Delete(q.waiters[ln], i, i+1)
+	buf.release()
+	q.grantRoom(ln) // those behind it may need less
+	return &AbandonedError{Err: ctx.Err(), Full: q.limits[ln]}
 }
 
 // force queues an envelope without waiting for room, and takes buf over. Forced envelopes are bounded by what they
@@ -226,19 +222,19 @@ func (q *queue) isTaken(p *position) bool {
 	return p.seq != 0 && p.seq <= q.taken[p.lane]
 }
 
-// take moves what fits one write to batch, waiting until there is something. It returns false when there will be
+// take appends what fits one write to segments. It waits until there is something, and returns false when there will be
 // nothing more.
-func (q *queue) take(batch []segment) ([]segment, bool) {
+func (q *queue) take(segments []segment) ([]segment, bool) {
 	q.mu.Lock()
 	for len(q.segments[urgent]) == 0 && len(q.segments[bulk]) == 0 && len(q.pongs) == 0 {
 		if q.err != nil {
 			q.mu.Unlock()
-			return batch, false
+			return segments, false
 		}
 		q.work.Wait()
 	}
 	if q.err == nil && q.isCrowded() {
-		// Goroutines that can run append to this batch first. This alone saves most writes.
+		// Goroutines that can run append to these segments first. This alone saves most writes.
 		q.mu.Unlock()
 		runtime.Gosched()
 		q.mu.Lock()
@@ -256,7 +252,7 @@ func (q *queue) take(batch []segment) ([]segment, bool) {
 			if size > 0 && size+len(s.b) > flushBytes {
 				break
 			}
-			batch = append(batch, s)
+			segments = append(segments, s)
 			size += len(s.b)
 			q.taken[ln] += uint64(s.frames)
 			q.refusals -= s.refusals
@@ -270,22 +266,22 @@ func (q *queue) take(batch []segment) ([]segment, bool) {
 		}
 	}
 	q.mu.Unlock()
-	return batch, true
+	return segments, true
 }
 
-// release gives back the room that batch took, and its buffers.
-func (q *queue) release(batch []segment) {
+// release gives back the room that segments took, and its buffers.
+func (q *queue) release(segments []segment) {
 	q.mu.Lock()
-	for _, s := range batch {
+	for _, s := range segments {
 		q.bytes[s.lane] -= len(s.b)
 	}
 	for ln := range q.waiters {
 		q.grantRoom(lane(ln))
 	}
 	q.mu.Unlock()
-	for i, s := range batch {
+	for i, s := range segments {
 		s.release()
-		batch[i] = segment{}
+		segments[i] = segment{}
 	}
 }
 
@@ -308,24 +304,23 @@ func (q *queue) hasRoom(ln lane, need int) bool {
 func (q *queue) endWaits() {
 	for ln := range q.waiters {
 		q.waiters[ln] = slices.DeleteFunc(q.waiters[ln], func(w *waiter) bool {
-			closed := q.closedFor(w.starts) != nil
-			if closed {
-				close(w.ready)
+			closed := q.closedFor(w.starts)
+			if closed != nil {
+				w.buf.release()
+				w.done <- closed
 			}
-			return closed
+			return closed != nil
 		})
 		q.grantRoom(lane(ln))
 	}
 }
 
-// grantRoom sets room aside for waiters, in order.
+// grantRoom queues the envelopes that wait and for which there is room, in order.
 func (q *queue) grantRoom(ln lane) {
-	for len(q.waiters[ln]) > 0 && q.hasRoom(ln, q.waiters[ln][0].need) {
+	for len(q.waiters[ln]) > 0 && q.hasRoom(ln, len(q.waiters[ln][0].buf.b)) {
 		w := q.waiters[ln][0]
 		q.waiters[ln] = q.waiters[ln][1:]
-		q.bytes[ln] += w.need
-		w.granted = true
-		close(w.ready)
+		w.done <- q.put(nil, ln, w.buf, w.p)
 	}
 }
 

@@ -108,9 +108,9 @@ func (m *modelled) produce(id int, r *rand.Rand, produced *atomic.Int64) {
 
 // write takes until the end, and looks at the accounts each time.
 func (m *modelled) write(t *testing.T, r *rand.Rand) {
-	var batch []segment
+	var segments []segment
 	for more := true; more; {
-		batch, more = m.take(batch[:0])
+		segments, more = m.take(segments[:0])
 		m.queue.mu.Lock()
 		if b := m.bytes[bulk]; b < 0 || b > max(m.limits[bulk], m.largest)+20 {
 			t.Errorf("%d bytes of bulk are counted", b)
@@ -122,7 +122,7 @@ func (m *modelled) write(t *testing.T, r *rand.Rand) {
 			t.Errorf("%d pongs wait", n)
 		}
 		m.queue.mu.Unlock()
-		for _, s := range batch {
+		for _, s := range segments {
 			for _, plain := range plaintexts(t, []segment{s}) {
 				if len(plain) == 5 && plain[1] == 4 { // a pong of one byte
 					continue
@@ -139,7 +139,7 @@ func (m *modelled) write(t *testing.T, r *rand.Rand) {
 		for range r.IntN(3) {
 			runtime.Gosched()
 		}
-		m.release(batch)
+		m.release(segments)
 	}
 }
 

@@ -2,14 +2,12 @@ package session
 
 import (
 	"bytes"
-	"context"
 	"encoding/binary"
 	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
 
-	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
 )
@@ -43,9 +41,9 @@ func number(t *testing.T, plain []byte) int {
 }
 
 // plaintexts returns the envelopes of segments, and fails unless what the segments say of themselves is true.
-func plaintexts(t *testing.T, batch []segment) (all [][]byte) {
+func plaintexts(t *testing.T, segments []segment) (all [][]byte) {
 	t.Helper()
-	for _, s := range batch {
+	for _, s := range segments {
 		n := 0
 		for b := s.b; len(b) > 0; n++ {
 			end := frame.HeaderSize + int(binary.BigEndian.Uint32(b))
@@ -69,12 +67,12 @@ func drain(t *testing.T, q *queue) (all [][]byte) {
 		if idle {
 			return all
 		}
-		batch, more := q.take(nil)
+		segments, more := q.take(nil)
 		if !more {
 			t.Fatal("take says that there is no more, and there is")
 		}
-		all = append(all, plaintexts(t, batch)...)
-		q.release(batch)
+		all = append(all, plaintexts(t, segments)...)
+		q.release(segments)
 	}
 }
 
@@ -196,16 +194,16 @@ func TestOneWriteIsBounded(t *testing.T) {
 		if q.isEmpty() {
 			break
 		}
-		batch, _ := q.take(nil)
+		segments, _ := q.take(nil)
 		size := 0
-		for _, s := range batch {
+		for _, s := range segments {
 			size += len(s.b)
 		}
-		if size > flushBytes && len(batch) > 1 {
-			t.Fatalf("%d bytes in %d segments for one write", size, len(batch))
+		if size > flushBytes && len(segments) > 1 {
+			t.Fatalf("%d bytes in %d segments for one write", size, len(segments))
 		}
-		got = append(got, numbers(t, plaintexts(t, batch))...)
-		q.release(batch)
+		got = append(got, numbers(t, plaintexts(t, segments))...)
+		q.release(segments)
 	}
 	if len(got) != 100 || !slices.IsSorted(got) {
 		t.Errorf("%d envelopes came out, sorted: %v", len(got), slices.IsSorted(got))
@@ -213,235 +211,25 @@ func TestOneWriteIsBounded(t *testing.T) {
 	wantEmpty(t, q)
 }
 
-// A pushed is a push that may have to wait.
-type pushed struct {
-	done chan struct{}
-	err  error
-}
-
-func goPush(ctx context.Context, q *queue, ln lane, n, size int, p *position) *pushed {
-	w := &pushed{done: make(chan struct{})}
-	go func() {
-		defer close(w.done)
-		w.err = q.push(ctx, ln, numbered(n, size), p)
-	}()
-	synctest.Wait()
-	return w
-}
-
-// is says how far the push has come: "waits", "queued" or its error.
-func (w *pushed) is() string {
-	synctest.Wait()
-	select {
-	case <-w.done:
-	default:
-		return "waits"
-	}
-	if w.err != nil {
-		return w.err.Error()
-	}
-	return "queued"
-}
-
-func wantPushed(t *testing.T, w *pushed, want string) {
-	t.Helper()
-	if got := w.is(); got != want {
-		t.Errorf("the push %s, want %s", got, want)
-	}
-}
-
-func TestRoomIsGivenInTheOrderOfWaiting(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := testQueue(1000)
-		push(t, q, bulk, 0, 900)
-		big := goPush(t.Context(), q, bulk, 1, 800, nil)
-		small := goPush(t.Context(), q, bulk, 2, 50, nil) // would fit, but others were first
-		last := goPush(t.Context(), q, bulk, 3, 400, nil)
-		for _, w := range []*pushed{big, small, last} {
-			wantPushed(t, w, "waits")
-		}
-		batch, _ := q.take(nil)
-		wantPushed(t, big, "waits") // what is being written still takes its room
-		q.release(batch)
-		wantPushed(t, big, "queued")
-		wantPushed(t, small, "queued")
-		wantPushed(t, last, "waits")
-		drain(t, q)
-		wantPushed(t, last, "queued")
-		drain(t, q)
-		wantEmpty(t, q)
-	})
-}
-
-func TestOneEnvelopeFitsAnEmptyLaneHoweverLarge(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := testQueue(1000)
-		push(t, q, bulk, 0, 50_000)
-		next := goPush(t.Context(), q, bulk, 1, 60_000, nil)
-		wantPushed(t, next, "waits")
-		drain(t, q)
-		wantPushed(t, next, "queued")
-		drain(t, q)
-		wantEmpty(t, q)
-	})
-}
-
-func TestLanesHaveRoomOfTheirOwn(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := testQueue(1000)
-		push(t, q, bulk, 0, 1000)
-		push(t, q, urgent, 1, urgentRoom)
-		small := goPush(t.Context(), q, urgent, 2, 8, nil)
-		wantPushed(t, small, "waits")
-		q.force(urgent, numbered(3, 8), nil) // waits for nothing
-		drain(t, q)
-		wantPushed(t, small, "queued")
-		drain(t, q)
-		wantEmpty(t, q)
-	})
-}
-
-// TestCancelledWaiterLeavesAtOnce also looks at the one behind it, which needs less room.
-func TestCancelledWaiterLeavesAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := testQueue(1000)
-		push(t, q, bulk, 0, 600)
-		ctx, cancel := context.WithCancel(t.Context())
-		var p position
-		big := goPush(ctx, q, bulk, 1, 500, &p)
-		small := goPush(t.Context(), q, bulk, 2, 300, nil)
-		wantPushed(t, big, "waits")
-		wantPushed(t, small, "waits")
-		cancel()
-		wantPushed(t, big, (&AbandonedError{Err: context.Canceled, Full: 1000}).Error())
-		wantPushed(t, small, "queued")
-		if p.seq != 0 || q.isTaken(&p) {
-			t.Error("a cancelled push has a position in the queue")
-		}
-		if got, want := numbers(t, drain(t, q)), []int{0, 2}; !slices.Equal(got, want) {
-			t.Errorf("%v left, want %v", got, want)
-		}
-		wantEmpty(t, q)
-	})
-}
-
-func TestDeadContextQueuesNothing(t *testing.T) {
-	q := testQueue(1000)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if err := q.push(ctx, bulk, numbered(1, 10), nil); !errors.Is(err, context.Canceled) {
-		t.Errorf("push: %v", err)
-	}
-	wantEmpty(t, q)
-}
-
-func TestClosingWakesAllWaiters(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := testQueue(100)
-		push(t, q, bulk, 0, 100)
-		push(t, q, urgent, 1, urgentRoom)
-		waiting := []*pushed{goPush(t.Context(), q, bulk, 2, 10, nil), goPush(t.Context(), q, urgent, 3, 10, nil)}
-		answered := make(chan struct{})
-		go func() {
-			q.pushReply(bulk, numbered(4, 10))
-			close(answered)
-		}()
-		synctest.Wait()
-		q.finish(nil, errTest)
-		for _, w := range waiting {
-			wantPushed(t, w, errTest.Error())
-		}
-		<-answered
-		if err := q.push(t.Context(), bulk, numbered(5, 10), nil); err != errTest {
-			t.Errorf("push after the end: %v", err)
-		}
-		q.pushReply(urgent, numbered(6, 10))
-		q.force(urgent, numbered(7, 10), nil)
-		q.pushPong([]byte("x"))
-		q.halfClose(numbered(8, 10))
-		q.finish(numbered(9, 10), errors.New("another end"))
-		if !q.pushRefusal(numbered(10, 10)) {
-			t.Error("a refusal after the end counts as one too many")
-		}
-		if batch, more := q.take(nil); more || len(batch) != 0 {
-			t.Errorf("%d segments after the end", len(batch))
-		}
-	})
-}
-
 // TestFinishDropsAllButTheBye also looks at what the writer has in hand: that it finishes.
 func TestFinishDropsAllButTheBye(t *testing.T) {
 	q := testQueue(1 << 20)
 	push(t, q, bulk, 0, 100)
-	batch, _ := q.take(nil)
+	segments, _ := q.take(nil)
 	push(t, q, bulk, 1, 100)
 	push(t, q, bulk, 2, 100_000)
 	q.force(urgent, numbered(3, 100), nil)
 	q.pushPong([]byte("nonce"))
 	q.finish(numbered(4, 50), errTest)
-	q.release(batch)
-	batch, more := q.take(nil)
-	if got, want := numbers(t, plaintexts(t, batch)), []int{4}; !more || !slices.Equal(got, want) {
+	q.release(segments)
+	segments, more := q.take(nil)
+	if got, want := numbers(t, plaintexts(t, segments)), []int{4}; !more || !slices.Equal(got, want) {
 		t.Errorf("%v left, want %v", got, want)
 	}
-	q.release(batch)
-	if batch, more = q.take(nil); more || len(batch) != 0 {
-		t.Errorf("%d segments follow the bye", len(batch))
+	q.release(segments)
+	if segments, more = q.take(nil); more || len(segments) != 0 {
+		t.Errorf("%d segments follow the bye", len(segments))
 	}
-}
-
-// TestHalfClosedQueueStartsNothing holds wire.md §7.3, half-close step 1, in the queue: our bye follows all that was
-// begun, nothing begins after it, and everything else goes on.
-func TestHalfClosedQueueStartsNothing(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := testQueue(1000)
-		push(t, q, bulk, 0, 900)
-		waiting := goPush(t.Context(), q, bulk, 1, 500, nil)
-		answered := make(chan struct{})
-		go func() {
-			q.pushReply(bulk, numbered(2, 200))
-			close(answered)
-		}()
-		behind := goPush(t.Context(), q, bulk, 3, 500, nil)
-		q.halfClose(numbered(4, 50))
-		wantPushed(t, waiting, errDraining.Error())
-		wantPushed(t, behind, errDraining.Error())
-		if err := q.push(t.Context(), bulk, numbered(5, 10), nil); err != errDraining {
-			t.Errorf("push after the bye: %v", err)
-		}
-		q.force(bulk, numbered(6, 10), nil) // a cancel
-		q.halfClose(numbered(7, 10))        // a second bye is dropped
-		got := numbers(t, drain(t, q))
-		<-answered
-		got = append(got, numbers(t, drain(t, q))...)
-		if want := []int{0, 4, 6, 2}; !slices.Equal(got, want) {
-			t.Errorf("%v left, want %v", got, want)
-		}
-		wantEmpty(t, q)
-	})
-}
-
-// TestWaiterWithRoomStartsNothingOnceHalfClosed gives a push its room, and seals the queue before it can use it.
-func TestWaiterWithRoomStartsNothingOnceHalfClosed(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		q := testQueue(100)
-		push(t, q, bulk, 0, 100)
-		w := goPush(t.Context(), q, bulk, 1, 80, nil)
-		batch, _ := q.take(nil)
-		q.mu.Lock() // the push cannot go on before the seal
-		for _, s := range batch {
-			q.bytes[s.lane] -= len(s.b)
-		}
-		q.grantRoom(bulk)
-		q.halfClosed = true
-		q.add(bulk, numbered(2, 10))
-		q.mu.Unlock()
-		wantPushed(t, w, errDraining.Error())
-		if got, want := numbers(t, drain(t, q)), []int{2}; !slices.Equal(got, want) {
-			t.Errorf("%v left, want %v", got, want)
-		}
-		wantEmpty(t, q)
-	})
 }
 
 // TestOnlyTheNewestPongsWait holds wire.md §6.6.
@@ -487,9 +275,9 @@ func TestRefusalsAreBounded(t *testing.T) {
 			t.Errorf("%d bytes: %d refusals wait, want %d", size, n, maxRefusals)
 		}
 		for range 20 {
-			batch, _ := q.take(nil)
+			segments, _ := q.take(nil)
 			frames := 0
-			for _, s := range batch {
+			for _, s := range segments {
 				frames += s.frames
 			}
 			if n := fill(); n != frames {
@@ -498,7 +286,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 			if waiting := q.bytes[urgent] - frames*size; waiting > maxRefusals*size {
 				t.Fatalf("%d bytes: %d bytes of refusals wait, want at most %d", size, waiting, maxRefusals*size)
 			}
-			q.release(batch)
+			q.release(segments)
 		}
 		drain(t, q)
 		wantEmpty(t, q)
@@ -527,10 +315,10 @@ func TestIsTakenSaysWhatTheWriterHas(t *testing.T) {
 		}
 	}
 	want(0)
-	batch, _ := q.take(nil)
+	segments, _ := q.take(nil)
 	want(2)
 	q.finish(nil, errTest)
-	q.release(batch)
+	q.release(segments)
 	want(2)
 }
 
@@ -543,12 +331,12 @@ func TestNoWakeupIsLost(t *testing.T) {
 		go func() {
 			defer close(taken)
 			for {
-				batch, more := q.take(nil)
+				segments, more := q.take(nil)
 				if !more {
 					return
 				}
-				plain := plaintexts(t, batch)
-				q.release(batch)
+				plain := plaintexts(t, segments)
+				q.release(segments)
 				taken <- plain
 			}
 		}()
@@ -577,82 +365,4 @@ func TestNoWakeupIsLost(t *testing.T) {
 			t.Error("the writer goes on after the end")
 		}
 	})
-}
-
-// TestNothingIsWrittenForADroppedBatch closes the queue while the writer yields with something to write: what it was about to
-// take is gone.
-func TestNothingIsWrittenForADroppedBatch(t *testing.T) {
-	for range 100 {
-		l := bareLink()
-		writes := &countedWrites{}
-		l.conn = writes
-		l.queue.isCrowded = func() bool {
-			go l.queue.finish(nil, errTest)
-			return true
-		}
-		l.queue.force(bulk, numbered(1, 20), nil)
-		if err := l.write(channel.NewCipherState([32]byte{1})); err != nil {
-			t.Fatal(err)
-		}
-		if writes.empty != 0 {
-			t.Fatal("nothing was written, by a write")
-		}
-	}
-}
-
-// countedWrites is a connection that counts the writes of nothing.
-type countedWrites struct {
-	sink
-	empty int
-}
-
-func (c *countedWrites) Write(b []byte) (int, error) {
-	if len(b) == 0 {
-		c.empty++
-	}
-	return len(b), nil
-}
-
-// TestSealedSegmentsAreTheFramesOfTheirEnvelopes goes from the queue to the bytes of a write (wire.md §5).
-func TestSealedSegmentsAreTheFramesOfTheirEnvelopes(t *testing.T) {
-	q := testQueue(10 << 20)
-	sizes := []int{8, 100, copyBytes, copyBytes + 1, 1 << 20, 9}
-	for n, size := range sizes {
-		push(t, q, bulk, n, size)
-	}
-	key := [32]byte{1}
-	sealer, opener := channel.NewCipherState(key), channel.NewCipherState(key)
-	n := 0
-	for !q.isEmpty() {
-		batch, _ := q.take(nil)
-		for _, s := range batch {
-			room := make([]byte, 0, len(s.b)+s.frames*channel.Overhead)
-			out, err := sealAll(room, s.b, sealer)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if cap(out) != cap(room) {
-				t.Errorf("%d envelopes of together %d bytes did not fit the room made for them", s.frames, len(s.b))
-			}
-			for len(out) > 0 {
-				body, rest, err := frame.Next(out, 2<<20)
-				if err != nil {
-					t.Fatal(err)
-				}
-				plain, err := opener.Open(nil, body)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if got := number(t, plain); got != n || len(plain) != sizes[n]-frame.HeaderSize {
-					t.Errorf("frame %d is envelope %d of %d bytes", n, got, len(plain))
-				}
-				out = rest
-				n++
-			}
-		}
-		q.release(batch)
-	}
-	if n != len(sizes) {
-		t.Errorf("%d frames, want %d", n, len(sizes))
-	}
 }

@@ -2,10 +2,9 @@ package session
 
 import (
 	"bytes"
-	"errors"
 	"io"
-	"os"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -32,16 +31,14 @@ type reader struct {
 	*Link
 	recv *channel.CipherState
 
-	buf    *buffer // its length is what has been read and is not decoded yet
-	isFull bool    // the last read filled buf
-	large  []byte  // body of a frame that buf cannot hold, its envelope's to keep
-	read   int     // bytes of large that have been read
-	arena  []byte  // plaintexts; what is handed on is never written again
+	buf     *buffer // its length is what has been read and is not decoded yet
+	isFull  bool    // the last read filled buf
+	isExact bool    // buf is for one frame larger than busyRead, and its envelope's to keep
+	arena   []byte  // plaintexts; what is handed on is never written again
 
 	free     chan *batch     // batches that the actor does not have
 	stop     <-chan struct{} // closed when the session stops at once
 	discards atomic.Bool     // the session is ending: what still comes is discarded
-	isGrown  atomic.Bool     // buf is larger than an idle session keeps; see requestShrink
 }
 
 func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader {
@@ -62,7 +59,10 @@ func (r *reader) run() error {
 		}
 		b, err := r.decode()
 		if b != nil {
-			r.heard.Store(int64(r.config.Clock.Now().Sub(r.since)))
+			now := r.config.Clock.Now().Sub(r.since)
+			if now-time.Duration(r.heard.Swap(int64(now))) >= r.config.PingAfter/2 {
+				r.shrink(b)
+			}
 			r.counters.Add(counters.FramesIn, r.recv.Nonce()-r.framesIn.Swap(r.recv.Nonce()))
 			several := len(b.envelopes) > 1 // once sent, b is the actor's
 			r.system.Root.Send(r.pid, received{b})
@@ -80,64 +80,42 @@ func (r *reader) run() error {
 
 // fill reads once from the connection.
 func (r *reader) fill() error {
-	for {
-		var n int
-		var err error
-		if r.large != nil {
-			n, err = r.conn.Read(r.large[r.read:])
-			r.read += n
-		} else {
-			if r.isFull && cap(r.buf.b) < busyRead {
-				r.resize(busyRead) // there is more where that came from
-			}
-			n, err = r.conn.Read(r.buf.b[len(r.buf.b):cap(r.buf.b)])
-			r.buf.b = r.buf.b[:len(r.buf.b)+n]
-			r.isFull = len(r.buf.b) == cap(r.buf.b)
-		}
-		r.counters.Add(counters.BytesIn, uint64(n))
-		switch {
-		case n > 0:
-			return nil
-		case err == nil:
-			return io.ErrNoProgress
-		case errors.Is(err, os.ErrDeadlineExceeded) && r.isGrown.Load(): // see requestShrink
-			if err := r.conn.SetReadDeadline(time.Time{}); err != nil {
-				return err
-			}
-			r.resize(idleRead)
-			r.shrinkBatches()
-		default:
-			return err
-		}
+	if r.isFull && cap(r.buf.b) < busyRead {
+		r.resize(busyRead) // there is more where that came from
 	}
-}
-
-// requestShrink is called by the actor of an idle session. It makes the waiting read return, so that fill gives
-// large buffers back.
-func (r *reader) requestShrink() {
-	if r.isGrown.Load() {
-		_ = r.conn.SetReadDeadline(time.Unix(1, 0)) // long past
+	n, err := r.conn.Read(r.buf.b[len(r.buf.b):cap(r.buf.b)])
+	r.buf.b = r.buf.b[:len(r.buf.b)+n]
+	r.isFull = len(r.buf.b) == cap(r.buf.b)
+	r.counters.Add(counters.BytesIn, uint64(n))
+	if n > 0 {
+		return nil
 	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
 }
 
 func (r *reader) resize(size int) {
 	if size <= len(r.buf.b) {
 		return
 	}
-	next := &buffer{}
+	next := &buffer{make([]byte, 0, idleRead)}
 	if size > idleRead {
 		next = newBuffer(size)
-	} else {
-		next.b = make([]byte, 0, size)
 	}
 	next.b = append(next.b, r.buf.b...)
 	r.buf.release()
-	r.buf = next
-	r.isGrown.Store(size > idleRead)
+	r.buf, r.isFull, r.isExact = next, false, false
 }
 
-// shrinkBatches replaces the slices of batches that have grown.
-func (r *reader) shrinkBatches() {
+// shrink gives back what grew under load. It is called when b has come after a silence, and is with the first ping or pong of an
+// idle session at the latest.
+func (r *reader) shrink(b *batch) {
+	if cap(r.buf.b) > idleRead {
+		r.resize(idleRead)
+	}
+	b.envelopes = slices.Clone(b.envelopes)
 	for range len(r.free) {
 		b := <-r.free
 		if cap(b.envelopes) > idleBatch {
@@ -150,18 +128,6 @@ func (r *reader) shrinkBatches() {
 // decode takes every complete frame out of what was read. The batch is nil if there was none.
 func (r *reader) decode() (*batch, error) {
 	var b *batch
-	if r.large != nil {
-		if r.read < len(r.large) {
-			return nil, nil
-		}
-		body := r.large
-		r.large = nil
-		if b = r.nextBatch(); b == nil {
-			return nil, nil
-		}
-		_, err := r.open(b, body[:0], body)
-		return b, err
-	}
 	rest := r.buf.b
 	for {
 		body, after, err := frame.Next(rest, r.config.FrameLimit)
@@ -176,6 +142,9 @@ func (r *reader) decode() (*batch, error) {
 			if b = r.nextBatch(); b == nil {
 				return nil, nil
 			}
+		}
+		if r.isExact {
+			r.arena = body[:0] // it is opened where it lies
 		}
 		n, err := r.open(b, r.roomFor(len(body), len(rest)), body)
 		r.arena = r.arena[:len(r.arena)+n]
@@ -217,17 +186,21 @@ func (r *reader) roomFor(size, next int) []byte {
 
 // keepRest moves what is left, the beginning of a frame, to where the next read continues it.
 func (r *reader) keepRest(rest []byte) {
-	if len(rest) >= frame.HeaderSize {
+	if len(rest) == 0 {
+		r.arena = nil
+		if r.isExact {
+			r.buf, r.isExact = newBuffer(busyRead), false
+		}
+	}
+	if len(rest) >= frame.HeaderSize && !r.isExact {
 		if size, _ := frame.Length(rest, r.config.FrameLimit); size > busyRead-frame.HeaderSize {
-			r.large = make([]byte, size)
-			r.read = copy(r.large, rest[frame.HeaderSize:])
-			rest = nil
+			next := &buffer{append(make([]byte, 0, frame.HeaderSize+size), rest...)}
+			r.buf.release()
+			r.buf, r.isExact = next, true
+			return
 		}
 	}
 	r.buf.b = r.buf.b[:copy(r.buf.b[:cap(r.buf.b)], rest)]
-	if len(r.buf.b) == 0 {
-		r.arena = nil
-	}
 }
 
 // nextBatch returns a free batch. It waits for the actor if that has them all; nil: the session stops.
@@ -250,7 +223,6 @@ func (r *reader) giveBack(b *batch) {
 // discard reads on, for a while, so that the peer can read our last words: a close with unread input would
 // reset the connection. The actor closes the connection when that takes too long.
 func (r *reader) discard() error {
-	_ = r.conn.SetReadDeadline(time.Time{}) // requestShrink may have set it, and fill would have lifted it
 	for left := discardMost; left > 0; {
 		n, err := r.conn.Read(r.buf.b[:cap(r.buf.b)])
 		if left -= n; err != nil {

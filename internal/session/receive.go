@@ -29,13 +29,13 @@ func (s *session) handleEnvelope(e *envelope.Envelope) error {
 	var err error
 	switch e.Kind {
 	case envelope.KindCall:
-		if s.peerBye != nil {
+		if s.peerBye {
 			return errAfterBye
 		}
-		s.requests.Add(1)
+		s.messages.Add(1)
 		err = s.inbound.Call(e)
 	case envelope.KindReply:
-		s.requests.Add(1)
+		s.messages.Add(1)
 		s.handleReply(e)
 	case envelope.KindSend:
 		err = s.handleSend(e)
@@ -70,10 +70,10 @@ func (s *session) handleReply(e *envelope.Envelope) {
 // handleSend hands a send to its handler. Reserved names are commands of the protocol.
 func (s *session) handleSend(e *envelope.Envelope) error {
 	if !envelope.Reserved(e.Name) {
-		if s.peerBye != nil {
+		if s.peerBye {
 			return errAfterBye
 		}
-		s.requests.Add(1)
+		s.messages.Add(1)
 		s.inbound.Send(e)
 		return nil
 	}

@@ -27,7 +27,7 @@ func (w *world) handlers(limit int) func(*Config) {
 				return nil, ctx.Err()
 			},
 		} {
-			if err := server.Add(&serve.Entry{Name: name, Handler: h}); err != nil {
+			if err := server.Add(&serve.Registration{Name: name, Handler: h}); err != nil {
 				w.Fatal(err)
 			}
 		}

@@ -7,6 +7,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -21,6 +22,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
@@ -66,15 +68,16 @@ type session struct {
 	stopped bool // the actor was told to stop
 	reader  *reader
 	writer  *channel.CipherState // until the writer runs
-	stop    chan struct{}        // closed when no goroutine is to wait for anything but the connection; nil: it is closed
 	join    sync.WaitGroup
 
+	waits     context.Context // ends when no goroutine is to wait for anything but the connection
+	stopWaits func()          // ends it
+
 	up           bool
-	byeSent      bool          // our bye that half-closes is queued
-	peerBye      *envelope.Bye // the peer's, that half-closes
-	running      int           // goroutines that have the connection: of the handshake, or the reader and the writer
-	missedPongs  int           // in a row
-	lastPing     *pending      // of the session itself
+	peerBye      bool     // the peer has said a bye that half-closes
+	running      int      // goroutines that have the connection: of the handshake, or the reader and the writer
+	missedPongs  int      // in a row
+	lastPing     *pending // of the session itself
 	rotationTold bool
 	end          Ended
 	lingerUntil  time.Time // when a session that is ending closes its connection in any case
@@ -101,11 +104,13 @@ func Props(p Params) *actor.Props {
 }
 
 func newSession(p Params) *session {
-	l := &Link{config: p.Config, conn: p.Conn, role: p.Role, addr: addrOf(p.Conn), codec: envelope.Msgpack,
+	l := &Link{config: p.Config, conn: p.Conn, role: p.Role, addr: AddrOf(p.Conn.RemoteAddr()), codec: envelope.Msgpack,
 		since: p.Config.Clock.Now()}
 	l.queue = newQueue(p.Config.QueueBytes, l.isCrowded)
 	l.maxFrame.Store(frame.DefaultLimit)
-	return &session{Link: l, params: p, owner: p.Owner, stop: make(chan struct{}), lastPing: &pending{}}
+	s := &session{Link: l, params: p, owner: p.Owner, lastPing: &pending{}}
+	s.waits, s.stopWaits = context.WithCancel(context.Background())
+	return s
 }
 
 // Receive implements actor.Actor.
@@ -137,7 +142,7 @@ func (s *session) Receive(ctx actor.Context) {
 	case violated:
 		s.endForViolation(m.err)
 	case livenessDue:
-		s.checkLiveness()
+		s.checkLiveness(s.config.Clock.Now().Sub(s.Heard()))
 	case checkDrained:
 		s.closeIfDrained()
 	case lingerOver:
@@ -160,9 +165,8 @@ func (s *session) start(ctx actor.Context) {
 	s.stopUpDeadline = s.after(s.config.HandshakeTimeout, upDeadline{})
 	s.running = 1
 	hc := handshake.Config{Role: s.params.Role, Expect: s.params.Expect}
-	stop := s.stop
 	s.run(func() any {
-		r, err := s.config.handshake(s.conn, hc, s.params.Claim, stop)
+		r, err := s.config.handshake(s.conn, hc, s.params.Claim, s.waits.Done())
 		return handshakeDone{r, err}
 	})
 }
@@ -203,7 +207,7 @@ func (s *session) tearDown() {
 
 // closeConn closes the connection, waits for the goroutines, counts the end and tells it.
 func (s *session) closeConn() {
-	s.stopGoroutines()
+	s.stopWaits()
 	if s.state == handshaking && s.role == handshake.Responder {
 		Reset(s.conn) // message 2 may not have been sent
 	}
@@ -225,34 +229,35 @@ func (s *session) closeConn() {
 func (s *session) fail(e Ended, bye *buffer) {
 	end := e.linkError()
 	s.queue.finish(bye, end)
-	s.flight.close(end, func(p *position) error {
-		one := *end
-		one.Sent = s.queue.isTaken(p)
-		return &one
-	})
+	s.flight.close(end, s.queue)
 	if s.inbound != nil {
 		s.inbound.Close(e.Reason)
 	}
 }
 
-// endHandshake goes on with a peer that has proved its key, or ends the session.
+// endHandshake goes on with a peer that has proved its key, or ends the session. A responder tells a peer that is not trusted
+// so, and nothing else (wire.md §7.3).
 func (s *session) endHandshake(m handshakeDone) {
 	if s.state != handshaking {
 		return
 	}
-	if m.err != nil {
-		if e, ok := errors.AsType[*handshake.UntrustedError](m.err); ok && s.role == handshake.Responder {
-			s.tell(Refused{Key: e.Remote, Addr: s.addr})
-		}
+	untrusted, isUntrusted := errors.AsType[*handshake.UntrustedError](m.err)
+	if m.err != nil && (!isUntrusted || s.role == handshake.Initiator) {
 		s.end = Ended{Reason: ReasonHandshake, Err: m.err}
 		s.state = ending
 		return
 	}
-	s.remote = m.result.Remote
-	s.counters = s.config.Counters.Peer(s.remote)
-	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.stop)
+	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.waits.Done())
 	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
+	if isUntrusted {
+		s.counters = new(counters.Peer) // these are thrown away: the peer stays unknown
+		s.tell(Refused{Key: untrusted.Remote, Addr: s.addr})
+		s.finish(Ended{Reason: ReasonHandshake, Err: m.err}, &envelope.Bye{Code: envelope.ReasonRefused})
+		return
+	}
+	s.remote = m.result.Remote
+	s.counters = s.config.Counters.Peer(s.remote)
 	s.config.known.remember(limiter.SourceOf(s.addr.Addr()))
 	s.tell(Proved{s.Link})
 }
@@ -269,22 +274,15 @@ func (s *session) endLate() {
 	}
 }
 
-// cutHandshake ends a handshake that is still running.
+// cutHandshake ends a handshake that is still running, or the bye to a peer that is not trusted.
 func (s *session) cutHandshake(err error) {
 	s.end = Ended{Reason: ReasonHandshake, Err: err}
 	s.state = ending
-	s.stopGoroutines()
+	s.stopWaits()
 	if s.role == handshake.Responder {
 		Reset(s.conn)
 	} else {
 		_ = s.conn.Close()
-	}
-}
-
-func (s *session) stopGoroutines() {
-	if s.stop != nil {
-		close(s.stop)
-		s.stop = nil
 	}
 }
 

@@ -23,11 +23,11 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
-// The keys of the tests. A session has ours, whom it talks to has theirs; nobody trusts the stranger.
+// The keys of the tests. A session has ours, the other end has theirs; no session trusts the last.
 var (
-	ours     = kit.KeyPair(0x01)
-	theirs   = kit.KeyPair(0x21)
-	stranger = kit.KeyPair(0x81)
+	ours      = kit.KeyPair(0x01)
+	theirs    = kit.KeyPair(0x21)
+	untrusted = kit.KeyPair(0x81)
 )
 
 // A world is what the sessions of one test live in: actors, a network in memory and a clock that knows which of

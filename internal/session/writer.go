@@ -15,16 +15,16 @@ import (
 // write seals and writes what is queued, until the queue is closed and empty or the connection breaks. It runs in a
 // goroutine of its own, and holds no buffer while it waits.
 func (l *Link) write(send *channel.CipherState) (err error) {
-	var batch []segment
+	var segments []segment
 	for more := true; err == nil; {
-		if batch, more = l.queue.take(batch[:0]); !more {
+		if segments, more = l.queue.take(segments[:0]); !more {
 			break
 		}
-		if len(batch) == 0 {
+		if len(segments) == 0 {
 			continue // the queue closed while take let others append to it
 		}
-		err = l.flush(batch, send)
-		l.queue.release(batch)
+		err = l.flush(segments, send)
+		l.queue.release(segments)
 		l.counters.Add(counters.FramesOut, send.Nonce()-l.framesOut.Swap(send.Nonce()))
 		if err == nil {
 			l.CheckDrained()
@@ -36,35 +36,28 @@ func (l *Link) write(send *channel.CipherState) (err error) {
 	return err
 }
 
-// flush writes a batch with one call.
-func (l *Link) flush(batch []segment, send *channel.CipherState) (err error) {
-	if len(batch) == 1 && batch[0].alone {
-		return l.flushAlone(batch[0].b, send)
+// flush writes segments with one call.
+func (l *Link) flush(segments []segment, send *channel.CipherState) (err error) {
+	var out []byte
+	if len(segments) == 1 && segments[0].alone {
+		// A large envelope is sealed where it lies: that saves a second buffer as large. newEnvelope has left room for the tag
+		// behind it; if the envelope has grown into that, append finds other room.
+		out = segments[0].b[:0]
+	} else {
+		size := 0
+		for _, s := range segments {
+			size += len(s.b) + s.frames*channel.Overhead
+		}
+		buf := newBuffer(size)
+		defer buf.release()
+		out = buf.b
 	}
-	size := 0
-	for _, s := range batch {
-		size += len(s.b) + s.frames*channel.Overhead
-	}
-	out := newBuffer(size)
-	defer out.release()
-	for _, s := range batch {
-		if out.b, err = sealAll(out.b, s.b, send); err != nil {
+	for _, s := range segments {
+		if out, err = sealAll(out, s.b, send); err != nil {
 			return err
 		}
 	}
-	return l.writeAll(out.b)
-}
-
-// flushAlone writes one large envelope, sealed where it lies: that saves a second buffer as large. newEnvelope has left
-// room for the tag behind it; if the envelope has grown into that, append finds other room.
-func (l *Link) flushAlone(b []byte, send *channel.CipherState) error {
-	plain := b[frame.HeaderSize:]
-	frame.AppendHeader(b[:0], len(plain)+channel.Overhead)
-	sealed, err := send.Seal(b[:frame.HeaderSize], plain)
-	if err != nil {
-		return err
-	}
-	return l.writeAll(sealed)
+	return l.writeAll(out)
 }
 
 // sealAll appends each envelope of the segment as a sealed frame (wire.md §5).
