@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"syscall"
 	"time"
 )
@@ -55,28 +56,30 @@ func dialNode(ctx context.Context, dir string) (net.Conn, error) {
 	}
 }
 
-// dial connects to the control socket of the data directory dir. A socket that is not there, or that nobody
-// listens on any more, is ErrNoNode; what is there and no socket is ErrFileKind.
-func dial(ctx context.Context, dir string) (net.Conn, error) {
-	path, err := find(dir)
-	if err != nil {
-		return nil, err
-	}
+// dial connects to the control socket of the data directory dir. The error is ErrNoNode if the socket is not there or no
+// process listens on it, and ErrFileKind if something else has its name.
+func dial(ctx context.Context, dir string) (conn net.Conn, err error) {
+	path := filepath.Join(dir, socketName)
 	if err := checkSocket(path); err != nil {
 		return nil, err
 	}
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
-	if err != nil {
-		if ctx.Err() != nil || errors.Is(err, fs.ErrPermission) {
-			return nil, err
+	err = withShortPath(path, func(short string) error {
+		conn, err = new(net.Dialer).DialContext(ctx, "unix", short)
+		switch {
+		case err == nil:
+			return checkClientSide(conn)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, fs.ErrPermission):
+			return &fs.PathError{Op: "connect", Path: path, Err: fs.ErrPermission}
 		}
-		return nil, ErrNoNode
-	}
-	if err := checkClientSide(conn); err != nil {
+		return ErrNoNode
+	})
+	if err != nil && conn != nil {
 		conn.Close()
-		return nil, err
+		conn = nil
 	}
-	return conn, nil
+	return conn, err
 }
 
 // ask asks for one operation and returns what the node answers, once that begins. The caller closes its body.

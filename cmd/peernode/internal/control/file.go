@@ -3,13 +3,9 @@ package control
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 )
-
-// maxPointer bounds what is read of a pointer file: more than any path to a socket has.
-const maxPointer = 4 << 10
 
 // checkFile returns nil if a regular file is at path or nothing, and else an ErrFileKind. Nothing is opened: a pipe would
 // hold the command up, and to open a device may do something. Links are not followed: root would write where they lead.
@@ -63,24 +59,4 @@ func kind(mode fs.FileMode) string {
 		return "a device"
 	}
 	return "something of another kind"
-}
-
-// readFile returns the beginning of the file at path, at most limit bytes. What is no file is an ErrFileKind, at once.
-func readFile(path string, limit int64) ([]byte, error) {
-	if err := checkFile(path); err != nil {
-		return nil, err
-	}
-	f, err := os.OpenFile(path, os.O_RDONLY|openFlags, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err == nil {
-		err = checkInfo(path, info) // something else may have taken its place
-	}
-	if err != nil {
-		return nil, err
-	}
-	return io.ReadAll(io.LimitReader(f, limit))
 }

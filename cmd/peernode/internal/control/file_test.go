@@ -25,7 +25,7 @@ func TestWhatIsThereIsSaid(t *testing.T) {
 }
 
 func TestFoldersInTheWayAreNamedAndStay(t *testing.T) {
-	for _, name := range []string{lockName, pointerName, socketName} {
+	for _, name := range []string{lockName, socketName} {
 		dir := tempDir(t)
 		kept := filepath.Join(dir, name, "kept")
 		if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
@@ -74,15 +74,5 @@ func TestFileInPlaceOfTheSocketStays(t *testing.T) {
 	}
 	if text, err := os.ReadFile(path); string(text) != "mine" {
 		t.Errorf("left %q (%v)", text, err)
-	}
-}
-
-func TestReadingAPointerIsBounded(t *testing.T) {
-	path := filepath.Join(tempDir(t), pointerName)
-	if err := os.WriteFile(path, make([]byte, maxPointer+1), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if text, err := readFile(path, maxPointer); len(text) != maxPointer || err != nil {
-		t.Errorf("read %d bytes (%v)", len(text), err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func TestPipesInTheWayHoldNobodyUp(t *testing.T) {
-	for _, name := range []string{lockName, pointerName, socketName} {
+	for _, name := range []string{lockName, socketName} {
 		dir := tempDir(t)
 		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o600); err != nil {
 			t.Skip(err)
@@ -23,18 +23,5 @@ func TestPipesInTheWayHoldNobodyUp(t *testing.T) {
 				t.Errorf("%s: a command: got %v", name, err)
 			}
 		}
-	}
-}
-
-func TestPipeInPlaceOfTheDraftOfThePointerHoldsNobodyUp(t *testing.T) {
-	dir := tempDir(t)
-	if err := syscall.Mkfifo(filepath.Join(dir, pointerName+".new"), 0o600); err != nil {
-		t.Skip(err)
-	}
-	if err := point(dir, "/run/control.sock"); err != nil {
-		t.Fatal(err)
-	}
-	if got, err := find(dir); got != "/run/control.sock" || err != nil {
-		t.Errorf("got %s (%v)", got, err)
 	}
 }

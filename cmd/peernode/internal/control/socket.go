@@ -18,15 +18,13 @@ const maxConns = 12 * maxRequests
 // lookTime is how often a Socket looks whether its files are there still.
 const lookTime = time.Second
 
-// A Socket is the listening end of a control socket. If somebody removes its files, it makes them again. Its methods are safe
-// for concurrent use.
+// A Socket is the listening end of a control socket. If somebody removes the socket, it makes a new one. Its methods are
+// safe for concurrent use.
 type Socket struct {
-	dir     string // the data directory
-	path    string
-	private bool // path is in a directory of its own, and written down in dir
-	log     *slog.Logger
-	check   func(net.Conn) error // whether the other end may command the node
-	slots   chan struct{}        // one taken per open connection
+	path  string
+	log   *slog.Logger
+	check func(net.Conn) error // whether the other end may command the node
+	slots chan struct{}        // one taken per open connection
 
 	mu       sync.Mutex // guards the rest
 	listener *net.UnixListener
@@ -35,39 +33,21 @@ type Socket struct {
 	failed   bool // the socket could not be made again, and the log says so
 }
 
-// Listen opens the control socket of the data directory dir, whose Lock the caller holds, and clears away
-// what a killed node left there. What no node left there stays, and is an ErrFileKind. If log is nil, nothing is
-// logged.
+// Listen opens the control socket of the data directory dir, whose Lock the caller holds, in place of one that a killed
+// node left. Anything else that has its name stays there, and is an ErrFileKind. If log is nil, nothing is logged.
 func Listen(dir string, log *slog.Logger) (*Socket, error) {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	if err := sweep(dir); err != nil {
-		return nil, err
-	}
-	path, private, err := place(dir, os.TempDir())
-	if err != nil {
-		return nil, err
-	}
-	s := &Socket{dir: dir, path: path, private: private, log: log, check: checkServerSide, slots: make(chan struct{}, maxConns)}
+	s := &Socket{path: filepath.Join(dir, socketName), log: log, check: checkServerSide, slots: make(chan struct{}, maxConns)}
 	if err := s.bind(); err != nil {
-		s.clean()
 		return nil, err
 	}
 	return s, nil
 }
 
-// bind makes the socket's files, and listens there instead of where it listened before. A socket that is there still is kept:
-// a command may have connected to it.
+// bind makes the socket, and listens there instead of where it listened before.
 func (s *Socket) bind() error {
-	if s.private {
-		if err := point(s.dir, s.path); err != nil {
-			return err
-		}
-	}
-	if s.hasSocket() {
-		return nil
-	}
 	if err := checkSocket(s.path); err != nil {
 		return err
 	}
@@ -83,15 +63,12 @@ func (s *Socket) bind() error {
 	return err
 }
 
-// restore makes the socket's files again if they are not there any more, and returns what listens.
+// restore makes the socket again if it is not there any more, and returns what listens.
 func (s *Socket) restore() *net.UnixListener {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.isThere() {
 		return s.listener
-	}
-	if s.private {
-		_ = os.Mkdir(filepath.Dir(s.path), 0o700) // if that is gone too; else bind says what is wrong
 	}
 	err := s.bind()
 	switch {
@@ -104,28 +81,13 @@ func (s *Socket) restore() *net.UnixListener {
 	return s.listener
 }
 
-// isThere says whether the socket's files are those that bind made.
+// isThere says whether the socket is the one that bind made.
 func (s *Socket) isThere() bool {
-	path, err := find(s.dir)
-	return s.hasSocket() && (!s.private || err == nil && path == s.path)
-}
-
-// hasSocket says whether the socket is the one that bind made.
-func (s *Socket) hasSocket() bool {
 	info, err := os.Lstat(s.path)
 	return err == nil && s.made != nil && os.SameFile(info, s.made)
 }
 
-// clean removes the socket's files.
-func (s *Socket) clean() {
-	os.Remove(s.path)
-	if s.private {
-		os.Remove(filepath.Join(s.dir, pointerName))
-		os.Remove(filepath.Dir(s.path))
-	}
-}
-
-// Path returns where the socket is. It is absolute and at most maxPath bytes long.
+// Path returns where the socket is.
 func (s *Socket) Path() string { return s.path }
 
 // Addr returns the address that the system knows the socket by.
@@ -158,7 +120,7 @@ func (s *Socket) Accept() (net.Conn, error) {
 	}
 }
 
-// Close stops listening and removes the socket's files. Connections already accepted stay.
+// Close stops listening and removes the socket. Connections already accepted stay.
 func (s *Socket) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,7 +128,7 @@ func (s *Socket) Close() error {
 		return nil
 	}
 	s.closed = true
-	s.clean()
+	os.Remove(s.path)
 	return s.listener.Close()
 }
 

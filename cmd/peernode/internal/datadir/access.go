@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 
@@ -43,9 +42,6 @@ func pathOf(err error) string {
 	}
 	if e, ok := errors.AsType[*os.LinkError](err); ok {
 		return e.New
-	}
-	if e, ok := errors.AsType[*net.OpError](err); ok && e.Net == "unix" && e.Addr != nil {
-		return e.Addr.String()
 	}
 	return ""
 }

@@ -30,7 +30,7 @@ func TestHintsForWhatThisUserMayNotUse(t *testing.T) {
 		{"the directory", &fs.PathError{Op: "open", Path: dir, Err: syscall.EACCES}, "let yourself use it with: chmod u+rwx '" + dir + "'" + or},
 		{"a file that is not there", &fs.PathError{Op: "open", Path: filepath.Join(dir, "none"), Err: syscall.EACCES}, "let yourself use it with: chmod u+rwx '" + dir + "'" + or},
 		{"a new name", &os.LinkError{Op: "rename", Old: "x", New: file, Err: syscall.EACCES}, "let yourself use it with: chmod u+rw '" + file + "'" + or},
-		{"the socket", &net.OpError{Op: "dial", Net: "unix", Addr: &net.UnixAddr{Name: file, Net: "unix"}, Err: syscall.EACCES}, "let yourself use it with: chmod u+rw '" + file + "'" + or},
+		{"the socket", &fs.PathError{Op: "connect", Path: file, Err: fs.ErrPermission}, "let yourself use it with: chmod u+rw '" + file + "'" + or},
 		{"above the directory", &fs.PathError{Op: "mkdir", Path: filepath.Dir(dir), Err: syscall.EACCES}, "let yourself use it with: chmod u+rwx " + filepath.Dir(dir) + or},
 		{"somewhere else", &fs.PathError{Op: "mkdir", Path: elsewhere, Err: syscall.EACCES}, "let yourself use it with: chmod u+rwx " + elsewhere},
 		{"a port", &net.OpError{Op: "listen", Net: "tcp", Err: syscall.EACCES}, ""},
