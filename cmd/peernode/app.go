@@ -33,24 +33,24 @@ func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.err, "peernode: %s\n", text.OneLine(fmt.Sprintf(format, args...)))
 }
 
-// hint prints what to do about what was said before, if anything.
-func (a *app) hint(hint string) {
-	if hint != "" {
-		a.say("hint: %s", hint)
+// advise prints what to do about what was said before, if there is something to do.
+func (a *app) advise(advice string) {
+	if advice != "" {
+		a.say("hint: %s", advice)
 	}
 }
 
-// report prints err and its hint, and returns the exit code.
+// report prints err and the advice about it, and returns the exit code.
 func (a *app) report(err error) int {
 	if err == nil {
 		return failure.ExitDone
 	}
 	e := failure.Explain(err)
-	if hint := a.dir.AccessHint(err); hint != "" && e.Code == failure.CodePermission {
-		e.Hint = hint
+	if advice := a.dir.AccessAdvice(err); advice != "" && e.Code == failure.CodePermission {
+		e.Advice = advice
 	}
 	a.say("%s", e.Text)
-	a.hint(e.Hint)
+	a.advise(e.Advice)
 	return e.Exit
 }
 
@@ -64,7 +64,7 @@ func (a *app) onNode(do func(ctx context.Context, node *control.Client, args []s
 		}
 		err = do(cmd.Context(), control.NewClient(dir), args)
 		if errors.Is(err, control.ErrNoNode) && a.dir != "" {
-			return failure.WithHint(err, "start one with: peernode run --data-dir "+text.ShellWord(string(a.dir)))
+			return failure.WithAdvice(err, "start one with: peernode run --data-dir "+text.ShellWord(string(a.dir)))
 		}
 		return err
 	}
@@ -76,14 +76,14 @@ func (a *app) sayBadLines(unusable string) {
 	path, set, err := a.openPeers()
 	if unusable != "" {
 		a.say("%s", text.OneLine(unusable))
-		a.hint("the node trusts whom it trusted before: let its user alone read and write the file")
+		a.advise("the node trusts whom it trusted before: let its user alone read and write the file")
 		return
 	}
 	if err != nil || len(set.Problems()) == 0 {
 		return
 	}
 	a.sayProblems(set)
-	a.hint(fmt.Sprintf("nobody is trusted by such a line: correct it in %s, or remove it", text.ShellWord(path)))
+	a.advise(fmt.Sprintf("nobody is trusted by such a line: correct it in %s, or remove it", text.ShellWord(path)))
 }
 
 // openPeers opens the peers file, and returns its path too.

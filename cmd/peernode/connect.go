@@ -23,11 +23,8 @@ without one the addresses that the node knows are tried.
 	}
 	timeout := usage.Timeout(connect, control.DefaultTimeout, "how long to try")
 	connect.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-		p, err := control.Connect.Ask(ctx, node, control.Request{Timeout: control.Within(*timeout), Peer: args[0], Addresses: args[1:]})
-		if err != nil {
-			return err
-		}
-		return a.connected(p)
+		q := control.Request{Timeout: control.Within(*timeout), Peer: args[0], Addresses: args[1:]}
+		return control.Connect.Show(ctx, node, q, a.connected)
 	})
 	return connect
 }

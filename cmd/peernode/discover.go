@@ -73,8 +73,8 @@ once as soon as it is found.`,
 		if err := d.providers.Check(); err != nil {
 			return err
 		}
-		if missing, hint := d.providers.Missing(); len(missing) > 0 {
-			return failure.Usage(fmt.Sprintf("--interface: no %.80q on this machine", missing[0]), hint)
+		if missing, advice := d.providers.Missing(); len(missing) > 0 {
+			return failure.Usage(fmt.Sprintf("--interface: no %.80q on this machine", missing[0]), advice)
 		}
 		if len(d.providers.Names()) == 0 {
 			return failure.Usage("--discovery none finds nobody", "give at least one of: "+strings.Join(providers.Names, ", "))
@@ -99,13 +99,13 @@ func (d *discoverer) run(ctx context.Context, alone bool) error {
 	case alone:
 		if node.Private {
 			d.say("nodes in private mode are not looked for: the running node sees those that are its peers")
-			d.hint("ask it with: peernode discover, without --" + strings.Join(providers.FlagNames, ", --"))
+			d.advise("ask it with: peernode discover, without --" + strings.Join(providers.FlagNames, ", --"))
 		}
 		return d.alone(ctx, node.PublicKey) // without it, if the node cannot be asked
 	case err != nil:
 		return err
 	case len(node.Discovery) == 0:
-		return failure.WithHint(errLooksForNobody, "look without it: peernode discover --discovery "+strings.Join(providers.Names, ","))
+		return failure.WithAdvice(errLooksForNobody, "look without it: peernode discover --discovery "+strings.Join(providers.Names, ","))
 	}
 	return d.look(ctx, func(ctx context.Context) (control.Discovered, error) {
 		return control.Discover.Ask(ctx, client, control.Request{})
@@ -182,7 +182,7 @@ func (d *discoverer) tell(now control.Discovered) error {
 		if p.State == string(peernet.ProviderFailed) && p.Error != d.failed[p.Name] {
 			d.failed[p.Name] = p.Error
 			d.say("%s does not work: %s", p.Name, p.Error)
-			d.hint(p.Hint)
+			d.advise(p.Advice)
 		}
 		for _, o := range p.Problems {
 			what := text.Problem(o.Doing, o.Interface, o.Error)
@@ -221,7 +221,7 @@ func (d *discoverer) end(last control.Discovered) error {
 	})
 	switch {
 	case len(last.Seen) == 0 && len(last.Providers) > 0 && !works:
-		return failure.WithHint(errCannotLook, "fix the errors above, or choose another --discovery")
+		return failure.WithAdvice(errCannotLook, "fix the errors above, or choose another --discovery")
 	case d.out.JSON:
 		return nil
 	case len(last.Seen) == 0:

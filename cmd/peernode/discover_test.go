@@ -38,7 +38,7 @@ func (l *lookout) at(context.Context) (control.Discovered, error) {
 
 var (
 	works = control.Provider{Name: "udp", State: string(peernet.ProviderRunning)}
-	fails = control.Provider{Name: "mdns", State: string(peernet.ProviderFailed), Error: "it fails", Hint: "mend it"}
+	fails = control.Provider{Name: "mdns", State: string(peernet.ProviderFailed), Error: "it fails", Advice: "mend it"}
 )
 
 // sightings returns one of bob, who is trusted, and one of carol, both heard now.
@@ -183,7 +183,7 @@ func TestProvidersInStatus(t *testing.T) {
 		{"works", control.Provider{Name: "mdns", State: "running"}, "", "mdns: running"},
 		{"tells where", control.Provider{Name: "udp", State: "running", Uses: []string{"eth0", "wlan0"}}, "", "udp: running on eth0, wlan0"},
 		{"in silence", control.Provider{Name: "udp", State: "running", Uses: []string{"lo"}}, "announces nothing", "udp: running on lo, announces nothing"},
-		{"fails", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Hint: "mend it", Next: next}, "",
+		{"fails", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Advice: "mend it", Next: next}, "",
 			"mdns: failed: it fails (mend it); tried again in 5s"},
 		{"is due", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Next: now}, "", "mdns: failed: it fails; tried again in 0s"},
 		{"impaired", control.Provider{Name: "udp", State: "impaired", Uses: []string{"eth0"}, Problems: []control.Problem{

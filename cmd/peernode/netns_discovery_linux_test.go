@@ -163,7 +163,7 @@ func noNetwork(t *testing.T) {
 		if p := providers[0]; p.Name != "udp" || p.State != "running" || p.Error != "" || !slices.Equal(p.Uses, []string{"lo"}) {
 			t.Errorf("%s: %+v", m.name, p)
 		}
-		if p := providers[1]; p.Name != "mdns" || p.Error == "" || p.Hint == "" || p.Next.IsZero() {
+		if p := providers[1]; p.Name != "mdns" || p.Error == "" || p.Advice == "" || p.Next.IsZero() {
 			t.Errorf("%s: %+v", m.name, p)
 		}
 	}

@@ -116,10 +116,10 @@ func (r *runner) run(ctx context.Context) (err error) {
 
 // warnMissing warns of network interfaces that are named and not there: they may come, or be mistyped.
 func (r *runner) warnMissing() {
-	missing, hint := r.providers.Missing()
+	missing, advice := r.providers.Missing()
 	for _, name := range missing {
 		r.say("--interface: no %.80q on this machine now", name)
-		r.hint(hint)
+		r.advise(advice)
 	}
 }
 
@@ -177,7 +177,7 @@ func listenFailed(err error) error {
 		return failure.Usage(fmt.Sprintf("--listen: %v", d), "give the host as an address of this machine, or leave it out for all addresses")
 	}
 	if o, ok := errors.AsType[*net.OpError](err); ok && errors.Is(o, fs.ErrPermission) {
-		return failure.WithHint(err, "the system keeps this port for others, as those below 1024: choose another with --listen")
+		return failure.WithAdvice(err, "the system keeps this port for others, as those below 1024: choose another with --listen")
 	}
 	return err
 }

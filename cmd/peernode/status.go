@@ -28,20 +28,14 @@ to listen, how it looks for peers and whether that works, where its metrics are,
 its peers are in which state, how many calls and bytes there were, and the path of its control socket; with --json a
 good deal more. It ends with exit code 3 if no node runs.`,
 		RunE: a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
-			answer, err := control.GetNode.Ask(ctx, node, control.Request{})
-			if err == nil {
-				err = a.status(answer)
-			}
-			if err == nil {
-				a.sayBadLines(answer.PeersFile)
-			}
-			return err
+			return control.GetNode.Show(ctx, node, control.Request{}, a.status)
 		}),
 	}
 }
 
 // status prints how the node is doing.
 func (a *app) status(n control.Node) error {
+	defer a.sayBadLines(n.PeersFile)
 	if a.out.JSON {
 		return a.out.Object(n)
 	}
@@ -126,8 +120,8 @@ func provider(p control.Provider, silent string, now time.Time) string {
 			b.WriteString("failed before: ")
 		}
 		b.WriteString(text.OneLine(p.Error))
-		if p.Hint != "" {
-			b.WriteString(" (" + text.OneLine(p.Hint) + ")")
+		if p.Advice != "" {
+			b.WriteString(" (" + text.OneLine(p.Advice) + ")")
 		}
 	}
 	if !p.Next.IsZero() {

@@ -23,16 +23,12 @@ it is one object: the fields of peernode peers and what else there is to tell.
 		Example: `  peernode why bob
   peernode why bob --json | jq -r .advice`,
 		RunE: a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-			answer, err := control.Explain.Ask(ctx, node, control.Request{Peer: args[0]})
-			if err != nil {
-				return err
-			}
-			return a.why(answer)
+			return control.Explain.Show(ctx, node, control.Request{Peer: args[0]}, a.why)
 		}),
 	}
 }
 
-// why prints what is known of the link to a peer.
+// why prints what the node knows of its connection to a peer.
 func (a *app) why(w control.Why) error {
 	lines := []string{text.PeerName(w.PublicKey, w.Label)}
 	for _, s := range w.Sentences {

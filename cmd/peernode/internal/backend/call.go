@@ -65,13 +65,13 @@ func ParseJSON(text json.RawMessage) (any, error) {
 		_, err = envelope.Msgpack.AppendCall(nil, 1, "any", envelope.Options{}, v) // some may be too deep just there
 	}
 	if err != nil {
-		return nil, failure.WithHint(fmt.Errorf("%w: %s", failure.ErrBadJSON, strings.TrimPrefix(err.Error(), "envelope: ")), jsonHint(text, err))
+		return nil, failure.WithAdvice(fmt.Errorf("%w: %s", failure.ErrBadJSON, strings.TrimPrefix(err.Error(), "envelope: ")), jsonAdvice(text, err))
 	}
 	return v, nil
 }
 
-// jsonHint says what to do about a JSON text that cannot be sent.
-func jsonHint(text json.RawMessage, err error) string {
+// jsonAdvice says what to do about a JSON text that cannot be sent.
+func jsonAdvice(text json.RawMessage, err error) string {
 	switch {
 	case errors.Is(err, envelope.ErrDepth):
 		return fmt.Sprintf("nest arrays and objects at most %d deep: the message itself is one more", envelope.MaxDepth-1)
@@ -113,7 +113,7 @@ func (b Backend) CallAll(ctx context.Context, q control.Request) (control.CallAl
 	}
 	for _, o := range oversized(answer.Outcomes, control.ResultsRoom) {
 		err := fmt.Errorf("%w: its result has %d bytes as JSON, and all results together have room for %d", control.ErrTooLarge, len(o.Result), control.ResultsRoom)
-		o.Result, o.Error = nil, failure.Explain(b.about(cmp.Or(o.Label, o.PublicKey), failure.WithHint(err, "call this peer alone")))
+		o.Result, o.Error = nil, failure.Explain(b.about(cmp.Or(o.Label, o.PublicKey), failure.WithAdvice(err, "call this peer alone")))
 	}
 	return answer, nil
 }

@@ -75,15 +75,15 @@ func newProvider(s peernet.ProviderStatus) control.Provider {
 	if s.Err != nil {
 		p.Error = s.Err.Error()
 	}
-	if e, ok := errors.AsType[errorWithHint](s.Err); ok {
-		p.Hint = e.Hint()
-		p.Error = strings.TrimSuffix(p.Error, " ("+p.Hint+")")
+	if e, ok := errors.AsType[advisedError](s.Err); ok {
+		p.Advice = e.Hint()
+		p.Error = strings.TrimSuffix(p.Error, " ("+p.Advice+")")
 	}
 	return p
 }
 
-// An errorWithHint is an error that tells what to do about it, as those of the providers do.
-type errorWithHint interface {
+// An advisedError is an error that tells what to do about it, as those of the providers do.
+type advisedError interface {
 	error
 	Hint() string
 }

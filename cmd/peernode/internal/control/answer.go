@@ -38,7 +38,7 @@ type (
 		State     string    `json:"state"` // running, impaired, failed or ended
 		Since     time.Time `json:"since,omitzero"`
 		Error     string    `json:"error,omitempty"`      // why it failed; also for a minute after it has been run again
-		Hint      string    `json:"hint,omitempty"`       // what to do about that
+		Advice    string    `json:"hint,omitempty"`       // what to do about that
 		Next      time.Time `json:"next,omitzero"`        // when it is run again, at the latest
 		Sightings uint64    `json:"sightings"`            // that the node has looked at
 		Dropped   uint64    `json:"dropped,omitempty"`    // that it had no room for

@@ -18,19 +18,19 @@ import (
 
 const (
 	maxAnswer = 16 << 20        // bytes of an answer's body: JSON of the largest reply, escapes included
-	dialTime  = 3 * time.Second // for the control socket of a node that runs: it may be starting, or make the socket again
-	grace     = 2 * time.Second // beyond a request's own time, so that the node's account of it arrives
+	dialTime  = 3 * time.Second // for the control socket of a node that runs: it may be starting, or making the socket again
+	grace     = 2 * time.Second // beyond a request's own time, so that the node's error arrives
 )
 
-// ResultsRoom is how many bytes all results of CallAll may have together, as JSON. Any one fits; the rest of the answer is for
-// the peers' names and their errors.
+// ResultsRoom is how many bytes all results of CallAll may have together, as JSON. Any single result fits; the rest of the
+// answer is for the peers' names and their errors.
 const ResultsRoom = maxAnswer / 2
 
-// A Client commands the node that runs on a data directory. It is safe for concurrent use and holds no
-// connection between two requests.
+// A Client commands the node that runs on a data directory. It is safe for concurrent use, and makes a connection for each
+// request.
 type Client struct{ http http.Client }
 
-// NewClient returns a client for the data directory dir. Whether a node runs there shows with each request.
+// NewClient returns a client for the data directory dir. A node need not run there yet.
 func NewClient(dir string) *Client {
 	return &Client{http.Client{Transport: &http.Transport{
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dialNode(ctx, dir) },
@@ -38,7 +38,7 @@ func NewClient(dir string) *Client {
 	}}}
 }
 
-// dialNode is dial, and waits for the control socket of a node that holds the lock of dir.
+// dialNode is dial, but waits for the control socket if a node holds the lock of dir.
 func dialNode(ctx context.Context, dir string) (net.Conn, error) {
 	for over := time.Now().Add(dialTime); ; {
 		conn, err := dial(ctx, dir)
@@ -60,7 +60,7 @@ func dialNode(ctx context.Context, dir string) (net.Conn, error) {
 // process listens on it, and ErrFileKind if something else has its name.
 func dial(ctx context.Context, dir string) (conn net.Conn, err error) {
 	path := filepath.Join(dir, socketName)
-	if err := checkSocket(path); err != nil {
+	if err := socketFile.check(path); err != nil {
 		return nil, err
 	}
 	err = withShortPath(path, func(short string) error {
@@ -82,7 +82,7 @@ func dial(ctx context.Context, dir string) (conn net.Conn, err error) {
 	return conn, err
 }
 
-// ask asks for one operation and returns what the node answers, once that begins. The caller closes its body.
+// ask asks for one operation and returns the node's answer as soon as its body begins. The caller closes the body.
 func (c *Client) ask(ctx context.Context, name string, q any) (*http.Response, error) {
 	body := new(bytes.Buffer)
 	if err := encode(body, q); err != nil {
@@ -98,7 +98,7 @@ func (c *Client) ask(ctx context.Context, name string, q any) (*http.Response, e
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := c.http.Do(r)
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err // the URL means nothing to the user
+		err = u.Err // without the URL, which means nothing to the user
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
 		err = ErrGone

@@ -78,7 +78,7 @@ var testCodes = map[error]string{
 func explainTest(err error) *Error {
 	for sentinel, code := range testCodes {
 		if errors.Is(err, sentinel) {
-			return &Error{Code: code, Text: err.Error(), Hint: "do otherwise", Exit: 3}
+			return &Error{Code: code, Text: err.Error(), Advice: "do otherwise", Exit: 3}
 		}
 	}
 	return &Error{Code: "other", Text: err.Error(), Exit: 1}
@@ -145,13 +145,13 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	dir, _, _ := serve(t, fake{
 		peers: func(context.Context, Request) (Peers, error) { return Peers{Peers: []Peer{bob}}, nil },
 		connect: func(_ context.Context, q Request) (Peer, error) {
-			if q.Peer != "bob" || len(q.Addresses) != 1 || q.Addresses[0] != "127.0.0.1:1" || q.limit() != time.Second {
+			if q.Peer != "bob" || len(q.Addresses) != 1 || q.Addresses[0] != "127.0.0.1:1" || q.Timeout.limit() != time.Second {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
 		},
 		wait: func(_ context.Context, q Request) (Peer, error) {
-			if q.Peer != "bob" || q.limit() != time.Minute {
+			if q.Peer != "bob" || q.Timeout.limit() != time.Minute {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
@@ -163,7 +163,7 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 			return why, nil
 		},
 		call: func(_ context.Context, q Request) (CallAnswer, error) {
-			if q.Peer != "bob" || q.Name != "echo" || q.limit() != DefaultTimeout {
+			if q.Peer != "bob" || q.Name != "echo" || q.Timeout.limit() != DefaultTimeout {
 				t.Errorf("got %+v", q)
 			}
 			return CallAnswer{q.Args}, nil
@@ -210,14 +210,14 @@ func expect[T any](t *testing.T, got, want T, err error) {
 	}
 }
 
-func TestErrorsArriveWithCodeHintAndExit(t *testing.T) {
+func TestErrorsArriveWithCodeAdviceAndExit(t *testing.T) {
 	dir, _, _ := serve(t, fake{})
 	_, err := Call.Ask(t.Context(), NewClient(dir), Request{Peer: "bob", Name: "echo"})
 	e := (*Error)(nil)
 	if !errors.As(err, &e) {
 		t.Fatal(err)
 	}
-	if want := (Error{Code: "nothing", Text: errNothing.Error(), Hint: "do otherwise", Exit: 3}); *e != want {
+	if want := (Error{Code: "nothing", Text: errNothing.Error(), Advice: "do otherwise", Exit: 3}); *e != want {
 		t.Errorf("got %+v, want %+v", *e, want)
 	}
 }
@@ -228,13 +228,13 @@ func TestTimeoutIsBounded(t *testing.T) {
 		in   Timeout
 		want time.Duration
 	}{
-		{"none", Timeout{}, DefaultTimeout},
-		{"negative", Timeout{-1}, DefaultTimeout},
+		{"none", 0, DefaultTimeout},
+		{"negative", -1, DefaultTimeout},
 		{"one second", Within(time.Second), time.Second},
 		{"part of a millisecond", Within(time.Microsecond), time.Millisecond},
 		{"longest", Within(24 * time.Hour), 24 * time.Hour},
 		{"too long", Within(25 * time.Hour), 24 * time.Hour},
-		{"more than a duration holds", Timeout{1 << 62}, 24 * time.Hour},
+		{"more than a duration holds", 1 << 62, 24 * time.Hour},
 	} {
 		if got := c.in.limit(); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)

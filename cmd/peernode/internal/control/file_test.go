@@ -18,7 +18,7 @@ func TestWhatIsThereIsSaid(t *testing.T) {
 		fs.ModeDevice | fs.ModeCharDevice: "a device",
 		fs.ModeIrregular:                  "something of another kind",
 	} {
-		if got := kind(mode); got != want {
+		if got := kindOf(mode); got != want {
 			t.Errorf("%v: got %q, want %q", mode, got, want)
 		}
 	}

@@ -12,10 +12,10 @@ import (
 )
 
 // maxConns bounds the connections that are open at once; one more is closed as soon as it is accepted. It is above what all
-// operations may have under way, so that a command too many is told so before this bound closes on it.
+// operations together may serve, so that one command too many gets ErrBusy before this bound closes its connection.
 const maxConns = 12 * maxRequests
 
-// lookTime is how often a Socket looks whether its files are there still.
+// lookTime is how often a Socket looks whether its file is still there.
 const lookTime = time.Second
 
 // A Socket is the listening end of a control socket. If somebody removes the socket, it makes a new one. Its methods are
@@ -48,7 +48,7 @@ func Listen(dir string, log *slog.Logger) (*Socket, error) {
 
 // bind makes the socket, and listens there instead of where it listened before.
 func (s *Socket) bind() error {
-	if err := checkSocket(s.path); err != nil {
+	if err := socketFile.check(s.path); err != nil {
 		return err
 	}
 	l, err := listen(s.path)
@@ -63,7 +63,7 @@ func (s *Socket) bind() error {
 	return err
 }
 
-// restore makes the socket again if it is not there any more, and returns what listens.
+// restore makes the socket again if it is not there any more, and returns the listener.
 func (s *Socket) restore() *net.UnixListener {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -90,7 +90,7 @@ func (s *Socket) isThere() bool {
 // Path returns where the socket is.
 func (s *Socket) Path() string { return s.path }
 
-// Addr returns the address that the system knows the socket by.
+// Addr returns the socket's path as an address.
 func (s *Socket) Addr() net.Addr { return &net.UnixAddr{Name: s.path, Net: "unix"} }
 
 // Accept returns the next connection of a process that may command the node. Others are closed and logged.

@@ -10,9 +10,9 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 )
 
-// AccessHint says what to do about err if it is that this user may not use something that it names, and nothing
+// AccessAdvice says what to do about err if it is that this user may not use something that it names, and nothing
 // otherwise.
-func (d Dir) AccessHint(err error) string {
+func (d Dir) AccessAdvice(err error) string {
 	named := pathOf(err)
 	if named == "" || !errors.Is(err, fs.ErrPermission) {
 		return ""

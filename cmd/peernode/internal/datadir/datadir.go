@@ -23,8 +23,8 @@ const (
 	PeersFile    = "peers"
 )
 
-// hint says what to do about a data directory that cannot be told.
-const hint = "say where the node keeps its files with --data-dir"
+// advice says what to do about a data directory that cannot be told.
+const advice = "say where the node keeps its files with --data-dir"
 
 // A Dir is a data directory as --data-dir names it; empty is the usual one.
 type Dir string
@@ -34,7 +34,7 @@ type Dir string
 func (d Dir) Path() (string, error) {
 	dir, err := text.Tidy(cmp.Or(string(d), os.Getenv(Variable)))
 	if err != nil {
-		return "", failure.UsageOf(fmt.Errorf("the data directory: %w", err), hint)
+		return "", failure.UsageOf(fmt.Errorf("the data directory: %w", err), advice)
 	}
 	base := ""
 	switch name, below, _ := strings.Cut(filepath.ToSlash(dir), "/"); {
@@ -51,7 +51,7 @@ func (d Dir) Path() (string, error) {
 		}
 	}
 	if err != nil {
-		return "", failure.UsageOf(err, hint)
+		return "", failure.UsageOf(err, advice)
 	}
 	return filepath.Abs(filepath.Join(base, dir))
 }
@@ -71,7 +71,7 @@ func (d Dir) Make() (string, error) {
 		return "", fmt.Errorf("looking at the data directory: %w", err)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return "", failure.WithHint(fmt.Errorf("others may write to the data directory %s", dir),
+		return "", failure.WithAdvice(fmt.Errorf("others may write to the data directory %s", dir),
 			"take that from them with: chmod go-w "+text.ShellWord(dir))
 	}
 	return dir, nil

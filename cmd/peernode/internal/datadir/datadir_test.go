@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestHintsForWhatThisUserMayNotUse(t *testing.T) {
+func TestAdviceForWhatThisUserMayNotUse(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "the node")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestHintsForWhatThisUserMayNotUse(t *testing.T) {
 		{"another error", &fs.PathError{Op: "open", Path: file, Err: syscall.EIO}, ""},
 		{"no path", fs.ErrPermission, ""},
 	} {
-		if got := Dir(dir).AccessHint(fmt.Errorf("doing it: %w", c.err)); got != c.want && filepath.Separator == '/' {
+		if got := Dir(dir).AccessAdvice(fmt.Errorf("doing it: %w", c.err)); got != c.want && filepath.Separator == '/' {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}

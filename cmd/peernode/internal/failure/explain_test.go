@@ -138,7 +138,7 @@ func TestTheParticularErrorCountsBeforeTheGeneral(t *testing.T) {
 	}
 }
 
-func TestHintsSpeakOfThePeerAndTheNode(t *testing.T) {
+func TestAdviceSpeaksOfThePeerAndTheNode(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		err  error
@@ -149,22 +149,22 @@ func TestHintsSpeakOfThePeerAndTheNode(t *testing.T) {
 		{"a label of words", &peerError{"pnet1self", "Bob's laptop", peernet.ErrNotConnected}, `see why with: peernode why 'Bob'\''s laptop'; or say where it is with: peernode connect 'Bob'\''s laptop' ADDR`},
 		{"neither", peernet.ErrNotTrusted, "trust it first with: peernode trust add PEER"},
 		{"no key", peernet.ErrRefused, "on the other machine run: peernode trust add KEY"},
-		{"of its own", WithHint(control.ErrNoNode, "start one with: peernode run --data-dir x"), "start one with: peernode run --data-dir x"},
+		{"of its own", WithAdvice(control.ErrNoNode, "start one with: peernode run --data-dir x"), "start one with: peernode run --data-dir x"},
 		{"none", context.Canceled, ""},
 	} {
-		if got := Explain(c.err).Hint; got != c.want {
+		if got := Explain(c.err).Advice; got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}
 }
 
-func TestEveryMeaningHasAHintInPlainWords(t *testing.T) {
+func TestEveryMeaningHasAdviceInPlainWords(t *testing.T) {
 	for _, m := range meanings {
-		if m.hint == "" && m.exit != ExitFailed {
-			t.Errorf("%v has no hint", m.errs)
+		if m.advice == "" && m.exit != ExitFailed {
+			t.Errorf("%v has no advice", m.errs)
 		}
-		if strings.HasSuffix(m.hint, ".") || strings.ContainsAny(m.hint, "\n\t") {
-			t.Errorf("%v: %q", m.errs, m.hint)
+		if strings.HasSuffix(m.advice, ".") || strings.ContainsAny(m.advice, "\n\t") {
+			t.Errorf("%v: %q", m.errs, m.advice)
 		}
 		if m.exit < ExitFailed || m.exit > ExitRefused {
 			t.Errorf("%v: exit code %d", m.errs, m.exit)

@@ -25,10 +25,10 @@ const (
 	ExitRefused     = 4 // by somebody's trust, or by a handler
 )
 
-// Stand-ins in hints for what the error is about.
+// Stand-ins in advice for what the error is about.
 const (
-	selfHint = "SELF" // this node's own key
-	peerHint = "PEER" // the peer as the user named it
+	selfWord = "SELF" // this node's own key
+	peerWord = "PEER" // the peer as the user named it
 )
 
 // Codes that the command looks at: what the system does not let this user do, and what the node has no room for now.
@@ -37,22 +37,22 @@ const (
 	CodeBusy       = "busy"
 )
 
-// NameForm is the hint for what cannot be the name of a handler.
+// NameForm is the advice for what cannot be the name of a handler.
 const NameForm = "a name has 1 to 255 bytes of UTF-8, no control characters, and does not begin with $/"
 
-// keyFileHint is the hint for an identity file that holds no key.
-const keyFileHint = "put a copy of the right file there; or move it away, and a new key is made, which the peers must trust anew"
+// keyFileAdvice is the advice for an identity file that holds no key.
+const keyFileAdvice = "put a copy of the right file there; or move it away, and a new key is made, which the peers must trust anew"
 
 // A meaning is what some errors mean to the user.
 type meaning struct {
-	code string // for programs, over the control socket; never changes
-	exit int
-	hint string
-	errs []error
+	code   string // for programs, over the control socket; never changes
+	exit   int
+	advice string
+	errs   []error
 }
 
-func means(code string, exit int, hint string, errs ...error) meaning {
-	return meaning{code, exit, hint, errs}
+func means(code string, exit int, advice string, errs ...error) meaning {
+	return meaning{code, exit, advice, errs}
 }
 
 // meanings are looked through in this order. The first match counts, so specific errors stand before general ones.
@@ -87,7 +87,7 @@ var meanings = []meaning{
 	means("self", ExitUsage, "this is the node's own key: give that of the other node", trust.ErrSelf),
 	means("locked", ExitFailed, "another command is writing the peers file: try again, or see which one hangs", trust.ErrLocked),
 	means("peers_file", ExitFailed, "check that it is a peers file: one has a line for each peer, and nothing else", trust.ErrFileTooLarge),
-	means("identity_file", ExitFailed, keyFileHint, identity.ErrFileContent, identity.ErrFileAlgorithm),
+	means("identity_file", ExitFailed, keyFileAdvice, identity.ErrFileContent, identity.ErrFileAlgorithm),
 	means("permissions", ExitFailed, "others may change whom this node trusts: chmod go-w the file, and check what is in it", trust.ErrPermissions),
 	means("permissions", ExitFailed, "nobody else may read a private key: chmod 600 the file, and make a new one if somebody has", identity.ErrPermissions),
 

@@ -64,16 +64,16 @@ func Serve(ctx context.Context, address string, r *prometheus.Registry, log *slo
 	return p, nil
 }
 
-// listenError returns the error of an address that cannot be listened on, with the hint that fits it.
+// listenError returns the error of an address that cannot be listened on, with the advice that fits it.
 func listenError(err error) error {
 	err = fmt.Errorf("--metrics: %w", err)
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return failure.UsageOf(err, Form)
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return failure.WithHint(err, "another program has this port, perhaps another node: choose another with --metrics")
+		return failure.WithAdvice(err, "another program has this port, perhaps another node: choose another with --metrics")
 	}
-	return failure.WithHint(err, Form)
+	return failure.WithAdvice(err, Form)
 }
 
 // Local says whether this machine alone can reach the page.

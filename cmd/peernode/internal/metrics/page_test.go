@@ -51,14 +51,14 @@ func TestMetricsAreOnOnePageAndForNoForeignName(t *testing.T) {
 	}
 }
 
-func TestHintsForMetricsThatCannotBeServed(t *testing.T) {
+func TestAdviceForMetricsThatCannotBeServed(t *testing.T) {
 	taken := newPage(t)
 	_, err := Serve(t.Context(), taken.listener.Addr().String(), prometheus.NewRegistry(), quiet)
-	if e := failure.Explain(err); !errors.Is(err, syscall.EADDRINUSE) || e.Code != "address_in_use" || e.Exit != failure.ExitFailed || !strings.Contains(e.Hint, "--metrics") {
+	if e := failure.Explain(err); !errors.Is(err, syscall.EADDRINUSE) || e.Code != "address_in_use" || e.Exit != failure.ExitFailed || !strings.Contains(e.Advice, "--metrics") {
 		t.Errorf("taken: %+v", e)
 	}
 	_, err = Serve(t.Context(), "192.0.2.1:0", prometheus.NewRegistry(), quiet)
-	if e := failure.Explain(err); e.Code != "no_such_address" || e.Exit != failure.ExitFailed || !strings.Contains(e.Hint, "of this machine") {
+	if e := failure.Explain(err); e.Code != "no_such_address" || e.Exit != failure.ExitFailed || !strings.Contains(e.Advice, "of this machine") {
 		t.Errorf("not ours: %+v", e)
 	}
 	if e := failure.Explain(listenError(&net.DNSError{Err: "no such host", Name: "nonsense"})); e.Exit != failure.ExitUsage || e.Code != "usage" {

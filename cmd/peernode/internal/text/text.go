@@ -51,7 +51,7 @@ func OneLine(text string) string {
 // plainWord are the characters that mean nothing to a shell.
 const plainWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-…"
 
-// ShellWord returns text as it is given to a shell, for hints.
+// ShellWord returns text as it is given to a shell, for advice.
 func ShellWord(text string) string {
 	if strings.Trim(text, plainWord) == "" {
 		return text

@@ -23,7 +23,7 @@ const (
 // PeerHelp says in help texts how a peer is named.
 const PeerHelp = `PEER is a trusted peer's label, its key, or the beginning of its key: pnet1 and at least 8 characters.`
 
-// retype is the hint for what shows nothing in the middle of an argument.
+// retype is the advice for what shows nothing in the middle of an argument.
 const retype = "type it instead of pasting it"
 
 // checks are for arguments by their name in the Use line. Each returns the argument without what shows nothing.
@@ -71,10 +71,10 @@ func checkDial(arg string) (string, error) {
 }
 
 // CheckListen returns nil if the value of a flag is HOST:PORT, where the host may be missing and the port may be 0. The
-// hint says what form it has otherwise.
-func CheckListen(flag, value, hint string) error {
+// advice says what form it has otherwise.
+func CheckListen(flag, value, advice string) error {
 	if _, _, ok := splitAddress(value); !ok {
-		return failure.Usage(fmt.Sprintf("--%s: %.80q is not an address", flag, value), hint)
+		return failure.Usage(fmt.Sprintf("--%s: %.80q is not an address", flag, value), advice)
 	}
 	return nil
 }
@@ -98,9 +98,9 @@ func CheckLength(flag, value string, limit int) error {
 }
 
 // CheckNumber returns nil if the value of a flag is not less than 0.
-func CheckNumber[N ~int | ~int64](flag string, value N, hint string) error {
+func CheckNumber[N ~int | ~int64](flag string, value N, advice string) error {
 	if value < 0 {
-		return failure.Usage(fmt.Sprintf("--%s is less than 0", flag), hint)
+		return failure.Usage(fmt.Sprintf("--%s is less than 0", flag), advice)
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ func Timeout(cmd *cobra.Command, usual time.Duration, what string) *time.Duratio
 }
 
 // valueForms say what a flag of each type takes.
-var valueForms = map[string]struct{ name, hint string }{
+var valueForms = map[string]struct{ name, advice string }{
 	"duration": {"a time", TimeForm},
 	"int":      {"a whole number", "give it in digits, such as 4"},
 	"uint16":   {"a port", PortForm},
@@ -95,14 +95,14 @@ var valueForms = map[string]struct{ name, hint string }{
 func FlagError(cmd *cobra.Command, err error) error {
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		if form, ok := valueForms[e.GetFlag().Value.Type()]; ok {
-			return failure.Usage(fmt.Sprintf("--%s: %.80q is not %s", e.GetFlag().Name, e.GetValue(), form.name), form.hint)
+			return failure.Usage(fmt.Sprintf("--%s: %.80q is not %s", e.GetFlag().Name, e.GetValue(), form.name), form.advice)
 		}
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		name, _ := pflag.UnquoteUsage(e.GetFlag())
 		usual := fmt.Sprintf("give it as: --%s %s", e.GetFlag().Name, name)
-		hint := cmp.Or(valueForms[e.GetFlag().Value.Type()].hint, usual)
-		return failure.Usage(fmt.Sprintf("--%s needs a value", e.GetFlag().Name), hint)
+		advice := cmp.Or(valueForms[e.GetFlag().Value.Type()].advice, usual)
+		return failure.Usage(fmt.Sprintf("--%s needs a value", e.GetFlag().Name), advice)
 	}
 	return failure.UsageOf(err, seeHelp(cmd))
 }
