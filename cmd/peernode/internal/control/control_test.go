@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -12,6 +13,8 @@ import (
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var quiet = slog.New(slog.DiscardHandler)
 
 // A fake is a node that does what it is given. What it is not given fails with errNothing.
 type fake struct {
@@ -34,7 +37,7 @@ var testNode = Node{
 
 // newServer returns a server of f.
 func newServer(f fake) *Server {
-	s := NewServer(explainTest, nil)
+	s := NewServer(explainTest, quiet)
 	GetNode.Serve(s, func(context.Context, Request) (Node, error) { return testNode, nil })
 	GetPeers.Serve(s, orNothing(f.peers))
 	Discover.Serve(s, orNothing(f.discovered))
@@ -110,7 +113,7 @@ func tempDir(t *testing.T) string {
 func serve(t *testing.T, f fake) (dir string, socket *Socket, server *Server) {
 	t.Helper()
 	dir = tempDir(t)
-	socket, err := Listen(dir, nil)
+	socket, err := Listen(dir, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

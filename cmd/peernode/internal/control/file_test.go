@@ -56,7 +56,7 @@ func start(dir string) error {
 		return err
 	}
 	defer l.Release()
-	s, err := Listen(dir, nil)
+	s, err := Listen(dir, quiet)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ func TestSocketThatWasRemovedIsMadeAgain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		socket, err := Listen(dir, nil)
+		socket, err := Listen(dir, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func TestSocketThatWasRemovedIsMadeAgain(t *testing.T) {
 
 // TestWhatIsInTheSocketsPlaceStays has somebody put a file of his own where the socket was.
 func TestWhatIsInTheSocketsPlaceStays(t *testing.T) {
-	socket, err := Listen(tempDir(t), nil)
+	socket, err := Listen(tempDir(t), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestLockAloneSaysWhetherANodeRuns(t *testing.T) {
 	if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); !errors.Is(err, ErrNoSocket) || time.Since(begin) < dialTime {
 		t.Errorf("without a socket: got %v after %v", err, time.Since(begin))
 	}
-	socket, err := Listen(dir, nil)
+	socket, err := Listen(dir, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

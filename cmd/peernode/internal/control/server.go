@@ -34,11 +34,8 @@ type Server struct {
 }
 
 // NewServer returns a server without operations: the Serve methods of Operation and Stream add them. explain says what an
-// error, which is never nil, means to a person. If log is nil, nothing is logged.
+// error, which is never nil, means to a person.
 func NewServer(explain func(error) *Error, log *slog.Logger) *Server {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	s := &Server{explain: explain, stop: stop}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {

@@ -34,11 +34,8 @@ type Socket struct {
 }
 
 // Listen opens the control socket of the data directory dir, whose Lock the caller holds, in place of one that a killed
-// node left. Anything else that has its name stays there, and is an ErrFileKind. If log is nil, nothing is logged.
+// node left. Anything else that has its name stays there, and is an ErrFileKind.
 func Listen(dir string, log *slog.Logger) (*Socket, error) {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	s := &Socket{path: filepath.Join(dir, socketName), log: log, check: checkServerSide, slots: make(chan struct{}, maxConns)}
 	if err := s.bind(); err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ func TestSocketIsForItsUserAlone(t *testing.T) {
 		if err := os.Chmod(dir, 0o777); err != nil { // the worst a careless user can do
 			t.Fatal(err)
 		}
-		s, err := Listen(dir, nil)
+		s, err := Listen(dir, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func TestSocketLeavesNothingBehind(t *testing.T) {
 	for name, dir := range map[string]string{"short": tempDir(t), "long": longDir(t)} {
 		temp := tempDir(t)
 		t.Setenv("TMPDIR", temp)
-		s, err := Listen(dir, nil)
+		s, err := Listen(dir, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,7 +89,7 @@ func TestSocketLeavesNothingBehind(t *testing.T) {
 
 func TestWhatAKilledNodeLeftIsClearedAway(t *testing.T) {
 	for name, dir := range map[string]string{"short": tempDir(t), "long": longDir(t)} {
-		old, err := Listen(dir, nil)
+		old, err := Listen(dir, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func TestWhatAKilledNodeLeftIsClearedAway(t *testing.T) {
 		if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); !errors.Is(err, ErrNoNode) {
 			t.Errorf("%s: with nobody there: %v", name, err)
 		}
-		s, err := Listen(dir, nil)
+		s, err := Listen(dir, quiet)
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -155,7 +155,7 @@ func TestPathOfTheSocketFits(t *testing.T) {
 func TestNoShortDirectoryIsAnError(t *testing.T) {
 	temp, dir := longDir(t), longDir(t)
 	t.Setenv("TMPDIR", temp)
-	if _, err := Listen(dir, nil); !errors.Is(err, ErrPathTooLong) {
+	if _, err := Listen(dir, quiet); !errors.Is(err, ErrPathTooLong) {
 		t.Errorf("got %v", err)
 	}
 	if left := append(names(t, temp), names(t, dir)...); len(left) != 0 {
@@ -164,7 +164,7 @@ func TestNoShortDirectoryIsAnError(t *testing.T) {
 }
 
 func TestStrangersAreTurnedAwayAndOthersServed(t *testing.T) {
-	s, err := Listen(tempDir(t), nil)
+	s, err := Listen(tempDir(t), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +203,7 @@ func TestStrangersAreTurnedAwayAndOthersServed(t *testing.T) {
 }
 
 func TestWhoMayBeAtTheOtherEnd(t *testing.T) {
-	s, err := Listen(tempDir(t), nil)
+	s, err := Listen(tempDir(t), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,14 +23,14 @@ const (
 	PeersFile    = "peers"
 )
 
-// advice says what to do about a data directory that cannot be told.
+// advice says what to do if it is not clear where the data directory is.
 const advice = "say where the node keeps its files with --data-dir"
 
 // A Dir is a data directory as --data-dir names it; empty is the usual one.
 type Dir string
 
-// Path returns the absolute path of the data directory, whether it is there or not. A ~ at its beginning is a home
-// directory, as for a shell, which leaves it as it is in --data-dir=~/x and in quotes.
+// Path returns the absolute path of the data directory, which may not exist. A ~ at its beginning is a home directory, as
+// in a shell: shells leave the ~ in --data-dir=~/x and in quotes as it is.
 func (d Dir) Path() (string, error) {
 	dir, err := text.Tidy(cmp.Or(string(d), os.Getenv(Variable)))
 	if err != nil {
@@ -56,8 +56,8 @@ func (d Dir) Path() (string, error) {
 	return filepath.Abs(filepath.Join(base, dir))
 }
 
-// Make returns the data directory and makes it if need be, for this user alone. One in which others may put
-// files is refused: they would decide who the node is, and whom it trusts.
+// Make returns the path of the data directory, and makes the directory if it does not exist, for this user alone. It refuses
+// a directory that others may write to: they would decide who the node is, and whom it trusts.
 func (d Dir) Make() (string, error) {
 	dir, err := d.Path()
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"syscall"
 )
 
-// otherOwner returns the name of the user that a file belongs to, or nothing if that is this one.
+// otherOwner returns the name of the user that a file belongs to, or "" if it is this user's.
 func otherOwner(info fs.FileInfo) string {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || int(stat.Uid) == os.Geteuid() {

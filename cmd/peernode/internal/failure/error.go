@@ -8,15 +8,15 @@ import (
 
 // Errors of commands.
 var (
-	// ErrBadJSON: the argument of a call is not JSON, or nothing that can be sent.
+	// ErrBadJSON: the argument of a call is not JSON, or does not fit into an envelope.
 	ErrBadJSON = errors.New("the argument cannot be sent")
-	// ErrNotAll: some peers have not answered; each was told of.
+	// ErrNotAll: some peers have not answered. Each of them was reported before.
 	ErrNotAll = errors.New("not all peers have answered")
 	// ErrNotInTime: the peer was not connected before the time was up.
 	ErrNotInTime = errors.New("not connected in time")
 )
 
-// An advised is an error with advice of its own, which is better than the one in meanings.
+// An advised is an error with advice that fits it better than the advice in meanings.
 type advised struct {
 	err    error
 	advice string
@@ -26,7 +26,7 @@ type advised struct {
 func (e *advised) Error() string { return e.err.Error() }
 func (e *advised) Unwrap() error { return e.err }
 
-// WithAdvice returns err with advice that fits it better than the usual one.
+// WithAdvice returns err with advice that takes the place of the usual one.
 func WithAdvice(err error, advice string) error { return &advised{err: err, advice: advice} }
 
 // Usage returns the error of a command line that cannot work. The advice says what form is expected.
@@ -51,5 +51,6 @@ type peerError struct {
 func (e *peerError) Error() string { return text.OneLine(e.peer) + ": " + e.err.Error() }
 func (e *peerError) Unwrap() error { return e.err }
 
-// About returns err as one that concerns a peer, as the user named it. self is this node's own key. Advice name both.
+// About returns err as one that concerns the peer that the user named so. self is this node's own key. The advice names
+// both.
 func About(self, peer string, err error) error { return &peerError{self, peer, err} }

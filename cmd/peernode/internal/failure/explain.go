@@ -14,10 +14,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// Explain says what err means to the user: in words, as a code, as an exit code, and what to do about it.
+// Explain says what err means to the user: in words, as a code for programs, as an exit code, and as advice.
 func Explain(err error) *control.Error {
 	if e, ok := errors.AsType[*control.Error](err); ok {
-		return e // explained where it happened
+		return e // the node has explained it
 	}
 	e := &control.Error{Code: "failed", Text: text.OneLine(inWords(err.Error(), err)), Exit: ExitFailed}
 	if r, ok := errors.AsType[*peernet.RemoteError](err); ok {
@@ -53,8 +53,8 @@ func Explain(err error) *control.Error {
 	return e
 }
 
-// inWords returns the text of an error without the system calls that err and its causes name: "/x: permission denied" says
-// what "open /x: permission denied" says.
+// inWords returns the text of an error without the names of system calls in err and its causes: "/x: permission denied" in
+// place of "open /x: permission denied".
 func inWords(text string, err error) string {
 	switch e := err.(type) {
 	case *fs.PathError:

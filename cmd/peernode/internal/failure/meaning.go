@@ -25,25 +25,25 @@ const (
 	ExitRefused     = 4 // by somebody's trust, or by a handler
 )
 
-// Stand-ins in advice for what the error is about.
+// Words in advice that stand for names.
 const (
 	selfWord = "SELF" // this node's own key
-	peerWord = "PEER" // the peer as the user named it
+	peerWord = "PEER" // the name that the user gave the peer
 )
 
-// Codes that the command looks at: what the system does not let this user do, and what the node has no room for now.
+// Codes that the command acts on: the system denies something to this user; the node serves as many requests as it may.
 const (
 	CodePermission = "permission_denied"
 	CodeBusy       = "busy"
 )
 
-// NameForm is the advice for what cannot be the name of a handler.
+// NameForm is the advice for a text that cannot be the name of a handler.
 const NameForm = "a name has 1 to 255 bytes of UTF-8, no control characters, and does not begin with $/"
 
 // keyFileAdvice is the advice for an identity file that holds no key.
 const keyFileAdvice = "put a copy of the right file there; or move it away, and a new key is made, which the peers must trust anew"
 
-// A meaning is what some errors mean to the user.
+// A meaning is what some errors mean to the user: the same code, exit code and advice.
 type meaning struct {
 	code   string // for programs, over the control socket; never changes
 	exit   int
@@ -55,7 +55,7 @@ func means(code string, exit int, advice string, errs ...error) meaning {
 	return meaning{code, exit, advice, errs}
 }
 
-// meanings are looked through in this order. The first match counts, so specific errors stand before general ones.
+// meanings are searched in this order. The first match counts, so specific errors stand before general ones.
 var meanings = []meaning{
 	means("no_node", ExitUnreachable, "start one with: peernode run", control.ErrNoNode),
 	means("no_socket", ExitUnreachable, "it may be starting or stopping: try again; or stop it, and start it again with: peernode run", control.ErrNoSocket),
@@ -69,7 +69,7 @@ var meanings = []meaning{
 	means("too_large", ExitFailed, "send less at a time", control.ErrTooLarge),
 	means(CodeBusy, ExitFailed, "wait for the other commands to end", control.ErrBusy),
 
-	// What another node sends wrong comes before what the user may have typed wrong: one wraps the other.
+	// Mistakes of another node stand before those of the user, because the former wrap the latter.
 	means("no_handshake", ExitUnreachable, "what answers there breaks the protocol: is it a node?", handshake.ErrEphemeral, handshake.ErrKey),
 
 	means("bad_json", ExitUsage, `quote it for the shell, as in '{"text": "hello"}'`, ErrBadJSON),
