@@ -18,14 +18,14 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// An app is what all subcommands share: one invocation of the command.
+// An app is one run of the command. All subcommands share it.
 type app struct {
 	in  io.Reader
 	out *output.Printer // results; --json
 	err *output.Stream  // everything else
 	dir datadir.Dir     // --data-dir
 
-	began bool // a subcommand has begun: what fails from here on is not the command line
+	began bool // a subcommand has begun, so the command line is right
 }
 
 // say prints one line to standard error.
@@ -54,8 +54,8 @@ func (a *app) report(err error) int {
 	return e.Exit
 }
 
-// onNode returns the RunE of a subcommand that has the node that runs on the data directory do something. If none runs,
-// the error says how to start one there.
+// onNode returns the RunE of a subcommand that commands the node that runs on the data directory. If no node runs, the error
+// says how to start one there.
 func (a *app) onNode(do func(ctx context.Context, node *control.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		dir, err := a.dir.Path()
@@ -70,8 +70,8 @@ func (a *app) onNode(do func(ctx context.Context, node *control.Client, args []s
 	}
 }
 
-// sayBadLines says why the node cannot use its peers file, if it cannot, or which lines of it the node ignores, and what
-// to do about them.
+// sayBadLines says why the node cannot use its peers file, or which lines of it the node ignores, and what to do about it.
+// unusable is the node's own reason, or "".
 func (a *app) sayBadLines(unusable string) {
 	path, set, err := a.openPeers()
 	if unusable != "" {
@@ -86,7 +86,7 @@ func (a *app) sayBadLines(unusable string) {
 	a.advise(fmt.Sprintf("nobody is trusted by such a line: correct it in %s, or remove it", text.ShellWord(path)))
 }
 
-// openPeers opens the peers file, and returns its path too.
+// openPeers opens the peers file, and returns its path as well.
 func (a *app) openPeers(settings ...trust.Setting) (path string, set *trust.Set, err error) {
 	dir, err := a.dir.Path()
 	if err != nil {
@@ -104,8 +104,8 @@ func (a *app) sayProblems(set *trust.Set) {
 	}
 }
 
-// completePeer offers the labels of the trusted peers, and the beginnings of the keys that have none, to the
-// shell's completion of the first argument.
+// completePeer completes the first argument for the shell, with the labels of the trusted peers and the beginnings of keys
+// without a label.
 func (a *app) completePeer(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -125,5 +125,5 @@ func (a *app) completePeer(_ *cobra.Command, args []string, _ string) ([]string,
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// sayNoPeers says that nobody is trusted yet.
+// sayNoPeers says that no peer is trusted yet.
 func (a *app) sayNoPeers() { a.say("no peers yet; trust one with: peernode trust add KEY") }

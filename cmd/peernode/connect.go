@@ -29,7 +29,7 @@ without one the addresses that the node knows are tried.
 	return connect
 }
 
-// connected prints the peer that the node is connected to.
+// connected prints a peer to which the node is connected.
 func (a *app) connected(p control.Peer) error {
 	return a.out.Print(p, "%s to %s at %s", p.State, text.PeerName(p.PublicKey, p.Label), p.Address)
 }

@@ -15,9 +15,9 @@ func whyCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "why PEER",
 		Short: "Say why a peer is connected, or is not",
-		Long: `Why tells what the running node knows about its link to a trusted peer: what happened to it, oldest first
-and at most 32 steps (what came again and again is told once, with how often), what the node is doing now and will do next, and what you can do about it. With --json
-it is one object: the fields of peernode peers and what else there is to tell.
+		Long: `Why tells what the running node knows about its connection to a trusted peer: what happened to it, oldest
+first and at most 32 steps (a repeated step is told once, with how often), what the node is doing now and will
+do next, and what you can do about it. With --json it is one object: the fields of peernode peers, and more.
 
 ` + usage.PeerHelp,
 		Example: `  peernode why bob
