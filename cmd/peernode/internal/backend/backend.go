@@ -15,7 +15,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// A Run is what the command knows about its node and the node itself does not tell.
+// A Run is one run of a node, as far as the node itself does not tell it.
 type Run struct {
 	Config  peernet.Config // the node's
 	Started time.Time

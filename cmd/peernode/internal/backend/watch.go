@@ -45,13 +45,13 @@ func waitError(err error, p peernet.PeerInfo) error {
 
 // Watch is control.Watch. While tell waits, the node keeps a bounded number of events, drops more, and counts them. After
 // such a gap Watch tells the peers again.
-func (b Backend) Watch(ctx context.Context, tell func(control.Change) error) error {
+func (b Backend) Watch(ctx context.Context, tell func(control.WatchLine) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	events := b.node.Events(ctx) // before the peers are listed, so that no event is missed
 	tellPeers := func() error {
 		list, _ := b.Peers(ctx, control.Request{}) // never fails
-		return tell(control.Change{Peers: list.Peers})
+		return tell(control.WatchLine{Peers: list.Peers})
 	}
 	if err := tellPeers(); err != nil {
 		return err
@@ -61,7 +61,7 @@ func (b Backend) Watch(ctx context.Context, tell func(control.Change) error) err
 			continue
 		}
 		event := b.Event(e)
-		err := tell(control.Change{Event: &event})
+		err := tell(control.WatchLine{Event: &event})
 		if _, lagged := e.(peernet.Lagged); lagged && err == nil {
 			err = tellPeers()
 		}

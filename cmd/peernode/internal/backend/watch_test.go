@@ -104,9 +104,9 @@ func TestSlowWatcherGetsThePeersAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	bob := testKey(t, bobKey)
-	var told []control.Change
+	var told []control.WatchLine
 	enough := errors.New("enough")
-	err := b.Watch(t.Context(), func(c control.Change) error {
+	err := b.Watch(t.Context(), func(c control.WatchLine) error {
 		told = append(told, c)
 		switch len(told) {
 		case 1: // more happens than is kept for one who does not listen
@@ -146,7 +146,7 @@ func TestWatchEndsWithItsContextAndWithTheNode(t *testing.T) {
 		b := newBackend(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		err := b.Watch(ctx, func(control.Change) error { return c.end(b, cancel) })
+		err := b.Watch(ctx, func(control.WatchLine) error { return c.end(b, cancel) })
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
 		}

@@ -142,8 +142,8 @@ type (
 		Reason  string    `json:"reason,omitempty"`
 	}
 
-	// Change is one thing that Watch tells: one of its fields is set.
-	Change struct {
+	// WatchLine is one thing that Watch tells: one of its fields is set.
+	WatchLine struct {
 		Peers []Peer `json:"peers,omitzero"` // all trusted peers, as they are now
 		Event *Event `json:"event,omitempty"`
 	}

@@ -121,7 +121,7 @@ func readAnswer(r *http.Response, a any) error {
 		}
 		return nil
 	}
-	var f failure
+	var f errorBody
 	if err := json.Unmarshal(body, &f); err != nil || f.Error == nil {
 		return fmt.Errorf("the node answered with status %s", r.Status)
 	}

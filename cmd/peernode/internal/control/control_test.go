@@ -20,7 +20,7 @@ var quiet = slog.New(slog.DiscardHandler)
 type fake struct {
 	peers      func(context.Context, Request) (Peers, error)
 	discovered func(context.Context, Request) (Discovered, error)
-	watch      func(context.Context, func(Change) error) error
+	watch      func(context.Context, func(WatchLine) error) error
 	connect    func(context.Context, Request) (Peer, error)
 	wait       func(context.Context, Request) (Peer, error)
 	why        func(context.Context, Request) (Why, error)
@@ -58,7 +58,7 @@ func newServer(f fake) *Server {
 		return PingAnswer{PublicKey: "pnet1peer", RTT: 0.25}, nil
 	})
 	if f.watch == nil {
-		f.watch = func(context.Context, func(Change) error) error { return errNothing }
+		f.watch = func(context.Context, func(WatchLine) error) error { return errNothing }
 	}
 	Watch.Serve(s, f.watch)
 	return s

@@ -126,7 +126,7 @@ func (s *Server) writeError(w http.ResponseWriter, err error) {
 	case errors.Is(err, ErrBusy), errors.Is(err, ErrStopping):
 		status = http.StatusServiceUnavailable
 	}
-	write(w, status, failure{s.explain(err)})
+	write(w, status, errorBody{s.explain(err)})
 }
 
 // write answers with v as JSON. It ignores errors: a client that has gone, or does not read, cannot be told.

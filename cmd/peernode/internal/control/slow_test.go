@@ -31,10 +31,10 @@ func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"}
 // A stream is for as long as its client likes, also when it does not read: what gathers is the backend's to bound.
 func TestStreamWaitsForItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := newServer(fake{watch: func(_ context.Context, tell func(Change) error) error {
+		server := newServer(fake{watch: func(_ context.Context, tell func(WatchLine) error) error {
 			for range 3 {
 				time.Sleep(time.Hour)
-				if err := tell(Change{Event: &Event{Kind: "paired"}}); err != nil {
+				if err := tell(WatchLine{Event: &Event{Kind: "paired"}}); err != nil {
 					return err
 				}
 			}

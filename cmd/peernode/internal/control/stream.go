@@ -41,7 +41,7 @@ func (o Stream[A]) Serve(s *Server, do func(ctx context.Context, tell func(A) er
 			s.writeError(w, err)
 			return
 		}
-		line(failure{s.explain(err)}) // fails if the client has gone
+		line(errorBody{s.explain(err)}) // fails if the client has gone
 	})
 }
 
@@ -62,7 +62,7 @@ func (o Stream[A]) Ask(ctx context.Context, c *Client, tell func(A) error) error
 	scan.Buffer(nil, maxAnswer)
 	scan.Split(wholeLine)
 	for scan.Scan() {
-		var f failure
+		var f errorBody
 		if err := json.Unmarshal(scan.Bytes(), &f); err != nil {
 			return fmt.Errorf("reading the node's answer: %w", err)
 		}

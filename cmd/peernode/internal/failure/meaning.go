@@ -63,7 +63,7 @@ var meanings = []meaning{
 	means("stopping", ExitUnreachable, "start it again with: peernode run", control.ErrStopping, peernet.ErrClosed),
 	means("gone", ExitUnreachable, "start it again with: peernode run", control.ErrGone),
 	means("file_kind", ExitFailed, "move it away: the node keeps a file of its own there", control.ErrFileKind, trust.ErrFileKind, identity.ErrFileKind),
-	means("path_too_long", ExitFailed, "set TMPDIR to a directory with a short path", control.ErrPathTooLong),
+	means("path_too_long", ExitFailed, "set TMPDIR to a directory with a short path, or choose another directory with --data-dir", control.ErrPathTooLong),
 	means("stranger", ExitRefused, "run this command as the user the node runs as", control.ErrOtherUser),
 	means("bad_request", ExitUsage, "is the running node of another version than this command?", control.ErrRequest),
 	means("too_large", ExitFailed, "send less at a time", control.ErrTooLarge),
