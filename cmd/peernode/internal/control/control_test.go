@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var quiet = slog.New(slog.DiscardHandler)
 
-// A fake is a node that does what it is given. What it is not given fails with errNothing.
+// A fake is a node with these operations. Those that are nil fail with errNothing.
 type fake struct {
 	peers      func(context.Context, Request) (Peers, error)
 	discovered func(context.Context, Request) (Discovered, error)
@@ -29,13 +29,13 @@ type fake struct {
 
 var errNothing = errors.New("nothing to do")
 
-// testNode is the node that every fake is.
+// testNode is the answer of every fake to GetNode.
 var testNode = Node{
 	PublicKey: "pnet1key", Addresses: []string{"127.0.0.1:7100"}, Listen: ":7100", Discovery: []string{"manual"},
 	Uptime: 1.5, Peers: map[string]int{"connected": 1}, Control: "/run/control.sock",
 }
 
-// newServer returns a server of f.
+// newServer returns a server with the operations of f.
 func newServer(f fake) *Server {
 	s := NewServer(explainTest, quiet)
 	GetNode.Serve(s, func(context.Context, Request) (Node, error) { return testNode, nil })
@@ -64,7 +64,7 @@ func newServer(f fake) *Server {
 	return s
 }
 
-// orNothing returns do, or what fails with errNothing if it is nil.
+// orNothing returns do, or if do is nil a function that fails with errNothing.
 func orNothing[Q, A any](do func(context.Context, Q) (A, error)) func(context.Context, Q) (A, error) {
 	if do != nil {
 		return do
@@ -108,8 +108,7 @@ func tempDir(t *testing.T) string {
 	return dir
 }
 
-// serve runs a server of f on a data directory, which it returns with the socket and the server. All is
-// stopped when the test ends.
+// serve runs a server with the operations of f on a new data directory, until the test ends.
 func serve(t *testing.T, f fake) (dir string, socket *Socket, server *Server) {
 	t.Helper()
 	dir = tempDir(t)
@@ -184,7 +183,7 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	expect(t, peer, bob, err)
 	reasons, err := Explain.Ask(ctx, c, Request{Peer: "bob"})
 	expect(t, reasons, why, err)
-	// The answer keeps what a JSON library would lose in a float, or escape for HTML.
+	// The answer keeps a number that a float does not hold, and characters that JSON for HTML escapes.
 	args := json.RawMessage(`{"n":12345678901234567890,"s":"<&>"}`)
 	result, err := Call.Ask(ctx, c, Request{Peer: "bob", Name: "echo", Args: args})
 	expect(t, result, CallAnswer{args}, err)
@@ -199,7 +198,7 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	expect(t, pong, PingAnswer{PublicKey: "pnet1peer", RTT: 0.25}, err)
 }
 
-// expect compares values by their JSON, which is what counts.
+// expect compares values by their JSON.
 func expect[T any](t *testing.T, got, want T, err error) {
 	t.Helper()
 	if err != nil {

@@ -49,7 +49,7 @@ func TestFoldersInTheWayAreNamedAndStay(t *testing.T) {
 	}
 }
 
-// start does what a node does when it starts, and undoes it.
+// start takes the lock and makes the socket, as a node does when it starts, and releases both.
 func start(dir string) error {
 	l, err := Acquire(dir)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestPipesInTheWayHoldNobodyUp(t *testing.T) {
+func TestPipesInTheWayDoNotBlock(t *testing.T) {
 	for _, name := range []string{lockName, socketName} {
 		dir := tempDir(t)
 		if err := syscall.Mkfifo(filepath.Join(dir, name), 0o600); err != nil {

@@ -40,7 +40,7 @@ func TestSocketThatWasRemovedIsMadeAgain(t *testing.T) {
 	}
 }
 
-// TestWhatIsInTheSocketsPlaceStays has somebody put a file of his own where the socket was.
+// TestWhatIsInTheSocketsPlaceStays replaces the socket with a file.
 func TestWhatIsInTheSocketsPlaceStays(t *testing.T) {
 	socket, err := Listen(tempDir(t), quiet)
 	if err != nil {
@@ -56,8 +56,8 @@ func TestWhatIsInTheSocketsPlaceStays(t *testing.T) {
 	}
 }
 
-// TestLockAloneSaysWhetherANodeRuns has commands ask while a node has no socket yet, and after its end, and a node whose
-// lock's file was removed.
+// TestLockAloneSaysWhetherANodeRuns asks while a node has the lock and no socket, after the lock's file was removed, and after
+// the node's end.
 func TestLockAloneSaysWhetherANodeRuns(t *testing.T) {
 	dir := tempDir(t)
 	if isHeld(dir) || len(names(t, dir)) > 0 {

@@ -95,7 +95,7 @@ func TestWhatAKilledNodeLeftIsClearedAway(t *testing.T) {
 		}
 		old.listener.Close() // as the system does; the socket stays
 		if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); !errors.Is(err, ErrNoNode) {
-			t.Errorf("%s: with nobody there: %v", name, err)
+			t.Errorf("%s: without a listener: %v", name, err)
 		}
 		s, err := Listen(dir, quiet)
 		if err != nil {
@@ -163,7 +163,7 @@ func TestNoShortDirectoryIsAnError(t *testing.T) {
 	}
 }
 
-func TestStrangersAreTurnedAwayAndOthersServed(t *testing.T) {
+func TestOtherUsersAreRefusedAndThisOneIsServed(t *testing.T) {
 	s, err := Listen(tempDir(t), quiet)
 	if err != nil {
 		t.Fatal(err)
@@ -185,14 +185,14 @@ func TestStrangersAreTurnedAwayAndOthersServed(t *testing.T) {
 		}
 		accepted <- c
 	}()
-	stranger, err := net.Dial("unix", s.Path())
+	refused, err := net.Dial("unix", s.Path())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stranger.Close()
-	stranger.SetReadDeadline(time.Now().Add(30 * time.Second))
-	if _, err := stranger.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("the stranger got %v, want %v", err, io.EOF)
+	defer refused.Close()
+	refused.SetReadDeadline(time.Now().Add(30 * time.Second))
+	if _, err := refused.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the other user got %v, want %v", err, io.EOF)
 	}
 	friend, err := net.Dial("unix", s.Path())
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// paired is an event to tell.
+// paired returns a line with an event.
 func paired(label string) WatchLine { return WatchLine{Event: &Event{Kind: "paired", Label: label}} }
 
 func TestStreamArrivesThingByThing(t *testing.T) {
@@ -145,7 +145,7 @@ func TestStreamsOfAnotherKind(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
 		told       int
-		is         error // nil: one of no kind in particular
+		is         error // nil: any error
 	}{
 		{"nothing", "", 0, ErrGone},
 		{"no end", line + line, 2, ErrGone},

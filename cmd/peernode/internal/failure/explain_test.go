@@ -130,7 +130,7 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 	}
 }
 
-// An error that means the end of a call in time reaches people as that, also if something timed out below it.
+// TestTheParticularErrorCountsBeforeTheGeneral: a dial that timed out is unreachable, not a timeout.
 func TestTheParticularErrorCountsBeforeTheGeneral(t *testing.T) {
 	err := fmt.Errorf("%w: %w", peernet.ErrUnreachable, context.DeadlineExceeded)
 	if got := Explain(err); got.Code != "unreachable" {
@@ -172,7 +172,7 @@ func TestEveryMeaningHasAdviceInPlainWords(t *testing.T) {
 	}
 }
 
-// TestNoSystemCallIsNamed: people read what happened to which file or address, and not how it was tried.
+// TestNoSystemCallIsNamed: the text has the file or address and the reason, not the system call.
 func TestNoSystemCallIsNamed(t *testing.T) {
 	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7100}
 	for _, c := range []struct {
@@ -183,7 +183,7 @@ func TestNoSystemCallIsNamed(t *testing.T) {
 		{&os.LinkError{Op: "rename", Old: "/x", New: "/y", Err: syscall.EROFS}, "doing it: /y: read-only file system"},
 		{&net.OpError{Op: "listen", Net: "tcp", Addr: addr, Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}, "doing it: 127.0.0.1:7100: address already in use"},
 		{errors.Join(errors.New("first"), &fs.PathError{Op: "mkdir", Path: "/x", Err: syscall.ENOTDIR}), `"doing it: first\n/x: not a directory"`},
-		{errors.New("open /x: permission denied"), "doing it: open /x: permission denied"}, // words of another node's, say
+		{errors.New("open /x: permission denied"), "doing it: open /x: permission denied"}, // a text, not an error of the system
 	} {
 		if got := Explain(fmt.Errorf("doing it: %w", c.err)).Text; got != c.want && runtime.GOOS == "linux" {
 			t.Errorf("got %s, want %s", got, c.want)

@@ -66,7 +66,7 @@ func TestAdviceForMetricsThatCannotBeServed(t *testing.T) {
 	}
 }
 
-// TestClosedPageIsGone: also one that somebody is connected to and says nothing.
+// TestClosedPageIsGone closes a page with an open connection.
 func TestClosedPageIsGone(t *testing.T) {
 	page := newPage(t)
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", page.listener.Addr().String())
@@ -81,8 +81,8 @@ func TestClosedPageIsGone(t *testing.T) {
 	page.Close()
 }
 
-// TestWhoHasReadMetricsKeepsNobodyOut: also if it does not close its connection.
-func TestWhoHasReadMetricsKeepsNobodyOut(t *testing.T) {
+// TestReadersThatStayKeepNoOtherOut has readers that do not close their connections.
+func TestReadersThatStayKeepNoOtherOut(t *testing.T) {
 	page := newPage(t)
 	address := page.listener.Addr().String()
 	for range maxConns {
@@ -108,7 +108,7 @@ func TestWhoHasReadMetricsKeepsNobodyOut(t *testing.T) {
 	get(t, page.URL(), http.StatusOK)
 }
 
-// get returns what is at url, and fails if it is answered with another status.
+// get returns the page at url, and fails unless it has this status.
 func get(t *testing.T, url string, status int, hosts ...string) []byte {
 	t.Helper()
 	q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
