@@ -213,17 +213,7 @@ func onAwake[A any](ctx context.Context, b Backend, name string, do func(trust.P
 // find returns the peer that name names, or a key that is not trusted without a label: then the operation on it fails and
 // says why.
 func (b Backend) find(name string) (trust.Peer, error) {
-	p, err := b.lookup(name)
-	if _, trusted := b.node.Peer(p.Key); trusted && err == nil {
-		return p, nil
-	}
-	if b.node.Reload() != nil { // the node itself reports what is wrong with the file
-		return p, err
-	}
-	return b.lookup(name) // the file may have been edited a moment ago
-}
-
-func (b Backend) lookup(name string) (trust.Peer, error) {
+	b.reload()
 	key, err := b.node.Lookup(name)
 	if err != nil {
 		return text.FindPrefix(b.node.Trusted(), name, err)
@@ -231,6 +221,9 @@ func (b Backend) lookup(name string) (trust.Peer, error) {
 	info, _ := b.node.Peer(key)
 	return trust.Peer{Key: key, Label: info.Label}, nil
 }
+
+// reload reads the peers file, which may have been edited a moment ago. The node itself reports what is wrong with it.
+func (b Backend) reload() { _ = b.node.Reload() }
 
 // about returns err with the name that the user gave the peer.
 func (b Backend) about(peer string, err error) error {

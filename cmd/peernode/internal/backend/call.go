@@ -93,7 +93,7 @@ func (b Backend) CallAll(ctx context.Context, q control.Request) (control.CallAl
 	if err != nil {
 		return control.CallAllAnswer{}, err
 	}
-	_ = b.node.Reload() // the file may have been edited a moment ago; the node itself reports what is wrong with it
+	b.reload()
 	peers := b.node.Trusted()
 	keys := make([]identity.PublicKey, len(peers))
 	for i, p := range peers {

@@ -146,6 +146,7 @@ type (
 	WatchLine struct {
 		Peers []Peer `json:"peers,omitzero"` // all trusted peers, as they are now
 		Event *Event `json:"event,omitempty"`
+		Error *Error `json:"error,omitempty"` // why the stream ends, in the last line
 	}
 
 	// Event is one thing that happened to the node.

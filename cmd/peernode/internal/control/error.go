@@ -39,7 +39,7 @@ type Error struct {
 // Error returns the text.
 func (e *Error) Error() string { return e.Text }
 
-// errorBody is the body of an answer whose status is not 200, and the last line of a stream.
+// errorBody is the body of an answer whose status is not 200.
 type errorBody struct {
 	Error *Error `json:"error"`
 }

@@ -14,7 +14,7 @@ var (
 	GetPeers = Operation[Peers]{"peers", maxPlain}
 	// Watch tells the peers as they are, then each thing that happens to them, one at a time. It goes on until its context
 	// ends, tell fails or the node stops, and returns the reason as an error.
-	Watch = Stream[WatchLine]{"watch"}
+	Watch = Stream{"watch"}
 	// Discover lists the nodes that are seen on the network, trusted or not, and how the providers that look are doing.
 	Discover = Operation[Discovered]{"discovered", maxPlain}
 	// Connect connects the node to the peer, and waits until it is.

@@ -12,28 +12,28 @@ import (
 )
 
 // A Stream is an operation that has many things to tell. Its request is empty.
-type Stream[A any] struct{ name string }
+type Stream struct{ name string }
 
-// Serve has s send each A that do tells as a line of JSON, at once. The last line is the error that do returns. If do
+// Serve has s send each thing that do tells as a line of JSON, at once. The last line is the error that do returns. If do
 // returns before it tells anything, the answer is that error alone. A stream has no time limit, not even for a client that
 // reads slowly: tell waits for the client, and do bounds what gathers meanwhile. The context of do ends when the client
 // closes the connection, and at Shutdown.
-func (o Stream[A]) Serve(s *Server, do func(ctx context.Context, tell func(A) error) error) {
+func (o Stream) Serve(s *Server, do func(ctx context.Context, tell func(WatchLine) error) error) {
 	handle(s, o.name, maxStreams, maxPlain, func(w http.ResponseWriter, r *http.Request, _ struct{}) {
 		control, begun := http.NewResponseController(w), false
-		line := func(v any) error {
+		tell := func(line WatchLine) error {
 			if !begun {
 				begun = true
 				control.SetWriteDeadline(time.Time{})
 				w.Header().Set("Content-Type", "application/x-ndjson")
 				w.WriteHeader(http.StatusOK)
 			}
-			if err := encode(w, v); err != nil {
+			if err := encode(w, line); err != nil {
 				return err
 			}
 			return control.Flush()
 		}
-		err := do(r.Context(), func(a A) error { return line(a) })
+		err := do(r.Context(), tell)
 		if errors.Is(context.Cause(r.Context()), ErrStopping) {
 			err = ErrStopping
 		}
@@ -41,13 +41,13 @@ func (o Stream[A]) Serve(s *Server, do func(ctx context.Context, tell func(A) er
 			s.writeError(w, err)
 			return
 		}
-		line(errorBody{s.explain(err)}) // fails if the client has gone
+		tell(WatchLine{Error: s.explain(err)}) // fails if the client has gone
 	})
 }
 
 // Ask has the node do the operation and gives tell each thing as it arrives. It returns the *Error with which the node
 // ends the stream, tell's error, the context's error, or ErrGone if the connection ends without an Error.
-func (o Stream[A]) Ask(ctx context.Context, c *Client, tell func(A) error) error {
+func (o Stream) Ask(ctx context.Context, c *Client, tell func(WatchLine) error) error {
 	ctx, cancel := context.WithCancel(ctx) // ends the request if tell fails
 	defer cancel()
 	answer, err := c.ask(ctx, o.name, struct{}{})
@@ -62,18 +62,14 @@ func (o Stream[A]) Ask(ctx context.Context, c *Client, tell func(A) error) error
 	scan.Buffer(nil, maxAnswer)
 	scan.Split(wholeLine)
 	for scan.Scan() {
-		var f errorBody
-		if err := json.Unmarshal(scan.Bytes(), &f); err != nil {
+		var line WatchLine
+		if err := json.Unmarshal(scan.Bytes(), &line); err != nil {
 			return fmt.Errorf("reading the node's answer: %w", err)
 		}
-		if f.Error != nil {
-			return f.Error
+		if line.Error != nil {
+			return line.Error
 		}
-		var a A
-		if err := json.Unmarshal(scan.Bytes(), &a); err != nil {
-			return fmt.Errorf("reading the node's answer: %w", err)
-		}
-		if err := tell(a); err != nil {
+		if err := tell(line); err != nil {
 			return err
 		}
 	}
