@@ -30,7 +30,7 @@ const ResultsRoom = maxAnswer / 2
 // request.
 type Client struct{ http http.Client }
 
-// NewClient returns a client for the data directory dir. A node need not run there yet.
+// NewClient returns a client for the data directory dir, an absolute path. A node need not run there yet.
 func NewClient(dir string) *Client {
 	return &Client{http.Client{Transport: &http.Transport{
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dialNode(ctx, dir) },

@@ -33,8 +33,8 @@ type Socket struct {
 	failed   bool // the socket could not be made again, and the log says so
 }
 
-// Listen opens the control socket of the data directory dir, whose Lock the caller holds, in place of one that a killed
-// node left. Anything else that has its name stays there, and is an ErrFileKind.
+// Listen opens the control socket of the data directory dir, an absolute path, in place of one that a killed node left. The
+// caller holds the directory's Lock. Anything else that has its name stays there, and is an ErrFileKind.
 func Listen(dir string, log *slog.Logger) (*Socket, error) {
 	s := &Socket{path: filepath.Join(dir, socketName), log: log, check: checkServerSide, slots: make(chan struct{}, maxConns)}
 	if err := s.bind(); err != nil {
