@@ -18,14 +18,14 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// An app is what all subcommands share: one invocation of the command.
+// An app is one run of the command. All subcommands share it.
 type app struct {
 	in  io.Reader
 	out *output.Printer // results; --json
 	err *output.Stream  // everything else
 	dir datadir.Dir     // --data-dir
 
-	began bool // a subcommand has begun: what fails from here on is not the command line
+	began bool // a subcommand has begun, so the command line is right
 }
 
 // say prints one line to standard error.
@@ -33,29 +33,29 @@ func (a *app) say(format string, args ...any) {
 	fmt.Fprintf(a.err, "peernode: %s\n", text.OneLine(fmt.Sprintf(format, args...)))
 }
 
-// hint prints what to do about what was said before, if anything.
-func (a *app) hint(hint string) {
-	if hint != "" {
-		a.say("hint: %s", hint)
+// advise prints what to do about what was said before, if there is something to do.
+func (a *app) advise(advice string) {
+	if advice != "" {
+		a.say("hint: %s", advice)
 	}
 }
 
-// report prints err and its hint, and returns the exit code.
+// report prints err and the advice about it, and returns the exit code.
 func (a *app) report(err error) int {
 	if err == nil {
 		return failure.ExitDone
 	}
 	e := failure.Explain(err)
-	if hint := a.dir.AccessHint(err); hint != "" && e.Code == failure.CodePermission {
-		e.Hint = hint
+	if advice := a.dir.AccessAdvice(err); advice != "" && e.Code == failure.CodePermission {
+		e.Advice = advice
 	}
 	a.say("%s", e.Text)
-	a.hint(e.Hint)
+	a.advise(e.Advice)
 	return e.Exit
 }
 
-// onNode returns the RunE of a subcommand that has the node that runs on the data directory do something. If none runs,
-// the error says how to start one there.
+// onNode returns the RunE of a subcommand that commands the node that runs on the data directory. If no node runs, the error
+// says how to start one there.
 func (a *app) onNode(do func(ctx context.Context, node *control.Client, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		dir, err := a.dir.Path()
@@ -64,29 +64,29 @@ func (a *app) onNode(do func(ctx context.Context, node *control.Client, args []s
 		}
 		err = do(cmd.Context(), control.NewClient(dir), args)
 		if errors.Is(err, control.ErrNoNode) && a.dir != "" {
-			return failure.WithHint(err, "start one with: peernode run --data-dir "+text.ShellWord(string(a.dir)))
+			return failure.WithAdvice(err, "start one with: peernode run --data-dir "+text.ShellWord(string(a.dir)))
 		}
 		return err
 	}
 }
 
-// sayBadLines says why the node cannot use its peers file, if it cannot, or which lines of it the node ignores, and what
-// to do about them.
+// sayBadLines says why the node cannot use its peers file, or which lines of it the node ignores, and what to do about it.
+// unusable is the node's own reason, or "".
 func (a *app) sayBadLines(unusable string) {
 	path, set, err := a.openPeers()
 	if unusable != "" {
 		a.say("%s", text.OneLine(unusable))
-		a.hint("the node trusts whom it trusted before: let its user alone read and write the file")
+		a.advise("the node trusts whom it trusted before: let its user alone read and write the file")
 		return
 	}
 	if err != nil || len(set.Problems()) == 0 {
 		return
 	}
 	a.sayProblems(set)
-	a.hint(fmt.Sprintf("nobody is trusted by such a line: correct it in %s, or remove it", text.ShellWord(path)))
+	a.advise(fmt.Sprintf("nobody is trusted by such a line: correct it in %s, or remove it", text.ShellWord(path)))
 }
 
-// openPeers opens the peers file, and returns its path too.
+// openPeers opens the peers file, and returns its path as well.
 func (a *app) openPeers(settings ...trust.Setting) (path string, set *trust.Set, err error) {
 	dir, err := a.dir.Path()
 	if err != nil {
@@ -104,8 +104,8 @@ func (a *app) sayProblems(set *trust.Set) {
 	}
 }
 
-// completePeer offers the labels of the trusted peers, and the beginnings of the keys that have none, to the
-// shell's completion of the first argument.
+// completePeer completes the first argument for the shell, with the labels of the trusted peers and the beginnings of keys
+// without a label.
 func (a *app) completePeer(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
@@ -125,5 +125,5 @@ func (a *app) completePeer(_ *cobra.Command, args []string, _ string) ([]string,
 	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
-// sayNoPeers says that nobody is trusted yet.
+// sayNoPeers says that no peer is trusted yet.
 func (a *app) sayNoPeers() { a.say("no peers yet; trust one with: peernode trust add KEY") }

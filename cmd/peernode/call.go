@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,10 +18,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 )
 
-// maxStdin bounds the JSON that is read from standard input: it is more than the control socket takes.
+// maxStdin bounds the JSON that is read from standard input. It is more than the control socket takes.
 const maxStdin = 16 << 20
 
-// argumentHelp says in help texts how the argument of a call is given.
+// argumentHelp says in help texts how to give the argument of a call.
 const argumentHelp = `The argument is one JSON value, null if there is none; - reads it from standard input. Put -- before the
 first argument that begins with a minus sign and is not one of peernode's flags.`
 
@@ -58,36 +59,32 @@ result or its error. The exit code is 1 unless all have answered.
 	call.Flags().BoolVar(&all, "all", false, "call every trusted peer")
 	timeout := usage.Timeout(call, control.DefaultTimeout, "how long to wait for the result; the peer is told")
 	call.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-		peer := ""
-		if !all {
-			peer, args = args[0], args[1:]
+		if all {
+			args = slices.Insert(args, 0, "") // in the place of PEER
 		}
-		argument, err := a.argument(ctx, args[1:])
+		q, err := a.callRequest(ctx, args, *timeout)
 		if err != nil {
 			return err
 		}
 		if all {
-			answer, err := control.CallAll.Ask(ctx, node, control.Request{Timeout: control.Within(*timeout), Name: args[0], Args: argument})
-			if err != nil {
-				return err
-			}
-			return a.outcomes(answer.Outcomes)
+			return control.CallAll.Show(ctx, node, q, a.outcomes)
 		}
-		answer, err := control.Call.Ask(ctx, node, control.Request{
-			Timeout: control.Within(*timeout), Peer: peer, Name: args[0], Args: argument,
-		})
-		if err != nil {
-			return err
-		}
-		return a.result(answer.Result)
+		return control.Call.Show(ctx, node, q, a.result)
 	})
 	return call
+}
+
+// callRequest returns the request of PEER NAME [JSON|-].
+func (a *app) callRequest(ctx context.Context, args []string, timeout time.Duration) (q control.Request, err error) {
+	q = control.Request{Timeout: control.Within(timeout), Peer: args[0], Name: args[1]}
+	q.Args, err = a.argument(ctx, args[2:])
+	return q, err
 }
 
 // utf16 are the beginnings of a file in UTF-16, as some shells write it.
 var utf16 = []string{"\xff\xfe", "\xfe\xff"}
 
-// argument returns the JSON that args give: none, the text itself, or standard input for -.
+// argument returns the JSON that args give: nil if they are empty, the text itself, or standard input for -.
 func (a *app) argument(ctx context.Context, args []string) (json.RawMessage, error) {
 	if len(args) == 0 {
 		return nil, nil
@@ -102,7 +99,7 @@ func (a *app) argument(ctx context.Context, args []string) (json.RawMessage, err
 		}()
 		select {
 		case <-read:
-		case <-ctx.Done(): // nothing can end the read
+		case <-ctx.Done(): // the read cannot be ended
 			return nil, ctx.Err()
 		}
 		if err != nil {
@@ -112,7 +109,7 @@ func (a *app) argument(ctx context.Context, args []string) (json.RawMessage, err
 			return nil, fmt.Errorf("%w: standard input has more than %d bytes", control.ErrTooLarge, maxStdin)
 		}
 		if slices.Contains(utf16, string(value[:min(len(value), 2)])) {
-			return nil, failure.WithHint(fmt.Errorf("%w: standard input is UTF-16", failure.ErrBadJSON), "write it as UTF-8")
+			return nil, failure.WithAdvice(fmt.Errorf("%w: standard input is UTF-16", failure.ErrBadJSON), "write it as UTF-8")
 		}
 	}
 	value = append([]byte{}, bytes.TrimFunc(value, func(r rune) bool { return r == ' ' || text.IsHidden(r) })...) // nil is no argument
@@ -122,22 +119,22 @@ func (a *app) argument(ctx context.Context, args []string) (json.RawMessage, err
 	return value, nil
 }
 
-// result prints what a handler returned.
-func (a *app) result(result json.RawMessage) error {
+// result prints the result of a handler.
+func (a *app) result(answer control.CallAnswer) error {
 	var b bytes.Buffer
-	if err := json.Indent(&b, result, "", "  "); err != nil {
+	if err := json.Indent(&b, answer.Result, "", "  "); err != nil {
 		return fmt.Errorf("reading the result: %w", err)
 	}
-	return a.out.Print(result, "%s", text.PrintableJSON(b.Bytes()))
+	return a.out.Print(answer.Result, "%s", text.PrintableJSON(b.Bytes()))
 }
 
-// outcomes prints what came of a call to several peers.
-func (a *app) outcomes(outcomes []control.Outcome) error {
-	if len(outcomes) == 0 {
+// outcomes prints the results and errors of a call to several peers.
+func (a *app) outcomes(answer control.CallAllAnswer) error {
+	if len(answer.Outcomes) == 0 {
 		a.sayNoPeers()
 	}
 	var failed error
-	for _, o := range outcomes {
+	for _, o := range answer.Outcomes {
 		if o.Error != nil {
 			failed = failure.ErrNotAll
 		}

@@ -22,10 +22,10 @@ func TestStandardInputIsBounded(t *testing.T) {
 	}
 }
 
-func TestTooManyValuesAreRefusedWithAHint(t *testing.T) {
+func TestTooManyValuesAreRefusedWithAdvice(t *testing.T) {
 	text := "[" + strings.Repeat("0,", 131072) + "0]"
 	_, err := backend.ParseJSON([]byte(text))
-	if e := failure.Explain(cmp.Or(err, errClosed)); e.Code != "bad_json" || !strings.HasPrefix(e.Hint, "send fewer than 131072 values") {
+	if e := failure.Explain(cmp.Or(err, errClosed)); e.Code != "bad_json" || !strings.HasPrefix(e.Advice, "send fewer than 131072 values") {
 		t.Errorf("got %+v", e)
 	}
 }

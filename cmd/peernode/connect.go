@@ -26,16 +26,13 @@ node stops: at most 8 of a peer, then the oldest goes. With --once it keeps none
 	timeout := usage.Timeout(connect, control.DefaultTimeout, "how long to try")
 	once := connect.Flags().Bool("once", false, "do not keep ADDR for later")
 	connect.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-		p, err := control.Connect.Ask(ctx, node, control.Request{Timeout: control.Within(*timeout), Peer: args[0], Addresses: args[1:], Once: *once})
-		if err != nil {
-			return err
-		}
-		return a.connected(p)
+		q := control.Request{Timeout: control.Within(*timeout), Peer: args[0], Addresses: args[1:], Once: *once}
+		return control.Connect.Show(ctx, node, q, a.connected)
 	})
 	return connect
 }
 
-// connected prints the peer that the node is connected to.
+// connected prints a peer to which the node is connected.
 func (a *app) connected(p control.Peer) error {
 	return a.out.Print(p, "%s to %s at %s", p.State, text.PeerName(p.PublicKey, p.Label), p.Address)
 }

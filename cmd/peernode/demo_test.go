@@ -8,7 +8,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 )
 
-// Run in this process, so that what it leaves behind is noticed.
+// TestDemoLeavesNothingBehind runs the demo in this process, so that goleak finds the goroutines that it leaves.
 func TestDemoLeavesNothingBehind(t *testing.T) {
 	temp := t.TempDir()
 	for _, name := range []string{"TMPDIR", "TMP"} { // on Unix, on Windows

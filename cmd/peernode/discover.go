@@ -19,32 +19,31 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// discoverTime is how long discover looks by itself if it is not told; lookPause is how often it looks at what was
-// found.
+// discoverTime is how long discover looks by itself if --for does not say; lookPause is how often it reads what was found.
 const (
 	discoverTime = 10 * time.Second
 	lookPause    = 100 * time.Millisecond
 )
 
 var (
-	// errLooksForNobody: the running node has no providers.
-	errLooksForNobody = errors.New("the running node does not look for peers")
+	// errNoProviders: the running node has no providers.
+	errNoProviders = errors.New("the running node does not look for peers")
 	// errCannotLook: none of the providers works.
 	errCannotLook = errors.New("discovery does not work")
 )
 
-// A discoverer is one run of discover. It tells of each sighting and each failure once.
+// A discoverer is one run of discover. It reports each sighting and each failure once.
 type discoverer struct {
 	*app
 	providers providers.Flags
-	within    time.Duration // 0: what is seen now
+	within    time.Duration // 0: only what is seen now
 
 	seen   map[sightingID]bool // as of the last look
 	failed map[string]string   // errors by provider
 }
 
-// A sightingID tells sightings apart. People are told once of an address that is seen in several ways: then source is
-// empty.
+// A sightingID tells sightings apart. Its source is empty for people, who read once of an address that several providers
+// see.
 type sightingID struct{ key, address, source string }
 
 func discoverCommand(a *app) *cobra.Command {
@@ -57,9 +56,9 @@ looking has seen them there and on which network interface, for how long, and wh
 Nothing of it is proved: everybody who can send on a network can claim that any key is there.
 
 It asks the running node, which knows at once; with --for it goes on for that time. If none runs, or if it
-is told how to look, it looks by itself for 10 seconds, and announces nothing. Whom it finds it tells as it
-goes, and at the end as a table. With --json each sighting, of one address in one way, is an object, printed
-once as soon as it is found.`,
+is told how to look, it looks by itself for 10 seconds, and announces nothing. It prints each node as soon as
+it finds it, and at the end a table. With --json each sighting, of one address by one provider, is an object,
+printed once as soon as it is found.`,
 		Example: `  peernode discover
   peernode discover --for 30s --interface eth0
   peernode discover --json | jq -r 'select(.trusted | not) | .public_key'`,
@@ -73,8 +72,8 @@ once as soon as it is found.`,
 		if err := d.providers.Check(); err != nil {
 			return err
 		}
-		if missing, hint := d.providers.Missing(); len(missing) > 0 {
-			return failure.Usage(fmt.Sprintf("--interface: no %.80q on this machine", missing[0]), hint)
+		if missing, advice := d.providers.Missing(); len(missing) > 0 {
+			return failure.Usage(fmt.Sprintf("--interface: no %.80q on this machine", missing[0]), advice)
 		}
 		if len(d.providers.Names()) == 0 {
 			return failure.Usage("--discovery none finds nobody", "give at least one of: "+strings.Join(providers.Names, ", "))
@@ -85,7 +84,7 @@ once as soon as it is found.`,
 	return discover
 }
 
-// run asks the running node, unless alone, or else looks by itself.
+// run asks the running node. It looks by itself if no node runs, or if alone is true.
 func (d *discoverer) run(ctx context.Context, alone bool) error {
 	dir, err := d.dir.Path()
 	if err != nil {
@@ -99,21 +98,21 @@ func (d *discoverer) run(ctx context.Context, alone bool) error {
 	case alone:
 		if node.Private {
 			d.say("nodes in private mode are not looked for: the running node sees those that are its peers")
-			d.hint("ask it with: peernode discover, without --" + strings.Join(providers.FlagNames, ", --"))
+			d.advise("ask it with: peernode discover, without --" + strings.Join(providers.FlagNames, ", --"))
 		}
-		return d.alone(ctx, node.PublicKey) // without it, if the node cannot be asked
+		return d.alone(ctx, node.PublicKey) // "" if the node could not be asked
 	case err != nil:
 		return err
 	case len(node.Discovery) == 0:
-		return failure.WithHint(errLooksForNobody, "look without it: peernode discover --discovery "+strings.Join(providers.Names, ","))
+		return failure.WithAdvice(errNoProviders, "look without it: peernode discover --discovery "+strings.Join(providers.Names, ","))
 	}
 	return d.look(ctx, func(ctx context.Context) (control.Discovered, error) {
 		return control.Discover.Ask(ctx, client, control.Request{})
 	})
 }
 
-// alone looks with a node of its own, which is there for that alone: nobody knows its key, it announces nothing and
-// listens on loopback. self is the key of the node that runs on dir, if one does.
+// alone looks with a node of its own, which has a new key, announces nothing and listens on loopback. self is the key of the
+// node that runs on the data directory, if one does.
 func (d *discoverer) alone(ctx context.Context, self string) error {
 	if d.within == 0 {
 		d.within = discoverTime
@@ -150,7 +149,7 @@ func (d *discoverer) alone(ctx context.Context, self string) error {
 	})
 }
 
-// look tells who is seen, until the time is over or ctx ends, which is a way to end.
+// look reports what at returns, again and again until the time is over or ctx ends. Neither is an error.
 func (d *discoverer) look(ctx context.Context, at func(context.Context) (control.Discovered, error)) error {
 	over := time.After(d.within)
 	var last control.Discovered
@@ -176,13 +175,13 @@ func (d *discoverer) look(ctx context.Context, at func(context.Context) (control
 	}
 }
 
-// tell tells what is new.
+// tell reports what is new.
 func (d *discoverer) tell(now control.Discovered) error {
 	for _, p := range now.Providers {
 		if p.State == string(peernet.ProviderFailed) && p.Error != d.failed[p.Name] {
 			d.failed[p.Name] = p.Error
 			d.say("%s does not work: %s", p.Name, p.Error)
-			d.hint(p.Hint)
+			d.advise(p.Advice)
 		}
 		for _, o := range p.Problems {
 			what := text.Problem(o.Doing, o.Interface, o.Error)
@@ -214,26 +213,25 @@ func (d *discoverer) tell(now control.Discovered) error {
 	return nil
 }
 
-// end prints what was seen in the last look as a table, those who are trusted first, and says whether looking worked.
+// end prints the last look as a table. It fails if no provider has worked.
 func (d *discoverer) end(last control.Discovered) error {
 	works := slices.ContainsFunc(last.Providers, func(p control.Provider) bool {
 		return p.State == string(peernet.ProviderRunning) || p.State == string(peernet.ProviderImpaired)
 	})
 	switch {
 	case len(last.Seen) == 0 && len(last.Providers) > 0 && !works:
-		return failure.WithHint(errCannotLook, "fix the errors above, or choose another --discovery")
+		return failure.WithAdvice(errCannotLook, "fix the errors above, or choose another --discovery")
 	case d.out.JSON:
 		return nil
 	case len(last.Seen) == 0:
 		d.say("no node is seen on this network; a running node announces itself every few seconds, in private mode to its peers alone")
 		return nil
 	}
-	return d.table(last.Seen)
+	return d.printTable(last.Seen)
 }
 
-// table prints what was seen with one line for each address, those who are trusted first. Sightings of one address come one
-// after another.
-func (d *discoverer) table(seen []control.Sighting) error {
+// printTable prints one line for each address that was seen, trusted keys first. Sightings of one address stand together.
+func (d *discoverer) printTable(seen []control.Sighting) error {
 	table := d.out.Table()
 	fmt.Fprintln(table, "NODE\tTRUSTED\tADDRESS\tBY\tFOR\tHEARD")
 	yes := map[bool]string{true: "yes", false: "no"}
@@ -255,11 +253,10 @@ func (d *discoverer) table(seen []control.Sighting) error {
 	return table.Flush()
 }
 
-// isBefore says whether a is before b, if both are known.
+// isBefore says whether both times are known and a is before b.
 func isBefore(a, b time.Time) bool { return !a.IsZero() && !b.IsZero() && a.Before(b) }
 
-// nodeName returns how a person knows the node that was seen: a stranger's key is shown whole, because it may be
-// trusted.
+// nodeName returns the name of a node that was seen. A key that is not trusted is whole, because trust add needs it whole.
 func nodeName(s control.Sighting) string {
 	switch {
 	case s.Self:
@@ -270,7 +267,7 @@ func nodeName(s control.Sighting) string {
 	return s.PublicKey
 }
 
-// seenBy returns who has seen a node, and where.
+// seenBy returns the provider that has seen a node, and the network interface.
 func seenBy(s control.Sighting) string {
 	if s.Interface == "" {
 		return s.Source

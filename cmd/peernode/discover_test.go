@@ -16,7 +16,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// A lookout is a discoverer whose looks are scripted; the last one stays.
+// A lookout is a discoverer with scripted looks. The last look is repeated.
 type lookout struct {
 	*discoverer
 	out, err strings.Builder
@@ -38,7 +38,7 @@ func (l *lookout) at(context.Context) (control.Discovered, error) {
 
 var (
 	works = control.Provider{Name: "udp", State: string(peernet.ProviderRunning)}
-	fails = control.Provider{Name: "mdns", State: string(peernet.ProviderFailed), Error: "it fails", Hint: "mend it"}
+	fails = control.Provider{Name: "mdns", State: string(peernet.ProviderFailed), Error: "it fails", Advice: "mend it"}
 )
 
 // sightings returns one of bob, who is trusted, and one of carol, both heard now.
@@ -49,7 +49,7 @@ func sightings() (bob, carol control.Sighting) {
 	return bob, carol
 }
 
-// TestDiscoverTellsWhatIsNew has bob come, be seen in another way too, go and come again, while carol stays.
+// TestDiscoverTellsWhatIsNew shows carol in every look. Bob comes, is seen by another provider too, goes, and comes again.
 func TestDiscoverTellsWhatIsNew(t *testing.T) {
 	for _, objects := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestDiscoverTellsWhatIsNew(t *testing.T) {
 func TestDiscoverEndsWithATable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bob, carol := sightings()
-		also := bob // at the same address, in another way
+		also := bob // at the same address, by another provider
 		also.Source, also.FirstSeen, also.LastSeen = "udp", ago(time.Minute), ago(2*time.Second)
 		bob.Source, bob.FirstSeen, bob.LastSeen = "mdns", ago(time.Second), ago(10*time.Second)
 		self := bob
@@ -128,10 +128,10 @@ func asJSON(t *testing.T, v any) string {
 	return string(line)
 }
 
-// ago returns the moment so long before now.
+// ago returns the time d before now.
 func ago(d time.Duration) time.Time { return time.Now().Add(-d) }
 
-// An interrupt is a way to end: what was seen by then is the result.
+// An interrupt is no error: the result is what was seen by then.
 func TestDiscoverCanBeInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		bob, _ := sightings()
@@ -157,8 +157,8 @@ func TestDiscoverFailsWhen(t *testing.T) {
 	}{
 		{"nothing works", control.Discovered{Providers: []control.Provider{fails}}, errCannotLook},
 		{"one works", control.Discovered{Providers: []control.Provider{fails, works}}, nil},
-		{"somebody was seen", control.Discovered{Providers: []control.Provider{fails}, Seen: []control.Sighting{bob}}, nil},
-		{"nobody has begun", control.Discovered{}, nil},
+		{"a node was seen", control.Discovered{Providers: []control.Provider{fails}, Seen: []control.Sighting{bob}}, nil},
+		{"no provider has begun", control.Discovered{}, nil},
 	} {
 		l := newLookout(0, c.now)
 		if err := l.look(t.Context(), l.at); !errors.Is(err, c.want) {
@@ -183,7 +183,7 @@ func TestProvidersInStatus(t *testing.T) {
 		{"works", control.Provider{Name: "mdns", State: "running"}, "", "mdns: running"},
 		{"tells where", control.Provider{Name: "udp", State: "running", Uses: []string{"eth0", "wlan0"}}, "", "udp: running on eth0, wlan0"},
 		{"in silence", control.Provider{Name: "udp", State: "running", Uses: []string{"lo"}}, "announces nothing", "udp: running on lo, announces nothing"},
-		{"fails", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Hint: "mend it", Next: next}, "",
+		{"fails", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Advice: "mend it", Next: next}, "",
 			"mdns: failed: it fails (mend it); tried again in 5s"},
 		{"is due", control.Provider{Name: "mdns", State: "failed", Error: "it fails", Next: now}, "", "mdns: failed: it fails; tried again in 0s"},
 		{"impaired", control.Provider{Name: "udp", State: "impaired", Uses: []string{"eth0"}, Problems: []control.Problem{

@@ -11,7 +11,7 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// subcommands are all there are. To add one, write a file with a function like these, and add its row here.
+// subcommands has all subcommands. To add one, write a file with a function like these, and add it here.
 var subcommands = []func(*app) *cobra.Command{
 	demoCommand,
 	idCommand,

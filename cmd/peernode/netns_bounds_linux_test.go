@@ -70,7 +70,7 @@ var (
 	// §7.5: a TCP connect is given up after 5 s.
 	dropNoticed = bound{"a dial that a firewall drops is given up", 5 * time.Second}
 
-	// A system that has nobody at a port says so.
+	// A system refuses a connection to a port without a listener.
 	closedNoticed = bound{"a dial to a closed port fails", time.Second}
 )
 

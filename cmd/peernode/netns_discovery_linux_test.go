@@ -20,17 +20,17 @@ import (
 
 // The bounds that the tests of discovery measure.
 var (
-	// §8: three announces within a second, and answers to those who are new; questions at the start.
-	strangersMet = bound{"nodes without an address are connected", time.Second}
+	// §8: three announces within a second, answers to new nodes, and questions at the start.
+	newcomersMet = bound{"nodes without an address are connected", time.Second}
 
-	// As strangersMet: a node that starts again is at another port.
-	strangerBack = bound{"a node that starts again is connected", time.Second}
+	// As newcomersMet: a node that starts again is at another port.
+	newcomerBack = bound{"a node that starts again is connected", time.Second}
 
 	// §8.2: a goodbye is said within half a second, and counts half a second later.
 	goodbyeHeard = bound{"a node that stops is lost", time.Second}
 )
 
-// TestNodesFindEachOther runs nodes that trust each other and are told nothing else, on machines of their own.
+// TestNodesFindEachOther runs nodes that trust each other and know no addresses, each on a machine of its own.
 func TestNodesFindEachOther(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestNodesFindEachOther(t *testing.T) {
 	})
 }
 
-// newUnknownLAN is newLAN, but nobody knows where the others are.
+// newUnknownLAN is newLAN, but no node knows where the others are.
 func newUnknownLAN(t *testing.T, names ...string) *lan {
 	t.Helper()
 	l := newLAN(t, names...)
@@ -82,7 +82,7 @@ func findAndRestart(t *testing.T, flags []string) {
 	ada.startWith(flags...)
 	started := time.Now()
 	bob.startWith(flags...)
-	met(t, strangersMet, ada, bob, started)
+	met(t, newcomersMet, ada, bob, started)
 
 	for _, c := range []struct {
 		goes, stays *machine
@@ -93,7 +93,7 @@ func findAndRestart(t *testing.T, flags []string) {
 		{bob, ada, syscall.SIGKILL},
 		{ada, bob, syscall.SIGKILL},
 	} {
-		if byMDNS { // who has not been heard by mDNS, though connected by UDP or as initiator, is not missed there
+		if byMDNS { // a node that mDNS has not seen is not lost there
 			c.stays.awaits("that it sees "+c.goes.name+" by mDNS", c.goes, time.Time{}, func(e control.Event) bool {
 				return e.Source == "mdns" && (e.Kind == "found" || e.Kind == "updated")
 			})
@@ -113,10 +113,10 @@ func findAndRestart(t *testing.T, flags []string) {
 		c.stays.await("disconnected", c.goes, told)
 		started := time.Now()
 		c.goes.startWith(flags...)
-		met(t, strangerBack, c.goes, c.stays, started)
+		met(t, newcomerBack, c.goes, c.stays, started)
 	}
 	for _, m := range [][2]*machine{{ada, bob}, {bob, ada}} {
-		m[0].await("found", m[1], time.Time{}) // who was dialled may not have heard the other yet
+		m[0].await("found", m[1], time.Time{}) // the dialled node may not have heard the other yet
 		for _, s := range discovered(t, m[0].Host, "--data-dir", m[0].dir) {
 			if s.PublicKey != m[1].key || s.Label != m[1].name || !s.Trusted || s.Interface != "eth0" || s.LastSeen.IsZero() {
 				t.Errorf("%s sees %+v", m[0].name, s)
@@ -145,10 +145,10 @@ func oneMachine(t *testing.T) {
 	ada.startWith()
 	started := time.Now()
 	bob.startWith()
-	met(t, strangersMet, ada, bob, started)
+	met(t, newcomersMet, ada, bob, started)
 }
 
-// noNetwork has two nodes on a machine that is on no network: mDNS cannot be used there, and everything else works.
+// noNetwork runs two nodes on a machine without a network: only mDNS does not work there.
 func noNetwork(t *testing.T) {
 	l := newUnknownLAN(t, "ada", "bob")
 	ada, bob := l.machines[0], l.machines[1]
@@ -157,19 +157,19 @@ func noNetwork(t *testing.T) {
 	ada.startWith()
 	started := time.Now()
 	bob.startWith()
-	met(t, strangersMet, ada, bob, started)
+	met(t, newcomersMet, ada, bob, started)
 	for _, m := range l.machines {
 		providers := m.providers(func(list []control.Provider) bool { return len(list) == 2 && list[1].State == "failed" })
 		if p := providers[0]; p.Name != "udp" || p.State != "running" || p.Error != "" || !slices.Equal(p.Uses, []string{"lo"}) {
 			t.Errorf("%s: %+v", m.name, p)
 		}
-		if p := providers[1]; p.Name != "mdns" || p.Error == "" || p.Hint == "" || p.Next.IsZero() {
+		if p := providers[1]; p.Name != "mdns" || p.Error == "" || p.Advice == "" || p.Next.IsZero() {
 			t.Errorf("%s: %+v", m.name, p)
 		}
 	}
 }
 
-// providers waits until the node's providers are as they are to be, of which no event tells.
+// providers waits until the node's providers are as they are to be. There is no event for that.
 func (m *machine) providers(fits func([]control.Provider) bool) []control.Provider {
 	m.t.Helper()
 	tick := time.NewTicker(pollTime)
@@ -185,7 +185,7 @@ func (m *machine) providers(fits func([]control.Provider) bool) []control.Provid
 	}
 }
 
-// lookAround has a machine without a node look who is there, and one whose node is to be silent.
+// lookAround runs discover on a machine without a node, and on one with a silent node.
 func lookAround(t *testing.T) {
 	l := newUnknownLAN(t, "ada", "bob")
 	ada, bob := l.machines[0], l.machines[1]
@@ -212,12 +212,12 @@ func lookAround(t *testing.T) {
 	}
 	for _, e := range ada.since(nil, time.Time{}) {
 		if e.Kind == "found" || e.Peer != "" && e.Peer != bob.key {
-			t.Errorf("ada was to see nobody, but tells %+v", e)
+			t.Errorf("ada was to see no node, but tells %+v", e)
 		}
 	}
 }
 
-// discovered runs peernode discover on a host and returns what it prints, which is something.
+// discovered runs peernode discover on a host and returns what it prints. It fails if that is nothing.
 func discovered(t *testing.T, h *netns.Host, flags ...string) []control.Sighting {
 	t.Helper()
 	var out, log bytes.Buffer

@@ -11,11 +11,11 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/test/netns"
 )
 
-// maybeCarriedOut is how the failure of a call ends whose request was sent.
+// maybeCarriedOut is the end of the error of a call whose request was sent.
 const maybeCarriedOut = "the request may have been carried out"
 
-// TestLinksLookAfterThemselves runs nodes on machines of their own and breaks what joins them, each way on a lan of
-// its own.
+// TestLinksLookAfterThemselves runs nodes on machines of their own and breaks their connections, each way on a lan of its
+// own.
 func TestLinksLookAfterThemselves(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
@@ -73,7 +73,7 @@ func cablePulled(t *testing.T) {
 		seen := m.await("connected", cyd, plugged)
 		moveMended.check(t, m.name+" and "+cyd.name, plugged, eventTime(seen))
 		if own := cyd.await("connected", m, plugged); own.Role != "initiator" {
-			t.Errorf("%s has the address %s that nobody knew, but is %s", cyd.name, seen.Address, own.Role)
+			t.Errorf("%s has the unknown address %s, but is %s", cyd.name, seen.Address, own.Role)
 		}
 	}
 	l.wantMesh()
@@ -145,10 +145,10 @@ func machineGone(t *testing.T) {
 	wantUndisturbed(t, ada, bob, gone)
 }
 
-// machineRebooted has a machine back before anybody has noticed that it was away.
+// machineRebooted reboots a machine before the others have noticed that it is away.
 func machineRebooted(t *testing.T) { reboot(t, 2) }
 
-// machineMovedAndRebooted has it back where nobody at the old address can tell that its sessions are dead.
+// machineMovedAndRebooted reboots a machine at another address, so that no system at the old one resets its sessions.
 func machineMovedAndRebooted(t *testing.T) { reboot(t, 9) }
 
 func reboot(t *testing.T, number int) {
@@ -184,7 +184,7 @@ func addressChanged(t *testing.T) {
 	l.wantMesh()
 }
 
-// addressChangedOften has a machine move on as soon as it is back.
+// addressChangedOften moves a machine again as soon as it is back.
 func addressChangedOften(t *testing.T) {
 	l := newLAN(t, "ada", "bob", "cyd")
 	l.mesh()
@@ -221,7 +221,7 @@ func (l *lan) knownAgain(m *machine) map[*machine]bound {
 }
 
 // wantBack checks how long after it moved a machine reaches the others, and they reach it, which is bounded by known.
-// Its node may be back before its old sessions have ended, and then tells nobody of a disconnection.
+// Its node may be back before its old sessions have ended, and then has no disconnected event.
 func (l *lan) wantBack(m *machine, moved time.Time, known map[*machine]bound) {
 	l.t.Helper()
 	var join sync.WaitGroup
@@ -268,7 +268,7 @@ func silenceShort(t *testing.T) {
 	l.wantMesh()
 }
 
-// silenceLong has neither end see anything but silence, neither its beginning nor its end.
+// silenceLong drops all packets, so that neither end sees when the other goes and comes back.
 func silenceLong(t *testing.T) {
 	l := newLAN(t, "ada", "cyd")
 	l.mesh()
@@ -284,8 +284,7 @@ func silenceLong(t *testing.T) {
 	l.wantMesh()
 }
 
-// firewall has nothing answer at the port where the machine's node listens, as behind a firewall that lets connections
-// out alone; what the machine begins itself goes through.
+// firewall drops packets to the port where the machine's node listens, as a firewall does that lets only connections out.
 func firewall(m *machine) { m.IP("rule add priority 10 ipproto tcp sport 7100 blackhole") }
 
 func firewallOpenedFromWithin(t *testing.T) {

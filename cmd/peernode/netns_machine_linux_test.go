@@ -36,15 +36,14 @@ type machine struct {
 	node *netns.Process[control.Event] // of peernode run: the one that runs, or ran last
 }
 
-// A lan is a bridge with machines, the first of which has the addresses number 1.
+// A lan is a bridge with machines. The first has the addresses number 1.
 type lan struct {
 	t        *testing.T
 	bridge   *netns.Bridge
 	machines []*machine
 }
 
-// newLAN returns a lan of machines with those names, all of which trust each other and know where the others are. No
-// node runs yet.
+// newLAN returns a lan of machines with these names. All trust each other and know where the others are. No node runs yet.
 func newLAN(t *testing.T, names ...string) *lan {
 	t.Helper()
 	l := &lan{t: t, bridge: netns.NewBridge(t)}
@@ -73,7 +72,7 @@ func newLAN(t *testing.T, names ...string) *lan {
 	return l
 }
 
-// machineAddr returns where the node of a machine listens that has the addresses number n.
+// machineAddr returns where the node of the machine with the addresses number n listens.
 func machineAddr(n int) netip.AddrPort {
 	return netip.AddrPortFrom(netns.Prefixes(n)[0].Addr(), machinePort)
 }
@@ -85,8 +84,7 @@ func (l *lan) boot(m *machine, n int) {
 	m.link = m.Attach(l.bridge, "eth0", netns.Prefixes(n)...)
 }
 
-// mesh starts all nodes and waits until each is connected to each other one, and of those that dialled each other at the
-// same time one connection is left.
+// mesh starts all nodes and waits until each is connected to each other one, by one connection even if both dialled.
 func (l *lan) mesh() {
 	l.t.Helper()
 	for _, m := range l.machines {
@@ -117,8 +115,7 @@ func (l *lan) mesh() {
 	meshSettled.check(l.t, "all", started, time.Now())
 }
 
-// connections returns how many connections with a node at either end the machine's system knows, those left out of
-// which one end has closed.
+// connections returns how many open connections with a node at either end the machine's system has.
 func (m *machine) connections() int {
 	m.t.Helper()
 	var tables []byte
@@ -181,7 +178,7 @@ func (m *machine) since(peer *machine, at time.Time) (found []control.Event) {
 	return found
 }
 
-// eventTime returns when an event was; one that says nothing was now.
+// eventTime returns the time of an event, or now if it has none.
 func eventTime(e control.Event) time.Time {
 	at, err := time.Parse(time.RFC3339, e.Time)
 	if err != nil {
@@ -196,7 +193,7 @@ func (m *machine) await(kind string, peer *machine, at time.Time) control.Event 
 	return m.awaits(kind+" about "+nameOf(peer), peer, at, func(e control.Event) bool { return e.Kind == kind })
 }
 
-// awaits is await for an event that fits. The test fails if there is none for so long that a bound would not say more.
+// awaits is await for an event that fits. The test fails if there is none for longer than any bound.
 func (m *machine) awaits(what string, peer *machine, at time.Time, fits func(control.Event) bool) control.Event {
 	m.t.Helper()
 	return m.node.Until("tells "+what, time.Time{}, func(e control.Event) bool { return isAbout(e, peer, at) && fits(e) }).Value
@@ -251,7 +248,7 @@ func wantUndisturbed(t *testing.T, a, b *machine, at time.Time) {
 }
 
 // reach calls peer's echo until it answers, and returns when it did. Calls may hang in a session that is dead
-// without anybody knowing. Safe for concurrent use.
+// without telling its caller. Safe for concurrent use.
 func (m *machine) reach(peer *machine) time.Time {
 	m.t.Helper()
 	tick := time.NewTicker(pollTime)

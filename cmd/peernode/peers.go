@@ -30,23 +30,19 @@ list again. It ends when it is interrupted, or with exit code 3 when the node st
 			if watch {
 				return a.watchPeers(ctx, node)
 			}
-			answer, err := control.GetPeers.Ask(ctx, node, control.Request{})
-			if err == nil {
-				err = a.peers(answer.Peers)
-			}
-			if err == nil {
-				a.sayBadLines(answer.PeersFile)
-			}
-			return err
+			return control.GetPeers.Show(ctx, node, control.Request{}, func(answer control.Peers) error {
+				defer a.sayBadLines(answer.PeersFile)
+				return a.peers(answer.Peers)
+			})
 		}),
 	}
 	peers.Flags().BoolVar(&watch, "watch", false, "go on and print what happens to the peers until interrupted")
 	return peers
 }
 
-// watchPeers prints the peers and what happens to them until ctx ends, which is how it should end.
+// watchPeers prints the peers and what happens to them until ctx ends, which is no error.
 func (a *app) watchPeers(ctx context.Context, node *control.Client) error {
-	err := control.Watch.Ask(ctx, node, func(c control.Change) error {
+	err := control.Watch.Ask(ctx, node, func(c control.WatchLine) error {
 		if c.Event != nil {
 			return a.out.Event(*c.Event)
 		}

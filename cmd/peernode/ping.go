@@ -43,7 +43,7 @@ type pinger struct {
 
 	summary pingSummary
 	total   float64 // of the round trips, in ms
-	last    error   // of the last ping that had no answer
+	last    error   // of the last ping without an answer
 }
 
 func pingCommand(a *app) *cobra.Command {
@@ -98,14 +98,13 @@ func (p *pinger) run(ctx context.Context, ping func(control.Request) (control.Pi
 	return p.end()
 }
 
-// isUnanswered says whether err is about this ping alone, so that the next may be answered: the peer could not
-// be reached in time.
+// isUnanswered says whether err is about this ping alone: the peer was not reached in time, and may answer the next.
 func isUnanswered(err error) bool {
 	e, ok := errors.AsType[*control.Error](err)
 	return errors.Is(err, context.DeadlineExceeded) || ok && e.Exit == failure.ExitUnreachable
 }
 
-// answered counts and prints a ping that was answered.
+// answered counts and prints a round trip.
 func (p *pinger) answered(answer control.PingAnswer) error {
 	s := &p.summary
 	if s.Answered == 0 || answer.RTT < s.Min {
@@ -120,7 +119,7 @@ func (p *pinger) answered(answer control.PingAnswer) error {
 		"%3d  %.3f ms  %s", s.Sent, answer.RTT, text.PeerName(answer.PublicKey, answer.Label))
 }
 
-// unanswered counts and prints a ping that was not.
+// unanswered counts and prints a ping without an answer.
 func (p *pinger) unanswered(err error) error {
 	p.summary.Sent++
 	p.last = err

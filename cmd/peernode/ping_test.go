@@ -41,7 +41,7 @@ func TestPings(t *testing.T) {
 		{"one lost", []error{lost, nil, nil}, `{"sent":3,"answered":2,"min_ms":2,"avg_ms":2.5,"max_ms":3}`, nil},
 		{"all lost", []error{lost, lost, lost}, `{"sent":3,"answered":0}`, lost},
 		{"too late", []error{context.DeadlineExceeded, nil, nil}, `{"sent":3,"answered":2,"min_ms":2,"avg_ms":2.5,"max_ms":3}`, nil},
-		{"nobody to ping", []error{unknown}, "", unknown},
+		{"no such peer", []error{unknown}, "", unknown},
 		{"node stopped meanwhile", []error{nil, control.ErrNoNode}, `{"seq":1,"peer":"` + bobKey + `","label":"bob","rtt_ms":1}`, control.ErrNoNode},
 	} {
 		synctest.Test(t, func(t *testing.T) {

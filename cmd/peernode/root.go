@@ -20,13 +20,13 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 )
 
-// run is the command: it returns the exit code. The first of endings ends it in good order, as it does when nobody reads
-// its results any more; the second ends it at once.
+// run is the command, and returns its exit code. The first signal of endings ends it in good order, as a closed pipe at its
+// standard output does. The second signal ends it at once.
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), endings()...)
 	defer stop()
-	context.AfterFunc(ctx, stop)   // gives the signals back to the system, which ends the process
-	signal.Ignore(syscall.SIGPIPE) // a write that fails is enough
+	context.AfterFunc(ctx, stop)   // from now on a signal ends the process
+	signal.Ignore(syscall.SIGPIPE) // a write that fails says the same
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
@@ -49,7 +49,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return a.report(err)
 }
 
-// endings are the signals that end the command: those with which a terminal and the system end programs. A signal that was
+// endings returns the signals that end the command: those with which terminals and the system end programs. A signal that was
 // ignored at the start, as under nohup, stays ignored.
 func endings() []os.Signal {
 	return slices.DeleteFunc([]os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP}, func(s os.Signal) bool {
@@ -83,7 +83,7 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 		SilenceErrors: true,
 		SilenceUsage:  true,
 
-		DisableSuggestions:         true, // they take several lines; package usage makes one
+		DisableSuggestions:         true, // cobra's take several lines; package usage writes one
 		SuggestionsMinimumDistance: 2,
 
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -91,14 +91,13 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 			if err := usage.TidyFlags(cmd); err != nil {
 				return err
 			}
-			if cmd.Flag("data-dir").Changed && a.dir == "" { // an unset shell variable gives an empty value: do not fall back to the default
+			if cmd.Flag("data-dir").Changed && a.dir == "" { // by an unset shell variable, perhaps: the default would be another node
 				return failure.Usage("--data-dir is empty", "give it as --data-dir DIR, or leave it out for the usual one")
 			}
 			return nil
 		},
 	}
 	root.SetVersionTemplate("peernode {{.Version}}\n")
-	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	root.SetFlagErrorFunc(usage.FlagError)
@@ -114,8 +113,7 @@ Results go to standard output, everything else to standard error. Exit codes: 0 
 	return root
 }
 
-// complete gives cmd and those below it what every subcommand has, unless it has its own: its arguments are checked, and
-// the shell completes PEER.
+// complete gives cmd and its subcommands a check of the arguments and the completion of PEER, where they have none.
 func (a *app) complete(cmd *cobra.Command) *cobra.Command {
 	if cmd.Args == nil {
 		cmd.Args = usage.Arguments

@@ -19,10 +19,10 @@ const (
 	maxNamespace = 255
 )
 
-// listenForm is the form of --listen.
+// listenForm is the advice about --listen.
 const listenForm = "give it as HOST:PORT, such as 127.0.0.1:7100, or as :PORT for all addresses; port 0 is any free one"
 
-// privateProvider is the one that there is in private mode.
+// privateProvider is the only provider for private mode.
 const privateProvider = "udp"
 
 func runCommand(a *app) *cobra.Command {
@@ -32,13 +32,13 @@ func runCommand(a *app) *cobra.Command {
 		Short: "Run the node until it is interrupted",
 		Long: `Run runs the node of the data directory: it listens, looks for the peers it trusts and connects to them,
 and does what the other subcommands ask of it. It prints what happens, with --json as one object per line;
-the first says where it listens. Interrupt it, send it SIGTERM, or close its terminal, and it takes leave
-of its peers and stops within 5 seconds; a second time ends it at once. What nobody reads holds it up
-in nothing: 1,024 lines wait, then more are dropped and counted.
+the first says where it listens. Interrupt it, send it SIGTERM, or close its terminal: it says goodbye to
+its peers and stops within 5 seconds. A second signal ends it at once. It does not wait for a reader of its
+output: 1,024 lines are kept, more are dropped and counted.
 
-It looks for peers on the networks that the machine is on, and tells them where it listens: by broadcasts
-over UDP, and by multicast DNS. Both carry its public key in clear. What does not work there is warned of
-and tried again; peernode status tells how it is going. With --discovery none it neither looks nor tells:
+It looks for peers on the networks that the machine is on, and announces where it listens: by broadcasts
+over UDP, and by multicast DNS. Both carry its public key in clear. It warns of what does not work there and
+tries again; peernode status says how it is doing. With --discovery none it neither looks nor announces:
 peers are then found at the addresses in the peers file, by peernode connect, and by their own dialling.`,
 		Example: `  peernode run --echo
   peernode run --listen 127.0.0.1:7100 --discovery none
@@ -57,10 +57,10 @@ peers are then found at the addresses in the peers file, by peernode connect, an
 	flags.StringVar(&r.config.Namespace, "namespace", "", "`NAME` a network of its own: only nodes of the same namespace can connect")
 	r.providers.Add(run)
 	flags.BoolVar(&r.advertise, "advertise", true, "tell the network where this node listens; false: look for peers in silence")
-	flags.BoolVar(&r.config.Private, "private", false, "tell nobody but its peers who this node is; they must be private too, and all clocks right to 5 minutes")
+	flags.BoolVar(&r.config.Private, "private", false, "tell only its peers who this node is; they must be private too, and all clocks right to 5 minutes")
 	flags.IntVar(&r.config.Limits.Peers, "max-peers", 0, "connect to at most `N` peers at a time (default: to all that are trusted)")
 	flags.IntVar(&r.config.Limits.Sessions, "max-sessions", 0, "have at most `N` connections to peers, those that are being replaced included (default: 4 to each)")
-	flags.DurationVar(&r.config.Timing.Idle, "idle", 0, "disconnect a peer that nobody has used for so `LONG`, such as 10m, until it is needed again (default: never)")
+	flags.DurationVar(&r.config.Timing.Idle, "idle", 0, "disconnect a peer that was not used for so `LONG`, such as 10m, until it is needed again (default: never)")
 	flags.BoolVar(&r.echo, "echo", false, "serve the handler echo: it returns what it is called with and prints what it is sent")
 	flags.StringVar(&r.metrics, "metrics", "", "serve metrics for Prometheus at http://`HOST:PORT`/metrics; port 0 is any free one (default: do not)")
 	flags.StringVar(&r.logLevel, "log-level", "warn", "the least `LEVEL` to log to standard error: debug, info, warn or error")
@@ -86,7 +86,7 @@ func (r *runner) check() error {
 	)
 }
 
-// checkPrivate returns an error if a provider would tell strangers who a private node is.
+// checkPrivate returns an error if a provider would announce the key of a private node in clear.
 func (r *runner) checkPrivate() error {
 	for _, name := range r.providers.Names() {
 		if r.config.Private && name != privateProvider {
@@ -97,7 +97,7 @@ func (r *runner) checkPrivate() error {
 	return nil
 }
 
-// checkSessions returns nil if sessions are enough for one with each of peers.
+// checkSessions returns nil if the limit of sessions allows one with each peer.
 func checkSessions(sessions, peers int) error {
 	if sessions > 0 && sessions < peers {
 		return failure.Usage(fmt.Sprintf("--max-sessions %d is less than --max-peers %d", sessions, peers),
@@ -115,7 +115,7 @@ func (r *runner) logger() (*slog.Logger, error) {
 	return slog.New(slog.NewTextHandler(logWriter{r.err}, &slog.HandlerOptions{Level: level})), nil
 }
 
-// A logWriter begins each record as everything on standard error begins.
+// A logWriter begins each record with "peernode: ", as all lines on standard error begin.
 type logWriter struct{ w io.Writer }
 
 func (l logWriter) Write(record []byte) (int, error) {

@@ -18,27 +18,27 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-func TestHintsForAListenThatFails(t *testing.T) {
+func TestAdviceForAListenThatFails(t *testing.T) {
 	listen := func(err error) error {
 		return fmt.Errorf("listen on x: %w", &net.OpError{Op: "listen", Net: "tcp", Err: err})
 	}
 	for _, c := range []struct {
-		name string
-		err  error
-		code string
-		exit int
-		hint string // a part
+		name   string
+		err    error
+		code   string
+		exit   int
+		advice string // a part
 	}{
 		{"a port of root's", listen(syscall.EACCES), "permission_denied", failure.ExitFailed, "choose another with --listen"},
 		{"no such host", listen(&net.DNSError{Err: "no such host", Name: "nonsense"}), "usage", failure.ExitUsage, "an address of this machine"},
 		{"no address of ours", listen(syscall.EADDRNOTAVAIL), "no_such_address", failure.ExitFailed, ":PORT for all"},
 		{"a port in use", listen(syscall.EADDRINUSE), "address_in_use", failure.ExitFailed, "another program"},
 	} {
-		if e := failure.Explain(listenFailed(c.err)); e.Code != c.code || e.Exit != c.exit || !strings.Contains(e.Hint, c.hint) {
+		if e := failure.Explain(listenFailed(c.err)); e.Code != c.code || e.Exit != c.exit || !strings.Contains(e.Advice, c.advice) {
 			t.Errorf("%s: got %+v", c.name, e)
 		}
 	}
-	if err := listenFailed(errClosed); !errors.Is(err, errClosed) || failure.Explain(err).Hint != "" {
+	if err := listenFailed(errClosed); !errors.Is(err, errClosed) || failure.Explain(err).Advice != "" {
 		t.Errorf("another error: got %v", err)
 	}
 }

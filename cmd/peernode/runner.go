@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,8 @@ import (
 	peermetrics "github.com/seed-f6ddb928/peernet-go/peernet/prometheus"
 )
 
-// A node that is told to stop has stopTime to do so; the commands that wait at its control socket are
-// answered within controlTime of that.
+// A node that is told to stop may take stopTime. Within controlTime of that the commands that wait at its control socket get
+// their answers.
 const (
 	stopTime    = 5 * time.Second
 	controlTime = time.Second
@@ -36,7 +37,7 @@ type runner struct {
 	providers providers.Flags
 	advertise bool
 	echo      bool
-	metrics   string
+	metrics   string // the address to serve metrics at, or ""
 	logLevel  string
 
 	node  *peernet.Node
@@ -114,16 +115,16 @@ func (r *runner) run(ctx context.Context) (err error) {
 	return serve(ctx, server, socket)
 }
 
-// warnMissing warns of network interfaces that are named and not there: they may come, or be mistyped.
+// warnMissing warns of network interfaces in --interface that are not there: they may come later, or be mistyped.
 func (r *runner) warnMissing() {
-	missing, hint := r.providers.Missing()
+	missing, advice := r.providers.Missing()
 	for _, name := range missing {
 		r.say("--interface: no %.80q on this machine now", name)
-		r.hint(hint)
+		r.advise(advice)
 	}
 }
 
-// serveMetrics serves the page of --metrics. It warns of an address that others can reach.
+// serveMetrics serves the page of --metrics. It warns if others can reach the page.
 func (r *runner) serveMetrics(ctx context.Context) (*metrics.Page, error) {
 	collector := peermetrics.New(r.node)
 	r.node.Use(collector.Measure)
@@ -136,8 +137,8 @@ func (r *runner) serveMetrics(ctx context.Context) (*metrics.Page, error) {
 	return page, err
 }
 
-// stop stops the node, and prints so if anything was printed before. The events end with the node, or when they are not
-// waited for any longer.
+// stop stops the node, and prints that it has stopped if events were printed. Its events end when it has stopped, or with
+// unsubscribe if that takes too long.
 func (r *runner) stop(unsubscribe func(), printing *sync.WaitGroup) error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
@@ -154,7 +155,7 @@ func (r *runner) stop(unsubscribe func(), printing *sync.WaitGroup) error {
 	return err
 }
 
-// handleEcho is the handler echo: a call returns what it is called with, a send is printed.
+// handleEcho is the handler echo: it returns the argument of a call, and prints a send.
 func (r *runner) handleEcho(ctx context.Context, q *peernet.Request) (any, error) {
 	if !q.IsSend() {
 		return q.Args(), nil
@@ -171,31 +172,28 @@ func (r *runner) handleEcho(ctx context.Context, q *peernet.Request) (any, error
 	return nil, r.out.Event(e)
 }
 
-// listenFailed adds the advice about --listen. Other errors of a start have theirs already.
+// listenFailed adds advice about --listen to an error of the node's start. Other errors have advice already.
 func listenFailed(err error) error {
 	if d, ok := errors.AsType[*net.DNSError](err); ok {
 		return failure.Usage(fmt.Sprintf("--listen: %v", d), "give the host as an address of this machine, or leave it out for all addresses")
 	}
 	if o, ok := errors.AsType[*net.OpError](err); ok && errors.Is(o, fs.ErrPermission) {
-		return failure.WithHint(err, "the system keeps this port for others, as those below 1024: choose another with --listen")
+		return failure.WithAdvice(err, "the system keeps this port for others, as those below 1024: choose another with --listen")
 	}
 	return err
 }
 
 // serve answers at the control socket until ctx ends.
 func serve(ctx context.Context, server *control.Server, socket *control.Socket) error {
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(socket) }()
-	select {
-	case err := <-served:
+	down := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), controlTime)
+		defer cancel()
+		down <- server.Shutdown(ctx)
+	})
+	err := server.Serve(socket)
+	if stop() { // ctx has not ended
 		return err
-	case <-ctx.Done():
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), controlTime)
-	defer cancel()
-	err := server.Shutdown(ctx)
-	if e := <-served; err == nil {
-		err = e
-	}
-	return err
+	return cmp.Or(err, <-down)
 }

@@ -49,8 +49,8 @@ func TestMain(m *testing.M) {
 	})
 }
 
-// fence keeps what the tests run off the machine's networks: outside of namespaces nobody looks for peers, except on
-// the loopback of Linux, by UDP.
+// fence keeps the tests off the machine's networks: outside of namespaces, nodes may look for peers only by UDP, on the
+// loopback of Linux.
 func fence() {
 	if os.Getenv("PEERNET_TEST_NETNS") != "" {
 		return // package netns has made sure that there are none
@@ -79,7 +79,7 @@ func (l leakless) Run() int {
 
 // TestScripts runs the sessions in testdata/script. Beside testscript's own commands they have
 //
-//	free NAME            sets NAME to a UDP port that nobody uses
+//	free NAME            sets NAME to a free UDP port
 //	taken NAME           sets NAME to a UDP port that is used, and not shared, until the script ends
 //	ready DIR NAME       waits for a node to run on DIR; sets NAME_KEY, NAME_ADDR and NAME_PORT
 //	await FILE REGEXP    waits for a line of FILE that matches
@@ -131,8 +131,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// unprivileged returns what goes before a command so that it must heed permissions, and whether there is a way: root
-// need not.
+// unprivileged returns the command before a command that makes permissions apply to it, also if root runs it, and whether
+// there is one.
 func unprivileged() (prefix []string, ok bool) {
 	switch os.Geteuid() {
 	case -1: // no such system

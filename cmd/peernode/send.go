@@ -31,18 +31,14 @@ that it was sent does not say that it arrived, or that there is such a handler. 
 	}
 	timeout := usage.Timeout(send, control.DefaultTimeout, "how long to wait for room on the connection")
 	send.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-		argument, err := a.argument(ctx, args[2:])
+		q, err := a.callRequest(ctx, args, *timeout)
 		if err != nil {
 			return err
 		}
-		answer, err := control.Send.Ask(ctx, node, control.Request{
-			Timeout: control.Within(*timeout), Peer: args[0], Name: args[1], Args: argument,
+		return control.Send.Show(ctx, node, q, func(to control.SendAnswer) error {
+			return a.out.Print(sentLine{Peer: to.PublicKey, Label: to.Label, Name: q.Name},
+				"sent %s to %s", text.OneLine(q.Name), text.PeerName(to.PublicKey, to.Label))
 		})
-		if err != nil {
-			return err
-		}
-		return a.out.Print(sentLine{Peer: answer.PublicKey, Label: answer.Label, Name: args[1]},
-			"sent %s to %s", text.OneLine(args[1]), text.PeerName(answer.PublicKey, answer.Label))
 	})
 	return send
 }

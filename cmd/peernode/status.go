@@ -29,20 +29,14 @@ to listen, how it looks for peers and whether that works, where its metrics are,
 its peers are in which state, how many calls and bytes there were, and the path of its control socket; with --json a
 good deal more. It ends with exit code 3 if no node runs.`,
 		RunE: a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
-			answer, err := control.GetNode.Ask(ctx, node, control.Request{})
-			if err == nil {
-				err = a.status(answer)
-			}
-			if err == nil {
-				a.sayBadLines(answer.PeersFile)
-			}
-			return err
+			return control.GetNode.Show(ctx, node, control.Request{}, a.status)
 		}),
 	}
 }
 
 // status prints how the node is doing.
 func (a *app) status(n control.Node) error {
+	defer a.sayBadLines(n.PeersFile)
 	if a.out.JSON {
 		return a.out.Object(n)
 	}
@@ -80,8 +74,8 @@ func (a *app) status(n control.Node) error {
 	return table.Flush()
 }
 
-// silence says why a provider does not announce the node, if it does not. A node that others on this machine alone can
-// dial is announced to them alone.
+// silence says why a provider does not announce the node, or returns "". A node that only this machine can dial is announced
+// on loopback only.
 func silence(n control.Node, p control.Provider, loopback func(name string) bool) string {
 	elsewhere := func(addr string) bool {
 		a, err := netip.ParseAddrPort(addr)
@@ -98,14 +92,13 @@ func silence(n control.Node, p control.Provider, loopback func(name string) bool
 	return ""
 }
 
-// isLoopback says whether the network interface of that name is there and leads to this machine alone.
+// isLoopback says whether the network interface called name exists and leads only to this machine.
 func isLoopback(name string) bool {
 	i, err := net.InterfaceByName(name)
 	return err == nil && i.Flags&net.FlagLoopback != 0
 }
 
-// provider returns how one that looks for peers is doing, as a person reads it; silent is why it does not announce the
-// node, if it does not.
+// provider returns the state of a provider as text for people. silent is what silence returns.
 func provider(p control.Provider, silent string, now time.Time) string {
 	var b strings.Builder
 	b.WriteString(p.Name + ": " + p.State)
@@ -130,8 +123,8 @@ func provider(p control.Provider, silent string, now time.Time) string {
 			b.WriteString("failed before: ")
 		}
 		b.WriteString(text.OneLine(p.Error))
-		if p.Hint != "" {
-			b.WriteString(" (" + text.OneLine(p.Hint) + ")")
+		if p.Advice != "" {
+			b.WriteString(" (" + text.OneLine(p.Advice) + ")")
 		}
 	}
 	if !p.Next.IsZero() {
@@ -160,7 +153,7 @@ func unused(whys map[string]string) string {
 	return strings.Join(parts, ", ")
 }
 
-// calls returns what was called and sent, as a person reads it.
+// calls returns the numbers of calls and dropped sends as text for people.
 func calls(t control.Traffic) string {
 	ended := func(c control.Calls, way string) string {
 		text := fmt.Sprintf("%d %s", c.OK+c.Failed, way)
@@ -179,14 +172,14 @@ func calls(t control.Traffic) string {
 	return strings.Join(parts, ", ")
 }
 
-// size returns n bytes as a person reads it.
+// size returns a number of bytes as text for people.
 func size(n uint64) string {
 	if n < 1000 {
 		return fmt.Sprintf("%d B", n)
 	}
 	value, units := float64(n), "kMGTPE"
 	i := -1
-	for value >= 999.95 { // which would show as 1000.0
+	for value >= 999.95 { // 999.95 would be printed as 1000.0
 		value /= 1000
 		i++
 	}

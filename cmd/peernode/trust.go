@@ -27,15 +27,18 @@ type trustLine struct {
 func trustCommand(a *app) *cobra.Command {
 	var label string
 	var addresses []string
-	put := func(use, short, example string, find func(given string) (identity.PublicKey, error)) *cobra.Command {
+	put := func(use, short, example string, find func(set *trust.Set, given string) (trust.Peer, error)) *cobra.Command {
 		cmd := &cobra.Command{Use: use, Short: short, Example: example}
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
-			key, err := find(args[0])
+			set, err := a.editPeers()
 			if err != nil {
 				return err
 			}
-			peer := trust.Peer{Key: key, Label: label}
-			return a.trustPut(peer, addresses, cmd.Flags().Changed("addr"))
+			peer, err := find(set, args[0])
+			if err != nil {
+				return err
+			}
+			return a.trustPut(set, trust.Peer{Key: peer.Key, Label: label}, addresses, cmd.Flags().Changed("addr"))
 		}
 		cmd.Flags().StringVar(&label, "label", "", "the `NAME` to call the peer by; without it a key that is trusted keeps its own")
 		cmd.Flags().StringArrayVar(&addresses, "addr", nil, "a `HOST:PORT` to dial the peer at, in place of those it has; may be repeated, empty for none")
@@ -44,7 +47,7 @@ func trustCommand(a *app) *cobra.Command {
 	add := put("add KEY", "Trust a key, or give a trusted key another label or other addresses",
 		"  peernode trust add pnet1… --label bob --addr bob.example:7100", parseKey)
 	set := put("set PEER", "Give a trusted key another label or other addresses",
-		"  peernode trust set bob --label robert --addr 192.0.2.7:7100", a.trustedKey)
+		"  peernode trust set bob --label robert --addr 192.0.2.7:7100", findPeer)
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "List the trusted keys",
@@ -77,24 +80,14 @@ The file has one peer per line: KEY [OPTION=VALUE]… [LABEL]. Lines that begin 
 	return cmd
 }
 
-// parseKey returns the key that a person has given as text.
-func parseKey(given string) (identity.PublicKey, error) {
+// parseKey returns a peer with the key that a person has given as text.
+func parseKey(_ *trust.Set, given string) (trust.Peer, error) {
 	key, err := identity.ParsePublicKey(given)
 	if err != nil {
 		err = failure.UsageOf(fmt.Errorf("%s is not a key: %w", text.OneLine(given), err),
 			"the other node's key is what peernode id prints there")
 	}
-	return key, err
-}
-
-// trustedKey returns the key of the trusted peer that given names.
-func (a *app) trustedKey(given string) (identity.PublicKey, error) {
-	_, set, err := a.openPeers()
-	if err != nil {
-		return identity.PublicKey{}, err
-	}
-	peer, err := findPeer(set, given)
-	return peer.Key, err
+	return trust.Peer{Key: key}, err
 }
 
 // findPeer returns the peer of the set that given names by its label, its key or the beginning of its key.
@@ -106,14 +99,10 @@ func findPeer(set *trust.Set, given string) (trust.Peer, error) {
 	return peer, nil
 }
 
-// trustPut trusts the peer, or changes the label of one that is trusted. If readdress, the addresses replace those that
-// it has.
-func (a *app) trustPut(peer trust.Peer, addresses []string, readdress bool) error {
+// trustPut puts the peer into the set, or changes its label if it is trusted. If readdress is true, the addresses replace
+// those that it has.
+func (a *app) trustPut(set *trust.Set, peer trust.Peer, addresses []string, readdress bool) error {
 	if _, err := a.dir.Make(); err != nil {
-		return err
-	}
-	set, err := a.editPeers()
-	if err != nil {
 		return err
 	}
 	before, trusted := set.Get(peer.Key)
@@ -144,7 +133,7 @@ func (a *app) trustPut(peer trust.Peer, addresses []string, readdress bool) erro
 	return a.out.Print(newTrustLine(peer, "unchanged"), "already trusted: %s", name)
 }
 
-// trustRemove trusts a key no longer.
+// trustRemove removes a key from the peers file.
 func (a *app) trustRemove(given string) error {
 	set, err := a.editPeers()
 	if err != nil {
@@ -152,7 +141,7 @@ func (a *app) trustRemove(given string) error {
 	}
 	peer, err := findPeer(set, given)
 	if key, keyErr := identity.ParsePublicKey(given); err != nil && keyErr == nil {
-		peer, err = trust.Peer{Key: key}, nil // it may be on a line that is wrong otherwise
+		peer, err = trust.Peer{Key: key}, nil // its line may be bad in another way
 	}
 	if err != nil {
 		return err
@@ -188,7 +177,8 @@ func (a *app) trustList() error {
 	return table.Flush()
 }
 
-// editPeers opens the peers file and reports its bad lines. This node's own key, if it has one yet, is refused.
+// editPeers opens the peers file to change it, and reports its bad lines. The set refuses this node's own key, if there is
+// one yet.
 func (a *app) editPeers() (*trust.Set, error) {
 	dir, err := a.dir.Path()
 	if err != nil {
@@ -210,11 +200,8 @@ func (a *app) editPeers() (*trust.Set, error) {
 }
 
 func newTrustLine(p trust.Peer, change string) trustLine {
-	line := trustLine{PublicKey: p.Key.String(), Label: p.Label, Change: change}
+	line := trustLine{PublicKey: p.Key.String(), Label: p.Label, Options: make(map[string][]string), Change: change}
 	for _, o := range p.Options {
-		if line.Options == nil {
-			line.Options = make(map[string][]string)
-		}
 		line.Options[o.Name] = append(line.Options[o.Name], o.Value)
 	}
 	return line

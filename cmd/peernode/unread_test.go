@@ -14,9 +14,9 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// TestOutputThatNobodyReadsStopsNoNode runs a node that logs much, and has nobody read what it logs and prints: it starts, it
-// follows the peers file, and it stops.
-func TestOutputThatNobodyReadsStopsNoNode(t *testing.T) {
+// TestUnreadOutputStopsNoNode runs a node that logs much, and reads neither its log nor its results. It starts, follows the
+// peers file, and stops.
+func TestUnreadOutputStopsNoNode(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	unread := func() *output.Stream {

@@ -12,7 +12,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 )
 
-// waitTimeout is how long wait waits if it is not told; waitPause is how often it asks for a node that does not run yet.
+// waitTimeout is how long wait waits if --timeout does not say; waitPause is how often it looks for a node that does not run
+// yet.
 const (
 	waitTimeout = 30 * time.Second
 	waitPause   = 100 * time.Millisecond
@@ -24,7 +25,8 @@ func waitCommand(a *app) *cobra.Command {
 		Short: "Wait until a peer is connected",
 		Long: `Wait returns as soon as the running node is connected to a trusted peer, no matter which end
 dialled, and prints at which address. If no node runs yet, it waits for one. It does not dial: the node does
-that by itself where it knows how, and connect does it at once. When the time is up it ends with exit code 3 and says what the node was doing about the peer.
+that by itself where it knows how, and connect does it at once. When the time is up it ends with exit code 3
+and says what the node was doing about the peer.
 
 ` + usage.PeerHelp,
 		Example: `  peernode wait bob && peernode call bob echo '"hello"'
@@ -51,7 +53,7 @@ that by itself where it knows how, and connect does it at once. When the time is
 	return wait
 }
 
-// isNotYet says whether err is that no node runs that waits for a peer, which may change.
+// isNotYet says whether err means that no node can wait for the peer now, which may change.
 func isNotYet(err error) bool {
 	e, ok := errors.AsType[*control.Error](err)
 	return ok && e.Code == failure.CodeBusy || errors.Is(err, control.ErrNoNode) || errors.Is(err, control.ErrNoSocket)

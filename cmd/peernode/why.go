@@ -15,24 +15,20 @@ func whyCommand(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use:   "why PEER",
 		Short: "Say why a peer is connected, or is not",
-		Long: `Why tells what the running node knows about its link to a trusted peer: what happened to it, oldest first
-and at most 32 steps (what came again and again is told once, with how often), what the node is doing now and will do next, and what you can do about it. With --json
-it is one object: the fields of peernode peers and what else there is to tell.
+		Long: `Why tells what the running node knows about its connection to a trusted peer: what happened to it, oldest
+first and at most 32 steps (a repeated step is told once, with how often), what the node is doing now and will
+do next, and what you can do about it. With --json it is one object: the fields of peernode peers, and more.
 
 ` + usage.PeerHelp,
 		Example: `  peernode why bob
   peernode why bob --json | jq -r .advice`,
 		RunE: a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-			answer, err := control.Explain.Ask(ctx, node, control.Request{Peer: args[0]})
-			if err != nil {
-				return err
-			}
-			return a.why(answer)
+			return control.Explain.Show(ctx, node, control.Request{Peer: args[0]}, a.why)
 		}),
 	}
 }
 
-// why prints what is known of the link to a peer.
+// why prints what the node knows of its connection to a peer.
 func (a *app) why(w control.Why) error {
 	lines := []string{text.PeerName(w.PublicKey, w.Label)}
 	for _, s := range w.Sentences {

@@ -1,4 +1,4 @@
-// Package backend does on a node what arrives at its control socket.
+// Package backend does the operations that arrive at the control socket of a node.
 package backend
 
 import (
@@ -15,24 +15,24 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// A Run is what a command knows about its node beyond what the node tells.
+// A Run is one run of a node, as far as the node itself does not tell it.
 type Run struct {
 	Config  peernet.Config // the node's
 	Started time.Time
 	Socket  string // the path of its control socket
-	Metrics string // the URL where its metrics are read; empty: nowhere
+	Metrics string // the URL of its metrics; may be empty
 }
 
-// A Backend does commands on a node.
+// A Backend does operations on a node.
 type Backend struct {
 	node *peernet.Node
 	run  Run
 }
 
-// New returns a Backend that does commands on node.
+// New returns a Backend for node.
 func New(node *peernet.Node, run Run) Backend { return Backend{node, run} }
 
-// Serve has s do every operation on the node.
+// Serve adds every operation to s.
 func (b Backend) Serve(s *control.Server) {
 	control.GetNode.Serve(s, b.Node)
 	control.GetPeers.Serve(s, b.Peers)
@@ -47,7 +47,7 @@ func (b Backend) Serve(s *control.Server) {
 	control.Ping.Serve(s, b.Ping)
 }
 
-// States are those a peer can be in, in the order in which status counts them.
+// States are the states of a peer, in the order in which status counts them.
 var States = []peernet.PeerState{
 	peernet.StateConnected, peernet.StateDialling, peernet.StateBackingOff, peernet.StateFound, peernet.StateUnknown,
 }
@@ -86,7 +86,7 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 	}, nil
 }
 
-// Peers is control.GetPeers. There may be no peers, but there is a list.
+// Peers is control.GetPeers. The list may be empty, but is never nil.
 func (b Backend) Peers(context.Context, control.Request) (control.Peers, error) {
 	peers := []control.Peer{}
 	counted := make(map[identity.PublicKey]peernet.PeerStats)
@@ -95,7 +95,7 @@ func (b Backend) Peers(context.Context, control.Request) (control.Peers, error) 
 	}
 	for _, p := range b.node.Peers() {
 		peer := newPeer(p)
-		if s, ok := counted[p.Key]; ok { // else it has been paired since
+		if s, ok := counted[p.Key]; ok { // else it was paired after that
 			traffic := newTraffic(s.Traffic)
 			peer.Traffic, peer.SmoothedRTT = &traffic, control.Milliseconds(s.SmoothedRTT)
 		}
@@ -104,7 +104,7 @@ func (b Backend) Peers(context.Context, control.Request) (control.Peers, error) 
 	return control.Peers{Peers: peers, PeersFile: b.peersFile()}, nil
 }
 
-// peersFile returns why the node cannot use its peers file, if it cannot.
+// peersFile returns why the node cannot use its peers file, or "".
 func (b Backend) peersFile() string {
 	if err := b.node.TrustError(); err != nil {
 		return err.Error()
@@ -130,7 +130,7 @@ func (b Backend) Discover(context.Context, control.Request) (control.Discovered,
 	return d, nil
 }
 
-// providers returns what looks for peers as the control socket tells it; there may be none, but there is a list.
+// providers returns the node's providers. The list may be empty, but is never nil.
 func (b Backend) providers() []control.Provider {
 	list := []control.Provider{}
 	for _, s := range b.node.Providers() {
@@ -150,7 +150,7 @@ func (b Backend) providers() []control.Provider {
 		if s.Since.After(last) {
 			last = s.Since
 		}
-		if len(p.Uses) > 0 && s.Next.IsZero() && time.Since(last) >= silent {
+		if len(p.Uses) > 0 && s.Next.IsZero() && time.Since(last) >= silenceTime {
 			p.Silence = moment(last)
 		}
 		list = append(list, p)
@@ -158,8 +158,8 @@ func (b Backend) providers() []control.Provider {
 	return list
 }
 
-// silent is for how long a provider must have seen no node for that to be told.
-const silent = time.Minute
+// silenceTime is how long a provider must have seen no node before status says so.
+const silenceTime = time.Minute
 
 // Connect is control.Connect.
 func (b Backend) Connect(ctx context.Context, q control.Request) (control.Peer, error) {
@@ -190,7 +190,7 @@ func (b Backend) Explain(_ context.Context, q control.Request) (control.Why, err
 	})
 }
 
-// onPeer returns what do returns for the peer that name names. An error of do concerns that peer.
+// onPeer returns what do returns for the peer that name names, and adds the name to an error of do.
 func onPeer[A any](b Backend, name string, do func(trust.Peer) (A, error)) (a A, err error) {
 	p, err := b.find(name)
 	if err != nil {
@@ -202,10 +202,10 @@ func onPeer[A any](b Backend, name string, do func(trust.Peer) (A, error)) (a A,
 	return a, err
 }
 
-// onAwake is onPeer, and connects to a peer whose connection ended because nobody used it: it is needed now.
+// onAwake is onPeer, but first connects to the peer if its connection ended for want of use.
 func onAwake[A any](ctx context.Context, b Backend, name string, do func(trust.Peer) (A, error)) (A, error) {
 	return onPeer(b, name, func(p trust.Peer) (a A, err error) {
-		if e, err := b.node.Explain(p.Key); err == nil && e.Asleep { // else do says what is wrong
+		if e, err := b.node.Explain(p.Key); err == nil && e.Asleep { // if Explain fails, do says what is wrong
 			if err := b.node.Connect(ctx, p.Key); err != nil {
 				return a, err
 			}
@@ -214,20 +214,10 @@ func onAwake[A any](ctx context.Context, b Backend, name string, do func(trust.P
 	})
 }
 
-// find returns the peer that name names. A key that is not trusted is returned without a label: what is to
-// be done with it fails with the reason.
+// find returns the peer that name names, or a key that is not trusted without a label: then the operation on it fails and
+// says why.
 func (b Backend) find(name string) (trust.Peer, error) {
-	p, err := b.lookup(name)
-	if _, trusted := b.node.Peer(p.Key); trusted && err == nil {
-		return p, nil
-	}
-	if b.node.Reload() != nil { // the node reports by itself what is wrong with the file
-		return p, err
-	}
-	return b.lookup(name) // the file may have been edited a moment ago
-}
-
-func (b Backend) lookup(name string) (trust.Peer, error) {
+	b.reload()
 	key, err := b.node.Lookup(name)
 	if err != nil {
 		return text.FindPrefix(b.node.Trusted(), name, err)
@@ -236,7 +226,10 @@ func (b Backend) lookup(name string) (trust.Peer, error) {
 	return trust.Peer{Key: key, Label: info.Label}, nil
 }
 
-// about returns err as one that concerns the peer that the user named like this.
+// reload reads the peers file, which may have been edited a moment ago. The node itself reports what is wrong with it.
+func (b Backend) reload() { _ = b.node.Reload() }
+
+// about returns err with the name that the user gave the peer.
 func (b Backend) about(peer string, err error) error {
 	return failure.About(b.node.PublicKey().String(), peer, err)
 }

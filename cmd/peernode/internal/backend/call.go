@@ -55,23 +55,23 @@ func (b Backend) Ping(ctx context.Context, q control.Request) (control.PingAnswe
 	})
 }
 
-// ParseJSON returns the value that is sent for text: nil for none, and else one that fits into an envelope.
+// ParseJSON returns the value to send for text: nil if text is nil, otherwise one that fits into an envelope.
 func ParseJSON(text json.RawMessage) (any, error) {
 	if text == nil {
 		return nil, nil
 	}
 	v, err := envelope.FromJSON(text)
 	if err == nil {
-		_, err = envelope.Msgpack.AppendCall(nil, 1, "any", envelope.Options{}, v) // some may be too deep just there
+		_, err = envelope.Msgpack.AppendCall(nil, 1, "any", envelope.Options{}, v) // a value may be too deep only inside the envelope
 	}
 	if err != nil {
-		return nil, failure.WithHint(fmt.Errorf("%w: %s", failure.ErrBadJSON, strings.TrimPrefix(err.Error(), "envelope: ")), jsonHint(text, err))
+		return nil, failure.WithAdvice(fmt.Errorf("%w: %s", failure.ErrBadJSON, strings.TrimPrefix(err.Error(), "envelope: ")), jsonAdvice(text, err))
 	}
 	return v, nil
 }
 
-// jsonHint says what to do about a JSON text that cannot be sent.
-func jsonHint(text json.RawMessage, err error) string {
+// jsonAdvice says what to do about a JSON text that cannot be sent.
+func jsonAdvice(text json.RawMessage, err error) string {
 	switch {
 	case errors.Is(err, envelope.ErrDepth):
 		return fmt.Sprintf("nest arrays and objects at most %d deep: the message itself is one more", envelope.MaxDepth-1)
@@ -93,7 +93,7 @@ func (b Backend) CallAll(ctx context.Context, q control.Request) (control.CallAl
 	if err != nil {
 		return control.CallAllAnswer{}, err
 	}
-	_ = b.node.Reload() // it may have been edited a moment ago; the node reports by itself what is wrong with the file
+	b.reload()
 	peers := b.node.Trusted()
 	keys := make([]identity.PublicKey, len(peers))
 	for i, p := range peers {
@@ -113,13 +113,13 @@ func (b Backend) CallAll(ctx context.Context, q control.Request) (control.CallAl
 	}
 	for _, o := range oversized(answer.Outcomes, control.ResultsRoom) {
 		err := fmt.Errorf("%w: its result has %d bytes as JSON, and all results together have room for %d", control.ErrTooLarge, len(o.Result), control.ResultsRoom)
-		o.Result, o.Error = nil, failure.Explain(b.about(cmp.Or(o.Label, o.PublicKey), failure.WithHint(err, "call this peer alone")))
+		o.Result, o.Error = nil, failure.Explain(b.about(cmp.Or(o.Label, o.PublicKey), failure.WithAdvice(err, "call this peer alone")))
 	}
 	return answer, nil
 }
 
-// oversized returns the largest results, without which the others have at most room bytes together: a peer that says much
-// does not keep anybody from hearing the others.
+// oversized returns the largest outcomes, without which the results of the others have at most room bytes together: a peer
+// with a large result must not cost the user the results of the others.
 func oversized(outcomes []control.Outcome, room int) (out []*control.Outcome) {
 	total := 0
 	for i := range outcomes {

@@ -11,10 +11,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-func TestTooMuchIsTheLargestResults(t *testing.T) {
+func TestTheLargestResultsAreOversized(t *testing.T) {
 	for _, c := range []struct {
 		sizes []int
-		want  []int // sizes of those that are too much
+		want  []int // sizes of the oversized ones
 	}{
 		{nil, nil},
 		{[]int{100}, nil},
@@ -40,8 +40,8 @@ func TestTooMuchIsTheLargestResults(t *testing.T) {
 	}
 }
 
-// TestPeersThatSayMuchDoNotKeepTheOthersFromBeingHeard: three of four answer with what JSON makes six times as long.
-func TestPeersThatSayMuchDoNotKeepTheOthersFromBeingHeard(t *testing.T) {
+// TestLargeResultsLeaveRoomForTheOthers has three of four peers answer with a result that JSON makes six times as long.
+func TestLargeResultsLeaveRoomForTheOthers(t *testing.T) {
 	node, quiet := connected(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()

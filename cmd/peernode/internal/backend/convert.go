@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// newPeer returns p as the control socket tells it.
+// newPeer returns p as the control socket carries it.
 func newPeer(p peernet.PeerInfo) control.Peer {
 	peer := control.Peer{
 		PublicKey: p.Key.String(),
@@ -39,7 +39,7 @@ func newPeer(p peernet.PeerInfo) control.Peer {
 	return peer
 }
 
-// newWhy returns e as the control socket tells it.
+// newWhy returns e as the control socket carries it.
 func newWhy(e peernet.Explanation) control.Why {
 	why := control.Why{Peer: newPeer(e.Peer), History: []control.Step{}, Next: moment(e.Next), Advice: e.Advice}
 	for _, s := range e.History {
@@ -59,7 +59,7 @@ func newWhy(e peernet.Explanation) control.Why {
 	return why
 }
 
-// newProvider returns s as the control socket tells it.
+// newProvider returns s as the control socket carries it.
 func newProvider(s peernet.ProviderStatus) control.Provider {
 	p := control.Provider{
 		Name:      s.Name,
@@ -76,20 +76,20 @@ func newProvider(s peernet.ProviderStatus) control.Provider {
 	if s.Err != nil {
 		p.Error = s.Err.Error()
 	}
-	if e, ok := errors.AsType[errorWithHint](s.Err); ok {
-		p.Hint = e.Hint()
-		p.Error = strings.TrimSuffix(p.Error, " ("+p.Hint+")")
+	if e, ok := errors.AsType[advisedError](s.Err); ok {
+		p.Advice = e.Hint()
+		p.Error = strings.TrimSuffix(p.Error, " ("+p.Advice+")")
 	}
 	return p
 }
 
-// An errorWithHint is an error that tells what to do about it, as those of the providers do.
-type errorWithHint interface {
+// An advisedError says what to do about it, as the errors of the providers do.
+type advisedError interface {
 	error
 	Hint() string
 }
 
-// newTraffic returns t as the control socket tells it.
+// newTraffic returns t as the control socket carries it.
 func newTraffic(t peernet.Traffic) control.Traffic {
 	return control.Traffic{
 		CallsIn: newCalls(t.CallsIn), CallsOut: newCalls(t.CallsOut), Refused: t.Refused,
@@ -104,7 +104,7 @@ func newCalls(c peernet.CallStats) control.Calls {
 	return control.Calls{InFlight: c.InFlight, OK: c.OK, Failed: c.Failed(), Errors: c.Errors, Lost: c.Lost, Abandoned: c.Abandoned}
 }
 
-// Event returns e as it is printed, and told over the control socket.
+// Event returns e as the command prints it and the control socket carries it.
 func (b Backend) Event(e peernet.Event) control.Event {
 	l := control.Event{Kind: e.Kind(), Time: timestamp(e.Time())}
 	var key identity.PublicKey
@@ -144,7 +144,7 @@ func (b Backend) Event(e peernet.Event) control.Event {
 	return l
 }
 
-// Listening returns the event that a node listens, and has its control socket at path.
+// Listening returns the event that a node listens and has its control socket at path.
 func Listening(node *peernet.Node, path string) control.Event {
 	return control.Event{Kind: "listening", PublicKey: node.PublicKey().String(), Addresses: texts(node.Addrs()), Control: path}
 }
@@ -162,18 +162,18 @@ func Received(r *peernet.Request) (control.Event, error) {
 // Stopped returns the event that a node has stopped now.
 func Stopped() control.Event { return control.Event{Kind: "stopped", Time: timestamp(time.Now())} }
 
-// Lagged returns the event that n events were not printed.
+// Lagged returns the event that n events were dropped.
 func Lagged(n int) control.Event {
 	return control.Event{Kind: peernet.Lagged{}.Kind(), Time: timestamp(time.Now()), Missed: n}
 }
 
-// timestamp returns t as events hold it.
+// timestamp returns t in the form of an event's time.
 func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// moment returns t to the millisecond in UTC.
+// moment returns t in UTC, cut to the millisecond.
 func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// texts returns each of values as it prints.
+// texts returns the text of each value.
 func texts[T fmt.Stringer](values []T) []string {
 	out := make([]string, len(values))
 	for i, v := range values {
@@ -182,7 +182,7 @@ func texts[T fmt.Stringer](values []T) []string {
 	return out
 }
 
-// address returns a as text; "" if a is not valid.
+// address returns a as text, or "" if a is not valid.
 func address(a netip.AddrPort) string {
 	if !a.IsValid() {
 		return ""

@@ -34,23 +34,23 @@ func TestReasonsAreOneLineInSentencesAndWholeInHistory(t *testing.T) {
 	}
 }
 
-func TestHintsOfProvidersStandApart(t *testing.T) {
+func TestAdviceOfProvidersStandsApart(t *testing.T) {
 	for _, c := range []struct {
-		err         error
-		error, hint string
+		err           error
+		error, advice string
 	}{
 		{nil, "", ""},
-		{errNoHint, "closed", ""},
+		{errPlain, "closed", ""},
 		{&udp.ListenError{Port: 4040, Err: syscall.EAFNOSUPPORT}, "listen for announces on UDP port 4040: " + syscall.EAFNOSUPPORT.Error(),
 			"this machine has no IPv4: find peers by mDNS, or give their addresses"},
 		{fmt.Errorf("wrapped: %w", &mdns.NetworkError{Doing: "use the network", Err: mdns.ErrNoInterface}), "wrapped: mdns: use the network: no network interface that can be used",
 			"connect the machine to a network, or name another interface"},
 	} {
 		p := newProvider(peernet.ProviderStatus{Name: "x", State: peernet.ProviderFailed, Err: c.err})
-		if p.Error != c.error || p.Hint != c.hint || p.State != "failed" {
-			t.Errorf("got %+v, want %q and %q", p, c.error, c.hint)
+		if p.Error != c.error || p.Advice != c.advice || p.State != "failed" {
+			t.Errorf("got %+v, want %q and %q", p, c.error, c.advice)
 		}
 	}
 }
 
-var errNoHint = errors.New("closed")
+var errPlain = errors.New("closed")

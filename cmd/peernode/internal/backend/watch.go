@@ -18,7 +18,7 @@ func (b Backend) Wait(ctx context.Context, q control.Request) (control.Peer, err
 	return onPeer(b, q.Peer, func(p trust.Peer) (control.Peer, error) {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
-		next, stop := iter.Pull(b.node.Events(ctx)) // before the first look, so that nothing is missed
+		next, stop := iter.Pull(b.node.Events(ctx)) // before the first look, so that no event is missed
 		defer stop()
 		for more := true; ; _, more = next() {
 			info, trusted := b.node.Peer(p.Key)
@@ -34,8 +34,8 @@ func (b Backend) Wait(ctx context.Context, q control.Request) (control.Peer, err
 	})
 }
 
-// waitError says why a wait for the peer to be connected has ended: the time is up, the client has gone, or the node
-// has stopped.
+// waitError returns why a wait for the peer has ended: the time is up, the client has gone, or the node has stopped. err is
+// that of the context.
 func waitError(err error, p peernet.PeerInfo) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w, still %s: %s", failure.ErrNotInTime, p.State, cmp.Or(p.Reason, "nothing has happened yet"))
@@ -43,15 +43,15 @@ func waitError(err error, p peernet.PeerInfo) error {
 	return cmp.Or(err, peernet.ErrClosed)
 }
 
-// Watch is control.Watch. While tell waits, the node keeps a bounded number of events and counts those
-// beyond; after such a gap the peers are told again.
-func (b Backend) Watch(ctx context.Context, tell func(control.Change) error) error {
+// Watch is control.Watch. While tell waits, the node keeps a bounded number of events, drops more, and counts them. After
+// such a gap Watch tells the peers again.
+func (b Backend) Watch(ctx context.Context, tell func(control.WatchLine) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	events := b.node.Events(ctx) // before the peers are listed, so that nothing is missed
+	events := b.node.Events(ctx) // before the peers are listed, so that no event is missed
 	tellPeers := func() error {
 		list, _ := b.Peers(ctx, control.Request{}) // never fails
-		return tell(control.Change{Peers: list.Peers})
+		return tell(control.WatchLine{Peers: list.Peers})
 	}
 	if err := tellPeers(); err != nil {
 		return err
@@ -61,7 +61,7 @@ func (b Backend) Watch(ctx context.Context, tell func(control.Change) error) err
 			continue
 		}
 		event := b.Event(e)
-		err := tell(control.Change{Event: &event})
+		err := tell(control.WatchLine{Event: &event})
 		if _, lagged := e.(peernet.Lagged); lagged && err == nil {
 			err = tellPeers()
 		}
@@ -72,7 +72,7 @@ func (b Backend) Watch(ctx context.Context, tell func(control.Change) error) err
 	return cmp.Or(ctx.Err(), peernet.ErrClosed)
 }
 
-// isAboutPeer says whether e is about peers: what strangers do is not.
+// isAboutPeer says whether a watcher of the peers gets e: events of keys that are not trusted are left out.
 func (b Backend) isAboutPeer(e peernet.Event) bool {
 	trusted := true
 	switch e := e.(type) {

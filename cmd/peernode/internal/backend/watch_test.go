@@ -24,7 +24,7 @@ const (
 	carolKey = "pnet1m60dkltm0hqmf56mv8pweep4xulcxs7gtduxwnddl3lpgmug9d8s2sumpy"
 )
 
-// testKey returns the key that text says.
+// testKey parses a key.
 func testKey(t *testing.T, text string) identity.PublicKey {
 	t.Helper()
 	key, err := identity.ParsePublicKey(text)
@@ -61,7 +61,7 @@ func TestWaitEndsWithItsTime(t *testing.T) {
 	})
 }
 
-func TestWaitEndsWithWhoeverWaits(t *testing.T) {
+func TestWaitEndsWithItsContext(t *testing.T) {
 	b := newBackend(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -97,19 +97,19 @@ func TestWaitEndsWhen(t *testing.T) {
 	}
 }
 
-// A watcher that is slow learns that it missed something, and then what is true now.
+// TestSlowWatcherGetsThePeersAgain has a slow watcher get lagged, and then the present list of peers.
 func TestSlowWatcherGetsThePeersAgain(t *testing.T) {
 	b := newBackend(t)
 	if err := b.node.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	bob := testKey(t, bobKey)
-	var told []control.Change
+	var told []control.WatchLine
 	enough := errors.New("enough")
-	err := b.Watch(t.Context(), func(c control.Change) error {
+	err := b.Watch(t.Context(), func(c control.WatchLine) error {
 		told = append(told, c)
 		switch len(told) {
-		case 1: // more happens than is kept for one who does not listen
+		case 1: // more events than the node keeps for a slow subscriber
 			for range 150 {
 				if err := errors.Join(b.node.Unpair(bob), b.node.Pair(bob, "Robert")); err != nil {
 					return err
@@ -146,14 +146,14 @@ func TestWatchEndsWithItsContextAndWithTheNode(t *testing.T) {
 		b := newBackend(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		err := b.Watch(ctx, func(control.Change) error { return c.end(b, cancel) })
+		err := b.Watch(ctx, func(control.WatchLine) error { return c.end(b, cancel) })
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
 		}
 	}
 }
 
-func TestWatchLeavesStrangersOut(t *testing.T) {
+func TestWatchLeavesOutKeysThatAreNotTrusted(t *testing.T) {
 	b := newBackend(t)
 	bob, carol := testKey(t, bobKey), testKey(t, carolKey)
 	for _, c := range []struct {

@@ -5,49 +5,48 @@ import (
 	"time"
 )
 
-// Answers. The fields of Node, Peer, Sighting, Why and Event are also what peernode prints with --json: names are never
-// changed.
+// Answers. Peernode also prints the fields of Node, Peer, Sighting, Why and Event with --json, so their names never change.
 type (
-	// Node is who the node is and how it is doing.
+	// Node is the node's identity and state.
 	Node struct {
 		PublicKey string         `json:"public_key"`
 		Addresses []string       `json:"addresses"` // that others can dial
 		Listen    string         `json:"listen"`    // where it was told to listen
-		Discovery []string       `json:"discovery"` // the providers that look for peers
-		Advertise bool           `json:"advertise"` // whether they announce the node
-		Private   bool           `json:"private"`   // whether they tell its peers alone
-		Providers []Provider     `json:"providers"` // the same ones, and how they are doing
+		Discovery []string       `json:"discovery"` // the names of the providers that look for peers
+		Advertise bool           `json:"advertise"` // whether the providers announce the node
+		Private   bool           `json:"private"`   // whether they tell only its peers
+		Providers []Provider     `json:"providers"` // the same providers, and how they are doing
 		Started   time.Time      `json:"started,omitzero"`
 		Uptime    float64        `json:"uptime_ms"`
 		Peers     map[string]int `json:"peers"`                // how many are in each state
 		Control   string         `json:"control"`              // the path of the control socket
 		Metrics   string         `json:"metrics,omitempty"`    // the URL where its metrics are read
-		Traffic   Traffic        `json:"traffic"`              // with all peers, those included that are not trusted any more
+		Traffic   Traffic        `json:"traffic"`              // with all peers, including those that are not trusted any more
 		PeersFile string         `json:"peers_file,omitempty"` // why the peers file cannot be used
 
 		Accepted      uint64            `json:"connections_accepted"` // that others made
-		Strangers     int               `json:"strangers"`            // of them, that have not authenticated yet
-		HandshakesIn  map[string]uint64 `json:"handshakes_in"`        // that others began, by what became of them
-		HandshakesOut map[string]uint64 `json:"handshakes_out"`       // that the node began, likewise
+		Strangers     int               `json:"strangers"`            // connections that have not authenticated yet
+		HandshakesIn  map[string]uint64 `json:"handshakes_in"`        // that others began, by how they ended
+		HandshakesOut map[string]uint64 `json:"handshakes_out"`       // that the node began, by how they ended
 		EventsLost    uint64            `json:"events_lost"`          // to slow readers
 	}
 
-	// Provider is what looks for peers in one way.
+	// Provider is one way to look for peers.
 	Provider struct {
 		Name      string            `json:"name"`
 		State     string            `json:"state"` // running, impaired, failed or ended
 		Since     time.Time         `json:"since,omitzero"`
-		Error     string            `json:"error,omitempty"`      // why it failed; also for a minute after it has been run again
-		Hint      string            `json:"hint,omitempty"`       // what to do about that
-		Next      time.Time         `json:"next,omitzero"`        // when it is run again, at the latest
-		Sightings uint64            `json:"sightings"`            // that the node has looked at
-		Dropped   uint64            `json:"dropped,omitempty"`    // that it had no room for
-		Uses      []string          `json:"interfaces,omitempty"` // the network interfaces it uses, where it tells
-		Unused    map[string]string `json:"unused,omitempty"`     // why it does not use the others, where it tells
-		Silence   time.Time         `json:"silence,omitzero"`     // since when it has seen no node, if that is a minute or more
+		Error     string            `json:"error,omitempty"`      // why it failed; kept for a minute after it runs again
+		Advice    string            `json:"hint,omitempty"`       // what to do about that
+		Next      time.Time         `json:"next,omitzero"`        // the latest time at which it runs again
+		Sightings uint64            `json:"sightings"`            // that the node has read
+		Dropped   uint64            `json:"dropped,omitempty"`    // that the node had no room for
+		Uses      []string          `json:"interfaces,omitempty"` // the network interfaces that it uses, if it tells
+		Unused    map[string]string `json:"unused,omitempty"`     // why it does not use the others, if it tells
+		Silence   time.Time         `json:"silence,omitzero"`     // since when it has seen no node; set after a minute
 		Problems  []Problem         `json:"problems,omitempty"`   // what it cannot do while it runs, or could not when it failed
 
-		Counts map[string]uint64 `json:"counts,omitempty"` // what it counts itself, where it does
+		Counts map[string]uint64 `json:"counts,omitempty"` // what the provider itself counts
 	}
 
 	// Problem is something that a provider cannot do while it runs.
@@ -58,18 +57,18 @@ type (
 		Since     time.Time `json:"since"`
 	}
 
-	// Discovered is who is seen on the network, and by whom.
+	// Discovered is the nodes that are seen on the network, and the providers that look.
 	Discovered struct {
 		Seen      []Sighting `json:"seen"`
 		Providers []Provider `json:"providers"`
 	}
 
-	// Sighting is one address at which one provider sees a key. Nothing of it is proved.
+	// Sighting is one address at which one provider sees a key. None of its fields is proved.
 	Sighting struct {
 		PublicKey string    `json:"public_key"`
 		Label     string    `json:"label,omitempty"`
 		Trusted   bool      `json:"trusted"`
-		Self      bool      `json:"self,omitempty"` // it is the node of this data directory
+		Self      bool      `json:"self,omitempty"` // the key is that of this data directory's node
 		Address   string    `json:"address"`
 		Source    string    `json:"source"`              // the provider
 		Interface string    `json:"interface,omitempty"` // where it was heard
@@ -97,12 +96,12 @@ type (
 		LastHeard time.Time `json:"last_heard,omitzero"`
 		Addresses []Address `json:"addresses,omitempty"`
 
-		// Of the lists of peers.
+		// Only in lists of peers.
 		SmoothedRTT float64  `json:"rtt_smoothed_ms,omitempty"`
 		Traffic     *Traffic `json:"traffic,omitempty"`
 	}
 
-	// Address is one address of a peer and what happened there last.
+	// Address is one address of a peer, with the result of the last dial.
 	Address struct {
 		Address    string    `json:"address"`        // an IP address and port, or HOST:PORT to be looked up at each dial
 		Name       string    `json:"name,omitempty"` // the HOST:PORT that the address comes from, if it is a name
@@ -111,12 +110,12 @@ type (
 		LastResult string    `json:"last_result,omitempty"`
 	}
 
-	// CallAllAnswer is what came of a call to every trusted peer.
+	// CallAllAnswer has the outcomes of a call to every trusted peer.
 	CallAllAnswer struct {
 		Outcomes []Outcome `json:"outcomes"`
 	}
 
-	// Outcome is what came of the call to one peer: a result, which may be null, or an error.
+	// Outcome is the end of the call to one peer: a result, which may be null, or an error.
 	Outcome struct {
 		PublicKey string          `json:"public_key"`
 		Label     string          `json:"label,omitempty"`
@@ -125,30 +124,31 @@ type (
 		Took      float64         `json:"took_ms"`
 	}
 
-	// Why is what the node knows of its link to a peer.
+	// Why is what the node knows of its connection to a peer.
 	Why struct {
 		Peer
 		History   []Step    `json:"history"`       // oldest first
 		Next      time.Time `json:"next,omitzero"` // when the node dials it again by itself
 		Advice    string    `json:"advice,omitempty"`
-		Sentences []string  `json:"sentences"` // all of it, as peernode prints it without --json
+		Sentences []string  `json:"sentences"` // the same in words, as peernode prints it without --json
 	}
 
-	// Step is something that happened to a peer, once or again and again.
+	// Step is something that happened to a peer, once or several times.
 	Step struct {
 		Time    time.Time `json:"time,omitzero"`   // the first time
-		Last    time.Time `json:"last,omitzero"`   // the last time, if there were several
-		Times   int       `json:"times,omitempty"` // how often, likewise
-		State   string    `json:"state"`           // after it
+		Last    time.Time `json:"last,omitzero"`   // the last time; set if there were several
+		Times   int       `json:"times,omitempty"` // how often; set if more than once
+		State   string    `json:"state"`           // of the peer afterwards
 		Address string    `json:"address,omitempty"`
-		Source  string    `json:"source,omitempty"` // who said so, of an address
+		Source  string    `json:"source,omitempty"` // the provider or setting that gave the address
 		Reason  string    `json:"reason,omitempty"`
 	}
 
-	// Change is one thing that Watch tells: one of its fields is there.
-	Change struct {
-		Peers []Peer `json:"peers,omitzero"` // all of them, as they are now
+	// WatchLine is one thing that Watch tells: one of its fields is set.
+	WatchLine struct {
+		Peers []Peer `json:"peers,omitzero"` // all trusted peers, as they are now
 		Event *Event `json:"event,omitempty"`
+		Error *Error `json:"error,omitempty"` // why the stream ends, in the last line
 	}
 
 	// Event is one thing that happened to the node.
@@ -156,31 +156,31 @@ type (
 		Kind string `json:"event"`
 		Time string `json:"time,omitempty"` // RFC 3339, UTC, to the millisecond; listening has none
 
-		// Of listening, the first that run prints.
+		// Of listening, the first event that run prints.
 		PublicKey string   `json:"public_key,omitempty"`
 		Addresses []string `json:"addresses,omitempty"`
 		Control   string   `json:"control,omitempty"` // the path of the control socket
 
-		// Of all that concern a peer.
+		// Of all events that concern a peer.
 		Peer    string `json:"peer,omitempty"`
 		Label   string `json:"label,omitempty"`
 		Address string `json:"address,omitempty"`
 
-		Source    string          `json:"source,omitempty"`    // found, updated, lost: who says so; discovery: the provider
-		Interface string          `json:"interface,omitempty"` // found, updated: where it was heard; discovery: what it is about
+		Source    string          `json:"source,omitempty"`    // the provider, of found, updated, lost and discovery
+		Interface string          `json:"interface,omitempty"` // found, updated: where the key was heard; discovery: where the problem is
 		State     string          `json:"state,omitempty"`     // discovery: of the provider afterwards
-		Doing     string          `json:"doing,omitempty"`     // discovery: what it cannot do, or can do again
-		Left      *int            `json:"left,omitempty"`      // lost: how many sightings of the key are left; 0: it is gone
+		Doing     string          `json:"doing,omitempty"`     // discovery: what the provider cannot do, or can do again
+		Left      *int            `json:"left,omitempty"`      // lost: how many sightings of the key are left
 		Role      string          `json:"role,omitempty"`      // connected: this node's, initiator or responder
 		Name      string          `json:"name,omitempty"`      // connected: what the peer calls itself; received: the handler
-		Reason    string          `json:"reason,omitempty"`    // lost, disconnected, refused; discovery: why not; none if it can again
+		Reason    string          `json:"reason,omitempty"`    // lost, disconnected, refused; discovery: why not, or empty if the provider can do it again
 		Text      string          `json:"text,omitempty"`      // disconnected: the peer's own words
 		Args      json.RawMessage `json:"args,omitempty"`      // received: what was sent
 		Older     string          `json:"older,omitempty"`     // conflict: the addresses of the two nodes that use one key
 		Newer     string          `json:"newer,omitempty"`
 		By        string          `json:"by,omitempty"` // conflict of this node's key: the peer that says so
 		ByLabel   string          `json:"by_label,omitempty"`
-		Missed    int             `json:"missed,omitempty"` // lagged: events that nobody will see
+		Missed    int             `json:"missed,omitempty"` // lagged: how many events were dropped
 	}
 
 	// CallAnswer is what the handler returned, as one JSON value.
@@ -202,30 +202,30 @@ type (
 	}
 )
 
-// Traffic is what passed between the node and one peer, or all. Numbers never go back, but those in flight, queued and of
-// sessions, which are as they are at the moment.
+// Traffic is what passed between the node and one peer, or all. Counters never go back. The numbers of calls in flight, of
+// queued bytes and of sessions are those of the moment.
 type Traffic struct {
 	CallsIn  Calls  `json:"calls_in"`      // of the peer
 	CallsOut Calls  `json:"calls_out"`     // of the node
-	Refused  uint64 `json:"calls_refused"` // of the peer, because it was at its limits
+	Refused  uint64 `json:"calls_refused"` // the peer was at its limits
 
 	SendsIn   uint64 `json:"sends_in"`
 	SendsOut  uint64 `json:"sends_out"`
-	Dropped   uint64 `json:"sends_dropped"`   // of the peer, because it was at its limits
-	Unhandled uint64 `json:"sends_unhandled"` // of the peer, to a handler that is not there
+	Dropped   uint64 `json:"sends_dropped"`   // the peer was at its limits
+	Unhandled uint64 `json:"sends_unhandled"` // there is no such handler
 
 	BytesIn   uint64 `json:"bytes_in"` // on the wire
 	BytesOut  uint64 `json:"bytes_out"`
 	FramesIn  uint64 `json:"frames_in"`
 	FramesOut uint64 `json:"frames_out"`
-	QueuedIn  int    `json:"queued_bytes_in"`  // arguments of what runs and waits here
-	QueuedOut int    `json:"queued_bytes_out"` // what waits to be written
+	QueuedIn  int    `json:"queued_bytes_in"`  // arguments of calls and sends that run or wait here
+	QueuedOut int    `json:"queued_bytes_out"` // envelopes that wait to be written
 
 	Sessions      int               `json:"sessions"`
 	SessionsMade  uint64            `json:"sessions_made"`
 	SessionsEnded map[string]uint64 `json:"sessions_ended"` // by reason
 
-	Dials       uint64 `json:"dials"` // TCP connects that were made
+	Dials       uint64 `json:"dials"` // TCP connections that were made
 	DialsFailed uint64 `json:"dials_failed"`
 }
 
@@ -233,10 +233,10 @@ type Traffic struct {
 type Calls struct {
 	InFlight  int               `json:"in_flight"`
 	OK        uint64            `json:"ok"`
-	Failed    uint64            `json:"failed"`           // in whatever way
-	Errors    map[string]uint64 `json:"errors,omitempty"` // of those that failed: answered with an error, by code
-	Lost      uint64            `json:"lost"`             // of those that failed: the link broke
-	Abandoned uint64            `json:"abandoned"`        // of those that failed: the caller gave up
+	Failed    uint64            `json:"failed"`           // in any way
+	Errors    map[string]uint64 `json:"errors,omitempty"` // of the failed ones: answered with an error, by code
+	Lost      uint64            `json:"lost"`             // of the failed ones: the connection broke
+	Abandoned uint64            `json:"abandoned"`        // of the failed ones: the caller gave up
 }
 
 // Milliseconds returns d in ms, to the microsecond, as the fields that end in _ms hold it.

@@ -11,25 +11,26 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path/filepath"
 	"syscall"
 	"time"
 )
 
 const (
 	maxAnswer = 16 << 20        // bytes of an answer's body: JSON of the largest reply, escapes included
-	dialTime  = 3 * time.Second // for the control socket of a node that runs: it may be starting, or make the socket again
-	grace     = 2 * time.Second // beyond a request's own time, so that the node's account of it arrives
+	dialTime  = 3 * time.Second // for the control socket of a node that runs: it may be starting, or making the socket again
+	grace     = 2 * time.Second // beyond a request's own time, so that the node's error arrives
 )
 
-// ResultsRoom is how many bytes all results of CallAll may have together, as JSON. Any one fits; the rest of the answer is for
-// the peers' names and their errors.
+// ResultsRoom is how many bytes all results of CallAll may have together, as JSON. Any single result fits; the rest of the
+// answer is for the peers' names and their errors.
 const ResultsRoom = maxAnswer / 2
 
-// A Client commands the node that runs on a data directory. It is safe for concurrent use and holds no
-// connection between two requests.
+// A Client commands the node that runs on a data directory. It is safe for concurrent use, and makes a connection for each
+// request.
 type Client struct{ http http.Client }
 
-// NewClient returns a client for the data directory dir. Whether a node runs there shows with each request.
+// NewClient returns a client for the data directory dir, an absolute path. A node need not run there yet.
 func NewClient(dir string) *Client {
 	return &Client{http.Client{Transport: &http.Transport{
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return dialNode(ctx, dir) },
@@ -37,7 +38,7 @@ func NewClient(dir string) *Client {
 	}}}
 }
 
-// dialNode is dial, and waits for the control socket of a node that holds the lock of dir.
+// dialNode is dial, but waits for the control socket if a node holds the lock of dir.
 func dialNode(ctx context.Context, dir string) (net.Conn, error) {
 	for over := time.Now().Add(dialTime); ; {
 		conn, err := dial(ctx, dir)
@@ -55,31 +56,33 @@ func dialNode(ctx context.Context, dir string) (net.Conn, error) {
 	}
 }
 
-// dial connects to the control socket of the data directory dir. A socket that is not there, or that nobody
-// listens on any more, is ErrNoNode; what is there and no socket is ErrFileKind.
-func dial(ctx context.Context, dir string) (net.Conn, error) {
-	path, err := find(dir)
-	if err != nil {
+// dial connects to the control socket of the data directory dir. The error is ErrNoNode if the socket is not there or no
+// process listens on it, and ErrFileKind if something else has its name.
+func dial(ctx context.Context, dir string) (conn net.Conn, err error) {
+	path := filepath.Join(dir, socketName)
+	if err := socketFile.check(path); err != nil {
 		return nil, err
 	}
-	if err := checkSocket(path); err != nil {
-		return nil, err
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "unix", path)
-	if err != nil {
-		if ctx.Err() != nil || errors.Is(err, fs.ErrPermission) {
-			return nil, err
+	err = withShortPath(path, func(short string) error {
+		conn, err = new(net.Dialer).DialContext(ctx, "unix", short)
+		switch {
+		case err == nil:
+			return checkClientSide(conn)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, fs.ErrPermission):
+			return &fs.PathError{Op: "connect", Path: path, Err: fs.ErrPermission}
 		}
-		return nil, ErrNoNode
-	}
-	if err := checkClientSide(conn); err != nil {
+		return ErrNoNode
+	})
+	if err != nil && conn != nil {
 		conn.Close()
-		return nil, err
+		conn = nil
 	}
-	return conn, nil
+	return conn, err
 }
 
-// ask asks for one operation and returns what the node answers, once that begins. The caller closes its body.
+// ask asks for one operation and returns the node's answer as soon as its body begins. The caller closes the body.
 func (c *Client) ask(ctx context.Context, name string, q any) (*http.Response, error) {
 	body := new(bytes.Buffer)
 	if err := encode(body, q); err != nil {
@@ -95,7 +98,7 @@ func (c *Client) ask(ctx context.Context, name string, q any) (*http.Response, e
 	r.Header.Set("Content-Type", "application/json")
 	answer, err := c.http.Do(r)
 	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err // the URL means nothing to the user
+		err = u.Err // without the URL, which means nothing to the user
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) {
 		err = ErrGone
@@ -118,7 +121,7 @@ func readAnswer(r *http.Response, a any) error {
 		}
 		return nil
 	}
-	var f failure
+	var f errorBody
 	if err := json.Unmarshal(body, &f); err != nil || f.Error == nil {
 		return fmt.Errorf("the node answered with status %s", r.Status)
 	}

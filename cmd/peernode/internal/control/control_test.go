@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"os"
 	"testing"
 	"time"
@@ -13,11 +14,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A fake is a node that does what it is given. What it is not given fails with errNothing.
+var quiet = slog.New(slog.DiscardHandler)
+
+// A fake is a node with these operations. Those that are nil fail with errNothing.
 type fake struct {
 	peers      func(context.Context, Request) (Peers, error)
 	discovered func(context.Context, Request) (Discovered, error)
-	watch      func(context.Context, func(Change) error) error
+	watch      func(context.Context, func(WatchLine) error) error
 	connect    func(context.Context, Request) (Peer, error)
 	wait       func(context.Context, Request) (Peer, error)
 	why        func(context.Context, Request) (Why, error)
@@ -26,15 +29,15 @@ type fake struct {
 
 var errNothing = errors.New("nothing to do")
 
-// testNode is the node that every fake is.
+// testNode is the answer of every fake to GetNode.
 var testNode = Node{
 	PublicKey: "pnet1key", Addresses: []string{"127.0.0.1:7100"}, Listen: ":7100", Discovery: []string{"manual"},
 	Uptime: 1.5, Peers: map[string]int{"connected": 1}, Control: "/run/control.sock",
 }
 
-// newServer returns a server of f.
+// newServer returns a server with the operations of f.
 func newServer(f fake) *Server {
-	s := NewServer(explainTest, nil)
+	s := NewServer(explainTest, quiet)
 	GetNode.Serve(s, func(context.Context, Request) (Node, error) { return testNode, nil })
 	GetPeers.Serve(s, orNothing(f.peers))
 	Discover.Serve(s, orNothing(f.discovered))
@@ -55,13 +58,13 @@ func newServer(f fake) *Server {
 		return PingAnswer{PublicKey: "pnet1peer", RTT: 0.25}, nil
 	})
 	if f.watch == nil {
-		f.watch = func(context.Context, func(Change) error) error { return errNothing }
+		f.watch = func(context.Context, func(WatchLine) error) error { return errNothing }
 	}
 	Watch.Serve(s, f.watch)
 	return s
 }
 
-// orNothing returns do, or what fails with errNothing if it is nil.
+// orNothing returns do, or if do is nil a function that fails with errNothing.
 func orNothing[Q, A any](do func(context.Context, Q) (A, error)) func(context.Context, Q) (A, error) {
 	if do != nil {
 		return do
@@ -78,7 +81,7 @@ var testCodes = map[error]string{
 func explainTest(err error) *Error {
 	for sentinel, code := range testCodes {
 		if errors.Is(err, sentinel) {
-			return &Error{Code: code, Text: err.Error(), Hint: "do otherwise", Exit: 3}
+			return &Error{Code: code, Text: err.Error(), Advice: "do otherwise", Exit: 3}
 		}
 	}
 	return &Error{Code: "other", Text: err.Error(), Exit: 1}
@@ -105,12 +108,11 @@ func tempDir(t *testing.T) string {
 	return dir
 }
 
-// serve runs a server of f on a data directory, which it returns with the socket and the server. All is
-// stopped when the test ends.
+// serve runs a server with the operations of f on a new data directory, until the test ends.
 func serve(t *testing.T, f fake) (dir string, socket *Socket, server *Server) {
 	t.Helper()
 	dir = tempDir(t)
-	socket, err := Listen(dir, nil)
+	socket, err := Listen(dir, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,13 +147,13 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	dir, _, _ := serve(t, fake{
 		peers: func(context.Context, Request) (Peers, error) { return Peers{Peers: []Peer{bob}}, nil },
 		connect: func(_ context.Context, q Request) (Peer, error) {
-			if q.Peer != "bob" || len(q.Addresses) != 1 || q.Addresses[0] != "127.0.0.1:1" || q.limit() != time.Second {
+			if q.Peer != "bob" || len(q.Addresses) != 1 || q.Addresses[0] != "127.0.0.1:1" || q.Timeout.limit() != time.Second {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
 		},
 		wait: func(_ context.Context, q Request) (Peer, error) {
-			if q.Peer != "bob" || q.limit() != time.Minute {
+			if q.Peer != "bob" || q.Timeout.limit() != time.Minute {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
@@ -163,7 +165,7 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 			return why, nil
 		},
 		call: func(_ context.Context, q Request) (CallAnswer, error) {
-			if q.Peer != "bob" || q.Name != "echo" || q.limit() != DefaultTimeout {
+			if q.Peer != "bob" || q.Name != "echo" || q.Timeout.limit() != DefaultTimeout {
 				t.Errorf("got %+v", q)
 			}
 			return CallAnswer{q.Args}, nil
@@ -181,7 +183,7 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	expect(t, peer, bob, err)
 	reasons, err := Explain.Ask(ctx, c, Request{Peer: "bob"})
 	expect(t, reasons, why, err)
-	// The answer keeps what a JSON library would lose in a float, or escape for HTML.
+	// The answer keeps a number that a float does not hold, and characters that JSON for HTML escapes.
 	args := json.RawMessage(`{"n":12345678901234567890,"s":"<&>"}`)
 	result, err := Call.Ask(ctx, c, Request{Peer: "bob", Name: "echo", Args: args})
 	expect(t, result, CallAnswer{args}, err)
@@ -196,7 +198,7 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	expect(t, pong, PingAnswer{PublicKey: "pnet1peer", RTT: 0.25}, err)
 }
 
-// expect compares values by their JSON, which is what counts.
+// expect compares values by their JSON.
 func expect[T any](t *testing.T, got, want T, err error) {
 	t.Helper()
 	if err != nil {
@@ -210,14 +212,14 @@ func expect[T any](t *testing.T, got, want T, err error) {
 	}
 }
 
-func TestErrorsArriveWithCodeHintAndExit(t *testing.T) {
+func TestErrorsArriveWithCodeAdviceAndExit(t *testing.T) {
 	dir, _, _ := serve(t, fake{})
 	_, err := Call.Ask(t.Context(), NewClient(dir), Request{Peer: "bob", Name: "echo"})
 	e := (*Error)(nil)
 	if !errors.As(err, &e) {
 		t.Fatal(err)
 	}
-	if want := (Error{Code: "nothing", Text: errNothing.Error(), Hint: "do otherwise", Exit: 3}); *e != want {
+	if want := (Error{Code: "nothing", Text: errNothing.Error(), Advice: "do otherwise", Exit: 3}); *e != want {
 		t.Errorf("got %+v, want %+v", *e, want)
 	}
 }
@@ -228,13 +230,13 @@ func TestTimeoutIsBounded(t *testing.T) {
 		in   Timeout
 		want time.Duration
 	}{
-		{"none", Timeout{}, DefaultTimeout},
-		{"negative", Timeout{-1}, DefaultTimeout},
+		{"none", 0, DefaultTimeout},
+		{"negative", -1, DefaultTimeout},
 		{"one second", Within(time.Second), time.Second},
 		{"part of a millisecond", Within(time.Microsecond), time.Millisecond},
 		{"longest", Within(24 * time.Hour), 24 * time.Hour},
 		{"too long", Within(25 * time.Hour), 24 * time.Hour},
-		{"more than a duration holds", Timeout{1 << 62}, 24 * time.Hour},
+		{"more than a duration holds", 1 << 62, 24 * time.Hour},
 	} {
 		if got := c.in.limit(); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)

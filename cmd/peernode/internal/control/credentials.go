@@ -6,23 +6,23 @@ import (
 	"os"
 )
 
-// checkServerSide says whether the process that connected may command this node. The mode of the socket says
-// the same; this holds even if somebody loosens it.
+// checkServerSide returns an error unless the process that connected may command this node. The mode of the socket says
+// the same; this check holds even if somebody changes the mode.
 func checkServerSide(c net.Conn) error { return check(c, mayCommand) }
 
-// checkClientSide says whether the process that listens may be given commands. It keeps a stranger from
-// answering at the path of a node that has gone.
+// checkClientSide returns an error unless the process that listens may be given commands: another user could listen at
+// the path of a node that has ended.
 func checkClientSide(c net.Conn) error { return check(c, mayServe) }
 
 // mayCommand says whether a process of the user peer may command a node of the user self.
 func mayCommand(peer, self int) bool { return peer == self || peer == 0 }
 
-// mayServe says whether a process of the user peer may be the node that the user self commands. Root may
-// command anybody's.
+// mayServe says whether a process of the user peer may be the node that the user self commands. Root may command all
+// nodes.
 func mayServe(peer, self int) bool { return peer == self || peer == 0 || self == 0 }
 
-// check asks the system who is at the other end of c. Where it does not tell, the mode of the socket and of
-// its directory must do.
+// check returns an error unless the user at the other end of c is allowed. Where the system does not tell the user, the
+// mode of the socket protects alone.
 func check(c net.Conn, allowed func(peer, self int) bool) error {
 	peer, known, err := peerUser(c)
 	if err != nil {

@@ -4,5 +4,5 @@ package control
 
 import "net"
 
-// peerUser does not know: the mode of the socket, and the access list on Windows, decide alone.
+// peerUser does not know the user: the mode of the socket, and the access list on Windows, protect alone.
 func peerUser(net.Conn) (uid int, known bool, err error) { return 0, false, nil }

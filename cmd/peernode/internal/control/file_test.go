@@ -18,14 +18,14 @@ func TestWhatIsThereIsSaid(t *testing.T) {
 		fs.ModeDevice | fs.ModeCharDevice: "a device",
 		fs.ModeIrregular:                  "something of another kind",
 	} {
-		if got := kind(mode); got != want {
+		if got := kindOf(mode); got != want {
 			t.Errorf("%v: got %q, want %q", mode, got, want)
 		}
 	}
 }
 
 func TestFoldersInTheWayAreNamedAndStay(t *testing.T) {
-	for _, name := range []string{lockName, pointerName, socketName} {
+	for _, name := range []string{lockName, socketName} {
 		dir := tempDir(t)
 		kept := filepath.Join(dir, name, "kept")
 		if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
@@ -49,14 +49,14 @@ func TestFoldersInTheWayAreNamedAndStay(t *testing.T) {
 	}
 }
 
-// start does what a node does when it starts, and undoes it.
+// start takes the lock and makes the socket, as a node does when it starts, and releases both.
 func start(dir string) error {
 	l, err := Acquire(dir)
 	if err != nil {
 		return err
 	}
 	defer l.Release()
-	s, err := Listen(dir, nil)
+	s, err := Listen(dir, quiet)
 	if err != nil {
 		return err
 	}
@@ -74,15 +74,5 @@ func TestFileInPlaceOfTheSocketStays(t *testing.T) {
 	}
 	if text, err := os.ReadFile(path); string(text) != "mine" {
 		t.Errorf("left %q (%v)", text, err)
-	}
-}
-
-func TestReadingAPointerIsBounded(t *testing.T) {
-	path := filepath.Join(tempDir(t), pointerName)
-	if err := os.WriteFile(path, make([]byte, maxPointer+1), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if text, err := readFile(path, maxPointer); len(text) != maxPointer || err != nil {
-		t.Errorf("read %d bytes (%v)", len(text), err)
 	}
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/gofrs/flock"
 )
 
-// lockTime is how long a node tries to get the lock: commands that ask for it hold it for a moment.
+// lockTime is how long a node tries to get the lock: commands that ask whether a node runs hold it for a moment.
 const lockTime = 200 * time.Millisecond
 
-// A Lock is held by the one node that runs on a data directory. The system takes it back when the process
-// ends in whatever way, so that it is never stale.
+// A Lock is held by the one node that runs on a data directory. The system releases it when the process ends, however
+// that happens, so the lock is never stale.
 type Lock struct{ file *flock.Flock }
 
-// Acquire takes the lock of the data directory dir, or fails at once: with ErrRunning if a node has it, with
-// ErrFileKind if what has its name is no file.
+// Acquire takes the lock of the data directory dir, or fails at once: with ErrRunning if a node has the lock, with
+// ErrFileKind if something other than a file has its name.
 func Acquire(dir string) (*Lock, error) {
 	path := filepath.Join(dir, lockName)
-	if err := checkFile(path); err != nil {
+	if err := regularFile.check(path); err != nil {
 		return nil, err
 	}
 	f, err := create(path)
@@ -44,7 +44,7 @@ func Acquire(dir string) (*Lock, error) {
 	}
 	info, err := l.file.Stat()
 	if err == nil {
-		err = checkInfo(path, info) // something else may have taken its place
+		err = regularFile.checkInfo(path, info) // something else may have taken its place
 	}
 	if conn, silent := dial(ctx, dir); silent == nil { // somebody removed the file that a node has locked
 		conn.Close()
@@ -57,7 +57,7 @@ func Acquire(dir string) (*Lock, error) {
 	return l, nil
 }
 
-// isHeld says whether a node holds the lock of the data directory dir. It makes no file.
+// isHeld says whether a node holds the lock of the data directory dir. It does not make the lock's file.
 func isHeld(dir string) bool {
 	file := flock.New(filepath.Join(dir, lockName), flock.SetFlag(os.O_RDONLY|openFlags))
 	defer file.Close()
@@ -65,5 +65,5 @@ func isHeld(dir string) bool {
 	return err == nil && !free
 }
 
-// Release gives the lock back. The file stays: to remove it would let two nodes lock two files of one name.
+// Release releases the lock. The file stays: if it were removed, two nodes could lock two files of one name.
 func (l *Lock) Release() error { return l.file.Close() }

@@ -12,23 +12,23 @@ var (
 	GetNode = Operation[Node]{"node", maxPlain}
 	// GetPeers lists the trusted peers, in the order of the peers file.
 	GetPeers = Operation[Peers]{"peers", maxPlain}
-	// Watch tells the peers as they are, then each thing that happens to them, one at a time. It goes on until
-	// its context ends, tell fails or the node stops, and returns why: never nil.
-	Watch = Stream[Change]{"watch"}
-	// Discover tells who is seen on the network, trusted or not, and how those who look are doing.
+	// Watch tells the peers as they are, then each thing that happens to them, one at a time. It goes on until its context
+	// ends, tell fails or the node stops, and returns the reason as an error.
+	Watch = Stream{"watch"}
+	// Discover lists the nodes that are seen on the network, trusted or not, and how the providers that look are doing.
 	Discover = Operation[Discovered]{"discovered", maxPlain}
 	// Connect connects the node to the peer, and waits until it is.
 	Connect = Operation[Peer]{"connect", maxPlain}
-	// Wait waits until the node is connected to the peer, and does nothing to bring that about.
+	// Wait waits until the node is connected to the peer. It does not dial.
 	Wait = Operation[Peer]{"wait", maxPlain}
 	// Explain tells what the node knows of its link to the peer.
 	Explain = Operation[Why]{"why", maxPlain}
 	// Call runs a handler of the peer and waits for its result.
 	Call = Operation[CallAnswer]{"call", maxRequest}
-	// CallAll runs a handler of every trusted peer at the same time and tells what came of each, in the order of the peers file.
-	// The largest results are left out, each with an error in its place, if all have more than ResultsRoom bytes.
+	// CallAll runs a handler of every trusted peer at the same time. The answer has a result or an error for each, in the
+	// order of the peers file. If all results have more than ResultsRoom bytes, errors take the place of the largest ones.
 	CallAll = Operation[CallAllAnswer]{"call_all", maxRequest}
-	// Send hands a message to the connection to the peer and does not wait for it to arrive.
+	// Send queues a message on the connection to the peer. It does not wait until the message arrives.
 	Send = Operation[SendAnswer]{"send", maxRequest}
 	// Ping measures one round trip to the peer.
 	Ping = Operation[PingAnswer]{"ping", maxPlain}
@@ -42,7 +42,7 @@ type Operation[A any] struct {
 
 // Ask has the node do the operation and returns its answer, or the *Error that came instead.
 func (o Operation[A]) Ask(ctx context.Context, c *Client, q Request) (a A, err error) {
-	ctx, cancel := context.WithTimeout(ctx, q.limit()+grace)
+	ctx, cancel := context.WithTimeout(ctx, q.Timeout.limit()+grace)
 	defer cancel()
 	answer, err := c.ask(ctx, o.name, q)
 	if err != nil {
@@ -52,18 +52,27 @@ func (o Operation[A]) Ask(ctx context.Context, c *Client, q Request) (a A, err e
 	return a, readAnswer(answer, &a)
 }
 
-// Serve has s answer with what do returns. The context of do ends with the request's time, when the client goes away, and
-// at Shutdown.
+// Show asks for the operation and gives its answer to show.
+func (o Operation[A]) Show(ctx context.Context, c *Client, q Request, show func(A) error) error {
+	a, err := o.Ask(ctx, c, q)
+	if err != nil {
+		return err
+	}
+	return show(a)
+}
+
+// Serve has s answer with what do returns. The context of do ends after the request's time, when the client closes the
+// connection, and at Shutdown.
 func (o Operation[A]) Serve(s *Server, do func(context.Context, Request) (A, error)) {
 	handle(s, o.name, maxRequests, o.size, func(w http.ResponseWriter, r *http.Request, q Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), q.limit())
+		ctx, cancel := context.WithTimeout(r.Context(), q.Timeout.limit())
 		defer cancel()
 		a, err := do(ctx, q)
 		switch {
 		case err != nil && errors.Is(context.Cause(ctx), ErrStopping):
-			s.refuse(w, ErrStopping)
+			s.writeError(w, ErrStopping)
 		case err != nil:
-			s.refuse(w, err)
+			s.writeError(w, err)
 		default:
 			write(w, http.StatusOK, a)
 		}

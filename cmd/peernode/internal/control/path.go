@@ -1,91 +1,52 @@
 package control
 
 import (
-	"errors"
-	"io/fs"
+	"fmt"
+	"net"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // Files in a data directory.
 const (
-	socketName  = "control.sock" // the socket
-	pointerName = "control.path" // where the socket is, when its path would be too long here
-	lockName    = "node.lock"    // locked while a node runs
+	socketName = "control.sock" // the socket
+	lockName   = "node.lock"    // locked while a node runs
 )
 
-// maxPath is how long the path of a Unix socket may be: sun_path of the systems that descend from BSD, less its terminating
-// zero. Others have room for a few bytes more.
+// maxPath is how long the path of a Unix socket may be for the system: sun_path of the systems that descend from BSD, less
+// its terminating zero. Other systems have room for a few bytes more.
 const maxPath = 103
 
-// place decides where the control socket of the data directory dir goes. Where the path would be too long it
-// makes a private directory under temp, which the caller removes with the socket, and private is true.
-func place(dir, temp string) (path string, private bool, err error) {
-	dir, err = filepath.Abs(dir)
+// withShortPath calls use with a path of the file at path that the system takes as the path of a socket. A long path gets
+// a symbolic link to its directory, which lies in a private directory of the system's temporary one until use returns.
+func withShortPath(path string, use func(short string) error) error {
+	if len(path) <= maxPath {
+		return use(path)
+	}
+	private, err := os.MkdirTemp("", "peernode-") // mode 0700, so nobody else can lead the link elsewhere
 	if err != nil {
-		return "", false, err
+		return err
 	}
-	if path = filepath.Join(dir, socketName); len(path) <= maxPath {
-		return path, false, nil
+	defer os.RemoveAll(private) // the link, not what it leads to
+	link := filepath.Join(private, "d")
+	short := filepath.Join(link, filepath.Base(path))
+	if len(short) > maxPath {
+		return ErrPathTooLong
 	}
-	short, err := os.MkdirTemp(temp, "peernode-") // mode 0700
-	if err != nil {
-		return "", false, err
+	if err := os.Symlink(filepath.Dir(path), link); err != nil {
+		return fmt.Errorf("%w: %w", ErrPathTooLong, err) // Windows lets few users make links
 	}
-	if path = filepath.Join(short, socketName); len(path) > maxPath {
-		return "", false, errors.Join(ErrPathTooLong, os.Remove(short))
-	}
-	return path, true, nil
+	return use(short)
 }
 
-// find returns where a node that runs on the data directory dir listens. It is the path the node wrote down,
-// or else the one in the directory itself. The error is ErrFileKind if what should say so is no file.
-func find(dir string) (string, error) {
-	text, err := readFile(filepath.Join(dir, pointerName), maxPointer)
-	switch path := strings.TrimSpace(string(text)); {
-	case err == nil && filepath.IsAbs(path):
-		return path, nil
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return "", err
-	}
-	return filepath.Join(dir, socketName), nil
-}
-
-// point writes down that the socket of the data directory dir is at path.
-func point(dir, path string) error {
-	final := filepath.Join(dir, pointerName)
-	draft := final + ".new"
-	if err := os.Remove(draft); err != nil && !errors.Is(err, fs.ErrNotExist) { // left by a node that was killed
+// listenAt binds path, however long it is. Closing the listener leaves the socket: its name may be another one by then.
+func listenAt(path string) (l *net.UnixListener, err error) {
+	err = withShortPath(path, func(short string) error {
+		l, err = net.ListenUnix("unix", &net.UnixAddr{Name: short, Net: "unix"})
 		return err
+	})
+	if err == nil {
+		l.SetUnlinkOnClose(false)
 	}
-	f, err := create(draft)
-	if err != nil {
-		return err
-	}
-	_, err = f.WriteString(path + "\n")
-	if err := errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(draft, final)
-}
-
-// sweep removes what a node that was killed left behind, and nothing else: anything else in the way is an
-// ErrFileKind. The caller holds the lock of dir.
-func sweep(dir string) error {
-	old, err := find(dir)
-	if err != nil {
-		return err
-	}
-	if err := checkSocket(filepath.Join(dir, socketName)); err != nil {
-		return err
-	}
-	if checkSocket(old) == nil {
-		os.Remove(old)
-	}
-	if filepath.Base(old) == socketName && strings.HasPrefix(filepath.Base(filepath.Dir(old)), "peernode-") {
-		os.Remove(filepath.Dir(old)) // does nothing unless it is empty now
-	}
-	os.Remove(filepath.Join(dir, pointerName))
-	return nil
+	return l, err
 }

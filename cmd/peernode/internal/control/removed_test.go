@@ -8,48 +8,34 @@ import (
 	"time"
 )
 
-// TestSocketThatWasRemovedIsMadeAgain has somebody remove what belongs to the socket, piece by piece.
 func TestSocketThatWasRemovedIsMadeAgain(t *testing.T) {
-	for _, c := range []struct {
-		name   string
-		long   bool
-		remove func(s *Socket) string
-	}{
-		{"the socket", false, (*Socket).Path},
-		{"the socket elsewhere", true, (*Socket).Path},
-		{"where it is", true, func(s *Socket) string { return filepath.Join(s.dir, pointerName) }},
-		{"its directory", true, func(s *Socket) string { return filepath.Dir(s.Path()) }},
-	} {
-		dir := tempDir(t)
-		if c.long {
-			dir = longDir(t)
-		}
+	for name, dir := range map[string]string{"short": tempDir(t), "long": longDir(t)} {
 		lock, err := Acquire(dir)
 		if err != nil {
 			t.Fatal(err)
 		}
-		socket, err := Listen(dir, nil)
+		socket, err := Listen(dir, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
 		server, served := newServer(fake{}), make(chan error, 1)
 		go func() { served <- server.Serve(socket) }()
-		if err := os.RemoveAll(c.remove(socket)); err != nil {
+		if err := os.Remove(socket.Path()); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 { // at once, and again
 			if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); err != nil {
-				t.Errorf("%s: %v", c.name, err)
+				t.Errorf("%s: %v", name, err)
 			}
 		}
 		if _, err := Acquire(dir); !errors.Is(err, ErrRunning) {
-			t.Errorf("%s: a second node: %v", c.name, err)
+			t.Errorf("%s: a second node: %v", name, err)
 		}
 		if err := errors.Join(server.Shutdown(t.Context()), <-served, lock.Release()); err != nil {
-			t.Errorf("%s: %v", c.name, err)
+			t.Errorf("%s: %v", name, err)
 		}
 		if left := names(t, dir); len(left) != 1 || left[0] != lockName {
-			t.Errorf("%s: left behind: %v", c.name, left)
+			t.Errorf("%s: left behind: %v", name, left)
 		}
 	}
 }
@@ -57,16 +43,14 @@ func TestSocketThatWasRemovedIsMadeAgain(t *testing.T) {
 // TestTheSocketOfAnotherNodeStays has somebody remove the lock and the socket, so that a second node starts.
 func TestTheSocketOfAnotherNodeStays(t *testing.T) {
 	for _, dir := range []string{tempDir(t), longDir(t)} {
-		first, err := Listen(dir, nil)
+		first, err := Listen(dir, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, path := range []string{first.Path(), filepath.Join(dir, pointerName)} {
-			if err := os.RemoveAll(path); err != nil {
-				t.Fatal(err)
-			}
+		if err := os.Remove(first.Path()); err != nil {
+			t.Fatal(err)
 		}
-		second, err := Listen(dir, nil)
+		second, err := Listen(dir, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,9 +69,9 @@ func TestTheSocketOfAnotherNodeStays(t *testing.T) {
 	}
 }
 
-// TestWhatIsInTheSocketsPlaceStays has somebody put a file of his own where the socket was.
+// TestWhatIsInTheSocketsPlaceStays replaces the socket with a file.
 func TestWhatIsInTheSocketsPlaceStays(t *testing.T) {
-	socket, err := Listen(tempDir(t), nil)
+	socket, err := Listen(tempDir(t), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +85,8 @@ func TestWhatIsInTheSocketsPlaceStays(t *testing.T) {
 	}
 }
 
-// TestLockAloneSaysWhetherANodeRuns has commands ask while a node has no socket yet, and after its end, and a node whose
-// lock's file was removed.
+// TestLockAloneSaysWhetherANodeRuns asks while a node has the lock and no socket, after the lock's file was removed, and after
+// the node's end.
 func TestLockAloneSaysWhetherANodeRuns(t *testing.T) {
 	dir := tempDir(t)
 	if isHeld(dir) || len(names(t, dir)) > 0 {
@@ -116,7 +100,7 @@ func TestLockAloneSaysWhetherANodeRuns(t *testing.T) {
 	if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); !errors.Is(err, ErrNoSocket) || time.Since(begin) < dialTime {
 		t.Errorf("without a socket: got %v after %v", err, time.Since(begin))
 	}
-	socket, err := Listen(dir, nil)
+	socket, err := Listen(dir, quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

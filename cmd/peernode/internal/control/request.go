@@ -5,40 +5,33 @@ import (
 	"time"
 )
 
-// DefaultTimeout is how long an operation may take that names no time of its own.
+// DefaultTimeout is how long an operation may take if its request does not say.
 const DefaultTimeout = 10 * time.Second
 
 // maxTimeout is the longest an operation may take, as for a call on the wire (wire.md §6.3).
 const maxTimeout = 24 * time.Hour
 
-// Timeout is the part of a request that says how long it may take. It is counted by the node.
-type Timeout struct {
-	// Milliseconds is the time in ms; 0 and below mean DefaultTimeout, more than 24 h means 24 h.
-	Milliseconds int64 `json:"timeout_ms,omitempty"`
-}
+// A Timeout is how long an operation may take, in ms: 0 and below mean DefaultTimeout, more than 24 h means 24 h. The node
+// counts it.
+type Timeout int64
 
 // Within returns a Timeout of d, rounded up to a whole millisecond.
-func Within(d time.Duration) Timeout {
-	return Timeout{Milliseconds: int64((d + time.Millisecond - 1) / time.Millisecond)}
-}
+func Within(d time.Duration) Timeout { return Timeout((d + time.Millisecond - 1) / time.Millisecond) }
 
 // limit returns the time as a duration within the bounds.
 func (t Timeout) limit() time.Duration {
-	switch {
-	case t.Milliseconds <= 0:
+	if t <= 0 {
 		return DefaultTimeout
-	case t.Milliseconds > int64(maxTimeout/time.Millisecond):
-		return maxTimeout
 	}
-	return time.Duration(t.Milliseconds) * time.Millisecond
+	return time.Duration(min(t, Timeout(maxTimeout/time.Millisecond))) * time.Millisecond
 }
 
 // A Request asks for one operation, which reads the fields that it needs.
 type Request struct {
-	Timeout
+	Timeout   Timeout         `json:"timeout_ms,omitempty"`
 	Peer      string          `json:"peer,omitempty"`      // its key in any text form, its label, or the beginning of its printed key
-	Addresses []string        `json:"addresses,omitempty"` // to connect to; without them those already known are tried
+	Addresses []string        `json:"addresses,omitempty"` // to connect to; if there are none, the node tries those that it knows
 	Once      bool            `json:"once,omitempty"`      // the node does not keep the addresses
 	Name      string          `json:"name,omitempty"`      // of the handler
-	Args      json.RawMessage `json:"args,omitempty"`      // one JSON value; none means null
+	Args      json.RawMessage `json:"args,omitempty"`      // one JSON value; missing means null
 }

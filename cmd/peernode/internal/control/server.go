@@ -15,17 +15,17 @@ import (
 
 // Limits of the server. They bound what a runaway script of the same user can cost the node.
 const (
-	maxRequests   = 64               // of one operation at once: those that wait shut no other out; one more is answered with ErrBusy
-	maxStreams    = 16               // of watch at once; likewise
+	maxRequests   = 64               // of one operation at once, so that requests that wait keep no other operation out; one more gets ErrBusy
+	maxStreams    = 16               // of watch at once; one more gets ErrBusy
 	maxRequest    = 8 << 20          // bytes of the body of a request with arguments: JSON of the largest call, escapes included
-	maxPlain      = 64 << 10         // bytes of any other request's body
+	maxPlain      = 64 << 10         // bytes of the body of any other request
 	maxHeader     = 16 << 10         // bytes of a request's header
 	headerTimeout = 5 * time.Second  // for a header to arrive
 	bodyTimeout   = 10 * time.Second // for all of a request to arrive, and for an answer to be read
 	idleTimeout   = 30 * time.Second // between two requests on a connection
 )
 
-// A Server answers the requests that arrive on a Socket, for the operations that it was given to serve.
+// A Server answers the requests that arrive on a Socket, for the operations that it serves.
 type Server struct {
 	http    http.Server
 	mux     http.ServeMux
@@ -33,16 +33,13 @@ type Server struct {
 	stop    context.CancelCauseFunc
 }
 
-// NewServer returns a server that does nothing before operations are given to it to serve. explain says what an error means
-// to a person; it is never given nil nor returns it. If log is nil, nothing is logged.
+// NewServer returns a server without operations: the Serve methods of Operation and Stream add them. explain says what an
+// error, which is never nil, means to a person.
 func NewServer(explain func(error) *Error, log *slog.Logger) *Server {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
 	ctx, stop := context.WithCancelCause(context.Background())
 	s := &Server{explain: explain, stop: stop}
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, fmt.Errorf("%w: no operation %s %.64q", ErrRequest, r.Method, r.URL.Path))
+		s.writeError(w, fmt.Errorf("%w: no operation %s %.64q", ErrRequest, r.Method, r.URL.Path))
 	})
 	s.http = http.Server{
 		Handler:           &s.mux,
@@ -56,7 +53,7 @@ func NewServer(explain func(error) *Error, log *slog.Logger) *Server {
 	return s
 }
 
-// Serve answers on l until Shutdown, and returns nil then.
+// Serve answers on l until Shutdown, and then returns nil.
 func (s *Server) Serve(l net.Listener) error {
 	if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
@@ -64,8 +61,8 @@ func (s *Server) Serve(l net.Listener) error {
 	return nil
 }
 
-// Shutdown stops listening, has every running request answered with ErrStopping, and waits for that until
-// ctx ends; then it closes the connections that are left.
+// Shutdown stops listening, has every running request answered with ErrStopping, and waits for these answers until ctx
+// ends. Then it closes the connections that are left.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop(ErrStopping)
 	if err := s.http.Shutdown(ctx); err != nil {
@@ -74,28 +71,29 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// handle serves the operation of that name: it reads a Q of at most size bytes and has answer do the rest, for at most
-// most requests at once.
-func handle[Q any](s *Server, name string, most int, size int64, answer func(http.ResponseWriter, *http.Request, Q)) {
-	slots := make(chan struct{}, most)
+// handle serves the operation called name: it reads a Q of at most size bytes and calls answer with it, for at most limit
+// requests at once.
+func handle[Q any](s *Server, name string, limit int, size int64, answer func(http.ResponseWriter, *http.Request, Q)) {
+	slots := make(chan struct{}, limit)
 	s.mux.HandleFunc("POST /v1/"+name, func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case slots <- struct{}{}:
 			defer func() { <-slots }()
 		default:
-			s.refuse(w, ErrBusy)
+			s.writeError(w, ErrBusy)
 			return
 		}
 		var q Q
 		if err := readRequest(w, r, size, &q); err != nil {
-			s.refuse(w, err)
+			s.writeError(w, err)
 			return
 		}
 		answer(w, r, q)
 	})
 }
 
-// readRequest decodes the body of r, which must be exactly one JSON value of at most size bytes, with no field that q lacks.
+// readRequest decodes the body of r into q. The body must be exactly one JSON value of at most size bytes, without fields
+// that q does not have.
 func readRequest(w http.ResponseWriter, r *http.Request, size int64, q any) error {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, size))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
@@ -104,7 +102,7 @@ func readRequest(w http.ResponseWriter, r *http.Request, size int64, q any) erro
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRequest, err)
 	}
-	// From here on a read only watches for the client to go away.
+	// From here on a read only notices that the client closes the connection.
 	http.NewResponseController(w).SetReadDeadline(time.Time{})
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.DisallowUnknownFields()
@@ -117,8 +115,8 @@ func readRequest(w http.ResponseWriter, r *http.Request, size int64, q any) erro
 	return nil
 }
 
-// refuse answers with what err means.
-func (s *Server) refuse(w http.ResponseWriter, err error) {
+// writeError answers with what err means.
+func (s *Server) writeError(w http.ResponseWriter, err error) {
 	status := http.StatusUnprocessableEntity
 	switch {
 	case errors.Is(err, ErrRequest):
@@ -128,10 +126,10 @@ func (s *Server) refuse(w http.ResponseWriter, err error) {
 	case errors.Is(err, ErrBusy), errors.Is(err, ErrStopping):
 		status = http.StatusServiceUnavailable
 	}
-	write(w, status, failure{s.explain(err)})
+	write(w, status, errorBody{s.explain(err)})
 }
 
-// write answers with v as JSON. A client that has gone, or does not read, is nobody to tell about an error.
+// write answers with v as JSON. It ignores errors: a client that has gone, or does not read, cannot be told.
 func write(w http.ResponseWriter, status int, v any) {
 	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTimeout))
 	w.Header().Set("Content-Type", "application/json")
@@ -139,7 +137,7 @@ func write(w http.ResponseWriter, status int, v any) {
 	encode(w, v)
 }
 
-// encode writes v as JSON, which no HTML will hold.
+// encode writes v as JSON. It does not escape for HTML, because results must stay as they are.
 func encode(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// try posts body to the operation at path, without Client, and returns status and answer.
+// try sends body to path as it is, and returns the status and the body of the answer.
 func try(t *testing.T, dir, method, path string, body io.Reader) (status int, answer string) {
 	t.Helper()
 	c := NewClient(dir)
@@ -70,8 +70,8 @@ func TestLargestRequestIsTaken(t *testing.T) {
 	}
 }
 
-// TestRequestsTooManyAreRefusedAndOthersGoOn has as many requests of an operation wait as may: one more is refused, and
-// other operations are served, those that wait and those that do not.
+// TestRequestsTooManyAreRefusedAndOthersGoOn makes the greatest number of requests of one operation wait. One more is refused.
+// Other operations are served.
 func TestRequestsTooManyAreRefusedAndOthersGoOn(t *testing.T) {
 	entered, release := make(chan struct{}), make(chan struct{})
 	wait := func(ctx context.Context) {
@@ -135,7 +135,7 @@ func TestConnectionsTooManyAreClosedAndTheOthersGoOn(t *testing.T) {
 	for _, c := range held {
 		c.Close()
 	}
-	// The server notices that they were closed, one by one.
+	// The server notices one by one that they were closed.
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		_, err := GetNode.Ask(t.Context(), NewClient(dir), Request{})
 		if err == nil {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// A pipes is a listener for the connections it is given.
+// A pipes is a listener that accepts the connections sent to conns.
 type pipes struct{ conns chan net.Conn }
 
 func (p pipes) Accept() (net.Conn, error) {
@@ -28,13 +28,13 @@ func (p pipes) Close() error {
 
 func (p pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
-// A stream is for as long as its client likes, also when it does not read: what gathers is the backend's to bound.
+// TestStreamWaitsForItsClient: a stream has no time limit, even if its client does not read. The backend bounds what gathers.
 func TestStreamWaitsForItsClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		server := newServer(fake{watch: func(_ context.Context, tell func(Change) error) error {
+		server := newServer(fake{watch: func(_ context.Context, tell func(WatchLine) error) error {
 			for range 3 {
 				time.Sleep(time.Hour)
-				if err := tell(Change{Event: &Event{Kind: "paired"}}); err != nil {
+				if err := tell(WatchLine{Event: &Event{Kind: "paired"}}); err != nil {
 					return err
 				}
 			}

@@ -41,11 +41,11 @@ func TestSocketIsForItsUserAlone(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("access lists, not modes, decide on Windows")
 	}
-	for _, c := range []struct{ name, dir string }{{"in the data directory", tempDir(t)}, {"elsewhere", longDir(t)}} {
-		if err := os.Chmod(c.dir, 0o777); err != nil { // the worst a careless user can do
+	for name, dir := range map[string]string{"short": tempDir(t), "long": longDir(t)} {
+		if err := os.Chmod(dir, 0o777); err != nil { // the worst a careless user can do
 			t.Fatal(err)
 		}
-		s, err := Listen(c.dir, nil)
+		s, err := Listen(dir, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,65 +55,55 @@ func TestSocketIsForItsUserAlone(t *testing.T) {
 			t.Fatal(err)
 		}
 		if info.Mode() != fs.ModeSocket|0o600 {
-			t.Errorf("%s: mode is %v", c.name, info.Mode())
-		}
-		if c.dir == filepath.Dir(s.Path()) {
-			continue
-		}
-		if info, err = os.Lstat(filepath.Dir(s.Path())); err != nil || info.Mode() != fs.ModeDir|0o700 {
-			t.Errorf("%s: the directory's mode is %v (%v)", c.name, info.Mode(), err)
+			t.Errorf("%s: mode is %v", name, info.Mode())
 		}
 	}
 }
 
 func TestSocketLeavesNothingBehind(t *testing.T) {
-	for _, c := range []struct{ name, dir string }{{"in the data directory", tempDir(t)}, {"elsewhere", longDir(t)}} {
-		s, err := Listen(c.dir, nil)
+	for name, dir := range map[string]string{"short": tempDir(t), "long": longDir(t)} {
+		temp := tempDir(t)
+		t.Setenv("TMPDIR", temp)
+		s, err := Listen(dir, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := find(c.dir); got != s.Path() || err != nil {
-			t.Errorf("%s: found at %s (%v), want %s", c.name, got, err, s.Path())
+		conn, err := dial(t.Context(), dir)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
-		if n := len(names(t, c.dir)); n != 1 { // the socket, or where it is
-			t.Errorf("%s: while it listens: %v", c.name, names(t, c.dir))
+		conn.Close()
+		if got := names(t, dir); len(got) != 1 || filepath.Join(dir, got[0]) != s.Path() {
+			t.Errorf("%s: while it listens: %v", name, got)
 		}
 		for range 2 {
 			if err := s.Close(); err != nil {
-				t.Errorf("%s: %v", c.name, err)
+				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if left := names(t, c.dir); len(left) != 0 {
-			t.Errorf("%s: left behind: %v", c.name, left)
-		}
-		if dir := filepath.Dir(s.Path()); dir != c.dir {
-			if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("%s: left behind: %s (%v)", c.name, dir, err)
-			}
+		if left := append(names(t, dir), names(t, temp)...); len(left) != 0 {
+			t.Errorf("%s: left behind: %v", name, left)
 		}
 	}
 }
 
 func TestWhatAKilledNodeLeftIsClearedAway(t *testing.T) {
-	for _, c := range []struct{ name, dir string }{{"in the data directory", tempDir(t)}, {"elsewhere", longDir(t)}} {
-		old, err := Listen(c.dir, nil)
+	for name, dir := range map[string]string{"short": tempDir(t), "long": longDir(t)} {
+		old, err := Listen(dir, quiet)
 		if err != nil {
 			t.Fatal(err)
 		}
-		old.listener.Close() // as the system does; the files stay
-		if _, err := GetNode.Ask(t.Context(), NewClient(c.dir), Request{}); !errors.Is(err, ErrNoNode) {
-			t.Errorf("%s: with nobody there: %v", c.name, err)
+		old.listener.Close() // as the system does; the socket stays
+		if _, err := GetNode.Ask(t.Context(), NewClient(dir), Request{}); !errors.Is(err, ErrNoNode) {
+			t.Errorf("%s: without a listener: %v", name, err)
 		}
-		s, err := Listen(c.dir, nil)
+		s, err := Listen(dir, quiet)
 		if err != nil {
-			t.Fatalf("%s: %v", c.name, err)
+			t.Fatalf("%s: %v", name, err)
 		}
-		if _, err := os.Lstat(filepath.Dir(old.Path())); c.dir != filepath.Dir(old.Path()) && !errors.Is(err, fs.ErrNotExist) {
-			t.Errorf("%s: the old directory is still there (%v)", c.name, err)
-		}
-		conn, err := dial(t.Context(), c.dir)
+		conn, err := dial(t.Context(), dir)
 		if err != nil {
-			t.Fatalf("%s: %v", c.name, err)
+			t.Fatalf("%s: %v", name, err)
 		}
 		conn.Close()
 		s.Close()
@@ -133,66 +123,48 @@ func TestNothingThereIsNoNode(t *testing.T) {
 }
 
 func TestPathOfTheSocketFits(t *testing.T) {
-	room := maxPath - len("/"+socketName)
-	base := filepath.Join(string(filepath.Separator), strings.Repeat("d", room-1))
+	base := tempDir(t)
 	for _, c := range []struct {
-		name    string
-		dir     string
-		private bool
+		name   string
+		length int
+		link   bool
 	}{
-		{"short", base[:10], false},
-		{"just fits", base, false},
-		{"one byte more", base + "d", true},
+		{"short", len(base) + 20, false},
+		{"just fits", maxPath, false},
+		{"one byte more", maxPath + 1, true},
+		{"long", 200, true},
 	} {
-		temp := tempDir(t)
-		path, private, err := place(c.dir, temp)
-		if err != nil || private != c.private || len(path) > maxPath {
-			t.Errorf("%s: got %s, private %v (%v)", c.name, path, private, err)
+		dir := filepath.Join(base, strings.Repeat("d", c.length-len(base)-len("//"+socketName)))
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
 		}
-		if made := len(names(t, temp)) == 1; made != c.private {
-			t.Errorf("%s: made a directory: %v", c.name, made)
+		path, short := filepath.Join(dir, socketName), ""
+		err := withShortPath(path, func(given string) error {
+			short = given
+			return os.WriteFile(given, nil, 0o600)
+		})
+		if err != nil || len(path) != c.length || len(short) > maxPath || (short != path) != c.link {
+			t.Errorf("%s: got %s (%v)", c.name, short, err)
+		}
+		if got := names(t, dir); len(got) != 1 || got[0] != socketName {
+			t.Errorf("%s: wrote %v", c.name, got)
 		}
 	}
 }
 
 func TestNoShortDirectoryIsAnError(t *testing.T) {
-	temp := longDir(t)
-	if _, _, err := place(longDir(t), temp); !errors.Is(err, ErrPathTooLong) {
+	temp, dir := longDir(t), longDir(t)
+	t.Setenv("TMPDIR", temp)
+	if _, err := Listen(dir, quiet); !errors.Is(err, ErrPathTooLong) {
 		t.Errorf("got %v", err)
 	}
-	if left := names(t, temp); len(left) != 0 {
+	if left := append(names(t, temp), names(t, dir)...); len(left) != 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
 
-func TestPointerThatIsNoPathIsPassedOver(t *testing.T) {
-	dir := tempDir(t)
-	for _, text := range []string{"", "\n", "relative/control.sock"} {
-		if err := os.WriteFile(filepath.Join(dir, pointerName), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := find(dir); got != filepath.Join(dir, socketName) || err != nil {
-			t.Errorf("%q: got %s (%v)", text, got, err)
-		}
-	}
-}
-
-func TestSweepRemovesOnlyWhatANodeMade(t *testing.T) {
-	dir, other := tempDir(t), tempDir(t)
-	kept := filepath.Join(other, "kept")
-	for path, text := range map[string]string{kept: "mine", filepath.Join(dir, pointerName): filepath.Join(other, socketName)} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sweep(dir)
-	if _, err := os.Lstat(kept); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestStrangersAreTurnedAwayAndOthersServed(t *testing.T) {
-	s, err := Listen(tempDir(t), nil)
+func TestOtherUsersAreRefusedAndThisOneIsServed(t *testing.T) {
+	s, err := Listen(tempDir(t), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -213,14 +185,14 @@ func TestStrangersAreTurnedAwayAndOthersServed(t *testing.T) {
 		}
 		accepted <- c
 	}()
-	stranger, err := net.Dial("unix", s.Path())
+	refused, err := net.Dial("unix", s.Path())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stranger.Close()
-	stranger.SetReadDeadline(time.Now().Add(30 * time.Second))
-	if _, err := stranger.Read(make([]byte, 1)); err != io.EOF {
-		t.Errorf("the stranger got %v, want %v", err, io.EOF)
+	defer refused.Close()
+	refused.SetReadDeadline(time.Now().Add(30 * time.Second))
+	if _, err := refused.Read(make([]byte, 1)); err != io.EOF {
+		t.Errorf("the other user got %v, want %v", err, io.EOF)
 	}
 	friend, err := net.Dial("unix", s.Path())
 	if err != nil {
@@ -231,7 +203,7 @@ func TestStrangersAreTurnedAwayAndOthersServed(t *testing.T) {
 }
 
 func TestWhoMayBeAtTheOtherEnd(t *testing.T) {
-	s, err := Listen(tempDir(t), nil)
+	s, err := Listen(tempDir(t), quiet)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,43 +11,43 @@ import (
 	"time"
 )
 
-// A Stream is an operation that has many things to tell. It takes nothing.
-type Stream[A any] struct{ name string }
+// A Stream is an operation that has many things to tell. Its request is empty.
+type Stream struct{ name string }
 
-// Serve has s send each A that do tells as a line of JSON, at once. The last line is the error that do returns; if that is
-// all, the request is refused with it. There is no limit of time, and none for a client that is slow to read: tell waits for
-// it, and do sees to it that what gathers meanwhile is bounded. The context of do ends when the client goes away, and at
-// Shutdown.
-func (o Stream[A]) Serve(s *Server, do func(ctx context.Context, tell func(A) error) error) {
+// Serve has s send each thing that do tells as a line of JSON, at once. The last line is the error that do returns. If do
+// returns before it tells anything, the answer is that error alone. A stream has no time limit, not even for a client that
+// reads slowly: tell waits for the client, and do bounds what gathers meanwhile. The context of do ends when the client
+// closes the connection, and at Shutdown.
+func (o Stream) Serve(s *Server, do func(ctx context.Context, tell func(WatchLine) error) error) {
 	handle(s, o.name, maxStreams, maxPlain, func(w http.ResponseWriter, r *http.Request, _ struct{}) {
 		control, begun := http.NewResponseController(w), false
-		line := func(v any) error {
+		tell := func(line WatchLine) error {
 			if !begun {
 				begun = true
 				control.SetWriteDeadline(time.Time{})
 				w.Header().Set("Content-Type", "application/x-ndjson")
 				w.WriteHeader(http.StatusOK)
 			}
-			if err := encode(w, v); err != nil {
+			if err := encode(w, line); err != nil {
 				return err
 			}
 			return control.Flush()
 		}
-		err := do(r.Context(), func(a A) error { return line(a) })
+		err := do(r.Context(), tell)
 		if errors.Is(context.Cause(r.Context()), ErrStopping) {
 			err = ErrStopping
 		}
 		if !begun {
-			s.refuse(w, err)
+			s.writeError(w, err)
 			return
 		}
-		line(failure{s.explain(err)}) // a client that has gone is nobody to tell
+		tell(WatchLine{Error: s.explain(err)}) // fails if the client has gone
 	})
 }
 
-// Ask has the node do the operation and gives tell each thing as it arrives. It returns the *Error that the node ends with,
-// tell's error, the context's, or ErrGone if the node ends without a word.
-func (o Stream[A]) Ask(ctx context.Context, c *Client, tell func(A) error) error {
+// Ask has the node do the operation and gives tell each thing as it arrives. It returns the *Error with which the node
+// ends the stream, tell's error, the context's error, or ErrGone if the connection ends without an Error.
+func (o Stream) Ask(ctx context.Context, c *Client, tell func(WatchLine) error) error {
 	ctx, cancel := context.WithCancel(ctx) // ends the request if tell fails
 	defer cancel()
 	answer, err := c.ask(ctx, o.name, struct{}{})
@@ -62,18 +62,14 @@ func (o Stream[A]) Ask(ctx context.Context, c *Client, tell func(A) error) error
 	scan.Buffer(nil, maxAnswer)
 	scan.Split(wholeLine)
 	for scan.Scan() {
-		var f failure
-		if err := json.Unmarshal(scan.Bytes(), &f); err != nil {
+		var line WatchLine
+		if err := json.Unmarshal(scan.Bytes(), &line); err != nil {
 			return fmt.Errorf("reading the node's answer: %w", err)
 		}
-		if f.Error != nil {
-			return f.Error
+		if line.Error != nil {
+			return line.Error
 		}
-		var a A
-		if err := json.Unmarshal(scan.Bytes(), &a); err != nil {
-			return fmt.Errorf("reading the node's answer: %w", err)
-		}
-		if err := tell(a); err != nil {
+		if err := tell(line); err != nil {
 			return err
 		}
 	}
@@ -83,10 +79,10 @@ func (o Stream[A]) Ask(ctx context.Context, c *Client, tell func(A) error) error
 	if errors.Is(scan.Err(), bufio.ErrTooLong) {
 		return fmt.Errorf("%w: lines of an answer have at most %d bytes", ErrTooLarge, maxAnswer)
 	}
-	return ErrGone // in whatever way the connection says so
+	return ErrGone // whatever error the connection has
 }
 
-// wholeLine is a bufio.SplitFunc for lines. A line that the end cuts off is dropped.
+// wholeLine is a bufio.SplitFunc for lines. It drops a last line without a newline: the end has cut it off.
 func wholeLine(data []byte, _ bool) (advance int, token []byte, err error) {
 	if i := bytes.IndexByte(data, '\n'); i >= 0 {
 		return i + 1, data[:i], nil

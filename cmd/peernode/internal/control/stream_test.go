@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// paired is an event to tell.
-func paired(label string) Change { return Change{Event: &Event{Kind: "paired", Label: label}} }
+// paired returns a line with an event.
+func paired(label string) WatchLine { return WatchLine{Event: &Event{Kind: "paired", Label: label}} }
 
 func TestStreamArrivesThingByThing(t *testing.T) {
-	got := make(chan Change)
-	dir, _, _ := serve(t, fake{watch: func(_ context.Context, tell func(Change) error) error {
-		for _, c := range []Change{{Peers: []Peer{}}, paired("<bob>"), paired("carol"), {Peers: []Peer{{PublicKey: "pnet1bob", State: "found"}}}} {
+	got := make(chan WatchLine)
+	dir, _, _ := serve(t, fake{watch: func(_ context.Context, tell func(WatchLine) error) error {
+		for _, c := range []WatchLine{{Peers: []Peer{}}, paired("<bob>"), paired("carol"), {Peers: []Peer{{PublicKey: "pnet1bob", State: "found"}}}} {
 			if err := tell(c); err != nil {
 				return err
 			}
@@ -26,7 +26,7 @@ func TestStreamArrivesThingByThing(t *testing.T) {
 		}
 		return errNothing
 	}})
-	err := Watch.Ask(t.Context(), NewClient(dir), func(c Change) error {
+	err := Watch.Ask(t.Context(), NewClient(dir), func(c WatchLine) error {
 		got <- c
 		return nil
 	})
@@ -37,7 +37,7 @@ func TestStreamArrivesThingByThing(t *testing.T) {
 
 func TestStreamThatDoesNotBeginIsRefused(t *testing.T) {
 	dir, _, _ := serve(t, fake{})
-	err := Watch.Ask(t.Context(), NewClient(dir), func(c Change) error {
+	err := Watch.Ask(t.Context(), NewClient(dir), func(c WatchLine) error {
 		t.Errorf("told %+v", c)
 		return nil
 	})
@@ -51,7 +51,7 @@ func TestStreamThatDoesNotBeginIsRefused(t *testing.T) {
 
 // endless tells one thing, then nothing until its context ends, and sends the cause of that to ended.
 func endless(ended chan<- error) fake {
-	return fake{watch: func(ctx context.Context, tell func(Change) error) error {
+	return fake{watch: func(ctx context.Context, tell func(WatchLine) error) error {
 		if err := tell(paired("bob")); err != nil {
 			return err
 		}
@@ -70,7 +70,7 @@ func TestStreamEndsWithItsClient(t *testing.T) {
 		dir, _, _ := serve(t, endless(ended))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		err := Watch.Ask(ctx, NewClient(dir), func(Change) error { return end(cancel) })
+		err := Watch.Ask(ctx, NewClient(dir), func(WatchLine) error { return end(cancel) })
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: the client got %v", name, err)
 		}
@@ -83,7 +83,7 @@ func TestStreamEndsWithItsClient(t *testing.T) {
 func TestShutdownEndsStreamsWithAWord(t *testing.T) {
 	dir, _, server := serve(t, endless(make(chan error, 1)))
 	stopped := make(chan error, 1)
-	err := Watch.Ask(t.Context(), NewClient(dir), func(Change) error {
+	err := Watch.Ask(t.Context(), NewClient(dir), func(WatchLine) error {
 		go func() { stopped <- server.Shutdown(t.Context()) }()
 		return nil
 	})
@@ -97,7 +97,7 @@ func TestShutdownEndsStreamsWithAWord(t *testing.T) {
 
 func TestNodeThatEndsWithoutAWordIsGone(t *testing.T) {
 	dir, _, server := serve(t, endless(make(chan error, 1)))
-	err := Watch.Ask(t.Context(), NewClient(dir), func(Change) error { return server.http.Close() })
+	err := Watch.Ask(t.Context(), NewClient(dir), func(WatchLine) error { return server.http.Close() })
 	if !errors.Is(err, ErrGone) {
 		t.Errorf("got %v", err)
 	}
@@ -111,7 +111,7 @@ func TestStreamsTooManyAreRefusedAndCommandsGoOn(t *testing.T) {
 	begun, done := make(chan struct{}), make(chan error, maxStreams)
 	for range maxStreams {
 		go func() {
-			done <- Watch.Ask(ctx, NewClient(dir), func(Change) error {
+			done <- Watch.Ask(ctx, NewClient(dir), func(WatchLine) error {
 				begun <- struct{}{}
 				return nil
 			})
@@ -145,7 +145,7 @@ func TestStreamsOfAnotherKind(t *testing.T) {
 	for _, c := range []struct {
 		name, body string
 		told       int
-		is         error // nil: one of no kind in particular
+		is         error // nil: any error
 	}{
 		{"nothing", "", 0, ErrGone},
 		{"no end", line + line, 2, ErrGone},
@@ -157,7 +157,7 @@ func TestStreamsOfAnotherKind(t *testing.T) {
 	} {
 		told := 0
 		client := &Client{http.Client{Transport: canned(c.body)}}
-		err := Watch.Ask(t.Context(), client, func(Change) error {
+		err := Watch.Ask(t.Context(), client, func(WatchLine) error {
 			told++
 			return nil
 		})

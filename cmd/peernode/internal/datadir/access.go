@@ -4,16 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"path/filepath"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 )
 
-// AccessHint says what to do about err if it is that this user may not use something that it names, and nothing
-// otherwise.
-func (d Dir) AccessHint(err error) string {
+// AccessAdvice says what to do about err if the system denies this user a file that err names. Otherwise it returns "".
+func (d Dir) AccessAdvice(err error) string {
 	named := pathOf(err)
 	if named == "" || !errors.Is(err, fs.ErrPermission) {
 		return ""
@@ -36,16 +34,13 @@ func (d Dir) AccessHint(err error) string {
 	return fmt.Sprintf("let yourself use it with: chmod %s %s%s", mode, text.ShellWord(path), elsewhere)
 }
 
-// pathOf returns the path that err is about, or nothing if it names none.
+// pathOf returns the path that err names, or "".
 func pathOf(err error) string {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Path
 	}
 	if e, ok := errors.AsType[*os.LinkError](err); ok {
 		return e.New
-	}
-	if e, ok := errors.AsType[*net.OpError](err); ok && e.Net == "unix" && e.Addr != nil {
-		return e.Addr.String()
 	}
 	return ""
 }
@@ -56,7 +51,7 @@ func inside(path, dir string) bool {
 	return err == nil && filepath.IsLocal(rel)
 }
 
-// nearest returns path, or the nearest above it that can be looked at, and what it is.
+// nearest returns path, or the nearest path above it that this user may look at, with its description.
 func nearest(path string) (string, fs.FileInfo) {
 	for {
 		if info, err := os.Lstat(path); err == nil {

@@ -23,18 +23,19 @@ const (
 	PeersFile    = "peers"
 )
 
-// hint says what to do about a data directory that cannot be told.
-const hint = "say where the node keeps its files with --data-dir"
+// advice says what to do if it is not clear where the data directory is.
+const advice = "say where the node keeps its files with --data-dir"
 
 // A Dir is a data directory as --data-dir names it; empty is the usual one.
 type Dir string
 
-// Path returns the absolute path of the data directory, whether it is there or not. A ~ at its beginning is a home
-// directory, as for a shell, which leaves it as it is in --data-dir=~/x and in quotes; so is $HOME, for files of variables.
+// Path returns the absolute path of the data directory, which may not exist. A ~ at its beginning is a home directory, as
+// in a shell: shells leave the ~ in --data-dir=~/x and in quotes as it is. $HOME is one too, for
+// files of variables.
 func (d Dir) Path() (string, error) {
 	dir, err := text.Tidy(cmp.Or(string(d), os.Getenv(Variable)))
 	if err != nil {
-		return "", failure.UsageOf(fmt.Errorf("the data directory: %w", err), hint)
+		return "", failure.UsageOf(fmt.Errorf("the data directory: %w", err), advice)
 	}
 	base := ""
 	switch name, below, _ := strings.Cut(filepath.ToSlash(dir), "/"); {
@@ -51,13 +52,13 @@ func (d Dir) Path() (string, error) {
 		}
 	}
 	if err != nil {
-		return "", failure.UsageOf(err, hint)
+		return "", failure.UsageOf(err, advice)
 	}
 	return filepath.Abs(filepath.Join(base, dir))
 }
 
-// Make returns the data directory and makes it if need be, for this user alone. One in which others may put
-// files is refused: they would decide who the node is, and whom it trusts.
+// Make returns the path of the data directory, and makes the directory if it does not exist, for this user alone. It refuses
+// a directory that others may write to: they would decide who the node is, and whom it trusts.
 func (d Dir) Make() (string, error) {
 	dir, err := d.Path()
 	if err != nil {
@@ -65,7 +66,7 @@ func (d Dir) Make() (string, error) {
 	}
 	if path, info := nearest(dir); path != dir && info != nil && os.Geteuid() == 0 {
 		if owner := otherOwner(info); owner != "" { // who could not use what root makes
-			return "", failure.WithHint(fmt.Errorf("%s belongs to %s, and the data directory would belong to root", path, owner),
+			return "", failure.WithAdvice(fmt.Errorf("%s belongs to %s, and the data directory would belong to root", path, owner),
 				"run this command as its owner, with sudo -u "+owner)
 		}
 	}
@@ -77,7 +78,7 @@ func (d Dir) Make() (string, error) {
 		return "", fmt.Errorf("looking at the data directory: %w", err)
 	}
 	if runtime.GOOS != "windows" && info.Mode().Perm()&0o022 != 0 {
-		return "", failure.WithHint(fmt.Errorf("others may write to the data directory %s", dir),
+		return "", failure.WithAdvice(fmt.Errorf("others may write to the data directory %s", dir),
 			"take that from them with: chmod go-w "+text.ShellWord(dir))
 	}
 	return dir, nil

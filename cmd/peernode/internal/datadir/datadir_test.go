@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 )
 
-func TestHintsForWhatThisUserMayNotUse(t *testing.T) {
+func TestAdviceForWhatThisUserMayNotUse(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "the node")
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
@@ -33,14 +33,14 @@ func TestHintsForWhatThisUserMayNotUse(t *testing.T) {
 		{"the directory", &fs.PathError{Op: "open", Path: dir, Err: syscall.EACCES}, "let yourself use it with: chmod u+rwx '" + dir + "'" + or},
 		{"a file that is not there", &fs.PathError{Op: "open", Path: filepath.Join(dir, "none"), Err: syscall.EACCES}, "let yourself use it with: chmod u+rwx '" + dir + "'" + or},
 		{"a new name", &os.LinkError{Op: "rename", Old: "x", New: file, Err: syscall.EACCES}, "let yourself use it with: chmod u+rw '" + file + "'" + or},
-		{"the socket", &net.OpError{Op: "dial", Net: "unix", Addr: &net.UnixAddr{Name: file, Net: "unix"}, Err: syscall.EACCES}, "let yourself use it with: chmod u+rw '" + file + "'" + or},
+		{"the socket", &fs.PathError{Op: "connect", Path: file, Err: fs.ErrPermission}, "let yourself use it with: chmod u+rw '" + file + "'" + or},
 		{"above the directory", &fs.PathError{Op: "mkdir", Path: filepath.Dir(dir), Err: syscall.EACCES}, "let yourself use it with: chmod u+rwx " + filepath.Dir(dir) + or},
 		{"somewhere else", &fs.PathError{Op: "mkdir", Path: elsewhere, Err: syscall.EACCES}, "let yourself use it with: chmod u+rwx " + elsewhere},
 		{"a port", &net.OpError{Op: "listen", Net: "tcp", Err: syscall.EACCES}, ""},
 		{"another error", &fs.PathError{Op: "open", Path: file, Err: syscall.EIO}, ""},
 		{"no path", fs.ErrPermission, ""},
 	} {
-		if got := Dir(dir).AccessHint(fmt.Errorf("doing it: %w", c.err)); got != c.want && filepath.Separator == '/' {
+		if got := Dir(dir).AccessAdvice(fmt.Errorf("doing it: %w", c.err)); got != c.want && filepath.Separator == '/' {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -52,7 +52,7 @@ func TestRootMakesNoDirectoryInAFolderOfAnotherUser(t *testing.T) {
 		t.Skip("only root could")
 	}
 	_, err := Dir(filepath.Join(folder, "a", "b")).Make()
-	if err == nil || !strings.HasSuffix(failure.Explain(err).Hint, "sudo -u '#12345'") {
+	if err == nil || !strings.HasSuffix(failure.Explain(err).Advice, "sudo -u '#12345'") {
 		t.Errorf("got %v", err)
 	}
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {

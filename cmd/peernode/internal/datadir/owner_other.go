@@ -4,5 +4,5 @@ package datadir
 
 import "io/fs"
 
-// otherOwner returns nothing: what may be done to a file is not for its owner alone to say.
+// otherOwner returns "": on this system the owner of a file does not decide alone what others may do to it.
 func otherOwner(fs.FileInfo) string { return "" }

@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// otherOwner returns the name of the user that a file belongs to, or nothing if that is this one. A user without a
-// name is written as sudo -u takes it.
+// otherOwner returns the name of the user that a file belongs to, or "" if it is this user's. A user without a name is written as
+// sudo -u takes it.
 func otherOwner(info fs.FileInfo) string {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || int(stat.Uid) == os.Geteuid() {

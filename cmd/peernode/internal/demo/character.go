@@ -17,25 +17,25 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// noteName is the handler that every character has for what is sent to it.
+// noteName is the handler that every character has for messages.
 const noteName = "note"
 
-// A character is a node of the story, and what has happened to it. Only the story's goroutine uses it; the node alone fills
-// notes.
+// A character is a node of the story, with the events that have happened to it. Only the story's goroutine uses it; the
+// node's handler fills notes.
 type character struct {
 	*peernet.Node
 	name  string
 	key   identity.PublicKey
 	addr  netip.AddrPort
 	finds *manual.Provider
-	notes chan string // what was sent to it
+	notes chan string // messages that were sent to it
 
 	events  []peernet.Event              // so far
-	next    func() (peernet.Event, bool) // the next one; false after the node's end or the story's time
+	next    func() (peernet.Event, bool) // waits for the next one; false after the node's end or the story's time
 	release func()                       // ends next
 }
 
-// join starts the node called name, with a fresh identity. It finds others as config says, and where it is told.
+// join starts the node called name, with a fresh identity. It finds others as config says, and where finds tells it.
 func (s *story) join(ctx context.Context, name string, config peernet.Config) (*character, error) {
 	c := &character{name: name, finds: manual.New(), notes: make(chan string, 1)}
 	config.DataDir, config.Name, config.Discovery = filepath.Join(s.dir, name), name, append(config.Discovery, c.finds)
@@ -57,32 +57,29 @@ func (s *story) join(ctx context.Context, name string, config peernet.Config) (*
 	return c, nil
 }
 
-// note is the handler for what is sent.
+// note is the handler for messages.
 func (c *character) note(_ context.Context, _ peernet.Caller, words string) (any, error) {
 	c.notes <- words // has room: the story sends one
 	return nil, nil
 }
 
-// leave shuts the node down, if it still runs, and lets go of its events.
+// leave shuts the node down, if it still runs, and ends next.
 func (c *character) leave(ctx context.Context) {
 	c.Shutdown(ctx)
 	c.release()
 }
 
 // await returns the first event of type E that has happened to c, or waits for it until ctx ends.
-func await[E peernet.Event](ctx context.Context, c *character) (E, error) {
-	for i := 0; ; i++ {
-		if i == len(c.events) && !c.read() {
-			var none E
-			return none, fmt.Errorf("%s waits for %q: %w", c.name, none.Kind(), cmp.Or(ctx.Err(), peernet.ErrClosed))
-		}
-		if e, ok := c.events[i].(E); ok {
-			return e, nil
+func await[E peernet.Event](ctx context.Context, c *character) (e E, err error) {
+	for len(happened[E](c)) == 0 {
+		if !c.read() {
+			return e, fmt.Errorf("%s waits for %q: %w", c.name, e.Kind(), cmp.Or(ctx.Err(), peernet.ErrClosed))
 		}
 	}
+	return happened[E](c)[0], nil
 }
 
-// read waits for the next event, and says whether there was one.
+// read waits for the next event and keeps it. It returns false if there are no more.
 func (c *character) read() bool {
 	e, ok := c.next()
 	if ok {
@@ -91,14 +88,14 @@ func (c *character) read() bool {
 	return ok
 }
 
-// count returns how many events of type E have happened to c.
-func count[E peernet.Event](c *character) (n int) {
+// happened returns the events of type E that have happened to c.
+func happened[E peernet.Event](c *character) (events []E) {
 	for _, e := range c.events {
-		if _, ok := e.(E); ok {
-			n++
+		if e, ok := e.(E); ok {
+			events = append(events, e)
 		}
 	}
-	return n
+	return events
 }
 
 // greet is a handler that greets its caller.
@@ -114,7 +111,7 @@ func add(_ context.Context, _ peernet.Caller, terms []int) (sum int, err error) 
 	return sum, nil
 }
 
-// close stops the nodes that a story that failed left running.
+// close stops the nodes that still run because the story has failed.
 func (s *story) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
 	defer cancel()
@@ -125,7 +122,7 @@ func (s *story) close() {
 	}
 }
 
-// both does act for alice and then for bob.
+// both calls act for alice and then for bob.
 func (s *story) both(act func(c, other *character) error) error {
 	if err := act(s.alice, s.bob); err != nil {
 		return err
@@ -133,24 +130,24 @@ func (s *story) both(act func(c, other *character) error) error {
 	return act(s.bob, s.alice)
 }
 
-// A gate is a provider that does nothing until the gate is open.
-type gate struct {
+// A delayed is a provider that does nothing until begin is closed.
+type delayed struct {
 	discovery.Provider
-	open chan struct{}
+	begin chan struct{}
 }
 
 // Run implements discovery.Provider.
-func (g *gate) Run(ctx context.Context, self discovery.Self, sight func(discovery.Sighting)) error {
+func (d *delayed) Run(ctx context.Context, self discovery.Self, sight func(discovery.Sighting)) error {
 	select {
-	case <-g.open:
-		return g.Provider.Run(ctx, self, sight)
+	case <-d.begin:
+		return d.Provider.Run(ctx, self, sight)
 	case <-ctx.Done():
 		return nil
 	}
 }
 
-// byUDP returns how one node announces itself over UDP, once announce is called, and how the other hears that. Nothing
-// leaves this machine. announce is nil where the system does not broadcast on loopback.
+// byUDP returns the settings of a node that announces itself over UDP as soon as announce is called, and of a node that hears
+// that. No packet leaves this machine. announce is nil where the system does not broadcast on loopback.
 func byUDP() (announcing, hearing peernet.Config, announce func(), err error) {
 	if runtime.GOOS != "linux" {
 		return announcing, hearing, nil, nil
@@ -162,8 +159,8 @@ func byUDP() (announcing, hearing peernet.Config, announce func(), err error) {
 	port := free.LocalAddr().(*net.UDPAddr).AddrPort().Port()
 	free.Close()
 	options := udp.Options{Port: port, Broadcast: []netip.Addr{netip.AddrFrom4([4]byte{127, 255, 255, 255})}}
-	closed := &gate{udp.New(options), make(chan struct{})}
-	announcing.Discovery = []discovery.Provider{closed}
+	waiting := &delayed{udp.New(options), make(chan struct{})}
+	announcing.Discovery = []discovery.Provider{waiting}
 	hearing.Discovery, hearing.ListenOnly = []discovery.Provider{udp.New(options)}, true
-	return announcing, hearing, func() { close(closed.open) }, nil
+	return announcing, hearing, func() { close(waiting.begin) }, nil
 }

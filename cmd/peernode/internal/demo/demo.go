@@ -12,9 +12,9 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// storyTime bounds the story, which takes a small part of a second unless the machine is busy. hearTime is how long an
-// announce over UDP may take before bob is told instead: three are sent in the first second. stopTime is how long the nodes
-// may take to stop after the story has failed.
+// storyTime bounds the story, which takes a small part of a second unless the machine is busy. If bob has not heard an
+// announce over UDP within hearTime, he is told instead: alice sends three announces in the first second. stopTime is how long
+// the nodes may take to stop after the story has failed.
 const (
 	storyTime = 30 * time.Second
 	hearTime  = 2 * time.Second
@@ -26,7 +26,7 @@ type story struct {
 	narrator
 	dir        string
 	alice, bob *character
-	announce   func() // has alice announce herself by UDP; nil where the system cannot
+	announce   func() // makes alice announce herself by UDP; nil where the system cannot
 	found      time.Time
 }
 
@@ -57,7 +57,7 @@ func Run(ctx context.Context, out *output.Printer) error {
 	return out.Err()
 }
 
-// start starts both nodes, which know nothing of each other, and gives them something to be called for.
+// start starts both nodes, which do not know each other, with the handlers that they will call.
 func (s *story) start(ctx context.Context) error {
 	announcing, hearing, announce, err := byUDP()
 	if err != nil {
@@ -73,7 +73,7 @@ func (s *story) start(ctx context.Context) error {
 	return errors.Join(peernet.Handle(s.bob.Node, "greet", greet), peernet.Handle(s.alice.Node, "add", add))
 }
 
-// pair has each node trust the other's key.
+// pair makes each node trust the other's key.
 func (s *story) pair(context.Context) error {
 	return s.both(func(c, other *character) error {
 		if err := c.Pair(other.key, other.name); err != nil {
@@ -84,9 +84,9 @@ func (s *story) pair(context.Context) error {
 	})
 }
 
-// find has both nodes find each other at almost the same moment, so that each dials the other unless it is dialled first: alice is
-// told where bob is, and bob hears alice announce where she is. If he hears nothing in time, broadcasts do not work here,
-// and he is told.
+// find makes both nodes find each other at almost the same moment, so that each dials the other unless it is dialled first.
+// Alice is told where bob is. Bob hears alice announce where she is; if broadcasts do not work here, he is told after
+// hearTime.
 func (s *story) find(ctx context.Context) error {
 	s.found = time.Now()
 	tellBob := func() { s.bob.finds.Found(s.alice.key, s.alice.addr) }
@@ -114,7 +114,7 @@ func (s *story) find(ctx context.Context) error {
 	})
 }
 
-// connect waits until both nodes say that they are connected. Both may have dialled: one connection stays.
+// connect waits until both nodes are connected. Both may have dialled: one connection stays.
 func (s *story) connect(ctx context.Context) error {
 	err := s.both(func(c, _ *character) error {
 		_, err := await[peernet.Connected](ctx, c)
@@ -126,7 +126,7 @@ func (s *story) connect(ctx context.Context) error {
 	return err
 }
 
-// call has each node call the other.
+// call makes each node call the other.
 func (s *story) call(ctx context.Context) error {
 	if err := call(ctx, s, s.alice, s.bob, "greet", "hello", "hello, alice"); err != nil {
 		return err
@@ -134,7 +134,7 @@ func (s *story) call(ctx context.Context) error {
 	return call(ctx, s, s.bob, s.alice, "add", []int{19, 23}, 42)
 }
 
-// call has from call to, and checks the result.
+// call makes from call to, and checks the result.
 func call[A any, R comparable](ctx context.Context, s *story, from, to *character, name string, args A, want R) error {
 	begin := time.Now()
 	got, err := peernet.Call[R](ctx, from.Node, to.key, name, args)
@@ -150,7 +150,7 @@ func call[A any, R comparable](ctx context.Context, s *story, from, to *characte
 	return nil
 }
 
-// send has each node send the other a message, and waits until it is there.
+// send makes each node send the other a message, and waits until it has arrived.
 func (s *story) send(ctx context.Context) error {
 	return s.both(func(from, to *character) error {
 		words := "hello from " + from.name
@@ -172,7 +172,7 @@ func (s *story) send(ctx context.Context) error {
 	})
 }
 
-// ping has each node ping the other.
+// ping makes each node ping the other.
 func (s *story) ping(ctx context.Context) error {
 	return s.both(func(from, to *character) error {
 		rtt, err := from.Ping(ctx, to.key)
@@ -184,7 +184,7 @@ func (s *story) ping(ctx context.Context) error {
 	})
 }
 
-// refuse has a node dial alice that alice does not trust.
+// refuse makes a node that alice does not trust dial alice.
 func (s *story) refuse(ctx context.Context) error {
 	mallory, err := s.join(ctx, "mallory", peernet.Config{})
 	if err != nil {
@@ -204,11 +204,11 @@ func (s *story) refuse(ctx context.Context) error {
 	}
 	s.tell(line{Node: "mallory", Peer: "alice", Error: refusal.Error()}, "mallory dials alice: %v", refusal)
 	s.tell(line{Node: "alice", Peer: "mallory", PublicKey: e.Peer.String(), Address: e.Addr.String(), Reason: e.Reason},
-		"alice counts %d refused: %s at %s", count[peernet.Refused](s.alice), e.Peer.Short(), e.Addr)
+		"alice counts %d refused: %s at %s", len(happened[peernet.Refused](s.alice)), e.Peer.Short(), e.Addr)
 	return nil
 }
 
-// lose has bob stop, and alice notice.
+// lose stops bob, and waits until alice notices.
 func (s *story) lose(ctx context.Context) error {
 	if err := s.bob.Shutdown(ctx); err != nil {
 		return err
@@ -234,15 +234,15 @@ func (s *story) lose(ctx context.Context) error {
 	return nil
 }
 
-// stop stops alice too, and looks back.
+// stop stops alice too, and checks that there was one connection.
 func (s *story) stop(ctx context.Context) error {
 	if err := s.alice.Shutdown(ctx); err != nil {
 		return err
 	}
 	for _, c := range []*character{s.alice, s.bob} {
-		for c.read() { // what is left
+		for c.read() { // the events that are left
 		}
-		if n := count[peernet.Connected](c); n != 1 {
+		if n := len(happened[peernet.Connected](c)); n != 1 {
 			return fmt.Errorf("%s was connected %d times, not once", c.name, n)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 )
 
-// A line is what the demo prints with --json: one for each thing that happened, in order.
+// A line is what the demo prints with --json for each thing that happens.
 type line struct {
 	Step string  `json:"step"`
 	OK   bool    `json:"ok"`
@@ -27,7 +27,7 @@ type line struct {
 	Name      string   `json:"name,omitempty"`
 	Args      any      `json:"args,omitempty"`
 	Result    any      `json:"result,omitempty"`
-	Took      *float64 `json:"took_ms,omitempty"` // a round trip, or how long it took
+	Took      *float64 `json:"took_ms,omitempty"` // how long it took
 	Reason    string   `json:"reason,omitempty"`
 	Error     string   `json:"error,omitempty"`
 }
@@ -36,17 +36,17 @@ type line struct {
 type narrator struct {
 	out   *output.Printer
 	step  string // the step that is being taken
-	told  string // the step that was told of last
+	told  string // the step of the line before
 	begun time.Time
 }
 
-// tell prints what happened. A write that fails is remembered by the printer.
+// tell prints what happened. The printer remembers a write that fails.
 func (n *narrator) tell(l line, format string, args ...any) {
 	l.OK = true
 	n.print(l, fmt.Sprintf(format, args...))
 }
 
-// tellTimed is tell for what took some time.
+// tellTimed is tell with the time that it took.
 func (n *narrator) tellTimed(l line, took time.Duration, format string, args ...any) {
 	ms := control.Milliseconds(took)
 	l.Took = &ms
@@ -58,7 +58,7 @@ func (n *narrator) fail(err error) {
 	n.print(line{Error: err.Error()}, "failed: "+err.Error())
 }
 
-// print prints a line, for people in 80 columns.
+// print prints a line: for people in 80 columns.
 func (n *narrator) print(l line, words string) {
 	at := time.Since(n.begun)
 	l.Step, l.At, l.Text = n.step, control.Milliseconds(at), words
@@ -71,7 +71,7 @@ func (n *narrator) print(l line, words string) {
 	n.out.Print(l, "%s", head+strings.Join(wrap(words, 80-len(head)), "\n"+strings.Repeat(" ", len(head))))
 }
 
-// wrap breaks text between words into lines of at most width characters; a longer word has a line of its own.
+// wrap breaks text between words into lines of at most width characters. A longer word has its own line.
 func wrap(text string, width int) (lines []string) {
 	line := ""
 	for word := range strings.FieldsSeq(text) {
@@ -87,7 +87,7 @@ func wrap(text string, width int) (lines []string) {
 	return append(lines, line)
 }
 
-// asJSON returns v, which is plain data, as JSON.
+// asJSON returns v, plain data that always becomes JSON, as text.
 func asJSON(v any) string {
 	words, _ := text.JSON(v)
 	return string(words)

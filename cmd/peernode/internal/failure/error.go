@@ -8,32 +8,32 @@ import (
 
 // Errors of commands.
 var (
-	// ErrBadJSON: the argument of a call is not JSON, or nothing that can be sent.
+	// ErrBadJSON: the argument of a call is not JSON, or does not fit into an envelope.
 	ErrBadJSON = errors.New("the argument cannot be sent")
-	// ErrNotAll: some peers have not answered; each was told of.
+	// ErrNotAll: some peers have not answered. Each of them was reported before.
 	ErrNotAll = errors.New("not all peers have answered")
 	// ErrNotInTime: the peer was not connected before the time was up.
 	ErrNotInTime = errors.New("not connected in time")
 )
 
-// An advised is an error with a hint of its own, which is better than the one in meanings.
+// An advised is an error with advice that fits it better than the advice in meanings.
 type advised struct {
-	err   error
-	hint  string
-	usage bool // the command line is wrong
+	err    error
+	advice string
+	usage  bool // the command line is wrong
 }
 
 func (e *advised) Error() string { return e.err.Error() }
 func (e *advised) Unwrap() error { return e.err }
 
-// WithHint returns err with a hint that fits it better than the usual one.
-func WithHint(err error, hint string) error { return &advised{err: err, hint: hint} }
+// WithAdvice returns err with advice that takes the place of the usual one.
+func WithAdvice(err error, advice string) error { return &advised{err: err, advice: advice} }
 
-// Usage returns the error of a command line that cannot work. The hint says what form is expected.
-func Usage(text, hint string) error { return UsageOf(errors.New(text), hint) }
+// Usage returns the error of a command line that cannot work. The advice says what form is expected.
+func Usage(text, advice string) error { return UsageOf(errors.New(text), advice) }
 
 // UsageOf is Usage with err as the cause.
-func UsageOf(err error, hint string) error { return &advised{err, hint, true} }
+func UsageOf(err error, advice string) error { return &advised{err, advice, true} }
 
 // IsUsage says whether err is that of a command line that cannot work.
 func IsUsage(err error) bool {
@@ -51,5 +51,6 @@ type peerError struct {
 func (e *peerError) Error() string { return text.OneLine(e.peer) + ": " + e.err.Error() }
 func (e *peerError) Unwrap() error { return e.err }
 
-// About returns err as one that concerns a peer, as the user named it. self is this node's own key. Hints name both.
+// About returns err as one that concerns the peer that the user named so. self is this node's own key. The advice names
+// both.
 func About(self, peer string, err error) error { return &peerError{self, peer, err} }

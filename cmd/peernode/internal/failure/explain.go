@@ -14,18 +14,18 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// Explain says what err means to the user: in words, as a code, as an exit code, and what to do about it.
+// Explain says what err means to the user: in words, as a code for programs, as an exit code, and as advice.
 func Explain(err error) *control.Error {
 	if e, ok := errors.AsType[*control.Error](err); ok {
-		return e // explained where it happened
+		return e // the node has explained it
 	}
 	e := &control.Error{Code: "failed", Text: text.OneLine(inWords(err.Error(), err)), Exit: ExitFailed}
 	if r, ok := errors.AsType[*peernet.RemoteError](err); ok {
-		e.Code, e.Hint = string(r.Code), "the peer's handler ran and reported this"
+		e.Code, e.Advice = string(r.Code), "the peer's handler ran and reported this"
 	}
 	for _, m := range meanings {
 		if slices.ContainsFunc(m.errs, func(target error) bool { return errors.Is(err, target) }) {
-			e.Code, e.Exit, e.Hint = m.code, m.exit, m.hint
+			e.Code, e.Exit, e.Advice = m.code, m.exit, m.advice
 			break
 		}
 	}
@@ -33,13 +33,13 @@ func Explain(err error) *control.Error {
 		e.Text = e.Code
 	}
 	if _, ok := errors.AsType[*peernet.ConfigError](err); ok {
-		e.Code, e.Exit, e.Hint = "bad_config", ExitUsage, "change or leave out the flag that sets it"
+		e.Code, e.Exit, e.Advice = "bad_config", ExitUsage, "change or leave out the flag that sets it"
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		e.Code, e.Exit, e.Hint = "unknown_host", ExitUnreachable, "check the name of the host, or give its address"
+		e.Code, e.Exit, e.Advice = "unknown_host", ExitUnreachable, "check the name of the host, or give its address"
 	}
 	if a, ok := errors.AsType[*advised](err); ok {
-		e.Hint = a.hint
+		e.Advice = a.advice
 		if a.usage {
 			e.Code, e.Exit = "usage", ExitUsage
 		}
@@ -48,13 +48,13 @@ func Explain(err error) *control.Error {
 	if !ok {
 		about = new(peerError)
 	}
-	names := strings.NewReplacer(selfHint, cmp.Or(about.self, "KEY"), peerHint, cmp.Or(text.ShellWord(about.peer), "PEER"))
-	e.Hint = names.Replace(e.Hint)
+	names := strings.NewReplacer(selfWord, cmp.Or(about.self, "KEY"), peerWord, cmp.Or(text.ShellWord(about.peer), "PEER"))
+	e.Advice = names.Replace(e.Advice)
 	return e
 }
 
-// inWords returns the text of an error without the system calls that err and its causes name: "/x: permission denied" says
-// what "open /x: permission denied" says.
+// inWords returns the text of an error without the names of system calls in err and its causes: "/x: permission denied" in
+// place of "open /x: permission denied".
 func inWords(text string, err error) string {
 	switch e := err.(type) {
 	case *fs.PathError:

@@ -130,7 +130,7 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 	}
 }
 
-// An error that means the end of a call in time reaches people as that, also if something timed out below it.
+// TestTheParticularErrorCountsBeforeTheGeneral: a dial that timed out is unreachable, not a timeout.
 func TestTheParticularErrorCountsBeforeTheGeneral(t *testing.T) {
 	err := fmt.Errorf("%w: %w", peernet.ErrUnreachable, context.DeadlineExceeded)
 	if got := Explain(err); got.Code != "unreachable" {
@@ -138,7 +138,7 @@ func TestTheParticularErrorCountsBeforeTheGeneral(t *testing.T) {
 	}
 }
 
-func TestHintsSpeakOfThePeerAndTheNode(t *testing.T) {
+func TestAdviceSpeaksOfThePeerAndTheNode(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		err  error
@@ -149,22 +149,22 @@ func TestHintsSpeakOfThePeerAndTheNode(t *testing.T) {
 		{"a label of words", &peerError{"pnet1self", "Bob's laptop", peernet.ErrNotConnected}, `see why with: peernode why 'Bob'\''s laptop'; or say where it is with: peernode connect 'Bob'\''s laptop' ADDR`},
 		{"neither", peernet.ErrNotTrusted, "trust it first with: peernode trust add PEER"},
 		{"no key", peernet.ErrRefused, "on the other machine run: peernode trust add KEY"},
-		{"of its own", WithHint(control.ErrNoNode, "start one with: peernode run --data-dir x"), "start one with: peernode run --data-dir x"},
+		{"of its own", WithAdvice(control.ErrNoNode, "start one with: peernode run --data-dir x"), "start one with: peernode run --data-dir x"},
 		{"none", context.Canceled, ""},
 	} {
-		if got := Explain(c.err).Hint; got != c.want {
+		if got := Explain(c.err).Advice; got != c.want {
 			t.Errorf("%s: got %q, want %q", c.name, got, c.want)
 		}
 	}
 }
 
-func TestEveryMeaningHasAHintInPlainWords(t *testing.T) {
+func TestEveryMeaningHasAdviceInPlainWords(t *testing.T) {
 	for _, m := range meanings {
-		if m.hint == "" && m.exit != ExitFailed {
-			t.Errorf("%v has no hint", m.errs)
+		if m.advice == "" && m.exit != ExitFailed {
+			t.Errorf("%v has no advice", m.errs)
 		}
-		if strings.HasSuffix(m.hint, ".") || strings.ContainsAny(m.hint, "\n\t") {
-			t.Errorf("%v: %q", m.errs, m.hint)
+		if strings.HasSuffix(m.advice, ".") || strings.ContainsAny(m.advice, "\n\t") {
+			t.Errorf("%v: %q", m.errs, m.advice)
 		}
 		if m.exit < ExitFailed || m.exit > ExitRefused {
 			t.Errorf("%v: exit code %d", m.errs, m.exit)
@@ -172,7 +172,7 @@ func TestEveryMeaningHasAHintInPlainWords(t *testing.T) {
 	}
 }
 
-// TestNoSystemCallIsNamed: people read what happened to which file or address, and not how it was tried.
+// TestNoSystemCallIsNamed: the text has the file or address and the reason, not the system call.
 func TestNoSystemCallIsNamed(t *testing.T) {
 	addr := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 7100}
 	for _, c := range []struct {
@@ -183,7 +183,7 @@ func TestNoSystemCallIsNamed(t *testing.T) {
 		{&os.LinkError{Op: "rename", Old: "/x", New: "/y", Err: syscall.EROFS}, "doing it: /y: read-only file system"},
 		{&net.OpError{Op: "listen", Net: "tcp", Addr: addr, Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}, "doing it: 127.0.0.1:7100: address already in use"},
 		{errors.Join(errors.New("first"), &fs.PathError{Op: "mkdir", Path: "/x", Err: syscall.ENOTDIR}), `"doing it: first\n/x: not a directory"`},
-		{errors.New("open /x: permission denied"), "doing it: open /x: permission denied"}, // words of another node's, say
+		{errors.New("open /x: permission denied"), "doing it: open /x: permission denied"}, // a text, not an error of the system
 	} {
 		if got := Explain(fmt.Errorf("doing it: %w", c.err)).Text; got != c.want && runtime.GOOS == "linux" {
 			t.Errorf("got %s, want %s", got, c.want)

@@ -25,37 +25,37 @@ const (
 	ExitRefused     = 4 // by somebody's trust, or by a handler
 )
 
-// Stand-ins in hints for what the error is about.
+// Words in advice that stand for names.
 const (
-	selfHint = "SELF" // this node's own key
-	peerHint = "PEER" // the peer as the user named it
+	selfWord = "SELF" // this node's own key
+	peerWord = "PEER" // the name that the user gave the peer
 )
 
-// Codes that the command looks at: what the system does not let this user do, and what the node has no room for now.
+// Codes that the command acts on: the system denies something to this user; the node serves as many requests as it may.
 const (
 	CodePermission = "permission_denied"
 	CodeBusy       = "busy"
 )
 
-// NameForm is the hint for what cannot be the name of a handler.
+// NameForm is the advice for a text that cannot be the name of a handler.
 const NameForm = "a name has 1 to 255 bytes of UTF-8, no control characters, and does not begin with $/"
 
-// keyFileHint is the hint for an identity file that holds no key.
-const keyFileHint = "put a copy of the right file there; or move it away, and a new key is made, which the peers must trust anew"
+// keyFileAdvice is the advice for an identity file that holds no key.
+const keyFileAdvice = "put a copy of the right file there; or move it away, and a new key is made, which the peers must trust anew"
 
-// A meaning is what some errors mean to the user.
+// A meaning is what some errors mean to the user: the same code, exit code and advice.
 type meaning struct {
-	code string // for programs, over the control socket; never changes
-	exit int
-	hint string
-	errs []error
+	code   string // for programs, over the control socket; never changes
+	exit   int
+	advice string
+	errs   []error
 }
 
-func means(code string, exit int, hint string, errs ...error) meaning {
-	return meaning{code, exit, hint, errs}
+func means(code string, exit int, advice string, errs ...error) meaning {
+	return meaning{code, exit, advice, errs}
 }
 
-// meanings are looked through in this order. The first match counts, so specific errors stand before general ones.
+// meanings are searched in this order. The first match counts, so specific errors stand before general ones.
 var meanings = []meaning{
 	means("no_node", ExitUnreachable, "start one with: peernode run", control.ErrNoNode),
 	means("no_socket", ExitUnreachable, "it may be starting or stopping: try again; or stop it, and start it again with: peernode run", control.ErrNoSocket),
@@ -63,13 +63,13 @@ var meanings = []meaning{
 	means("stopping", ExitUnreachable, "start it again with: peernode run", control.ErrStopping, peernet.ErrClosed),
 	means("gone", ExitUnreachable, "start it again with: peernode run", control.ErrGone),
 	means("file_kind", ExitFailed, "move it away: the node keeps a file of its own there", control.ErrFileKind, trust.ErrFileKind, identity.ErrFileKind),
-	means("path_too_long", ExitFailed, "set TMPDIR to a directory with a short path", control.ErrPathTooLong),
+	means("path_too_long", ExitFailed, "set TMPDIR to a directory with a short path, or choose another directory with --data-dir", control.ErrPathTooLong),
 	means("stranger", ExitRefused, "run this command as the user the node runs as", control.ErrOtherUser),
 	means("bad_request", ExitUsage, "is the running node of another version than this command?", control.ErrRequest),
 	means("too_large", ExitFailed, "send less at a time", control.ErrTooLarge),
 	means(CodeBusy, ExitFailed, "wait for the other commands to end", control.ErrBusy),
 
-	// What another node sends wrong comes before what the user may have typed wrong: one wraps the other.
+	// Mistakes of another node stand before those of the user, because the former wrap the latter.
 	means("no_handshake", ExitUnreachable, "what answers there breaks the protocol: is it a node?", handshake.ErrEphemeral, handshake.ErrKey),
 
 	means("bad_json", ExitUsage, `quote it for the shell, as in '{"text": "hello"}'`, ErrBadJSON),
@@ -87,7 +87,7 @@ var meanings = []meaning{
 	means("self", ExitUsage, "this is the node's own key: give that of the other node", trust.ErrSelf),
 	means("locked", ExitFailed, "another command is writing the peers file: try again, or see which one hangs", trust.ErrLocked),
 	means("peers_file", ExitFailed, "check that it is a peers file: one has a line for each peer, and nothing else", trust.ErrFileTooLarge),
-	means("identity_file", ExitFailed, keyFileHint, identity.ErrFileContent, identity.ErrFileAlgorithm),
+	means("identity_file", ExitFailed, keyFileAdvice, identity.ErrFileContent, identity.ErrFileAlgorithm),
 	means("permissions", ExitFailed, "others may change whom this node trusts: chmod go-w the file, and check what is in it", trust.ErrPermissions),
 	means("permissions", ExitFailed, "nobody else may read a private key: chmod 600 the file, and make a new one if somebody has", identity.ErrPermissions),
 

@@ -1,4 +1,4 @@
-// Package metrics serves a page of metrics over HTTP, to everybody who can reach its address.
+// Package metrics serves a page of metrics over HTTP to all who can reach its address.
 package metrics
 
 import (
@@ -26,14 +26,14 @@ const Path = "/metrics"
 // Form is the form of an address to serve metrics at.
 const Form = "give it as HOST:PORT of this machine, such as 127.0.0.1:9464; port 0 is any free one"
 
-// What those who read metrics can make the node hold and do.
+// Limits of the page. They bound what readers of metrics can cost the node.
 const (
 	maxConns     = 16               // connections, each for one request; the next one waits
-	maxRequests  = 4                // answers under way; the next one is refused
+	maxRequests  = 4                // answers at once; one more is refused
 	maxHeader    = 8 << 10          // bytes of a request's header
 	readTimeout  = 5 * time.Second  // for a request
 	writeTimeout = 10 * time.Second // for its answer
-	closeTimeout = time.Second      // for the answers under way when the page is closed
+	closeTimeout = time.Second      // for the answers that are not finished when the page is closed
 )
 
 // A Page serves metrics.
@@ -50,11 +50,11 @@ func Serve(ctx context.Context, address string, r *prometheus.Registry, log *slo
 		return nil, listenError(err)
 	}
 	p := &Page{listener: l, served: make(chan struct{})}
-	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug) // of what others do wrong, as often as they like
+	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug) // at level debug, because others can cause any number of lines
 	mux := http.NewServeMux()
 	mux.Handle("GET "+Path, p.guard(promhttp.HandlerFor(r, promhttp.HandlerOpts{ErrorLog: errorLog, MaxRequestsInFlight: maxRequests})))
 	p.server = http.Server{Handler: mux, ErrorLog: errorLog, MaxHeaderBytes: maxHeader, ReadTimeout: readTimeout, WriteTimeout: writeTimeout}
-	p.server.SetKeepAlivesEnabled(false) // a reader that keeps its connection would keep others out
+	p.server.SetKeepAlivesEnabled(false) // a reader that keeps its connection would keep others out of maxConns
 	go func() {
 		defer close(p.served)
 		if err := p.server.Serve(netutil.LimitListener(l, maxConns)); !errors.Is(err, http.ErrServerClosed) {
@@ -64,19 +64,19 @@ func Serve(ctx context.Context, address string, r *prometheus.Registry, log *slo
 	return p, nil
 }
 
-// listenError returns the error of an address that cannot be listened on, with the hint that fits it.
+// listenError returns err, why an address cannot be listened on, with advice.
 func listenError(err error) error {
 	err = fmt.Errorf("--metrics: %w", err)
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return failure.UsageOf(err, Form)
 	}
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return failure.WithHint(err, "another program has this port, perhaps another node: choose another with --metrics")
+		return failure.WithAdvice(err, "another program has this port, perhaps another node: choose another with --metrics")
 	}
-	return failure.WithHint(err, Form)
+	return failure.WithAdvice(err, Form)
 }
 
-// Local says whether this machine alone can reach the page.
+// Local says whether only this machine can reach the page.
 func (p *Page) Local() bool {
 	a, ok := p.listener.Addr().(*net.TCPAddr)
 	return ok && a.IP.IsLoopback()
@@ -85,11 +85,11 @@ func (p *Page) Local() bool {
 // Addr returns where the page listens.
 func (p *Page) Addr() net.Addr { return p.listener.Addr() }
 
-// URL returns where the metrics are.
+// URL returns the URL of the metrics.
 func (p *Page) URL() string { return "http://" + p.listener.Addr().String() + Path }
 
-// guard lets a page that is for this machine alone be asked for by its address only: a web site could have a browser here
-// ask for it by a name of its own, and read it.
+// guard protects a page that only this machine can reach: requests must name it by address. A web site could otherwise make
+// a browser on this machine ask for the page by a name of the site, and read it.
 func (p *Page) guard(next http.Handler) http.Handler {
 	if !p.Local() {
 		return next
@@ -108,7 +108,7 @@ func (p *Page) guard(next http.Handler) http.Handler {
 	})
 }
 
-// Close ends the page, and waits until nothing of it is left.
+// Close ends the page, and waits until its goroutine has ended.
 func (p *Page) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()

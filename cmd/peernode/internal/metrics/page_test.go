@@ -51,14 +51,14 @@ func TestMetricsAreOnOnePageAndForNoForeignName(t *testing.T) {
 	}
 }
 
-func TestHintsForMetricsThatCannotBeServed(t *testing.T) {
+func TestAdviceForMetricsThatCannotBeServed(t *testing.T) {
 	taken := newPage(t)
 	_, err := Serve(t.Context(), taken.listener.Addr().String(), prometheus.NewRegistry(), quiet)
-	if e := failure.Explain(err); !errors.Is(err, syscall.EADDRINUSE) || e.Code != "address_in_use" || e.Exit != failure.ExitFailed || !strings.Contains(e.Hint, "--metrics") {
+	if e := failure.Explain(err); !errors.Is(err, syscall.EADDRINUSE) || e.Code != "address_in_use" || e.Exit != failure.ExitFailed || !strings.Contains(e.Advice, "--metrics") {
 		t.Errorf("taken: %+v", e)
 	}
 	_, err = Serve(t.Context(), "192.0.2.1:0", prometheus.NewRegistry(), quiet)
-	if e := failure.Explain(err); e.Code != "no_such_address" || e.Exit != failure.ExitFailed || !strings.Contains(e.Hint, "of this machine") {
+	if e := failure.Explain(err); e.Code != "no_such_address" || e.Exit != failure.ExitFailed || !strings.Contains(e.Advice, "of this machine") {
 		t.Errorf("not ours: %+v", e)
 	}
 	if e := failure.Explain(listenError(&net.DNSError{Err: "no such host", Name: "nonsense"})); e.Exit != failure.ExitUsage || e.Code != "usage" {
@@ -66,7 +66,7 @@ func TestHintsForMetricsThatCannotBeServed(t *testing.T) {
 	}
 }
 
-// TestClosedPageIsGone: also one that somebody is connected to and says nothing.
+// TestClosedPageIsGone closes a page with an open connection.
 func TestClosedPageIsGone(t *testing.T) {
 	page := newPage(t)
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", page.listener.Addr().String())
@@ -81,8 +81,8 @@ func TestClosedPageIsGone(t *testing.T) {
 	page.Close()
 }
 
-// TestWhoHasReadMetricsKeepsNobodyOut: also if it does not close its connection.
-func TestWhoHasReadMetricsKeepsNobodyOut(t *testing.T) {
+// TestReadersThatStayKeepNoOtherOut has readers that do not close their connections.
+func TestReadersThatStayKeepNoOtherOut(t *testing.T) {
 	page := newPage(t)
 	address := page.listener.Addr().String()
 	for range maxConns {
@@ -108,7 +108,7 @@ func TestWhoHasReadMetricsKeepsNobodyOut(t *testing.T) {
 	get(t, page.URL(), http.StatusOK)
 }
 
-// get returns what is at url, and fails if it is answered with another status.
+// get returns the page at url, and fails unless it has this status.
 func get(t *testing.T, url string, status int, hosts ...string) []byte {
 	t.Helper()
 	q, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)

@@ -12,16 +12,17 @@ import (
 // Event prints an event.
 func (p *Printer) Event(e control.Event) error { return p.Print(e, "%s", eventText(e)) }
 
-// DropEvents has the printing of events wait for nobody: lagged tells, where there is room again, how many are missing.
+// DropEvents makes Event drop events that are not read in time. When there is room again, the event that lagged returns says
+// how many were dropped.
 func (p *Printer) DropEvents(lagged func(n int) control.Event) {
 	p.Drop(func(n int) []byte {
 		e := lagged(n)
-		line, _ := p.line(e, "%s", eventText(e)) // an event is plain data
+		line, _ := p.line(e, "%s", eventText(e)) // an event is plain data, which always becomes JSON
 		return line
 	})
 }
 
-// eventText returns an event as a person reads it: a line, or for listening several.
+// eventText returns an event as text for people: several lines for listening, one for the others.
 func eventText(e control.Event) string {
 	if e.Kind == "listening" {
 		return fmt.Sprintf("listening on %s\nkey       %s\ncontrol   %s",
@@ -37,7 +38,7 @@ func eventText(e control.Event) string {
 	name := text.PeerName(e.Peer, e.Label)
 	switch e.Kind {
 	case "found", "updated", "lost", "refused", "unpaired":
-		if e.Label == "" { // it may be a stranger's
+		if e.Label == "" { // the key may not be trusted: show it whole
 			name = e.Peer
 		}
 	}

@@ -1,5 +1,5 @@
-// Package output prints: results on standard output, as text for people or as one JSON object per line, and what happens
-// meanwhile on standard error.
+// Package output prints results, as text for people or as one JSON object per line, and writes them and messages to streams
+// that may be slow.
 package output
 
 import (
@@ -15,7 +15,7 @@ type Printer struct {
 	JSON bool // print one JSON object per line, for programs
 }
 
-// Print prints a result: v for programs, or a line of text for people.
+// Print prints a result: v as JSON for programs, or a line of text for people.
 func (p *Printer) Print(v any, format string, args ...any) error {
 	line, err := p.line(v, format, args...)
 	if err != nil {
@@ -25,7 +25,7 @@ func (p *Printer) Print(v any, format string, args ...any) error {
 	return err
 }
 
-// Object prints v, which is for programs alone.
+// Object prints v as JSON. It is for callers that have seen that JSON is true.
 func (p *Printer) Object(v any) error { return p.Print(v, "%v", v) }
 
 // line returns what Print prints.
@@ -37,5 +37,5 @@ func (p *Printer) line(v any, format string, args ...any) ([]byte, error) {
 	return append(line, '\n'), err
 }
 
-// Table returns a writer that aligns columns, which end with tabs. Nothing is printed before it is flushed.
+// Table returns a writer that aligns columns, which end with tabs. It prints when it is flushed.
 func (p *Printer) Table() *tabwriter.Writer { return tabwriter.NewWriter(p, 0, 0, 2, ' ', 0) }

@@ -9,18 +9,18 @@ import (
 	"time"
 )
 
-// A Stream that drops holds maxQueue writes that nobody has taken yet. Once the command is to end, FlushTime is how long
-// what was written may take.
+// A Stream that drops holds maxQueue writes that were not read yet. FlushTime is how long writing the rest may take when the
+// command is to end.
 const (
 	maxQueue  = 1024
 	FlushTime = time.Second
 )
 
-// ErrUnread: nobody reads what is written, and the command is to end.
+// ErrUnread: the output was not read before the command had to end.
 var ErrUnread = errors.New("nobody reads it")
 
-// A Stream writes to a writer that may hold it up, in a goroutine of its own, and remembers the first write that failed.
-// Write waits until that is done, unless Drop was called. A Stream is safe for concurrent use.
+// A Stream writes to a writer that may block, in a goroutine of its own, and remembers the first error. Write waits until
+// its text is written, unless Drop was called. A Stream is safe for concurrent use.
 type Stream struct {
 	w      io.Writer
 	ended  <-chan struct{}  // closed when the command is to end; nil: never
@@ -29,19 +29,19 @@ type Stream struct {
 
 	mu      sync.Mutex // guards the rest
 	queue   [][]byte
-	idle    chan struct{} // closed when all is written; nil: nothing is being written
-	dropped int           // since lost was called
+	idle    chan struct{} // closed when all is written; nil if all is written
+	dropped int           // writes dropped since lost was called
 	err     error
 }
 
-// NewStream returns a Stream that writes to w until ctx ends and what was written is out. It calls broken, unless it is nil,
-// when a write fails.
+// NewStream returns a Stream that writes to w. After the end of ctx Write waits only for FlushTime. The Stream calls broken,
+// unless it is nil, when the first write fails.
 func NewStream(ctx context.Context, w io.Writer, broken func()) *Stream {
 	return &Stream{w: w, ended: ctx.Done(), broken: broken}
 }
 
-// Drop has Write wait no more: what finds the queue full is dropped, and lost says so as soon as there is room. It is called
-// before others write.
+// Drop makes Write return at once and drop its text if the queue is full. As soon as there is room, the line that lost
+// returns says how many writes were dropped. Call Drop before the first Write.
 func (s *Stream) Drop(lost func(int) []byte) { s.lost = lost }
 
 // Write writes p in one piece.
@@ -62,7 +62,7 @@ func (s *Stream) Write(p []byte) (int, error) {
 	return len(p), s.Err()
 }
 
-// add queues text, or drops it, and returns what is closed when all is written.
+// add queues text, or drops it, and returns a channel that is closed when all is written.
 func (s *Stream) add(text []byte) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -91,7 +91,7 @@ func (s *Stream) drain() {
 	}
 }
 
-// next takes what is to be written next.
+// next takes the next text to write from the queue.
 func (s *Stream) next() (text []byte, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *Stream) next() (text []byte, ok bool) {
 	return text, true
 }
 
-// Flush waits until all is written, or ctx ends. It does not wait for a reader who has not come before.
+// Flush waits until all is written, or ctx ends. It does not wait again after ErrUnread.
 func (s *Stream) Flush(ctx context.Context) {
 	s.mu.Lock()
 	idle, err := s.idle, s.err

@@ -15,8 +15,8 @@ import (
 
 func lostLines(n int) []byte { return fmt.Appendf(nil, "%d lost\n", n) }
 
-// TestWhatNobodyReadsIsDroppedAndCounted writes to a reader that comes late.
-func TestWhatNobodyReadsIsDroppedAndCounted(t *testing.T) {
+// TestUnreadLinesAreDroppedAndCounted writes before the reader comes.
+func TestUnreadLinesAreDroppedAndCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
 		s := NewStream(t.Context(), w, nil)
@@ -59,7 +59,7 @@ func TestWhatNobodyReadsIsDroppedAndCounted(t *testing.T) {
 	})
 }
 
-// TestDroppedAtTheEndAreCounted has the last lines dropped.
+// TestDroppedAtTheEndAreCounted drops the last lines.
 func TestDroppedAtTheEndAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
@@ -80,7 +80,7 @@ func TestDroppedAtTheEndAreCounted(t *testing.T) {
 	})
 }
 
-// TestResultsWaitForTheirReader has a command wait for one who reads, until it is to end.
+// TestResultsWaitForTheirReader: a write waits for a reader until the command is to end.
 func TestResultsWaitForTheirReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()
@@ -103,7 +103,7 @@ func TestResultsWaitForTheirReader(t *testing.T) {
 	})
 }
 
-// TestEventsThatWereNotPrintedAreTold tells programs in JSON.
+// TestEventsThatWereNotPrintedAreTold checks the line in JSON.
 func TestEventsThatWereNotPrintedAreTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, w := io.Pipe()

@@ -1,4 +1,4 @@
-// Package providers makes the discovery providers that the flags of a subcommand name.
+// Package providers makes the discovery providers that the flags of a subcommand ask for.
 package providers
 
 import (
@@ -16,10 +16,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
 )
 
-// None is the name that --discovery takes for no provider.
+// None is the value of --discovery for no provider.
 const None = "none"
 
-// Names are those of the providers there are, and what --discovery is if it is not given.
+// Names are the names of all providers, and the default of --discovery.
 var Names = []string{"udp", "mdns"}
 
 // FlagNames are the flags that say how to look for peers.
@@ -46,7 +46,7 @@ func (f *Flags) Add(cmd *cobra.Command) {
 	})
 }
 
-// Names returns the providers that --discovery names: none, or each once.
+// Names returns the names in --discovery. There may be none.
 func (f *Flags) Names() []string {
 	if f.How == None {
 		return nil
@@ -76,7 +76,7 @@ func (f *Flags) Check() error {
 	return nil
 }
 
-// Make returns a new provider for each that --discovery names.
+// Make returns a new provider for each name in --discovery.
 func (f *Flags) Make() []discovery.Provider {
 	var list []discovery.Provider
 	for _, name := range f.Names() {
@@ -85,7 +85,7 @@ func (f *Flags) Make() []discovery.Provider {
 	return list
 }
 
-// New makes the provider of that name. It is a variable so that tests can keep off the machine's networks.
+// New makes the provider called name. It is a variable so that tests can keep off the machine's networks.
 var New = func(name string, interfaces []string, port uint16) discovery.Provider {
 	if name == "udp" {
 		return udp.New(udp.Options{Port: port, Interfaces: interfaces})
@@ -93,8 +93,8 @@ var New = func(name string, interfaces []string, port uint16) discovery.Provider
 	return mdns.New(mdns.Options{Interfaces: interfaces})
 }
 
-// Missing returns the interfaces that are named and not there, if any are needed, and advice that lists those that are. A
-// missing one may be mistyped, or come later.
+// Missing returns the interfaces in --interface that this machine does not have, and advice that lists those that it has. A
+// missing one may be mistyped, or may come later. Without providers no interface is missing.
 func (f *Flags) Missing() (missing []string, advice string) {
 	there := interfaceNames()
 	if len(f.Names()) == 0 || len(there) == 0 {
@@ -108,7 +108,7 @@ func (f *Flags) Missing() (missing []string, advice string) {
 	return missing, oneOf(there)
 }
 
-// oneOf is the advice for a name that is not among names.
+// oneOf is the advice about a name that is not among names.
 func oneOf(names []string) string { return "use one of: " + strings.Join(names, ", ") }
 
 // interfaceNames returns the names of this machine's network interfaces, as far as the system tells.

@@ -8,19 +8,19 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Tidy returns text without what shows nothing at its ends, which comes along when text is pasted or read from a file of
-// another system. What shows nothing in its middle is an error that names it.
+// Tidy returns text without hidden characters at its ends. They come along when text is pasted, or read from a file of
+// another system. A hidden character in the middle is an error that names it.
 func Tidy(text string) (string, error) {
 	text = strings.TrimFunc(text, IsHidden)
 	for _, r := range text {
-		if IsHidden(r) && r != '\u200c' && r != '\u200d' { // which join letters
+		if IsHidden(r) && r != '\u200c' && r != '\u200d' { // these join letters
 			return "", fmt.Errorf("%.80q has %U in it, which shows nothing", text, r)
 		}
 	}
 	return text, nil
 }
 
-// TidyPeer is Tidy for what names a peer. A key, or the beginning of one, has nothing in it that shows nothing, nor spaces.
+// TidyPeer is Tidy for the name of a peer. From a key, or the beginning of one, it removes all hidden characters and spaces.
 func TidyPeer(text string) (string, error) {
 	key := strings.Map(func(r rune) rune {
 		if IsHidden(r) || unicode.IsSpace(r) {
@@ -34,7 +34,7 @@ func TidyPeer(text string) (string, error) {
 	return Tidy(text)
 }
 
-// IsHidden says whether a person who reads a text does not see r, or takes it for a plain space.
+// IsHidden says whether readers of a text do not see r, or take it for a plain space.
 func IsHidden(r rune) bool {
 	return r != ' ' && (unicode.IsSpace(r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z))
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// Every printed key begins with keyPrefix and has keyLength characters. A key that is not given
-// whole needs at least minPrefix characters more than keyPrefix: 8 characters are 40 bits.
+// Every printed key begins with keyPrefix and has keyLength characters. The beginning of a key must have at least minPrefix
+// characters after keyPrefix: 8 characters are 40 bits.
 const (
 	keyPrefix = "pnet1"
 	keyLength = 63
@@ -21,8 +21,8 @@ const (
 // ErrAmbiguousPrefix: several trusted keys begin like this.
 var ErrAmbiguousPrefix = errors.New("several trusted keys begin like this")
 
-// PeerName returns how people know the trusted peer with this printed key: by its label, if it has one, and by the
-// beginning of the key, which ends in … and names the peer in every subcommand.
+// PeerName returns the name of a trusted peer for people: its label, if it has one, and the beginning of its key, which ends
+// in …. Every subcommand takes that beginning as the name of the peer.
 func PeerName(key, label string) string {
 	if len(key) == keyLength {
 		key = key[:len(keyPrefix)+minPrefix] + "…"
@@ -30,8 +30,7 @@ func PeerName(key, label string) string {
 	return WholeName(key, label)
 }
 
-// WholeName is PeerName with the whole key: for a key that is not trusted, or not any more, since only a whole key can be
-// trusted.
+// WholeName is PeerName with the whole key. It is for keys that are not trusted, because trust add needs a whole key.
 func WholeName(key, label string) string {
 	if label == "" {
 		return key
@@ -39,19 +38,19 @@ func WholeName(key, label string) string {
 	return OneLine(label) + " (" + key + ")"
 }
 
-// CheckPeer returns nil if text can name a peer: it is a key, or could be the beginning of one, or a label.
+// CheckPeer returns nil if text can name a peer: as a key, as the beginning of one, or as a label.
 func CheckPeer(text string) error {
 	_, begins := beginning(text)
 	_, err := identity.ParsePublicKey(text)
-	likeKey := !errors.Is(err, identity.ErrKeyText) || strings.HasPrefix(strings.ToLower(text), keyPrefix) // no label is
+	likeKey := !errors.Is(err, identity.ErrKeyText) || strings.HasPrefix(strings.ToLower(text), keyPrefix) // a label is not
 	if err == nil || begins || !likeKey {
 		return nil
 	}
 	return err
 }
 
-// FindPrefix returns the peer whose printed key begins with text. The error is otherwise if text is not the beginning of a
-// key.
+// FindPrefix returns the peer whose printed key begins with text. If text is not the beginning of a key, the error is
+// otherwise.
 func FindPrefix(peers []trust.Peer, text string, otherwise error) (trust.Peer, error) {
 	begin, ok := beginning(text)
 	if !ok {
@@ -67,8 +66,8 @@ func FindPrefix(peers []trust.Peer, text string, otherwise error) (trust.Peer, e
 	return trust.Peer{}, fmt.Errorf("%s: %w", begin, ErrAmbiguousPrefix)
 }
 
-// beginning returns the text that a key begins with, and whether text is that: more than a few characters, and not a
-// whole key. The … that shortened keys are shown with may be there still.
+// beginning returns text in the form in which keys begin, and whether it is long enough for the beginning of a key and
+// shorter than a key. The … of a shortened key may be at its end.
 func beginning(text string) (begin string, ok bool) {
 	begin = strings.ToLower(strings.TrimSuffix(text, "…"))
 	ok = strings.HasPrefix(begin, keyPrefix) && len(begin) >= len(keyPrefix)+minPrefix && len(begin) < keyLength

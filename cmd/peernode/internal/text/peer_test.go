@@ -13,7 +13,7 @@ const (
 	carolKey = "pnet1m60dkltm0hqmf56mv8pweep4xulcxs7gtduxwnddl3lpgmug9d8s2sumpy"
 )
 
-// testKey returns the key that text says.
+// testKey parses a key.
 func testKey(t *testing.T, text string) identity.PublicKey {
 	t.Helper()
 	key, err := identity.ParsePublicKey(text)
@@ -23,7 +23,7 @@ func testKey(t *testing.T, text string) identity.PublicKey {
 	return key
 }
 
-// errNoPrefix is what FindPrefix returns for what is not the beginning of a key.
+// errNoPrefix is what FindPrefix returns for a text that is not the beginning of a key.
 var errNoPrefix = errors.New("not the beginning of a key")
 
 func TestPeerIsFoundByTheBeginningOfItsKey(t *testing.T) {
@@ -43,7 +43,7 @@ func TestPeerIsFoundByTheBeginningOfItsKey(t *testing.T) {
 		{"the whole", bobKey, []trust.Peer{carol, bob}, "", errNoPrefix},
 		{"7 characters", bobKey[:12], []trust.Peer{carol, bob}, "", errNoPrefix},
 		{"without pnet1", bobKey[5:20], []trust.Peer{carol, bob}, "", errNoPrefix},
-		{"of nobody", bobKey[:13], []trust.Peer{carol}, "", trust.ErrNotFound},
+		{"of no peer", bobKey[:13], []trust.Peer{carol}, "", trust.ErrNotFound},
 		{"longer than a key", bobKey + "q", []trust.Peer{bob}, "", errNoPrefix},
 		{"of two", bobKey[:13], []trust.Peer{bob, carol, twin}, "", ErrAmbiguousPrefix},
 		{"nothing", "", []trust.Peer{bob}, "", errNoPrefix},

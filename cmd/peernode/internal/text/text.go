@@ -22,8 +22,8 @@ func JSON(v any) ([]byte, error) {
 	return PrintableJSON([]byte(strings.TrimSuffix(b.String(), "\n"))), nil
 }
 
-// PrintableJSON escapes what a terminal could take for a command, or what would show nothing. In valid JSON
-// such characters occur only inside strings, where \u says the same.
+// PrintableJSON escapes characters that a terminal could take for a command or would not show. In valid JSON they occur only
+// inside strings, where \u means the same.
 func PrintableJSON(text []byte) []byte {
 	out := make([]byte, 0, len(text))
 	for _, r := range string(text) {
@@ -38,8 +38,7 @@ func PrintableJSON(text []byte) []byte {
 	return out
 }
 
-// OneLine returns text, quoted if anything in it is not plain to see on one line. Peers choose much of what is
-// printed.
+// OneLine returns text, quoted if it has a character that is not printable. Peers choose many texts that the command prints.
 func OneLine(text string) string {
 	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, unprintable) {
@@ -51,7 +50,7 @@ func OneLine(text string) string {
 // plainWord are the characters that mean nothing to a shell.
 const plainWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-…"
 
-// ShellWord returns text as it is given to a shell, for hints.
+// ShellWord returns text quoted for a shell if need be. It is for advice.
 func ShellWord(text string) string {
 	if strings.Trim(text, plainWord) == "" {
 		return text
@@ -67,8 +66,8 @@ func Count(n int, what string) string {
 	return fmt.Sprintf("%d %s", n, what)
 }
 
-// Problem returns what a way of looking for peers cannot do, on a network interface if one is named, and why; or without a
-// reason that it can again.
+// Problem says that a provider cannot do something, on a network interface if on names one, and why. Without a reason it
+// says that the provider can do it again.
 func Problem(doing, on, reason string) string {
 	if on != "" {
 		doing += " on " + OneLine(on)

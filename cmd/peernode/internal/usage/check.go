@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// Forms of what is given on the command line.
+// Forms of values on the command line, as advice.
 const (
 	TimeForm    = "give it as 500ms, 10s or 2m"
 	PortForm    = "give it as a number from 1 to 65535, such as 4040"
@@ -21,13 +21,13 @@ const (
 	peerForm    = "give PEER as a label, as a key of 63 characters, or as the beginning of a key: pnet1 and at least 8 more"
 )
 
-// PeerHelp says in help texts how a peer is named.
+// PeerHelp says in help texts how to name a peer.
 const PeerHelp = `PEER is a trusted peer's label, its key, or the beginning of its key: pnet1 and at least 8 characters.`
 
-// retype is the hint for what shows nothing in the middle of an argument.
+// retype is the advice about a hidden character in the middle of an argument.
 const retype = "type it instead of pasting it"
 
-// checks are for arguments by their name in the Use line. Each returns the argument without what shows nothing.
+// checks has a check for some of the names of arguments in Use lines. Each returns the argument without hidden characters.
 var checks = map[string]func(arg string) (string, error){"PEER": checkPeer, "KEY": checkKey, "NAME": checkName, "[ADDR]…": checkDial}
 
 // checkPeer returns an error unless arg can name a peer.
@@ -45,7 +45,7 @@ func checkPeer(arg string) (string, error) {
 	return name, nil
 }
 
-// checkKey leaves it to trust add to say what is wrong with a key.
+// checkKey only tidies a key: trust add says what is wrong with it.
 func checkKey(arg string) (string, error) {
 	if key, err := text.TidyPeer(arg); err == nil {
 		return key, nil
@@ -56,7 +56,7 @@ func checkKey(arg string) (string, error) {
 // checkName returns an error unless arg can be the name of a handler.
 func checkName(arg string) (string, error) {
 	if err := envelope.CheckName(arg); err != nil {
-		reason := strings.TrimPrefix(err.Error(), "envelope: ") // people do not know packages
+		reason := strings.TrimPrefix(err.Error(), "envelope: ") // users do not know packages
 		return "", failure.Usage(fmt.Sprintf("NAME: %.80q cannot be the name of a handler: %s", arg, reason), failure.NameForm)
 	}
 	return arg, nil
@@ -74,13 +74,13 @@ func checkDial(arg string) (string, error) {
 	return address, nil
 }
 
-// CheckListen returns nil if the value of a flag is HOST:PORT, where the host may be missing and the port may be 0. The
-// hint says what form it has otherwise.
-func CheckListen(flag, value, hint string) error {
+// CheckListen returns nil if the value of a flag is HOST:PORT, where the host may be missing and the port may be 0. Its
+// error comes with this advice.
+func CheckListen(flag, value, advice string) error {
 	host, service, err := net.SplitHostPort(value)
 	_, portErr := strconv.ParseUint(service, 10, 16) // services have numbers here, not names
 	if err != nil || portErr != nil || strings.ContainsFunc(host, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
-		return failure.Usage(fmt.Sprintf("--%s: %.80q is not an address", flag, value), hint)
+		return failure.Usage(fmt.Sprintf("--%s: %.80q is not an address", flag, value), advice)
 	}
 	return nil
 }
@@ -93,10 +93,10 @@ func CheckLength(flag, value string, limit int) error {
 	return nil
 }
 
-// CheckNumber returns nil if the value of a flag is not less than 0.
-func CheckNumber[N ~int | ~int64](flag string, value N, hint string) error {
+// CheckNumber returns nil if the value of a flag is not less than 0, and otherwise an error with this advice.
+func CheckNumber[N ~int | ~int64](flag string, value N, advice string) error {
 	if value < 0 {
-		return failure.Usage(fmt.Sprintf("--%s is less than 0", flag), hint)
+		return failure.Usage(fmt.Sprintf("--%s is less than 0", flag), advice)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-// Package usage checks a command line and says which form is expected.
+// Package usage checks a command line, and says what is wrong with it and which form is right.
 package usage
 
 import (
@@ -15,13 +15,13 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 )
 
-// Arguments checks the arguments of a subcommand by its Use line, where [NAME] may be missing and [NAME]… may
-// stand any number of times. It checks and tidies those that have a form of their own. It is the Args of every subcommand.
+// Arguments checks the number of a subcommand's arguments by its Use line: [NAME] may be missing, and [NAME]… may be given
+// any number of times. It also checks the form of the arguments that are in checks, and tidies them.
 func Arguments(cmd *cobra.Command, args []string) error {
 	return ArgumentsAs(cmd, "", strings.Fields(cmd.Use)[1:], args)
 }
 
-// ArgumentsAs checks args by names instead, which are those of cmd with a flag that changes them, or "".
+// ArgumentsAs is Arguments with other names than the Use line has: those of cmd with this flag.
 func ArgumentsAs(cmd *cobra.Command, flag string, names, args []string) error {
 	whole := cmd.CommandPath()
 	if flag != "" {
@@ -47,14 +47,14 @@ func ArgumentsAs(cmd *cobra.Command, flag string, names, args []string) error {
 			if err != nil {
 				return err
 			}
-			args[i] = tidy // cobra runs the subcommand with this slice
+			args[i] = tidy // cobra gives this slice to the subcommand
 		}
 	}
 	return nil
 }
 
-// TidyFlags takes what shows nothing from the ends of the flags of cmd that are text. What shows nothing elsewhere in them is
-// an error.
+// TidyFlags removes hidden characters from the ends of the flags of cmd that are text. A hidden character elsewhere is an
+// error.
 func TidyFlags(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		var e error
@@ -76,7 +76,7 @@ func TidyFlags(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// Timeout adds --timeout to cmd, which is usual if it is not given, and returns where its value will be.
+// Timeout adds --timeout to cmd, with the default usual, and returns where its value will be.
 func Timeout(cmd *cobra.Command, usual time.Duration, what string) *time.Duration {
 	d := cmd.Flags().Duration("timeout", usual, what)
 	cmd.PreRunE = func(*cobra.Command, []string) error {
@@ -88,31 +88,31 @@ func Timeout(cmd *cobra.Command, usual time.Duration, what string) *time.Duratio
 	return d
 }
 
-// valueForms say what a flag of each type takes.
-var valueForms = map[string]struct{ name, hint string }{
+// valueForms say which values a flag of each type takes.
+var valueForms = map[string]struct{ name, advice string }{
 	"duration": {"a time", TimeForm},
 	"int":      {"a whole number", "give it in digits, such as 4"},
 	"uint16":   {"a port", PortForm},
 	"bool":     {"true or false", "leave its value out, or give it as true or false"},
 }
 
-// FlagError says what is wrong with a flag of cmd, and what form it has.
+// FlagError says what is wrong with a flag of cmd, and which form is right.
 func FlagError(cmd *cobra.Command, err error) error {
 	if e, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		if form, ok := valueForms[e.GetFlag().Value.Type()]; ok {
-			return failure.Usage(fmt.Sprintf("--%s: %.80q is not %s", e.GetFlag().Name, e.GetValue(), form.name), form.hint)
+			return failure.Usage(fmt.Sprintf("--%s: %.80q is not %s", e.GetFlag().Name, e.GetValue(), form.name), form.advice)
 		}
 	}
 	if e, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		name, _ := pflag.UnquoteUsage(e.GetFlag())
 		usual := fmt.Sprintf("give it as: --%s %s", e.GetFlag().Name, name)
-		hint := cmp.Or(valueForms[e.GetFlag().Value.Type()].hint, usual)
-		return failure.Usage(fmt.Sprintf("--%s needs a value", e.GetFlag().Name), hint)
+		advice := cmp.Or(valueForms[e.GetFlag().Value.Type()].advice, usual)
+		return failure.Usage(fmt.Sprintf("--%s needs a value", e.GetFlag().Name), advice)
 	}
 	return failure.UsageOf(err, seeHelp(cmd))
 }
 
-// Unknown returns err, which says that cmd can make no sense of args, with what to do about that.
+// Unknown returns err, cobra's error about args, with advice.
 func Unknown(cmd *cobra.Command, args []string, err error) error {
 	if _, _, unknown := cmd.Root().Find(args); unknown != nil { // no such subcommand
 		for _, arg := range args {
@@ -124,7 +124,7 @@ func Unknown(cmd *cobra.Command, args []string, err error) error {
 	return failure.UsageOf(err, seeHelp(cmd))
 }
 
-// StrictHelp has the subcommands that cobra adds say that an argument is wrong, as all others do.
+// StrictHelp makes the subcommands that cobra adds report a wrong argument, as all others do.
 func StrictHelp(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -139,10 +139,10 @@ func StrictHelp(root *cobra.Command) {
 				return topic.Help()
 			}
 		case "completion":
-			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() } // what can run checks its arguments
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() } // a command that can run checks its arguments
 		}
 	}
 }
 
-// seeHelp sends people to the help text of cmd.
+// seeHelp is the advice to read the help text of cmd.
 func seeHelp(cmd *cobra.Command) string { return fmt.Sprintf("see: %s --help", cmd.CommandPath()) }
