@@ -160,32 +160,32 @@ const maxQueued = 256
 type hub struct {
 	lost atomic.Uint64 // events that were dropped because their subscriber was slow
 
-	mu     sync.Mutex // guards the rest, and the fields of subscriptions
-	subs   map[*subscription]struct{}
-	closed bool
+	mu        sync.Mutex // guards the rest
+	published int
+	queues    map[chan numbered]struct{} // of the subscribers; nil: there will be no more events
 }
 
-// A subscription has the events that its subscriber has not read yet.
-type subscription struct {
-	queue   []Event
-	lagged  int        // events dropped since the last Lagged
-	changed *sync.Cond // of the queue, the hub's end, or the subscription's
+// A numbered event tells its subscriber by its number how many events before it were dropped.
+type numbered struct {
+	Event
+	number int // counts the hub's events
 }
 
-func newHub() *hub { return &hub{subs: make(map[*subscription]struct{})} }
+func newHub() *hub { return &hub{queues: make(map[chan numbered]struct{})} }
 
 func (h *hub) publish(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for s := range h.subs {
-		if len(s.queue) == maxQueued {
-			s.queue[0] = nil
-			s.queue = s.queue[1:]
-			s.lagged++
-			h.lost.Add(1)
+	h.published++
+	for queue := range h.queues {
+		if len(queue) == cap(queue) {
+			select {
+			case <-queue: // the oldest
+				h.lost.Add(1)
+			default: // its subscriber has read meanwhile
+			}
 		}
-		s.queue = append(s.queue, e)
-		s.changed.Signal()
+		queue <- numbered{e, h.published} // there is room: others only read
 	}
 }
 
@@ -193,49 +193,49 @@ func (h *hub) publish(e Event) {
 func (h *hub) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.closed = true
-	for s := range h.subs {
-		s.changed.Signal()
+	for queue := range h.queues {
+		close(queue)
 	}
+	h.queues = nil
 }
 
 func (h *hub) subscribe(ctx context.Context) iter.Seq[Event] {
-	s := &subscription{changed: sync.NewCond(&h.mu)}
+	queue := make(chan numbered, maxQueued)
 	h.mu.Lock()
-	h.subs[s] = struct{}{}
-	h.mu.Unlock()
+	defer h.mu.Unlock()
+	if h.queues == nil {
+		close(queue)
+	} else {
+		h.queues[queue] = struct{}{}
+	}
 	context.AfterFunc(ctx, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		delete(h.subs, s)
-		s.changed.Signal()
+		delete(h.queues, queue)
 	})
+	var next numbered // the event to hand out; without an Event: it has to be awaited
+	expected := h.published + 1
 	return func(yield func(Event) bool) {
-		for {
-			e := h.next(ctx, s)
-			if e == nil || !yield(e) {
+		for ctx.Err() == nil {
+			if next.Event == nil {
+				select {
+				case next = <-queue:
+				case <-ctx.Done():
+				}
+			}
+			e := next.Event
+			switch dropped := next.number - expected; {
+			case e == nil:
+				return
+			case dropped > 0:
+				e = Lagged{At{e.Time()}, dropped}
+				expected = next.number
+			default:
+				expected, next = expected+1, numbered{}
+			}
+			if !yield(e) {
 				return
 			}
 		}
 	}
-}
-
-// next waits for an event. It returns nil if there will be no more.
-func (h *hub) next(ctx context.Context, s *subscription) (e Event) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for len(s.queue) == 0 && !h.closed && ctx.Err() == nil {
-		s.changed.Wait()
-	}
-	switch {
-	case len(s.queue) == 0 || ctx.Err() != nil:
-		return nil
-	case s.lagged > 0:
-		e = Lagged{At: At{s.queue[0].Time()}, N: s.lagged}
-		s.lagged = 0
-	default:
-		e, s.queue[0] = s.queue[0], nil
-		s.queue = s.queue[1:]
-	}
-	return e
 }

@@ -33,17 +33,16 @@ func (n *Node) publish(m any) {
 	now, log := At{n.config.Clock.Now()}, n.config.Logger
 	switch m := m.(type) {
 	case finder.Change:
+		found := Found{now, m.Key, m.Addr, m.Source, m.Interface}
+		e := Event(found)
 		switch m.Kind {
-		case finder.Found:
-			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "found")
-			n.hub.publish(Found{now, m.Key, m.Addr, m.Source, m.Interface})
 		case finder.Updated:
-			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "updated")
-			n.hub.publish(Updated{now, m.Key, m.Addr, m.Source, m.Interface})
+			e = Updated(found)
 		case finder.Lost:
-			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "lost", "reason", string(m.Reason))
-			n.hub.publish(Lost{now, m.Key, m.Addr, m.Source, string(m.Reason), m.Left})
+			e = Lost{now, m.Key, m.Addr, m.Source, string(m.Reason), m.Left}
 		}
+		log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", e.Kind(), "reason", string(m.Reason))
+		n.hub.publish(e)
 	case finder.Problem:
 		e := DiscoveryProblem{At: now, Source: m.Source, State: m.State, Interface: m.Interface, Doing: m.Doing}
 		if m.Err != nil {

@@ -64,7 +64,7 @@ func RetryAfter(err error) (wait time.Duration, ok bool) {
 		if e, ok := errors.AsType[*peers.RefusedError](err); ok && e.RetryAfter > 0 {
 			return e.RetryAfter, true
 		}
-		if wait, ok := advisedWait(err); ok {
+		if wait := advisedWait(err); wait > 0 {
 			return wait, true
 		}
 		return retryLater, true
