@@ -5,8 +5,11 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
@@ -80,4 +83,28 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 			DialTimeout: c.Timing.Dial, Stagger: staggerDials, RotateAfter: c.Timing.Rotate, IdleAfter: c.Timing.Idle,
 			MaxPeers: c.Limits.Peers, MaxSessions: c.Limits.Sessions},
 	}, nil
+}
+
+// newJitter returns a source of numbers in [0, 1), seeded from the node's randomness.
+func newJitter(r io.Reader) (func() float64, error) {
+	var seed [32]byte
+	if _, err := io.ReadFull(r, seed[:]); err != nil {
+		return nil, fmt.Errorf("read randomness: %w", err)
+	}
+	var mu sync.Mutex
+	rng := mathrand.New(mathrand.NewChaCha8(seed))
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return rng.Float64()
+	}, nil
+}
+
+// agent is what the node says it is, in its hello.
+func agent() string {
+	const name = "peernet-go"
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" && b.Main.Version != "(devel)" {
+		return name + "/" + b.Main.Version
+	}
+	return name
 }

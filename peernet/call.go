@@ -139,12 +139,12 @@ func (n *Node) useLink(ctx context.Context, key identity.PublicKey, wait bool, f
 
 // checkPeer returns why no peer of that key can be reached, whatever its state.
 func (n *Node) checkPeer(key identity.PublicKey) error {
-	switch {
+	switch state := n.state.Load(); {
 	case key == n.self:
 		return ErrSelf
-	case n.isStopping():
+	case state == stateStopping:
 		return ErrClosed
-	case !n.isRunning():
+	case state == stateNew:
 		return ErrNotStarted
 	case !n.trust.Contains(key):
 		return errPairFirst

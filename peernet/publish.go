@@ -91,7 +91,6 @@ func (n *Node) logPeer(now At, key identity.PublicKey, args ...any) {
 // republish publishes the node's events on the actor system of its Config. A subscriber there runs in this
 // goroutine: one that blocks loses events, and does not delay the node.
 func (n *Node) republish(events iter.Seq[Event]) {
-	defer n.join.Done()
 	for e := range events {
 		func() {
 			defer func() {

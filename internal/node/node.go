@@ -76,7 +76,7 @@ func (n *Node) Wake(key identity.PublicKey) { n.system.Root.Send(n.pid, peers.Wa
 func (n *Node) Done() <-chan struct{} { return n.done }
 
 // Stop ends the node: it listens and announces no more, says goodbye to everybody, and lets what is in flight
-// finish until ctx ends. When it returns no actor of the node is left. The error is the context's, if that cut
+// finish until ctx ends. When it returns no actor of the node is left. The error is the context's cause, if that cut
 // something short.
 func (n *Node) Stop(ctx context.Context) error {
 	n.system.Root.Send(n.pid, stop{})
@@ -86,7 +86,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		n.system.Root.Send(n.pid, cut{})
 		<-n.done
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 
