@@ -21,12 +21,6 @@ func Sent(err error) bool { return wasSent(err, func(*RemoteError) bool { return
 // wasSent is Sent, but answered decides about the answer of a peer.
 func wasSent(err error, answered func(*RemoteError) bool) bool {
 	switch e := err.(type) {
-	case *session.LinkError:
-		return e.Sent
-	case *session.AbandonedError:
-		return e.Sent
-	case *resultError:
-		return true
 	case *RemoteError:
 		return answered(e)
 	case interface{ RequestSent() bool }:
@@ -108,3 +102,6 @@ type resultError struct{ err error }
 
 func (e *resultError) Error() string { return e.err.Error() }
 func (e *resultError) Unwrap() error { return e.err }
+
+// RequestSent tells Sent that there was an answer.
+func (e *resultError) RequestSent() bool { return true }

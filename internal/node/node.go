@@ -13,6 +13,7 @@ package node
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -57,7 +58,7 @@ type Node struct {
 func Start(system *actor.ActorSystem, c Config) *Node {
 	n := &Node{system: system, done: make(chan struct{})}
 	n.pid = system.Root.SpawnPrefix(actorkit.RootProps(c.Pool, c.Log, func() actor.Actor {
-		return &root{Config: c, watch: watch{Interfaces: c.Interfaces, Clock: c.Clock}, done: n.done}
+		return &root{Config: c, done: n.done}
 	}), "node")
 	return n
 }
@@ -113,7 +114,7 @@ type root struct {
 
 	listener, finder, peers *actor.PID
 	stopping, cutting       bool
-	busy                    map[*actor.PID]bool // children that have not yet ended what Stop began
+	busy                    map[string]bool // children, by the id of their PID, that have not yet ended what Stop began
 	left                    int                 // children
 }
 
@@ -182,7 +183,8 @@ func (r *root) start(ctx actor.Context) {
 	r.finder = ctx.SpawnPrefix(finder.Props(&r.Config.Finder), "finder")
 	r.listener = ctx.SpawnPrefix(listener.Props(&r.Config.Listener), "listener")
 	r.left = 3
-	r.watch.begin(tell)
+	r.watch = watch{Interfaces: r.Interfaces, Clock: r.Clock, post: tell}
+	r.watch.next(time.Nanosecond) // not 0: golang/go#78156
 }
 
 // stop lets the children end what they do.
@@ -190,15 +192,15 @@ func (r *root) stop(ctx actor.Context) {
 	if r.stopping {
 		return
 	}
-	r.stopping, r.busy = true, map[*actor.PID]bool{r.finder: true, r.peers: true}
+	r.stopping, r.busy = true, map[string]bool{r.finder.Id: true, r.peers.Id: true}
 	ctx.Send(r.listener, listener.Stop{})
 	ctx.Send(r.finder, finder.Stop{})
 	ctx.Send(r.peers, peers.Stop{})
 }
 
-// childReady stops the children once each of them has ended what Stop began.
+// childReady stops the children once none of them is busy with what Stop began.
 func (r *root) childReady(ctx actor.Context, child *actor.PID) {
-	if delete(r.busy, child); len(r.busy) == 0 {
+	if delete(r.busy, child.Id); len(r.busy) == 0 {
 		r.cut(ctx)
 	}
 }
@@ -216,18 +218,12 @@ func (r *root) cut(ctx actor.Context) {
 
 // childStopped goes on with the end of the node. If a child actor dies by itself, the node stops: half a node must not
 // look healthy. The log has the child's panic.
-func (r *root) childStopped(ctx actor.Context, who *actor.PID) {
+func (r *root) childStopped(ctx actor.Context, child *actor.PID) {
 	if !r.stopping {
-		r.Log.Error("the node stops: one of its actors failed", "actor", who.GetId())
-		r.cut(ctx)
+		r.Log.Error("the node stops: one of its actors failed", "actor", child.Id)
 	}
+	r.childReady(ctx, child)
 	if r.left--; r.left == 0 {
 		ctx.Stop(ctx.Self())
-		return
-	}
-	for child := range r.busy {
-		if child.Equal(who) {
-			r.childReady(ctx, child)
-		}
 	}
 }
