@@ -53,7 +53,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 		Static: n.keys, Prologue: []byte(c.Namespace), Hello: hello, Rand: c.Rand, Clock: c.Clock, Log: c.Logger,
 		Pool: n.pool, Trusted: n.trust.Contains, Compute: make(chan struct{}, handshakesAtOnce),
 		Serve: func(l *session.Link) session.Inbound { return n.server.Open(l) },
-		Boot: func(peer identity.PublicKey) (boot [8]byte) { // each peer learns one that is of no use with others
+		Boot: func(peer identity.PublicKey) (boot [8]byte) { // each peer learns another one, which tells it nothing about others
 			mac := hmac.New(sha256.New, secret)
 			mac.Write(peer[:])
 			copy(boot[:], mac.Sum(nil))

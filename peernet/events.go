@@ -24,13 +24,13 @@ type At struct{ When time.Time }
 func (a At) Time() time.Time { return a.When }
 
 type (
-	// Found says that a provider sees a key that no provider saw before, trusted or not. Nothing is proved.
+	// Found says that a provider sees a key that no provider saw before, trusted or not. None of it is proved.
 	Found struct {
 		At
 		Peer      identity.PublicKey
 		Addr      netip.AddrPort
 		Source    string // the provider
-		Interface string // where it was heard; empty if that means nothing
+		Interface string // where it was heard; empty if the provider has no interfaces
 	}
 
 	// Updated says that a key that was seen before is also seen at this address, by this provider, or on this interface;
@@ -53,7 +53,7 @@ type (
 		At
 		Source    string        // the provider
 		State     ProviderState // of the provider afterwards: ProviderRunning if it can do all that it should
-		Interface string        // empty if it is about none
+		Interface string        // empty if it is about no interface
 		Doing     string        // what it cannot do, or can do again: "send over IPv4"
 		Reason    string        // why not; empty: it can again
 	}
@@ -64,10 +64,10 @@ type (
 		Peer identity.PublicKey
 		Addr netip.AddrPort
 		Role string // this node's: "initiator" or "responder"
-		Name string // the peer's own word: untrusted
+		Name string // what the peer calls itself: untrusted
 	}
 
-	// Disconnected says that no calls to a peer can be made any more: its last session has ended, or is saying its last word.
+	// Disconnected says that no calls to a peer can be made any more: its last session has ended, or is about to.
 	Disconnected struct {
 		At
 		Peer   identity.PublicKey
@@ -83,13 +83,13 @@ type (
 		Label string
 	}
 
-	// Unpaired says that a key was taken from it.
+	// Unpaired says that a key was removed from the trust set.
 	Unpaired struct {
 		At
 		Peer identity.PublicKey
 	}
 
-	// Refused says that somebody proved a key that is not trusted.
+	// Refused says that the other end of a connection proved a key that is not trusted.
 	Refused struct {
 		At
 		Peer   identity.PublicKey
@@ -103,7 +103,7 @@ type (
 		At
 		Peer         identity.PublicKey
 		Older, Newer netip.AddrPort
-		By           identity.PublicKey // zero: this node found out
+		By           identity.PublicKey // zero: this node has seen both
 	}
 
 	// Lagged says that its reader was too slow and has lost N events before this one. Node.Peers tells the present

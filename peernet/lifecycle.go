@@ -78,7 +78,7 @@ const goodbye = 250 * time.Millisecond
 // in flight finish until ctx ends, and closes everything. When it returns, nothing of the node runs but
 // handlers that ignore their context; the error is the context's if that cut something short.
 //
-// If ctx has ended already, as after a signal, Shutdown says goodbye all the same and takes at most 250 ms. To let calls in flight
+// If ctx has ended already, as after a signal, Shutdown still says goodbye, and takes at most 250 ms. To let calls in flight
 // finish, give it a context of its own with a time limit. It may be called more than once: all calls return when the node
 // has ended, and the context that ends first counts.
 func (n *Node) Shutdown(ctx context.Context) error {
@@ -119,7 +119,7 @@ func (n *Node) stop(ctx context.Context) {
 	select {
 	case <-handlers:
 	case <-ctx.Done():
-		n.server.DropSends() // and end the contexts of those that run; a handler that ignores its context is the application's
+		n.server.DropSends() // and end the contexts of those that run; Shutdown does not wait for a handler that ignores its context
 		err = context.Cause(ctx)
 	}
 	n.hub.close()

@@ -43,7 +43,7 @@ type Node struct {
 	pool      *actorkit.Pool
 	counters  counters.Node
 	changes   atomic.Uint64 // of the trust set
-	strangers limiter.Lines // lines about strangers
+	refusals  limiter.Lines // lines about keys that are not trusted
 
 	finishing context.Context         // of what Shutdown lets finish
 	cut       context.CancelCauseFunc // ends it
@@ -57,7 +57,7 @@ type Node struct {
 	unwatch  func()             // of the trust set
 	cancel   context.CancelFunc // of the goroutines below
 	join     sync.WaitGroup
-	cutAfter time.Time     // the first Shutdown began, and everybody has been told goodbye
+	cutAfter time.Time     // when every peer has been told goodbye, at the latest, after the first Shutdown began
 	stopped  chan struct{} // closed when Shutdown is done
 	stopErr  error
 }
@@ -151,7 +151,7 @@ func (n *Node) Unpair(key identity.PublicKey) error {
 // nothing.
 func (n *Node) Reload() error { return n.trust.Reload() }
 
-// TrustError returns why the peers file cannot be used; nil if it can. Who was trusted before is trusted until then.
+// TrustError returns why the peers file cannot be used; nil if it can. The keys that were trusted before stay trusted until then.
 func (n *Node) TrustError() error { return n.trust.Err() }
 
 // Connect dials a peer now, at addrs ("host:port") and at the addresses that are known, whatever came of earlier

@@ -69,8 +69,8 @@ func (n *Node) publish(m any) {
 		}
 		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer, m.By})
 	case session.Refused:
-		if ok, dropped := n.strangers.Allow(now.Time()); ok {
-			log.Info("stranger", "peer", m.Key, "addr", m.Addr, "state", "refused", "not_logged", dropped)
+		if ok, dropped := n.refusals.Allow(now.Time()); ok {
+			log.Info("untrusted", "peer", m.Key, "addr", m.Addr, "state", "refused", "not_logged", dropped)
 		}
 		n.hub.publish(Refused{now, m.Key, m.Addr, "not trusted"})
 	}

@@ -39,7 +39,7 @@ type shipment struct {
 	result   int           // of the result
 	wait     bool          // for a connection
 	patience time.Duration // its own: until its caller gives up, or its time is over; negative: never
-	deadline bool          // its time is over, and nobody gives up
+	deadline bool          // its time is over, and no caller gives up
 
 	// Guarded by history.mu.
 	begun    time.Time

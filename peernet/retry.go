@@ -37,7 +37,7 @@ func wasSent(err error, answered func(*RemoteError) bool) bool {
 // itself. RetryAfter says when.
 //
 // It is false if the request may have been carried out, as Sent tells, unless the peer answered `overloaded`: then no handler
-// ran. A caller for whom doing it twice does no harm may try again all the same. It is also false if the caller's own context
+// ran. A caller for whom doing it twice does no harm may still try again. It is also false if the caller's own context
 // ended the call.
 func Retryable(err error) bool {
 	_, ok := RetryAfter(err)

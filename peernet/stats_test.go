@@ -107,7 +107,7 @@ func TestCallsAreCountedAtBothEndsByHowTheyEnd(t *testing.T) {
 		if out := i.with(a, b).CallsOut; out.Lost != 1 || out.InFlight != 0 {
 			t.Errorf("out %+v", out)
 		}
-		// A call that cannot be made is none.
+		// A call that cannot be made is not counted.
 		before := i.with(a, b).CallsOut.Ended()
 		a.Call(i.Context(), b.PublicKey(), "echo", nil)
 		a.Call(i.Context(), b.PublicKey(), "echo", make([]byte, 2<<20))
@@ -275,7 +275,7 @@ func TestSessionsDialsAndHandshakesAreCountedByHowTheyEnd(t *testing.T) {
 			t.Error(err)
 		}
 		if err := a.Connect(i.Context(), other, netip.AddrPortFrom(a.Addrs()[0].Addr(), 1).String()); err == nil {
-			t.Error("connected to nobody")
+			t.Error("connected to no node")
 		}
 		synctest.Wait()
 		all := a.Stats()

@@ -44,7 +44,7 @@ func (c *chaos) bound() time.Duration {
 	return d
 }
 
-// settled checks that those who trust each other are connected, and nobody else.
+// settled checks that nodes that trust each other are connected, and no others.
 func (c *chaos) settled() {
 	c.Helper()
 	for i, k := range c.keys {
@@ -204,7 +204,7 @@ func (c *chaos) turns() map[pair]int {
 	return all
 }
 
-// still checks that nobody was connected or disconnected since turns were counted, but for a node whose key is in use
+// still checks that no node was connected or disconnected since turns were counted, but for a node whose key is in use
 // elsewhere: it tries, and is told so.
 func (c *chaos) still(before map[pair]int) {
 	c.Helper()
@@ -215,13 +215,13 @@ func (c *chaos) still(before map[pair]int) {
 	}
 }
 
-// asleep checks that nobody is connected any more.
+// asleep checks that no node is connected any more.
 func (c *chaos) asleep() {
 	c.Helper()
 	for _, n := range c.all {
 		for _, k := range c.keys {
 			if n.life != nil && n.life.directory.Link(k) != nil {
-				c.Errorf("seed %d: %s is connected to %s, and nobody has used that for a minute", c.seed, n.name, c.names[k])
+				c.Errorf("seed %d: %s is connected to %s, which was not used for a minute", c.seed, n.name, c.names[k])
 			}
 		}
 	}

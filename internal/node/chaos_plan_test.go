@@ -40,7 +40,7 @@ func (c *chaos) work(until time.Time) {
 	time.Sleep(time.Until(until))
 }
 
-// draw returns a number in [0, n), chance whether something happens that does in so many percent of the cases.
+// draw returns a number in [0, n). chance returns true in the given percentage of cases.
 func (c *chaos) draw(n int) int          { return c.rand.IntN(n) }
 func (c *chaos) chance(percent int) bool { return c.draw(100) < percent }
 
@@ -62,11 +62,11 @@ type temper struct {
 	looks  bool            // nodes look at the interfaces of their machines
 	rotate time.Duration   // age at which sessions are replaced; 0: they are not
 	worn   uint64          // messages after which they are; 0: they are not
-	idle   time.Duration   // after which sessions that nobody uses end; 0: they do not
+	idle   time.Duration   // after which unused sessions end; 0: they do not
 	peers  int             // that a node connects to at most, with two sessions each; 0: there is no bound
 }
 
-// drawTemper draws the temper of a history of so many nodes.
+// drawTemper draws the temper of a history with that many nodes.
 func (c *chaos) drawTemper(size int) {
 	t := temper{hushed: c.chance(50), looks: c.chance(50)}
 	// As likely less than 100 ms as seconds, or more than it takes to notice that a peer is silent.

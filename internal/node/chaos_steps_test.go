@@ -61,7 +61,7 @@ func (c *chaos) find() {
 	}
 }
 
-// lie announces a node where another one is, or nobody.
+// lie announces a node at an address where another one is, or none.
 func (c *chaos) lie() {
 	x, y := c.two()
 	at := netip.AddrPortFrom(c.free(), 7100)

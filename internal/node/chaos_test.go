@@ -116,7 +116,7 @@ func (b *bubble) history(seed uint64, all counts, own goleak.Option) {
 }
 
 // settle waits for the time that everything may take to be in order again, checks that it is, and stays so for a minute
-// in which nothing happens but, perhaps, calls and sends, of which none fails.
+// in which nothing happens but perhaps calls and sends, and none of them fails.
 func (c *chaos) settle() {
 	c.Helper()
 	time.Sleep(c.bound())
@@ -145,7 +145,7 @@ func (c *chaos) settle() {
 // hushWithin is how long calls and sends that have begun may take.
 const hushWithin = 15 * time.Second
 
-// sleeps is settle for nodes that end what nobody uses.
+// sleeps is settle for nodes that end unused sessions.
 func (c *chaos) sleeps() {
 	c.Helper()
 	c.hush()

@@ -1,5 +1,5 @@
-// Package node is the root actor of a node: it starts the listener, the finder and the peers, joins what one of them
-// tells to another, and ends them in order.
+// Package node is the root actor of a node: it starts the listener, the finder and the peers, passes events of one to
+// another, and ends them in order.
 //
 //	node
 //	├── listener ── session × n, one per inbound connection
@@ -42,7 +42,7 @@ type Config struct {
 	// seconds, in a goroutine of its own. If nil, none is noticed.
 	Interfaces func() ([]discovery.Interface, error)
 
-	// Tell is handed finder.Change, finder.Problem, session.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
+	// Tell gets finder.Change, finder.Problem, session.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
 	// in order. It does not block.
 	Tell func(any)
 }
@@ -70,13 +70,13 @@ func (n *Node) Trust(c trust.Change) { n.system.Root.Send(n.pid, c) }
 // well.
 func (n *Node) Connect(c peers.Connect) { n.system.Root.Send(n.pid, c) }
 
-// Wake dials a peer whose last session ended for want of use; see peers.Wake.
+// Wake dials a peer whose last session ended because it was idle; see peers.Wake.
 func (n *Node) Wake(key identity.PublicKey) { n.system.Root.Send(n.pid, peers.Wake{Key: key}) }
 
 // Done is closed when no actor of the node is left.
 func (n *Node) Done() <-chan struct{} { return n.done }
 
-// Stop ends the node: it listens and announces no more, says goodbye to everybody, and lets what is in flight
+// Stop ends the node: it listens and announces no more, says goodbye to every peer, and lets what is in flight
 // finish until ctx ends. When it returns no actor of the node is left. The error is the context's cause, if that cut
 // something short.
 func (n *Node) Stop(ctx context.Context) error {
@@ -105,8 +105,8 @@ func (stop) IgnoreDeadLetterLogging()         {}
 func (cut) IgnoreDeadLetterLogging()          {}
 func (childStopped) IgnoreDeadLetterLogging() {}
 
-// A root is the actor. Stop begins its end, which goes on when the finder and the peers have said that they are
-// done with what Stop began, and is complete when every child is gone.
+// A root is the actor. Stop begins its end. The end goes on when the finder and the peers have said that they have
+// finished what Stop began, and is complete when no child is left.
 type root struct {
 	Config
 	watch watch
@@ -115,7 +115,7 @@ type root struct {
 	listener, finder, peers *actor.PID
 	stopping, cutting       bool
 	busy                    map[string]bool // children, by the id of their PID, that have not yet ended what Stop began
-	left                    int                 // children
+	left                    int             // children
 }
 
 // Receive implements actor.Actor.

@@ -158,7 +158,7 @@ func (w *world) keys() identity.KeyPair {
 	return keys
 }
 
-// pair returns two nodes that trust each other, started, and of which the first has the smaller key: it is the
+// pair returns two nodes that trust each other, started. The first has the smaller key: it is the
 // arbiter.
 func (w *world) pair(adjust ...func(*Config)) (a, b *testNode) {
 	w.Helper()

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// fewBuckets are never swept: they cost less than looking at them.
+// fewBuckets is how many buckets are never swept: they cost less than a look at them.
 const fewBuckets = 64
 
 // buckets has a bucket of tokens for each peer that may not be at its full burst. It is safe for concurrent use.
@@ -99,8 +99,8 @@ func (b *buckets) bucket(peer identity.PublicKey, now time.Time) *bucket {
 	return l
 }
 
-// untilTurn returns how long it will be until there is a token for one more caller. Who is at the head has one already, perhaps
-// ahead of its time; the others that wait come before.
+// untilTurn returns how long it will be until there is a token for one more caller. The caller at the head has one already, perhaps
+// ahead of its time; the other waiting callers come before.
 func (b *buckets) untilTurn(l *bucket, now time.Time) time.Duration {
 	missing := float64(l.waiting-len(l.head)+1) - l.tokens.TokensAt(now)
 	wait := missing / float64(b.limit) * float64(time.Second)

@@ -74,8 +74,8 @@ func TestFailuresExplainThemselves(t *testing.T) {
 	}
 }
 
-// TestNobodyStartsOnANetworkThatHasEnded: nobody would stop it.
-func TestNobodyStartsOnANetworkThatHasEnded(t *testing.T) {
+// TestNoNodeStartsOnANetworkThatHasEnded: nothing would stop it.
+func TestNoNodeStartsOnANetworkThatHasEnded(t *testing.T) {
 	for name, start := range map[string]func(net *peertest.Network, alice *peertest.Node){
 		"made":      func(net *peertest.Network, _ *peertest.Node) { net.Node("bob") },
 		"restarted": func(_ *peertest.Network, alice *peertest.Node) { alice.Restart() },

@@ -53,7 +53,7 @@ func NewNetwork(tb testing.TB, options ...Option) *Network {
 	return n
 }
 
-// Node makes a node with this name, which no other on the network has, and starts it. It trusts nobody and finds nobody.
+// Node makes a node with this name, which no other on the network has, and starts it. It trusts no key and finds no node.
 func (n *Network) Node(name string, options ...NodeOption) *Node {
 	n.tb.Helper()
 	for _, o := range n.nodes {
@@ -105,7 +105,7 @@ func (n *Network) Trust(nodes ...*Node) {
 	}
 }
 
-// Meet makes every two of these nodes find each other, as discovery does. Whoever trusts whom it finds dials it. It holds
+// Meet makes every two of these nodes find each other, as discovery does. A node that trusts a node that it finds dials it. It holds
 // over restarts, until Part.
 func (n *Network) Meet(nodes ...*Node) {
 	for _, p := range pairs(nodes) {
