@@ -43,7 +43,7 @@ func TestHostilePeersHarmNoOther(t *testing.T) {
 	}
 }
 
-// A besieged is a node between a neighbour and a hostile peer, whose part the test plays.
+// A besieged is a node between a neighbour and a hostile peer. The test plays the hostile one.
 type besieged struct {
 	*testing.T
 	node, neighbour *peernet.Node

@@ -28,7 +28,7 @@ const (
 	doHold     = "hold"      // no shipment's: wait until released
 )
 
-// A shipment is a call, a send or a ping, and all that is known of it. What it is to be is never changed.
+// A shipment is a call, a send or a ping, and all that is known of it. Its plan is never changed.
 type shipment struct {
 	number   int
 	from     *side

@@ -164,7 +164,7 @@ func TestPeerThatMovedAndDialsAgain(t *testing.T) {
 	})
 }
 
-// TestHelloThatComesLate: of a session whose first frame is not its hello the boot rule is asked when that comes.
+// TestHelloThatComesLate: if the first frame of a session is not its hello, the boot rule applies when the hello comes.
 func TestHelloThatComesLate(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		w := b.world(1)

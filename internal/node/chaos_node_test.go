@@ -20,7 +20,7 @@ type chaosNode struct {
 	c     *chaos
 	life  *life         // nil: no node runs
 	ended chan struct{} // closed when nothing is left of the last life
-	twin  *chaosNode    // the node whose key this one has got hold of; nil: it has a key of its own
+	twin  *chaosNode    // the node whose key this one has too; nil: it has a key of its own
 
 	trusted map[identity.PublicKey]*trusted // guarded by c.mu
 }

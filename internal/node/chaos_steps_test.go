@@ -144,7 +144,7 @@ func (c *chaos) kill() {
 	c.again(x, stopSlack)
 }
 
-// crash takes a machine away, which says nothing to anybody. It may come back elsewhere.
+// crash takes a machine away without notice. It may come back elsewhere.
 func (c *chaos) crash() {
 	x := c.one()
 	if x.life == nil {

@@ -30,8 +30,8 @@ var (
 const maxFailing = 5
 
 // TestChaos lets two to eight nodes connect, call and send while everything happens to them that a network, a machine
-// and a person can do to a node, at random. Whatever that was, when it is over everyone who is trusted is connected,
-// once, and stays so; and meanwhile no rule is broken.
+// and a person can do to a node, at random. No rule is broken while it happens. When it is over, all nodes that trust each
+// other are connected, once, and stay so.
 //
 // A seed decides keys, jitter and what happens at which time of the history, not how goroutines take turns: a seed
 // that fails may need several tries, as with -count.

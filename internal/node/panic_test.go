@@ -49,7 +49,7 @@ func TestSessionThatFailsHarmsNoOther(t *testing.T) {
 	})
 }
 
-// TestPeerThatFailsHarmsNoOther: the actor of a peer panics. What it held is ended, those who wait are
+// TestPeerThatFailsHarmsNoOther: the actor of a peer panics. Its sessions end, its waiters are
 // answered, and the peer can come back.
 func TestPeerThatFailsHarmsNoOther(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {

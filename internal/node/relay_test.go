@@ -72,7 +72,7 @@ func TestARelayThatGoesSilentDoesNotKeepThePeer(t *testing.T) {
 	}
 }
 
-// relays pass on what comes in, until they fall silent.
+// relays pass on all that they read, until they fall silent.
 type relays struct {
 	silent func(in, out net.Conn)
 

@@ -92,7 +92,7 @@ func TestMessage3ThatIsSwallowedHoldsUpNoDial(t *testing.T) {
 	})
 }
 
-// swallow passes connections to one node on to another, but of what comes in no more than message 1.
+// swallow passes connections to one node on to another. Of what it reads it passes on message 1 alone.
 func swallow(t *testing.T, at, to *testNode) {
 	t.Helper()
 	relay(t, at, to, func(in, out net.Conn) {
@@ -139,8 +139,8 @@ func TestOnlyTheFirstToProveTheKeyGetsMessage3(t *testing.T) {
 	})
 }
 
-// delay passes connections to one node on to another, and holds what that answers back for some time. passed returns how
-// many bytes have come from those who connect.
+// delay passes connections to one node on to another, and holds the answers back for some time. passed returns how
+// many bytes it has passed on from the nodes that connect.
 func delay(t *testing.T, at, to *testNode, by time.Duration) (passed func() int) {
 	t.Helper()
 	var mu sync.Mutex // guards count

@@ -300,7 +300,7 @@ func TestTrustTakenAwayDuringTheHandshake(t *testing.T) {
 	})
 }
 
-// TestTrustThatComesAndGoes: Up and Down alternate, whatever is ending meanwhile; told checks that.
+// TestTrustThatComesAndGoes: Up and Down alternate while sessions end; told checks that.
 func TestTrustThatComesAndGoes(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		for seed := range uint64(8) {

@@ -147,7 +147,7 @@ func TestLeftoversFailTheTest(t *testing.T) {
 	}
 }
 
-// TestOutputNamesNodes: lines begin with whose they are, keys of others are names, and the end of the network is silent.
+// TestOutputNamesNodes: lines begin with the name of their node, other keys show as names, and the end of the network logs nothing.
 func TestOutputNamesNodes(t *testing.T) {
 	r := fails(t, func(t *testing.T, net *peertest.Network) {
 		alice, bob := couple(net)
@@ -178,7 +178,7 @@ func TestLateLinesAreLost(t *testing.T) {
 	}
 }
 
-// TestEventsComeOnceEachAndInOrder: also those that happened before anybody asked.
+// TestEventsComeOnceEachAndInOrder, those too that happened before the test asked.
 func TestEventsComeOnceEachAndInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, net *peertest.Network) {
 		alice, bob := couple(net)

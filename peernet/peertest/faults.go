@@ -44,7 +44,7 @@ func (n *Network) Partition(groups ...[]*Node) {
 	n.mem.Partition(hosts...)
 }
 
-// Heal ends every Cut and the Partition. Nodes dial again whom they have lost, within half a minute.
+// Heal ends every Cut and the Partition. Nodes dial the peers again that they have lost, within half a minute.
 func (n *Network) Heal() { n.mem.HealAll() }
 
 // Reset breaks the connections between every two of these nodes, at both ends and at once, as a router that forgets them does.

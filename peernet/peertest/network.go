@@ -160,7 +160,7 @@ func (n *Network) end() {
 	n.Delay(0)
 	n.Bandwidth(0)
 	for _, node := range n.nodes {
-		node.host.Restart() // who still holds on to a node that crashed need not wait for it
+		node.host.Restart() // peers that still keep a session with it notice the crash at once
 	}
 	for _, node := range n.nodes {
 		node.Stop()
