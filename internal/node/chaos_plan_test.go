@@ -55,7 +55,7 @@ var sizes = []int{2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 5, 6, 8}
 
 // A temper is what all of a history is like.
 type temper struct {
-	base   time.Duration // delay of the network without faults; jitter adds at most as much as it says
+	base   time.Duration // delay of the network without faults; up to jitter is added
 	jitter time.Duration
 	pauses []time.Duration // how long at most it takes until something happens, or ends
 	hushed bool            // no calls and no sends in the minute in which nothing happens
