@@ -20,6 +20,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
 func TestSessionWithATrustedKeyIsPassedOn(t *testing.T) {
