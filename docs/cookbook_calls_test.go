@@ -71,7 +71,7 @@ func Example_authorize() {
 	alice, bob, stop := couple()
 	defer stop()
 
-	// Decide by what this node knows: the key, or the label that it gave the key. Name is only the peer's own word.
+	// Decide by what this node knows: the key, or the label that it gave the key. Name is only what the peer says.
 	admins := peernet.Authorize(func(_ context.Context, c peernet.Caller) bool { return c.Label == "admin" })
 	err := bob.Handle("restart", func(context.Context, *peernet.Request) (any, error) { return "done", nil }, admins)
 	if err != nil {

@@ -120,12 +120,15 @@ func importsOf(paths []string) string {
 	return b.String()
 }
 
+// majorVersion is the end of an import path that is no part of the package's name.
+var majorVersion = regexp.MustCompile("/v[0-9]+$")
+
 // importsIn returns the paths of those packages that a declaration of the file uses.
 func importsIn(file *ast.File, d ast.Decl) map[string]bool {
 	paths := make(map[string]string) // by name
 	for _, i := range file.Imports {
 		p := strings.Trim(i.Path.Value, `"`)
-		paths[path.Base(p)] = p
+		paths[path.Base(majorVersion.ReplaceAllString(p, ""))] = p
 	}
 	used := make(map[string]bool)
 	ast.Inspect(d, func(n ast.Node) bool {

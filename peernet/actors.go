@@ -5,8 +5,11 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
+	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
+	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
@@ -50,7 +53,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 		Static: n.keys, Prologue: []byte(c.Namespace), Hello: hello, Rand: c.Rand, Clock: c.Clock, Log: c.Logger,
 		Pool: n.pool, Trusted: n.trust.Contains, Compute: make(chan struct{}, handshakesAtOnce),
 		Serve: func(l *session.Link) session.Inbound { return n.server.Open(l) },
-		Boot: func(peer identity.PublicKey) (boot [8]byte) { // each peer learns one that is of no use with others
+		Boot: func(peer identity.PublicKey) (boot [8]byte) { // each peer learns another one, which tells it nothing about others
 			mac := hmac.New(sha256.New, secret)
 			mac.Write(peer[:])
 			copy(boot[:], mac.Sum(nil))
@@ -80,4 +83,28 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 			DialTimeout: c.Timing.Dial, Stagger: staggerDials, RotateAfter: c.Timing.Rotate, IdleAfter: c.Timing.Idle,
 			MaxPeers: c.Limits.Peers, MaxSessions: c.Limits.Sessions},
 	}, nil
+}
+
+// newJitter returns a source of numbers in [0, 1), seeded from the node's randomness.
+func newJitter(r io.Reader) (func() float64, error) {
+	var seed [32]byte
+	if _, err := io.ReadFull(r, seed[:]); err != nil {
+		return nil, fmt.Errorf("read randomness: %w", err)
+	}
+	var mu sync.Mutex
+	rng := mathrand.New(mathrand.NewChaCha8(seed))
+	return func() float64 {
+		mu.Lock()
+		defer mu.Unlock()
+		return rng.Float64()
+	}, nil
+}
+
+// agent is what the node says it is, in its hello.
+func agent() string {
+	const name = "peernet-go"
+	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" && b.Main.Version != "(devel)" {
+		return name + "/" + b.Main.Version
+	}
+	return name
 }

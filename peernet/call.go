@@ -108,8 +108,8 @@ func (n *Node) Ping(ctx context.Context, key identity.PublicKey) (rtt time.Durat
 	return rtt, nil
 }
 
-// useLink runs f with the session that is in use, and with the next one whenever f returns again. The error is that of f, or
-// says why there is no session.
+// useLink runs f with the session that is in use, and with the next one whenever f returns again. It waits for a session if
+// wait says so, or if there was one. The error is that of f, or says why there is no session.
 func (n *Node) useLink(ctx context.Context, key identity.PublicKey, wait bool, f func(*session.Link) (again bool, err error)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -121,44 +121,30 @@ func (n *Node) useLink(ctx context.Context, key identity.PublicKey, wait bool, f
 				return err
 			}
 		}
-		var err error
-		if link, err = n.awaitLink(ctx, key, link, wait); err != nil {
+		if err := n.checkPeer(key); err != nil {
 			return err
+		}
+		if link == nil && !wait {
+			return ErrNotConnected
+		}
+		if wait {
+			n.root.Wake(key)
+		}
+		var err error
+		if link, err = n.directory.Await(ctx, key, link); err != nil {
+			return fmt.Errorf("waiting for the peer to connect: %w", err)
 		}
 	}
 }
 
-// awaitLink returns another session than the one that is closing. It waits for one if wait says so, or if there was one.
-func (n *Node) awaitLink(ctx context.Context, key identity.PublicKey, closing *session.Link, wait bool) (*session.Link, error) {
-	if err := n.checkPeer(key); err != nil {
-		return nil, err
-	}
-	if closing == nil && !wait {
-		return nil, ErrNotConnected
-	}
-	if wait {
-		n.root.Wake(key)
-	}
-	link, err := n.directory.Await(ctx, key, closing)
-	switch {
-	case err != nil:
-		return nil, fmt.Errorf("waiting for the peer to connect: %w", err)
-	case link == nil && wait:
-		return n.awaitLink(ctx, key, nil, wait)
-	case link == nil:
-		return nil, ErrNotConnected
-	}
-	return link, nil
-}
-
 // checkPeer returns why no peer of that key can be reached, whatever its state.
 func (n *Node) checkPeer(key identity.PublicKey) error {
-	switch {
+	switch state := n.state.Load(); {
 	case key == n.self:
 		return ErrSelf
-	case n.isStopping():
+	case state == stateStopping:
 		return ErrClosed
-	case !n.isRunning():
+	case state == stateNew:
 		return ErrNotStarted
 	case !n.trust.Contains(key):
 		return errPairFirst

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// TestErrorOfAHandlersOwnCallIsFailed has alice call bob, whose handler calls her back: what she answers says nothing of him.
+// TestErrorOfAHandlersOwnCallIsFailed has alice call bob, whose handler calls her back: her answer must not pass for the answer of bob's handler.
 func TestErrorOfAHandlersOwnCallIsFailed(t *testing.T) {
 	alice, bob := pairOf(t, peernet.Config{}, peernet.Config{})
 	key := alice.PublicKey()

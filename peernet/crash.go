@@ -3,46 +3,28 @@ package peernet
 import (
 	"fmt"
 	"runtime"
-	"runtime/debug"
-	"sync"
 )
 
-// A crash tells how the first of several goroutines of one caller ended without returning: by a panic, or by
-// runtime.Goexit. The zero crash says that none did.
+// A crash tells how one of several goroutines of one caller ended without returning: by a panic, or by runtime.Goexit. It is
+// the value of the panic that is raised again in the caller's goroutine.
 type crash struct {
-	once  sync.Once
 	value any    // of the panic; nil: runtime.Goexit
-	stack []byte // of the goroutine that panicked; nil: there was no crash
+	stack []byte // of the goroutine
 }
 
-// keep notes the end of the goroutine that calls it, with the value that recover returned there. It is safe for concurrent
-// use.
-func (c *crash) keep(recovered any) {
-	c.once.Do(func() { c.value, c.stack = recovered, debug.Stack() })
-}
-
-// repeat ends the goroutine that calls it in the same way, if there was a crash. The other goroutines have ended.
+// repeat ends the goroutine that calls it in the same way.
 func (c *crash) repeat() {
-	switch {
-	case c.stack == nil:
-	case c.value == nil:
+	if c.value == nil {
 		runtime.Goexit()
-	default:
-		panic(&crashError{c.value, c.stack})
 	}
-}
-
-// A crashError is a panic that was caught in one goroutine, and raised again in another.
-type crashError struct {
-	value any
-	stack []byte
+	panic(c)
 }
 
 // Error tells where the panic was raised first.
-func (e *crashError) Error() string { return fmt.Sprintf("%v\n\n%s", e.value, e.stack) }
+func (c *crash) Error() string { return fmt.Sprintf("%v\n\n%s", c.value, c.stack) }
 
 // Unwrap returns the value of the panic if it is an error.
-func (e *crashError) Unwrap() error {
-	err, _ := e.value.(error)
+func (c *crash) Unwrap() error {
+	err, _ := c.value.(error)
 	return err
 }

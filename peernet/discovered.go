@@ -8,7 +8,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// A Presence is one address at which one provider sees a key. Nothing of it is proved: any machine on a network can claim
+// A Presence is one address at which one provider sees a key. None of it is proved: any machine on a network can claim
 // that any key is there.
 type Presence struct {
 	Peer      identity.PublicKey
@@ -16,7 +16,7 @@ type Presence struct {
 	Label     string // ours, if it is trusted
 	Addr      netip.AddrPort
 	Source    string    // the provider
-	Interface string    // on which it was heard; empty if that means nothing
+	Interface string    // on which it was heard; empty if the provider has no interfaces
 	First     time.Time // when it was first heard there
 	Last      time.Time // when it was last heard
 	Until     time.Time // when it is lost unless it is heard again; zero: never, as while the peer is connected

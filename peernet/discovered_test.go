@@ -65,7 +65,7 @@ func TestDiscoveredShowsKeysThatAreSeen(t *testing.T) {
 func TestProvidersShowWhatDoesNotWork(t *testing.T) {
 	want := errors.New("no cable")
 	a := startNode(t, peernet.Config{Discovery: []discovery.Provider{manual.New(), broken{want}}})
-	for deadline := time.Now().Add(patience); ; { // what a provider does is told by no event
+	for deadline := time.Now().Add(patience); ; { // no event tells what a provider does
 		list := a.Providers()
 		if len(list) == 2 && list[0].State == "running" && list[1].State == "failed" {
 			if list[0].Name != "manual" || list[1].Name != "broken" || !errors.Is(list[1].Err, want) || list[1].Next.IsZero() {
@@ -123,7 +123,7 @@ func (h hoarse) Run(ctx context.Context, self discovery.Self, _ func(discovery.S
 	return nil
 }
 
-// TestDiscoveryThatCannotSendIsTold: in the status, by an event, and to who asks why a peer is not found.
+// TestDiscoveryThatCannotSendIsTold by the status, by an event, and by the explanation of a peer that is not found.
 func TestDiscoveryThatCannotSendIsTold(t *testing.T) {
 	h := hoarse{make(chan func([]discovery.Problem), 1)}
 	a := startNode(t, peernet.Config{Discovery: []discovery.Provider{h}})

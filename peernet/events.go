@@ -24,13 +24,13 @@ type At struct{ When time.Time }
 func (a At) Time() time.Time { return a.When }
 
 type (
-	// Found says that a provider sees a key that no provider saw before, trusted or not. Nothing is proved.
+	// Found says that a provider sees a key that no provider saw before, trusted or not. None of it is proved.
 	Found struct {
 		At
 		Peer      identity.PublicKey
 		Addr      netip.AddrPort
 		Source    string // the provider
-		Interface string // where it was heard; empty if that means nothing
+		Interface string // where it was heard; empty if the provider has no interfaces
 	}
 
 	// Updated says that a key that was seen before is also seen at this address, by this provider, or on this interface;
@@ -53,7 +53,7 @@ type (
 		At
 		Source    string        // the provider
 		State     ProviderState // of the provider afterwards: ProviderRunning if it can do all that it should
-		Interface string        // empty if it is about none
+		Interface string        // empty if it is about no interface
 		Doing     string        // what it cannot do, or can do again: "send over IPv4"
 		Reason    string        // why not; empty: it can again
 	}
@@ -64,10 +64,10 @@ type (
 		Peer identity.PublicKey
 		Addr netip.AddrPort
 		Role string // this node's: "initiator" or "responder"
-		Name string // the peer's own word: untrusted
+		Name string // what the peer calls itself: untrusted
 	}
 
-	// Disconnected says that no calls to a peer can be made any more: its last session has ended, or is saying its last word.
+	// Disconnected says that no calls to a peer can be made any more: its last session has ended, or is about to.
 	Disconnected struct {
 		At
 		Peer   identity.PublicKey
@@ -83,13 +83,13 @@ type (
 		Label string
 	}
 
-	// Unpaired says that a key was taken from it.
+	// Unpaired says that a key was removed from the trust set.
 	Unpaired struct {
 		At
 		Peer identity.PublicKey
 	}
 
-	// Refused says that somebody proved a key that is not trusted.
+	// Refused says that the other end of a connection proved a key that is not trusted.
 	Refused struct {
 		At
 		Peer   identity.PublicKey
@@ -103,7 +103,7 @@ type (
 		At
 		Peer         identity.PublicKey
 		Older, Newer netip.AddrPort
-		By           identity.PublicKey // zero: this node found out
+		By           identity.PublicKey // zero: this node has seen both
 	}
 
 	// Lagged says that its reader was too slow and has lost N events before this one. Node.Peers tells the present
@@ -160,32 +160,32 @@ const maxQueued = 256
 type hub struct {
 	lost atomic.Uint64 // events that were dropped because their subscriber was slow
 
-	mu     sync.Mutex // guards the rest, and the fields of subscriptions
-	subs   map[*subscription]struct{}
-	closed bool
+	mu        sync.Mutex // guards the rest
+	published int
+	queues    map[chan numbered]struct{} // of the subscribers; nil: there will be no more events
 }
 
-// A subscription has the events that its subscriber has not read yet.
-type subscription struct {
-	queue   []Event
-	lagged  int        // events dropped since the last Lagged
-	changed *sync.Cond // of the queue, the hub's end, or the subscription's
+// A numbered event tells its subscriber by its number how many events before it were dropped.
+type numbered struct {
+	Event
+	number int // counts the hub's events
 }
 
-func newHub() *hub { return &hub{subs: make(map[*subscription]struct{})} }
+func newHub() *hub { return &hub{queues: make(map[chan numbered]struct{})} }
 
 func (h *hub) publish(e Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for s := range h.subs {
-		if len(s.queue) == maxQueued {
-			s.queue[0] = nil
-			s.queue = s.queue[1:]
-			s.lagged++
-			h.lost.Add(1)
+	h.published++
+	for queue := range h.queues {
+		if len(queue) == cap(queue) {
+			select {
+			case <-queue: // the oldest
+				h.lost.Add(1)
+			default: // its subscriber has read meanwhile
+			}
 		}
-		s.queue = append(s.queue, e)
-		s.changed.Signal()
+		queue <- numbered{e, h.published} // there is room: others only read
 	}
 }
 
@@ -193,49 +193,49 @@ func (h *hub) publish(e Event) {
 func (h *hub) close() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.closed = true
-	for s := range h.subs {
-		s.changed.Signal()
+	for queue := range h.queues {
+		close(queue)
 	}
+	h.queues = nil
 }
 
 func (h *hub) subscribe(ctx context.Context) iter.Seq[Event] {
-	s := &subscription{changed: sync.NewCond(&h.mu)}
+	queue := make(chan numbered, maxQueued)
 	h.mu.Lock()
-	h.subs[s] = struct{}{}
-	h.mu.Unlock()
+	defer h.mu.Unlock()
+	if h.queues == nil {
+		close(queue)
+	} else {
+		h.queues[queue] = struct{}{}
+	}
 	context.AfterFunc(ctx, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		delete(h.subs, s)
-		s.changed.Signal()
+		delete(h.queues, queue)
 	})
+	var next numbered // the event to hand out; without an Event: it has to be awaited
+	expected := h.published + 1
 	return func(yield func(Event) bool) {
-		for {
-			e := h.next(ctx, s)
-			if e == nil || !yield(e) {
+		for ctx.Err() == nil {
+			if next.Event == nil {
+				select {
+				case next = <-queue:
+				case <-ctx.Done():
+				}
+			}
+			e := next.Event
+			switch dropped := next.number - expected; {
+			case e == nil:
+				return
+			case dropped > 0:
+				e = Lagged{At{e.Time()}, dropped}
+				expected = next.number
+			default:
+				expected, next = expected+1, numbered{}
+			}
+			if !yield(e) {
 				return
 			}
 		}
 	}
-}
-
-// next waits for an event. It returns nil if there will be no more.
-func (h *hub) next(ctx context.Context, s *subscription) (e Event) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	for len(s.queue) == 0 && !h.closed && ctx.Err() == nil {
-		s.changed.Wait()
-	}
-	switch {
-	case len(s.queue) == 0 || ctx.Err() != nil:
-		return nil
-	case s.lagged > 0:
-		e = Lagged{At: At{s.queue[0].Time()}, N: s.lagged}
-		s.lagged = 0
-	default:
-		e, s.queue[0] = s.queue[0], nil
-		s.queue = s.queue[1:]
-	}
-	return e
 }

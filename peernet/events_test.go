@@ -10,7 +10,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// TestEventsShowTheirTime: to who prints one as it is, and to who writes it as JSON.
+// TestEventsShowTheirTime when they are printed as they are, and as JSON.
 func TestEventsShowTheirTime(t *testing.T) {
 	at := peernet.At{When: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)}
 	for _, e := range []peernet.Event{

@@ -85,7 +85,7 @@ func ExampleNode_Use() {
 	// Output: Alice asked for time and got <nil>
 }
 
-// Middleware may make a call again that nobody has carried out.
+// Middleware may make a call again that was not carried out.
 func ExampleNode_UseOutgoing() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -19,7 +19,7 @@ func Example() {
 	defer alice.Shutdown(ctx)
 	defer bob.Shutdown(ctx)
 
-	// Each trusts the other: nobody else gets in.
+	// Each trusts the other, and no one else.
 	alice.Pair(bob.PublicKey(), "Bob")
 	bob.Pair(alice.PublicKey(), "Alice")
 
@@ -38,7 +38,7 @@ func Example() {
 	// Output: good morning to you, Alice <nil>
 }
 
-// A send is handed to the peer's handler, and nobody answers it.
+// A send is handed to the peer's handler and has no answer.
 func ExampleNode_Send() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -71,7 +71,7 @@ func ExampleCallMany() {
 	defer bob.Shutdown(ctx)
 	bob.Handle("time", func(context.Context, *peernet.Request) (any, error) { return "noon", nil })
 
-	keys := []identity.PublicKey{bob.PublicKey(), alice.PublicKey()} // nobody calls himself
+	keys := []identity.PublicKey{bob.PublicKey(), alice.PublicKey()} // a node does not call itself
 	for _, o := range peernet.CallMany[string](ctx, alice, keys, "time", nil) {
 		fmt.Printf("%q, %v\n", o.Result, o.Err)
 	}

@@ -21,7 +21,7 @@ func TestExplainSaysWhyAPeerIsNotConnected(t *testing.T) {
 	a, b := startNode(t, peernet.Config{}), startNode(t, peernet.Config{})
 	ctx := patiently(t)
 	if _, err := a.Explain(b.PublicKey()); !errors.Is(err, peernet.ErrNotTrusted) {
-		t.Errorf("a stranger: %v", err)
+		t.Errorf("a key that is not trusted: %v", err)
 	}
 	if _, err := a.Explain(a.PublicKey()); !errors.Is(err, peernet.ErrSelf) {
 		t.Errorf("the node itself: %v", err)
@@ -104,7 +104,7 @@ func TestExplainSaysWhenThisMachineHasNoNetwork(t *testing.T) {
 				return strings.Contains(e.String(), "this machine has no network")
 			}
 			if got := advised(); got != c.offline {
-				t.Errorf("of a peer that nobody has seen: %v", got)
+				t.Errorf("of a peer that was never seen: %v", got)
 			}
 			if e, err := n.Explain(key); err != nil || !strings.Contains(e.String(), "addr=") {
 				t.Errorf("of a peer that may be on this machine: %v, %v", e, err)
@@ -121,7 +121,7 @@ func TestExplainSaysWhenThisMachineHasNoNetwork(t *testing.T) {
 	if err := near.Pair(key, "near"); err != nil {
 		t.Fatal(err)
 	}
-	_ = near.Connect(patiently(t), key, "127.0.0.1:1") // nobody listens there
+	_ = near.Connect(patiently(t), key, "127.0.0.1:1") // no node listens there
 	if e, err := near.Explain(key); err != nil || strings.Contains(e.String(), "this machine has no network") {
 		t.Errorf("of a peer on this machine: %v, %v", e, err)
 	}

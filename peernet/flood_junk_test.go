@@ -28,7 +28,7 @@ type junk struct {
 	// say does it, on a connection that is the caller's to read from and to close afterwards.
 	say func(stranger, net.Conn) error
 
-	// leaves says that it does not wait for what comes, but closes at once.
+	// leaves says that it closes at once, without waiting for an answer.
 	leaves bool
 
 	// hears is how many bytes the node may answer in all, those that say reads included.

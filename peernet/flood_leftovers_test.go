@@ -19,7 +19,7 @@ func held() int64 {
 
 // live is what of the heap is reachable, in bytes. It collects garbage.
 func live() int64 {
-	for range 3 { // what pools keep is gone after the second
+	for range 3 { // the second empties the pools
 		runtime.GC()
 	}
 	var m runtime.MemStats

@@ -35,9 +35,9 @@ const (
 // busy time than before.
 var parkedInPool = goleak.IgnoreTopFunction("github.com/seed-f6ddb928/peernet-go/internal/actorkit.(*Pool).run")
 
-// TestAJunkFloodHarmsNobody floods a node with connections that never become sessions, while calls run on a live
+// TestAJunkFloodHarmsNoPeer floods a node with connections that never become sessions, while calls run on a live
 // session and peers come and go. It takes fourteen seconds; four with -short or under the race detector.
-func TestAJunkFloodHarmsNobody(t *testing.T) {
+func TestAJunkFloodHarmsNoPeer(t *testing.T) {
 	for _, test := range []struct {
 		name        string
 		first       string // source

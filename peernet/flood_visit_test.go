@@ -24,8 +24,8 @@ func visitorSystem(tb testing.TB) *actor.ActorSystem {
 // handshakeDeadline is how long a node that says nothing else gives a handshake (wire.md §4).
 const handshakeDeadline = 10 * time.Second
 
-// visit starts a node of which b has not heard, lets it connect to b within one handshakeDeadline, call it and leave. It
-// returns how long it took to connect, and with how many dials. Afterwards b trusts whom it trusted before.
+// visit starts a node that b does not know, lets it connect to b within one handshakeDeadline, call it and leave. It
+// returns how long it took to connect, and with how many dials. Afterwards b's trust set is as before.
 func visit(tb testing.TB, b *peernet.Node, system *actor.ActorSystem) (took time.Duration, dials int, err error) {
 	tb.Helper()
 	keys, err := identity.GenerateKeyPair(nil)

@@ -26,7 +26,7 @@ type sessionCost struct {
 	goroutines     float64 // of an idle session
 }
 
-// measureSessions opens a number of sessions from workers goroutines, keeps them all, in which nobody has called, and returns how many were
+// measureSessions opens a number of sessions from workers goroutines, keeps them all without a call, and returns how many were
 // opened in a second and what one of them takes with both its ends. That they are closed afterwards is not measured.
 func measureSessions(tb testing.TB, o opener, workers, sessions int) sessionCost {
 	tb.Helper()

@@ -99,7 +99,7 @@ func (s *floorSession) close() {
 	s.running.Wait()
 }
 
-// waiter takes a waiter that nobody uses. The caller holds mu.
+// waiter takes an unused waiter. The caller holds mu.
 func (s *floorSession) waiter() *floorWaiter {
 	if n := len(s.free) - 1; n >= 0 {
 		w := s.free[n]
@@ -261,7 +261,7 @@ func (s *floorSession) receive(frame []byte, buffer *floorBuffer) error {
 	return nil
 }
 
-// answered returns who waits for the reply to id, nil if nobody does, and no longer counts it as waiting.
+// answered removes and returns the waiter for the reply to id; nil: there is none.
 func (s *floorSession) answered(id uint64) *floorWaiter {
 	slot := id & (1<<floorSlotBits - 1)
 	s.mu.Lock()

@@ -33,14 +33,14 @@ type Request struct {
 // Name returns the handler's name.
 func (r *Request) Name() string { return r.r.Name() }
 
-// Args returns the arguments. Its bytes are the handler's to keep, not to change.
+// Args returns the arguments. The handler may keep the bytes, and must not change them.
 func (r *Request) Args() Raw { return r.r.Args() }
 
 // IsSend reports whether the request has no answer.
 func (r *Request) IsSend() bool { return r.r.IsSend() }
 
-// Trace returns the W3C traceparent that the caller sent, "" if it sent none. It has the right shape; the rest is the
-// caller's word. Sends bring none (wire.md §6.5).
+// Trace returns the W3C traceparent that the caller sent, "" if it sent none. It has the right shape; its content
+// is untrusted. Sends bring none (wire.md §6.5).
 func (r *Request) Trace() string { return r.r.Trace() }
 
 // Fail answers a call with err while its handler still runs, and ends the handler's context: it is for middleware that
@@ -56,7 +56,7 @@ func (r *Request) Caller() Caller { return r.node.caller(r.r.Session()) }
 type Caller struct {
 	Key   identity.PublicKey
 	Label string         // ours for it, from the trust set
-	Name  string         // the peer's own name: untrusted
+	Name  string         // what the peer calls itself: untrusted
 	Addr  netip.AddrPort // where it calls from
 }
 

@@ -33,9 +33,9 @@ type hostility struct {
 	check func(*besieged)
 }
 
-// TestHostilePeersHarmNobody has a trusted peer do its worst, with limits of 8 calls and 8 sends. Meanwhile and afterwards
+// TestHostilePeersHarmNoOther has a trusted peer do its worst, with limits of 8 calls and 8 sends. Meanwhile and afterwards
 // another peer is served in no time, memory stays bounded, and the session lives unless the protocol was broken.
-func TestHostilePeersHarmNobody(t *testing.T) {
+func TestHostilePeersHarmNoOther(t *testing.T) {
 	for _, h := range hostilities {
 		t.Run(h.name, func(t *testing.T) {
 			inHistories(t, func(t *testing.T, system *actor.ActorSystem) { newBesieged(t, system).endure(h) })
@@ -43,7 +43,7 @@ func TestHostilePeersHarmNobody(t *testing.T) {
 	}
 }
 
-// A besieged is a node between a neighbour and a hostile peer, whose part the test plays.
+// A besieged is a node between a neighbour and a hostile peer. The test plays the hostile one.
 type besieged struct {
 	*testing.T
 	node, neighbour *peernet.Node
@@ -159,7 +159,7 @@ func (b *besieged) endure(h hostility) {
 	}
 }
 
-// neighbourIsServed has the other peer make calls, none of which waits for anything that takes time.
+// neighbourIsServed has the other peer make calls. None of them waits for anything that takes time.
 func (b *besieged) neighbourIsServed(when string) {
 	b.Helper()
 	for range 100 {

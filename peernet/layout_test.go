@@ -84,7 +84,7 @@ var layers = map[string]int{
 	"internal/test/vectors": 0,
 }
 
-// sideways are the imports within one layer that are right all the same: importer, then imported.
+// sideways are the imports within one layer that are allowed: importer, then imported.
 var sideways = map[[2]string]bool{
 	{"identity", "internal/durable"}:                                   true, // key files are made atomically
 	{"cmd/peernode/internal/providers", "cmd/peernode/internal/usage"}: true, // flags are checked as arguments are
@@ -154,7 +154,7 @@ func (i imported) offence() string {
 // tests too.
 func (i imported) outsideOffence() string {
 	if (i.path == otelPath || strings.HasPrefix(i.path, otelPath+"/")) && i.importer != "peernet/otel" {
-		return "only peernet/otel knows OpenTelemetry, so that nobody pays for it who does not use it"
+		return "only peernet/otel knows OpenTelemetry, so that only its users pay for it"
 	}
 	if i.path != actorPath && !strings.HasPrefix(i.path, actorPath+"/") {
 		return ""

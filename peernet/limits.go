@@ -8,7 +8,7 @@ import (
 )
 
 // Limits bound what peers and strangers can make a node hold (wire.md §9). A field that is zero has its default. A
-// value that is negative, surely a mistake, or at odds with another fails New with a *ConfigError.
+// value that is negative, surely a mistake, or does not fit another one fails New with a *ConfigError.
 //
 // docs/architecture.md adds up what they let one session take. Bounds on announces are constants, not fields: those on
 // presence are in internal/finder/eviction.go, on dials to hints in internal/peers/hints.go, on private announces in
@@ -38,8 +38,8 @@ type Limits struct {
 	// 2 MiB. Callers wait for room. A message that is larger, to a peer that takes such, waits alone.
 	QueueBytes int
 
-	// Strangers is how many connections may be unauthenticated, at most 65,536; 256. At the limit the oldest of the source
-	// that has most is reset. From addresses where a peer has authenticated, four times as many may come besides, all from
+	// Strangers is how many connections may be unauthenticated, at most 65,536; 256. At the limit the oldest connection of
+	// the source that has most is reset. From addresses where a peer has authenticated, four times as many may come besides, all from
 	// one of them if need be: many peers may be behind it.
 	Strangers int
 

@@ -133,7 +133,7 @@ func TestTrustedPeerCannotFloodTheLog(t *testing.T) {
 				t.Errorf("%d lines of %d visits within a minute:\n%s", told, visits, log.Lines()[:5])
 			}
 			if len(log.Lines("not_logged=", "peer=")) == 0 {
-				t.Errorf("nobody is told how much was not logged:\n%s", log.Lines())
+				t.Errorf("no line tells how much was not logged:\n%s", log.Lines())
 			}
 		})
 	}

@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -126,17 +126,22 @@ func (n *Node) many(verb string, keys []identity.PublicKey, name string, args an
 }
 
 // turns returns the keys in the order in which they are asked: those that must be waited for hold up none that is connected.
-func (m *many) turns() []identity.PublicKey {
-	connected := make([]identity.PublicKey, 0, len(m.keys))
+// The channel holds them all, and is closed.
+func (m *many) turns() <-chan identity.PublicKey {
+	turns := make(chan identity.PublicKey, len(m.keys))
+	defer close(turns)
 	var away []identity.PublicKey
 	for _, key := range m.keys {
 		if m.wait && m.node.directory.Link(key) == nil {
 			away = append(away, key)
 		} else {
-			connected = append(connected, key)
+			turns <- key
 		}
 	}
-	return append(connected, away...)
+	for _, key := range away {
+		turns <- key
+	}
+	return turns
 }
 
 // outcomes returns the outcomes of m as they come, by asking each peer. ask is called from several goroutines, none of them
@@ -146,52 +151,52 @@ func outcomes[R any](ctx context.Context, m *many, ask func(context.Context, ide
 	return func(yield func(Outcome[R]) bool) {
 		ctx, cancel := context.WithCancel(ctx)
 		ended := make(chan Outcome[R]) // read until it is closed
+		crashed := make(chan *crash, 1)
 		turns, clock := m.turns(), m.node.config.Clock
-		var calls struct {
-			next   atomic.Int64 // turn
-			over   atomic.Bool  // no other begins: not even middleware is to see it
-			failed crash
-			join   sync.WaitGroup
-		}
 		stop := func() {
-			calls.over.Store(true)
 			cancel()
+			for range turns { // no other begins: not even middleware is to see it
+			}
 		}
 		work := func() {
 			returned := false
 			defer func() {
 				if !returned {
-					calls.failed.keep(recover())
+					select {
+					case crashed <- &crash{recover(), debug.Stack()}:
+					default: // another one was first
+					}
 					stop()
 				}
 			}()
-			for !calls.over.Load() {
-				turn := int(calls.next.Add(1)) - 1
-				if turn >= len(turns) {
-					break
-				}
-				o := Outcome[R]{Peer: turns[turn], Err: m.err}
+			for peer := range turns {
+				o := Outcome[R]{Peer: peer, Err: m.err}
 				if m.err == nil {
 					began := clock.Now()
-					o.Result, o.Err = ask(ctx, o.Peer)
+					o.Result, o.Err = ask(ctx, peer)
 					o.Took = clock.Now().Sub(began)
 				}
 				ended <- o
 			}
 			returned = true
 		}
+		var workers sync.WaitGroup
 		for range min(m.atOnce, len(turns)) {
-			calls.join.Go(work)
+			workers.Go(work)
 		}
 		go func() {
 			defer close(ended)
-			calls.join.Wait()
+			workers.Wait()
 		}()
 		defer func() { // also if the loop's body panics
 			stop()
 			for range ended { // wait until all have ended
 			}
-			calls.failed.repeat()
+			select {
+			case c := <-crashed:
+				c.repeat()
+			default:
+			}
 		}()
 		for o := range ended {
 			if !yield(o) {

@@ -67,7 +67,7 @@ func (s *star) node() *peernet.Node {
 	}})
 }
 
-// newKey returns a key that nobody trusts.
+// newKey returns a key that no node trusts.
 func newKey(tb testing.TB) identity.PublicKey {
 	tb.Helper()
 	keys, err := identity.GenerateKeyPair(nil)

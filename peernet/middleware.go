@@ -13,7 +13,7 @@ import (
 // and sends pass through it alike; Request.IsSend tells them apart. A panic in it is contained as one in a handler.
 //
 // It is called with each handler that it is put around, and again for the same handler when the node's middleware changes:
-// counters and other things that must last are to be kept outside next's wrapper. It must not call Use or Handle of the node
+// keep counters and other things that must last outside next's wrapper. It must not call Use or Handle of the node
 // itself.
 //
 // Package peernet/middleware has middleware that most nodes need, and peernet/otel one that traces.

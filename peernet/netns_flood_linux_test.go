@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// soonEnough is how soon nodes are to be connected although somebody announces them where they are not.
+	// soonEnough is how soon nodes must be connected although they are announced at addresses where they are not.
 	soonEnough = 5 * time.Second
 
 	// eventually is when they are connected, however many addresses are announced.
@@ -36,8 +36,8 @@ func forgeTwo(t *testing.T, h *netns.Host, addresses int, ports ...uint16) {
 	forge(t, h, []identity.PublicKey{publicKey(t, 1), publicKey(t, 2)}, addresses, ports...)
 }
 
-// floodFirst has two nodes announced where they are not, before they start and for as long as they run. They are to be
-// connected within that time all the same.
+// floodFirst has two nodes announced where they are not, before they start and for as long as they run. They must be
+// connected within that time.
 func floodFirst(t *testing.T, within time.Duration, addresses int, ports ...uint16) {
 	hosts, _ := netns.NewLAN(t, 3)
 	forgeTwo(t, hosts[2], addresses, ports...)

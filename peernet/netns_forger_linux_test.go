@@ -19,9 +19,9 @@ const forgedRate = 100
 
 // What is at the ports that a forger announces.
 const (
-	portClosed  = 9001 // nobody: a dial fails at once
+	portClosed  = 9001 // closed: a dial fails at once
 	portDropped = 9002 // a firewall: a dial is not answered
-	portSilent  = 9003 // somebody who takes connections and says nothing
+	portSilent  = 9003 // takes connections and says nothing
 )
 
 // isForged reports whether an address is one that a forger announces.
@@ -46,7 +46,7 @@ func forge(t *testing.T, h *netns.Host, keys []identity.PublicKey, addresses int
 	var silent net.Listener
 	var err error
 	h.Do(func() {
-		if silent, err = net.Listen("tcp4", fmt.Sprintf(":%d", portSilent)); err != nil { // nobody calls Accept
+		if silent, err = net.Listen("tcp4", fmt.Sprintf(":%d", portSilent)); err != nil { // Accept is never called
 			return
 		}
 		for _, a := range at {

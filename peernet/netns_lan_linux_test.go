@@ -50,7 +50,7 @@ func crash(t *testing.T) {
 	a := startHosted(t, hosts[0], hostedConfig{Number: 1, Trusts: []int{2}, Way: "udp"})
 	b := startHosted(t, hosts[1], hostedConfig{Number: 2, Trusts: []int{1}, Way: "udp"})
 	meet(t, b.Began, a, b)
-	a.tells("found", b, b.Began) // who was dialled may not have heard the other yet
+	a.tells("found", b, b.Began) // a node that was dialled may not have heard the other yet
 	killed := time.Now()
 	hosts[1].Kill()
 	_, took := a.tells("disconnected", b, killed)

@@ -21,7 +21,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// hostedVariable is set where the test binary is to be a node on a host, and holds its hostedConfig.
+// hostedVariable is set where the test binary runs as a node on a host, and holds its hostedConfig.
 const hostedVariable = "PEERNET_TEST_HOSTED_NODE"
 
 // weighEvery is how often a node on a host says how much memory it has reachable.

@@ -18,7 +18,7 @@ import (
 // announcedFor is long enough for four rounds of announces, and some answers.
 const announcedFor = 7 * time.Second
 
-// privately has two nodes on a link that are paired with each other, and one that is paired with somebody else.
+// privately has two nodes on a link that are paired with each other, and one that is paired with another node.
 func privately(t *testing.T) {
 	hosts, _ := netns.NewLAN(t, 3)
 	frames := tap(t, hosts[2])
@@ -30,11 +30,11 @@ func privately(t *testing.T) {
 	time.Sleep(announcedFor)
 	for _, n := range []struct {
 		*hosted
-		seen *hosted // nil: nobody
+		seen *hosted // nil: none
 	}{{a, b}, {b, a}, {stranger, nil}} {
 		for _, l := range n.Lines(n.Began) {
 			if s := l.Value; s.Peer != "" && (n.seen == nil || s.Peer != n.seen.key.String()) {
-				t.Errorf("%s tells of somebody: %+v", n.Name, s)
+				t.Errorf("%s tells of a node: %+v", n.Name, s)
 			}
 		}
 	}

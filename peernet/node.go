@@ -4,17 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	mathrand "math/rand/v2"
 	"net"
 	"net/netip"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -46,7 +42,10 @@ type Node struct {
 	hub       *hub
 	pool      *actorkit.Pool
 	counters  counters.Node
-	strangers limiter.Lines // lines about strangers
+	refusals  limiter.Lines // lines about keys that are not trusted
+
+	finishing context.Context         // of what Shutdown lets finish
+	cut       context.CancelCauseFunc // ends it
 
 	mu       sync.Mutex // held by Start and by the first Shutdown; guards the rest
 	state    atomic.Int32
@@ -57,18 +56,10 @@ type Node struct {
 	unwatch  func()             // of the trust set
 	cancel   context.CancelFunc // of the goroutines below
 	join     sync.WaitGroup
-	cutAfter time.Time               // the first Shutdown began, and everybody has been told goodbye
-	cut      context.CancelCauseFunc // ends what Shutdown lets finish
-	stopped  chan struct{}           // closed when Shutdown is done
+	cutAfter time.Time     // when every peer has been told goodbye, at the latest, after the first Shutdown began
+	stopped  chan struct{} // closed when Shutdown is done
 	stopErr  error
 }
-
-// States of a Node.
-const (
-	stateNew int32 = iota
-	stateRunning
-	stateStopping // or stopped
-)
 
 // New returns a node that is not started. It reads the identity and the peers file, or makes the identity; it
 // opens no socket and starts no goroutine. On a 32-bit system it fails: the actor library does not work there.
@@ -81,6 +72,7 @@ func New(c Config) (*Node, error) {
 	}
 	n := &Node{config: c, keys: c.Identity, directory: peers.NewDirectory(), board: finder.NewBoard(), hub: newHub(),
 		pool: actorkit.NewPool(parkedGoroutines), stopped: make(chan struct{})}
+	n.finishing, n.cut = context.WithCancelCause(context.Background())
 	if err := n.load(); err != nil {
 		return nil, err
 	}
@@ -122,138 +114,6 @@ func (n *Node) load() (err error) {
 	return err // names the file
 }
 
-// Start listens, runs discovery, and connects to the trusted peers that are found. ctx bounds the start alone.
-func (n *Node) Start(ctx context.Context) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	switch n.state.Load() {
-	case stateRunning:
-		return errors.New("start: the node is started already")
-	case stateStopping:
-		return fmt.Errorf("start: %w", ErrClosed)
-	}
-	l, err := n.config.Network.Listen(ctx, "tcp", n.config.Listen)
-	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("listen on %s: another program has this address: stop that program, or choose another port (%w)", n.config.Listen, err)
-		}
-		return fmt.Errorf("listen on %s: %w", n.config.Listen, err)
-	}
-	c, err := n.actorConfig(l)
-	if err != nil {
-		_ = l.Close()
-		return err
-	}
-	n.listener = l
-	n.system = n.config.System
-	if n.system == nil {
-		n.system = actorkit.NewSystem(n.config.Logger, throttleDeadLetters)
-	}
-	n.root = node.Start(n.system, c)
-	run, cancel := context.WithCancel(context.Background())
-	n.cancel = cancel
-	if n.config.System != nil {
-		n.join.Add(1)
-		go n.republish(n.hub.subscribe(run))
-	}
-	n.unwatch = n.trust.Watch(n.trustChanged)
-	for _, p := range n.trust.List() {
-		n.root.Trust(trust.Change{Peer: p, Kind: trust.Added})
-	}
-	if n.config.DataDir != "" {
-		n.join.Add(1)
-		go func() {
-			defer n.join.Done()
-			n.trust.Poll(run, n.config.Timing.Reload, func(err error) { n.config.Logger.Warn("peers file", "err", err) })
-		}()
-	}
-	n.started = n.config.Clock.Now()
-	n.state.Store(stateRunning)
-	n.config.Logger.Info("node", "state", "running", "key", n.self.String(), "listen", l.Addr().String())
-	return nil
-}
-
-// throttleDeadLetters is the period in which at most three dead letters are logged. After one, a goroutine of the library
-// lives that long, also when the node has shut down.
-const throttleDeadLetters = 10 * time.Millisecond
-
-// goodbye is how long a Shutdown whose context has ended may take to tell every peer.
-const goodbye = 250 * time.Millisecond
-
-// Shutdown ends the node: it listens and announces no more, tells every peer `shutdown`, lets handlers and calls
-// in flight finish until ctx ends, and closes everything. When it returns, nothing of the node runs but
-// handlers that ignore their context; the error is the context's if that cut something short.
-//
-// If ctx has ended already, as after a signal, Shutdown says goodbye all the same and takes at most 250 ms. To let calls in flight
-// finish, give it a context of its own with a time limit. It may be called more than once: all calls return when the node
-// has ended, and the context that ends first counts.
-func (n *Node) Shutdown(ctx context.Context) error {
-	n.mu.Lock()
-	switch n.state.Load() {
-	case stateNew:
-		n.state.Store(stateStopping)
-		n.hub.close()
-		close(n.stopped)
-	case stateRunning:
-		n.state.Store(stateStopping)
-		var finishing context.Context
-		finishing, n.cut = context.WithCancelCause(context.Background())
-		n.cutAfter = time.Now().Add(goodbye)
-		go n.stop(finishing)
-	}
-	n.mu.Unlock()
-	select {
-	case <-n.stopped:
-		return n.stopErr
-	case <-ctx.Done():
-	}
-	select {
-	case <-n.stopped:
-	case <-time.After(time.Until(n.cutAfter)):
-		if n.cut != nil { // else the node never ran
-			n.cut(ctx.Err())
-		}
-		<-n.stopped
-	}
-	return n.stopErr
-}
-
-// stop ends what runs, in order. When ctx ends, what has not finished is cut.
-func (n *Node) stop(ctx context.Context) {
-	n.unwatch()
-	err := n.root.Stop(ctx)
-	n.cancel()
-	handlers := make(chan struct{})
-	go func() {
-		n.server.Wait()
-		close(handlers)
-	}()
-	select {
-	case <-handlers:
-	case <-ctx.Done():
-		n.server.DropSends() // and end the contexts of those that run; a handler that ignores its context is the application's
-		err = ctx.Err()
-	}
-	if err != nil {
-		err = context.Cause(ctx)
-	}
-	n.hub.close()
-	n.join.Wait()
-	n.pool.Close()
-	n.strangers.Flush()
-	n.counters.FlushLogs()
-	if n.config.System == nil {
-		n.system.Shutdown()
-	}
-	n.config.Logger.Info("node", "state", "stopped", "key", n.self.String())
-	n.stopErr = err
-	close(n.stopped)
-}
-
-func (n *Node) isRunning() bool { return n.state.Load() == stateRunning }
-
-func (n *Node) isStopping() bool { return n.state.Load() == stateStopping }
-
 // PublicKey returns the key that peers know the node by.
 func (n *Node) PublicKey() identity.PublicKey { return n.self }
 
@@ -290,7 +150,7 @@ func (n *Node) Unpair(key identity.PublicKey) error {
 // nothing.
 func (n *Node) Reload() error { return n.trust.Reload() }
 
-// TrustError returns why the peers file cannot be used; nil if it can. Who was trusted before is trusted until then.
+// TrustError returns why the peers file cannot be used; nil if it can. The keys that were trusted before stay trusted until then.
 func (n *Node) TrustError() error { return n.trust.Err() }
 
 // Connect dials a peer now, at addrs ("host:port") and at the addresses that are known, whatever came of earlier
@@ -333,28 +193,4 @@ func (n *Node) connect(ctx context.Context, key identity.PublicKey, addrs []stri
 	case <-n.root.Done():
 		return ErrClosed
 	}
-}
-
-// newJitter returns a source of numbers in [0, 1), seeded from the node's randomness.
-func newJitter(r io.Reader) (func() float64, error) {
-	var seed [32]byte
-	if _, err := io.ReadFull(r, seed[:]); err != nil {
-		return nil, fmt.Errorf("read randomness: %w", err)
-	}
-	var mu sync.Mutex
-	rng := mathrand.New(mathrand.NewChaCha8(seed))
-	return func() float64 {
-		mu.Lock()
-		defer mu.Unlock()
-		return rng.Float64()
-	}, nil
-}
-
-// agent is what the node says it is, in its hello.
-func agent() string {
-	const name = "peernet-go"
-	if b, ok := debug.ReadBuildInfo(); ok && b.Main.Version != "" && b.Main.Version != "(devel)" {
-		return name + "/" + b.Main.Version
-	}
-	return name
 }

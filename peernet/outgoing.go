@@ -8,7 +8,7 @@ import (
 )
 
 // An Outgoing is a call or send on its way out. Middleware may change it before it calls next. Middleware that needs another
-// hands on a changed copy: a fresh Outgoing has lost the options of the call.
+// Outgoing copies this one and changes the copy: a fresh one lacks the options of the call.
 type Outgoing struct {
 	Peer   identity.PublicKey
 	Name   string

@@ -25,7 +25,7 @@ const (
 type PeerInfo struct {
 	Key    identity.PublicKey
 	Label  string // ours, from the trust set
-	Name   string // the peer's own name: untrusted, empty unless connected
+	Name   string // what the peer calls itself: untrusted, empty unless connected
 	State  PeerState
 	Since  time.Time // when it entered the state
 	Reason string    // why, as part of a sentence

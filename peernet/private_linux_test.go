@@ -11,7 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// TestPrivateNodesFindEachOtherOnLoopback gives them no address. A third node that is paired with neither finds nobody.
+// TestPrivateNodesFindEachOtherOnLoopback gives them no address. A third node that is paired with neither finds none.
 func TestPrivateNodesFindEachOtherOnLoopback(t *testing.T) {
 	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {

@@ -113,7 +113,7 @@ func TestPrivateNodesTrustAsOthersDo(t *testing.T) {
 	connect(t, a, b)
 }
 
-// A chatty provider tells everybody who the node is.
+// A chatty provider announces the key of the node in clear.
 type chatty struct{}
 
 func (chatty) Name() string { return "chatty" }

@@ -32,17 +32,16 @@ func (n *Node) publish(m any) {
 	now, log := At{n.config.Clock.Now()}, n.config.Logger
 	switch m := m.(type) {
 	case finder.Change:
+		found := Found{now, m.Key, m.Addr, m.Source, m.Interface}
+		e := Event(found)
 		switch m.Kind {
-		case finder.Found:
-			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "found")
-			n.hub.publish(Found{now, m.Key, m.Addr, m.Source, m.Interface})
 		case finder.Updated:
-			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "updated")
-			n.hub.publish(Updated{now, m.Key, m.Addr, m.Source, m.Interface})
+			e = Updated(found)
 		case finder.Lost:
-			log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", "lost", "reason", string(m.Reason))
-			n.hub.publish(Lost{now, m.Key, m.Addr, m.Source, string(m.Reason), m.Left})
+			e = Lost{now, m.Key, m.Addr, m.Source, string(m.Reason), m.Left}
 		}
+		log.Debug("discovery", "peer", m.Key, "addr", m.Addr, "source", m.Source, "state", e.Kind(), "reason", string(m.Reason))
+		n.hub.publish(e)
 	case finder.Problem:
 		e := DiscoveryProblem{At: now, Source: m.Source, State: m.State, Interface: m.Interface, Doing: m.Doing}
 		if m.Err != nil {
@@ -70,9 +69,9 @@ func (n *Node) publish(m any) {
 		}
 		n.hub.publish(IdentityConflict{now, m.Key, m.Older, m.Newer, m.By})
 	case session.Refused:
-		rest := func(dropped uint64) { log.Info("strangers", "state", "refused", "not_logged", dropped) }
-		if ok, dropped := n.strangers.Allow(n.config.Clock, 1, rest); ok {
-			log.Info("stranger", "peer", m.Key, "addr", m.Addr, "state", "refused", "not_logged", dropped)
+		rest := func(dropped uint64) { log.Info("untrusted", "state", "refused", "not_logged", dropped) }
+		if ok, dropped := n.refusals.Allow(n.config.Clock, 1, rest); ok {
+			log.Info("untrusted", "peer", m.Key, "addr", m.Addr, "state", "refused", "not_logged", dropped)
 		}
 		n.hub.publish(Refused{now, m.Key, m.Addr, "not trusted"})
 	}
@@ -94,7 +93,6 @@ func (n *Node) logPeer(key identity.PublicKey, args ...any) {
 // republish publishes the node's events on the actor system of its Config. A subscriber there runs in this
 // goroutine: one that blocks loses events, and does not delay the node.
 func (n *Node) republish(events iter.Seq[Event]) {
-	defer n.join.Done()
 	for e := range events {
 		func() {
 			defer func() {

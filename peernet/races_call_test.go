@@ -28,7 +28,7 @@ const (
 	doHold     = "hold"      // no shipment's: wait until released
 )
 
-// A shipment is a call, a send or a ping, and all that is known of it. What it is to be is never changed.
+// A shipment is a call, a send or a ping, and all that is known of it. Its plan is never changed.
 type shipment struct {
 	number   int
 	from     *side
@@ -39,7 +39,7 @@ type shipment struct {
 	result   int           // of the result
 	wait     bool          // for a connection
 	patience time.Duration // its own: until its caller gives up, or its time is over; negative: never
-	deadline bool          // its time is over, and nobody gives up
+	deadline bool          // its time is over, and no caller gives up
 
 	// Guarded by history.mu.
 	begun    time.Time

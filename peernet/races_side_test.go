@@ -56,7 +56,7 @@ type side struct {
 	addr  netip.AddrPort
 	keys  identity.KeyPair
 	other *side
-	node  *peernet.Node // of the driver and, from the start of the calls until calm, of everybody
+	node  *peernet.Node // of the driver and, from the start of the calls until calm, of all goroutines
 	shut  bool          // or about to be; the driver's
 	hold  atomic.Pointer[blocker]
 }

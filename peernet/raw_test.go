@@ -120,7 +120,7 @@ func TestOptionsOfACallDoNotEscapeItsLimit(t *testing.T) {
 	close(release)
 }
 
-// TestEachPeerLearnsAnotherBoot: what one peer is told must not help it to pose as this process towards another.
+// TestEachPeerLearnsAnotherBoot: the boot that one peer learns must not help it to pose as this process towards another.
 func TestEachPeerLearnsAnotherBoot(t *testing.T) {
 	n := startNode(t, peernet.Config{})
 	seen := make(map[[8]byte]identity.PublicKey)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -78,7 +77,7 @@ func ErrorData[T any](err error) (data T, ok bool) {
 
 // retryAdvice is the data of an `overloaded` that says when to try again (wire.md §10).
 type retryAdvice struct {
-	RetryAfterMS Raw `msgpack:"retry_after_ms"` // an integer
+	RetryAfterMS uint64 `msgpack:"retry_after_ms"`
 }
 
 // Overloaded returns an error that answers `overloaded`, with the advice to wait for retryAfter, rounded up to
@@ -88,22 +87,11 @@ func Overloaded(text string, retryAfter time.Duration) error {
 	if retryAfter > time.Duration(ms)*time.Millisecond {
 		ms++
 	}
-	return NewError(CodeOverloaded, text, map[string]int64{"retry_after_ms": ms})
+	return NewError(CodeOverloaded, text, retryAdvice{uint64(ms)})
 }
 
-// advisedWait returns the wait that an `overloaded` advises, at most envelope.MaxRetryAfter.
-func advisedWait(err error) (wait time.Duration, ok bool) {
-	a, ok := ErrorData[retryAdvice](err)
-	if !ok {
-		return 0, false
-	}
-	var ms int64
-	switch err := a.RetryAfterMS.Decode(&ms); {
-	case errors.Is(err, envelope.ErrRange): // too large for an int64
-		ms = math.MaxInt64
-	case err != nil:
-		return 0, false
-	}
-	ms = min(ms, envelope.MaxRetryAfter.Milliseconds())
-	return time.Duration(ms) * time.Millisecond, ms > 0
+// advisedWait returns the wait that an `overloaded` advises, at most envelope.MaxRetryAfter; 0: it advises none.
+func advisedWait(err error) time.Duration {
+	a, _ := ErrorData[retryAdvice](err)
+	return time.Duration(min(a.RetryAfterMS, uint64(envelope.MaxRetryAfter.Milliseconds()))) * time.Millisecond
 }

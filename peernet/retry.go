@@ -21,12 +21,6 @@ func Sent(err error) bool { return wasSent(err, func(*RemoteError) bool { return
 // wasSent is Sent, but answered decides about the answer of a peer.
 func wasSent(err error, answered func(*RemoteError) bool) bool {
 	switch e := err.(type) {
-	case *session.LinkError:
-		return e.Sent
-	case *session.AbandonedError:
-		return e.Sent
-	case *resultError:
-		return true
 	case *RemoteError:
 		return answered(e)
 	case interface{ RequestSent() bool }:
@@ -43,7 +37,7 @@ func wasSent(err error, answered func(*RemoteError) bool) bool {
 // itself. RetryAfter says when.
 //
 // It is false if the request may have been carried out, as Sent tells, unless the peer answered `overloaded`: then no handler
-// ran. A caller for whom doing it twice does no harm may try again all the same. It is also false if the caller's own context
+// ran. A caller for whom doing it twice does no harm may still try again. It is also false if the caller's own context
 // ended the call.
 func Retryable(err error) bool {
 	_, ok := RetryAfter(err)
@@ -64,7 +58,7 @@ func RetryAfter(err error) (wait time.Duration, ok bool) {
 		if e, ok := errors.AsType[*peers.RefusedError](err); ok && e.RetryAfter > 0 {
 			return e.RetryAfter, true
 		}
-		if wait, ok := advisedWait(err); ok {
+		if wait := advisedWait(err); wait > 0 {
 			return wait, true
 		}
 		return retryLater, true
@@ -108,3 +102,6 @@ type resultError struct{ err error }
 
 func (e *resultError) Error() string { return e.err.Error() }
 func (e *resultError) Unwrap() error { return e.err }
+
+// RequestSent tells Sent that there was an answer.
+func (e *resultError) RequestSent() bool { return true }

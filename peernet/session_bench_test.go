@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// A link is two nodes of a mesh, one of which dials the other.
+// A link is two nodes of a mesh: one dials the other.
 type link struct{ from, to *peernet.Node }
 
 // nodeOpener makes sessions between the nodes of a mesh that are paired already, so that a session costs what it

@@ -4,12 +4,8 @@ import (
 	"math"
 	"syscall"
 	"time"
-)
 
-// Options of linux/tcp.h that package syscall does not name.
-const (
-	tcpUserTimeout  = 0x12
-	tcpNotSentLowat = 0x19
+	"golang.org/x/sys/unix"
 )
 
 // unsentBytes is how much the system keeps of a session's writes that the connection cannot carry yet: as much as
@@ -24,8 +20,8 @@ func socketOptions(timeout time.Duration) func(network, address string, c syscal
 	ms := int(min(max(timeout.Milliseconds(), 1), math.MaxInt32))
 	return func(_, _ string, c syscall.RawConn) error {
 		return c.Control(func(fd uintptr) {
-			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout, ms)
-			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpNotSentLowat, unsentBytes)
+			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms)
+			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentBytes)
 		})
 	}
 }

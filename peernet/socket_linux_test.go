@@ -51,7 +51,9 @@ func ask(t *testing.T, c *net.TCPConn, f func(fd int) (int, error)) (n int) {
 func TestConnectionsHaveAUserTimeout(t *testing.T) {
 	dialled, accepted := connected(t, 7*time.Second)
 	for name, c := range map[string]*net.TCPConn{"dialled": dialled, "accepted": accepted} {
-		ms := ask(t, c, func(fd int) (int, error) { return syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, tcpUserTimeout) })
+		ms := ask(t, c, func(fd int) (int, error) {
+			return syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
+		})
 		if ms != 7000 {
 			t.Errorf("%s: %d ms, want 7000", name, ms)
 		}

@@ -27,10 +27,10 @@ type Stats struct {
 	// Strangers is a gauge: connections of others that have not authenticated yet.
 	Strangers int
 
-	// Handshakes that this node has answered and begun, counted by what became of them: "ok", when the session came up; "not_trusted",
+	// Handshakes that this node has answered and begun, counted by their results: "ok", when the session came up; "not_trusted",
 	// the other end's key is not trusted here; "refused", this node's key is not trusted there; "busy", one end has no room for the other;
 	// "wrong_key", another key than the one that was dialled, or in private mode than the one that knocked; "own_key"; "no_knock" and "mode", in
-	// private mode nobody who is trusted has knocked, or only one end is private; "bad_message"; "unanswered", instead of message 2 the connection
+	// private mode no trusted key has knocked, or only one end is private; "bad_message"; "unanswered", instead of message 2 the connection
 	// ended; "timeout"; "evicted", there were too many strangers; "yielded", the peer was proved at another address first; "stopped", by
 	// this node; and "failed", any other way. Those that did not occur are left out.
 	HandshakesIn, HandshakesOut map[string]uint64
@@ -63,7 +63,7 @@ type Traffic struct {
 	// Limits.CallBytesPerPeer).
 	Refused uint64
 
-	SendsIn   uint64 // arrived, whatever became of them
+	SendsIn   uint64 // arrived, handled or not
 	SendsOut  uint64 // queued
 	Dropped   uint64 // of SendsIn: the peer was at its limits (Limits.SendsPerPeer, Limits.SendBytesPerPeer)
 	Unhandled uint64 // of SendsIn: there is no such handler
@@ -77,7 +77,7 @@ type Traffic struct {
 	QueuedIn, QueuedOut int
 
 	// Sessions is a gauge: those that are up, usually one. SessionsMade counts those that came up, and SessionsEnded those of them that ended, by reason: a
-	// code of docs/wire.md §6.8, whichever end said it; "lost", without a word; or "other". Those that did not occur are left out.
+	// code of docs/wire.md §6.8, whichever end said it; "lost", without a bye; or "other". Those that did not occur are left out.
 	Sessions      int
 	SessionsMade  uint64
 	SessionsEnded map[string]uint64
@@ -91,8 +91,8 @@ type Traffic struct {
 type CallStats struct {
 	InFlight int // gauge: begun, and not ended
 
-	// How calls ended; their sum is Ended. A call that was not sent counts as little as one that was never made, unless its
-	// context ended while it waited for room: that is Abandoned.
+	// How calls ended; their sum is Ended. A call that was not sent is not counted, unless its context ended while it waited
+	// for room: that is Abandoned.
 	OK        uint64            // answered with a result
 	Errors    map[string]uint64 // answered with an error, by code: one of ErrNoHandler and its like, or "other"; without those that did not occur
 	Lost      uint64            // of this node: the link was lost before the answer

@@ -80,7 +80,7 @@ func (i *island) keys() identity.KeyPair {
 	return keys
 }
 
-// dial connects to a node from a host that is none.
+// dial connects to a node from a host without a node.
 func (i *island) dial(to *peernet.Node) net.Conn {
 	i.Helper()
 	conn, err := i.other.Dial(i.Context(), "tcp", to.Addrs()[0].String())

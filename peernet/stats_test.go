@@ -107,7 +107,7 @@ func TestCallsAreCountedAtBothEndsByHowTheyEnd(t *testing.T) {
 		if out := i.with(a, b).CallsOut; out.Lost != 1 || out.InFlight != 0 {
 			t.Errorf("out %+v", out)
 		}
-		// A call that cannot be made is none.
+		// A call that cannot be made is not counted.
 		before := i.with(a, b).CallsOut.Ended()
 		a.Call(i.Context(), b.PublicKey(), "echo", nil)
 		a.Call(i.Context(), b.PublicKey(), "echo", make([]byte, 2<<20))
@@ -178,7 +178,7 @@ func TestWhatOneEndWritesTheOtherReads(t *testing.T) {
 		if n := x.BytesOut - before.BytesOut; n < 1_000_010+3*20 || n > 1_000_010+3*50 {
 			t.Errorf("%d bytes for 1,000,010 of arguments", n)
 		}
-		// A peer that does not read: what waits is told.
+		// A peer does not read: the stats tell how much waits.
 		i.net.SetTrickle(1, time.Hour)
 		for range 3 {
 			if err := a.Send(i.Context(), b.PublicKey(), "nothing", make([]byte, 100_000)); err != nil {
@@ -192,7 +192,7 @@ func TestWhatOneEndWritesTheOtherReads(t *testing.T) {
 	})
 }
 
-// TestCallsThatWaitInVainForRoomAreAbandoned: a peer that does not read is to be seen in the numbers.
+// TestCallsThatWaitInVainForRoomAreAbandoned: the numbers show a peer that does not read.
 func TestCallsThatWaitInVainForRoomAreAbandoned(t *testing.T) {
 	onIsland(t, func(i *island) {
 		a, b := i.pair(peernet.Config{Limits: peernet.Limits{QueueBytes: 1 << 20}}, peernet.Config{})
@@ -259,7 +259,7 @@ func TestSessionsDialsAndHandshakesAreCountedByHowTheyEnd(t *testing.T) {
 			t.Errorf("in %v, want %v; out %v, strangers %d", all.HandshakesIn, want, all.HandshakesOut, all.Strangers)
 		}
 
-		// The peer takes its trust away, refuses, and is gone.
+		// The peer unpairs the node, refuses it, and stops.
 		i.distrust(b, a)
 		if s := i.with(a, b); s.Sessions != 0 || !maps.Equal(s.SessionsEnded, map[string]uint64{"revoked": 1}) {
 			t.Errorf("after the end: %+v", s)
@@ -275,7 +275,7 @@ func TestSessionsDialsAndHandshakesAreCountedByHowTheyEnd(t *testing.T) {
 			t.Error(err)
 		}
 		if err := a.Connect(i.Context(), other, netip.AddrPortFrom(a.Addrs()[0].Addr(), 1).String()); err == nil {
-			t.Error("connected to nobody")
+			t.Error("connected to no node")
 		}
 		synctest.Wait()
 		all := a.Stats()

@@ -70,7 +70,7 @@ func systemInterfaces() ([]discovery.Interface, error) {
 	for _, i := range all {
 		addrs, err := i.Addrs()
 		if err != nil {
-			return nil, err // the interface may be there all the same: an error is better than a wrong list
+			return nil, err // the interface may still be there: an error is better than a wrong list
 		}
 		one := discovery.Interface{Index: i.Index, Name: i.Name, Flags: i.Flags}
 		for _, a := range addrs {

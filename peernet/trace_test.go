@@ -33,7 +33,7 @@ func TestContextCarriesTheTraceItWasGiven(t *testing.T) {
 	}
 }
 
-// TestCallsCarryTheTraceOn has one node call another, whose handler calls the first with the context that it was given.
+// TestCallsCarryTheTraceOn has one node call another, whose handler calls the first with its own context.
 func TestCallsCarryTheTraceOn(t *testing.T) {
 	a, b := pairOf(t, peernet.Config{}, peernet.Config{})
 	handle(t, a, "last", func(ctx context.Context, r *peernet.Request) (any, error) {

@@ -30,11 +30,11 @@ func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
 		t.Errorf("refused %v", e.Peer)
 	}
 	if info, _ := a.Peer(b.PublicKey()); info.Name != "" || info.State == peernet.StateConnected {
-		t.Errorf("the stranger sees %+v", info)
+		t.Errorf("the untrusted node sees %+v", info)
 	}
 }
 
-func TestWrongKeyAndNobodyAreToldApart(t *testing.T) {
+func TestAWrongKeyAndAClosedPortAreToldApart(t *testing.T) {
 	a, b, c := startNode(t, peernet.Config{}), startNode(t, peernet.Config{}), startNode(t, peernet.Config{})
 	pair(t, a, b)
 	pair(t, a, c)

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// dies takes a node away without a word to anybody, and moves it to another address.
+// dies ends a node without a bye, and moves it to another address.
 func (n *testNode) dies(to netip.Addr) {
 	n.w.Helper()
 	n.host.Crash()
@@ -164,7 +164,7 @@ func TestPeerThatMovedAndDialsAgain(t *testing.T) {
 	})
 }
 
-// TestHelloThatComesLate: of a session whose first frame is not its hello the boot rule is asked when that comes.
+// TestHelloThatComesLate: if the first frame of a session is not its hello, the boot rule applies when the hello comes.
 func TestHelloThatComesLate(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		w := b.world(1)
@@ -190,7 +190,7 @@ func TestHelloThatComesLate(t *testing.T) {
 	})
 }
 
-// TestSameProcessDialsTwice: of two sessions of one initiator the arbiter keeps the newer, and nobody notices.
+// TestSameProcessDialsTwice: of two sessions of one initiator the arbiter keeps the newer, and no event tells of it.
 func TestSameProcessDialsTwice(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		for seed := range uint64(20) {

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 )
 
-// How long it may take, once every fault is over, until everyone is connected who can be (wire.md §7.2, §7.4, §7.5, §8.1).
+// How long it may take, once every fault is over, until all nodes are connected that can be (wire.md §7.2, §7.4, §7.5, §8.1).
 const (
 	noticed      = 25*time.Second + time.Second    // of silence, until it is known that a session is dead, and it is closed
 	putOff       = 30*time.Second + 10*time.Second // until the next dial: backoff, and the budget of dials to hints
@@ -32,7 +32,7 @@ func (c *chaos) holders(key identity.PublicKey) (list []*chaosNode) {
 	return list
 }
 
-// bound returns how long it may take until everyone is connected who can be.
+// bound returns how long it may take until all nodes are connected that can be.
 func (c *chaos) bound() time.Duration {
 	d := settleWithin
 	if c.cloned.Load() {
@@ -44,7 +44,7 @@ func (c *chaos) bound() time.Duration {
 	return d
 }
 
-// settled checks that those who trust each other are connected, and nobody else.
+// settled checks that nodes that trust each other are connected, and no others.
 func (c *chaos) settled() {
 	c.Helper()
 	for i, k := range c.keys {
@@ -106,7 +106,7 @@ func (c *chaos) twins() bool {
 	return false
 }
 
-// connectedBetween is settled for the holders of two keys, of whom one at most are two.
+// connectedBetween is settled for the nodes of two keys. At most one of the keys has two nodes.
 func (c *chaos) connectedBetween(xs, ys []*chaosNode) {
 	c.Helper()
 	if len(ys) > 1 {
@@ -204,7 +204,7 @@ func (c *chaos) turns() map[pair]int {
 	return all
 }
 
-// still checks that nobody was connected or disconnected since turns were counted, but for a node whose key is in use
+// still checks that no node was connected or disconnected since turns were counted, but for a node whose key is in use
 // elsewhere: it tries, and is told so.
 func (c *chaos) still(before map[pair]int) {
 	c.Helper()
@@ -215,19 +215,19 @@ func (c *chaos) still(before map[pair]int) {
 	}
 }
 
-// asleep checks that nobody is connected any more.
+// asleep checks that no node is connected any more.
 func (c *chaos) asleep() {
 	c.Helper()
 	for _, n := range c.all {
 		for _, k := range c.keys {
 			if n.life != nil && n.life.directory.Link(k) != nil {
-				c.Errorf("seed %d: %s is connected to %s, and nobody has used that for a minute", c.seed, n.name, c.names[k])
+				c.Errorf("seed %d: %s is connected to %s, which was not used for a minute", c.seed, n.name, c.names[k])
 			}
 		}
 	}
 }
 
-// rouse connects everyone who can be, as what was not used has ended.
+// rouse connects all nodes that can be, after unused sessions have ended.
 func (c *chaos) rouse() {
 	c.Helper()
 	for i, x := range c.all {

@@ -20,7 +20,7 @@ type chaosNode struct {
 	c     *chaos
 	life  *life         // nil: no node runs
 	ended chan struct{} // closed when nothing is left of the last life
-	twin  *chaosNode    // the node whose key this one has got hold of; nil: it has a key of its own
+	twin  *chaosNode    // the node whose key this one has too; nil: it has a key of its own
 
 	trusted map[identity.PublicKey]*trusted // guarded by c.mu
 }
@@ -67,7 +67,7 @@ type opened struct {
 	closed   bool
 }
 
-// add makes a node that trusts nobody and does not run. If twin is not nil it has the same key.
+// add makes a node that trusts no key and does not run. If twin is not nil it has the same key.
 func (c *chaos) add(name string, twin *chaosNode) *chaosNode {
 	n := &chaosNode{testNode: c.node(name), c: c, twin: twin, ended: make(chan struct{}), trusted: make(map[identity.PublicKey]*trusted)}
 	close(n.ended)

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
-// An agenda is what is to be done, soonest first.
+// An agenda is a list of actions, the earliest first.
 type agenda []task
 
 type task struct {
@@ -19,7 +19,7 @@ type task struct {
 	do func()
 }
 
-// plan has something done after a time, behind what is to be done at the same moment.
+// plan adds an action that is due after a time, behind those that are due at the same moment.
 func (c *chaos) plan(wait time.Duration, do func()) {
 	at := time.Now().Add(wait)
 	i := slices.IndexFunc(c.agenda, func(t task) bool { return t.at.After(at) })
@@ -29,7 +29,7 @@ func (c *chaos) plan(wait time.Duration, do func()) {
 	c.agenda = slices.Insert(c.agenda, i, task{at, do})
 }
 
-// work does what is to be done until a time.
+// work carries out the actions that are due until a time.
 func (c *chaos) work(until time.Time) {
 	for len(c.agenda) > 0 && !c.agenda[0].at.After(until) {
 		t := c.agenda[0]
@@ -40,7 +40,7 @@ func (c *chaos) work(until time.Time) {
 	time.Sleep(time.Until(until))
 }
 
-// draw returns a number in [0, n), chance whether something happens that does in so many percent of the cases.
+// draw returns a number in [0, n). chance returns true in the given percentage of cases.
 func (c *chaos) draw(n int) int          { return c.rand.IntN(n) }
 func (c *chaos) chance(percent int) bool { return c.draw(100) < percent }
 
@@ -55,18 +55,18 @@ var sizes = []int{2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 4, 4, 4, 5, 6, 8}
 
 // A temper is what all of a history is like.
 type temper struct {
-	base   time.Duration // delay of the network when nothing is wrong with it, and so much more at most
+	base   time.Duration // delay of the network without faults; up to jitter is added
 	jitter time.Duration
 	pauses []time.Duration // how long at most it takes until something happens, or ends
 	hushed bool            // no calls and no sends in the minute in which nothing happens
 	looks  bool            // nodes look at the interfaces of their machines
 	rotate time.Duration   // age at which sessions are replaced; 0: they are not
 	worn   uint64          // messages after which they are; 0: they are not
-	idle   time.Duration   // after which sessions that nobody uses end; 0: they do not
+	idle   time.Duration   // after which unused sessions end; 0: they do not
 	peers  int             // that a node connects to at most, with two sessions each; 0: there is no bound
 }
 
-// drawTemper draws the temper of a history of so many nodes.
+// drawTemper draws the temper of a history with that many nodes.
 func (c *chaos) drawTemper(size int) {
 	t := temper{hushed: c.chance(50), looks: c.chance(50)}
 	// As likely less than 100 ms as seconds, or more than it takes to notice that a peer is silent.
@@ -112,7 +112,7 @@ func (t temper) adjust(n *Config, h *memnet.Host) {
 // ordinaryDelay ends an extraordinary one.
 func (c *chaos) ordinaryDelay() { c.net.SetDelay(c.temper.base, c.temper.jitter) }
 
-// populate makes the nodes, draws who trusts whom, and starts them.
+// populate makes the nodes, draws their trust sets, and starts them.
 func (c *chaos) populate() {
 	size := sizes[c.draw(len(sizes))]
 	if size == 6 {
@@ -170,7 +170,7 @@ func (c *chaos) disturb() {
 	c.work(time.Now().Add(c.pause()))
 }
 
-// calm ends every fault. Nodes that do not run are started, most of them, and everyone is found where he is.
+// calm ends every fault. Nodes that do not run are started, most of them, and each node is found where it is.
 func (c *chaos) calm() {
 	c.agenda = nil
 	time.Sleep(time.Until(c.stopped))

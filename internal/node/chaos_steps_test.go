@@ -61,7 +61,7 @@ func (c *chaos) find() {
 	}
 }
 
-// lie announces a node where another one is, or nobody.
+// lie announces a node at an address where another one is, or none.
 func (c *chaos) lie() {
 	x, y := c.two()
 	at := netip.AddrPortFrom(c.free(), 7100)
@@ -144,7 +144,7 @@ func (c *chaos) kill() {
 	c.again(x, stopSlack)
 }
 
-// crash takes a machine away, which says nothing to anybody. It may come back elsewhere.
+// crash takes a machine away without notice. It may come back elsewhere.
 func (c *chaos) crash() {
 	x := c.one()
 	if x.life == nil {

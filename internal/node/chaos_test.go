@@ -30,8 +30,8 @@ var (
 const maxFailing = 5
 
 // TestChaos lets two to eight nodes connect, call and send while everything happens to them that a network, a machine
-// and a person can do to a node, at random. Whatever that was, when it is over everyone who is trusted is connected,
-// once, and stays so; and meanwhile no rule is broken.
+// and a person can do to a node, at random. No rule is broken while it happens. When it is over, all nodes that trust each
+// other are connected, once, and stay so.
 //
 // A seed decides keys, jitter and what happens at which time of the history, not how goroutines take turns: a seed
 // that fails may need several tries, as with -count.
@@ -116,7 +116,7 @@ func (b *bubble) history(seed uint64, all counts, own goleak.Option) {
 }
 
 // settle waits for the time that everything may take to be in order again, checks that it is, and stays so for a minute
-// in which nothing happens but, perhaps, calls and sends, of which none fails.
+// in which nothing happens but perhaps calls and sends, and none of them fails.
 func (c *chaos) settle() {
 	c.Helper()
 	time.Sleep(c.bound())
@@ -145,7 +145,7 @@ func (c *chaos) settle() {
 // hushWithin is how long calls and sends that have begun may take.
 const hushWithin = 15 * time.Second
 
-// sleeps is settle for nodes that end what nobody uses.
+// sleeps is settle for nodes that end unused sessions.
 func (c *chaos) sleeps() {
 	c.Helper()
 	c.hush()

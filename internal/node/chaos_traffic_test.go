@@ -19,7 +19,7 @@ const holdSends = 2 * time.Second
 // errNoLink is a peer that is not connected.
 var errNoLink = errors.New("not connected")
 
-// A shipment is a call or a send, of which all that is known is kept. Guarded by c.mu, but what is never changed.
+// A shipment is a call or a send, and all that is known of it. c.mu guards the fields that change.
 type shipment struct {
 	from *life
 	to   identity.PublicKey
@@ -67,7 +67,7 @@ func (s *shipment) end(c *chaos, err error) {
 // unsent says whether an error promises that nothing was sent.
 func unsent(err error) bool { return err == errNoLink || session.Unsent(err) }
 
-// talks calls and sends, to whoever is connected, as long as the life lasts.
+// talks makes calls and sends to connected nodes as long as the life lasts.
 func (l *life) talks() {
 	defer close(l.talk)
 	var calls sync.WaitGroup
@@ -82,7 +82,7 @@ func (l *life) talks() {
 		}
 		to := l.c.keys[r.IntN(len(l.c.keys))]
 		sends, gap, kind, size, limited := r.IntN(3), time.Duration(0), r.IntN(3), r.IntN(200), r.IntN(2) == 0
-		if r.IntN(4) == 0 { // so many that a session may be replaced meanwhile
+		if r.IntN(4) == 0 { // enough for a session to be replaced meanwhile
 			sends, gap = 20, time.Duration(1+r.IntN(30))*time.Millisecond
 		}
 		if r.IntN(20) == 0 {

@@ -1,5 +1,5 @@
-// Package node is the root actor of a node: it starts the listener, the finder and the peers, joins what one of them
-// tells to another, and ends them in order.
+// Package node is the root actor of a node: it starts the listener, the finder and the peers, passes events of one to
+// another, and ends them in order.
 //
 //	node
 //	├── listener ── session × n, one per inbound connection
@@ -13,6 +13,7 @@ package node
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -41,7 +42,7 @@ type Config struct {
 	// seconds, in a goroutine of its own. If nil, none is noticed.
 	Interfaces func() ([]discovery.Interface, error)
 
-	// Tell is handed finder.Change, finder.Problem, session.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
+	// Tell gets finder.Change, finder.Problem, session.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
 	// in order. It does not block.
 	Tell func(any)
 }
@@ -57,7 +58,7 @@ type Node struct {
 func Start(system *actor.ActorSystem, c Config) *Node {
 	n := &Node{system: system, done: make(chan struct{})}
 	n.pid = system.Root.SpawnPrefix(actorkit.RootProps(c.Pool, c.Log, func() actor.Actor {
-		return &root{Config: c, watch: watch{Interfaces: c.Interfaces, Clock: c.Clock}, done: n.done}
+		return &root{Config: c, done: n.done}
 	}), "node")
 	return n
 }
@@ -69,14 +70,14 @@ func (n *Node) Trust(c trust.Change) { n.system.Root.Send(n.pid, c) }
 // well.
 func (n *Node) Connect(c peers.Connect) { n.system.Root.Send(n.pid, c) }
 
-// Wake dials a peer whose last session ended for want of use; see peers.Wake.
+// Wake dials a peer whose last session ended because it was idle; see peers.Wake.
 func (n *Node) Wake(key identity.PublicKey) { n.system.Root.Send(n.pid, peers.Wake{Key: key}) }
 
 // Done is closed when no actor of the node is left.
 func (n *Node) Done() <-chan struct{} { return n.done }
 
-// Stop ends the node: it listens and announces no more, says goodbye to everybody, and lets what is in flight
-// finish until ctx ends. When it returns no actor of the node is left. The error is the context's, if that cut
+// Stop ends the node: it listens and announces no more, says goodbye to every peer, and lets what is in flight
+// finish until ctx ends. When it returns no actor of the node is left. The error is the context's cause, if that cut
 // something short.
 func (n *Node) Stop(ctx context.Context) error {
 	n.system.Root.Send(n.pid, stop{})
@@ -86,7 +87,7 @@ func (n *Node) Stop(ctx context.Context) error {
 	case <-ctx.Done():
 		n.system.Root.Send(n.pid, cut{})
 		<-n.done
-		return ctx.Err()
+		return context.Cause(ctx)
 	}
 }
 
@@ -104,8 +105,8 @@ func (stop) IgnoreDeadLetterLogging()         {}
 func (cut) IgnoreDeadLetterLogging()          {}
 func (childStopped) IgnoreDeadLetterLogging() {}
 
-// A root is the actor. Stop begins its end, which goes on when the finder and the peers have said that they are
-// done with what Stop began, and is complete when every child is gone.
+// A root is the actor. Stop begins its end. The end goes on when the finder and the peers have said that they have
+// finished what Stop began, and is complete when no child is left.
 type root struct {
 	Config
 	watch watch
@@ -113,8 +114,8 @@ type root struct {
 
 	listener, finder, peers *actor.PID
 	stopping, cutting       bool
-	busy                    map[*actor.PID]bool // children that have not yet ended what Stop began
-	left                    int                 // children
+	busy                    map[string]bool // children, by the id of their PID, that have not yet ended what Stop began
+	left                    int             // children
 }
 
 // Receive implements actor.Actor.
@@ -182,7 +183,8 @@ func (r *root) start(ctx actor.Context) {
 	r.finder = ctx.SpawnPrefix(finder.Props(&r.Config.Finder), "finder")
 	r.listener = ctx.SpawnPrefix(listener.Props(&r.Config.Listener), "listener")
 	r.left = 3
-	r.watch.begin(tell)
+	r.watch = watch{Interfaces: r.Interfaces, Clock: r.Clock, post: tell}
+	r.watch.next(time.Nanosecond) // not 0: golang/go#78156
 }
 
 // stop lets the children end what they do.
@@ -190,15 +192,15 @@ func (r *root) stop(ctx actor.Context) {
 	if r.stopping {
 		return
 	}
-	r.stopping, r.busy = true, map[*actor.PID]bool{r.finder: true, r.peers: true}
+	r.stopping, r.busy = true, map[string]bool{r.finder.Id: true, r.peers.Id: true}
 	ctx.Send(r.listener, listener.Stop{})
 	ctx.Send(r.finder, finder.Stop{})
 	ctx.Send(r.peers, peers.Stop{})
 }
 
-// childReady stops the children once each of them has ended what Stop began.
+// childReady stops the children once none of them is busy with what Stop began.
 func (r *root) childReady(ctx actor.Context, child *actor.PID) {
-	if delete(r.busy, child); len(r.busy) == 0 {
+	if delete(r.busy, child.Id); len(r.busy) == 0 {
 		r.cut(ctx)
 	}
 }
@@ -216,18 +218,12 @@ func (r *root) cut(ctx actor.Context) {
 
 // childStopped goes on with the end of the node. If a child actor dies by itself, the node stops: half a node must not
 // look healthy. The log has the child's panic.
-func (r *root) childStopped(ctx actor.Context, who *actor.PID) {
+func (r *root) childStopped(ctx actor.Context, child *actor.PID) {
 	if !r.stopping {
-		r.Log.Error("the node stops: one of its actors failed", "actor", who.GetId())
-		r.cut(ctx)
+		r.Log.Error("the node stops: one of its actors failed", "actor", child.Id)
 	}
+	r.childReady(ctx, child)
 	if r.left--; r.left == 0 {
 		ctx.Stop(ctx.Self())
-		return
-	}
-	for child := range r.busy {
-		if child.Equal(who) {
-			r.childReady(ctx, child)
-		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// TestSessionThatFailsCostsNobodyElseAnything: an actor that panics, on either side of the dial.
-func TestSessionThatFailsCostsNobodyElseAnything(t *testing.T) {
+// TestSessionThatFailsHarmsNoOther: an actor that panics, on either side of the dial.
+func TestSessionThatFailsHarmsNoOther(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		for _, inbound := range []bool{true, false} {
 			w := b.world(1)
@@ -37,7 +37,7 @@ func TestSessionThatFailsCostsNobodyElseAnything(t *testing.T) {
 				t.Errorf("told %+v", d)
 			}
 			if x.link(z) != one2 || x.call(z, "echo") != nil || z.call(x, "echo") != nil {
-				t.Error("the session of somebody else was touched")
+				t.Error("the session of another peer was touched")
 			}
 			time.Sleep(time.Minute)
 			if x.link(y) == nil {
@@ -49,9 +49,9 @@ func TestSessionThatFailsCostsNobodyElseAnything(t *testing.T) {
 	})
 }
 
-// TestPeerThatFailsCostsNobodyElseAnything: the actor of a peer panics. What it held is ended, those who wait are
+// TestPeerThatFailsHarmsNoOther: the actor of a peer panics. Its sessions end, its waiters are
 // answered, and the peer can come back.
-func TestPeerThatFailsCostsNobodyElseAnything(t *testing.T) {
+func TestPeerThatFailsHarmsNoOther(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		w := b.world(1)
 		x, y := w.pair()
@@ -85,7 +85,7 @@ func TestPeerThatFailsCostsNobodyElseAnything(t *testing.T) {
 			t.Error("there is still a link")
 		}
 		if x.link(z) != other || z.call(x, "echo") != nil {
-			t.Error("the session of somebody else was touched")
+			t.Error("the session of another peer was touched")
 		}
 		if d := only[peers.Down](y); d.Reason != envelope.ReasonBusy || !d.ByPeer {
 			t.Errorf("y was told %+v", d)
@@ -104,8 +104,8 @@ func TestPeerThatFailsCostsNobodyElseAnything(t *testing.T) {
 	})
 }
 
-// TestNodeThatLosesALimbStops: a node of which one actor has failed for good does not look alive.
-func TestNodeThatLosesALimbStops(t *testing.T) {
+// TestNodeStopsWhenOneOfItsActorsFails: half a node must not look healthy.
+func TestNodeStopsWhenOneOfItsActorsFails(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		w := b.world(1)
 		x, y := w.pair()

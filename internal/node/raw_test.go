@@ -46,7 +46,7 @@ func (r *raw) expectBye(want envelope.Reason) {
 	}
 	bye, err := envelope.ParseBye(last.Args)
 	if string(last.Name) != envelope.NameBye || err != nil || bye.Code != want {
-		r.w.Errorf("the last word was %q %+v, %v; want a bye, %q", last.Name, bye, err, want)
+		r.w.Errorf("the last message was %q %+v, %v; want a bye, %q", last.Name, bye, err, want)
 	}
 	_ = r.Conn.Close()
 }

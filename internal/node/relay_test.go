@@ -11,7 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 )
 
-// TestARelayThatGoesSilentDoesNotKeepThePeer has somebody without a key announce a node at addresses of his own, pass
+// TestARelayThatGoesSilentDoesNotKeepThePeer has a relay without a key announce a node at addresses of its own, pass
 // handshakes on, and swallow what follows from some moment on. However the session breaks, calls are answered again within
 // 30 s of that (wire.md §12).
 func TestARelayThatGoesSilentDoesNotKeepThePeer(t *testing.T) {
@@ -72,7 +72,7 @@ func TestARelayThatGoesSilentDoesNotKeepThePeer(t *testing.T) {
 	}
 }
 
-// relays pass on what comes in, until they fall silent.
+// relays pass on all that they read, until they fall silent.
 type relays struct {
 	silent func(in, out net.Conn)
 

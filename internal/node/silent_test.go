@@ -71,8 +71,8 @@ func TestAddressHeardDuringASilentHandshakeIsTriedBeside(t *testing.T) {
 	})
 }
 
-// TestMessage3ThatIsSwallowedHoldsUpNobody: what answers at the first address passes all on but message 3.
-func TestMessage3ThatIsSwallowedHoldsUpNobody(t *testing.T) {
+// TestMessage3ThatIsSwallowedHoldsUpNoDial: what answers at the first address passes all on but message 3.
+func TestMessage3ThatIsSwallowedHoldsUpNoDial(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		w := b.world(1)
 		x, y := w.pair()
@@ -92,7 +92,7 @@ func TestMessage3ThatIsSwallowedHoldsUpNobody(t *testing.T) {
 	})
 }
 
-// swallow passes connections to one node on to another, but of what comes in no more than message 1.
+// swallow passes connections to one node on to another. Of what it reads it passes on message 1 alone.
 func swallow(t *testing.T, at, to *testNode) {
 	t.Helper()
 	relay(t, at, to, func(in, out net.Conn) {
@@ -111,7 +111,7 @@ func swallow(t *testing.T, at, to *testNode) {
 	})
 }
 
-// TestOnlyTheFirstToProveTheKeyGetsMessage3: two ways to one node, of which the first is slow.
+// TestOnlyTheFirstToProveTheKeyGetsMessage3: there are two ways to one node, and the first is slow.
 func TestOnlyTheFirstToProveTheKeyGetsMessage3(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		for _, slow := range []time.Duration{900 * time.Millisecond, 1200 * time.Millisecond, 5 * time.Second} {
@@ -139,8 +139,8 @@ func TestOnlyTheFirstToProveTheKeyGetsMessage3(t *testing.T) {
 	})
 }
 
-// delay passes connections to one node on to another, and holds what that answers back for some time. passed returns how
-// many bytes have come from those who connect.
+// delay passes connections to one node on to another, and holds the answers back for some time. passed returns how
+// many bytes it has passed on from the nodes that connect.
 func delay(t *testing.T, at, to *testNode, by time.Duration) (passed func() int) {
 	t.Helper()
 	var mu sync.Mutex // guards count
@@ -175,7 +175,7 @@ func delay(t *testing.T, at, to *testNode, by time.Duration) (passed func() int)
 	}
 }
 
-// relay connects whoever connects to one node to another, and hands both connections to pass, which returns at once.
+// relay accepts connections at one node, dials another for each, and hands both to pass, which returns at once.
 func relay(t *testing.T, at, to *testNode, pass func(in, out net.Conn)) {
 	t.Helper()
 	l, err := at.host.Listen(t.Context(), "tcp", at.addr.String())

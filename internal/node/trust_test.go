@@ -61,7 +61,7 @@ func TestConnectIsAnswered(t *testing.T) {
 			want  error
 		}{
 			{"no address", y, nil, peers.ErrNoAddress},
-			{"nobody listens there", y, []netip.AddrPort{stranger.addr}, peers.ErrUnreachable},
+			{"no node listens there", y, []netip.AddrPort{stranger.addr}, peers.ErrUnreachable},
 			{"the address is kept", y, nil, peers.ErrUnreachable},
 			{"not trusted", stranger, []netip.AddrPort{stranger.addr}, peers.ErrNotTrusted},
 			{"one of several", y, []netip.AddrPort{stranger.addr, y.addr}, nil},
@@ -195,7 +195,7 @@ func TestAnotherKeyAtTheAddress(t *testing.T) {
 			t.Errorf("connect: %v, want the wrong key", err)
 		}
 		if errors.Is(err, peers.ErrUnreachable) {
-			t.Error("somebody is there: that is not unreachable")
+			t.Error("another node answers: that is not unreachable")
 		}
 		if r := take[session.Refused](z); len(r) != 0 {
 			t.Errorf("it was told who calls: %+v", r)
@@ -300,7 +300,7 @@ func TestTrustTakenAwayDuringTheHandshake(t *testing.T) {
 	})
 }
 
-// TestTrustThatComesAndGoes: Up and Down alternate, whatever is ending meanwhile; told checks that.
+// TestTrustThatComesAndGoes: Up and Down alternate while sessions end; told checks that.
 func TestTrustThatComesAndGoes(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		for seed := range uint64(8) {
@@ -342,7 +342,7 @@ func TestAddressesOfThePeersFileAreDialled(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		add("10.0.0.9:1", y.addr.String()) // there is nobody at the first
+		add("10.0.0.9:1", y.addr.String()) // no node is at the first
 		time.Sleep(time.Second)
 		one(x, y)
 		add("10.0.0.9:2")

@@ -87,7 +87,7 @@ func TestConnectEndsIdleness(t *testing.T) {
 		}
 		x.Wake(y.key) // as a call that waits for the peer does
 		time.Sleep(time.Second)
-		w.net.Reset(x.host, y.host) // lost, which is not for want of use
+		w.net.Reset(x.host, y.host) // lost, and not because it was idle
 		time.Sleep(10 * time.Second)
 		if x.link(y) == nil {
 			t.Error("not dialled again")
@@ -96,7 +96,7 @@ func TestConnectEndsIdleness(t *testing.T) {
 	})
 }
 
-// TestPeersAreBounded: who comes too many is told to come back later, and does.
+// TestPeersAreBounded: a peer beyond the limit is told to come back later, and does.
 func TestPeersAreBounded(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {
 		w := b.world(1)

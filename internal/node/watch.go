@@ -33,12 +33,7 @@ type looked struct {
 
 func (looked) IgnoreDeadLetterLogging() {}
 
-// begin takes the first look.
-func (w *watch) begin(post func(any)) {
-	w.post = post
-	w.next(time.Nanosecond) // not 0: golang/go#78156
-}
-
+// next takes the next look after d.
 func (w *watch) next(d time.Duration) {
 	if w.Interfaces == nil {
 		return

@@ -158,7 +158,7 @@ func (w *world) keys() identity.KeyPair {
 	return keys
 }
 
-// pair returns two nodes that trust each other, started, and of which the first has the smaller key: it is the
+// pair returns two nodes that trust each other, started. The first has the smaller key: it is the
 // arbiter.
 func (w *world) pair(adjust ...func(*Config)) (a, b *testNode) {
 	w.Helper()
@@ -450,90 +450,4 @@ func one(a, b *testNode) {
 			a.w.Fatalf("seed %d: %s was disconnected: %+v", a.w.seed, n.name, downs)
 		}
 	}
-}
-
-// An answerer answers the calls of one session: "echo" at once, "wait" when it is released, others never until the
-// session ends. "panic" makes the session's actor fail.
-type answerer struct {
-	node *testNode
-	link *session.Link
-
-	mu      sync.Mutex // guards the rest
-	waiting map[envelope.CallID]bool
-	pending int
-	ended   bool
-}
-
-// answer is what a node serves its sessions with.
-func (n *testNode) answer(l *session.Link) session.Inbound {
-	a := &answerer{node: n, link: l, waiting: make(map[envelope.CallID]bool)}
-	n.mu.Lock()
-	n.answerers = append(n.answerers, a)
-	n.mu.Unlock()
-	return a
-}
-
-// Call implements session.Inbound.
-func (a *answerer) Call(e *envelope.Envelope) error {
-	if string(e.Name) == "panic" {
-		panic("on purpose")
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.pending++
-	if string(e.Name) == "echo" {
-		go a.reply(e.ID)
-		return nil
-	}
-	a.waiting[e.ID] = true
-	return nil
-}
-
-func (a *answerer) reply(id envelope.CallID) {
-	a.link.Reply(id, "result", nil)
-	a.mu.Lock()
-	a.pending--
-	a.mu.Unlock()
-	a.link.CheckDrained()
-}
-
-// release answers the calls that wait at a node, and returns how many there were.
-func (n *testNode) release() (count int) {
-	synctest.Wait()
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	for _, a := range n.answerers {
-		a.mu.Lock()
-		for id := range a.waiting {
-			count++
-			go a.reply(id)
-		}
-		clear(a.waiting)
-		a.mu.Unlock()
-	}
-	return count
-}
-
-// Send implements session.Inbound.
-func (a *answerer) Send(*envelope.Envelope) {}
-
-// Cancel implements session.Inbound.
-func (a *answerer) Cancel(envelope.CallID) {}
-
-// EndRequests implements session.Inbound.
-func (a *answerer) EndRequests() {}
-
-// Pending implements session.Inbound.
-func (a *answerer) Pending() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.pending
-}
-
-// Close implements session.Inbound.
-func (a *answerer) Close(envelope.Reason) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.ended = true
-	clear(a.waiting)
 }

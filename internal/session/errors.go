@@ -37,6 +37,9 @@ type LinkError struct {
 	Err    error  // what broke, if something did
 }
 
+// RequestSent tells peernet.Sent whether the request may have reached the peer.
+func (e *LinkError) RequestSent() bool { return e.Sent }
+
 func (e *LinkError) Error() string {
 	who := "this node"
 	if e.ByPeer {
@@ -68,6 +71,9 @@ type AbandonedError struct {
 	Sent bool  // the request may have reached the peer
 	Full int   // bytes that may wait for the peer, if nothing was sent because there was no room among them; else 0
 }
+
+// RequestSent tells peernet.Sent whether the request may have reached the peer.
+func (e *AbandonedError) RequestSent() bool { return e.Sent }
 
 func (e *AbandonedError) Error() string {
 	if e.Sent {

@@ -1,6 +1,7 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -12,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// fewBuckets are never swept: they cost less than looking at them.
+// fewBuckets is how many buckets are never swept: they cost less than a look at them.
 const fewBuckets = 64
 
 // buckets has a bucket of tokens for each peer that may not be at its full burst. It is safe for concurrent use.
@@ -26,11 +27,11 @@ type buckets struct {
 	sweep int // at this number, full buckets are forgotten
 }
 
-// A bucket has the tokens of one peer. No token is taken ahead of its time: a reservation that is given up would be lost to
-// those that were made after it.
+// A bucket has the tokens of one peer. Only the caller at the head reserves a token ahead of its time: a reservation that is
+// given up would be lost to those that were made after it.
 type bucket struct {
 	tokens  *rate.Limiter
-	waiting int           // callers that await a token; guarded by buckets.mu
+	waiting int           // callers that await a token, the head included; guarded by buckets.mu
 	head    chan struct{} // has room for the caller whose turn is next; the others wait for room
 }
 
@@ -46,7 +47,11 @@ func (b *buckets) ask(peer identity.PublicKey) (wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.now()
-	return b.take(b.bucket(peer, now), now, 0)
+	l := b.bucket(peer, now)
+	if l.tokens.AllowN(now, 1) {
+		return 0
+	}
+	return b.untilTurn(l, now)
 }
 
 // await takes a token of the peer when it is the caller's turn. It returns an error if the context ends, or would end, before
@@ -58,15 +63,7 @@ func (b *buckets) await(ctx context.Context, peer identity.PublicKey) error {
 	b.mu.Lock()
 	now := b.now()
 	l := b.bucket(peer, now)
-	wait := b.take(l, now, l.waiting)
-	if wait == 0 {
-		b.mu.Unlock()
-		return nil
-	}
-	if deadline, ok := ctx.Deadline(); ok && deadline.Before(now.Add(wait)) {
-		b.mu.Unlock()
-		return context.DeadlineExceeded
-	}
+	wait := b.untilTurn(l, now)
 	l.waiting++
 	b.mu.Unlock()
 	defer func() {
@@ -74,25 +71,19 @@ func (b *buckets) await(ctx context.Context, peer identity.PublicKey) error {
 		defer b.mu.Unlock()
 		l.waiting--
 	}()
+	if deadline, ok := ctx.Deadline(); ok && deadline.Before(now.Add(wait)) {
+		return context.DeadlineExceeded
+	}
 	select {
 	case l.head <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { <-l.head }()
-	for {
-		b.mu.Lock()
-		wait := b.take(l, b.now(), 0)
-		b.mu.Unlock()
-		if wait == 0 {
-			return nil
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+	if l.tokens.Wait(ctx) != nil {
+		return cmp.Or(ctx.Err(), context.DeadlineExceeded)
 	}
+	return nil
 }
 
 // The rest is called with mu held.
@@ -108,13 +99,10 @@ func (b *buckets) bucket(peer identity.PublicKey, now time.Time) *bucket {
 	return l
 }
 
-// take takes a token and returns 0; or returns how long it will be until there is one, and takes none. ahead is how many
-// callers have their turn before.
-func (b *buckets) take(l *bucket, now time.Time, ahead int) time.Duration {
-	if ahead == 0 && l.tokens.AllowN(now, 1) {
-		return 0
-	}
-	missing := float64(ahead+1) - l.tokens.TokensAt(now)
+// untilTurn returns how long it will be until there is a token for one more caller. The caller at the head has one already, perhaps
+// ahead of its time; the other waiting callers come before.
+func (b *buckets) untilTurn(l *bucket, now time.Time) time.Duration {
+	missing := float64(l.waiting-len(l.head)+1) - l.tokens.TokensAt(now)
 	wait := missing / float64(b.limit) * float64(time.Second)
 	if wait >= math.MaxInt64 {
 		return math.MaxInt64

@@ -89,7 +89,7 @@ func sizeOf(v any) (n int, known bool) {
 	return 0, false
 }
 
-// local are the words for errors of this side.
+// local has the words for errors of this node.
 var local = []struct {
 	err  error
 	word string

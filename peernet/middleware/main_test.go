@@ -21,7 +21,7 @@ type bubble struct {
 	*testing.T
 	net  *peertest.Network
 	a, b *peertest.Node
-	log  bytes.Buffer // read when nobody writes
+	log  bytes.Buffer // read when no test writes
 	out  slog.Handler // into log
 }
 

@@ -34,7 +34,7 @@ func (n *Network) AwaitConnected(nodes ...*Node) {
 }
 
 // AwaitDisconnected waits until the node is connected to none of these others, to none of the network if they are not named,
-// in the opinion of both ends. A node that does not run is connected to nobody.
+// in the opinion of both ends. A node that does not run is connected to none.
 func (n *Node) AwaitDisconnected(from ...*Node) {
 	n.net.tb.Helper()
 	if len(from) == 0 {
@@ -115,7 +115,7 @@ func (n *Network) wait(condition func() bool) bool {
 	}
 }
 
-// settle lets all that can happen now happen, and returns true. That can be known in a bubble alone, where nobody else waits
+// settle lets all that can happen now happen, and returns true. Only in a bubble can that be known, where nothing else waits
 // for it; elsewhere it returns false at once.
 func settle() (settled bool) {
 	defer func() { _ = recover() }() // synctest.Wait panics elsewhere, and does nothing before

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet/peertest"
 )
 
-// A chat is the program under test: what one says, all peers who are connected hear.
+// A chat is the program under test: all connected peers hear what one of them says.
 type chat struct {
 	node *peernet.Node
 

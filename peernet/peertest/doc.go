@@ -44,7 +44,7 @@
 //   - Listen: port 7100 of an address of the node's own, 10.0.0.1 for the first and so on, on one link for every 254;
 //   - Network: the network in memory. discovery/udp works on it; discovery/mdns has sockets of its own and does not. The
 //     name of a node is a host name there;
-//   - Discovery: a script, driven by Network.Meet and Network.Part, Node.Finds and Node.Loses; else nobody is found;
+//   - Discovery: a script, driven by Network.Meet and Network.Part, Node.Finds and Node.Loses; else no node is found;
 //   - Rand: made from the seed, the name and the count of starts, so that keys and backoff are those of the seed;
 //   - Logger: lines at Info and above in the test's output, shown as those of t.Log are, with peers by name;
 //   - System: one actor system for all nodes of the network.

@@ -74,8 +74,8 @@ func TestFailuresExplainThemselves(t *testing.T) {
 	}
 }
 
-// TestNobodyStartsOnANetworkThatHasEnded: nobody would stop it.
-func TestNobodyStartsOnANetworkThatHasEnded(t *testing.T) {
+// TestNoNodeStartsOnANetworkThatHasEnded: nothing would stop it.
+func TestNoNodeStartsOnANetworkThatHasEnded(t *testing.T) {
 	for name, start := range map[string]func(net *peertest.Network, alice *peertest.Node){
 		"made":      func(net *peertest.Network, _ *peertest.Node) { net.Node("bob") },
 		"restarted": func(_ *peertest.Network, alice *peertest.Node) { alice.Restart() },
@@ -147,7 +147,7 @@ func TestLeftoversFailTheTest(t *testing.T) {
 	}
 }
 
-// TestOutputNamesNodes: lines begin with whose they are, keys of others are names, and the end of the network is silent.
+// TestOutputNamesNodes: lines begin with the name of their node, other keys show as names, and the end of the network logs nothing.
 func TestOutputNamesNodes(t *testing.T) {
 	r := fails(t, func(t *testing.T, net *peertest.Network) {
 		alice, bob := couple(net)
@@ -178,7 +178,7 @@ func TestLateLinesAreLost(t *testing.T) {
 	}
 }
 
-// TestEventsComeOnceEachAndInOrder: also those that happened before anybody asked.
+// TestEventsComeOnceEachAndInOrder, those too that happened before the test asked.
 func TestEventsComeOnceEachAndInOrder(t *testing.T) {
 	bubble(t, func(t *testing.T, net *peertest.Network) {
 		alice, bob := couple(net)

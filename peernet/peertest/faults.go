@@ -19,10 +19,10 @@ func (n *Network) Delay(d time.Duration, nodes ...*Node) {
 	}
 }
 
-// Bandwidth makes every connection carry at most so many bytes a second from now on, each way for itself; 0 is any.
+// Bandwidth limits every connection to that many bytes a second each way, from now on; 0 is no limit.
 func (n *Network) Bandwidth(bytesPerSecond int) { n.mem.SetRate(bytesPerSecond) }
 
-// Cut stops everything between every two of these nodes, without a word to them, as a pulled cable does: what is sent waits,
+// Cut stops everything between every two of these nodes, without notice, as a pulled cable does: what is sent waits,
 // and arrives after Heal if the nodes have not given up. Each of them finds out that the other is silent: after 25 s, by the
 // default of peernet.Config.Timing.
 func (n *Network) Cut(nodes ...*Node) {
@@ -44,7 +44,7 @@ func (n *Network) Partition(groups ...[]*Node) {
 	n.mem.Partition(hosts...)
 }
 
-// Heal ends every Cut and the Partition. Nodes dial again whom they have lost, within half a minute.
+// Heal ends every Cut and the Partition. Nodes dial the peers again that they have lost, within half a minute.
 func (n *Network) Heal() { n.mem.HealAll() }
 
 // Reset breaks the connections between every two of these nodes, at both ends and at once, as a router that forgets them does.

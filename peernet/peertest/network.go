@@ -53,7 +53,7 @@ func NewNetwork(tb testing.TB, options ...Option) *Network {
 	return n
 }
 
-// Node makes a node with this name, which no other on the network has, and starts it. It trusts nobody and finds nobody.
+// Node makes a node with this name, which no other on the network has, and starts it. It trusts no key and finds no node.
 func (n *Network) Node(name string, options ...NodeOption) *Node {
 	n.tb.Helper()
 	for _, o := range n.nodes {
@@ -105,7 +105,7 @@ func (n *Network) Trust(nodes ...*Node) {
 	}
 }
 
-// Meet makes every two of these nodes find each other, as discovery does. Whoever trusts whom it finds dials it. It holds
+// Meet makes every two of these nodes find each other, as discovery does. A node that trusts a node that it finds dials it. It holds
 // over restarts, until Part.
 func (n *Network) Meet(nodes ...*Node) {
 	for _, p := range pairs(nodes) {
@@ -160,7 +160,7 @@ func (n *Network) end() {
 	n.Delay(0)
 	n.Bandwidth(0)
 	for _, node := range n.nodes {
-		node.host.Restart() // who still holds on to a node that crashed need not wait for it
+		node.host.Restart() // peers that still keep a session with it notice the crash at once
 	}
 	for _, node := range n.nodes {
 		node.Stop()

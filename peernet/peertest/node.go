@@ -56,7 +56,7 @@ func (n *Node) Stop() {
 	ctx, cancel := n.net.patient()
 	defer cancel()
 	if err := n.end(ctx); err != nil {
-		n.net.tb.Errorf("peertest: %s did not stop in %v (%v): a handler does not heed its context, or a peer does not answer any more", n, n.net.patience, err)
+		n.net.tb.Errorf("peertest: %s did not stop in %v (%v): a handler ignores its context, or a peer does not answer any more", n, n.net.patience, err)
 	}
 }
 

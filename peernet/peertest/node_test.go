@@ -98,7 +98,7 @@ func TestStopWaitsNotLongForASilentPeer(t *testing.T) {
 	})
 }
 
-// TestCrashEndsHandlers: those that heed their context, of calls and of sends.
+// TestCrashEndsHandlers that watch their context, of calls and of sends.
 func TestCrashEndsHandlers(t *testing.T) {
 	bubble(t, func(t *testing.T, net *peertest.Network) {
 		ended := make(chan bool, 2)

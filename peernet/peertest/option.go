@@ -14,7 +14,7 @@ type Option func(*Network)
 func Seed(seed uint64) Option { return func(n *Network) { n.seed = seed } }
 
 // Patience sets how long is waited, for what is awaited and for a node to stop, before the test fails: on the bubble's clock,
-// or the real one. Without it a minute, which is longer than a node takes to dial again whom it has lost.
+// or the real one. Without it a minute, which is longer than a node takes to dial a lost peer again.
 func Patience(d time.Duration) Option { return func(n *Network) { n.patience = d } }
 
 // A NodeOption changes a Node that is being made.

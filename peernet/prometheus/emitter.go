@@ -15,7 +15,7 @@ import (
 // An emitter sends the values of metrics to one scrape.
 type emitter struct {
 	out    chan<- prometheus.Metric
-	labels []string // come first in each value: those of the peer, or none
+	labels []string // come first in each value: those of the peer, if there is one
 }
 
 // emit sends one value.
@@ -35,7 +35,7 @@ func each[N ~string](e emitter, m metric, names []N, values map[string]uint64, l
 	}
 }
 
-// states are those a peer can be in. Each has a value, so that none is missing where nobody is in it.
+// states are those a peer can be in. Each has a value, also while no peer is in it.
 var states = []peernet.PeerState{
 	peernet.StateConnected, peernet.StateDialling, peernet.StateBackingOff, peernet.StateFound, peernet.StateUnknown,
 }

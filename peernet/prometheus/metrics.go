@@ -35,7 +35,7 @@ var (
 	peers      = ofNode(gauge, "peers", "Trusted peers by what their link is doing.", "state")
 	accepted   = ofNode(counter, "connections_accepted_total", "Connections that others made to this node.")
 	strangers  = ofNode(gauge, "strangers", "Connections of others that have not authenticated yet.")
-	handshakes = ofNode(counter, "handshakes_total", "Handshakes by this node's role and by what became of them.", "role", "result")
+	handshakes = ofNode(counter, "handshakes_total", "Handshakes by this node's role and by their results.", "role", "result")
 	eventsLost = ofNode(counter, "events_lost_total", "Events that were dropped because a subscriber was slow.")
 )
 
