@@ -45,23 +45,23 @@ func (t *table) admit(key identity.PublicKey, stranger bool) *record {
 
 // makeRoom makes room for another entry of r, and returns what that ends; false: there is no room.
 func (t *table) makeRoom(now time.Time, r *record, at slot, ttl time.Duration) ([]Change, bool) {
-	host := at.addr.Addr()
-	if r.shares.HasRoom(host) {
+	ip := at.addr.Addr()
+	if r.shares.HasRoom(ip) {
 		return nil, true
 	}
 	// A provider need not wait for its first entry, nor because of others. A flood is to cost little, so a sighting that has
 	// to wait is not compared with all entries.
-	standing := r.privileges.OfHint(host)
+	standing := r.privileges.OfHint(ip)
 	evicted := &r.evicted[candidates.Hint]
-	if r.privileges.WasLast(host) {
+	if r.privileges.WasLast(ip) {
 		evicted = &r.evicted[candidates.AtHome]
 	}
 	waits := ttl > 0 && r.hasSource(at.source)
-	if waits && evicted.Wait(now, evictions) > 0 && !r.shares.IsPoor(host) {
+	if waits && evicted.Wait(now, evictions) > 0 && !r.shares.IsPoor(ip) {
 		return nil, false
 	}
-	equal, isFair := candidates.Evict(&r.shares, host, standing, maps.Values(r.entries), func(e *entry) candidates.Occupant {
-		return candidates.Occupant{Host: e.Addr.Addr(), Standing: r.standing(e), Own: e.Source == at.source, Doubted: e.phase == doubted,
+	equal, isFair := candidates.Evict(&r.shares, ip, standing, maps.Values(r.entries), func(e *entry) candidates.Occupant {
+		return candidates.Occupant{IP: e.Addr.Addr(), Standing: r.standing(e), Own: e.Source == at.source, Doubted: e.phase == doubted,
 			Quiet: e.isQuiet(now)}
 	})
 	if len(equal) == 0 || waits && !isFair && !evicted.Take(now, evictions) {

@@ -77,17 +77,17 @@ func TestAFloodedProviderEvictsItsOwn(t *testing.T) {
 	}
 }
 
-func TestOneHostCannotTakeTheRoomOfOthers(t *testing.T) {
+func TestOneIPCannotTakeTheRoomOfOthers(t *testing.T) {
 	f := newFixture(t, 1)
 	for i := range uint16(10_000) { // 100 s of forged announces, a new port each time
 		f.now = f.now.Add(10 * time.Millisecond)
 		f.sees("udp", at(1, 66, 1+i, time.Hour))
 		f.expire(f.now)
 	}
-	if n := len(f.presences()); n != candidates.MinPerHost {
-		t.Errorf("the forger has %d addresses, want %d", n, candidates.MinPerHost)
+	if n := len(f.presences()); n != candidates.MinPerIP {
+		t.Errorf("the forger has %d addresses, want %d", n, candidates.MinPerIP)
 	}
-	for i := range entriesInTests - candidates.MinPerHost {
+	for i := range entriesInTests - candidates.MinPerIP {
 		f.saw("udp", seen(1, 1+i, 15*time.Second), fmt.Sprintf("updated 1@%d udp", 1+i))
 	}
 	f.now = f.now.Add(evictions.Every)
@@ -143,7 +143,7 @@ func TestWhatASessionWasDialledAtIsNotEvicted(t *testing.T) {
 	}
 }
 
-func TestAHostOfWhichAllIsProvedTakesNoMore(t *testing.T) {
+func TestAnIPWhoseAddressesAreAllProvedTakesNoMore(t *testing.T) {
 	f := newFixture(t, 1)
 	for _, source := range []string{"a", "b", "c", "d"} {
 		f.mustSee(source, seen(1, 1, time.Hour))

@@ -155,26 +155,26 @@ func newOwner(now time.Time) *owner {
 
 func (p *plain) room(now time.Time, source string, g discovery.Sighting) ([]Change, bool) {
 	o := p.keys[g.Key]
-	host := g.Addr.Addr()
+	ip := g.Addr.Addr()
 	all := p.of(g.Key, whatever)
-	onHost := func(a netip.Addr) (n int) {
-		if a == host {
+	onIP := func(a netip.Addr) (n int) {
+		if a == ip {
 			n++
 		}
 		return n + len(p.of(g.Key, func(s *spot) bool { return s.addr.Addr() == a }))
 	}
-	crowded := onHost(host) > 4
+	crowded := onIP(ip) > 4
 	if len(all) < 8 && !crowded {
 		return nil, true
 	}
 	free := func(s *spot) bool {
-		return onHost(s.addr.Addr()) > onHost(host) && (s.state == "gone" || s.source == source)
+		return onIP(s.addr.Addr()) > onIP(ip) && (s.state == "gone" || s.source == source)
 	}
 	who := p.of(g.Key, func(s *spot) bool {
-		if s.state != "gone" && (s.addr == o.proved || s.addr.Addr() == o.home && host != o.home) {
+		if s.state != "gone" && (s.addr == o.proved || s.addr.Addr() == o.home && ip != o.home) {
 			return false
 		}
-		return !crowded || s.addr.Addr() == host
+		return !crowded || s.addr.Addr() == ip
 	})
 	if len(who) == 0 {
 		return nil, false
@@ -195,13 +195,13 @@ func (p *plain) room(now time.Time, source string, g discovery.Sighting) ([]Chan
 		if s.ttl == 0 || 2*now.Sub(s.last) <= s.ttl {
 			n++
 		}
-		return n - 2*onHost(s.addr.Addr())
+		return n - 2*onIP(s.addr.Addr())
 	}
 	slices.SortFunc(who, func(a, b *spot) int {
 		return cmp.Or(score(a)-score(b), a.last.Compare(b.last), a.addr.Compare(b.addr), cmp.Compare(a.source, b.source))
 	})
 	c := &o.credits[0]
-	if host == o.home || host == o.broke {
+	if ip == o.home || ip == o.broke {
 		c = &o.credits[1]
 	}
 	if g.TTL != 0 && !free(who[0]) && slices.ContainsFunc(all, func(s *spot) bool { return s.source == source }) {
@@ -308,7 +308,7 @@ func (p *plain) renew(now time.Time) {
 // A history plays the same steps to a table and to a plain one, chosen by bytes, and checks what Change promises.
 type history struct {
 	*fixture
-	kind  [3]byte // the longest pause, how many hosts and how many ports there are: some rules are about little else
+	kind  [3]byte // the longest pause, how many IP addresses and how many ports there are: some rules are about little else
 	plain plain
 	there map[Presence]bool // by key, address and source
 }
