@@ -1,7 +1,9 @@
 package mdns
 
 import (
+	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +29,9 @@ type instance struct {
 
 // A hearing is when an address was heard.
 type hearing struct {
-	last time.Time
-	ends time.Time // when it ends, because it was taken back; zero: it does not
+	last   time.Time
+	ends   time.Time // when it ends, because it was taken back; zero: it does not
+	untold bool      // its hint has to be reported
 }
 
 // hint returns what an instance says with one of its addresses.
@@ -42,24 +45,40 @@ func (i *instance) owns(host string) bool {
 	return host == hostPrefix+strings.TrimSuffix(i.name, serviceName)+domain
 }
 
-// hearAddress enters an address of an instance. When there is no room, the one heard longest ago makes room, unless it was
-// heard just now.
-func (t *table) hearAddress(now time.Time, i *instance, a netip.Addr) {
+// serve enters the records of the instance itself.
+func (i *instance) serve(now time.Time, s service) {
+	i.heard, i.ends = now, time.Time{}
+	was := *i
+	if s.hasText {
+		i.key = s.key
+	}
+	if s.host != "" {
+		i.host, i.port = s.host, s.port
+	}
+	i.doubt = i.doubt || i.key != was.key && !was.key.IsZero() || (i.host != was.host || i.port != was.port) && was.host != ""
+	if i.host != was.host {
+		clear(i.addrs)
+	}
+	for _, have := range i.addrs {
+		have.untold = have.untold || i.key != was.key || i.port != was.port
+	}
+}
+
+// hearAddress enters an address. When there is no room, the one heard longest ago makes room, unless it was heard just now.
+func (i *instance) hearAddress(now time.Time, a netip.Addr) {
 	if i.addrs[a] == nil {
-		oldest := a
-		for other, have := range i.addrs {
-			i.doubt = i.doubt || other.Is4() == a.Is4() // which of them is true?
-			if oldest == a || have.last.Before(i.addrs[oldest].last) {
-				oldest = other
-			}
-		}
-		if len(i.addrs) >= maxAddrs {
-			if i.addrs[oldest].last.Equal(now) {
+		all := slices.SortedFunc(maps.Keys(i.addrs), func(a, b netip.Addr) int { return i.addrs[a].last.Compare(i.addrs[b].last) })
+		isRival := func(o netip.Addr) bool { return o.Is4() == a.Is4() } // which of them is true?
+		i.doubt = i.doubt || slices.ContainsFunc(all, isRival)
+		if len(all) >= maxAddrs {
+			if i.addrs[all[0]].last.Equal(now) {
 				return
 			}
-			delete(t.reports, i.hint(oldest))
-			delete(i.addrs, oldest)
+			delete(i.addrs, all[0])
 		}
 	}
-	i.addrs[a] = &hearing{last: now}
+	i.addrs[a] = &hearing{last: now, untold: true}
 }
+
+// isWanted reports whether the instance is worth a question out of turn: it is not complete, or in doubt.
+func (i *instance) isWanted() bool { return i.doubt || !i.isComplete() && i.asked < maxAsked }

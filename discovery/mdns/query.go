@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 
@@ -74,6 +75,7 @@ func (q query) knows(r record) bool {
 // queryFor returns the query for instances, in the order of their names: for all records of each, and the addresses of its
 // host, if that is known.
 func queryFor(list []*instance) *dns.Msg {
+	slices.SortFunc(list, func(a, b *instance) int { return strings.Compare(a.name, b.name) })
 	m := new(dns.Msg)
 	for n, i := range list {
 		if n > 0 && i.name == list[n-1].name {

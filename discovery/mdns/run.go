@@ -67,7 +67,7 @@ func (r *run) run(ctx context.Context) error {
 			r.answer(time.Now(), q)
 		case <-wake.C:
 		case <-look.C:
-			r.report(r.table.sweep(time.Now()))
+			r.report(r.table.sweep(time.Now(), r.using))
 			err = r.look(ctx)
 		case <-r.self.Changed:
 			err = r.changed(ctx)
@@ -153,11 +153,12 @@ func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
 	}
 	r.shut(announcers)
 	r.counters.Count(func(s *Stats) { s.Interfaces = lan.Names(using) })
-	r.report(r.table.moved(now, using))
+	r.using = using
+	r.report(r.table.sweep(now, using))
 	if err != nil {
 		return err
 	}
-	r.access, r.using, r.announcers, r.opened = next, using, announcers, now
+	r.access, r.announcers, r.opened = next, announcers, now
 	r.schedule.opened(now)
 	return nil
 }
@@ -188,7 +189,7 @@ func (r *run) shut(others map[int]*announcer) {
 // work does what is due, and returns when there is something to do again.
 func (r *run) work(now time.Time) time.Time {
 	if end := r.table.nextEnd; !end.IsZero() && !now.Before(end) {
-		r.report(r.table.sweep(now))
+		r.report(r.table.sweep(now, r.using))
 	}
 	at := lan.Earliest(now.Add(lookEvery), r.table.nextEnd)
 	if r.access == nil {
@@ -208,11 +209,15 @@ func (r *run) work(now time.Time) time.Time {
 
 // ask asks what is due to be asked: out of turn about a few instances, else everybody.
 func (r *run) ask(now time.Time) {
-	ask, outOfTurn := r.schedule.due(now, r.table.stalest(), r.table.isWanting())
+	list := r.table.wanted()
+	ask, outOfTurn := r.schedule.due(now, r.table.stalest(), len(list) > 0)
 	if !ask {
 		return
 	}
-	list := r.table.asked()
+	for _, i := range list {
+		i.asked++
+		i.doubt = false
+	}
 	if !outOfTurn || len(list) > maxLookUps {
 		r.access.ask()
 		return
@@ -238,8 +243,8 @@ func (r *run) answer(now time.Time, q asked) {
 
 // hear reports what a message says, and contradicts it if it takes back records of this node.
 func (r *run) hear(now time.Time, h heard) {
-	r.report(r.table.hear(now, h.on.Name, h.message))
-	if r.table.isWanting() {
+	r.report(r.table.hear(now, h.on, h.message))
+	if len(r.table.wanted()) > 0 {
 		r.schedule.want(now)
 	}
 	if a := r.announcers[h.on.Index]; a != nil && a.ends(h.message) {

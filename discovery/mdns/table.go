@@ -21,29 +21,21 @@ const (
 	maxFollowers = 32                // instances that follow the hosts of one packet, beside those that the hosts are named after
 )
 
-const (
-	// quietParts: an address that is heard again is not reported again before such a part of a period has passed.
-	quietParts = 10
+// periodsUntilLost is how many periods an address holds without being heard.
+const periodsUntilLost = 3
 
-	// periodsUntilLost is how many periods an address holds without being heard.
-	periodsUntilLost = 3
-)
-
-// A table is what was heard of other nodes. It turns messages into sightings, and keeps what it needs to report goodbyes.
-// Of records that contradict each other the last one counts. The presence table, and not this one, decides between forged
-// and true addresses, and notices by the TTL of a sighting that it was not repeated. Time is passed in. A table is not safe
-// for concurrent use.
+// A table is what was heard of other nodes. It turns messages into sightings, and keeps what it needs to join records that
+// come in several packets and to report goodbyes. Of records that contradict each other the last one counts. All else is
+// decided by the finder's presence table: which of forged and true addresses stay, when a hint that is not heard any more is
+// lost, and on which of several interfaces it is shown. Time is passed in. A table is not safe for concurrent use.
 type table struct {
-	self  identity.PublicKey
-	own   string // the name of our own instance
-	ttl   time.Duration
-	quiet time.Duration
+	self identity.PublicKey
+	own  string // the name of our own instance
+	ttl  time.Duration
 
-	using     map[string]discovery.Interface // by name
 	instances map[spot]*instance
-	reports   map[hint]report // the last of each hint; only hints of instances that are here
-	swept     time.Time       // last
-	nextEnd   time.Time       // when to sweep because of a goodbye; zero: none was heard
+	swept     time.Time // last
+	nextEnd   time.Time // when to sweep because of a goodbye; zero: none was heard
 }
 
 // A spot is a name on one interface. What is said on an interface holds there, so that an attacker in another network cannot
@@ -58,41 +50,32 @@ type hint struct {
 
 func (h hint) compare(o hint) int { return cmp.Or(h.key.Compare(o.key), h.addr.Compare(o.addr)) }
 
-// A report is when a hint was reported, and with which interface: the first, as long as it is heard there.
-type report struct {
-	at time.Time
-	on string
-}
-
 func newTable(self identity.PublicKey, period time.Duration) *table {
-	return &table{self: self, own: nameOf(self), ttl: periodsUntilLost * period, quiet: period / quietParts,
-		instances: make(map[spot]*instance), reports: make(map[hint]report)}
+	return &table{self: self, own: nameOf(self), ttl: periodsUntilLost * period, instances: make(map[spot]*instance)}
 }
 
-// hear enters a message that came in on an interface, and returns the hints that are new, or were not reported lately. Hints
-// end later: see sweep.
-func (t *table) hear(now time.Time, on string, m message) (list []discovery.Sighting) {
-	if _, used := t.using[on]; !used {
-		return nil
-	}
+// hear enters a message that came in on an interface, and returns the hints that it says or makes complete. Hints end later:
+// see sweep.
+func (t *table) hear(now time.Time, on discovery.Interface, m message) (list []discovery.Sighting) {
 	heard := make(map[*instance]bool)
 	for _, b := range m.byes {
-		i := t.instances[spot{on, b.name}]
+		i := t.instances[spot{on.Name, b.name}]
 		if i == nil || m.serves(b.name) || b.host != "" && (b.host != i.host || b.port != i.port) {
 			continue // it takes back nothing that was said last, or it is a change
 		}
 		t.endSoon(now, i, &i.ends)
-		heard[i] = true
 	}
 	for _, s := range m.services {
 		// If the TXT record is not that of a node, or is our own, all that the packet says of the instance is ignored.
 		if s.name != t.own && (!s.hasText || !s.key.IsZero() && s.key != t.self) {
-			heard[t.serve(now, spot{on, s.name}, s)] = true
+			i := t.instanceAt(spot{on.Name, s.name})
+			i.serve(now, s)
+			heard[i] = true
 		}
 	}
 	hosts := make(map[spot]host, len(m.hosts))
 	for _, h := range m.hosts {
-		hosts[spot{on, h.name}] = h
+		hosts[spot{on.Name, h.name}] = h
 	}
 	left := maxFollowers
 	for _, i := range t.instances {
@@ -103,7 +86,7 @@ func (t *table) hear(now time.Time, on string, m message) (list []discovery.Sigh
 			left--
 		}
 		heard[i] = true
-		t.locate(now, i, h)
+		t.locate(now, on, i, h)
 	}
 	for _, i := range slices.SortedFunc(maps.Keys(heard), func(a, b *instance) int { return strings.Compare(a.name, b.name) }) {
 		list = append(list, t.report(now, i)...)
@@ -111,41 +94,30 @@ func (t *table) hear(now time.Time, on string, m message) (list []discovery.Sigh
 	return list
 }
 
-// serve enters the records of one instance, and returns it.
-func (t *table) serve(now time.Time, at spot, s service) *instance {
-	i := t.instances[at]
-	if i == nil {
-		t.makeRoom()
-		i = &instance{spot: at, addrs: make(map[netip.Addr]*hearing)}
-		t.instances[at] = i
-	}
-	i.heard, i.ends = now, time.Time{}
-	if s.hasText && s.key != i.key {
-		i.doubt = i.doubt || !i.key.IsZero()
-		t.forgetReports(i)
-		i.key = s.key
-	}
-	if s.host != "" && (s.host != i.host || s.port != i.port) {
-		i.doubt = i.doubt || i.host != ""
-		t.forgetReports(i)
-		if s.host != i.host {
-			clear(i.addrs)
+// instanceAt returns the instance at a spot, which may be a new one.
+func (t *table) instanceAt(at spot) *instance {
+	if t.instances[at] == nil {
+		if len(t.instances) >= maxInstances {
+			all := slices.SortedFunc(maps.Values(t.instances), func(a, b *instance) int { return a.heard.Compare(b.heard) })
+			for _, i := range all[:roomMade] {
+				delete(t.instances, i.spot) // its hints run out
+			}
 		}
-		i.host, i.port = s.host, s.port
+		t.instances[at] = &instance{spot: at, addrs: make(map[netip.Addr]*hearing)}
 	}
-	return i
+	return t.instances[at]
 }
 
 // locate enters the addresses of an instance's host.
-func (t *table) locate(now time.Time, i *instance, h host) {
+func (t *table) locate(now time.Time, on discovery.Interface, i *instance, h host) {
 	for _, a := range h.addrs {
-		if a, ok := lan.AddressOn(t.using[i.on], a); ok {
-			t.hearAddress(now, i, a)
+		if a, ok := lan.AddressOn(on, a); ok {
+			i.hearAddress(now, a)
 		}
 		i.heard = now
 	}
 	for _, a := range h.gone {
-		if a, ok := lan.AddressOn(t.using[i.on], a); ok && !slices.Contains(h.addrs, a.WithZone("")) {
+		if a, ok := lan.AddressOn(on, a); ok && !slices.Contains(h.addrs, a.WithZone("")) {
 			if have := i.addrs[a]; have != nil {
 				t.endSoon(now, i, &have.ends)
 			}
@@ -153,48 +125,19 @@ func (t *table) locate(now time.Time, i *instance, h host) {
 	}
 }
 
-// report returns the hints of an instance that are to be reported: each when it is new, or was heard just now and not
-// reported for some time.
+// report returns the hints of an instance that have to be reported, if it is complete.
 func (t *table) report(now time.Time, i *instance) (list []discovery.Sighting) {
 	if !i.isComplete() {
 		return nil
 	}
 	i.asked = 0
 	for _, a := range slices.SortedFunc(maps.Keys(i.addrs), netip.Addr.Compare) {
-		h, heard := i.hint(a), i.addrs[a].last
-		last, known := t.reports[h]
-		if !known {
-			last.on = i.on
+		have := i.addrs[a]
+		left := have.last.Add(t.ttl).Sub(now) // it does not hold longer because of what else is said
+		if have.untold && left > 0 {
+			list = append(list, discovery.Sighting{Key: i.key, Addr: i.hint(a).addr, Interface: i.on, TTL: left})
 		}
-		left := t.ttl - now.Sub(heard) // it does not hold longer because it is reported again
-		if left > 0 && (!known || heard.Equal(now) && now.Sub(last.at) >= t.quiet) {
-			t.reports[h] = report{now, last.on}
-			list = append(list, discovery.Sighting{Key: h.key, Addr: h.addr, Interface: last.on, TTL: left})
-		}
+		have.untold = false
 	}
 	return list
-}
-
-// makeRoom makes room for another instance.
-func (t *table) makeRoom() {
-	if len(t.instances) < maxInstances {
-		return
-	}
-	all := slices.SortedFunc(maps.Values(t.instances), func(a, b *instance) int { return a.heard.Compare(b.heard) })
-	for _, i := range all[:roomMade] {
-		t.forget(i)
-	}
-}
-
-// forget forgets an instance, without a word: what was reported of it ends by its TTL.
-func (t *table) forget(i *instance) {
-	t.forgetReports(i)
-	delete(t.instances, i.spot)
-}
-
-// forgetReports forgets what was reported of an instance.
-func (t *table) forgetReports(i *instance) {
-	for a := range i.addrs {
-		delete(t.reports, i.hint(a))
-	}
 }

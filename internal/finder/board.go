@@ -25,7 +25,7 @@ type shown struct {
 // NewBoard returns a Board without providers and presences.
 func NewBoard() *Board { return &Board{table: emptyTable()} }
 
-func emptyTable() *table { return newTable(MaxAddressesPerKey, maxPerStranger, rand.IntN) }
+func emptyTable() *table { return newTable(MaxAddressesPerKey, maxPerUntrusted, rand.IntN) }
 
 // Providers returns the providers, in the order of Config.Providers, once they have begun.
 func (b *Board) Providers() []discovery.Status {

@@ -78,12 +78,12 @@ func TestBoardCountsSightingsAndThoseDropped(t *testing.T) {
 		if s := g.status(); s.Sightings != 1+maxAhead || s.Dropped != 10 {
 			t.Errorf("%d sightings, %d dropped; want %d and 10", s.Sightings, s.Dropped, 1+maxAhead)
 		}
-		for i := range MaxStrangers + 5 {
+		for i := range MaxUntrusted + 5 {
 			udp.sees(seen(100+i, 1, time.Hour))
 			synctest.Wait()
 		}
-		if s := g.status(); s.Sightings != 1+maxAhead+MaxStrangers+5 || s.Dropped != 10+5 {
-			t.Errorf("%d sightings, %d dropped, after more strangers than there is room for", s.Sightings, s.Dropped)
+		if s := g.status(); s.Sightings != 1+maxAhead+MaxUntrusted+5 || s.Dropped != 10+5 {
+			t.Errorf("%d sightings, %d dropped, after more untrusted keys than there is room for", s.Sightings, s.Dropped)
 		}
 	}, udp)
 }

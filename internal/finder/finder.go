@@ -27,7 +27,7 @@ type Config struct {
 	Tell func(any)
 }
 
-// expireEvery is the least time between two searches of the table for entries that have expired. It bounds the cost of a
+// expireEvery is the least time between two searches of the table for sightings that have expired. It bounds the cost of a
 // flood of sightings that all expire at different moments. An expiry may be told later by this time.
 const expireEvery = 100 * time.Millisecond
 
@@ -106,9 +106,9 @@ func (f *finder) sighted(ctx actor.Context, m sighted) {
 	dropped := m.from.dropped.Swap(0)
 	if m.Key != f.Self.Key && !f.stopping {
 		// Trusted is not asked while the Board is locked.
-		stranger := f.Board.table.keys[m.Key] == nil && !f.Trusted(m.Key)
+		untrusted := f.Board.table.keys[m.Key] == nil && !f.Trusted(m.Key)
 		f.change(ctx, func(t *table, now time.Time) []Change {
-			changes, room := t.see(now, m.from.name, m.Sighting, stranger)
+			changes, room := t.see(now, m.from.name, m.Sighting, untrusted)
 			if !room {
 				dropped++
 			}

@@ -26,7 +26,7 @@ type crowd struct {
 
 func newCrowd(t *testing.T, seed uint64, ips, ports int) *crowd {
 	c := &crowd{fixture: newFixture(t, 1), ips: ips, ports: ports, lost: make(map[netip.AddrPort]int)}
-	c.table = newTable(MaxAddressesPerKey, maxPerStranger, rand.New(rand.NewPCG(seed, 0)).IntN)
+	c.table = newTable(MaxAddressesPerKey, maxPerUntrusted, rand.New(rand.NewPCG(seed, 0)).IntN)
 	c.goes(time.Minute)
 	return c
 }
@@ -157,9 +157,9 @@ func TestWhatIsHeardAgainIsNotEvictedByWhatIsHeardOnce(t *testing.T) {
 	}
 }
 
-func TestAStrangerHasLessRoomUntilItIsTrusted(t *testing.T) {
+func TestAnUntrustedKeyHasLessRoomUntilItIsTrusted(t *testing.T) {
 	f := newFixture(t)
-	f.table = newTable(MaxAddressesPerKey, maxPerStranger, func(int) int { return 0 })
+	f.table = newTable(MaxAddressesPerKey, maxPerUntrusted, func(int) int { return 0 })
 	fill := func() int {
 		for i := range 2 * MaxAddressesPerKey {
 			f.now = f.now.Add(time.Millisecond)
@@ -167,13 +167,13 @@ func TestAStrangerHasLessRoomUntilItIsTrusted(t *testing.T) {
 		}
 		return len(f.presencesOf(key(1)))
 	}
-	if n := fill(); n != maxPerStranger {
-		t.Errorf("%d entries of a stranger, want %d", n, maxPerStranger)
+	if n := fill(); n != maxPerUntrusted {
+		t.Errorf("%d sightings of an untrusted key, want %d", n, maxPerUntrusted)
 	}
 	f.trusted = append(f.trusted, 1)
 	f.trust(key(1))
 	if n := fill(); n != MaxAddressesPerKey {
-		t.Errorf("%d entries of a trusted key, want %d", n, MaxAddressesPerKey)
+		t.Errorf("%d sightings of a trusted key, want %d", n, MaxAddressesPerKey)
 	}
 }
 
@@ -194,8 +194,8 @@ func TestIPAddressesHaveEqualShares(t *testing.T) {
 	for _, p := range f.presencesOf(key(1)) {
 		count[p.Addr.Addr()]++
 	}
-	if len(count) != entriesInTests {
-		t.Errorf("%d IP addresses share %d entries: %v", len(count), entriesInTests, count)
+	if len(count) != sightingsInTests {
+		t.Errorf("%d IP addresses share %d sightings: %v", len(count), sightingsInTests, count)
 	}
 }
 

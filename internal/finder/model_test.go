@@ -379,10 +379,10 @@ func (h *history) step(b [4]byte) {
 	}
 	next := time.Time{}
 	for k, r := range h.keys {
-		if len(r.entries) > entriesInTests || len(r.entries) == 0 && !r.connected {
-			h.t.Fatalf("key %v has %d entries, connected %t", k, len(r.entries), r.connected)
+		if len(r.sightings) > sightingsInTests || len(r.sightings) == 0 && !r.connected {
+			h.t.Fatalf("key %v has %d sightings, connected %t", k, len(r.sightings), r.connected)
 		}
-		for _, e := range r.entries {
+		for _, e := range r.sightings {
 			if !e.Until.IsZero() && (next.IsZero() || e.Until.Before(next)) {
 				next = e.Until
 			}
@@ -402,7 +402,7 @@ func (h *history) end() {
 			want = append(want, Presence{Key: s.key, Addr: s.addr, Source: s.source, First: s.first, Last: s.last, Until: s.ends})
 		}
 	}
-	slices.SortFunc(want, compareSlots)
+	slices.SortFunc(want, comparePresences)
 	if got := h.presences(); !slices.Equal(got, want) {
 		h.t.Fatalf("there is %+v, want %+v", got, want)
 	}
