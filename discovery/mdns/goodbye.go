@@ -1,7 +1,7 @@
 package mdns
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 	"time"
 
@@ -40,7 +40,7 @@ func (t *table) isOver(now, at time.Time) bool {
 // notices.
 func (t *table) sweep(now time.Time, using []discovery.Interface) (list []discovery.Sighting) {
 	t.swept, t.nextEnd = now, time.Time{}
-	gone := make(map[hint]discovery.Reason)
+	gone := make(map[discovery.Sighting]discovery.Reason)
 	for at, i := range t.instances {
 		on := slices.IndexFunc(using, func(u discovery.Interface) bool { return u.Name == i.on })
 		ends := t.isOver(now, i.ends)
@@ -68,10 +68,11 @@ func (t *table) sweep(now time.Time, using []discovery.Interface) (list []discov
 			delete(gone, i.hint(a))
 		}
 	}
-	for _, h := range slices.SortedFunc(maps.Keys(gone), hint.compare) {
-		if !h.key.IsZero() { // else it was never complete
-			list = append(list, discovery.Sighting{Key: h.key, Addr: h.addr, Gone: gone[h]})
+	for hint, why := range gone {
+		if hint.Gone = why; !hint.Key.IsZero() { // else it was never complete
+			list = append(list, hint)
 		}
 	}
+	slices.SortFunc(list, func(a, b discovery.Sighting) int { return cmp.Or(a.Key.Compare(b.Key), a.Addr.Compare(b.Addr)) })
 	return list
 }

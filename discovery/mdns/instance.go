@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
@@ -34,8 +35,10 @@ type hearing struct {
 	untold bool      // its hint has to be reported
 }
 
-// hint returns what an instance says with one of its addresses.
-func (i *instance) hint(a netip.Addr) hint { return hint{i.key, netip.AddrPortFrom(a, i.port)} }
+// hint returns what an instance says with one of its addresses: this key, there.
+func (i *instance) hint(a netip.Addr) discovery.Sighting {
+	return discovery.Sighting{Key: i.key, Addr: netip.AddrPortFrom(a, i.port)}
+}
 
 // isComplete reports whether it is known whose instance this is and where.
 func (i *instance) isComplete() bool { return !i.key.IsZero() && i.host != "" && len(i.addrs) > 0 }

@@ -18,9 +18,9 @@ const (
 	// patience is how long a network that could be used may be unusable before the run fails: interfaces come and go.
 	patience = 10 * time.Second
 
-	// steadyAfter is how long interfaces have to be in use before news of a change makes all be opened anew although they
-	// are the same: the news may be of the change that was noticed here.
-	steadyAfter = 5 * time.Second
+	// newsDelay is how late news of a change may come that was noticed here already. Later news makes all be opened anew
+	// although the interfaces are the same.
+	newsDelay = 5 * time.Second
 
 	// goodbyeAgain is when a goodbye is said for the second time: one packet may be lost.
 	goodbyeAgain = 50 * time.Millisecond
@@ -44,7 +44,7 @@ type run struct {
 
 func (r *run) run(ctx context.Context) error {
 	defer r.shut(nil)
-	if err := r.look(ctx); err != nil {
+	if err := r.look(ctx, false); err != nil {
 		return err
 	}
 	look := time.NewTicker(lookEvery)
@@ -68,9 +68,11 @@ func (r *run) run(ctx context.Context) error {
 		case <-wake.C:
 		case <-look.C:
 			r.report(r.table.sweep(time.Now(), r.using))
-			err = r.look(ctx)
+			err = r.look(ctx, false)
 		case <-r.self.Changed:
-			err = r.changed(ctx)
+			// If it is not the interfaces, the machine was asleep, and what others know of it may be forgotten.
+			r.schedule.opened(time.Now())
+			err = r.look(ctx, time.Since(r.opened) >= newsDelay)
 		case err = <-from.failed:
 			err = r.failed(ctx, err)
 		}
@@ -94,37 +96,23 @@ func (r *run) interfaces() ([]discovery.Interface, error) {
 	return using, nil
 }
 
-// look opens everything anew if the interfaces are others than those in use, or if there is no access.
-func (r *run) look(ctx context.Context) error {
+// look opens everything anew if the interfaces are others than those in use, if there is no access, or if anew is true.
+func (r *run) look(ctx context.Context, anew bool) error {
 	using, err := r.interfaces()
-	if err == nil && (r.access == nil || !same(using, r.using)) {
+	if err == nil && (anew || r.access == nil || !same(using, r.using)) {
 		err = r.reopen(ctx, using)
 	}
 	return r.tolerate(err)
 }
 
-// changed is look after news that something has changed. If it was not the interfaces, the machine was asleep, and
-// what others know of it may be forgotten.
-func (r *run) changed(ctx context.Context) error {
-	before := r.opened
-	if err := r.look(ctx); err != nil || r.access == nil || r.opened != before {
-		return err
-	}
-	now := time.Now()
-	if now.Sub(r.opened) < steadyAfter {
-		r.schedule.opened(now)
-		return nil
-	}
-	return r.tolerate(r.reopen(ctx, r.using))
-}
-
 // failed opens everything anew because of err: at once, but not if it was opened lately and nothing has changed since.
 func (r *run) failed(ctx context.Context, err error) error {
-	using, listErr := r.interfaces()
-	if listErr != nil || same(using, r.using) && time.Since(r.opened) < patience {
+	before := r.access
+	lookErr := r.look(ctx, time.Since(r.opened) >= patience)
+	if r.access == before {
 		return err
 	}
-	return r.tolerate(r.reopen(ctx, using))
+	return lookErr
 }
 
 // tolerate returns err if there was no access for too long, and nil before that.

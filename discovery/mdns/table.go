@@ -1,7 +1,6 @@
 package mdns
 
 import (
-	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
@@ -41,14 +40,6 @@ type table struct {
 // A spot is a name on one interface. What is said on an interface holds there, so that an attacker in another network cannot
 // change it.
 type spot struct{ on, name string }
-
-// A hint is what the presence table learns: this key, at this address.
-type hint struct {
-	key  identity.PublicKey
-	addr netip.AddrPort
-}
-
-func (h hint) compare(o hint) int { return cmp.Or(h.key.Compare(o.key), h.addr.Compare(o.addr)) }
 
 func newTable(self identity.PublicKey, period time.Duration) *table {
 	return &table{self: self, own: nameOf(self), ttl: periodsUntilLost * period, instances: make(map[spot]*instance)}
@@ -135,7 +126,9 @@ func (t *table) report(now time.Time, i *instance) (list []discovery.Sighting) {
 		have := i.addrs[a]
 		left := have.last.Add(t.ttl).Sub(now) // it does not hold longer because of what else is said
 		if have.untold && left > 0 {
-			list = append(list, discovery.Sighting{Key: i.key, Addr: i.hint(a).addr, Interface: i.on, TTL: left})
+			hint := i.hint(a)
+			hint.Interface, hint.TTL = i.on, left
+			list = append(list, hint)
 		}
 		have.untold = false
 	}

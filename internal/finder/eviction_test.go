@@ -152,7 +152,7 @@ func TestAnIPWhoseAddressesAreAllProvedTakesNoMore(t *testing.T) {
 	f.dropped("a", at(1, 1, 9, time.Hour))
 }
 
-func TestStrangersHaveALimitAndTrustedKeysTheirOwnRoom(t *testing.T) {
+func TestUntrustedKeysHaveALimitAndTrustedOnesTheirOwnRoom(t *testing.T) {
 	const friend, later = 1, 2
 	f := newFixture(t, friend)
 	f.saw("udp", seen(later, 1, 0), "found 2@1 udp")
@@ -206,7 +206,7 @@ func TestFloodsMakeFewChanges(t *testing.T) {
 	}{
 		// Sightings that are made: in the room of those evicted, and of those forgotten after rememberFor. Each comes and goes.
 		"of one key": {func(int) int { return 1 }, 2 * (evictions.Burst + minutes*60/5 + sightingsInTests*(1+2*minutes))},
-		// Strangers come and go, and are remembered for half a minute.
+		// Untrusted keys come and go, and are remembered for half a minute.
 		"of a new key each time": {func(i int) int { return 1000 + i }, 2 * MaxUntrusted * (1 + 2*minutes)},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -103,7 +103,7 @@ func TestTrustedReplaysWhatIsKnown(t *testing.T) {
 	}, udp, manual)
 }
 
-func TestStrangersThatFindNoRoomAreLogged(t *testing.T) {
+func TestUntrustedKeysThatFindNoRoomAreLogged(t *testing.T) {
 	udp := &scripted{name: "udp"}
 	bubble(t, func(t *testing.T, g *rig) {
 		for i := range MaxUntrusted + 10 {

@@ -9,9 +9,9 @@ import (
 // A presence that comes and goes again and again is shown as if it stayed. Only its end is held back, never its beginning,
 // and only from the third time on, so that a restart, a move or a goodbye is told at once:
 //
-//	(new) --sighting: Found--> present --end: Lost--> remembered --rememberFor--> (forgotten)
+//	(new) ----report: Found--> present --end: Lost--> remembered --rememberFor--> (forgotten)
 //	                           |  ^  ^                    |
-//	          end, if it flaps |  |  +--sighting: Found---+   it has returned
+//	          end, if it flaps |  |  +----report: Found---+   it has returned
 //	                           v  |
 //	                         doubted --doubtFor: Lost--> remembered
 //

@@ -49,7 +49,7 @@ type sightingID struct {
 type sighting struct {
 	Presence
 	phase   phase
-	ttl     time.Duration    // of the last sighting; 0: its provider will say when it ends
+	ttl     time.Duration    // of the last report; 0: its provider will say when it ends
 	why     discovery.Reason // of doubted: how it ended
 	since   time.Time        // when it came, or came back
 	returns int              // how often it has come back soon after it had ended
