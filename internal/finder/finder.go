@@ -47,9 +47,7 @@ func Props(c *Config) *actor.Props {
 // After Stop it tells no changes. Only Receive touches its fields.
 type finder struct {
 	*Config
-	running  int // providers' actors
 	stopping bool
-	stopped  bool // and Stopped was told
 
 	due     time.Time // when expireDue comes; zero: no timer runs
 	stopDue func() bool
@@ -63,10 +61,9 @@ func (f *finder) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		for _, p := range f.Providers {
-			f.running++
-			status := &shown{provider: p}
-			f.Board.update(func() { f.Board.providers = append(f.Board.providers, status) })
-			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return &provider{Provider: p, config: f.Config, status: status} }))
+			child := &provider{Provider: p, config: f.Config}
+			f.Board.update(func() { f.Board.providers = append(f.Board.providers, child) })
+			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return child }))
 		}
 	case *actor.Stopping:
 		f.clear()
@@ -88,15 +85,17 @@ func (f *finder) Receive(ctx actor.Context) {
 			ctx.Send(child, m)
 		}
 	case Stop:
+		if f.stopping {
+			return
+		}
 		f.stopping = true
 		f.clear()
 		for _, child := range ctx.Children() {
 			ctx.Stop(child)
 		}
-		f.tellStopped()
+		f.tellStopped(ctx)
 	case *actor.Terminated:
-		f.running--
-		f.tellStopped()
+		f.tellStopped(ctx)
 	}
 }
 
@@ -183,16 +182,15 @@ func (f *finder) logDropped() {
 
 // clear empties the table, without a word.
 func (f *finder) clear() {
-	f.Board.update(func() { f.Board.table = emptyTable() })
+	f.Board.update(func() { f.Board.table = newTable() })
 	if f.stopDue != nil {
 		f.stopDue()
 	}
 }
 
 // tellStopped tells that the last provider has stopped, if the finder is to stop.
-func (f *finder) tellStopped() {
-	if f.stopping && !f.stopped && f.running == 0 {
-		f.stopped = true
+func (f *finder) tellStopped(ctx actor.Context) {
+	if f.stopping && len(ctx.Children()) == 0 {
 		f.Tell(Stopped{})
 	}
 }

@@ -26,7 +26,8 @@ type crowd struct {
 
 func newCrowd(t *testing.T, seed uint64, ips, ports int) *crowd {
 	c := &crowd{fixture: newFixture(t, 1), ips: ips, ports: ports, lost: make(map[netip.AddrPort]int)}
-	c.table = newTable(MaxAddressesPerKey, maxPerUntrusted, rand.New(rand.NewPCG(seed, 0)).IntN)
+	c.table = newTable()
+	c.table.random = rand.New(rand.NewPCG(seed, 0)).IntN
 	c.goes(time.Minute)
 	return c
 }
@@ -159,7 +160,7 @@ func TestWhatIsHeardAgainIsNotEvictedByWhatIsHeardOnce(t *testing.T) {
 
 func TestAnUntrustedKeyHasLessRoomUntilItIsTrusted(t *testing.T) {
 	f := newFixture(t)
-	f.table = newTable(MaxAddressesPerKey, maxPerUntrusted, func(int) int { return 0 })
+	f.table = newTable()
 	fill := func() int {
 		for i := range 2 * MaxAddressesPerKey {
 			f.now = f.now.Add(time.Millisecond)

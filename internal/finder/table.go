@@ -6,6 +6,7 @@ package finder
 import (
 	"cmp"
 	"iter"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"time"
@@ -56,8 +57,9 @@ type sighting struct {
 	heard   time.Time        // when it was last heard on Interface; zero: that is still its first
 }
 
-func newTable(perKey, perUntrusted int, random func(n int) int) *table {
-	return &table{perKey: perKey, perUntrusted: perUntrusted, random: random, keys: make(map[identity.PublicKey]*record), untrusted: make(map[identity.PublicKey]bool)}
+func newTable() *table {
+	return &table{perKey: MaxAddressesPerKey, perUntrusted: maxPerUntrusted, random: rand.IntN,
+		keys: make(map[identity.PublicKey]*record), untrusted: make(map[identity.PublicKey]bool)}
 }
 
 // see enters what a provider reports, and returns what that changes. untrusted says that the key is not trusted; it

@@ -57,8 +57,10 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T, trusted ...int) *fixture {
-	first := func(int) int { return 0 } // what was heard of longest ago
-	return &fixture{newTable(sightingsInTests, sightingsInTests, first), t, time.Unix(1_000_000, 0), trusted}
+	table := newTable()
+	table.perKey, table.perUntrusted = sightingsInTests, sightingsInTests
+	table.random = func(int) int { return 0 } // what was heard of longest ago
+	return &fixture{table, t, time.Unix(1_000_000, 0), trusted}
 }
 
 // up connects a key, at where it was dialled.
