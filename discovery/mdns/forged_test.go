@@ -68,8 +68,7 @@ func TestWhatIsReplacedRunsOut(t *testing.T) {
 	changed.port, changed.txt = 9000, attributes(key(2))
 	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
 	f.after(20 * time.Second)
-	f.heard(eth0, changed.answer(), "2@10.77.0.1:9000 eth0 10s, 2@10.77.0.5:9000 eth0")
-	f.after(10 * time.Second)
+	f.heard(eth0, changed.answer(), "2@10.77.0.5:9000 eth0") // what was there before runs out
 	f.want(f.sweep(), "")
 	f.heard(eth0, changed.answer(), "2@10.77.0.5:9000 eth0")
 	for _, i := range f.instances {

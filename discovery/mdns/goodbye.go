@@ -1,7 +1,6 @@
 package mdns
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
@@ -40,39 +39,38 @@ func (t *table) isOver(now, at time.Time) bool {
 // notices.
 func (t *table) sweep(now time.Time, using []discovery.Interface) (list []discovery.Sighting) {
 	t.swept, t.nextEnd = now, time.Time{}
+	byName := make(map[string]discovery.Interface, len(using))
+	for _, on := range using {
+		byName[on.Name] = on
+	}
 	gone := make(map[discovery.Sighting]discovery.Reason)
 	for at, i := range t.instances {
-		on := slices.IndexFunc(using, func(u discovery.Interface) bool { return u.Name == i.on })
 		ends := t.isOver(now, i.ends)
-		for a, have := range i.addrs {
-			isThere := false
-			if on >= 0 {
-				_, isThere = lan.AddressOn(using[on], a)
-			}
+		i.addrs = slices.DeleteFunc(i.addrs, func(h hostAddr) bool {
+			_, isThere := lan.AddressOn(byName[i.on], h.addr)
 			switch {
 			case ends:
-				gone[i.hint(a)] = discovery.Goodbye
-			case t.isOver(now, have.ends), !isThere:
-				gone[i.hint(a)] = discovery.Withdrawn
-			case now.Before(have.last.Add(t.ttl)):
-				continue
+				gone[i.hint(h)] = discovery.Goodbye
+			case t.isOver(now, h.ends), !isThere:
+				gone[i.hint(h)] = discovery.Withdrawn
+			case now.Before(h.last.Add(t.ttl)):
+				return false
 			}
-			delete(i.addrs, a)
-		}
-		if ends || len(i.addrs) == 0 && !now.Before(i.heard.Add(t.ttl)) {
+			return true
+		})
+		if ends || !now.Before(i.heard.Add(t.ttl)) {
 			delete(t.instances, at)
 		}
 	}
 	for _, i := range t.instances {
-		for a := range i.addrs {
-			delete(gone, i.hint(a))
+		for _, h := range i.addrs {
+			delete(gone, i.hint(h))
 		}
 	}
 	for hint, why := range gone {
-		if hint.Gone = why; !hint.Key.IsZero() { // else it was never complete
-			list = append(list, hint)
-		}
+		hint.Gone = why
+		list = append(list, hint)
 	}
-	slices.SortFunc(list, func(a, b discovery.Sighting) int { return cmp.Or(a.Key.Compare(b.Key), a.Addr.Compare(b.Addr)) })
+	slices.SortFunc(list, compareHints)
 	return list
 }

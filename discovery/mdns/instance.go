@@ -1,7 +1,6 @@
 package mdns
 
 import (
-	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -17,10 +16,10 @@ const maxAddrs = 8
 // An instance is what was said last of one instance of our service on one interface.
 type instance struct {
 	spot
-	key   identity.PublicKey      // zero: not known
-	host  string                  // empty: not known
-	port  uint16                  // the same
-	addrs map[netip.Addr]*hearing // of the host
+	key   identity.PublicKey // zero: not known
+	host  string             // empty: not known
+	port  uint16             // the same
+	addrs []hostAddr         // said since key, host and port are known; the one heard last is at the end
 
 	heard time.Time // last
 	ends  time.Time // when it ends, because of a goodbye; zero: it does not
@@ -28,59 +27,60 @@ type instance struct {
 	doubt bool      // something was heard that need not be true: ask
 }
 
-// A hearing is when an address was heard.
-type hearing struct {
-	last   time.Time
-	ends   time.Time // when it ends, because it was taken back; zero: it does not
-	untold bool      // its hint has to be reported
+// A hostAddr is an address of an instance's host.
+type hostAddr struct {
+	addr netip.Addr
+	last time.Time // when it was heard
+	ends time.Time // when it ends, because it was taken back; zero: it does not
 }
 
-// hint returns what an instance says with one of its addresses: this key, there.
-func (i *instance) hint(a netip.Addr) discovery.Sighting {
-	return discovery.Sighting{Key: i.key, Addr: netip.AddrPortFrom(a, i.port)}
+// hint returns what an instance says with an address of its host: this key, there.
+func (i *instance) hint(h hostAddr) discovery.Sighting {
+	return discovery.Sighting{Key: i.key, Addr: netip.AddrPortFrom(h.addr, i.port)}
 }
 
 // isComplete reports whether it is known whose instance this is and where.
-func (i *instance) isComplete() bool { return !i.key.IsZero() && i.host != "" && len(i.addrs) > 0 }
+func (i *instance) isComplete() bool { return len(i.addrs) > 0 }
 
 // owns reports whether a host has its name from the instance, as a node's has.
 func (i *instance) owns(host string) bool {
 	return host == hostPrefix+strings.TrimSuffix(i.name, serviceName)+domain
 }
 
-// serve enters the records of the instance itself.
+// serve enters the records of the instance itself. If they are others than before, what was said of its host may not hold any
+// more, and is asked for.
 func (i *instance) serve(now time.Time, s service) {
-	i.heard, i.ends = now, time.Time{}
 	was := *i
+	i.heard, i.ends = now, time.Time{}
 	if s.hasText {
 		i.key = s.key
 	}
 	if s.host != "" {
 		i.host, i.port = s.host, s.port
 	}
-	i.doubt = i.doubt || i.key != was.key && !was.key.IsZero() || (i.host != was.host || i.port != was.port) && was.host != ""
-	if i.host != was.host {
-		clear(i.addrs)
-	}
-	for _, have := range i.addrs {
-		have.untold = have.untold || i.key != was.key || i.port != was.port
+	if i.key != was.key && !was.key.IsZero() || (i.host != was.host || i.port != was.port) && was.host != "" {
+		i.doubt, i.addrs = true, nil
 	}
 }
 
-// hearAddress enters an address. When there is no room, the one heard longest ago makes room, unless it was heard just now.
+// indexOf returns where an address is among those of the instance; -1: nowhere.
+func (i *instance) indexOf(a netip.Addr) int {
+	return slices.IndexFunc(i.addrs, func(h hostAddr) bool { return h.addr == a })
+}
+
+// hearAddress enters an address.
 func (i *instance) hearAddress(now time.Time, a netip.Addr) {
-	if i.addrs[a] == nil {
-		all := slices.SortedFunc(maps.Keys(i.addrs), func(a, b netip.Addr) int { return i.addrs[a].last.Compare(i.addrs[b].last) })
-		isRival := func(o netip.Addr) bool { return o.Is4() == a.Is4() } // which of them is true?
-		i.doubt = i.doubt || slices.ContainsFunc(all, isRival)
-		if len(all) >= maxAddrs {
-			if i.addrs[all[0]].last.Equal(now) {
-				return
-			}
-			delete(i.addrs, all[0])
-		}
+	i.asked = 0
+	at := i.indexOf(a)
+	if at < 0 {
+		isRival := func(h hostAddr) bool { return h.addr.Is4() == a.Is4() } // which of them is true?
+		i.doubt = i.doubt || slices.ContainsFunc(i.addrs, isRival)
 	}
-	i.addrs[a] = &hearing{last: now, untold: true}
+	if at >= 0 || len(i.addrs) == maxAddrs {
+		at = max(at, 0)
+		i.addrs = slices.Delete(i.addrs, at, at+1)
+	}
+	i.addrs = append(i.addrs, hostAddr{addr: a, last: now})
 }
 
 // isWanted reports whether the instance is worth a question out of turn: it is not complete, or in doubt.

@@ -1,10 +1,10 @@
 package mdns
 
 import (
+	"cmp"
 	"maps"
 	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
@@ -24,9 +24,10 @@ const (
 const periodsUntilLost = 3
 
 // A table is what was heard of other nodes. It turns messages into sightings, and keeps what it needs to join records that
-// come in several packets and to report goodbyes. Of records that contradict each other the last one counts. All else is
-// decided by the finder's presence table: which of forged and true addresses stay, when a hint that is not heard any more is
-// lost, and on which of several interfaces it is shown. Time is passed in. A table is not safe for concurrent use.
+// come in several packets, to ask for what lacks and to report goodbyes. Of records that contradict each other the last one
+// counts. All else is decided by the finder's presence table: which of forged and true addresses stay, when a hint that is not
+// heard any more is lost, and on which of several interfaces it is shown. Time is passed in. A table is not safe for
+// concurrent use.
 type table struct {
 	self identity.PublicKey
 	own  string // the name of our own instance
@@ -45,23 +46,19 @@ func newTable(self identity.PublicKey, period time.Duration) *table {
 	return &table{self: self, own: nameOf(self), ttl: periodsUntilLost * period, instances: make(map[spot]*instance)}
 }
 
-// hear enters a message that came in on an interface, and returns the hints that it says or makes complete. Hints end later:
-// see sweep.
+// hear enters a message that came in on an interface, and returns its hints: the addresses in it of instances whose key and
+// host are known. Hints that are taken back end later: see sweep.
 func (t *table) hear(now time.Time, on discovery.Interface, m message) (list []discovery.Sighting) {
-	heard := make(map[*instance]bool)
 	for _, b := range m.byes {
 		i := t.instances[spot{on.Name, b.name}]
-		if i == nil || m.serves(b.name) || b.host != "" && (b.host != i.host || b.port != i.port) {
-			continue // it takes back nothing that was said last, or it is a change
+		if i != nil && !m.serves(b.name) && (b.host == "" || b.host == i.host && b.port == i.port) { // else nothing ends, or it is a change
+			t.endSoon(now, i, &i.ends)
 		}
-		t.endSoon(now, i, &i.ends)
 	}
 	for _, s := range m.services {
 		// If the TXT record is not that of a node, or is our own, all that the packet says of the instance is ignored.
 		if s.name != t.own && (!s.hasText || !s.key.IsZero() && s.key != t.self) {
-			i := t.instanceAt(spot{on.Name, s.name})
-			i.serve(now, s)
-			heard[i] = true
+			t.instanceAt(spot{on.Name, s.name}).serve(now, s)
 		}
 	}
 	hosts := make(map[spot]host, len(m.hosts))
@@ -71,18 +68,22 @@ func (t *table) hear(now time.Time, on discovery.Interface, m message) (list []d
 	left := maxFollowers
 	for _, i := range t.instances {
 		h, ok := hosts[spot{i.on, i.host}]
-		if owns := i.owns(h.name); !ok || !owns && left == 0 {
+		owns := i.owns(h.name)
+		if !ok || i.key.IsZero() || !owns && left == 0 {
 			continue
-		} else if !owns {
+		}
+		if !owns {
 			left--
 		}
-		heard[i] = true
-		t.locate(now, on, i, h)
+		list = append(list, t.locate(now, on, i, h)...)
 	}
-	for _, i := range slices.SortedFunc(maps.Keys(heard), func(a, b *instance) int { return strings.Compare(a.name, b.name) }) {
-		list = append(list, t.report(now, i)...)
-	}
+	slices.SortFunc(list, compareHints)
 	return list
+}
+
+// compareHints orders sightings by key and address.
+func compareHints(a, b discovery.Sighting) int {
+	return cmp.Or(a.Key.Compare(b.Key), a.Addr.Compare(b.Addr))
 }
 
 // instanceAt returns the instance at a spot, which may be a new one.
@@ -94,43 +95,25 @@ func (t *table) instanceAt(at spot) *instance {
 				delete(t.instances, i.spot) // its hints run out
 			}
 		}
-		t.instances[at] = &instance{spot: at, addrs: make(map[netip.Addr]*hearing)}
+		t.instances[at] = &instance{spot: at}
 	}
 	return t.instances[at]
 }
 
-// locate enters the addresses of an instance's host.
-func (t *table) locate(now time.Time, on discovery.Interface, i *instance, h host) {
-	for _, a := range h.addrs {
-		if a, ok := lan.AddressOn(on, a); ok {
-			i.hearAddress(now, a)
-		}
-		i.heard = now
-	}
+// locate enters what is said of an instance's host, and returns its hints, at most maxAddrs.
+func (t *table) locate(now time.Time, on discovery.Interface, i *instance, h host) (list []discovery.Sighting) {
 	for _, a := range h.gone {
-		if a, ok := lan.AddressOn(on, a); ok && !slices.Contains(h.addrs, a.WithZone("")) {
-			if have := i.addrs[a]; have != nil {
-				t.endSoon(now, i, &have.ends)
-			}
+		a, _ := lan.AddressOn(on, a)
+		if at := i.indexOf(a); at >= 0 {
+			t.endSoon(now, i, &i.addrs[at].ends)
 		}
 	}
-}
-
-// report returns the hints of an instance that have to be reported, if it is complete.
-func (t *table) report(now time.Time, i *instance) (list []discovery.Sighting) {
-	if !i.isComplete() {
-		return nil
-	}
-	i.asked = 0
-	for _, a := range slices.SortedFunc(maps.Keys(i.addrs), netip.Addr.Compare) {
-		have := i.addrs[a]
-		left := have.last.Add(t.ttl).Sub(now) // it does not hold longer because of what else is said
-		if have.untold && left > 0 {
-			hint := i.hint(a)
-			hint.Interface, hint.TTL = i.on, left
-			list = append(list, hint)
+	for _, a := range h.addrs {
+		i.heard = now
+		if a, ok := lan.AddressOn(on, a); ok && len(list) < maxAddrs {
+			i.hearAddress(now, a)
+			list = append(list, discovery.Sighting{Key: i.key, Addr: netip.AddrPortFrom(a, i.port), Interface: i.on, TTL: t.ttl})
 		}
-		have.untold = false
 	}
 	return list
 }

@@ -152,8 +152,8 @@ func TestRecordsMayComeInSeveralPackets(t *testing.T) {
 	}{
 		{"server, text, address", []*dns.Msg{server, txt, addr}, "1@10.77.0.1:7101 eth0"},
 		{"text, server, address", []*dns.Msg{txt, server, addr}, "1@10.77.0.1:7101 eth0"},
-		{"server, address, text", []*dns.Msg{server, addr, txt}, "1@10.77.0.1:7101 eth0"},
-		{"address, server, text: the address is asked for", []*dns.Msg{addr, server, txt}, ""},
+		{"server, address, text: the address is asked for", []*dns.Msg{server, addr, txt}, ""},
+		{"address, server, text: the same", []*dns.Msg{addr, server, txt}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)
