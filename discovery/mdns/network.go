@@ -25,7 +25,6 @@ const askFor = 250 * time.Millisecond
 // An access is how a run uses the network. Its functions are for one goroutine. Only close waits for other goroutines.
 type access struct {
 	heard  <-chan heard
-	asked  <-chan asked // questions about the node
 	failed <-chan error // why the access cannot be used any more
 
 	say   func(index int, m *dns.Msg) // sends a message on the interface with this index
@@ -33,13 +32,9 @@ type access struct {
 	close func()                      // waits until nothing of it is left
 }
 
-const (
-	// maxWaiting is how many messages wait to be looked at. Behind them packets wait in the sockets, and are dropped there.
-	maxWaiting = 64
-
-	// maxAskers bounds the queries that wait to be looked at. Others are dropped and counted.
-	maxAskers = 64
-)
+// maxWaiting is how many packets wait to be looked at. More queries are dropped and counted. Other packets wait in the sockets,
+// and are dropped there.
+const maxWaiting = 64
 
 // A network is the access to multicast DNS: it hears everything that is said on some interfaces, in sockets of its own
 // beside those of other programs, speaks there, and asks with the library's resolver.
@@ -50,7 +45,7 @@ type network struct {
 	problems *lan.Problems // of the run, whose goroutine opens and speaks
 	counters *lan.Counters[Stats]
 	heard    chan heard
-	asked    chan asked // nil: queries are not read
+	answers  bool       // queries are read
 	failed   chan error // has room for one: a socket has failed, or a question
 
 	ctx     context.Context // until close
@@ -62,10 +57,7 @@ type network struct {
 // openNetwork begins to listen on interfaces, at least one. It fails if neither family can be had.
 func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface, problems *lan.Problems) (*access, error) {
 	n := &network{using: using, problems: problems, reader: readerOf(self.Key), counters: &p.counters,
-		heard: make(chan heard, maxWaiting), failed: make(chan error, 1)}
-	if announces(self, using) {
-		n.asked = make(chan asked, maxAskers)
-	}
+		heard: make(chan heard, maxWaiting), answers: announces(self, using), failed: make(chan error, 1)}
 	groups := [][]discovery.Interface{using}
 	if runtime.GOOS == "windows" { // the socket tells on which interface a packet came in: the system does not
 		groups = slices.Collect(slices.Chunk(using, 1))
@@ -93,7 +85,7 @@ func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using [
 	for _, s := range n.sockets {
 		n.running.Go(func() { n.read(s) })
 	}
-	return &access{n.heard, n.asked, n.failed, n.say, n.ask, n.close}, nil
+	return &access{n.heard, n.failed, n.say, n.ask, n.close}, nil
 }
 
 // say sends a message on an interface, in each family that it has. What fails is counted.

@@ -63,8 +63,6 @@ func (r *run) run(ctx context.Context) error {
 			return nil
 		case h := <-from.heard:
 			r.hear(time.Now(), h)
-		case q := <-from.asked:
-			r.answer(time.Now(), q)
 		case <-wake.C:
 		case <-look.C:
 			r.report(r.table.sweep(time.Now(), r.using))
@@ -215,29 +213,34 @@ func (r *run) ask(now time.Time) {
 	}
 }
 
-// answer takes note of a query.
-func (r *run) answer(now time.Time, q asked) {
-	a := r.announcers[q.index]
-	if a == nil {
+// hear takes note of a query. It reports what a message says, and contradicts it if it takes back records of this node.
+func (r *run) hear(now time.Time, h heard) {
+	a := r.announcers[h.on.Index]
+	if h.query.kinds != 0 {
+		if a != nil {
+			r.count(a.ask(now, h.query))
+		}
 		return
 	}
-	switch a.ask(now, q.query) {
-	case limited:
-		r.counters.Count(func(s *Stats) { s.Limited++ })
-	case suppressed:
-		r.counters.Count(func(s *Stats) { s.Suppressed++ })
-	}
-}
-
-// hear reports what a message says, and contradicts it if it takes back records of this node.
-func (r *run) hear(now time.Time, h heard) {
 	r.report(r.table.hear(now, h.on, h.message))
 	if len(r.table.wanted()) > 0 {
 		r.schedule.want(now)
 	}
-	if a := r.announcers[h.on.Index]; a != nil && a.ends(h.message) {
+	if a != nil && a.ends(h.message) {
 		a.contradict(now)
 	}
+}
+
+// count counts what becomes of a query.
+func (r *run) count(v verdict) {
+	r.counters.Count(func(s *Stats) {
+		switch v {
+		case limited:
+			s.Limited++
+		case suppressed:
+			s.Suppressed++
+		}
+	})
 }
 
 func (r *run) report(sightings []discovery.Sighting) {
