@@ -68,7 +68,7 @@ func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using [
 			s, errs, err := open(ctx, self, ipv6, group)
 			for _, i := range group {
 				if lan.Has(i, ipv6) {
-					problems.NoteOn(i, "hear", ipv6, cmp.Or(err, errs[i.Name]))
+					problems.ReportOn(i, "hear", ipv6, cmp.Or(err, errs[i.Name]))
 				}
 			}
 			if err != nil {
@@ -101,7 +101,7 @@ func (n *network) say(index int, m *dns.Msg) {
 			_ = s.SetWriteDeadline(time.Now().Add(lan.SendWithin)) // if it fails, so does sending
 			err = s.Send(b, netip.AddrPortFrom(s.group, port), s.using[at], netip.Addr{})
 		}
-		n.problems.NoteOn(s.using[at], "send", s.IPv6, err)
+		n.problems.ReportOn(s.using[at], "send", s.IPv6, err)
 		n.counters.Count(func(s *Stats) {
 			if err == nil {
 				s.Sent++

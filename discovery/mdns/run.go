@@ -115,7 +115,7 @@ func (r *run) failed(ctx context.Context, err error) error {
 
 // tolerate returns err if there was no access for too long, and nil before that.
 func (r *run) tolerate(err error) error {
-	r.problems.Note("", "use the network", errors.Unwrap(err))
+	r.problems.Report("", "use the network", errors.Unwrap(err))
 	if err == nil || r.access != nil || time.Since(r.broken) < patience {
 		return nil
 	}

@@ -113,7 +113,7 @@ func (r *run) look() bool {
 	using, changed := *r.using.Load(), false
 	all, err := r.self.Interfaces()
 	r.fail(err)
-	r.problems.Note("", "list the network interfaces", err)
+	r.problems.Report("", "list the network interfaces", err)
 	if err == nil {
 		was := using
 		using = r.options.interfaces(all)
@@ -122,7 +122,7 @@ func (r *run) look() bool {
 		if len(using) == 0 {
 			err = errNoInterface
 		}
-		r.problems.Note("", "use the network", err)
+		r.problems.Report("", "use the network", err)
 	}
 	r.join(using)
 	if changed {
@@ -143,7 +143,7 @@ func (r *run) join(using []discovery.Interface) {
 		if err != nil {
 			r.fail(err)
 			for _, i := range list {
-				r.problems.NoteOn(i, "hear", true, err)
+				r.problems.ReportOn(i, "hear", true, err)
 			}
 			return
 		}
@@ -154,7 +154,7 @@ func (r *run) join(using []discovery.Interface) {
 		errs := r.ipv6.Join(list, group)
 		for _, i := range list {
 			r.fail(errs[i.Name])
-			r.problems.NoteOn(i, "hear", true, errs[i.Name])
+			r.problems.ReportOn(i, "hear", true, errs[i.Name])
 		}
 	}
 }
@@ -209,7 +209,7 @@ func (r *run) announceOn(indices []int) {
 			}
 		}
 		for s, err := range errs {
-			r.problems.NoteOn(i, "send", s.IPv6, err)
+			r.problems.ReportOn(i, "send", s.IPv6, err)
 		}
 	}
 }
@@ -232,7 +232,7 @@ func (r *run) datagrams() [][]byte {
 	}
 	list, err := r.self.Private.Announce(r.self.Port)
 	r.fail(err)
-	r.problems.Note("", "make announces", err)
+	r.problems.Report("", "make announces", err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.covert.sent(list)
