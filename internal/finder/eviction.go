@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
@@ -44,7 +43,7 @@ func (t *table) recordFor(key identity.PublicKey, untrusted bool) *record {
 }
 
 // makeRoom makes room for another sighting of r, and returns what that ends; false: there is no room.
-func (t *table) makeRoom(now time.Time, r *record, at sightingID, ttl time.Duration) ([]Change, bool) {
+func (t *table) makeRoom(now time.Time, r *record, at sightingID, ttl time.Duration) (changes []Change, ok bool) {
 	ip := at.addr.Addr()
 	if r.shares.HasRoom(ip) {
 		return nil, true
@@ -67,7 +66,12 @@ func (t *table) makeRoom(now time.Time, r *record, at sightingID, ttl time.Durat
 	if len(equal) == 0 || waits && !isFair && !evicted.Take(now, evictions) {
 		return nil, false
 	}
-	return t.evict(now, r, t.oneOf(equal)), true
+	out := t.oneOf(equal)
+	if out.phase != remembered {
+		changes = append(changes, t.lose(now, r, out, out.why))
+	}
+	r.remove(out)
+	return changes, true
 }
 
 // oneOf returns a random one of sightings, so that nobody can tell which.
@@ -76,19 +80,6 @@ func (t *table) oneOf(list []*sighting) *sighting {
 		return cmp.Or(a.Last.Compare(b.Last), comparePresences(a.Presence, b.Presence))
 	})
 	return list[t.random(len(list))]
-}
-
-// evict ends a sighting so that another one has room.
-func (t *table) evict(now time.Time, r *record, out *sighting) (changes []Change) {
-	if out.phase != remembered {
-		why := discovery.Expired
-		if out.phase == doubted {
-			why = out.why
-		}
-		changes = []Change{t.lose(now, r, out, why)}
-	}
-	r.remove(out)
-	return changes
 }
 
 // standing returns what speaks for a sighting.

@@ -51,7 +51,7 @@ type sighting struct {
 	Presence
 	phase   phase
 	ttl     time.Duration    // of the last report; 0: its provider will say when it ends
-	why     discovery.Reason // of doubted: how it ended
+	why     discovery.Reason // how it ends, or of doubted: how it ended
 	since   time.Time        // when it came, or came back
 	returns int              // how often it has come back soon after it had ended
 	heard   time.Time        // when it was last heard on Interface; zero: that is still its first
@@ -102,7 +102,7 @@ func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr()
 
 // begin makes a sighting present.
 func (t *table) begin(now time.Time, r *record, e *sighting, s discovery.Sighting) Change {
-	e.phase, e.since, e.heard = present, now, time.Time{}
+	e.phase, e.why, e.since, e.heard = present, discovery.Expired, now, time.Time{}
 	e.Interface, e.First, e.Last = s.Interface, now, now
 	t.extend(now, r, e)
 	r.live++
@@ -121,7 +121,7 @@ func (t *table) seeAgain(now time.Time, r *record, e *sighting, s discovery.Sigh
 		e.returns++
 		return []Change{t.begin(now, r, e, s)}
 	case doubted:
-		e.phase, e.since = present, now
+		e.phase, e.why, e.since = present, discovery.Expired, now
 	}
 	e.Last = now
 	t.extend(now, r, e)
@@ -189,7 +189,7 @@ func (t *table) expire(now time.Time) (changes []Change) {
 		r := t.keys[e.Key]
 		switch e.phase {
 		case present:
-			changes = append(changes, t.end(now, r, e, discovery.Expired)...)
+			changes = append(changes, t.end(now, r, e, e.why)...)
 		case doubted:
 			changes = append(changes, t.lose(now, r, e, e.why))
 		case remembered:
