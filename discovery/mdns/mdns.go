@@ -45,7 +45,7 @@ type Provider struct {
 	options  Options
 	counters lan.Counters[Stats] // where its goroutines count
 	random   func() float64      // in [0, 1); safe for concurrent use
-	open     func(context.Context, discovery.Self, []discovery.Interface, *lan.Problems) (*access, error)
+	open     func(context.Context, discovery.Self, []discovery.Interface, *lan.Problems) (access, error)
 }
 
 // New returns a provider.

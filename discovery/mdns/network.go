@@ -32,6 +32,9 @@ type access struct {
 	close func()                      // waits until nothing of it is left
 }
 
+// isOpen reports whether there is an access. Nothing comes from one that is not open.
+func (a access) isOpen() bool { return a.close != nil }
+
 // maxWaiting is how many packets wait to be looked at. More queries are dropped and counted. Other packets wait in the sockets,
 // and are dropped there.
 const maxWaiting = 64
@@ -55,7 +58,7 @@ type network struct {
 }
 
 // openNetwork begins to listen on interfaces, at least one. It fails if neither family can be had.
-func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface, problems *lan.Problems) (*access, error) {
+func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface, problems *lan.Problems) (access, error) {
 	n := &network{using: using, problems: problems, reader: readerOf(self.Key), counters: &p.counters,
 		heard: make(chan heard, maxWaiting), answers: announces(self, using), failed: make(chan error, 1)}
 	groups := [][]discovery.Interface{using}
@@ -79,13 +82,13 @@ func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using [
 		}
 	}
 	if len(n.sockets) == 0 {
-		return nil, listenError(fmt.Errorf("%w; over IPv6: %w", failures[0], failures[1]))
+		return access{}, listenError(fmt.Errorf("%w; over IPv6: %w", failures[0], failures[1]))
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	for _, s := range n.sockets {
 		n.running.Go(func() { n.read(s) })
 	}
-	return &access{n.heard, n.failed, n.say, n.ask, n.close}, nil
+	return access{n.heard, n.failed, n.say, n.ask, n.close}, nil
 }
 
 // say sends a message on an interface, in each family that it has. What fails is counted.

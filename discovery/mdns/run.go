@@ -35,11 +35,10 @@ type run struct {
 	schedule schedule
 	problems lan.Problems
 
-	access     *access // nil: the network cannot be used for the moment
+	access     access // not open: the network cannot be used for the moment
 	using      []discovery.Interface
 	announcers map[int]*announcer // by index of the interface; empty: the node is not announced
-	opened     time.Time          // when access was
-	broken     time.Time          // since when there is no access
+	since      time.Time          // when access was opened or closed
 }
 
 func (r *run) run(ctx context.Context) error {
@@ -53,15 +52,11 @@ func (r *run) run(ctx context.Context) error {
 	defer wake.Stop()
 	for {
 		wake.Reset(max(time.Until(r.work(time.Now())), 1)) // what is due at once is due in the next nanosecond
-		from := r.access
-		if from == nil {
-			from = new(access) // nothing comes from it
-		}
 		var err error
 		select {
 		case <-ctx.Done():
 			return nil
-		case h := <-from.heard:
+		case h := <-r.access.heard:
 			r.hear(time.Now(), h)
 		case <-wake.C:
 		case <-look.C:
@@ -70,8 +65,8 @@ func (r *run) run(ctx context.Context) error {
 		case <-r.self.Changed:
 			// If it is not the interfaces, the machine was asleep, and what others know of it may be forgotten.
 			r.schedule.opened(time.Now())
-			err = r.look(ctx, time.Since(r.opened) >= newsDelay)
-		case err = <-from.failed:
+			err = r.look(ctx, time.Since(r.since) >= newsDelay)
+		case err = <-r.access.failed:
 			err = r.failed(ctx, err)
 		}
 		if err != nil {
@@ -97,7 +92,7 @@ func (r *run) interfaces() ([]discovery.Interface, error) {
 // look opens everything anew if the interfaces are others than those in use, if there is no access, or if anew is true.
 func (r *run) look(ctx context.Context, anew bool) error {
 	using, err := r.interfaces()
-	if err == nil && (anew || r.access == nil || !same(using, r.using)) {
+	if err == nil && (anew || !r.access.isOpen() || !same(using, r.using)) {
 		err = r.reopen(ctx, using)
 	}
 	return r.tolerate(err)
@@ -105,9 +100,9 @@ func (r *run) look(ctx context.Context, anew bool) error {
 
 // failed opens everything anew because of err: at once, but not if it was opened lately and nothing has changed since.
 func (r *run) failed(ctx context.Context, err error) error {
-	before := r.access
-	lookErr := r.look(ctx, time.Since(r.opened) >= patience)
-	if r.access == before {
+	before := r.access.failed
+	lookErr := r.look(ctx, time.Since(r.since) >= patience)
+	if r.access.failed == before {
 		return err
 	}
 	return lookErr
@@ -116,7 +111,7 @@ func (r *run) failed(ctx context.Context, err error) error {
 // tolerate returns err if there was no access for too long, and nil before that.
 func (r *run) tolerate(err error) error {
 	r.problems.Report("", "use the network", errors.Unwrap(err))
-	if err == nil || r.access != nil || time.Since(r.broken) < patience {
+	if err == nil || r.access.isOpen() || time.Since(r.since) < patience {
 		return nil
 	}
 	return err
@@ -125,7 +120,7 @@ func (r *run) tolerate(err error) error {
 // reopen opens an access on those interfaces instead of the one there is, and announces the node there, if it is
 // announced. Only what does not hold any more is taken back, so that others never hear that all of it has gone.
 func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
-	var next *access
+	var next access
 	var err error = &NetworkError{"use the network", ErrNoInterface}
 	if len(using) > 0 {
 		next, err = r.open(ctx, r.self, using, &r.problems)
@@ -144,17 +139,17 @@ func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
 	if err != nil {
 		return err
 	}
-	r.access, r.announcers, r.opened = next, announcers, now
+	r.access, r.announcers, r.since = next, announcers, now
 	r.schedule.opened(now)
 	return nil
 }
 
 // shut takes back all that others do not go on to say, and closes the access, if there is one.
 func (r *run) shut(others map[int]*announcer) {
-	if r.access == nil {
+	if !r.access.isOpen() {
 		return
 	}
-	r.broken = time.Now()
+	r.since = time.Now()
 	goodbyes := make(map[int]*dns.Msg)
 	for index, a := range r.announcers {
 		if m := a.goodbye(others[index]); len(m.Answer) > 0 {
@@ -169,7 +164,7 @@ func (r *run) shut(others map[int]*announcer) {
 		r.access.say(index, m)
 	}
 	r.access.close()
-	r.access, r.announcers = nil, nil
+	r.access, r.announcers = access{}, nil
 }
 
 // work does what is due, and returns when there is something to do again.
@@ -178,7 +173,7 @@ func (r *run) work(now time.Time) time.Time {
 		r.report(r.table.sweep(now, r.using))
 	}
 	at := lan.Earliest(now.Add(lookEvery), r.table.nextEnd)
-	if r.access == nil {
+	if !r.access.isOpen() {
 		return at
 	}
 	for index, a := range r.announcers {

@@ -76,7 +76,7 @@ func (g *rig) note(format string, args ...any) {
 	g.log = append(g.log, fmt.Sprintf(format, args...)+" "+at.String())
 }
 
-func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interface, _ *lan.Problems) (*access, error) {
+func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interface, _ *lan.Problems) (access, error) {
 	g.mu.Lock()
 	err := g.openErr
 	n := len(g.accesses) + 1
@@ -87,13 +87,13 @@ func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interf
 	}
 	g.note("open %d on %s", n, strings.Join(names, "+"))
 	if err != nil {
-		return nil, &NetworkError{"listen", err}
+		return access{}, &NetworkError{"listen", err}
 	}
 	f := &fakeAccess{rig: g, n: n, heard: make(chan heard), failed: make(chan error, 1)}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.accesses = append(g.accesses, f)
-	return &access{f.heard, f.failed, f.say, f.ask, f.close}, nil
+	return access{f.heard, f.failed, f.say, f.ask, f.close}, nil
 }
 
 // bubble runs f with a run of period 30 s that has eth0 and eth1. Randomness is 0.

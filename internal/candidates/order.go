@@ -56,10 +56,7 @@ func (p *Privileges) Order(list []Candidate, now time.Time, random func() float6
 		}
 		q := queues[c.Addr.Addr()]
 		if q == nil {
-			q = &queue{random: random()}
-			if p.isDoubted(c.Addr.Addr()) {
-				q.doubted = 1
-			}
+			q = &queue{random: random(), doubted: first(!p.isDoubted(c.Addr.Addr()))}
 			queues[c.Addr.Addr()] = q
 		}
 		turns[c.Addr] = q.length
