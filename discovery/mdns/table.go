@@ -51,9 +51,10 @@ func newTable(self identity.PublicKey, period time.Duration) *table {
 func (t *table) hear(now time.Time, on discovery.Interface, m message) (list []discovery.Sighting) {
 	for _, b := range m.byes {
 		i := t.instances[spot{on.Name, b.name}]
-		if i != nil && !m.serves(b.name) && (b.host == "" || b.host == i.host && b.port == i.port) { // else nothing ends, or it is a change
-			t.endSoon(now, i, &i.ends)
+		if i == nil || m.serves(b.name) || b.host != "" && (b.host != i.host || b.port != i.port) {
+			continue // it takes back nothing that was said last, or it is a change
 		}
+		t.endSoon(now, i, &i.ends)
 	}
 	for _, s := range m.services {
 		// If the TXT record is not that of a node, or is our own, all that the packet says of the instance is ignored.
@@ -68,17 +69,19 @@ func (t *table) hear(now time.Time, on discovery.Interface, m message) (list []d
 	left := maxFollowers
 	for _, i := range t.instances {
 		h, ok := hosts[spot{i.on, i.host}]
-		owns := i.owns(h.name)
-		if !ok || i.key.IsZero() || !owns && left == 0 {
+		if !ok || i.key.IsZero() {
 			continue
 		}
-		if !owns {
+		if !i.owns(h.name) {
+			if left == 0 {
+				continue
+			}
 			left--
 		}
 		list = append(list, t.locate(now, on, i, h)...)
 	}
 	slices.SortFunc(list, compareHints)
-	return list
+	return slices.Compact(list)
 }
 
 // compareHints orders sightings by key and address.
