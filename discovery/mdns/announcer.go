@@ -50,9 +50,7 @@ type announcer struct {
 // newAnnouncer returns an announcer that begins to announce.
 func newAnnouncer(now time.Time, records []record, random func() float64) *announcer {
 	a := &announcer{records: records, random: random, wanted: make([]bool, len(records))}
-	for _, r := range records {
-		a.own.record(r.goodbye())
-	}
+	a.own = messageIn(a.goodbye(nil))
 	a.turn = now.Add(a.moment())
 	return a
 }
@@ -97,12 +95,13 @@ func (a *announcer) ask(now time.Time, q query) verdict {
 
 // ends reports whether a message takes back records that are announced.
 func (a *announcer) ends(m message) bool {
-	return slices.ContainsFunc(m.byes, func(b bye) bool { return slices.Contains(a.own.byes, b) }) ||
-		slices.ContainsFunc(m.hosts, func(h host) bool {
-			return slices.ContainsFunc(a.own.hosts, func(o host) bool {
-				return o.name == h.name && slices.ContainsFunc(o.gone, func(a netip.Addr) bool { return slices.Contains(h.gone, a) })
-			})
-		})
+	for name, own := range a.own.hosts {
+		h := m.hosts[name]
+		if h != nil && slices.ContainsFunc(own.gone, func(a netip.Addr) bool { return slices.Contains(h.gone, a) }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(m.byes, func(b bye) bool { return slices.Contains(a.own.byes, b) })
 }
 
 // contradict takes note that somebody takes back records in our name. All are announced at once, even if something was said

@@ -246,7 +246,7 @@ func TestGoodbyesTakeBackOurOwn(t *testing.T) {
 	}
 	m := read(t, a.goodbye(nil))
 	if f := factOf(1, "10.77.0.1", "fd77::1"); !slices.Equal(m.byes, []bye{{name: f.name}, {f.name, f.host, f.port}}) ||
-		!slices.Equal(m.hosts[0].gone, addrs(f.addrs...)) {
+		!slices.Equal(m.hosts[f.host].gone, addrs(f.addrs...)) {
 		t.Errorf("read as %+v", m)
 	}
 }

@@ -49,7 +49,7 @@ func TestForgedRecordsEndNothing(t *testing.T) {
 			f.after(20 * time.Second)
 			f.heard(eth0, c.packet, c.told)
 			if c.asks {
-				f.asksAbout(one.name, read(t, c.packet).services[0].host)
+				f.asksAbout(one.name, read(t, c.packet).services[one.name].host)
 			} else if len(f.wanted()) > 0 {
 				t.Error("asked about what is not in doubt")
 			}

@@ -71,7 +71,7 @@ func TestGoodbyeIsTheLastWord(t *testing.T) {
 				}
 			}
 		}
-		for m := hear(); !m.serves(nameOf(key(1))); m = hear() {
+		for m := hear(); m.services[nameOf(key(1))] == nil; m = hear() {
 		}
 		stop()
 		if err := <-ended; err != nil {
@@ -80,11 +80,11 @@ func TestGoodbyeIsTheLastWord(t *testing.T) {
 		newForger(t, hosts[0]).say(factOf(3).announcement()) // after all that node 1 has said
 		gone := bye{nameOf(key(1)), hostOf(key(1)) + "." + domain, 7101}
 		goodbyes := 0
-		for m := hear(); !m.serves(nameOf(key(3))); m = hear() {
+		for m := hear(); m.services[nameOf(key(3))] == nil; m = hear() {
 			switch {
 			case slices.Contains(m.byes, gone):
 				goodbyes++
-			case goodbyes > 0 && m.serves(nameOf(key(1))):
+			case goodbyes > 0 && m.services[nameOf(key(1))] != nil:
 				t.Error("node 1 is heard after its goodbye")
 			}
 		}

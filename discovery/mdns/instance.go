@@ -42,14 +42,14 @@ func (i *instance) hint(h hostAddr) discovery.Sighting {
 // isComplete reports whether it is known whose instance this is and where.
 func (i *instance) isComplete() bool { return len(i.addrs) > 0 }
 
-// owns reports whether a host has its name from the instance, as a node's has.
-func (i *instance) owns(host string) bool {
-	return host == hostPrefix+strings.TrimSuffix(i.name, serviceName)+domain
+// ownsHost reports whether the host has its name from the instance, as a node's has.
+func (i *instance) ownsHost() bool {
+	return i.host == hostPrefix+strings.TrimSuffix(i.name, serviceName)+domain
 }
 
 // serve enters the records of the instance itself. If they are others than before, what was said of its host may not hold any
 // more, and is asked for.
-func (i *instance) serve(now time.Time, s service) {
+func (i *instance) serve(now time.Time, s *service) {
 	was := *i
 	i.heard, i.ends = now, time.Time{}
 	if s.hasText {

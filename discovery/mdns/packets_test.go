@@ -109,6 +109,22 @@ func addrs(list ...string) (all []netip.Addr) {
 	return all
 }
 
+type (
+	services = map[string]*service
+	hosts    = map[string]*host
+)
+
+// whole returns a message whose maps are all there.
+func whole(m message) message {
+	if m.services == nil {
+		m.services = services{}
+	}
+	if m.hosts == nil {
+		m.hosts = hosts{}
+	}
+	return m
+}
+
 var errForeign = errors.New("of others")
 
 // parse reads the payload of a packet as a response.

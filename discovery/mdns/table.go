@@ -51,28 +51,24 @@ func newTable(self identity.PublicKey, period time.Duration) *table {
 func (t *table) hear(now time.Time, on discovery.Interface, m message) (list []discovery.Sighting) {
 	for _, b := range m.byes {
 		i := t.instances[spot{on.Name, b.name}]
-		if i == nil || m.serves(b.name) || b.host != "" && (b.host != i.host || b.port != i.port) {
+		if i == nil || m.services[b.name] != nil || b.host != "" && (b.host != i.host || b.port != i.port) {
 			continue // it takes back nothing that was said last, or it is a change
 		}
 		t.endSoon(now, i, &i.ends)
 	}
-	for _, s := range m.services {
+	for name, s := range m.services {
 		// If the TXT record is not that of a node, or is our own, all that the packet says of the instance is ignored.
-		if s.name != t.own && (!s.hasText || !s.key.IsZero() && s.key != t.self) {
-			t.instanceAt(spot{on.Name, s.name}).serve(now, s)
+		if name != t.own && (!s.hasText || !s.key.IsZero() && s.key != t.self) {
+			t.instanceAt(spot{on.Name, name}).serve(now, s)
 		}
-	}
-	hosts := make(map[spot]host, len(m.hosts))
-	for _, h := range m.hosts {
-		hosts[spot{on.Name, h.name}] = h
 	}
 	left := maxFollowers
 	for _, i := range t.instances {
-		h, ok := hosts[spot{i.on, i.host}]
-		if !ok || i.key.IsZero() {
+		h := m.hosts[i.host]
+		if h == nil || i.on != on.Name || i.key.IsZero() {
 			continue
 		}
-		if !i.owns(h.name) {
+		if !i.ownsHost() {
 			if left == 0 {
 				continue
 			}
@@ -104,7 +100,7 @@ func (t *table) instanceAt(at spot) *instance {
 }
 
 // locate enters what is said of an instance's host, and returns its hints, at most maxAddrs.
-func (t *table) locate(now time.Time, on discovery.Interface, i *instance, h host) (list []discovery.Sighting) {
+func (t *table) locate(now time.Time, on discovery.Interface, i *instance, h *host) (list []discovery.Sighting) {
 	for _, a := range h.gone {
 		a, _ := lan.AddressOn(on, a)
 		if at := i.indexOf(a); at >= 0 {
