@@ -69,7 +69,7 @@ const (
 	suppressed                // there is no answer, or the asker knows all of it
 )
 
-// ask takes note of a query.
+// ask makes the answer to a query due, and returns what becomes of the query.
 func (a *announcer) ask(now time.Time, q query) verdict {
 	var kinds kinds
 	for n, r := range a.records {
@@ -104,8 +104,8 @@ func (a *announcer) ends(m message) bool {
 	return slices.ContainsFunc(m.byes, func(b bye) bool { return slices.Contains(a.own.byes, b) })
 }
 
-// contradict takes note that somebody takes back records in our name. All are announced at once, even if something was said
-// lately, at most every contradictLeast.
+// contradict makes all records be announced at once, because a packet takes back some of them: even if something was said
+// lately, but at most every contradictLeast.
 func (a *announcer) contradict(now time.Time) {
 	if a.urgent.IsZero() {
 		a.urgent = lan.Latest(now, a.contradicted.Add(contradictLeast))

@@ -208,7 +208,7 @@ func (r *run) ask(now time.Time) {
 	}
 }
 
-// hear takes note of a query. It reports what a message says, and contradicts it if it takes back records of this node.
+// hear answers a query. It reports the hints of a message, and contradicts it if it takes back records of this node.
 func (r *run) hear(now time.Time, h heard) {
 	a := r.announcers[h.on.Index]
 	if h.query.kinds != 0 {

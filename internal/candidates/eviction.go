@@ -61,11 +61,11 @@ type Occupant struct {
 	Quiet    bool // it was not heard again when it should have been
 }
 
-// Evict returns the occupants of which any one may make room for a newcomer at ip: they are equal. If it returns none, the
-// newcomer gets no room. standing is that of a hint at ip; occupants of a higher one stay.
+// Evict returns equal occupants: any one of them may make room for a newcomer at ip. If it returns none, the newcomer gets no
+// room. standing is that of a hint at ip; occupants of a higher one stay.
 //
 // isFair says that the newcomer takes from an IP address that has more: only what its own source names, or what is gone.
-// The shares become more equal each time, so that comes to an end, and the newcomer need not wait. Such occupants go first.
+// The shares become more equal each time, so such evictions end, and the newcomer need not wait. Such occupants go first.
 // Then go those that are gone; those that the same source names, so that a source that is flooded evicts its own; those
 // that are doubted; those at the IP address that has most; and those that are quiet.
 func Evict[T any](s *Shares, ip netip.Addr, standing Standing, all iter.Seq[T], describe func(T) Occupant) (equal []T, isFair bool) {

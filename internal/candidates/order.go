@@ -14,7 +14,7 @@ const dialCounts = time.Minute
 type Candidate struct {
 	Addr     netip.AddrPort
 	Standing Standing
-	Seen     time.Time // when somebody last said that the peer is there
+	Seen     time.Time // when a source last said that the peer is there
 	Dialled  time.Time // when a dial there last began; zero: never
 	Failures int       // in a row
 	WasLast  bool      // see Privileges

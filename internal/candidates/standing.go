@@ -16,7 +16,7 @@ type Standing uint8
 
 // Standings. Those below Named are the hints of wire.md §8: dials there are limited, and get less patience.
 const (
-	Gone   Standing = iota // nobody says any more that the peer is there
+	Gone   Standing = iota // no source says any more that the peer is there
 	Hint                   // discovery says so
 	AtHome                 // discovery says so, and the last session led to this IP address
 	Named                  // the peers file says so
@@ -43,7 +43,7 @@ func (p *Privileges) Prove(addr netip.AddrPort, few int) {
 	p.Proven = p.Proven[:min(few, len(p.Proven))]
 }
 
-// Doubt takes the privileges of an IP address where a session broke: somebody may have passed the handshake on to the true
+// Doubt takes the privileges of an IP address where a session broke: an attacker may have passed the handshake on to the true
 // peer, and swallowed what followed. An honest peer that was cut off is there too, so the address stays a hint, and Order
 // puts it second.
 func (p *Privileges) Doubt(addr netip.AddrPort) {

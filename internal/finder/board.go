@@ -7,7 +7,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// A Board shows the rest of the node what discovery knows, so that nobody needs to ask an actor. One finder writes it. It
+// A Board shows the rest of the node what discovery knows, without a question to an actor. One finder writes it. It
 // is safe for concurrent use.
 type Board struct {
 	mu        sync.RWMutex // guards the rest. The finder alone writes the table, and reads it without the lock

@@ -11,12 +11,12 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
-// Bounds of the presence table (wire.md §8.1). Sightings that are remembered count, so that nobody gets around the bounds by
-// taking back what he announces. Sightings over these bounds are dropped and counted. An address that two providers
+// Bounds of the presence table (wire.md §8.1). Remembered sightings count too: otherwise an attacker could
+// get around the bounds by taking back what he announces. What exceeds these bounds is dropped and counted. An address that two providers
 // report counts twice.
 const (
-	// MaxAddressesPerKey bounds the sightings of a key that is trusted. It is large, so that somebody who announces the key
-	// where it is not, from many addresses, does not keep out where it is.
+	// MaxAddressesPerKey bounds the sightings of a key that is trusted. It is large, so that an attacker who announces the
+	// key at many wrong addresses does not keep out the true one.
 	MaxAddressesPerKey = 128
 
 	maxPerUntrusted = 16   // sightings of a key that is not trusted
@@ -24,7 +24,7 @@ const (
 )
 
 // evictions limits how fast what providers hear evicts sightings of one key, unless the shares of IP addresses become more
-// equal by it. So somebody who announces a key at always new addresses causes no more events and dials than that.
+// equal by it. So an attacker who announces a key at ever new addresses causes no more events and dials than that.
 var evictions = limiter.Rate{Burst: 8, Every: 5 * time.Second}
 
 // recordFor makes the record of a new key; nil: there is no room for it.
@@ -74,7 +74,7 @@ func (t *table) makeRoom(now time.Time, r *record, at sightingID, ttl time.Durat
 	return changes, true
 }
 
-// oneOf returns a random one of sightings, so that nobody can tell which.
+// oneOf returns a random one of sightings, so that no attacker can tell which.
 func (t *table) oneOf(list []*sighting) *sighting {
 	slices.SortFunc(list, func(a, b *sighting) int {
 		return cmp.Or(a.Last.Compare(b.Last), comparePresences(a.Presence, b.Presence))
