@@ -11,8 +11,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
-// Bounds of the presence table (wire.md §8.1). Remembered sightings count too: otherwise an attacker could
-// get around the bounds by taking back what he announces. What exceeds these bounds is dropped and counted. An address that two providers
+// Bounds of the presence table (wire.md §8.1). Remembered sightings count too: otherwise an attacker could get around the
+// bounds by taking back what he announces. What exceeds these bounds is dropped and counted. An address that two providers
 // report counts twice.
 const (
 	// MaxAddressesPerKey bounds the sightings of a key that is trusted. It is large, so that an attacker who announces the
