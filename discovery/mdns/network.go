@@ -44,7 +44,7 @@ const maxWaiting = 64
 type network struct {
 	using    []discovery.Interface
 	sockets  []*socket // at least one
-	reader   reader
+	names    names
 	problems *lan.Problems // of the run, whose goroutine opens and speaks
 	counters *lan.Counters[Stats]
 	heard    chan heard
@@ -59,7 +59,7 @@ type network struct {
 
 // openNetwork begins to listen on interfaces, at least one. It fails if neither family can be had.
 func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface, problems *lan.Problems) (access, error) {
-	n := &network{using: using, problems: problems, reader: readerOf(self.Key), counters: &p.counters,
+	n := &network{using: using, problems: problems, names: ownNames(self.Key), counters: &p.counters,
 		heard: make(chan heard, maxWaiting), answers: announces(self, using), failed: make(chan error, 1)}
 	groups := [][]discovery.Interface{using}
 	if runtime.GOOS == "windows" { // the socket tells on which interface a packet came in: the system does not

@@ -44,7 +44,7 @@ func (n *network) take(b []byte, o origin, using []discovery.Interface) {
 	case n.answers && !o.isNear(on):
 		n.counters.Count(func(s *Stats) { s.OffLink++ })
 	default:
-		n.takeQuery(on, n.reader.queryIn(packet))
+		n.takeQuery(on, n.names.queryIn(packet))
 	}
 }
 

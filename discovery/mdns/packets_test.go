@@ -141,12 +141,12 @@ func parse(b []byte) (message, error) {
 }
 
 // query reads the payload of a packet as a query.
-func (r reader) query(b []byte) (query, error) {
+func (n names) query(b []byte) (query, error) {
 	packet, err := unpack(b)
 	if err != nil {
 		return query{}, err
 	}
-	q := r.queryIn(packet)
+	q := n.queryIn(packet)
 	if packet.Response || q.kinds == 0 {
 		return query{}, errForeign
 	}

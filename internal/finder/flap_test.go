@@ -168,8 +168,8 @@ func TestAnotherInterfaceIsAnUpdate(t *testing.T) {
 	f.saw("udp", goodbye, "lost 1@1 udp goodbye, 0 left")
 }
 
-// TestOnePlaceIsLostAtMostFourTimesAMinute plays all kinds of rhythms against the bound that flap.go promises.
-func TestOnePlaceIsLostAtMostFourTimesAMinute(t *testing.T) {
+// TestOneAddressIsLostAtMostFourTimesAMinute plays all kinds of rhythms against the bound that flap.go promises.
+func TestOneAddressIsLostAtMostFourTimesAMinute(t *testing.T) {
 	steps := []time.Duration{0, 1, time.Second, 5 * time.Second, 15 * time.Second, doubtFor - 1, doubtFor, doubtFor + rememberFor, calmAfter - 1, calmAfter}
 	for seed := range uint64(200) {
 		f := newFixture(t)
