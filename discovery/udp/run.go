@@ -80,13 +80,11 @@ func (r *run) loop(ctx context.Context) error {
 		case <-timer.C:
 		case <-r.wake:
 		}
-		if restart || !time.Now().Before(r.due) {
-			if r.look() || restart {
-				r.schedule = schedule{}
-			}
-			r.announceOnAll()
+		onAll := restart || !time.Now().Before(r.due)
+		if onAll && (r.look() || restart) {
+			r.schedule = schedule{}
 		}
-		r.answer()
+		r.announce(onAll)
 	}
 	return nil
 }
@@ -138,42 +136,36 @@ func (r *run) look() bool {
 // join joins the group on every interface that needs it, and opens the IPv6 socket if that has not been done.
 func (r *run) join(using []discovery.Interface) {
 	list := slices.DeleteFunc(slices.Clone(using), func(i discovery.Interface) bool { return !r.options.multicasts(i) })
+	var err error
 	if r.ipv6 == nil && len(list) > 0 {
-		s, err := r.listen(context.Background(), r.self, "udp6") // it does not wait for anything
-		if err != nil {
-			r.fail(err)
-			for _, i := range list {
-				r.problems.ReportOn(i, "hear", true, err)
-			}
-			return
+		r.ipv6, err = r.listen(context.Background(), r.self, "udp6") // it does not wait for anything
+		r.fail(err)
+		if err == nil {
+			r.receiveFrom(r.ipv6)
 		}
-		r.ipv6 = s
-		r.receiveFrom(s)
 	}
+	var errs map[string]error
 	if r.ipv6 != nil {
-		errs := r.ipv6.Join(list, group)
-		for _, i := range list {
-			r.fail(errs[i.Name])
-			r.problems.ReportOn(i, "hear", true, errs[i.Name])
-		}
+		errs = r.ipv6.Join(list, group)
+	}
+	for _, i := range list {
+		r.fail(errs[i.Name])
+		r.problems.ReportOn(i, "hear", true, cmp.Or(err, errs[i.Name]))
 	}
 }
 
-// announceOnAll announces on every interface, and sets when to do so again.
-func (r *run) announceOnAll() {
+// announce announces on every interface, and sets when to do so again; or on those where a key was heard for the first time.
+func (r *run) announce(onAll bool) {
 	r.mu.Lock()
-	r.answers.clear()
-	r.mu.Unlock()
-	r.announceOn(nil)
-	r.due = time.Now().Add(r.schedule.next(r.options.Jitter()))
-}
-
-// answer announces on the interfaces where a key was heard for the first time.
-func (r *run) answer() {
-	r.mu.Lock()
+	if onAll {
+		r.answers.clear()
+	}
 	due := r.answers.take(time.Now())
 	r.mu.Unlock()
-	if len(due) > 0 {
+	if onAll {
+		r.announceOn(nil)
+		r.due = time.Now().Add(r.schedule.next(r.options.Jitter()))
+	} else if len(due) > 0 {
 		r.announceOn(due)
 	}
 }
