@@ -86,7 +86,7 @@ func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using [
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	for _, s := range n.sockets {
-		n.running.Go(func() { n.read(s) })
+		n.read(s)
 	}
 	return access{n.heard, n.failed, n.say, n.ask, n.close}, nil
 }

@@ -15,17 +15,14 @@ type heard struct {
 	query   query
 }
 
-// read reads one socket until it is closed, or cannot be read.
+// read begins to read one socket.
 func (n *network) read(s *socket) {
-	err := s.Receive(func(b []byte, o lan.Origin) {
+	s.Start(func(b []byte, o lan.Origin) {
 		index, dst := o.Interface()
 		n.take(b, origin{o.Src, index, dst}, s.using)
 	}, func(err error) {
 		n.counters.Count(func(s *Stats) { s.OtherErrors, s.LastError = s.OtherErrors+1, err })
-	})
-	if err != nil {
-		n.fail(listenError(err))
-	}
+	}, func(err error) { n.fail(listenError(err)) })
 }
 
 // take takes a packet.

@@ -27,10 +27,9 @@ type run struct {
 	problems lan.Problems
 	ipv6     *lan.Socket // nil: no interface needs it, or it cannot be opened
 
-	using   atomic.Pointer[[]discovery.Interface] // replaced by the sending goroutine; never changed
-	wake    chan struct{}                         // room for one: an answer has become due
-	failed  chan error                            // room for one of each socket: it is given up
-	readers sync.WaitGroup
+	using  atomic.Pointer[[]discovery.Interface] // replaced by the sending goroutine; never changed
+	wake   chan struct{}                         // room for one: an answer has become due
+	failed chan error                            // room for one of each socket: it is given up
 
 	silent  bool       // nothing is announced
 	mu      sync.Mutex // guards the rest
@@ -61,7 +60,7 @@ func newRun(p *Provider, self discovery.Self, sight func(discovery.Sighting), ip
 // loop announces until ctx ends or a socket fails.
 func (r *run) loop(ctx context.Context) error {
 	changed := r.self.Changed
-	r.receiveFrom(r.ipv4)
+	r.ipv4.Start(r.hear, r.fail, r.giveUp)
 	timer := time.NewTimer(0) // r.due has passed
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -89,13 +88,12 @@ func (r *run) loop(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the goroutines that receive, and waits for them.
+// stop closes the sockets.
 func (r *run) stop() {
 	_ = r.ipv4.Close()
 	if r.ipv6 != nil {
 		_ = r.ipv6.Close()
 	}
-	r.readers.Wait()
 }
 
 // next returns when there is something to send.
@@ -141,7 +139,7 @@ func (r *run) join(using []discovery.Interface) {
 		r.ipv6, err = r.listen(context.Background(), r.self, "udp6") // it does not wait for anything
 		r.fail(err)
 		if err == nil {
-			r.receiveFrom(r.ipv6)
+			r.ipv6.Start(r.hear, r.fail, r.giveUp)
 		}
 	}
 	var errs map[string]error
