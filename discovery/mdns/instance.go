@@ -77,7 +77,7 @@ func (i *instance) hearAddress(now time.Time, a netip.Addr) {
 		i.doubt = i.doubt || slices.ContainsFunc(i.addrs, isRival)
 	}
 	if at >= 0 || len(i.addrs) == maxAddrs {
-		at = max(at, 0)
+		at = max(at, 0) // of too many the one heard longest ago goes
 		i.addrs = slices.Delete(i.addrs, at, at+1)
 	}
 	i.addrs = append(i.addrs, hostAddr{addr: a, last: now})

@@ -51,10 +51,9 @@ type network struct {
 	answers  bool       // queries are read
 	failed   chan error // has room for one: a socket has failed, or a question
 
-	ctx     context.Context // until close
-	cancel  context.CancelFunc
-	asking  sync.Mutex // held while a question is open
-	running sync.WaitGroup
+	ctx    context.Context // until close
+	cancel context.CancelFunc
+	asking sync.Mutex // held while a question is open, and after close
 }
 
 // openNetwork begins to listen on interfaces, at least one. It fails if neither family can be had.
@@ -119,12 +118,12 @@ func (n *network) ask() {
 	if !n.asking.TryLock() {
 		return // one is open
 	}
-	n.running.Go(func() {
+	go func() {
 		defer n.asking.Unlock()
 		if err := n.browse(); err != nil && n.ctx.Err() == nil {
 			n.fail(&NetworkError{"ask", err})
 		}
-	})
+	}()
 }
 
 // browse asks with a resolver of its own: each is good for one question.
@@ -167,5 +166,5 @@ func (n *network) close() {
 	for _, s := range n.sockets {
 		_ = s.Close() // nothing is lost
 	}
-	n.running.Wait()
+	n.asking.Lock()
 }
