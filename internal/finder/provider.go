@@ -56,10 +56,10 @@ type provider struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when the provider has run for the last time
 
-	changed atomic.Pointer[chan struct{}] // Self.Changed of the latest Run; nil before the first
-	told    limiter.Bucket                // of Problems; guarded by the Board
-	ahead   atomic.Int64                  // sightings that the finder has not looked at
-	dropped atomic.Uint64                 // sightings since the finder last looked
+	changed chan struct{}  // Self.Changed of each Run
+	told    limiter.Bucket // of Problems; guarded by the Board
+	ahead   atomic.Int64   // sightings that the finder has not looked at
+	dropped atomic.Uint64  // sightings since the finder last looked
 }
 
 // Receive implements actor.Actor.
@@ -69,7 +69,7 @@ func (p *provider) Receive(ctx actor.Context) {
 		p.name = p.Name()
 		p.show(func(s *discovery.Status) { s.Name, s.State = p.name, discovery.Running })
 		run, cancel := context.WithCancel(context.Background())
-		p.cancel, p.ended = cancel, make(chan struct{})
+		p.cancel, p.ended, p.changed = cancel, make(chan struct{}), make(chan struct{}, 1)
 		system, parent := ctx.ActorSystem(), ctx.Parent()
 		go func() {
 			defer close(p.ended)
@@ -77,11 +77,9 @@ func (p *provider) Receive(ctx actor.Context) {
 			p.show(func(s *discovery.Status) { s.State, s.Err, s.Next = discovery.Ended, nil, time.Time{} })
 		}()
 	case Moved:
-		if c := p.changed.Load(); c != nil {
-			select {
-			case *c <- struct{}{}:
-			default: // a change is waiting already
-			}
+		select {
+		case p.changed <- struct{}{}:
+		default: // a change is waiting already
 		}
 	case *actor.Stopping:
 		if p.cancel != nil {
@@ -116,14 +114,12 @@ func (p *provider) keepRunning(ctx context.Context, post func(any)) {
 	var reasons []string // that were logged since the provider was last forgiven
 	pause := firstPause
 	for ctx.Err() == nil {
-		changed := make(chan struct{}, 1)
-		p.changed.Store(&changed)
 		p.show(func(s *discovery.Status) { s.State, s.Next = discovery.Running, time.Time{} })
 		ended := make(chan struct{})
 		err := errEnded // before ended is closed
 		go func() {
 			defer close(ended)
-			err = p.runOnce(ctx, changed, post)
+			err = p.runOnce(ctx, post)
 		}()
 		if !p.wait(maxPause, ended, nil) {
 			pause, reasons = firstPause, nil
@@ -145,7 +141,7 @@ func (p *provider) keepRunning(ctx context.Context, post func(any)) {
 			reasons, level = append(reasons, text), slog.LevelWarn
 		}
 		p.config.Log.Log(ctx, level, "discovery does not work; it will be tried again", "provider", p.name, "err", err, "after", pause)
-		p.wait(pause, changed, ctx.Done())
+		p.wait(pause, p.changed, ctx.Done())
 		pause = min(maxPause, 2*pause)
 	}
 }
@@ -204,7 +200,7 @@ func (p *provider) forgive() {
 }
 
 // runOnce runs the provider, and returns why it has ended: a panic, or the end of its goroutine, ends nothing else.
-func (p *provider) runOnce(ctx context.Context, changed <-chan struct{}, post func(any)) (err error) {
+func (p *provider) runOnce(ctx context.Context, post func(any)) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			p.config.Log.Error("discovery provider panicked", "provider", p.name, "panic", r, "stack", string(debug.Stack()))
@@ -212,7 +208,7 @@ func (p *provider) runOnce(ctx context.Context, changed <-chan struct{}, post fu
 		}
 	}()
 	self := p.config.Self
-	self.Changed, self.Problems = changed, p.impair
+	self.Changed, self.Problems = p.changed, p.impair
 	return cmp.Or(p.Run(ctx, self, func(s discovery.Sighting) { p.report(s, post) }), errEnded)
 }
 
