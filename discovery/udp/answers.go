@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
@@ -36,7 +35,7 @@ func (l *lastHeard) IsIdle(now time.Time) bool { return now.Sub(l.at) >= holds }
 type answers struct {
 	heard *limiter.Keys[heardKey, lastHeard, *lastHeard] // at most maxHeard
 	due   map[int]time.Time                              // interfaces where an answer is to be sent, and when
-	last  map[int]time.Time                              // interfaces where one was sent, and when
+	last  map[int]time.Time                              // interfaces where one was sent within answerEvery, and when
 }
 
 func newAnswers() *answers {
@@ -57,6 +56,7 @@ func (a *answers) hear(now time.Time, k heardKey, jitter float64) bool {
 
 // take returns the interfaces where an answer is due, and takes it as sent.
 func (a *answers) take(now time.Time) (due []int) {
+	maps.DeleteFunc(a.last, func(_ int, at time.Time) bool { return now.Sub(at) >= answerEvery })
 	for on, at := range a.due {
 		if !at.After(now) {
 			due = append(due, on)
@@ -72,12 +72,3 @@ func (a *answers) next() time.Time { return lan.Earliest(slices.Collect(maps.Val
 
 // clear notes that an announce has just gone out on every interface: it answers all keys that were heard before it.
 func (a *answers) clear() { clear(a.due) }
-
-// keep forgets what is due and was sent on all interfaces but these.
-func (a *answers) keep(using []discovery.Interface) {
-	gone := func(on int, _ time.Time) bool {
-		return !slices.ContainsFunc(using, func(i discovery.Interface) bool { return i.Index == on })
-	}
-	maps.DeleteFunc(a.due, gone)
-	maps.DeleteFunc(a.last, gone)
-}

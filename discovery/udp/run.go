@@ -124,9 +124,6 @@ func (r *run) look() bool {
 	if changed {
 		r.using.Store(&using)
 		r.counters.Count(func(s *Stats) { s.Interfaces = lan.Names(using) })
-		r.mu.Lock()
-		r.answers.keep(using)
-		r.mu.Unlock()
 	}
 	return changed
 }
