@@ -70,7 +70,7 @@ func (t *table) makeRoom(now time.Time, r *record, at sightingID, ttl time.Durat
 	if out.phase != remembered {
 		changes = append(changes, t.lose(now, r, out, out.why))
 	}
-	r.remove(out)
+	t.forget(r, out) // not the last one: there are others where there is no room
 	return changes, true
 }
 

@@ -161,18 +161,13 @@ func (t *table) lose(now time.Time, r *record, e *sighting, why discovery.Reason
 	return c
 }
 
-// forget removes a sighting, and the record with its last one.
+// forget removes a sighting, if it is there, and the record with its last one.
 func (t *table) forget(r *record, e *sighting) {
-	r.remove(e)
-	t.prune(e.Key, r)
-}
-
-// remove takes a sighting out of a record, if it is there.
-func (r *record) remove(e *sighting) {
 	if at := (sightingID{e.Addr, e.Source}); r.sightings[at] != nil {
 		delete(r.sightings, at)
 		r.shares.Add(e.Addr.Addr(), -1)
 	}
+	t.prune(e.Key, r)
 }
 
 // prune removes a record that has no sighting and no session.
