@@ -5,8 +5,8 @@ import "github.com/seed-f6ddb928/peernet-go/identity"
 // Private makes and recognises private announces (wire.md §8.3) for a provider, which knows neither the node's private
 // key nor the keys that it trusts. It is safe for concurrent use.
 type Private interface {
-	// Announce returns the datagrams from which paired nodes, and nobody else, learn that this node listens on port. There
-	// are none if no node is paired. They differ each time and must not be sent twice: an observer who sees a datagram in
+	// Announce returns the datagrams from which only paired nodes learn that this node listens on port. There are none if no
+	// node is paired. They differ each time and must not be sent twice: an observer who sees a datagram in
 	// two networks knows that both come from one node.
 	Announce(port uint16) ([][]byte, error)
 

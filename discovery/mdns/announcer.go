@@ -50,9 +50,7 @@ type announcer struct {
 // newAnnouncer returns an announcer that begins to announce.
 func newAnnouncer(now time.Time, records []record, random func() float64) *announcer {
 	a := &announcer{records: records, random: random, wanted: make([]bool, len(records))}
-	for _, r := range records {
-		a.own.record(r.goodbye())
-	}
+	a.own = messageIn(a.goodbye(nil))
 	a.turn = now.Add(a.moment())
 	return a
 }
@@ -71,7 +69,7 @@ const (
 	suppressed                // there is no answer, or the asker knows all of it
 )
 
-// ask takes note of a query.
+// ask makes the answer to a query due, and returns what becomes of the query.
 func (a *announcer) ask(now time.Time, q query) verdict {
 	var kinds kinds
 	for n, r := range a.records {
@@ -97,16 +95,17 @@ func (a *announcer) ask(now time.Time, q query) verdict {
 
 // ends reports whether a message takes back records that are announced.
 func (a *announcer) ends(m message) bool {
-	return slices.ContainsFunc(m.byes, func(b bye) bool { return slices.Contains(a.own.byes, b) }) ||
-		slices.ContainsFunc(m.hosts, func(h host) bool {
-			return slices.ContainsFunc(a.own.hosts, func(o host) bool {
-				return o.name == h.name && slices.ContainsFunc(o.gone, func(a netip.Addr) bool { return slices.Contains(h.gone, a) })
-			})
-		})
+	for name, own := range a.own.hosts {
+		h := m.hosts[name]
+		if h != nil && slices.ContainsFunc(own.gone, func(a netip.Addr) bool { return slices.Contains(h.gone, a) }) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(m.byes, func(b bye) bool { return slices.Contains(a.own.byes, b) })
 }
 
-// contradict takes note that somebody takes back records in our name. All are announced at once, even if something was said
-// lately, at most every contradictLeast.
+// contradict makes all records be announced at once, because a packet takes back some of them: even if something was said
+// lately, but at most every contradictLeast.
 func (a *announcer) contradict(now time.Time) {
 	if a.urgent.IsZero() {
 		a.urgent = lan.Latest(now, a.contradicted.Add(contradictLeast))

@@ -27,7 +27,7 @@ func speaks(t *testing.T, using []discovery.Interface, f func(t *testing.T, g *r
 
 // queried puts a query to a run.
 func (g *rig) queried(index int, q query) {
-	g.latest().asked <- asked{index, q}
+	g.latest().heard <- heard{on: discovery.Interface{Index: index}, query: q}
 	synctest.Wait()
 }
 

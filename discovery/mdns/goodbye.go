@@ -1,11 +1,7 @@
 package mdns
 
 import (
-	"cmp"
-	"maps"
-	"net/netip"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
@@ -37,82 +33,44 @@ func (t *table) isOver(now, at time.Time) bool {
 	return !at.IsZero()
 }
 
-// moved replaces the interfaces. Addresses that were heard on an interface that is gone, or are on none of its subnets any
-// more, are withdrawn.
-func (t *table) moved(now time.Time, using []discovery.Interface) []discovery.Sighting {
-	t.using = make(map[string]discovery.Interface, len(using))
-	for _, i := range using {
-		t.using[i.Name] = i
-	}
-	return t.sweep(now)
-}
-
-// sweep drops the addresses that do not hold any more, and returns what that changes. A hint that is heard on another
-// interface, or from another instance, goes on. Expiry is not reported: the presence table notices it.
-func (t *table) sweep(now time.Time) (list []discovery.Sighting) {
+// sweep drops the addresses that do not hold any more: those taken back, those that were heard on an interface that is not
+// used any more or are on none of its subnets, and those not heard in time. It returns which hints are taken back: not those
+// that are heard on another interface or from another instance, and not those that have expired, which the presence table
+// notices.
+func (t *table) sweep(now time.Time, using []discovery.Interface) (list []discovery.Sighting) {
 	t.swept, t.nextEnd = now, time.Time{}
-	dropped := make(map[hint]discovery.Reason)
+	byName := make(map[string]discovery.Interface, len(using))
+	for _, on := range using {
+		byName[on.Name] = on
+	}
+	gone := make(map[discovery.Sighting]discovery.Reason)
+	for at, i := range t.instances {
+		ends := t.isOver(now, i.ends)
+		i.addrs = slices.DeleteFunc(i.addrs, func(h hostAddr) bool {
+			_, isThere := lan.AddressOn(byName[i.on], h.addr)
+			switch {
+			case ends:
+				gone[i.hint(h)] = discovery.Goodbye
+			case t.isOver(now, h.ends), !isThere:
+				gone[i.hint(h)] = discovery.Withdrawn
+			case now.Before(h.last.Add(t.ttl)):
+				return false
+			}
+			return true
+		})
+		if ends || !now.Before(i.heard.Add(t.ttl)) {
+			delete(t.instances, at)
+		}
+	}
 	for _, i := range t.instances {
-		for a, have := range i.addrs {
-			if why := t.reasonToDrop(now, i, a, have); why != "" {
-				delete(i.addrs, a)
-				dropped[i.hint(a)] = why
-			}
-		}
-		if t.isOver(now, i.ends) || len(i.addrs) == 0 && !now.Before(i.heard.Add(t.ttl)) {
-			t.forget(i)
+		for _, h := range i.addrs {
+			delete(gone, i.hint(h))
 		}
 	}
-	held := t.held(dropped)
-	for _, h := range slices.SortedFunc(maps.Keys(dropped), hint.compare) {
-		last, reported := t.reports[h]
-		still, holds := held[h]
-		switch {
-		case !reported:
-		case !holds:
-			delete(t.reports, h)
-			if why := dropped[h]; why != discovery.Expired {
-				list = append(list, discovery.Sighting{Key: h.key, Addr: h.addr, Gone: why})
-			}
-		case still.on != last.on:
-			t.reports[h] = report{now, still.on}
-			list = append(list, discovery.Sighting{Key: h.key, Addr: h.addr, Interface: still.on, TTL: t.ttl - now.Sub(still.at)})
-		}
+	for hint, why := range gone {
+		hint.Gone = why
+		list = append(list, hint)
 	}
+	slices.SortFunc(list, compareHints)
 	return list
-}
-
-// reasonToDrop returns why an address does not hold any more; "": it does.
-func (t *table) reasonToDrop(now time.Time, i *instance, a netip.Addr, have *hearing) discovery.Reason {
-	on, used := t.using[i.on]
-	_, reached := lan.AddressOn(on, a)
-	switch {
-	case t.isOver(now, i.ends):
-		return discovery.Goodbye
-	case t.isOver(now, have.ends), !used, !reached:
-		return discovery.Withdrawn
-	case !now.Before(have.last.Add(t.ttl)):
-		return discovery.Expired
-	}
-	return ""
-}
-
-// held returns which of some hints are still heard, where, and when last: on the interface with which the hint was reported,
-// or else where it was heard last.
-func (t *table) held(hints map[hint]discovery.Reason) map[hint]report {
-	held := make(map[hint]report)
-	for _, i := range t.instances {
-		for a, have := range i.addrs {
-			h := i.hint(a)
-			if _, ok := hints[h]; !ok {
-				continue
-			}
-			best, ok := held[h]
-			on := t.reports[h].on
-			if !ok || i.on == on || best.on != on && cmp.Or(have.last.Compare(best.at), strings.Compare(best.on, i.on)) > 0 {
-				held[h] = report{have.last, i.on}
-			}
-		}
-	}
-	return held
 }

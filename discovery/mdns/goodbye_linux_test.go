@@ -16,7 +16,7 @@ import (
 )
 
 // openOn opens the network of node n on a host, and returns what its run is given.
-func openOn(t *testing.T, h *netns.Host, n int, listenOnly bool) (opened *access, self discovery.Self) {
+func openOn(t *testing.T, h *netns.Host, n int, listenOnly bool) (opened access, self discovery.Self) {
 	t.Helper()
 	h.Do(func() {
 		all, err := netns.Interfaces()
@@ -30,7 +30,7 @@ func openOn(t *testing.T, h *netns.Host, n int, listenOnly bool) (opened *access
 			t.Error(err)
 		}
 	})
-	if opened == nil {
+	if !opened.isOpen() {
 		t.FailNow()
 	}
 	return opened, self
@@ -53,7 +53,7 @@ func TestGoodbyeIsTheLastWord(t *testing.T) {
 		says, self := openOn(t, hosts[0], 1, false)
 		p := New(Options{})
 		says.ask = func() {} // the library would ask outside of the host
-		p.open = func(context.Context, discovery.Self, []discovery.Interface, *lan.Problems) (*access, error) {
+		p.open = func(context.Context, discovery.Self, []discovery.Interface, *lan.Problems) (access, error) {
 			return says, nil
 		}
 		ctx, stop := context.WithCancel(t.Context())
@@ -71,7 +71,7 @@ func TestGoodbyeIsTheLastWord(t *testing.T) {
 				}
 			}
 		}
-		for m := hear(); !m.serves(nameOf(key(1))); m = hear() {
+		for m := hear(); m.services[nameOf(key(1))] == nil; m = hear() {
 		}
 		stop()
 		if err := <-ended; err != nil {
@@ -80,11 +80,11 @@ func TestGoodbyeIsTheLastWord(t *testing.T) {
 		newForger(t, hosts[0]).say(factOf(3).announcement()) // after all that node 1 has said
 		gone := bye{nameOf(key(1)), hostOf(key(1)) + "." + domain, 7101}
 		goodbyes := 0
-		for m := hear(); !m.serves(nameOf(key(3))); m = hear() {
+		for m := hear(); m.services[nameOf(key(3))] == nil; m = hear() {
 			switch {
 			case slices.Contains(m.byes, gone):
 				goodbyes++
-			case goodbyes > 0 && m.serves(nameOf(key(1))):
+			case goodbyes > 0 && m.services[nameOf(key(1))] != nil:
 				t.Error("node 1 is heard after its goodbye")
 			}
 		}

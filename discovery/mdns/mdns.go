@@ -1,17 +1,17 @@
 // Package mdns finds nodes by DNS-SD over multicast DNS, and announces this one: wire.md §8.2.
 //
 // A node announces itself, answers questions and says goodbye in sockets of its own on port 5353. There it hears
-// answers, changes and goodbyes, with the interface on which they came in. The question which nodes there are is asked by
-// github.com/grandcat/zeroconf. When the interfaces change, all of it is opened anew.
+// answers, changes and goodbyes, with the interface on which they came in. github.com/grandcat/zeroconf asks which nodes
+// there are. When the interfaces change, all of it is opened anew.
 //
 // All packets are multicast on local networks of the machine, so an attacker cannot have them sent elsewhere. Only a question
 // that comes by multicast from the LAN is answered, on each interface at most once a second. Questions from other
 // ports than 5353 and questions sent to the machine alone are not answered.
 //
-// What is heard is a hint: "somebody says that this key is here". What a flood of forged records can
-// cost is bounded: 1,024 instances, each with 8 addresses, are remembered, and questions out of turn have a limit. What was
-// said last counts, so while somebody forges records a goodbye may miss some of the addresses that were said before; they run
-// out then (wire.md §8.2). A forged goodbye is contradicted.
+// What is heard is a hint: a claim that this key is here. What a flood of forged records can cost is bounded: 1,024
+// instances, each with 8 addresses, are remembered, and questions out of turn have a limit. What was said last counts, so
+// while records are forged a goodbye may miss some of the addresses that were said before; they run out then (wire.md §8.2).
+// A forged goodbye is contradicted.
 //
 // An address of a node is lost when it was not heard for three periods, and less than half a second after the node's goodbye.
 package mdns
@@ -45,7 +45,7 @@ type Provider struct {
 	options  Options
 	counters lan.Counters[Stats] // where its goroutines count
 	random   func() float64      // in [0, 1); safe for concurrent use
-	open     func(context.Context, discovery.Self, []discovery.Interface, *lan.Problems) (*access, error)
+	open     func(context.Context, discovery.Self, []discovery.Interface, *lan.Problems) (access, error)
 }
 
 // New returns a provider.

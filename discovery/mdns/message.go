@@ -29,14 +29,13 @@ const (
 
 // A message is what a multicast response says that matters here. All names are in canonical form.
 type message struct {
-	services []service // each name once
-	byes     []bye     // each once
-	hosts    []host    // each name once
+	services map[string]*service // by name
+	byes     []bye               // each once
+	hosts    map[string]*host    // by name
 }
 
 // A service is what a message says of one instance.
 type service struct {
-	name string
 	host string // from its SRV record; empty: the message holds none that a node would send
 	port uint16 // the same; not 0 if host is not empty
 
@@ -53,18 +52,13 @@ type bye struct {
 
 // A host is what a message says of the addresses of one host.
 type host struct {
-	name  string
 	addrs []netip.Addr // without zones
 	gone  []netip.Addr // those withdrawn
 }
 
-// serves reports whether a message says something of an instance that holds.
-func (m *message) serves(name string) bool {
-	return slices.ContainsFunc(m.services, func(s service) bool { return s.name == name })
-}
-
 // messageIn returns what a response says. A record that is not well formed is as if it were not there.
-func messageIn(packet *dns.Msg) (m message) {
+func messageIn(packet *dns.Msg) message {
+	m := message{services: make(map[string]*service), hosts: make(map[string]*host)}
 	for _, section := range [][]dns.RR{packet.Answer, packet.Extra} {
 		for _, r := range section {
 			if r.Header().Class&classMask == dns.ClassINET {
@@ -119,14 +113,10 @@ func (m *message) goodbye(b bye) {
 
 // service returns what the message says of an instance, nil if it speaks of too many.
 func (m *message) service(name string) *service {
-	at := slices.IndexFunc(m.services, func(s service) bool { return s.name == name })
-	if at < 0 {
-		if at = len(m.services); at >= maxServices {
-			return nil
-		}
-		m.services = append(m.services, service{name: name})
+	if m.services[name] == nil && len(m.services) < maxServices {
+		m.services[name] = new(service)
 	}
-	return &m.services[at]
+	return m.services[name]
 }
 
 // address notes an address of a host, if it can be dialled.
@@ -136,16 +126,17 @@ func (m *message) address(name string, ip net.IP, ends bool) {
 		return
 	}
 	name = dns.CanonicalName(name)
-	at := slices.IndexFunc(m.hosts, func(h host) bool { return h.name == name })
-	if at < 0 {
-		if at = len(m.hosts); at >= maxHosts {
+	h := m.hosts[name]
+	if h == nil {
+		if len(m.hosts) >= maxHosts {
 			return
 		}
-		m.hosts = append(m.hosts, host{name: name})
+		h = new(host)
+		m.hosts[name] = h
 	}
-	list := &m.hosts[at].addrs
+	list := &h.addrs
 	if ends {
-		list = &m.hosts[at].gone
+		list = &h.gone
 	}
 	if len(*list) < maxHostAddrs {
 		*list = append(*list, a)

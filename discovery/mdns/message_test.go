@@ -3,6 +3,7 @@ package mdns
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"reflect"
@@ -16,8 +17,8 @@ import (
 
 func TestMessagesAreRead(t *testing.T) {
 	one, two := factOf(1, "10.77.0.1", "fd77::1"), factOf(2, "10.77.0.2")
-	svc := func(f fact, n int) service { return service{f.name, f.host, f.port, true, key(n)} }
-	hosts := []host{{name: one.host, addrs: addrs("10.77.0.1", "fd77::1")}}
+	svc := func(f fact, n int) *service { return &service{f.host, f.port, true, key(n)} }
+	ofOne := hosts{one.host: {addrs: addrs("10.77.0.1", "fd77::1")}}
 	with := func(m *dns.Msg, more ...dns.RR) *dns.Msg {
 		m.Extra = append(m.Extra, more...)
 		return m
@@ -32,29 +33,29 @@ func TestMessagesAreRead(t *testing.T) {
 		packet *dns.Msg
 		want   message
 	}{
-		{"an answer", one.answer(), message{services: []service{svc(one, 1)}, hosts: hosts}},
-		{"an announcement", one.announcement(), message{services: []service{svc(one, 1)}, hosts: hosts}},
+		{"an answer", one.answer(), message{services: services{one.name: svc(one, 1)}, hosts: ofOne}},
+		{"an announcement", one.announcement(), message{services: services{one.name: svc(one, 1)}, hosts: ofOne}},
 		{"a goodbye", one.goodbye(), message{byes: byesOf(one)}},
 		{"a goodbye of the pointer alone", response(fact{name: one.name}.ptr()), message{byes: []bye{{name: one.name}}}},
-		{"a goodbye of the address", response(address(one.host, "10.77.0.1", 0)), message{hosts: []host{{name: one.host, gone: addrs("10.77.0.1")}}}},
+		{"a goodbye of the address", response(address(one.host, "10.77.0.1", 0)), message{hosts: hosts{one.host: {gone: addrs("10.77.0.1")}}}},
 		{"two nodes in one packet", with(one.answer(), append(two.hosts(), two.text(), two.srv())...), message{
-			services: []service{svc(one, 1), svc(two, 2)},
-			hosts:    append(slices.Clone(hosts), host{name: two.host, addrs: addrs("10.77.0.2")})}},
-		{"one comes, one goes", with(one.answer(), two.goodbye().Answer...), message{services: []service{svc(one, 1)}, byes: byesOf(two), hosts: hosts}},
-		{"names with escapes and capitals", named.answer(), message{services: []service{{`my\ node\.v2._peernet._tcp.local.`, "host.local.", one.port, true, key(1)}},
-			hosts: []host{{name: "host.local.", addrs: addrs("10.77.0.1", "fd77::1")}}}},
-		{"the server alone", response(one.srv()), message{services: []service{{name: one.name, host: one.host, port: one.port}}}},
-		{"the text alone", response(one.text()), message{services: []service{{name: one.name, hasText: true, key: key(1)}}}},
-		{"the text of another service", response(fact{name: one.name, txt: []string{"v=2"}, ttl: 1}.text()), message{services: []service{{name: one.name, hasText: true}}}},
-		{"a text that ends is none", with(response(one.srv()), fact{name: one.name, txt: one.txt}.text()), message{services: []service{{name: one.name, host: one.host, port: one.port}}}},
+			services: services{one.name: svc(one, 1), two.name: svc(two, 2)},
+			hosts:    hosts{one.host: ofOne[one.host], two.host: {addrs: addrs("10.77.0.2")}}}},
+		{"one comes, one goes", with(one.answer(), two.goodbye().Answer...), message{services: services{one.name: svc(one, 1)}, byes: byesOf(two), hosts: ofOne}},
+		{"names with escapes and capitals", named.answer(), message{services: services{`my\ node\.v2._peernet._tcp.local.`: {"host.local.", one.port, true, key(1)}},
+			hosts: hosts{"host.local.": {addrs: addrs("10.77.0.1", "fd77::1")}}}},
+		{"the server alone", response(one.srv()), message{services: services{one.name: {host: one.host, port: one.port}}}},
+		{"the text alone", response(one.text()), message{services: services{one.name: {hasText: true, key: key(1)}}}},
+		{"the text of another service", response(fact{name: one.name, txt: []string{"v=2"}, ttl: 1}.text()), message{services: services{one.name: {hasText: true}}}},
+		{"a text that ends is none", with(response(one.srv()), fact{name: one.name, txt: one.txt}.text()), message{services: services{one.name: {host: one.host, port: one.port}}}},
 		{"addresses that nobody dials", response(address("h.local.", "127.0.0.1", 120), address("h.local.", "224.0.0.251", 120), address("h.local.", "0.0.0.0", 120),
 			address("h.local.", "255.255.255.255", 120), address("h.local.", "::1", 120), address("h.local.", "ff02::fb", 120), address("h.local.", "::", 120),
 			address("h.local.", "10.1.2.3", 120), address("h.local.", "fe80::3", 120), address("h.local.", "169.254.1.2", 120)),
-			message{hosts: []host{{name: "h.local.", addrs: addrs("10.1.2.3", "fe80::3", "169.254.1.2")}}}},
-		{"another class beside ours", with(response(otherClass), one.text()), message{services: []service{{name: one.name, hasText: true, key: key(1)}}}},
+			message{hosts: hosts{"h.local.": {addrs: addrs("10.1.2.3", "fe80::3", "169.254.1.2")}}}},
+		{"another class beside ours", with(response(otherClass), one.text()), message{services: services{one.name: {hasText: true, key: key(1)}}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := read(t, c.packet); !reflect.DeepEqual(got, c.want) {
+			if got := read(t, c.packet); !reflect.DeepEqual(got, whole(c.want)) {
 				t.Errorf("got  %+v\nwant %+v", got, c.want)
 			}
 		})
@@ -120,7 +121,7 @@ func TestRecordsWithoutDataAreIgnored(t *testing.T) {
 		}
 	}
 	empty := header(one.name, dns.TypeTXT, 120)
-	if m, err := parse(pack(t, response(&dns.RFC3597{Hdr: empty}))); err != nil || len(m.services) != 1 || !m.services[0].key.IsZero() {
+	if m, err := parse(pack(t, response(&dns.RFC3597{Hdr: empty}))); err != nil || len(m.services) != 1 || !m.services[one.name].key.IsZero() {
 		t.Errorf("a TXT record without strings: %+v", m)
 	}
 }
@@ -143,8 +144,8 @@ func TestOnePacketSaysNotWithoutBound(t *testing.T) {
 		"services":             {services, func(m message) int { return len(m.services) }, maxServices},
 		"goodbyes":             {gone, func(m message) int { return len(m.byes) }, maxServices},
 		"hosts":                {hosts, func(m message) int { return len(m.hosts) }, maxHosts},
-		"addresses":            {addresses, func(m message) int { return len(m.hosts[0].addrs) }, maxHostAddrs},
-		"addresses withdrawn":  {addresses, func(m message) int { return len(m.hosts[0].gone) }, maxHostAddrs},
+		"addresses":            {addresses, func(m message) int { return len(m.hosts["h.local."].addrs) }, maxHostAddrs},
+		"addresses withdrawn":  {addresses, func(m message) int { return len(m.hosts["h.local."].gone) }, maxHostAddrs},
 		"hosts of one address": {addresses, func(m message) int { return len(m.hosts) }, 1},
 	} {
 		if got := c.count(read(t, c.packet)); got != c.want {
@@ -165,15 +166,15 @@ func TestTruncatedPacketsSayNothingElse(t *testing.T) {
 			if len(m.byes) > len(whole.byes) || len(m.services) > len(whole.services) || len(m.hosts) > len(whole.hosts) {
 				t.Errorf("%d bytes: %+v", n, m)
 			}
-			for _, s := range m.services {
-				w := whole.services[0]
-				if s.name != w.name || s.host != "" && (s.host != w.host || s.port != w.port) || s.hasText && s.key != w.key {
+			for name, s := range m.services {
+				w := whole.services[name]
+				if w == nil || s.host != "" && (s.host != w.host || s.port != w.port) || s.hasText && s.key != w.key {
 					t.Errorf("%d bytes: %+v", n, m)
 				}
 			}
-			for _, h := range m.hosts {
+			for name, h := range m.hosts {
 				for _, a := range h.addrs {
-					if h.name != whole.hosts[0].name || !slices.Contains(whole.hosts[0].addrs, a) {
+					if w := whole.hosts[name]; w == nil || !slices.Contains(w.addrs, a) {
 						t.Errorf("%d bytes: %+v", n, m)
 					}
 				}
@@ -197,21 +198,28 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		before := fmt.Sprintf("%v", m)
+		text := func() (text string) {
+			for _, name := range slices.Sorted(maps.Keys(m.services)) {
+				text += fmt.Sprintf("%q %v ", name, *m.services[name])
+			}
+			for _, name := range slices.Sorted(maps.Keys(m.hosts)) {
+				text += fmt.Sprintf("%q %v ", name, *m.hosts[name])
+			}
+			return text + fmt.Sprintf("%v", m.byes)
+		}
+		before := text()
 		clear(b)
-		if after := fmt.Sprintf("%v", m); after != before {
+		if after := text(); after != before {
 			t.Errorf("%s became %s", before, after)
 		}
 		if len(m.services)+len(m.byes)+len(m.hosts) == 0 || len(m.services) > maxServices || len(m.byes) > maxServices || len(m.hosts) > maxHosts {
 			t.Errorf("%+v", m)
 		}
-		names := make(map[string]bool)
-		for _, s := range m.services {
-			if name, ok := instanceName(s.name); !ok || name != s.name || names[s.name] {
-				t.Errorf("service %q", s.name)
+		for name, s := range m.services {
+			if canonical, ok := instanceName(name); !ok || canonical != name {
+				t.Errorf("service %q", name)
 			}
-			names[s.name] = true
-			if _, err := queryFor([]*instance{{spot: spot{name: s.name}, host: s.host}}).Pack(); err != nil {
+			if _, err := queryFor([]*instance{{spot: spot{name: name}, host: s.host}}).Pack(); err != nil {
 				t.Errorf("%+v cannot be asked about: %v", s, err)
 			}
 			if (s.host == "") != (s.port == 0) || !s.hasText && !s.key.IsZero() || s.host == "" && !s.hasText {
@@ -223,8 +231,8 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%+v", bye)
 			}
 		}
-		for _, h := range m.hosts {
-			if dns.CanonicalName(h.name) != h.name || len(h.addrs)+len(h.gone) == 0 || len(h.addrs) > maxHostAddrs || len(h.gone) > maxHostAddrs {
+		for name, h := range m.hosts {
+			if dns.CanonicalName(name) != name || len(h.addrs)+len(h.gone) == 0 || len(h.addrs) > maxHostAddrs || len(h.gone) > maxHostAddrs {
 				t.Errorf("%+v", h)
 			}
 			for _, a := range append(slices.Clone(h.addrs), h.gone...) {

@@ -25,7 +25,6 @@ const askFor = 250 * time.Millisecond
 // An access is how a run uses the network. Its functions are for one goroutine. Only close waits for other goroutines.
 type access struct {
 	heard  <-chan heard
-	asked  <-chan asked // questions about the node
 	failed <-chan error // why the access cannot be used any more
 
 	say   func(index int, m *dns.Msg) // sends a message on the interface with this index
@@ -33,39 +32,34 @@ type access struct {
 	close func()                      // waits until nothing of it is left
 }
 
-const (
-	// maxWaiting is how many messages wait to be looked at. Behind them packets wait in the sockets, and are dropped there.
-	maxWaiting = 64
+// isOpen reports whether there is an access. Nothing comes from one that is not open.
+func (a access) isOpen() bool { return a.close != nil }
 
-	// maxAskers bounds the queries that wait to be looked at. Others are dropped and counted.
-	maxAskers = 64
-)
+// maxWaiting is how many packets wait to be looked at. More queries are dropped and counted. Other packets wait in the sockets,
+// and are dropped there.
+const maxWaiting = 64
 
 // A network is the access to multicast DNS: it hears everything that is said on some interfaces, in sockets of its own
 // beside those of other programs, speaks there, and asks with the library's resolver.
 type network struct {
 	using    []discovery.Interface
 	sockets  []*socket // at least one
-	reader   reader
+	names    names
 	problems *lan.Problems // of the run, whose goroutine opens and speaks
 	counters *lan.Counters[Stats]
 	heard    chan heard
-	asked    chan asked // nil: queries are not read
+	answers  bool       // queries are read
 	failed   chan error // has room for one: a socket has failed, or a question
 
-	ctx     context.Context // until close
-	cancel  context.CancelFunc
-	asking  sync.Mutex // held while a question is open
-	running sync.WaitGroup
+	ctx    context.Context // until close
+	cancel context.CancelFunc
+	asking sync.Mutex // held while a question is open, and after close
 }
 
 // openNetwork begins to listen on interfaces, at least one. It fails if neither family can be had.
-func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface, problems *lan.Problems) (*access, error) {
-	n := &network{using: using, problems: problems, reader: readerOf(self.Key), counters: &p.counters,
-		heard: make(chan heard, maxWaiting), failed: make(chan error, 1)}
-	if announces(self, using) {
-		n.asked = make(chan asked, maxAskers)
-	}
+func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface, problems *lan.Problems) (access, error) {
+	n := &network{using: using, problems: problems, names: ownNames(self.Key), counters: &p.counters,
+		heard: make(chan heard, maxWaiting), answers: announces(self, using), failed: make(chan error, 1)}
 	groups := [][]discovery.Interface{using}
 	if runtime.GOOS == "windows" { // the socket tells on which interface a packet came in: the system does not
 		groups = slices.Collect(slices.Chunk(using, 1))
@@ -76,7 +70,7 @@ func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using [
 			s, errs, err := open(ctx, self, ipv6, group)
 			for _, i := range group {
 				if lan.Has(i, ipv6) {
-					problems.NoteOn(i, "hear", ipv6, cmp.Or(err, errs[i.Name]))
+					problems.ReportOn(i, "hear", ipv6, cmp.Or(err, errs[i.Name]))
 				}
 			}
 			if err != nil {
@@ -87,13 +81,13 @@ func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using [
 		}
 	}
 	if len(n.sockets) == 0 {
-		return nil, listenError(fmt.Errorf("%w; over IPv6: %w", failures[0], failures[1]))
+		return access{}, listenError(fmt.Errorf("%w; over IPv6: %w", failures[0], failures[1]))
 	}
 	n.ctx, n.cancel = context.WithCancel(context.Background())
 	for _, s := range n.sockets {
-		n.running.Go(func() { n.read(s) })
+		n.read(s)
 	}
-	return &access{n.heard, n.asked, n.failed, n.say, n.ask, n.close}, nil
+	return access{n.heard, n.failed, n.say, n.ask, n.close}, nil
 }
 
 // say sends a message on an interface, in each family that it has. What fails is counted.
@@ -109,7 +103,7 @@ func (n *network) say(index int, m *dns.Msg) {
 			_ = s.SetWriteDeadline(time.Now().Add(lan.SendWithin)) // if it fails, so does sending
 			err = s.Send(b, netip.AddrPortFrom(s.group, port), s.using[at], netip.Addr{})
 		}
-		n.problems.NoteOn(s.using[at], "send", s.IPv6, err)
+		n.problems.ReportOn(s.using[at], "send", s.IPv6, err)
 		n.counters.Count(func(s *Stats) {
 			if err == nil {
 				s.Sent++
@@ -124,12 +118,12 @@ func (n *network) ask() {
 	if !n.asking.TryLock() {
 		return // one is open
 	}
-	n.running.Go(func() {
+	go func() {
 		defer n.asking.Unlock()
 		if err := n.browse(); err != nil && n.ctx.Err() == nil {
 			n.fail(&NetworkError{"ask", err})
 		}
-	})
+	}()
 }
 
 // browse asks with a resolver of its own: each is good for one question.
@@ -172,5 +166,5 @@ func (n *network) close() {
 	for _, s := range n.sockets {
 		_ = s.Close() // nothing is lost
 	}
-	n.running.Wait()
+	n.asking.Lock()
 }

@@ -8,29 +8,21 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
-// A heard is a message and the interface on which it came in.
+// A heard is a message or a query, and the interface on which it came in.
 type heard struct {
 	on      discovery.Interface
 	message message
+	query   query
 }
 
-// An asked is a query and the index of the interface on which it came in.
-type asked struct {
-	index int
-	query query
-}
-
-// read reads one socket until it is closed, or cannot be read.
+// read begins to read one socket.
 func (n *network) read(s *socket) {
-	err := s.Receive(func(b []byte, o lan.Origin) {
+	s.Start(func(b []byte, o lan.Origin) {
 		index, dst := o.Interface()
 		n.take(b, origin{o.Src, index, dst}, s.using)
 	}, func(err error) {
 		n.counters.Count(func(s *Stats) { s.OtherErrors, s.LastError = s.OtherErrors+1, err })
-	})
-	if err != nil {
-		n.fail(listenError(err))
-	}
+	}, func(err error) { n.fail(listenError(err)) })
 }
 
 // take takes a packet.
@@ -46,10 +38,10 @@ func (n *network) take(b []byte, o origin, using []discovery.Interface) {
 		n.counters.Count(func(s *Stats) { s.Junk++ })
 	case packet.Response:
 		n.takeMessage(on, messageIn(packet))
-	case n.asked != nil && !o.isNear(on):
+	case n.answers && !o.isNear(on):
 		n.counters.Count(func(s *Stats) { s.OffLink++ })
 	default:
-		n.takeQuery(on, n.reader.queryIn(packet))
+		n.takeQuery(on, n.names.queryIn(packet))
 	}
 }
 
@@ -60,19 +52,19 @@ func (n *network) takeMessage(on discovery.Interface, m message) {
 	}
 	n.counters.Count(func(s *Stats) { s.Heard++ })
 	select {
-	case n.heard <- heard{on, m}:
+	case n.heard <- heard{on: on, message: m}:
 	case <-n.ctx.Done():
 	}
 }
 
 func (n *network) takeQuery(on discovery.Interface, q query) {
-	if n.asked == nil || q.kinds == 0 {
+	if !n.answers || q.kinds == 0 {
 		n.counters.Count(func(s *Stats) { s.Foreign++ })
 		return
 	}
 	n.counters.Count(func(s *Stats) { s.Asked++ })
 	select {
-	case n.asked <- asked{on.Index, q}:
+	case n.heard <- heard{on: on, query: q}:
 	default:
 		n.counters.Count(func(s *Stats) { s.Excess++ })
 	}

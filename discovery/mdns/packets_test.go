@@ -109,6 +109,22 @@ func addrs(list ...string) (all []netip.Addr) {
 	return all
 }
 
+type (
+	services = map[string]*service
+	hosts    = map[string]*host
+)
+
+// whole returns a message whose maps are all there.
+func whole(m message) message {
+	if m.services == nil {
+		m.services = services{}
+	}
+	if m.hosts == nil {
+		m.hosts = hosts{}
+	}
+	return m
+}
+
 var errForeign = errors.New("of others")
 
 // parse reads the payload of a packet as a response.
@@ -125,12 +141,12 @@ func parse(b []byte) (message, error) {
 }
 
 // query reads the payload of a packet as a query.
-func (r reader) query(b []byte) (query, error) {
+func (n names) query(b []byte) (query, error) {
 	packet, err := unpack(b)
 	if err != nil {
 		return query{}, err
 	}
-	q := r.queryIn(packet)
+	q := n.queryIn(packet)
 	if packet.Response || q.kinds == 0 {
 		return query{}, errForeign
 	}

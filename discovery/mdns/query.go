@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/miekg/dns"
 
@@ -21,25 +22,25 @@ type query struct {
 	known []dns.RR // what the asker has of our records, and perhaps others of their names; at most maxKnown, without cacheFlush
 }
 
-// A reader reads queries to one node: it holds the kinds of records that each name of the node has. It is not changed.
-type reader map[string]kinds
+// Names are the kinds of records that each name of one node has. They are not changed.
+type names map[string]kinds
 
-func readerOf(key identity.PublicKey) reader {
-	return reader{typesName: typePointer, serviceName: pointer, nameOf(key): instances, hostOf(key) + "." + domain: addresses}
+func ownNames(key identity.PublicKey) names {
+	return names{typesName: typePointer, serviceName: pointer, nameOf(key): instances, hostOf(key) + "." + domain: addresses}
 }
 
 // queryIn returns what a query asks of this node. Whether an answer by unicast is asked for (RFC 6762 §5.4), whether more
 // known answers follow (§7.2), and whether it is a probe (§8.1) makes no difference here.
-func (r reader) queryIn(packet *dns.Msg) (q query) {
+func (n names) queryIn(packet *dns.Msg) (q query) {
 	for _, question := range packet.Question {
 		if class := question.Qclass & classMask; class == dns.ClassINET || class == dns.ClassANY {
-			q.kinds |= r[dns.CanonicalName(question.Name)] & kindsOf[question.Qtype]
+			q.kinds |= n[dns.CanonicalName(question.Name)] & kindsOf[question.Qtype]
 		}
 	}
 	for _, rr := range packet.Answer {
 		h := rr.Header()
 		h.Class &= classMask
-		if len(q.known) < maxKnown && r.ours(rr) {
+		if len(q.known) < maxKnown && n.ours(rr) {
 			q.known = append(q.known, rr)
 		}
 	}
@@ -53,13 +54,13 @@ var kindsOf = map[uint16]kinds{
 }
 
 // ours reports whether a record could be one of ours. Of pointers there may be hundreds, to other nodes.
-func (r reader) ours(rr dns.RR) bool {
+func (n names) ours(rr dns.RR) bool {
 	name := dns.CanonicalName(rr.Header().Name)
 	if p, ok := rr.(*dns.PTR); ok {
 		to := dns.CanonicalName(p.Ptr)
-		return name == typesName && to == serviceName || name == serviceName && r[to] == instances
+		return name == typesName && to == serviceName || name == serviceName && n[to] == instances
 	}
-	return r[name]&(instances|addresses) != 0
+	return n[name]&(instances|addresses) != 0
 }
 
 // knows reports whether the asker has a record of ours for at least half of its time yet: RFC 6762 §7.1.
@@ -74,6 +75,7 @@ func (q query) knows(r record) bool {
 // queryFor returns the query for instances, in the order of their names: for all records of each, and the addresses of its
 // host, if that is known.
 func queryFor(list []*instance) *dns.Msg {
+	slices.SortFunc(list, func(a, b *instance) int { return strings.Compare(a.name, b.name) })
 	m := new(dns.Msg)
 	for n, i := range list {
 		if n > 0 && i.name == list[n-1].name {

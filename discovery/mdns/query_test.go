@@ -59,7 +59,7 @@ func TestQueriesForOurRecordsAreRead(t *testing.T) {
 		{"nothing", ask(), 0},
 		{"a response", with(func(m *dns.Msg) { m.Response = true }, all), 0},
 	} {
-		got, err := readerOf(key(1)).query(pack(t, c.packet))
+		got, err := ownNames(key(1)).query(pack(t, c.packet))
 		if got.kinds != c.want || (err == nil) != (c.want != 0) || err != nil && err != errForeign {
 			t.Errorf("%s: %06b, %v; want %06b", c.name, got.kinds, err, c.want)
 		}
@@ -70,7 +70,7 @@ func TestQueriesForOurRecordsAreRead(t *testing.T) {
 		"an error":           pack(t, with(func(m *dns.Msg) { m.Rcode = dns.RcodeRefused }, all)),
 		"another operation":  pack(t, with(func(m *dns.Msg) { m.Opcode = dns.OpcodeUpdate }, all)),
 	} {
-		if got, err := readerOf(key(1)).query(b); err != errMalformed {
+		if got, err := ownNames(key(1)).query(b); err != errMalformed {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
@@ -81,7 +81,7 @@ func TestTruncatedQueriesAreMalformed(t *testing.T) {
 	m.Answer = []dns.RR{factOf(1).ptr()}
 	b := pack(t, m)
 	for n := range b {
-		if got, err := readerOf(key(1)).query(b[:n]); err == nil && (len(got.known) > 0 || got.kinds&^(pointer|instances) != 0) {
+		if got, err := ownNames(key(1)).query(b[:n]); err == nil && (len(got.known) > 0 || got.kinds&^(pointer|instances) != 0) {
 			t.Errorf("%d bytes: %+v", n, got)
 		}
 	}
@@ -119,7 +119,7 @@ func TestKnownAnswers(t *testing.T) {
 	} {
 		m := ask(q{serviceName, dns.TypePTR})
 		m.Answer = c.known
-		got, err := readerOf(key(1)).query(pack(t, m))
+		got, err := ownNames(key(1)).query(pack(t, m))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestKnownAnswersOfOthersDoNotHideOurs(t *testing.T) {
 		m.Answer = append(m.Answer, address(factOf(1).host, fmt.Sprintf("10.77.0.%d", n+1), 120))
 	}
 	m.Compress = true
-	got, err := readerOf(key(1)).query(pack(t, m))
+	got, err := ownNames(key(1)).query(pack(t, m))
 	if err != nil || len(got.known) != maxKnown || !got.knows(recordsOn(eth0, one)[1]) {
 		t.Errorf("%d known, %v", len(got.known), err)
 	}
@@ -154,7 +154,7 @@ func TestKnownAnswersOfOthersDoNotHideOurs(t *testing.T) {
 // FuzzQuery checks that whatever is read is within bounds and ours, and that nothing of the input is kept; and that a announcer
 // answers it with its own records, each once.
 func FuzzQuery(f *testing.F) {
-	r := readerOf(key(1))
+	r := ownNames(key(1))
 	records := recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), one)
 	a := factOf(1, "10.77.0.1")
 	known := ask(q{serviceName, dns.TypePTR}, q{typesName, dns.TypeANY})

@@ -31,8 +31,8 @@ func TestRecordsAreExact(t *testing.T) {
 	}
 	f := factOf(1, "10.77.0.1", "fd77::1")
 	m, err := parse(b)
-	if err != nil || len(m.services) != 1 || m.services[0] != (service{f.name, f.host, f.port, true, key(1)}) ||
-		len(m.hosts) != 1 || !slices.Equal(m.hosts[0].addrs, addrs(f.addrs...)) {
+	if err != nil || len(m.services) != 1 || *m.services[f.name] != (service{f.host, f.port, true, key(1)}) ||
+		len(m.hosts) != 1 || !slices.Equal(m.hosts[f.host].addrs, addrs(f.addrs...)) {
 		t.Errorf("read as %+v, %v", m, err)
 	}
 }

@@ -18,9 +18,9 @@ const (
 	// patience is how long a network that could be used may be unusable before the run fails: interfaces come and go.
 	patience = 10 * time.Second
 
-	// steadyAfter is how long interfaces have to be in use before news of a change makes all be opened anew although they
-	// are the same: the news may be of the change that was noticed here.
-	steadyAfter = 5 * time.Second
+	// newsDelay is how late news of a change may come that was noticed here already. Later news makes all be opened anew
+	// although the interfaces are the same.
+	newsDelay = 5 * time.Second
 
 	// goodbyeAgain is when a goodbye is said for the second time: one packet may be lost.
 	goodbyeAgain = 50 * time.Millisecond
@@ -35,16 +35,15 @@ type run struct {
 	schedule schedule
 	problems lan.Problems
 
-	access     *access // nil: the network cannot be used for the moment
+	access     access // not open: the network cannot be used for the moment
 	using      []discovery.Interface
 	announcers map[int]*announcer // by index of the interface; empty: the node is not announced
-	opened     time.Time          // when access was
-	broken     time.Time          // since when there is no access
+	since      time.Time          // when access was opened or closed
 }
 
 func (r *run) run(ctx context.Context) error {
 	defer r.shut(nil)
-	if err := r.look(ctx); err != nil {
+	if err := r.look(ctx, false); err != nil {
 		return err
 	}
 	look := time.NewTicker(lookEvery)
@@ -53,25 +52,21 @@ func (r *run) run(ctx context.Context) error {
 	defer wake.Stop()
 	for {
 		wake.Reset(max(time.Until(r.work(time.Now())), 1)) // what is due at once is due in the next nanosecond
-		from := r.access
-		if from == nil {
-			from = new(access) // nothing comes from it
-		}
 		var err error
 		select {
 		case <-ctx.Done():
 			return nil
-		case h := <-from.heard:
+		case h := <-r.access.heard:
 			r.hear(time.Now(), h)
-		case q := <-from.asked:
-			r.answer(time.Now(), q)
 		case <-wake.C:
 		case <-look.C:
-			r.report(r.table.sweep(time.Now()))
-			err = r.look(ctx)
+			r.report(r.table.sweep(time.Now(), r.using))
+			err = r.look(ctx, false)
 		case <-r.self.Changed:
-			err = r.changed(ctx)
-		case err = <-from.failed:
+			// If it is not the interfaces, the machine was asleep, and what others know of it may be forgotten.
+			r.schedule.opened(time.Now())
+			err = r.look(ctx, time.Since(r.since) >= newsDelay)
+		case err = <-r.access.failed:
 			err = r.failed(ctx, err)
 		}
 		if err != nil {
@@ -95,43 +90,29 @@ func (r *run) interfaces() ([]discovery.Interface, error) {
 	return using, nil
 }
 
-// look opens everything anew if the interfaces are others than those in use, or if there is no access.
-func (r *run) look(ctx context.Context) error {
+// look opens everything anew if the interfaces are others than those in use, if there is no access, or if anew is true.
+func (r *run) look(ctx context.Context, anew bool) error {
 	using, err := r.interfaces()
-	if err == nil && (r.access == nil || !same(using, r.using)) {
+	if err == nil && (anew || !r.access.isOpen() || !same(using, r.using)) {
 		err = r.reopen(ctx, using)
 	}
 	return r.tolerate(err)
 }
 
-// changed is look after news that something has changed. If it was not the interfaces, the machine was asleep, and
-// what others know of it may be forgotten.
-func (r *run) changed(ctx context.Context) error {
-	before := r.opened
-	if err := r.look(ctx); err != nil || r.access == nil || r.opened != before {
-		return err
-	}
-	now := time.Now()
-	if now.Sub(r.opened) < steadyAfter {
-		r.schedule.opened(now)
-		return nil
-	}
-	return r.tolerate(r.reopen(ctx, r.using))
-}
-
 // failed opens everything anew because of err: at once, but not if it was opened lately and nothing has changed since.
 func (r *run) failed(ctx context.Context, err error) error {
-	using, listErr := r.interfaces()
-	if listErr != nil || same(using, r.using) && time.Since(r.opened) < patience {
+	before := r.access.failed
+	lookErr := r.look(ctx, time.Since(r.since) >= patience)
+	if r.access.failed == before {
 		return err
 	}
-	return r.tolerate(r.reopen(ctx, using))
+	return lookErr
 }
 
 // tolerate returns err if there was no access for too long, and nil before that.
 func (r *run) tolerate(err error) error {
-	r.problems.Note("", "use the network", errors.Unwrap(err))
-	if err == nil || r.access != nil || time.Since(r.broken) < patience {
+	r.problems.Report("", "use the network", errors.Unwrap(err))
+	if err == nil || r.access.isOpen() || time.Since(r.since) < patience {
 		return nil
 	}
 	return err
@@ -140,7 +121,7 @@ func (r *run) tolerate(err error) error {
 // reopen opens an access on those interfaces instead of the one there is, and announces the node there, if it is
 // announced. Only what does not hold any more is taken back, so that others never hear that all of it has gone.
 func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
-	var next *access
+	var next access
 	var err error = &NetworkError{"use the network", ErrNoInterface}
 	if len(using) > 0 {
 		next, err = r.open(ctx, r.self, using, &r.problems)
@@ -154,21 +135,22 @@ func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
 	}
 	r.shut(announcers)
 	r.counters.Count(func(s *Stats) { s.Interfaces = lan.Names(using) })
-	r.report(r.table.moved(now, using))
+	r.using = using
+	r.report(r.table.sweep(now, using))
 	if err != nil {
 		return err
 	}
-	r.access, r.using, r.announcers, r.opened = next, using, announcers, now
+	r.access, r.announcers, r.since = next, announcers, now
 	r.schedule.opened(now)
 	return nil
 }
 
 // shut takes back all that others do not go on to say, and closes the access, if there is one.
 func (r *run) shut(others map[int]*announcer) {
-	if r.access == nil {
+	if !r.access.isOpen() {
 		return
 	}
-	r.broken = time.Now()
+	r.since = time.Now()
 	goodbyes := make(map[int]*dns.Msg)
 	for index, a := range r.announcers {
 		if m := a.goodbye(others[index]); len(m.Answer) > 0 {
@@ -183,16 +165,16 @@ func (r *run) shut(others map[int]*announcer) {
 		r.access.say(index, m)
 	}
 	r.access.close()
-	r.access, r.announcers = nil, nil
+	r.access, r.announcers = access{}, nil
 }
 
 // work does what is due, and returns when there is something to do again.
 func (r *run) work(now time.Time) time.Time {
 	if end := r.table.nextEnd; !end.IsZero() && !now.Before(end) {
-		r.report(r.table.sweep(now))
+		r.report(r.table.sweep(now, r.using))
 	}
 	at := lan.Earliest(now.Add(lookEvery), r.table.nextEnd)
-	if r.access == nil {
+	if !r.access.isOpen() {
 		return at
 	}
 	for index, a := range r.announcers {
@@ -209,11 +191,15 @@ func (r *run) work(now time.Time) time.Time {
 
 // ask asks what is due to be asked: out of turn about a few instances, else everybody.
 func (r *run) ask(now time.Time) {
-	ask, outOfTurn := r.schedule.due(now, r.table.stalest(), r.table.isWanting())
+	list := r.table.wanted()
+	ask, outOfTurn := r.schedule.due(now, r.table.stalest(), len(list) > 0)
 	if !ask {
 		return
 	}
-	list := r.table.asked()
+	for _, i := range list {
+		i.asked++
+		i.doubt = false
+	}
 	if !outOfTurn || len(list) > maxLookUps {
 		r.access.ask()
 		return
@@ -223,29 +209,34 @@ func (r *run) ask(now time.Time) {
 	}
 }
 
-// answer takes note of a query.
-func (r *run) answer(now time.Time, q asked) {
-	a := r.announcers[q.index]
-	if a == nil {
+// hear answers a query. It reports the hints of a message, and contradicts it if it takes back records of this node.
+func (r *run) hear(now time.Time, h heard) {
+	a := r.announcers[h.on.Index]
+	if h.query.kinds != 0 {
+		if a != nil {
+			r.count(a.ask(now, h.query))
+		}
 		return
 	}
-	switch a.ask(now, q.query) {
-	case limited:
-		r.counters.Count(func(s *Stats) { s.Limited++ })
-	case suppressed:
-		r.counters.Count(func(s *Stats) { s.Suppressed++ })
+	r.report(r.table.hear(now, h.on, h.message))
+	if len(r.table.wanted()) > 0 {
+		r.schedule.want(now)
+	}
+	if a != nil && a.ends(h.message) {
+		a.contradict(now)
 	}
 }
 
-// hear reports what a message says, and contradicts it if it takes back records of this node.
-func (r *run) hear(now time.Time, h heard) {
-	r.report(r.table.hear(now, h.on.Name, h.message))
-	if r.table.isWanting() {
-		r.schedule.want(now)
-	}
-	if a := r.announcers[h.on.Index]; a != nil && a.ends(h.message) {
-		a.contradict(now)
-	}
+// count counts what becomes of a query.
+func (r *run) count(v verdict) {
+	r.counters.Count(func(s *Stats) {
+		switch v {
+		case limited:
+			s.Limited++
+		case suppressed:
+			s.Suppressed++
+		}
+	})
 }
 
 func (r *run) report(sightings []discovery.Sighting) {

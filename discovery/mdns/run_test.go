@@ -47,7 +47,6 @@ type fakeAccess struct {
 	*rig
 	n      int
 	heard  chan heard
-	asked  chan asked
 	failed chan error
 }
 
@@ -77,7 +76,7 @@ func (g *rig) note(format string, args ...any) {
 	g.log = append(g.log, fmt.Sprintf(format, args...)+" "+at.String())
 }
 
-func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interface, _ *lan.Problems) (*access, error) {
+func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interface, _ *lan.Problems) (access, error) {
 	g.mu.Lock()
 	err := g.openErr
 	n := len(g.accesses) + 1
@@ -88,13 +87,13 @@ func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interf
 	}
 	g.note("open %d on %s", n, strings.Join(names, "+"))
 	if err != nil {
-		return nil, &NetworkError{"listen", err}
+		return access{}, &NetworkError{"listen", err}
 	}
-	f := &fakeAccess{rig: g, n: n, heard: make(chan heard), asked: make(chan asked), failed: make(chan error, 1)}
+	f := &fakeAccess{rig: g, n: n, heard: make(chan heard), failed: make(chan error, 1)}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.accesses = append(g.accesses, f)
-	return &access{f.heard, f.asked, f.failed, f.say, f.ask, f.close}, nil
+	return access{f.heard, f.failed, f.say, f.ask, f.close}, nil
 }
 
 // bubble runs f with a run of period 30 s that has eth0 and eth1. Randomness is 0.
@@ -175,7 +174,7 @@ func (g *rig) told(want string) {
 // hears makes the run hear a packet.
 func (g *rig) hears(on discovery.Interface, m *dns.Msg) {
 	g.t.Helper()
-	g.latest().heard <- heard{on, read(g.t, m)}
+	g.latest().heard <- heard{on: on, message: read(g.t, m)}
 }
 
 // latest returns the access that is in use.

@@ -19,7 +19,7 @@ const (
 	maxHurries = 4
 )
 
-// burst are the pauses after the first questions on newly opened interfaces, as long as nobody has answered: a packet may
+// burst are the pauses after the first questions on newly opened interfaces, as long as no node has answered: a packet may
 // be lost, and an interface that has just come up may lose more. Up to a half is added at random.
 var burst = [...]time.Duration{time.Second, 2 * time.Second}
 

@@ -52,18 +52,16 @@ func TestPacketsAreCountedByWhatBecomesOfThem(t *testing.T) {
 		{"nothing", nil, near, group4, Stats{Junk: 1}, true},
 	} {
 		p := New(Options{})
-		n := &network{ctx: t.Context(), heard: make(chan heard, 1), counters: &p.counters, reader: readerOf(self)}
-		if c.answers {
-			n.asked = make(chan asked, 1)
-		}
+		n := &network{ctx: t.Context(), heard: make(chan heard, 1), counters: &p.counters, names: ownNames(self)}
+		n.answers = c.answers
 		n.take(c.b, origin{c.src, eth0.Index, c.dst}, []discovery.Interface{eth0})
-		for range len(n.asked) {
-			if q := <-n.asked; q.index != eth0.Index || q.query.kinds != server || c.want.Asked != 1 {
-				t.Errorf("%s: %+v", c.name, q)
-			}
-		}
-		if got := p.Stats(); !reflect.DeepEqual(got, c.want) || len(n.heard) != int(got.Heard) {
+		if got := p.Stats(); !reflect.DeepEqual(got, c.want) || len(n.heard) != int(got.Heard+got.Asked) {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+		for range len(n.heard) {
+			if h := <-n.heard; h.on.Index != eth0.Index || c.want.Asked == 1 && h.query.kinds != server {
+				t.Errorf("%s: %+v", c.name, h)
+			}
 		}
 	}
 }
@@ -71,12 +69,12 @@ func TestPacketsAreCountedByWhatBecomesOfThem(t *testing.T) {
 // TestAFloodOfQueriesWaitsForNobody has a node that looks at none of them for the moment.
 func TestAFloodOfQueriesWaitsForNobody(t *testing.T) {
 	p := New(Options{})
-	n := &network{counters: &p.counters, reader: readerOf(self), asked: make(chan asked, maxAskers)}
+	n := &network{counters: &p.counters, names: ownNames(self), heard: make(chan heard, maxWaiting), answers: true}
 	b := pack(t, ask(q{nameOf(self), dns.TypeSRV}))
-	for range maxAskers + 5 {
+	for range maxWaiting + 5 {
 		n.take(b, origin{netip.MustParseAddrPort("10.77.0.1:5353"), eth0.Index, group4}, []discovery.Interface{eth0})
 	}
-	if got := p.Stats(); got.Asked != maxAskers+5 || got.Excess != 5 {
+	if got := p.Stats(); got.Asked != maxWaiting+5 || got.Excess != 5 {
 		t.Errorf("counted %+v", got)
 	}
 }

@@ -1,10 +1,6 @@
 package mdns
 
-import (
-	"slices"
-	"strings"
-	"time"
-)
+import "time"
 
 const (
 	maxAsked   = 3 // questions out of turn for what one instance lacks
@@ -21,28 +17,12 @@ func (t *table) stalest() (oldest time.Time) {
 	return oldest
 }
 
-// isWanted reports whether an instance is worth a question out of turn: it is not complete, or in doubt.
-func (i *instance) isWanted() bool { return i.doubt || !i.isComplete() && i.asked < maxAsked }
-
-// isWanting reports whether it is worth to ask out of turn.
-func (t *table) isWanting() bool {
-	for _, i := range t.instances {
-		if i.isWanted() {
-			return true
-		}
-	}
-	return false
-}
-
-// asked notes that the instances that are worth it are asked about, and returns them by name.
-func (t *table) asked() (list []*instance) {
+// wanted returns the instances that are worth a question out of turn.
+func (t *table) wanted() (list []*instance) {
 	for _, i := range t.instances {
 		if i.isWanted() {
 			list = append(list, i)
-			i.asked++
-			i.doubt = false
 		}
 	}
-	slices.SortFunc(list, func(a, b *instance) int { return strings.Compare(a.name, b.name) })
 	return list
 }

@@ -6,18 +6,15 @@ import (
 	"slices"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // maxHeard bounds what is remembered of keys that were heard, a hundred bytes each. While there is no room, another key
 // counts as heard for the first time and is not remembered: an attacker who fills it with forged keys gains one announce a
 // second.
 const maxHeard = 4096
-
-// sweepEvery is how often a full table is searched for what is too old, so that a flood does not make that the work.
-const sweepEvery = time.Second
 
 // A heardKey is a key heard at an address on an interface, by the interface's index.
 type heardKey struct {
@@ -26,32 +23,31 @@ type heardKey struct {
 	on   int
 }
 
+// A lastHeard is when a key was heard last. limiter.Keys keeps it as it keeps limiters.
+type lastHeard struct{ at time.Time }
+
+// IsIdle says that the next time counts as the first again.
+func (l *lastHeard) IsIdle(now time.Time) bool { return now.Sub(l.at) >= holds }
+
 // answers decides when to announce because a key was heard for the first time: wire.md §8.1. Trust has no part in it, or
 // an answer would tell who is trusted. Interfaces are called by their index. Time is passed in. It is not safe for
 // concurrent use.
 type answers struct {
-	heard map[heardKey]time.Time // when last; at most maxHeard
-	swept time.Time
-	due   map[int]time.Time // interfaces where an answer is to be sent, and when
-	last  map[int]time.Time // interfaces where one was sent, and when
+	heard *limiter.Keys[heardKey, lastHeard, *lastHeard] // at most maxHeard
+	due   map[int]time.Time                              // interfaces where an answer is to be sent, and when
+	last  map[int]time.Time                              // interfaces where one was sent within answerEvery, and when
 }
 
 func newAnswers() *answers {
-	return &answers{heard: make(map[heardKey]time.Time), due: make(map[int]time.Time), last: make(map[int]time.Time)}
+	return &answers{heard: limiter.NewKeys[heardKey, lastHeard](maxHeard), due: make(map[int]time.Time), last: make(map[int]time.Time)}
 }
 
 // hear notes that a key was heard, and reports whether an answer has become due on its interface that was not before.
 // jitter is random in [0, 1).
 func (a *answers) hear(now time.Time, k heardKey, jitter float64) bool {
-	last, known := a.heard[k]
-	if !known && len(a.heard) >= maxHeard && now.Sub(a.swept) >= sweepEvery {
-		a.swept = now // forget those for which the next time is a first time again
-		maps.DeleteFunc(a.heard, func(_ heardKey, last time.Time) bool { return now.Sub(last) >= holds })
-	}
-	if known || len(a.heard) < maxHeard {
-		a.heard[k] = now
-	}
-	if _, waits := a.due[k.on]; waits || known && now.Sub(last) < holds {
+	isFirst := a.heard.Peek(k).IsIdle(now)
+	a.heard.Of(now, k).at = now // if there is no room, Peek does not find it
+	if _, waits := a.due[k.on]; waits || !isFirst {
 		return false
 	}
 	a.due[k.on] = lan.Latest(now.Add(time.Duration(jitter*float64(answerWithin))), a.last[k.on].Add(answerEvery))
@@ -60,6 +56,7 @@ func (a *answers) hear(now time.Time, k heardKey, jitter float64) bool {
 
 // take returns the interfaces where an answer is due, and takes it as sent.
 func (a *answers) take(now time.Time) (due []int) {
+	maps.DeleteFunc(a.last, func(_ int, at time.Time) bool { return now.Sub(at) >= answerEvery })
 	for on, at := range a.due {
 		if !at.After(now) {
 			due = append(due, on)
@@ -75,13 +72,3 @@ func (a *answers) next() time.Time { return lan.Earliest(slices.Collect(maps.Val
 
 // clear notes that an announce has just gone out on every interface: it answers all keys that were heard before it.
 func (a *answers) clear() { clear(a.due) }
-
-// keep forgets all interfaces but these.
-func (a *answers) keep(using []discovery.Interface) {
-	gone := func(on int, _ time.Time) bool {
-		return !slices.ContainsFunc(using, func(i discovery.Interface) bool { return i.Index == on })
-	}
-	maps.DeleteFunc(a.heard, func(k heardKey, at time.Time) bool { return gone(k.on, at) })
-	maps.DeleteFunc(a.due, gone)
-	maps.DeleteFunc(a.last, gone)
-}

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
 
 // heardOf is a key of this number, heard on an interface.
@@ -86,22 +84,15 @@ func TestAnAnnounceOnEveryInterfaceAnswersAll(t *testing.T) {
 	}
 }
 
-func TestInterfacesThatAreGoneAreForgotten(t *testing.T) {
+func TestAnswersAreForgottenOnceTheyHoldUpNoOther(t *testing.T) {
 	now := time.Now()
 	a := newAnswers()
-	for _, on := range []int{2, 3} {
-		a.hear(now, heardOf(1, on), 0)
-	}
+	a.hear(now, heardOf(1, 2), 0)
 	a.take(now)
-	for _, on := range []int{2, 3} {
-		a.hear(now, heardOf(2, on), 0)
+	if a.take(now.Add(answerEvery - 1)); len(a.last) != 1 {
+		t.Errorf("%d answered", len(a.last))
 	}
-	a.keep([]discovery.Interface{{Index: 3}})
-	if len(a.heard) != 2 || len(a.due) != 1 || len(a.last) != 1 {
-		t.Errorf("%d heard, %d due, %d answered", len(a.heard), len(a.due), len(a.last))
-	}
-	a.keep(nil)
-	if len(a.heard)+len(a.due)+len(a.last) != 0 {
+	if a.take(now.Add(answerEvery)); len(a.last) != 0 {
 		t.Error("something is left")
 	}
 }
@@ -115,9 +106,6 @@ func TestAFloodOfKeysIsForgottenAndThoseKnownAreNot(t *testing.T) {
 		for range 1000 {
 			forged++
 			a.hear(now, heardOf(forged, 2), 0.5)
-		}
-		if len(a.heard) > maxHeard {
-			t.Fatalf("%d are remembered", len(a.heard))
 		}
 		a.hear(now, heardOf(0, 2), 0)
 		now = now.Add(100 * time.Millisecond)
@@ -134,7 +122,8 @@ func TestAFloodOfKeysIsForgottenAndThoseKnownAreNot(t *testing.T) {
 	// The flood has ended, and what it left is too old.
 	now = now.Add(holds)
 	a.hear(now, heardOf(-1, 2), 0)
-	if len(a.heard) != 1 {
-		t.Errorf("%d are remembered", len(a.heard))
+	a.clear()
+	if a.hear(now, heardOf(-1, 2), 0) {
+		t.Error("a new key is not remembered after the flood")
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// sourceRate is how many private announces of one address are admitted in a second.
+// sourceRate is how many private announces of one address are allowed in a second.
 const sourceRate = 32
 
 // address returns the n-th address of a flood.
@@ -14,12 +14,12 @@ func address(n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})
 }
 
-// admitted counts what is admitted of count datagrams in each of some seconds, from as many addresses as from says.
-func admitted(c *covert, begin time.Time, seconds, count, from, keys int) (n int) {
+// allowed counts what is allowed of count datagrams in each of some seconds, from as many addresses as from says.
+func allowed(c *covert, begin time.Time, seconds, count, from, keys int) (n int) {
 	for s := range seconds {
 		for i := range count {
 			now := begin.Add(time.Duration(s)*time.Second + time.Duration(i)*time.Second/time.Duration(count))
-			if c.admit(now, address(i%from), keys) {
+			if c.allows(now, address(i%from), keys) {
 				n++
 			}
 		}
@@ -27,26 +27,26 @@ func admitted(c *covert, begin time.Time, seconds, count, from, keys int) (n int
 	return n
 }
 
-func TestOneAddressIsAdmittedSoOftenAndOthersAreNotHeldUp(t *testing.T) {
+func TestOneAddressIsAllowedSoOftenAndOthersAreNotHeldUp(t *testing.T) {
 	begin := time.Now()
 	c := newCovert()
-	if n := admitted(c, begin, 10, 1000, 1, 1); n < 10*sourceRate || n > 10*sourceRate+perSource.Burst {
-		t.Errorf("%d were admitted of one address in 10 s", n)
+	if n := allowed(c, begin, 10, 1000, 1, 1); n < 10*sourceRate || n > 10*sourceRate+perSource.Burst {
+		t.Errorf("%d were allowed of one address in 10 s", n)
 	}
-	if !c.admit(begin.Add(10*time.Second), address(7), 1) {
-		t.Error("another address is not admitted")
+	if !c.allows(begin.Add(10*time.Second), address(7), 1) {
+		t.Error("another address is not allowed")
 	}
-	if n := admitted(c, begin.Add(time.Minute), 1, 200, 100, 1); n != 200 {
-		t.Errorf("%d were admitted of 200 from 100 addresses", n)
+	if n := allowed(c, begin.Add(time.Minute), 1, 200, 100, 1); n != 200 {
+		t.Errorf("%d were allowed of 200 from 100 addresses", n)
 	}
 }
 
-func TestAllAddressesTogetherAreAdmittedLessOftenTheMoreKeysThereAre(t *testing.T) {
+func TestAllAddressesTogetherAreAllowedLessOftenTheMoreKeysThereAre(t *testing.T) {
 	for keys, rate := range map[int]int{0: mostRate, 1: mostRate, 256: mostRate, 1024: 64, 100_000: leastRate} {
 		begin := time.Now()
 		c := newCovert()
-		if n := admitted(c, begin, 10, 2000, 500, keys); n < 10*rate || n > 11*rate {
-			t.Errorf("with %d keys %d were admitted in 10 s, want %d a second", keys, n, rate)
+		if n := allowed(c, begin, 10, 2000, 500, keys); n < 10*rate || n > 11*rate {
+			t.Errorf("with %d keys %d were allowed in 10 s, want %d a second", keys, n, rate)
 		}
 	}
 }
@@ -55,9 +55,9 @@ func TestAFloodOfAddressesIsForgotten(t *testing.T) {
 	begin := time.Now()
 	c := newCovert()
 	for i := range 10 * maxSources {
-		c.admit(begin, address(i), 1)
+		c.allows(begin, address(i), 1)
 	}
-	if later := begin.Add(2 * time.Second); !c.admit(later, address(20*maxSources), 1) {
-		t.Error("a new address is not admitted after the flood")
+	if later := begin.Add(2 * time.Second); !c.allows(later, address(20*maxSources), 1) {
+		t.Error("a new address is not allowed after the flood")
 	}
 }

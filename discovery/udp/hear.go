@@ -15,14 +15,8 @@ func (r *run) fail(err error) {
 	}
 }
 
-// receiveFrom starts to receive from a socket.
-func (r *run) receiveFrom(s *lan.Socket) {
-	r.readers.Go(func() {
-		if err := s.Receive(r.hear, r.fail); err != nil {
-			r.failed <- err
-		}
-	})
-}
+// giveUp ends the run: a socket cannot be read any more.
+func (r *run) giveUp(err error) { r.failed <- err }
 
 // hear reports the sender of one datagram, and counts what has become of it.
 func (r *run) hear(payload []byte, o lan.Origin) {

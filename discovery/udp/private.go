@@ -57,8 +57,8 @@ func (c *covert) isOwn(n nonce) bool {
 	return now || before
 }
 
-// admit reports whether a datagram from src may be looked at, which means to compare it with this many keys.
-func (c *covert) admit(now time.Time, src netip.Addr, keys int) bool {
+// allows reports whether a datagram from src may be looked at, which means to compare it with this many keys.
+func (c *covert) allows(now time.Time, src netip.Addr, keys int) bool {
 	rate := max(leastRate, min(mostRate, keysRate/max(1, keys)))
 	return c.sources.Of(now, src).Take(now, perSource) &&
 		c.all.Take(now, limiter.Rate{Burst: rate, Every: time.Second / time.Duration(rate)})
@@ -76,12 +76,12 @@ func (r *run) takePrivate(payload []byte, o lan.Origin) func(*Stats) {
 	}
 	r.mu.Lock()
 	own := r.covert.isOwn(packet.Nonce)
-	admitted := !own && r.covert.admit(time.Now(), from, r.self.Private.Len())
+	allowed := !own && r.covert.allows(time.Now(), from, r.self.Private.Len())
 	r.mu.Unlock()
 	switch {
 	case own:
 		return func(s *Stats) { s.Own++ }
-	case !admitted:
+	case !allowed:
 		return func(s *Stats) { s.Excess++ }
 	}
 	// Recognised or not: answers to peers alone would reveal who they are.

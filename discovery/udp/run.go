@@ -28,10 +28,9 @@ type run struct {
 	problems lan.Problems
 	ipv6     *lan.Socket // nil: no interface needs it, or it cannot be opened
 
-	using   atomic.Pointer[[]discovery.Interface] // replaced by the sending goroutine; never changed
-	wake    chan struct{}                         // room for one: an answer has become due
-	failed  chan error                            // room for one of each socket: it is given up
-	readers sync.WaitGroup
+	using  atomic.Pointer[[]discovery.Interface] // replaced by the sending goroutine; never changed
+	wake   chan struct{}                         // room for one: an answer has become due
+	failed chan error                            // room for one of each socket: it is given up
 
 	silent  bool       // nothing is announced
 	mu      sync.Mutex // guards the rest
@@ -62,7 +61,7 @@ func newRun(p *Provider, self discovery.Self, sight func(discovery.Sighting), ip
 // loop announces until ctx ends or a socket fails.
 func (r *run) loop(ctx context.Context) error {
 	changed := r.self.Changed
-	r.receiveFrom(r.ipv4)
+	r.ipv4.Start(r.hear, r.fail, r.giveUp)
 	timer := time.NewTimer(0) // r.due has passed
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -81,24 +80,21 @@ func (r *run) loop(ctx context.Context) error {
 		case <-timer.C:
 		case <-r.wake:
 		}
-		if restart || !time.Now().Before(r.due) {
-			if r.look() || restart {
-				r.schedule = schedule{}
-			}
-			r.announceOnAll()
+		onAll := restart || !time.Now().Before(r.due)
+		if onAll && (r.look() || restart) {
+			r.schedule = schedule{}
 		}
-		r.answer()
+		r.announce(onAll)
 	}
 	return nil
 }
 
-// stop ends the goroutines that receive, and waits for them.
+// stop closes the sockets.
 func (r *run) stop() {
 	_ = r.ipv4.Close()
 	if r.ipv6 != nil {
 		_ = r.ipv6.Close()
 	}
-	r.readers.Wait()
 }
 
 // next returns when there is something to send.
@@ -114,7 +110,7 @@ func (r *run) look() bool {
 	using, changed := *r.using.Load(), false
 	all, err := r.self.Interfaces()
 	r.fail(err)
-	r.problems.Note("", "list the network interfaces", err)
+	r.problems.Report("", "list the network interfaces", err)
 	if err == nil {
 		was := using
 		using = r.options.interfaces(all)
@@ -125,15 +121,12 @@ func (r *run) look() bool {
 		if len(using) == 0 {
 			err = errNoInterface
 		}
-		r.problems.Note("", "use the network", err)
+		r.problems.Report("", "use the network", err)
 	}
 	r.join(using)
 	if changed {
 		r.using.Store(&using)
 		r.counters.Count(func(s *Stats) { s.Interfaces = lan.Names(using) })
-		r.mu.Lock()
-		r.answers.keep(using)
-		r.mu.Unlock()
 	}
 	return changed
 }
@@ -145,10 +138,10 @@ func (r *run) noteFamilies(using []discovery.Interface) {
 			continue
 		}
 		if lan.Has(i, false) && i.Flags&net.FlagBroadcast == 0 {
-			r.problems.NoteOn(i, "send", false, lan.ErrNoBroadcasts)
+			r.problems.ReportOn(i, "send", false, lan.ErrNoBroadcasts)
 		}
 		if lan.Has(i, true) && !r.options.multicasts(i) {
-			r.problems.NoteOn(i, "send", true, lan.ErrNoMulticasts)
+			r.problems.ReportOn(i, "send", true, lan.ErrNoMulticasts)
 		}
 	}
 }
@@ -156,42 +149,36 @@ func (r *run) noteFamilies(using []discovery.Interface) {
 // join joins the group on every interface that needs it, and opens the IPv6 socket if that has not been done.
 func (r *run) join(using []discovery.Interface) {
 	list := slices.DeleteFunc(slices.Clone(using), func(i discovery.Interface) bool { return !r.options.multicasts(i) })
+	var err error
 	if r.ipv6 == nil && len(list) > 0 {
-		s, err := r.listen(context.Background(), r.self, "udp6") // it does not wait for anything
-		if err != nil {
-			r.fail(err)
-			for _, i := range list {
-				r.problems.NoteOn(i, "hear", true, err)
-			}
-			return
+		r.ipv6, err = r.listen(context.Background(), r.self, "udp6") // it does not wait for anything
+		r.fail(err)
+		if err == nil {
+			r.ipv6.Start(r.hear, r.fail, r.giveUp)
 		}
-		r.ipv6 = s
-		r.receiveFrom(s)
 	}
+	var errs map[string]error
 	if r.ipv6 != nil {
-		errs := r.ipv6.Join(list, group)
-		for _, i := range list {
-			r.fail(errs[i.Name])
-			r.problems.NoteOn(i, "hear", true, errs[i.Name])
-		}
+		errs = r.ipv6.Join(list, group)
+	}
+	for _, i := range list {
+		r.fail(errs[i.Name])
+		r.problems.ReportOn(i, "hear", true, cmp.Or(err, errs[i.Name]))
 	}
 }
 
-// announceOnAll announces on every interface, and sets when to do so again.
-func (r *run) announceOnAll() {
+// announce announces on every interface, and sets when to do so again; or on those where a key was heard for the first time.
+func (r *run) announce(onAll bool) {
 	r.mu.Lock()
-	r.answers.clear()
-	r.mu.Unlock()
-	r.announceOn(nil)
-	r.due = time.Now().Add(r.schedule.next(r.options.Jitter()))
-}
-
-// answer announces on the interfaces where a key was heard for the first time.
-func (r *run) answer() {
-	r.mu.Lock()
+	if onAll {
+		r.answers.clear()
+	}
 	due := r.answers.take(time.Now())
 	r.mu.Unlock()
-	if len(due) > 0 {
+	if onAll {
+		r.announceOn(nil)
+		r.due = time.Now().Add(r.schedule.next(r.options.Jitter()))
+	} else if len(due) > 0 {
 		r.announceOn(due)
 	}
 }
@@ -227,7 +214,7 @@ func (r *run) announceOn(indices []int) {
 			}
 		}
 		for s, err := range errs {
-			r.problems.NoteOn(i, "send", s.IPv6, err)
+			r.problems.ReportOn(i, "send", s.IPv6, err)
 		}
 	}
 }
@@ -250,7 +237,7 @@ func (r *run) datagrams() [][]byte {
 	}
 	list, err := r.self.Private.Announce(r.self.Port)
 	r.fail(err)
-	r.problems.Note("", "make announces", err)
+	r.problems.Report("", "make announces", err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.covert.sent(list)

@@ -15,18 +15,18 @@ func after(d time.Duration) time.Time { return start.Add(d) }
 // steady is randomness that leaves things in their order.
 func steady() float64 { return 0.5 }
 
-// host returns the n-th of many IP addresses.
-func host(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 9, byte(n >> 8), byte(n)}) }
+// ip returns the n-th of many IP addresses.
+func ip(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 9, byte(n >> 8), byte(n)}) }
 
 // hint is a candidate that is only announced, at home if n is 0.
 func hint(n int, port uint16) Candidate {
-	known := Privileges{Home: host(0)}
-	return Candidate{Addr: netip.AddrPortFrom(host(n), port), Standing: known.OfHint(host(n))}
+	known := Privileges{Home: ip(0)}
+	return Candidate{Addr: netip.AddrPortFrom(ip(n), port), Standing: known.OfHint(ip(n))}
 }
 
 func TestASessionRaisesWhatIsSaid(t *testing.T) {
-	proven, home, other := netip.AddrPortFrom(host(1), 1), netip.AddrPortFrom(host(2), 2), netip.AddrPortFrom(host(1), 2)
-	p := Privileges{Home: host(2), Proven: []netip.AddrPort{proven}}
+	proven, home, other := netip.AddrPortFrom(ip(1), 1), netip.AddrPortFrom(ip(2), 2), netip.AddrPortFrom(ip(1), 2)
+	p := Privileges{Home: ip(2), Proven: []netip.AddrPort{proven}}
 	for _, said := range []Standing{Gone, Hint, Named, Asked} {
 		atHome := said
 		if said == Hint {
@@ -46,9 +46,9 @@ func TestASessionRaisesWhatIsSaid(t *testing.T) {
 func TestTheLatestProofsAreKept(t *testing.T) {
 	var p Privileges
 	for _, n := range []int{1, 2, 3, 2, 4} {
-		p.Prove(netip.AddrPortFrom(host(n), 1), 3)
+		p.Prove(netip.AddrPortFrom(ip(n), 1), 3)
 	}
-	want := []netip.AddrPort{netip.AddrPortFrom(host(4), 1), netip.AddrPortFrom(host(2), 1), netip.AddrPortFrom(host(3), 1)}
+	want := []netip.AddrPort{netip.AddrPortFrom(ip(4), 1), netip.AddrPortFrom(ip(2), 1), netip.AddrPortFrom(ip(3), 1)}
 	if !slices.Equal(p.Proven, want) {
 		t.Errorf("%v, want %v", p.Proven, want)
 	}
@@ -57,8 +57,8 @@ func TestTheLatestProofsAreKept(t *testing.T) {
 // TestWhereASessionBrokeComesSecond: a relay does not keep the true address from its turn, and an honest peer that was cut
 // off is back at once.
 func TestWhereASessionBrokeComesSecond(t *testing.T) {
-	at := func(n int) netip.AddrPort { return netip.AddrPortFrom(host(n), 1) }
-	p := Privileges{Home: host(1), Proven: []netip.AddrPort{at(1), at(2)}}
+	at := func(n int) netip.AddrPort { return netip.AddrPortFrom(ip(n), 1) }
+	p := Privileges{Home: ip(1), Proven: []netip.AddrPort{at(1), at(2)}}
 	p.Doubt(at(1))
 	if p.Home.IsValid() || !slices.Equal(p.Proven, []netip.AddrPort{at(2)}) {
 		t.Errorf("privileges after a session broke: %+v", p)
@@ -135,7 +135,7 @@ func TestHintsTakeTurns(t *testing.T) {
 
 func TestOrderIsByStanding(t *testing.T) {
 	at := func(n int, s Standing, failures int) Candidate {
-		return Candidate{Addr: netip.AddrPortFrom(host(n), 1), Standing: s, Failures: failures}
+		return Candidate{Addr: netip.AddrPortFrom(ip(n), 1), Standing: s, Failures: failures}
 	}
 	list := []Candidate{at(1, Gone, 0), at(2, Hint, 0), at(3, AtHome, 0), at(4, Named, 2), at(5, Named, 1), at(6, Proven, 0), at(7, Proven, 9), at(8, Asked, 0), at(9, Asked, 0)}
 	p := Privileges{Proven: []netip.AddrPort{list[6].Addr, list[5].Addr}}
@@ -163,7 +163,7 @@ func TestWorstHasTheLowestStandingAndWasHeardOfLongestAgo(t *testing.T) {
 		{"the first of equals", []Candidate{of(Proven, 1), of(Gone, 0), of(Gone, 0)}, 1},
 	} {
 		for i := range test.list {
-			test.list[i].Addr = netip.AddrPortFrom(host(i), 1)
+			test.list[i].Addr = netip.AddrPortFrom(ip(i), 1)
 		}
 		if got, want := Worst(test.list), test.list[test.want]; got != want {
 			t.Errorf("%s: %v, want %v", test.name, got.Addr, want.Addr)
@@ -174,28 +174,28 @@ func TestWorstHasTheLowestStandingAndWasHeardOfLongestAgo(t *testing.T) {
 func TestSharesOfARoom(t *testing.T) {
 	s := Shares{Bound: 64} // 8 for each IP address
 	for range 8 {
-		s.Add(host(1), 1)
+		s.Add(ip(1), 1)
 	}
-	if s.HasRoom(host(1)) || !s.HasRoom(host(2)) {
+	if s.HasRoom(ip(1)) || !s.HasRoom(ip(2)) {
 		t.Error("one IP address has an eighth of the room, and others have theirs")
 	}
 	for n := range 56 {
-		s.Add(host(100+n), 1)
+		s.Add(ip(100+n), 1)
 	}
-	if s.HasRoom(host(2)) || !s.IsPoor(host(2)) || s.IsPoor(host(1)) {
+	if s.HasRoom(ip(2)) || !s.IsPoor(ip(2)) || s.IsPoor(ip(1)) {
 		t.Error("in a room that is full an IP address with fewer addresses is poor, and one that is crowded is not")
 	}
 	for range 7 {
-		s.Add(host(1), -1)
+		s.Add(ip(1), -1)
 	}
-	if !s.HasRoom(host(2)) || s.IsPoor(host(2)) {
+	if !s.HasRoom(ip(2)) || s.IsPoor(ip(2)) {
 		t.Error("an address that was taken out still counts")
 	}
 }
 
 // TestEviction has one more address at IP address 1 evict another one from a room for 8.
 func TestEviction(t *testing.T) {
-	at := func(n int) Occupant { return Occupant{Host: host(n), Standing: Hint, Own: true} }
+	at := func(n int) Occupant { return Occupant{IP: ip(n), Standing: Hint, Own: true} }
 	full := []Occupant{at(2), at(3), at(4), at(5), at(6), at(7), at(8), at(9)}
 	with := func(i int, change func(*Occupant)) []Occupant {
 		list := slices.Clone(full)
@@ -210,21 +210,21 @@ func TestEviction(t *testing.T) {
 		isFair    bool
 	}{
 		{"of equals any", full, Hint, []int{0, 1, 2, 3, 4, 5, 6, 7}, false},
-		{"of an IP address that has more", with(3, func(o *Occupant) { o.Host = host(2) }), Hint, []int{0, 3}, true},
+		{"of an IP address that has more", with(3, func(o *Occupant) { o.IP = ip(2) }), Hint, []int{0, 3}, true},
 		{"of that which has most", []Occupant{at(2), at(2), at(2), at(3), at(3), at(4), at(5), at(6)}, Hint, []int{0, 1, 2}, true},
 		{"what is gone", with(3, func(o *Occupant) { o.Standing, o.Own = Gone, false }), Hint, []int{3}, false},
 		{"what is doubted", with(3, func(o *Occupant) { o.Doubted = true }), Hint, []int{3}, false},
 		{"what is quiet", with(3, func(o *Occupant) { o.Quiet = true }), Hint, []int{3}, false},
 		{"what is its source's own", with(3, func(o *Occupant) { o.Own = false }), Hint, []int{0, 1, 2, 4, 5, 6, 7}, false},
-		{"not what is proven or at home", []Occupant{{Host: host(2), Standing: Proven}, {Host: host(3), Standing: AtHome}, at(4)}, Hint, []int{2}, false},
-		{"at home, what is at home too", []Occupant{{Host: host(2), Standing: Proven}, {Host: host(1), Standing: AtHome}}, AtHome, []int{1}, false},
-		{"nothing, if all is proven", []Occupant{{Host: host(2), Standing: Proven}}, AtHome, nil, false},
+		{"not what is proven or at home", []Occupant{{IP: ip(2), Standing: Proven}, {IP: ip(3), Standing: AtHome}, at(4)}, Hint, []int{2}, false},
+		{"at home, what is at home too", []Occupant{{IP: ip(2), Standing: Proven}, {IP: ip(1), Standing: AtHome}}, AtHome, []int{1}, false},
+		{"nothing, if all is proven", []Occupant{{IP: ip(2), Standing: Proven}}, AtHome, nil, false},
 		{"its own, if its IP address is crowded", []Occupant{at(1), at(1), at(1), at(1), at(2), at(2), at(2), at(3)}, Hint, []int{0, 1, 2, 3}, false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := Shares{Bound: 8}
 			for _, o := range test.occupants {
-				s.Add(o.Host, 1)
+				s.Add(o.IP, 1)
 			}
 			indices := func(yield func(int) bool) {
 				for i := range test.occupants {
@@ -233,7 +233,7 @@ func TestEviction(t *testing.T) {
 					}
 				}
 			}
-			got, isFair := Evict(&s, host(1), test.standing, indices, func(i int) Occupant { return test.occupants[i] })
+			got, isFair := Evict(&s, ip(1), test.standing, indices, func(i int) Occupant { return test.occupants[i] })
 			if fmt.Sprint(got, isFair) != fmt.Sprint(test.want, test.isFair) {
 				t.Errorf("%v, fair %v; want %v, %v", got, isFair, test.want, test.isFair)
 			}

@@ -14,7 +14,7 @@ const dialCounts = time.Minute
 type Candidate struct {
 	Addr     netip.AddrPort
 	Standing Standing
-	Seen     time.Time // when somebody last said that the peer is there
+	Seen     time.Time // when a source last said that the peer is there
 	Dialled  time.Time // when a dial there last began; zero: never
 	Failures int       // in a row
 	WasLast  bool      // see Privileges
@@ -56,10 +56,7 @@ func (p *Privileges) Order(list []Candidate, now time.Time, random func() float6
 		}
 		q := queues[c.Addr.Addr()]
 		if q == nil {
-			q = &queue{random: random()}
-			if p.isDoubted(c.Addr.Addr()) {
-				q.doubted = 1
-			}
+			q = &queue{random: random(), doubted: first(!p.isDoubted(c.Addr.Addr()))}
 			queues[c.Addr.Addr()] = q
 		}
 		turns[c.Addr] = q.length

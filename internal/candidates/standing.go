@@ -16,7 +16,7 @@ type Standing uint8
 
 // Standings. Those below Named are the hints of wire.md §8: dials there are limited, and get less patience.
 const (
-	Gone   Standing = iota // nobody says any more that the peer is there
+	Gone   Standing = iota // no source says any more that the peer is there
 	Hint                   // discovery says so
 	AtHome                 // discovery says so, and the last session led to this IP address
 	Named                  // the peers file says so
@@ -43,7 +43,7 @@ func (p *Privileges) Prove(addr netip.AddrPort, few int) {
 	p.Proven = p.Proven[:min(few, len(p.Proven))]
 }
 
-// Doubt takes the privileges of an IP address where a session broke: somebody may have passed the handshake on to the true
+// Doubt takes the privileges of an IP address where a session broke: an attacker may have passed the handshake on to the true
 // peer, and swallowed what followed. An honest peer that was cut off is there too, so the address stays a hint, and Order
 // puts it second.
 func (p *Privileges) Doubt(addr netip.AddrPort) {
@@ -57,14 +57,14 @@ func (p *Privileges) Doubt(addr netip.AddrPort) {
 }
 
 // isDoubted says whether a session at an IP address broke.
-func (p *Privileges) isDoubted(host netip.Addr) bool {
-	return slices.ContainsFunc(p.doubted, func(a netip.AddrPort) bool { return a.Addr() == host })
+func (p *Privileges) isDoubted(ip netip.Addr) bool {
+	return slices.ContainsFunc(p.doubted, func(a netip.AddrPort) bool { return a.Addr() == ip })
 }
 
 // WasLast says whether the last session led to an IP address, broken or not. A peer that has restarted there on another port
 // need not wait for what others announce.
-func (p *Privileges) WasLast(host netip.Addr) bool {
-	return host == p.Home || len(p.doubted) > 0 && p.doubted[0].Addr() == host
+func (p *Privileges) WasLast(ip netip.Addr) bool {
+	return ip == p.Home || len(p.doubted) > 0 && p.doubted[0].Addr() == ip
 }
 
 // Standing ranks addr. said is what its sources claim: never AtHome or Proven.
@@ -81,8 +81,8 @@ func (p *Privileges) Standing(addr netip.AddrPort, said Standing) Standing {
 }
 
 // OfHint returns the standing of a hint at an IP address. None of its ports was proved.
-func (p *Privileges) OfHint(host netip.Addr) Standing {
-	if host == p.Home {
+func (p *Privileges) OfHint(ip netip.Addr) Standing {
+	if ip == p.Home {
 		return AtHome
 	}
 	return Hint

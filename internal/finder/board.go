@@ -1,48 +1,38 @@
 package finder
 
 import (
-	"math/rand/v2"
 	"sync"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// A Board shows the rest of the node what discovery knows, so that nobody needs to ask an actor. One finder writes it. It
+// A Board shows the rest of the node what discovery knows, without a question to an actor. One finder writes it. It
 // is safe for concurrent use.
 type Board struct {
 	mu        sync.RWMutex // guards the rest. The finder alone writes the table, and reads it without the lock
 	table     *table
-	providers []*shown
-}
-
-// A shown is a provider and what it looks like, but for its counts.
-type shown struct {
-	provider discovery.Provider
-	discovery.Status
+	providers []*provider
 }
 
 // NewBoard returns a Board without providers and presences.
-func NewBoard() *Board { return &Board{table: emptyTable()} }
-
-func emptyTable() *table { return newTable(MaxAddressesPerKey, maxPerStranger, rand.IntN) }
+func NewBoard() *Board { return &Board{table: newTable()} }
 
 // Providers returns the providers, in the order of Config.Providers, once they have begun.
 func (b *Board) Providers() []discovery.Status {
-	var begun []shown
+	list := []discovery.Status{}
+	var begun []*provider
 	b.update(func() {
-		for _, s := range b.providers {
-			if s.Name != "" { // its actor has started
-				begun = append(begun, *s)
+		for _, p := range b.providers {
+			if p.status.Name != "" { // its actor has started
+				begun, list = append(begun, p), append(list, p.status)
 			}
 		}
 	})
-	list := make([]discovery.Status, 0, len(begun))
-	for _, s := range begun {
-		if c, ok := s.provider.(discovery.Counter); ok {
-			s.Counts = c.Counts()
+	for i, p := range begun {
+		if c, ok := p.Provider.(discovery.Counter); ok {
+			list[i].Counts = c.Counts()
 		}
-		list = append(list, s.Status)
 	}
 	return list
 }

@@ -78,12 +78,12 @@ func TestBoardCountsSightingsAndThoseDropped(t *testing.T) {
 		if s := g.status(); s.Sightings != 1+maxAhead || s.Dropped != 10 {
 			t.Errorf("%d sightings, %d dropped; want %d and 10", s.Sightings, s.Dropped, 1+maxAhead)
 		}
-		for i := range MaxStrangers + 5 {
+		for i := range MaxUntrusted + 5 {
 			udp.sees(seen(100+i, 1, time.Hour))
 			synctest.Wait()
 		}
-		if s := g.status(); s.Sightings != 1+maxAhead+MaxStrangers+5 || s.Dropped != 10+5 {
-			t.Errorf("%d sightings, %d dropped, after more strangers than there is room for", s.Sightings, s.Dropped)
+		if s := g.status(); s.Sightings != 1+maxAhead+MaxUntrusted+5 || s.Dropped != 10+5 {
+			t.Errorf("%d sightings, %d dropped, after more untrusted keys than there is room for", s.Sightings, s.Dropped)
 		}
 	}, udp)
 }
@@ -204,24 +204,31 @@ func TestProblemsAreShownAndTold(t *testing.T) {
 	}, udp)
 }
 
-// TestAProviderThatFailsIsTold: once for each reason, and when it works again.
+// TestAProviderThatFailsIsTold: once for each reason, and when it works again, each time anew.
 func TestAProviderThatFailsIsTold(t *testing.T) {
-	fails := 2
+	runs := 0
 	p := &scripted{name: "udp", run: func(ctx context.Context) error {
-		if fails--; fails >= 0 {
+		switch runs++; runs {
+		case 1, 2, 4:
+			return errNoNetwork
+		case 3:
+			time.Sleep(2 * time.Minute)
 			return errNoNetwork
 		}
 		<-ctx.Done()
 		return nil
 	}}
 	bubble(t, func(t *testing.T, g *rig) {
-		time.Sleep(2 * time.Minute)
+		time.Sleep(5 * time.Minute)
 		synctest.Wait()
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if len(g.problems) != 2 || g.problems[0].State != discovery.Failed || g.problems[0].Err != errNoNetwork ||
-			g.problems[1].State != discovery.Running || g.problems[1].Err != nil {
-			t.Errorf("told %v", g.problems)
+		var got []string
+		for _, p := range g.problems {
+			got = append(got, fmt.Sprintf("%s %v", p.State, p.Err))
+		}
+		if want := []string{"failed no network", "running <nil>", "failed no network", "running <nil>"}; !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
 		}
 	}, p)
 }

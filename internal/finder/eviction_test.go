@@ -18,7 +18,7 @@ func at(k, a int, port uint16, ttl time.Duration) discovery.Sighting {
 // full fills the room of key 1 with addresses 1 to 8, found a second apart.
 func (f *fixture) full(source string, ttl time.Duration) {
 	f.t.Helper()
-	for i := range entriesInTests {
+	for i := range sightingsInTests {
 		f.mustSee(source, seen(1, 1+i, ttl))
 		f.now = f.now.Add(time.Second)
 	}
@@ -31,8 +31,8 @@ func TestTheAddressHeardOfLongestAgoMakesRoom(t *testing.T) {
 	f.saw("udp", seen(1, 100, time.Hour), "lost 1@2 udp expired, 7 left; updated 1@100 udp")
 	f.saw("udp", seen(2, 1, time.Hour), "found 2@1 udp") // another key has its own
 	f.saw("udp", seen(1, 2, time.Hour), "lost 1@3 udp expired, 7 left; updated 1@2 udp")
-	if n := len(f.presencesOf(key(1))); n != entriesInTests {
-		t.Errorf("%d addresses, want %d", n, entriesInTests)
+	if n := len(f.presencesOf(key(1))); n != sightingsInTests {
+		t.Errorf("%d addresses, want %d", n, sightingsInTests)
 	}
 }
 
@@ -72,22 +72,22 @@ func TestAFloodedProviderEvictsItsOwn(t *testing.T) {
 	for _, p := range f.presences() {
 		count[p.Source]++
 	}
-	if count["manual"] != 1 || count["mdns"] != 1 || count["udp"] != entriesInTests-2 {
+	if count["manual"] != 1 || count["mdns"] != 1 || count["udp"] != sightingsInTests-2 {
 		t.Errorf("%v are left", count)
 	}
 }
 
-func TestOneHostCannotTakeTheRoomOfOthers(t *testing.T) {
+func TestOneIPCannotTakeTheRoomOfOthers(t *testing.T) {
 	f := newFixture(t, 1)
 	for i := range uint16(10_000) { // 100 s of forged announces, a new port each time
 		f.now = f.now.Add(10 * time.Millisecond)
 		f.sees("udp", at(1, 66, 1+i, time.Hour))
 		f.expire(f.now)
 	}
-	if n := len(f.presences()); n != candidates.MinPerHost {
-		t.Errorf("the forger has %d addresses, want %d", n, candidates.MinPerHost)
+	if n := len(f.presences()); n != candidates.MinPerIP {
+		t.Errorf("the forger has %d addresses, want %d", n, candidates.MinPerIP)
 	}
-	for i := range entriesInTests - candidates.MinPerHost {
+	for i := range sightingsInTests - candidates.MinPerIP {
 		f.saw("udp", seen(1, 1+i, 15*time.Second), fmt.Sprintf("updated 1@%d udp", 1+i))
 	}
 	f.now = f.now.Add(evictions.Every)
@@ -100,7 +100,7 @@ func TestWhatIsRememberedOrHeldMakesRoomFirst(t *testing.T) {
 	f := newFixture(t, 1)
 	f.flap() // 1, by mdns
 	f.saw("mdns", gone(1, 1), "")
-	for i := range entriesInTests - 1 {
+	for i := range sightingsInTests - 1 {
 		f.mustSee("mdns", seen(1, 2+i, time.Hour))
 	}
 	f.saw("mdns", gone(1, 8), "lost 1@8 mdns goodbye, 7 left")
@@ -143,7 +143,7 @@ func TestWhatASessionWasDialledAtIsNotEvicted(t *testing.T) {
 	}
 }
 
-func TestAHostOfWhichAllIsProvedTakesNoMore(t *testing.T) {
+func TestAnIPWhoseAddressesAreAllProvedTakesNoMore(t *testing.T) {
 	f := newFixture(t, 1)
 	for _, source := range []string{"a", "b", "c", "d"} {
 		f.mustSee(source, seen(1, 1, time.Hour))
@@ -152,11 +152,11 @@ func TestAHostOfWhichAllIsProvedTakesNoMore(t *testing.T) {
 	f.dropped("a", at(1, 1, 9, time.Hour))
 }
 
-func TestStrangersHaveALimitAndTrustedKeysTheirOwnRoom(t *testing.T) {
+func TestUntrustedKeysHaveALimitAndTrustedOnesTheirOwnRoom(t *testing.T) {
 	const friend, later = 1, 2
 	f := newFixture(t, friend)
 	f.saw("udp", seen(later, 1, 0), "found 2@1 udp")
-	for i := 1; i < MaxStrangers; i++ {
+	for i := 1; i < MaxUntrusted; i++ {
 		f.saw("udp", seen(1000+i, 1, time.Minute), fmt.Sprintf("found %d@1 udp", 1000+i))
 	}
 	f.dropped("udp", seen(9999, 1, time.Minute))
@@ -172,27 +172,27 @@ func TestStrangersHaveALimitAndTrustedKeysTheirOwnRoom(t *testing.T) {
 	f.saw("udp", seen(9999, 1, time.Minute), "found 9999@1 udp") // in the room that it has left
 	f.dropped("udp", seen(9998, 1, time.Minute))
 	f.saw("udp", gone(later, 1), "lost 2@1 udp goodbye, 0 left")
-	f.dropped("udp", seen(9998, 1, time.Minute)) // that was no stranger's room any more
+	f.dropped("udp", seen(9998, 1, time.Minute)) // that room is for trusted keys
 
 	f.saw("udp", gone(1001, 1), "lost 1001@1 udp goodbye, 1 left")
 	f.saw("udp", gone(1001, 2), "lost 1001@2 udp goodbye, 0 left")
 	f.dropped("udp", seen(9998, 1, time.Minute)) // it is still remembered
 	f.expired(rememberFor, "", 30*time.Second)
 	f.saw("udp", seen(9998, 1, time.Minute), "found 9998@1 udp")
-	if n := len(f.strangers); n != MaxStrangers {
-		t.Errorf("%d strangers, want %d", n, MaxStrangers)
+	if n := len(f.untrusted); n != MaxUntrusted {
+		t.Errorf("%d untrusted keys, want %d", n, MaxUntrusted)
 	}
-	f.up(9998, addr(1)) // a key that connects is no stranger
+	f.up(9998, addr(1)) // a key that connects is trusted
 	f.down(9998)
 	f.saw("udp", seen(9997, 1, time.Minute), "found 9997@1 udp")
 
 	f.now = f.now.Add(time.Minute)
-	if n := len(f.expire(f.now)); n != MaxStrangers+2 {
+	if n := len(f.expire(f.now)); n != MaxUntrusted+2 {
 		t.Errorf("%d expired", n)
 	}
 	f.expired(rememberFor, "", 0)
-	if len(f.keys) != 0 || len(f.strangers) != 0 {
-		t.Errorf("%d keys and %d strangers are left", len(f.keys), len(f.strangers))
+	if len(f.keys) != 0 || len(f.untrusted) != 0 {
+		t.Errorf("%d keys and %d untrusted ones are left", len(f.keys), len(f.untrusted))
 	}
 }
 
@@ -204,10 +204,10 @@ func TestFloodsMakeFewChanges(t *testing.T) {
 		key  func(i int) int
 		most int
 	}{
-		// Entries that are made: in the room of those evicted, and of those forgotten after rememberFor. Each comes and goes.
-		"of one key": {func(int) int { return 1 }, 2 * (evictions.Burst + minutes*60/5 + entriesInTests*(1+2*minutes))},
-		// Strangers come and go, and are remembered for half a minute.
-		"of a new key each time": {func(i int) int { return 1000 + i }, 2 * MaxStrangers * (1 + 2*minutes)},
+		// Sightings that are made: in the room of those evicted, and of those forgotten after rememberFor. Each comes and goes.
+		"of one key": {func(int) int { return 1 }, 2 * (evictions.Burst + minutes*60/5 + sightingsInTests*(1+2*minutes))},
+		// Untrusted keys come and go, and are remembered for half a minute.
+		"of a new key each time": {func(i int) int { return 1000 + i }, 2 * MaxUntrusted * (1 + 2*minutes)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, 1)
@@ -221,8 +221,8 @@ func TestFloodsMakeFewChanges(t *testing.T) {
 				changes, _ := f.sees("mdns", seen(k, a, time.Minute))
 				told += len(changes)
 				told += len(f.mustSee("mdns", gone(k, a)))
-				if len(f.strangers) > MaxStrangers || len(f.keys[key(k)].entriesOrNone()) > entriesInTests {
-					t.Fatalf("%d strangers, %d entries", len(f.strangers), len(f.keys[key(k)].entries))
+				if len(f.untrusted) > MaxUntrusted || len(f.keys[key(k)].sightingsOrNone()) > sightingsInTests {
+					t.Fatalf("%d untrusted keys, %d sightings", len(f.untrusted), len(f.keys[key(k)].sightings))
 				}
 			}
 			t.Logf("%d changes", told)
@@ -233,10 +233,10 @@ func TestFloodsMakeFewChanges(t *testing.T) {
 	}
 }
 
-// entriesOrNone returns the entries of a record, if there is one.
-func (r *record) entriesOrNone() map[slot]*entry {
+// sightingsOrNone returns the sightings of a record, if there is one.
+func (r *record) sightingsOrNone() map[sightingID]*sighting {
 	if r == nil {
 		return nil
 	}
-	return r.entries
+	return r.sightings
 }

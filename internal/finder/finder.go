@@ -27,7 +27,7 @@ type Config struct {
 	Tell func(any)
 }
 
-// expireEvery is the least time between two searches of the table for entries that have expired. It bounds the cost of a
+// expireEvery is the least time between two searches of the table for sightings that have expired. It bounds the cost of a
 // flood of sightings that all expire at different moments. An expiry may be told later by this time.
 const expireEvery = 100 * time.Millisecond
 
@@ -47,9 +47,7 @@ func Props(c *Config) *actor.Props {
 // After Stop it tells no changes. Only Receive touches its fields.
 type finder struct {
 	*Config
-	running  int // providers' actors
 	stopping bool
-	stopped  bool // and Stopped was told
 
 	due     time.Time // when expireDue comes; zero: no timer runs
 	stopDue func() bool
@@ -62,10 +60,9 @@ func (f *finder) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		for _, p := range f.Providers {
-			f.running++
-			status := &shown{provider: p}
-			f.Board.update(func() { f.Board.providers = append(f.Board.providers, status) })
-			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return &provider{Provider: p, config: f.Config, status: status} }))
+			child := &provider{Provider: p, config: f.Config}
+			f.Board.update(func() { f.Board.providers = append(f.Board.providers, child) })
+			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return child }))
 		}
 	case *actor.Stopping:
 		f.clear()
@@ -87,15 +84,17 @@ func (f *finder) Receive(ctx actor.Context) {
 			ctx.Send(child, m)
 		}
 	case Stop:
+		if f.stopping {
+			return
+		}
 		f.stopping = true
 		f.clear()
 		for _, child := range ctx.Children() {
 			ctx.Stop(child)
 		}
-		f.tellStopped()
+		f.tellStopped(ctx)
 	case *actor.Terminated:
-		f.running--
-		f.tellStopped()
+		f.tellStopped(ctx)
 	}
 }
 
@@ -105,9 +104,9 @@ func (f *finder) sighted(ctx actor.Context, m sighted) {
 	dropped := m.from.dropped.Swap(0)
 	if m.Key != f.Self.Key && !f.stopping {
 		// Trusted is not asked while the Board is locked.
-		stranger := f.Board.table.keys[m.Key] == nil && !f.Trusted(m.Key)
+		untrusted := f.Board.table.keys[m.Key] == nil && !f.Trusted(m.Key)
 		f.change(ctx, func(t *table, now time.Time) []Change {
-			changes, room := t.see(now, m.from.name, m.Sighting, stranger)
+			changes, room := t.see(now, m.from.name, m.Sighting, untrusted)
 			if !room {
 				dropped++
 			}
@@ -184,16 +183,15 @@ func (f *finder) logDropped(n uint64) {
 // clear empties the table, without a word.
 func (f *finder) clear() {
 	f.warnings.Flush()
-	f.Board.update(func() { f.Board.table = emptyTable() })
+	f.Board.update(func() { f.Board.table = newTable() })
 	if f.stopDue != nil {
 		f.stopDue()
 	}
 }
 
 // tellStopped tells that the last provider has stopped, if the finder is to stop.
-func (f *finder) tellStopped() {
-	if f.stopping && !f.stopped && f.running == 0 {
-		f.stopped = true
+func (f *finder) tellStopped(ctx actor.Context) {
+	if f.stopping && len(ctx.Children()) == 0 {
 		f.Tell(Stopped{})
 	}
 }

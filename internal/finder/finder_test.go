@@ -103,15 +103,15 @@ func TestTrustedReplaysWhatIsKnown(t *testing.T) {
 	}, udp, manual)
 }
 
-func TestStrangersThatFindNoRoomAreLogged(t *testing.T) {
+func TestUntrustedKeysThatFindNoRoomAreLogged(t *testing.T) {
 	udp := &scripted{name: "udp"}
 	bubble(t, func(t *testing.T, g *rig) {
-		for i := range MaxStrangers + 10 {
+		for i := range MaxUntrusted + 10 {
 			udp.sees(seen(100+i, 1, time.Hour))
 			synctest.Wait()
 		}
-		if c := g.told(); len(c) != MaxStrangers {
-			t.Errorf("%d are found, want %d", len(c), MaxStrangers)
+		if c := g.told(); len(c) != MaxUntrusted {
+			t.Errorf("%d are found, want %d", len(c), MaxUntrusted)
 		}
 		udp.sees(seen(1, 1, time.Hour))
 		g.want("found 1@1 udp")

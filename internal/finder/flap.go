@@ -9,14 +9,14 @@ import (
 // A presence that comes and goes again and again is shown as if it stayed. Only its end is held back, never its beginning,
 // and only from the third time on, so that a restart, a move or a goodbye is told at once:
 //
-//	(new) --sighting: Found--> present --end: Lost--> remembered --rememberFor--> (forgotten)
+//	(new) ----report: Found--> present --end: Lost--> remembered --rememberFor--> (forgotten)
 //	                           |  ^  ^                    |
-//	          end, if it flaps |  |  +--sighting: Found---+   it has returned
+//	          end, if it flaps |  |  +----report: Found---+   it has returned
 //	                           v  |
 //	                         doubted --doubtFor: Lost--> remembered
 //
-// (Found stands for Found or Updated.) An entry flaps if it has returned calmReturns times. Its returns are forgotten when
-// the entry is, and when it ends after it was present for steadyAfter. A sighting makes a doubted entry present again and
+// (Found stands for Found or Updated.) A sighting flaps if it has returned calmReturns times. Its returns are forgotten when
+// the sighting is, and when it ends after it was present for calmAfter. A report makes a doubted sighting present again and
 // tells nothing. So one address is lost at most four times in any minute, however often it is announced and taken back. An
 // address that flaps and is announced again within doubtFor of each end, because announces get lost on their way, causes
 // no more changes.
@@ -26,14 +26,10 @@ const (
 	calmReturns = 2
 	doubtFor    = 30 * time.Second
 	rememberFor = 30 * time.Second
-	steadyAfter = time.Minute
+	calmAfter   = time.Minute
 )
 
-// switchAfter is how long a presence must not have been heard on its interface before it changes to another one. The first
-// change is free. Otherwise a presence that is heard on two interfaces would alternate between them.
-const switchAfter = 15 * time.Second
-
-// A phase is what an entry is to the outside: present and doubted entries are presences, remembered ones are not.
+// A phase is what a sighting is to the outside: present and doubted sightings are presences, remembered ones are not.
 type phase uint8
 
 const (
@@ -42,9 +38,9 @@ const (
 	remembered
 )
 
-// end ends a present entry, or holds its end back.
-func (t *table) end(now time.Time, r *record, e *entry, why discovery.Reason) []Change {
-	if now.Sub(e.since) >= steadyAfter {
+// end ends a present sighting, or holds its end back.
+func (t *table) end(now time.Time, r *record, e *sighting, why discovery.Reason) []Change {
+	if now.Sub(e.since) >= calmAfter {
 		e.returns = 0
 	}
 	if e.ttl > 0 && e.returns >= calmReturns {
@@ -55,15 +51,13 @@ func (t *table) end(now time.Time, r *record, e *entry, why discovery.Reason) []
 	return []Change{t.lose(now, r, e, why)}
 }
 
-// hearOn notes on which interface a presence was heard, and says whether that is a change.
-func (e *entry) hearOn(now time.Time, on string) bool {
-	if on != e.Interface {
-		if e.ttl > 0 && e.switched && now.Sub(e.heard) < switchAfter {
-			return false
-		}
-		e.Interface, e.heard, e.switched = on, now, true
-		return true
+// hearOn notes on which interface a presence was heard, and says whether that is a change. The first change is free. After
+// that a presence must not have been heard on its interface for its TTL before it changes to another one: a presence that is
+// heard on two interfaces would alternate between them.
+func (e *sighting) hearOn(now time.Time, on string) bool {
+	changes := on != e.Interface && now.Sub(e.heard) >= e.ttl
+	if changes || on == e.Interface && !e.heard.IsZero() {
+		e.Interface, e.heard = on, now
 	}
-	e.heard = now
-	return false
+	return changes
 }

@@ -70,11 +70,11 @@ func TestFlappingIsForgivenAndForgotten(t *testing.T) {
 	t.Run("present for long", func(t *testing.T) {
 		f := newFixture(t)
 		f.flap()
-		f.now = f.now.Add(steadyAfter - 1)
+		f.now = f.now.Add(calmAfter - 1)
 		f.saw("mdns", seen(1, 1, time.Hour), "")
 		f.saw("mdns", gone(1, 1), "")
 		f.saw("mdns", seen(1, 1, time.Hour), "") // that begins anew
-		f.now = f.now.Add(steadyAfter)
+		f.now = f.now.Add(calmAfter)
 		f.saw("mdns", gone(1, 1), "lost 1@1 mdns goodbye, 0 left")
 	})
 	t.Run("away for long", func(t *testing.T) {
@@ -148,17 +148,18 @@ func TestAnotherInterfaceIsAnUpdate(t *testing.T) {
 			t.Errorf("%+v, want it on %s", p, want)
 		}
 	}
-	on("eth0", time.Hour, "found 1@1 udp")
-	on("eth0", time.Hour, "")
-	on("eth1", time.Hour, "updated 1@1 udp")
+	const ttl = 15 * time.Second
+	on("eth0", ttl, "found 1@1 udp")
+	on("eth0", ttl, "")
+	on("eth1", ttl, "updated 1@1 udp")
 	for range 100 { // on both by turns
-		f.now = f.now.Add(switchAfter - 1)
-		on("eth0", time.Hour, "")
+		f.now = f.now.Add(ttl - 1)
+		on("eth0", ttl, "")
 		is("eth1")
-		on("eth1", time.Hour, "")
+		on("eth1", ttl, "")
 	}
-	f.now = f.now.Add(switchAfter)
-	on("eth0", time.Hour, "updated 1@1 udp") // eth1 has been silent
+	f.now = f.now.Add(ttl)
+	on("eth0", ttl, "updated 1@1 udp") // eth1 has been silent
 	is("eth0")
 	on("eth1", 0, "updated 1@1 udp") // no announce, but what a program says
 	on("eth0", 0, "updated 1@1 udp")
@@ -167,9 +168,9 @@ func TestAnotherInterfaceIsAnUpdate(t *testing.T) {
 	f.saw("udp", goodbye, "lost 1@1 udp goodbye, 0 left")
 }
 
-// TestOnePlaceIsLostAtMostFourTimesAMinute plays all kinds of rhythms against the bound that flap.go promises.
-func TestOnePlaceIsLostAtMostFourTimesAMinute(t *testing.T) {
-	steps := []time.Duration{0, 1, time.Second, 5 * time.Second, 15 * time.Second, doubtFor - 1, doubtFor, doubtFor + rememberFor, steadyAfter - 1, steadyAfter}
+// TestOneAddressIsLostAtMostFourTimesAMinute plays all kinds of rhythms against the bound that flap.go promises.
+func TestOneAddressIsLostAtMostFourTimesAMinute(t *testing.T) {
+	steps := []time.Duration{0, 1, time.Second, 5 * time.Second, 15 * time.Second, doubtFor - 1, doubtFor, doubtFor + rememberFor, calmAfter - 1, calmAfter}
 	for seed := range uint64(200) {
 		f := newFixture(t)
 		random := rand.New(rand.NewPCG(seed, 0))

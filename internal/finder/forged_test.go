@@ -18,15 +18,16 @@ const announced = 15 * time.Second
 // each of a number of addresses in turn, and at a number of ports of each.
 type crowd struct {
 	*fixture
-	hosts, ports int
-	n            int
-	lost         map[netip.AddrPort]int
-	told         int
+	ips, ports int
+	n          int
+	lost       map[netip.AddrPort]int
+	told       int
 }
 
-func newCrowd(t *testing.T, seed uint64, hosts, ports int) *crowd {
-	c := &crowd{fixture: newFixture(t, 1), hosts: hosts, ports: ports, lost: make(map[netip.AddrPort]int)}
-	c.table = newTable(MaxAddressesPerKey, maxPerStranger, rand.New(rand.NewPCG(seed, 0)).IntN)
+func newCrowd(t *testing.T, seed uint64, ips, ports int) *crowd {
+	c := &crowd{fixture: newFixture(t, 1), ips: ips, ports: ports, lost: make(map[netip.AddrPort]int)}
+	c.table = newTable()
+	c.table.random = rand.New(rand.NewPCG(seed, 0)).IntN
 	c.goes(time.Minute)
 	return c
 }
@@ -38,7 +39,7 @@ func (c *crowd) goes(long time.Duration, truth ...netip.AddrPort) {
 		if c.n%10 == 0 {
 			c.count(c.expire(c.now))
 		}
-		c.hears(netip.AddrPortFrom(addr(1000+c.n%c.hosts).Addr(), uint16(8000+c.n/c.hosts%c.ports)))
+		c.hears(netip.AddrPortFrom(addr(1000+c.n%c.ips).Addr(), uint16(8000+c.n/c.ips%c.ports)))
 		c.n++
 		if !c.now.Before(next) {
 			for _, a := range truth {
@@ -66,10 +67,10 @@ func (c *crowd) count(changes []Change) {
 }
 
 func TestForgedAnnouncesDoNotKeepATrustedPeerOut(t *testing.T) {
-	for _, hosts := range []int{1, 8, 16, 100, MaxAddressesPerKey - 1} {
+	for _, ips := range []int{1, 8, 16, 100, MaxAddressesPerKey - 1} {
 		for _, ports := range []int{1, 3, 60_000} {
-			t.Run(fmt.Sprintf("%d addresses, %d ports", hosts, ports), func(t *testing.T) {
-				c := newCrowd(t, 1, hosts, ports)
+			t.Run(fmt.Sprintf("%d addresses, %d ports", ips, ports), func(t *testing.T) {
+				c := newCrowd(t, 1, ips, ports)
 				if !c.hears(addr(1)) {
 					t.Error("there is no room for the true address")
 				}
@@ -89,7 +90,7 @@ func TestForgedAnnouncesDoNotKeepATrustedPeerOut(t *testing.T) {
 
 // TestForgedPortsDoNotKeepATrustedPeerOut has somebody announce a peer at its own IP address, and other ports.
 func TestForgedPortsDoNotKeepATrustedPeerOut(t *testing.T) {
-	c := newCrowd(t, 1, 1, MaxAddressesPerKey/candidates.HostShare-1)
+	c := newCrowd(t, 1, 1, MaxAddressesPerKey/candidates.IPShare-1)
 	truth := netip.AddrPortFrom(addr(1000).Addr(), 7100) // where the first of the forged addresses is
 	if !c.hears(truth) {
 		t.Error("there is no room for the true port")
@@ -120,7 +121,7 @@ func TestWhatIsHeardAtHomeDoesNotWait(t *testing.T) {
 		}
 		c.now = c.now.Add(10 * time.Millisecond)
 	}
-	if most := MaxAddressesPerKey/candidates.HostShare + evictions.Burst + 2; entered > most {
+	if most := MaxAddressesPerKey/candidates.IPShare + evictions.Burst + 2; entered > most {
 		t.Errorf("%d ports were entered within 10 s, want at most %d", entered, most)
 	}
 }
@@ -157,9 +158,9 @@ func TestWhatIsHeardAgainIsNotEvictedByWhatIsHeardOnce(t *testing.T) {
 	}
 }
 
-func TestAStrangerHasLessRoomUntilItIsTrusted(t *testing.T) {
+func TestAnUntrustedKeyHasLessRoomUntilItIsTrusted(t *testing.T) {
 	f := newFixture(t)
-	f.table = newTable(MaxAddressesPerKey, maxPerStranger, func(int) int { return 0 })
+	f.table = newTable()
 	fill := func() int {
 		for i := range 2 * MaxAddressesPerKey {
 			f.now = f.now.Add(time.Millisecond)
@@ -167,35 +168,35 @@ func TestAStrangerHasLessRoomUntilItIsTrusted(t *testing.T) {
 		}
 		return len(f.presencesOf(key(1)))
 	}
-	if n := fill(); n != maxPerStranger {
-		t.Errorf("%d entries of a stranger, want %d", n, maxPerStranger)
+	if n := fill(); n != maxPerUntrusted {
+		t.Errorf("%d sightings of an untrusted key, want %d", n, maxPerUntrusted)
 	}
 	f.trusted = append(f.trusted, 1)
 	f.trust(key(1))
 	if n := fill(); n != MaxAddressesPerKey {
-		t.Errorf("%d entries of a trusted key, want %d", n, MaxAddressesPerKey)
+		t.Errorf("%d sightings of a trusted key, want %d", n, MaxAddressesPerKey)
 	}
 }
 
 func TestIPAddressesHaveEqualShares(t *testing.T) {
 	f := newFixture(t, 1)
-	for host := range 2 {
+	for ip := range 2 {
 		for port := range uint16(4) {
-			f.mustSee("udp", at(1, 1+host, 1+port, time.Hour))
+			f.mustSee("udp", at(1, 1+ip, 1+port, time.Hour))
 		}
 	}
 	for f.takesEviction() { // until none is left but fair ones
 	}
-	for host := range 6 {
-		f.mustSee("udp", seen(1, 10+host, time.Hour)) // from those that have more
+	for ip := range 6 {
+		f.mustSee("udp", seen(1, 10+ip, time.Hour)) // from those that have more
 	}
 	f.dropped("udp", seen(1, 20, time.Hour)) // all have one
 	count := map[netip.Addr]int{}
 	for _, p := range f.presencesOf(key(1)) {
 		count[p.Addr.Addr()]++
 	}
-	if len(count) != entriesInTests {
-		t.Errorf("%d IP addresses share %d entries: %v", len(count), entriesInTests, count)
+	if len(count) != sightingsInTests {
+		t.Errorf("%d IP addresses share %d sightings: %v", len(count), sightingsInTests, count)
 	}
 }
 

@@ -24,7 +24,7 @@ type (
 	Disconnected struct {
 		Key   identity.PublicKey
 		Home  netip.AddrPort // where it led; it may be invalid
-		Broke bool           // nobody meant it to end: that address loses its privileges
+		Broke bool           // neither side meant it to end: that address loses its privileges
 	}
 
 	// Moved says that the machine's addresses have changed, or that it was asleep. Providers hear of it by Self.Changed;

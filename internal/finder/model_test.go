@@ -15,12 +15,12 @@ import (
 
 // A plain is the presence table as a list that is searched from end to end, with every rule written out anew.
 type plain struct {
-	list   []*spot
+	list   []*row
 	keys   map[identity.PublicKey]*owner
 	random func(n int) int
 }
 
-// An owner is what is kept of a key while it has spots or a session.
+// An owner is what is kept of a key while it has rows or a session.
 type owner struct {
 	connected bool
 	proved    netip.AddrPort
@@ -35,7 +35,7 @@ type credit struct {
 	last time.Time
 }
 
-type spot struct {
+type row struct {
 	key     identity.PublicKey
 	addr    netip.AddrPort
 	source  string
@@ -49,7 +49,7 @@ type spot struct {
 	why     discovery.Reason
 }
 
-func (p *plain) of(k identity.PublicKey, also func(*spot) bool) (n []*spot) {
+func (p *plain) of(k identity.PublicKey, also func(*row) bool) (n []*row) {
 	for _, s := range p.list {
 		if s.key == k && also(s) {
 			n = append(n, s)
@@ -58,9 +58,9 @@ func (p *plain) of(k identity.PublicKey, also func(*spot) bool) (n []*spot) {
 	return n
 }
 
-func whatever(*spot) bool { return true }
-func live(s *spot) bool   { return s.state != "gone" }
-func (s *spot) as(kind ChangeKind) Change {
+func whatever(*row) bool { return true }
+func live(s *row) bool   { return s.state != "gone" }
+func (s *row) as(kind ChangeKind) Change {
 	return Change{Presence: Presence{Key: s.key, Addr: s.addr, Source: s.source}, Kind: kind}
 }
 
@@ -73,18 +73,18 @@ func (p *plain) tidy() {
 	}
 }
 
-func (p *plain) remove(s *spot) {
-	p.list = slices.DeleteFunc(p.list, func(o *spot) bool { return o == s })
+func (p *plain) remove(s *row) {
+	p.list = slices.DeleteFunc(p.list, func(o *row) bool { return o == s })
 }
 
-func (p *plain) whole(now time.Time, s *spot) {
+func (p *plain) whole(now time.Time, s *row) {
 	s.ends = now.Add(s.ttl)
 	if s.ttl == 0 || p.keys[s.key].connected {
 		s.ends = time.Time{}
 	}
 }
 
-func (p *plain) lose(now time.Time, s *spot, why discovery.Reason) Change {
+func (p *plain) lose(now time.Time, s *row, why discovery.Reason) Change {
 	s.state, s.ends = "gone", now.Add(30*time.Second)
 	c := s.as(Lost)
 	c.Reason, c.Left = why, len(p.of(s.key, live))
@@ -94,7 +94,7 @@ func (p *plain) lose(now time.Time, s *spot, why discovery.Reason) Change {
 	return c
 }
 
-func (p *plain) end(now time.Time, s *spot, why discovery.Reason) []Change {
+func (p *plain) end(now time.Time, s *row, why discovery.Reason) []Change {
 	if now.Sub(s.since) >= time.Minute {
 		s.returns = 0
 	}
@@ -107,8 +107,8 @@ func (p *plain) end(now time.Time, s *spot, why discovery.Reason) []Change {
 
 func (p *plain) see(now time.Time, source string, g discovery.Sighting) []Change {
 	defer p.tidy()
-	var s *spot
-	if at := p.of(g.Key, func(s *spot) bool { return s.addr == g.Addr && s.source == source }); len(at) > 0 {
+	var s *row
+	if at := p.of(g.Key, func(s *row) bool { return s.addr == g.Addr && s.source == source }); len(at) > 0 {
 		s = at[0]
 	}
 	if g.Gone != "" {
@@ -126,7 +126,7 @@ func (p *plain) see(now time.Time, source string, g discovery.Sighting) []Change
 		if changes, ok = p.room(now, source, g); !ok {
 			return nil
 		}
-		s = &spot{key: g.Key, addr: g.Addr, source: source, state: "new"}
+		s = &row{key: g.Key, addr: g.Addr, source: source, state: "new"}
 		p.list = append(p.list, s)
 	}
 	was := s.state
@@ -155,31 +155,31 @@ func newOwner(now time.Time) *owner {
 
 func (p *plain) room(now time.Time, source string, g discovery.Sighting) ([]Change, bool) {
 	o := p.keys[g.Key]
-	host := g.Addr.Addr()
+	ip := g.Addr.Addr()
 	all := p.of(g.Key, whatever)
-	onHost := func(a netip.Addr) (n int) {
-		if a == host {
+	onIP := func(a netip.Addr) (n int) {
+		if a == ip {
 			n++
 		}
-		return n + len(p.of(g.Key, func(s *spot) bool { return s.addr.Addr() == a }))
+		return n + len(p.of(g.Key, func(s *row) bool { return s.addr.Addr() == a }))
 	}
-	crowded := onHost(host) > 4
+	crowded := onIP(ip) > 4
 	if len(all) < 8 && !crowded {
 		return nil, true
 	}
-	free := func(s *spot) bool {
-		return onHost(s.addr.Addr()) > onHost(host) && (s.state == "gone" || s.source == source)
+	free := func(s *row) bool {
+		return onIP(s.addr.Addr()) > onIP(ip) && (s.state == "gone" || s.source == source)
 	}
-	who := p.of(g.Key, func(s *spot) bool {
-		if s.state != "gone" && (s.addr == o.proved || s.addr.Addr() == o.home && host != o.home) {
+	who := p.of(g.Key, func(s *row) bool {
+		if s.state != "gone" && (s.addr == o.proved || s.addr.Addr() == o.home && ip != o.home) {
 			return false
 		}
-		return !crowded || s.addr.Addr() == host
+		return !crowded || s.addr.Addr() == ip
 	})
 	if len(who) == 0 {
 		return nil, false
 	}
-	score := func(s *spot) (n int) { // what speaks against evicting it
+	score := func(s *row) (n int) { // what speaks against evicting it
 		if !free(s) {
 			n += 10000
 		}
@@ -195,16 +195,16 @@ func (p *plain) room(now time.Time, source string, g discovery.Sighting) ([]Chan
 		if s.ttl == 0 || 2*now.Sub(s.last) <= s.ttl {
 			n++
 		}
-		return n - 2*onHost(s.addr.Addr())
+		return n - 2*onIP(s.addr.Addr())
 	}
-	slices.SortFunc(who, func(a, b *spot) int {
+	slices.SortFunc(who, func(a, b *row) int {
 		return cmp.Or(score(a)-score(b), a.last.Compare(b.last), a.addr.Compare(b.addr), cmp.Compare(a.source, b.source))
 	})
 	c := &o.credits[0]
-	if host == o.home || host == o.broke {
+	if ip == o.home || ip == o.broke {
 		c = &o.credits[1]
 	}
-	if g.TTL != 0 && !free(who[0]) && slices.ContainsFunc(all, func(s *spot) bool { return s.source == source }) {
+	if g.TTL != 0 && !free(who[0]) && slices.ContainsFunc(all, func(s *row) bool { return s.source == source }) {
 		c.left = min(40*time.Second, c.left+now.Sub(c.last))
 		c.last = now
 		if c.left < 5*time.Second {
@@ -212,7 +212,7 @@ func (p *plain) room(now time.Time, source string, g discovery.Sighting) ([]Chan
 		}
 		c.left -= 5 * time.Second
 	}
-	equals := slices.DeleteFunc(slices.Clone(who), func(s *spot) bool { return score(s) != score(who[0]) })
+	equals := slices.DeleteFunc(slices.Clone(who), func(s *row) bool { return score(s) != score(who[0]) })
 	out := equals[p.random(len(equals))]
 	var changes []Change
 	switch out.state {
@@ -226,8 +226,8 @@ func (p *plain) room(now time.Time, source string, g discovery.Sighting) ([]Chan
 }
 
 func (p *plain) expire(now time.Time) (changes []Change) {
-	over := slices.DeleteFunc(slices.Clone(p.list), func(s *spot) bool { return s.ends.IsZero() || s.ends.After(now) })
-	slices.SortFunc(over, func(a, b *spot) int {
+	over := slices.DeleteFunc(slices.Clone(p.list), func(s *row) bool { return s.ends.IsZero() || s.ends.After(now) })
+	slices.SortFunc(over, func(a, b *row) int {
 		return cmp.Or(a.ends.Compare(b.ends), a.key.Compare(b.key), a.addr.Compare(b.addr), cmp.Compare(a.source, b.source))
 	})
 	for _, s := range over {
@@ -245,8 +245,8 @@ func (p *plain) expire(now time.Time) (changes []Change) {
 }
 
 func (p *plain) withdraw(now time.Time, source string) (changes []Change) {
-	mine := slices.DeleteFunc(slices.Clone(p.list), func(s *spot) bool { return s.source != source || s.ttl != 0 || s.state != "there" })
-	slices.SortFunc(mine, func(a, b *spot) int { return cmp.Or(a.key.Compare(b.key), a.addr.Compare(b.addr)) })
+	mine := slices.DeleteFunc(slices.Clone(p.list), func(s *row) bool { return s.source != source || s.ttl != 0 || s.state != "there" })
+	slices.SortFunc(mine, func(a, b *row) int { return cmp.Or(a.key.Compare(b.key), a.addr.Compare(b.addr)) })
 	for _, s := range mine {
 		changes = append(changes, p.lose(now, s, discovery.Withdrawn))
 	}
@@ -287,7 +287,7 @@ func (p *plain) disconnect(now time.Time, m Disconnected) {
 		case home.IsValid():
 			o.home = home
 		}
-		for _, s := range p.of(m.Key, func(s *spot) bool { return s.state == "there" }) {
+		for _, s := range p.of(m.Key, func(s *row) bool { return s.state == "there" }) {
 			p.whole(now, s)
 		}
 	}
@@ -308,7 +308,7 @@ func (p *plain) renew(now time.Time) {
 // A history plays the same steps to a table and to a plain one, chosen by bytes, and checks what Change promises.
 type history struct {
 	*fixture
-	kind  [3]byte // the longest pause, how many hosts and how many ports there are: some rules are about little else
+	kind  [3]byte // the longest pause, how many IP addresses and how many ports there are: some rules are about little else
 	plain plain
 	there map[Presence]bool // by key, address and source
 }
@@ -379,10 +379,10 @@ func (h *history) step(b [4]byte) {
 	}
 	next := time.Time{}
 	for k, r := range h.keys {
-		if len(r.entries) > entriesInTests || len(r.entries) == 0 && !r.connected {
-			h.t.Fatalf("key %v has %d entries, connected %t", k, len(r.entries), r.connected)
+		if len(r.sightings) > sightingsInTests || len(r.sightings) == 0 && !r.connected {
+			h.t.Fatalf("key %v has %d sightings, connected %t", k, len(r.sightings), r.connected)
 		}
-		for _, e := range r.entries {
+		for _, e := range r.sightings {
 			if !e.Until.IsZero() && (next.IsZero() || e.Until.Before(next)) {
 				next = e.Until
 			}
@@ -402,7 +402,7 @@ func (h *history) end() {
 			want = append(want, Presence{Key: s.key, Addr: s.addr, Source: s.source, First: s.first, Last: s.last, Until: s.ends})
 		}
 	}
-	slices.SortFunc(want, compareSlots)
+	slices.SortFunc(want, comparePresences)
 	if got := h.presences(); !slices.Equal(got, want) {
 		h.t.Fatalf("there is %+v, want %+v", got, want)
 	}

@@ -58,22 +58,22 @@ func (t *table) presences() []Presence { return presencesIn(t.all()) }
 // presencesOf returns the same of one key.
 func (t *table) presencesOf(key identity.PublicKey) []Presence {
 	if r := t.keys[key]; r != nil {
-		return presencesIn(maps.Values(r.entries))
+		return presencesIn(maps.Values(r.sightings))
 	}
 	return nil
 }
 
-func presencesIn(entries iter.Seq[*entry]) (list []Presence) {
-	for e := range entries {
+func presencesIn(sightings iter.Seq[*sighting]) (list []Presence) {
+	for e := range sightings {
 		if e.phase != remembered {
 			list = append(list, e.Presence)
 		}
 	}
-	slices.SortFunc(list, compareSlots)
+	slices.SortFunc(list, comparePresences)
 	return list
 }
 
-// compareSlots orders presences by key, address and source.
-func compareSlots(a, b Presence) int {
+// comparePresences orders presences by key, address and source.
+func comparePresences(a, b Presence) int {
 	return cmp.Or(a.Key.Compare(b.Key), a.Addr.Compare(b.Addr), cmp.Compare(a.Source, b.Source))
 }

@@ -51,15 +51,15 @@ type provider struct {
 	discovery.Provider
 	config *Config
 	name   string
-	status *shown // on the Board
+	status discovery.Status // guarded by the Board, but for the Counts, which are asked for
 
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when the provider has run for the last time
 
-	changed atomic.Pointer[chan struct{}] // Self.Changed of the latest Run; nil before the first
-	told    limiter.Bucket                // of Problems; guarded by the Board
-	ahead   atomic.Int64                  // sightings that the finder has not looked at
-	dropped atomic.Uint64                 // sightings since the finder last looked
+	changed chan struct{}  // Self.Changed of each Run
+	told    limiter.Bucket // of Problems; guarded by the Board
+	ahead   atomic.Int64   // sightings that the finder has not looked at
+	dropped atomic.Uint64  // sightings since the finder last looked
 }
 
 // Receive implements actor.Actor.
@@ -67,22 +67,19 @@ func (p *provider) Receive(ctx actor.Context) {
 	switch ctx.Message().(type) {
 	case *actor.Started:
 		p.name = p.Name()
-		p.config.Board.update(func() { p.status.Name = p.name })
-		p.show(discovery.Running, nil, time.Time{})
+		p.show(func(s *discovery.Status) { s.Name, s.State = p.name, discovery.Running })
 		run, cancel := context.WithCancel(context.Background())
-		p.cancel, p.ended = cancel, make(chan struct{})
+		p.cancel, p.ended, p.changed = cancel, make(chan struct{}), make(chan struct{}, 1)
 		system, parent := ctx.ActorSystem(), ctx.Parent()
 		go func() {
 			defer close(p.ended)
 			p.keepRunning(run, func(m any) { system.Root.Send(parent, m) })
-			p.show(discovery.Ended, nil, time.Time{})
+			p.show(func(s *discovery.Status) { s.State, s.Err, s.Next = discovery.Ended, nil, time.Time{} })
 		}()
 	case Moved:
-		if c := p.changed.Load(); c != nil {
-			select {
-			case *c <- struct{}{}:
-			default: // a change is waiting already
-			}
+		select {
+		case p.changed <- struct{}{}:
+		default: // a change is waiting already
 		}
 	case *actor.Stopping:
 		if p.cancel != nil {
@@ -114,29 +111,29 @@ func (p *provider) wait(d time.Duration, one, other <-chan struct{}) bool {
 
 // keepRunning runs the provider until ctx ends.
 func (p *provider) keepRunning(ctx context.Context, post func(any)) {
-	var last error       // why the last run failed; nil: there was none, or the provider is forgiven
 	var reasons []string // that were logged since the provider was last forgiven
 	pause := firstPause
 	for ctx.Err() == nil {
-		changed := make(chan struct{}, 1)
-		p.changed.Store(&changed)
-		p.show(discovery.Running, last, time.Time{})
-		began := p.config.Clock.Now()
-		stop := p.config.Clock.AfterFunc(maxPause, func() { p.forgive(began) })
-		err := p.runOnce(ctx, changed, post)
-		stop()
+		p.show(func(s *discovery.Status) { s.State, s.Next = discovery.Running, time.Time{} })
+		ended := make(chan struct{})
+		err := errEnded // before ended is closed
+		go func() {
+			defer close(ended)
+			err = p.runOnce(ctx, post)
+		}()
+		if !p.wait(maxPause, ended, nil) {
+			pause, reasons = firstPause, nil
+			p.forgive()
+			<-ended
+		}
 		if ctx.Err() != nil {
 			return
 		}
 		post(failed{p})
 		now := p.config.Clock.Now()
-		if now.Sub(began) > maxPause {
-			pause, reasons = firstPause, nil
-		}
-		isNew := last == nil || last.Error() != err.Error()
-		last = err
-		p.show(discovery.Failed, err, now.Add(pause))
-		if isNew {
+		var last error
+		p.show(func(s *discovery.Status) { last, s.State, s.Err, s.Next = s.Err, discovery.Failed, err, now.Add(pause) })
+		if last == nil || last.Error() != err.Error() {
 			p.tell(discovery.Failed, discovery.Problem{Doing: looking, Err: err, Since: now})
 		}
 		level := slog.LevelDebug
@@ -144,18 +141,18 @@ func (p *provider) keepRunning(ctx context.Context, post func(any)) {
 			reasons, level = append(reasons, text), slog.LevelWarn
 		}
 		p.config.Log.Log(ctx, level, "discovery does not work; it will be tried again", "provider", p.name, "err", err, "after", pause)
-		p.wait(pause, changed, ctx.Done())
+		p.wait(pause, p.changed, ctx.Done())
 		pause = min(maxPause, 2*pause)
 	}
 }
 
-// show puts on the Board what the provider is doing from now on.
-func (p *provider) show(state discovery.State, err error, next time.Time) {
-	now := p.config.Clock.Now()
+// show changes what the Board says that the provider is doing from now on.
+func (p *provider) show(change func(*discovery.Status)) {
 	p.config.Board.update(func() {
-		s := p.status
-		s.State, s.Since, s.Err, s.Next = state, now, err, next
-		if state != discovery.Failed { // else they say more about why
+		s := &p.status
+		s.Since = p.config.Clock.Now()
+		change(s)
+		if s.State != discovery.Failed { // else they say more about why
 			s.Problems = nil
 		}
 	})
@@ -195,39 +192,28 @@ func (p *provider) tell(state discovery.State, o discovery.Problem) (ok bool) {
 	return ok
 }
 
-// forgive forgets on the Board why the provider failed before, if it has been running since that time.
-func (p *provider) forgive(since time.Time) {
-	works, state := false, discovery.Running
-	p.config.Board.update(func() {
-		s := p.status
-		if works = s.Err != nil && s.Next.IsZero() && !s.Since.After(since); works {
-			s.Err, state = nil, s.State
-		}
-	})
-	if works {
+// forgive forgets on the Board why the provider failed before.
+func (p *provider) forgive() {
+	var was error
+	var state discovery.State
+	p.config.Board.update(func() { was, state, p.status.Err = p.status.Err, p.status.State, nil })
+	if was != nil {
 		p.tell(state, discovery.Problem{Doing: looking})
 		p.config.Log.Info("discovery works again", "provider", p.name)
 	}
 }
 
-// runOnce runs the provider in a goroutine of its own, so that a panic ends only that one. It returns why the provider has
-// ended.
-func (p *provider) runOnce(ctx context.Context, changed <-chan struct{}, post func(any)) error {
-	self := p.config.Self
-	self.Changed, self.Problems = changed, p.impair
-	ended := make(chan error, 1)
-	go func() {
-		err := errEnded
-		defer func() {
-			if r := recover(); r != nil {
-				p.config.Log.Error("discovery provider panicked", "provider", p.name, "panic", r, "stack", string(debug.Stack()))
-				err = fmt.Errorf("panic: %v", r)
-			}
-			ended <- err
-		}()
-		err = cmp.Or(p.Run(ctx, self, func(s discovery.Sighting) { p.report(s, post) }), errEnded)
+// runOnce runs the provider, and returns why it has ended: a panic, or the end of its goroutine, ends nothing else.
+func (p *provider) runOnce(ctx context.Context, post func(any)) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			p.config.Log.Error("discovery provider panicked", "provider", p.name, "panic", r, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", r)
+		}
 	}()
-	return <-ended
+	self := p.config.Self
+	self.Changed, self.Problems = p.changed, p.impair
+	return cmp.Or(p.Run(ctx, self, func(s discovery.Sighting) { p.report(s, post) }), errEnded)
 }
 
 // report posts a sighting, or drops it. Any goroutine of the provider may call it. It does not block.

@@ -6,6 +6,7 @@ package finder
 import (
 	"cmp"
 	"iter"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"time"
@@ -18,20 +19,20 @@ import (
 
 // A table is the presence table. Time is passed in. It is not safe for concurrent use.
 type table struct {
-	perKey, perStranger int             // entries that a key may have
-	random              func(n int) int // in [0, n)
+	perKey, perUntrusted int             // sightings that a key may have
+	random               func(n int) int // in [0, n)
 
 	keys      map[identity.PublicKey]*record
-	strangers map[identity.PublicKey]bool // keys that were not trusted when they were entered, and are not since
+	untrusted map[identity.PublicKey]bool // keys that were not trusted when they were entered, and are not since
 	next      time.Time                   // when to call expire; zero: there is no need
 }
 
-// A record is what is known of one key. It is kept while it has an entry or the key is connected.
+// A record is what is known of one key. It is kept while it has a sighting or the key is connected.
 type record struct {
-	entries    map[slot]*entry
-	shares     candidates.Shares // of the entries' IP addresses
+	sightings  map[sightingID]*sighting
+	shares     candidates.Shares // of the sightings' IP addresses
 	privileges candidates.Privileges
-	live       int  // entries that are not remembered
+	live       int  // sightings that are not remembered
 	connected  bool // a session is up: authenticated traffic counts as presence
 
 	// evicted limits evictions by what is heard elsewhere (Hint) and where the last session led (AtHome), which has a bucket
@@ -39,36 +40,36 @@ type record struct {
 	evicted [candidates.AtHome + 1]limiter.Bucket
 }
 
-// A slot is what tells an entry of a key from the others.
-type slot struct {
+// A sightingID is what tells a sighting of a key from the others.
+type sightingID struct {
 	addr   netip.AddrPort
 	source string
 }
 
-// An entry is a presence, and what is remembered of it (see flap.go). Until is when its phase ends.
-type entry struct {
+// A sighting is a presence, and what is remembered of it (see flap.go). Until is when its phase ends.
+type sighting struct {
 	Presence
-	phase    phase
-	ttl      time.Duration    // of the last sighting; 0: its provider will say when it ends
-	why      discovery.Reason // of doubted: how it ended
-	since    time.Time        // when it came, or came back
-	returns  int              // how often it has come back soon after it had ended
-	heard    time.Time        // when it was last heard on Interface
-	switched bool             // Interface is not its first
+	phase   phase
+	ttl     time.Duration    // of the last report; 0: its provider will say when it ends
+	why     discovery.Reason // how it ends, or of doubted: how it ended
+	since   time.Time        // when it came, or came back
+	returns int              // how often it has come back soon after it had ended
+	heard   time.Time        // when it was last heard on Interface; zero: that is still its first
 }
 
-func newTable(perKey, perStranger int, random func(n int) int) *table {
-	return &table{perKey: perKey, perStranger: perStranger, random: random, keys: make(map[identity.PublicKey]*record), strangers: make(map[identity.PublicKey]bool)}
+func newTable() *table {
+	return &table{perKey: MaxAddressesPerKey, perUntrusted: maxPerUntrusted, random: rand.IntN,
+		keys: make(map[identity.PublicKey]*record), untrusted: make(map[identity.PublicKey]bool)}
 }
 
-// see enters what a provider reports, and returns what that changes. stranger says that the key is not trusted; it
+// see enters what a provider reports, and returns what that changes. untrusted says that the key is not trusted; it
 // means nothing if the table knows the key. room is false if the sighting was dropped because there is no room.
-func (t *table) see(now time.Time, source string, s discovery.Sighting, stranger bool) (changes []Change, room bool) {
-	at := slot{unmap(s.Addr), source}
+func (t *table) see(now time.Time, source string, s discovery.Sighting, untrusted bool) (changes []Change, room bool) {
+	at := sightingID{unmap(s.Addr), source}
 	r := t.keys[s.Key]
-	var e *entry
+	var e *sighting
 	if r != nil {
-		e = r.entries[at]
+		e = r.sightings[at]
 	}
 	switch {
 	case s.Gone != "":
@@ -82,7 +83,7 @@ func (t *table) see(now time.Time, source string, s discovery.Sighting, stranger
 		return t.seeAgain(now, r, e, s), true
 	}
 	if r == nil {
-		if r = t.admit(s.Key, stranger); r == nil {
+		if r = t.recordFor(s.Key, untrusted); r == nil {
 			return nil, false
 		}
 	}
@@ -90,8 +91,8 @@ func (t *table) see(now time.Time, source string, s discovery.Sighting, stranger
 	if !room {
 		return nil, false
 	}
-	e = &entry{Presence: Presence{Key: s.Key, Addr: at.addr, Source: source}, ttl: s.TTL}
-	r.entries[at] = e
+	e = &sighting{Presence: Presence{Key: s.Key, Addr: at.addr, Source: source}, ttl: s.TTL}
+	r.sightings[at] = e
 	r.shares.Add(at.addr.Addr(), 1)
 	return append(changes, t.begin(now, r, e, s)), true
 }
@@ -99,9 +100,9 @@ func (t *table) see(now time.Time, source string, s discovery.Sighting, stranger
 // unmap returns the one form of an address that is written in several.
 func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
-// begin makes an entry present.
-func (t *table) begin(now time.Time, r *record, e *entry, s discovery.Sighting) Change {
-	e.phase, e.since, e.heard, e.switched = present, now, now, false
+// begin makes a sighting present.
+func (t *table) begin(now time.Time, r *record, e *sighting, s discovery.Sighting) Change {
+	e.phase, e.why, e.since, e.heard = present, discovery.Expired, now, time.Time{}
 	e.Interface, e.First, e.Last = s.Interface, now, now
 	t.extend(now, r, e)
 	r.live++
@@ -112,15 +113,15 @@ func (t *table) begin(now time.Time, r *record, e *entry, s discovery.Sighting) 
 	return c
 }
 
-// seeAgain renews an entry that the table knows.
-func (t *table) seeAgain(now time.Time, r *record, e *entry, s discovery.Sighting) []Change {
+// seeAgain renews a sighting that the table knows.
+func (t *table) seeAgain(now time.Time, r *record, e *sighting, s discovery.Sighting) []Change {
 	e.ttl = s.TTL
 	switch e.phase {
 	case remembered:
 		e.returns++
 		return []Change{t.begin(now, r, e, s)}
 	case doubted:
-		e.phase, e.since = present, now
+		e.phase, e.why, e.since = present, discovery.Expired, now
 	}
 	e.Last = now
 	t.extend(now, r, e)
@@ -131,7 +132,7 @@ func (t *table) seeAgain(now time.Time, r *record, e *entry, s discovery.Sightin
 }
 
 // extend gives a presence its whole time.
-func (t *table) extend(now time.Time, r *record, e *entry) {
+func (t *table) extend(now time.Time, r *record, e *sighting) {
 	if e.ttl == 0 || r.connected {
 		e.Until = time.Time{}
 		return
@@ -139,8 +140,8 @@ func (t *table) extend(now time.Time, r *record, e *entry) {
 	t.setUntil(e, now.Add(e.ttl))
 }
 
-// setUntil sets when an entry's phase ends.
-func (t *table) setUntil(e *entry, at time.Time) {
+// setUntil sets when a sighting's phase ends.
+func (t *table) setUntil(e *sighting, at time.Time) {
 	e.Until = at
 	if t.next.IsZero() || at.Before(t.next) {
 		t.next = at
@@ -148,7 +149,7 @@ func (t *table) setUntil(e *entry, at time.Time) {
 }
 
 // lose ends a presence, and returns how to tell it.
-func (t *table) lose(now time.Time, r *record, e *entry, why discovery.Reason) Change {
+func (t *table) lose(now time.Time, r *record, e *sighting, why discovery.Reason) Change {
 	r.live--
 	c := Change{Presence: e.Presence, Kind: Lost, Reason: why, Left: r.live}
 	if e.ttl == 0 {
@@ -160,35 +161,30 @@ func (t *table) lose(now time.Time, r *record, e *entry, why discovery.Reason) C
 	return c
 }
 
-// forget removes an entry, and the record with its last one.
-func (t *table) forget(r *record, e *entry) {
-	r.remove(e)
+// forget removes a sighting, if it is there, and the record with its last one.
+func (t *table) forget(r *record, e *sighting) {
+	if at := (sightingID{e.Addr, e.Source}); r.sightings[at] != nil {
+		delete(r.sightings, at)
+		r.shares.Add(e.Addr.Addr(), -1)
+	}
 	t.prune(e.Key, r)
 }
 
-// remove takes an entry out of a record, if it is there.
-func (r *record) remove(e *entry) {
-	if at := (slot{e.Addr, e.Source}); r.entries[at] != nil {
-		delete(r.entries, at)
-		r.shares.Add(e.Addr.Addr(), -1)
-	}
-}
-
-// prune removes a record that has no entry and no session.
+// prune removes a record that has no sighting and no session.
 func (t *table) prune(key identity.PublicKey, r *record) {
-	if len(r.entries) == 0 && !r.connected {
+	if len(r.sightings) == 0 && !r.connected {
 		delete(t.keys, key)
-		delete(t.strangers, key)
+		delete(t.untrusted, key)
 	}
 }
 
 // expire ends the phases whose time has passed, in the order of their ends. It returns what that changes, and sets next.
 func (t *table) expire(now time.Time) (changes []Change) {
-	for _, e := range t.collect(func(e *entry) bool { return !e.Until.IsZero() && !now.Before(e.Until) }) {
+	for _, e := range t.collect(func(e *sighting) bool { return !e.Until.IsZero() && !now.Before(e.Until) }) {
 		r := t.keys[e.Key]
 		switch e.phase {
 		case present:
-			changes = append(changes, t.end(now, r, e, discovery.Expired)...)
+			changes = append(changes, t.end(now, r, e, e.why)...)
 		case doubted:
 			changes = append(changes, t.lose(now, r, e, e.why))
 		case remembered:
@@ -204,9 +200,9 @@ func (t *table) expire(now time.Time) (changes []Change) {
 	return changes
 }
 
-// withdraw ends the entries of a provider that only that provider could end.
+// withdraw ends the sightings of a provider that only that provider could end.
 func (t *table) withdraw(now time.Time, source string) (changes []Change) {
-	for _, e := range t.collect(func(e *entry) bool { return e.Source == source && e.ttl == 0 && e.phase == present }) {
+	for _, e := range t.collect(func(e *sighting) bool { return e.Source == source && e.ttl == 0 && e.phase == present }) {
 		changes = append(changes, t.end(now, t.keys[e.Key], e, discovery.Withdrawn)...)
 	}
 	return changes
@@ -228,15 +224,15 @@ func (t *table) renew(now time.Time) {
 func (t *table) connect(now time.Time, key identity.PublicKey, home netip.Addr, addr netip.AddrPort) {
 	r := t.keys[key]
 	if r == nil {
-		r = t.admit(key, false)
+		r = t.recordFor(key, false)
 	}
-	delete(t.strangers, key)
+	delete(t.untrusted, key)
 	r.shares.Bound = t.perKey
 	r.connected, r.privileges.Home = true, home.Unmap()
 	if addr.IsValid() {
 		r.privileges.Prove(unmap(addr), 1)
 	}
-	for _, e := range r.entries {
+	for _, e := range r.sightings {
 		if e.phase == doubted && e.why == discovery.Expired {
 			e.phase, e.since = present, now
 		}
@@ -264,7 +260,7 @@ func (t *table) disconnect(now time.Time, m Disconnected) {
 
 // extendAll gives the presences of one key their whole time.
 func (t *table) extendAll(now time.Time, r *record) {
-	for _, e := range r.entries {
+	for _, e := range r.sightings {
 		if e.phase == present {
 			t.extend(now, r, e)
 		}
@@ -274,7 +270,7 @@ func (t *table) extendAll(now time.Time, r *record) {
 // trust gives a key that is trusted from now on its own room. It returns the presences of the key as changes once more, in
 // the order in which they were found.
 func (t *table) trust(key identity.PublicKey) (changes []Change) {
-	delete(t.strangers, key)
+	delete(t.untrusted, key)
 	if r := t.keys[key]; r != nil {
 		r.shares.Bound = t.perKey
 	}
@@ -285,11 +281,11 @@ func (t *table) trust(key identity.PublicKey) (changes []Change) {
 	return changes
 }
 
-// all are the entries of every key.
-func (t *table) all() iter.Seq[*entry] {
-	return func(yield func(*entry) bool) {
+// all are the sightings of every key.
+func (t *table) all() iter.Seq[*sighting] {
+	return func(yield func(*sighting) bool) {
 		for _, r := range t.keys {
-			for _, e := range r.entries {
+			for _, e := range r.sightings {
 				if !yield(e) {
 					return
 				}
@@ -298,13 +294,15 @@ func (t *table) all() iter.Seq[*entry] {
 	}
 }
 
-// collect returns the entries for which f holds, in the order in which their phases end.
-func (t *table) collect(f func(*entry) bool) (list []*entry) {
+// collect returns the sightings for which f holds, in the order in which their phases end.
+func (t *table) collect(f func(*sighting) bool) (list []*sighting) {
 	for e := range t.all() {
 		if f(e) {
 			list = append(list, e)
 		}
 	}
-	slices.SortFunc(list, func(a, b *entry) int { return cmp.Or(a.Until.Compare(b.Until), compareSlots(a.Presence, b.Presence)) })
+	slices.SortFunc(list, func(a, b *sighting) int {
+		return cmp.Or(a.Until.Compare(b.Until), comparePresences(a.Presence, b.Presence))
+	})
 	return list
 }

@@ -57,8 +57,10 @@ type fixture struct {
 }
 
 func newFixture(t *testing.T, trusted ...int) *fixture {
-	first := func(int) int { return 0 } // what was heard of longest ago
-	return &fixture{newTable(entriesInTests, entriesInTests, first), t, time.Unix(1_000_000, 0), trusted}
+	table := newTable()
+	table.perKey, table.perUntrusted = sightingsInTests, sightingsInTests
+	table.random = func(int) int { return 0 } // what was heard of longest ago
+	return &fixture{table, t, time.Unix(1_000_000, 0), trusted}
 }
 
 // up connects a key, at where it was dialled.
@@ -214,8 +216,8 @@ func TestSightingsThatMeanNothingAreIgnored(t *testing.T) {
 			t.Errorf("%s: %s, room %t", name, describe(changes), room)
 		}
 	}
-	if len(f.keys) != 0 || len(f.strangers) != 0 {
-		t.Errorf("%d keys, %d strangers are in the table", len(f.keys), len(f.strangers))
+	if len(f.keys) != 0 || len(f.untrusted) != 0 {
+		t.Errorf("%d keys, %d untrusted ones are in the table", len(f.keys), len(f.untrusted))
 	}
 }
 
@@ -328,5 +330,5 @@ func TestRenewGivesEverythingItsWholeTime(t *testing.T) {
 	f.expired(time.Hour, "", 0)
 }
 
-// entriesInTests is how many entries a key may have in the tables of these tests.
-const entriesInTests = 8
+// sightingsInTests is how many sightings a key may have in the tables of these tests.
+const sightingsInTests = 8

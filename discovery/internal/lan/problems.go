@@ -26,17 +26,17 @@ type Problems struct {
 	list []discovery.Problem // those that may pass included
 }
 
-// NoteOn notes whether a provider can do something in one family on an interface: "send" or "hear".
-func (p *Problems) NoteOn(i discovery.Interface, doing string, ipv6 bool, err error) {
+// ReportOn says whether a provider can do something in one family on an interface: "send" or "hear".
+func (p *Problems) ReportOn(i discovery.Interface, doing string, ipv6 bool, err error) {
 	family := " over IPv4"
 	if ipv6 {
 		family = " over IPv6"
 	}
-	p.Note(i.Name, doing+family, err)
+	p.Report(i.Name, doing+family, err)
 }
 
-// Note notes whether something can be done on an interface: err is nil if so. Without a name it is about none.
-func (p *Problems) Note(on, doing string, err error) {
+// Report says whether something can be done on an interface: err is nil if so. Without a name it is about none.
+func (p *Problems) Report(on, doing string, err error) {
 	if number, ok := errors.AsType[syscall.Errno](err); ok { // without the system call and the addresses
 		err = number
 	}
@@ -80,7 +80,7 @@ func (p *Problems) Look(all []discovery.Interface, names []string, was, now []di
 		default:
 			err = whyUnused(all[at])
 		}
-		p.Note(name, working, err)
+		p.Report(name, working, err)
 	}
 }
 

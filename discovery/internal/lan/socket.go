@@ -43,7 +43,7 @@ type packetConn interface {
 	SetMulticastLoopback(on bool) error
 }
 
-// A Socket sends and receives the datagrams of one family. One goroutine may receive while others send.
+// A Socket sends and receives the datagrams of one family. It receives in a goroutine of its own while others send.
 type Socket struct {
 	net.PacketConn
 	IPv6 bool
@@ -54,6 +54,7 @@ type Socket struct {
 	control  []byte                      // room for what the system says of a datagram beside its payload; empty: it says nothing
 	joined   map[int]discovery.Interface // by index: as they were when the socket joined its group there
 	closed   chan struct{}
+	reading  sync.WaitGroup
 	choosing sync.Mutex // held to send an IPv4 multicast: the interface is chosen first
 }
 
@@ -159,9 +160,19 @@ func (s *Socket) Send(b []byte, to netip.AddrPort, i discovery.Interface, from n
 	return err
 }
 
-// Close ends Receive too. It is called once.
+// Start begins to receive, in a goroutine. See Receive; the error that ends it goes to giveUp.
+func (s *Socket) Start(hear func(b []byte, o Origin), fail, giveUp func(error)) {
+	s.reading.Go(func() {
+		if err := s.Receive(hear, fail); err != nil {
+			giveUp(err)
+		}
+	})
+}
+
+// Close ends Receive too, and waits for the goroutine of Start. It is called once.
 func (s *Socket) Close() error {
 	close(s.closed)
+	defer s.reading.Wait()
 	return s.PacketConn.Close()
 }
 
