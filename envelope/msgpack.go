@@ -49,12 +49,9 @@ func (msgpackCodec) AppendCall(b []byte, id CallID, name string, o Options, args
 	out = append(out, first, byte(KindCall))
 	out = appendUint(out, uint64(id))
 	out = appendString(out, name)
-	out, err := appendInside(out, args, 1, own)
-	if err != nil {
-		return b, err
-	}
-	if options == 0 {
-		return out, nil
+	out, err := appendInside(b, out, args, 1, own)
+	if err != nil || options == 0 {
+		return out, err
 	}
 	out = append(out, fixMap|byte(options))
 	if o.HasTimeout {
@@ -77,7 +74,7 @@ func (msgpackCodec) AppendReply(b []byte, id CallID, result any) ([]byte, error)
 	out = append(out, fixArray|4, byte(KindReply))
 	out = appendUint(out, uint64(id))
 	out = append(out, codeNil)
-	return appendLast(b, out, result, 1, replyElements)
+	return appendInside(b, out, result, 1, replyElements)
 }
 
 // AppendError implements Codec.
@@ -98,10 +95,11 @@ func (msgpackCodec) AppendError(b []byte, id CallID, e *RemoteError) ([]byte, er
 	out = appendString(out, string(e.Code))
 	out = appendString(out, validText(e.Text))
 	if size == 3 {
-		var err error
-		if out, err = appendRaw(out, e.Data, 2, errorElements); err != nil {
+		w := writer{walker: walker{elements: errorElements}, b: out}
+		if err := w.raw(e.Data, 2); err != nil {
 			return b, err
 		}
+		out = w.b
 	}
 	return append(out, codeNil), nil
 }
@@ -114,7 +112,7 @@ func (msgpackCodec) AppendSend(b []byte, name string, args any) ([]byte, error) 
 	out := makeRoom(b, args, shortForms+len(name))
 	out = append(out, fixArray|3, byte(KindSend))
 	out = appendString(out, name)
-	return appendLast(b, out, args, 1, sendElements)
+	return appendInside(b, out, args, 1, sendElements)
 }
 
 // AppendPing implements Codec.
@@ -131,15 +129,4 @@ func appendNonce(b []byte, k Kind, nonce []byte) []byte {
 }
 
 // AppendValue implements Codec.
-func (msgpackCodec) AppendValue(b []byte, v any) ([]byte, error) {
-	return appendLast(b, b, v, 0, 1)
-}
-
-// appendLast appends v, the last value of out, as appendInside does. If that fails, it returns b.
-func appendLast(b, out []byte, v any, depth, elements int) ([]byte, error) {
-	out, err := appendInside(out, v, depth, elements)
-	if err != nil {
-		return b, err
-	}
-	return out, nil
-}
+func (msgpackCodec) AppendValue(b []byte, v any) ([]byte, error) { return appendInside(b, b, v, 0, 1) }

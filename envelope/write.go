@@ -7,8 +7,6 @@ import (
 	"math"
 	"reflect"
 	"time"
-
-	"github.com/vmihailenco/msgpack/v5"
 )
 
 // A writer appends one Go value, and counts what the value holds as the guard does.
@@ -32,7 +30,10 @@ func (w *writer) value(v reflect.Value, depth int) error {
 		return nil
 	}
 	l := layoutOf(v.Type())
-	if l.encodes {
+	switch {
+	case l.streams:
+		return fmt.Errorf("%w: %s needs MarshalMsgpack and UnmarshalMsgpack in place of methods that stream", ErrEncode, v.Type())
+	case l.encodes:
 		return w.encoded(addressable(v).Interface(), depth)
 	}
 	switch v.Kind() {
@@ -169,16 +170,13 @@ func (f *field) of(v reflect.Value) reflect.Value {
 
 // encoded appends v, a pointer whose type has a method to encode it.
 func (w *writer) encoded(v any, depth int) (err error) {
-	start := len(w.b)
 	var data []byte
 	switch v := v.(type) {
 	case *time.Time:
-		data, err = msgpack.Marshal(v) // in the shortest form
+		data = appendTime(nil, *v)
 	case *Raw:
-		data, err = v.msgpack()
-	case msgpack.CustomEncoder:
-		data, err = encode(v)
-	case msgpack.Marshaler:
+		return w.raw(*v, depth)
+	case marshaler:
 		data, err = v.MarshalMsgpack()
 	case encoding.BinaryMarshaler:
 		data, err = v.MarshalBinary()
@@ -190,10 +188,21 @@ func (w *writer) encoded(v any, depth int) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: encoding %T: %w", ErrEncode, v, err)
 	}
-	w.b = append(w.b, data...)
-	end, err := w.walker.value(w.b, start, depth)
-	if err == nil && end != len(w.b) {
-		err = ErrTrailing
+	return w.add(data, depth)
+}
+
+// raw appends r.
+func (w *writer) raw(r Raw, depth int) error {
+	data, err := r.msgpack()
+	if err != nil {
+		return fmt.Errorf("%w: encoding a Raw: %w", ErrEncode, err)
 	}
-	return err
+	return w.add(data, depth)
+}
+
+// add appends data, which must be one value.
+func (w *writer) add(data []byte, depth int) error {
+	start := len(w.b)
+	w.b = append(w.b, data...)
+	return w.walker.rest(w.b, start, depth)
 }
