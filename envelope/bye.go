@@ -58,37 +58,34 @@ func AppendBye(b []byte, y Bye) []byte {
 // ParseBye returns the Bye in the args of a send called NameBye: [code, text, retry_after_ms]. Text and retry_after_ms
 // may be missing. Elements after them are ignored.
 func ParseBye(args []byte) (Bye, error) {
-	return parseArgs("bye", args, parseBye)
-}
-
-// parseBye is ParseBye for guarded args.
-func parseBye(args []byte) (y Bye, err error) {
-	n, p, err := array(args, 0)
-	if err != nil {
-		return y, err
-	}
-	if n == 0 {
-		return y, ErrArity
-	}
-	c, err := checked(args, p, "code", checkCode)
-	if err != nil {
-		return y, err
-	}
-	y.Code = Reason(c)
-	if n > 1 {
-		p = skip(args, p)
-		t, err := text(args, p)
+	return parseArgs("bye", args, func(args []byte) (y Bye, err error) {
+		n, p, err := headerOf(args, 0, familyArray)
 		if err != nil {
-			return y, fmt.Errorf("text: %w", err)
+			return y, err
 		}
-		y.Text = cutValid(string(t), MaxByeText)
-	}
-	if n > 2 {
-		ms, err := unsigned(args, skip(args, p))
+		if n == 0 {
+			return y, ErrArity
+		}
+		c, err := checked(args, p, "code", checkCode)
 		if err != nil {
-			return y, fmt.Errorf("retry_after_ms: %w", err)
+			return y, err
 		}
-		y.RetryAfter = duration(ms, MaxRetryAfter)
-	}
-	return y, nil
+		y.Code = Reason(c)
+		if n > 1 {
+			p = skip(args, p)
+			text, err := contentsOf(args, p, familyString)
+			if err != nil {
+				return y, fmt.Errorf("text: %w", err)
+			}
+			y.Text = cutValid(string(text), MaxByeText)
+		}
+		if n > 2 {
+			ms, err := unsigned(args, skip(args, p))
+			if err != nil {
+				return y, fmt.Errorf("retry_after_ms: %w", err)
+			}
+			y.RetryAfter = duration(ms, MaxRetryAfter)
+		}
+		return y, nil
+	})
 }

@@ -61,7 +61,11 @@ func (e *codeError) Error() string { return e.text }
 // CodeOf returns the code with which a caller is told of err: that of a *RemoteError (if it is valid) or of
 // ErrNoHandler and its like, CodeCancelled for context.Canceled, CodeDeadline for context.DeadlineExceeded, and
 // CodeFailed for any other error. All of them may be wrapped. CodeOf(nil) is empty.
-func CodeOf(err error) Code {
+func CodeOf(err error) Code { return AnswerCode(err, true) }
+
+// AnswerCode returns the code of the answer to a call whose handler returned err: as CodeOf, but the end of a context is a
+// failure like any other unless the call's own context has ended (wire.md §10), since the caller has set no time for it.
+func AnswerCode(err error, ended bool) Code {
 	var (
 		remote *RemoteError
 		local  *codeError
@@ -73,6 +77,7 @@ func CodeOf(err error) Code {
 		if checkCode(string(remote.Code)) == nil {
 			return remote.Code
 		}
+	case !ended && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
 	case errors.As(err, &local):
 		return local.code
 	case errors.Is(err, context.Canceled):
@@ -81,16 +86,6 @@ func CodeOf(err error) Code {
 		return CodeDeadline
 	}
 	return CodeFailed
-}
-
-// AnswerCode returns the code of the answer to a call whose handler returned err: as CodeOf, but the end of a context is a
-// failure like any other unless the call's own context has ended (wire.md §10), since the caller has set no time for it.
-func AnswerCode(err error, ended bool) Code {
-	_, isRemote := errors.AsType[*RemoteError](err)
-	if !isRemote && !ended && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		return CodeFailed
-	}
-	return CodeOf(err)
 }
 
 // A RemoteError is the error of a reply (wire.md §6.4): the peer's reason why a call failed. The peer chose Text and

@@ -112,8 +112,11 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 					return 0, err
 				}
 			}
+			if end > len(b) && forms[c].family == familyString {
+				return 0, ErrLength
+			}
 			if end > len(b) {
-				return 0, cut(c)
+				return 0, ErrTruncated
 			}
 			p = end
 			todo--
@@ -217,12 +220,4 @@ func timestamp(data []byte) (sec int64, nsec uint32) {
 	default:
 		return int64(binary.BigEndian.Uint64(data[4:])), binary.BigEndian.Uint32(data)
 	}
-}
-
-// cut returns the reason to refuse a truncated value of a form with a size, with first byte c.
-func cut(c byte) error {
-	if c >= fixStr && c < codeNil {
-		return ErrLength
-	}
-	return ErrTruncated
 }

@@ -30,11 +30,11 @@ func (r Raw) MarshalJSON() ([]byte, error) {
 // appendJSON appends the guarded value at b[p] as JSON, and returns where the value ends. It recurses as deep as the
 // value nests.
 func appendJSON(out, b []byte, p int) (_ []byte, end int, err error) {
-	switch forms[b[p]].family {
-	case familyMap:
-		return appendObject(out, b, p)
+	switch f := forms[b[p]].family; f {
 	case familyArray:
-		return appendList(out, b, p)
+		return appendEntries(append(out, '['), b, p, f, ']')
+	case familyMap:
+		return appendEntries(append(out, '{'), b, p, f, '}')
 	}
 	s, quoted := scalarText(b, p)
 	if quoted {
@@ -43,46 +43,25 @@ func appendJSON(out, b []byte, p int) (_ []byte, end int, err error) {
 	return append(out, s...), skip(b, p), nil
 }
 
-// appendList is appendJSON for an array.
-func appendList(out, b []byte, p int) (_ []byte, end int, err error) {
-	n, p, err := array(b, p)
-	if err != nil {
-		return nil, 0, err
-	}
-	out = append(out, '[')
-	for i := range n {
+// appendEntries appends what the array or map at b[p] holds, and last.
+func appendEntries(out, b []byte, p int, f family, last byte) (_ []byte, end int, err error) {
+	n, p, err := headerOf(b, p, f)
+	for i := 0; i < n && err == nil; i++ {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		if out, p, err = appendJSON(out, b, p); err != nil {
-			return nil, 0, err
+		if f == familyMap {
+			// An array or a map as a key would be quoted again at each level, and would double in size each time.
+			if key := forms[b[p]].family; key == familyArray || key == familyMap {
+				return nil, 0, fmt.Errorf("%w: %s", ErrMapKey, key)
+			}
+			key, _ := scalarText(b, p)
+			out = append(appendJSONString(out, key), ':')
+			p = skip(b, p)
 		}
+		out, p, err = appendJSON(out, b, p)
 	}
-	return append(out, ']'), p, nil
-}
-
-// appendObject is appendJSON for a map.
-func appendObject(out, b []byte, p int) (_ []byte, end int, err error) {
-	n, p, err := mapping(b, p)
-	if err != nil {
-		return nil, 0, err
-	}
-	out = append(out, '{')
-	for i := range n {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		// An array or a map as a key would be quoted again at each level, and would double in size each time.
-		if f := forms[b[p]].family; f == familyArray || f == familyMap {
-			return nil, 0, fmt.Errorf("%w: %s", ErrMapKey, f)
-		}
-		key, _ := scalarText(b, p)
-		out = append(appendJSONString(out, key), ':')
-		if out, p, err = appendJSON(out, b, skip(b, p)); err != nil {
-			return nil, 0, err
-		}
-	}
-	return append(out, '}'), p, nil
+	return append(out, last), p, err
 }
 
 // scalarText returns the JSON of the guarded value at b[p], which is neither an array nor a map. If quoted, s is the

@@ -95,11 +95,11 @@ func (msgpackCodec) AppendError(b []byte, id CallID, e *RemoteError) ([]byte, er
 	out = appendString(out, string(e.Code))
 	out = appendString(out, validText(e.Text))
 	if size == 3 {
-		w := writer{walker: walker{elements: errorElements}, b: out}
-		if err := w.raw(e.Data, 2); err != nil {
+		w := walker{elements: errorElements}
+		var err error
+		if out, err = w.appendRaw(out, e.Data, 2); err != nil {
 			return b, err
 		}
-		out = w.b
 	}
 	return append(out, codeNil), nil
 }

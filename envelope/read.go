@@ -62,7 +62,7 @@ func readValue(b []byte, p int, v reflect.Value) (end int, err error) {
 	case reflect.Slice, reflect.Array:
 		return readList(b, p, v)
 	case reflect.Map:
-		n, p, err := mapping(b, p)
+		n, p, err := headerOf(b, p, familyMap)
 		if err != nil {
 			return 0, err
 		}
@@ -84,7 +84,7 @@ func bytesAt(b []byte, p int) ([]byte, error) {
 	case familyBinary:
 		return contents(b, p), nil
 	}
-	return text(b, p)
+	return contentsOf(b, p, familyString)
 }
 
 // readInteger sets v to an integer.
@@ -147,7 +147,7 @@ func readList(b []byte, p int, v reflect.Value) (end int, err error) {
 		}
 		return skip(b, p), err
 	}
-	n, p, err := array(b, p)
+	n, p, err := headerOf(b, p, familyArray)
 	if err != nil {
 		return 0, err
 	}
@@ -185,7 +185,7 @@ func readEntries(b []byte, p, n int, v reflect.Value) (end int, err error) {
 
 // readStruct is readValue for a struct with layout l. Keys that no field has are ignored.
 func readStruct(b []byte, p int, v reflect.Value, l *layout) (end int, err error) {
-	n, p, err := mapping(b, p)
+	n, p, err := headerOf(b, p, familyMap)
 	for ; n > 0 && err == nil; n-- {
 		var name []byte
 		if name, err = bytesAt(b, p); err != nil {

@@ -3,7 +3,6 @@ package envelope
 import (
 	"errors"
 	"fmt"
-	"reflect"
 	"slices"
 )
 
@@ -13,24 +12,35 @@ var ErrEncode = errors.New("envelope: the value cannot be encoded")
 
 // appendInside appends v to out. v will lie inside depth arrays of an envelope that holds elements values, v included
 // but not the values inside v. The appended bytes have passed the guard. After an error it returns b.
-//
-// A panic of a method of v is an error.
-func appendInside(b, out []byte, v any, depth, elements int) (appended []byte, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: encoding %T panicked: %v", ErrEncode, v, r)
-		}
-		if err != nil {
-			appended = b
-		}
-	}()
+func appendInside(b, out []byte, v any, depth, elements int) ([]byte, error) {
 	w := writer{walker: walker{elements: elements}, b: out, outer: depth}
+	var err error
 	if r, isRaw := v.(Raw); isRaw { // without reflection, which would allocate
-		err = w.raw(r, depth)
+		out, err = w.walker.appendRaw(out, r, depth)
 	} else {
-		err = w.value(reflect.ValueOf(v), depth)
+		err = w.any(v)
+		out = w.b
 	}
-	return w.b, err
+	if err != nil {
+		return b, err
+	}
+	return out, nil
+}
+
+// appendRaw appends r to b. It will lie inside depth arrays and maps.
+func (w *walker) appendRaw(b []byte, r Raw, depth int) ([]byte, error) {
+	data, err := r.msgpack()
+	if err != nil {
+		return nil, fmt.Errorf("%w: encoding a Raw: %w", ErrEncode, err)
+	}
+	return w.appendValue(b, data, depth)
+}
+
+// appendValue appends data to b, which must be one value that will lie inside depth arrays and maps.
+func (w *walker) appendValue(b, data []byte, depth int) ([]byte, error) {
+	start := len(b)
+	b = append(b, data...)
+	return b, w.rest(b, start, depth)
 }
 
 // makeRoom returns b. If b has no room for v, it is grown by v and around bytes more, so that a large v is copied once.

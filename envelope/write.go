@@ -16,6 +16,16 @@ type writer struct {
 	outer int // how many arrays the value lies in
 }
 
+// any appends v, which lies in the outer arrays alone. A panic of a method of v is an error.
+func (w *writer) any(v any) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: encoding %T panicked: %v", ErrEncode, v, r)
+		}
+	}()
+	return w.value(reflect.ValueOf(v), w.outer)
+}
+
 // value appends v, which lies inside depth arrays and maps.
 func (w *writer) value(v reflect.Value, depth int) error {
 	inside := depth > w.outer
@@ -175,7 +185,8 @@ func (w *writer) encoded(v any, depth int) (err error) {
 	case *time.Time:
 		data = appendTime(nil, *v)
 	case *Raw:
-		return w.raw(*v, depth)
+		w.b, err = w.appendRaw(w.b, *v, depth)
+		return err
 	case marshaler:
 		data, err = v.MarshalMsgpack()
 	case encoding.BinaryMarshaler:
@@ -188,21 +199,6 @@ func (w *writer) encoded(v any, depth int) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: encoding %T: %w", ErrEncode, v, err)
 	}
-	return w.add(data, depth)
-}
-
-// raw appends r.
-func (w *writer) raw(r Raw, depth int) error {
-	data, err := r.msgpack()
-	if err != nil {
-		return fmt.Errorf("%w: encoding a Raw: %w", ErrEncode, err)
-	}
-	return w.add(data, depth)
-}
-
-// add appends data, which must be one value.
-func (w *writer) add(data []byte, depth int) error {
-	start := len(w.b)
-	w.b = append(w.b, data...)
-	return w.walker.rest(w.b, start, depth)
+	w.b, err = w.appendValue(w.b, data, depth)
+	return err
 }
