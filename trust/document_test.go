@@ -61,7 +61,7 @@ func TestExamples(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			doc := parse(readExample(t, name), identity.PublicKey{}, nil)
+			doc := parse(readExample(t, name), identity.PublicKey{}, empty)
 			if len(doc.problems) != 0 {
 				t.Errorf("problems: %v", doc.problems)
 			}
@@ -73,7 +73,7 @@ func TestExamples(t *testing.T) {
 }
 
 func TestABadLineIsNamedAndAffectsNoOther(t *testing.T) {
-	doc := parse(readExample(t, "mistakes.peers"), identity.PublicKey{}, nil)
+	doc := parse(readExample(t, "mistakes.peers"), identity.PublicKey{}, empty)
 	want := []struct {
 		line int
 		err  error
@@ -100,7 +100,7 @@ func TestABadLineIsNamedAndAffectsNoOther(t *testing.T) {
 
 func TestOurOwnKeyIsABadLine(t *testing.T) {
 	self := mustKey(t, bob)
-	doc := parse(readExample(t, "home.peers"), self, nil)
+	doc := parse(readExample(t, "home.peers"), self, empty)
 	if _, found := doc.get(self); found || len(doc.problems) != 1 || !errors.Is(doc.problems[0], ErrSelf) {
 		t.Errorf("found = %t, problems %v", found, doc.problems)
 	}
@@ -110,7 +110,7 @@ func TestOurOwnKeyIsABadLine(t *testing.T) {
 }
 
 func TestProblemsOfAFileOfAnotherKindAreBounded(t *testing.T) {
-	doc := parse(strings.Repeat("x\n", 10*problemLimit), identity.PublicKey{}, nil)
+	doc := parse(strings.Repeat("x\n", 10*problemLimit), identity.PublicKey{}, empty)
 	if len(doc.problems) != problemLimit+1 {
 		t.Fatalf("%d problems, want %d", len(doc.problems), problemLimit+1)
 	}
@@ -128,13 +128,13 @@ func TestLimitsOfALine(t *testing.T) {
 	}{{fill, nil}, {fill + 1, ErrLineTooLong}} {
 		peer := Peer{key, "l", []Option{{"x", strings.Repeat("v", v.n)}}}
 		for _, end := range []string{"", "\n", "\r\n"} {
-			doc := parse(peer.String()+end, identity.PublicKey{}, nil)
+			doc := parse(peer.String()+end, identity.PublicKey{}, empty)
 			if v.want == nil && (len(doc.peers) != 1 || len(doc.problems) != 0) ||
 				v.want != nil && (len(doc.peers) != 0 || !errors.Is(doc.problems[0], v.want)) {
 				t.Errorf("%d bytes: %d peers, problems %v", lineLimit-fill+v.n, len(doc.peers), doc.problems)
 			}
 		}
-		_, err := parse("", identity.PublicKey{}, nil).put(peer)
+		_, err := parse("", identity.PublicKey{}, empty).put(peer)
 		checkIs(t, "with", err, v.want)
 	}
 }
@@ -173,7 +173,7 @@ func TestEditsKeepAllOtherBytes(t *testing.T) {
 		"remove too long":  {lineA + "\n" + b.String() + strings.Repeat(" ", lineLimit), remove(b), lineA + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := v.edit(parse(v.before, identity.PublicKey{}, nil))
+			got, err := v.edit(parse(v.before, identity.PublicKey{}, empty))
 			if got != v.after || err != nil {
 				t.Errorf("%q becomes\n%q, %v, want\n%q", v.before, got, err, v.after)
 			}
@@ -195,7 +195,7 @@ func remove(key identity.PublicKey) func(*document) (string, error) {
 
 func TestALabelNamesOnePeer(t *testing.T) {
 	a, b := testKey(1), testKey(2)
-	doc := parse(fmt.Sprintf("%s Ada\n%s Bob\n", a, b), identity.PublicKey{}, nil)
+	doc := parse(fmt.Sprintf("%s Ada\n%s Bob\n", a, b), identity.PublicKey{}, empty)
 	for _, peer := range []Peer{{Key: testKey(3), Label: "Ada"}, {Key: b, Label: "Ada"}} {
 		_, err := doc.put(peer)
 		checkIs(t, "a label that is taken", err, ErrLabelTaken)
@@ -205,7 +205,7 @@ func TestALabelNamesOnePeer(t *testing.T) {
 		checkIs(t, "a label that is free", err, nil)
 	}
 	// The file may have the label twice. Another change is still possible.
-	doc = parse(fmt.Sprintf("%s Ada\n%s Ada\n", a, b), identity.PublicKey{}, nil)
+	doc = parse(fmt.Sprintf("%s Ada\n%s Ada\n", a, b), identity.PublicKey{}, empty)
 	_, err := doc.put(Peer{Key: b, Label: "Ada", Options: []Option{{"x", "y"}}})
 	checkIs(t, "the label that it has", err, nil)
 }
@@ -213,12 +213,12 @@ func TestALabelNamesOnePeer(t *testing.T) {
 func TestAFileDoesNotGrowBeyondItsLimit(t *testing.T) {
 	line := Peer{Key: testKey(1)}.String() + "\n"
 	comments := strings.Repeat(strings.Repeat("#", 1023)+"\n", fileLimit/1024)
-	doc := parse(comments[:len(comments)-len(line)-1]+"\n", identity.PublicKey{}, nil)
+	doc := parse(comments[:len(comments)-len(line)-1]+"\n", identity.PublicKey{}, empty)
 	text, err := doc.put(Peer{Key: testKey(1)})
 	if len(text) != fileLimit || err != nil {
 		t.Fatalf("%d bytes, %v", len(text), err)
 	}
-	_, err = parse(text, identity.PublicKey{}, nil).put(Peer{Key: testKey(2)})
+	_, err = parse(text, identity.PublicKey{}, empty).put(Peer{Key: testKey(2)})
 	checkIs(t, "one more", err, ErrFileTooLarge)
 }
 
@@ -236,12 +236,12 @@ func FuzzPeersFile(f *testing.F) {
 		if len(text) > fileLimit {
 			return
 		}
-		doc := parse(text, identity.PublicKey{}, nil)
+		doc := parse(text, identity.PublicKey{}, empty)
 		checkDocument(t, doc)
 
 		added, err := doc.put(Peer{Key: testKey(1), Label: "Fuzz", Options: []Option{{"x", "a b"}}})
 		if err == nil {
-			now := parse(added, identity.PublicKey{}, nil)
+			now := parse(added, identity.PublicKey{}, empty)
 			checkDocument(t, now)
 			if got, _ := now.get(testKey(1)); got.Label != "Fuzz" || len(got.Options) != 1 {
 				t.Errorf("added, and then it is %+v in %q", got, added)
@@ -251,7 +251,7 @@ func FuzzPeersFile(f *testing.F) {
 		for _, peer := range doc.peers[:min(len(doc.peers), 3)] {
 			updated, err := doc.put(Peer{Key: peer.Key, Options: append(slices.Clone(peer.Options), Option{"x", "a b"})})
 			if err == nil {
-				now := parse(updated, identity.PublicKey{}, nil)
+				now := parse(updated, identity.PublicKey{}, empty)
 				got, found := now.get(peer.Key)
 				if want := append(peer.Option("x"), "a b"); !found || !slices.Equal(got.Option("x"), want) || got.Label != peer.Label {
 					t.Errorf("%+v updated is %+v", peer, got)
@@ -259,7 +259,7 @@ func FuzzPeersFile(f *testing.F) {
 				checkOthers(t, doc, now, peer.Key)
 			}
 			removed, found := doc.remove(peer.Key)
-			now := parse(removed, identity.PublicKey{}, nil)
+			now := parse(removed, identity.PublicKey{}, empty)
 			if _, still := now.get(peer.Key); !found || still {
 				t.Errorf("%s removed: found = %t, there still = %t", peer.Key, found, still)
 			}

@@ -179,7 +179,7 @@ func TestEveryEditIsSeen(t *testing.T) {
 			}
 			checkIs(t, "Reload", s.Reload(), nil)
 			var want []string
-			for _, peer := range parse(step.text, identity.PublicKey{}, nil).peers {
+			for _, peer := range parse(step.text, identity.PublicKey{}, empty).peers {
 				want = append(want, peer.Label)
 			}
 			checkLabels(t, s, want...)
@@ -668,7 +668,7 @@ func TestEditsDoNotReadTheOtherLinesAgain(t *testing.T) {
 		t.Errorf("%v allocations for two new lines", n)
 	}
 	// What is not read again is what would be read.
-	if whole := parse(after.text, s.self, nil); !reflect.DeepEqual(whole.peers, after.peers) || !reflect.DeepEqual(whole.index, after.index) {
+	if whole := parse(after.text, s.self, empty); !reflect.DeepEqual(whole.peers, after.peers) || !reflect.DeepEqual(whole.index, after.index) {
 		t.Error("the peers differ from those of the whole file")
 	}
 	if _, err := s.Remove(testKey(2)); err != nil || s.Contains(testKey(2)) || len(s.List()) != peers {
@@ -685,8 +685,8 @@ func TestLinesThatMoveCountAsTheyDoWhereTheyAre(t *testing.T) {
 	for _, from := range texts {
 		for _, to := range texts {
 			for _, self := range []identity.PublicKey{{}, testKey(2)} {
-				old := parse(from, identity.PublicKey{}, nil)
-				got, want := parse(to, self, old), parse(to, self, nil)
+				old := parse(from, identity.PublicKey{}, empty)
+				got, want := parse(to, self, old), parse(to, self, empty)
 				if !reflect.DeepEqual(got, want) {
 					t.Errorf("%q after %q: %+v, not %+v", to, from, got, want)
 				}
