@@ -246,11 +246,9 @@ func lock(path string) (unlock func(), err error) {
 	}
 	path += lockSuffix
 	file := flock.New(path, flock.SetFlag(os.O_RDWR|durable.NonBlock|durable.NoFollow))
-	info, err := os.Lstat(path)
+	err = durable.CheckRegular(os.Lstat(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = durable.Create(path, nil, newFileMode)
-	} else if err == nil {
-		err = durable.CheckInfo(info)
 	}
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		err = takeLock(file)
@@ -272,10 +270,7 @@ func takeLock(file *flock.Flock) error {
 	case err != nil:
 		return err
 	}
-	info, err := file.Stat()
-	if err == nil {
-		err = durable.CheckInfo(info) // something else may have taken its place
-	}
+	err = durable.CheckRegular(file.Stat()) // something else may have taken its place
 	if err != nil {
 		_ = file.Unlock()
 	}
