@@ -66,21 +66,13 @@ func ParseBye(args []byte) (Bye, error) {
 		if n == 0 {
 			return y, ErrArity
 		}
-		c, err := checked(args, p, "code", checkCode)
+		code, text, p, err := codeAndText(args, p, n)
 		if err != nil {
 			return y, err
 		}
-		y.Code = Reason(c)
-		if n > 1 {
-			p = skip(args, p)
-			text, err := contentsOf(args, p, familyString)
-			if err != nil {
-				return y, fmt.Errorf("text: %w", err)
-			}
-			y.Text = cutValid(string(text), MaxByeText)
-		}
+		y.Code, y.Text = Reason(code), cutValid(string(text), MaxByeText)
 		if n > 2 {
-			ms, err := unsigned(args, skip(args, p))
+			ms, err := unsigned(args, p)
 			if err != nil {
 				return y, fmt.Errorf("retry_after_ms: %w", err)
 			}

@@ -48,29 +48,24 @@ func elements(body []byte, at *[maxArity]int) (arity int, err error) {
 	if len(body) == 0 {
 		return 0, ErrTruncated
 	}
-	arity, first := int(body[0])-fixArray, 1
+	arity, p := int(body[0])-fixArray, 1
 	if forms[body[0]].family != familyArray || arity > maxArity { // not the shortest form, in which envelopes are sent
-		arity, first, err = headerOf(body, 0, familyArray)
+		arity, p, err = headerOf(body, 0, familyArray)
 	}
-	if err != nil || arity == 0 || arity > maxArity || arity > len(body)-first {
+	if err != nil || arity == 0 || arity > maxArity || arity > len(body)-p {
 		return 0, cmp.Or(guardAll(body), err, ErrArity)
 	}
-	return arity, guardElements(body, first, at[:arity])
-}
-
-// guardElements guards len(at) values from body[p] to its end, and sets at to where they begin.
-func guardElements(body []byte, p int, at []int) (err error) {
-	w := walker{elements: 1 + len(at)}
-	for i := range at {
+	w := walker{elements: 1 + arity}
+	for i := range arity {
 		at[i] = p
 		if p, err = w.value(body, p, 1); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if p != len(body) {
-		return ErrTrailing
+		return 0, ErrTrailing
 	}
-	return nil
+	return arity, nil
 }
 
 // parseCall reads [0, id, name, args] or [0, id, name, args, options], wire.md §6.3.
@@ -144,22 +139,29 @@ func parseError(body []byte, p int) (*RemoteError, error) {
 	if n != 2 && n != 3 {
 		return nil, ErrArity
 	}
-	c, err := checked(body, p, "code", checkCode)
+	code, text, p, err := codeAndText(body, p, n)
 	if err != nil {
 		return nil, err
 	}
-	p = skip(body, p)
-	t, err := contentsOf(body, p, familyString)
-	if err != nil {
-		return nil, fmt.Errorf("text: %w", err)
-	}
-	e := &RemoteError{Code: Code(c), Text: validText(string(t))}
+	e := &RemoteError{Code: Code(code), Text: validText(string(text))}
 	if n == 3 {
-		p = skip(body, p)
 		end := skip(body, p)
 		e.Data = NewRaw(msgpackCodec{}, body[p:end:end])
 	}
 	return e, nil
+}
+
+// codeAndText reads the code at body[p] and, if the array of n elements that it begins has more, the text after it. It
+// returns where both end.
+func codeAndText(body []byte, p, n int) (code, text []byte, end int, err error) {
+	if code, err = checked(body, p, "code", checkCode); err != nil || n == 1 {
+		return code, nil, p, err
+	}
+	p = skip(body, p)
+	if text, err = contentsOf(body, p, familyString); err != nil {
+		return nil, nil, 0, fmt.Errorf("text: %w", err)
+	}
+	return code, text, skip(body, p), nil
 }
 
 // parseNonce reads [3, nonce] or [4, nonce], wire.md §6.6.
