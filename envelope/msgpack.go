@@ -95,9 +95,8 @@ func (msgpackCodec) AppendError(b []byte, id CallID, e *RemoteError) ([]byte, er
 	out = appendString(out, string(e.Code))
 	out = appendString(out, validText(e.Text))
 	if size == 3 {
-		w := walker{elements: errorElements}
 		var err error
-		if out, err = w.appendRaw(out, e.Data, 2); err != nil {
+		if out, err = appendRaw(out, e.Data, 2, errorElements); err != nil {
 			return b, err
 		}
 	}

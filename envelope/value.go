@@ -2,7 +2,6 @@ package envelope
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -13,11 +12,11 @@ var ErrEncode = errors.New("envelope: the value cannot be encoded")
 // appendInside appends v to out. v will lie inside depth arrays of an envelope that holds elements values, v included
 // but not the values inside v. The appended bytes have passed the guard. After an error it returns b.
 func appendInside(b, out []byte, v any, depth, elements int) ([]byte, error) {
-	w := writer{walker: walker{elements: elements}, b: out, outer: depth}
 	var err error
 	if r, isRaw := v.(Raw); isRaw { // without reflection, which would allocate
-		out, err = w.walker.appendRaw(out, r, depth)
+		out, err = appendRaw(out, r, depth, elements)
 	} else {
+		w := writer{walker: walker{elements: elements}, b: out, outer: depth}
 		err = w.any(v)
 		out = w.b
 	}
@@ -27,12 +26,13 @@ func appendInside(b, out []byte, v any, depth, elements int) ([]byte, error) {
 	return out, nil
 }
 
-// appendRaw appends r to b. It will lie inside depth arrays and maps.
-func (w *walker) appendRaw(b []byte, r Raw, depth int) ([]byte, error) {
+// appendRaw is appendInside for a Raw. After an error the slice means nothing.
+func appendRaw(b []byte, r Raw, depth, elements int) ([]byte, error) {
 	data, err := r.msgpack()
 	if err != nil {
-		return nil, fmt.Errorf("%w: encoding a Raw: %w", ErrEncode, err)
+		return nil, err
 	}
+	w := walker{elements: elements}
 	return w.appendValue(b, data, depth)
 }
 

@@ -185,8 +185,7 @@ func (w *writer) encoded(v any, depth int) (err error) {
 	case *time.Time:
 		data = appendTime(nil, *v)
 	case *Raw:
-		w.b, err = w.appendRaw(w.b, *v, depth)
-		return err
+		data, err = v.msgpack()
 	case marshaler:
 		data, err = v.MarshalMsgpack()
 	case encoding.BinaryMarshaler:
