@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -299,5 +300,58 @@ func checkOthers(t *testing.T, before, now *document, key identity.PublicKey) {
 	}
 	if !samePeers(other(before.peers), other(now.peers)) {
 		t.Errorf("from\n%q to\n%q", before.text, now.text)
+	}
+}
+
+func TestEditsDoNotReadTheOtherLinesAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "peers")
+	var b strings.Builder
+	const peers = 10_000
+	for i := range peers {
+		fmt.Fprintf(&b, "%s\n", testKey(i+1).String())
+	}
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(path)
+	if err != nil || len(s.List()) != peers {
+		t.Fatal(len(s.List()), err)
+	}
+	before := s.current.Load()
+	if err := s.Add(Peer{Key: testKey(1), Label: "first"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Add(Peer{Key: testKey(peers + 1)}); err != nil {
+		t.Fatal(err)
+	}
+	after := s.current.Load()
+	if n := testing.AllocsPerRun(1, func() { parse(after.text, s.self, before) }); n > peers/10 {
+		t.Errorf("%v allocations for two new lines", n)
+	}
+	// What is not read again is what would be read.
+	if whole := parse(after.text, s.self, empty); !reflect.DeepEqual(whole.peers, after.peers) || !reflect.DeepEqual(whole.index, after.index) {
+		t.Error("the peers differ from those of the whole file")
+	}
+	if _, err := s.Remove(testKey(2)); err != nil || s.Contains(testKey(2)) || len(s.List()) != peers {
+		t.Error(err)
+	}
+}
+
+func TestLinesThatMoveCountAsTheyDoWhereTheyAre(t *testing.T) {
+	a, b := testKey(1).String(), testKey(2).String()
+	texts := []string{
+		a + "\n" + b + "\n", b + "\n" + a + "\n", "\ufeff" + a + "\n" + b + "\n", b + "\n\ufeff" + a + "\n", a + "\n" + a + "\n",
+		a + " x\n" + a + "\n", a + "\n" + a + " x\n", "# c\n" + a, a + "\n# c\n",
+	}
+	for _, from := range texts {
+		for _, to := range texts {
+			for _, self := range []identity.PublicKey{{}, testKey(2)} {
+				old := parse(from, identity.PublicKey{}, empty)
+				got, want := parse(to, self, old), parse(to, self, empty)
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%q after %q: %+v, not %+v", to, from, got, want)
+				}
+			}
+		}
 	}
 }
