@@ -194,16 +194,16 @@ func readStruct(b []byte, p int, v reflect.Value, l *layout) (end int, err error
 		i, known := l.byName[string(name)]
 		if p = skip(b, p); !known {
 			p = skip(b, p)
-		} else if p, err = readValue(b, p, l.fields[i].make(v)); err != nil {
+		} else if p, err = readValue(b, p, l.fields[i].getOrMake(v)); err != nil {
 			err = fmt.Errorf("field %q: %w", name, err)
 		}
 	}
 	return p, err
 }
 
-// make returns the field f of the struct v, and makes the embedded structs on the way. It panics if one of them must be
+// getOrMake returns the field f of the struct v, and makes the embedded structs on the way. It panics if one of them must be
 // made and is not exported.
-func (f *field) make(v reflect.Value) reflect.Value {
+func (f *field) getOrMake(v reflect.Value) reflect.Value {
 	for _, i := range f.index {
 		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {

@@ -64,7 +64,7 @@ func (w *writer) value(v reflect.Value, depth int) error {
 	case reflect.Map:
 		return w.mapping(v, depth)
 	case reflect.Struct:
-		return w.record(v, l, depth)
+		return w.fields(v, l, depth)
 	default:
 		return fmt.Errorf("%w: there is no form for a %s", ErrEncode, v.Type())
 	}
@@ -139,11 +139,11 @@ func (w *writer) mapping(v reflect.Value, depth int) error {
 	return err
 }
 
-// record appends a struct with layout l.
-func (w *writer) record(v reflect.Value, l *layout, depth int) error {
+// fields appends a struct with layout l.
+func (w *writer) fields(v reflect.Value, l *layout, depth int) error {
 	n := 0
 	for i := range l.fields {
-		if l.fields[i].of(v).IsValid() {
+		if l.fields[i].get(v).IsValid() {
 			n++
 		}
 	}
@@ -152,7 +152,7 @@ func (w *writer) record(v reflect.Value, l *layout, depth int) error {
 		err = w.begin(fixMap, codeMap16, n, 2, depth)
 	}
 	for i := 0; i < len(l.fields) && err == nil; i++ {
-		if value := l.fields[i].of(v); value.IsValid() {
+		if value := l.fields[i].get(v); value.IsValid() {
 			w.b = appendString(w.b, l.fields[i].name)
 			err = w.value(value, depth+1)
 		}
@@ -160,9 +160,9 @@ func (w *writer) record(v reflect.Value, l *layout, depth int) error {
 	return err
 }
 
-// of returns the field f of the struct v; an invalid Value if f does not travel, because it is in a struct that is not
+// get returns the field f of the struct v; an invalid Value if f does not travel, because it is in a struct that is not
 // there, or by the rule of encoding/json for omitempty.
-func (f *field) of(v reflect.Value) reflect.Value {
+func (f *field) get(v reflect.Value) reflect.Value {
 	v, err := v.FieldByIndexErr(f.index)
 	if err != nil || !f.omitEmpty || v.Kind() == reflect.Struct {
 		return v

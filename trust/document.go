@@ -38,11 +38,11 @@ type document struct {
 
 // A line is one line of a document.
 type line struct {
-	text    string // with its end
-	content string // without its end, and without a byte order mark
-	peer    Peer   // zero if the line is blank or a comment; only the key, if that is legible, if the line is bad
-	form    error  // why the line is bad, whatever the other lines say
-	err     error  // why it is bad
+	text      string // with its end
+	content   string // without its end, and without a byte order mark
+	peer      Peer   // zero if the line is blank or a comment; only the key, if that is legible, if the line is bad
+	syntaxErr error  // why the line is bad, whatever the other lines say
+	err       error  // why it is bad
 }
 
 // empty is the document of a file that does not exist, or of a set in memory.
@@ -60,11 +60,11 @@ func parse(text string, self identity.PublicKey, old *document) *document {
 			l.content = strings.TrimPrefix(l.content, byteOrderMark)
 		}
 		if i, known := old.known[l.content]; known {
-			l.peer, l.form = old.lines[i].peer, old.lines[i].form
+			l.peer, l.syntaxErr = old.lines[i].peer, old.lines[i].syntaxErr
 		} else {
-			l.peer, l.form = parseLine(strings.Clone(l.content)) // a peer must not hold on to all of an old text
+			l.peer, l.syntaxErr = parseLine(strings.Clone(l.content)) // a peer must not hold on to all of an old text
 		}
-		l.err = l.form
+		l.err = l.syntaxErr
 		if l.err == nil && !l.peer.Key.IsZero() {
 			l.err = doc.add(l.peer, self)
 		}
