@@ -12,9 +12,6 @@ const NameBye = "$/bye"
 // MaxRetryAfter.
 const MaxRetryAfter = 10 * time.Minute
 
-// MaxByeText is how many bytes of its text a bye is read and written with. So a bye is never too large to send.
-const MaxByeText = 1024
-
 // A Reason says why a session ends: the code of a bye (wire.md §10). Its registry is another than that of Code. Append
 // only.
 type Reason string
@@ -40,7 +37,7 @@ type Bye struct {
 	RetryAfter time.Duration // how long to stay away, in whole milliseconds rounded up; 0 if it does not say
 }
 
-// AppendBye appends the send that says y, and returns the longer slice. Text is cut to MaxByeText, RetryAfter to
+// AppendBye appends the send that says y, and returns the longer slice. Text is cut to MaxText, RetryAfter to
 // between 0 and MaxRetryAfter. It panics if y.Code is not 1 to MaxCode bytes of ASCII from '!' to '~'. ParseBye returns
 // no such code.
 func AppendBye(b []byte, y Bye) []byte {
@@ -51,7 +48,7 @@ func AppendBye(b []byte, y Bye) []byte {
 	b = appendString(b, NameBye)
 	b = append(b, fixArray|3)
 	b = appendString(b, string(y.Code))
-	b = appendString(b, cutValid(y.Text, MaxByeText))
+	b = appendString(b, ErrorText(y.Text))
 	return appendUint(b, milliseconds(y.RetryAfter, MaxRetryAfter))
 }
 
@@ -70,7 +67,7 @@ func ParseBye(args []byte) (Bye, error) {
 		if err != nil {
 			return y, err
 		}
-		y.Code, y.Text = Reason(code), cutValid(string(text), MaxByeText)
+		y.Code, y.Text = Reason(code), ErrorText(string(text))
 		if n > 2 {
 			ms, err := unsigned(args, p)
 			if err != nil {

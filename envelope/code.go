@@ -12,8 +12,8 @@ import (
 // MaxCode is the most bytes that the code of an error or of a bye may have. Codes go into metrics, logs and switches.
 const MaxCode = 64
 
-// MaxText is the most bytes of text that an error is sent with, and that Error shows of a peer's text: neither floods a
-// log.
+// MaxText is the most bytes of text that an error is sent with, that a bye is sent and read with, and that Error shows of
+// a peer's text. So none of them floods a log, and a bye is never too large to send.
 const MaxText = 1024
 
 // ErrCode reports a code of 0 or more than MaxCode bytes, or with bytes other than ASCII from '!' to '~'.
@@ -148,11 +148,9 @@ func quote(s string) string {
 	return strconv.Quote(cutText(s, MaxText)) + "…"
 }
 
-// ErrorText returns s as the text of an error travels: valid UTF-8, of at most MaxText bytes.
-func ErrorText(s string) string { return cutValid(s, MaxText) }
-
-// cutValid returns s as valid UTF-8 of at most n bytes. It is cut twice: what replaces a bad byte is longer.
-func cutValid(s string, n int) string { return cutText(validText(cutText(s, n)), n) }
+// ErrorText returns s as the text of an error or a bye travels: valid UTF-8, of at most MaxText bytes. It is cut twice:
+// what replaces a bad byte is longer.
+func ErrorText(s string) string { return cutText(validText(cutText(s, MaxText)), MaxText) }
 
 // cutText returns s, cut to at most n bytes without splitting a character.
 func cutText(s string, n int) string {
