@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -110,21 +111,16 @@ func floatText(f float64, bits int) []byte {
 
 // appendJSONString appends s as a JSON string.
 func appendJSONString(out, s []byte) []byte {
-	const hexDigits = "0123456789abcdef"
+	const escaped, letters = "\"\\\n\r\t", `"\nrt`
 	out = append(out, '"')
 	for len(s) > 0 {
 		r, n := utf8.DecodeRune(s)
+		letter := strings.IndexRune(escaped, r)
 		switch {
-		case r == '"' || r == '\\':
-			out = append(out, '\\', byte(r))
-		case r == '\n':
-			out = append(out, '\\', 'n')
-		case r == '\r':
-			out = append(out, '\\', 'r')
-		case r == '\t':
-			out = append(out, '\\', 't')
+		case letter >= 0:
+			out = append(out, '\\', letters[letter])
 		case r < ' ', r >= 0x7f && r <= 0x9f:
-			out = append(out, '\\', 'u', '0', '0', hexDigits[r>>4], hexDigits[r&0x0f])
+			out = fmt.Appendf(out, `\u%04x`, r)
 		case r == utf8.RuneError && n == 1:
 			out = append(out, "\uFFFD"...)
 		default:
