@@ -33,7 +33,7 @@
 //
 // What would arrive as something else is an error at one of the two ends, never another value. At the sender it is
 // [ErrEncode]: a type whose fields are all unexported and that does not encode itself, two fields of one name, a pointer
-// to nil inside another value. At the receiver it is [ErrDecode]. What is lost all the same: the time zone of a
+// to nil inside another value. At the receiver it is [ErrDecode]. Three things are lost without an error: the time zone of a
 // time.Time, fields that are not exported beside fields that are, and the Go types of what is in an any.
 //
 // Append* check what they wrote with the same guard. So data that no peer would accept is a local error of the

@@ -26,7 +26,7 @@ func requireOver(t *testing.T, s *State) {
 		t.Errorf("after the end Next tells %v, %d", write, size)
 	}
 	if s.Done() {
-		t.Error("done in spite of the failure")
+		t.Error("done after the failure")
 	}
 	if !panics(func() { s.Write(nil) }) {
 		t.Error("Write works after the end")
@@ -43,7 +43,7 @@ func requireNoResult(t *testing.T, s *State) {
 	t.Helper()
 	requireOver(t, s)
 	if !panics(func() { s.Result() }) {
-		t.Error("a result in spite of the failure")
+		t.Error("a result after the failure")
 	}
 }
 

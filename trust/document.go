@@ -91,7 +91,7 @@ func parseLine(content string) (Peer, error) {
 	return peer, err
 }
 
-// add adds the peer of a line that parsePeer accepts, or returns the reason why the line is bad nevertheless.
+// add adds the peer of a line that parsePeer accepts, or returns why it cannot beside the other lines.
 func (d *document) add(peer Peer, self identity.PublicKey) error {
 	if peer.Key == self {
 		return ErrSelf
