@@ -42,6 +42,9 @@ func TestValuesWrittenDirectlyEqualTheLibrarys(t *testing.T) {
 				int64(u), int(u), int8(u), int16(u), int32(u), -int64(u), -int(u), -int8(u), -int16(u), -int32(u))
 		}
 	}
+	for _, sec := range []int64{0, 1, -1, math.MaxUint32, math.MaxUint32 + 1, 1<<34 - 1, 1 << 34, math.MinInt32, -62135596800} {
+		values = append(values, time.Unix(sec, 0), time.Unix(sec, 1), time.Unix(sec, 999_999_999))
+	}
 	for _, v := range values {
 		got, err := Msgpack.AppendValue([]byte("before"), v)
 		if want := append([]byte("before"), libraryBytes(t, v)...); err != nil || !bytes.Equal(got, want) {
