@@ -22,7 +22,7 @@ func TestOnlyThePairedNodeRecognisesAnEntry(t *testing.T) {
 	if key, port, err := b.Hear(packets[0]); err != nil || key != a.key() || port != 7100 {
 		t.Errorf("the paired node hears %v, %d, %v", key, port, err)
 	}
-	for name, n := range map[string]*node{"the sender": a, "a peer's other peer": c, "a stranger": d} {
+	for name, n := range map[string]*node{"the sender": a, "a peer's other peer": c, "an untrusted node": d} {
 		if key, _, err := n.Hear(packets[0]); !errors.Is(err, ErrNobody) {
 			t.Errorf("%s hears %v, %v", name, key, err)
 		}
@@ -139,30 +139,30 @@ func TestEmptyKeyringAnnouncesNothing(t *testing.T) {
 	}
 }
 
-// TestJunkAllocatesNothing bounds the memory that a stranger's datagram costs, for any number of trusted keys.
+// TestJunkAllocatesNothing bounds the memory that an untrusted node's datagram costs, for any number of trusted keys.
 func TestJunkAllocatesNothing(t *testing.T) {
 	b := newNode(t, 0x01)
 	for i := range 50 {
 		b.trust(t, newNode(t, byte(0x02+i)))
 	}
-	stranger := newNode(t, 0x81)
-	stranger.trust(t, b)
-	packet := stranger.announce(t, 7100)[0]
+	untrusted := newNode(t, 0x81)
+	untrusted.trust(t, b)
+	packet := untrusted.announce(t, 7100)[0]
 	for name, c := range map[string]struct {
 		datagram []byte
 		most     float64
 	}{
-		"another length":  {packet[:180], 0},
-		"another magic":   {append([]byte("PNET"), packet[4:]...), 0},
-		"another version": {append([]byte("PNEP\x00"), packet[5:]...), 0},
-		"of a stranger":   {packet, 5}, // three small ones, for any number of keys
+		"another length":       {packet[:180], 0},
+		"another magic":        {append([]byte("PNET"), packet[4:]...), 0},
+		"another version":      {append([]byte("PNEP\x00"), packet[5:]...), 0},
+		"of an untrusted node": {packet, 5}, // three small ones, for any number of keys
 	} {
 		if got := testing.AllocsPerRun(100, func() { b.Hear(c.datagram) }); got > c.most {
 			t.Errorf("%s: %v allocations, at most %v are allowed", name, got, c.most)
 		}
 	}
 	if got := testing.AllocsPerRun(100, func() { b.Knocked([32]byte{1}, [KnockSize]byte{}) }); got > 5 {
-		t.Errorf("a knock of a stranger: %v allocations", got)
+		t.Errorf("a knock of an untrusted node: %v allocations", got)
 	}
 }
 
@@ -177,14 +177,14 @@ func TestAnnounceFailsWithItsRandomness(t *testing.T) {
 	}
 }
 
-// BenchmarkHear measures a stranger's datagram with 100 trusted keys.
+// BenchmarkHear measures an untrusted node's datagram with 100 trusted keys.
 func BenchmarkHear(b *testing.B) {
-	n, stranger := newNode(b, 0x01), newNode(b, 0xf1)
+	n, untrusted := newNode(b, 0x01), newNode(b, 0xf1)
 	for i := range 100 {
 		n.trust(b, newNode(b, byte(0x02+i)))
 	}
-	stranger.trust(b, n)
-	packet := stranger.announce(b, 7100)[0]
+	untrusted.trust(b, n)
+	packet := untrusted.announce(b, 7100)[0]
 	for b.Loop() {
 		n.Hear(packet)
 	}

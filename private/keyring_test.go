@@ -89,11 +89,11 @@ func TestRecognisingCostsTheSameForEveryPeer(t *testing.T) {
 		pairUp(t, b, p)
 		peers = append(peers, p)
 	}
-	stranger := newNode(t, 0x81)
-	stranger.trust(t, b)
+	untrusted := newNode(t, 0x81)
+	untrusted.trust(t, b)
 	macs := 0
 	b.mac = func(key *[secretSize]byte, m []byte) [32]byte { macs++; return hmacSHA256(key, m) }
-	for name, n := range map[string]*node{"first": peers[0], "middle": peers[10], "last": peers[20], "stranger": stranger} {
+	for name, n := range map[string]*node{"first": peers[0], "middle": peers[10], "last": peers[20], "untrusted": untrusted} {
 		knock, _ := n.Knock(b.key(), [32]byte{1})
 		packet := n.announce(t, 7100)[0]
 		n.at = start.Add(-EpochLength)
@@ -105,7 +105,7 @@ func TestRecognisingCostsTheSameForEveryPeer(t *testing.T) {
 			"announce":      func() bool { _, _, err := b.Hear(packet); return err == nil },
 		} {
 			macs = 0
-			if ok, want := f(), n != stranger && what != "stale knock"; ok != want || macs != 3*len(peers) {
+			if ok, want := f(), n != untrusted && what != "stale knock"; ok != want || macs != 3*len(peers) {
 				t.Errorf("%s of %s: %t after %d HMACs, want %t after %d", what, name, ok, macs, want, 3*len(peers))
 			}
 		}

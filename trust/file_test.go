@@ -32,7 +32,7 @@ func TestASetIsKeptInItsFile(t *testing.T) {
 		t.Errorf("read back: %+v, want %+v", again.List(), s.List())
 	}
 	if found, err := s.Remove(keyOf("A")); found || err != nil {
-		t.Errorf("Remove of a stranger: %t, %v", found, err)
+		t.Errorf("Remove of an untrusted key: %t, %v", found, err)
 	}
 	if runtime.GOOS == "windows" {
 		return
