@@ -47,7 +47,7 @@ func TestLimitsTableIsTheCodes(t *testing.T) {
 		"hello strings":              envelope.MaxHelloString,
 		"error code, bye code":       envelope.MaxCode,
 		"error text":                 envelope.MaxText,
-		"bye text":                   envelope.MaxByeText,
+		"bye text":                   envelope.MaxText,
 		"bye retry_after_ms":         int(envelope.MaxRetryAfter.Milliseconds()),
 	}
 	for _, row := range readPage(t).table(t, "9 limit") {

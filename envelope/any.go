@@ -53,13 +53,13 @@ func anyAt(b []byte, p int) (v any, end int, err error) {
 // mapAt is anyAt for a map: a map[string]any if all keys are strings, otherwise a map[any]any. If a key appears twice,
 // the last value counts.
 func mapAt(b []byte, p int) (v any, end int, err error) {
-	n, p, err := mapping(b, p)
+	n, p, err := headerOf(b, p, familyMap)
 	if err != nil {
 		return nil, 0, err
 	}
 	named := make(map[string]any, n)
 	for i := range n {
-		key, err := text(b, p)
+		key, err := contentsOf(b, p, familyString)
 		if err != nil {
 			return mixedMapAt(b, p, n-i, named)
 		}

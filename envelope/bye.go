@@ -12,9 +12,6 @@ const NameBye = "$/bye"
 // MaxRetryAfter.
 const MaxRetryAfter = 10 * time.Minute
 
-// MaxByeText is how many bytes of its text a bye is read and written with. So a bye is never too large to send.
-const MaxByeText = 1024
-
 // A Reason says why a session ends: the code of a bye (wire.md §10). Its registry is another than that of Code. Append
 // only.
 type Reason string
@@ -40,7 +37,7 @@ type Bye struct {
 	RetryAfter time.Duration // how long to stay away, in whole milliseconds rounded up; 0 if it does not say
 }
 
-// AppendBye appends the send that says y, and returns the longer slice. Text is cut to MaxByeText, RetryAfter to
+// AppendBye appends the send that says y, and returns the longer slice. Text is cut to MaxText, RetryAfter to
 // between 0 and MaxRetryAfter. It panics if y.Code is not 1 to MaxCode bytes of ASCII from '!' to '~'. ParseBye returns
 // no such code.
 func AppendBye(b []byte, y Bye) []byte {
@@ -51,44 +48,33 @@ func AppendBye(b []byte, y Bye) []byte {
 	b = appendString(b, NameBye)
 	b = append(b, fixArray|3)
 	b = appendString(b, string(y.Code))
-	b = appendString(b, cutValid(y.Text, MaxByeText))
+	b = appendString(b, ErrorText(y.Text))
 	return appendUint(b, milliseconds(y.RetryAfter, MaxRetryAfter))
 }
 
 // ParseBye returns the Bye in the args of a send called NameBye: [code, text, retry_after_ms]. Text and retry_after_ms
 // may be missing. Elements after them are ignored.
 func ParseBye(args []byte) (Bye, error) {
-	return parseArgs("bye", args, parseBye)
-}
-
-// parseBye is ParseBye for guarded args.
-func parseBye(args []byte) (y Bye, err error) {
-	n, p, err := array(args, 0)
-	if err != nil {
-		return y, err
-	}
-	if n == 0 {
-		return y, ErrArity
-	}
-	c, err := checked(args, p, "code", checkCode)
-	if err != nil {
-		return y, err
-	}
-	y.Code = Reason(c)
-	if n > 1 {
-		p = skip(args, p)
-		t, err := text(args, p)
+	return parseArgs("bye", args, func(args []byte) (y Bye, err error) {
+		n, p, err := headerOf(args, 0, familyArray)
 		if err != nil {
-			return y, fmt.Errorf("text: %w", err)
+			return y, err
 		}
-		y.Text = cutValid(string(t), MaxByeText)
-	}
-	if n > 2 {
-		ms, err := unsigned(args, skip(args, p))
+		if n == 0 {
+			return y, ErrArity
+		}
+		code, text, p, err := codeAndText(args, p, n)
 		if err != nil {
-			return y, fmt.Errorf("retry_after_ms: %w", err)
+			return y, err
 		}
-		y.RetryAfter = duration(ms, MaxRetryAfter)
-	}
-	return y, nil
+		y.Code, y.Text = Reason(code), ErrorText(string(text))
+		if n > 2 {
+			ms, err := unsigned(args, p)
+			if err != nil {
+				return y, fmt.Errorf("retry_after_ms: %w", err)
+			}
+			y.RetryAfter = duration(ms, MaxRetryAfter)
+		}
+		return y, nil
+	})
 }

@@ -12,8 +12,8 @@ import (
 // MaxCode is the most bytes that the code of an error or of a bye may have. Codes go into metrics, logs and switches.
 const MaxCode = 64
 
-// MaxText is the most bytes of text that an error is sent with, and that Error shows of a peer's text: neither floods a
-// log.
+// MaxText is the most bytes of text that an error is sent with, that a bye is sent and read with, and that Error shows of
+// a peer's text. So none of them floods a log, and a bye is never too large to send.
 const MaxText = 1024
 
 // ErrCode reports a code of 0 or more than MaxCode bytes, or with bytes other than ASCII from '!' to '~'.
@@ -61,7 +61,11 @@ func (e *codeError) Error() string { return e.text }
 // CodeOf returns the code with which a caller is told of err: that of a *RemoteError (if it is valid) or of
 // ErrNoHandler and its like, CodeCancelled for context.Canceled, CodeDeadline for context.DeadlineExceeded, and
 // CodeFailed for any other error. All of them may be wrapped. CodeOf(nil) is empty.
-func CodeOf(err error) Code {
+func CodeOf(err error) Code { return AnswerCode(err, true) }
+
+// AnswerCode returns the code of the answer to a call whose handler returned err: as CodeOf, but the end of a context is a
+// failure like any other unless the call's own context has ended (wire.md §10), since the caller has set no time for it.
+func AnswerCode(err error, ended bool) Code {
 	var (
 		remote *RemoteError
 		local  *codeError
@@ -73,6 +77,7 @@ func CodeOf(err error) Code {
 		if checkCode(string(remote.Code)) == nil {
 			return remote.Code
 		}
+	case !ended && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)):
 	case errors.As(err, &local):
 		return local.code
 	case errors.Is(err, context.Canceled):
@@ -81,16 +86,6 @@ func CodeOf(err error) Code {
 		return CodeDeadline
 	}
 	return CodeFailed
-}
-
-// AnswerCode returns the code of the answer to a call whose handler returned err: as CodeOf, but the end of a context is a
-// failure like any other unless the call's own context has ended (wire.md §10), since the caller has set no time for it.
-func AnswerCode(err error, ended bool) Code {
-	_, isRemote := errors.AsType[*RemoteError](err)
-	if !isRemote && !ended && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
-		return CodeFailed
-	}
-	return CodeOf(err)
 }
 
 // A RemoteError is the error of a reply (wire.md §6.4): the peer's reason why a call failed. The peer chose Text and
@@ -153,11 +148,9 @@ func quote(s string) string {
 	return strconv.Quote(cutText(s, MaxText)) + "…"
 }
 
-// ErrorText returns s as the text of an error travels: valid UTF-8, of at most MaxText bytes.
-func ErrorText(s string) string { return cutValid(s, MaxText) }
-
-// cutValid returns s as valid UTF-8 of at most n bytes. It is cut twice: what replaces a bad byte is longer.
-func cutValid(s string, n int) string { return cutText(validText(cutText(s, n)), n) }
+// ErrorText returns s as the text of an error or a bye travels: valid UTF-8, of at most MaxText bytes. It is cut twice:
+// what replaces a bad byte is longer.
+func ErrorText(s string) string { return cutText(validText(cutText(s, MaxText)), MaxText) }
 
 // cutText returns s, cut to at most n bytes without splitting a character.
 func cutText(s string, n int) string {

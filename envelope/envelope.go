@@ -28,11 +28,12 @@
 // Integers and lengths in their shortest form; floats as they are, in 4 or 8 bytes, even if their value is whole.
 // Structs become maps from field names to values, renamed by `msgpack:"name"` tags or else by `json:"name"` tags. Fields
 // with omitempty are left out by the rule of encoding/json. Fields of embedded structs count as the outer struct's own.
-// Types with a method of package msgpack, MarshalBinary or MarshalText encode themselves; MarshalJSON is not used.
+// Types with MarshalMsgpack, MarshalBinary or MarshalText encode themselves. MarshalJSON is not used. Types that have only
+// EncodeMsgpack or DecodeMsgpack, which need the encoder or decoder of a library, are refused.
 //
 // What would arrive as something else is an error at one of the two ends, never another value. At the sender it is
 // [ErrEncode]: a type whose fields are all unexported and that does not encode itself, two fields of one name, a pointer
-// to nil inside another value. At the receiver it is [ErrDecode]. What is lost all the same: the time zone of a
+// to nil inside another value. At the receiver it is [ErrDecode]. Three things are lost without an error: the time zone of a
 // time.Time, fields that are not exported beside fields that are, and the Go types of what is in an any.
 //
 // Append* check what they wrote with the same guard. So data that no peer would accept is a local error of the

@@ -1,6 +1,9 @@
 package envelope
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Reasons to refuse a field of an envelope or of a protocol message: it does not have the type, or one of the values,
 // that wire.md §6 demands.
@@ -76,18 +79,13 @@ func unsigned(b []byte, p int) (uint64, error) {
 	return u, nil
 }
 
-// text returns the contents of a string.
-func text(b []byte, p int) ([]byte, error) {
-	if forms[b[p]].family != familyString {
-		return nil, ErrString
-	}
-	return contents(b, p), nil
-}
+// wrongFamily holds the reason to refuse a value that is not of a family.
+var wrongFamily = [...]error{familyMap: ErrMap, familyArray: ErrArray, familyString: ErrString, familyBinary: ErrBinary}
 
-// bin returns the contents of a binary.
-func bin(b []byte, p int) ([]byte, error) {
-	if forms[b[p]].family != familyBinary {
-		return nil, ErrBinary
+// contentsOf returns the contents of a string or a binary, whichever f is.
+func contentsOf(b []byte, p int, f family) ([]byte, error) {
+	if forms[b[p]].family != f {
+		return nil, wrongFamily[f]
 	}
 	return contents(b, p), nil
 }
@@ -100,28 +98,20 @@ func contents(b []byte, p int) []byte {
 	return b[begin:end:end]
 }
 
-// array returns how many elements an array has and where the first begins.
-func array(b []byte, p int) (n, first int, err error) {
-	if forms[b[p]].family != familyArray {
-		return 0, 0, ErrArray
+// headerOf returns how many elements an array has, or how many entries a map, and where the first begins. f says which of
+// the two the value must be.
+func headerOf(b []byte, p int, f family) (n, first int, err error) {
+	if forms[b[p]].family != f {
+		return 0, 0, wrongFamily[f]
 	}
 	count, first, _ := length(b, p)
 	return int(count), first, nil
 }
 
-// mapping returns how many entries a map has and where the first key begins.
-func mapping(b []byte, p int) (n, first int, err error) {
-	if forms[b[p]].family != familyMap {
-		return 0, 0, ErrMap
-	}
-	count, first, _ := length(b, p)
-	return int(count), first, nil
-}
-
-// eachKey calls f for every entry of a map that the protocol reads, with its key and where its value begins, until f
+// eachKey calls f for every entry of a map that the protocol reads, with its key, b and where the value begins, until f
 // returns an error. Keys are strings; none may appear twice, not even an unknown one.
-func eachKey(b []byte, p int, f func(key []byte, value int) error) error {
-	n, p, err := mapping(b, p)
+func eachKey(b []byte, p int, f func(key, b []byte, value int) error) error {
+	n, p, err := headerOf(b, p, familyMap)
 	if err != nil {
 		return err
 	}
@@ -130,7 +120,7 @@ func eachKey(b []byte, p int, f func(key []byte, value int) error) error {
 	}
 	var seen [MaxKeys][]byte
 	for i := range n {
-		key, err := text(b, p)
+		key, err := contentsOf(b, p, familyString)
 		if err != nil {
 			return err
 		}
@@ -141,8 +131,8 @@ func eachKey(b []byte, p int, f func(key []byte, value int) error) error {
 		}
 		seen[i] = key
 		value := skip(b, p)
-		if err := f(key, value); err != nil {
-			return err
+		if err := f(key, b, value); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
 		}
 		p = skip(b, value)
 	}

@@ -51,20 +51,12 @@ func (r *jsonReader) token() (json.Token, error) {
 	return t, nil
 }
 
-// count counts one more value.
-func (r *jsonReader) count() error {
+// value counts and reads a value, or the key of an entry, that lies inside depth arrays and objects. Its recursion ends at MaxDepth.
+func (r *jsonReader) value(depth int) (any, error) {
 	if r.elements == MaxElements {
-		return ErrElements
+		return nil, ErrElements
 	}
 	r.elements++
-	return nil
-}
-
-// value counts and reads a value that lies inside depth arrays and objects. Its recursion ends at MaxDepth.
-func (r *jsonReader) value(depth int) (any, error) {
-	if err := r.count(); err != nil {
-		return nil, err
-	}
 	t, err := r.token()
 	if err != nil {
 		return nil, err
@@ -103,16 +95,13 @@ func (r *jsonReader) array(depth int) (any, error) {
 func (r *jsonReader) object(depth int) (any, error) {
 	object := map[string]any{}
 	for r.dec.More() {
-		t, err := r.token()
+		name, err := r.value(depth)
 		if err != nil {
 			return nil, err
 		}
-		key := t.(string) // the decoder accepts no other key
+		key := name.(string) // the decoder accepts no other
 		if _, twice := object[key]; twice {
 			return nil, fmt.Errorf("%w: %s", ErrDuplicateKey, quote(key))
-		}
-		if err := r.count(); err != nil {
-			return nil, err
 		}
 		if object[key], err = r.value(depth); err != nil {
 			return nil, err

@@ -52,12 +52,13 @@ func Guard(b []byte) (n int, err error) {
 }
 
 // guardAll is Guard for bytes that must hold one value and nothing else.
-func guardAll(b []byte) error { return guardFrom(b, 0, 0, 1) }
+func guardAll(b []byte) error {
+	w := walker{elements: 1}
+	return w.rest(b, 0, 0)
+}
 
-// guardFrom is guardAll for b[start:]. The value lies inside depth arrays. elements is the number of values counted so
-// far, this one included.
-func guardFrom(b []byte, start, depth, elements int) error {
-	w := walker{elements: elements}
+// rest guards b[start:], which must hold one value and nothing else. The value lies inside depth arrays and maps.
+func (w *walker) rest(b []byte, start, depth int) error {
 	end, err := w.value(b, start, depth)
 	if err == nil && end != len(b) {
 		err = ErrTrailing
@@ -70,8 +71,6 @@ type walker struct {
 	// elements counts the values seen so far and those declared by the arrays and maps that hold them. The caller of value
 	// has counted that value itself.
 	elements int
-	// partial says that the bytes are the beginning of something longer, so that a count may exceed what is left.
-	partial bool
 }
 
 // value returns where the value that begins at b[p] ends. It lies inside depth arrays and maps.
@@ -113,8 +112,11 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 					return 0, err
 				}
 			}
+			if end > len(b) && forms[c].family == familyString {
+				return 0, ErrLength
+			}
 			if end > len(b) {
-				return 0, cut(c)
+				return 0, ErrTruncated
 			}
 			p = end
 			todo--
@@ -124,7 +126,7 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 			if depth == MaxDepth {
 				return 0, ErrDepth
 			}
-			if count > int64(len(b)-p) && !w.partial {
+			if count > int64(len(b)-p) {
 				return 0, ErrCount
 			}
 			if count > int64(MaxElements-w.elements) {
@@ -218,12 +220,4 @@ func timestamp(data []byte) (sec int64, nsec uint32) {
 	default:
 		return int64(binary.BigEndian.Uint64(data[4:])), binary.BigEndian.Uint32(data)
 	}
-}
-
-// cut returns the reason to refuse a truncated value of a form with a size, with first byte c.
-func cut(c byte) error {
-	if c >= fixStr && c < codeNil {
-		return ErrLength
-	}
-	return ErrTruncated
 }

@@ -69,37 +69,34 @@ func AppendHello(b []byte, h Hello) []byte {
 // ParseHello returns the Hello in the args of a send called NameHello. Each key may be missing; unknown keys are
 // ignored. A version or max above 2^31-1 is read as 2^31-1.
 func ParseHello(args []byte) (Hello, error) {
-	return parseArgs("hello", args, parseHello)
+	return parseArgs("hello", args, func(args []byte) (Hello, error) {
+		h := Hello{Version: Version}
+		err := eachKey(args, 0, h.parseField)
+		return h, err
+	})
 }
 
-// parseHello is ParseHello for guarded args.
-func parseHello(args []byte) (Hello, error) {
-	h := Hello{Version: Version}
-	err := eachKey(args, 0, func(key []byte, value int) (err error) {
-		switch string(key) {
-		case "v":
-			if h.Version, err = clamped(args, value); err == nil && h.Version == 0 {
-				err = ErrVersion
-			}
-		case "agent":
-			h.Agent, err = helloString(args, value)
-		case "name":
-			h.Name, err = helloString(args, value)
-		case "boot":
-			var boot []byte
-			if boot, err = bin(args, value); err == nil && len(boot) != len(h.Boot) {
-				err = ErrBoot
-			}
-			h.HasBoot = copy(h.Boot[:], boot) > 0
-		case "max":
-			h.Max, err = clamped(args, value)
+// parseField sets the field that travels under key, if there is one, to the value at b[p].
+func (h *Hello) parseField(key, b []byte, p int) (err error) {
+	switch string(key) {
+	case "v":
+		if h.Version, err = clamped(b, p); err == nil && h.Version == 0 {
+			err = ErrVersion
 		}
-		if err != nil {
-			return fmt.Errorf("%s: %w", key, err)
+	case "agent":
+		h.Agent, err = helloString(b, p)
+	case "name":
+		h.Name, err = helloString(b, p)
+	case "boot":
+		var boot []byte
+		if boot, err = contentsOf(b, p, familyBinary); err == nil && len(boot) != len(h.Boot) {
+			err = ErrBoot
 		}
-		return nil
-	})
-	return h, err
+		h.HasBoot = copy(h.Boot[:], boot) > 0
+	case "max":
+		h.Max, err = clamped(b, p)
+	}
+	return err
 }
 
 // clamped returns an integer of at least 0, or 2^31-1 if it is more than that.
@@ -110,7 +107,7 @@ func clamped(b []byte, p int) (int, error) {
 
 // helloString returns a string of at most MaxHelloString bytes.
 func helloString(b []byte, p int) (string, error) {
-	s, err := text(b, p)
+	s, err := contentsOf(b, p, familyString)
 	if err == nil && len(s) > MaxHelloString {
 		err = ErrHelloString
 	}

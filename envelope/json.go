@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -16,7 +17,10 @@ import (
 // as a key is ErrMapKey. Bytes that are not UTF-8 become U+FFFD. Every control character is escaped, even those that
 // JSON allows, so that no peer can control a terminal.
 func (r Raw) MarshalJSON() ([]byte, error) {
-	b, err := r.guarded()
+	b, err := r.msgpack()
+	if err == nil {
+		err = guardAll(b)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -27,11 +31,11 @@ func (r Raw) MarshalJSON() ([]byte, error) {
 // appendJSON appends the guarded value at b[p] as JSON, and returns where the value ends. It recurses as deep as the
 // value nests.
 func appendJSON(out, b []byte, p int) (_ []byte, end int, err error) {
-	switch forms[b[p]].family {
-	case familyMap:
-		return appendObject(out, b, p)
+	switch f := forms[b[p]].family; f {
 	case familyArray:
-		return appendList(out, b, p)
+		return appendEntries(append(out, '['), b, p, f, ']')
+	case familyMap:
+		return appendEntries(append(out, '{'), b, p, f, '}')
 	}
 	s, quoted := scalarText(b, p)
 	if quoted {
@@ -40,46 +44,25 @@ func appendJSON(out, b []byte, p int) (_ []byte, end int, err error) {
 	return append(out, s...), skip(b, p), nil
 }
 
-// appendList is appendJSON for an array.
-func appendList(out, b []byte, p int) (_ []byte, end int, err error) {
-	n, p, err := array(b, p)
-	if err != nil {
-		return nil, 0, err
-	}
-	out = append(out, '[')
-	for i := range n {
+// appendEntries appends what the array or map at b[p] holds, and last.
+func appendEntries(out, b []byte, p int, f family, last byte) (_ []byte, end int, err error) {
+	n, p, err := headerOf(b, p, f)
+	for i := 0; i < n && err == nil; i++ {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		if out, p, err = appendJSON(out, b, p); err != nil {
-			return nil, 0, err
+		if f == familyMap {
+			// An array or a map as a key would be quoted again at each level, and would double in size each time.
+			if key := forms[b[p]].family; key == familyArray || key == familyMap {
+				return nil, 0, fmt.Errorf("%w: %s", ErrMapKey, key)
+			}
+			key, _ := scalarText(b, p)
+			out = append(appendJSONString(out, key), ':')
+			p = skip(b, p)
 		}
+		out, p, err = appendJSON(out, b, p)
 	}
-	return append(out, ']'), p, nil
-}
-
-// appendObject is appendJSON for a map.
-func appendObject(out, b []byte, p int) (_ []byte, end int, err error) {
-	n, p, err := mapping(b, p)
-	if err != nil {
-		return nil, 0, err
-	}
-	out = append(out, '{')
-	for i := range n {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		// An array or a map as a key would be quoted again at each level, and would double in size each time.
-		if f := forms[b[p]].family; f == familyArray || f == familyMap {
-			return nil, 0, fmt.Errorf("%w: %s", ErrMapKey, f)
-		}
-		key, _ := scalarText(b, p)
-		out = append(appendJSONString(out, key), ':')
-		if out, p, err = appendJSON(out, b, skip(b, p)); err != nil {
-			return nil, 0, err
-		}
-	}
-	return append(out, '}'), p, nil
+	return append(out, last), p, err
 }
 
 // scalarText returns the JSON of the guarded value at b[p], which is neither an array nor a map. If quoted, s is the
@@ -128,21 +111,16 @@ func floatText(f float64, bits int) []byte {
 
 // appendJSONString appends s as a JSON string.
 func appendJSONString(out, s []byte) []byte {
-	const hexDigits = "0123456789abcdef"
+	const escaped, letters = "\"\\\n\r\t", `"\nrt`
 	out = append(out, '"')
 	for len(s) > 0 {
 		r, n := utf8.DecodeRune(s)
+		letter := strings.IndexRune(escaped, r)
 		switch {
-		case r == '"' || r == '\\':
-			out = append(out, '\\', byte(r))
-		case r == '\n':
-			out = append(out, '\\', 'n')
-		case r == '\r':
-			out = append(out, '\\', 'r')
-		case r == '\t':
-			out = append(out, '\\', 't')
+		case letter >= 0:
+			out = append(out, '\\', letters[letter])
 		case r < ' ', r >= 0x7f && r <= 0x9f:
-			out = append(out, '\\', 'u', '0', '0', hexDigits[r>>4], hexDigits[r&0x0f])
+			out = fmt.Appendf(out, `\u%04x`, r)
 		case r == utf8.RuneError && n == 1:
 			out = append(out, "\uFFFD"...)
 		default:

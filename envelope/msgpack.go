@@ -49,12 +49,9 @@ func (msgpackCodec) AppendCall(b []byte, id CallID, name string, o Options, args
 	out = append(out, first, byte(KindCall))
 	out = appendUint(out, uint64(id))
 	out = appendString(out, name)
-	out, err := appendInside(out, args, 1, own)
-	if err != nil {
-		return b, err
-	}
-	if options == 0 {
-		return out, nil
+	out, err := appendInside(b, out, args, 1, own)
+	if err != nil || options == 0 {
+		return out, err
 	}
 	out = append(out, fixMap|byte(options))
 	if o.HasTimeout {
@@ -77,7 +74,7 @@ func (msgpackCodec) AppendReply(b []byte, id CallID, result any) ([]byte, error)
 	out = append(out, fixArray|4, byte(KindReply))
 	out = appendUint(out, uint64(id))
 	out = append(out, codeNil)
-	return appendLast(b, out, result, 1, replyElements)
+	return appendInside(b, out, result, 1, replyElements)
 }
 
 // AppendError implements Codec.
@@ -114,7 +111,7 @@ func (msgpackCodec) AppendSend(b []byte, name string, args any) ([]byte, error) 
 	out := makeRoom(b, args, shortForms+len(name))
 	out = append(out, fixArray|3, byte(KindSend))
 	out = appendString(out, name)
-	return appendLast(b, out, args, 1, sendElements)
+	return appendInside(b, out, args, 1, sendElements)
 }
 
 // AppendPing implements Codec.
@@ -131,15 +128,4 @@ func appendNonce(b []byte, k Kind, nonce []byte) []byte {
 }
 
 // AppendValue implements Codec.
-func (msgpackCodec) AppendValue(b []byte, v any) ([]byte, error) {
-	return appendLast(b, b, v, 0, 1)
-}
-
-// appendLast appends v, the last value of out, as appendInside does. If that fails, it returns b.
-func appendLast(b, out []byte, v any, depth, elements int) ([]byte, error) {
-	out, err := appendInside(out, v, depth, elements)
-	if err != nil {
-		return b, err
-	}
-	return out, nil
-}
+func (msgpackCodec) AppendValue(b []byte, v any) ([]byte, error) { return appendInside(b, b, v, 0, 1) }

@@ -8,6 +8,11 @@ import (
 // maxArity is the most elements that an envelope has: a call with options.
 const maxArity = 5
 
+// arities holds the fewest and the most elements of each kind of envelope.
+var arities = [...]struct{ fewest, most uint8 }{
+	KindCall: {4, 5}, KindReply: {4, 4}, KindSend: {3, 3}, KindPing: {2, 2}, KindPong: {2, 2},
+}
+
 // Parse implements Codec.
 func (msgpackCodec) Parse(body []byte, e *Envelope) error {
 	*e = Envelope{}
@@ -17,11 +22,13 @@ func (msgpackCodec) Parse(body []byte, e *Envelope) error {
 		return err
 	}
 	kind, err := unsigned(body, at[0])
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("kind: %w", err)
-	}
-	if kind > uint64(KindPong) {
+	case kind >= uint64(len(arities)):
 		return ErrKind
+	case arity < int(arities[kind].fewest) || arity > int(arities[kind].most):
+		return ErrArity
 	}
 	e.Kind = Kind(kind)
 	switch e.Kind {
@@ -30,11 +37,9 @@ func (msgpackCodec) Parse(body []byte, e *Envelope) error {
 	case KindReply:
 		return parseReply(body, at[:arity], e)
 	case KindSend:
-		return parseSend(body, at[:arity], e)
-	case KindPing, KindPong:
-		return parseNonce(body, at[:arity], e)
+		return parseTarget(body, at[1:arity], e)
 	}
-	return ErrKind
+	return parseNonce(body, at[1], e)
 }
 
 // elements guards body, which must hold one array of 1 to maxArity elements and nothing else, and sets at to where they
@@ -43,83 +48,71 @@ func elements(body []byte, at *[maxArity]int) (arity int, err error) {
 	if len(body) == 0 {
 		return 0, ErrTruncated
 	}
-	arity, first := int(body[0])-fixArray, 1
+	arity, p := int(body[0])-fixArray, 1
 	if forms[body[0]].family != familyArray || arity > maxArity { // not the shortest form, in which envelopes are sent
-		arity, first, err = array(body, 0)
+		arity, p, err = headerOf(body, 0, familyArray)
 	}
-	if err != nil || arity == 0 || arity > maxArity || arity > len(body)-first {
+	if err != nil || arity == 0 || arity > maxArity || arity > len(body)-p {
 		return 0, cmp.Or(guardAll(body), err, ErrArity)
 	}
-	return arity, guardElements(body, first, at[:arity])
-}
-
-// guardElements guards len(at) values from body[p] to its end, and sets at to where they begin.
-func guardElements(body []byte, p int, at []int) (err error) {
-	w := walker{elements: 1 + len(at)}
-	for i := range at {
+	w := walker{elements: 1 + arity}
+	for i := range arity {
 		at[i] = p
 		if p, err = w.value(body, p, 1); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	if p != len(body) {
-		return ErrTrailing
+		return 0, ErrTrailing
 	}
-	return nil
+	return arity, nil
 }
 
 // parseCall reads [0, id, name, args] or [0, id, name, args, options], wire.md §6.3.
 func parseCall(body []byte, at []int, e *Envelope) (err error) {
-	if len(at) != 4 && len(at) != 5 {
-		return ErrArity
-	}
 	if e.ID, err = callID(body, at[1]); err != nil {
-		return err
-	}
-	if e.Name, err = checked(body, at[2], "name", checkName); err != nil {
 		return err
 	}
 	end := len(body)
 	if len(at) == 5 {
 		end = at[4]
-		if err := parseOptions(body, at[4], &e.Options); err != nil {
-			return fmt.Errorf("options: %w", err)
-		}
 	}
-	e.Args = body[at[3]:end:end]
+	if err := parseTarget(body[:end], at[2:], e); err != nil || len(at) == 4 {
+		return err
+	}
+	if err := eachKey(body, end, e.Options.parseField); err != nil {
+		return fmt.Errorf("options: %w", err)
+	}
 	return nil
 }
 
-// parseOptions reads {"t": milliseconds, "trace": string}.
-func parseOptions(body []byte, p int, o *Options) error {
-	return eachKey(body, p, func(key []byte, value int) error {
-		switch string(key) {
-		case "t":
-			ms, err := unsigned(body, value)
-			if err != nil {
-				return fmt.Errorf("t: %w", err)
-			}
-			o.HasTimeout = true
-			o.Timeout = duration(ms, MaxTimeout)
-		case "trace":
-			trace, err := text(body, value)
-			if err == nil {
-				err = checkTrace(trace)
-			}
-			if err != nil {
-				return fmt.Errorf("trace: %w", err)
-			}
+// parseTarget reads the name and the args of a call or a send: all that is left of a send (wire.md §6.5).
+func parseTarget(body []byte, at []int, e *Envelope) (err error) {
+	e.Args = body[at[1]:len(body):len(body)]
+	e.Name, err = checked(body, at[0], "name", checkName)
+	return err
+}
+
+// parseField sets the option that travels under key, if there is one, to the value at b[p].
+func (o *Options) parseField(key, b []byte, p int) error {
+	switch string(key) {
+	case "t":
+		ms, err := unsigned(b, p)
+		o.HasTimeout = true
+		o.Timeout = duration(ms, MaxTimeout)
+		return err
+	case "trace":
+		trace, err := contentsOf(b, p, familyString)
+		if err = cmp.Or(err, checkTrace(trace)); err == nil {
 			o.Trace = string(trace)
 		}
-		return nil
-	})
+		return err
+	}
+	return nil
 }
 
 // parseReply reads [1, id, error, result], wire.md §6.4.
 func parseReply(body []byte, at []int, e *Envelope) (err error) {
-	if len(at) != 4 {
-		return ErrArity
-	}
 	if e.ID, err = callID(body, at[1]); err != nil {
 		return err
 	}
@@ -139,49 +132,41 @@ func parseReply(body []byte, at []int, e *Envelope) (err error) {
 
 // parseError reads [code, text] or [code, text, data].
 func parseError(body []byte, p int) (*RemoteError, error) {
-	n, p, err := array(body, p)
+	n, p, err := headerOf(body, p, familyArray)
 	if err != nil {
 		return nil, err
 	}
 	if n != 2 && n != 3 {
 		return nil, ErrArity
 	}
-	c, err := checked(body, p, "code", checkCode)
+	code, text, p, err := codeAndText(body, p, n)
 	if err != nil {
 		return nil, err
 	}
-	p = skip(body, p)
-	t, err := text(body, p)
-	if err != nil {
-		return nil, fmt.Errorf("text: %w", err)
-	}
-	e := &RemoteError{Code: Code(c), Text: validText(string(t))}
+	e := &RemoteError{Code: Code(code), Text: validText(string(text))}
 	if n == 3 {
-		p = skip(body, p)
 		end := skip(body, p)
 		e.Data = NewRaw(msgpackCodec{}, body[p:end:end])
 	}
 	return e, nil
 }
 
-// parseSend reads [2, name, args], wire.md §6.5.
-func parseSend(body []byte, at []int, e *Envelope) (err error) {
-	if len(at) != 3 {
-		return ErrArity
+// codeAndText reads the code at body[p] and, if the array of n elements that it begins has more, the text after it. It
+// returns where both end.
+func codeAndText(body []byte, p, n int) (code, text []byte, end int, err error) {
+	if code, err = checked(body, p, "code", checkCode); err != nil || n == 1 {
+		return code, nil, p, err
 	}
-	if e.Name, err = checked(body, at[1], "name", checkName); err != nil {
-		return err
+	p = skip(body, p)
+	if text, err = contentsOf(body, p, familyString); err != nil {
+		return nil, nil, 0, fmt.Errorf("text: %w", err)
 	}
-	e.Args = body[at[2]:len(body):len(body)]
-	return nil
+	return code, text, skip(body, p), nil
 }
 
 // parseNonce reads [3, nonce] or [4, nonce], wire.md §6.6.
-func parseNonce(body []byte, at []int, e *Envelope) (err error) {
-	if len(at) != 2 {
-		return ErrArity
-	}
-	if e.Nonce, err = bin(body, at[1]); err != nil {
+func parseNonce(body []byte, p int, e *Envelope) (err error) {
+	if e.Nonce, err = contentsOf(body, p, familyBinary); err != nil {
 		return fmt.Errorf("nonce: %w", err)
 	}
 	if len(e.Nonce) == 0 || len(e.Nonce) > MaxNonce {
@@ -217,7 +202,7 @@ func callID(body []byte, p int) (CallID, error) {
 
 // checked returns the string at body[p], which is what the envelope calls its name or its code, if check accepts it.
 func checked(body []byte, p int, what string, check func([]byte) error) ([]byte, error) {
-	s, err := text(body, p)
+	s, err := contentsOf(body, p, familyString)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}

@@ -8,13 +8,13 @@ import (
 	"math"
 	"reflect"
 	"time"
-
-	"github.com/vmihailenco/msgpack/v5"
 )
 
 var (
 	errForm   = errors.New("another kind of value")
 	errLength = errors.New("another length")
+
+	errStreams = errors.New("the type needs UnmarshalMsgpack in place of DecodeMsgpack")
 )
 
 // readValue sets v, which can be set, to the guarded value at b[p], and returns where that ends. It recurses as deep as
@@ -34,6 +34,8 @@ func readValue(b []byte, p int, v reflect.Value) (end int, err error) {
 		l = layoutOf(v.Type())
 	}
 	switch end = p + 1; {
+	case l != nil && l.streams:
+		return 0, errStreams
 	case b[p] == codeNil && v.Type() != reflect.TypeFor[time.Time]():
 		v.SetZero()
 		return end, nil
@@ -60,7 +62,7 @@ func readValue(b []byte, p int, v reflect.Value) (end int, err error) {
 	case reflect.Slice, reflect.Array:
 		return readList(b, p, v)
 	case reflect.Map:
-		n, p, err := mapping(b, p)
+		n, p, err := headerOf(b, p, familyMap)
 		if err != nil {
 			return 0, err
 		}
@@ -82,7 +84,7 @@ func bytesAt(b []byte, p int) ([]byte, error) {
 	case familyBinary:
 		return contents(b, p), nil
 	}
-	return text(b, p)
+	return contentsOf(b, p, familyString)
 }
 
 // readInteger sets v to an integer.
@@ -145,7 +147,7 @@ func readList(b []byte, p int, v reflect.Value) (end int, err error) {
 		}
 		return skip(b, p), err
 	}
-	n, p, err := array(b, p)
+	n, p, err := headerOf(b, p, familyArray)
 	if err != nil {
 		return 0, err
 	}
@@ -183,7 +185,7 @@ func readEntries(b []byte, p, n int, v reflect.Value) (end int, err error) {
 
 // readStruct is readValue for a struct with layout l. Keys that no field has are ignored.
 func readStruct(b []byte, p int, v reflect.Value, l *layout) (end int, err error) {
-	n, p, err := mapping(b, p)
+	n, p, err := headerOf(b, p, familyMap)
 	for ; n > 0 && err == nil; n-- {
 		var name []byte
 		if name, err = bytesAt(b, p); err != nil {
@@ -192,16 +194,16 @@ func readStruct(b []byte, p int, v reflect.Value, l *layout) (end int, err error
 		i, known := l.byName[string(name)]
 		if p = skip(b, p); !known {
 			p = skip(b, p)
-		} else if p, err = readValue(b, p, l.fields[i].make(v)); err != nil {
+		} else if p, err = readValue(b, p, l.fields[i].getOrMake(v)); err != nil {
 			err = fmt.Errorf("field %q: %w", name, err)
 		}
 	}
 	return p, err
 }
 
-// make returns the field f of the struct v, and makes the embedded structs on the way. It panics if one of them must be
+// getOrMake returns the field f of the struct v, and makes the embedded structs on the way. It panics if one of them must be
 // made and is not exported.
-func (f *field) make(v reflect.Value) reflect.Value {
+func (f *field) getOrMake(v reflect.Value) reflect.Value {
 	for _, i := range f.index {
 		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {
@@ -229,9 +231,7 @@ func readEncoded(b []byte, v any) error {
 	case *Raw:
 		*v = Raw{msgpackCodec{}, bytes.Clone(b)}
 		return nil
-	case msgpack.CustomDecoder:
-		return decode(b, v)
-	case msgpack.Unmarshaler:
+	case unmarshaler:
 		return v.UnmarshalMsgpack(bytes.Clone(b))
 	case encoding.BinaryUnmarshaler:
 		if err == nil {

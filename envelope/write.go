@@ -7,8 +7,6 @@ import (
 	"math"
 	"reflect"
 	"time"
-
-	"github.com/vmihailenco/msgpack/v5"
 )
 
 // A writer appends one Go value, and counts what the value holds as the guard does.
@@ -16,6 +14,16 @@ type writer struct {
 	walker
 	b     []byte
 	outer int // how many arrays the value lies in
+}
+
+// any appends v, which lies in the outer arrays alone. A panic of a method of v is an error.
+func (w *writer) any(v any) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: encoding %T panicked: %v", ErrEncode, v, r)
+		}
+	}()
+	return w.value(reflect.ValueOf(v), w.outer)
 }
 
 // value appends v, which lies inside depth arrays and maps.
@@ -32,7 +40,10 @@ func (w *writer) value(v reflect.Value, depth int) error {
 		return nil
 	}
 	l := layoutOf(v.Type())
-	if l.encodes {
+	switch {
+	case l.streams:
+		return fmt.Errorf("%w: %s needs MarshalMsgpack and UnmarshalMsgpack in place of methods that stream", ErrEncode, v.Type())
+	case l.encodes:
 		return w.encoded(addressable(v).Interface(), depth)
 	}
 	switch v.Kind() {
@@ -53,7 +64,7 @@ func (w *writer) value(v reflect.Value, depth int) error {
 	case reflect.Map:
 		return w.mapping(v, depth)
 	case reflect.Struct:
-		return w.record(v, l, depth)
+		return w.fields(v, l, depth)
 	default:
 		return fmt.Errorf("%w: there is no form for a %s", ErrEncode, v.Type())
 	}
@@ -128,11 +139,11 @@ func (w *writer) mapping(v reflect.Value, depth int) error {
 	return err
 }
 
-// record appends a struct with layout l.
-func (w *writer) record(v reflect.Value, l *layout, depth int) error {
+// fields appends a struct with layout l.
+func (w *writer) fields(v reflect.Value, l *layout, depth int) error {
 	n := 0
 	for i := range l.fields {
-		if l.fields[i].of(v).IsValid() {
+		if l.fields[i].get(v).IsValid() {
 			n++
 		}
 	}
@@ -141,7 +152,7 @@ func (w *writer) record(v reflect.Value, l *layout, depth int) error {
 		err = w.begin(fixMap, codeMap16, n, 2, depth)
 	}
 	for i := 0; i < len(l.fields) && err == nil; i++ {
-		if value := l.fields[i].of(v); value.IsValid() {
+		if value := l.fields[i].get(v); value.IsValid() {
 			w.b = appendString(w.b, l.fields[i].name)
 			err = w.value(value, depth+1)
 		}
@@ -149,9 +160,9 @@ func (w *writer) record(v reflect.Value, l *layout, depth int) error {
 	return err
 }
 
-// of returns the field f of the struct v; an invalid Value if f does not travel, because it is in a struct that is not
+// get returns the field f of the struct v; an invalid Value if f does not travel, because it is in a struct that is not
 // there, or by the rule of encoding/json for omitempty.
-func (f *field) of(v reflect.Value) reflect.Value {
+func (f *field) get(v reflect.Value) reflect.Value {
 	v, err := v.FieldByIndexErr(f.index)
 	if err != nil || !f.omitEmpty || v.Kind() == reflect.Struct {
 		return v
@@ -169,16 +180,13 @@ func (f *field) of(v reflect.Value) reflect.Value {
 
 // encoded appends v, a pointer whose type has a method to encode it.
 func (w *writer) encoded(v any, depth int) (err error) {
-	start := len(w.b)
 	var data []byte
 	switch v := v.(type) {
 	case *time.Time:
-		data, err = msgpack.Marshal(v) // in the shortest form
+		data = appendTime(nil, *v)
 	case *Raw:
 		data, err = v.msgpack()
-	case msgpack.CustomEncoder:
-		data, err = encode(v)
-	case msgpack.Marshaler:
+	case marshaler:
 		data, err = v.MarshalMsgpack()
 	case encoding.BinaryMarshaler:
 		data, err = v.MarshalBinary()
@@ -190,10 +198,6 @@ func (w *writer) encoded(v any, depth int) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: encoding %T: %w", ErrEncode, v, err)
 	}
-	w.b = append(w.b, data...)
-	end, err := w.walker.value(w.b, start, depth)
-	if err == nil && end != len(w.b) {
-		err = ErrTrailing
-	}
+	w.b, err = w.appendValue(w.b, data, depth)
 	return err
 }

@@ -260,6 +260,6 @@ func (f *failureFile) message3() {
 	add("message3_claims_other_key", "the trusted initiator's static key, whose private key this one has not", "ErrMessage3", claim, claim[2])
 	self := exchange(staticR, nil, ephemeralI)
 	add("message3_own_key", "the responder's own static key", "ErrSelf", self, self[2])
-	stranger := exchange(staticO, nil, ephemeralI)
-	add("message3_untrusted", "a stranger: it gets one encrypted refusal", "ErrUntrusted", stranger, stranger[2])
+	untrusted := exchange(staticO, nil, ephemeralI)
+	add("message3_untrusted", "a stranger: it gets one encrypted refusal", "ErrUntrusted", untrusted, untrusted[2])
 }

@@ -212,7 +212,7 @@ func (s *State) write(hs pattern, b []byte) ([]byte, *noise.CipherState, *noise.
 //   - [ErrMessage2] or [ErrMessage3] for a message that does not authenticate.
 //   - [ErrKey] and [ErrSelf] for a static key that no honest peer shows.
 //   - [ErrWrongKey], a [*WrongKeyError], at the initiator only; [ErrOtherKnock] at the responder, in private mode.
-//   - [ErrUntrusted], an [*UntrustedError]. At the responder the [State.Result] is there all the same, so that it can tell
+//   - [ErrUntrusted], an [*UntrustedError]. At the responder a [State.Result] is there too, so that it can tell
 //     the peer, which has proved its key, that it is refused. Nothing else may be done with it.
 //
 // Read panics if this end is not to read.

@@ -20,9 +20,9 @@ var primitives = noise.NewCipherSuite(noise.DH25519, noise.CipherChaChaPoly, noi
 // private key, and the parsed keys stay with the suite. So no private key enters the library.
 type suite struct {
 	noise.CipherSuite
-	static, ephemeral identity.KeyPair
-	ready             bool     // ephemeral is made and not yet in use
-	secrets           [][]byte // what DH has returned, until erase
+	static    identity.KeyPair
+	ephemeral identity.KeyPair // zero until it is made, once
+	secrets   [][]byte         // what DH has returned, until erase
 }
 
 // Handles of the private keys.
@@ -41,18 +41,16 @@ func (s *suite) staticKey() noise.DHKey {
 // while it writes the message, but a knock depends on the key and is needed before.
 func (s *suite) prepare(random io.Reader) (err error) {
 	s.ephemeral, err = identity.GenerateKeyPair(random)
-	s.ready = err == nil
 	return err
 }
 
-// GenerateKeypair returns the ephemeral key for token e of Noise §5.3: the prepared one, once, or a new one.
+// GenerateKeypair returns the ephemeral key for token e of Noise §5.3, which each end sends once.
 func (s *suite) GenerateKeypair(random io.Reader) (noise.DHKey, error) {
-	if !s.ready {
+	if s.ephemeral.IsZero() {
 		if err := s.prepare(random); err != nil {
 			return noise.DHKey{}, err
 		}
 	}
-	s.ready = false
 	public := s.ephemeral.PublicKey()
 	return noise.DHKey{Private: []byte{ephemeralHandle}, Public: public[:]}, nil
 }

@@ -22,6 +22,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/seed-f6ddb928/peernet-go/internal/test/child"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
@@ -244,21 +245,15 @@ func TestLinksAreFollowed(t *testing.T) {
 	}
 }
 
-// child, when set in the environment, makes the test binary load or create the identity at the path that it names. It
-// prints the public key and whether it made the file.
-const child = "PEERNET_IDENTITY_CHILD"
+// loading makes a child load or create the identity at a path. It prints the public key and whether it made the file.
+const loading = "PEERNET_TEST_IDENTITY_LOADING"
 
-func TestMain(m *testing.M) {
-	if path := os.Getenv(child); path != "" {
+func init() {
+	child.Run(loading, func(path string) error {
 		kp, created, err := LoadOrCreate(path, nil)
-		if err != nil {
-			fmt.Println(err)
-			os.Exit(1)
-		}
 		fmt.Println(kp.PublicKey(), created)
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
+		return err
+	})
 }
 
 func TestProcessesThatCreateAtOnceShareOneKey(t *testing.T) {
@@ -266,8 +261,7 @@ func TestProcessesThatCreateAtOnceShareOneKey(t *testing.T) {
 	outputs := make([]string, 6)
 	var group sync.WaitGroup
 	for i := range outputs {
-		cmd := exec.CommandContext(t.Context(), os.Args[0])
-		cmd.Env = append(os.Environ(), child+"="+path)
+		cmd := child.Command(t.Context(), loading, path)
 		group.Go(func() {
 			output, err := cmd.CombinedOutput()
 			if err != nil {

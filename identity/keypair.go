@@ -48,12 +48,9 @@ func GenerateKeyPair(random io.Reader) (KeyPair, error) {
 // NewKeyPair returns the key pair whose private half is the 32 bytes of b, which it copies. Any 32 bytes are a private
 // key (RFC 7748 §5); any other number of bytes fails with [ErrKeyLength].
 func NewKeyPair(b []byte) (KeyPair, error) {
-	if len(b) != PrivateKeySize {
-		return KeyPair{}, fmt.Errorf("%w: a private key of %d bytes, want %d", ErrKeyLength, len(b), PrivateKeySize)
-	}
 	key, err := ecdh.X25519().NewPrivateKey(b)
 	if err != nil {
-		return KeyPair{}, fmt.Errorf("making a key pair: %w", err)
+		return KeyPair{}, fmt.Errorf("%w: a private key of %d bytes, want %d", ErrKeyLength, len(b), PrivateKeySize)
 	}
 	return newKeyPair(key), nil
 }

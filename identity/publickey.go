@@ -214,17 +214,17 @@ func decodeBech32(text string) ([]byte, error) {
 			return nil, fmt.Errorf("%w: character %d is %q, which no key has", ErrKeyText, len(bech32Prefix)+i+1, char)
 		}
 	}
-	_, groups, err := bech32.Decode(text)
-	if _, mistyped := errors.AsType[bech32.ErrInvalidChecksum](err); mistyped {
+	_, b, err := bech32.DecodeToBase256(text)
+	_, isMistyped := errors.AsType[bech32.ErrInvalidChecksum](err)
+	_, isPadded := errors.AsType[bech32.ErrInvalidIncompleteGroup](err)
+	switch {
+	case isMistyped:
 		return nil, fmt.Errorf("%w: its checksum is wrong; compare it with the original, character by character",
 			ErrKeyChecksum)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrKeyText, err) // upper and lower case mixed
-	}
-	b, err := bech32.ConvertBits(groups, 5, 8, false)
-	if err != nil {
+	case isPadded:
 		return nil, fmt.Errorf("%w: padding bits are not zero", ErrKeyText)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %v", ErrKeyText, err) // upper and lower case mixed
 	}
 	return b, nil
 }

@@ -9,11 +9,11 @@ import (
 	"maps"
 	"net/netip"
 	"os"
-	"os/exec"
 	"slices"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/child"
 )
 
 // A flood comes from a process of its own, so that what it takes is not counted as the node's: this test binary, run
@@ -55,17 +55,8 @@ func (r floodReport) String() string {
 
 // carryOut has a process flood, and returns its report. begun is closed when the first connection is due.
 func (o floodOrder) carryOut(ctx context.Context, begun chan<- struct{}) (r floodReport, err error) {
-	order, err := json.Marshal(o)
-	if err != nil {
-		return r, err
-	}
-	self, err := os.Executable()
-	if err != nil {
-		return r, err
-	}
 	var complaint bytes.Buffer
-	c := exec.CommandContext(ctx, self)
-	c.Env = append(os.Environ(), floodVariable+"="+string(order))
+	c := child.Command(ctx, floodVariable, o)
 	c.Stderr = &complaint
 	out, err := c.StdoutPipe()
 	if err != nil {
@@ -85,25 +76,11 @@ func (o floodOrder) carryOut(ctx context.Context, begun chan<- struct{}) (r floo
 	return r, nil
 }
 
-// init makes this process a flood, if that is what it was started for.
-func init() {
-	order, ordered := os.LookupEnv(floodVariable)
-	if !ordered {
-		return
-	}
-	if err := obey([]byte(order), json.NewEncoder(os.Stdout)); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
+func init() { child.Run(floodVariable, obey) }
 
 // obey carries an order out, in this process.
-func obey(order []byte, say *json.Encoder) error {
-	var o floodOrder
-	if err := json.Unmarshal(order, &o); err != nil {
-		return err
-	}
+func obey(o floodOrder) error {
+	say := json.NewEncoder(os.Stdout)
 	f, err := newFlood(o)
 	if err != nil {
 		return err

@@ -80,6 +80,7 @@ var layers = map[string]int{
 	"internal/clock":        0,
 	"internal/durable":      0,
 	"internal/limiter":      0,
+	"internal/test/child":   0,
 	"internal/test/memnet":  0,
 	"internal/test/vectors": 0,
 }
@@ -92,6 +93,7 @@ var sideways = map[[2]string]bool{
 
 // forTests are imported by tests alone, and by the packages named here.
 var forTests = map[string][]string{
+	"internal/test/child":   {"internal/test/netns"},
 	"internal/test/kit":     nil,
 	"internal/test/memnet":  {"peernet/peertest"},
 	"internal/test/netns":   nil,

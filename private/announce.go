@@ -20,15 +20,15 @@ func (k *Keyring) Announce(port uint16) ([][]byte, error) {
 	if len(packets) == 0 {
 		return nil, nil
 	}
-	slots, err := k.randomize(packets)
+	positions, err := k.randomize(packets)
 	if err != nil {
 		return nil, fmt.Errorf("private announce: %w", err)
 	}
 	epoch := k.epoch()
 	for i := range k.pairs {
-		p, to := &k.pairs[i], &packets[slots[i]/EntriesPerPacket]
+		p, to := &k.pairs[i], &packets[positions[i]/EntriesPerPacket]
 		made := k.mac(p.secret(), newMessage(to.Nonce[:]).of(p.use(useAnnounce, true), epoch))
-		e := &to.Entries[slots[i]%EntriesPerPacket]
+		e := &to.Entries[positions[i]%EntriesPerPacket]
 		copy(e[:TagSize], made[:TagSize])
 		binary.BigEndian.PutUint16(e[TagSize:], port^mask(&made))
 	}
@@ -40,7 +40,7 @@ func (k *Keyring) Announce(port uint16) ([][]byte, error) {
 }
 
 // randomize fills packets with random bytes, and returns the numbers of their entries in random order.
-func (k *Keyring) randomize(packets []Packet) (slots []int, err error) {
+func (k *Keyring) randomize(packets []Packet) (positions []int, err error) {
 	var seed [32]byte
 	if _, err := io.ReadFull(k.config.Rand, seed[:]); err != nil {
 		return nil, err

@@ -53,9 +53,8 @@ type Keyring struct {
 	self   identity.PublicKey
 	mac    func(*[secretSize]byte, []byte) [32]byte // hmacSHA256; tests count its calls
 
-	mu    sync.RWMutex               // guards the rest
-	pairs []pair                     // in no order
-	index map[identity.PublicKey]int // in pairs
+	mu    sync.RWMutex // guards the rest
+	pairs []pair       // in the order of their keys
 }
 
 // A pair is this node and a peer that it trusts.
@@ -73,7 +72,7 @@ func New(c Config) *Keyring {
 	if c.Rand == nil {
 		c.Rand = rand.Reader
 	}
-	return &Keyring{config: c, self: c.Static.PublicKey(), mac: hmacSHA256, index: make(map[identity.PublicKey]int)}
+	return &Keyring{config: c, self: c.Static.PublicKey(), mac: hmacSHA256}
 }
 
 // Add computes the secret shared with key, unless it is there already, or the key is no longer trusted or is the node's
@@ -81,7 +80,10 @@ func New(c Config) *Keyring {
 // trusted keys, if Remove is called after Trusted denies a key. Add fails only for a key that [identity.NewPublicKey]
 // refuses.
 func (k *Keyring) Add(key identity.PublicKey) error {
-	if key == k.self || k.has(key) {
+	k.mu.RLock()
+	_, there := k.find(key)
+	k.mu.RUnlock()
+	if there || key == k.self {
 		return nil
 	}
 	s, err := newSecret(k.config.Static, key)
@@ -90,12 +92,12 @@ func (k *Keyring) Add(key identity.PublicKey) error {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if _, there := k.index[key]; there || !k.config.Trusted(key) {
+	i, there := k.find(key)
+	if there || !k.config.Trusted(key) {
 		*s() = [secretSize]byte{}
 		return nil
 	}
-	k.index[key] = len(k.pairs)
-	k.pairs = append(k.pairs, pair{key: key, first: k.self.Compare(key) < 0, secret: s})
+	k.pairs = slices.Insert(k.pairs, i, pair{key: key, first: k.self.Compare(key) < 0, secret: s})
 	return nil
 }
 
@@ -103,16 +105,10 @@ func (k *Keyring) Add(key identity.PublicKey) error {
 func (k *Keyring) Remove(key identity.PublicKey) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	i, there := k.index[key]
-	if !there {
-		return
+	if i, there := k.find(key); there {
+		*k.pairs[i].secret() = [secretSize]byte{} // mu is held, so that nothing else uses it
+		k.pairs = slices.Delete(k.pairs, i, i+1)
 	}
-	*k.pairs[i].secret() = [secretSize]byte{} // nobody else uses it: mu is held
-	last := len(k.pairs) - 1
-	k.pairs[i] = k.pairs[last]
-	k.index[k.pairs[i].key] = i
-	k.pairs = slices.Delete(k.pairs, last, last+1) // which clears what is left behind
-	delete(k.index, key)
 }
 
 // Len returns the number of peers in the keyring.
@@ -122,11 +118,9 @@ func (k *Keyring) Len() int {
 	return len(k.pairs)
 }
 
-func (k *Keyring) has(key identity.PublicKey) bool {
-	k.mu.RLock()
-	defer k.mu.RUnlock()
-	_, there := k.index[key]
-	return there
+// find returns where the pair with key is in pairs, or would be. The caller holds mu.
+func (k *Keyring) find(key identity.PublicKey) (i int, there bool) {
+	return slices.BinarySearchFunc(k.pairs, key, func(p pair, key identity.PublicKey) int { return p.key.Compare(key) })
 }
 
 // epoch returns the number of the current epoch. Epoch 0 begins at 1970-01-01 00:00:00 UTC (wire.md §4.6).

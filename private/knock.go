@@ -15,7 +15,7 @@ func (k *Keyring) Knock(key identity.PublicKey, ephemeral [32]byte) (knock [Knoc
 	m := newMessage(ephemeral[:])
 	k.mu.RLock()
 	defer k.mu.RUnlock()
-	i, there := k.index[key]
+	i, there := k.find(key)
 	if !there {
 		return [KnockSize]byte{}, false
 	}

@@ -36,7 +36,7 @@ var (
 	ErrPort    = errors.New("private announce of port 0")
 )
 
-// A Packet is one private announce: wire.md §8.3. To strangers it is random bytes.
+// A Packet is one private announce: wire.md §8.3. To any other node it is random bytes.
 type Packet struct {
 	Nonce   [NonceSize]byte
 	Entries [EntriesPerPacket]Entry

@@ -30,7 +30,7 @@ type document struct {
 	lines    []line
 	peers    []Peer                     // of the good lines
 	index    map[identity.PublicKey]int // of peers
-	known    map[string]int             // of lines, by their text
+	known    map[string]int             // of lines, by their content
 	problems []error                    // *LineError
 	mode     fs.FileMode                // of the file
 	present  bool                       // there is a file
@@ -38,33 +38,37 @@ type document struct {
 
 // A line is one line of a document.
 type line struct {
-	text string // with its end
-	peer Peer   // zero if the line is blank or a comment; only the key, if that is legible, if the line is bad
-	form error  // why the line is bad, whatever the other lines say
-	err  error  // why it is bad
+	text      string // with its end
+	content   string // without its end, and without a byte order mark
+	peer      Peer   // zero if the line is blank or a comment; only the key, if that is legible, if the line is bad
+	syntaxErr error  // why the line is bad, whatever the other lines say
+	err       error  // why it is bad
 }
 
-// parse reads the content of a peers file. A line with the key self is bad. Lines that old has are not read again: to
-// read a key takes longer than all the rest.
+// empty is the document of a file that does not exist, or of a set in memory.
+var empty = &document{mode: newFileMode}
+
+// parse reads the text that takes the place of old. A line with the key self is bad. Lines that old has are not read
+// again: to read a key takes longer than all the rest.
 func parse(text string, self identity.PublicKey, old *document) *document {
 	n := strings.Count(text, "\n") + 1
-	doc := &document{text: text, lines: make([]line, 0, n), mode: newFileMode,
+	doc := &document{text: text, lines: make([]line, 0, n), mode: old.mode, present: old.present,
 		index: make(map[identity.PublicKey]int, n), known: make(map[string]int, n)}
 	for text := range strings.Lines(text) {
-		first := len(doc.lines) == 0
-		var l line
-		if i, known := old.find(text); known && !first {
-			l = old.lines[i]
-		} else {
-			l.peer, l.form = parseLine(strings.Clone(text), first) // a peer must not hold on to all of an old text
+		l := line{text: text, content: strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")}
+		if len(doc.lines) == 0 {
+			l.content = strings.TrimPrefix(l.content, byteOrderMark)
 		}
-		l.text, l.err = text, l.form
+		if i, known := old.known[l.content]; known {
+			l.peer, l.syntaxErr = old.lines[i].peer, old.lines[i].syntaxErr
+		} else {
+			l.peer, l.syntaxErr = parseLine(strings.Clone(l.content)) // a peer must not hold on to all of an old text
+		}
+		l.err = l.syntaxErr
 		if l.err == nil && !l.peer.Key.IsZero() {
 			l.err = doc.add(l.peer, self)
 		}
-		if !first { // which may begin with a byte order mark
-			doc.known[text] = len(doc.lines)
-		}
+		doc.known[l.content] = len(doc.lines)
 		doc.lines = append(doc.lines, l)
 		if l.err != nil {
 			doc.addProblem(l.err)
@@ -73,29 +77,9 @@ func parse(text string, self identity.PublicKey, old *document) *document {
 	return doc
 }
 
-// find returns the number of a line of d with that text; d may be nil.
-func (d *document) find(text string) (i int, found bool) {
-	if d != nil {
-		i, found = d.known[text]
-	}
-	return i, found
-}
-
-// parseFile reads the content of a peers file that exists, with that mode.
-func parseFile(text string, mode fs.FileMode, self identity.PublicKey, old *document) *document {
-	doc := parse(text, self, old)
-	doc.mode, doc.present = mode, true
-	return doc
-}
-
-// parseLine reads one line with its end. A line that is blank or a comment is the zero Peer. Of a bad line, the peer
+// parseLine reads the content of one line. A line that is blank or a comment is the zero Peer. Of a bad line, the peer
 // beside the error has the key, if that is legible.
-func parseLine(text string, first bool) (Peer, error) {
-	content, _ := strings.CutSuffix(text, "\n")
-	content, _ = strings.CutSuffix(content, "\r")
-	if first {
-		content = strings.TrimPrefix(content, byteOrderMark)
-	}
+func parseLine(content string) (Peer, error) {
 	tooLong := len(content) > lineLimit
 	if !tooLong && (strings.TrimSpace(content) == "" || strings.TrimLeft(content, blanks)[0] == '#') {
 		return Peer{}, nil
@@ -107,7 +91,7 @@ func parseLine(text string, first bool) (Peer, error) {
 	return peer, err
 }
 
-// add adds the peer of a line that parsePeer accepts, or returns the reason why the line is bad nevertheless.
+// add adds the peer of a line that parsePeer accepts, or returns why it cannot beside the other lines.
 func (d *document) add(peer Peer, self identity.PublicKey) error {
 	if peer.Key == self {
 		return ErrSelf
@@ -122,12 +106,18 @@ func (d *document) add(peer Peer, self identity.PublicKey) error {
 
 // addProblem records that the last line is bad.
 func (d *document) addProblem(err error) {
-	switch {
-	case len(d.problems) < problemLimit:
-		d.problems = append(d.problems, &LineError{Line: len(d.lines), Err: err})
-	case len(d.problems) == problemLimit:
-		d.problems = append(d.problems, &LineError{Line: len(d.lines), Err: ErrTooManyProblems})
+	if len(d.problems) == problemLimit {
+		err = ErrTooManyProblems
 	}
+	if len(d.problems) <= problemLimit {
+		d.problems = append(d.problems, &LineError{Line: len(d.lines), Err: err})
+	}
+}
+
+// has reports whether there is a peer with key.
+func (d *document) has(key identity.PublicKey) bool {
+	_, found := d.index[key]
+	return found
 }
 
 // get returns the peer with key.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -61,7 +62,7 @@ func TestExamples(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			doc := parse(readExample(t, name), identity.PublicKey{}, nil)
+			doc := parse(readExample(t, name), identity.PublicKey{}, empty)
 			if len(doc.problems) != 0 {
 				t.Errorf("problems: %v", doc.problems)
 			}
@@ -73,7 +74,7 @@ func TestExamples(t *testing.T) {
 }
 
 func TestABadLineIsNamedAndAffectsNoOther(t *testing.T) {
-	doc := parse(readExample(t, "mistakes.peers"), identity.PublicKey{}, nil)
+	doc := parse(readExample(t, "mistakes.peers"), identity.PublicKey{}, empty)
 	want := []struct {
 		line int
 		err  error
@@ -100,7 +101,7 @@ func TestABadLineIsNamedAndAffectsNoOther(t *testing.T) {
 
 func TestOurOwnKeyIsABadLine(t *testing.T) {
 	self := mustKey(t, bob)
-	doc := parse(readExample(t, "home.peers"), self, nil)
+	doc := parse(readExample(t, "home.peers"), self, empty)
 	if _, found := doc.get(self); found || len(doc.problems) != 1 || !errors.Is(doc.problems[0], ErrSelf) {
 		t.Errorf("found = %t, problems %v", found, doc.problems)
 	}
@@ -110,7 +111,7 @@ func TestOurOwnKeyIsABadLine(t *testing.T) {
 }
 
 func TestProblemsOfAFileOfAnotherKindAreBounded(t *testing.T) {
-	doc := parse(strings.Repeat("x\n", 10*problemLimit), identity.PublicKey{}, nil)
+	doc := parse(strings.Repeat("x\n", 10*problemLimit), identity.PublicKey{}, empty)
 	if len(doc.problems) != problemLimit+1 {
 		t.Fatalf("%d problems, want %d", len(doc.problems), problemLimit+1)
 	}
@@ -128,13 +129,13 @@ func TestLimitsOfALine(t *testing.T) {
 	}{{fill, nil}, {fill + 1, ErrLineTooLong}} {
 		peer := Peer{key, "l", []Option{{"x", strings.Repeat("v", v.n)}}}
 		for _, end := range []string{"", "\n", "\r\n"} {
-			doc := parse(peer.String()+end, identity.PublicKey{}, nil)
+			doc := parse(peer.String()+end, identity.PublicKey{}, empty)
 			if v.want == nil && (len(doc.peers) != 1 || len(doc.problems) != 0) ||
 				v.want != nil && (len(doc.peers) != 0 || !errors.Is(doc.problems[0], v.want)) {
 				t.Errorf("%d bytes: %d peers, problems %v", lineLimit-fill+v.n, len(doc.peers), doc.problems)
 			}
 		}
-		_, err := parse("", identity.PublicKey{}, nil).put(peer)
+		_, err := parse("", identity.PublicKey{}, empty).put(peer)
 		checkIs(t, "with", err, v.want)
 	}
 }
@@ -173,7 +174,7 @@ func TestEditsKeepAllOtherBytes(t *testing.T) {
 		"remove too long":  {lineA + "\n" + b.String() + strings.Repeat(" ", lineLimit), remove(b), lineA + "\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := v.edit(parse(v.before, identity.PublicKey{}, nil))
+			got, err := v.edit(parse(v.before, identity.PublicKey{}, empty))
 			if got != v.after || err != nil {
 				t.Errorf("%q becomes\n%q, %v, want\n%q", v.before, got, err, v.after)
 			}
@@ -195,7 +196,7 @@ func remove(key identity.PublicKey) func(*document) (string, error) {
 
 func TestALabelNamesOnePeer(t *testing.T) {
 	a, b := testKey(1), testKey(2)
-	doc := parse(fmt.Sprintf("%s Ada\n%s Bob\n", a, b), identity.PublicKey{}, nil)
+	doc := parse(fmt.Sprintf("%s Ada\n%s Bob\n", a, b), identity.PublicKey{}, empty)
 	for _, peer := range []Peer{{Key: testKey(3), Label: "Ada"}, {Key: b, Label: "Ada"}} {
 		_, err := doc.put(peer)
 		checkIs(t, "a label that is taken", err, ErrLabelTaken)
@@ -205,7 +206,7 @@ func TestALabelNamesOnePeer(t *testing.T) {
 		checkIs(t, "a label that is free", err, nil)
 	}
 	// The file may have the label twice. Another change is still possible.
-	doc = parse(fmt.Sprintf("%s Ada\n%s Ada\n", a, b), identity.PublicKey{}, nil)
+	doc = parse(fmt.Sprintf("%s Ada\n%s Ada\n", a, b), identity.PublicKey{}, empty)
 	_, err := doc.put(Peer{Key: b, Label: "Ada", Options: []Option{{"x", "y"}}})
 	checkIs(t, "the label that it has", err, nil)
 }
@@ -213,12 +214,12 @@ func TestALabelNamesOnePeer(t *testing.T) {
 func TestAFileDoesNotGrowBeyondItsLimit(t *testing.T) {
 	line := Peer{Key: testKey(1)}.String() + "\n"
 	comments := strings.Repeat(strings.Repeat("#", 1023)+"\n", fileLimit/1024)
-	doc := parse(comments[:len(comments)-len(line)-1]+"\n", identity.PublicKey{}, nil)
+	doc := parse(comments[:len(comments)-len(line)-1]+"\n", identity.PublicKey{}, empty)
 	text, err := doc.put(Peer{Key: testKey(1)})
 	if len(text) != fileLimit || err != nil {
 		t.Fatalf("%d bytes, %v", len(text), err)
 	}
-	_, err = parse(text, identity.PublicKey{}, nil).put(Peer{Key: testKey(2)})
+	_, err = parse(text, identity.PublicKey{}, empty).put(Peer{Key: testKey(2)})
 	checkIs(t, "one more", err, ErrFileTooLarge)
 }
 
@@ -236,12 +237,12 @@ func FuzzPeersFile(f *testing.F) {
 		if len(text) > fileLimit {
 			return
 		}
-		doc := parse(text, identity.PublicKey{}, nil)
+		doc := parse(text, identity.PublicKey{}, empty)
 		checkDocument(t, doc)
 
 		added, err := doc.put(Peer{Key: testKey(1), Label: "Fuzz", Options: []Option{{"x", "a b"}}})
 		if err == nil {
-			now := parse(added, identity.PublicKey{}, nil)
+			now := parse(added, identity.PublicKey{}, empty)
 			checkDocument(t, now)
 			if got, _ := now.get(testKey(1)); got.Label != "Fuzz" || len(got.Options) != 1 {
 				t.Errorf("added, and then it is %+v in %q", got, added)
@@ -251,7 +252,7 @@ func FuzzPeersFile(f *testing.F) {
 		for _, peer := range doc.peers[:min(len(doc.peers), 3)] {
 			updated, err := doc.put(Peer{Key: peer.Key, Options: append(slices.Clone(peer.Options), Option{"x", "a b"})})
 			if err == nil {
-				now := parse(updated, identity.PublicKey{}, nil)
+				now := parse(updated, identity.PublicKey{}, empty)
 				got, found := now.get(peer.Key)
 				if want := append(peer.Option("x"), "a b"); !found || !slices.Equal(got.Option("x"), want) || got.Label != peer.Label {
 					t.Errorf("%+v updated is %+v", peer, got)
@@ -259,7 +260,7 @@ func FuzzPeersFile(f *testing.F) {
 				checkOthers(t, doc, now, peer.Key)
 			}
 			removed, found := doc.remove(peer.Key)
-			now := parse(removed, identity.PublicKey{}, nil)
+			now := parse(removed, identity.PublicKey{}, empty)
 			if _, still := now.get(peer.Key); !found || still {
 				t.Errorf("%s removed: found = %t, there still = %t", peer.Key, found, still)
 			}
@@ -299,5 +300,58 @@ func checkOthers(t *testing.T, before, now *document, key identity.PublicKey) {
 	}
 	if !samePeers(other(before.peers), other(now.peers)) {
 		t.Errorf("from\n%q to\n%q", before.text, now.text)
+	}
+}
+
+func TestEditsDoNotReadTheOtherLinesAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "peers")
+	var b strings.Builder
+	const peers = 10_000
+	for i := range peers {
+		fmt.Fprintf(&b, "%s\n", testKey(i+1).String())
+	}
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(path)
+	if err != nil || len(s.List()) != peers {
+		t.Fatal(len(s.List()), err)
+	}
+	before := s.current.Load()
+	if err := s.Add(Peer{Key: testKey(1), Label: "first"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Add(Peer{Key: testKey(peers + 1)}); err != nil {
+		t.Fatal(err)
+	}
+	after := s.current.Load()
+	if n := testing.AllocsPerRun(1, func() { parse(after.text, s.self, before) }); n > peers/10 {
+		t.Errorf("%v allocations for two new lines", n)
+	}
+	// What is not read again is what would be read.
+	if whole := parse(after.text, s.self, empty); !reflect.DeepEqual(whole.peers, after.peers) || !reflect.DeepEqual(whole.index, after.index) {
+		t.Error("the peers differ from those of the whole file")
+	}
+	if _, err := s.Remove(testKey(2)); err != nil || s.Contains(testKey(2)) || len(s.List()) != peers {
+		t.Error(err)
+	}
+}
+
+func TestLinesThatMoveCountAsTheyDoWhereTheyAre(t *testing.T) {
+	a, b := testKey(1).String(), testKey(2).String()
+	texts := []string{
+		a + "\n" + b + "\n", b + "\n" + a + "\n", "\ufeff" + a + "\n" + b + "\n", b + "\n\ufeff" + a + "\n", a + "\n" + a + "\n",
+		a + " x\n" + a + "\n", a + "\n" + a + " x\n", "# c\n" + a, a + "\n# c\n",
+	}
+	for _, from := range texts {
+		for _, to := range texts {
+			for _, self := range []identity.PublicKey{{}, testKey(2)} {
+				old := parse(from, identity.PublicKey{}, empty)
+				got, want := parse(to, self, old), parse(to, self, empty)
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("%q after %q: %+v, not %+v", to, from, got, want)
+				}
+			}
+		}
 	}
 }

@@ -9,12 +9,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"runtime"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/gofrs/flock"
 
-	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/durable"
 )
 
@@ -139,18 +138,12 @@ func (s *Set) editFile(change func(*document) (string, error)) error {
 	if err != nil {
 		return s.writeFailed(err)
 	}
-	text, err := change(doc)
-	if err != nil {
-		return err
-	}
-	if text != doc.text {
+	return s.apply(doc, change, func(text string) error {
 		if err := durable.Replace(path, []byte(text), doc.mode); err != nil {
 			return s.writeFailed(err)
 		}
-		doc = parseFile(text, doc.mode, s.self, doc)
-	}
-	s.publish(doc)
-	return nil
+		return nil
+	})
 }
 
 // writeFailed returns err as what keeps the peers file from being written.
@@ -174,17 +167,13 @@ func (s *Set) load(path string) (*document, error) {
 // readConfirmed reads the file at path until no peer of the set is missing, or only peers that were missing the time
 // before.
 func (s *Set) readConfirmed(path string) (*document, error) {
-	var before map[identity.PublicKey]bool // missing the time before; nil at first
+	before := s.current.Load()
 	for range 1 + confirmTries {
 		doc, err := s.read(path)
-		if err != nil {
-			return nil, err
+		if err != nil || s.isConfirmed(doc, before) {
+			return doc, err
 		}
-		missing, confirmed := s.missing(doc, before)
-		if confirmed {
-			return doc, nil
-		}
-		before = missing
+		before = doc
 		time.Sleep(confirmPause)
 	}
 	return nil, ErrFileChanging
@@ -198,7 +187,7 @@ func (s *Set) read(path string) (*document, error) {
 	case errors.Is(err, fs.ErrNotExist) && current.present:
 		return nil, ErrFileMissing
 	case errors.Is(err, fs.ErrNotExist):
-		return parse("", s.self, nil), nil
+		return parse("", s.self, empty), nil
 	case err != nil:
 		return nil, err
 	case runtime.GOOS != "windows" && mode.Perm()&0o022 != 0:
@@ -208,7 +197,9 @@ func (s *Set) read(path string) (*document, error) {
 	case current.present && current.mode == mode && current.text == string(data):
 		return current, nil
 	}
-	return parseFile(string(data), mode, s.self, current), nil
+	doc := parse(string(data), s.self, current)
+	doc.mode, doc.present = mode, true
+	return doc, nil
 }
 
 // isUTF16 reports whether data begins as text in UTF-16 does: with its byte order mark, or with a character of ASCII.
@@ -216,38 +207,22 @@ func isUTF16(data []byte) bool {
 	return len(data) > 1 && (data[0]|data[1] == 0xff && data[0]^data[1] == 1 || (data[0] == 0) != (data[1] == 0))
 }
 
-// missing returns the keys of the set that doc lacks, and whether they were all missing before.
-func (s *Set) missing(doc *document, before map[identity.PublicKey]bool) (keys map[identity.PublicKey]bool, confirmed bool) {
-	keys, confirmed = make(map[identity.PublicKey]bool), true
-	if doc == s.current.Load() {
-		return keys, true
-	}
-	for _, peer := range s.current.Load().peers {
-		if _, found := doc.get(peer.Key); !found {
-			keys[peer.Key] = true
-			confirmed = confirmed && before[peer.Key]
-		}
-	}
-	return keys, confirmed
+// isConfirmed reports whether all peers of the set that doc lacks were missing before, too.
+func (s *Set) isConfirmed(doc, before *document) bool {
+	current := s.current.Load()
+	return doc == current || !slices.ContainsFunc(current.peers, func(peer Peer) bool {
+		return before.has(peer.Key) && !doc.has(peer.Key)
+	})
 }
 
 // isGarbled reports whether a mistake has emptied the set: doc has no good line, but a bad one that was not there when
 // the set was read. (A bad line that was there is no mistake of the last edit, which may have removed the last peer.)
 func (s *Set) isGarbled(doc *document) bool {
 	current := s.current.Load()
-	if len(current.peers) == 0 || len(doc.peers) != 0 {
-		return false
-	}
-	known := make(map[string]bool)
-	for _, l := range current.lines {
-		known[strings.TrimRight(l.text, "\r\n")] = true
-	}
-	for _, l := range doc.lines {
-		if l.err != nil && !known[strings.TrimRight(l.text, "\r\n")] {
-			return true
-		}
-	}
-	return false
+	return len(current.peers) > 0 && len(doc.peers) == 0 && slices.ContainsFunc(doc.lines, func(l line) bool {
+		_, known := current.known[l.content]
+		return l.err != nil && !known
+	})
 }
 
 // resolve follows symbolic links. A file that is kept elsewhere and linked to stays so when it is replaced, and a
@@ -271,11 +246,9 @@ func lock(path string) (unlock func(), err error) {
 	}
 	path += lockSuffix
 	file := flock.New(path, flock.SetFlag(os.O_RDWR|durable.NonBlock|durable.NoFollow))
-	info, err := os.Lstat(path)
+	err = durable.CheckRegular(os.Lstat(path))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = durable.Create(path, nil, newFileMode)
-	} else if err == nil {
-		err = durable.CheckInfo(info)
 	}
 	if err == nil || errors.Is(err, fs.ErrExist) {
 		err = takeLock(file)
@@ -297,10 +270,7 @@ func takeLock(file *flock.Flock) error {
 	case err != nil:
 		return err
 	}
-	info, err := file.Stat()
-	if err == nil {
-		err = durable.CheckInfo(info) // something else may have taken its place
-	}
+	err = durable.CheckRegular(file.Stat()) // something else may have taken its place
 	if err != nil {
 		_ = file.Unlock()
 	}

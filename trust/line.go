@@ -83,14 +83,7 @@ func cutOptions(text string) (options []Option, rest string, err error) {
 // cutValue reads the value of an option, and returns the rest after the blanks that follow it.
 func cutValue(text string) (value, rest string, err error) {
 	if strings.HasPrefix(text, `"`) {
-		value, rest, err = unquote(text)
-		if err != nil {
-			return "", "", err
-		}
-		if trimmed := strings.TrimLeft(rest, blanks); trimmed != rest || rest == "" {
-			return value, trimmed, nil
-		}
-		return "", "", fmt.Errorf("%w: text right after a quoted value", ErrQuote)
+		return unquote(text)
 	}
 	value, rest = cutWord(text)
 	if strings.Contains(value, `"`) {
@@ -103,7 +96,7 @@ func cutValue(text string) (value, rest string, err error) {
 func parseLabel(text string) (string, error) {
 	if strings.HasPrefix(text, `"`) {
 		label, rest, err := unquote(text)
-		if comment := strings.TrimLeft(rest, blanks); err == nil && rest != "" && (comment == rest || comment[0] != '#') {
+		if err == nil && rest != "" && rest[0] != '#' {
 			err = fmt.Errorf("%w: text after a quoted label", ErrQuote)
 		}
 		return strings.TrimSpace(label), err
@@ -122,13 +115,17 @@ func quote(text string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text) + `"`
 }
 
-// unquote reads a text in the form of quote at the beginning of text, and returns the rest.
+// unquote reads a text in the form of quote at the beginning of text, and returns the rest after the blanks that follow it.
 func unquote(text string) (unquoted, rest string, err error) {
 	var b strings.Builder
 	for i := 1; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == '"':
-			return b.String(), text[i+1:], nil
+			rest = strings.TrimLeft(text[i+1:], blanks)
+			if rest != "" && rest == text[i+1:] {
+				return "", "", fmt.Errorf("%w: text right after a quotation", ErrQuote)
+			}
+			return b.String(), rest, nil
 		case c != '\\':
 			b.WriteByte(c)
 		case i+1 < len(text) && (text[i+1] == '"' || text[i+1] == '\\'):

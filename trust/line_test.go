@@ -97,7 +97,7 @@ func TestCommentsAndInvisibleCharacters(t *testing.T) {
 		" # note": "", "\t#note": "", " addr=192.0.2.1:7100 # note": "", ` addr="192.0.2.1:7100" # note`: "", ` "Bob" # note`: "Bob",
 		` "Room #5"	# note`: "Room #5", " C#5": "C#5", " \u2764\ufe0f \U0001f469\u200d\U0001f4bb": "\u2764\ufe0f \U0001f469\u200d\U0001f4bb",
 	} {
-		peer, err := parseLine(key+text+"\r\n", false)
+		peer, err := parseLine(key + text)
 		if err != nil || peer.Label != label {
 			t.Errorf("%q: %q, %v", text, peer.Label, err)
 		}
@@ -108,7 +108,7 @@ func TestCommentsAndInvisibleCharacters(t *testing.T) {
 		" addr=192.0.2.1\u200b:7100": ErrCharacter,
 		"\u00a0Bob":                  identity.ErrKeyText, "\u200b": identity.ErrKeyText, "\r" + key: identity.ErrKeyText,
 	} {
-		_, err := parseLine(key+text+"\n", false)
+		_, err := parseLine(key + text)
 		if !errors.Is(err, want) {
 			t.Errorf("%q: %v, want %v", text, err, want)
 		}

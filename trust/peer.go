@@ -32,7 +32,7 @@
 //
 // A line counts whole or not at all. A bad line (a mistyped key, a key that an earlier line has, a label that is too
 // long, more than 4 KiB) trusts nobody and does not affect any other line. [Set.Problems] names it. It stays in the
-// file as it is until somebody corrects it, or removes the key that it begins with.
+// file as it is until it is corrected, or until its key is removed.
 //
 // A change of the set writes only the line of its peer. Every other line, comments and blank lines too, keeps its
 // position and its bytes.
@@ -184,7 +184,7 @@ func checkText(text string, refused func(rune) bool) error {
 	return nil
 }
 
-// isInvisible reports whether nobody sees char. A joiner is seen: it makes one sign of several.
+// isInvisible reports whether char cannot be seen. A joiner is seen: it makes one sign of several.
 func isInvisible(char rune) bool {
 	const nonJoiner, joiner = '\u200c', '\u200d'
 	return char != ' ' && char != nonJoiner && char != joiner && (unicode.IsControl(char) || unicode.In(char, unicode.Cf, unicode.Z))

@@ -3,20 +3,23 @@ package trust
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/child"
 )
 
-// Variables that make the test binary a process that edits the peers file at a path, as the nth of several.
-const (
-	childPath   = "PEERNET_TRUST_CHILD_PATH"
-	childNumber = "PEERNET_TRUST_CHILD_NUMBER"
-)
+// editing makes a child edit a peers file, as one of several.
+const editing = "PEERNET_TEST_TRUST_EDITING"
+
+// An editor says which file a child edits, and the number of the child.
+type editor struct {
+	Path   string
+	Number int
+}
 
 // Each process adds edits peers and removes every second one again.
 const (
@@ -24,29 +27,16 @@ const (
 	edits     = 10
 )
 
-func TestMain(m *testing.M) {
-	path := os.Getenv(childPath)
-	if path == "" {
-		os.Exit(m.Run())
-	}
-	number, err := strconv.Atoi(os.Getenv(childNumber))
-	if err == nil {
-		err = editMany(path, number)
-	}
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-}
+func init() { child.Run(editing, editMany) }
 
 // editMany is the work of one of the processes.
-func editMany(path string, number int) error {
-	s, err := Open(path)
+func editMany(e editor) error {
+	s, err := Open(e.Path)
 	if err != nil {
 		return err
 	}
 	for i := range edits {
-		peer := Peer{Key: testKey(number*edits + i), Label: fmt.Sprintf("%d-%d", number, i)}
+		peer := Peer{Key: testKey(e.Number*edits + i), Label: fmt.Sprintf("%d-%d", e.Number, i)}
 		if err := s.Add(peer); err != nil {
 			return err
 		}
@@ -68,8 +58,7 @@ func TestSeveralProcessesLoseNoEdit(t *testing.T) {
 	writeFile(t, path, head)
 	var group sync.WaitGroup
 	for number := range processes {
-		cmd := exec.CommandContext(t.Context(), os.Args[0])
-		cmd.Env = append(os.Environ(), childPath+"="+path, childNumber+"="+strconv.Itoa(number))
+		cmd := child.Command(t.Context(), editing, editor{path, number})
 		group.Go(func() {
 			if output, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v: %s", err, output)

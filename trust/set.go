@@ -39,7 +39,7 @@ func NewSet(settings ...Setting) *Set {
 	for _, setting := range settings {
 		setting(s)
 	}
-	s.current.Store(parse("", s.self, nil))
+	s.current.Store(parse("", s.self, empty))
 	return s
 }
 
@@ -63,8 +63,7 @@ func Open(path string, settings ...Setting) (*Set, error) {
 
 // Contains reports whether the peer with key may connect. It takes no lock.
 func (s *Set) Contains(key identity.PublicKey) bool {
-	_, found := s.current.Load().index[key]
-	return found
+	return s.current.Load().has(key)
 }
 
 // Get returns the peer with key. The caller owns its options.
@@ -170,12 +169,23 @@ func (s *Set) edit(change func(*document) (string, error)) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	doc := s.current.Load()
+	return s.apply(s.current.Load(), change, func(string) error { return nil })
+}
+
+// apply makes change of doc, writes the text that it has then, and publishes the result. The caller holds mu.
+func (s *Set) apply(doc *document, change func(*document) (string, error), write func(text string) error) error {
 	text, err := change(doc)
+	if err == nil && text != doc.text {
+		err = write(text)
+	}
 	if err != nil {
 		return err
 	}
-	s.publish(parse(text, s.self, doc))
+	if text != doc.text {
+		doc = parse(text, s.self, doc)
+		doc.present = s.path != ""
+	}
+	s.publish(doc)
 	return nil
 }
 

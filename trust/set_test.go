@@ -39,7 +39,7 @@ func TestSetInMemory(t *testing.T) {
 		t.Errorf("Get: %+v, %t", peer, found)
 	}
 	if peer, found := s.Get(testKey(3)); found || !peer.equal(Peer{}) || s.Label(testKey(3)) != "" {
-		t.Errorf("Get of a stranger: %+v, %t", peer, found)
+		t.Errorf("Get of an untrusted key: %+v, %t", peer, found)
 	}
 	if found, err := s.Remove(b); !found || err != nil {
 		t.Errorf("Remove: %t, %v", found, err)
@@ -48,7 +48,7 @@ func TestSetInMemory(t *testing.T) {
 		t.Error("Contains is wrong after Remove")
 	}
 	if found, err := s.Remove(b); found || err != nil {
-		t.Errorf("Remove of a stranger: %t, %v", found, err)
+		t.Errorf("Remove of an untrusted key: %t, %v", found, err)
 	}
 	checkIs(t, "Reload", s.Reload(), nil)
 	if problems := s.Problems(); len(problems) != 0 {

@@ -5,10 +5,11 @@ package trust
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/child"
 )
 
 func TestAPipeDoesNotBlockTheSet(t *testing.T) {
@@ -49,21 +50,11 @@ func TestAFileThatOthersMayWriteIsRefused(t *testing.T) {
 	}
 }
 
-// fullDisk, when set in the environment, makes the test binary edit the peers file that it names where no file may grow
-// at all, which is how a full disk looks to a writer.
-const fullDisk = "PEERNET_TRUST_FULL_DISK"
+// fullDisk makes a child edit the peers file at a path where no file may grow at all, which is how a full disk looks to a
+// writer.
+const fullDisk = "PEERNET_TEST_TRUST_FULL_DISK"
 
-func init() {
-	path := os.Getenv(fullDisk)
-	if path == "" {
-		return
-	}
-	if err := editOnFullDisk(path); err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
+func init() { child.Run(fullDisk, editOnFullDisk) }
 
 func editOnFullDisk(path string) error {
 	s, err := Open(path)
@@ -90,9 +81,7 @@ func editOnFullDisk(path string) error {
 func TestAFullDiskChangesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "peers")
 	writeFile(t, path, text("A", "B"))
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), fullDisk+"="+path)
-	if output, err := cmd.CombinedOutput(); err != nil {
+	if output, err := child.Command(t.Context(), fullDisk, path).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
 	checkFile(t, path, text("A", "B"))

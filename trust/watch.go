@@ -52,7 +52,7 @@ func (s *Set) Watch(f func(Change)) (stop func()) {
 func changes(old, now *document) []Change {
 	var all []Change
 	for _, peer := range old.peers {
-		if _, found := now.get(peer.Key); !found {
+		if !now.has(peer.Key) {
 			all = append(all, Change{peer.clone(), Removed})
 		}
 	}

@@ -115,8 +115,8 @@ func TestWatchersSeeConcurrentChangesInOneOrder(t *testing.T) {
 }
 
 func TestOneEditRemovesBeforeItAdds(t *testing.T) {
-	old := parse(fmt.Sprintf("%s A\n%s B\n%s C\n", testKey(1), testKey(2), testKey(3)), testKey(0), nil)
-	now := parse(fmt.Sprintf("%s D\n%s b\n%s A\n", testKey(4), testKey(2), testKey(1)), testKey(0), nil)
+	old := parse(fmt.Sprintf("%s A\n%s B\n%s C\n", testKey(1), testKey(2), testKey(3)), testKey(0), empty)
+	now := parse(fmt.Sprintf("%s D\n%s b\n%s A\n", testKey(4), testKey(2), testKey(1)), testKey(0), empty)
 	var got []string
 	for _, c := range changes(old, now) {
 		got = append(got, c.Kind.String()+" "+c.Peer.Label)

@@ -2,7 +2,7 @@
 // the power fails or several processes write at once.
 //
 // [Replace] puts new content in the place of old, and [Create] makes a file that must not exist yet. [Read] reads one
-// back; a pipe or a device in its place does not block it. [CheckRegular] finds such a thing beforehand. A reader in
+// back; a pipe or a device in its place does not block it. [CheckRegular] tells such a thing from a file. A reader in
 // any process sees the old content or the new, never a part of either.
 //
 // All functions are safe for concurrent use. None takes a lock: two processes that read, change and replace the same

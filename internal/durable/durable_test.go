@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/child"
 )
 
 // noLinks is a file system without hard links.
@@ -150,11 +151,11 @@ func TestCreateDoesNotFollowALinkThatLeadsNowhere(t *testing.T) {
 	checkFolder(t, folder, "f")
 }
 
-// child, when set in the environment, makes the test binary create the file that it names, and print the result.
-const child = "PEERNET_DURABLE_CREATE"
+// creating makes a child create the file at a path, and print the result.
+const creating = "PEERNET_TEST_DURABLE_CREATING"
 
-func TestMain(m *testing.M) {
-	if path := os.Getenv(child); path != "" {
+func init() {
+	child.Run(creating, func(path string) error {
 		err := Create(path, fmt.Appendf(nil, "by %d", os.Getpid()), 0o600)
 		switch {
 		case err == nil:
@@ -162,11 +163,10 @@ func TestMain(m *testing.M) {
 		case errors.Is(err, fs.ErrExist):
 			fmt.Print("exists")
 		default:
-			fmt.Print(err)
+			return err
 		}
-		os.Exit(0)
-	}
-	os.Exit(m.Run())
+		return nil
+	})
 }
 
 func TestOneOfSeveralProcessesCreates(t *testing.T) {
@@ -177,8 +177,7 @@ func TestOneOfSeveralProcessesCreates(t *testing.T) {
 	var group sync.WaitGroup
 	var creator int
 	for i := range processes {
-		cmd := exec.CommandContext(t.Context(), os.Args[0])
-		cmd.Env = append(os.Environ(), child+"="+path)
+		cmd := child.Command(t.Context(), creating, path)
 		group.Go(func() {
 			output, err := cmd.CombinedOutput()
 			if err != nil {

@@ -4,30 +4,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 )
 
 // ErrNotRegular is returned for a path that leads to something other than a file. The text says to what.
 var ErrNotRegular = errors.New("not a file")
 
-// CheckRegular returns nil if path leads to a regular file or if nothing is there. It returns an [ErrNotRegular] if
-// path leads to something else, and the system's error if that cannot be found out. CheckRegular opens nothing: to open
-// a device may do something, and to open a pipe may take forever. It follows symbolic links.
-func CheckRegular(path string) error {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
+// CheckRegular returns nil if info is that of a regular file, an [ErrNotRegular] if it is not, and err if that is set. The
+// two are what a Stat returns. To find out in this way opens nothing: to open a device may do something, and to open a
+// pipe may take forever.
+func CheckRegular(info fs.FileInfo, err error) error {
+	if err != nil || info.Mode().IsRegular() {
 		return err
-	}
-	return CheckInfo(info)
-}
-
-// CheckInfo returns nil if info is that of a regular file, and otherwise an [ErrNotRegular].
-func CheckInfo(info fs.FileInfo) error {
-	if info.Mode().IsRegular() {
-		return nil
 	}
 	return fmt.Errorf("it is %s, %w", kind(info.Mode()), ErrNotRegular)
 }

@@ -17,7 +17,7 @@ var ErrTooLarge = errors.New("file too large")
 // Symbolic links are followed. Anything but a regular file fails with an [ErrNotRegular], at once: a pipe without a
 // writer does not block the caller. A file of more than limit bytes fails with [ErrTooLarge] and is not read.
 func Read(path string, limit int) ([]byte, fs.FileMode, error) {
-	if err := CheckRegular(path); err != nil {
+	if err := CheckRegular(os.Stat(path)); err != nil {
 		return nil, 0, err
 	}
 	file, err := os.OpenFile(path, os.O_RDONLY|NonBlock, 0)
@@ -26,10 +26,7 @@ func Read(path string, limit int) ([]byte, fs.FileMode, error) {
 	}
 	defer file.Close()
 	info, err := file.Stat()
-	if err == nil {
-		err = CheckInfo(info) // something else may have taken its place
-	}
-	if err != nil {
+	if err := CheckRegular(info, err); err != nil { // something else may have taken its place
 		return nil, 0, err
 	}
 	// A limit on the size alone would not do: the file may grow while it is read.

@@ -16,11 +16,11 @@ const (
 // errSharingViolation is ERROR_SHARING_VIOLATION: another process has the file open.
 const errSharingViolation = syscall.Errno(32)
 
-// renameFor is how long rename tries. Whoever reads the old file (another node, a virus scanner) has it open for
+// renameFor is how long rename tries. A reader of the old file (another node, a virus scanner) has it open for
 // milliseconds.
 const renameFor = 2 * time.Second
 
-// rename gives the file at from the name to, replacing what may have it. Windows refuses that while somebody has the
+// rename gives the file at from the name to, replacing what may have it. Windows refuses that while a process has the
 // old file open, so rename tries for a while.
 func rename(from, to string) error {
 	deadline := time.Now().Add(renameFor)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/child"
 )
 
 func TestPipesSocketsAndDevicesDoNotBlockRead(t *testing.T) {
@@ -30,7 +32,7 @@ func TestPipesSocketsAndDevicesDoNotBlockRead(t *testing.T) {
 		if !errors.Is(err, ErrNotRegular) || err.Error() != "it is "+want+", not a file" {
 			t.Errorf("Read of %s: %v", want, err)
 		}
-		if err := CheckRegular(path); !errors.Is(err, ErrNotRegular) {
+		if err := CheckRegular(os.Stat(path)); !errors.Is(err, ErrNotRegular) {
 			t.Errorf("CheckRegular of %s: %v", want, err)
 		}
 	}
@@ -46,24 +48,22 @@ func TestFilesOfTheSystemThatGrowAreBounded(t *testing.T) {
 	}
 }
 
-// fullDisk, when set in the environment, makes the test binary try to write the file that it names where no file may
-// grow beyond 4 bytes, which is how a full disk looks to a writer.
-const fullDisk = "PEERNET_DURABLE_FULL_DISK"
+// fullDisk makes a child try to write the file at a path where no file may grow beyond 4 bytes, which is how a full disk
+// looks to a writer.
+const fullDisk = "PEERNET_TEST_DURABLE_FULL_DISK"
 
 func init() {
-	path := os.Getenv(fullDisk)
-	if path == "" {
-		return
-	}
-	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4, Max: 4}); err != nil {
-		panic(err)
-	}
-	content := []byte("new content")
-	if Replace(path, content, 0o600) == nil || create(path+"2", content, 0o600, os.Link) == nil ||
-		create(path+"2", content, 0o600, noLinks) == nil {
-		panic("written beyond the limit")
-	}
-	os.Exit(0)
+	child.Run(fullDisk, func(path string) error {
+		if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: 4, Max: 4}); err != nil {
+			return err
+		}
+		content := []byte("new content")
+		if Replace(path, content, 0o600) == nil || create(path+"2", content, 0o600, os.Link) == nil ||
+			create(path+"2", content, 0o600, noLinks) == nil {
+			return errors.New("written beyond the limit")
+		}
+		return nil
+	})
 }
 
 func TestFullDiskLeavesTheOldFileAndNothingElse(t *testing.T) {
@@ -72,27 +72,24 @@ func TestFullDiskLeavesTheOldFileAndNothingElse(t *testing.T) {
 	if err := Create(path, []byte("old content"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), fullDisk+"="+path)
-	if output, err := cmd.CombinedOutput(); err != nil {
+	if output, err := child.Command(t.Context(), fullDisk, path).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}
 	checkFile(t, path, "old content", 0o600)
 	checkFolder(t, folder, "f")
 }
 
-// mounted, when set in the environment, makes the test binary replace the file that it names, which is a mount of its own.
-const mounted = "PEERNET_DURABLE_MOUNTED"
+// mounted makes a child replace the file at a path, which is a mount of its own. If something else happens than it should,
+// the child ends with status 2, because status 1 is that of a system without mounts.
+const mounted = "PEERNET_TEST_DURABLE_MOUNTED"
 
 func init() {
-	path := os.Getenv(mounted)
-	if path == "" {
-		return
-	}
-	if err := Replace(path, nil, 0o600); !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), "mount its folder") {
-		panic(err)
-	}
-	os.Exit(0)
+	child.Run(mounted, func(path string) error {
+		if err := Replace(path, nil, 0o600); !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), "mount its folder") {
+			panic(err)
+		}
+		return nil
+	})
 }
 
 func TestAFileThatIsAMountOfItsOwnSaysWhatToDo(t *testing.T) {
@@ -102,8 +99,9 @@ func TestAFileThatIsAMountOfItsOwnSaysWhatToDo(t *testing.T) {
 		t.Fatal(err)
 	}
 	const script = `mount --bind "$1" "$1" || exit 99; exec "$2"`
-	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "sh", "-c", script, "sh", path, os.Args[0])
-	cmd.Env = append(os.Environ(), mounted+"="+path)
+	inside := child.Command(t.Context(), mounted, path)
+	cmd := exec.CommandContext(t.Context(), "unshare", "-m", "sh", "-c", script, "sh", path, inside.Path)
+	cmd.Env = inside.Env
 	output, err := cmd.CombinedOutput()
 	if exit, ok := errors.AsType[*exec.ExitError](err); err != nil && (!ok || exit.ExitCode() == 99 || exit.ExitCode() == 1) {
 		t.Skip(err)

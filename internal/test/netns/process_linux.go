@@ -1,6 +1,7 @@
 package netns
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/netip"
@@ -10,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/child"
 )
 
 const (
@@ -46,17 +49,7 @@ type Process[V any] struct {
 // looks for the variable before it runs tests, and becomes the process that config describes.
 func Copy(t *testing.T, variable string, config any) *exec.Cmd {
 	t.Helper()
-	b, err := json.Marshal(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), variable+"="+string(b))
-	return cmd
+	return child.Command(context.Background(), variable, config)
 }
 
 // Start starts cmd on a host. The process is killed when the test ends.
