@@ -3,7 +3,6 @@ package envelope
 import (
 	"encoding/binary"
 	"math"
-	"time"
 )
 
 // The functions below append a value in its shortest form.
@@ -68,17 +67,4 @@ func appendString[T string | []byte](b []byte, s T) []byte {
 
 func appendBinary(b, data []byte) []byte {
 	return append(appendSized(b, codeBin8, uint64(len(data))), data...)
-}
-
-// appendTime appends a timestamp in the shortest of its three forms (wire.md §6.1).
-func appendTime(b []byte, t time.Time) []byte {
-	sec, nsec := uint64(t.Unix()), uint64(t.Nanosecond())
-	switch {
-	case sec <= math.MaxUint32 && nsec == 0:
-		return binary.BigEndian.AppendUint32(append(b, codeFixExt4, extTimestamp), uint32(sec))
-	case sec < 1<<34:
-		return binary.BigEndian.AppendUint64(append(b, codeFixExt8, extTimestamp), nsec<<34|sec)
-	}
-	b = binary.BigEndian.AppendUint32(append(b, codeExt8, 12, extTimestamp), uint32(nsec))
-	return binary.BigEndian.AppendUint64(b, sec)
 }

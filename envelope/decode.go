@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+
+	"github.com/vmihailenco/msgpack/v5"
 )
 
 // Reasons why a valid value does not become a Go value.
@@ -57,4 +59,36 @@ func decodeInto(data []byte, v any) (err error) {
 		_, err = readValue(data, 0, pointer.Elem())
 	}
 	return err
+}
+
+// decode decodes guarded bytes with v's own method and the library's decoder, in the way that the package comment says.
+func decode(data []byte, v msgpack.CustomDecoder) error {
+	src := newSource(data)
+	dec := msgpack.NewDecoder(&src)
+	dec.SetCustomStructTag("json")
+	dec.SetMapDecoder(decodeMap)
+	return v.DecodeMsgpack(dec)
+}
+
+// decodeMap makes the library decode a map into any as mapAt does.
+func decodeMap(dec *msgpack.Decoder) (any, error) {
+	b, err := nextValue(dec)
+	if err != nil {
+		return nil, err
+	}
+	v, _, err := anyAt(b, 0)
+	return v, err
+}
+
+// nextValue returns the bytes of the value that dec would decode next, and skips it. They may alias the bytes that dec
+// reads. If dec does not read from a source, because a method of the application made it, nextValue guards the bytes.
+func nextValue(dec *msgpack.Decoder) ([]byte, error) {
+	if s, ok := dec.Buffered().(*source); ok {
+		return s.next()
+	}
+	b, err := dec.DecodeRaw()
+	if err == nil {
+		err = guardAll(b)
+	}
+	return b, err
 }

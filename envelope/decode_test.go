@@ -174,8 +174,8 @@ func TestDecodeGuardsFirst(t *testing.T) {
 	}
 }
 
-// TestTimestampsAreNotReadAsMapHeaders reads bytes that some decoders take for the header of a map of 2^30 or of a million
-// entries.
+// TestTimestampsAreNotReadAsMapHeaders gives the library bytes that, without the source, make it allocate a map of 2^30
+// or of a million entries.
 func TestTimestampsAreNotReadAsMapHeaders(t *testing.T) {
 	for _, in := range []string{
 		"d7 ff df40000000000000", "d6 ff df400000", "d7 ff de ffff 0000000000", "d6 ff 8f000000", "d6 ff c0000000",
@@ -184,7 +184,7 @@ func TestTimestampsAreNotReadAsMapHeaders(t *testing.T) {
 		value := vectors.Unhex(in)
 		for _, v := range []any{
 			new(map[string]any), new(map[string]string), new(map[string]bool), new(map[any]any), new(map[int]int),
-			new(map[string][1000]byte),
+			new(map[string][1000]byte), new(mapReader),
 		} {
 			if err := Msgpack.DecodeValue(value, v); !errors.Is(err, ErrDecode) {
 				t.Errorf("%s into %T: %v", in, v, err)
@@ -197,43 +197,103 @@ func TestTimestampsAreNotReadAsMapHeaders(t *testing.T) {
 	}
 }
 
-// A streaming type has only the methods that the library calls with its own encoder and decoder.
-func TestTypesThatOnlyStreamAreRefused(t *testing.T) {
-	if b, err := Msgpack.AppendValue(nil, []any{msgpack.RawMessage{1}}); !errors.Is(err, ErrEncode) {
-		t.Errorf("written as %x, %v", b, err)
+// mapReader reads a map with the library's own methods, as types of applications do.
+type mapReader struct{ n int }
+
+func (m *mapReader) DecodeMsgpack(dec *msgpack.Decoder) (err error) {
+	m.n, err = dec.DecodeMapLen()
+	return err
+}
+
+func TestMethodsReadThroughTheSource(t *testing.T) {
+	in := vectors.Unhex("96 05 cd0100 a3616263 82 a161 01 a162 91 02 c403 010203 d6ff00000001")
+	var got methodReader
+	if err := Msgpack.DecodeValue(in, &got); err != nil {
+		t.Fatal(err)
 	}
-	for _, in := range []string{"c40101", "01", "c0"} {
-		var v struct{ M msgpack.RawMessage }
-		if err := Msgpack.DecodeValue(append([]byte{0x81, 0xa1, 'M'}, vectors.Unhex(in)...), &v); !errors.Is(err, ErrDecode) {
-			t.Errorf("%s is read as %x, %v", in, v.M, err)
+	want := methodReader{5, 256, "abc", map[string]any{"a": int64(1), "b": []any{int64(2)}}, []byte{1, 2, 3}, time.Unix(1, 0)}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%#v\nnot %#v", got, want)
+	}
+}
+
+type methodReader struct {
+	a    int8
+	b    uint64
+	c    string
+	m    map[string]any
+	data []byte
+	at   time.Time
+}
+
+func (r *methodReader) DecodeMsgpack(dec *msgpack.Decoder) (err error) {
+	if n, err := dec.DecodeArrayLen(); err != nil || n != 6 {
+		return fmt.Errorf("%d, %w", n, err)
+	}
+	if code, err := dec.PeekCode(); err != nil || code != codeInt64 {
+		return fmt.Errorf("%x, %w", code, err)
+	}
+	r.a, err = dec.DecodeInt8()
+	if err == nil {
+		r.b, err = dec.DecodeUint64()
+	}
+	if err == nil {
+		r.c, err = dec.DecodeString()
+	}
+	if err == nil {
+		r.m, err = dec.DecodeMap()
+	}
+	if err == nil {
+		var n int
+		n, err = dec.DecodeBytesLen()
+		r.data = make([]byte, n)
+	}
+	if err == nil {
+		err = dec.ReadFull(r.data)
+	}
+	if err == nil {
+		r.at, err = dec.DecodeTime()
+	}
+	return err
+}
+
+func TestSourceRefusesMisreading(t *testing.T) {
+	buf := make([]byte, 1)
+	for _, c := range []struct {
+		name string
+		in   string
+		f    func(s *source) error
+	}{
+		{"Read of a first byte", "01", func(s *source) error { _, err := s.Read(buf); return err }},
+		{"ReadByte within a string", "a161", func(s *source) error { _, _ = s.ReadByte(); _, err := s.ReadByte(); return err }},
+		{"ReadByte within an integer", "cd0100", func(s *source) error { _, _ = s.ReadByte(); _, err := s.ReadByte(); return err }},
+		{"ReadByte within a timestamp", "d6ff00000000", func(s *source) error {
+			_, _ = s.ReadByte()
+			_, _ = s.ReadByte()
+			_, err := s.ReadByte()
+			return err
+		}},
+		{"UnreadByte twice", "01", func(s *source) error { _, _ = s.ReadByte(); _ = s.UnreadByte(); return s.UnreadByte() }},
+		{"UnreadByte at the beginning", "01", func(s *source) error { return s.UnreadByte() }},
+		{"UnreadByte after Read", "a161", func(s *source) error { _, _ = s.ReadByte(); _, _ = s.Read(buf); return s.UnreadByte() }},
+		{"next within a string", "a161", func(s *source) error { _, _ = s.ReadByte(); _, err := s.next(); return err }},
+		{"next within an integer", "01", func(s *source) error { _, _ = s.ReadByte(); _, err := s.next(); return err }},
+	} {
+		s := newSource(vectors.Unhex(c.in))
+		if err := c.f(&s); !errors.Is(err, errMisread) {
+			t.Errorf("%s: %v", c.name, err)
 		}
 	}
-}
-
-func TestTypesEncodeThemselves(t *testing.T) {
-	sent := map[string]celsius{"x": {36.6}}
-	got, err := arrive(sent, reflect.TypeOf(sent))
-	if err != nil || !reflect.DeepEqual(got, sent) {
-		t.Errorf("%v, %v", got, err)
+	s := newSource([]byte{codeNil})
+	if _, err := s.next(); err != nil {
+		t.Fatal(err)
 	}
-	other, err := arrive(sent, reflect.TypeFor[any]())
-	if want := map[string]any{"x": []any{36.6, "C"}}; err != nil || !reflect.DeepEqual(other, want) {
-		t.Errorf("%v, %v", other, err)
+	if _, err := s.ReadByte(); err != io.EOF {
+		t.Errorf("ReadByte at the end: %v", err)
 	}
-}
-
-// celsius travels as [degrees, "C"].
-type celsius struct{ degrees float64 }
-
-func (c celsius) MarshalMsgpack() ([]byte, error) {
-	return Msgpack.AppendValue(nil, []any{c.degrees, "C"})
-}
-
-func (c *celsius) UnmarshalMsgpack(b []byte) error {
-	var v []any
-	err := Msgpack.DecodeValue(b, &v)
-	c.degrees = v[0].(float64)
-	return err
+	if _, err := s.next(); err != io.EOF {
+		t.Errorf("next at the end: %v", err)
+	}
 }
 
 func TestPanicsInDecodingAreErrors(t *testing.T) {
@@ -251,10 +311,10 @@ func TestPanicsInDecodingAreErrors(t *testing.T) {
 	}
 }
 
-func TestFailuresDoNotAffectLaterReads(t *testing.T) {
+func TestPooledDecodersForgetFailures(t *testing.T) {
 	type record struct {
 		A string
-		R Raw
+		R msgpack.RawMessage
 		M map[string]int
 	}
 	in := vectors.Unhex("83 a141 a161 a152 92 01 02 a14d 81 a161 01")
@@ -274,7 +334,7 @@ func TestFailuresDoNotAffectLaterReads(t *testing.T) {
 			t.Fatalf("%+v, %v", got, err)
 		}
 		var list []int64
-		if err := got.R.Decode(&list); err != nil || !reflect.DeepEqual(list, []int64{1, 2}) {
+		if err := Msgpack.DecodeValue(got.R, &list); err != nil || !reflect.DeepEqual(list, []int64{1, 2}) {
 			t.Fatalf("%v, %v", list, err)
 		}
 	}
@@ -285,7 +345,7 @@ func TestDecodedValuesDoNotAliasTheirBytes(t *testing.T) {
 		S string
 		B []byte
 		R Raw
-		M copying
+		M msgpack.RawMessage
 		V any
 	}
 	in := vectors.Unhex("85 a153 a161 a142 c40162 a152 a163 a14d a164 a156 92 a165 c40166")
@@ -326,12 +386,6 @@ func TestDecodedValuesDoNotAliasTheirBytes(t *testing.T) {
 		}
 	}
 }
-
-// copying keeps the value that it is decoded from.
-type copying []byte
-
-func (c copying) MarshalMsgpack() ([]byte, error)  { return c, nil }
-func (c *copying) UnmarshalMsgpack(b []byte) error { *c = b; return nil }
 
 func TestStructsDecodeByTheirTags(t *testing.T) {
 	type record struct {

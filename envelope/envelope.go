@@ -28,8 +28,7 @@
 // Integers and lengths in their shortest form; floats as they are, in 4 or 8 bytes, even if their value is whole.
 // Structs become maps from field names to values, renamed by `msgpack:"name"` tags or else by `json:"name"` tags. Fields
 // with omitempty are left out by the rule of encoding/json. Fields of embedded structs count as the outer struct's own.
-// Types with MarshalMsgpack, MarshalBinary or MarshalText encode themselves. MarshalJSON is not used. Types that have only
-// EncodeMsgpack or DecodeMsgpack, which need the encoder or decoder of a library, are refused.
+// Types with a method of package msgpack, MarshalBinary or MarshalText encode themselves; MarshalJSON is not used.
 //
 // What would arrive as something else is an error at one of the two ends, never another value. At the sender it is
 // [ErrEncode]: a type whose fields are all unexported and that does not encode itself, two fields of one name, a pointer

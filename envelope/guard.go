@@ -71,6 +71,8 @@ type walker struct {
 	// elements counts the values seen so far and those declared by the arrays and maps that hold them. The caller of value
 	// has counted that value itself.
 	elements int
+	// partial says that the bytes are the beginning of something longer, so that a count may exceed what is left.
+	partial bool
 }
 
 // value returns where the value that begins at b[p] ends. It lies inside depth arrays and maps.
@@ -126,7 +128,7 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 			if depth == MaxDepth {
 				return 0, ErrDepth
 			}
-			if count > int64(len(b)-p) {
+			if count > int64(len(b)-p) && !w.partial {
 				return 0, ErrCount
 			}
 			if count > int64(MaxElements-w.elements) {

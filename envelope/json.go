@@ -17,10 +17,7 @@ import (
 // as a key is ErrMapKey. Bytes that are not UTF-8 become U+FFFD. Every control character is escaped, even those that
 // JSON allows, so that no peer can control a terminal.
 func (r Raw) MarshalJSON() ([]byte, error) {
-	b, err := r.msgpack()
-	if err == nil {
-		err = guardAll(b)
-	}
+	b, err := r.guarded()
 	if err != nil {
 		return nil, err
 	}

@@ -8,19 +8,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
-)
 
-// Types with these methods encode and decode themselves, as one value of MessagePack.
-type (
-	marshaler   interface{ MarshalMsgpack() ([]byte, error) }
-	unmarshaler interface{ UnmarshalMsgpack([]byte) error }
+	"github.com/vmihailenco/msgpack/v5"
 )
 
 // A layout says how values of one type travel.
 type layout struct {
 	encodes bool // a method of the type encodes it
 	decodes bool // a method of the type decodes it
-	streams bool // the type has only EncodeMsgpack or DecodeMsgpack, which this package does not call
 
 	// Of a struct:
 	fields []field
@@ -42,10 +37,10 @@ var layouts sync.Map
 // encoders and decoders are the interfaces of types that encode and decode themselves. A type has a method if a pointer
 // to it has it.
 var (
-	encoders = []reflect.Type{reflect.TypeFor[marshaler](), reflect.TypeFor[encoding.BinaryMarshaler](),
-		reflect.TypeFor[encoding.TextMarshaler]()}
-	decoders = []reflect.Type{reflect.TypeFor[unmarshaler](), reflect.TypeFor[encoding.BinaryUnmarshaler](),
-		reflect.TypeFor[encoding.TextUnmarshaler]()}
+	encoders = []reflect.Type{reflect.TypeFor[msgpack.CustomEncoder](), reflect.TypeFor[msgpack.Marshaler](),
+		reflect.TypeFor[encoding.BinaryMarshaler](), reflect.TypeFor[encoding.TextMarshaler]()}
+	decoders = []reflect.Type{reflect.TypeFor[msgpack.CustomDecoder](), reflect.TypeFor[msgpack.Unmarshaler](),
+		reflect.TypeFor[encoding.BinaryUnmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler]()}
 )
 
 // layoutOf returns the layout of t, which is neither a pointer nor an interface.
@@ -53,15 +48,12 @@ func layoutOf(t reflect.Type) *layout {
 	if l, ok := layouts.Load(t); ok {
 		return l.(*layout)
 	}
-	pointer, isRaw := reflect.PointerTo(t), t == reflect.TypeFor[Raw]()
+	implements := reflect.PointerTo(t).Implements
 	l := &layout{
-		encodes: isRaw || slices.ContainsFunc(encoders, pointer.Implements),
-		decodes: isRaw || slices.ContainsFunc(decoders, pointer.Implements),
+		encodes: slices.ContainsFunc(encoders, implements),
+		decodes: slices.ContainsFunc(decoders, implements),
 		byName:  make(map[string]int),
 	}
-	_, encodesStream := pointer.MethodByName("EncodeMsgpack")
-	_, decodesStream := pointer.MethodByName("DecodeMsgpack")
-	l.streams = encodesStream && !l.encodes || decodesStream && !l.decodes
 	if t.Kind() == reflect.Struct {
 		for i := range t.NumField() {
 			l.addField(t, t.Field(i))

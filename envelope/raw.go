@@ -3,6 +3,8 @@ package envelope
 import (
 	"fmt"
 	"slices"
+
+	"github.com/vmihailenco/msgpack/v5"
 )
 
 // A Raw is one value, still in the bytes of its codec: the args of a call, its result, or the data of an error (wire.md
@@ -65,6 +67,16 @@ func (r Raw) Clone() Raw { return Raw{r.codec, slices.Clone(r.b)} }
 // String returns the size of r: a peer's data must not go into logs.
 func (r Raw) String() string { return fmt.Sprintf("raw value of %d bytes", len(r.b)) }
 
+// EncodeMsgpack implements msgpack.CustomEncoder, so that a Raw may be part of what is encoded.
+func (r Raw) EncodeMsgpack(enc *msgpack.Encoder) error {
+	b, err := r.guarded()
+	if err != nil {
+		return err
+	}
+	_, err = enc.Writer().Write(b)
+	return err
+}
+
 // Binary returns what Decode stores in a []byte, but as part of r's bytes. It allocates nothing. The result must not be
 // changed if r's bytes must not.
 func (r Raw) Binary() ([]byte, error) {
@@ -85,6 +97,22 @@ func (r Raw) Binary() ([]byte, error) {
 // Binary an allocation.
 func (r Raw) binaryOf() (b []byte, err error) {
 	err = r.Decode(&b)
+	return b, err
+}
+
+// DecodeMsgpack implements msgpack.CustomDecoder, so that a Raw may be part of what is decoded. It keeps a copy.
+func (r *Raw) DecodeMsgpack(dec *msgpack.Decoder) error {
+	b, err := nextValue(dec)
+	*r = Raw{msgpackCodec{}, slices.Clone(b)}
+	return err
+}
+
+// guarded returns r in MessagePack, after the guard has passed it.
+func (r Raw) guarded() ([]byte, error) {
+	b, err := r.msgpack()
+	if err == nil {
+		err = guardAll(b)
+	}
 	return b, err
 }
 

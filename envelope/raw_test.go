@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"testing"
 
+	"github.com/vmihailenco/msgpack/v5"
+
 	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
@@ -110,6 +112,18 @@ func TestRawKeepsItsBytes(t *testing.T) {
 	var list []int
 	if err := got.R.Decode(&list); err != nil || !reflect.DeepEqual(list, []int{1, 2}) {
 		t.Errorf("%v, %v", list, err)
+	}
+}
+
+func TestRawWorksWithTheLibraryAlone(t *testing.T) {
+	type record struct{ R Raw }
+	b, err := msgpack.Marshal(record{NewRaw(Msgpack, []byte{0x91, 1})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got record
+	if err := msgpack.Unmarshal(b, &got); err != nil || !bytes.Equal(got.R.Bytes(), []byte{0x91, 1}) {
+		t.Errorf("%x, %v", got.R.Bytes(), err)
 	}
 }
 

@@ -8,13 +8,13 @@ import (
 	"math"
 	"reflect"
 	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
 )
 
 var (
 	errForm   = errors.New("another kind of value")
 	errLength = errors.New("another length")
-
-	errStreams = errors.New("the type needs UnmarshalMsgpack in place of DecodeMsgpack")
 )
 
 // readValue sets v, which can be set, to the guarded value at b[p], and returns where that ends. It recurses as deep as
@@ -34,8 +34,6 @@ func readValue(b []byte, p int, v reflect.Value) (end int, err error) {
 		l = layoutOf(v.Type())
 	}
 	switch end = p + 1; {
-	case l != nil && l.streams:
-		return 0, errStreams
 	case b[p] == codeNil && v.Type() != reflect.TypeFor[time.Time]():
 		v.SetZero()
 		return end, nil
@@ -231,7 +229,9 @@ func readEncoded(b []byte, v any) error {
 	case *Raw:
 		*v = Raw{msgpackCodec{}, bytes.Clone(b)}
 		return nil
-	case unmarshaler:
+	case msgpack.CustomDecoder:
+		return decode(b, v)
+	case msgpack.Unmarshaler:
 		return v.UnmarshalMsgpack(bytes.Clone(b))
 	case encoding.BinaryUnmarshaler:
 		if err == nil {

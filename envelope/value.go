@@ -1,8 +1,11 @@
 package envelope
 
 import (
+	"cmp"
 	"errors"
 	"slices"
+
+	"github.com/vmihailenco/msgpack/v5"
 )
 
 // ErrEncode reports a Go value that has no encoding: a func, a chan or the like, or a value whose own method of
@@ -58,4 +61,53 @@ func makeRoom(b []byte, v any, around int) []byte {
 		return b
 	}
 	return slices.Grow(b, n+around)
+}
+
+// encode returns v as its own method encodes it with the library's encoder, whose settings are those of the package
+// comment. The bytes have not passed the guard.
+func encode(v msgpack.CustomEncoder) ([]byte, error) {
+	s := sink{check: firstCheck}
+	enc := msgpack.NewEncoder(&s)
+	enc.SetCustomStructTag("json")
+	enc.UseCompactInts(true)
+	err := v.EncodeMsgpack(enc)
+	return s.b, cmp.Or(s.err, err)
+}
+
+// firstCheck is the size at which a sink checks its bytes for the first time.
+const firstCheck = 4096
+
+// A sink is the slice that the library encodes to. The library follows pointers without end, so a value that holds
+// itself would overflow the stack, which ends the process. To stop that, the sink checks the guard's limits of depth
+// and number each time its size has doubled.
+type sink struct {
+	b     []byte
+	check int   // the length of b at which to check next
+	err   error // ErrDepth or ErrElements, once found
+}
+
+// Write implements io.Writer.
+func (s *sink) Write(p []byte) (int, error) {
+	s.b = append(s.b, p...)
+	return len(p), s.checkLimits()
+}
+
+// WriteByte implements io.ByteWriter.
+func (s *sink) WriteByte(c byte) error {
+	s.b = append(s.b, c)
+	return s.checkLimits()
+}
+
+// checkLimits returns the error that was found, and looks for one if b has doubled.
+func (s *sink) checkLimits() error {
+	if len(s.b) < s.check || s.err != nil {
+		return s.err
+	}
+	s.check = 2 * len(s.b)
+	w := walker{elements: 1, partial: true}
+	_, err := w.value(s.b, 0, 0)
+	if errors.Is(err, ErrDepth) || errors.Is(err, ErrElements) {
+		s.err = err
+	}
+	return s.err
 }

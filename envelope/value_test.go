@@ -113,6 +113,7 @@ type (
 	refusing   struct{}
 	chatty     struct{}
 	silent     struct{}
+	meddling   struct{}
 	linked     struct{ Next *linked }
 	widened    struct{ Data [1000]byte }
 	withRaw    struct{ A, B Raw }
@@ -122,12 +123,21 @@ type (
 	}
 )
 
-func (panicking) MarshalMsgpack() ([]byte, error) { panic("out of order") }
-func (panicking) UnmarshalMsgpack([]byte) error   { panic("out of order") }
-func (refusing) MarshalMsgpack() ([]byte, error)  { return nil, io.ErrClosedPipe }
-func (refusing) UnmarshalMsgpack([]byte) error    { return io.ErrClosedPipe }
-func (chatty) MarshalMsgpack() ([]byte, error)    { return []byte{codeNil, codeNil}, nil }
-func (silent) MarshalMsgpack() ([]byte, error)    { return nil, nil }
+func (panicking) EncodeMsgpack(*msgpack.Encoder) error { panic("out of order") }
+func (panicking) DecodeMsgpack(*msgpack.Decoder) error { panic("out of order") }
+func (refusing) EncodeMsgpack(*msgpack.Encoder) error  { return io.ErrClosedPipe }
+func (refusing) DecodeMsgpack(*msgpack.Decoder) error  { return io.ErrClosedPipe }
+func (chatty) EncodeMsgpack(enc *msgpack.Encoder) error {
+	return errors.Join(enc.EncodeNil(), enc.EncodeNil())
+}
+func (silent) EncodeMsgpack(*msgpack.Encoder) error { return nil }
+func (meddling) EncodeMsgpack(enc *msgpack.Encoder) error {
+	enc.UseCompactInts(false)
+	enc.UseArrayEncodedStructs(true)
+	enc.SetOmitEmpty(true)
+	enc.UseInternedStrings(true)
+	return enc.EncodeString("meddling")
+}
 
 func nested(n int) any {
 	var v any = []any{}
@@ -244,14 +254,14 @@ func TestAppendCountsItsOwnElements(t *testing.T) {
 	}
 }
 
-func TestFailuresDoNotAffectLaterValues(t *testing.T) {
+func TestPooledEncodersForgetWhatMethodsChanged(t *testing.T) {
 	type record struct{ A, B int64 }
 	want, err := Msgpack.AppendValue(nil, record{1, 0})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for range 100 {
-		for _, v := range []any{panicking{}, refusing{}, widened{}} {
+		for _, v := range []any{meddling{}, panicking{}, refusing{}, widened{}} {
 			_, _ = Msgpack.AppendValue(nil, v)
 		}
 		if got, err := Msgpack.AppendValue(nil, record{1, 0}); err != nil || !bytes.Equal(got, want) {
@@ -344,4 +354,4 @@ func TestAppendRefusesWhatParseRefuses(t *testing.T) {
 // extension4 encodes as an extension of type 4.
 type extension4 struct{}
 
-func (extension4) MarshalMsgpack() ([]byte, error) { return vectors.Unhex("c7 00 04"), nil }
+func (extension4) EncodeMsgpack(enc *msgpack.Encoder) error { return enc.EncodeExtHeader(4, 0) }

@@ -7,6 +7,8 @@ import (
 	"math"
 	"reflect"
 	"time"
+
+	"github.com/vmihailenco/msgpack/v5"
 )
 
 // A writer appends one Go value, and counts what the value holds as the guard does.
@@ -40,10 +42,7 @@ func (w *writer) value(v reflect.Value, depth int) error {
 		return nil
 	}
 	l := layoutOf(v.Type())
-	switch {
-	case l.streams:
-		return fmt.Errorf("%w: %s needs MarshalMsgpack and UnmarshalMsgpack in place of methods that stream", ErrEncode, v.Type())
-	case l.encodes:
+	if l.encodes {
 		return w.encoded(addressable(v).Interface(), depth)
 	}
 	switch v.Kind() {
@@ -183,10 +182,12 @@ func (w *writer) encoded(v any, depth int) (err error) {
 	var data []byte
 	switch v := v.(type) {
 	case *time.Time:
-		data = appendTime(nil, *v)
+		data, err = msgpack.Marshal(v) // in the shortest form
 	case *Raw:
 		data, err = v.msgpack()
-	case marshaler:
+	case msgpack.CustomEncoder:
+		data, err = encode(v)
+	case msgpack.Marshaler:
 		data, err = v.MarshalMsgpack()
 	case encoding.BinaryMarshaler:
 		data, err = v.MarshalBinary()
