@@ -1,8 +1,8 @@
 package private
 
 import (
-	"crypto/hkdf"
 	"crypto/sha256"
+	"slices"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
@@ -30,13 +30,13 @@ func newSecret(own identity.KeyPair, peer identity.PublicKey) (secret, error) {
 		smaller, larger = larger, smaller
 	}
 	defer clear(z)
-	b, err := hkdf.Key(sha256.New, z, []byte(secretLabel), string(append(smaller[:], larger[:]...)), secretSize)
-	if err != nil {
-		return nil, err
-	}
-	k := [secretSize]byte(b)
-	clear(b)
-	return func() *[secretSize]byte { return &k }, nil
+	// HKDF (RFC 5869), but nothing of it stays behind in the memory of a library.
+	var salt [secretSize]byte
+	copy(salt[:], secretLabel) // as HMAC pads its key
+	k := new([secretSize]byte)
+	*k = hmacSHA256(&salt, z)
+	*k = hmacSHA256(k, slices.Concat(smaller[:], larger[:], []byte{1}))
+	return func() *[secretSize]byte { return k }, nil
 }
 
 // hmacSHA256 is HMAC-SHA256 (RFC 2104) for keys of 32 bytes. Unlike crypto/hmac it allocates nothing for messages of up
