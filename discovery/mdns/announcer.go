@@ -69,6 +69,16 @@ const (
 	suppressed                // there is no answer, or the asker knows all of it
 )
 
+// count counts what becomes of a query.
+func (v verdict) count(s *Stats) {
+	switch v {
+	case limited:
+		s.Limited++
+	case suppressed:
+		s.Suppressed++
+	}
+}
+
 // ask makes the answer to a query due, and returns what becomes of the query.
 func (a *announcer) ask(now time.Time, q query) verdict {
 	var kinds kinds

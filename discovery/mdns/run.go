@@ -214,7 +214,7 @@ func (r *run) hear(now time.Time, h heard) {
 	a := r.announcers[h.on.Index]
 	if h.query.kinds != 0 {
 		if a != nil {
-			r.count(a.ask(now, h.query))
+			r.counters.Count(a.ask(now, h.query).count)
 		}
 		return
 	}
@@ -225,18 +225,6 @@ func (r *run) hear(now time.Time, h heard) {
 	if a != nil && a.ends(h.message) {
 		a.contradict(now)
 	}
-}
-
-// count counts what becomes of a query.
-func (r *run) count(v verdict) {
-	r.counters.Count(func(s *Stats) {
-		switch v {
-		case limited:
-			s.Limited++
-		case suppressed:
-			s.Suppressed++
-		}
-	})
 }
 
 func (r *run) report(sightings []discovery.Sighting) {

@@ -116,7 +116,7 @@ func (r *run) look() bool {
 		using = r.options.interfaces(all)
 		changed = !slices.EqualFunc(using, was, lan.IsSame)
 		r.problems.Look(all, r.options.Interfaces, was, using)
-		r.noteFamilies(using)
+		r.reportFamilies(using)
 		r.counters.Count(func(s *Stats) { s.Unused = lan.Unused(all, r.options.Interfaces, using) })
 		if len(using) == 0 {
 			err = errNoInterface
@@ -131,8 +131,8 @@ func (r *run) look() bool {
 	return changed
 }
 
-// noteFamilies notes in which family announces do not go out on an interface that was named.
-func (r *run) noteFamilies(using []discovery.Interface) {
+// reportFamilies says in which family announces do not go out on an interface that was named.
+func (r *run) reportFamilies(using []discovery.Interface) {
 	for _, i := range using {
 		if len(r.options.Interfaces) == 0 || len(r.options.Broadcast) > 0 || i.Flags&net.FlagLoopback != 0 {
 			continue
