@@ -27,32 +27,30 @@ func (k *Keyring) Announce(port uint16) ([][]byte, error) {
 	epoch := k.epoch()
 	for i := range k.pairs {
 		p, to := &k.pairs[i], &packets[positions[i]/EntriesPerPacket]
-		made := k.mac(p.secret(), newMessage(to.Nonce[:]).of(p.use(useAnnounce, true), epoch))
-		e := &to.Entries[positions[i]%EntriesPerPacket]
+		made := k.mac(p.secret(), newMessage(to[nonceAt:entriesAt]).of(p.use(useAnnounce, true), epoch))
+		e := to.Entry(positions[i] % EntriesPerPacket)
 		copy(e[:TagSize], made[:TagSize])
 		binary.BigEndian.PutUint16(e[TagSize:], port^mask(&made))
 	}
 	list := make([][]byte, len(packets))
 	for i := range packets {
-		list[i] = packets[i].Append(make([]byte, 0, PacketSize))
+		list[i] = packets[i][:]
 	}
 	return list, nil
 }
 
-// randomize fills packets with random bytes, and returns the numbers of their entries in random order.
+// randomize fills packets with their first bytes and then random ones, and returns the numbers of their entries in random order.
 func (k *Keyring) randomize(packets []Packet) (positions []int, err error) {
 	var seed [32]byte
 	if _, err := io.ReadFull(k.config.Rand, seed[:]); err != nil {
 		return nil, err
 	}
-	var b [NonceSize + EntriesPerPacket*EntrySize]byte
 	for i := range packets {
-		if _, err := io.ReadFull(k.config.Rand, b[:]); err != nil {
+		p := &packets[i]
+		copy(p[:], packetMagic)
+		p[versionAt] = packetVersion
+		if _, err := io.ReadFull(k.config.Rand, p[nonceAt:]); err != nil {
 			return nil, err
-		}
-		packets[i].Nonce = [NonceSize]byte(b[:])
-		for j := range packets[i].Entries {
-			packets[i].Entries[j] = Entry(b[NonceSize+j*EntrySize:])
 		}
 	}
 	return mathrand.New(mathrand.NewChaCha8(seed)).Perm(len(packets) * EntriesPerPacket), nil
@@ -66,13 +64,13 @@ func (k *Keyring) Hear(datagram []byte) (identity.PublicKey, uint16, error) {
 	if err != nil {
 		return identity.PublicKey{}, 0, err
 	}
-	m := newMessage(packet.Nonce[:])
+	m := newMessage(packet[nonceAt:entriesAt])
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	found, port := -1, 0
 	k.each(useAnnounce, m, func(i int, made *[32]byte) {
-		for j := range packet.Entries {
-			e := &packet.Entries[j]
+		for j := range EntriesPerPacket {
+			e := packet.Entry(j)
 			match := subtle.ConstantTimeCompare(made[:TagSize], e[:TagSize])
 			found = subtle.ConstantTimeSelect(match, i, found)
 			port = subtle.ConstantTimeSelect(match, int(mask(made)^binary.BigEndian.Uint16(e[TagSize:])), port)

@@ -72,8 +72,8 @@ func mustParse(tb testing.TB, b []byte) Packet {
 }
 
 func entries(p Packet) (list []string) {
-	for _, e := range p.Entries {
-		list = append(list, string(e[:]))
+	for i := range EntriesPerPacket {
+		list = append(list, string(p.Entry(i)[:]))
 	}
 	return list
 }

@@ -36,29 +36,15 @@ var (
 	ErrPort    = errors.New("private announce of port 0")
 )
 
-// A Packet is one private announce: wire.md §8.3. To any other node it is random bytes.
-type Packet struct {
-	Nonce   [NonceSize]byte
-	Entries [EntriesPerPacket]Entry
-}
+// A Packet is the bytes of one private announce: wire.md §8.3. To any other node they are random.
+type Packet [PacketSize]byte
 
 // An Entry is for one peer, or random. It is a tag that the peer recognises, then the hidden port.
 type Entry [EntrySize]byte
 
-// Append appends the 181 bytes of p to b.
-func (p *Packet) Append(b []byte) []byte {
-	b = append(b, packetMagic...)
-	b = append(b, packetVersion)
-	b = append(b, p.Nonce[:]...)
-	for i := range p.Entries {
-		b = append(b, p.Entries[i][:]...)
-	}
-	return b
-}
-
 // ParsePacket reads the payload of one datagram. It keeps nothing of b and allocates nothing. It fails with [ErrSize],
 // [ErrMagic] or [ErrVersion].
-func ParsePacket(b []byte) (p Packet, err error) {
+func ParsePacket(b []byte) (Packet, error) {
 	switch {
 	case len(b) != PacketSize:
 		return Packet{}, ErrSize
@@ -67,9 +53,11 @@ func ParsePacket(b []byte) (p Packet, err error) {
 	case b[versionAt] != packetVersion:
 		return Packet{}, ErrVersion
 	}
-	p.Nonce = [NonceSize]byte(b[nonceAt:])
-	for i := range p.Entries {
-		p.Entries[i] = Entry(b[entriesAt+i*EntrySize:])
-	}
-	return p, nil
+	return Packet(b), nil
 }
+
+// Nonce returns the random bytes that the tags of p are made with.
+func (p *Packet) Nonce() [NonceSize]byte { return [NonceSize]byte(p[nonceAt:]) }
+
+// Entry returns the entry i of p, from 0 on.
+func (p *Packet) Entry(i int) *Entry { return (*Entry)(p[entriesAt+i*EntrySize:]) }

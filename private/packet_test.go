@@ -14,8 +14,13 @@ func TestPacketIsReadAndWrittenByteForByte(t *testing.T) {
 			continue
 		}
 		read++
-		if got := p.Append([]byte("before")); !bytes.Equal(got, append([]byte("before"), v.Packet...)) {
-			t.Errorf("%s: %x is written as %x", v.Name, v.Packet, got)
+		nonce := p.Nonce()
+		got := append([]byte("PNEP\x01"), nonce[:]...)
+		for i := range EntriesPerPacket {
+			got = append(got, p.Entry(i)[:]...)
+		}
+		if !bytes.Equal(got, v.Packet) || !bytes.Equal(p[:], v.Packet) {
+			t.Errorf("%s: %x is read as %x, with fields %x", v.Name, v.Packet, p, got)
 		}
 		for n := range v.Packet {
 			if _, err := ParsePacket(v.Packet[:n]); !errors.Is(err, ErrSize) {
@@ -48,8 +53,8 @@ func FuzzPacket(f *testing.F) {
 			}
 			return
 		}
-		if got := p.Append(nil); !bytes.Equal(got, b) {
-			t.Fatalf("%x is written as %x", b, got)
+		if !bytes.Equal(p[:], b) {
+			t.Fatalf("%x is read as %x", b, p)
 		}
 	})
 }

@@ -46,7 +46,7 @@ func (c *covert) begin() { c.own[0], c.own[1] = make(map[nonce]struct{}), c.own[
 func (c *covert) sent(list [][]byte) {
 	for _, datagram := range list {
 		if p, err := private.ParsePacket(datagram); err == nil {
-			c.own[0][p.Nonce] = struct{}{}
+			c.own[0][p.Nonce()] = struct{}{}
 		}
 	}
 }
@@ -75,7 +75,7 @@ func (r *run) takePrivate(payload []byte, o lan.Origin) func(*Stats) {
 		return func(s *Stats) { s.OffLink++ }
 	}
 	r.mu.Lock()
-	own := r.covert.isOwn(packet.Nonce)
+	own := r.covert.isOwn(packet.Nonce())
 	allowed := !own && r.covert.allows(time.Now(), from, r.self.Private.Len())
 	r.mu.Unlock()
 	switch {

@@ -91,8 +91,9 @@ func (p *tap) packets(t *testing.T) (list []private.Packet) {
 
 // forged returns a datagram that looks like a private announce, another for each number.
 func forged(n int) []byte {
-	p := private.Packet{Nonce: [private.NonceSize]byte{byte(n), byte(n >> 8), byte(n >> 16), 1}}
-	return p.Append(nil)
+	d := make([]byte, private.PacketSize)
+	copy(d, []byte{'P', 'N', 'E', 'P', 1, byte(n), byte(n >> 8), byte(n >> 16), 1})
+	return d
 }
 
 func TestOnlyPairedNodesFindEachOtherInPrivateMode(t *testing.T) {
@@ -154,9 +155,10 @@ func TestNothingIsSentTwiceInPrivateMode(t *testing.T) {
 				t.Errorf("%d announces in an hour", len(packets))
 			}
 			for _, packet := range packets {
-				fields := []string{string(packet.Nonce[:])}
-				for _, e := range packet.Entries {
-					fields = append(fields, string(e[:private.TagSize]))
+				nonce := packet.Nonce()
+				fields := []string{string(nonce[:])}
+				for i := range private.EntriesPerPacket {
+					fields = append(fields, string(packet.Entry(i)[:private.TagSize]))
 				}
 				for _, f := range fields {
 					if seen[f] {
