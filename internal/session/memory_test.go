@@ -24,7 +24,7 @@ func held(s *session) (out, in int) {
 	for _, nonce := range s.queue.pongs {
 		out += cap(nonce)
 	}
-	in = cap(s.reader.buf.b) + cap(s.reader.arena)
+	in = cap(s.reader.buf.b) + cap(s.reader.large) + cap(s.reader.arena)
 	for range len(s.reader.free) {
 		b := <-s.reader.free
 		in += cap(b.envelopes) * int(unsafe.Sizeof(envelope.Envelope{}))

@@ -31,10 +31,11 @@ type reader struct {
 	*Link
 	recv *channel.CipherState
 
-	buf     *buffer // its length is what has been read and is not decoded yet
-	isFull  bool    // the last read filled buf
-	isExact bool    // buf is for one frame larger than busyRead, and its envelope's to keep
-	arena   []byte  // plaintexts; what is handed on is never written again
+	buf    *buffer // its length is what has been read and is not decoded yet
+	isFull bool    // the last read filled buf
+	large  []byte  // body of a frame that buf cannot hold, its envelope's to keep
+	read   int     // bytes of large that have been read
+	arena  []byte  // plaintexts; what is handed on is never written again
 
 	free     chan *batch     // batches that the actor does not have
 	stop     <-chan struct{} // closed when the session stops at once
@@ -80,12 +81,19 @@ func (r *reader) run() error {
 
 // fill reads once from the connection.
 func (r *reader) fill() error {
-	if r.isFull && cap(r.buf.b) < busyRead {
-		r.resize(busyRead) // there is more where that came from
+	var n int
+	var err error
+	if r.large != nil {
+		n, err = r.conn.Read(r.large[r.read:])
+		r.read += n
+	} else {
+		if r.isFull && cap(r.buf.b) < busyRead {
+			r.resize(busyRead) // there is more where that came from
+		}
+		n, err = r.conn.Read(r.buf.b[len(r.buf.b):cap(r.buf.b)])
+		r.buf.b = r.buf.b[:len(r.buf.b)+n]
+		r.isFull = len(r.buf.b) == cap(r.buf.b)
 	}
-	n, err := r.conn.Read(r.buf.b[len(r.buf.b):cap(r.buf.b)])
-	r.buf.b = r.buf.b[:len(r.buf.b)+n]
-	r.isFull = len(r.buf.b) == cap(r.buf.b)
 	r.counters.Add(counters.BytesIn, uint64(n))
 	if n > 0 {
 		return nil
@@ -106,7 +114,7 @@ func (r *reader) resize(size int) {
 	}
 	next.b = append(next.b, r.buf.b...)
 	r.buf.release()
-	r.buf, r.isFull, r.isExact = next, false, false
+	r.buf, r.isFull = next, false
 }
 
 // shrink gives back what grew under load. It is called when b has come after a silence, and is with the first ping or pong of an
@@ -128,6 +136,18 @@ func (r *reader) shrink(b *batch) {
 // decode takes every complete frame out of what was read. The batch is nil if there was none.
 func (r *reader) decode() (*batch, error) {
 	var b *batch
+	if r.large != nil {
+		if r.read < len(r.large) {
+			return nil, nil
+		}
+		body := r.large
+		r.large = nil
+		if b = r.nextBatch(); b == nil {
+			return nil, nil
+		}
+		_, err := r.open(b, body[:0], body)
+		return b, err
+	}
 	rest := r.buf.b
 	for {
 		body, after, err := frame.Next(rest, r.config.FrameLimit)
@@ -142,9 +162,6 @@ func (r *reader) decode() (*batch, error) {
 			if b = r.nextBatch(); b == nil {
 				return nil, nil
 			}
-		}
-		if r.isExact {
-			r.arena = body[:0] // it is opened where it lies
 		}
 		n, err := r.open(b, r.roomFor(len(body), len(rest)), body)
 		r.arena = r.arena[:len(r.arena)+n]
@@ -186,21 +203,17 @@ func (r *reader) roomFor(size, next int) []byte {
 
 // keepRest moves what is left, the beginning of a frame, to where the next read continues it.
 func (r *reader) keepRest(rest []byte) {
-	if len(rest) == 0 {
-		r.arena = nil
-		if r.isExact {
-			r.buf, r.isExact = newBuffer(busyRead), false
-		}
-	}
-	if len(rest) >= frame.HeaderSize && !r.isExact {
+	if len(rest) >= frame.HeaderSize {
 		if size, _ := frame.Length(rest, r.config.FrameLimit); size > busyRead-frame.HeaderSize {
-			next := &buffer{append(make([]byte, 0, frame.HeaderSize+size), rest...)}
-			r.buf.release()
-			r.buf, r.isExact = next, true
-			return
+			r.large = make([]byte, size)
+			r.read = copy(r.large, rest[frame.HeaderSize:])
+			rest = nil
 		}
 	}
 	r.buf.b = r.buf.b[:copy(r.buf.b[:cap(r.buf.b)], rest)]
+	if len(r.buf.b) == 0 {
+		r.arena = nil
+	}
 }
 
 // nextBatch returns a free batch. It waits for the actor if that has them all; nil: the session stops.
