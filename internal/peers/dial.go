@@ -181,7 +181,7 @@ func (p *peer) dialled(d *dial) {
 		}
 		p.counters.Add(counters.DialsFailed, 1)
 		p.tried(d.addr, d.err)
-		r.keepError(d.addr, &DialError{d.addr, d.err})
+		r.keepError(d.addr, &DialError{Addr: d.addr, Err: d.err})
 		if p.dialNext(p.arrange(r)); len(r.race.dials) == 0 {
 			r.callOff()
 			p.goOn()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -140,7 +139,7 @@ func (c *Config) resolve(ctx context.Context, name string, queues bool) (list []
 	case err == nil:
 		err = errors.New("the name has no address")
 	}
-	return nil, &LookupError{name, err}
+	return nil, &DialError{Name: name, Err: err}
 }
 
 // lookedUp takes what came of a lookup. What a name gives in a round counts as written down by the owner, in that round.
@@ -184,21 +183,3 @@ func (p *peer) forgetGone(name *address, now []netip.AddrPort) {
 		return !a.isName() && a.name == name.name && !slices.Contains(now, a.addr) && p.candidate(p.round, a).Standing == candidates.Gone
 	})
 }
-
-// A LookupError says why a host name gave no address. It is an ErrUnreachable.
-type LookupError struct {
-	Name string // "host:port", as it was written
-	Err  error
-}
-
-func (e *LookupError) Error() string {
-	if d, ok := errors.AsType[*net.DNSError](e.Err); ok {
-		return fmt.Sprintf("look up %s: %s", e.Name, d.Err) // d's own words name the host a second time
-	}
-	return fmt.Sprintf("look up %s: %v", e.Name, e.Err)
-}
-
-func (e *LookupError) Unwrap() error { return e.Err }
-
-// Is makes a LookupError an ErrUnreachable.
-func (e *LookupError) Is(target error) bool { return target == ErrUnreachable }
