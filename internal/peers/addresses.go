@@ -101,8 +101,8 @@ func (p *peer) learn(addr netip.AddrPort, source string, once bool) *address {
 	if a := p.at(addr); a != nil {
 		return a
 	}
-	if len(p.addrs) >= maxAddresses {
-		worst := candidates.Worst(p.candidates(p.round))
+	if list := p.candidates(p.round); len(list) >= maxAddresses {
+		worst := candidates.Worst(list)
 		p.addrs = slices.DeleteFunc(p.addrs, func(a *address) bool { return a.addr == worst.Addr })
 	}
 	return p.add(&address{addr: addr, source: source, once: once})

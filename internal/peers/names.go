@@ -17,7 +17,7 @@ import (
 const (
 	lookupTimeout = 5 * time.Second
 	maxLookups    = 32 // of all peers at the same time, besides those of Connects
-	maxNames      = 32 // of a peer; more in the peers file are not looked up
+	maxNames      = 32 // of a peer in the peers file; more are not looked up
 	maxPerName    = 8  // addresses that one lookup may give
 	maxKept       = 8  // addresses and names that Connects of a peer have given
 )
@@ -50,7 +50,7 @@ func (p *peer) learnAll(texts []string, source string, once bool) (list []*addre
 	return list
 }
 
-// learnName returns the address that is a name, made if it is new. It returns nil if there are too many.
+// learnName returns the address that is a name, made if it is new. It returns nil if the peers file has too many.
 func (p *peer) learnName(text, source string, once bool) *address {
 	names := 0
 	for _, a := range p.addrs {
@@ -62,7 +62,7 @@ func (p *peer) learnName(text, source string, once bool) *address {
 			names++
 		}
 	}
-	if names >= maxNames {
+	if names >= maxNames && source == sourceFile {
 		p.recordStep(Step{Source: source, Reason: fmt.Sprintf("more than %d host names: %s is not looked up", maxNames, text)})
 		return nil
 	}
@@ -71,8 +71,8 @@ func (p *peer) learnName(text, source string, once bool) *address {
 
 // canonical returns the form in which names that are the same are equal.
 func canonical(name string) string {
-	host, port, _ := strings.Cut(strings.ToLower(name), ":")
-	return strings.TrimSuffix(host, ".") + ":" + port
+	host, port, _ := trust.SplitAddr(name)
+	return fmt.Sprintf("%s:%d", strings.TrimSuffix(strings.ToLower(host), "."), port)
 }
 
 // keep has addresses that a Connect has given dialled as others are, from now on. The oldest makes room for a new one.
