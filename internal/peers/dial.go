@@ -125,11 +125,10 @@ func (p *peer) dialTo(addr netip.AddrPort) {
 	if d.place != nil && d.place.until.IsZero() { // else it had its time at another address
 		p.keepPlace(d)
 	}
-	system, self := p.ctx.ActorSystem(), p.self
 	p.join.Go(func() {
 		defer cancel()
 		d.conn, d.err = p.Dial(ctx, addr)
-		system.Root.Send(self, dialled{d})
+		p.post(dialled{d})
 	})
 }
 

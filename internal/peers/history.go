@@ -61,13 +61,8 @@ func fold(h []Step) []Step {
 // oldestStep returns the step to forget: the oldest, unless it is the last time that the peer was connected, or the step after
 // that, which says how it ended. h has more than three steps.
 func oldestStep(h []Step) int {
-	connected := -1
-	for i, s := range h {
-		if s.State == Connected {
-			connected = i
-		}
-	}
-	if connected == 0 {
+	isConnected := func(s Step) bool { return s.State == Connected }
+	if isConnected(h[0]) && !slices.ContainsFunc(h[1:], isConnected) {
 		return 2
 	}
 	return 0

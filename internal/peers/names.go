@@ -105,10 +105,9 @@ func (p *peer) lookUp(r *round, name *address) {
 	p.backOff(name) // until it has led to the peer
 	l, queues := &lookup{name: name}, r.said[name] < candidates.Asked
 	r.lookups[l] = true
-	system, self := p.ctx.ActorSystem(), p.self
 	p.join.Go(func() {
 		l.addrs, l.err = p.resolve(r.ctx, name.name, queues)
-		system.Root.Send(self, lookedUp{l})
+		p.post(lookedUp{l})
 	})
 }
 
