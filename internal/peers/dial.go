@@ -27,7 +27,7 @@ type race struct {
 	stop   func() bool // of the timer for the dial after the latest
 }
 
-// A dial is one TCP connect. Its goroutine writes what came of it before it posts it.
+// A dial is one TCP connect. Its goroutine writes the result before it posts the dial.
 type dial struct {
 	addr   netip.AddrPort
 	place  *place // until the peer has proved its key; nil: it needs none
@@ -160,7 +160,7 @@ func (p *peer) dialNext(list []candidates.Candidate) {
 	p.stagger()
 }
 
-// dialled takes what came of a dial.
+// dialled takes the result of a dial.
 func (p *peer) dialled(d *dial) {
 	delete(p.dials, d)
 	r := p.round

@@ -20,7 +20,7 @@ var (
 	// ErrNoAddress says that no address of the peer is known.
 	ErrNoAddress = errors.New("no address of the peer is known")
 
-	// ErrUnreachable says that the peer answers at none of its addresses. The error is a *DialError.
+	// ErrUnreachable says that the peer does not answer at any of its addresses. The error is a *DialError.
 	ErrUnreachable = errors.New("the peer cannot be reached")
 
 	// ErrRefused says that the peer does not trust this node's key. The error is a *RefusedError.
@@ -104,9 +104,9 @@ func nearness(err error) int {
 	case errors.Is(err, ErrRefused), errors.Is(err, ErrBusy):
 		return 4 // the peer itself has answered
 	case errors.Is(err, handshake.ErrWrongKey), errors.Is(err, handshake.ErrSelf):
-		return 3 // somebody else has
+		return 3 // another node has answered
 	case errors.Is(err, session.ErrUnanswered), errors.Is(err, handshake.ErrMessage2):
-		return 2 // somebody is there
+		return 2 // a program is there
 	case errors.Is(err, ErrUnreachable):
 		return 1
 	}

@@ -41,7 +41,7 @@ func (p *peer) recordStep(s Step) {
 	p.publish()
 }
 
-// fold merges the last steps with the same ones before them, so that hours of dialling in vain do not push out what came
+// fold merges the last steps with the same ones before them, so that hours of failed dials do not push out what came
 // before.
 func fold(h []Step) []Step {
 	for n := 1; n <= maxCycle && 2*n <= len(h); n++ {

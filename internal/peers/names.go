@@ -22,7 +22,7 @@ const (
 	maxKept       = 8  // addresses and names that Connects of a peer have given
 )
 
-// A lookup asks for the addresses of a name. Its goroutine writes what came of it before it posts it.
+// A lookup asks for the addresses of a name. Its goroutine writes the result before it posts the lookup.
 type lookup struct {
 	name  *address
 	addrs []netip.AddrPort
@@ -141,14 +141,14 @@ func (c *Config) resolve(ctx context.Context, name string, queues bool) (list []
 	return nil, &DialError{Name: name, Err: err}
 }
 
-// lookedUp takes what came of a lookup. What a name gives in a round counts as written down by the owner, in that round.
+// lookedUp takes the result of a lookup. The addresses count as written down by the owner, in that round.
 func (p *peer) lookedUp(l *lookup) {
 	r, name := p.round, l.name
 	if r == nil || !r.lookups[l] { // called off
 		return
 	}
 	delete(r.lookups, l)
-	if !slices.Contains(p.addrs, name) { // nobody names it any more
+	if !slices.Contains(p.addrs, name) { // it was removed meanwhile
 		l.addrs = nil
 	}
 	if l.err != nil {

@@ -163,7 +163,7 @@ func (p *peer) leave(goodbye envelope.Reason) {
 	}
 }
 
-// release is the end, however it came to it. Sessions that are the listener's children must not outlive the one that
+// release cleans up when the actor stops, for whatever reason. Sessions that are the listener's children must not outlive the one that
 // watches over their trust. The peer may have failed, so nothing is decided any more.
 func (p *peer) release() {
 	p.Directory.unregister(p)
