@@ -67,8 +67,8 @@ func hasAnswered(err error) bool {
 
 // isUnresolved says whether a dial failed as a host name gave no address.
 func isUnresolved(err error) bool {
-	_, ok := errors.AsType[*peers.LookupError](err)
-	return ok
+	e, ok := errors.AsType[*peers.DialError](err)
+	return ok && e.Name != ""
 }
 
 // mayBeRemote says whether the peer may be on another machine.

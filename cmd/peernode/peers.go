@@ -76,9 +76,19 @@ func (a *app) peers(peers []control.Peer) error {
 			rtt = fmt.Sprintf("%.1f ms", p.RTT)
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", text.PeerName(p.PublicKey, p.Label), p.State,
-			age(p.Since), cmp.Or(p.Address, "-"), rtt, cmp.Or(text.OneLine(p.Reason), "-"))
+			age(p.Since), cmp.Or(named(p), "-"), rtt, cmp.Or(text.OneLine(p.Reason), "-"))
 	}
 	return table.Flush()
+}
+
+// named returns the address of a connected peer, with the host name that led there, if one did.
+func named(p control.Peer) string {
+	for _, a := range p.Addresses {
+		if a.Address == p.Address && a.Name != "" {
+			return fmt.Sprintf("%s (%s)", a.Address, a.Name)
+		}
+	}
+	return p.Address
 }
 
 // age returns how long ago t was, to the second.

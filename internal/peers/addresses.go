@@ -30,10 +30,10 @@ type address struct {
 	name     string         // "host:port" as the owner has written it; of an address that a name gave, that name; else empty
 	source   string         // who said so first
 	sources  []string       // who still says so
-	seen     time.Time      // when somebody last said so
+	seen     time.Time      // when a source last said so
 	dialled  time.Time      // when a dial there last began; zero: never
 	failures int            // in a row
-	next     time.Time      // not dialled before, unless somebody asks
+	next     time.Time      // not dialled before, unless a Connect asks
 	result   string         // of the last dial; empty: not dialled yet
 	once     bool           // forgotten after the round: only a Connect that keeps none names it
 }
@@ -101,8 +101,8 @@ func (p *peer) learn(addr netip.AddrPort, source string, once bool) *address {
 	if a := p.at(addr); a != nil {
 		return a
 	}
-	if len(p.addrs) >= maxAddresses {
-		worst := candidates.Worst(p.candidates(p.round))
+	if list := p.candidates(p.round); len(list) >= maxAddresses {
+		worst := candidates.Worst(list)
 		p.addrs = slices.DeleteFunc(p.addrs, func(a *address) bool { return a.addr == worst.Addr })
 	}
 	return p.add(&address{addr: addr, source: source, once: once})

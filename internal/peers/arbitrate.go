@@ -15,7 +15,7 @@ const helloWithin = time.Second
 // probeWithin is how long a session that another one may replace has for its pong (wire.md §7.4).
 const probeWithin = time.Second
 
-// A dispute is two sessions to one peer of which one must go, by id. The favoured one stays if its ping is answered.
+// A dispute is two sessions to one peer, by id: one must go. The favoured one stays if its ping is answered.
 type dispute struct {
 	favoured, other     string
 	isProbed            bool            // false: no ping is needed

@@ -27,7 +27,7 @@ type race struct {
 	stop   func() bool // of the timer for the dial after the latest
 }
 
-// A dial is one TCP connect. Its goroutine writes what came of it before it posts it.
+// A dial is one TCP connect. Its goroutine writes the result before it posts the dial.
 type dial struct {
 	addr   netip.AddrPort
 	place  *place // until the peer has proved its key; nil: it needs none
@@ -125,11 +125,10 @@ func (p *peer) dialTo(addr netip.AddrPort) {
 	if d.place != nil && d.place.until.IsZero() { // else it had its time at another address
 		p.keepPlace(d)
 	}
-	system, self := p.ctx.ActorSystem(), p.self
 	p.join.Go(func() {
 		defer cancel()
 		d.conn, d.err = p.Dial(ctx, addr)
-		system.Root.Send(self, dialled{d})
+		p.post(dialled{d})
 	})
 }
 
@@ -161,7 +160,7 @@ func (p *peer) dialNext(list []candidates.Candidate) {
 	p.stagger()
 }
 
-// dialled takes what came of a dial.
+// dialled takes the result of a dial.
 func (p *peer) dialled(d *dial) {
 	delete(p.dials, d)
 	r := p.round
@@ -181,7 +180,7 @@ func (p *peer) dialled(d *dial) {
 		}
 		p.counters.Add(counters.DialsFailed, 1)
 		p.tried(d.addr, d.err)
-		r.keepError(d.addr, &DialError{d.addr, d.err})
+		r.keepError(d.addr, &DialError{Addr: d.addr, Err: d.err})
 		if p.dialNext(p.arrange(r)); len(r.race.dials) == 0 {
 			r.callOff()
 			p.goOn()

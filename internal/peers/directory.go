@@ -39,7 +39,7 @@ type Info struct {
 	Addresses []Address
 	History   []Step    // oldest first; not to be changed
 	Next      time.Time // when it is dialled again by itself; zero: not by itself
-	Asleep    bool      // not dialled by itself until somebody needs it, since it was idle
+	Asleep    bool      // not dialled by itself until it is needed, since it was idle
 	Err       error     // why the last round of dialling failed; nil once connected
 }
 
@@ -52,7 +52,7 @@ type Directory struct {
 }
 
 type holder struct {
-	owner   *peer // who may write; another actor's leftovers are ignored. Nil: somebody waits for the peer's actor
+	owner   *peer // who may write; another actor's leftovers are ignored. Nil: an Await waits for the peer's actor
 	link    *session.Link
 	info    Info
 	changed chan struct{} // closed when link changes, or the holder is another's
@@ -95,7 +95,7 @@ func (d *Directory) Await(ctx context.Context, key identity.PublicKey, old *sess
 	for s != nil && s.link == old && !d.closed {
 		if err := d.wait(ctx, s); err != nil {
 			if s.owner == nil && s.waiting == 0 && d.holders[key] == s {
-				delete(d.holders, key) // nobody waits for it any more
+				delete(d.holders, key) // this was the last Await
 			}
 			return nil, err
 		}
@@ -142,7 +142,7 @@ func (s *holder) wakeAll() {
 	s.changed = make(chan struct{})
 }
 
-// register makes p the one that writes its key's holder.
+// register lets p write the holder of its key.
 func (d *Directory) register(p *peer) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -20,7 +20,7 @@ var (
 	// ErrNoAddress says that no address of the peer is known.
 	ErrNoAddress = errors.New("no address of the peer is known")
 
-	// ErrUnreachable says that the peer answers at none of its addresses. The error is a *DialError.
+	// ErrUnreachable says that the peer does not answer at any of its addresses. The error is a *DialError.
 	ErrUnreachable = errors.New("the peer cannot be reached")
 
 	// ErrRefused says that the peer does not trust this node's key. The error is a *RefusedError.
@@ -37,20 +37,25 @@ var (
 	ErrStopping = errors.New("the node is shut down")
 )
 
-// A DialError says why the last address that was tried did not work. It is an ErrUnreachable, unless what
-// answered there is not the peer: then errors.Is finds handshake.ErrWrongKey.
+// A DialError says why the last address that was tried did not work, or why a host name gave none. It is an ErrUnreachable,
+// unless what answered there is not the peer: then errors.Is finds handshake.ErrWrongKey.
 type DialError struct {
 	Addr netip.AddrPort
+	Name string // "host:port" that gave no address; empty: Addr was tried
 	Err  error
 }
 
+// Error leaves out what the cause says a second time: the address, or the host.
 func (e *DialError) Error() string {
-	if !e.Addr.IsValid() {
-		return fmt.Sprintf("dial: %v", e.Err)
-	}
 	cause := e.Err
+	if e.Name != "" {
+		if d, ok := cause.(*net.DNSError); ok {
+			return fmt.Sprintf("look up %s: %s", e.Name, d.Err)
+		}
+		return fmt.Sprintf("look up %s: %v", e.Name, cause)
+	}
 	if o, ok := cause.(*net.OpError); ok && o.Op == "dial" && o.Addr != nil && o.Addr.String() == e.Addr.String() {
-		cause = o.Err // o's own words name the address a second time
+		cause = o.Err
 	}
 	return fmt.Sprintf("dial %v: %v", e.Addr, cause)
 }
@@ -99,9 +104,9 @@ func nearness(err error) int {
 	case errors.Is(err, ErrRefused), errors.Is(err, ErrBusy):
 		return 4 // the peer itself has answered
 	case errors.Is(err, handshake.ErrWrongKey), errors.Is(err, handshake.ErrSelf):
-		return 3 // somebody else has
+		return 3 // another node has answered
 	case errors.Is(err, session.ErrUnanswered), errors.Is(err, handshake.ErrMessage2):
-		return 2 // somebody is there
+		return 2 // a program is there
 	case errors.Is(err, ErrUnreachable):
 		return 1
 	}

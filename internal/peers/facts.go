@@ -17,10 +17,10 @@ type facts struct {
 	key        identity.PublicKey
 	isArbiter  bool          // this node decides between two sessions (wire.md §7.4)
 	pongWithin time.Duration // how long any ping has (wire.md §7.2)
-	idleAfter  time.Duration // how long a session is kept that nobody uses; 0: for ever
+	idleAfter  time.Duration // how long an unused session is kept; 0: for ever
 
 	sessions []sessionFacts // those that are up last, in the order in which they came up
-	used     string         // the session that calls use, or the one that they used last
+	used     string         // the session that calls use, or used last
 	usedEnd  session.Ended  // how that one ended, once no other took over; no reason: it has not
 	lastEnd  session.Ended  // the end that was heard of last, of any session
 	dispute  dispute        // that was decided on, until it is settled
@@ -38,12 +38,12 @@ type facts struct {
 	dialling   bool     // a round is under way
 	rotates    string   // the session that the round is to replace; "": none
 	handshakes []string // of the round, by session
-	hasAddress bool     // some address is known, though nobody may name it any more
-	isSeen     bool     // somebody says where the peer is
+	hasAddress bool     // an address is known; its sources may all have withdrawn it
+	isSeen     bool     // a source says where the peer is
 
 	dialAsked bool      // a dial is wanted now, unless there is no need
 	due       time.Time // when the next dial is; zero: none is due
-	asleep    bool      // the last session ended for want of use: not dialled unless somebody asks
+	asleep    bool      // the last session ended unused: not dialled until it is needed
 	waiting   bool      // the next dial waits for a place
 	full      bool      // not dialled, or told to come back, as the node is at its limit
 	refusals  int       // in a row
@@ -103,7 +103,7 @@ func (s *sessionFacts) hasOtherBoot(o *sessionFacts) bool {
 // isAlive says whether the session is up. A half-closed one still counts.
 func (s sessionFacts) isAlive() bool { return !s.up.IsZero() && !s.over && !s.ended }
 
-// isBroken says whether a session that was up ended without a word that the peer meant so: somebody between may have
+// isBroken says whether a session that was up ended, and the peer did not say so: a relay between may have
 // swallowed what was sent.
 func (s sessionFacts) isBroken() bool {
 	if s.up.IsZero() || s.isUsable() {
@@ -213,7 +213,7 @@ func (s *sessionFacts) inherit(old *sessionFacts) {
 	}
 }
 
-// isIdle says whether nobody has used the session for so long that it ends.
+// isIdle says whether the session ends because it was not used.
 func (f *facts) isIdle(s *sessionFacts, now time.Time) bool {
 	return f.idleAfter > 0 && now.Sub(s.lastUsed) >= f.idleAfter
 }

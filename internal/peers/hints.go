@@ -49,10 +49,11 @@ func (l *hintLimiter) take(now time.Time, c candidates.Candidate) bool {
 	if l.wait(now, c) > 0 {
 		return false
 	}
-	if c.Standing < candidates.Named {
-		l.ips.Of(now, c.Addr.Addr()).Take(now, maxAtIP, ipPeriod)
+	if c.Standing >= candidates.Named {
+		return true
 	}
-	if c.Standing < candidates.Named && !c.WasLast {
+	l.ips.Of(now, c.Addr.Addr()).Take(now, maxAtIP, ipPeriod)
+	if !c.WasLast {
 		l.all.Take(now, hintRate)
 	}
 	return true

@@ -41,7 +41,7 @@ func (p *peer) recordStep(s Step) {
 	p.publish()
 }
 
-// fold merges the last steps with the same ones before them, so that hours of dialling in vain do not push out what came
+// fold merges the last steps with the same ones before them, so that hours of failed dials do not push out what came
 // before.
 func fold(h []Step) []Step {
 	for n := 1; n <= maxCycle && 2*n <= len(h); n++ {
@@ -61,13 +61,8 @@ func fold(h []Step) []Step {
 // oldestStep returns the step to forget: the oldest, unless it is the last time that the peer was connected, or the step after
 // that, which says how it ended. h has more than three steps.
 func oldestStep(h []Step) int {
-	connected := -1
-	for i, s := range h {
-		if s.State == Connected {
-			connected = i
-		}
-	}
-	if connected == 0 {
+	isConnected := func(s Step) bool { return s.State == Connected }
+	if isConnected(h[0]) && !slices.ContainsFunc(h[1:], isConnected) {
 		return 2
 	}
 	return 0

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Commands from the node. Besides, the node passes on what it hears, as it is: trust.Change, of which the first ones are
+// Commands from the node. The node also passes on, unchanged: trust.Change, the first of which are
 // the peers that are trusted already; finder.Change; netwatch.Change; and session.Proved of a session that a peer
 // initiated.
 type (
@@ -25,7 +25,7 @@ type (
 		Done  chan<- error
 	}
 
-	// Wake dials a peer whose last session ended because nobody used it. For any other peer it changes nothing.
+	// Wake dials a peer whose last session ended unused. For any other peer it changes nothing.
 	Wake struct{ Key identity.PublicKey }
 
 	// Stop says goodbye to every peer and dials no more. Stopped follows once no session is left.

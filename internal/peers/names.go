@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -18,12 +17,12 @@ import (
 const (
 	lookupTimeout = 5 * time.Second
 	maxLookups    = 32 // of all peers at the same time, besides those of Connects
-	maxNames      = 32 // of a peer; more in the peers file are not looked up
+	maxNames      = 32 // of a peer in the peers file; more are not looked up
 	maxPerName    = 8  // addresses that one lookup may give
 	maxKept       = 8  // addresses and names that Connects of a peer have given
 )
 
-// A lookup asks for the addresses of a name. Its goroutine writes what came of it before it posts it.
+// A lookup asks for the addresses of a name. Its goroutine writes the result before it posts the lookup.
 type lookup struct {
 	name  *address
 	addrs []netip.AddrPort
@@ -51,7 +50,7 @@ func (p *peer) learnAll(texts []string, source string, once bool) (list []*addre
 	return list
 }
 
-// learnName returns the address that is a name, made if it is new. It returns nil if there are too many.
+// learnName returns the address that is a name, made if it is new. It returns nil if the peers file has too many.
 func (p *peer) learnName(text, source string, once bool) *address {
 	names := 0
 	for _, a := range p.addrs {
@@ -63,7 +62,7 @@ func (p *peer) learnName(text, source string, once bool) *address {
 			names++
 		}
 	}
-	if names >= maxNames {
+	if names >= maxNames && source == sourceFile {
 		p.recordStep(Step{Source: source, Reason: fmt.Sprintf("more than %d host names: %s is not looked up", maxNames, text)})
 		return nil
 	}
@@ -72,8 +71,8 @@ func (p *peer) learnName(text, source string, once bool) *address {
 
 // canonical returns the form in which names that are the same are equal.
 func canonical(name string) string {
-	host, port, _ := strings.Cut(strings.ToLower(name), ":")
-	return strings.TrimSuffix(host, ".") + ":" + port
+	host, port, _ := trust.SplitAddr(name)
+	return fmt.Sprintf("%s:%d", strings.TrimSuffix(strings.ToLower(host), "."), port)
 }
 
 // keep has addresses that a Connect has given dialled as others are, from now on. The oldest makes room for a new one.
@@ -106,10 +105,9 @@ func (p *peer) lookUp(r *round, name *address) {
 	p.backOff(name) // until it has led to the peer
 	l, queues := &lookup{name: name}, r.said[name] < candidates.Asked
 	r.lookups[l] = true
-	system, self := p.ctx.ActorSystem(), p.self
 	p.join.Go(func() {
 		l.addrs, l.err = p.resolve(r.ctx, name.name, queues)
-		system.Root.Send(self, lookedUp{l})
+		p.post(lookedUp{l})
 	})
 }
 
@@ -140,17 +138,17 @@ func (c *Config) resolve(ctx context.Context, name string, queues bool) (list []
 	case err == nil:
 		err = errors.New("the name has no address")
 	}
-	return nil, &LookupError{name, err}
+	return nil, &DialError{Name: name, Err: err}
 }
 
-// lookedUp takes what came of a lookup. What a name gives in a round counts as written down by the owner, in that round.
+// lookedUp takes the result of a lookup. The addresses count as written down by the owner, in that round.
 func (p *peer) lookedUp(l *lookup) {
 	r, name := p.round, l.name
 	if r == nil || !r.lookups[l] { // called off
 		return
 	}
 	delete(r.lookups, l)
-	if !slices.Contains(p.addrs, name) { // nobody names it any more
+	if !slices.Contains(p.addrs, name) { // it was removed meanwhile
 		l.addrs = nil
 	}
 	if l.err != nil {
@@ -184,21 +182,3 @@ func (p *peer) forgetGone(name *address, now []netip.AddrPort) {
 		return !a.isName() && a.name == name.name && !slices.Contains(now, a.addr) && p.candidate(p.round, a).Standing == candidates.Gone
 	})
 }
-
-// A LookupError says why a host name gave no address. It is an ErrUnreachable.
-type LookupError struct {
-	Name string // "host:port", as it was written
-	Err  error
-}
-
-func (e *LookupError) Error() string {
-	if d, ok := errors.AsType[*net.DNSError](e.Err); ok {
-		return fmt.Sprintf("look up %s: %s", e.Name, d.Err) // d's own words name the host a second time
-	}
-	return fmt.Sprintf("look up %s: %v", e.Name, e.Err)
-}
-
-func (e *LookupError) Unwrap() error { return e.Err }
-
-// Is makes a LookupError an ErrUnreachable.
-func (e *LookupError) Is(target error) bool { return target == ErrUnreachable }

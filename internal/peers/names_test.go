@@ -101,13 +101,25 @@ func TestNamesAreBounded(t *testing.T) {
 		r.tell(inPeersFile(names...))
 		time.Sleep(time.Minute)
 		r.look(func(p *peer) {
+			mu.Lock()
+			defer mu.Unlock()
 			if len(p.addrs) != maxNames || most != maxLookups {
 				t.Errorf("%d names, %d looked up at once", len(p.addrs), most)
 			}
 		})
-		r.tell(inPeersFile())
-		time.Sleep(lookupTimeout)
+		r.connectTo("connected.example:1")
 		r.look(func(p *peer) {
+			if len(p.addrs) != maxNames+1 {
+				t.Errorf("%d names, want the one of a Connect too", len(p.addrs))
+			}
+			p.kept = nil
+			p.missed(p.addrs[maxNames], sourceConnect)
+		})
+		r.tell(inPeersFile())
+		time.Sleep(2 * lookupTimeout)
+		r.look(func(p *peer) {
+			mu.Lock()
+			defer mu.Unlock()
 			if len(p.addrs) != 0 || running != 0 {
 				t.Errorf("%d names, %d being looked up", len(p.addrs), running)
 			}

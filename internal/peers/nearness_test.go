@@ -14,8 +14,8 @@ import (
 // TestARoundTellsWhatCameNearest: of several addresses that did not work, in whatever order they failed.
 func TestARoundTellsWhatCameNearest(t *testing.T) {
 	addr := netip.MustParseAddrPort("10.0.0.1:1")
-	ranked := []error{ErrNoAddress, &DialError{addr, errors.New("connection refused")}, &DialError{addr, session.ErrUnanswered},
-		&DialError{addr, handshake.ErrWrongKey}, &RefusedError{Addr: addr, Reason: envelope.ReasonRefused}}
+	ranked := []error{ErrNoAddress, &DialError{Addr: addr, Err: errors.New("connection refused")}, &DialError{Addr: addr, Err: session.ErrUnanswered},
+		&DialError{Addr: addr, Err: handshake.ErrWrongKey}, &RefusedError{Addr: addr, Reason: envelope.ReasonRefused}}
 	for i, worse := range ranked {
 		for _, better := range ranked[i+1:] {
 			for _, order := range [][]error{{worse, better}, {better, worse}} {
@@ -30,8 +30,8 @@ func TestARoundTellsWhatCameNearest(t *testing.T) {
 		}
 	}
 	r := &round{last: ErrNoAddress}
-	second := &DialError{addr, errors.New("no route")}
-	r.keepError(addr, &DialError{addr, errors.New("connection refused")})
+	second := &DialError{Addr: addr, Err: errors.New("no route")}
+	r.keepError(addr, &DialError{Addr: addr, Err: errors.New("connection refused")})
 	if r.keepError(addr, second); r.last != error(second) {
 		t.Errorf("of two that tell as much it tells %v", r.last)
 	}
@@ -53,7 +53,7 @@ func TestADialErrorNamesTheAddressOnce(t *testing.T) {
 			"dial 10.0.0.1:1: read tcp 10.0.0.1:1: reset"},
 		{"in other words", "10.0.0.1:1", errors.New("refused"), "dial 10.0.0.1:1: refused"},
 	} {
-		if got := (&DialError{netip.MustParseAddrPort(c.addr), c.err}).Error(); got != c.want {
+		if got := (&DialError{Addr: netip.MustParseAddrPort(c.addr), Err: c.err}).Error(); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}

@@ -117,8 +117,10 @@ func texts(addrs []netip.AddrPort) (list []string) {
 }
 
 // connect asks for a connection.
-func (r *rig) connect(addrs ...netip.AddrPort) {
+func (r *rig) connect(addrs ...netip.AddrPort) { r.connectTo(texts(addrs)...) }
+
+func (r *rig) connectTo(addrs ...string) {
 	done := make(chan error, 1)
 	r.waiters = append(r.waiters, done)
-	r.tell(connect{texts(addrs), false, &waiter{done: done}})
+	r.tell(connect{addrs, false, &waiter{done: done}})
 }

@@ -34,6 +34,7 @@ type peer struct {
 	facts
 	ctx  actor.Context // of the message being handled
 	self *actor.PID
+	post func(any) // to itself, from anywhere
 
 	counters *counters.Peer
 	info     Info
@@ -134,7 +135,7 @@ func (p *peer) Receive(ctx actor.Context) {
 	case session.Ended:
 		p.ended(m)
 	case *actor.Terminated:
-		ctx.Send(p.self, childStopped{m.Who})
+		p.post(childStopped{m.Who})
 	case childStopped:
 		p.childStopped(m.who)
 	}
@@ -145,7 +146,8 @@ func (p *peer) Receive(ctx actor.Context) {
 }
 
 func (p *peer) start() {
-	p.self = p.ctx.Self()
+	system, self := p.ctx.ActorSystem(), p.ctx.Self()
+	p.self, p.post = self, func(m any) { system.Root.Send(self, m) }
 	p.isArbiter, p.pongWithin, p.idleAfter = p.Self.Compare(p.key) < 0, p.Session.PongWithin, p.IdleAfter
 	p.links, p.dialledTo = make(map[string]*session.Link), make(map[string]*dial)
 	p.dials, p.hints = make(map[*dial]bool), newHintLimiter()
@@ -161,7 +163,7 @@ func (p *peer) leave(goodbye envelope.Reason) {
 	}
 }
 
-// release is the end, however it came to it. Sessions that are the listener's children must not outlive the one that
+// release cleans up when the actor stops, for whatever reason. Sessions that are the listener's children must not outlive the one that
 // watches over their trust. The peer may have failed, so nothing is decided any more.
 func (p *peer) release() {
 	p.Directory.unregister(p)
@@ -215,8 +217,7 @@ func (p *peer) report(event any) { p.ctx.Request(p.ctx.Parent(), event) }
 
 // after posts a message once d has passed.
 func (p *peer) after(d time.Duration, m any) (stop func() bool) {
-	system, self := p.ctx.ActorSystem(), p.self
-	return p.Clock.AfterFunc(d, func() { system.Root.Send(self, m) })
+	return p.Clock.AfterFunc(d, func() { p.post(m) })
 }
 
 // idleLooks is how often within IdleAfter it is looked whether a session was used.

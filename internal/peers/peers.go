@@ -40,7 +40,7 @@ type Config struct {
 	Stagger     time.Duration // between the starts of two of them
 
 	RotateAfter time.Duration // age of a session that it is replaced at, or up to a quarter more; 0: never
-	IdleAfter   time.Duration // a session that nobody has used for so long ends, or up to a quarter longer; 0: never
+	IdleAfter   time.Duration // an unused session ends after this time, or up to a quarter longer; 0: never
 	MaxPeers    int           // that have a session; 0: no bound
 	MaxSessions int           // of all peers together; 0: no bound
 
@@ -52,7 +52,7 @@ type Config struct {
 	lookups chan struct{} // holds one for each lookup that runs
 }
 
-// Props describes the table's actor. It starts with nobody; the node tells it whom to trust.
+// Props describes the table's actor. It starts without peers; the node tells it whom to trust.
 func Props(c *Config) *actor.Props {
 	c.quota, c.places = &quota{maxPeers: c.MaxPeers, maxSessions: c.MaxSessions}, new(places)
 	c.lookups = make(chan struct{}, maxLookups)
@@ -135,7 +135,7 @@ func (t *table) passOnToAll(ctx actor.Context, m any) {
 }
 
 // childOf returns the child of a key, and makes it if the key is trusted. It returns nil if the key is not trusted, or the
-// node stops. A key may be trusted before trust.Change tells of it: its peer connects, or somebody asks for that.
+// node stops. A key may be trusted before trust.Change tells of it: its peer connects, or a Connect names it.
 func (t *table) childOf(ctx actor.Context, key identity.PublicKey) *child {
 	c := t.peers[key]
 	if c == nil && !t.stopping && t.Trusted(key) {
@@ -210,7 +210,7 @@ func (t *table) down(c *child, m Down) {
 	}
 }
 
-// childStopped forgets a peer that has left, or failed. One that failed is back when it connects, when somebody asks to
+// childStopped forgets a peer that has left, or failed. One that failed is back when it connects, when a Connect asks to
 // connect to it, or when its trust is given again.
 func (t *table) childStopped(who *actor.PID) {
 	if c := t.actors[who.GetId()]; c != nil {
@@ -246,7 +246,7 @@ func (t *table) releaseAll() {
 	for _, c := range t.actors {
 		t.release(c)
 	}
-	// Nobody hears the events of peers that have yet to stop: they were told the end already.
+	// The end of peers that have yet to stop was told already: what they send from now on is dropped.
 	clear(t.peers)
 	clear(t.actors)
 	t.stopping, t.stopped = true, true

@@ -130,8 +130,7 @@ func (p *peer) hasPlace(r *round) bool {
 		return true
 	}
 	if p.place == nil {
-		system, self := p.ctx.ActorSystem(), p.self
-		p.place = &place{isProven: len(p.privileges.Proven) > 0, post: func(m any) { system.Root.Send(self, m) }}
+		p.place = &place{isProven: len(p.privileges.Proven) > 0, post: p.post}
 	}
 	if p.places.take(p.place) {
 		return true

@@ -11,7 +11,7 @@ import (
 )
 
 // actions are what reconcile wants done, in the order in which the actor does it. The directory comes first, with the
-// session in use and the state: whoever hears of the rest finds there what has happened. Then come goodbyes and pings,
+// session in use and the state: readers who hear of the rest find it there. Then come goodbyes and pings,
 // then the events, Down before Up, then those who wait for a round, then the timer. The next dial begins last.
 type actions struct {
 	pause *pause           // of the addresses; nil: none
@@ -59,7 +59,7 @@ type probing struct {
 // reconciled again they give none. Each rule sees what those before it have decided. Sections are wire.md's.
 //
 // What happens to a peer when its session ends while another one is being dialled? Rule 4 looks for a session that takes
-// over. If there is none, rule 6 says what becomes of the dial, rule 7 whether the peer is down, and rule 8 what callers
+// over. If there is none, rule 6 decides about the dial, rule 7 whether the peer is down, and rule 8 what callers
 // find.
 func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	f, do := before, actions{}
@@ -78,7 +78,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	// 2. A session that has proved the peer is let in if the peer is still trusted (§4.5) and there is room (§9).
 	f.admitNewcomers(&do, trusted)
 
-	// 3. A session ends that is of no use: its address is gone (§7.5), nobody uses it (§6.8), or it is silent while
+	// 3. A useless session ends: its address is gone (§7.5), it was not used (§6.8), or it is silent while
 	// another one answers (§7.4). A silent one that is the only one is left to liveness (§7.2).
 	for i := range f.sessions {
 		if s := &f.sessions[i]; !s.up.IsZero() && now.Sub(s.up) >= helloWithin {
@@ -201,7 +201,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	}
 	do.offer = f.offered != before.offered
 
-	// 9. A round ends when its work is done, or nobody wants it any more.
+	// 9. A round ends when its work is done, or the peer is leaving.
 	switch {
 	case f.goodbye == envelope.ReasonRevoked:
 		f.endRound(&do, ErrNotTrusted)
@@ -246,7 +246,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 
 	// 13. The state follows from all that. It has a reason, for people.
 	switch used := f.find(f.used); {
-	case do.step != nil || do.dial: // the dial says what came of it
+	case do.step != nil || do.dial: // the dial gives the reason
 	case f.isConnected() && f.used != before.used:
 		do.step = &Step{Addr: used.addr, Reason: fmt.Sprintf("%v at %v", used.role, used.addr)}
 	case f.state() == f.shown:
@@ -299,7 +299,7 @@ func (f *facts) rotation() (old, next *sessionFacts) {
 	return nil, nil
 }
 
-// pauseAfter returns how long the end of a session puts off the next dial; nil: until somebody asks for one.
+// pauseAfter returns how long the end of a session puts off the next dial; nil: until a Connect or a Wake.
 func (f *facts) pauseAfter(end session.Ended, chance float64, now time.Time) *pause {
 	if end.ByPeer && (end.Reason == envelope.ReasonRefused || end.Reason == envelope.ReasonRevoked) {
 		f.refusals++

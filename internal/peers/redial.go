@@ -39,7 +39,7 @@ func withJitter(d time.Duration, r float64) time.Duration {
 	return d + time.Duration(r*float64(d/4))
 }
 
-// redial returns how long to wait with the next dial once no session is left (wire.md §6.8); false: until somebody asks.
+// redial returns how long to wait with the next dial once no session is left (wire.md §6.8); false: not by itself.
 // refusals counts how often in a row the peer has refused this node, falls how many sessions in a row ended soon after
 // they came up; both include this one. r is in [0, 1).
 func redial(reason envelope.Reason, byPeer bool, retryAfter time.Duration, refusals, falls int, r float64) (time.Duration, bool) {

@@ -92,7 +92,7 @@ func (p *peer) askToDial() {
 	p.reconcile()
 }
 
-// begin begins a round over the addresses that are asked for and those whose time has come. If somebody has asked for it, force
+// begin begins a round over the addresses that are asked for and those whose time has come. If a Connect asks for it, force
 // is true: then no address waits, and dials to hints are counted anew. The error says why no round begins; a dial is due
 // later if that helps.
 func (p *peer) begin(asked []*address, force bool) error {
@@ -153,7 +153,7 @@ func (p *peer) begin(asked []*address, force bool) error {
 	return ErrNoAddress
 }
 
-// putOff has a peer that is not connected dialled after wait; 0: when somebody asks. why is why it is not dialled now.
+// putOff has a peer that is not connected dialled after wait; 0: not by itself. why is why it is not dialled now.
 func (p *peer) putOff(wait time.Duration, addr netip.AddrPort, why string) {
 	if p.isConnected() {
 		return
@@ -260,7 +260,7 @@ func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
 		r.reserved.CompareAndSwap(c, nil) // another handshake may take it
 	}
 	if yielded {
-		r.left = append(r.left, addr) // it may be the one that comes up in the end
+		r.left = append(r.left, addr) // its handshake may still be the one that succeeds
 	} else {
 		r.keepError(addr, err)
 	}

@@ -14,7 +14,7 @@ import (
 func (p *peer) proved(l *session.Link) {
 	p.leavePlace(p.dialledTo[l.ID()])
 	if r := p.round; r != nil && l.Role() == handshake.Initiator {
-		// If it does not come up soon, the reservation is another's to take: somebody may have passed message 2 on, and hold
+		// If it does not come up soon, the reservation is another's to take: a relay may have passed message 2 on, and hold
 		// message 3 back.
 		if c := r.reserved.Load(); c != nil {
 			p.after(patience, handshakeSlow{r, c})
@@ -156,7 +156,7 @@ func (p *peer) reconcile() {
 		p.ctx.Stop(p.self)
 	}
 	if do.dial {
-		_ = p.begin(nil, false) // the state says what came of it
+		_ = p.begin(nil, false) // the state gives the reason
 	}
 	if do.rotate != "" {
 		p.rotate(do.rotate)
