@@ -66,10 +66,10 @@ func (c *countedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// A crowd is peers that do not answer, each at an address of its own: nobody is there, or somebody who says nothing.
+// A crowd is peers that do not answer, each at an address of its own: no host has it, or one that says nothing.
 type crowd struct {
 	w     *world
-	host  *memnet.Host // that says nothing; nil: nobody is there
+	host  *memnet.Host // that says nothing; nil: there is none
 	keys  []identity.PublicKey
 	addrs []netip.AddrPort
 }
@@ -151,7 +151,7 @@ func TestCrowdOfDeadAddressesKeepsNoPeerWaiting(t *testing.T) {
 		{"in the peers file", 400, false, true, 7 * time.Second},
 		{"that take connections", 400, true, false, 3500 * time.Millisecond},
 		{"in the peers file, that take connections", 400, true, true, 7 * time.Second},
-		{"announced, very many", 2000, false, false, 16 * time.Second},
+		{"announced, very many", 1000, false, false, 8 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inCrowd(t, test.size, test.silent, test.named, func(x *testNode, others []*testNode, c *crowd, dials *dialCount) {
