@@ -154,9 +154,9 @@ func (n *Node) Reload() error { return n.trust.Reload() }
 func (n *Node) TrustError() error { return n.trust.Err() }
 
 // Connect dials a peer now, at addrs ("host:port") and at the addresses that are known, whatever came of earlier
-// dials. A host is an IP address or a name, which is looked up at each dial; see Network. Connect returns nil once the peer
-// is connected, by this dial or by the peer's own. Otherwise the error says why the last address did not work:
-// ErrUnreachable, ErrWrongKey, ErrRefused; or ErrNotTrusted, ErrNoAddress.
+// dials and however many others are being dialled. A host is an IP address or a name, which is looked up at each dial;
+// see Network. Connect returns nil once the peer is connected, by this dial or by the peer's own. Otherwise the error says
+// why the last address did not work: ErrUnreachable, ErrWrongKey, ErrRefused; or ErrNotTrusted, ErrNoAddress.
 //
 // The node keeps addrs until it stops or the key is removed, and dials them as those of the peers file, also if Connect
 // fails or ctx ends: at most 8 of a peer, then the oldest makes room. See ConnectOnce.

@@ -5,7 +5,7 @@ import "time"
 // Timing says how long a node waits, and how often it does things. A field that is zero has its default. A value under 1 ms,
 // or beyond all sense, fails New with a *ConfigError.
 type Timing struct {
-	Dial      time.Duration // one TCP connect, at most 1 h; 5 s
+	Dial      time.Duration // one TCP connect, at most 1 h; 5 s. Less while other peers wait for their turn (docs/wire.md §7.5)
 	Handshake time.Duration // from the connection to the peer's first valid frame, at most 1 h; 10 s
 	PingAfter time.Duration // a link without inbound traffic for this long pings, at most 24 h; 15 s
 	Pong      time.Duration // a ping unanswered for this long is missed, and two end the link, at most 1 h; 5 s

@@ -20,7 +20,7 @@ const (
 	BytesIn        Counter = iota // read from connections, after the handshake
 	FramesIn                      // opened
 	SendsIn                       // arrived, whatever became of them
-	SendsUnhandled                // of SendsIn: nobody handles that name
+	SendsUnhandled                // of SendsIn: there is no handler of that name
 	SendsDropped                  // of SendsIn: there was no room
 	CallsRefused                  // of calls of the peer: for want of room, so their result is Answer("overloaded")
 

@@ -12,8 +12,8 @@ const (
 	Refused                           // the other end does not trust this node
 	Busy                              // one of the two has no room for the other
 	WrongKey                          // another key answered than the one that was dialled, or than the one that knocked
-	OwnKey                            // this node itself answered, or somebody with its key
-	NoKnock                           // private mode: nobody who is trusted has knocked
+	OwnKey                            // this node itself answered, or another one with its key
+	NoKnock                           // private mode: no trusted key has knocked
 	Mode                              // private mode is on at one end only
 	BadMessage                        // what came is no handshake of this network
 	Unanswered                        // the other end ended the connection in place of message 2

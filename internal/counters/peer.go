@@ -61,7 +61,7 @@ func (p *Peer) Down(s Session, reason envelope.Reason) {
 // smoothing is the part of a new round trip in the smoothed one: 1/8, as in RFC 6298.
 const smoothing = 8
 
-// RTT takes note of a round trip.
+// RTT records a round trip.
 func (p *Peer) RTT(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -33,7 +33,7 @@ func TestAcceptedAfterStopIsReset(t *testing.T) {
 			return c, err
 		}}
 	}, func(d *door) {
-		c := d.knock(d.host("10.0.0.2"))
+		c := d.dial(d.host("10.0.0.2"))
 		d.System.Root.Send(d.pid, Stop{})
 		synctest.Wait()
 		expectOpen(t, "a connection between Accept and the listener", c)
@@ -82,7 +82,7 @@ func TestAcceptErrorsBackOffAndRecover(t *testing.T) {
 			}
 		}
 		time.Sleep(maxPause)
-		expectOpen(t, "a connection after the errors", d.knock(d.host("10.0.0.2")))
+		expectOpen(t, "a connection after the errors", d.dial(d.host("10.0.0.2")))
 		if n := d.counters.Connections.Load(); n != 1 {
 			t.Errorf("accepted %d, want 1", n)
 		}
@@ -90,7 +90,7 @@ func TestAcceptErrorsBackOffAndRecover(t *testing.T) {
 		failing = true
 		attempts = nil
 		mu.Unlock()
-		d.knock(d.host("10.0.0.3")) // the Accept that waits takes it; the next one fails
+		d.dial(d.host("10.0.0.3")) // the Accept that waits takes it; the next one fails
 		time.Sleep(firstPause)
 		synctest.Wait()
 		mu.Lock()
@@ -112,12 +112,12 @@ func TestStrangersMakeRoomWhenDescriptorsRunOut(t *testing.T) {
 		}}
 	}, func(d *door) {
 		source := d.host("10.0.0.2")
-		oldest := d.knock(source)
+		oldest := d.dial(source)
 		time.Sleep(time.Second)
-		newer := d.knock(source)
+		newer := d.dial(source)
 		synctest.Wait()
 		out.Store(true)
-		d.knock(d.host("10.0.0.3")) // the Accept that waits takes it; the next one fails
+		d.dial(d.host("10.0.0.3")) // the Accept that waits takes it; the next one fails
 		synctest.Wait()
 		if n := d.counters.Results(handshake.Responder)["evicted"]; n != 1 {
 			t.Errorf("%d strangers made room at the first error, want 1", n)

@@ -144,8 +144,8 @@ func (d *door) trusts(key identity.PublicKey) bool {
 
 func (d *door) host(addr string) *memnet.Host { return d.net.Host(netip.MustParseAddr(addr)) }
 
-// knock opens a connection that says nothing.
-func (d *door) knock(from *memnet.Host) net.Conn {
+// dial opens a connection that says nothing.
+func (d *door) dial(from *memnet.Host) net.Conn {
 	d.Helper()
 	c, err := from.Dial(d.Context(), "tcp", d.addr)
 	if err != nil {

@@ -27,7 +27,7 @@ func TestSessionWithATrustedKeyIsPassedOn(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
 		peer := kit.KeyPair(2)
 		d.trust(peer.PublicKey())
-		c := d.knock(d.host("10.0.0.2"))
+		c := d.dial(d.host("10.0.0.2"))
 		d.enter(c, peer)
 		told := d.take()
 		if len(told) != 1 {
@@ -43,7 +43,7 @@ func TestSessionWithATrustedKeyIsPassedOn(t *testing.T) {
 		// It is no stranger any more: a flood from its address costs it nothing.
 		from := d.host("10.0.0.3")
 		for range maxStrangers {
-			d.knock(from)
+			d.dial(from)
 		}
 		expectOpen(t, "a session that has authenticated", c)
 	})
@@ -55,21 +55,21 @@ func TestKnownAddressHasRoomOfItsOwn(t *testing.T) {
 		peer := kit.KeyPair(2)
 		d.trust(peer.PublicKey())
 		shared, other := d.host("10.0.0.2"), d.host("192.0.2.1")
-		d.enter(d.knock(shared), peer)
-		elsewhere := d.knock(other)
-		first := d.knock(shared)
+		d.enter(d.dial(shared), peer)
+		elsewhere := d.dial(other)
+		first := d.dial(shared)
 		for range knownShare*maxStrangers - 1 {
-			d.knock(shared)
+			d.dial(shared)
 		}
 		expectOpen(t, "the oldest at the known address", first)
 		if n := d.counters.Strangers.Load(); n != knownShare*maxStrangers+1 {
 			t.Errorf("%d strangers", n)
 		}
-		d.knock(shared)
+		d.dial(shared)
 		expectReset(t, "the oldest at the known address", first)
 		expectOpen(t, "a stranger elsewhere", elsewhere)
 		for range maxPerSource {
-			d.knock(other)
+			d.dial(other)
 		}
 		expectReset(t, "the oldest stranger elsewhere", elsewhere)
 		if got, want := d.counters.Results(handshake.Responder), map[string]uint64{"evicted": 2}; !maps.Equal(got, want) {
@@ -81,7 +81,7 @@ func TestKnownAddressHasRoomOfItsOwn(t *testing.T) {
 func TestUntrustedPeerLearnsThatItIsRefusedAndNothingElse(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
 		stranger := kit.KeyPair(2)
-		c := d.knock(d.host("10.0.0.2"))
+		c := d.dial(d.host("10.0.0.2"))
 		plain, err := d.enter(c, stranger).Next()
 		if want := envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonRefused}); err != nil || !bytes.Equal(plain, want) {
 			t.Errorf("told %x, %v; want the bye of wire.md §A.6", plain, err)
@@ -104,7 +104,7 @@ func TestUntrustedPeerLearnsThatItIsRefusedAndNothingElse(t *testing.T) {
 
 func TestSilentConnectionsEndAtTheDeadline(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
-		c := d.knock(d.host("10.0.0.2"))
+		c := d.dial(d.host("10.0.0.2"))
 		time.Sleep(10*time.Second - time.Nanosecond)
 		expectOpen(t, "a connection before the deadline", c)
 		time.Sleep(time.Nanosecond)
@@ -117,11 +117,11 @@ func TestSilentConnectionsEndAtTheDeadline(t *testing.T) {
 
 func TestAtABoundTheOldestOfTheLargestSourceIsReset(t *testing.T) {
 	inBubble(t, nil, func(d *door) {
-		honest := d.knock(d.host("192.0.2.1"))
+		honest := d.dial(d.host("192.0.2.1"))
 		source := d.host("10.0.0.2")
 		var flood []net.Conn
 		for range maxPerSource + 3 {
-			flood = append(flood, d.knock(source))
+			flood = append(flood, d.dial(source))
 		}
 		for i, c := range flood {
 			if i < 3 {
@@ -136,10 +136,10 @@ func TestAtABoundTheOldestOfTheLargestSourceIsReset(t *testing.T) {
 			if i%28 == 0 {
 				source = d.host(fmt.Sprintf("10.0.1.%d", 1+i/28))
 			}
-			others = append(others, d.knock(source))
+			others = append(others, d.dial(source))
 		}
 		expectOpen(t, "the oldest of the largest source", flood[3])
-		late := d.knock(d.host("192.0.2.2"))
+		late := d.dial(d.host("192.0.2.2"))
 		expectReset(t, "the oldest of the largest source", flood[3])
 		for what, c := range map[string]net.Conn{"the newcomer": late, "the oldest of all": honest, "one of a smaller source": others[0]} {
 			expectOpen(t, what, c)
@@ -152,7 +152,7 @@ func TestAtABoundTheOldestOfTheLargestSourceIsReset(t *testing.T) {
 		}
 		peer := kit.KeyPair(2)
 		d.trust(peer.PublicKey())
-		d.enter(d.knock(d.host("192.0.2.3")), peer)
+		d.enter(d.dial(d.host("192.0.2.3")), peer)
 		if told := d.take(); len(told) != 1 {
 			t.Errorf("told %+v: a peer must get in during a flood", told)
 		}
@@ -171,13 +171,13 @@ func TestAFloodIsLoggedOnceAMinute(t *testing.T) {
 		}
 		source := d.host("10.0.0.2")
 		for range maxPerSource {
-			d.knock(source)
+			d.dial(source)
 		}
 		if got := logged(); got != "" {
 			t.Errorf("logged %q below the limit", got)
 		}
 		for range 10 {
-			d.knock(source)
+			d.dial(source)
 		}
 		if got := logged(); strings.Count(got, "\n") != 1 || !strings.Contains(got, fmt.Sprintf("reset=1 limit=Limits.StrangersPerSource value=%d\n", maxPerSource)) {
 			t.Errorf("logged %q", got)
@@ -187,7 +187,7 @@ func TestAFloodIsLoggedOnceAMinute(t *testing.T) {
 			if i%28 == 0 {
 				source = d.host(fmt.Sprintf("10.0.1.%d", 1+i/28))
 			}
-			d.knock(source)
+			d.dial(source)
 		}
 		if got := logged(); strings.Count(got, "\n") != 1 || !strings.Contains(got, fmt.Sprintf("reset=10 limit=Limits.Strangers value=%d\n", maxStrangers)) {
 			t.Errorf("logged %q", got)
@@ -200,7 +200,7 @@ func TestAfterStopNothingIsAcceptedAndSessionsGoOn(t *testing.T) {
 		peer := kit.KeyPair(2)
 		d.trust(peer.PublicKey())
 		from := d.host("10.0.0.2")
-		c := d.knock(from)
+		c := d.dial(from)
 		d.System.Root.Send(d.pid, Stop{})
 		d.System.Root.Send(d.pid, Stop{})
 		synctest.Wait()
@@ -221,23 +221,23 @@ func TestEvictedInTheMomentOfItsProof(t *testing.T) {
 		d.trust(first.PublicKey())
 		d.trust(second.PublicKey())
 		from := d.host("10.0.0.2")
-		b := d.knock(from)
+		b := d.dial(from)
 		for range maxPerSource - 1 {
-			d.knock(from)
+			d.dial(from)
 		}
 		var others []*memnet.Host // that have less than from
 		for i := range 8 {
 			others = append(others, d.host(fmt.Sprintf("10.0.1.%d", 1+i)))
 		}
 		for i := range maxStrangers - maxPerSource - 1 {
-			d.knock(others[i%len(others)])
+			d.dial(others[i%len(others)])
 		}
 		release := d.occupy()
-		d.enter(d.knock(d.host("10.0.0.3")), first)
+		d.enter(d.dial(d.host("10.0.0.3")), first)
 		synctest.Wait()
 		other := d.host("10.0.0.4")
 		for range 2 {
-			d.knock(other) // the second makes b go, once the listener has time
+			d.dial(other) // the second makes b go, once the listener has time
 		}
 		raw := d.enter(b, second)
 		synctest.Wait()
@@ -262,11 +262,11 @@ func TestWaitingConnectionsAreResetAtTheEnd(t *testing.T) {
 		peer := kit.KeyPair(2)
 		d.trust(peer.PublicKey())
 		release := d.occupy()
-		d.enter(d.knock(d.host("10.0.0.2")), peer)
+		d.enter(d.dial(d.host("10.0.0.2")), peer)
 		synctest.Wait()
 		from := d.host("10.0.0.3")
 		for range acceptsAhead + 1 {
-			waiting = append(waiting, d.knock(from))
+			waiting = append(waiting, d.dial(from))
 		}
 		d.System.Root.Stop(d.pid)
 		release()

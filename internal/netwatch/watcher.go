@@ -44,7 +44,7 @@ type Watcher struct {
 //
 // The first look that succeeds is what later ones are compared with; it returns no addresses. From then on a change
 // counts once it has stayed the same for StableFor, and at the latest MaxUnstable after the first look that showed any.
-// A change that is undone before it counts is none.
+// A change that is undone before then does not count.
 //
 // Sleep is seen at once. Where the monotonic clock stands still in sleep (Linux, macOS), the wall clock has run on
 // without it. Where it does not (Windows), and if now has no monotonic reading, the look comes later than it was due. A

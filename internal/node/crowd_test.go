@@ -2,8 +2,11 @@ package node
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -66,10 +69,10 @@ func (c *countedConn) Close() error {
 	return c.Conn.Close()
 }
 
-// A crowd is peers that do not answer, each at an address of its own: nobody is there, or somebody who says nothing.
+// A crowd is peers that do not answer, each at an address of its own: no host has it, or one that says nothing.
 type crowd struct {
 	w     *world
-	host  *memnet.Host // that says nothing; nil: nobody is there
+	host  *memnet.Host // that says nothing; nil: there is none
 	keys  []identity.PublicKey
 	addrs []netip.AddrPort
 }
@@ -151,7 +154,7 @@ func TestCrowdOfDeadAddressesKeepsNoPeerWaiting(t *testing.T) {
 		{"in the peers file", 400, false, true, 7 * time.Second},
 		{"that take connections", 400, true, false, 3500 * time.Millisecond},
 		{"in the peers file, that take connections", 400, true, true, 7 * time.Second},
-		{"announced, very many", 2000, false, false, 16 * time.Second},
+		{"announced, very many", 1000, false, false, 8 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inCrowd(t, test.size, test.silent, test.named, func(x *testNode, others []*testNode, c *crowd, dials *dialCount) {
@@ -255,6 +258,66 @@ func TestForgedAddressesOfAPeerHaveTheirTurnsInACrowd(t *testing.T) {
 			if x.link(y) == nil {
 				t.Errorf("not connected, silent %v", silent)
 			}
+		})
+	}
+}
+
+// TestCrowdOfNamesKeepsNoPeerWaiting: names are looked up, to addresses where there is no host, or to nothing.
+func TestCrowdOfNamesKeepsNoPeerWaiting(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		lookUp func(context.Context) error // of a name of the crowd
+		within time.Duration
+	}{
+		{"dead addresses", func(context.Context) error { return nil }, 7 * time.Second},
+		{"no answer", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 30 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			inBubble(t, func(t *testing.T, b *bubble) {
+				w := b.world(1)
+				c, dials := w.crowd(400, false), new(dialCount)
+				x, y := w.node("x"), w.node("y")
+				x.adjust = func(config *Config) {
+					dials.count(config)
+					config.Peers.LookUp = func(ctx context.Context, host string) ([]netip.Addr, error) {
+						if host == "live" && ctx.Err() == nil {
+							return []netip.Addr{y.addr.Addr()}, nil
+						}
+						i, err := strconv.Atoi(strings.TrimPrefix(host, "dead"))
+						if err == nil {
+							err = test.lookUp(ctx)
+						}
+						if err != nil {
+							return nil, err
+						}
+						return []netip.Addr{c.addrs[i].Addr()}, nil
+					}
+				}
+				y.trusts(x)
+				y.start()
+				x.start()
+				named := func(key identity.PublicKey, name string) {
+					if err := x.trust.Add(trust.Peer{Key: key, Options: []trust.Option{{Name: trust.OptionAddr, Value: name + ":7100"}}}); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for i, key := range c.keys {
+					named(key, fmt.Sprint("dead", i))
+				}
+				synctest.Wait()
+				named(y.key, "live")
+				began := time.Now()
+				for synctest.Wait(); x.link(y) == nil && time.Since(began) < 5*time.Minute; synctest.Wait() {
+					time.Sleep(10 * time.Millisecond)
+				}
+				if took := time.Since(began); took > test.within {
+					t.Errorf("the live peer waited %v", took)
+				}
+				if most := dials.reset(); most > maxDials {
+					t.Errorf("%d dials at once", most)
+				}
+				w.end()
+			})
 		})
 	}
 }

@@ -36,7 +36,7 @@ func TestManyPeersBehindOneAddressGetIn(t *testing.T) {
 	}{
 		{"the address is known", 600, true, 300 * time.Millisecond, 0},
 		{"the hub has just started", 600, false, 2 * time.Second, 700},
-		{"many more", 1200, false, 3 * time.Second, 1400},
+		{"many more", 1000, false, 3 * time.Second, 1200},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *bubble) {

@@ -162,7 +162,7 @@ func (f *facts) state() State {
 	switch {
 	case f.isConnected():
 		return Connected
-	case f.dialling:
+	case f.dialling && !f.waiting:
 		return Dialling
 	case f.isAwaiting():
 		return Connected

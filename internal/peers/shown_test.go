@@ -96,7 +96,7 @@ func (r *rig) check(p *peer) {
 		{!connected && len(p.usable()) > 0, "no session is in use, and one could be"},
 		{d != dispute{} && !(isUsable(d.favoured) && isUsable(d.other)), "a session is in dispute that cannot be used"},
 		{(info.State == Connected) != connected && !follows, "connected without a session, or not with one"},
-		{(info.State == Dialling) != (p.round != nil && !connected), "dialling without a round, or not with one"},
+		{(info.State == Dialling) != (p.round != nil && !connected && !p.waiting), "dialling without a round, or not with one"},
 		{(info.State == BackingOff) == (p.due.IsZero() && !p.waiting) && !follows, "backing off without a redial, or not with one"},
 		{!info.Next.Equal(p.due) || !p.due.IsZero() && p.due.Before(p.armed), "the time of the next dial is not that of the redial"},
 		{!p.due.IsZero() && (p.round != nil || connected || p.asleep || p.goodbye != ""), "a redial that is not wanted"},
