@@ -3,6 +3,7 @@ package trust
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -30,7 +31,6 @@ type document struct {
 	lines    []line
 	peers    []Peer                     // of the good lines
 	index    map[identity.PublicKey]int // of peers
-	known    map[string]int             // of lines, by their content
 	problems []error                    // *LineError
 	mode     fs.FileMode                // of the file
 	present  bool                       // there is a file
@@ -49,18 +49,20 @@ type line struct {
 var empty = &document{mode: newFileMode}
 
 // parse reads the text that takes the place of old. A line with the key self is bad. Lines that old has are not read
-// again: to read a key takes longer than all the rest.
+// again, unless more than one line at a time has gone: to read a key takes longer than all the rest.
 func parse(text string, self identity.PublicKey, old *document) *document {
 	n := strings.Count(text, "\n") + 1
 	doc := &document{text: text, lines: make([]line, 0, n), mode: old.mode, present: old.present,
-		index: make(map[identity.PublicKey]int, n), known: make(map[string]int, n)}
+		peers: make([]Peer, 0, len(old.peers)+1), index: make(map[identity.PublicKey]int, n)}
+	rest := old.lines
 	for text := range strings.Lines(text) {
 		l := line{text: text, content: strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")}
 		if len(doc.lines) == 0 {
 			l.content = strings.TrimPrefix(l.content, byteOrderMark)
 		}
-		if i, known := old.known[l.content]; known {
-			l.peer, l.syntaxErr = old.lines[i].peer, old.lines[i].syntaxErr
+		if i := slices.IndexFunc(rest[:min(2, len(rest))], func(o line) bool { return o.content == l.content }); i >= 0 {
+			l.peer, l.syntaxErr = rest[i].peer, rest[i].syntaxErr
+			rest = rest[i+1:]
 		} else {
 			l.peer, l.syntaxErr = parseLine(strings.Clone(l.content)) // a peer must not hold on to all of an old text
 		}
@@ -68,7 +70,6 @@ func parse(text string, self identity.PublicKey, old *document) *document {
 		if l.err == nil && !l.peer.Key.IsZero() {
 			l.err = doc.add(l.peer, self)
 		}
-		doc.known[l.content] = len(doc.lines)
 		doc.lines = append(doc.lines, l)
 		if l.err != nil {
 			doc.addProblem(l.err)

@@ -219,10 +219,14 @@ func (s *Set) isConfirmed(doc, before *document) bool {
 // the set was read. (A bad line that was there is no mistake of the last edit, which may have removed the last peer.)
 func (s *Set) isGarbled(doc *document) bool {
 	current := s.current.Load()
-	return len(current.peers) > 0 && len(doc.peers) == 0 && slices.ContainsFunc(doc.lines, func(l line) bool {
-		_, known := current.known[l.content]
-		return l.err != nil && !known
-	})
+	if len(current.peers) == 0 || len(doc.peers) > 0 {
+		return false
+	}
+	known := make(map[string]bool, len(current.lines))
+	for _, l := range current.lines {
+		known[l.content] = true
+	}
+	return slices.ContainsFunc(doc.lines, func(l line) bool { return l.err != nil && !known[l.content] })
 }
 
 // resolve follows symbolic links. A file that is kept elsewhere and linked to stays so when it is replaced, and a
