@@ -62,8 +62,9 @@ type Config struct {
 	Rand io.Reader
 
 	// Logger gets one Info line per change of state, warnings, and the rest at Debug; never private keys, never contents. A
-	// line that others can cause at will is logged at most 20 times a minute, for each peer if a peer causes it; the next one
-	// says how many were not logged. If nil, nothing is logged.
+	// line at Info or above that others can cause at will is logged at most 20 times a minute, for each peer if a peer causes
+	// it; the next one says how many were not logged. Only the panic of a handler is logged each time. If nil, nothing is
+	// logged.
 	Logger *slog.Logger
 
 	// Limits bound what peers and strangers can make the node hold.

@@ -10,9 +10,8 @@ import (
 // Limits bound what peers and strangers can make a node hold (wire.md §9). A field that is zero has its default. A
 // value that is negative, surely a mistake, or does not fit another one fails New with a *ConfigError.
 //
-// docs/architecture.md adds up what they let one session take. Bounds on announces are constants, not fields: those on
-// presence are in internal/finder/eviction.go, on dials to hints in internal/peers/hints.go, on private announces in
-// discovery/udp/private.go, on multicast DNS in discovery/mdns/table.go.
+// docs/architecture.md adds up what they let one session take. Its table of what a stranger can cost names the bounds that are
+// constants, not fields, with their files: those on announces, dials to hints, multicast DNS and processor time.
 type Limits struct {
 	// Frame is the largest frame accepted from a peer, in bytes, at least the 1 MiB that every node accepts and at most
 	// 1 GiB.

@@ -11,13 +11,11 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/metrics"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
-// Limits of --name and --namespace in bytes: wire.md §6.7 and §4.1.
-const (
-	maxName      = 64
-	maxNamespace = 255
-)
+// maxNamespace is the limit of --namespace in bytes: wire.md §4.1.
+const maxNamespace = 255
 
 // listenForm is the advice about --listen.
 const listenForm = "give it as HOST:PORT, such as 127.0.0.1:7100, or as :PORT for all addresses; port 0 is any free one"
@@ -81,7 +79,7 @@ func (r *runner) check() error {
 		usage.CheckNumber("max-sessions", limits.Sessions, numberForm),
 		checkSessions(limits.Sessions, limits.Peers),
 		usage.CheckNumber("idle", r.config.Timing.Idle, usage.TimeForm),
-		usage.CheckLength("name", r.config.Name, maxName),
+		usage.CheckLength("name", r.config.Name, envelope.MaxHelloString),
 		usage.CheckLength("namespace", r.config.Namespace, maxNamespace),
 	)
 }

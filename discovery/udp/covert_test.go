@@ -42,7 +42,7 @@ func TestOneAddressIsAllowedSoOftenAndOthersAreNotHeldUp(t *testing.T) {
 }
 
 func TestAllAddressesTogetherAreAllowedLessOftenTheMoreKeysThereAre(t *testing.T) {
-	for keys, rate := range map[int]int{0: mostRate, 1: mostRate, 256: mostRate, 1024: 64, 100_000: leastRate} {
+	for keys, rate := range map[int]int{0: 256, 1: 256, 256: 256, 1024: 64, 100_000: 16} {
 		begin := time.Now()
 		c := newCovert()
 		if n := allowed(c, begin, 10, 2000, 500, keys); n < 10*rate || n > 11*rate {

@@ -10,17 +10,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/private"
 )
 
-// Bounds of the work that private announces cause (wire.md §8.3): each costs three HMACs for every trusted key.
-const (
-	// mostRate announces a second are looked at from all addresses together; fewer if many keys are trusted, so that a
-	// flood costs a tenth of a core, but at least leastRate.
-	mostRate  = 256
-	leastRate = 16
-	keysRate  = 1 << 16 // keys compared in a second
-
-	// maxSources bounds the addresses with a limiter of their own. The others share one.
-	maxSources = 1024
-)
+// maxSources bounds the addresses with a limiter of their own. The others share one.
+const maxSources = 1024
 
 // perSource limits the private announces of one address. A node sends one for every 16 of its peers, every five seconds and
 // more often when it starts.
@@ -57,11 +48,10 @@ func (c *covert) isOwn(n nonce) bool {
 	return now || before
 }
 
-// allows reports whether a datagram from src may be looked at, which means to compare it with this many keys.
+// allows reports whether a datagram from src may be looked at, which means to compare it with this many keys: three HMACs for
+// each (wire.md §8.3).
 func (c *covert) allows(now time.Time, src netip.Addr, keys int) bool {
-	rate := max(leastRate, min(mostRate, keysRate/max(1, keys)))
-	return c.sources.Of(now, src).Take(now, perSource) &&
-		c.all.Take(now, limiter.Rate{Burst: rate, Every: time.Second / time.Duration(rate)})
+	return c.sources.Of(now, src).Take(now, perSource) && c.all.Take(now, limiter.RateForKeys(keys))
 }
 
 // takePrivate is take in private mode: wire.md §8.3.

@@ -294,7 +294,7 @@ func TestWhatAPrivateAnnounceAllocatesIsBounded(t *testing.T) {
 			"version": {append([]byte("PNEP\x02"), forged(1)[5:]...), 0}, "of a stranger": {forged(1), 6}, "one too many": {forged(1), 0},
 		} {
 			if name == "one too many" {
-				for r.covert.all.Take(time.Now(), limiter.Rate{Burst: mostRate, Every: time.Second}) {
+				for r.covert.all.Take(time.Now(), limiter.RateForKeys(1)) {
 				}
 			}
 			allocs := testing.AllocsPerRun(50, func() { r.hear(c.datagram, from) })

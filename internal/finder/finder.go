@@ -25,6 +25,9 @@ type Config struct {
 
 	// Tell hands a Change, a Problem or Stopped to the node. It does not block. Several goroutines call it.
 	Tell func(any)
+
+	// TellPeers hands a Change to the table of peers, once Tell has it: so Found precedes the Up that it leads to.
+	TellPeers func(Change)
 }
 
 // expireEvery is the least time between two searches of the table for sightings that have expired. It bounds the cost of a
@@ -131,6 +134,7 @@ func (f *finder) change(ctx actor.Context, do func(t *table, now time.Time) []Ch
 	f.Board.update(func() { changes = do(f.Board.table, now) })
 	for _, c := range changes {
 		f.Tell(c)
+		f.TellPeers(c)
 	}
 	f.setTimer(ctx, now)
 }

@@ -52,6 +52,7 @@ type provider struct {
 	config *Config
 	name   string
 	status discovery.Status // guarded by the Board, but for the Counts, which are asked for
+	post   func(any)        // to the finder
 
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when the provider has run for the last time
@@ -71,9 +72,10 @@ func (p *provider) Receive(ctx actor.Context) {
 		run, cancel := context.WithCancel(context.Background())
 		p.cancel, p.ended, p.changed = cancel, make(chan struct{}), make(chan struct{}, 1)
 		system, parent := ctx.ActorSystem(), ctx.Parent()
+		p.post = func(m any) { system.Root.Send(parent, m) }
 		go func() {
 			defer close(p.ended)
-			p.keepRunning(run, func(m any) { system.Root.Send(parent, m) })
+			p.keepRunning(run)
 			p.show(func(s *discovery.Status) { s.State, s.Err, s.Next = discovery.Ended, nil, time.Time{} })
 		}()
 	case Moved:
@@ -110,7 +112,7 @@ func (p *provider) wait(d time.Duration, one, other <-chan struct{}) bool {
 }
 
 // keepRunning runs the provider until ctx ends.
-func (p *provider) keepRunning(ctx context.Context, post func(any)) {
+func (p *provider) keepRunning(ctx context.Context) {
 	var reasons []string // that were logged since the provider was last forgiven
 	pause := firstPause
 	for ctx.Err() == nil {
@@ -119,7 +121,7 @@ func (p *provider) keepRunning(ctx context.Context, post func(any)) {
 		err := errEnded // before ended is closed
 		go func() {
 			defer close(ended)
-			err = p.runOnce(ctx, post)
+			err = p.runOnce(ctx)
 		}()
 		if !p.wait(maxPause, ended, nil) {
 			pause, reasons = firstPause, nil
@@ -129,7 +131,7 @@ func (p *provider) keepRunning(ctx context.Context, post func(any)) {
 		if ctx.Err() != nil {
 			return
 		}
-		post(failed{p})
+		p.post(failed{p})
 		now := p.config.Clock.Now()
 		var last error
 		p.show(func(s *discovery.Status) { last, s.State, s.Err, s.Next = s.Err, discovery.Failed, err, now.Add(pause) })
@@ -204,7 +206,7 @@ func (p *provider) forgive() {
 }
 
 // runOnce runs the provider, and returns why it has ended: a panic, or the end of its goroutine, ends nothing else.
-func (p *provider) runOnce(ctx context.Context, post func(any)) (err error) {
+func (p *provider) runOnce(ctx context.Context) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			p.config.Log.Error("discovery provider panicked", "provider", p.name, "panic", r, "stack", string(debug.Stack()))
@@ -213,15 +215,15 @@ func (p *provider) runOnce(ctx context.Context, post func(any)) (err error) {
 	}()
 	self := p.config.Self
 	self.Changed, self.Problems = p.changed, p.impair
-	return cmp.Or(p.Run(ctx, self, func(s discovery.Sighting) { p.report(s, post) }), errEnded)
+	return cmp.Or(p.Run(ctx, self, p.report), errEnded)
 }
 
-// report posts a sighting, or drops it. Any goroutine of the provider may call it. It does not block.
-func (p *provider) report(s discovery.Sighting, post func(any)) {
+// report posts a sighting, with its provider, or drops it. Any goroutine of the provider may call it. It does not block.
+func (p *provider) report(s discovery.Sighting) {
 	if p.ahead.Add(1) > maxAhead {
 		p.ahead.Add(-1)
 		p.dropped.Add(1)
 		return
 	}
-	post(sighted{p, s})
+	p.post(sighted{p, s})
 }

@@ -172,14 +172,9 @@ func (r *root) Receive(ctx actor.Context) {
 func (r *root) start(ctx actor.Context) {
 	system, self := ctx.ActorSystem(), ctx.Self()
 	tell := func(m any) { system.Root.Send(self, m) }
-	r.Config.Peers.Tell, r.Config.Listener.Tell = tell, tell
+	r.Config.Peers.Tell, r.Config.Finder.Tell, r.Config.Listener.Tell = tell, tell, tell
 	r.peers = ctx.SpawnPrefix(peers.Props(&r.Config.Peers), "peers")
-	r.Config.Finder.Tell = func(m any) {
-		tell(m) // first, so that Found precedes the Up that it leads to
-		if _, ok := m.(finder.Change); ok {
-			system.Root.Send(r.peers, m)
-		}
-	}
+	r.Config.Finder.TellPeers = func(c finder.Change) { system.Root.Send(r.peers, c) }
 	r.finder = ctx.SpawnPrefix(finder.Props(&r.Config.Finder), "finder")
 	r.listener = ctx.SpawnPrefix(listener.Props(&r.Config.Listener), "listener")
 	r.left = 3

@@ -15,6 +15,31 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
+// Who may start a dial? reconcile decides whether a round begins. This file and dial.go decide what happens inside a round.
+// Each way leads to dialTo, which dials one address.
+//
+//	function    called by                                          what it dials
+//	begin       connect: a Connect asks                            all addresses; limits of hints begin anew
+//	            reconcile, rule 10: a dial is due, or askToDial    addresses whose time has come
+//	            rotate, after rule 11: the session is old          the same, and the one where the session leads
+//	raceOn      goOn: an address has failed, or the turn has come  a race for the addresses that are left
+//	            raceBeside: a handshake takes long, or a hint may  the same, beside the handshake
+//	            be dialled now
+//	dialNext    staggered: the latest dial takes long              the next address of the race
+//	            dialled: a connect has failed                      the same
+//	extend      sighted, lookedUp, addAsked: an address is new     that address, in the race or beside the handshake
+//	raceAnew    moved: this machine's addresses have changed       all addresses of the round that have not failed
+//
+// askToDial is called for a sighting, a Wake, a move of this machine, room in the quota, and the turn for a place. A dial must
+// pass these. The first three are asked when a round begins, the others before each dial:
+//
+//	facts.due       when a round begins by itself     reconcile sets it, and putOff: after a round, or if none can begin
+//	address.next    when an address may be dialled    dueAddresses, and sighted for one more; a Connect does not ask.
+//	                                                  pause, backOff and add set it, worked and moved take it back
+//	quota           peers and sessions of the node    quota.go
+//	places          dials of all peers together       hasPlace; a Connect and a rotation need none
+//	hint limits     dials to hints                    pay, in the order of arrange
+
 // How long the peer has for its message 2 until the next address is tried beside (wire.md §8.1).
 const (
 	patience     = time.Second

@@ -10,15 +10,11 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
-// Bounds of the knocks that are looked at without a handshake that succeeds (wire.md §9). To look at one costs three HMACs for
-// each trusted key.
-const (
-	knockSources = 4096    // sources that have a limit of their own
-	knockKeys    = 1 << 16 // keys that are tried in a second
-	fewestKnocks = 16      // in a second, however many keys there are
-	mostKnocks   = 256     // in a second, however few
-)
+// knockSources bounds the sources that have a bucket of their own.
+const knockSources = 4096
 
+// Bounds of the knocks that are looked at without a handshake that succeeds (wire.md §9). That of all sources together is
+// limiter.RateForKeys: to look at one knock costs three HMACs for each trusted key.
 var (
 	rateOfSource = limiter.Rate{Burst: 8, Every: time.Second}
 	rateOfKnown  = limiter.Rate{Burst: 16, Every: 250 * time.Millisecond}
@@ -42,8 +38,7 @@ type knockLimiter struct {
 // take counts a knock, in the first bucket with room: that of a known source, if own is not nil. Without count it says
 // whether there is room, and changes nothing.
 func (k *knockLimiter) take(now time.Time, source netip.Prefix, own *limiter.Bucket, keys int, count bool) bool {
-	perSecond := min(max(knockKeys/max(keys, 1), fewestKnocks), mostKnocks)
-	rateOfAll := limiter.Rate{Burst: perSecond, Every: time.Second / time.Duration(perSecond)}
+	rateOfAll := limiter.RateForKeys(keys)
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.sources == nil {
