@@ -258,7 +258,7 @@ func (s *session) endHandshake(m handshakeDone) {
 	}
 	s.remote = m.result.Remote
 	s.counters = s.config.Counters.Peer(s.remote)
-	s.config.known.remember(limiter.SourceOf(s.addr.Addr()))
+	s.config.trustedSources.remember(limiter.SourceOf(s.addr.Addr()))
 	s.tell(Proved{s.Link})
 }
 
