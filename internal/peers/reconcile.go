@@ -313,9 +313,8 @@ func (f *facts) countRefusal(end session.Ended) {
 // pauseAfter returns how long the end of a session puts off the next dial. If redials is false, the peer is not dialled by
 // itself, and the pause is zero.
 func (f *facts) pauseAfter(end session.Ended, chance float64, now time.Time) (o pause, redials bool) {
-	wait, redials := redial(end.Reason, end.ByPeer, end.RetryAfter, f.refusals, f.falls, chance)
-	if redials {
-		o = pause{now.Add(wait), asksForPause(end.Reason, end.ByPeer)}
+	if wait, ok := redial(end.Reason, end.ByPeer, end.RetryAfter, f.refusals, f.falls, chance); ok {
+		return pause{now.Add(wait), asksForPause(end.Reason, end.ByPeer)}, true
 	}
-	return o, redials
+	return pause{}, false
 }

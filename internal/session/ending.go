@@ -22,10 +22,8 @@ func (s *session) close(c Close) {
 			s.cutHandshake(errStopped)
 		}
 	case s.state >= ending:
-	case s.state == proved:
-		s.finish(endedBy(bye), &bye) // the bye is all that this session ever sends
-	case !halfCloses(c.Reason):
-		s.finish(endedBy(bye), &bye)
+	case s.state == proved, !halfCloses(c.Reason):
+		s.finish(endedBy(bye), &bye) // if the peer is only proved, the bye is all that this session ever sends
 	case s.state == open:
 		s.end = endedBy(bye)
 		s.halfClose(bye)

@@ -261,10 +261,8 @@ func (q *queue) take(segments []segment) ([]segment, bool) {
 			q.refusals -= s.refusals
 			n++
 		}
-		rest := copy(q.segments[ln], q.segments[ln][n:])
-		clear(q.segments[ln][rest:])
-		q.segments[ln] = q.segments[ln][:rest]
-		if rest > 0 {
+		q.segments[ln] = slices.Delete(q.segments[ln], 0, n)
+		if len(q.segments[ln]) > 0 {
 			break // bulk must not overtake what is urgent and found no room
 		}
 	}
