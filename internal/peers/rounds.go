@@ -38,7 +38,7 @@ import (
 //	                                                  pause, backOff and add set it, worked and moved take it back
 //	quota           peers and sessions of the node    quota.go
 //	places          dials of all peers together       hasPlace; a Connect and a rotation need none
-//	hint limits     dials to hints                    pay, in the order of arrange
+//	hint limits     dials to hints                    takeAllowed, in the order of arrange
 
 // How long the peer has for its message 2 until the next address is tried beside (wire.md §8.1).
 const (
