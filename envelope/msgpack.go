@@ -5,8 +5,7 @@ package envelope
 // Parse allocates nothing for calls without a trace, sends, pings, pongs and replies that succeeded. The Append methods
 // allocate nothing but room in b if args is nil, a bool, an integer, a float64, a string, a []byte or a Raw.
 //
-// A value that holds itself fails with ErrDepth. A circle of nothing but pointers must not be encoded: encoding it
-// never ends.
+// A value that holds itself fails with ErrDepth. Do not encode a cycle made only of pointers: encoding it does not end.
 var Msgpack Codec = msgpackCodec{}
 
 type msgpackCodec struct{}
@@ -45,7 +44,7 @@ func (msgpackCodec) AppendCall(b []byte, id CallID, name string, o Options, args
 	if options > 0 {
 		first, own = fixArray|5, callElements+1+2*options
 	}
-	out := makeRoom(b, args, shortForms+len(name)+len(o.Trace))
+	out := growFor(b, args, shortForms+len(name)+len(o.Trace))
 	out = append(out, first, byte(KindCall))
 	out = appendUint(out, uint64(id))
 	out = appendString(out, name)
@@ -70,7 +69,7 @@ func (msgpackCodec) AppendReply(b []byte, id CallID, result any) ([]byte, error)
 	if id == 0 {
 		return b, ErrID
 	}
-	out := makeRoom(b, result, shortForms)
+	out := growFor(b, result, shortForms)
 	out = append(out, fixArray|4, byte(KindReply))
 	out = appendUint(out, uint64(id))
 	out = append(out, codeNil)
@@ -108,7 +107,7 @@ func (msgpackCodec) AppendSend(b []byte, name string, args any) ([]byte, error) 
 	if err := checkName(name); err != nil {
 		return b, err
 	}
-	out := makeRoom(b, args, shortForms+len(name))
+	out := growFor(b, args, shortForms+len(name))
 	out = append(out, fixArray|3, byte(KindSend))
 	out = appendString(out, name)
 	return appendInside(b, out, args, 1, sendElements)

@@ -46,8 +46,8 @@ func (w *walker) appendValue(b, data []byte, depth int) ([]byte, error) {
 	return b, w.rest(b, start, depth)
 }
 
-// makeRoom returns b. If b has no room for v, it is grown by v and around bytes more, so that a large v is copied once.
-func makeRoom(b []byte, v any, around int) []byte {
+// growFor returns b. If b has no room for v, it is grown by v and around bytes more, so that a large v is copied once.
+func growFor(b []byte, v any, around int) []byte {
 	n := 0
 	switch v := v.(type) {
 	case string:

@@ -23,8 +23,8 @@ type Presence struct {
 }
 
 // Discovered returns the keys that are seen now, trusted or not, in the order of keys, addresses and providers. It is empty
-// once Shutdown has begun. At most 1,024 untrusted keys are kept, and at most 16 entries of each key: an address that two
-// providers report counts twice.
+// once Shutdown has begun. At most 1,024 untrusted keys are kept, with at most 16 entries each, and at most 128 entries of
+// a trusted key: an address that two providers report counts twice.
 func (n *Node) Discovered() []Presence {
 	seen := n.board.Presences()
 	list := make([]Presence, 0, len(seen))

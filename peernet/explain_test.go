@@ -145,7 +145,7 @@ func TestExplainSaysThatAPeerWaitsForItsTurn(t *testing.T) {
 		}
 		synctest.Wait()
 		e, err := n.Explain(last)
-		if err != nil || e.Peer.State != peernet.StateBackingOff || e.Peer.Reason != "waits for its turn to dial: 64 others are being dialled" ||
+		if err != nil || e.Peer.State != peernet.StateBackingOff || e.Peer.Reason != "waiting to dial: 64 dials are under way" ||
 			!strings.Contains(e.String(), "when it is its turn") {
 			t.Errorf("%v, %v", e, err)
 		}

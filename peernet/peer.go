@@ -14,8 +14,8 @@ type PeerState string
 
 // States of a peer.
 const (
-	StateUnknown    = PeerState(peers.Unknown)    // no address is known
-	StateFound      = PeerState(peers.Found)      // an address is known, and is not being dialled
+	StateUnknown    = PeerState(peers.Unknown)    // no source says where the peer is
+	StateFound      = PeerState(peers.Found)      // a source says where it is, and it is not being dialled
 	StateDialling   = PeerState(peers.Dialling)   // an address is being dialled, or a handshake runs
 	StateConnected  = PeerState(peers.Connected)  // calls can be made
 	StateBackingOff = PeerState(peers.BackingOff) // waiting before the next dial

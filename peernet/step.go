@@ -18,7 +18,7 @@ type Step struct {
 	Addr   netip.AddrPort // of the peer; zero if it does not matter
 	Source string         // the provider, if an address was heard or is gone
 	Reason string         // why, as part of a sentence; may hold what the peer said, so print it quoted or to people
-	Times  int            // how often; if more than once, in turn with the steps beside it that came as often
+	Times  int            // occurrences; neighbours with the same number repeated as a group
 	Last   time.Time      // the last time; At is the first
 }
 

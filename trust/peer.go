@@ -64,13 +64,13 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Names of the options that a node uses.
+// Names of the options whose values are checked.
 const (
 	// OptionAddr is an address where the peer can be reached, host:port; see [SplitAddr]. The name of a host is looked up
 	// at each dial. It may be given several times.
 	OptionAddr = "addr"
-	// OptionDialect fixes the dialect that is spoken with the peer: a word of a-z, 0-9 and "-", given once at most. The
-	// node defines the words.
+	// OptionDialect is for the dialect that is spoken with the peer: a word of a-z, 0-9 and "-", given once at most. A node
+	// speaks only the native dialect so far, and does not read it.
 	OptionDialect = "dialect"
 )
 

@@ -76,7 +76,7 @@ func (a *app) sayBadLines(unusable string) {
 	path, set, err := a.openPeers()
 	if unusable != "" {
 		a.say("%s", text.OneLine(unusable))
-		a.advise("the node trusts whom it trusted before: let its user alone read and write the file")
+		a.advise("the node keeps its last good list; make the file readable and writable by its user only")
 		return
 	}
 	if err != nil || len(set.Problems()) == 0 {

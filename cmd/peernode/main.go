@@ -11,7 +11,12 @@ import (
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// subcommands has all subcommands. To add one, write a file with a function like these, and add it here.
+// subcommands has all subcommands. To add one:
+//
+//   - write a file with a function like these, and add the function here;
+//   - if it asks something of a running node, declare the operation in internal/control/operation.go, implement it in
+//     internal/backend, and add it to Backend.Serve;
+//   - add a row to docs/peernode.md.
 var subcommands = []func(*app) *cobra.Command{
 	demoCommand,
 	idCommand,

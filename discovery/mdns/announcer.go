@@ -33,7 +33,7 @@ var pauses = [...]time.Duration{time.Second, 2 * time.Second}
 // 128 bits of the node's key in them, and a node with the same key has a right to the same names. Time is passed in. It is not
 // safe for concurrent use.
 type announcer struct {
-	records []record       // not changed
+	records []ownRecord    // not changed
 	own     message        // what takes all of it back; not changed
 	random  func() float64 // in [0, 1)
 
@@ -48,7 +48,7 @@ type announcer struct {
 }
 
 // newAnnouncer returns an announcer that begins to announce.
-func newAnnouncer(now time.Time, records []record, random func() float64) *announcer {
+func newAnnouncer(now time.Time, records []ownRecord, random func() float64) *announcer {
 	a := &announcer{records: records, random: random, wanted: make([]bool, len(records))}
 	a.own = messageIn(a.goodbye(nil))
 	a.turn = now.Add(a.moment())
@@ -174,7 +174,7 @@ func (a *announcer) message(all bool) *dns.Msg {
 func (a *announcer) goodbye(other *announcer) *dns.Msg {
 	m := newResponse()
 	for _, r := range a.records {
-		isSame := func(o record) bool { return dns.IsDuplicate(o.rr, r.rr) }
+		isSame := func(o ownRecord) bool { return dns.IsDuplicate(o.rr, r.rr) }
 		if r.kind&announced != 0 && (other == nil || !slices.ContainsFunc(other.records, isSame)) {
 			m.Answer = append(m.Answer, r.goodbye())
 		}

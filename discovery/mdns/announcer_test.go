@@ -16,7 +16,7 @@ type playback struct {
 	began, now time.Time
 }
 
-func newPlayback(records []record) *playback {
+func newPlayback(records []ownRecord) *playback {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	return &playback{newAnnouncer(now, records, func() float64 { return 0.5 }), now, now}
 }

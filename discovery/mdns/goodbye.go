@@ -16,7 +16,7 @@ const goodbyeGrace = contradictLeast + 100*time.Millisecond
 // endEvery is the least time from a sweep to one because of a goodbye, so that a flood of them costs no more.
 const endEvery = 50 * time.Millisecond
 
-// endSoon makes an instance, or an address of one, end because it was taken back. Saying it again puts nothing off.
+// endSoon makes an instance, or an address of one, end because it was taken back. A repeated goodbye does not extend the time.
 func (t *table) endSoon(now time.Time, i *instance, ends *time.Time) {
 	if ends.IsZero() {
 		*ends, i.doubt = now.Add(goodbyeGrace), true

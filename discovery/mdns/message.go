@@ -62,7 +62,7 @@ func messageIn(packet *dns.Msg) message {
 	for _, section := range [][]dns.RR{packet.Answer, packet.Extra} {
 		for _, r := range section {
 			if r.Header().Class&classMask == dns.ClassINET {
-				m.record(r)
+				m.enter(r)
 			}
 		}
 	}
@@ -72,8 +72,8 @@ func messageIn(packet *dns.Msg) message {
 // isEmpty reports whether a message says nothing that matters here.
 func (m *message) isEmpty() bool { return len(m.services)+len(m.byes)+len(m.hosts) == 0 }
 
-// record enters a record.
-func (m *message) record(r dns.RR) {
+// enter enters a record.
+func (m *message) enter(r dns.RR) {
 	ends := r.Header().Ttl == 0
 	switch r := r.(type) {
 	case *dns.PTR:

@@ -64,7 +64,7 @@ func (n names) ours(rr dns.RR) bool {
 }
 
 // knows reports whether the asker has a record of ours for at least half of its time yet: RFC 6762 §7.1.
-func (q query) knows(r record) bool {
+func (q query) knows(r ownRecord) bool {
 	want := dns.Copy(r.rr)
 	want.Header().Class &= classMask
 	return slices.ContainsFunc(q.known, func(have dns.RR) bool {

@@ -193,12 +193,12 @@ func FuzzQuery(f *testing.F) {
 }
 
 // wantOwn checks that a message has records of these alone, each once, and can be sent.
-func wantOwn(t *testing.T, records []record, m *dns.Msg) {
+func wantOwn(t *testing.T, records []ownRecord, m *dns.Msg) {
 	t.Helper()
 	pack(t, m)
 	left := slices.Clone(records)
 	for _, rr := range append(slices.Clone(m.Answer), m.Extra...) {
-		at := slices.IndexFunc(left, func(r record) bool { return r.rr == rr })
+		at := slices.IndexFunc(left, func(r ownRecord) bool { return r.rr == rr })
 		if at < 0 {
 			t.Fatalf("%v is not ours, or twice in\n%v", rr, m)
 		}

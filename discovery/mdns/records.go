@@ -46,14 +46,14 @@ func additional(answers kinds) (more kinds) {
 	return more &^ answers
 }
 
-// A record is one of our own.
-type record struct {
+// An ownRecord is one of our own records.
+type ownRecord struct {
 	kind kinds
 	rr   dns.RR
 }
 
 // goodbye returns what takes the record back.
-func (r record) goodbye() dns.RR {
+func (r ownRecord) goodbye() dns.RR {
 	rr := dns.Copy(r.rr)
 	rr.Header().Ttl = 0
 	return rr
@@ -62,12 +62,12 @@ func (r record) goodbye() dns.RR {
 // recordsOn returns what a node says of itself on an interface: wire.md §8.2. The addresses are the one that the node
 // listens on, or those of the interface, at most maxAddrs of them: of each family those that are link-local only if there
 // are no others.
-func recordsOn(i discovery.Interface, self discovery.Self) []record {
+func recordsOn(i discovery.Interface, self discovery.Self) []ownRecord {
 	instance, host := nameOf(self.Key), hostOf(self.Key)+"."+domain
 	head := func(name string, kind, class uint16, ttl uint32) dns.RR_Header {
 		return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET | class, Ttl: ttl}
 	}
-	list := []record{
+	list := []ownRecord{
 		{typePointer, &dns.PTR{Hdr: head(typesName, dns.TypePTR, 0, serviceTTL), Ptr: serviceName}},
 		{pointer, &dns.PTR{Hdr: head(serviceName, dns.TypePTR, 0, serviceTTL), Ptr: instance}},
 		{server, &dns.SRV{Hdr: head(instance, dns.TypeSRV, flushBit, hostTTL), Port: self.Port, Target: host}},
@@ -75,9 +75,9 @@ func recordsOn(i discovery.Interface, self discovery.Self) []record {
 	}
 	for _, a := range ownAddresses(i, self.Addr) {
 		if a.Is4() {
-			list = append(list, record{address4, &dns.A{Hdr: head(host, dns.TypeA, flushBit, hostTTL), A: a.AsSlice()}})
+			list = append(list, ownRecord{address4, &dns.A{Hdr: head(host, dns.TypeA, flushBit, hostTTL), A: a.AsSlice()}})
 		} else {
-			list = append(list, record{address6, &dns.AAAA{Hdr: head(host, dns.TypeAAAA, flushBit, hostTTL), AAAA: a.AsSlice()}})
+			list = append(list, ownRecord{address6, &dns.AAAA{Hdr: head(host, dns.TypeAAAA, flushBit, hostTTL), AAAA: a.AsSlice()}})
 		}
 	}
 	return list

@@ -50,7 +50,7 @@ func (s *schedule) want(now time.Time) {
 	}
 }
 
-// next returns when due may say yes.
+// next returns the earliest time at which due can return true.
 func (s *schedule) next() time.Time { return lan.Earliest(s.hurry, s.turn) }
 
 // due reports whether to ask now: everybody who is there, or out of turn what is lacking. It takes that as asked. stalest is

@@ -27,7 +27,7 @@ type heardKey struct {
 type lastHeard struct{ at time.Time }
 
 // IsIdle says that the next time counts as the first again.
-func (l *lastHeard) IsIdle(now time.Time) bool { return now.Sub(l.at) >= holds }
+func (l *lastHeard) IsIdle(now time.Time) bool { return now.Sub(l.at) >= announceTTL }
 
 // answers decides when to announce because a key was heard for the first time: wire.md §8.1. Trust has no part in it, or
 // an answer would tell who is trusted. Interfaces are called by their index. Time is passed in. It is not safe for

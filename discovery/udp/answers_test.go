@@ -120,7 +120,7 @@ func TestAFloodOfKeysIsForgottenAndThoseKnownAreNot(t *testing.T) {
 	}
 
 	// The flood has ended, and what it left is too old.
-	now = now.Add(holds)
+	now = now.Add(announceTTL)
 	a.hear(now, heardOf(-1, 2), 0)
 	a.clear()
 	if a.hear(now, heardOf(-1, 2), 0) {

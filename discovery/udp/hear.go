@@ -42,7 +42,7 @@ func (r *run) take(payload []byte, o lan.Origin) func(*Stats) {
 		return func(s *Stats) { s.OffLink++ }
 	}
 	at := netip.AddrPortFrom(from, a.Port)
-	r.sight(discovery.Sighting{Key: a.Key, Addr: at, Interface: on.Name, TTL: holds})
+	r.sight(discovery.Sighting{Key: a.Key, Addr: at, Interface: on.Name, TTL: announceTTL})
 	r.heard(heardKey{a.Key, at, on.Index})
 	return func(s *Stats) { s.Heard++ }
 }

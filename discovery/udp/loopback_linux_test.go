@@ -69,7 +69,7 @@ func TestNodesFindEachOtherOnTheRealLoopback(t *testing.T) {
 	var want, got []discovery.Sighting
 	for n := range nodes {
 		for other := range nodes {
-			s := discovery.Sighting{Key: key(other), Addr: netip.AddrPortFrom(addr("127.0.0.1"), uint16(7000+other)), Interface: "lo", TTL: holds}
+			s := discovery.Sighting{Key: key(other), Addr: netip.AddrPortFrom(addr("127.0.0.1"), uint16(7000+other)), Interface: "lo", TTL: announceTTL}
 			s.Key[16] = byte(n)
 			if n != other {
 				want = append(want, s)

@@ -78,8 +78,8 @@ func silence(t *testing.T) {
 	hosts[2].PowerOff()
 	for _, l := range lost {
 		took := a.expires(l.machine, from, l.at)
-		netns.Within(t, "a crash", took, holds)
-		if took < holds-period {
+		netns.Within(t, "a crash", took, announceTTL)
+		if took < announceTTL-period {
 			t.Errorf("%s is lost %v after its end: before it was missed", l.Name, took)
 		}
 	}
@@ -99,8 +99,8 @@ func anotherAddress(t *testing.T) {
 	moved := from.Add(2 * period) // at the latest it has noticed, and heard the other's next
 	netns.Within(t, "to see the other again", b.sees(a, moved, netns.IPv4(1)), period)
 	netns.Within(t, "to see the other again over IPv6", b.sees(a, moved, netns.LinkLocal(1, "eth0")), period)
-	netns.Within(t, "to lose the old address", a.expires(b, from, netns.IPv4(2)), holds)
-	netns.Within(t, "to lose the old link-local address", a.expires(b, from, netns.LinkLocal(2, "eth0")), holds)
+	netns.Within(t, "to lose the old address", a.expires(b, from, netns.IPv4(2)), announceTTL)
+	netns.Within(t, "to lose the old link-local address", a.expires(b, from, netns.LinkLocal(2, "eth0")), announceTTL)
 }
 
 func twoLinks(t *testing.T) {
@@ -117,8 +117,8 @@ func twoLinks(t *testing.T) {
 	netns.Within(t, "to find it there over IPv6", a.sees(b, b.Began, netns.LinkLocal(2, "eth1")), time.Second)
 	from := time.Now()
 	cable.Mute()
-	netns.Within(t, "a cut", a.expires(b, from, other), holds)
-	netns.Within(t, "a cut, over IPv6", a.expires(b, from, netns.LinkLocal(2, "eth1")), holds)
+	netns.Within(t, "a cut", a.expires(b, from, other), announceTTL)
+	netns.Within(t, "a cut, over IPv6", a.expires(b, from, netns.LinkLocal(2, "eth1")), announceTTL)
 	netns.Within(t, "to hear it on the LAN that is left", a.sees(b, from.Add(2*period), netns.IPv4(2)), period)
 	from = time.Now()
 	cable.Plug()

@@ -36,7 +36,7 @@ func (m *machine) sees(other *machine, from time.Time, at netip.Addr) time.Durat
 	l := m.Until(fmt.Sprintf("sees %s at %v", other.Name, at), from, func(l line) bool {
 		return l.Key == other.key.String() && l.Addr.Addr() == at
 	})
-	if l.Value.Addr.Port() != other.port || l.Value.TTL != holds {
+	if l.Value.Addr.Port() != other.port || l.Value.TTL != announceTTL {
 		m.t.Errorf("%s sees %s as %+v", m.Name, other.Name, l)
 	}
 	took := l.At.Sub(from)

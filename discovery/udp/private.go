@@ -80,6 +80,6 @@ func (r *run) takePrivate(payload []byte, o lan.Origin) func(*Stats) {
 	if err != nil {
 		return func(s *Stats) { s.Unknown++ }
 	}
-	r.sight(discovery.Sighting{Key: key, Addr: netip.AddrPortFrom(from, port), Interface: on.Name, TTL: holds})
+	r.sight(discovery.Sighting{Key: key, Addr: netip.AddrPortFrom(from, port), Interface: on.Name, TTL: announceTTL})
 	return func(s *Stats) { s.Heard++ }
 }

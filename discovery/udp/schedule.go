@@ -6,7 +6,7 @@ import "time"
 const (
 	period       = 5 * time.Second        // between announces
 	periodJitter = 500 * time.Millisecond // the period is shorter by a random part of this, so that nodes fall out of step
-	holds        = 3 * period             // how long an announce holds
+	announceTTL  = 3 * period             // how long an announce holds
 
 	answerWithin = 100 * time.Millisecond // a key heard for the first time is answered at random within this
 	answerEvery  = time.Second            // least time between answers on one interface

@@ -16,7 +16,7 @@ func TestAnnouncesAreThreeInASecondThenEveryFiveOrALittleLess(t *testing.T) {
 			t.Errorf("after announce %d: %v, want %v", i+1, got, c.want)
 		}
 	}
-	if late := 2*period + time.Second; holds <= late {
-		t.Errorf("an announce holds for %v, two that are lost take %v", holds, late)
+	if late := 2*period + time.Second; announceTTL <= late {
+		t.Errorf("an announce holds for %v, two that are lost take %v", announceTTL, late)
 	}
 }

@@ -61,8 +61,8 @@ type Occupant struct {
 	Quiet    bool // it was not heard again when it should have been
 }
 
-// Evict returns equal occupants: any one of them may make room for a newcomer at ip. If it returns none, the newcomer gets no
-// room. standing is that of a hint at ip; occupants of a higher one stay.
+// Evict returns the lowest-ranked occupants; the caller evicts one of them at random for a newcomer at ip. If there are none,
+// the newcomer gets no room. standing is that of a hint at ip; occupants of a higher one stay.
 //
 // isFair says that the newcomer takes from an IP address that has more: only what its own source names, or what is gone.
 // The shares become more equal each time, so such evictions end, and the newcomer need not wait. Such occupants go first.

@@ -40,9 +40,8 @@ type queue struct {
 // most, however often and at however many ports he announces it; and an address that failed has its turn again although
 // there is always a new one. random is in [0, 1).
 //
-// Where a session broke comes after the others, but the latest such IP address comes second. So an honest peer that was cut
-// off is back at once, and one that passes on what the true peer says, and swallows it later, does not keep the true
-// address from its turn.
+// Addresses where a session broke come last, except the latest such IP address, which comes second. So an honest peer that
+// was cut off returns early, and a relay that swallows messages does not keep the true address from its turn.
 func (p *Privileges) Order(list []Candidate, now time.Time, random func() float64) []Candidate {
 	list = slices.Clone(list)
 	slices.SortStableFunc(list, func(a, b Candidate) int {

@@ -7,7 +7,7 @@ type HandshakeResult uint8
 
 // Results of handshakes. The names are what programs see: append only.
 const (
-	Accepted   HandshakeResult = iota // the session came up
+	CameUp     HandshakeResult = iota // the session came up
 	NotTrusted                        // the other end proved a key that is not trusted here
 	Refused                           // the other end does not trust this node
 	Busy                              // one of the two has no room for the other

@@ -14,7 +14,7 @@ import (
 type Peer struct {
 	n [counters]atomic.Uint64
 
-	// What may be logged that the peer can cause as often as it likes; Conflicts, of keys in use twice, apart from the rest.
+	// Limits on the log lines that this peer can cause. Conflicts is for keys in use twice, Log for the rest.
 	Log, Conflicts limiter.Lines
 
 	mu       sync.Mutex // guards the rest

@@ -27,8 +27,8 @@ const (
 // equal by it. So an attacker who announces a key at ever new addresses causes no more events and dials than that.
 var evictions = limiter.Rate{Burst: 8, Every: 5 * time.Second}
 
-// recordFor makes the record of a new key; nil: there is no room for it.
-func (t *table) recordFor(key identity.PublicKey, untrusted bool) *record {
+// addKey enters a new key; nil: there is no room for it.
+func (t *table) addKey(key identity.PublicKey, untrusted bool) *keyState {
 	bound := t.perKey
 	if untrusted {
 		if len(t.untrusted) >= MaxUntrusted {
@@ -37,19 +37,19 @@ func (t *table) recordFor(key identity.PublicKey, untrusted bool) *record {
 		t.untrusted[key] = true
 		bound = t.perUntrusted
 	}
-	r := &record{sightings: make(map[sightingID]*sighting), shares: candidates.Shares{Bound: bound}}
+	r := &keyState{sightings: make(map[sightingID]*sighting), shares: candidates.Shares{Bound: bound}}
 	t.keys[key] = r
 	return r
 }
 
-// makeRoom makes room for another sighting of r, and returns what that ends; false: there is no room.
-func (t *table) makeRoom(now time.Time, r *record, at sightingID, ttl time.Duration) (changes []Change, ok bool) {
+// evictFor evicts a sighting if r has no room for another one, and returns what that ends; false: there is no room.
+func (t *table) evictFor(now time.Time, r *keyState, at sightingID, ttl time.Duration) (changes []Change, ok bool) {
 	ip := at.addr.Addr()
 	if r.shares.HasRoom(ip) {
 		return nil, true
 	}
-	// A provider need not wait for its first sighting, nor because of others. A flood is to cost little, so a report that has
-	// to wait is not compared with all sightings.
+	// The limit does not apply to a provider's first sighting, nor to one that makes the shares fairer. Check it before the
+	// scan, so that a flood stays cheap.
 	standing := r.privileges.OfHint(ip)
 	evicted := &r.evicted[candidates.Hint]
 	if r.privileges.WasLast(ip) {
@@ -83,7 +83,7 @@ func (t *table) oneOf(list []*sighting) *sighting {
 }
 
 // standing returns what speaks for a sighting.
-func (r *record) standing(e *sighting) candidates.Standing {
+func (r *keyState) standing(e *sighting) candidates.Standing {
 	if e.phase == remembered {
 		return candidates.Gone
 	}
@@ -91,7 +91,7 @@ func (r *record) standing(e *sighting) candidates.Standing {
 }
 
 // hasSource says whether a provider has a sighting.
-func (r *record) hasSource(source string) bool {
+func (r *keyState) hasSource(source string) bool {
 	for at := range r.sightings {
 		if at.source == source {
 			return true

@@ -233,8 +233,8 @@ func TestFloodsMakeFewChanges(t *testing.T) {
 	}
 }
 
-// sightingsOrNone returns the sightings of a record, if there is one.
-func (r *record) sightingsOrNone() map[sightingID]*sighting {
+// sightingsOrNone returns the sightings of a key, if it is known.
+func (r *keyState) sightingsOrNone() map[sightingID]*sighting {
 	if r == nil {
 		return nil
 	}

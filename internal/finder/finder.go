@@ -184,7 +184,7 @@ func (f *finder) logDropped(n uint64) {
 	}
 }
 
-// clear empties the table, without a word.
+// clear empties the table and reports no Lost.
 func (f *finder) clear() {
 	f.warnings.Flush()
 	f.Board.update(func() { f.Board.table = newTable() })

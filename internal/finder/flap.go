@@ -39,7 +39,7 @@ const (
 )
 
 // end ends a present sighting, or holds its end back.
-func (t *table) end(now time.Time, r *record, e *sighting, why discovery.Reason) []Change {
+func (t *table) end(now time.Time, r *keyState, e *sighting, why discovery.Reason) []Change {
 	if now.Sub(e.since) >= calmAfter {
 		e.returns = 0
 	}

@@ -28,8 +28,8 @@ const (
 	maxPause   = time.Minute
 )
 
-// maxReasons bounds the reasons that are logged as warnings until a provider is forgiven. One that fails for a new reason
-// each time is not worth more.
+// maxReasons bounds the reasons that are logged as warnings until a provider is forgiven: one may fail for a new reason each
+// time. Later reasons are logged at Debug.
 const maxReasons = 8
 
 // maxProblems bounds how many problems of a provider are kept, and problemsTold how many of them are told.

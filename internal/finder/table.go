@@ -22,13 +22,13 @@ type table struct {
 	perKey, perUntrusted int             // sightings that a key may have
 	random               func(n int) int // in [0, n)
 
-	keys      map[identity.PublicKey]*record
+	keys      map[identity.PublicKey]*keyState
 	untrusted map[identity.PublicKey]bool // keys that were not trusted when they were entered, and are not since
 	next      time.Time                   // when to call expire; zero: there is no need
 }
 
-// A record is what is known of one key. It is kept while it has a sighting or the key is connected.
-type record struct {
+// A keyState is what is known of one key. It is kept while it has a sighting or the key is connected.
+type keyState struct {
 	sightings  map[sightingID]*sighting
 	shares     candidates.Shares // of the sightings' IP addresses
 	privileges candidates.Privileges
@@ -59,7 +59,7 @@ type sighting struct {
 
 func newTable() *table {
 	return &table{perKey: MaxAddressesPerKey, perUntrusted: maxPerUntrusted, random: rand.IntN,
-		keys: make(map[identity.PublicKey]*record), untrusted: make(map[identity.PublicKey]bool)}
+		keys: make(map[identity.PublicKey]*keyState), untrusted: make(map[identity.PublicKey]bool)}
 }
 
 // see enters what a provider reports, and returns what that changes. untrusted says that the key is not trusted; it
@@ -83,11 +83,11 @@ func (t *table) see(now time.Time, source string, s discovery.Sighting, untruste
 		return t.seeAgain(now, r, e, s), true
 	}
 	if r == nil {
-		if r = t.recordFor(s.Key, untrusted); r == nil {
+		if r = t.addKey(s.Key, untrusted); r == nil {
 			return nil, false
 		}
 	}
-	changes, room = t.makeRoom(now, r, at, s.TTL)
+	changes, room = t.evictFor(now, r, at, s.TTL)
 	if !room {
 		return nil, false
 	}
@@ -101,7 +101,7 @@ func (t *table) see(now time.Time, source string, s discovery.Sighting, untruste
 func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
 // begin makes a sighting present.
-func (t *table) begin(now time.Time, r *record, e *sighting, s discovery.Sighting) Change {
+func (t *table) begin(now time.Time, r *keyState, e *sighting, s discovery.Sighting) Change {
 	e.phase, e.why, e.since, e.heard = present, discovery.Expired, now, time.Time{}
 	e.Interface, e.First, e.Last = s.Interface, now, now
 	t.extend(now, r, e)
@@ -114,7 +114,7 @@ func (t *table) begin(now time.Time, r *record, e *sighting, s discovery.Sightin
 }
 
 // seeAgain renews a sighting that the table knows.
-func (t *table) seeAgain(now time.Time, r *record, e *sighting, s discovery.Sighting) []Change {
+func (t *table) seeAgain(now time.Time, r *keyState, e *sighting, s discovery.Sighting) []Change {
 	e.ttl = s.TTL
 	switch e.phase {
 	case remembered:
@@ -132,7 +132,7 @@ func (t *table) seeAgain(now time.Time, r *record, e *sighting, s discovery.Sigh
 }
 
 // extend gives a presence its whole time.
-func (t *table) extend(now time.Time, r *record, e *sighting) {
+func (t *table) extend(now time.Time, r *keyState, e *sighting) {
 	if e.ttl == 0 || r.connected {
 		e.Until = time.Time{}
 		return
@@ -149,7 +149,7 @@ func (t *table) setUntil(e *sighting, at time.Time) {
 }
 
 // lose ends a presence, and returns how to tell it.
-func (t *table) lose(now time.Time, r *record, e *sighting, why discovery.Reason) Change {
+func (t *table) lose(now time.Time, r *keyState, e *sighting, why discovery.Reason) Change {
 	r.live--
 	c := Change{Presence: e.Presence, Kind: Lost, Reason: why, Left: r.live}
 	if e.ttl == 0 {
@@ -161,8 +161,8 @@ func (t *table) lose(now time.Time, r *record, e *sighting, why discovery.Reason
 	return c
 }
 
-// forget removes a sighting, if it is there, and the record with its last one.
-func (t *table) forget(r *record, e *sighting) {
+// forget removes a sighting, if it is there, and its key with the last one.
+func (t *table) forget(r *keyState, e *sighting) {
 	if at := (sightingID{e.Addr, e.Source}); r.sightings[at] != nil {
 		delete(r.sightings, at)
 		r.shares.Add(e.Addr.Addr(), -1)
@@ -170,8 +170,8 @@ func (t *table) forget(r *record, e *sighting) {
 	t.prune(e.Key, r)
 }
 
-// prune removes a record that has no sighting and no session.
-func (t *table) prune(key identity.PublicKey, r *record) {
+// prune removes a key that has no sighting and no session.
+func (t *table) prune(key identity.PublicKey, r *keyState) {
 	if len(r.sightings) == 0 && !r.connected {
 		delete(t.keys, key)
 		delete(t.untrusted, key)
@@ -224,7 +224,7 @@ func (t *table) renew(now time.Time) {
 func (t *table) connect(now time.Time, key identity.PublicKey, home netip.Addr, addr netip.AddrPort) {
 	r := t.keys[key]
 	if r == nil {
-		r = t.recordFor(key, false)
+		r = t.addKey(key, false)
 	}
 	delete(t.untrusted, key)
 	r.shares.Bound = t.perKey
@@ -259,7 +259,7 @@ func (t *table) disconnect(now time.Time, m Disconnected) {
 }
 
 // extendAll gives the presences of one key their whole time.
-func (t *table) extendAll(now time.Time, r *record) {
+func (t *table) extendAll(now time.Time, r *keyState) {
 	for _, e := range r.sightings {
 		if e.phase == present {
 			t.extend(now, r, e)

@@ -52,7 +52,7 @@ func (l *Lines) Allow(c timekeeper, n uint64, rest func(dropped uint64)) (ok boo
 	return false, 0
 }
 
-// Flush tells at once what was not told yet: no other line may come.
+// Flush logs the pending count now. Call it when no line will follow.
 func (l *Lines) Flush() {
 	l.mu.Lock()
 	dropped, tell := l.take(), l.tell

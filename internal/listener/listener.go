@@ -38,9 +38,9 @@ type Stop struct{}
 // acceptsAhead bounds the connections that are accepted and wait for the actor; there may be one more.
 const acceptsAhead = 16
 
-// knownShare is how many times Limits.Strangers the known sources may have together, and one of them alone. Who shares
-// an address with a peer can take all that, and no stranger elsewhere can.
-const knownShare = 4
+// trustedShare is how many times Limits.Strangers the trusted sources may have together, and one of them alone. A stranger at
+// a trusted source can use all of it; strangers elsewhere cannot.
+const trustedShare = 4
 
 // Accepting goes on after an error, with a pause that doubles between these.
 const (
@@ -63,8 +63,8 @@ func (acceptPaused) IgnoreDeadLetterLogging() {}
 // Props describes the listener's actor.
 func Props(c *Config) *actor.Props {
 	return actorkit.Props(c.Session.Pool, c.Session.Log, func() actor.Actor {
-		all := limit{"4 × Limits.Strangers", knownShare * c.Strangers}
-		return &listener{Config: c, known: newStrangers(all, all),
+		all := limit{"4 × Limits.Strangers", trustedShare * c.Strangers}
+		return &listener{Config: c, fromTrusted: newStrangers(all, all),
 			strangers: newStrangers(limit{"Limits.Strangers", c.Strangers}, limit{"Limits.StrangersPerSource", c.StrangersPerSource}),
 			arrived:   make(chan net.Conn, acceptsAhead), stop: make(chan struct{}), evictions: limiter.Lines{Most: 1}}
 	})
@@ -73,14 +73,14 @@ func Props(c *Config) *actor.Props {
 // A listener is the actor that owns the listening socket.
 type listener struct {
 	*Config
-	strangers *strangers    // from sources that are not known
-	known     *strangers    // from those where a peer has authenticated: it may be one of many that share an address
-	arrived   chan net.Conn // accepted, not yet taken by the actor
-	stop      chan struct{} // closed when nothing more is to be accepted
-	stopped   bool
-	evictions limiter.Lines // about strangers that make room
-	pauses    limiter.Lines // about pauses in accepting
-	join      sync.WaitGroup
+	strangers   *strangers    // from other sources
+	fromTrusted *strangers    // from sources where a trusted key has authenticated: many peers may share one
+	arrived     chan net.Conn // accepted, not yet taken by the actor
+	stop        chan struct{} // closed when nothing more is to be accepted
+	stopped     bool
+	evictions   limiter.Lines // about strangers that make room
+	pauses      limiter.Lines // about pauses in accepting
+	join        sync.WaitGroup
 }
 
 // Receive implements actor.Actor.
@@ -112,7 +112,7 @@ func (l *listener) Receive(ctx actor.Context) {
 		}
 		if errors.Is(m.err, syscall.EMFILE) || errors.Is(m.err, syscall.ENFILE) {
 			// Strangers that hold all file descriptors must not keep a peer out.
-			crowd := l.known.largestSource()
+			crowd := l.fromTrusted.largestSource()
 			if others := l.strangers.largestSource(); len(others) >= len(crowd) {
 				crowd = others
 			}
@@ -142,8 +142,8 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 	addr := session.AddrOf(conn.RemoteAddr()).Addr()
 	pid := ctx.Spawn(session.Props(session.Params{Config: l.Session, Conn: conn, Role: handshake.Responder, Owner: ctx.Self()}))
 	source, room := limiter.SourceOf(addr), l.strangers
-	if l.Session.IsKnown(source) {
-		room = l.known
+	if l.Session.IsTrustedSource(source) {
+		room = l.fromTrusted
 	}
 	if old, limit := room.add(pid.GetId(), source, l.Session.Clock.Now()); old != "" {
 		l.warnOfEviction(addr, limit)
@@ -155,10 +155,10 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 // warnOfEviction logs, once in a while, that a stranger from addr was one too many for a limit.
 func (l *listener) warnOfEviction(addr netip.Addr, limit limit) {
 	rest := func(dropped uint64) {
-		l.Session.Log.Warn("connections that had not authenticated made room since the last line about them", "reset", dropped)
+		l.Session.Log.Warn("unauthenticated connections were reset at the limit since the last line about them", "reset", dropped)
 	}
 	if ok, before := l.evictions.Allow(l.Session.Clock, 1, rest); ok {
-		l.Session.Log.Warn("connections that have not authenticated make room for newer ones: is this a flood? if not, raise the limit",
+		l.Session.Log.Warn("unauthenticated connections were reset at the limit; raise it if this is not an attack",
 			"addr", addr, "reset", before+1, "limit", limit.name, "value", limit.value)
 	}
 }
@@ -172,11 +172,11 @@ func (l *listener) evict(ctx actor.Context, id string) {
 // forget removes a stranger: it has authenticated, or it is gone. It returns false if there was none.
 func (l *listener) forget(id string) bool {
 	defer l.countStrangers()
-	return l.strangers.remove(id) || l.known.remove(id)
+	return l.strangers.remove(id) || l.fromTrusted.remove(id)
 }
 
 func (l *listener) countStrangers() {
-	l.Session.Counters.Strangers.Store(int64(len(l.strangers.byID) + len(l.known.byID)))
+	l.Session.Counters.Strangers.Store(int64(len(l.strangers.byID) + len(l.fromTrusted.byID)))
 }
 
 func (l *listener) ended(m session.Ended) {

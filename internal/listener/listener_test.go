@@ -58,15 +58,15 @@ func TestKnownAddressHasRoomOfItsOwn(t *testing.T) {
 		d.enter(d.dial(shared), peer)
 		elsewhere := d.dial(other)
 		first := d.dial(shared)
-		for range knownShare*maxStrangers - 1 {
+		for range trustedShare*maxStrangers - 1 {
 			d.dial(shared)
 		}
-		expectOpen(t, "the oldest at the known address", first)
-		if n := d.counters.Strangers.Load(); n != knownShare*maxStrangers+1 {
+		expectOpen(t, "the oldest at the trusted address", first)
+		if n := d.counters.Strangers.Load(); n != trustedShare*maxStrangers+1 {
 			t.Errorf("%d strangers", n)
 		}
 		d.dial(shared)
-		expectReset(t, "the oldest at the known address", first)
+		expectReset(t, "the oldest at the trusted address", first)
 		expectOpen(t, "a stranger elsewhere", elsewhere)
 		for range maxPerSource {
 			d.dial(other)

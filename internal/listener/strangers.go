@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// A quarter of a source's connections stay for holdsFor once they have come by eviction. When many peers behind one
-// address come at once, each would otherwise be evicted before its handshake is over, until they come less often.
+// A connection that evicted another is protected for protectFor, at most a quarter of what one source may have. So peers
+// behind one address that come at once do not all evict each other before their handshakes are over.
 const (
-	holdsFor = time.Second
-	holding  = 4 // one in so many
+	protectFor     = time.Second
+	protectedShare = 4 // one of this many
 )
 
 // strangers is the table of connections that have not authenticated, by source. At a bound the oldest of the
 // source that has most makes room, not the newcomer: a flood from anywhere cannot keep a peer out. The caller chooses
-// ids. All operations but evictions cost the same however many there are.
+// ids. To remove one costs a search of its source's connections, an eviction also a search of the sources.
 type strangers struct {
 	all, perSource limit
 	byID           map[string]*stranger
@@ -26,7 +26,8 @@ type stranger struct {
 	id     string
 	source netip.Prefix
 	since  time.Time
-	holds  time.Time // not evicted before, while its source has others
+
+	protectedUntil time.Time // not evicted before, while its source has others
 }
 
 // A limit is a bound, and what a person may change it by.
@@ -48,18 +49,18 @@ func (s *strangers) add(id string, source netip.Prefix, now time.Time) (evicted 
 	}
 	s.remove(evicted)
 	st := &stranger{id: id, source: source, since: now}
-	if evicted != "" && s.held(source, now) < s.perSource.value/holding {
-		st.holds = now.Add(holdsFor)
+	if evicted != "" && s.protected(source, now) < s.perSource.value/protectedShare {
+		st.protectedUntil = now.Add(protectFor)
 	}
 	s.byID[id] = st
 	s.bySource[source] = append(s.bySource[source], st)
 	return evicted, reached
 }
 
-// held returns how many connections of a source stay.
-func (s *strangers) held(source netip.Prefix, now time.Time) (n int) {
+// protected returns how many connections of a source are not evicted now.
+func (s *strangers) protected(source netip.Prefix, now time.Time) (n int) {
 	for _, st := range s.bySource[source] {
-		if now.Before(st.holds) {
+		if now.Before(st.protectedUntil) {
 			n++
 		}
 	}
@@ -68,7 +69,7 @@ func (s *strangers) held(source netip.Prefix, now time.Time) (n int) {
 
 // oldest returns the connection of a source that makes room.
 func oldest(same []*stranger, now time.Time) *stranger {
-	i := slices.IndexFunc(same, func(st *stranger) bool { return !now.Before(st.holds) })
+	i := slices.IndexFunc(same, func(st *stranger) bool { return !now.Before(st.protectedUntil) })
 	return same[max(0, i)]
 }
 

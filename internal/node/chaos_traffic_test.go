@@ -13,8 +13,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// holdSends is how long a receiver of sends over two sessions waits for the word that one of them is over (wire.md §7.4).
-const holdSends = 2 * time.Second
+// deferSends is how long a receiver of sends over two sessions waits for the word that one of them is over (wire.md §7.4).
+const deferSends = 2 * time.Second
 
 // errNoLink is a peer that is not connected.
 var errNoLink = errors.New("not connected")
@@ -222,7 +222,7 @@ func (l *life) ordered(by *serve.Session, s *shipment) {
 			c.Errorf("seed %d: %s handles send %d of %s after send %d, over the same session", c.seed, l.name, s.seq, s.from.name, seq)
 			continue
 		}
-		held := max(before.at.UnixNano(), now.at.UnixNano()) + int64(holdSends)
+		held := max(before.at.UnixNano(), now.at.UnixNano()) + int64(deferSends)
 		if first := now.seal > 0 && (before.seal == 0 || now.seal < before.seal); first && now.sealedAt.UnixNano() < held {
 			c.Errorf("seed %d: %s handles send %d of %s after send %d of a later session", c.seed, l.name, s.seq, s.from.name, seq)
 			continue

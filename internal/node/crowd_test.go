@@ -193,7 +193,7 @@ func TestConnectDoesNotQueueBehindACrowd(t *testing.T) {
 		synctest.Wait()
 		for _, y := range others {
 			info, _ := x.directory.Info(y.key)
-			if want := "waits for its turn to dial: 64 others are being dialled"; info.State != peers.BackingOff || info.Reason != want {
+			if want := "waiting to dial: 64 dials are under way"; info.State != peers.BackingOff || info.Reason != want {
 				t.Errorf("%s: %s, want %s", info.State, info.Reason, want)
 			}
 		}

@@ -159,9 +159,9 @@ func (r *root) Receive(ctx actor.Context) {
 	case cut:
 		r.cut(ctx)
 	case finder.Stopped:
-		r.childReady(ctx, r.finder)
+		r.childDone(ctx, r.finder)
 	case peers.Stopped:
-		r.childReady(ctx, r.peers)
+		r.childDone(ctx, r.peers)
 	case *actor.Terminated:
 		ctx.Send(ctx.Self(), childStopped{m.Who})
 	case childStopped:
@@ -193,8 +193,8 @@ func (r *root) stop(ctx actor.Context) {
 	ctx.Send(r.peers, peers.Stop{})
 }
 
-// childReady stops the children once none of them is busy with what Stop began.
-func (r *root) childReady(ctx actor.Context, child *actor.PID) {
+// childDone stops the children once none of them is busy with what Stop began.
+func (r *root) childDone(ctx actor.Context, child *actor.PID) {
 	if delete(r.busy, child.Id); len(r.busy) == 0 {
 		r.cut(ctx)
 	}
@@ -217,7 +217,7 @@ func (r *root) childStopped(ctx actor.Context, child *actor.PID) {
 	if !r.stopping {
 		r.Log.Error("the node stops: one of its actors failed", "actor", child.Id)
 	}
-	r.childReady(ctx, child)
+	r.childDone(ctx, child)
 	if r.left--; r.left == 0 {
 		ctx.Stop(ctx.Self())
 	}

@@ -35,7 +35,7 @@ type address struct {
 	failures int            // in a row
 	next     time.Time      // not dialled before, unless a Connect asks
 	result   string         // of the last dial; empty: not dialled yet
-	once     bool           // forgotten after the round: only a Connect that keeps none names it
+	once     bool           // set by ConnectOnce; removed after the round
 }
 
 // isNamed says whether the owner names the address.
@@ -143,7 +143,7 @@ func (p *peer) heard(m finder.Change) {
 	}
 }
 
-// sighted is an address where a source says that the peer is. It is dialled if it is time.
+// sighted records that source sees the peer at a, then asks for a dial, or extends the round if a is due.
 func (p *peer) sighted(a *address, source string) {
 	p.said(a, source)
 	if p.round == nil {
@@ -183,7 +183,7 @@ func (p *peer) dueAddresses(force bool) (list []*address, wait time.Duration) {
 	return list, wait
 }
 
-// missed is an address that a source does not name any more. A name is forgotten then.
+// missed removes source from a, and removes a if it is a host name without sources.
 func (p *peer) missed(a *address, source string) {
 	a.sources = slices.DeleteFunc(a.sources, func(s string) bool { return s == source })
 	if a.isName() && len(a.sources) == 0 {

@@ -10,7 +10,7 @@ import (
 
 // Bounds of the sessions of one peer (wire.md §9).
 const (
-	maxSessions = 4 // one that stays, and some that are coming; the next is told `busy`
+	maxSessions = 4 // open or coming up; one more gets `busy`
 	maxClosing  = 4 // besides, that half-close; the oldest makes room for a new one
 	maxEnding   = 8 // besides, that were told to end, those that half-close included
 )
@@ -22,14 +22,14 @@ func (f *facts) admitNewcomers(do *actions, trusted bool) {
 		switch s := &f.sessions[i]; {
 		case s.noRoom != nil:
 			f.full = len(f.sessions) == 1
-			do.record = &Step{Addr: s.addr, Reason: "told to come back later: " + s.noRoom.Error()}
+			do.history = &Step{Addr: s.addr, Reason: "told to come back later: " + s.noRoom.Error()}
 			do.end(s, session.Close{Reason: envelope.ReasonBusy, Text: s.noRoom.forPeer(), RetryAfter: withJitter(fullWait, s.chance)})
 		case s.admitted:
 		case f.goodbye != "":
 			do.end(s, session.Close{Reason: f.goodbye})
 		case !trusted:
 			do.end(s, session.Close{Reason: envelope.ReasonRefused})
-		case !f.makeRoom(do):
+		case !f.allowSession(do):
 			do.end(s, session.Close{Reason: envelope.ReasonBusy, Text: crowded, RetryAfter: probeWithin})
 		default:
 			s.admitted = true
@@ -42,9 +42,9 @@ func (f *facts) admitNewcomers(do *actions, trusted bool) {
 // crowded is the text for a peer at its limit of sessions.
 var crowded = fmt.Sprintf("at the limit of %d sessions with one peer, and %d that are ending", maxSessions, maxEnding)
 
-// makeRoom says whether the peer may have another session. If too many half-close, the oldest of them makes room: what
-// it leads to may be dead, as after a move from one network to another.
-func (f *facts) makeRoom(do *actions) bool {
+// allowSession says whether the peer may have another session. If too many half-close, it ends the oldest of them: what that
+// leads to may be dead, as after a move from one network to another.
+func (f *facts) allowSession(do *actions) bool {
 	admitted, open := 0, 0
 	var closing []*sessionFacts
 	for i := range f.sessions {

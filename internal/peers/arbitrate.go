@@ -101,7 +101,7 @@ func (f *facts) checkOlder(do *actions) {
 	for _, s := range usable[:len(usable)-1] {
 		if !s.asked {
 			s.asked = true
-			do.probe = append(do.probe, probing{s.id, f.pongWithin}) // a missed pong will do: there is another session
+			do.probe = append(do.probe, probing{s.id, f.pongWithin}) // one missed pong is enough, because another session exists
 		}
 	}
 }

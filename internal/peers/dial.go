@@ -38,7 +38,7 @@ type dial struct {
 }
 
 // errGaveUp is why a dial failed that has made room for another one.
-var errGaveUp = errors.New("no answer so far, and others wait for their turn to be dialled")
+var errGaveUp = errors.New("stopped: no answer so far, and other peers wait to be dialled")
 
 // close closes a connection that is not wanted any more.
 func (d *dial) close() {
@@ -55,9 +55,9 @@ func (p *peer) arrange(r *round) []candidates.Candidate {
 	})
 }
 
-// pay counts the dial to the first of list that may begin now, and returns its address. If none may, the address is invalid
-// and wait is how long until one may; 0: the list is empty.
-func (p *peer) pay(list []candidates.Candidate) (addr netip.AddrPort, wait time.Duration) {
+// takeAllowed counts and returns the first of list that the hint limits allow now. If they allow none, the address is invalid
+// and wait is how long until they allow one; 0: the list is empty.
+func (p *peer) takeAllowed(list []candidates.Candidate) (addr netip.AddrPort, wait time.Duration) {
 	now := p.Clock.Now()
 	for _, c := range list {
 		if p.hints.take(now, c) {
@@ -79,7 +79,7 @@ func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
 		return false, p.Stagger
 	}
 	p.waiting = false
-	addr, wait := p.pay(list)
+	addr, wait := p.takeAllowed(list)
 	if !addr.IsValid() {
 		return false, wait
 	}
@@ -91,7 +91,7 @@ func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
 	return true, 0
 }
 
-// raceOn begins a race for the addresses that are left in the round. If it must wait with that, it is called again; false:
+// raceOn starts a race for the addresses that are left in the round, or schedules one. It returns false if none has started:
 // then nothing may be under way.
 func (p *peer) raceOn() bool {
 	r := p.round
@@ -108,7 +108,7 @@ func (p *peer) raceLater(wait time.Duration) {
 	}
 }
 
-// dialTo begins the next dial of the race, at an address that is paid for.
+// dialTo begins the next dial of the race. The caller has counted addr against the hint limits.
 func (p *peer) dialTo(addr netip.AddrPort) {
 	race, d := p.round.race, &dial{addr: addr}
 	race.dials[addr], race.latest = d, d
@@ -152,7 +152,7 @@ func (p *peer) dialNext(list []candidates.Candidate) {
 		return
 	}
 	if p.hasPlace(p.round) {
-		if addr, _ := p.pay(list); addr.IsValid() {
+		if addr, _ := p.takeAllowed(list); addr.IsValid() {
 			p.dialTo(addr)
 			return
 		}

@@ -137,7 +137,7 @@ func TestRaceOfDials(t *testing.T) {
 			onRig(t, alone[0], func(r *rig) {
 				f := r.newField(test.answers, stagger, timeout)
 				if test.cancel > 0 {
-					time.AfterFunc(test.cancel, func() { r.look(func(p *peer) { p.endRound().answer(errLost) }) })
+					time.AfterFunc(test.cancel, func() { r.look(func(p *peer) { p.dropRound().answer(errLost) }) })
 				}
 				for after, addr := range test.more {
 					time.AfterFunc(after, func() { r.System.Root.Send(r.pid, sighted(addr)) })

@@ -15,8 +15,8 @@ type State string
 
 // States of a peer.
 const (
-	Unknown    State = "unknown"     // no address is known
-	Found      State = "found"       // an address is known, and not being dialled
+	Unknown    State = "unknown"     // no source says where the peer is
+	Found      State = "found"       // a source says where it is, and it is not being dialled
 	Dialling   State = "dialling"    // an address is being dialled, or a handshake runs
 	Connected  State = "connected"   // a session is up
 	BackingOff State = "backing off" // waiting before the next dial
@@ -52,7 +52,7 @@ type Directory struct {
 }
 
 type holder struct {
-	owner   *peer // who may write; another actor's leftovers are ignored. Nil: an Await waits for the peer's actor
+	owner   *peer // the actor that may write; an older actor's writes are ignored; nil: made by Await
 	link    *session.Link
 	info    Info
 	changed chan struct{} // closed when link changes, or the holder is another's

@@ -77,7 +77,7 @@ type RefusedError struct {
 
 func (e *RefusedError) Error() string {
 	if e.Reason == envelope.ReasonRefused || e.Reason == envelope.ReasonRevoked {
-		return fmt.Sprintf("the peer at %v does not trust this node's key: let it add the key", e.Addr)
+		return fmt.Sprintf("the peer at %v does not trust this node's key: ask its owner to add this key", e.Addr)
 	}
 	text := fmt.Sprintf("the peer at %v refuses this node for now (%s", e.Addr, e.Reason)
 	if e.Text != "" {

@@ -11,7 +11,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// facts are what a peer's actor was told of its sessions, and what it has told others: all that reconcile decides from.
+// facts are all that reconcile decides from: what a peer's actor was told of its sessions, what it has told others, and what
+// reconcile has decided before, such as used, dispute, due and asleep.
 // They are plain values. The actor keeps the sessions themselves beside, by id.
 type facts struct {
 	key        identity.PublicKey
@@ -31,7 +32,7 @@ type facts struct {
 
 	shown State // the state in the directory
 
-	goodbye envelope.Reason // why the peer is leaving: nothing new, and gone once no session is left; "": it is not
+	goodbye envelope.Reason // why the peer leaves: it starts nothing new and stops after its last session; empty: it stays
 	stopped bool            // it was told to stop, since no session is left
 
 	// Of the dialer.
@@ -62,8 +63,8 @@ type sessionFacts struct {
 	greeted bool    // the hello has come, or is late and counts as one without boot
 	chance  float64 // random, in [0, 1): what is random about the session is drawn from it
 
-	admitted bool        // it was let in
-	noRoom   *LimitError // what the quota said to that; nil: it counts the session
+	admitted bool        // reconcile has let it in; the quota is asked next
+	noRoom   *LimitError // why the quota has no room for it; nil: it has
 	up       time.Time   // zero: the other end has not accepted yet
 
 	rotateAt time.Time // when a fresh session is to replace it; zero: never
@@ -77,7 +78,7 @@ type sessionFacts struct {
 
 	closed     envelope.Reason // this node has told it to end; "": it has not
 	halfClosed bool            // the peer has said a bye that half-closes: it takes nothing new
-	over       bool            // nothing comes of it any more but its end
+	over       bool            // only Ended will follow
 	ended      bool
 	end        session.Ended // how it ends, once it is half-closed, over or ended
 }

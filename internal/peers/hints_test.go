@@ -147,7 +147,7 @@ func search(forged int, random *rand.Rand) time.Duration {
 			for _, a := range due {
 				r.left = append(r.left, a.addr)
 			}
-			addr, _ := p.pay(p.arrange(r))
+			addr, _ := p.takeAllowed(p.arrange(r))
 			if !addr.IsValid() {
 				break // all are backing off
 			}
@@ -178,7 +178,7 @@ func TestWhatHasFailedHasItsTurnAgain(t *testing.T) {
 		for _, a := range p.addrs {
 			r.left = append(r.left, a.addr)
 		}
-		addr, _ := p.pay(p.arrange(r))
+		addr, _ := p.takeAllowed(p.arrange(r))
 		if !addr.IsValid() {
 			t.Fatal("a dial must not begin that should")
 		}

@@ -18,7 +18,7 @@ type Step struct {
 	Addr   netip.AddrPort // where, if it happened somewhere
 	Source string         // who said so, of an address that was heard or withdrawn
 	Reason string         // why, as part of a sentence
-	Times  int            // how often, with nothing between but the steps beside it that came as often
+	Times  int            // occurrences; neighbours with the same number repeated as a group
 	Last   time.Time      // the last time; At is the first
 }
 

@@ -21,7 +21,7 @@ func (p *peer) moved(c netwatch.Change) {
 			l.Check()
 		}
 	}
-	p.reconcile()
+	p.applyFacts()
 	p.falls = 0
 	for _, a := range p.addrs {
 		a.failures, a.next = 0, p.notBefore

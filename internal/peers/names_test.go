@@ -37,7 +37,7 @@ func TestWhatANameGivesWaitsForItsTurn(t *testing.T) {
 			}
 			r.tell(inPeersFile("bob:7100"))
 			info, _ := r.config.Directory.Info(r.theirs.PublicKey())
-			if len(r.dials) > 0 || !strings.Contains(info.Reason, "waits for its turn") {
+			if len(r.dials) > 0 || !strings.Contains(info.Reason, "waiting to dial") {
 				t.Errorf("%s, %d dials", info.Reason, len(r.dials))
 			}
 			if asked {

@@ -86,7 +86,7 @@ func (p *peer) Receive(ctx actor.Context) {
 	case timerDue:
 		if m.at.Equal(p.armed) {
 			p.armed = time.Time{}
-			p.reconcile()
+			p.applyFacts()
 		}
 	case handshakeSlow:
 		if m.reservation != nil && m.round == p.round {
@@ -111,7 +111,7 @@ func (p *peer) Receive(ctx actor.Context) {
 			}
 		}
 	case placeWanted:
-		p.makeRoom(m.place)
+		p.yieldPlace(m.place)
 	case leave:
 		p.leave(m.goodbye)
 	case session.Proved:
@@ -131,7 +131,7 @@ func (p *peer) Receive(ctx actor.Context) {
 		p.recordFact(m.Link, func(s *sessionFacts) { s.rotateAt = p.Clock.Now() })
 	case session.Probed:
 		p.recordPong(m.Link.ID(), m.Alive)
-		p.reconcile()
+		p.applyFacts()
 	case session.Ended:
 		p.ended(m)
 	case *actor.Terminated:
@@ -159,7 +159,7 @@ func (p *peer) start() {
 func (p *peer) leave(goodbye envelope.Reason) {
 	if p.goodbye == "" || goodbye == envelope.ReasonRevoked {
 		p.goodbye = goodbye
-		p.reconcile()
+		p.applyFacts()
 	}
 }
 
@@ -168,7 +168,7 @@ func (p *peer) leave(goodbye envelope.Reason) {
 func (p *peer) release() {
 	p.Directory.unregister(p)
 	if p.round != nil {
-		p.endRound().answer(ErrStopping)
+		p.dropRound().answer(ErrStopping)
 	}
 	var admitted []string
 	for _, s := range p.sessions {

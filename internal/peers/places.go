@@ -142,7 +142,7 @@ func (p *peer) hasPlace(r *round) bool {
 // awaitPlace waits for the peer's turn to dial, and says so.
 func (p *peer) awaitPlace() string {
 	p.waiting = true
-	return fmt.Sprintf("waits for its turn to dial: %d others are being dialled", p.places.wait(p.place, p.Clock.Now()))
+	return fmt.Sprintf("waiting to dial: %d dials are under way", p.places.wait(p.place, p.Clock.Now()))
 }
 
 // keepPlace lets a dial that begins keep its place for its time, and longer while no other one waits.
@@ -152,8 +152,8 @@ func (p *peer) keepPlace(d *dial) {
 	p.after(long, placeWanted{d.place})
 }
 
-// makeRoom calls off the dial that holds the place, if that is wanted.
-func (p *peer) makeRoom(wanted *place) {
+// yieldPlace calls off the dial that holds the place, if that is wanted.
+func (p *peer) yieldPlace(wanted *place) {
 	p.giveUpOne(func(pl *place) bool { return pl == wanted && p.places.mustGo(pl, p.Clock.Now()) })
 }
 

@@ -14,12 +14,12 @@ import (
 // session in use and the state: readers who hear of the rest find it there. Then come goodbyes and pings,
 // then the events, Down before Up, then those who wait for a round, then the timer. The next dial begins last.
 type actions struct {
-	pause *pause           // of the addresses; nil: none
+	pause pause            // of the addresses; zero: none
 	doubt []netip.AddrPort // that lose their privileges
 
-	offer  bool  // facts.offered, to the directory
-	record *Step // for the history alone
-	step   *Step // why the state is what it is
+	offer   bool  // facts.offered, to the directory
+	history *Step // an event for the history alone
+	step    *Step // why the state is what it is
 
 	close  []closing
 	probe  []probing
@@ -58,9 +58,8 @@ type probing struct {
 // up, whether and when it is dialled. It is pure, and it returns the facts as they are once the actions are carried out:
 // reconciled again they give none. Each rule sees what those before it have decided. Sections are wire.md's.
 //
-// What happens to a peer when its session ends while another one is being dialled? Rule 4 looks for a session that takes
-// over. If there is none, rule 6 decides about the dial, rule 7 whether the peer is down, and rule 8 what callers
-// find.
+// If a session ends while another is being dialled, rule 4 moves the calls to a session that can take them. Otherwise rule 6
+// sets the time of the next dial, rule 7 reports Down, and rule 8 clears the directory.
 func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	f, do := before, actions{}
 	f.sessions = slices.Clone(before.sessions)
@@ -126,7 +125,9 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	// 6. Without a session to use, the end of the one used last says when to dial (§6.8). If another one is being dialled
 	// already, that goes on, unless the peer asks for a pause. If the dial fails, goOn (rounds.go) says when the next one
 	// is. A handshake under way is not stopped. Calls wait for a session that is still coming up if the one
-	// used last was replaced.
+	// used last was replaced. The end of a session has one of three results: the peer is not dialled by itself, until a
+	// Connect or a Wake; it is dialled after a pause, and at a new address before; or the peer demands the pause, and
+	// new addresses wait too.
 	wasDue := !f.due.IsZero()
 	if s := f.find(f.used); s != nil && !s.isUsable() && f.goodbye == "" && f.usedEnd.Reason == "" {
 		end := s.howItEnds()
@@ -135,34 +136,37 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 		if f.falls++; now.Sub(s.up) >= steadyAfter {
 			f.falls = 0
 		}
+		f.countRefusal(end)
 		if end.ByPeer && end.Reason == envelope.ReasonRevoked {
 			f.failed = dialError(end.Addr, end)
 		}
 		if asksForPause(end.Reason, end.ByPeer) {
 			f.endRound(&do, ErrUnreachable)
 		}
-		do.pause = f.pauseAfter(end, s.chance, now)
+		var redials bool
+		do.pause, redials = f.pauseAfter(end, s.chance, now)
 		switch soonest := now.Add(probeWithin); {
 		case f.dialling:
 			f.rotates = ""
-		case do.pause == nil || !f.hasAddress:
+		case !redials || !f.hasAddress:
 		case f.has(sessionFacts.isPending) && do.pause.until.Before(soonest):
-			f.due = soonest // it will be up before
+			f.due = soonest // the pending session should be up by then
 		default:
 			f.due = do.pause.until
 		}
 		if do.step = disconnected(end); f.isAwaiting() && !f.dialling {
-			do.record, do.step = &Step{Addr: end.Addr, Reason: "the session was replaced, and the next is coming up"}, nil
+			do.history, do.step = &Step{Addr: end.Addr, Reason: "the session was replaced, and the next is coming up"}, nil
 		}
 	}
 	for i := range f.sessions {
 		s := &f.sessions[i]
 		if s.id == f.used && isReplaced(f.usedEnd.Reason) {
-			f.usedEnd = s.howItEnds() // perhaps it was not replaced in good order
+			f.usedEnd = s.howItEnds() // the session may have ended for a later reason than replacement
 		}
-		// A bye that asks for more may have cut a half-close short (§7.3).
+		// A second bye may have ended the half-close, and may demand a longer pause (§7.3).
 		if s.ended && s.halfClosed && s.end.ByPeer && cutsShort(s.end.Reason) && wasDue {
-			if do.pause = f.pauseAfter(s.end, s.chance, now); do.pause.until.After(f.due) {
+			f.countRefusal(s.end)
+			if do.pause, _ = f.pauseAfter(s.end, s.chance, now); do.pause.until.After(f.due) {
 				f.due = do.pause.until
 				do.step = disconnected(s.end)
 			}
@@ -299,14 +303,18 @@ func (f *facts) rotation() (old, next *sessionFacts) {
 	return nil, nil
 }
 
-// pauseAfter returns how long the end of a session puts off the next dial; nil: until a Connect or a Wake.
-func (f *facts) pauseAfter(end session.Ended, chance float64, now time.Time) *pause {
+// countRefusal counts the end of a session if the peer has refused this node.
+func (f *facts) countRefusal(end session.Ended) {
 	if end.ByPeer && (end.Reason == envelope.ReasonRefused || end.Reason == envelope.ReasonRevoked) {
 		f.refusals++
 	}
-	wait, ok := redial(end.Reason, end.ByPeer, end.RetryAfter, f.refusals, f.falls, chance)
-	if !ok {
-		return nil
+}
+
+// pauseAfter returns how long the end of a session puts off the next dial. If redials is false, the peer is not dialled by
+// itself, and the pause is zero.
+func (f *facts) pauseAfter(end session.Ended, chance float64, now time.Time) (o pause, redials bool) {
+	if wait, ok := redial(end.Reason, end.ByPeer, end.RetryAfter, f.refusals, f.falls, chance); ok {
+		return pause{now.Add(wait), asksForPause(end.Reason, end.ByPeer)}, true
 	}
-	return &pause{now.Add(wait), asksForPause(end.Reason, end.ByPeer)}
+	return pause{}, false
 }

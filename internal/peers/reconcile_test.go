@@ -18,8 +18,8 @@ func (do actions) summary(f facts) string {
 	if do.offer {
 		add("offer %s", f.offered)
 	}
-	if do.record != nil {
-		add("record")
+	if do.history != nil {
+		add("history")
 	}
 	if do.step != nil {
 		add("step")
@@ -49,7 +49,7 @@ func (do actions) summary(f facts) string {
 	if do.endRound {
 		add("answer %v", do.answer)
 	}
-	if do.pause != nil {
+	if do.pause != (pause{}) {
 		add("pause %v", do.pause.until.Sub(start))
 	}
 	if do.stop {
@@ -158,7 +158,7 @@ func TestWhatFollowsFromTheFacts(t *testing.T) {
 		// 2. Newcomers.
 		{"a newcomer", connectedTo(one("a"), one("b", isNew)), "admit b, = connected"},
 		{"a newcomer for which the quota has no room", notConnected(one("a", isNotUp, func(s *sessionFacts) { s.noRoom = &LimitError{"Peers", 1} })),
-			"record, close a busy, = found"},
+			"history, close a busy, = found"},
 		{"a fifth", connectedTo(one("a"), one("b", isNotUp), one("c", isNotUp), one("d", isNotUp), one("e", isNew)), "close e busy, = connected"},
 		{"a newcomer of a peer that is leaving", notConnected(one("a", isNew)).with(func(f *facts) { f.goodbye = shutdown }),
 			"close a shutdown, stop, = found"},
@@ -210,7 +210,7 @@ func TestWhatFollowsFromTheFacts(t *testing.T) {
 			*f, _ = reconcile(*f, true, start)
 			hasEnded(envelope.ReasonRefused)(&f.sessions[0])
 		}), "step, forget a, +down shutdown, pause 1m0s, = backing off, due 1m0s"},
-		{"replaced, and the next one is coming up", connectedTo(one("a", isHalfClosed(rotated)), one("b", isNotUp)), "record, pause 250ms, = connected, due 1s"},
+		{"replaced, and the next one is coming up", connectedTo(one("a", isHalfClosed(rotated)), one("b", isNotUp)), "history, pause 250ms, = connected, due 1s"},
 		{"replaced and gone, and the next one is coming up", connectedTo(one("a", isHalfClosed(rotated), hasEnded(rotated)), one("b", isNotUp)).with(wasReplaced),
 			"forget a, = connected"},
 		{"replaced, and the next one is up", connectedTo(one("a", isHalfClosed(rotated)), one("b")).with(wasReplaced), "offer b, step, = connected"},
@@ -227,7 +227,7 @@ func TestWhatFollowsFromTheFacts(t *testing.T) {
 		{"a dial is asked for, and it is connected", connectedTo(one("a")).with(func(f *facts) { f.dialAsked = true }), "= connected"},
 		{"a dial is asked for, and it was idle", notConnected().with(func(f *facts) { f.dialAsked, f.asleep = true, true }), "step, = found"},
 		{"a dial is asked for, and the next session is coming up", connectedTo(one("a", isHalfClosed(rotated)), one("b", isNotUp)).with(func(f *facts) { f.dialAsked = true }),
-			"record, pause 250ms, = connected, due 1s"},
+			"history, pause 250ms, = connected, due 1s"},
 		{"a dial is due", notConnected().with(func(f *facts) { f.due, f.shown = start, BackingOff }), "dial, = found"},
 		{"a dial is due, and the next session is still coming up", connectedTo(one("b", isNotUp)).with(wasReplaced).with(func(f *facts) { f.used, f.due = "a", start }), "dial, = connected"},
 

@@ -38,7 +38,7 @@ import (
 //	                                                  pause, backOff and add set it, worked and moved take it back
 //	quota           peers and sessions of the node    quota.go
 //	places          dials of all peers together       hasPlace; a Connect and a rotation need none
-//	hint limits     dials to hints                    pay, in the order of arrange
+//	hint limits     dials to hints                    takeAllowed, in the order of arrange
 
 // How long the peer has for its message 2 until the next address is tried beside (wire.md §8.1).
 const (
@@ -114,7 +114,7 @@ func (p *peer) connect(m connect) {
 // askToDial records that a dial is wanted; reconcile's rule 10 decides.
 func (p *peer) askToDial() {
 	p.dialAsked = true
-	p.reconcile()
+	p.applyFacts()
 }
 
 // begin begins a round over the addresses that are asked for and those whose time has come. If a Connect asks for it, force
@@ -271,9 +271,9 @@ func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
 	if m.ByPeer {
 		p.prove(addr)
 		if !p.isConnected() {
-			if o := p.pauseAfter(m, p.Jitter(), p.Clock.Now()); o != nil {
-				p.pause(*o)
-			}
+			p.countRefusal(m)
+			o, _ := p.pauseAfter(m, p.Jitter(), p.Clock.Now())
+			p.pause(o)
 		}
 	}
 	r := p.round
@@ -303,12 +303,12 @@ func (p *peer) goOn() {
 		return
 	case len(r.left) > 0 && p.raceOn(), len(p.handshakes) > 0, len(r.lookups) > 0:
 		return
-	case len(r.left) > 0 && r.last == ErrNoAddress && !p.hasPlace(r): // nothing was dialled yet: a name has given all
+	case len(r.left) > 0 && r.last == ErrNoAddress && !p.hasPlace(r): // only a host name gave addresses, so the round has no place yet
 		p.become(netip.AddrPort{}, p.awaitPlace())
 		return
 	}
 	err := r.err()
-	defer p.endRound().answer(err) // when the state tells it too
+	defer p.dropRound().answer(err) // after the state is published
 	if p.isConnected() {
 		p.recordStep(Step{Addr: r.at, Reason: "the session was not rotated: " + err.Error()})
 		return
@@ -321,9 +321,8 @@ func (p *peer) goOn() {
 	p.putOff(wait, r.at, err.Error())
 }
 
-// endRound ends the round and returns it: those who wait for it are to be answered. A handshake that is under way goes
-// on.
-func (p *peer) endRound() *round {
+// dropRound ends the round and returns it, so that its waiters can be answered. A handshake that is under way goes on.
+func (p *peer) dropRound() *round {
 	r := p.round
 	p.round, p.rotates, p.handshakes, p.waiting = nil, "", nil, false
 	r.callOff()

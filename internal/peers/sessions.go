@@ -22,14 +22,14 @@ func (p *peer) proved(l *session.Link) {
 	}
 	p.links[l.ID()] = l
 	p.sessions = append(p.sessions, sessionFacts{id: l.ID(), role: l.Role(), addr: l.Addr(), chance: p.Jitter()})
-	p.reconcile()
+	p.applyFacts()
 }
 
 // recordFact keeps a fact of a session that is still known, and does what follows.
 func (p *peer) recordFact(l *session.Link, fact func(*sessionFacts)) {
 	if s := p.find(l.ID()); s != nil {
 		fact(s)
-		p.reconcile()
+		p.applyFacts()
 	}
 }
 
@@ -47,7 +47,7 @@ func (p *peer) up(l *session.Link) {
 	if s.role == handshake.Initiator && p.RotateAfter > 0 {
 		s.rotateAt = s.up.Add(withJitter(p.RotateAfter, p.Jitter()))
 	}
-	p.reconcile()
+	p.applyFacts()
 }
 
 // halfClosed is a session over which the peer starts nothing more, and takes nothing new. It has said a bye.
@@ -70,7 +70,7 @@ func (p *peer) ended(m session.Ended) {
 	if s := p.find(id); s != nil {
 		s.ended, s.chance = true, p.Jitter()
 		p.recordEnd(s, m)
-		p.reconcile()
+		p.applyFacts()
 	}
 	if d := p.dialledTo[id]; d != nil {
 		delete(p.dialledTo, id)
@@ -105,27 +105,25 @@ func (p *peer) observe() {
 	p.dialling, p.hasAddress, p.isSeen, p.shown = p.round != nil, len(p.addrs) > 0, p.somewhere(), p.info.State
 }
 
-// reconcile does what follows from the facts, in the order in which the actions stand.
-func (p *peer) reconcile() {
+// applyFacts does what reconcile decides from the facts, in the order in which the actions stand.
+func (p *peer) applyFacts() {
 	p.observe()
 	var do actions
 	trusted := p.goodbye == "" && p.has(sessionFacts.isNewcomer) && p.Trusted(p.key) // of those that were let in before, revoke tells
 	p.facts, do = reconcile(p.facts, trusted, p.Clock.Now())
 	var ended *round
 	if do.endRound {
-		ended = p.endRound()
+		ended = p.dropRound()
 	}
-	if do.pause != nil {
-		p.pause(*do.pause)
-	}
+	p.pause(do.pause)
 	for _, addr := range do.doubt {
 		p.doubt(addr)
 	}
 	if do.offer {
 		p.Directory.setLink(p, p.links[p.offered])
 	}
-	if do.record != nil {
-		p.recordStep(*do.record)
+	if do.history != nil {
+		p.recordStep(*do.history)
 	}
 	if do.step != nil {
 		p.become(do.step.Addr, do.step.Reason)
@@ -167,7 +165,7 @@ func (p *peer) reconcile() {
 func (p *peer) admit(id string) {
 	s, l := p.find(id), p.links[id]
 	if s.noRoom = p.quota.enter(len(p.sessions) == 1); s.noRoom != nil {
-		p.reconcile()
+		p.applyFacts()
 		return
 	}
 	if s.role == handshake.Responder { // its end may be told to its parent, if it is at this moment
@@ -185,7 +183,8 @@ func (p *peer) forget(id string, last bool) {
 	}
 }
 
-// pause has no known address dialled before its time.
+// pause has no known address dialled before its time. A round that is under way still dials the addresses that it has, but
+// takes none of them in again. A zero pause changes nothing.
 func (p *peer) pause(o pause) {
 	if o.isDemand {
 		p.notBefore = o.until

@@ -204,7 +204,7 @@ func (r *rig) change(name string, f func(*peer, *sessionFacts)) {
 
 // expire has the peer's timer fire.
 func (r *rig) expire() {
-	r.look(func(p *peer) { p.reconcile() })
+	r.look(func(p *peer) { p.applyFacts() })
 	synctest.Wait()
 }
 

@@ -23,12 +23,12 @@ type peer struct {
 	running  load       // calls, from their arrival until their handlers have returned
 	replying load       // calls whose reply is being queued
 
-	sends    load     // handling, waiting and held
+	sends    load     // handling, waiting and deferred
 	handling *Request // the send that runs, or is about to
 	waiting  list     // in the order in which they will run
-	held     list     // in order of arrival: which session's come first is not known yet
+	deferred list     // in order of arrival: which session's come first is not known yet
 
-	heldUntil time.Time // zero: nothing is held
+	deferUntil time.Time // zero: nothing is deferred
 
 	drops limiter.Lines // about dropped sends; it has a lock of its own
 }

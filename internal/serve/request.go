@@ -119,7 +119,7 @@ func (r *Request) handle() {
 		result, err := r.registration.Handler(r, r)
 		ended := r.finish()
 		if ended != nil {
-			err = ended // the caller has stopped waiting: the answer is short, whatever the handler returned
+			err = ended // the context ended: answer with its error, not with what the handler returned
 		}
 		if err != nil {
 			r.refusal = toRemote(err, ended != nil)

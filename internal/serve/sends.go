@@ -11,8 +11,8 @@ import (
 // takes over from the other, and only the peer's bye tells which: until then the sends of both wait. After it, those of the
 // session that can bring no more come first (wire.md §7.4).
 
-// holdSends bounds that wait.
-const holdSends = 2 * time.Second
+// deferSends bounds that wait.
+const deferSends = 2 * time.Second
 
 // Send queues a send for its handler, or drops it. The envelope's slices are the request's to keep.
 func (s *Session) Send(e *envelope.Envelope) {
@@ -37,10 +37,10 @@ func (s *Session) Send(e *envelope.Envelope) {
 	}
 	r := newRequest(s, registration, e)
 	p.sends.add(r)
-	if p.heldUntil.IsZero() {
+	if p.deferUntil.IsZero() {
 		p.waiting.push(r)
 	} else {
-		p.held.push(r)
+		p.deferred.push(r)
 	}
 	p.unlock()
 }
@@ -66,7 +66,7 @@ func (s *Session) EndRequests() {
 
 // The rest is called with mu held.
 
-// open enters a session. If it is not the only one that can bring sends, the sends that come from now on are held. Earlier
+// open enters a session. If it is not the only one that can bring sends, the sends that come from now on are deferred. Earlier
 // sends are older than all that the new session can bring.
 func (p *peer) open() {
 	p.sessions++
@@ -74,11 +74,11 @@ func (p *peer) open() {
 		return
 	}
 	clock := p.server.config.Clock
-	p.heldUntil = clock.Now().Add(holdSends)
-	clock.AfterFunc(holdSends, func() {
+	p.deferUntil = clock.Now().Add(deferSends)
+	clock.AfterFunc(deferSends, func() {
 		p.mu.Lock()
-		if !clock.Now().Before(p.heldUntil) { // no session has come since
-			p.releaseHeld()
+		if !clock.Now().Before(p.deferUntil) { // no session has come since
+			p.releaseDeferred()
 		}
 		p.unlock()
 	})
@@ -90,23 +90,23 @@ func (p *peer) endSends(s *Session) {
 		return
 	}
 	s.sendsEnded = true
-	first, others := p.held.split(s)
+	first, others := p.deferred.split(s)
 	p.waiting.append(&first)
-	p.held = others
+	p.deferred = others
 	if p.sending--; p.sending < 2 {
-		p.releaseHeld()
+		p.releaseDeferred()
 	}
 }
 
-// releaseHeld lets the held sends run in the order in which they came.
-func (p *peer) releaseHeld() {
-	p.waiting.append(&p.held)
-	p.heldUntil = time.Time{}
+// releaseDeferred lets the deferred sends run in the order in which they came.
+func (p *peer) releaseDeferred() {
+	p.waiting.append(&p.deferred)
+	p.deferUntil = time.Time{}
 }
 
 // discard drops the sends of session s, or of every session if s is nil, and cancels the one that runs.
 func (p *peer) discard(s *Session) {
-	for _, l := range []*list{&p.waiting, &p.held} {
+	for _, l := range []*list{&p.waiting, &p.deferred} {
 		dropped, others := l.split(s)
 		for r := dropped.pop(); r != nil; r = dropped.pop() {
 			p.sends.sub(r)

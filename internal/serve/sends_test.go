@@ -122,7 +122,7 @@ func TestSendsAreBoundedPerPeerNotPerSession(t *testing.T) {
 				})
 				sessions := []*caller{g.open(1), g.open(1)}
 				other := g.open(2)
-				time.Sleep(holdSends)
+				time.Sleep(deferSends)
 				for i, args := range test.args {
 					sessions[i%2].send("wait", args)
 					synctest.Wait()
@@ -227,8 +227,8 @@ func TestOrderAcrossSessions(t *testing.T) {
 		"half-closed, then revoked":  "open A; open B; A 1; B 2; bye B; = 2 1; revoke B; = 2 1",
 		"third session":              "open A; open B; A 1; wait 1s; open C; C 2; wait 1s; =; wait 1s; = 1 2",
 		"third, after a seal":        "open A; open B; A 1; B 2; bye A; = 1 2; open C; C 3; B 4; = 1 2; bye B; = 1 2 4 3",
-		"held, then nobody":          "open A; open B; A 1; B 2; end A; end B; = 1 2",
-		"held, then come back":       "open A; open B; A 1; B 2; end B; end A; open C; C 3; = 2 1 3",
+		"deferred, then nobody":      "open A; open B; A 1; B 2; end A; end B; = 1 2",
+		"deferred, then come back":   "open A; open B; A 1; B 2; end B; end A; open C; C 3; = 2 1 3",
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, nil, func(t *testing.T, g *rig) { play(t, g, script) })
@@ -251,7 +251,7 @@ func TestTimerOfAnEarlierHoldDoesNotEndALaterOne(t *testing.T) {
 	} {
 		bubble(t, func(c *Config) { c.Clock = lateClock{c.Clock} }, func(t *testing.T, g *rig) {
 			play(t, g, script)
-			time.Sleep(holdSends)
+			time.Sleep(deferSends)
 		})
 	}
 }
@@ -354,7 +354,7 @@ func TestSendersOrderIsKept(t *testing.T) {
 					sessions[i].send("note", streams[i][0])
 				}
 				streams[i] = streams[i][1:]
-				time.Sleep(time.Duration(random.IntN(int(holdSends) / 21))) // all within the time that sends are held
+				time.Sleep(time.Duration(random.IntN(int(deferSends) / 21))) // all within the time that sends are deferred
 			}
 			if got := notes.all(); !slices.Equal(got, want) {
 				t.Errorf("seed %d: handled %q", seed, got)
@@ -404,7 +404,7 @@ func TestSendThatRunsIsCancelledWhenItsSessionIsDiscarded(t *testing.T) {
 				})
 				g.handle("note", notes.handle)
 				a, b := g.open(1), g.open(1)
-				time.Sleep(holdSends)
+				time.Sleep(deferSends)
 				a.send("wait", "")
 				a.send("note", "a")
 				b.send("note", "b")

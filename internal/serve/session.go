@@ -17,7 +17,7 @@ var ErrDuplicateID = errors.New("call id is in flight already")
 // ErrFlood says that a peer goes on calling without reading that it is refused.
 var ErrFlood = errors.New("too many refused calls unanswered: the peer does not read")
 
-// callTooLate is told before the handler is looked up, and so for any name: no caller learns by it which names have a handler.
+// callTooLate is the answer for any name, with or without a handler: no caller learns by it which names have one.
 var callTooLate = &envelope.RemoteError{Code: envelope.CodeDeadline, Text: "the call arrived after its time"}
 
 // A Session serves the requests of one session. Its methods do not block. The session's actor calls them. Only

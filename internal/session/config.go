@@ -51,14 +51,14 @@ type Config struct {
 
 	Counters *counters.Node
 
-	pendings pendings     // safe for concurrent use
-	known    knownSources // likewise
-	knocks   knockLimiter // likewise
+	pendings       pendings       // safe for concurrent use
+	trustedSources trustedSources // likewise
+	knocks         knockLimiter   // likewise
 }
 
-// IsKnown says whether a trusted key has authenticated at a source (limiter.SourceOf) since the node started. It is safe
-// for concurrent use.
-func (c *Config) IsKnown(source netip.Prefix) bool { return c.known.bucket(source) != nil }
+// IsTrustedSource says whether a trusted key has authenticated at a source (limiter.SourceOf) since the node started. It is
+// safe for concurrent use.
+func (c *Config) IsTrustedSource(at netip.Prefix) bool { return c.trustedSources.bucket(at) != nil }
 
 // Inbound answers what a peer asks over one session. Its methods are called by the session's actor and never
 // block. Slices of an envelope are the receiver's to keep.

@@ -22,10 +22,8 @@ func (s *session) close(c Close) {
 			s.cutHandshake(errStopped)
 		}
 	case s.state >= ending:
-	case s.state == proved:
-		s.finish(endedBy(bye), &bye) // the first and the last word
-	case !halfCloses(c.Reason):
-		s.finish(endedBy(bye), &bye)
+	case s.state == proved, !halfCloses(c.Reason):
+		s.finish(endedBy(bye), &bye) // if the peer is only proved, the bye is all that this session ever sends
 	case s.state == open:
 		s.end = endedBy(bye)
 		s.halfClose(bye)
@@ -45,13 +43,13 @@ func (s *session) handleBye(args []byte) error {
 	}
 	answer := envelope.Bye{Code: bye.Code}
 	if bye.Code == ReasonLost || bye.Code == ReasonHandshake {
-		bye.Code = envelope.ReasonShutdown // as for any unknown code: this node's own words are none of a peer's
+		bye.Code = envelope.ReasonShutdown // lost and handshake are local reasons; from a peer they are unknown codes
 	}
 	end := endedBy(bye)
 	end.ByPeer = true
 	if !halfCloses(bye.Code) {
 		s.finish(end, nil)
-		_ = s.conn.Close() // the peer has said its last word, and waits for nothing of ours
+		_ = s.conn.Close() // the peer sends and reads nothing after its bye
 		return nil
 	}
 	if s.peerBye {
@@ -125,7 +123,7 @@ func (s *session) finish(end Ended, bye *envelope.Bye) {
 	}
 }
 
-// startLinger bounds what is left of the session: a half-close, or the last words.
+// startLinger bounds how long the session goes on: a half-close, or a bye that is being written.
 func (s *session) startLinger(d time.Duration) {
 	if s.stopLinger != nil {
 		s.stopLinger()
@@ -141,7 +139,7 @@ func (s *session) endLinger() {
 	now := s.config.Clock.Now()
 	taken := s.since.Add(time.Duration(s.taken.Load()))
 	if left := min(taken.Add(lingerAfterBye).Sub(now), s.lingerUntil.Sub(now)); left > 0 {
-		s.startLinger(left) // the last words are on their way, behind a frame that the peer reads
+		s.startLinger(left) // the bye waits behind a frame that the peer is still reading
 		return
 	}
 	_ = s.conn.Close()

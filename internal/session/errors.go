@@ -67,9 +67,10 @@ func (e *LinkError) Is(target error) bool { return target == ErrLinkLost || targ
 
 // An AbandonedError says that a call was ended by its own context.
 type AbandonedError struct {
-	Err  error // context.Canceled or context.DeadlineExceeded
-	Sent bool  // the request may have reached the peer
-	Full int   // bytes that may wait for the peer, if nothing was sent because there was no room among them; else 0
+	Err   error  // context.Canceled or context.DeadlineExceeded
+	Sent  bool   // the request may have reached the peer
+	Full  int    // the lane's limit in bytes, if the call ended while waiting for room; else 0
+	Limit string // what that limit is, for people
 }
 
 // RequestSent tells peernet.Sent whether the request may have reached the peer.
@@ -80,7 +81,7 @@ func (e *AbandonedError) Error() string {
 		return e.Err.Error() + ": no answer in time, the request may have been carried out"
 	}
 	if e.Full > 0 {
-		return fmt.Sprintf("%v: the request was not sent: %d bytes wait for the peer to read, as many as may (Limits.QueueBytes): send less, or give the peer more time", e.Err, e.Full)
+		return fmt.Sprintf("%v: the request was not sent: the send queue is full (%s, %d bytes): send less or raise the timeout", e.Err, e.Limit, e.Full)
 	}
 	return e.Err.Error() + ": the request was not sent"
 }

@@ -99,10 +99,10 @@ func (c *Config) explainRead(err error, size int) error {
 	case isSize || size != handshake.Message2Size || errors.Is(err, net.ErrClosed): // which is our own end
 		return err
 	case c.Knocks != nil:
-		return fmt.Errorf("%w (%w): is private mode on at both ends? does the peer trust this node's key? are both clocks right to 5 minutes?",
+		return fmt.Errorf("%w (%w): check that both ends use private mode, that the peer trusts this key, and that both clocks agree to 5 minutes",
 			ErrUnanswered, err)
 	}
-	return fmt.Errorf("%w (%w): is it in private mode, or busy?", ErrUnanswered, err)
+	return fmt.Errorf("%w (%w): the peer may be in private mode, or busy", ErrUnanswered, err)
 }
 
 // compute takes one step while it holds one slot of Compute. A message to write is framed.

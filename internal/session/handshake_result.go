@@ -12,7 +12,7 @@ import (
 
 var (
 	errLate    = errors.New("the handshake was not complete")
-	errEvicted = errors.New("a newer connection needs the room")
+	errEvicted = errors.New("closed to make room for a newer connection")
 )
 
 // handshakeResult returns what became of a session that did not come up.

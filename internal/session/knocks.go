@@ -17,7 +17,7 @@ const knockSources = 4096
 // limiter.RateForKeys: to look at one knock costs three HMACs for each trusted key.
 var (
 	rateOfSource = limiter.Rate{Burst: 8, Every: time.Second}
-	rateOfKnown  = limiter.Rate{Burst: 16, Every: 250 * time.Millisecond}
+	rateOfOwn    = limiter.Rate{Burst: 16, Every: 250 * time.Millisecond} // of a trusted source
 )
 
 // Knocks is private mode. Len is the number of keys for which Knocked computes.
@@ -27,7 +27,7 @@ type Knocks interface {
 }
 
 // A knockLimiter bounds what the knocks of strangers cost. Only knocks of handshakes that fail count, so that any
-// number of peers may come back at once. A known source has a bucket of its own first: while strangers exhaust the others,
+// number of peers may come back at once. A trusted source has a bucket of its own first: while strangers exhaust the others,
 // peers still get in. Its zero value is ready for use. It is safe for concurrent use.
 type knockLimiter struct {
 	mu      sync.Mutex // guards the rest
@@ -35,7 +35,7 @@ type knockLimiter struct {
 	sources *limiter.Keys[netip.Prefix, limiter.Bucket, *limiter.Bucket]
 }
 
-// take counts a knock, in the first bucket with room: that of a known source, if own is not nil. Without count it says
+// take counts a knock, in the first bucket with room: that of a trusted source, if own is not nil. Without count it says
 // whether there is room, and changes nothing.
 func (k *knockLimiter) take(now time.Time, source netip.Prefix, own *limiter.Bucket, keys int, count bool) bool {
 	rateOfAll := limiter.RateForKeys(keys)
@@ -44,8 +44,8 @@ func (k *knockLimiter) take(now time.Time, source netip.Prefix, own *limiter.Buc
 	if k.sources == nil {
 		k.sources = limiter.NewKeys[netip.Prefix, limiter.Bucket](knockSources)
 	}
-	if own != nil && own.Wait(now, rateOfKnown) == 0 {
-		return !count || own.Take(now, rateOfKnown)
+	if own != nil && own.Wait(now, rateOfOwn) == 0 {
+		return !count || own.Take(now, rateOfOwn)
 	}
 	if !count {
 		return k.sources.Peek(source).Wait(now, rateOfSource) == 0 && k.all.Wait(now, rateOfAll) == 0
@@ -79,5 +79,5 @@ func (l *limitedKnocks) fail() {
 }
 
 func (l *limitedKnocks) take(count bool) bool {
-	return l.config.knocks.take(l.config.Clock.Now(), l.source, l.config.known.bucket(l.source), l.Len(), count)
+	return l.config.knocks.take(l.config.Clock.Now(), l.source, l.config.trustedSources.bucket(l.source), l.Len(), count)
 }

@@ -157,13 +157,13 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 	}
 	if errors.Is(r.err, envelope.ErrDeadline) || errors.Is(r.err, envelope.ErrCancelled) {
 		if err := l.contextError(ctx); err != nil {
-			return envelope.Raw{}, &AbandonedError{Err: err, Sent: true} // the peer was first to notice
+			return envelope.Raw{}, &AbandonedError{Err: err, Sent: true} // the peer reported the deadline before ctx ended here
 		}
 	}
 	return envelope.Raw{}, r.err
 }
 
-// leave counts a caller that has stopped waiting.
+// leave removes a caller from the count of waiting callers.
 func (l *Link) leave() {
 	l.callers.Add(-1)
 	l.CheckDrained()
@@ -174,7 +174,7 @@ func (l *Link) leave() {
 func (l *Link) exchange(ctx context.Context, p *pending, notQueued error) (r result) {
 	if r.err = notQueued; r.err != nil {
 		if !l.flight.remove(p) {
-			<-p.done // what ends a call that was never sent counts for nothing
+			<-p.done // wait for the result and discard it: the call was never sent
 		}
 	} else if done := ctx.Done(); done == nil {
 		r = <-p.done
@@ -183,7 +183,7 @@ func (l *Link) exchange(ctx context.Context, p *pending, notQueued error) (r res
 		case r = <-p.done:
 		case <-done:
 			if l.flight.remove(p) {
-				r.err = &AbandonedError{Err: ctx.Err(), Sent: true} // what is queued will leave
+				r.err = &AbandonedError{Err: ctx.Err(), Sent: true} // a queued envelope may still be sent
 				l.cancel(p)
 			} else {
 				r = <-p.done // answered in the same moment

@@ -31,7 +31,7 @@ func (s *session) isTalking() bool { return s.state == open || s.state == draini
 
 // pingPeer sends a ping of the session's own.
 func (s *session) pingPeer() {
-	s.flight.remove(s.lastPing) // a late pong to it would tell no more than the next one: they must not add up
+	s.flight.remove(s.lastPing) // forget the previous ping, so unanswered pings do not accumulate
 	s.lastPing = &pending{}
 	_ = s.sendPing(s.lastPing)
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,31 @@ func TestPingMeasuresTheRoundTrip(t *testing.T) {
 				t.Errorf("%d pings are waited for", n)
 			}
 		})
+	})
+}
+
+// TestFullQueueIsNamed has a peer that does not read. A call and a ping wait in different lanes.
+func TestFullQueueIsNamed(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		const limit = 400_000
+		e, _ := w.open(handshake.Responder, func(c *Config) { c.QueueBytes = limit })
+		for ln, size := range [lanes]int{urgentRoom, limit} {
+			e.link.queue.force(lane(ln), &buffer{make([]byte, size)}, nil)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		call := e.goCall(ctx, "x", nil)
+		_, ping := e.link.Ping(ctx)
+		for _, test := range []struct {
+			err   error
+			full  int
+			isSet bool // by Limits.QueueBytes
+		}{{ping, urgentRoom, false}, {call.wait(t), limit, true}} {
+			a, ok := errors.AsType[*AbandonedError](test.err)
+			if !ok || a.Sent || a.Full != test.full || strings.Contains(a.Error(), "Limits.QueueBytes") != test.isSet {
+				t.Errorf("%v; want no room among %d bytes", test.err, test.full)
+			}
+		}
 	})
 }
 

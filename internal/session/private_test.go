@@ -231,8 +231,8 @@ func TestWrongKnocksAreBounded(t *testing.T) {
 		r.want(helloOf(c))
 		r.say(aPing(3))
 		r.want(aPong(3))
-		flood(rateOfKnown.Burst + rateOfSource.Burst)
-		time.Sleep(rateOfKnown.Every)
+		flood(rateOfOwn.Burst + rateOfSource.Burst)
+		time.Sleep(rateOfOwn.Every)
 		r = knock()
 		r.Handshake()
 		r.want(helloOf(c))
@@ -241,7 +241,7 @@ func TestWrongKnocksAreBounded(t *testing.T) {
 
 func TestKnocksAreBoundedInAllAndPastSourcesAreNot(t *testing.T) {
 	var k knockLimiter
-	var known knownSources
+	var known trustedSources
 	now := time.Now()
 	source := func(i int) netip.Prefix {
 		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32)
@@ -266,14 +266,14 @@ func TestKnocksAreBoundedInAllAndPastSourcesAreNot(t *testing.T) {
 	}
 }
 
-func TestKnownSourcesAreBounded(t *testing.T) {
-	var known knownSources
+func TestTrustedSourcesAreBounded(t *testing.T) {
+	var known trustedSources
 	source := func(i int) netip.Prefix {
 		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32)
 	}
-	for i := range 2 * maxKnown {
+	for i := range 2 * maxTrustedSources {
 		known.remember(source(i))
-		if known.bucket(source(i)) == nil || len(known.buckets) > maxKnown {
+		if known.bucket(source(i)) == nil || len(known.buckets) > maxTrustedSources {
 			t.Fatalf("%d sources are known, and the last one is not", len(known.buckets))
 		}
 	}

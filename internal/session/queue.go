@@ -14,8 +14,8 @@ import (
 
 // What waits to be written is bounded (wire.md §9); beside each bound stands what happens when it is full.
 const (
-	maxPongs    = 4         // the oldest is dropped: the newest proves as much
-	maxRefusals = 1024      // `overloaded` replies; the session ends: this peer asks and does not listen
+	maxPongs    = 4         // at the limit the oldest is dropped; the newest also proves liveness
+	maxRefusals = 1024      // error replies (`overloaded`, `deadline`); one more ends the session: the peer calls and does not read
 	urgentRoom  = 256 << 10 // bytes of small replies; their handlers wait
 	flushBytes  = 256 << 10 // plaintext bytes sealed for one write, or one frame if that is larger
 	copyBytes   = 16 << 10  // an envelope up to this is copied to its neighbours, a larger one queued by reference
@@ -29,6 +29,9 @@ const (
 	bulk               // calls, sends, cancels, large replies, byes that end nothing: in the order queued
 	lanes
 )
+
+// limitNames says what the limit of a lane is, for people.
+var limitNames = [lanes]string{"pings and small replies", "Limits.QueueBytes"}
 
 // A segment is a run of envelopes, each behind its length as 4 bytes.
 type segment struct {
@@ -124,7 +127,7 @@ func (q *queue) pushInTurn(ctx context.Context, ln lane, buf *buffer, p *positio
 	q.waiters[ln] = slices.Delete(q.waiters[ln], i, i+1)
 	buf.release()
 	q.grantRoom(ln) // those behind it may need less
-	return &AbandonedError{Err: ctx.Err(), Full: q.limits[ln]}
+	return &AbandonedError{Err: ctx.Err(), Full: q.limits[ln], Limit: limitNames[ln]}
 }
 
 // force queues an envelope without waiting for room, and takes buf over. Forced envelopes are bounded by what they
@@ -149,7 +152,7 @@ func (q *queue) pushPong(nonce []byte) {
 	q.work.Signal()
 }
 
-// pushRefusal queues an `overloaded` reply. It returns false if too many wait already.
+// pushRefusal queues an error reply (`overloaded` or `deadline`). It returns false if too many wait already.
 func (q *queue) pushRefusal(buf *buffer) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -258,10 +261,8 @@ func (q *queue) take(segments []segment) ([]segment, bool) {
 			q.refusals -= s.refusals
 			n++
 		}
-		rest := copy(q.segments[ln], q.segments[ln][n:])
-		clear(q.segments[ln][rest:])
-		q.segments[ln] = q.segments[ln][:rest]
-		if rest > 0 {
+		q.segments[ln] = slices.Delete(q.segments[ln], 0, n)
+		if len(q.segments[ln]) > 0 {
 			break // bulk must not overtake what is urgent and found no room
 		}
 	}

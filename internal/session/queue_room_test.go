@@ -108,7 +108,7 @@ func TestCancelledWaiterLeavesAtOnce(t *testing.T) {
 		wantPushed(t, big, "waits")
 		wantPushed(t, small, "waits")
 		cancel()
-		wantPushed(t, big, (&AbandonedError{Err: context.Canceled, Full: 1000}).Error())
+		wantPushed(t, big, (&AbandonedError{Err: context.Canceled, Full: 1000, Limit: limitNames[bulk]}).Error())
 		wantPushed(t, small, "queued")
 		if p.seq != 0 || q.isTaken(&p) {
 			t.Error("a cancelled push has a position in the queue")

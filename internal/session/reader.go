@@ -35,7 +35,7 @@ type reader struct {
 	isFull bool    // the last read filled buf
 	large  []byte  // body of a frame that buf cannot hold, its envelope's to keep
 	read   int     // bytes of large that have been read
-	arena  []byte  // plaintexts; what is handed on is never written again
+	arena  []byte  // plaintexts; bytes given to an envelope are never reused
 
 	free     chan *batch     // batches that the actor does not have
 	stop     <-chan struct{} // closed when the session stops at once
@@ -68,7 +68,7 @@ func (r *reader) run() error {
 			several := len(b.envelopes) > 1 // once sent, b is the actor's
 			r.system.Root.Send(r.pid, received{b})
 			if several {
-				runtime.Gosched() // they are worked on now: what that brings is worth one read, not several
+				runtime.Gosched() // let the actor handle this batch, so the next read collects several frames
 			}
 		}
 		if err != nil {
@@ -88,7 +88,7 @@ func (r *reader) fill() error {
 		r.read += n
 	} else {
 		if r.isFull && cap(r.buf.b) < busyRead {
-			r.resize(busyRead) // there is more where that came from
+			r.resize(busyRead) // the last read filled the buffer; more data probably waits
 		}
 		n, err = r.conn.Read(r.buf.b[len(r.buf.b):cap(r.buf.b)])
 		r.buf.b = r.buf.b[:len(r.buf.b)+n]
@@ -233,7 +233,7 @@ func (r *reader) giveBack(b *batch) {
 	r.free <- b
 }
 
-// discard reads on, for a while, so that the peer can read our last words: a close with unread input would
+// discard reads on, for a while, so that the peer can read our bye: a close with unread input would
 // reset the connection. The actor closes the connection when that takes too long.
 func (r *reader) discard() error {
 	for left := discardMost; left > 0; {

@@ -48,7 +48,7 @@ func (s *session) handleEnvelope(e *envelope.Envelope) error {
 		s.up = true
 		s.stopUpDeadline()
 		s.stopUpDeadline = nil // so that its timer can be freed
-		s.config.Counters.Handshake(s.role, counters.Accepted)
+		s.config.Counters.Handshake(s.role, counters.CameUp)
 		s.counters.Up(s.Link)
 		s.tell(Up{s.Link})
 	}

@@ -41,7 +41,7 @@ const (
 	proved            // waits to be admitted
 	open              // envelopes go both ways
 	draining          // a bye that half-closes was said or heard: nothing new begins, all is answered
-	ending            // last words, if any, are being written; what comes is discarded
+	ending            // the bye, if any, is being written; input is discarded
 )
 
 func (s state) String() string {
@@ -188,8 +188,8 @@ func (s *session) after(d time.Duration, m any) (stop func() bool) {
 
 func (s *session) tell(event any) { s.system.Root.Send(s.owner, event) }
 
-// tearDown ends everything when the actor stops, for whatever reason: when it returns, nothing of the session is left
-// but the owner's Ended.
+// tearDown runs when the actor stops, for whatever reason. It stops timers, goroutines and the connection, then sends Ended
+// to the owner.
 func (s *session) tearDown() {
 	for _, stop := range []func() bool{s.stopUpDeadline, s.stopLiveness, s.stopLinger} {
 		if stop != nil {
@@ -199,7 +199,7 @@ func (s *session) tearDown() {
 	if s.end.Reason == "" {
 		s.end.Reason = ReasonLost
 	}
-	defer s.closeConn() // also if what serves the peer panics
+	defer s.closeConn() // runs even if Inbound.Close panics
 	if s.state < ending {
 		s.fail(s.end, nil)
 	}
@@ -225,7 +225,7 @@ func (s *session) closeConn() {
 	s.tell(s.end)
 }
 
-// fail ends what waits for the peer or works for it, and queues our last word if there is one. It is called once.
+// fail ends what waits for the peer or works for it, and queues the bye if there is one. It is called once.
 func (s *session) fail(e Ended, bye *buffer) {
 	end := e.linkError()
 	s.queue.finish(bye, end)
@@ -258,7 +258,7 @@ func (s *session) endHandshake(m handshakeDone) {
 	}
 	s.remote = m.result.Remote
 	s.counters = s.config.Counters.Peer(s.remote)
-	s.config.known.remember(limiter.SourceOf(s.addr.Addr()))
+	s.config.trustedSources.remember(limiter.SourceOf(s.addr.Addr()))
 	s.tell(Proved{s.Link})
 }
 

@@ -97,7 +97,7 @@ var meanings = []meaning{
 	means("refused", ExitRefused, "on the other machine run: peernode trust add SELF", peernet.ErrRefused),
 	means("full", ExitFailed, "start this node with a higher --max-peers or --max-sessions, or wait until a peer has gone", peernet.ErrFull),
 	means("peer_busy", ExitUnreachable, "the peer does not want this node for now: try again later", peernet.ErrBusy),
-	means("unanswered", ExitUnreachable, "do both nodes run with --private, or both without? if with it: does each trust the other, and are both clocks right?", peernet.ErrUnanswered),
+	means("unanswered", ExitUnreachable, "run both nodes with --private or both without; with it, check that each trusts the other and that both clocks are right", peernet.ErrUnanswered),
 	means("wrong_key", ExitUnreachable, "another node answers at this address: check the address and the key", peernet.ErrWrongKey),
 	means("own_address", ExitUnreachable, "this node itself listens at this address: give that of the other node", handshake.ErrSelf),
 	means("no_handshake", ExitUnreachable, "does a node listen there, and do both have the same --namespace?", handshake.ErrMessage2),

@@ -14,7 +14,7 @@ func Tidy(text string) (string, error) {
 	text = strings.TrimFunc(text, IsHidden)
 	for _, r := range text {
 		if IsHidden(r) && r != '\u200c' && r != '\u200d' { // these join letters
-			return "", fmt.Errorf("%.80q has %U in it, which shows nothing", text, r)
+			return "", fmt.Errorf("%.80q contains the invisible character %U", text, r)
 		}
 	}
 	return text, nil
