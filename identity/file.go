@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"runtime"
 
@@ -17,9 +16,8 @@ import (
 )
 
 const (
-	// fileMode is the mode of a file that holds a private key, folderMode of a folder made for it.
-	fileMode   = 0o600
-	folderMode = 0o700
+	// fileMode is the mode of a file that holds a private key.
+	fileMode = 0o600
 	// fileLimit bounds how much of a file is read before it is known to hold a key. A key takes 119 bytes.
 	fileLimit = 16 << 10
 	// blockType is the PEM label of PKCS#8 (RFC 7468 §10).
@@ -102,7 +100,7 @@ func store(path string, kp KeyPair) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
+	if err := durable.MakeFolder(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return durable.Create(path, pem.EncodeToMemory(&pem.Block{Type: blockType, Bytes: der}), fileMode)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
 func TestStrangerIsRefusedAndLearnsNothingElse(t *testing.T) {
@@ -166,6 +167,34 @@ func TestIdentityAndTrustSurviveARestart(t *testing.T) {
 		if err := n.Shutdown(t.Context()); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// TestRootMakesNoDataDirInAFolderOfAnotherUser: that user could not use it.
+func TestRootMakesNoDataDirInAFolderOfAnotherUser(t *testing.T) {
+	folder := t.TempDir()
+	if os.Geteuid() != 0 || os.Chown(folder, 12345, 12345) != nil {
+		t.Skip("only root could")
+	}
+	keys, err := identity.GenerateKeyPair(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, config := range map[string]peernet.Config{"a key": {}, "peers": {Identity: keys}} {
+		config.DataDir = filepath.Join(folder, "new", "node")
+		n, err := peernet.New(config)
+		if err == nil { // the folder is made with the first peer
+			err = n.Pair(startNode(t, peernet.Config{}).PublicKey(), "friend")
+		}
+		if !errors.Is(err, trust.ErrOwner) || !strings.HasSuffix(err.Error(), "sudo -u '#12345'") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
+			t.Errorf("%s: %v, %v", name, entries, err)
+		}
+	}
+	if _, err := peernet.New(peernet.Config{DataDir: folder}); err != nil {
+		t.Errorf("a folder that is there: %v", err)
 	}
 }
 

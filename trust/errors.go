@@ -29,9 +29,10 @@ var (
 	ErrQuote = errors.New("misplaced quotation mark or backslash")
 	// ErrComment is returned for a "#" after a space in a label or value without quotation marks: a comment may be meant.
 	ErrComment = errors.New(`" #" begins no comment here: give the comment a line of its own, or put the text in quotation marks`)
-	// ErrOptionName is returned for a name that is not a-z followed by a-z, 0-9 and "-". A label whose first word has a
+	// ErrOptionName is returned for a name that is not a-z followed by a-z, 0-9 and "-" or that is another spelling of
+	// "addr", and for a label without quotation marks in which an option could be meant. A label whose first word has a
 	// "=" is read as an option, unless it is quoted.
-	ErrOptionName = errors.New("bad name of an option (a label with = in its first word must be quoted)")
+	ErrOptionName = errors.New("not an option: write addr=HOST:PORT or dialect=WORD, without spaces and before the label (a label with such a text in it must be quoted)")
 	// ErrOptionValue is returned for an address that is not host:port, for a dialect that is not a word, and for a second
 	// dialect.
 	ErrOptionValue = errors.New("bad value of an option")

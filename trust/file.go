@@ -32,8 +32,6 @@ const (
 	// is not read.
 	clockStep   = 2 * time.Second
 	rereadAfter = 5 * time.Second
-	// folderMode is the mode of a folder that is made for the peers file.
-	folderMode = 0o700
 )
 
 // Reload reads the file again and tells the watchers what changed; for a set in memory, it does nothing. It compares
@@ -245,7 +243,7 @@ func resolve(path string) (string, error) {
 // lock takes the writers' lock of the file at path, and makes the file's folder. Readers need no lock: they see one
 // content or another, never half of one.
 func lock(path string) (unlock func(), err error) {
-	if err := os.MkdirAll(filepath.Dir(path), folderMode); err != nil {
+	if err := durable.MakeFolder(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	path += lockSuffix

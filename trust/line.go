@@ -2,6 +2,7 @@ package trust
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -45,7 +46,7 @@ func (p Peer) String() string {
 	}
 	label := p.Label
 	word, _ := cutWord(label)
-	if strings.HasPrefix(label, `"`) || strings.Contains(word, "=") || strings.Contains(" "+label, " #") {
+	if strings.HasPrefix(label, `"`) || strings.Contains(word, "=") || strings.Contains(" "+label, " #") || misplaced.MatchString(label) {
 		label = quote(label)
 	}
 	if label != "" {
@@ -92,6 +93,11 @@ func cutValue(text string) (value, rest string, err error) {
 	return value, rest, nil
 }
 
+// misplaced matches what could be meant as an option in a label: an option after other words, with blanks around its "=" or
+// with ":" in place of it, and an address.
+var misplaced = regexp.MustCompile(`(?:^|\s)(?:-*(?i:addr|dialect)\s*[=:]|-*` + addrSpelling + `\s*=|` +
+	`(?:-*` + addrSpelling + `[\s:]+|\S*=\s+|=)\S*:\d+(?:\s|$)|(?:\[\S*\]|\S*\.\S*):\d+(?:\s|$))`)
+
 // parseLabel reads the rest of a line after the options.
 func parseLabel(text string) (string, error) {
 	if strings.HasPrefix(text, `"`) {
@@ -106,6 +112,9 @@ func parseLabel(text string) (string, error) {
 	}
 	if strings.Contains(text, " #") || strings.Contains(text, "\t#") {
 		return "", ErrComment
+	}
+	if option := misplaced.FindString(text); option != "" {
+		return "", fmt.Errorf("%w: %.80q", ErrOptionName, option)
 	}
 	return strings.TrimSpace(text), nil
 }

@@ -56,6 +56,38 @@ func TestBlanksBetweenFieldsDoNotCount(t *testing.T) {
 	}
 }
 
+// TestMistypedOptions: each is a bad line that says what to write. Labels that only resemble them are labels.
+func TestMistypedOptions(t *testing.T) {
+	key := testKey(1).String()
+	for _, text := range []string{
+		"bob addr = host:7100", "addr = host:7100", "addr= host:7100", "addr =host:7100", "bob addr=host:7100", "bob addr=host",
+		"addr:host:7100", "addr: host:7100", "addr : host:7100", "addr host:7100", "bob addr host:7100", "--addr host:7100",
+		"--addr=host:7100", "ADDR=host:7100", "Addr = host:7100", "bob ADDR=host:7100", "bob\taddr\t=\thost:7100",
+		"address=host:7100", "bob address=host:7100", "address: host:7100", "addresses=host:7100", "addrs=host:7100",
+		"adr=host:7100", "adress=host:7100", "addr==host:7100", "addr=", "= host:7100", "=", "bob = host:7100", "bob x= host:7100", "bob =host:7100",
+		"192.0.2.7:7100", "bob 192.0.2.7:7100", "bob [::1]:7100", "bob.example:7100 Bob", "addr=192.0.2.7:7100 addr = 192.0.2.8:7100",
+		"bob dialect = native", "dialect:native", "Dialect=native", "dialect= native", "addr=192.0.2.7", "addr=192.0.2.7 :7100",
+	} {
+		peer, err := parsePeer(key + " " + text)
+		if err == nil || !strings.Contains(err.Error(), "=HOST:PORT") && !strings.Contains(err.Error(), "write dialect=WORD") ||
+			!strings.Contains(err.Error(), "without spaces") {
+			t.Errorf("%q is read as %+v, %v", text, peer, err)
+		}
+		quoted := Peer{Key: testKey(1), Label: text}
+		if back, err := parsePeer(quoted.String()); quoted.check() == nil && (err != nil || !back.equal(quoted)) {
+			t.Errorf("%q is written %q and read as %+v, %v", text, quoted, back, err)
+		}
+	}
+	for _, label := range []string{
+		"Bob's laptop", "Bob (home)", "Bob 10:30", "Adrian's room:12", "Bob: home", "Bob's address", "address book of Bob", "bob x=y", "a = b", "bob =", "addr",
+		"addressee 2", "nas:7100", "bob@example.org", "192.0.2.7", "a.b", "v1.2", "addr", "Adresse: Berlin", "~/x", "a+b", "->",
+	} {
+		if peer, err := parsePeer(key + " " + label); err != nil || peer.Label != label || len(peer.Options) > 0 {
+			t.Errorf("%q is read as %+v, %v", label, peer, err)
+		}
+	}
+}
+
 func TestATruncatedLineNamesNoOtherKey(t *testing.T) {
 	key := testKey(1)
 	line := key.String() + ` addr=192.0.2.7:7100 note="a \"b\"" Ada's laptop`

@@ -25,10 +25,11 @@
 //
 // A key is in any form that [identity.ParsePublicKey] reads. Options come before the label: a label whose first word
 // has a "=", that begins with a quotation mark, or that has a "#" at its beginning or after a space, must be quoted:
-// there it begins a comment, or could be meant to. A label has at most 64 bytes and must not look like
+// there it begins a comment, or could be meant to. So must a label in which an option could be meant, as in
+// "Bob addr=host:7100" and "addr = host:7100", or that has an address. A label has at most 64 bytes and must not look like
 // a key. Spaces around it do not count. Options and labels are UTF-8 without control characters; labels and
-// addresses have no other invisible characters either. A node uses the
-// options [OptionAddr] and [OptionDialect]; all others are kept.
+// addresses have no other invisible characters either. A node uses the options [OptionAddr] and [OptionDialect]; all
+// others are kept, but for other spellings of "addr", such as "address".
 //
 // A line counts whole or not at all. A bad line (a mistyped key, a key that an earlier line has, a label that is too
 // long, more than 4 KiB) trusts nobody and does not affect any other line. [Set.Problems] names it. It stays in the
@@ -55,6 +56,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -147,9 +149,15 @@ func looksLikeKey(text string) bool {
 	return !errors.Is(err, identity.ErrKeyText) || strings.HasPrefix(strings.ToLower(text), "pnet1")
 }
 
+// otherAddr matches other spellings of [OptionAddr].
+var otherAddr = regexp.MustCompile(`^` + addrSpelling + `$`)
+
+// addrSpelling matches [OptionAddr] as people write it.
+const addrSpelling = `(?i:add?r(?:ess)?e?s?)`
+
 // checkOption returns why option is not a valid option, or nil.
 func checkOption(option Option) error {
-	if !isName(option.Name) {
+	if !isName(option.Name) || option.Name != OptionAddr && otherAddr.MatchString(option.Name) {
 		return fmt.Errorf("%w: %.80q", ErrOptionName, option.Name)
 	}
 	refused := unicode.IsControl
@@ -162,11 +170,11 @@ func checkOption(option Option) error {
 	switch option.Name {
 	case OptionAddr:
 		if _, _, err := SplitAddr(option.Value); err != nil {
-			return fmt.Errorf("%w: %s=%.80q: %w", ErrOptionValue, option.Name, option.Value, err)
+			return fmt.Errorf("%w: write addr=HOST:PORT, without spaces: %.80q: %w", ErrOptionValue, option.Value, err)
 		}
 	case OptionDialect:
 		if !isName(option.Value) {
-			return fmt.Errorf("%w: %s=%.80q: want a word of a-z, 0-9 and -", ErrOptionValue, option.Name, option.Value)
+			return fmt.Errorf("%w: write dialect=WORD, without spaces: %.80q: want a word of a-z, 0-9 and -", ErrOptionValue, option.Value)
 		}
 	}
 	return nil
@@ -210,7 +218,7 @@ const maxHost = 253
 func SplitAddr(address string) (host string, port uint16, err error) {
 	host, service, err := net.SplitHostPort(address)
 	name := strings.TrimSuffix(host, ".")
-	if err != nil || name == "" || strings.ContainsAny(host, ` /\"#@?,;`) || strings.ContainsFunc(host, isInvisible) {
+	if err != nil || name == "" || strings.ContainsAny(host, ` /\"#@?,;=`) || strings.ContainsFunc(host, isInvisible) {
 		return "", 0, errors.New("want host:port")
 	}
 	number, err := strconv.ParseUint(service, 10, 16)

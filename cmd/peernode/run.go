@@ -79,8 +79,8 @@ func (r *runner) check() error {
 		usage.CheckNumber("max-sessions", limits.Sessions, numberForm),
 		checkSessions(limits.Sessions, limits.Peers),
 		usage.CheckNumber("idle", r.config.Timing.Idle, usage.TimeForm),
-		usage.CheckLength("name", r.config.Name, envelope.MaxHelloString),
-		usage.CheckLength("namespace", r.config.Namespace, maxNamespace),
+		usage.CheckText("name", r.config.Name, envelope.MaxHelloString),
+		usage.CheckText("namespace", r.config.Namespace, maxNamespace),
 	)
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/datadir"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
@@ -30,6 +31,11 @@ func trustCommand(a *app) *cobra.Command {
 	put := func(use, short, example string, find func(set *trust.Set, given string) (trust.Peer, error)) *cobra.Command {
 		cmd := &cobra.Command{Use: use, Short: short, Example: example}
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
+			for _, address := range addresses {
+				if _, err := usage.CheckDial("--addr", address); err != nil && address != "" {
+					return err
+				}
+			}
 			set, err := a.editPeers()
 			if err != nil {
 				return err

@@ -18,7 +18,8 @@ import (
 	"path/filepath"
 )
 
-// ErrOwner is returned by [Replace] for a file of another user, who would lose it. The text says how to run the command.
+// ErrOwner is returned by [Replace] for a file of another user, who would lose it, and by [MakeFolder]. The text says how to
+// run the command.
 var ErrOwner = errors.New("the file belongs to another user")
 
 // Replace writes data to the file at path, in place of any that exists. The file gets exactly the permissions of mode,

@@ -50,11 +50,24 @@ func keepOwner(file *os.File, path string) error {
 	if err := file.Chown(int(was.Uid), int(was.Gid)); err == nil || was.Uid == is.Uid { // a user may keep a file without its group
 		return nil
 	}
-	owner := fmt.Sprintf("'#%d'", was.Uid)
-	if u, err := user.LookupId(fmt.Sprint(was.Uid)); err == nil {
-		owner = u.Username
+	return fmt.Errorf("%w: run the command as its owner, with sudo -u %s", ErrOwner, nameOf(was.Uid))
+}
+
+// OtherOwner returns the name of the user that a file belongs to, or "" if it is this user's.
+func OtherOwner(info fs.FileInfo) string {
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || int(stat.Uid) == os.Geteuid() {
+		return ""
 	}
-	return fmt.Errorf("%w: run the command as its owner, with sudo -u %s", ErrOwner, owner)
+	return nameOf(stat.Uid)
+}
+
+// nameOf returns the name of a user. One without a name is written as sudo -u takes it.
+func nameOf(uid uint32) string {
+	if u, err := user.LookupId(fmt.Sprint(uid)); err == nil {
+		return u.Username
+	}
+	return fmt.Sprintf("'#%d'", uid)
 }
 
 // syncFolder makes the names in a folder last. A file system that cannot sync a folder is not an error: it offers

@@ -2,6 +2,7 @@ package durable
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"syscall"
 	"time"
@@ -43,3 +44,6 @@ func syncFolder(string) error {
 func keepOwner(*os.File, string) error {
 	return nil
 }
+
+// OtherOwner returns "": on Windows the owner of a file does not decide alone what others may do to it.
+func OtherOwner(fs.FileInfo) string { return "" }

@@ -270,7 +270,7 @@ func TestCrowdOfNamesKeepsNoPeerWaiting(t *testing.T) {
 		within time.Duration
 	}{
 		{"dead addresses", func(context.Context) error { return nil }, 7 * time.Second},
-		{"no answer", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 30 * time.Second},
+		{"no answer", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 7 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T, b *bubble) {

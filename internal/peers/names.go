@@ -15,11 +15,12 @@ import (
 
 // Bounds of host names (wire.md §8.1).
 const (
-	lookupTimeout = 5 * time.Second
-	maxLookups    = 32 // of all peers at the same time, besides those of Connects
-	maxNames      = 32 // of a peer in the peers file; more are not looked up
-	maxPerName    = 8  // addresses that one lookup may give
-	maxKept       = 8  // addresses and names that Connects of a peer have given
+	lookupTimeout  = 5 * time.Second
+	lookupPatience = 500 * time.Millisecond // while others wait; most answers come sooner
+	maxLookups     = 32                     // of all peers at the same time, besides those of Connects
+	maxNames       = 32                     // of a peer in the peers file; more are not looked up
+	maxPerName     = 8                      // addresses that one lookup may give
+	maxKept        = 8                      // addresses and names that Connects of a peer have given
 )
 
 // A lookup asks for the addresses of a name. Its goroutine writes the result before it posts the lookup.
@@ -112,18 +113,23 @@ func (p *peer) lookUp(r *round, name *address) {
 }
 
 // resolve returns the addresses of a name, "host:port". If it queues, it waits until few others look names up.
-func (c *Config) resolve(ctx context.Context, name string, queues bool) (list []netip.AddrPort, err error) {
+func (p *peer) resolve(ctx context.Context, name string, queues bool) (list []netip.AddrPort, err error) {
+	if queues {
+		select {
+		case p.lookups <- struct{}{}:
+		case <-p.yielded:
+		case <-ctx.Done():
+			return nil, &DialError{Name: name, Err: ctx.Err()}
+		}
+	}
+	began := p.Clock.Now()
 	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
 	defer cancel()
 	if queues {
-		select {
-		case c.lookups <- struct{}{}:
-			defer func() { <-c.lookups }()
-		case <-ctx.Done(): // LookUp returns at once
-		}
+		p.join.Go(func() { p.endLookup(ctx, cancel) })
 	}
 	host, port, _ := trust.SplitAddr(name)
-	ips, err := c.LookUp(ctx, host)
+	ips, err := p.LookUp(ctx, host)
 	for _, ip := range ips {
 		addr := netip.AddrPortFrom(ip.Unmap(), port)
 		if ip.IsValid() && !ip.IsUnspecified() && !ip.IsMulticast() && !slices.Contains(list, addr) && len(list) < maxPerName {
@@ -134,11 +140,27 @@ func (c *Config) resolve(ctx context.Context, name string, queues bool) (list []
 	case err == nil && len(list) > 0:
 		return list, nil
 	case ctx.Err() != nil:
-		err = fmt.Errorf("no answer within %v", lookupTimeout)
+		err = fmt.Errorf("no answer within %v", p.Clock.Now().Sub(began).Round(time.Millisecond))
 	case err == nil:
 		err = errors.New("the name has no address")
 	}
 	return nil, &DialError{Name: name, Err: err}
+}
+
+// endLookup gives the slot of a lookup back once ctx has ended. Before, one that has had its time and no answer is called off
+// for the first that waits.
+func (c *Config) endLookup(ctx context.Context, callOff func()) {
+	select {
+	case <-time.After(lookupPatience):
+		select {
+		case c.yielded <- struct{}{}:
+			callOff()
+			return
+		case <-ctx.Done():
+		}
+	case <-ctx.Done():
+	}
+	<-c.lookups
 }
 
 // lookedUp takes the result of a lookup. The addresses count as written down by the owner, in that round.

@@ -2,7 +2,9 @@ package peers
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -74,6 +76,44 @@ func TestANameThatGivesOthersEachTimeLeavesNoTrail(t *testing.T) {
 				t.Errorf("%d lookups, %d dials, %d addresses", lookups, len(f.dialled), len(p.addrs))
 			}
 		})
+	})
+}
+
+// TestALookupThatWaitsHasItsTimeYet: and one without an answer has less time while another waits.
+func TestALookupThatWaitsHasItsTimeYet(t *testing.T) {
+	onRig(t, alone[0], func(r *rig) {
+		took := make(chan time.Duration, 2)
+		r.config.LookUp = func(ctx context.Context, host string) ([]netip.Addr, error) {
+			began := time.Now()
+			<-ctx.Done()
+			took <- time.Since(began)
+			return nil, ctx.Err()
+		}
+		for range maxLookups {
+			r.config.lookups <- struct{}{} // others
+		}
+		r.tell(inPeersFile("one:1", "two:1"))
+		time.Sleep(2 * lookupTimeout)
+		if len(took) > 0 {
+			t.Error("a name was looked up without a slot, or given up")
+		}
+		<-r.config.lookups
+		for _, want := range []time.Duration{lookupPatience, lookupTimeout} {
+			time.Sleep(want)
+			synctest.Wait()
+			if len(took) != 1 {
+				t.Fatalf("%d lookups have ended, want 1", len(took))
+			}
+			if got := <-took; got != want {
+				t.Errorf("a lookup had %v, want %v", got, want)
+			}
+			reason := fmt.Sprintf("no answer within %v", want)
+			r.look(func(p *peer) {
+				if !slices.ContainsFunc(p.addrs, func(a *address) bool { return strings.Contains(a.result, reason) }) {
+					t.Errorf("no address has the result %q", reason)
+				}
+			})
+		}
 	})
 }
 

@@ -50,12 +50,13 @@ type Config struct {
 	quota   *quota
 	places  *places
 	lookups chan struct{} // holds one for each lookup that runs
+	yielded chan struct{} // has no room: a lookup that runs hands its slot to one that waits
 }
 
 // Props describes the table's actor. It starts without peers; the node tells it whom to trust.
 func Props(c *Config) *actor.Props {
 	c.quota, c.places = &quota{maxPeers: c.MaxPeers, maxSessions: c.MaxSessions}, new(places)
-	c.lookups = make(chan struct{}, maxLookups)
+	c.lookups, c.yielded = make(chan struct{}, maxLookups), make(chan struct{})
 	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
 		return &table{Config: c, peers: make(map[identity.PublicKey]*child), actors: make(map[string]*child)}
 	})

@@ -14,16 +14,23 @@ import (
 const working = "work"
 
 // passing are the errors of an interface that has just come up, whose address is not yet ready, or that is going away. They are
-// a problem once they have lasted for passesWithin.
+// a problem if they are still there after passesWithin.
 var passing = []error{syscall.EADDRNOTAVAIL, syscall.ENETUNREACH}
 
-const passesWithin = 2 * time.Second
+// passesWithin is longer than an IPv6 address takes until it can be used, and shorter than the period of announces.
+const passesWithin = 4 * time.Second
 
 // Problems are what a provider cannot do now. They are for one goroutine.
 type Problems struct {
 	Tell func([]discovery.Problem) // Self.Problems
 
-	list []discovery.Problem // those that may pass included
+	list []problem // those that may pass included
+}
+
+// A problem is told, unless it may pass: then it must have been there for a while when it was looked for.
+type problem struct {
+	discovery.Problem
+	seen time.Time // when it was last there
 }
 
 // ReportOn says whether a provider can do something in one family on an interface: "send" or "hear".
@@ -43,16 +50,17 @@ func (p *Problems) Report(on, doing string, err error) {
 	if errors.Is(err, ErrForbidden) {
 		err = fmt.Errorf("%w (a firewall, or another rule of this machine, forbids it)", err)
 	}
-	at := slices.IndexFunc(p.list, func(o discovery.Problem) bool { return o.Interface == on && o.Doing == doing })
+	at := slices.IndexFunc(p.list, func(o problem) bool { return o.Interface == on && o.Doing == doing })
+	now := time.Now()
 	switch {
 	case at < 0 && err == nil:
 		return
 	case at < 0:
-		p.list = append(p.list, discovery.Problem{Interface: on, Doing: doing, Err: err, Since: time.Now()})
+		p.list = append(p.list, problem{discovery.Problem{Interface: on, Doing: doing, Err: err, Since: now}, now})
 	case err == nil:
 		p.list = slices.Delete(p.list, at, at+1)
 	default:
-		p.list[at].Err = err
+		p.list[at].Err, p.list[at].seen = err, now
 	}
 	p.tell()
 }
@@ -60,7 +68,7 @@ func (p *Problems) Report(on, doing string, err error) {
 // Look notes which interfaces are used: what was wrong on those that have changed is over. names are of those that should work.
 func (p *Problems) Look(all []discovery.Interface, names []string, was, now []discovery.Interface) {
 	before := len(p.list)
-	p.list = slices.DeleteFunc(p.list, func(o discovery.Problem) bool {
+	p.list = slices.DeleteFunc(p.list, func(o problem) bool {
 		isSame := func(i discovery.Interface) bool {
 			return i.Name == o.Interface && slices.ContainsFunc(was, func(w discovery.Interface) bool { return IsSame(i, w) })
 		}
@@ -89,8 +97,12 @@ func (p *Problems) tell() {
 	if p.Tell == nil {
 		return
 	}
-	p.Tell(slices.DeleteFunc(slices.Clone(p.list), func(o discovery.Problem) bool {
+	var told []discovery.Problem
+	for _, o := range p.list {
 		mayPass := slices.ContainsFunc(passing, func(err error) bool { return errors.Is(o.Err, err) })
-		return mayPass && time.Since(o.Since) < passesWithin
-	}))
+		if !mayPass || o.seen.Sub(o.Since) >= passesWithin {
+			told = append(told, o.Problem)
+		}
+	}
+	p.Tell(told)
 }

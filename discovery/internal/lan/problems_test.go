@@ -47,7 +47,11 @@ func TestProblemsAreToldWhenTheyChange(t *testing.T) {
 		p.ReportOn(eth1, "send", false, syscall.ENETUNREACH)
 		p.ReportOn(eth1, "send", false, nil)
 		want()
-		time.Sleep(time.Nanosecond)
+		time.Sleep(passesWithin)
+		p.ReportOn(eth1, "send", false, nil) // says nothing about eth0
+		p.ReportOn(eth1, "hear", true, syscall.ENETUNREACH)
+		p.ReportOn(eth1, "hear", true, nil)
+		want()
 		p.ReportOn(eth0, "send", false, syscall.EADDRNOTAVAIL)
 		want("cannot send over IPv4 on eth0: " + syscall.EADDRNOTAVAIL.Error())
 		p.ReportOn(eth0, "send", false, nil)

@@ -121,6 +121,7 @@ var meanings = []meaning{
 	means("no_such_address", ExitFailed, "this machine has no such address: give one that it has, or :PORT for all, with --listen", syscall.EADDRNOTAVAIL),
 	means("disk_full", ExitFailed, "make room on the disk", syscall.ENOSPC),
 	means("read_only", ExitFailed, "the disk is read-only: choose another directory with --data-dir", syscall.EROFS),
+	means("path_too_long", ExitUsage, "choose another directory with --data-dir", syscall.ENAMETOOLONG),
 	means("not_a_directory", ExitFailed, "choose another directory with --data-dir", syscall.ENOTDIR),
 	means(CodePermission, ExitFailed, "this user may not do that", fs.ErrPermission),
 	means("timeout", ExitUnreachable, "allow it more time with --timeout", context.DeadlineExceeded),

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
@@ -17,7 +18,7 @@ import (
 const (
 	TimeForm    = "give it as 500ms, 10s or 2m"
 	PortForm    = "give it as a number from 1 to 65535, such as 4040"
-	addressForm = "give it as HOST:PORT, such as 192.168.1.7:41237 or [fe80::1%eth0]:41237"
+	addressForm = "give it as HOST:PORT, such as 192.168.1.7:41237 or [fe80::1%eth0]:41237, with a port from 1 to 65535"
 	peerForm    = "give PEER as a label, as a key of 63 characters, or as the beginning of a key: pnet1 and at least 8 more"
 )
 
@@ -28,7 +29,7 @@ const PeerHelp = `PEER is a trusted peer's label, its key, or the beginning of i
 const retype = "type it instead of pasting it"
 
 // checks has a check for some of the names of arguments in Use lines. Each returns the argument without hidden characters.
-var checks = map[string]func(arg string) (string, error){"PEER": checkPeer, "KEY": checkKey, "NAME": checkName, "[ADDR]…": checkDial}
+var checks = map[string]func(arg string) (string, error){"PEER": checkPeer, "KEY": checkKey, "NAME": checkName, "[ADDR]…": checkAddr}
 
 // checkPeer returns an error unless arg can name a peer.
 func checkPeer(arg string) (string, error) {
@@ -62,14 +63,16 @@ func checkName(arg string) (string, error) {
 	return arg, nil
 }
 
-// checkDial returns an error unless arg is HOST:PORT with a port that can be dialled.
-func checkDial(arg string) (string, error) {
+func checkAddr(arg string) (string, error) { return CheckDial("ADDR", arg) }
+
+// CheckDial returns an error unless arg is HOST:PORT with a port that can be dialled. name is that of the argument or flag.
+func CheckDial(name, arg string) (string, error) {
 	address, err := text.Tidy(arg)
 	if err == nil {
 		_, _, err = trust.SplitAddr(address)
 	}
 	if err != nil {
-		return "", failure.Usage(fmt.Sprintf("ADDR: %.80q is not an address", arg), addressForm)
+		return "", failure.Usage(fmt.Sprintf("%s: %.80q is not an address", name, arg), addressForm)
 	}
 	return address, nil
 }
@@ -85,8 +88,11 @@ func CheckListen(flag, value, advice string) error {
 	return nil
 }
 
-// CheckLength returns nil if the value of a flag has at most limit bytes.
-func CheckLength(flag, value string, limit int) error {
+// CheckText returns nil if the value of a flag is UTF-8 of at most limit bytes.
+func CheckText(flag, value string, limit int) error {
+	if !utf8.ValidString(value) {
+		return failure.Usage(fmt.Sprintf("--%s: %.80q is not UTF-8", flag, value), retype)
+	}
 	if len(value) > limit {
 		return failure.Usage(fmt.Sprintf("--%s has %d bytes", flag, len(value)), fmt.Sprintf("give it at most %d bytes", limit))
 	}

@@ -31,6 +31,14 @@ func TestAddressesToListenOn(t *testing.T) {
 	}
 }
 
+func TestTextsOfFlags(t *testing.T) {
+	for text, good := range map[string]bool{"": true, "Bob": true, "Grü": true, "é": true, "Bob\xff": false, strings.Repeat("x", 9): false} {
+		if err := CheckText("name", text, 8); (err == nil) != good || !good && !failure.IsUsage(err) {
+			t.Errorf("%q: got %v", text, err)
+		}
+	}
+}
+
 func TestPeersAsGivenOnTheCommandLine(t *testing.T) {
 	for text, good := range map[string]bool{
 		"bob":                   true,
@@ -70,7 +78,7 @@ func TestAddressesToConnectTo(t *testing.T) {
 		"":                      false,
 		"192.168.1.7:41237 bob": false,
 	} {
-		if _, err := checkDial(text); (err == nil) != good {
+		if _, err := checkAddr(text); (err == nil) != good {
 			t.Errorf("%q: got %v", text, err)
 		}
 	}
