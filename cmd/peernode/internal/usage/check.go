@@ -64,7 +64,7 @@ func checkName(arg string) (string, error) {
 
 // checkDial returns an error unless arg is HOST:PORT with a port that can be dialled.
 func checkDial(arg string) (string, error) {
-	address, err := text.Tidy(arg)
+	address, err := text.Tidy(strings.TrimSpace(arg))
 	if err == nil {
 		_, _, err = trust.SplitAddr(address)
 	}
