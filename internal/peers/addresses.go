@@ -183,12 +183,20 @@ func (p *peer) dueAddresses(force bool) (list []*address, wait time.Duration) {
 	return list, wait
 }
 
-// missed removes source from a, and removes a if it is a host name without sources.
+// missed removes source from a. A host name without sources is forgotten. So is what the owner has taken back, and what a
+// name gave, once no round needs it, unless a handshake has proved it.
 func (p *peer) missed(a *address, source string) {
 	a.sources = slices.DeleteFunc(a.sources, func(s string) bool { return s == source })
 	if a.isName() && len(a.sources) == 0 {
 		p.addrs = slices.DeleteFunc(p.addrs, func(b *address) bool { return b == a })
-		p.forgetGone(a, nil)
+	}
+	if source == sourceFile || source == sourceConnect {
+		for _, b := range p.addrs {
+			if (b == a || a.isName() && b.name == a.name) && p.candidate(nil, b).Standing == candidates.Gone {
+				b.once = true
+			}
+		}
+		p.forgetOnce()
 	}
 	p.recordStep(a.step(source, "gone"))
 	if p.goodbye != "" || p.round != nil || p.info.State == Connected {

@@ -166,3 +166,29 @@ func TestNamesAreBounded(t *testing.T) {
 		})
 	})
 }
+
+// TestAnAddressThatIsTakenBackIsForgotten: the oldest of those that Connects gave, also in the midst of the round, and those
+// that are no longer in the peers file. Without that the peer would be shown at addresses where it is never dialled.
+func TestAnAddressThatIsTakenBackIsForgotten(t *testing.T) {
+	onRig(t, alone[0], func(r *rig) {
+		r.names(map[string]netip.Addr{"bob": x.Addr()})
+		r.newField(nil, r.config.Stagger, time.Second)
+		r.tell(inPeersFile("10.0.9.1:1", "10.0.9.2:1"))
+		var given []string
+		for i := range maxKept + 2 {
+			given = append(given, netip.AddrPortFrom(x.Addr(), uint16(i+1)).String())
+		}
+		r.connectTo(append([]string{"bob:7100"}, given...)...)
+		r.tell(inPeersFile("10.0.9.2:1"))
+		time.Sleep(time.Minute)
+		r.look(func(p *peer) {
+			var left []string
+			for _, a := range p.addrs {
+				left = append(left, a.String())
+			}
+			if want := append([]string{"10.0.9.2:1"}, given[2:]...); !slices.Equal(left, want) {
+				t.Errorf("%v, want %v", left, want)
+			}
+		})
+	})
+}

@@ -67,7 +67,7 @@ func checkAddr(arg string) (string, error) { return CheckDial("ADDR", arg) }
 
 // CheckDial returns an error unless arg is HOST:PORT with a port that can be dialled. name is that of the argument or flag.
 func CheckDial(name, arg string) (string, error) {
-	address, err := text.Tidy(arg)
+	address, err := text.Tidy(strings.TrimSpace(arg))
 	if err == nil {
 		_, _, err = trust.SplitAddr(address)
 	}

@@ -1,8 +1,11 @@
 package usage
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 )
@@ -68,6 +71,7 @@ func TestAddressesToConnectTo(t *testing.T) {
 		"[fe80::1%eth0]:41237":  true,
 		"[::1]:1":               true,
 		"laptop.local:65535":    true,
+		" laptop.local:1 ":      true,
 		"192.168.1.7":           false,
 		":41237":                false,
 		"192.168.1.7:":          false,
@@ -85,3 +89,16 @@ func TestAddressesToConnectTo(t *testing.T) {
 }
 
 const bobKey = "pnet1s5s0qzvfxzn4gayt0hwtg0hhtgxm7wsdycup4a8t5j5ca25mfe4qwgsew4"
+
+func TestAnAddressInAFlagHasNoSpacesAtItsEnds(t *testing.T) {
+	var got []string
+	cmd := &cobra.Command{}
+	cmd.Flags().StringArrayVar(&got, "addr", nil, "")
+	err := cmd.ParseFlags([]string{"--addr", " bob.example:7100", "--addr", "10.0.0.7:7100 \u00a0"})
+	if err == nil {
+		err = TidyFlags(cmd)
+	}
+	if want := []string{"bob.example:7100", "10.0.0.7:7100"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
+	}
+}

@@ -54,14 +54,14 @@ func ArgumentsAs(cmd *cobra.Command, flag string, names, args []string) error {
 }
 
 // TidyFlags removes hidden characters from the ends of the flags of cmd that are text. A hidden character elsewhere is an
-// error.
+// error. Those that may be repeated are addresses and interfaces: they have no spaces at their ends either.
 func TidyFlags(cmd *cobra.Command) (err error) {
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		var e error
 		if list, ok := f.Value.(pflag.SliceValue); ok {
 			values := list.GetSlice()
 			for i, v := range values {
-				v, e2 := text.Tidy(v)
+				v, e2 := text.Tidy(strings.TrimSpace(v))
 				values[i], e = v, cmp.Or(e, e2)
 			}
 			e = cmp.Or(e, list.Replace(values))
