@@ -14,8 +14,9 @@ import (
 type Peer struct {
 	n [counters]atomic.Uint64
 
-	// What may be logged that the peer can cause as often as it likes; Conflicts, of keys in use twice, apart from the rest.
-	Log, Conflicts limiter.Lines
+	// What may be logged that the peer can cause as often as it likes, by kind, as each tells the number that was not logged:
+	// that the peer comes and goes, its faults, and keys in use twice.
+	States, Faults, Conflicts limiter.Lines
 
 	mu       sync.Mutex // guards the rest
 	sessions []Session  // that are up
@@ -27,6 +28,12 @@ type Peer struct {
 type Session interface {
 	InFlight() int // calls of ours
 	Queued() int   // bytes that wait to be written, or are being written
+}
+
+// newPeer returns a Peer. A visit that ends with a fault is logged both ways, so these two kinds share what one may log.
+func newPeer() *Peer {
+	const most = limiter.MaxLines / 2
+	return &Peer{States: limiter.Lines{Most: most}, Faults: limiter.Lines{Most: most}}
 }
 
 // Add adds n to one of the peer's numbers.
