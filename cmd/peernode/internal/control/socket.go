@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -79,12 +78,10 @@ func (s *Socket) restore() *net.UnixListener {
 	return s.listener
 }
 
-// rebind is bind, unless another node answers: one that was started after somebody had removed the lock too.
+// rebind is bind, unless there may be another node: one that was started after somebody had removed the lock too.
 func (s *Socket) rebind() error {
-	ctx, cancel := context.WithTimeout(context.Background(), lockTime)
-	defer cancel()
-	if other, err := dial(ctx, filepath.Dir(s.path)); err == nil {
-		return errors.Join(ErrRunning, other.Close())
+	if err := checkNoNode(filepath.Dir(s.path)); err != nil {
+		return err
 	}
 	return s.bind()
 }
