@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -100,18 +101,14 @@ func TestTrustedPeerCannotFloodTheLog(t *testing.T) {
 			p.write([]byte{0x92, 0x03, 0xc4, 0x01, 0x00}) // a ping
 			p.read()
 		},
-		"asks for what is too large": func(p *rawPeer) {
-			p.write([]byte{0x94, 0x00, 0x01, 0xa5, 'l', 'a', 'r', 'g', 'e', 0xc0})
-			p.read()
-			p.read()
-		},
+		"asks for what is too large": askForLarge,
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := kit.NewLog(slog.LevelInfo)
 			told := 0
 			onIsland(t, func(i *island) {
 				n := i.node(peernet.Config{Logger: log.Logger()})
-				handle(i, n, "large", func(context.Context, *peernet.Request) (any, error) { return make([]byte, 2<<20), nil })
+				handle(i, n, "large", large)
 				keys := i.keys()
 				if err := n.Pair(keys.PublicKey(), "hostile"); err != nil {
 					t.Fatal(err)
@@ -136,6 +133,55 @@ func TestTrustedPeerCannotFloodTheLog(t *testing.T) {
 				t.Errorf("no line tells how much was not logged:\n%s", log.Lines())
 			}
 		})
+	}
+}
+
+// large answers with more than one message holds.
+func large(context.Context, *peernet.Request) (any, error) { return make([]byte, 2<<20), nil }
+
+// askForLarge has p call large, and wait for the error.
+func askForLarge(p *rawPeer) {
+	p.write([]byte{0x94, 0x00, 0x01, 0xa5, 'l', 'a', 'r', 'g', 'e', 0xc0})
+	p.read()
+	p.read()
+}
+
+// TestLinesThatWereNotLoggedAreToldUnderTheirKind has a peer come, ask for what is too large, and go, again and again: the
+// lines of each kind, and the numbers that lines of that kind tell, add up.
+func TestLinesThatWereNotLoggedAreToldUnderTheirKind(t *testing.T) {
+	const visits = 3 * limiter.MaxLines
+	log := kit.NewLog(slog.LevelInfo)
+	onIsland(t, func(i *island) {
+		n := i.node(peernet.Config{Logger: log.Logger()})
+		handle(i, n, "large", large)
+		keys := i.keys()
+		if err := n.Pair(keys.PublicKey(), ""); err != nil {
+			t.Fatal(err)
+		}
+		for range visits {
+			p := shakeRaw(i, keys, n, i.dial(n))
+			askForLarge(p)
+			p.Conn.Close()
+			synctest.Wait()
+		}
+	})
+	for kind, want := range map[string]int{"level=WARN": visits, "msg=peer": 2*visits + 1} { // that it was paired, besides
+		got := 0
+		for _, line := range log.Lines(kind) {
+			if strings.Contains(line, "state=") || strings.Contains(line, "err=") {
+				got++
+			}
+			if _, number, ok := strings.Cut(strings.TrimSpace(line), "not_logged="); ok {
+				dropped, err := strconv.Atoi(number)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got += dropped
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %d lines were written or told, want %d:\n%s", kind, got, want, log.Lines(kind))
+		}
 	}
 }
 

@@ -63,7 +63,7 @@ func (n *Node) publish(m any) {
 		if !m.By.IsZero() {
 			args, cause = append(args, "by", m.By), m.By
 		}
-		rest := func(dropped uint64) { log.Warn("two nodes used the same key", append(args, "not_logged", dropped)...) }
+		rest := func(dropped uint64) { log.Warn("conflicts of a peer", "peer", cause, "not_logged", dropped) }
 		if ok, dropped := n.counters.Find(cause).Conflicts.Allow(n.config.Clock, 1, rest); ok {
 			log.Warn("two nodes use the same key", append(args, "not_logged", dropped)...)
 		}
@@ -81,7 +81,7 @@ func (n *Node) publish(m any) {
 func (n *Node) logPeer(key identity.PublicKey, args ...any) {
 	level := slog.LevelInfo
 	rest := func(dropped uint64) { n.config.Logger.Info("peer", "peer", key, "not_logged", dropped) }
-	ok, dropped := n.counters.Find(key).Log.Allow(n.config.Clock, 1, rest)
+	ok, dropped := n.counters.Find(key).States.Allow(n.config.Clock, 1, rest)
 	if !ok {
 		level = slog.LevelDebug
 	} else if dropped > 0 {

@@ -229,6 +229,16 @@ func TestHMACEqualsTheStandardLibrarys(t *testing.T) {
 	}
 }
 
+// TestHMACLeavesNoKeyBehind takes the longest message, from which the secret of a pair is made: what is allocated for it
+// would hold the key.
+func TestHMACLeavesNoKeyBehind(t *testing.T) {
+	var key [secretSize]byte
+	m := make([]byte, 2*identity.PublicKeySize+1)
+	if got := testing.AllocsPerRun(100, func() { hmacSHA256(&key, m) }); got > 0 {
+		t.Errorf("%v allocations", got)
+	}
+}
+
 func TestSecretsNeverPrint(t *testing.T) {
 	a, b := newNode(t, 0x01), newNode(t, 0x21)
 	pairUp(t, a, b)

@@ -202,7 +202,7 @@ func TestLinesOfARemovedKeyAreLogged(t *testing.T) {
 	b.Peer(identity.PublicKey{1})
 	b.Remove(identity.PublicKey{1})
 	for range 100 {
-		if ok, dropped := b.Find(identity.PublicKey{1}).Log.Allow(clock.System, 1, nil); !ok || dropped != 0 {
+		if ok, dropped := b.Find(identity.PublicKey{1}).States.Allow(clock.System, 1, nil); !ok || dropped != 0 {
 			t.Fatal("a line of a key that is not trusted any more is not logged")
 		}
 	}
@@ -212,17 +212,20 @@ func TestLinesThatWereNotLoggedAreToldWhenTheNodeStops(t *testing.T) {
 	var b Node
 	var told uint64
 	rest := func(dropped uint64) { told += dropped }
+	const lines = limiter.MaxLines + 5
+	const want = 3 * (3*lines - 2*limiter.MaxLines) // MaxLines of States and Faults together, and of Conflicts
 	for i := range byte(3) {
 		p := b.Peer(identity.PublicKey{i, 1})
-		for range limiter.MaxLines + 5 {
-			p.Log.Allow(clock.System, 1, rest)
+		for range lines {
+			p.States.Allow(clock.System, 1, rest)
+			p.Faults.Allow(clock.System, 1, rest)
 			p.Conflicts.Allow(clock.System, 1, rest)
 		}
 	}
 	b.Remove(identity.PublicKey{1, 1})
 	for range 2 {
-		if b.FlushLogs(); told != 3*2*5 {
-			t.Errorf("%d lines were told, want 30", told)
+		if b.FlushLogs(); told != want {
+			t.Errorf("%d lines were told, want %d", told, want)
 		}
 	}
 }

@@ -33,7 +33,7 @@ func (n *Node) Peer(key identity.PublicKey) *Peer {
 	defer n.mu.Unlock()
 	p := n.peers[key]
 	if p == nil {
-		p = new(Peer)
+		p = newPeer()
 		if n.peers == nil {
 			n.peers = make(map[identity.PublicKey]*Peer)
 		}
@@ -49,7 +49,7 @@ func (n *Node) Find(key identity.PublicKey) *Peer {
 	if p := n.peers[key]; p != nil {
 		return p
 	}
-	return new(Peer)
+	return newPeer()
 }
 
 // FlushLogs has the number of lines logged that were not: the node stops.
@@ -58,7 +58,8 @@ func (n *Node) FlushLogs() {
 	all := slices.AppendSeq(slices.Clone(n.left), maps.Values(n.peers))
 	n.mu.Unlock()
 	for _, p := range all {
-		p.Log.Flush()
+		p.States.Flush()
+		p.Faults.Flush()
 		p.Conflicts.Flush()
 	}
 }

@@ -14,8 +14,9 @@ import (
 type Peer struct {
 	n [counters]atomic.Uint64
 
-	// Limits on the log lines that this peer can cause. Conflicts is for keys in use twice, Log for the rest.
-	Log, Conflicts limiter.Lines
+	// Limits on the log lines that this peer can cause, by kind, as each tells the number that was not logged: that the peer
+	// comes and goes, its faults, and keys in use twice.
+	States, Faults, Conflicts limiter.Lines
 
 	mu       sync.Mutex // guards the rest
 	sessions []Session  // that are up
@@ -27,6 +28,12 @@ type Peer struct {
 type Session interface {
 	InFlight() int // calls of ours
 	Queued() int   // bytes that wait to be written, or are being written
+}
+
+// newPeer returns a Peer. A visit that ends with a fault is logged both ways, so these two kinds share what one may log.
+func newPeer() *Peer {
+	const most = limiter.MaxLines / 2
+	return &Peer{States: limiter.Lines{Most: most}, Faults: limiter.Lines{Most: most}}
 }
 
 // Add adds n to one of the peer's numbers.

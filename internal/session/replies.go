@@ -78,7 +78,7 @@ func (l *Link) logPeerFault(what string, err error) {
 	rest := func(dropped uint64) {
 		l.config.Log.Warn("faults of a peer", "peer", l.remote, "not_logged", dropped)
 	}
-	if ok, dropped := l.counters.Log.Allow(l.config.Clock, 1, rest); ok {
+	if ok, dropped := l.counters.Faults.Allow(l.config.Clock, 1, rest); ok {
 		l.config.Log.Warn(what, "peer", l.remote, "addr", l.addr, "err", err, "not_logged", dropped)
 	}
 }

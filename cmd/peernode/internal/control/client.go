@@ -38,15 +38,18 @@ func NewClient(dir string) *Client {
 	}}}
 }
 
-// dialNode is dial, but waits for the control socket if a node holds the lock of dir.
+// dialNode is dial, but waits for the control socket, and for room there, if a node holds the lock of dir.
 func dialNode(ctx context.Context, dir string) (net.Conn, error) {
 	for over := time.Now().Add(dialTime); ; {
 		conn, err := dial(ctx, dir)
-		if !errors.Is(err, ErrNoNode) || !isHeld(dir) {
+		if !errors.Is(err, ErrNoNode) && !errors.Is(err, ErrBusy) || !isHeld(dir) {
 			return conn, err
 		}
 		if time.Now().After(over) {
-			return nil, ErrNoSocket
+			if errors.Is(err, ErrNoNode) {
+				err = ErrNoSocket
+			}
+			return nil, err
 		}
 		select {
 		case <-time.After(dialTime / 60):
@@ -57,7 +60,7 @@ func dialNode(ctx context.Context, dir string) (net.Conn, error) {
 }
 
 // dial connects to the control socket of the data directory dir. The error is ErrNoNode if the socket is not there or no
-// process listens on it, and ErrFileKind if something else has its name.
+// process listens on it, ErrBusy if too many connections wait there, and ErrFileKind if something else has its name.
 func dial(ctx context.Context, dir string) (conn net.Conn, err error) {
 	path := filepath.Join(dir, socketName)
 	if err := socketFile.check(path); err != nil {
@@ -72,6 +75,10 @@ func dial(ctx context.Context, dir string) (conn net.Conn, err error) {
 			return ctx.Err()
 		case errors.Is(err, fs.ErrPermission):
 			return &fs.PathError{Op: "connect", Path: path, Err: fs.ErrPermission}
+		case errors.Is(err, syscall.EAGAIN):
+			return ErrBusy
+		case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE): // says nothing about the other end
+			return err
 		}
 		return ErrNoNode
 	})

@@ -37,7 +37,7 @@ func Acquire(dir string) (*Lock, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), lockTime)
 	defer cancel()
 	switch _, err := l.file.TryLockContext(ctx, lockTime/20); {
-	case ctx.Err() != nil:
+	case errors.Is(err, context.DeadlineExceeded):
 		return nil, ErrRunning
 	case err != nil:
 		return nil, fmt.Errorf("locking the data directory: %w", err)
@@ -46,15 +46,29 @@ func Acquire(dir string) (*Lock, error) {
 	if err == nil {
 		err = regularFile.checkInfo(path, info) // something else may have taken its place
 	}
-	if conn, silent := dial(ctx, dir); silent == nil { // somebody removed the file that a node has locked
-		conn.Close()
-		err = ErrRunning
+	if err == nil {
+		err = checkNoNode(dir) // somebody may have removed the file that a node has locked
 	}
 	if err != nil {
 		l.Release()
 		return nil, err
 	}
 	return l, nil
+}
+
+// checkNoNode returns nil only if no process listens on the control socket of the data directory dir: ErrRunning if a node
+// answers, and what kept it from being asked otherwise. A node that is slow, or another user's, must keep its socket.
+func checkNoNode(dir string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), lockTime)
+	defer cancel()
+	conn, err := dial(ctx, dir)
+	switch {
+	case err == nil:
+		return errors.Join(ErrRunning, conn.Close())
+	case errors.Is(err, ErrNoNode):
+		return nil
+	}
+	return fmt.Errorf("asking whether another node runs: %w", err)
 }
 
 // isHeld says whether a node holds the lock of the data directory dir. It does not make the lock's file.

@@ -2,6 +2,8 @@ package control
 
 import (
 	"errors"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -66,6 +68,32 @@ func TestTheSocketOfAnotherNodeStays(t *testing.T) {
 		if err := second.Close(); err != nil || len(names(t, dir)) > 0 {
 			t.Errorf("left behind: %v (%v)", names(t, dir), err)
 		}
+	}
+}
+
+// TestSocketThatIsGoneAtOnceIsMadeAgain has somebody remove the new socket before the node has looked at it.
+func TestSocketThatIsGoneAtOnceIsMadeAgain(t *testing.T) {
+	socket, err := Listen(tempDir(t), quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	l, err := listen(socket.Path())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := socket.listener
+	if err := os.Remove(socket.Path()); err != nil {
+		t.Fatal(err)
+	}
+	if err := socket.adopt(l); !errors.Is(err, fs.ErrNotExist) || socket.listener != old {
+		t.Errorf("adopt: %v; the old listener is kept: %v", err, socket.listener == old)
+	}
+	if err := l.Close(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the new listener is left open: %v", err)
+	}
+	if l := socket.restore(); l == old || !socket.isThere() {
+		t.Errorf("the socket is there again: %v", socket.isThere())
 	}
 }
 

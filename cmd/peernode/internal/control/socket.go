@@ -1,7 +1,6 @@
 package control
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"log/slog"
@@ -53,12 +52,21 @@ func (s *Socket) bind() error {
 	if err != nil {
 		return err
 	}
+	return s.adopt(l)
+}
+
+// adopt makes l the listener. If it cannot look at the socket of l, it closes l: what is known stays true of the one before.
+func (s *Socket) adopt(l *net.UnixListener) error {
+	made, err := os.Lstat(s.path)
+	if err != nil {
+		l.Close()
+		return err
+	}
 	if s.listener != nil {
 		s.listener.Close()
 	}
-	s.listener = l
-	s.made, err = os.Lstat(s.path)
-	return err
+	s.listener, s.made = l, made
+	return nil
 }
 
 // restore makes the socket again if it is not there any more, and returns the listener.
@@ -79,12 +87,10 @@ func (s *Socket) restore() *net.UnixListener {
 	return s.listener
 }
 
-// rebind is bind, unless another node answers: one that was started after somebody had removed the lock too.
+// rebind is bind, unless there may be another node: one that was started after somebody had removed the lock too.
 func (s *Socket) rebind() error {
-	ctx, cancel := context.WithTimeout(context.Background(), lockTime)
-	defer cancel()
-	if other, err := dial(ctx, filepath.Dir(s.path)); err == nil {
-		return errors.Join(ErrRunning, other.Close())
+	if err := checkNoNode(filepath.Dir(s.path)); err != nil {
+		return err
 	}
 	return s.bind()
 }
@@ -92,7 +98,7 @@ func (s *Socket) rebind() error {
 // isThere says whether the socket is the one that bind made.
 func (s *Socket) isThere() bool {
 	info, err := os.Lstat(s.path)
-	return err == nil && s.made != nil && os.SameFile(info, s.made)
+	return err == nil && os.SameFile(info, s.made)
 }
 
 // Path returns where the socket is.
