@@ -98,7 +98,9 @@ func (p *peer) connect(m connect) {
 	}
 	p.asleep = false
 	if p.round != nil {
+		p.round.waiters = append(p.round.waiters, m.waiter) // first: goOn may end the round
 		p.round.isFree = true
+		p.hints = newHintLimiter()
 		p.leavePlaces()
 		p.addAsked(asked)
 		if p.waiting {
@@ -106,9 +108,9 @@ func (p *peer) connect(m connect) {
 		}
 	} else if err := p.begin(asked, true); err != nil {
 		m.waiter.answer(err)
-		return
+	} else {
+		p.round.waiters = append(p.round.waiters, m.waiter)
 	}
-	p.round.waiters = append(p.round.waiters, m.waiter)
 }
 
 // askToDial records that a dial is wanted; reconcile's rule 10 decides.
