@@ -155,13 +155,17 @@ func (p *peer) sighted(a *address, source string) {
 
 // named takes what the peers file says of the peer.
 func (p *peer) named(said trust.Peer) {
-	addrs := p.learnAll(said.Option(trust.OptionAddr), sourceFile, false)
+	texts := said.Option(trust.OptionAddr)
+	var stay []*address
+	for _, text := range texts {
+		stay = append(stay, p.known(text))
+	}
 	for _, a := range slices.Clone(p.addrs) {
-		if slices.Contains(a.sources, sourceFile) && !slices.Contains(addrs, a) {
-			p.missed(a, sourceFile)
+		if slices.Contains(a.sources, sourceFile) && !slices.Contains(stay, a) {
+			p.missed(a, sourceFile) // first: it makes room
 		}
 	}
-	for _, a := range addrs {
+	for _, a := range p.learnAll(texts, sourceFile, false) {
 		if !slices.Contains(a.sources, sourceFile) {
 			p.sighted(a, sourceFile)
 		}
