@@ -96,12 +96,18 @@ func (p *peer) somewhere() bool {
 	return slices.ContainsFunc(p.addrs, func(a *address) bool { return len(a.sources) > 0 })
 }
 
-// learn returns the address, made if it is new. once is for a new one.
-func (p *peer) learn(addr netip.AddrPort, source string, once bool) *address {
+// learn returns the address, made if it is new. once is for a new one. The owner names others together with it: they do not
+// make room for it like those that nobody names.
+func (p *peer) learn(addr netip.AddrPort, source string, once bool, others ...*address) *address {
 	if a := p.at(addr); a != nil {
 		return a
 	}
 	if list := p.candidates(p.round); len(list) >= maxAddresses {
+		for i, c := range list {
+			if slices.ContainsFunc(others, func(o *address) bool { return o.addr == c.Addr }) {
+				list[i].Standing, list[i].Seen = max(c.Standing, candidates.Named), p.Clock.Now()
+			}
+		}
 		worst := candidates.Worst(list)
 		p.addrs = slices.DeleteFunc(p.addrs, func(a *address) bool { return a.addr == worst.Addr })
 	}

@@ -39,7 +39,7 @@ func (p *peer) learnAll(texts []string, source string, once bool) (list []*addre
 		}
 		var a *address
 		if ip, err := netip.ParseAddr(host); err == nil {
-			a = p.learn(netip.AddrPortFrom(ip.Unmap(), port), source, once)
+			a = p.learn(netip.AddrPortFrom(ip.Unmap(), port), source, once, list...)
 		} else {
 			a = p.learnName(text, source, once)
 		}
