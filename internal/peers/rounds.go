@@ -123,6 +123,7 @@ func (p *peer) askToDial() {
 // is true: then no address waits, and dials to hints are counted anew. The error says why no round begins; a dial is due
 // later if that helps.
 func (p *peer) begin(asked []*address, force bool) error {
+	hadToWait := p.place != nil // for its turn, which has come
 	p.due, p.waiting = time.Time{}, false
 	p.arm()
 	dueNow, wait := p.dueAddresses(force)
@@ -173,7 +174,10 @@ func (p *peer) begin(asked []*address, force bool) error {
 		wait = due
 	}
 	why := "no address to dial"
-	if wait > 0 {
+	switch {
+	case wait > 0 && hadToWait:
+		why = "no address may be dialled yet"
+	case wait > 0:
 		why = p.info.Reason // still
 	}
 	p.putOff(wait, netip.AddrPort{}, why)

@@ -67,3 +67,19 @@ func TestAConnectJoinsARoundThatWaits(t *testing.T) {
 		})
 	}
 }
+
+// TestAReasonOfTheTurnEndsWithIt: the peer's turn comes, but only a hint is known, which must not be dialled yet.
+func TestAReasonOfTheTurnEndsWithIt(t *testing.T) {
+	onRig(t, alone[0], func(r *rig) {
+		others := r.takePlaces()
+		r.tell(sighted(x))
+		r.spend(x)
+		r.config.places.leave(others[0])
+		synctest.Wait()
+		info, _ := r.config.Directory.Info(r.theirs.PublicKey())
+		if info.Reason != "no address may be dialled yet" || r.outcome() != "backing off 10s" {
+			t.Errorf("%s, %s", r.state(), info.Reason)
+		}
+		r.leavePlaces(others)
+	})
+}
