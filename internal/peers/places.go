@@ -168,6 +168,9 @@ func (p *peer) giveUpOne(is func(*place) bool) {
 		if d.place != nil && !d.gaveUp && is(d.place) {
 			d.gaveUp = true
 			d.giveUp()
+			if a := p.at(d.addr); a != nil {
+				a.yielded = p.Clock.Now()
+			}
 			return
 		}
 	}

@@ -2,7 +2,10 @@ package peers
 
 import (
 	"context"
+	"net"
 	"net/netip"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,6 +82,60 @@ func TestAReasonOfTheTurnEndsWithIt(t *testing.T) {
 		info, _ := r.config.Directory.Info(r.theirs.PublicKey())
 		if info.Reason != "no address may be dialled yet" || r.outcome() != "backing off 10s" {
 			t.Errorf("%s, %s", r.state(), info.Reason)
+		}
+		r.leavePlaces(others)
+	})
+}
+
+// TestEachAddressHasItsTurn: when the peer's turn is over before an address of higher standing answers, the next turn is
+// another one's. The first is the first again once it has waited for long, though there are always new ones.
+func TestEachAddressHasItsTurn(t *testing.T) {
+	onRig(t, alone[0], func(r *rig) {
+		const turn = 6 * time.Second
+		var mu sync.Mutex
+		var dialled []netip.AddrPort
+		r.look(func(p *peer) {
+			p.Dial = func(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+				mu.Lock()
+				dialled = append(dialled, addr)
+				mu.Unlock()
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			p.Config.Jitter = func() float64 { return 0 } // each address is due at each turn
+		})
+		others := r.takePlaces()
+		giveTurn := func() {
+			others = append(others, &place{post: func(any) {}})
+			r.config.places.wait(others[len(others)-1], time.Now())
+			r.config.places.leave(others[0]) // for the peer, which waits for longer
+			others = others[1:]
+			time.Sleep(turn)
+			synctest.Wait()
+		}
+		r.tell(inPeersFile(y.String()))
+		r.look(func(p *peer) { p.prove(y) })
+		r.tell(inPeersFile(y.String(), z.String()))
+		r.tell(sighted(x))
+		for range 6 {
+			giveTurn()
+		}
+		if want := []netip.AddrPort{y, z, x, y, z, x}; !slices.Equal(dialled, want) {
+			t.Errorf("dialled %v, want %v", dialled, want)
+		}
+		dialled = nil
+		for n := range 12 {
+			r.tell(sighted(netip.AddrPortFrom(ip(n), 7100)))
+			giveTurn()
+		}
+		n := 0
+		for _, addr := range dialled {
+			if addr == y {
+				n++
+			}
+		}
+		if n < 2 || n > 4 {
+			t.Errorf("in %v %v was dialled %d times, want one of 6 turns at least", dialled, y, n)
 		}
 		r.leavePlaces(others)
 	})
