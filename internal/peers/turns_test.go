@@ -140,3 +140,22 @@ func TestEachAddressHasItsTurn(t *testing.T) {
 		r.leavePlaces(others)
 	})
 }
+
+// TestAnAddressThatSaysNothingYieldsToo: it takes the connection, and the peer's turn is over before its handshake.
+func TestAnAddressThatSaysNothingYieldsToo(t *testing.T) {
+	onRig(t, alone[0], func(r *rig) {
+		r.look(func(p *peer) { p.Config.Jitter = func() float64 { return 0 } })
+		others := r.takePlaces()
+		r.tell(inPeersFile(x.String()))
+		r.tell(sighted(y))
+		waits := &place{post: func(any) {}}
+		r.config.places.leave(others[0])
+		r.won(x, "a")
+		r.config.places.wait(waits, time.Now())
+		time.Sleep(patience + time.Millisecond)
+		synctest.Wait()
+		r.config.places.leave(others[1])
+		r.lost(y)
+		r.leavePlaces(append(others, waits))
+	})
+}
