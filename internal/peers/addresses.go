@@ -32,6 +32,7 @@ type address struct {
 	sources  []string       // who still says so
 	seen     time.Time      // when a source last said so
 	dialled  time.Time      // when a dial there last began; zero: never
+	yielded  time.Time      // when a dial there was last called off for others that waited; zero: never
 	failures int            // in a row
 	next     time.Time      // not dialled before, unless a Connect asks
 	result   string         // of the last dial; empty: not dialled yet
@@ -96,12 +97,18 @@ func (p *peer) somewhere() bool {
 	return slices.ContainsFunc(p.addrs, func(a *address) bool { return len(a.sources) > 0 })
 }
 
-// learn returns the address, made if it is new. once is for a new one.
-func (p *peer) learn(addr netip.AddrPort, source string, once bool) *address {
+// learn returns the address, made if it is new. once is for a new one. The owner names others together with it: they do not
+// make room for it like those that nobody names.
+func (p *peer) learn(addr netip.AddrPort, source string, once bool, others ...*address) *address {
 	if a := p.at(addr); a != nil {
 		return a
 	}
 	if list := p.candidates(p.round); len(list) >= maxAddresses {
+		for i, c := range list {
+			if slices.ContainsFunc(others, func(o *address) bool { return o.addr == c.Addr }) {
+				list[i].Standing, list[i].Seen = max(c.Standing, candidates.Named), p.Clock.Now()
+			}
+		}
 		worst := candidates.Worst(list)
 		p.addrs = slices.DeleteFunc(p.addrs, func(a *address) bool { return a.addr == worst.Addr })
 	}
@@ -155,13 +162,17 @@ func (p *peer) sighted(a *address, source string) {
 
 // named takes what the peers file says of the peer.
 func (p *peer) named(said trust.Peer) {
-	addrs := p.learnAll(said.Option(trust.OptionAddr), sourceFile, false)
+	texts := said.Option(trust.OptionAddr)
+	var stay []*address
+	for _, text := range texts {
+		stay = append(stay, p.known(text))
+	}
 	for _, a := range slices.Clone(p.addrs) {
-		if slices.Contains(a.sources, sourceFile) && !slices.Contains(addrs, a) {
-			p.missed(a, sourceFile)
+		if slices.Contains(a.sources, sourceFile) && !slices.Contains(stay, a) {
+			p.missed(a, sourceFile) // first: it makes room
 		}
 	}
-	for _, a := range addrs {
+	for _, a := range p.learnAll(texts, sourceFile, false) {
 		if !slices.Contains(a.sources, sourceFile) {
 			p.sighted(a, sourceFile)
 		}

@@ -48,11 +48,24 @@ func (d *dial) close() {
 }
 
 // arrange returns the addresses of a round that are left, without those that are being dialled, in the order in which to
-// dial them.
+// dial them. If the round needs places, those that yielded lately come last: it may have time for one address at each turn.
 func (p *peer) arrange(r *round) []candidates.Candidate {
-	return slices.DeleteFunc(p.privileges.Order(p.candidates(r), p.Clock.Now(), p.Jitter), func(c candidates.Candidate) bool {
+	list := slices.DeleteFunc(p.privileges.Order(p.candidates(r), p.Clock.Now(), p.Jitter), func(c candidates.Candidate) bool {
 		return !slices.Contains(r.left, c.Addr) || r.race != nil && r.race.dials[c.Addr] != nil
 	})
+	if !r.isFree {
+		slices.SortStableFunc(list, func(a, b candidates.Candidate) int { return p.yielded(a.Addr).Compare(p.yielded(b.Addr)) })
+	}
+	return list
+}
+
+// yielded returns when a dial to an address was called off for others that waited; zero: not since it worked, or so long ago
+// that its standing counts again, however many addresses others announce.
+func (p *peer) yielded(addr netip.AddrPort) time.Time {
+	if a := p.at(addr); a.failures > 0 && p.Clock.Now().Sub(a.yielded) < maxBackoff {
+		return a.yielded
+	}
+	return time.Time{}
 }
 
 // takeAllowed counts and returns the first of list that the hint limits allow now. If they allow none, the address is invalid

@@ -40,7 +40,7 @@ func (p *peer) learnAll(texts []string, source string, once bool) (list []*addre
 		}
 		var a *address
 		if ip, err := netip.ParseAddr(host); err == nil {
-			a = p.learn(netip.AddrPortFrom(ip.Unmap(), port), source, once)
+			a = p.learn(netip.AddrPortFrom(ip.Unmap(), port), source, once, list...)
 		} else {
 			a = p.learnName(text, source, once)
 		}
@@ -51,15 +51,28 @@ func (p *peer) learnAll(texts []string, source string, once bool) (list []*addre
 	return list
 }
 
+// known returns what is known of an address that the owner has written as "host:port"; nil: nothing.
+func (p *peer) known(text string) *address {
+	host, port, _ := trust.SplitAddr(text)
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return p.at(netip.AddrPortFrom(ip.Unmap(), port))
+	}
+	for _, a := range p.addrs {
+		if a.isName() && canonical(a.name) == canonical(text) {
+			return a
+		}
+	}
+	return nil
+}
+
 // learnName returns the address that is a name, made if it is new. It returns nil if the peers file has too many.
 func (p *peer) learnName(text, source string, once bool) *address {
+	if a := p.known(text); a != nil {
+		return a
+	}
 	names := 0
 	for _, a := range p.addrs {
-		switch {
-		case !a.isName():
-		case canonical(a.name) == canonical(text):
-			return a
-		default:
+		if a.isName() {
 			names++
 		}
 	}

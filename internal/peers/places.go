@@ -44,7 +44,12 @@ func (q *places) take(pl *place) bool {
 func (q *places) wait(pl *place, now time.Time) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if slices.Contains(q.queue, pl) {
+	switch {
+	case slices.Contains(q.queue, pl), slices.Contains(q.held, pl): // turnCame will come, or is on its way
+		return len(q.held)
+	case len(q.held) < maxDials: // one has become free since take
+		q.held = append(q.held, pl)
+		pl.post(turnCame{pl})
 		return len(q.held)
 	}
 	q.queue = append(q.queue, pl)
@@ -163,6 +168,9 @@ func (p *peer) giveUpOne(is func(*place) bool) {
 		if d.place != nil && !d.gaveUp && is(d.place) {
 			d.gaveUp = true
 			d.giveUp()
+			if a := p.at(d.addr); a != nil {
+				a.yielded = p.Clock.Now()
+			}
 			return
 		}
 	}

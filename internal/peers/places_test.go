@@ -69,6 +69,28 @@ func TestPlacesAreTakenInTurn(t *testing.T) {
 	}
 }
 
+// TestAPlaceThatBecomesFreeBeforeOneWaits: others leave between take and wait, or the place's turn has come already.
+func TestAPlaceThatBecomesFreeBeforeOneWaits(t *testing.T) {
+	for _, waits := range []bool{false, true} {
+		q := newQueueing()
+		held := q.fill(t, maxDials, false)
+		a := q.place(false)
+		if q.take(a) {
+			t.Fatal("a place was taken, and none is free")
+		}
+		if waits {
+			q.wait(a, q.now)
+		}
+		for _, pl := range held {
+			q.leave(pl)
+		}
+		q.wait(a, q.now)
+		if !slices.Equal(q.came, []*place{a}) || !slices.Equal(q.held, []*place{a}) || len(q.queue) != 0 {
+			t.Errorf("it was told %d times that it is its turn; %d places are held, %d wait", len(q.came), len(q.held), len(q.queue))
+		}
+	}
+}
+
 func TestProvenPeersComeFirstAndLeaveAQuarter(t *testing.T) {
 	q := newQueueing()
 	held := q.fill(t, maxDials, false)

@@ -98,7 +98,9 @@ func (p *peer) connect(m connect) {
 	}
 	p.asleep = false
 	if p.round != nil {
+		p.round.waiters = append(p.round.waiters, m.waiter) // first: goOn may end the round
 		p.round.isFree = true
+		p.hints = newHintLimiter()
 		p.leavePlaces()
 		p.addAsked(asked)
 		if p.waiting {
@@ -106,9 +108,9 @@ func (p *peer) connect(m connect) {
 		}
 	} else if err := p.begin(asked, true); err != nil {
 		m.waiter.answer(err)
-		return
+	} else {
+		p.round.waiters = append(p.round.waiters, m.waiter)
 	}
-	p.round.waiters = append(p.round.waiters, m.waiter)
 }
 
 // askToDial records that a dial is wanted; reconcile's rule 10 decides.
@@ -121,6 +123,7 @@ func (p *peer) askToDial() {
 // is true: then no address waits, and dials to hints are counted anew. The error says why no round begins; a dial is due
 // later if that helps.
 func (p *peer) begin(asked []*address, force bool) error {
+	hadToWait := p.place != nil // for its turn, which has come
 	p.due, p.waiting = time.Time{}, false
 	p.arm()
 	dueNow, wait := p.dueAddresses(force)
@@ -171,7 +174,10 @@ func (p *peer) begin(asked []*address, force bool) error {
 		wait = due
 	}
 	why := "no address to dial"
-	if wait > 0 {
+	switch {
+	case wait > 0 && hadToWait:
+		why = "no address may be dialled yet"
+	case wait > 0:
 		why = p.info.Reason // still
 	}
 	p.putOff(wait, netip.AddrPort{}, why)
