@@ -54,14 +54,14 @@ func (p *peer) arrange(r *round) []candidates.Candidate {
 		return !slices.Contains(r.left, c.Addr) || r.race != nil && r.race.dials[c.Addr] != nil
 	})
 	if !r.isFree {
-		slices.SortStableFunc(list, func(a, b candidates.Candidate) int { return p.yielded(a.Addr).Compare(p.yielded(b.Addr)) })
+		slices.SortStableFunc(list, func(a, b candidates.Candidate) int { return p.lastYield(a.Addr).Compare(p.lastYield(b.Addr)) })
 	}
 	return list
 }
 
-// yielded returns when a dial to an address was called off for others that waited; zero: not since it worked, or so long ago
+// lastYield returns when a dial to an address was called off for others that waited; zero: not since it worked, or so long ago
 // that its standing counts again, however many addresses others announce.
-func (p *peer) yielded(addr netip.AddrPort) time.Time {
+func (p *peer) lastYield(addr netip.AddrPort) time.Time {
 	if a := p.at(addr); a.failures > 0 && p.Clock.Now().Sub(a.yielded) < maxBackoff {
 		return a.yielded
 	}

@@ -130,7 +130,7 @@ func (p *peer) resolve(ctx context.Context, name string, queues bool) (list []ne
 	if queues {
 		select {
 		case p.lookups <- struct{}{}:
-		case <-p.yielded:
+		case <-p.freedLookups:
 		case <-ctx.Done():
 			return nil, &DialError{Name: name, Err: ctx.Err()}
 		}
@@ -166,7 +166,7 @@ func (c *Config) endLookup(ctx context.Context, callOff func()) {
 	select {
 	case <-time.After(lookupPatience):
 		select {
-		case c.yielded <- struct{}{}:
+		case c.freedLookups <- struct{}{}:
 			callOff()
 			return
 		case <-ctx.Done():

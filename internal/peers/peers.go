@@ -47,16 +47,16 @@ type Config struct {
 	// Tell hands an event to the node. It does not block.
 	Tell func(any)
 
-	quota   *quota
-	places  *places
-	lookups chan struct{} // holds one for each lookup that runs
-	yielded chan struct{} // has no room: a lookup that runs hands its slot to one that waits
+	quota        *quota
+	places       *places
+	lookups      chan struct{} // holds one for each lookup that runs
+	freedLookups chan struct{} // has no room: a lookup that runs hands its slot to one that waits
 }
 
 // Props describes the table's actor. It starts without peers; the node tells it whom to trust.
 func Props(c *Config) *actor.Props {
 	c.quota, c.places = &quota{maxPeers: c.MaxPeers, maxSessions: c.MaxSessions}, new(places)
-	c.lookups, c.yielded = make(chan struct{}, maxLookups), make(chan struct{})
+	c.lookups, c.freedLookups = make(chan struct{}, maxLookups), make(chan struct{})
 	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
 		return &table{Config: c, peers: make(map[identity.PublicKey]*child), actors: make(map[string]*child)}
 	})

@@ -81,7 +81,7 @@ func newRig(t *testing.T, arbiter bool) *rig {
 	r.config = &Config{
 		Self: r.ours.PublicKey(), Session: sessions, Directory: NewDirectory(), Trusted: r.trusts, Dial: r.dial, Clock: clock.System,
 		Log: log, Pool: r.Pool, Jitter: func() float64 { return 0.5 }, DialTimeout: time.Minute, Stagger: 250 * time.Millisecond,
-		RotateAfter: time.Hour, IdleAfter: time.Hour, Tell: r.told, quota: new(quota), places: new(places), lookups: make(chan struct{}, maxLookups), yielded: make(chan struct{}),
+		RotateAfter: time.Hour, IdleAfter: time.Hour, Tell: r.told, quota: new(quota), places: new(places), lookups: make(chan struct{}, maxLookups), freedLookups: make(chan struct{}),
 	}
 	r.parent = r.System.Root.Spawn(actorkit.RootProps(r.Pool, log, func() actor.Actor { return (*above)(r) }))
 	synctest.Wait()
