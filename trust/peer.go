@@ -28,8 +28,8 @@
 // there it begins a comment, or could be meant to. So must a label in which an option could be meant, as in
 // "Bob addr=host:7100" and "addr = host:7100", or that has an address. A label has at most 64 bytes and must not look like
 // a key. Spaces around it do not count. Options and labels are UTF-8 without control characters; labels and
-// addresses have no other invisible characters either. A node uses the options [OptionAddr] and [OptionDialect]; all
-// others are kept, but for other spellings of "addr", such as "address".
+// addresses have no other invisible characters either. A node uses the option [OptionAddr]; all others are kept, such as
+// [OptionDialect], but for other spellings of "addr", such as "address".
 //
 // A line counts whole or not at all. A bad line (a mistyped key, a key that an earlier line has, a label that is too
 // long, more than 4 KiB) trusts nobody and does not affect any other line. [Set.Problems] names it. It stays in the
