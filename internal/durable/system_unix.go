@@ -53,8 +53,8 @@ func keepOwner(file *os.File, path string) error {
 	return fmt.Errorf("%w: run the command as its owner, with sudo -u %s", ErrOwner, nameOf(was.Uid))
 }
 
-// OtherOwner returns the name of the user that a file belongs to, or "" if it is this user's.
-func OtherOwner(info fs.FileInfo) string {
+// otherOwner returns the name of the user that a file belongs to, or "" if it is this user's.
+func otherOwner(info fs.FileInfo) string {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok || int(stat.Uid) == os.Geteuid() {
 		return ""

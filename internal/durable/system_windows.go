@@ -45,5 +45,5 @@ func keepOwner(*os.File, string) error {
 	return nil
 }
 
-// OtherOwner returns "": on Windows the owner of a file does not decide alone what others may do to it.
-func OtherOwner(fs.FileInfo) string { return "" }
+// otherOwner returns "": on Windows the owner of a file does not decide alone what others may do to it.
+func otherOwner(fs.FileInfo) string { return "" }

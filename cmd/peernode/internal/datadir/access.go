@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
-	"github.com/seed-f6ddb928/peernet-go/internal/durable"
 )
 
 // AccessAdvice says what to do about err if the system denies this user a file that err names. Otherwise it returns "".
@@ -21,11 +20,11 @@ func (d Dir) AccessAdvice(err error) string {
 	if dir, err := d.Path(); err == nil && (inside(named, dir) || inside(dir, named)) {
 		elsewhere = ", or choose another directory with --data-dir"
 	}
-	path, info := durable.Nearest(named)
+	path, info := nearest(named)
 	if info == nil {
 		return ""
 	}
-	if owner := durable.OtherOwner(info); owner != "" {
+	if owner := otherOwner(info); owner != "" {
 		return fmt.Sprintf("%s belongs to %s: run this command as that user%s", text.ShellWord(path), owner, elsewhere)
 	}
 	mode := "u+rw"
@@ -50,4 +49,18 @@ func pathOf(err error) string {
 func inside(path, dir string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && filepath.IsLocal(rel)
+}
+
+// nearest returns path, or the nearest path above it that this user may look at, with its description.
+func nearest(path string) (string, fs.FileInfo) {
+	for {
+		if info, err := os.Lstat(path); err == nil {
+			return path, info
+		}
+		above := filepath.Dir(path)
+		if above == path {
+			return path, nil
+		}
+		path = above
+	}
 }

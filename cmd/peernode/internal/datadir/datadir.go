@@ -12,7 +12,6 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
-	"github.com/seed-f6ddb928/peernet-go/internal/durable"
 )
 
 // Variable names the environment variable that says where the data directory is.
@@ -65,11 +64,13 @@ func (d Dir) Make() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if above, owner := durable.ForeignFolder(dir); owner != "" {
-		return "", failure.WithAdvice(fmt.Errorf("%s belongs to %s, and the data directory would belong to root", above, owner),
-			"run this command as its owner, with sudo -u "+owner)
+	if path, info := nearest(dir); path != dir && info != nil && os.Geteuid() == 0 {
+		if owner := otherOwner(info); owner != "" { // who could not use what root makes
+			return "", failure.WithAdvice(fmt.Errorf("%s belongs to %s, and the data directory would belong to root", path, owner),
+				"run this command as its owner, with sudo -u "+owner)
+		}
 	}
-	if err := durable.MakeFolder(dir); err != nil {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("making the data directory: %w", err)
 	}
 	info, err := os.Stat(dir)
