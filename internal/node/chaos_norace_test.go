@@ -7,3 +7,6 @@ const defaultHistories = 300
 
 // floodedHistories is how many TestForgedAnnouncesKeepNobodyApart runs of each kind.
 const floodedHistories = 4
+
+// largestCrowd bounds the peers of one test.
+const largestCrowd = 1000

@@ -7,3 +7,6 @@ const defaultHistories = 300
 
 // floodedHistories is how many TestForgedAnnouncesKeepNobodyApart runs of each kind.
 const floodedHistories = 1
+
+// largestCrowd bounds the peers of one test: each costs a handshake, or many dials.
+const largestCrowd = 600
