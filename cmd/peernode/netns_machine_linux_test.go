@@ -193,7 +193,7 @@ func (m *machine) await(kind string, peer *machine, at time.Time) control.Event 
 	return m.awaits(kind+" about "+nameOf(peer), peer, at, func(e control.Event) bool { return e.Kind == kind })
 }
 
-// awaits is await for an event that fits. The test fails if there is none for longer than any bound.
+// awaits is await for an event that fits. The test fails if no such event comes for longer than any bound.
 func (m *machine) awaits(what string, peer *machine, at time.Time, fits func(control.Event) bool) control.Event {
 	m.t.Helper()
 	return m.node.Until("tells "+what, time.Time{}, func(e control.Event) bool { return isAbout(e, peer, at) && fits(e) }).Value

@@ -47,7 +47,7 @@ func TestMessagesAreRead(t *testing.T) {
 		{"the server alone", response(one.srv()), message{services: services{one.name: {host: one.host, port: one.port}}}},
 		{"the text alone", response(one.text()), message{services: services{one.name: {hasText: true, key: key(1)}}}},
 		{"the text of another service", response(fact{name: one.name, txt: []string{"v=2"}, ttl: 1}.text()), message{services: services{one.name: {hasText: true}}}},
-		{"a text that ends is none", with(response(one.srv()), fact{name: one.name, txt: one.txt}.text()), message{services: services{one.name: {host: one.host, port: one.port}}}},
+		{"a text that ends does not count", with(response(one.srv()), fact{name: one.name, txt: one.txt}.text()), message{services: services{one.name: {host: one.host, port: one.port}}}},
 		{"addresses that nobody dials", response(address("h.local.", "127.0.0.1", 120), address("h.local.", "224.0.0.251", 120), address("h.local.", "0.0.0.0", 120),
 			address("h.local.", "255.255.255.255", 120), address("h.local.", "::1", 120), address("h.local.", "ff02::fb", 120), address("h.local.", "::", 120),
 			address("h.local.", "10.1.2.3", 120), address("h.local.", "fe80::3", 120), address("h.local.", "169.254.1.2", 120)),

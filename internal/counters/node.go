@@ -42,7 +42,7 @@ func (n *Node) Peer(key identity.PublicKey) *Peer {
 	return p
 }
 
-// Find returns the Peer of key. If there is none, it returns one that is not kept: its lines have no limit.
+// Find returns the Peer of key. For a key without one, it returns a new Peer and does not keep it: its lines have no limit.
 func (n *Node) Find(key identity.PublicKey) *Peer {
 	n.mu.Lock()
 	defer n.mu.Unlock()

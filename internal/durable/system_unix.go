@@ -29,8 +29,8 @@ func rename(from, to string) error {
 	return err
 }
 
-// keepOwner gives file the owner and the group of the file at path, in whose place it will be put. If there is none yet,
-// root makes it for the owner of the folder: a node that runs as that user must be able to use it.
+// keepOwner gives file the owner and the group of the file at path, which it will replace. If no file is there
+// yet and root makes it, it belongs to the owner of the folder: a node that runs as that user must be able to use it.
 func keepOwner(file *os.File, path string) error {
 	old, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) && os.Geteuid() == 0 {

@@ -26,7 +26,7 @@ func (t *Table[V]) at(id envelope.CallID) *slot[V] {
 	return &t.ring[id%slots]
 }
 
-// Get returns the value of id, zero if there is none.
+// Get returns the value of id, or the zero value if the table does not have id.
 func (t *Table[V]) Get(id envelope.CallID) V {
 	if s := t.at(id); s != nil {
 		return s.value

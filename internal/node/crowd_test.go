@@ -72,7 +72,7 @@ func (c *countedConn) Close() error {
 // A crowd is peers that do not answer, each at an address of its own: no host has it, or one that says nothing.
 type crowd struct {
 	w     *world
-	host  *memnet.Host // that says nothing; nil: there is none
+	host  *memnet.Host // accepts connections and sends nothing; nil: no host has the addresses
 	keys  []identity.PublicKey
 	addrs []netip.AddrPort
 }

@@ -48,7 +48,7 @@ type peer struct {
 	hints      hintLimiter           // of dials to those that are only announced
 
 	round     *round           // not nil: dialling
-	place     *place           // for the next dial: awaited, or held until the end of the message; nil: there is none
+	place     *place           // for the next dial: awaited, or held until the end of the message; nil: none is needed
 	dials     map[*dial]bool   // under way, or not looked at yet
 	join      sync.WaitGroup   // of their goroutines
 	dialledTo map[string]*dial // of sessions that this node initiated, by id, until they have ended
