@@ -69,14 +69,14 @@ func (a *app) peers(peers []control.Peer) error {
 		return nil
 	}
 	table := a.out.Table()
-	fmt.Fprintln(table, "PEER\tSTATE\tFOR\tADDRESS\tRTT\tWHY")
+	fmt.Fprintln(table, "PEER\tSTATE\tFOR\tDIALECT\tADDRESS\tRTT\tWHY")
 	for _, p := range peers {
 		rtt := "-"
 		if p.RTT > 0 {
 			rtt = fmt.Sprintf("%.1f ms", p.RTT)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", text.PeerName(p.PublicKey, p.Label), p.State,
-			age(p.Since), cmp.Or(named(p), "-"), rtt, cmp.Or(text.OneLine(p.Reason), "-"))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", text.PeerName(p.PublicKey, p.Label), p.State,
+			age(p.Since), cmp.Or(p.Dialect, "-"), cmp.Or(named(p), "-"), rtt, cmp.Or(text.OneLine(p.Reason), "-"))
 	}
 	return table.Flush()
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Bounds of the connections to a BEAM node (wire.md §13.6). Four that close within five seconds, for whatever reason, take
+// Bounds of the connections to a BEAM node (wire.md §13.7). Four that close within five seconds, for whatever reason, take
 // its supervisor down, and each of the node's own dials that fails counts among them.
 const (
 	maxClosed    = 2                // connections that may have closed within closedPeriod before the next dial

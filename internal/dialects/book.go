@@ -17,7 +17,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
 
-// nativeAgain is how long after a native dial a peer that speaks BEAM is dialled natively again (wire.md §13.5).
+// nativeAgain is how long after a native dial a peer that speaks BEAM is dialled natively again (wire.md §13.7).
 const nativeAgain = 24 * time.Hour
 
 // ErrNotSpoken says that a peer cannot be dialled, since the node does not speak the dialect that it must be dialled in.
@@ -129,7 +129,7 @@ type Choice struct {
 	Dialect handshake.Dialect
 
 	// FallsBack says that a responder which closes the connection cleanly in place of message 2 is dialled in BEAM next,
-	// once (wire.md §13.5).
+	// once (wire.md §13.7).
 	FallsBack bool
 }
 

@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"syscall"
@@ -38,7 +37,7 @@ var dialectOf = [...]*dialect{
 	handshake.BEAM:   {name: handshake.BEAM, codec: etf.Codec, upAtPong: true, busyIsSilent: true},
 }
 
-// How often a peer is pinged until its first pong (wire.md §13.4): at first every readyPing, in case its bytes were read
+// How often a peer is pinged until its first pong (wire.md §13.7): at first every readyPing, in case its bytes were read
 // with message 3; after firstPings, every lateReadyPing, in case a handler of the peer holds the pong up.
 const (
 	readyPing     = 5 * time.Millisecond
@@ -47,9 +46,13 @@ const (
 )
 
 var (
-	// ErrMaybeNoHandler says that a BEAM node has closed the session while a call waited for its answer. It does so, without a word, for a name that
-	// it has no atom for.
+	// ErrMaybeNoHandler says that a BEAM node has closed the session while a call waited for its answer. It does so,
+	// without a word, for a name that it has no atom for.
 	ErrMaybeNoHandler = errors.New("closed: perhaps no such handler")
+
+	// ErrNotAccepted says that a BEAM node has closed the connection after the handshake, before the session was up. It
+	// does so, without a word, for a key that it does not trust.
+	ErrNotAccepted = errors.New("the peer closed the connection before it accepted: it may not trust this node's key")
 
 	// ErrDialect ends a handshake whose peer may not be served in the dialect that it speaks.
 	ErrDialect = errors.New("the peer is known to speak another dialect")
@@ -107,15 +110,17 @@ func (s *session) pingUntilUp() {
 // excusesSilence says whether the peer's silence is no sign that it is dead: it may be at work on a call.
 func (l *Link) excusesSilence() bool { return l.dialect.busyIsSilent && l.callers.Load() > 0 }
 
-// explainClose says more about why the connection was closed, if it was the peer that closed it while it had a call to
-// answer. err may be nil.
+// explainClose says more about why a BEAM node has closed the connection, which says nothing itself. err is what the
+// connection says; nil: it was closed.
 func (s *session) explainClose(err error) error {
+	isReset := errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) // it had not read all
 	switch {
-	case s.dialect.hasControl || s.callers.Load() == 0:
-	case err == nil:
+	case s.dialect.hasControl || err != nil && !isReset:
+		return err
+	case !s.up:
+		return ErrNotAccepted
+	case s.callers.Load() > 0:
 		return ErrMaybeNoHandler
-	case errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE): // it had not read all
-		return fmt.Errorf("%w (%w)", ErrMaybeNoHandler, err)
 	}
 	return err
 }

@@ -79,7 +79,7 @@ type waiter struct {
 }
 
 func newQueue(limit int, isCrowded func() bool) *queue {
-	q := &queue{limits: [lanes]int{urgentRoom, limit}, isCrowded: isCrowded}
+	q := &queue{codec: envelope.Msgpack, limits: [lanes]int{urgentRoom, limit}, isCrowded: isCrowded}
 	q.work.L = &q.mu
 	return q
 }

@@ -19,6 +19,7 @@ func newPeer(p peernet.PeerInfo) control.Peer {
 		PublicKey: p.Key.String(),
 		Label:     p.Label,
 		Name:      p.Name,
+		Dialect:   string(p.Dialect),
 		State:     string(p.State),
 		Since:     moment(p.Since),
 		Reason:    p.Reason,

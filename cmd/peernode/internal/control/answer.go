@@ -86,7 +86,8 @@ type (
 	Peer struct {
 		PublicKey string    `json:"public_key"`
 		Label     string    `json:"label,omitempty"`
-		Name      string    `json:"name,omitempty"` // what the peer calls itself
+		Name      string    `json:"name,omitempty"`    // what the peer calls itself
+		Dialect   string    `json:"dialect,omitempty"` // native or beam; left out: not known yet
 		State     string    `json:"state"`
 		Since     time.Time `json:"since,omitzero"`
 		Reason    string    `json:"reason,omitempty"`
