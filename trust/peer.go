@@ -174,7 +174,7 @@ func checkOption(option Option) error {
 		}
 	case OptionDialect:
 		if option.Value != "native" && option.Value != "beam" {
-			return fmt.Errorf("%w: write dialect=native or dialect=beam: %.80q", ErrOptionValue, option.Value)
+			return fmt.Errorf("%w: write dialect=WORD, without spaces: %.80q: want native or beam", ErrOptionValue, option.Value)
 		}
 	}
 	return nil
