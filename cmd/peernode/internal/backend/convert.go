@@ -19,7 +19,6 @@ func newPeer(p peernet.PeerInfo) control.Peer {
 		PublicKey: p.Key.String(),
 		Label:     p.Label,
 		Name:      p.Name,
-		Dialect:   string(p.Dialect),
 		State:     string(p.State),
 		Since:     moment(p.Since),
 		Reason:    p.Reason,
@@ -27,6 +26,7 @@ func newPeer(p peernet.PeerInfo) control.Peer {
 		Role:      p.Role,
 		RTT:       control.Milliseconds(p.RTT),
 		LastHeard: moment(p.LastHeard),
+		Dialect:   string(p.Dialect),
 	}
 	for _, a := range p.Addresses {
 		peer.Addresses = append(peer.Addresses, control.Address{

@@ -86,8 +86,7 @@ type (
 	Peer struct {
 		PublicKey string    `json:"public_key"`
 		Label     string    `json:"label,omitempty"`
-		Name      string    `json:"name,omitempty"`    // what the peer calls itself
-		Dialect   string    `json:"dialect,omitempty"` // native or beam; left out: not known yet
+		Name      string    `json:"name,omitempty"` // what the peer calls itself
 		State     string    `json:"state"`
 		Since     time.Time `json:"since,omitzero"`
 		Reason    string    `json:"reason,omitempty"`
@@ -95,6 +94,7 @@ type (
 		Role      string    `json:"role,omitempty"`    // initiator or responder
 		RTT       float64   `json:"rtt_ms,omitempty"`
 		LastHeard time.Time `json:"last_heard,omitzero"`
+		Dialect   string    `json:"dialect,omitempty"` // native or beam; left out: not known yet
 		Addresses []Address `json:"addresses,omitempty"`
 
 		// Only in lists of peers.
