@@ -119,7 +119,7 @@ func (r *jsonReader) pairs(depth int) (any, error) {
 		if err := r.delim(jsontext.Map, '['); err != nil {
 			return nil, err
 		}
-		key, err := r.value(depth)
+		key, err := r.member(depth)
 		if err != nil {
 			return nil, err
 		}
@@ -129,7 +129,7 @@ func (r *jsonReader) pairs(depth int) (any, error) {
 		if _, twice := pairs[key]; twice {
 			return nil, fmt.Errorf("%w: %s", ErrDuplicateKey, quote(fmt.Sprint(key)))
 		}
-		if pairs[key], err = r.value(depth); err != nil {
+		if pairs[key], err = r.member(depth); err != nil {
 			return nil, err
 		}
 		if err := r.delim(jsontext.Map, ']'); err != nil {
@@ -137,6 +137,14 @@ func (r *jsonReader) pairs(depth int) (any, error) {
 		}
 	}
 	return pairs, r.delim(jsontext.Map, ']')
+}
+
+// member reads the key or the value of a pair.
+func (r *jsonReader) member(depth int) (any, error) {
+	if !r.dec.More() {
+		return nil, badForm(jsontext.Map)
+	}
+	return r.value(depth)
 }
 
 // improper reads the value of "$improper": an array of an array of elements and a tail.

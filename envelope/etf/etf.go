@@ -34,8 +34,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
-// Codec is the codec of the BEAM dialect (wire.md §13). Parse allocates nothing for calls and sends with names in ASCII,
-// pings, pongs and replies that succeeded.
+// Codec is the codec of the BEAM dialect (wire.md §13). Parse allocates nothing for pings and pongs, nor for calls, sends
+// and replies that succeeded, unless a name is not ASCII or has more than 32 bytes, or a map has other keys than a few names.
 var Codec envelope.Codec = codec{}
 
 type codec struct{}

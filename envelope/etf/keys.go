@@ -10,17 +10,21 @@ import (
 // checkKeys returns ErrDuplicateKey if two keys of a map are the same term, perhaps in two forms. The n entries begin at
 // b[p] and have passed the guard.
 //
-// It compares the keys in their shortest forms, in order. So its work grows with the bytes and their logarithm, whatever
-// keys a peer chooses.
+// A few names are compared with each other, which allocates nothing. Other keys are compared in their shortest forms, in
+// order. So the work grows with the bytes and their logarithm, whatever keys a peer chooses.
 func checkKeys(b []byte, p, n int) error {
 	if n < 2 {
 		return nil
 	}
+	if twice, ok := hasNameTwice(b, p, n); ok {
+		if twice {
+			return envelope.ErrDuplicateKey
+		}
+		return nil
+	}
 	var (
-		roomForms [256]byte
-		roomSpans [16]span
-		forms     = roomForms[:0]
-		spans     = roomSpans[:0]
+		forms []byte
+		spans = make([]span, 0, n)
 	)
 	for range n {
 		start := len(forms)
@@ -36,6 +40,30 @@ func checkKeys(b []byte, p, n int) error {
 		}
 	}
 	return nil
+}
+
+// fewNames is how many keys hasNameTwice compares.
+const fewNames = 16
+
+// hasNameTwice reports whether two of the n keys are the same name. ok is false if it cannot tell: there are more than
+// fewNames, or they are not all atoms or binaries whose bytes can be compared.
+func hasNameTwice(b []byte, p, n int) (twice, ok bool) {
+	if n > fewNames {
+		return false, false
+	}
+	var keys [fewNames]int // where they begin
+	for i := range n {
+		isBinary := b[p] == tagBinary
+		if !isBinary && !isUTF8(b[p]) && !(isAtom(b[p]) && isASCII(contents(b, p))) {
+			return false, false
+		}
+		for _, other := range keys[:i] {
+			twice = twice || isBinary == (b[other] == tagBinary) && bytes.Equal(contents(b, p), contents(b, other))
+		}
+		keys[i] = p
+		p = skip(b, skip(b, p))
+	}
+	return twice, true
 }
 
 // A span is a part of a slice.

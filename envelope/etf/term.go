@@ -55,7 +55,7 @@ func isUTF8(tag byte) bool { return tag == tagSmallAtomUTF8 || tag == tagAtomUTF
 // atomAt returns the name of an atom in UTF-8. It has no room to append, and is a part of b unless it must be converted.
 func atomAt(b []byte, p int) []byte {
 	name := contents(b, p)
-	if isUTF8(b[p]) || !slices.ContainsFunc(name, func(c byte) bool { return c >= utf8.RuneSelf }) {
+	if isUTF8(b[p]) || isASCII(name) {
 		return name
 	}
 	converted := make([]byte, 0, 2*len(name))
@@ -63,6 +63,16 @@ func atomAt(b []byte, p int) []byte {
 		converted = utf8.AppendRune(converted, rune(c))
 	}
 	return converted
+}
+
+// isASCII reports whether s is the same in Latin-1 and in UTF-8.
+func isASCII(s []byte) bool {
+	for _, c := range s {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // isAtomNamed reports whether the term is the atom called name, which is ASCII.
