@@ -60,7 +60,8 @@ type Config struct {
 // safe for concurrent use.
 func (c *Config) IsTrustedSource(at netip.Prefix) bool { return c.trustedSources.bucket(at) != nil }
 
-// Inbound answers what a peer asks over one session. Its methods are called by the session's actor and never
+// Inbound answers what a peer asks over one session. Calls, sends and cancels come from one goroutine at a time, Close at any
+// time; what comes after Close is dropped. Its methods never
 // block. Slices of an envelope are the receiver's to keep.
 type Inbound interface {
 	// Call runs a handler. An error is a violation of the protocol (wire.md §6.3) and ends the session.

@@ -76,9 +76,9 @@ type session struct {
 	up           bool
 	peerBye      bool     // the peer has said a bye that half-closes
 	running      int      // goroutines that have the connection: of the handshake, or the reader and the writer
-	missedPongs  int      // in a row
+	missedPongs  int      // in a row, when the latest ping left
 	lastPing     *pending // of the session itself
-	rotationTold bool
+	framesAtPing uint64   // framesIn when the latest ping left
 	end          Ended
 	lingerUntil  time.Time // when a session that is ending closes its connection in any case
 
@@ -228,6 +228,7 @@ func (s *session) closeConn() {
 // fail ends what waits for the peer or works for it, and queues the bye if there is one. It is called once.
 func (s *session) fail(e Ended, bye *buffer) {
 	end := e.linkError()
+	s.direct.Store(false)
 	s.queue.finish(bye, end)
 	s.flight.close(end, s.queue)
 	if s.inbound != nil {
