@@ -20,8 +20,8 @@ var ErrFlood = errors.New("too many refused calls unanswered: the peer does not 
 // callTooLate is the answer for any name, with or without a handler: no caller learns by it which names have one.
 var callTooLate = &envelope.RemoteError{Code: envelope.CodeDeadline, Text: "the call arrived after its time"}
 
-// A Session serves the requests of one session. Its methods do not block. Requests come from one goroutine at a time; Close and
-// Pending may be called at any time. After Close requests are dropped.
+// A Session serves the requests of one session. Its methods do not block. One goroutine at a time calls them, except Pending and
+// Close, which are safe for concurrent use. After Close requests are dropped.
 type Session struct {
 	server *Server
 	peer   *peer

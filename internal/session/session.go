@@ -1,9 +1,9 @@
 // Package session is one connection to one peer: wire.md §4 to §7.
 //
-// The session is an actor for the life of its connection. Around it run two goroutines: one reads, opens and decodes,
+// The session is an actor for the life of its connection. Around it run two goroutines: one reads, opens, decodes and delivers,
 // the other seals and writes. Before them, one does the handshake. Calls and sends of the application go from its own
-// goroutines into the writer's queue, so the table of calls in flight lies beside the actor; the actor alone answers and
-// fails what is in the table.
+// goroutines into the writer's queue, and replies from the reader to the callers, so the table of calls in flight lies beside
+// the actor. The actor decides about the session itself: it comes up, it is alive, it ends.
 package session
 
 import (
@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -153,6 +154,8 @@ func (s *session) Receive(ctx actor.Context) {
 	case writeEnded:
 		s.running--
 		s.endWriting(m.err)
+	case panicked:
+		panic(fmt.Sprintf("%v\n%s", m.value, m.stack))
 	}
 	if s.state == ending && s.running == 0 && !s.stopped {
 		s.stopped = true
@@ -171,11 +174,17 @@ func (s *session) start(ctx actor.Context) {
 	})
 }
 
-// run runs f in a goroutine that the session waits for before it has stopped, and posts what f returns.
+// run runs f in a goroutine that the session waits for before it has stopped, and posts what f returns. If f panics, the actor
+// fails in its place: only this session ends.
 func (s *session) run(f func() any) {
 	s.join.Add(1)
 	go func() {
 		defer s.join.Done()
+		defer func() {
+			if p := recover(); p != nil {
+				s.system.Root.Send(s.pid, panicked{p, string(debug.Stack())})
+			}
+		}()
 		s.system.Root.Send(s.pid, f())
 	}()
 }
