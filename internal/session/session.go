@@ -1,9 +1,9 @@
 // Package session is one connection to one peer: wire.md §4 to §7.
 //
-// The session is an actor for the life of its connection. Around it run two goroutines: one reads, opens, decodes and delivers,
-// the other seals and writes. Before them, one does the handshake. Calls and sends of the application go from its own
-// goroutines into the writer's queue, and replies from the reader to the callers, so the table of calls in flight lies beside
-// the actor. The actor decides about the session itself: it comes up, it is alive, it ends.
+// The session is an actor for the life of its connection. Beside it runs a goroutine that reads, opens, decodes and delivers, and
+// while there is something to write, another that seals and writes. Before them, one does the handshake. Calls and sends of the
+// application go from its own goroutines into the writer's queue, and replies from the reader to the callers, so the table of
+// calls in flight lies beside the actor. The actor decides about the session itself: it comes up, it is alive, it ends.
 package session
 
 import (
@@ -321,5 +321,10 @@ func (s *session) admit(owner *actor.PID) {
 func (s *session) startReaderAndWriter() {
 	s.running = 2
 	s.run(func() any { return readEnded{s.reader.run()} })
-	s.run(func() any { return writeEnded{s.write(s.writer)} })
+	s.join.Add(1)
+	w := &writer{Link: s.Link, send: s.writer, end: func(err error) {
+		defer s.join.Done()
+		s.system.Root.Send(s.pid, writeEnded{err})
+	}}
+	s.queue.startWriter(func() { s.config.Pool.Go(w) })
 }
