@@ -26,7 +26,8 @@ const (
 // A batch is what one read brought.
 type batch struct{ envelopes []envelope.Envelope }
 
-// A reader opens and decodes what arrives, and sends the actor one message for each read.
+// A reader opens and decodes what arrives. It delivers calls, replies, sends, pings and pongs itself; a read with anything else
+// in it becomes one message to the actor.
 type reader struct {
 	*Link
 	recv *channel.CipherState
@@ -38,6 +39,7 @@ type reader struct {
 	arena  []byte  // plaintexts; bytes given to an envelope are never reused
 
 	free     chan *batch     // batches that the actor does not have
+	atActor  atomic.Int32    // batches that the actor has not handled yet
 	stop     <-chan struct{} // closed when the session stops at once
 	discards atomic.Bool     // the session is ending: what still comes is discarded
 }
@@ -65,10 +67,12 @@ func (r *reader) run() error {
 				r.shrink(b)
 			}
 			r.counters.Add(counters.FramesIn, r.recv.Nonce()-r.framesIn.Swap(r.recv.Nonce()))
-			several := len(b.envelopes) > 1 // once sent, b is the actor's
-			r.system.Root.Send(r.pid, received{b})
+			several := len(b.envelopes) > 1 // once handed on, b may be the actor's
+			if violation := r.handOn(b); violation != nil {
+				err = violation
+			}
 			if several {
-				runtime.Gosched() // let the actor handle this batch, so the next read collects several frames
+				runtime.Gosched() // let those who were handed something act, so the next read collects several frames
 			}
 		}
 		if err != nil {
@@ -77,6 +81,32 @@ func (r *reader) run() error {
 		}
 	}
 	return r.discard()
+}
+
+// handOn delivers what asks for no decision of the actor, and sends the actor everything else. An error is a violation of the
+// protocol.
+func (r *reader) handOn(b *batch) error {
+	if !r.mayDeliver(b) {
+		r.atActor.Add(1)
+		r.system.Root.Send(r.pid, received{b})
+		return nil
+	}
+	defer r.giveBack(b)
+	for i := range b.envelopes {
+		if err := r.deliver(&b.envelopes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayDeliver says whether all envelopes of a batch may be delivered without the actor: there is nothing in it that the actor has
+// to decide, and nothing before it that the actor has not handled yet. So all envelopes are handled in order.
+func (r *reader) mayDeliver(b *batch) bool {
+	if r.atActor.Load() > 0 || !r.direct.Load() || r.isRotationDue() {
+		return false
+	}
+	return !slices.ContainsFunc(b.envelopes, func(e envelope.Envelope) bool { return isCommand(&e) })
 }
 
 // fill reads once from the connection.
@@ -226,7 +256,7 @@ func (r *reader) nextBatch() *batch {
 	}
 }
 
-// giveBack is called by the actor: the batch and its slice are the reader's again, what they pointed to is not.
+// giveBack is called once a batch has been handled: the batch and its slice are the reader's again, what they pointed to is not.
 func (r *reader) giveBack(b *batch) {
 	clear(b.envelopes)
 	b.envelopes = b.envelopes[:0]

@@ -1,9 +1,9 @@
 // Package session is one connection to one peer: wire.md §4 to §7.
 //
-// The session is an actor for the life of its connection. Around it run two goroutines: one reads, opens and decodes,
-// the other seals and writes, while there is something to write. Before them, one does the handshake. Calls and sends of the application go from its own
-// goroutines into the writer's queue, so the table of calls in flight lies beside the actor; the actor alone answers and
-// fails what is in the table.
+// The session is an actor for the life of its connection. Beside it runs a goroutine that reads, opens, decodes and delivers, and
+// while there is something to write, another that seals and writes. Before them, one does the handshake. Calls and sends of the
+// application go from its own goroutines into the writer's queue, and replies from the reader to the callers, so the table of
+// calls in flight lies beside the actor. The actor decides about the session itself: it comes up, it is alive, it ends.
 package session
 
 import (
@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -76,9 +77,9 @@ type session struct {
 	up           bool
 	peerBye      bool     // the peer has said a bye that half-closes
 	running      int      // goroutines that have the connection: of the handshake, or the reader and the writer
-	missedPongs  int      // in a row
+	missedPongs  int      // in a row, when the latest ping left
 	lastPing     *pending // of the session itself
-	rotationTold bool
+	framesAtPing uint64   // framesIn when the latest ping left
 	end          Ended
 	lingerUntil  time.Time // when a session that is ending closes its connection in any case
 
@@ -153,6 +154,8 @@ func (s *session) Receive(ctx actor.Context) {
 	case writeEnded:
 		s.running--
 		s.endWriting(m.err)
+	case panicked:
+		panic(fmt.Sprintf("%v\n%s", m.value, m.stack))
 	}
 	if s.state == ending && s.running == 0 && !s.stopped {
 		s.stopped = true
@@ -171,11 +174,17 @@ func (s *session) start(ctx actor.Context) {
 	})
 }
 
-// run runs f in a goroutine that the session waits for before it has stopped, and posts what f returns.
+// run runs f in a goroutine that the session waits for before it has stopped, and posts what f returns. If f panics, the actor
+// fails in its place: only this session ends.
 func (s *session) run(f func() any) {
 	s.join.Add(1)
 	go func() {
 		defer s.join.Done()
+		defer func() {
+			if p := recover(); p != nil {
+				s.system.Root.Send(s.pid, panicked{p, string(debug.Stack())})
+			}
+		}()
 		s.system.Root.Send(s.pid, f())
 	}()
 }
@@ -228,6 +237,7 @@ func (s *session) closeConn() {
 // fail ends what waits for the peer or works for it, and queues the bye if there is one. It is called once.
 func (s *session) fail(e Ended, bye *buffer) {
 	end := e.linkError()
+	s.direct.Store(false)
 	s.queue.finish(bye, end)
 	s.flight.close(end, s.queue)
 	if s.inbound != nil {
