@@ -219,8 +219,8 @@ func (p *peer) shakeHands(d *dial) {
 	r := p.round
 	p.tellProgress(d.addr, fmt.Sprintf("handshake with %v", d.addr))
 	reserved, own := r.reserved, &reservation{d.addr}
-	pid := p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: d.conn, Role: handshake.Initiator,
-		Expect: p.key, Owner: p.self, Claim: func() bool { return reserved.CompareAndSwap(nil, own) }}))
+	pid := session.Spawn(p.ctx, session.Params{Config: p.Session, Conn: d.conn, Role: handshake.Initiator,
+		Expect: p.key, Owner: p.self, Claim: func() bool { return reserved.CompareAndSwap(nil, own) }})
 	p.handshakes = append(p.handshakes, pid.GetId())
 	p.dialledTo[pid.GetId()] = d
 	system := p.ctx.ActorSystem()
