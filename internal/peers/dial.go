@@ -117,7 +117,7 @@ func (p *peer) raceOn() bool {
 func (p *peer) raceLater(wait time.Duration) {
 	if r := p.round; wait > 0 && !r.waits {
 		r.waits = true
-		p.after(wait, dialAllowed{r})
+		p.afterInRound(r, wait, dialAllowed{r})
 	}
 }
 
@@ -230,7 +230,7 @@ func (p *peer) shakeHands(d *dial) {
 	}
 	long := p.patienceAt(d.addr)
 	r.slowAt = p.Clock.Now().Add(long)
-	p.after(long, handshakeSlow{r, nil})
+	p.afterInRound(r, long, handshakeSlow{r, nil})
 }
 
 // patienceAt returns how long an address has for an answer until others have their turn.
