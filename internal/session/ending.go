@@ -79,6 +79,7 @@ func halfCloses(code envelope.Reason) bool {
 func (s *session) halfClose(bye envelope.Bye) {
 	s.state = draining
 	s.draining.Store(true)
+	s.direct.Store(false)
 	if s.dialect.hasControl {
 		s.queue.halfClose(encodeBye(bye))
 	} else {
