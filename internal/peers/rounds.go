@@ -342,7 +342,9 @@ func (p *peer) dropRound() *round {
 }
 
 // afterInRound posts m once d has passed, unless the round has ended by then.
-func (p *peer) afterInRound(r *round, d time.Duration, m any) { r.timers = append(r.timers, p.after(d, m)) }
+func (p *peer) afterInRound(r *round, d time.Duration, m any) {
+	r.timers = append(r.timers, p.after(d, m))
+}
 
 func (r *round) answer(err error) {
 	for _, w := range r.waiters {
