@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	errForm    = errors.New("another kind of term")
+	errKind    = errors.New("another kind of term")
 	errLength  = errors.New("another length")
 	errPointer = errors.New("not a pointer to a value")
 )
@@ -137,7 +137,7 @@ func readTerm(b []byte, p int, v reflect.Value) (end int, err error) {
 // readAtom sets v, an Atom, to an atom of any name.
 func readAtom(b []byte, p int, v reflect.Value) (end int, err error) {
 	if !isAtom(b[p]) {
-		return 0, errForm
+		return 0, errKind
 	}
 	v.SetString(string(atomAt(b, p)))
 	return skip(b, p), nil
@@ -150,7 +150,7 @@ func readTuple(b []byte, p int, v reflect.Value) (end int, err error) {
 		return skip(b, p), nil
 	}
 	if !isTuple(b[p]) {
-		return 0, errForm
+		return 0, errKind
 	}
 	value, end, err := anyAt(b, p)
 	if err == nil {
@@ -162,7 +162,7 @@ func readTuple(b []byte, p int, v reflect.Value) (end int, err error) {
 // readImproper sets v, an ImproperList, to an improper list.
 func readImproper(b []byte, p int, v reflect.Value) (end int, err error) {
 	if b[p] != tagList {
-		return 0, errForm
+		return 0, errKind
 	}
 	value, end, err := listAt(b, p)
 	if improper, ok := value.(envelope.ImproperList); ok && err == nil {
@@ -170,7 +170,7 @@ func readImproper(b []byte, p int, v reflect.Value) (end int, err error) {
 		return end, nil
 	}
 	if err == nil {
-		err = errForm
+		err = errKind
 	}
 	return 0, err
 }
@@ -203,7 +203,7 @@ func readScalar(b []byte, p int, v reflect.Value) error {
 	case reflect.Bool:
 		isTrue := isAtomNamed(b, p, "true")
 		if !isTrue && !isAtomNamed(b, p, "false") {
-			return errForm
+			return errKind
 		}
 		v.SetBool(isTrue)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
@@ -216,7 +216,7 @@ func readScalar(b []byte, p int, v reflect.Value) error {
 		v.SetString(string(text))
 		return err
 	default:
-		return errForm
+		return errKind
 	}
 	return nil
 }
@@ -312,7 +312,7 @@ func readList(b []byte, p int, v reflect.Value) (end int, err error) {
 		return p, err
 	}
 	if b[p] != tagNil {
-		return 0, errForm // an improper list
+		return 0, errKind // an improper list
 	}
 	return p + 1, nil
 }
@@ -402,5 +402,5 @@ func readEncoded(b []byte, v any) error {
 	case encoding.TextUnmarshaler:
 		return v.UnmarshalText(bytes.Clone(text))
 	}
-	return errForm
+	return errKind
 }
