@@ -1,11 +1,9 @@
 package etf
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"math/big"
-	"os"
 	"strings"
 	"testing"
 
@@ -286,22 +284,5 @@ func TestUndecodableRepliesFailTheirCallAlone(t *testing.T) {
 	}
 	if got := fmt.Sprint(envelope.Undecodable(ErrTag)); !strings.Contains(got, "the reply cannot be read") {
 		t.Errorf("the error says: %s", got)
-	}
-}
-
-// TestExamplesOfTheDocument writes the envelopes that wire.md §13.2 shows, whose bytes must be there.
-func TestExamplesOfTheDocument(t *testing.T) {
-	page, err := os.ReadFile("../../docs/wire.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	page = bytes.ReplaceAll(page, []byte("  "), []byte(" "))
-	for term, b := range map[string][]byte{
-		`{call, 1, echo, <<"hello">>}`: must(Codec.AppendCall(nil, 1, "echo", envelope.Options{}, "hello")),
-		`{reply, 1, {ok, 42}}`:         must(Codec.AppendReply(nil, 1, 42)),
-	} {
-		if want := fmt.Sprintf("%s\n% x\n", term, b); !bytes.Contains(bytes.ReplaceAll(page, []byte("\r\n"), []byte("\n")), []byte(want)) {
-			t.Errorf("wire.md does not have\n%s", want)
-		}
 	}
 }
