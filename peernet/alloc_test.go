@@ -26,9 +26,9 @@ func TestAllocationsPerCall(t *testing.T) {
 		want float64
 		call func() error
 	}{
-		{"untyped", 7, func() error { _, err := a.Call(ctx, key, "raw", nil); return err }},
-		{"untyped, when ready", 7, func() error { _, err := a.Call(ctx, key, "raw", nil, peernet.WaitForReady()); return err }},
-		{"typed", 10, func() error { _, err := peernet.Call[[]byte](ctx, a, key, "typed", payload); return err }},
+		{"untyped", 5, func() error { _, err := a.Call(ctx, key, "raw", nil); return err }},
+		{"untyped, when ready", 5, func() error { _, err := a.Call(ctx, key, "raw", nil, peernet.WaitForReady()); return err }},
+		{"typed", 6, func() error { _, err := peernet.Call[[]byte](ctx, a, key, "typed", payload); return err }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := testing.AllocsPerRun(2000, func() {
@@ -48,7 +48,7 @@ func TestAllocationsOfACallToMany(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates too")
 	}
-	const peers, perCall, besides = 8, 10, 24
+	const peers, perCall, besides = 8, 8, 24
 	hub := startNode(t, peernet.Config{})
 	var keys []identity.PublicKey
 	for range peers {

@@ -48,12 +48,13 @@ func (n *Node) Call(ctx context.Context, key identity.PublicKey, name string, ar
 
 // Call is Node.Call with a result of type R. A result that does not decode into an R is an error, too.
 func Call[R any](ctx context.Context, n *Node, key identity.PublicKey, name string, args any, opts ...CallOption) (R, error) {
-	var result R
 	raw, err := n.Call(ctx, key, name, args, opts...)
 	if err != nil {
-		return result, err
+		var zero R
+		return zero, err
 	}
-	if err := decode(raw, &result); err != nil {
+	result, err := decode[R](raw)
+	if err != nil {
 		return result, &callError{"call", name, &resultError{fmt.Errorf("the result does not decode into a %T: %w", result, err)}}
 	}
 	return result, nil

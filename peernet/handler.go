@@ -114,23 +114,25 @@ func (n *Node) Handlers() []string { return n.server.Names() }
 // hundred times their size in memory.
 func Handle[A, R any](n *Node, name string, f func(ctx context.Context, from Caller, args A) (R, error), opts ...HandleOption) error {
 	return n.Handle(name, func(ctx context.Context, r *Request) (any, error) {
-		var args A
-		if err := decode(r.Args(), &args); err != nil {
+		args, err := decode[A](r.Args())
+		if err != nil {
 			return nil, &RemoteError{Code: envelope.CodeBadArgs, Text: fmt.Sprintf("%s takes a %T", name, args)}
 		}
 		return f(ctx, r.Caller(), args)
 	}, opts...)
 }
 
-// decode decodes r into v. It copies neither a Raw nor a binary: the bytes are ours alone.
-func decode[T any](r Raw, v *T) (err error) {
-	switch v := any(v).(type) {
-	case *Raw:
-		*v = r
-	case *[]byte:
-		*v, err = r.Binary()
-	default:
-		err = r.Decode(v)
+// decode returns r as a T. It copies neither a Raw nor a binary, as the bytes are ours alone, and allocates nothing for them.
+func decode[T any](r Raw) (T, error) {
+	var zero T
+	switch any(zero).(type) {
+	case Raw:
+		return any(r).(T), nil
+	case []byte:
+		b, err := r.Binary()
+		return any(b).(T), err
 	}
-	return err
+	v := new(T)
+	err := r.Decode(v)
+	return *v, err
 }

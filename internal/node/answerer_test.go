@@ -9,7 +9,7 @@ import (
 )
 
 // An answerer answers the calls of one session: "echo" at once, "wait" when it is released, others never until the
-// session ends. "panic" makes the session's actor fail.
+// session ends. "panic" makes the session fail.
 type answerer struct {
 	node *testNode
 	link *session.Link
@@ -36,6 +36,9 @@ func (a *answerer) Call(e *envelope.Envelope) error {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.ended {
+		return nil
+	}
 	a.pending++
 	if string(e.Name) == "echo" {
 		go a.reply(e.ID)

@@ -25,6 +25,10 @@ func (s *Session) Send(e *envelope.Envelope) {
 	}
 	c, p := &s.server.config, s.peer
 	p.mu.Lock()
+	if s.closed {
+		p.mu.Unlock()
+		return
+	}
 	if tooMany := p.sends.n >= c.Sends; tooMany || p.sends.bytes+len(e.Args) > c.SendBytes {
 		p.mu.Unlock()
 		count.Add(counters.SendsDropped, 1)

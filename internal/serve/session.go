@@ -20,8 +20,8 @@ var ErrFlood = errors.New("too many refused calls unanswered: the peer does not 
 // callTooLate is the answer for any name, with or without a handler: no caller learns by it which names have one.
 var callTooLate = &envelope.RemoteError{Code: envelope.CodeDeadline, Text: "the call arrived after its time"}
 
-// A Session serves the requests of one session. Its methods do not block. The session's actor calls them. Only
-// Pending is safe for concurrent use. After Close only Close and Pending may be called.
+// A Session serves the requests of one session. Its methods do not block. One goroutine at a time calls them, except Pending and
+// Close, which are safe for concurrent use. After Close requests are dropped.
 type Session struct {
 	server *Server
 	peer   *peer
@@ -48,6 +48,10 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	}
 	r, p := newRequest(s, registration, e), s.peer
 	p.mu.Lock()
+	if s.closed {
+		p.mu.Unlock()
+		return nil
+	}
 	taken, overloaded := s.calls.Get(e.ID) != nil, p.overloadedBy(len(e.Args))
 	if overloaded == nil && !taken && !late {
 		s.calls.Put(e.ID, r)

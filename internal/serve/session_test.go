@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"reflect"
 	"testing"
@@ -172,6 +173,23 @@ func TestCloseEndsHandlersThatHaveNotBegun(t *testing.T) {
 		c.Close(envelope.ReasonShutdown) // without waiting for the handlers to begin
 		if n := c.counts(); n[envelope.CodeCancelled] != 100 {
 			t.Errorf("answers: %v", n)
+		}
+	})
+}
+
+// TestRequestsAfterCloseAreDropped: the reader may bring some while the session's actor closes it.
+func TestRequestsAfterCloseAreDropped(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, g *rig) {
+		ran := 0
+		g.handle("count", func(context.Context, *Request) (any, error) { ran++; return nil, nil })
+		c := g.open(1)
+		c.Close(envelope.ReasonRevoked)
+		id := c.call("count", nil)
+		c.send("count", "late")
+		c.Cancel(id)
+		synctest.Wait()
+		if ran != 0 || c.Pending() != 0 || len(g.Loads()) != 0 {
+			t.Errorf("%d handlers ran, %d calls are pending, loads are %v", ran, c.Pending(), g.Loads())
 		}
 	})
 }

@@ -42,7 +42,7 @@ func (ps *pendings) get() *pending {
 func (ps *pendings) put(p *pending) { ps.pool.Put(p) }
 
 // inFlight is the table of the calls and pings of this node that wait for an answer. A caller's goroutine enters its
-// call and may take it out again; the session answers or fails it. The one that takes a call out of the table ends it, so
+// call and may take it out again; the reader answers it, and the actor fails it. The one that takes a call out of the table ends it, so
 // each ends exactly once.
 type inFlight struct {
 	mu    sync.Mutex // guards the rest

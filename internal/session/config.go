@@ -54,14 +54,15 @@ type Config struct {
 	pendings       pendings       // safe for concurrent use
 	trustedSources trustedSources // likewise
 	knocks         knockLimiter   // likewise
+	spawner        spawner        // likewise
 }
 
 // IsTrustedSource says whether a trusted key has authenticated at a source (limiter.SourceOf) since the node started. It is
 // safe for concurrent use.
 func (c *Config) IsTrustedSource(at netip.Prefix) bool { return c.trustedSources.bucket(at) != nil }
 
-// Inbound answers what a peer asks over one session. Its methods are called by the session's actor and never
-// block. Slices of an envelope are the receiver's to keep.
+// Inbound answers what a peer asks over one session. Its methods never block. One goroutine at a time calls them, except Pending
+// and Close, which are safe for concurrent use; after Close the others do nothing. Slices of an envelope are the receiver's to keep.
 type Inbound interface {
 	// Call runs a handler. An error is a violation of the protocol (wire.md §6.3) and ends the session.
 	Call(*envelope.Envelope) error
@@ -75,7 +76,7 @@ type Inbound interface {
 	// EndRequests says that the peer has said its bye: no call and no send will follow.
 	EndRequests()
 
-	// Pending returns how many calls are not yet answered. It is safe for concurrent use.
+	// Pending returns how many calls are not yet answered.
 	Pending() int
 
 	// Close says that the session has ended, and why: handlers are cancelled, their answers will go nowhere.

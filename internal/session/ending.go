@@ -79,6 +79,7 @@ func halfCloses(code envelope.Reason) bool {
 func (s *session) halfClose(bye envelope.Bye) {
 	s.state = draining
 	s.draining.Store(true)
+	s.direct.Store(false)
 	s.queue.halfClose(encodeBye(bye))
 	s.startLinger(s.config.Linger)
 	s.closeIfDrained()

@@ -45,6 +45,7 @@ func TestImmediateClose(t *testing.T) {
 				mine := e.goCall(t.Context(), "mine", nil)
 				r.want(aCall(1, "mine", nil))
 				e.link.Close(Close{Reason: code, Text: "because", RetryAfter: time.Minute})
+				synctest.Wait()
 				r.say(aSend("late", nil), aPing(2)) // read and thrown away
 				mine.wantLink(t, code, false, true)
 				e.served.reply(1, "too late", nil)
@@ -282,20 +283,29 @@ func TestActorThatIsStoppedLeavesNothing(t *testing.T) {
 			})
 		})
 	}
-	t.Run("panics", func(t *testing.T) {
-		bubble(t, func(t *testing.T, w *world) {
-			e, r := w.open(handshake.Responder, func(c *Config) { c.Log = slog.New(slog.DiscardHandler) })
-			mine := e.goCall(t.Context(), "mine", nil)
-			e.tell(func(*session) { panic("on purpose") })
-			for range 10 {
-				_, _ = r.Conn.Write(r.Frames(aSend("note", nil))) // the reader waits for an actor that is no more
-			}
-			mine.wantLink(t, ReasonLost, false, true)
-			if m := e.ended(); m.Reason != ReasonLost {
-				t.Errorf("ended %+v", m)
-			}
+	for name, fail := range map[string]func(e *end, r *raw){
+		"panics": func(e *end, _ *raw) { e.tell(func(*session) { panic("on purpose") }) },
+		"panics in its reader": func(e *end, r *raw) {
+			e.served.violate(func() error { panic("on purpose") })
+			r.say(aCall(1, "echo", nil))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.open(handshake.Responder, func(c *Config) { c.Log = slog.New(slog.DiscardHandler) })
+				mine := e.goCall(t.Context(), "mine", nil)
+				r.want(aCall(1, "mine", nil))
+				fail(e, r)
+				for range 10 {
+					_, _ = r.Conn.Write(r.Frames(aSend("note", nil))) // the reader waits for an actor that is no more
+				}
+				mine.wantLink(t, ReasonLost, false, true)
+				if m := e.ended(); m.Reason != ReasonLost {
+					t.Errorf("ended %+v", m)
+				}
+			})
 		})
-	})
+	}
 	t.Run("proved", func(t *testing.T) {
 		bubble(t, func(t *testing.T, w *world) {
 			e, _ := w.detained(handshake.Responder)

@@ -44,13 +44,15 @@ type Link struct {
 	framesIn  atomic.Uint64 // the reader counts
 	messages  atomic.Uint64 // sends of this node, and calls, replies and sends of the peer
 
-	callers  atomic.Int32 // callers of this node that wait for a call to end
-	maxFrame atomic.Int64 // largest frame body the peer accepts, tag included
-	heard    atomic.Int64 // nanoseconds from since to the last valid frame
-	taken    atomic.Int64 // nanoseconds from since to when the connection last took a byte
-	rtt      atomic.Int64 // nanoseconds, of the last ping answered; 0: none yet
-	hello    atomic.Pointer[envelope.Hello]
-	draining atomic.Bool // a bye was said or heard: the actor wants to know when nothing is in flight any more
+	callers      atomic.Int32 // callers of this node that wait for a call to end
+	maxFrame     atomic.Int64 // largest frame body the peer accepts, tag included
+	heard        atomic.Int64 // nanoseconds from since to the last valid frame
+	taken        atomic.Int64 // nanoseconds from since to when the connection last took a byte
+	rtt          atomic.Int64 // nanoseconds, of the last ping answered; 0: none yet
+	hello        atomic.Pointer[envelope.Hello]
+	draining     atomic.Bool // a bye was said or heard: the actor wants to know when nothing is in flight any more
+	rotationTold atomic.Bool // the owner knows that the session should be replaced
+	direct       atomic.Bool // the session is open and up: the reader need not ask the actor. The actor sets it
 }
 
 // ID returns the id of the session's actor.

@@ -10,17 +10,21 @@ import (
 
 // tellIfRotationDue tells the owner, once, that the session should be replaced.
 func (s *session) tellIfRotationDue() {
-	limit := s.config.MaxMessages
-	if s.rotationTold || limit == 0 || s.role != handshake.Initiator || s.state != open || max(s.framesOut.Load(), s.framesIn.Load()) < limit {
-		return
+	if s.state == open && s.isRotationDue() {
+		s.rotationTold.Store(true)
+		s.tell(RotationDue{s.Link})
 	}
-	s.rotationTold = true
-	s.tell(RotationDue{s.Link})
+}
+
+// isRotationDue says whether enough messages have gone one way, and the owner was not told yet.
+func (l *Link) isRotationDue() bool {
+	limit := l.config.MaxMessages
+	return limit != 0 && l.role == handshake.Initiator && max(l.framesOut.Load(), l.framesIn.Load()) >= limit && !l.rotationTold.Load()
 }
 
 // check pings the peer now. A peer that does not answer is given up as if it had been silent for PingAfter.
 func (s *session) check() {
-	if s.isTalking() && s.missedPongs == 0 { // else a ping is on its way already
+	if s.isTalking() && s.unanswered() == 0 { // else a ping is on its way already
 		s.stopLiveness()
 		s.checkLiveness(s.config.PingAfter)
 	}
@@ -32,8 +36,16 @@ func (s *session) isTalking() bool { return s.state == open || s.state == draini
 // pingPeer sends a ping of the session's own.
 func (s *session) pingPeer() {
 	s.flight.remove(s.lastPing) // forget the previous ping, so unanswered pings do not accumulate
-	s.lastPing = &pending{}
+	s.lastPing, s.framesAtPing = &pending{}, s.framesIn.Load()
 	_ = s.sendPing(s.lastPing)
+}
+
+// unanswered returns how many pings in a row had no answer. Any valid frame answers those before it.
+func (s *session) unanswered() int {
+	if s.framesIn.Load() != s.framesAtPing {
+		return 0
+	}
+	return s.missedPongs
 }
 
 // checkLiveness looks whether the peer is alive, which was last heard idle ago (wire.md §7.2).
@@ -43,7 +55,7 @@ func (s *session) checkLiveness(idle time.Duration) {
 	}
 	s.tellIfRotationDue()
 	since := s.config.Clock.Now().Sub(s.lastPing.sent)
-	missed, left := liveness(idle, since, s.missedPongs, s.config.PingAfter, s.config.PongWithin)
+	missed, left := liveness(idle, since, s.unanswered(), s.config.PingAfter, s.config.PongWithin)
 	if left <= 0 {
 		if missed == maxMissed {
 			s.finish(Ended{Reason: envelope.ReasonUnresponsive}, &envelope.Bye{Code: envelope.ReasonUnresponsive})

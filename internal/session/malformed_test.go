@@ -189,9 +189,7 @@ func TestNothingBeginsAfterTheBye(t *testing.T) {
 func TestViolationByACallEndsTheSession(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
-		e.served.mu.Lock()
-		e.served.violation = errTest
-		e.served.mu.Unlock()
+		e.served.violate(func() error { return errTest })
 		r.Write(r.Frames(aCall(1, "echo", nil), aSend("after", nil)))
 		r.wantProtocol(e)
 		if m := e.ended(); !errors.Is(m.Err, errTest) {

@@ -99,11 +99,18 @@ type (
 		err    error
 	}
 
-	// received is what one read of the connection brought. It goes back to the reader.
+	// received is what one read of the connection brought, if something in it or before it needs the actor. It goes back to the
+	// reader.
 	received struct{ batch *batch }
 
 	// violated is a violation of the protocol, after which the reader only discards.
 	violated struct{ err error }
+
+	// panicked is a panic in one of its goroutines, with its stack.
+	panicked struct {
+		value any
+		stack string
+	}
 
 	readEnded    struct{ err error }
 	writeEnded   struct{ err error }
@@ -117,6 +124,7 @@ type (
 func (handshakeDone) IgnoreDeadLetterLogging() {}
 func (received) IgnoreDeadLetterLogging()      {}
 func (violated) IgnoreDeadLetterLogging()      {}
+func (panicked) IgnoreDeadLetterLogging()      {}
 func (readEnded) IgnoreDeadLetterLogging()     {}
 func (writeEnded) IgnoreDeadLetterLogging()    {}
 func (checkDrained) IgnoreDeadLetterLogging()  {}

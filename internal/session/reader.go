@@ -15,18 +15,20 @@ import (
 )
 
 const (
-	idleRead    = 1 << 10  // bytes of read buffer that an idle session keeps
+	idleRead    = 512      // bytes of read buffer that an idle session keeps
 	busyRead    = 64 << 10 // bytes of read buffer under load; a larger frame gets one of its own
 	arenaBytes  = 4 << 10  // plaintexts share an allocation of at most this, so one that is kept pins no more
 	maxBatches  = 2        // reads that may be on their way to the actor; then the reader waits, and TCP with it
 	idleBatch   = 2        // envelopes that a batch of an idle session has room for
+	firstWords  = 4        // messages in which a peer greets: its hello, pings and pongs
 	discardMost = 64 << 10 // bytes thrown away after the end, so that no reset overtakes our bye (wire.md §7.3)
 )
 
 // A batch is what one read brought.
 type batch struct{ envelopes []envelope.Envelope }
 
-// A reader opens and decodes what arrives, and sends the actor one message for each read.
+// A reader opens and decodes what arrives. It delivers calls, replies, sends, pings and pongs itself; a read with anything else
+// in it becomes one message to the actor.
 type reader struct {
 	*Link
 	recv *channel.CipherState
@@ -38,8 +40,10 @@ type reader struct {
 	arena  []byte  // plaintexts; bytes given to an envelope are never reused
 
 	free     chan *batch     // batches that the actor does not have
+	atActor  atomic.Int32    // batches that the actor has not handled yet
 	stop     <-chan struct{} // closed when the session stops at once
 	discards atomic.Bool     // the session is ending: what still comes is discarded
+	end      func(error)     // is told why the connection has ended
 }
 
 func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader {
@@ -51,32 +55,72 @@ func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader
 	return r
 }
 
-// run reads until the connection ends, and returns why. It runs in a goroutine of its own.
-func (r *reader) run() error {
-	defer func() { r.buf.release() }()
+// run reads until the connection ends. It runs in a goroutine of its own, and goes on in a fresh one where the session may fall
+// idle: to open and decode takes twice the stack that to wait does.
+func (r *reader) run() {
 	for !r.discards.Load() {
 		if err := r.fill(); err != nil {
-			return err
+			r.finish(err)
+			return
 		}
 		b, err := r.decode()
+		mayIdle := r.recv.Nonce() <= firstWords
 		if b != nil {
 			now := r.config.Clock.Now().Sub(r.since)
 			if now-time.Duration(r.heard.Swap(int64(now))) >= r.config.PingAfter/2 {
 				r.shrink(b)
+				mayIdle = true
 			}
 			r.counters.Add(counters.FramesIn, r.recv.Nonce()-r.framesIn.Swap(r.recv.Nonce()))
-			several := len(b.envelopes) > 1 // once sent, b is the actor's
-			r.system.Root.Send(r.pid, received{b})
+			several := len(b.envelopes) > 1 // once handed on, b may be the actor's
+			if violation := r.handOn(b); violation != nil {
+				err = violation
+			}
 			if several {
-				runtime.Gosched() // let the actor handle this batch, so the next read collects several frames
+				runtime.Gosched() // let those who were handed something act, so the next read collects several frames
 			}
 		}
 		if err != nil {
 			r.system.Root.Send(r.pid, violated{err})
 			break
 		}
+		if mayIdle {
+			go r.run()
+			return
+		}
 	}
-	return r.discard()
+	r.finish(r.discard())
+}
+
+func (r *reader) finish(err error) {
+	r.buf.release()
+	r.end(err)
+}
+
+// handOn delivers what asks for no decision of the actor, and sends the actor everything else. An error is a violation of the
+// protocol.
+func (r *reader) handOn(b *batch) error {
+	if !r.mayDeliver(b) {
+		r.atActor.Add(1)
+		r.system.Root.Send(r.pid, received{b})
+		return nil
+	}
+	defer r.giveBack(b)
+	for i := range b.envelopes {
+		if err := r.deliver(&b.envelopes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayDeliver says whether all envelopes of a batch may be delivered without the actor: there is nothing in it that the actor has
+// to decide, and nothing before it that the actor has not handled yet. So all envelopes are handled in order.
+func (r *reader) mayDeliver(b *batch) bool {
+	if r.atActor.Load() > 0 || !r.direct.Load() || r.isRotationDue() {
+		return false
+	}
+	return !slices.ContainsFunc(b.envelopes, func(e envelope.Envelope) bool { return isCommand(&e) })
 }
 
 // fill reads once from the connection.
@@ -226,7 +270,7 @@ func (r *reader) nextBatch() *batch {
 	}
 }
 
-// giveBack is called by the actor: the batch and its slice are the reader's again, what they pointed to is not.
+// giveBack is called once a batch has been handled: the batch and its slice are the reader's again, what they pointed to is not.
 func (r *reader) giveBack(b *batch) {
 	clear(b.envelopes)
 	b.envelopes = b.envelopes[:0]

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,8 +234,8 @@ func TestAnnouncedLengthsAreNotBelieved(t *testing.T) {
 	})
 }
 
-// TestReaderWaitsForTheActor fills all batches while the actor is busy: the reader reads no more, TCP holds the peer back,
-// and nothing is lost.
+// TestReaderWaitsForTheActor fills all batches while the actor is busy, after a command that only the actor handles: the reader
+// reads no more, TCP holds the peer back, and nothing is lost.
 func TestReaderWaitsForTheActor(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
@@ -242,7 +243,7 @@ func TestReaderWaitsForTheActor(t *testing.T) {
 		e.tell(func(*session) { <-unblock })
 		synctest.Wait()
 		var want [][]byte
-		var stream []byte
+		stream := r.Frames(aCancel(9))
 		for range 100 {
 			want = append(want, sized(10_000))
 			stream = append(stream, r.Frames(want[len(want)-1])...)
@@ -264,7 +265,8 @@ func TestReaderWaitsForTheActor(t *testing.T) {
 	})
 }
 
-// TestStoppedActorLeavesNoReaderBehind stops a session whose reader waits for it.
+// TestStoppedActorLeavesNoReaderBehind stops a session whose reader waits for its actor, after a command that only the actor
+// handles.
 func TestStoppedActorLeavesNoReaderBehind(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder)
@@ -272,6 +274,7 @@ func TestStoppedActorLeavesNoReaderBehind(t *testing.T) {
 		e.tell(func(*session) { <-unblock })
 		synctest.Wait()
 		go func() { _, _ = r.Conn.Write(make([]byte, 0)) }()
+		r.say(aCancel(9))
 		for range 10 {
 			r.say(sized(3000))
 		}
@@ -299,6 +302,45 @@ func TestConnectionCutAtEveryByteOfAFrame(t *testing.T) {
 				t.Errorf("cut after %d bytes: %d sends were handled", n, got)
 			}
 			r.wantClosed()
+		}
+	})
+}
+
+// TestReaderDeliversWithoutTheActor: while the actor is busy, calls are handed over, replies reach their callers and pings are
+// answered. From the first command on everything waits for the actor, in order.
+func TestReaderDeliversWithoutTheActor(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		mine := e.goCall(t.Context(), "mine", nil)
+		r.want(aCall(1, "mine", nil))
+		unblock := make(chan struct{})
+		e.tell(func(*session) { <-unblock })
+		r.say(aReply(1, "done"), aCall(1, "echo", "hi"))
+		mine.want(t, "done")
+		r.want(aReply(1, "hi"))
+		r.say(aPing(7), aSend("before", nil))
+		r.want(aPong(7))
+		synctest.Wait()
+		if n := len(e.served.sent()); n != 1 {
+			t.Errorf("%d sends were handled, want 1", n)
+		}
+		r.say(aSend("with", nil), aCancel(9))
+		r.say(aSend("behind", nil))
+		synctest.Wait()
+		if n := len(e.served.sent()); n != 1 {
+			t.Errorf("%d sends were handled before the actor has looked", n)
+		}
+		close(unblock)
+		synctest.Wait()
+		var names []string
+		for _, s := range e.served.sent() {
+			names = append(names, string(s.Name))
+		}
+		if want := []string{"before", "with", "behind"}; !slices.Equal(names, want) {
+			t.Errorf("sends were handled in the order %q, want %q", names, want)
+		}
+		if n := len(e.served.cancelled()); n != 1 {
+			t.Errorf("%d cancels were handled", n)
 		}
 	})
 }

@@ -5,7 +5,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
-// handleBatch handles what one read brought, in order, and gives the batch back.
+// handleBatch handles what one read brought, in order, and gives the batch back. It is for batches that the reader may not
+// deliver itself: see reader.mayDeliver.
 func (s *session) handleBatch(b *batch) {
 	s.tellIfRotationDue()
 	for i := range b.envelopes {
@@ -17,47 +18,69 @@ func (s *session) handleBatch(b *batch) {
 		}
 	}
 	s.reader.giveBack(b)
+	s.reader.atActor.Add(-1)
 	s.closeIfDrained()
 }
 
 // handleEnvelope handles one envelope. An error is a violation of the protocol.
 func (s *session) handleEnvelope(e *envelope.Envelope) error {
-	s.missedPongs = 0
-	if e.Kind == envelope.KindSend && string(e.Name) == envelope.NameBye {
-		return s.handleBye(e.Args)
-	}
 	var err error
-	switch e.Kind {
-	case envelope.KindCall:
-		if s.peerBye {
-			return errAfterBye
-		}
-		s.messages.Add(1)
-		err = s.inbound.Call(e)
-	case envelope.KindReply:
-		s.messages.Add(1)
-		s.handleReply(e)
-	case envelope.KindSend:
-		err = s.handleSend(e)
-	case envelope.KindPing:
-		s.queue.pushPong(e.Nonce)
-	case envelope.KindPong:
-		s.handlePong(e.Nonce)
+	switch {
+	case e.Kind == envelope.KindSend && string(e.Name) == envelope.NameBye:
+		return s.handleBye(e.Args)
+	case isCommand(e):
+		err = s.handleCommand(e)
+	case s.peerBye && (e.Kind == envelope.KindCall || e.Kind == envelope.KindSend):
+		return errAfterBye
+	default:
+		err = s.deliver(e)
 	}
 	if err == nil && !s.up {
-		s.up = true
-		s.stopUpDeadline()
-		s.stopUpDeadline = nil // so that its timer can be freed
-		s.config.Counters.Handshake(s.role, counters.CameUp)
-		s.counters.Up(s.Link)
-		s.tell(Up{s.Link})
+		s.comeUp()
 	}
 	return err
 }
 
-// handleReply ends the call that e answers. If there is none, its caller has given up.
-func (s *session) handleReply(e *envelope.Envelope) {
-	p := s.flight.takeCall(e.ID)
+// comeUp records that the peer has accepted. From now on the reader delivers what asks for no decision.
+func (s *session) comeUp() {
+	s.up = true
+	s.stopUpDeadline()
+	s.stopUpDeadline = nil // so that its timer can be freed
+	s.config.Counters.Handshake(s.role, counters.CameUp)
+	s.counters.Up(s.Link)
+	s.tell(Up{s.Link})
+	s.direct.Store(s.state == open)
+}
+
+// isCommand says whether an envelope is one of the protocol's own sends. Only the actor handles them.
+func isCommand(e *envelope.Envelope) bool {
+	return e.Kind == envelope.KindSend && envelope.Reserved(e.Name)
+}
+
+// deliver hands an envelope that is not a command to what it is for. An error is a violation of the protocol. The actor and the
+// reader call it, never at the same time. If the session ends meanwhile, nothing comes of it: table, queue and Inbound are closed.
+func (l *Link) deliver(e *envelope.Envelope) error {
+	switch e.Kind {
+	case envelope.KindCall:
+		l.messages.Add(1)
+		return l.inbound.Call(e)
+	case envelope.KindReply:
+		l.messages.Add(1)
+		l.handleReply(e)
+	case envelope.KindSend:
+		l.messages.Add(1)
+		l.inbound.Send(e)
+	case envelope.KindPing:
+		l.queue.pushPong(e.Nonce)
+	case envelope.KindPong:
+		l.handlePong(e.Nonce)
+	}
+	return nil
+}
+
+// handleReply ends the call that e answers. If there is none, its caller has given up, or the session has ended.
+func (l *Link) handleReply(e *envelope.Envelope) {
+	p := l.flight.takeCall(e.ID)
 	switch {
 	case p == nil:
 	case e.Err != nil:
@@ -67,16 +90,8 @@ func (s *session) handleReply(e *envelope.Envelope) {
 	}
 }
 
-// handleSend hands a send to its handler. Reserved names are commands of the protocol.
-func (s *session) handleSend(e *envelope.Envelope) error {
-	if !envelope.Reserved(e.Name) {
-		if s.peerBye {
-			return errAfterBye
-		}
-		s.messages.Add(1)
-		s.inbound.Send(e)
-		return nil
-	}
+// handleCommand carries out one of the protocol's own sends, other than a bye.
+func (s *session) handleCommand(e *envelope.Envelope) error {
 	switch string(e.Name) {
 	case envelope.NameHello:
 		hello, err := envelope.ParseHello(e.Args)

@@ -1,16 +1,16 @@
 // Package session is one connection to one peer: wire.md §4 to §7.
 //
-// The session is an actor for the life of its connection. Around it run two goroutines: one reads, opens and decodes,
-// the other seals and writes, while there is something to write. Before them, one does the handshake. Calls and sends of the application go from its own
-// goroutines into the writer's queue, so the table of calls in flight lies beside the actor; the actor alone answers and
-// fails what is in the table.
+// The session is an actor for the life of its connection. Beside it runs a goroutine that reads, opens, decodes and delivers, and
+// while there is something to write, another that seals and writes. Before them, one does the handshake. Calls and sends of the
+// application go from its own goroutines into the writer's queue, and replies from the reader to the callers, so the table of
+// calls in flight lies beside the actor. The actor decides about the session itself: it comes up, it is alive, it ends.
 package session
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -62,23 +62,22 @@ func (s state) String() string {
 // Only Receive touches its fields. Goroutines and timers post messages.
 type session struct {
 	*Link
-	params  Params
+	expect  identity.PublicKey // see Params, as the next two
+	claim   func() bool
 	owner   *actor.PID
 	state   state
 	stopped bool // the actor was told to stop
 	reader  *reader
 	writer  *channel.CipherState // until the writer runs
 	join    sync.WaitGroup
-
-	waits     context.Context // ends when no goroutine is to wait for anything but the connection
-	stopWaits func()          // ends it
+	waits   chan struct{} // closed when no goroutine is to wait for anything but the connection
 
 	up           bool
 	peerBye      bool     // the peer has said a bye that half-closes
 	running      int      // goroutines that have the connection: of the handshake, or the reader and the writer
-	missedPongs  int      // in a row
+	missedPongs  int      // in a row, when the latest ping left
 	lastPing     *pending // of the session itself
-	rotationTold bool
+	framesAtPing uint64   // framesIn when the latest ping left
 	end          Ended
 	lingerUntil  time.Time // when a session that is ending closes its connection in any case
 
@@ -98,9 +97,24 @@ type Params struct {
 	Claim func() bool
 }
 
-// Props describes a session's actor.
-func Props(p Params) *actor.Props {
-	return actorkit.Props(p.Config.Pool, p.Config.Log, func() actor.Actor { return newSession(p) })
+// Spawn makes a session. Its actor is a child of parent's.
+func Spawn(parent actor.SpawnerContext, p Params) *actor.PID {
+	m := &p.Config.spawner
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.props == nil {
+		m.props = actorkit.Props(p.Config.Pool, p.Config.Log, func() actor.Actor { return newSession(m.next) })
+	}
+	m.next = p
+	defer func() { m.next = Params{} }()
+	return parent.Spawn(m.props)
+}
+
+// A spawner holds the Props of all sessions of a node: those of its own would take half a kibibyte of each session.
+type spawner struct {
+	mu    sync.Mutex // guards the rest
+	props *actor.Props
+	next  Params // of the session that is being made: Spawn calls the producer
 }
 
 func newSession(p Params) *session {
@@ -108,9 +122,7 @@ func newSession(p Params) *session {
 		since: p.Config.Clock.Now()}
 	l.queue = newQueue(p.Config.QueueBytes, l.isCrowded)
 	l.maxFrame.Store(frame.DefaultLimit)
-	s := &session{Link: l, params: p, owner: p.Owner, lastPing: &pending{}}
-	s.waits, s.stopWaits = context.WithCancel(context.Background())
-	return s
+	return &session{Link: l, expect: p.Expect, claim: p.Claim, owner: p.Owner, lastPing: &pending{}, waits: make(chan struct{})}
 }
 
 // Receive implements actor.Actor.
@@ -153,6 +165,8 @@ func (s *session) Receive(ctx actor.Context) {
 	case writeEnded:
 		s.running--
 		s.endWriting(m.err)
+	case panicked:
+		panic(fmt.Sprintf("%v\n%s", m.value, m.stack))
 	}
 	if s.state == ending && s.running == 0 && !s.stopped {
 		s.stopped = true
@@ -164,18 +178,24 @@ func (s *session) start(ctx actor.Context) {
 	s.system, s.pid = ctx.ActorSystem(), ctx.Self()
 	s.stopUpDeadline = s.after(s.config.HandshakeTimeout, upDeadline{})
 	s.running = 1
-	hc := handshake.Config{Role: s.params.Role, Expect: s.params.Expect}
+	hc := handshake.Config{Role: s.role, Expect: s.expect}
 	s.run(func() any {
-		r, err := s.config.handshake(s.conn, hc, s.params.Claim, s.waits.Done())
+		r, err := s.config.handshake(s.conn, hc, s.claim, s.waits)
 		return handshakeDone{r, err}
 	})
 }
 
-// run runs f in a goroutine that the session waits for before it has stopped, and posts what f returns.
+// run runs f in a goroutine that the session waits for before it has stopped, and posts what f returns. If f panics, the actor
+// fails in its place: only this session ends.
 func (s *session) run(f func() any) {
 	s.join.Add(1)
 	go func() {
 		defer s.join.Done()
+		defer func() {
+			if p := recover(); p != nil {
+				s.system.Root.Send(s.pid, panicked{p, string(debug.Stack())})
+			}
+		}()
 		s.system.Root.Send(s.pid, f())
 	}()
 }
@@ -228,6 +248,7 @@ func (s *session) closeConn() {
 // fail ends what waits for the peer or works for it, and queues the bye if there is one. It is called once.
 func (s *session) fail(e Ended, bye *buffer) {
 	end := e.linkError()
+	s.direct.Store(false)
 	s.queue.finish(bye, end)
 	s.flight.close(end, s.queue)
 	if s.inbound != nil {
@@ -247,7 +268,7 @@ func (s *session) endHandshake(m handshakeDone) {
 		s.state = ending
 		return
 	}
-	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.waits.Done())
+	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.waits)
 	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
 	if isUntrusted {
@@ -308,10 +329,23 @@ func (s *session) admit(owner *actor.PID) {
 	s.stopLiveness = s.after(s.config.PingAfter, livenessDue{})
 }
 
+// stopWaits closes waits.
+func (s *session) stopWaits() {
+	select {
+	case <-s.waits:
+	default:
+		close(s.waits)
+	}
+}
+
 func (s *session) startReaderAndWriter() {
 	s.running = 2
-	s.run(func() any { return readEnded{s.reader.run()} })
-	s.join.Add(1)
+	s.join.Add(2)
+	s.reader.end = func(err error) {
+		defer s.join.Done()
+		s.system.Root.Send(s.pid, readEnded{err})
+	}
+	go s.reader.run()
 	w := &writer{Link: s.Link, send: s.writer, end: func(err error) {
 		defer s.join.Done()
 		s.system.Root.Send(s.pid, writeEnded{err})

@@ -16,7 +16,7 @@ type stub struct {
 
 	mu        sync.Mutex // guards the rest
 	answer    func(*stub, envelope.Envelope)
-	violation error // what Call returns, if not nil
+	violation func() error // what Call does instead, if not nil
 	calls     []envelope.Envelope
 	sends     []envelope.Envelope
 	cancels   []envelope.CallID
@@ -32,7 +32,10 @@ func (s *stub) Call(e *envelope.Envelope) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.violation != nil {
-		return s.violation
+		return s.violation()
+	}
+	if len(s.closed) > 0 {
+		return nil
 	}
 	s.calls = append(s.calls, *e)
 	s.pending.Add(1)
@@ -46,7 +49,9 @@ func (s *stub) Call(e *envelope.Envelope) error {
 func (s *stub) Send(e *envelope.Envelope) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.sends = append(s.sends, *e)
+	if len(s.closed) == 0 {
+		s.sends = append(s.sends, *e)
+	}
 }
 
 // Cancel implements Inbound.
@@ -78,6 +83,13 @@ func (s *stub) serve(answer func(*stub, envelope.Envelope)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = answer
+}
+
+// violate sets what Call does instead of keeping calls.
+func (s *stub) violate(f func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.violation = f
 }
 
 // reply answers a call, as what runs handlers does.
