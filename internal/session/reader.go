@@ -43,7 +43,6 @@ type reader struct {
 	atActor  atomic.Int32    // batches that the actor has not handled yet
 	stop     <-chan struct{} // closed when the session stops at once
 	discards atomic.Bool     // the session is ending: what still comes is discarded
-	end      func(error)     // is told why the connection has ended
 }
 
 func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader {
@@ -55,16 +54,19 @@ func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader
 	return r
 }
 
-// run reads until the connection ends. It runs in a goroutine of its own, and goes on in a fresh one where the session may fall
-// idle: to open and decode takes twice the stack that to wait does.
-func (r *reader) run() {
+// run reads until the connection ends, and returns why, or until the session may fall idle: then it is to be called again.
+func (r *reader) run() (mayIdle bool, err error) {
+	defer func() {
+		if !mayIdle {
+			r.buf.release()
+		}
+	}()
 	for !r.discards.Load() {
 		if err := r.fill(); err != nil {
-			r.finish(err)
-			return
+			return false, err
 		}
 		b, err := r.decode()
-		mayIdle := r.recv.Nonce() <= firstWords
+		mayIdle = r.recv.Nonce() <= firstWords
 		if b != nil {
 			now := r.config.Clock.Now().Sub(r.since)
 			if now-time.Duration(r.heard.Swap(int64(now))) >= r.config.PingAfter/2 {
@@ -85,16 +87,10 @@ func (r *reader) run() {
 			break
 		}
 		if mayIdle {
-			go r.run()
-			return
+			return true, nil
 		}
 	}
-	r.finish(r.discard())
-}
-
-func (r *reader) finish(err error) {
-	r.buf.release()
-	r.end(err)
+	return false, r.discard()
 }
 
 // handOn delivers what asks for no decision of the actor, and sends the actor everything else. An error is a violation of the

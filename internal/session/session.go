@@ -191,8 +191,8 @@ func (s *session) start(ctx actor.Context) {
 	})
 }
 
-// run runs f in a goroutine that the session waits for before it has stopped, and posts what f returns. If f panics, the actor
-// fails in its place: only this session ends.
+// run runs f in a goroutine that the session waits for before it has stopped, and posts what f returns, unless that is nil. If f
+// panics, the actor fails in its place: only this session ends.
 func (s *session) run(f func() any) {
 	s.join.Add(1)
 	go func() {
@@ -202,7 +202,9 @@ func (s *session) run(f func() any) {
 				s.system.Root.Send(s.pid, panicked{p, string(debug.Stack())})
 			}
 		}()
-		s.system.Root.Send(s.pid, f())
+		if m := f(); m != nil {
+			s.system.Root.Send(s.pid, m)
+		}
 	}()
 }
 
@@ -353,15 +355,24 @@ func (s *session) stopWaits() {
 
 func (s *session) startReaderAndWriter() {
 	s.running = 2
-	s.join.Add(2)
-	s.reader.end = func(err error) {
-		defer s.join.Done()
-		s.system.Root.Send(s.pid, readEnded{err})
-	}
-	go s.reader.run()
+	s.startReader()
+	s.join.Add(1)
 	w := &writer{Link: s.Link, send: s.writer, end: func(err error) {
 		defer s.join.Done()
 		s.system.Root.Send(s.pid, writeEnded{err})
 	}}
 	s.queue.startWriter(func() { s.config.Pool.Go(w) })
+}
+
+// startReader runs the reader in a fresh goroutine, and does so again where the session may fall idle: to open and decode
+// takes twice the stack that to wait does.
+func (s *session) startReader() {
+	s.run(func() any {
+		mayIdle, err := s.reader.run()
+		if mayIdle {
+			s.startReader()
+			return nil
+		}
+		return readEnded{err}
+	})
 }
