@@ -140,7 +140,7 @@ func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
 	}
 	l.Session.Counters.Connections.Add(1)
 	addr := session.AddrOf(conn.RemoteAddr()).Addr()
-	pid := ctx.Spawn(session.Props(session.Params{Config: l.Session, Conn: conn, Role: handshake.Responder, Owner: ctx.Self()}))
+	pid := session.Spawn(ctx, session.Params{Config: l.Session, Conn: conn, Role: handshake.Responder, Owner: ctx.Self()})
 	source, room := limiter.SourceOf(addr), l.strangers
 	if l.Session.IsTrustedSource(source) {
 		room = l.fromTrusted

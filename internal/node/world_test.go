@@ -387,7 +387,7 @@ func (n *testNode) dialsAgain(o *testNode) {
 		return actor.ReceiveFunc(func(ctx actor.Context) {
 			switch m := ctx.Message().(type) {
 			case *actor.Started:
-				system.Root.Spawn(session.Props(session.Params{Config: n.session, Conn: c, Role: handshake.Initiator, Expect: o.key, Owner: ctx.Self()}))
+				session.Spawn(system.Root, session.Params{Config: n.session, Conn: c, Role: handshake.Initiator, Expect: o.key, Owner: ctx.Self()})
 			case session.Proved:
 				system.Root.Send(root.pid, m)
 				ctx.Stop(ctx.Self())

@@ -117,7 +117,7 @@ func (p *peer) raceOn() bool {
 func (p *peer) raceLater(wait time.Duration) {
 	if r := p.round; wait > 0 && !r.waits {
 		r.waits = true
-		p.after(wait, dialAllowed{r})
+		p.afterInRound(r, wait, dialAllowed{r})
 	}
 }
 
@@ -219,8 +219,8 @@ func (p *peer) shakeHands(d *dial) {
 	r := p.round
 	p.tellProgress(d.addr, fmt.Sprintf("handshake with %v", d.addr))
 	reserved, own := r.reserved, &reservation{d.addr}
-	pid := p.ctx.Spawn(session.Props(session.Params{Config: p.Session, Conn: d.conn, Role: handshake.Initiator,
-		Expect: p.key, Owner: p.self, Claim: func() bool { return reserved.CompareAndSwap(nil, own) }}))
+	pid := session.Spawn(p.ctx, session.Params{Config: p.Session, Conn: d.conn, Role: handshake.Initiator,
+		Expect: p.key, Owner: p.self, Claim: func() bool { return reserved.CompareAndSwap(nil, own) }})
 	p.handshakes = append(p.handshakes, pid.GetId())
 	p.dialledTo[pid.GetId()] = d
 	system := p.ctx.ActorSystem()
@@ -230,7 +230,7 @@ func (p *peer) shakeHands(d *dial) {
 	}
 	long := p.patienceAt(d.addr)
 	r.slowAt = p.Clock.Now().Add(long)
-	p.after(long, handshakeSlow{r, nil})
+	p.afterInRound(r, long, handshakeSlow{r, nil})
 }
 
 // patienceAt returns how long an address has for an answer until others have their turn.

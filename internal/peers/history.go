@@ -32,7 +32,8 @@ func (p *peer) recordStep(s Step) {
 	now := p.Clock.Now()
 	s.At, s.Last, s.Times, s.State = now, now, 1, p.info.State
 	// Always a new array: the directory has handed out the old one.
-	h := fold(append(slices.Clone(p.info.History), s))
+	h := make([]Step, 0, len(p.info.History)+1)
+	h = fold(append(append(h, p.info.History...), s))
 	if len(h) > keepSteps {
 		i := oldestStep(h)
 		h = slices.Delete(h, i, i+1)

@@ -119,7 +119,7 @@ func (p *peer) Receive(ctx actor.Context) {
 	case session.Up:
 		p.up(m.Link)
 	case session.Greeted:
-		p.recordFact(m.Link, func(s *sessionFacts) { s.recordHello(m.Link.Hello()) })
+		p.greeted(m.Link)
 	case session.HalfClosed:
 		p.halfClosed(m)
 	case session.Ending:

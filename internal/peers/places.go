@@ -27,6 +27,8 @@ type place struct {
 	post     func(any) // to the peer's actor: turnCame and placeWanted
 	until    time.Time // when its dial has had its time; zero: the dial has not begun
 	asked    bool      // to make room
+
+	stop func() bool // of the timer that asks then whether others wait; the peer's alone
 }
 
 // take takes the place if one is free, and says whether it is held.
@@ -154,7 +156,8 @@ func (p *peer) awaitPlace() string {
 func (p *peer) keepPlace(d *dial) {
 	long := p.patienceAt(d.addr)
 	p.places.keep(d.place, p.Clock.Now().Add(long))
-	p.after(long, placeWanted{d.place})
+	d.place.stopTimer()
+	d.place.stop = p.after(long, placeWanted{d.place})
 }
 
 // yieldPlace calls off the dial that holds the place, if that is wanted.
@@ -184,8 +187,15 @@ func (p *peer) placed() []*dial {
 // leavePlace gives back the place of a dial; d may be nil.
 func (p *peer) leavePlace(d *dial) {
 	if d != nil && d.place != nil {
+		d.place.stopTimer()
 		p.places.leave(d.place)
 		d.place = nil
+	}
+}
+
+func (pl *place) stopTimer() {
+	if pl.stop != nil {
+		pl.stop()
 	}
 }
 

@@ -134,7 +134,7 @@ func (a *above) Receive(ctx actor.Context) {
 		}))
 	case *session.Params:
 		m.Owner = ctx.Self()
-		ctx.Spawn(session.Props(*m))
+		session.Spawn(ctx, *m)
 	case session.Proved:
 		if r.detain {
 			r.proved(m.Link)

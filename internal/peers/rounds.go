@@ -61,6 +61,7 @@ type round struct {
 	reserved *atomic.Pointer[reservation] // by the handshake that has proved the peer: the others yield
 	slowAt   time.Time                    // when the handshake that began last has had its time
 	waits    bool                         // dialAllowed will come
+	timers   []func() bool                // that are of no use once the round has ended, as they stop
 	waiters  []*waiter                    // Connects
 	isFree   bool                         // its dials need no place: a Connect waits for it, or it rotates a session
 	entered  map[netip.AddrPort]bool      // that are or were in left; they enter once, and once more if a Connect names them
@@ -333,9 +334,15 @@ func (p *peer) dropRound() *round {
 	p.round, p.rotates, p.handshakes, p.waiting = nil, "", nil, false
 	r.callOff()
 	r.cancel()
+	for _, stop := range r.timers {
+		stop()
+	}
 	p.forgetOnce()
 	return r
 }
+
+// afterInRound posts m once d has passed, unless the round has ended by then.
+func (p *peer) afterInRound(r *round, d time.Duration, m any) { r.timers = append(r.timers, p.after(d, m)) }
 
 func (r *round) answer(err error) {
 	for _, w := range r.waiters {

@@ -17,7 +17,7 @@ func (p *peer) proved(l *session.Link) {
 		// If it does not come up soon, the reservation is another's to take: a relay may have passed message 2 on, and hold
 		// message 3 back.
 		if c := r.reserved.Load(); c != nil {
-			p.after(patience, handshakeSlow{r, c})
+			p.afterInRound(r, patience, handshakeSlow{r, c})
 		}
 	}
 	p.links[l.ID()] = l
@@ -48,6 +48,14 @@ func (p *peer) up(l *session.Link) {
 		s.rotateAt = s.up.Add(withJitter(p.RotateAfter, p.Jitter()))
 	}
 	p.applyFacts()
+}
+
+// greeted is a session whose hello has come. If the session is not up yet, Up follows at once, and tells the rest.
+func (p *peer) greeted(l *session.Link) {
+	if s := p.find(l.ID()); s != nil && !s.up.IsZero() {
+		s.recordHello(l.Hello())
+		p.applyFacts()
+	}
 }
 
 // halfClosed is a session over which the peer starts nothing more, and takes nothing new. It has said a bye.

@@ -54,6 +54,7 @@ type Config struct {
 	pendings       pendings       // safe for concurrent use
 	trustedSources trustedSources // likewise
 	knocks         knockLimiter   // likewise
+	spawner        spawner        // likewise
 }
 
 // IsTrustedSource says whether a trusted key has authenticated at a source (limiter.SourceOf) since the node started. It is

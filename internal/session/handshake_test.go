@@ -372,7 +372,7 @@ func TestBadConfigFailsTheHandshake(t *testing.T) {
 		e.owner = w.System.Root.Spawn(actorkit.RootProps(w.Pool, c.Log, func() actor.Actor { return (*owner)(e) }))
 		p.Owner = e.owner
 		w.ends = append(w.ends, e)
-		w.System.Root.Send(e.owner, Props(p))
+		w.System.Root.Send(e.owner, actorkit.Props(w.Pool, c.Log, func() actor.Actor { return newSession(p) }))
 		e.wantFailed(handshake.ErrSelf)
 		if _, err := far.Read(make([]byte, 1)); err == nil || err == io.EOF {
 			t.Errorf("read: %v, want a reset", err)

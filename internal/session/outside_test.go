@@ -133,7 +133,7 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), done *agr
 		result = done.theirs
 		o.System.Root.Send(owner, actorkit.Props(o.Pool, log, func() actor.Actor { return agreed{newSession(params), done.ours} }))
 	} else {
-		o.System.Root.Send(owner, Props(params))
+		o.System.Root.Send(owner, actorkit.Props(o.Pool, log, func() actor.Actor { return newSession(params) }))
 		result = kit.NewRawPeer(t, far, handshake.Initiator, theirs, ours.PublicKey()).Handshake().Noise.Result()
 	}
 	read := make(chan []byte)

@@ -15,11 +15,12 @@ import (
 )
 
 const (
-	idleRead    = 1 << 10  // bytes of read buffer that an idle session keeps
+	idleRead    = 512      // bytes of read buffer that an idle session keeps
 	busyRead    = 64 << 10 // bytes of read buffer under load; a larger frame gets one of its own
 	arenaBytes  = 4 << 10  // plaintexts share an allocation of at most this, so one that is kept pins no more
 	maxBatches  = 2        // reads that may be on their way to the actor; then the reader waits, and TCP with it
 	idleBatch   = 2        // envelopes that a batch of an idle session has room for
+	firstWords  = 4        // messages in which a peer greets: its hello, pings and pongs
 	discardMost = 64 << 10 // bytes thrown away after the end, so that no reset overtakes our bye (wire.md §7.3)
 )
 
@@ -42,6 +43,7 @@ type reader struct {
 	atActor  atomic.Int32    // batches that the actor has not handled yet
 	stop     <-chan struct{} // closed when the session stops at once
 	discards atomic.Bool     // the session is ending: what still comes is discarded
+	end      func(error)     // is told why the connection has ended
 }
 
 func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader {
@@ -53,18 +55,21 @@ func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader
 	return r
 }
 
-// run reads until the connection ends, and returns why. It runs in a goroutine of its own.
-func (r *reader) run() error {
-	defer func() { r.buf.release() }()
+// run reads until the connection ends. It runs in a goroutine of its own, and goes on in a fresh one where the session may fall
+// idle: to open and decode takes twice the stack that to wait does.
+func (r *reader) run() {
 	for !r.discards.Load() {
 		if err := r.fill(); err != nil {
-			return err
+			r.finish(err)
+			return
 		}
 		b, err := r.decode()
+		mayIdle := r.recv.Nonce() <= firstWords
 		if b != nil {
 			now := r.config.Clock.Now().Sub(r.since)
 			if now-time.Duration(r.heard.Swap(int64(now))) >= r.config.PingAfter/2 {
 				r.shrink(b)
+				mayIdle = true
 			}
 			r.counters.Add(counters.FramesIn, r.recv.Nonce()-r.framesIn.Swap(r.recv.Nonce()))
 			several := len(b.envelopes) > 1 // once handed on, b may be the actor's
@@ -79,8 +84,17 @@ func (r *reader) run() error {
 			r.system.Root.Send(r.pid, violated{err})
 			break
 		}
+		if mayIdle {
+			go r.run()
+			return
+		}
 	}
-	return r.discard()
+	r.finish(r.discard())
+}
+
+func (r *reader) finish(err error) {
+	r.buf.release()
+	r.end(err)
 }
 
 // handOn delivers what asks for no decision of the actor, and sends the actor everything else. An error is a violation of the

@@ -7,7 +7,6 @@
 package session
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -63,16 +62,15 @@ func (s state) String() string {
 // Only Receive touches its fields. Goroutines and timers post messages.
 type session struct {
 	*Link
-	params  Params
+	expect  identity.PublicKey // see Params, as the next two
+	claim   func() bool
 	owner   *actor.PID
 	state   state
 	stopped bool // the actor was told to stop
 	reader  *reader
 	writer  *channel.CipherState // until the writer runs
 	join    sync.WaitGroup
-
-	waits     context.Context // ends when no goroutine is to wait for anything but the connection
-	stopWaits func()          // ends it
+	waits   chan struct{} // closed when no goroutine is to wait for anything but the connection
 
 	up           bool
 	peerBye      bool     // the peer has said a bye that half-closes
@@ -99,9 +97,24 @@ type Params struct {
 	Claim func() bool
 }
 
-// Props describes a session's actor.
-func Props(p Params) *actor.Props {
-	return actorkit.Props(p.Config.Pool, p.Config.Log, func() actor.Actor { return newSession(p) })
+// Spawn makes a session. Its actor is a child of parent's.
+func Spawn(parent actor.SpawnerContext, p Params) *actor.PID {
+	m := &p.Config.spawner
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.props == nil {
+		m.props = actorkit.Props(p.Config.Pool, p.Config.Log, func() actor.Actor { return newSession(m.next) })
+	}
+	m.next = p
+	defer func() { m.next = Params{} }()
+	return parent.Spawn(m.props)
+}
+
+// A spawner holds the Props of all sessions of a node: those of its own would take half a kibibyte of each session.
+type spawner struct {
+	mu    sync.Mutex // guards the rest
+	props *actor.Props
+	next  Params // of the session that is being made: Spawn calls the producer
 }
 
 func newSession(p Params) *session {
@@ -109,9 +122,7 @@ func newSession(p Params) *session {
 		since: p.Config.Clock.Now()}
 	l.queue = newQueue(p.Config.QueueBytes, l.isCrowded)
 	l.maxFrame.Store(frame.DefaultLimit)
-	s := &session{Link: l, params: p, owner: p.Owner, lastPing: &pending{}}
-	s.waits, s.stopWaits = context.WithCancel(context.Background())
-	return s
+	return &session{Link: l, expect: p.Expect, claim: p.Claim, owner: p.Owner, lastPing: &pending{}, waits: make(chan struct{})}
 }
 
 // Receive implements actor.Actor.
@@ -167,9 +178,9 @@ func (s *session) start(ctx actor.Context) {
 	s.system, s.pid = ctx.ActorSystem(), ctx.Self()
 	s.stopUpDeadline = s.after(s.config.HandshakeTimeout, upDeadline{})
 	s.running = 1
-	hc := handshake.Config{Role: s.params.Role, Expect: s.params.Expect}
+	hc := handshake.Config{Role: s.role, Expect: s.expect}
 	s.run(func() any {
-		r, err := s.config.handshake(s.conn, hc, s.params.Claim, s.waits.Done())
+		r, err := s.config.handshake(s.conn, hc, s.claim, s.waits)
 		return handshakeDone{r, err}
 	})
 }
@@ -257,7 +268,7 @@ func (s *session) endHandshake(m handshakeDone) {
 		s.state = ending
 		return
 	}
-	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.waits.Done())
+	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.waits)
 	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
 	if isUntrusted {
@@ -318,10 +329,23 @@ func (s *session) admit(owner *actor.PID) {
 	s.stopLiveness = s.after(s.config.PingAfter, livenessDue{})
 }
 
+// stopWaits closes waits.
+func (s *session) stopWaits() {
+	select {
+	case <-s.waits:
+	default:
+		close(s.waits)
+	}
+}
+
 func (s *session) startReaderAndWriter() {
 	s.running = 2
-	s.run(func() any { return readEnded{s.reader.run()} })
-	s.join.Add(1)
+	s.join.Add(2)
+	s.reader.end = func(err error) {
+		defer s.join.Done()
+		s.system.Root.Send(s.pid, readEnded{err})
+	}
+	go s.reader.run()
 	w := &writer{Link: s.Link, send: s.writer, end: func(err error) {
 		defer s.join.Done()
 		s.system.Root.Send(s.pid, writeEnded{err})
