@@ -106,7 +106,7 @@ type (
 	// violated is a violation of the protocol, after which the reader only discards.
 	violated struct{ err error }
 
-	// panicked is a panic in one of its goroutines, with its stack.
+	// panicked is a panic in its reader, with the stack.
 	panicked struct {
 		value any
 		stack string

@@ -2,8 +2,10 @@ package session
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -97,14 +99,22 @@ func (r *reader) finish(err error) {
 	r.end(err)
 }
 
+var errPanicked = errors.New("the reader panicked")
+
 // handOn delivers what asks for no decision of the actor, and sends the actor everything else. An error is a violation of the
-// protocol.
-func (r *reader) handOn(b *batch) error {
+// protocol. If what is delivered brings about a panic, the actor fails in the reader's place, so that only this session ends.
+func (r *reader) handOn(b *batch) (err error) {
 	if !r.mayDeliver(b) {
 		r.atActor.Add(1)
 		r.system.Root.Send(r.pid, received{b})
 		return nil
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			r.system.Root.Send(r.pid, panicked{p, string(debug.Stack())})
+			err = errPanicked
+		}
+	}()
 	defer r.giveBack(b)
 	defer r.inbound.Begin()
 	for i := range b.envelopes {

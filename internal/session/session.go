@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -185,17 +184,11 @@ func (s *session) start(ctx actor.Context) {
 	})
 }
 
-// run runs f in a goroutine that the session waits for before it has stopped, and posts what f returns. If f panics, the actor
-// fails in its place: only this session ends.
+// run runs f in a goroutine that the session waits for before it has stopped, and posts what f returns.
 func (s *session) run(f func() any) {
 	s.join.Add(1)
 	go func() {
 		defer s.join.Done()
-		defer func() {
-			if p := recover(); p != nil {
-				s.system.Root.Send(s.pid, panicked{p, string(debug.Stack())})
-			}
-		}()
 		s.system.Root.Send(s.pid, f())
 	}()
 }
