@@ -73,6 +73,9 @@ func (n *testNode) release() (count int) {
 	return count
 }
 
+// Begin implements session.Inbound.
+func (a *answerer) Begin() {}
+
 // Send implements session.Inbound.
 func (a *answerer) Send(*envelope.Envelope) {}
 

@@ -148,6 +148,9 @@ type mute struct{ pending atomic.Int64 }
 // Call implements session.Inbound.
 func (m *mute) Call(*envelope.Envelope) error { m.pending.Add(1); return nil }
 
+// Begin implements session.Inbound.
+func (m *mute) Begin() {}
+
 // Send implements session.Inbound.
 func (m *mute) Send(*envelope.Envelope) {}
 

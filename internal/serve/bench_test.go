@@ -59,6 +59,7 @@ func TestCallAllocatesItsRequestAndNothingElse(t *testing.T) {
 		if err := session.Call(&call); err != nil {
 			t.Fatal(err)
 		}
+		session.Begin()
 		<-conn.answered
 	}); n != 1 {
 		t.Errorf("%v allocations, want 1", n)
@@ -85,6 +86,7 @@ func BenchmarkCall(b *testing.B) {
 				if err := session.Call(&call); err != nil {
 					b.Fatal(err)
 				}
+				session.Begin()
 			}
 			for range callers {
 				<-conn.answered

@@ -41,7 +41,10 @@ func (l *list) split(s *Session) (of, others list) {
 
 // append moves all of m behind what is in the list.
 func (l *list) append(m *list) {
-	for r := m.pop(); r != nil; r = m.pop() {
-		l.push(r)
+	if l.first == nil {
+		*l = *m
+	} else if m.first != nil {
+		l.last.next, l.last = m.first, m.last
 	}
+	*m = list{}
 }

@@ -154,6 +154,7 @@ func (c *caller) callAs(id envelope.CallID, name string, args []byte, o ...envel
 	if len(o) > 0 {
 		e.Options = o[0]
 	}
+	defer c.Begin()
 	return c.Call(e)
 }
 

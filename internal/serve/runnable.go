@@ -21,6 +21,16 @@ func (q *runnable) start(r *Request) {
 	q.wake()
 }
 
+// startAll lets the handlers of a list of requests begin, and empties it.
+func (q *runnable) startAll(l *list) {
+	if l.first == nil {
+		return
+	}
+	q.mu.Lock()
+	q.requests.append(l)
+	q.wake()
+}
+
 // wake makes sure that a goroutine will come if there is something to take. It is called with mu held, and
 // releases it.
 func (q *runnable) wake() {

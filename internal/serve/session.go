@@ -28,6 +28,7 @@ type Session struct {
 	conn   Conn
 
 	pending atomic.Int64 // calls whose reply is not queued
+	arrived list         // calls that are entered and wait for Begin; only the goroutine that brings them touches it
 
 	// Guarded by peer.mu.
 	calls      idtable.Table[*Request] // nothing has begun to reply to them
@@ -38,7 +39,7 @@ type Session struct {
 // Conn returns the session that brings the calls.
 func (s *Session) Conn() Conn { return s.conn }
 
-// Call runs a handler, or refuses. The error is ErrDuplicateID or ErrFlood. The envelope's slices are the request's
+// Call enters a call, or refuses it. Begin lets its handler begin. The error is ErrDuplicateID or ErrFlood. The envelope's slices are the request's
 // to keep.
 func (s *Session) Call(e *envelope.Envelope) error {
 	late := e.Options.HasTimeout && e.Options.Timeout <= 0
@@ -68,9 +69,12 @@ func (s *Session) Call(e *envelope.Envelope) error {
 		s.conn.Counters().Add(counters.CallsRefused, 1)
 		return s.answerError(e.ID, overloaded)
 	}
-	s.server.runnable.start(r)
+	s.arrived.push(r)
 	return nil
 }
+
+// Begin lets the handlers of the calls begin that have arrived since the last Begin.
+func (s *Session) Begin() { s.server.runnable.startAll(&s.arrived) }
 
 // deny is the Allow of names that have no handler.
 func deny(context.Context, *Request) bool { return false }

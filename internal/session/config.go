@@ -68,8 +68,12 @@ func (c *Config) IsTrustedSource(at netip.Prefix) bool { return c.trustedSources
 // Inbound answers what a peer asks over one session. Its methods never block. One goroutine at a time calls them, except Pending
 // and Close, which are safe for concurrent use; after Close the others do nothing. Slices of an envelope are the receiver's to keep.
 type Inbound interface {
-	// Call runs a handler. An error is a violation of the protocol (wire.md §6.3) and ends the session.
+	// Call takes a call to a handler, which Begin lets begin. An error is a violation of the protocol (wire.md §6.3) and ends the
+	// session.
 	Call(*envelope.Envelope) error
+
+	// Begin follows the last call of a read.
+	Begin()
 
 	// Send runs a handler that answers nothing.
 	Send(*envelope.Envelope)

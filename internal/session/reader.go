@@ -102,6 +102,7 @@ func (r *reader) handOn(b *batch) error {
 		return nil
 	}
 	defer r.giveBack(b)
+	defer r.inbound.Begin()
 	for i := range b.envelopes {
 		if err := r.deliver(&b.envelopes[i]); err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 // deliver itself: see reader.mayDeliver.
 func (s *session) handleBatch(b *batch) {
 	s.tellIfRotationDue()
+	defer s.inbound.Begin()
 	for i := range b.envelopes {
 		if s.state != open && s.state != draining {
 			break // the session has ended; drop the rest

@@ -45,6 +45,9 @@ func (s *stub) Call(e *envelope.Envelope) error {
 	return nil
 }
 
+// Begin implements Inbound: the stub has begun already.
+func (s *stub) Begin() {}
+
 // Send implements Inbound.
 func (s *stub) Send(e *envelope.Envelope) {
 	s.mu.Lock()
