@@ -94,7 +94,19 @@ type RemoteError struct {
 	Code Code
 	Text string // for people. As received, valid UTF-8
 	Data Raw    // for programs; zero if there is none. As received, it aliases the parsed body
+
+	cause error // why this node cannot read the reply; nil if the peer has sent the error
 }
+
+// Undecodable returns the error of a call that was answered with a value that cannot be decoded, for the reason err. It
+// has CodeFailed, since the handler has run, and wraps ErrDecode.
+func Undecodable(err error) *RemoteError {
+	err = fmt.Errorf("%w: %w", ErrDecode, err)
+	return &RemoteError{Code: CodeFailed, Text: "the reply cannot be read: " + err.Error(), cause: err}
+}
+
+// Unwrap returns why this node could not read the reply, or nil if the peer has sent the error.
+func (e *RemoteError) Unwrap() error { return e.cause }
 
 // Error returns the code, and the first 1,024 bytes of the text, quoted.
 func (e *RemoteError) Error() string {

@@ -151,6 +151,8 @@ type Codec interface {
 	// DecodeValue decodes the one value that data holds into v, a pointer. data may be hostile. The stored value never
 	// aliases data.
 	DecodeValue(data []byte, v any) error
+	// AppendJSON appends the one value that data holds as JSON. data may be hostile.
+	AppendJSON(b, data []byte) ([]byte, error)
 }
 
 // milliseconds returns d as it travels: rounded up, between 0 and most.

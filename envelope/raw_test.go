@@ -17,6 +17,7 @@ import (
 type jsonCodec struct{ Codec }
 
 func (jsonCodec) DecodeValue(data []byte, v any) error { return json.Unmarshal(data, v) }
+func (jsonCodec) AppendJSON(b, data []byte) ([]byte, error) { return append(b, data...), nil }
 func (jsonCodec) AppendValue(b []byte, v any) ([]byte, error) {
 	text, err := json.Marshal(v)
 	return append(b, text...), err

@@ -97,6 +97,9 @@ func TestIncompleteConfigsAreRefused(t *testing.T) {
 		{"nobody dialled", Initiator, func(c *Config) { c.Expect = identity.PublicKey{} }, ErrConfig},
 		{"a responder that dialled", Responder, func(c *Config) { c.Expect = f.static[Initiator].PublicKey() }, ErrConfig},
 		{"unknown role", Responder, func(c *Config) { c.Role = 2 }, ErrConfig},
+		{"unknown dialect", Responder, func(c *Config) { c.Dialect = 2 }, ErrConfig},
+		{"BEAM with a prologue", Responder, func(c *Config) { c.Dialect, c.Prologue = BEAM, []byte("a") }, ErrConfig},
+		{"BEAM in private mode", Initiator, func(c *Config) { c.Dialect, c.Knocks = BEAM, ring{} }, ErrConfig},
 		{"ourselves dialled", Initiator, func(c *Config) { c.Expect = c.Static.PublicKey() }, ErrSelf},
 	} {
 		config := f.config(c.role)

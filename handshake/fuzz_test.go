@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
@@ -15,10 +16,11 @@ func seeds(f *testing.F, n int, add func(message []byte)) {
 	f.Helper()
 	for _, name := range []string{vectors.NoiseNative, vectors.NoisePrologue, vectors.NoiseBEAM} {
 		for _, v := range vectors.Noise(f, name).Vectors {
-			body := v.Messages[n-1].Body
-			add(body)
-			add(body[:len(body)-1])
-			add(flip(body, len(body)-1))
+			for _, body := range [][]byte{v.Messages[n-1].Body, v.Messages[n-1].Frame[frame.HeaderSize:]} {
+				add(body)
+				add(body[:len(body)-1])
+				add(flip(body, len(body)-1))
+			}
 		}
 	}
 	for _, v := range vectors.Failures(f).Vectors {
@@ -36,12 +38,17 @@ func requireOneOf(t *testing.T, err error, wants ...error) {
 	}
 }
 
-// FuzzInitiatorRead gives an initiator any bytes as message 2. It accepts only the message of the responder that it
+// FuzzInitiatorRead gives an initiator of each dialect any bytes as message 2. It accepts only the message of the responder that it
 // dialled. The valid message of another peer, as in some vectors, fails for its key.
 func FuzzInitiatorRead(f *testing.F) {
-	fix := counting(f)
-	seeds(f, 2, func(m []byte) { f.Add(m) })
-	f.Fuzz(func(t *testing.T, body []byte) {
+	native := counting(f)
+	beam := newFixed(vectors.Noise(f, vectors.NoiseBEAM).Vectors[0]).in(BEAM)
+	seeds(f, 2, func(m []byte) { f.Add(m, false); f.Add(m, true) })
+	f.Fuzz(func(t *testing.T, body []byte, isBEAM bool) {
+		fix := native
+		if isBEAM {
+			fix = beam
+		}
 		s := initiatorAt2(t, fix.config(Initiator))
 		err := s.Read(body)
 		if bytes.Equal(body, fix.message2) {
@@ -50,24 +57,30 @@ func FuzzInitiatorRead(f *testing.F) {
 			}
 			return
 		}
-		requireOneOf(t, err, ErrSize, ErrEphemeral, ErrMessage2, ErrKey, ErrSelf, ErrWrongKey)
+		requireOneOf(t, err, ErrSize, ErrBinary, ErrEphemeral, ErrMessage2, ErrKey, ErrSelf, ErrWrongKey)
 		requireNoResult(t, s)
 	})
 }
 
-// FuzzResponderRead gives a responder any bytes as messages 1 and 3. It accepts any valid key as message 1; after that
+// FuzzResponderRead gives a responder of each dialect any bytes as messages 1 and 3. It accepts any valid key as message 1; after that
 // only the message of the initiator that it trusts.
 func FuzzResponderRead(f *testing.F) {
-	fix := counting(f)
-	seeds(f, 1, func(m []byte) { f.Add(m, fix.message3) })
-	seeds(f, 3, func(m []byte) { f.Add(fix.message1, m) })
-	config := fix.config(Responder)
-	config.Trusted = func(k identity.PublicKey) bool { return k == fix.static[Initiator].PublicKey() }
-	f.Fuzz(func(t *testing.T, message1, message3 []byte) {
-		config.Rand = bytes.NewReader(fix.ephemeral[Responder])
+	native := counting(f)
+	beam := newFixed(vectors.Noise(f, vectors.NoiseBEAM).Vectors[0]).in(BEAM)
+	for i, fix := range []fixed{native, beam} {
+		seeds(f, 1, func(m []byte) { f.Add(m, fix.message3, i == 1) })
+		seeds(f, 3, func(m []byte) { f.Add(fix.message1, m, i == 1) })
+	}
+	f.Fuzz(func(t *testing.T, message1, message3 []byte, isBEAM bool) {
+		fix := native
+		if isBEAM {
+			fix = beam
+		}
+		config := fix.config(Responder)
+		config.Trusted = func(k identity.PublicKey) bool { return k == fix.static[Initiator].PublicKey() }
 		s := mustNew(t, config)
 		if err := s.Read(message1); err != nil {
-			requireOneOf(t, err, ErrSize, ErrEphemeral)
+			requireOneOf(t, err, ErrSize, ErrBinary, ErrEphemeral)
 			requireNoResult(t, s)
 			return
 		}
@@ -79,7 +92,7 @@ func FuzzResponderRead(f *testing.F) {
 			}
 			return
 		}
-		requireOneOf(t, err, ErrSize, ErrMessage3, ErrKey, ErrSelf, ErrUntrusted)
+		requireOneOf(t, err, ErrSize, ErrBinary, ErrMessage3, ErrKey, ErrSelf, ErrUntrusted)
 		requireOver(t, s)
 	})
 }

@@ -16,6 +16,9 @@
 // In private mode (wire.md §4.6) a responder answers only initiators that prove with message 1 that they have the
 // private key of a trusted peer: see [Config.Knocks].
 //
+// Nodes on the BEAM run the same pattern with another transcript and in other bytes (wire.md §13.1): see
+// [Config.Dialect]. In that dialect each message is 6 bytes longer.
+//
 // Any failure is final. No step can be repeated, and using a State that has finished or failed panics.
 package handshake
 
@@ -29,8 +32,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Lengths of the handshake messages in bytes, without the frame's header (wire.md §4.2, §4.3, §4.4). A message of any
-// other length is refused before anything is computed.
+// Lengths of the handshake messages of the native dialect in bytes, without the frame's header (wire.md §4.2, §4.3,
+// §4.4). A message of any other length is refused before anything is computed.
 const (
 	Message1Size = 32           // e
 	Message2Size = 32 + 48 + 16 // e, encrypted s, tag of the empty payload
@@ -40,7 +43,7 @@ const (
 	PrivateMessage1Size = Message1Size + KnockSize // e, knock (wire.md §4.6)
 )
 
-// sizes of the messages, in order, outside of private mode. The initiator writes those with an even index.
+// sizes of the Noise messages, in order, outside of private mode. The initiator writes those with an even index.
 var sizes = [...]int{Message1Size, Message2Size, Message3Size}
 
 // Knocks makes and recognises the payloads of message 1 in private mode: wire.md §4.6.
@@ -61,6 +64,9 @@ type Config struct {
 
 	// Static is this end's identity. It must be set.
 	Static identity.KeyPair
+
+	// Dialect must be the same at both ends. If zero, Native. The BEAM dialect has neither a prologue nor private mode.
+	Dialect Dialect
 
 	// Prologue must be the same at both ends: the bytes of the namespace, empty by default (wire.md §4.1). It is not kept.
 	Prologue []byte
@@ -88,6 +94,12 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: unknown role %d", ErrConfig, c.Role)
 	case c.Static.IsZero():
 		return fmt.Errorf("%w: no static key", ErrConfig)
+	case c.Dialect > BEAM:
+		return fmt.Errorf("%w: unknown dialect %d", ErrConfig, c.Dialect)
+	case c.Dialect == BEAM && len(c.Prologue) > 0:
+		return fmt.Errorf("%w: the BEAM dialect has no prologue", ErrConfig)
+	case c.Dialect == BEAM && c.Knocks != nil:
+		return fmt.Errorf("%w: the BEAM dialect has no private mode", ErrConfig)
 	case c.Trusted == nil:
 		return fmt.Errorf("%w: Trusted is not set", ErrConfig)
 	case c.Role == Initiator && c.Expect.IsZero():
@@ -136,6 +148,9 @@ func New(c Config) (*State, error) {
 
 func newNoise(c Config) (pattern, error) {
 	s := &suite{CipherSuite: primitives, static: c.Static}
+	if c.Dialect == BEAM {
+		s.CipherSuite = beamPrimitives
+	}
 	hs, err := noise.NewHandshakeState(noise.Config{
 		CipherSuite:   s,
 		Random:        c.Rand,
@@ -158,8 +173,11 @@ func (s *State) Next() (write bool, size int) {
 
 // size returns the size of the message that is due.
 func (s *State) size() int {
-	if s.config.Knocks != nil && s.message == 0 {
+	switch {
+	case s.config.Knocks != nil && s.message == 0:
 		return PrivateMessage1Size
+	case s.config.Dialect == BEAM:
+		return binaryHeader + sizes[s.message]
 	}
 	return sizes[s.message]
 }
@@ -190,6 +208,9 @@ func (s *State) Write(b []byte) ([]byte, error) {
 
 // write does the work of Write. Only message 1 in private mode has a payload.
 func (s *State) write(hs pattern, b []byte) ([]byte, *noise.CipherState, *noise.CipherState, error) {
+	if s.config.Dialect == BEAM {
+		b = appendBinaryHeader(b, sizes[s.message])
+	}
 	if s.config.Knocks == nil || s.message > 0 {
 		return hs.WriteMessage(b, nil)
 	}
@@ -207,6 +228,7 @@ func (s *State) write(hs pattern, b []byte) ([]byte, *noise.CipherState, *noise.
 // nor keeps it. Any error is final. In the order of the checks (wire.md §4.2 to §4.5) they are:
 //
 //   - [ErrSize] for a body of another length.
+//   - [ErrBinary], in the BEAM dialect.
 //   - [ErrEphemeral], of messages 1 and 2.
 //   - [ErrKnock] for message 1 in private mode.
 //   - [ErrMessage2] or [ErrMessage3] for a message that does not authenticate.
@@ -242,10 +264,16 @@ func (s *State) take(write bool) pattern {
 	return hs
 }
 
-// read does the work of Read, for all messages alike: size, ephemeral key, knock, tags, static key, trust.
+// read does the work of Read, for all messages alike: size, form, ephemeral key, knock, tags, static key, trust.
 func (s *State) read(hs pattern, body []byte) error {
 	if want := s.size(); len(body) != want {
 		return fmt.Errorf("%w: message %d has %d bytes, want %d", ErrSize, s.message+1, len(body), want)
+	}
+	if s.config.Dialect == BEAM {
+		var ok bool
+		if body, ok = cutBinaryHeader(body); !ok {
+			return fmt.Errorf("%w: message %d", ErrBinary, s.message+1)
+		}
 	}
 	if s.message < 2 { // messages 1 and 2 begin with e
 		// A key has one encoding here as everywhere. Low order would be found by the DH as well, but for message 1 only

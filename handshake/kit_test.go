@@ -31,7 +31,7 @@ func requireOver(t *testing.T, s *State) {
 	if !panics(func() { s.Write(nil) }) {
 		t.Error("Write works after the end")
 	}
-	for _, size := range []int{0, Message1Size, Message2Size, Message3Size} {
+	for _, size := range []int{0, Message1Size, Message2Size, Message3Size, BEAMMessage1Size, BEAMMessage2Size, BEAMMessage3Size} {
 		if !panics(func() { s.Read(make([]byte, size)) }) {
 			t.Errorf("Read of %d bytes works after the end", size)
 		}
@@ -49,6 +49,7 @@ func requireNoResult(t *testing.T, s *State) {
 
 // fixed is a handshake whose keys are known, with the messages that it must consist of.
 type fixed struct {
+	dialect          Dialect
 	prologue         []byte
 	static           [2]identity.KeyPair // by Role
 	ephemeral        [2][]byte
@@ -58,6 +59,7 @@ type fixed struct {
 	hash, key1, key2 []byte
 }
 
+// newFixed returns a handshake of a file in its native form: without the header that messages of the BEAM dialect have.
 func newFixed(v vectors.NoiseHandshake) fixed {
 	return fixed{
 		prologue:  *v.Prologue,
@@ -68,9 +70,20 @@ func newFixed(v vectors.NoiseHandshake) fixed {
 	}
 }
 
+// in returns f with its messages in the form of dialect d, and with nothing else changed.
+func (f fixed) in(d Dialect) fixed {
+	f.dialect = d
+	if d == BEAM {
+		for _, m := range []*[]byte{&f.message1, &f.message2, &f.message3} {
+			*m = append([]byte{131, 109, 0, 0, 0, byte(len(*m))}, *m...)
+		}
+	}
+	return f
+}
+
 // config returns the config of one end, which trusts everybody and, as initiator, dialled the other.
 func (f fixed) config(r Role) Config {
-	c := Config{Role: r, Static: f.static[r], Prologue: f.prologue, Trusted: trustAll, Rand: bytes.NewReader(f.ephemeral[r])}
+	c := Config{Role: r, Dialect: f.dialect, Static: f.static[r], Prologue: f.prologue, Trusted: trustAll, Rand: bytes.NewReader(f.ephemeral[r])}
 	if r == Initiator {
 		c.Expect = f.static[Responder].PublicKey()
 	}
