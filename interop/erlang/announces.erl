@@ -2,20 +2,18 @@
 -module(announces).
 -export([start/6]).
 
-%% start announces Key at Listening to Address:Port now and after every so many milliseconds, and tells the node what is heard on Port.
+%% start announces Key at Listening to Address:Port each time that so many milliseconds have passed, and tells the node what is
+%% heard on Port.
 start(Node, Address, Port, Every, Key, Listening) ->
     spawn_link(fun() ->
         {ok, Socket} = gen_udp:open(Port, [binary, {active, true}, {broadcast, true}, {reuseaddr, true}]),
-        loop(Node, Socket, {Address, Port, Every, wire:announce(Key, Listening)}, 0)
+        loop(Node, Socket, {Address, Port, Every, wire:announce(Key, Listening)})
     end).
 
-loop(Node, Socket, {Address, Port, Every, Packet} = Announce, Wait) ->
-    Due = erlang:monotonic_time(millisecond) + Wait,
-    case listen(Node, Socket, Due) of
-        due ->
-            _ = gen_udp:send(Socket, Address, Port, Packet),
-            loop(Node, Socket, Announce, Every)
-    end.
+loop(Node, Socket, {Address, Port, Every, Packet} = Announce) ->
+    due = listen(Node, Socket, erlang:monotonic_time(millisecond) + Every),
+    _ = gen_udp:send(Socket, Address, Port, Packet),
+    loop(Node, Socket, Announce).
 
 listen(Node, Socket, Due) ->
     receive

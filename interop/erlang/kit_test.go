@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -225,18 +226,22 @@ func (b *beam) take(prefix string) (string, bool) {
 	return line, true
 }
 
-// count returns how many events have begun so until now, taken or not.
-func (b *beam) count(prefix string) int {
+// all returns the events that have begun so until now, taken or not.
+func (b *beam) all(prefix string) iter.Seq[string] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := 0
-	for _, line := range b.log {
-		if strings.HasPrefix(line, prefix) {
-			n++
+	log := slices.Clone(b.log)
+	return func(yield func(string) bool) {
+		for _, line := range log {
+			if strings.HasPrefix(line, prefix) && !yield(line) {
+				return
+			}
 		}
 	}
-	return n
 }
+
+// count returns how many events have begun so until now.
+func (b *beam) count(prefix string) int { return len(slices.Collect(b.all(prefix))) }
 
 // sync returns when every command until now has been done.
 func (b *beam) sync() {

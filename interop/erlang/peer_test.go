@@ -162,7 +162,7 @@ func TestPeerHandlersBlockItsPongs(t *testing.T) {
 	b.do("{expose,doze,sleep}")
 	b.sync()
 	r := dialRaw(t, b, keys, nil)
-	b.await("{connected,") // so that nothing is parked
+	b.await("{connected,")                                                   // so that nothing is parked
 	r.write(r.seal([]byte("\x83h\x04d\x00\x04calla\x07d\x00\x04dozea\x64"))) // {call, 7, doze, 100}
 	r.write(r.seal(etfPing(1)))
 	for i, want := range []string{"\x83h\x03d\x00\x05replya\x07h\x02d\x00\x02okd\x00\x05slept", string(etfPong(1))} {

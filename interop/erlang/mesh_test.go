@@ -1,0 +1,135 @@
+package erlang_test
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+)
+
+var histories = flag.Int("histories", 4, "how many random histories TestMixedMesh runs")
+
+// meshesAtOnce is how many histories run at the same time: they wait for announces and pauses more than they compute.
+const meshesAtOnce = 12
+
+// A mesh is two Go nodes and a peer on a BEAM, which all trust each other and find each other by announces.
+type mesh struct {
+	t      *testing.T
+	random *rand.Rand
+	port   int // of the announces
+	keys   [2]identity.KeyPair
+	nodes  [2]*node
+	b      *beam
+	from   func() discovery.Provider
+}
+
+// TestMixedMesh has the nodes of a mesh find each other, and restarts each of them, in any order. After each start all are
+// connected again, with one event at each end, calls go each way, and the peer's supervisor has not given up.
+//
+// A history is too quick for that supervisor, which counts the ends of connections in any five seconds: a restart is at
+// least so far from the next as far as it knows.
+func TestMixedMesh(t *testing.T) {
+	t.Parallel()
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	var next atomic.Int64
+	for i := range min(meshesAtOnce, *histories) {
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			b := startBEAM(t)
+			b.do("{expose,echo,echo}")
+			b.do("stop")
+			b.await("stopped")
+			for h := next.Add(1); h <= int64(*histories) && !t.Failed(); h = next.Add(1) {
+				random := rand.New(rand.NewPCG(seed, uint64(h)))
+				port := freePort(t)
+				m := mesh{t: t, random: random, port: port, b: b, from: func() discovery.Provider { return loopbackUDP(port) }}
+				m.run()
+			}
+		})
+	}
+}
+
+// run is one history.
+func (m *mesh) run() {
+	for i := range m.keys {
+		m.keys[i] = randomKeys(m.t)
+	}
+	starts := []func(){func() { m.startNode(0) }, func() { m.startNode(1) }, m.startPeer}
+	for _, i := range m.random.Perm(len(starts)) {
+		starts[i]()
+	}
+	m.meet()
+	for _, i := range m.random.Perm(len(starts)) {
+		m.b.do("calm")
+		m.b.sync()
+		switch i {
+		case 2:
+			m.b.do("stop")
+			m.b.await("stopped")
+		default:
+			m.nodes[i].stop()
+		}
+		starts[i]()
+		m.meet()
+	}
+	for _, n := range m.nodes {
+		n.stop()
+	}
+	m.b.do("stop")
+	m.b.await("stopped")
+	m.b.never("{gave_up,")
+}
+
+// startNode starts Go node i.
+func (m *mesh) startNode(i int) {
+	n := startNode(m.t, peernet.Config{Identity: m.keys[i], Discovery: []discovery.Provider{m.from()}})
+	m.nodes[i] = n
+	handle(m.t, n, "echo", echo)
+	for _, key := range []identity.PublicKey{m.keys[1-i].PublicKey(), m.b.keys.PublicKey()} {
+		if err := n.Pair(key, ""); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+}
+
+// startPeer starts the peer on the BEAM.
+func (m *mesh) startPeer() {
+	m.b.start(0)
+	for _, k := range m.keys {
+		m.b.do("{trust,%s}", digits(k.PublicKey()))
+	}
+	m.b.do("{announce,%s,%d,200}", announceAddress, m.port)
+	m.b.sync()
+}
+
+// meet waits until all are connected, and has each call each other one.
+func (m *mesh) meet() {
+	m.t.Helper()
+	var all sync.WaitGroup
+	for i, n := range m.nodes {
+		for _, key := range []identity.PublicKey{m.keys[1-i].PublicKey(), m.b.keys.PublicKey()} {
+			all.Go(func() {
+				want := envelope.Atom("hello")
+				got, err := peernet.Call[envelope.Atom](patiently(m.t), n.Node, key, "echo", want, peernet.WaitForReady())
+				if err != nil || got != want {
+					why, _ := n.Explain(key)
+					m.t.Errorf("node %d calls %v: %q, %v\n%v", i, key, got, err, why)
+				}
+			})
+		}
+	}
+	all.Wait()
+	for i, n := range m.nodes {
+		if got := m.b.call(n, "echo", "[1]"); got != "{ok,[1]}" {
+			m.t.Errorf("the peer calls node %d: %s", i, got)
+		}
+	}
+}
