@@ -63,6 +63,7 @@ var layers = map[string]int{
 	"channel":                2,
 	"discovery/internal/lan": 2,
 	"discovery/manual":       2,
+	"internal/dialects":      2,
 	"internal/idtable":       2,
 	"internal/netwatch":      2,
 	"internal/counters":      2,

@@ -253,6 +253,9 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	case do.step != nil || do.dial: // the dial gives the reason
 	case f.isConnected() && f.used != before.used:
 		do.step = &Step{Addr: used.addr, Reason: fmt.Sprintf("%v at %v", used.role, used.addr)}
+		if used.beam {
+			do.step.Reason += ", in BEAM"
+		}
 	case f.state() == f.shown:
 	case f.goodbye != "":
 		do.step = disconnected(session.Ended{Reason: f.goodbye})

@@ -30,6 +30,7 @@ type Link struct {
 	remote   identity.PublicKey
 	counters *counters.Peer // nil: the peer is not proved yet
 	codec    envelope.Codec
+	dialect  *dialect
 	system   *actor.ActorSystem
 	pid      *actor.PID
 	since    time.Time
@@ -207,7 +208,7 @@ func (l *Link) isCrowded() bool { return l.callers.Load() > 1 || l.inbound.Pendi
 
 // cancel tells the peer that the caller of p waits no more. It follows the call in the same lane.
 func (l *Link) cancel(p *pending) {
-	if p.ping {
+	if p.ping || !l.dialect.hasControl {
 		return
 	}
 	buf := newEnvelope(nil)

@@ -95,8 +95,9 @@ func (e *Ended) linkError() *LinkError {
 type (
 	// handshakeDone is the end of the handshake, whatever came of it.
 	handshakeDone struct {
-		result handshake.Result
-		err    error
+		result  handshake.Result
+		dialect handshake.Dialect
+		err     error
 	}
 
 	// received is what one read of the connection brought. It goes back to the reader.
@@ -110,6 +111,7 @@ type (
 	checkDrained struct{} // while draining: something was answered or written
 	upDeadline   struct{} // the time for everything up to the peer's first valid frame is over
 	livenessDue  struct{} // time to look at liveness
+	readyPingDue struct{} // time to ping a peer that is up at its first pong
 	lingerOver   struct{} // the connection must be closed now
 )
 
@@ -122,6 +124,7 @@ func (writeEnded) IgnoreDeadLetterLogging()    {}
 func (checkDrained) IgnoreDeadLetterLogging()  {}
 func (upDeadline) IgnoreDeadLetterLogging()    {}
 func (livenessDue) IgnoreDeadLetterLogging()   {}
+func (readyPingDue) IgnoreDeadLetterLogging()  {}
 func (lingerOver) IgnoreDeadLetterLogging()    {}
 func (Probed) IgnoreDeadLetterLogging()        {}
 func (admit) IgnoreDeadLetterLogging()         {}

@@ -23,7 +23,7 @@ func (s *session) handleBatch(b *batch) {
 // handleEnvelope handles one envelope. An error is a violation of the protocol.
 func (s *session) handleEnvelope(e *envelope.Envelope) error {
 	s.missedPongs = 0
-	if e.Kind == envelope.KindSend && string(e.Name) == envelope.NameBye {
+	if e.Kind == envelope.KindSend && string(e.Name) == envelope.NameBye && s.dialect.hasControl {
 		return s.handleBye(e.Args)
 	}
 	var err error
@@ -44,12 +44,16 @@ func (s *session) handleEnvelope(e *envelope.Envelope) error {
 	case envelope.KindPong:
 		s.handlePong(e.Nonce)
 	}
-	if err == nil && !s.up {
+	if err == nil && !s.up && (e.Kind == envelope.KindPong || !s.dialect.upAtPong) {
 		s.up = true
 		s.stopUpDeadline()
 		s.stopUpDeadline = nil // so that its timer can be freed
 		s.config.Counters.Handshake(s.role, counters.CameUp)
 		s.counters.Up(s.Link)
+		if s.dialect.upAtPong {
+			s.stopLiveness()
+			s.stopLiveness = s.after(s.config.PingAfter, livenessDue{})
+		}
 		s.tell(Up{s.Link})
 	}
 	return err
@@ -76,6 +80,9 @@ func (s *session) handleSend(e *envelope.Envelope) error {
 		s.messages.Add(1)
 		s.inbound.Send(e)
 		return nil
+	}
+	if !s.dialect.hasControl {
+		return nil // to such a peer these names mean nothing
 	}
 	switch string(e.Name) {
 	case envelope.NameHello:

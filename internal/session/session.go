@@ -77,6 +77,7 @@ type session struct {
 	peerBye      bool     // the peer has said a bye that half-closes
 	running      int      // goroutines that have the connection: of the handshake, or the reader and the writer
 	missedPongs  int      // in a row
+	readyPings   int      // sent before the session was up, at most firstPings
 	lastPing     *pending // of the session itself
 	rotationTold bool
 	end          Ended
@@ -87,11 +88,12 @@ type session struct {
 
 // Params make one session.
 type Params struct {
-	Config *Config
-	Conn   net.Conn // the session's from now on
-	Role   handshake.Role
-	Expect identity.PublicKey // the key that was dialled, for an initiator
-	Owner  *actor.PID         // is told the session's events until Admit names another
+	Config  *Config
+	Conn    net.Conn // the session's from now on
+	Role    handshake.Role
+	Expect  identity.PublicKey // the key that was dialled, for an initiator
+	Dialect handshake.Dialect  // of an initiator; a responder takes that of message 1
+	Owner   *actor.PID         // is told the session's events until Admit names another
 
 	// Claim, if not nil, is asked by an initiator once the peer has proved its key, before message 3: false ends
 	// the handshake with ErrYielded. It is called from the handshake's goroutine.
@@ -104,9 +106,10 @@ func Props(p Params) *actor.Props {
 }
 
 func newSession(p Params) *session {
-	l := &Link{config: p.Config, conn: p.Conn, role: p.Role, addr: AddrOf(p.Conn.RemoteAddr()), codec: envelope.Msgpack,
+	l := &Link{config: p.Config, conn: p.Conn, role: p.Role, addr: AddrOf(p.Conn.RemoteAddr()),
 		since: p.Config.Clock.Now()}
 	l.queue = newQueue(p.Config.QueueBytes, l.isCrowded)
+	l.setDialect(p.Dialect)
 	l.maxFrame.Store(frame.DefaultLimit)
 	s := &session{Link: l, params: p, owner: p.Owner, lastPing: &pending{}}
 	s.waits, s.stopWaits = context.WithCancel(context.Background())
@@ -141,6 +144,8 @@ func (s *session) Receive(ctx actor.Context) {
 		s.handleBatch(m.batch)
 	case violated:
 		s.endForViolation(m.err)
+	case readyPingDue:
+		s.pingUntilUp()
 	case livenessDue:
 		s.checkLiveness(s.config.Clock.Now().Sub(s.Heard()))
 	case checkDrained:
@@ -164,10 +169,10 @@ func (s *session) start(ctx actor.Context) {
 	s.system, s.pid = ctx.ActorSystem(), ctx.Self()
 	s.stopUpDeadline = s.after(s.config.HandshakeTimeout, upDeadline{})
 	s.running = 1
-	hc := handshake.Config{Role: s.params.Role, Expect: s.params.Expect}
+	hc := handshake.Config{Role: s.params.Role, Expect: s.params.Expect, Dialect: s.params.Dialect}
 	s.run(func() any {
-		r, err := s.config.handshake(s.conn, hc, s.params.Claim, s.waits.Done())
-		return handshakeDone{r, err}
+		r, err := s.config.handshake(s.conn, &hc, s.params.Claim, s.waits.Done())
+		return handshakeDone{r, hc.Dialect, err}
 	})
 }
 
@@ -247,6 +252,7 @@ func (s *session) endHandshake(m handshakeDone) {
 		s.state = ending
 		return
 	}
+	s.setDialect(m.dialect)
 	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.waits.Done())
 	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
@@ -295,6 +301,11 @@ func (s *session) admit(owner *actor.PID) {
 	}
 	s.state = open
 	s.inbound = s.config.Serve(s.Link)
+	if s.dialect.upAtPong {
+		s.pingUntilUp()
+		s.startReaderAndWriter()
+		return
+	}
 	own, hello := s.config.Hello, newEnvelope(nil)
 	if s.config.Boot != nil {
 		own.Boot, own.HasBoot = s.config.Boot(s.remote), true
