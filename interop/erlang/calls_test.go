@@ -83,7 +83,7 @@ func TestCallsWithEveryKindOfTerm(t *testing.T) {
 					t.Errorf("%d: %s arrives as %#v and comes back as %s", i, k.erlang, heard, result)
 				}
 			}
-			b.never("{closed,", "{gave_up,")
+			b.never(`{closed,"`, "{gave_up,")
 		})
 	}
 }
@@ -125,7 +125,8 @@ func TestErrorsOfHandlers(t *testing.T) {
 				t.Errorf("a handler that returns {error, _} gives %#v, %v", value, err)
 			}
 
-			handle(t, n, "forbidden", echo, peernet.Authorize(func(context.Context, peernet.Caller) bool { return false }))
+			handle(t, n, "secret", echo, peernet.Authorize(func(context.Context, peernet.Caller) bool { return false }))
+			handle(t, n, "forbidden", func(context.Context, *peernet.Request) (any, error) { return nil, peernet.ErrForbidden })
 			handle(t, n, "crash", func(context.Context, *peernet.Request) (any, error) { panic("on purpose") })
 			handle(t, n, "fails", func(context.Context, *peernet.Request) (any, error) { return nil, errors.New("on purpose") })
 			handle(t, n, "busy", func(context.Context, *peernet.Request) (any, error) {
@@ -134,6 +135,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 			handle(t, n, "huge", func(context.Context, *peernet.Request) (any, error) { return make([]byte, 2<<20), nil })
 			for _, c := range []struct{ name, want string }{
 				{"void", "{error,no_such_handle}"},
+				{"secret", "{error,no_such_handle}"},
 				{"forbidden", "{error,forbidden}"},
 				{"crash", `{error,{handler_crash,<<"internal`},
 				{"fails", `{error,{handler_crash,<<"failed`},
@@ -144,7 +146,7 @@ func TestErrorsOfHandlers(t *testing.T) {
 					t.Errorf("%s: the peer gets %s, want %s", c.name, got, c.want)
 				}
 			}
-			b.never("{closed,", "{gave_up,")
+			b.never(`{closed,"`, "{gave_up,")
 		})
 	}
 }
@@ -192,7 +194,7 @@ func TestSendsAndPings(t *testing.T) {
 				b.do("{ping,%s,%s}", digits(n.PublicKey()), nonce)
 				b.await("{pong," + digits(n.PublicKey()) + "," + nonce + "}")
 			}
-			b.never("{closed,", "{gave_up,")
+			b.never(`{closed,"`, "{gave_up,")
 		})
 	}
 }
@@ -211,5 +213,5 @@ func TestHandlersThatBlockPongs(t *testing.T) {
 	if err != nil || got != "slept" {
 		t.Errorf("a handler that takes 2 s: %q, %v", got, err)
 	}
-	b.never("{closed,")
+	b.never(`{closed,"`)
 }

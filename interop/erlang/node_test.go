@@ -23,8 +23,8 @@ type node struct {
 	more   chan struct{}
 }
 
-// startNode starts a node on loopback that is shut down with the test, if the test does not do it.
-func startNode(t *testing.T, c peernet.Config) *node {
+// startNode starts a node on loopback that is shut down with the test, if the test does not do it. prepare is called before.
+func startNode(t *testing.T, c peernet.Config, prepare ...func(*node)) *node {
 	t.Helper()
 	if os.Getenv("PEERNET_TEST_LOG") != "" {
 		c.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
@@ -36,6 +36,9 @@ func startNode(t *testing.T, c peernet.Config) *node {
 	n := &node{Node: made, t: t, more: make(chan struct{}, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	events := n.Events(ctx)
+	for _, f := range prepare {
+		f(n)
+	}
 	if err := n.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func TestBothDialAtOnce(t *testing.T) {
 			t.Errorf("%d sessions for two dials", extra)
 		}
 		b.do("{close,%s}", digits(n.PublicKey()))
-		b.await("{closed,")
+		b.await(`{closed,"`)
 		b.do("calm")
 		n.disconnected(key, len(eventsOf[peernet.Disconnected](n))-1)
 	}
