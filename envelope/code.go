@@ -131,6 +131,9 @@ func (e *RemoteError) Is(target error) bool {
 	return false
 }
 
+// CheckCode returns ErrCode if code cannot be that of an error or a bye: 1 to 64 bytes of ASCII from '!' to '~'.
+func CheckCode(code string) error { return checkCode(code) }
+
 // checkCode returns ErrCode if c cannot be the code of an error or a bye.
 func checkCode[T string | []byte](c T) error {
 	if len(c) == 0 || len(c) > MaxCode || !isASCII(c, '!') {

@@ -8,12 +8,16 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/jsontext"
 )
 
 // Reasons of FromJSON to refuse a text, beside ErrDepth, ErrElements and ErrDuplicateKey.
 var (
 	// ErrJSON reports a text that is not one JSON value.
 	ErrJSON = errors.New("envelope: not JSON")
+	// ErrNotation reports an object with a word of the notation of wire.md §13.5 as a key, but not its form.
+	ErrNotation = errors.New("envelope: not the notation of a value")
 	// ErrNumber reports a number that an int64, a uint64 or a float64 cannot hold: a whole one that would lose digits, or
 	// one beyond the range of a float64.
 	ErrNumber = errors.New("envelope: a number that cannot be represented")
@@ -21,6 +25,9 @@ var (
 
 // FromJSON returns the one value that text holds, in a form that every codec can encode: nil, bool, string, []any and
 // map[string]any; int64 for numbers written without fraction and exponent (uint64 above 2^63-1), float64 for the others.
+//
+// In the notation of wire.md §13.5 it may hold more: an [Atom], a [Tuple], an [ImproperList], a []byte, a map[Atom]any or
+// a map[any]any. In the native dialect atoms are strings and tuples are arrays.
 //
 // It applies the guard's limits of depth and number as it reads. It refuses an object with a key twice.
 func FromJSON(text []byte) (any, error) {
@@ -51,12 +58,20 @@ func (r *jsonReader) token() (json.Token, error) {
 	return t, nil
 }
 
-// value counts and reads a value, or the key of an entry, that lies inside depth arrays and objects. Its recursion ends at MaxDepth.
-func (r *jsonReader) value(depth int) (any, error) {
+// count counts one value.
+func (r *jsonReader) count() error {
 	if r.elements == MaxElements {
-		return nil, ErrElements
+		return ErrElements
 	}
 	r.elements++
+	return nil
+}
+
+// value counts and reads a value that lies inside depth arrays and objects. Its recursion ends at MaxDepth.
+func (r *jsonReader) value(depth int) (any, error) {
+	if err := r.count(); err != nil {
+		return nil, err
+	}
 	t, err := r.token()
 	if err != nil {
 		return nil, err
@@ -91,24 +106,37 @@ func (r *jsonReader) array(depth int) (any, error) {
 	return list, err
 }
 
-// object reads the entries of an object, and its end.
+// object reads the entries of an object, and its end: a map, or what the notation stands for if a key is a word of it.
 func (r *jsonReader) object(depth int) (any, error) {
 	object := map[string]any{}
 	for r.dec.More() {
-		name, err := r.value(depth)
+		t, err := r.token()
 		if err != nil {
 			return nil, err
 		}
-		key := name.(string) // the decoder accepts no other
-		if _, twice := object[key]; twice {
-			return nil, fmt.Errorf("%w: %s", ErrDuplicateKey, quote(key))
+		key := t.(string) // the decoder accepts no other
+		if word := jsontext.Word(key); word != "" {
+			return r.notation(word, len(object), depth)
 		}
-		if object[key], err = r.value(depth); err != nil {
+		if err := r.entry(object, key, depth); err != nil {
 			return nil, err
 		}
 	}
 	_, err := r.token()
 	return object, err
+}
+
+// entry reads the value of key, and adds the entry to object.
+func (r *jsonReader) entry(object map[string]any, key string, depth int) (err error) {
+	if err := r.count(); err != nil {
+		return err
+	}
+	key = jsontext.Unescape(key)
+	if _, twice := object[key]; twice {
+		return fmt.Errorf("%w: %s", ErrDuplicateKey, quote(key))
+	}
+	object[key], err = r.value(depth)
+	return err
 }
 
 // number returns the value of a JSON number. Whole ones do not pass through a float, which would lose digits.

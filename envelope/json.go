@@ -1,14 +1,12 @@
 package envelope
 
 import (
-	"bytes"
 	"encoding/base64"
 	"fmt"
-	"math"
 	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/jsontext"
 )
 
 // MarshalJSON implements json.Marshaler. The zero Raw is null; other values are as AppendJSON of their codec writes them.
@@ -46,7 +44,7 @@ func appendJSON(out, b []byte, p int) (_ []byte, end int, err error) {
 	}
 	s, quoted := scalarText(b, p)
 	if quoted {
-		return appendJSONString(out, s), skip(b, p), nil
+		return jsontext.AppendString(out, s), skip(b, p), nil
 	}
 	return append(out, s...), skip(b, p), nil
 }
@@ -64,7 +62,7 @@ func appendEntries(out, b []byte, p int, f family, last byte) (_ []byte, end int
 				return nil, 0, fmt.Errorf("%w: %s", ErrMapKey, key)
 			}
 			key, _ := scalarText(b, p)
-			out = append(appendJSONString(out, key), ':')
+			out = append(jsontext.AppendKey(out, key), ':')
 			p = skip(b, p)
 		}
 		out, p, err = appendJSON(out, b, p)
@@ -89,7 +87,7 @@ func scalarText(b []byte, p int) (s []byte, quoted bool) {
 	case familyBool:
 		return strconv.AppendBool(nil, b[p] == codeTrue), false
 	case familyFloat:
-		return floatText(floatAt(b, p), 8*int(forms[b[p]].size-1)), false
+		return jsontext.Float(floatAt(b, p), 8*int(forms[b[p]].size-1)), false
 	case familyBinary:
 		return base64.StdEncoding.AppendEncode(nil, contents(b, p)), true
 	}
@@ -98,42 +96,4 @@ func scalarText(b []byte, p int) (s []byte, quoted bool) {
 		return []byte("null"), false
 	}
 	return t.AppendFormat(nil, time.RFC3339Nano), true
-}
-
-// floatText returns the shortest JSON number that reads back as f, a float of bits bits, and that is not written like
-// an integer. NaN and the infinities are null.
-func floatText(f float64, bits int) []byte {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return []byte("null")
-	}
-	if size := math.Abs(f); size != 0 && (size < 1e-6 || size >= 1e21) {
-		return strconv.AppendFloat(nil, f, 'e', -1, bits)
-	}
-	out := strconv.AppendFloat(nil, f, 'f', -1, bits)
-	if bytes.IndexByte(out, '.') < 0 {
-		out = append(out, ".0"...)
-	}
-	return out
-}
-
-// appendJSONString appends s as a JSON string.
-func appendJSONString(out, s []byte) []byte {
-	const escaped, letters = "\"\\\n\r\t", `"\nrt`
-	out = append(out, '"')
-	for len(s) > 0 {
-		r, n := utf8.DecodeRune(s)
-		letter := strings.IndexRune(escaped, r)
-		switch {
-		case letter >= 0:
-			out = append(out, '\\', letters[letter])
-		case r < ' ', r >= 0x7f && r <= 0x9f:
-			out = fmt.Appendf(out, `\u%04x`, r)
-		case r == utf8.RuneError && n == 1:
-			out = append(out, "\uFFFD"...)
-		default:
-			out = append(out, s[:n]...)
-		}
-		s = s[n:]
-	}
-	return append(out, '"')
 }

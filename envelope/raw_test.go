@@ -16,7 +16,7 @@ import (
 // jsonCodec stands for the codec of another dialect: its values are JSON. Only values are used.
 type jsonCodec struct{ Codec }
 
-func (jsonCodec) DecodeValue(data []byte, v any) error { return json.Unmarshal(data, v) }
+func (jsonCodec) DecodeValue(data []byte, v any) error      { return json.Unmarshal(data, v) }
 func (jsonCodec) AppendJSON(b, data []byte) ([]byte, error) { return append(b, data...), nil }
 func (jsonCodec) AppendValue(b []byte, v any) ([]byte, error) {
 	text, err := json.Marshal(v)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/layout"
 )
 
 var (
@@ -26,18 +28,18 @@ func readValue(b []byte, p int, v reflect.Value) (end int, err error) {
 		}
 		v = v.Elem()
 	}
-	var l *layout
+	var l *layout.Layout
 	switch {
 	case v.Kind() == reflect.Interface:
 		return readInterface(b, p, v)
 	case v.Kind() != reflect.Pointer:
-		l = layoutOf(v.Type())
+		l = layout.Of(v.Type())
 	}
 	switch end = p + 1; {
 	case b[p] == codeNil && v.Type() != reflect.TypeFor[time.Time]():
 		v.SetZero()
 		return end, nil
-	case l.decodes:
+	case l.Decodes:
 		end = skip(b, p)
 		return end, readEncoded(b[p:end:end], v.Addr().Interface())
 	}
@@ -182,36 +184,21 @@ func readEntries(b []byte, p, n int, v reflect.Value) (end int, err error) {
 }
 
 // readStruct is readValue for a struct with layout l. Keys that no field has are ignored.
-func readStruct(b []byte, p int, v reflect.Value, l *layout) (end int, err error) {
+func readStruct(b []byte, p int, v reflect.Value, l *layout.Layout) (end int, err error) {
 	n, p, err := headerOf(b, p, familyMap)
 	for ; n > 0 && err == nil; n-- {
 		var name []byte
 		if name, err = bytesAt(b, p); err != nil {
 			break
 		}
-		i, known := l.byName[string(name)]
-		if p = skip(b, p); !known {
+		i := l.IndexOf(name)
+		if p = skip(b, p); i < 0 {
 			p = skip(b, p)
-		} else if p, err = readValue(b, p, l.fields[i].getOrMake(v)); err != nil {
+		} else if p, err = readValue(b, p, l.Fields[i].GetOrMake(v)); err != nil {
 			err = fmt.Errorf("field %q: %w", name, err)
 		}
 	}
 	return p, err
-}
-
-// getOrMake returns the field f of the struct v, and makes the embedded structs on the way. It panics if one of them must be
-// made and is not exported.
-func (f *field) getOrMake(v reflect.Value) reflect.Value {
-	for _, i := range f.index {
-		if v.Kind() == reflect.Pointer {
-			if v.IsNil() {
-				v.Set(reflect.New(v.Type().Elem()))
-			}
-			v = v.Elem()
-		}
-		v = v.Field(i)
-	}
-	return v
 }
 
 // readEncoded sets v, a pointer whose type has a method to decode it, to the value in b.

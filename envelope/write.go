@@ -3,12 +3,15 @@ package envelope
 import (
 	"encoding"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
 	"time"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/layout"
 )
 
 // A writer appends one Go value, and counts what the value holds as the guard does.
@@ -33,17 +36,17 @@ func (w *writer) value(v reflect.Value, depth int) error {
 	inside := depth > w.outer
 	for v.Kind() == reflect.Interface || v.Kind() == reflect.Pointer && !v.IsNil() {
 		pointer := v.Kind() == reflect.Pointer
-		if v = v.Elem(); pointer && inside && isNil(v) {
+		if v = v.Elem(); pointer && inside && layout.IsNil(v) {
 			return fmt.Errorf("%w: a pointer to a nil %s would arrive as nil", ErrEncode, v.Type())
 		}
 	}
-	if isNil(v) {
+	if layout.IsNil(v) {
 		w.b = append(w.b, codeNil)
 		return nil
 	}
-	l := layoutOf(v.Type())
-	if l.encodes {
-		return w.encoded(addressable(v).Interface(), depth)
+	l := layout.Of(v.Type())
+	if l.Encodes {
+		return w.encoded(layout.Addressable(v).Interface(), depth)
 	}
 	switch v.Kind() {
 	case reflect.Bool:
@@ -70,25 +73,6 @@ func (w *writer) value(v reflect.Value, depth int) error {
 	return nil
 }
 
-// isNil reports whether v is nil.
-func isNil(v reflect.Value) bool {
-	switch v.Kind() {
-	case reflect.Pointer, reflect.Interface, reflect.Slice, reflect.Map:
-		return v.IsNil()
-	}
-	return !v.IsValid()
-}
-
-// addressable returns a pointer to v, or to a copy of v.
-func addressable(v reflect.Value) reflect.Value {
-	if v.CanAddr() {
-		return v.Addr()
-	}
-	copied := reflect.New(v.Type())
-	copied.Elem().Set(v)
-	return copied
-}
-
 // begin appends the header of an array or a map of n entries with per values each. It lies inside depth others. fix and
 // code16 are the first bytes of its forms.
 func (w *writer) begin(fix, code16 byte, n, per, depth int) error {
@@ -112,7 +96,7 @@ func (w *writer) begin(fix, code16 byte, n, per, depth int) error {
 func (w *writer) list(v reflect.Value, depth int) error {
 	if v.Type().Elem().Kind() == reflect.Uint8 {
 		if v.Kind() == reflect.Array {
-			v = addressable(v).Elem()
+			v = layout.Addressable(v).Elem()
 		}
 		w.b = appendBinary(w.b, v.Bytes())
 		return nil
@@ -139,42 +123,35 @@ func (w *writer) mapping(v reflect.Value, depth int) error {
 }
 
 // fields appends a struct with layout l.
-func (w *writer) fields(v reflect.Value, l *layout, depth int) error {
+func (w *writer) fields(v reflect.Value, l *layout.Layout, depth int) error {
 	n := 0
-	for i := range l.fields {
-		if l.fields[i].get(v).IsValid() {
+	for i := range l.Fields {
+		if l.Fields[i].Get(v).IsValid() {
 			n++
 		}
 	}
-	err := l.err
+	err := layoutError(l)
 	if err == nil {
 		err = w.begin(fixMap, codeMap16, n, 2, depth)
 	}
-	for i := 0; i < len(l.fields) && err == nil; i++ {
-		if value := l.fields[i].get(v); value.IsValid() {
-			w.b = appendString(w.b, l.fields[i].name)
+	for i := 0; i < len(l.Fields) && err == nil; i++ {
+		if value := l.Fields[i].Get(v); value.IsValid() {
+			w.b = appendString(w.b, l.Fields[i].Name)
 			err = w.value(value, depth+1)
 		}
 	}
 	return err
 }
 
-// get returns the field f of the struct v; an invalid Value if f does not travel, because it is in a struct that is not
-// there, or by the rule of encoding/json for omitempty.
-func (f *field) get(v reflect.Value) reflect.Value {
-	v, err := v.FieldByIndexErr(f.index)
-	if err != nil || !f.omitEmpty || v.Kind() == reflect.Struct {
-		return v
+// layoutError returns why no value with layout l can be encoded.
+func layoutError(l *layout.Layout) error {
+	switch {
+	case l.Err == nil:
+		return nil
+	case errors.Is(l.Err, layout.ErrOption):
+		return fmt.Errorf("%w: %w", ErrExtension, l.Err)
 	}
-	isEmpty := v.IsZero()
-	switch v.Kind() {
-	case reflect.Map, reflect.Slice, reflect.Array:
-		isEmpty = v.Len() == 0
-	}
-	if isEmpty {
-		return reflect.Value{}
-	}
-	return v
+	return fmt.Errorf("%w: %w", ErrEncode, l.Err)
 }
 
 // encoded appends v, a pointer whose type has a method to encode it.

@@ -64,6 +64,7 @@ var layers = map[string]int{
 	"discovery/internal/lan": 2,
 	"discovery/manual":       2,
 	"internal/dialects":      2,
+	"envelope/etf":           2,
 	"internal/idtable":       2,
 	"internal/netwatch":      2,
 	"internal/counters":      2,
@@ -75,16 +76,18 @@ var layers = map[string]int{
 	"private":   1,
 	"trust":     1,
 
-	"frame":                 0,
-	"identity":              0,
-	"internal/actorkit":     0,
-	"internal/candidates":   0,
-	"internal/clock":        0,
-	"internal/durable":      0,
-	"internal/limiter":      0,
-	"internal/test/child":   0,
-	"internal/test/memnet":  0,
-	"internal/test/vectors": 0,
+	"envelope/internal/jsontext": 0,
+	"envelope/internal/layout":   0,
+	"frame":                      0,
+	"identity":                   0,
+	"internal/actorkit":          0,
+	"internal/candidates":        0,
+	"internal/clock":             0,
+	"internal/durable":           0,
+	"internal/limiter":           0,
+	"internal/test/child":        0,
+	"internal/test/memnet":       0,
+	"internal/test/vectors":      0,
 }
 
 // sideways are the imports within one layer that are allowed: importer, then imported.
@@ -103,7 +106,7 @@ var forTests = map[string][]string{
 }
 
 // wire is what knows nothing of trust and discovery, although some of it stands above them.
-var wire = []string{"identity", "frame", "handshake", "channel", "envelope", "private"}
+var wire = []string{"identity", "frame", "handshake", "channel", "envelope", "envelope/etf", "private"}
 
 // An imported is one import of one file, with packages of the module named by their folders.
 type imported struct {

@@ -90,9 +90,10 @@ func TestAllocationsOfACall(t *testing.T) {
 	go func() { // the writer and the actor in one
 		defer close(stopped)
 		var segments []segment
+		take := waiting(l.queue)
 		for id := envelope.CallID(1); ; id++ {
 			var more bool
-			if segments, more = l.queue.take(segments[:0]); !more {
+			if segments, more = take(segments[:0]); !more {
 				return
 			}
 			if err := l.flush(segments, send); err != nil {

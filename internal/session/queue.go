@@ -57,7 +57,8 @@ type queue struct {
 	isCrowded func() bool    // whether several calls are in flight: more envelopes are likely on their way
 
 	mu         sync.Mutex // guards the rest
-	work       sync.Cond  // there is something for the writer to do
+	start      func()     // starts the writer; it does not block
+	isResting  bool       // the writer does not run, and what is queued next starts it
 	segments   [lanes][]segment
 	pongs      [][]byte      // nonces, oldest first
 	refusals   int           // in the urgent lane
@@ -78,10 +79,17 @@ type waiter struct {
 	done   chan error // has room for one
 }
 
+// A turn is what the writer does after take.
+type turn uint8
+
+const (
+	writes turn = iota // what was taken
+	rests              // nothing waits
+	ends               // nothing will ever come
+)
+
 func newQueue(limit int, isCrowded func() bool) *queue {
-	q := &queue{codec: envelope.Msgpack, limits: [lanes]int{urgentRoom, limit}, isCrowded: isCrowded}
-	q.work.L = &q.mu
-	return q
+	return &queue{codec: envelope.Msgpack, limits: [lanes]int{urgentRoom, limit}, isCrowded: isCrowded}
 }
 
 // push queues an envelope that starts something, and takes buf over in any case. It waits for room until ctx
@@ -150,7 +158,7 @@ func (q *queue) pushPong(nonce []byte) {
 		q.pongs = append(q.pongs[:0], q.pongs[1:]...)
 	}
 	q.pongs = append(q.pongs, bytes.Clone(nonce))
-	q.work.Signal()
+	q.wake()
 }
 
 // pushRefusal queues an error reply (`overloaded` or `deadline`). It returns false if too many wait already.
@@ -201,7 +209,7 @@ func (q *queue) finish(bye *buffer, err error) {
 	}
 	q.err = err
 	q.endWaits()
-	q.work.Signal()
+	q.wake()
 }
 
 // size returns how many bytes are queued or being written.
@@ -228,16 +236,26 @@ func (q *queue) isTaken(p *position) bool {
 	return p.seq != 0 && p.seq <= q.taken[p.lane]
 }
 
-// take appends what fits one write to segments. It waits until there is something, and returns false when there will be
-// nothing more.
-func (q *queue) take(segments []segment) ([]segment, bool) {
+// startWriter has start start the writer, now if something waits, and whenever it rests and something is queued.
+func (q *queue) startWriter(start func()) {
 	q.mu.Lock()
-	for len(q.segments[urgent]) == 0 && len(q.segments[bulk]) == 0 && len(q.pongs) == 0 {
+	defer q.mu.Unlock()
+	q.start, q.isResting = start, true
+	if q.err != nil || q.waits() {
+		q.wake()
+	}
+}
+
+// take appends what fits one write to segments, and says what the writer does next.
+func (q *queue) take(segments []segment) ([]segment, turn) {
+	q.mu.Lock()
+	if !q.waits() {
+		defer q.mu.Unlock()
 		if q.err != nil {
-			q.mu.Unlock()
-			return segments, false
+			return segments, ends
 		}
-		q.work.Wait()
+		q.isResting = true
+		return segments, rests
 	}
 	if q.err == nil && q.isCrowded() {
 		// Goroutines that can run append to these segments first. This alone saves most writes.
@@ -270,7 +288,7 @@ func (q *queue) take(segments []segment) ([]segment, bool) {
 		}
 	}
 	q.mu.Unlock()
-	return segments, true
+	return segments, writes
 }
 
 // release gives back the room that segments took, and its buffers.
@@ -290,6 +308,19 @@ func (q *queue) release(segments []segment) {
 }
 
 // The rest is called with mu held.
+
+// waits says whether something waits to be written.
+func (q *queue) waits() bool {
+	return len(q.segments[urgent])+len(q.segments[bulk])+len(q.pongs) > 0
+}
+
+// wake starts the writer if it rests.
+func (q *queue) wake() {
+	if q.isResting {
+		q.isResting = false
+		q.start()
+	}
+}
 
 // closedFor returns why no envelope is taken any more, or none that starts something; nil: one is.
 func (q *queue) closedFor(starts bool) error {
@@ -347,7 +378,7 @@ func (q *queue) add(ln lane, buf *buffer) {
 	binary.BigEndian.PutUint32(buf.b, uint32(size-frame.HeaderSize))
 	q.bytes[ln] += size
 	q.queued[ln]++
-	q.work.Signal()
+	q.wake()
 	segs := q.segments[ln]
 	if size > copyBytes {
 		q.segments[ln] = append(segs, segment{buffer: buf, lane: ln, frames: 1, alone: true})

@@ -109,8 +109,9 @@ func (m *modelled) produce(id int, r *rand.Rand, produced *atomic.Int64) {
 // write takes until the end, and looks at the accounts each time.
 func (m *modelled) write(t *testing.T, r *rand.Rand) {
 	var segments []segment
+	take := waiting(m.queue)
 	for more := true; more; {
-		segments, more = m.take(segments[:0])
+		segments, more = take(segments[:0])
 		m.queue.mu.Lock()
 		if b := m.bytes[bulk]; b < 0 || b > max(m.limits[bulk], m.largest)+20 {
 			t.Errorf("%d bytes of bulk are counted", b)

@@ -158,7 +158,7 @@ func TestClosingWakesAllWaiters(t *testing.T) {
 		if !q.pushRefusal(numbered(10, 10)) {
 			t.Error("a refusal after the end counts as one too many")
 		}
-		if segments, more := q.take(nil); more || len(segments) != 0 {
+		if segments, next := q.take(nil); next != ends || len(segments) != 0 {
 			t.Errorf("%d segments after the end", len(segments))
 		}
 	})

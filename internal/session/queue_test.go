@@ -67,12 +67,30 @@ func drain(t *testing.T, q *queue) (all [][]byte) {
 		if idle {
 			return all
 		}
-		segments, more := q.take(nil)
-		if !more {
+		segments, next := q.take(nil)
+		if next != writes {
 			t.Fatal("take says that there is no more, and there is")
 		}
 		all = append(all, plaintexts(t, segments)...)
 		q.release(segments)
+	}
+}
+
+// waiting returns a take that waits while the writer of q would rest. It returns false when there will be nothing more.
+func waiting(q *queue) func([]segment) ([]segment, bool) {
+	started := make(chan struct{}, 1)
+	q.startWriter(func() { started <- struct{}{} })
+	isResting := true
+	return func(segments []segment) ([]segment, bool) {
+		for {
+			if isResting {
+				<-started
+			}
+			segments, next := q.take(segments)
+			if isResting = next == rests; !isResting {
+				return segments, next == writes
+			}
+		}
 	}
 }
 
@@ -222,12 +240,12 @@ func TestFinishDropsAllButTheBye(t *testing.T) {
 	q.pushPong([]byte("nonce"))
 	q.finish(numbered(4, 50), errTest)
 	q.release(segments)
-	segments, more := q.take(nil)
-	if got, want := numbers(t, plaintexts(t, segments)), []int{4}; !more || !slices.Equal(got, want) {
+	segments, next := q.take(nil)
+	if got, want := numbers(t, plaintexts(t, segments)), []int{4}; next != writes || !slices.Equal(got, want) {
 		t.Errorf("%v left, want %v", got, want)
 	}
 	q.release(segments)
-	if segments, more = q.take(nil); more || len(segments) != 0 {
+	if segments, next = q.take(nil); next != ends || len(segments) != 0 {
 		t.Errorf("%d segments follow the bye", len(segments))
 	}
 }
@@ -330,8 +348,8 @@ func TestNoWakeupIsLost(t *testing.T) {
 		taken := make(chan [][]byte)
 		go func() {
 			defer close(taken)
-			for {
-				segments, more := q.take(nil)
+			for take := waiting(q); ; {
+				segments, more := take(nil)
 				if !more {
 					return
 				}

@@ -1,7 +1,7 @@
 // Package session is one connection to one peer: wire.md §4 to §7.
 //
 // The session is an actor for the life of its connection. Around it run two goroutines: one reads, opens and decodes,
-// the other seals and writes. Before them, one does the handshake. Calls and sends of the application go from its own
+// the other seals and writes, while there is something to write. Before them, one does the handshake. Calls and sends of the application go from its own
 // goroutines into the writer's queue, so the table of calls in flight lies beside the actor; the actor alone answers and
 // fails what is in the table.
 package session
@@ -322,5 +322,10 @@ func (s *session) admit(owner *actor.PID) {
 func (s *session) startReaderAndWriter() {
 	s.running = 2
 	s.run(func() any { return readEnded{s.reader.run()} })
-	s.run(func() any { return writeEnded{s.write(s.writer)} })
+	s.join.Add(1)
+	w := &writer{Link: s.Link, send: s.writer, end: func(err error) {
+		defer s.join.Done()
+		s.system.Root.Send(s.pid, writeEnded{err})
+	}}
+	s.queue.startWriter(func() { s.config.Pool.Go(w) })
 }

@@ -12,28 +12,41 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
-// write seals and writes what is queued, until the queue is closed and empty or the connection breaks. It runs in a
-// goroutine of its own, and holds no buffer while it waits.
-func (l *Link) write(send *channel.CipherState) (err error) {
-	var segments []segment
-	for more := true; err == nil; {
-		if segments, more = l.queue.take(segments[:0]); !more {
+// A writer seals and writes what is queued. It runs in a goroutine of the pool while there is something to write, so a session
+// that is idle has none. Its queue starts it.
+type writer struct {
+	*Link
+	send     *channel.CipherState
+	segments []segment // of the next write; empty while the writer rests
+	end      func(error)
+}
+
+// Run writes until nothing waits. When the queue is closed and empty, or the connection has broken, it calls end, and is not run
+// again.
+func (w *writer) Run() {
+	var err error
+	for err == nil {
+		segments, next := w.queue.take(w.segments[:0])
+		if next == rests {
+			return // the next Run may have begun: w is its own
+		}
+		if next == ends {
 			break
 		}
-		if len(segments) == 0 {
+		if w.segments = segments; len(segments) == 0 {
 			continue // the queue closed while take let others append to it
 		}
-		err = l.flush(segments, send)
-		l.queue.release(segments)
-		l.counters.Add(counters.FramesOut, send.Nonce()-l.framesOut.Swap(send.Nonce()))
+		err = w.flush(segments, w.send)
+		w.queue.release(segments)
+		w.counters.Add(counters.FramesOut, w.send.Nonce()-w.framesOut.Swap(w.send.Nonce()))
 		if err == nil {
-			l.CheckDrained()
+			w.CheckDrained()
 		}
 	}
-	if half, ok := l.conn.(interface{ CloseWrite() error }); ok && err == nil {
+	if half, ok := w.conn.(interface{ CloseWrite() error }); ok && err == nil {
 		err = half.CloseWrite()
 	}
-	return err
+	w.end(err)
 }
 
 // flush writes segments with one call.

@@ -19,7 +19,10 @@ func TestNothingIsWrittenForADroppedBatch(t *testing.T) {
 			return true
 		}
 		l.queue.force(bulk, numbered(1, 20), nil)
-		if err := l.write(channel.NewCipherState([32]byte{1})); err != nil {
+		ended := make(chan error, 1)
+		w := &writer{Link: l, send: channel.NewCipherState([32]byte{1}), end: func(err error) { ended <- err }}
+		l.queue.startWriter(func() { go w.Run() })
+		if err := <-ended; err != nil {
 			t.Fatal(err)
 		}
 		if writes.empty != 0 {

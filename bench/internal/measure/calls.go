@@ -1,12 +1,11 @@
-package peernet_test
+package measure
 
 import (
-	"net"
+	"fmt"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 )
 
@@ -17,68 +16,80 @@ const (
 	sampleAll   = 64 << 10 // calls of this size or more are all timed
 )
 
-// A subject is what makes calls and is measured. It may serve several measurements.
-type subject struct {
-	name   string
-	call   func(payload []byte) error // one round trip; checks the reply's length; safe for concurrent use
-	writes func() (calls uint64)      // write calls on both ends since the start
-	close  func()
+// A Client makes calls and is measured. It may serve several measurements.
+type Client interface {
+	// Call is one round trip with an echo. It checks the reply's length, does not keep payload, and is safe for concurrent use.
+	Call(payload []byte) error
+
+	// Close ends the session and all that Dial started for it.
+	Close()
 }
 
-// figures is what a measurement found. CPU and allocations are those of the whole process, so of both ends.
-type figures struct {
-	callsPerSec   float64
-	cpuPerCall    float64 // µs, user and system; 0 where the system does not tell
-	writesPerCall float64
-	allocsPerCall float64
-	p50, p99      float64 // µs of a round trip
-	mbPerSec      float64 // 10^6 bytes of payload in a second, counted one way
-}
+// A Usage reads what the responder's process has used, where the responder is in a process of its own.
+type Usage func() (cpu time.Duration, err error)
 
-// onProcs lets n threads run Go code until tb ends.
-func onProcs(tb testing.TB, n int) {
-	before := runtime.GOMAXPROCS(n)
-	tb.Cleanup(func() { runtime.GOMAXPROCS(before) })
-}
-
-// measure makes calls of size bytes from callers goroutines, for the time d after a warm-up, or longer if few calls ended in it. A
-// call that fails ends tb.
-func measure(tb testing.TB, s subject, callers, size int, d time.Duration) figures {
-	tb.Helper()
-	runtime.GC() // what an earlier subject left behind
-	run := startCallers(s, callers, size)
+// Calls has callers goroutines call with payloads of size bytes, for the time d after a warm-up, or longer if few calls ended in
+// it. other may be nil.
+func Calls(c Client, callers, size int, d time.Duration, other Usage) (Figures, error) {
+	runtime.GC() // what was set up
+	run := startCallers(c, callers, size)
 	time.Sleep(d / warmUp)
 
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	run.phase.Store(measuring)
-	calls, writes, cpu, began := run.calls(), s.writes(), cpuTime(), time.Now()
+	otherCPU, err := other.read()
+	if err != nil {
+		return nil, err
+	}
+	calls, io, cpu, began := run.calls(), written(), CPUTime(), time.Now()
 	time.Sleep(d)
 	// On a busy machine the callers may not have run at all. With this many calls, one that was timed has ended.
 	least := uint64(callers * (sampleEvery + 1))
+	if callers == 1 || size >= sampleAll {
+		least = uint64(callers)
+	}
 	for end := began.Add(patience); run.calls()-calls < least && time.Now().Before(end); {
 		time.Sleep(d)
 	}
-	calls, writes, cpu, took := run.calls()-calls, s.writes()-writes, cpuTime()-cpu, time.Since(began)
+	calls, io, cpu, took := run.calls()-calls, written().minus(io), CPUTime()-cpu, time.Since(began)
+	otherAfter, err := other.read()
+	if err != nil {
+		return nil, err
+	}
 	runtime.ReadMemStats(&after)
 
 	times, err := run.end()
 	if err != nil {
-		tb.Fatalf("%s: %v", s.name, err)
+		return nil, err
 	}
 	if calls == 0 || len(times) == 0 {
-		tb.Fatalf("%s: %v is too short for calls of %d bytes", s.name, d, size)
+		return nil, fmt.Errorf("%v is too short for calls of %d bytes", d, size)
 	}
+	cpu += otherAfter - otherCPU
 	perCall := func(n float64) float64 { return n / float64(calls) }
-	return figures{
-		callsPerSec:   float64(calls) / took.Seconds(),
-		cpuPerCall:    perCall(float64(cpu) / 1e3),
-		writesPerCall: perCall(float64(writes)),
-		allocsPerCall: perCall(float64(after.Mallocs - before.Mallocs)),
-		p50:           float64(times[len(times)/2]) / 1e3,
-		p99:           float64(times[len(times)*99/100]) / 1e3,
-		mbPerSec:      float64(calls) * float64(size) / 1e6 / took.Seconds(),
+	f := Figures{
+		CallsPerSec.Name: float64(calls) / took.Seconds(),
+		CPUPerCall.Name:  perCall(float64(cpu) / 1e3),
+		ProcsBusy.Name:   cpu.Seconds() / took.Seconds(),
+		P50.Name:         float64(times[len(times)/2]) / 1e3,
+		P99.Name:         float64(times[len(times)*99/100]) / 1e3,
+		MBPerSec.Name:    float64(calls) * float64(size) / 1e6 / took.Seconds(),
 	}
+	if other == nil { // else half of them would be missing
+		f[WritesPerCall.Name] = perCall(io.calls)
+		f[SentPerCall.Name] = perCall(io.bytes)
+		f[AllocsPerCall.Name] = perCall(float64(after.Mallocs - before.Mallocs))
+		f[HeapPerCall.Name] = perCall(float64(after.TotalAlloc - before.TotalAlloc))
+	}
+	return f, nil
+}
+
+func (u Usage) read() (time.Duration, error) {
+	if u == nil {
+		return 0, nil
+	}
+	return u()
 }
 
 // The phases of a callerRun.
@@ -88,7 +99,7 @@ const (
 	ended
 )
 
-// callerRun is a group of goroutines that call a subject until they are told to stop.
+// callerRun is a group of goroutines that call until they are told to stop.
 type callerRun struct {
 	phase   atomic.Int32 // warming, measuring, ended
 	running sync.WaitGroup
@@ -104,31 +115,31 @@ type caller struct {
 	_      [64]byte // keeps the counters of two callers off one cache line
 }
 
-// startCallers starts callers goroutines that call s with payloads of size bytes.
-func startCallers(s subject, callers, size int) *callerRun {
+// startCallers starts callers goroutines that call c with payloads of size bytes.
+func startCallers(c Client, callers, size int) *callerRun {
 	every := uint64(sampleEvery)
 	if callers == 1 || size >= sampleAll {
 		every = 1
 	}
 	r := &callerRun{callers: make([]caller, callers)}
 	for i := range r.callers {
-		c := &r.callers[i]
-		c.times = make([]int64, 0, sampleRoom/callers+1)
+		own := &r.callers[i]
+		own.times = make([]int64, 0, sampleRoom/callers+1)
 		payload := make([]byte, size)
 		r.running.Go(func() {
-			for n := uint64(0); c.err == nil; n++ {
+			for n := uint64(0); own.err == nil; n++ {
 				phase := r.phase.Load()
 				if phase == ended {
 					return
 				}
 				if phase == warming || n%every != 0 {
-					c.err = s.call(payload)
+					own.err = c.Call(payload)
 				} else {
 					began := time.Now()
-					c.err = s.call(payload)
-					c.sample(time.Since(began))
+					own.err = c.Call(payload)
+					own.sample(time.Since(began))
 				}
-				c.ended.Add(1)
+				own.ended.Add(1)
 			}
 		})
 	}
@@ -166,15 +177,4 @@ func (r *callerRun) end() (times []int64, err error) {
 	}
 	slices.Sort(times)
 	return times, nil
-}
-
-// countingConn counts the calls of Write, on every connection that shares writes.
-type countingConn struct {
-	net.Conn
-	writes *atomic.Uint64
-}
-
-func (c countingConn) Write(b []byte) (int, error) {
-	c.writes.Add(1)
-	return c.Conn.Write(b)
 }

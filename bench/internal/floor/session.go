@@ -1,4 +1,4 @@
-package peernet_test
+package floor
 
 import (
 	"encoding/binary"
@@ -10,76 +10,76 @@ import (
 )
 
 const (
-	floorFlush   = 256 << 10 // bytes sealed before a write, unless a single frame is larger
-	floorReadMin = 2 << 10   // the read buffer of an idle session
-	floorReadMax = 64 << 10  // and of a busy one
+	flushSize = 256 << 10 // bytes sealed before a write, unless a single frame is larger
+	readMin   = 2 << 10   // the read buffer of an idle session
+	readMax   = 64 << 10  // and of a busy one
 
-	// floorSlotBits is how many low bits of an id say which waiter the reply belongs to, so that no map is needed. It bounds the
+	// slotBits is how many low bits of an id say which waiter the reply belongs to, so that no map is needed. It bounds the
 	// callers that wait at the same time.
-	floorSlotBits = 20
+	slotBits = 20
 )
 
-var errFloorClosed = errors.New("floor: session closed")
+var errClosed = errors.New("floor: session closed")
 
-// floorWaiter is one caller's place to wait. Its slot is its index in floorSession.waiters.
-type floorWaiter struct {
+// waiter is one caller's place to wait. Its slot is its index in Session.waiters.
+type waiter struct {
 	slot  uint64
-	id    uint64 // 0 while nothing is awaited; guarded by floorSession.mu
-	reply chan floorReply
+	id    uint64 // 0 while nothing is awaited; guarded by Session.mu
+	reply chan Reply
 }
 
-// A floorSession is one end of a bare encrypted session, the least that a call over Noise must do: what everything else costs is measured
+// A Session is one end of a bare encrypted session, the least that a call over Noise must do: what everything else costs is measured
 // against it, so it has to be as fast as it can be, or it would flatter whatever is compared with it. The initiator's end calls, the
 // responder's end echoes in its reader. There is no dispatch, no actor, no envelope, no bound on what is queued.
 //
 // Senders append plaintext frames to out. The writer takes all that is there, seals each frame where it lies and writes once; meanwhile
-// more gather. It is safe for concurrent use. Its two goroutines end when the connection does; close waits for them.
-type floorSession struct {
+// more gather. It is safe for concurrent use. Its two goroutines end when the connection does; Close waits for them.
+type Session struct {
 	conn       net.Conn
-	send, recv *floorCipher // the writer's, the reader's
+	send, recv *Cipher // the writer's, the reader's
 	echo       bool
 	running    sync.WaitGroup
 
 	mu      sync.Mutex // guards what follows
 	more    sync.Cond  // out, big or err changed
 	out     []byte
-	big     []*floorBuffer
-	waiters []*floorWaiter
-	free    []*floorWaiter
+	big     []*frameBuffer
+	waiters []*waiter
+	free    []*waiter
 	calls   uint64
 	err     error // why the session ended
 }
 
-// newFloorSession starts a session on conn, which it owns from now on.
-func newFloorSession(conn net.Conn, send, recv *floorCipher, echo bool) *floorSession {
-	s := &floorSession{conn: conn, send: send, recv: recv, echo: echo}
+// NewSession starts a session on conn, which it owns from now on.
+func NewSession(conn net.Conn, send, recv *Cipher, echo bool) *Session {
+	s := &Session{conn: conn, send: send, recv: recv, echo: echo}
 	s.more.L = &s.mu
 	s.running.Go(s.read)
 	s.running.Go(s.write)
 	return s
 }
 
-// call sends payload, which it does not keep, and waits for the answer.
-func (s *floorSession) call(payload []byte) floorReply {
-	size := floorOverhead + len(payload)
-	if size > floorHeader+floorLargest {
-		return floorReply{err: errFloorLength}
+// Call sends payload, which it does not keep, and waits for the answer.
+func (s *Session) Call(payload []byte) Reply {
+	size := overhead + len(payload)
+	if size > headerSize+largest {
+		return Reply{Err: errLength}
 	}
 	s.mu.Lock()
 	if s.err != nil {
 		defer s.mu.Unlock()
-		return floorReply{err: s.err}
+		return Reply{Err: s.err}
 	}
-	w := s.waiter()
+	w := s.takeWaiter()
 	s.calls++
-	w.id = s.calls<<floorSlotBits | w.slot
-	if size < floorBig {
-		s.out = appendFloorFrame(s.out, w.id, payload)
+	w.id = s.calls<<slotBits | w.slot
+	if size < bigFrame {
+		s.out = appendFrame(s.out, w.id, payload)
 	} else {
 		id := w.id
 		s.mu.Unlock()
-		b := takeFloorBuffer(size)
-		fillFloorFrame(b.frame, id, payload)
+		b := takeBuffer(size)
+		fillFrame(b.frame, id, payload)
 		s.mu.Lock()
 		s.big = append(s.big, b)
 	}
@@ -93,26 +93,26 @@ func (s *floorSession) call(payload []byte) floorReply {
 	return reply
 }
 
-// close ends the session and waits for its goroutines; calls in flight fail.
-func (s *floorSession) close() {
-	s.fail(errFloorClosed)
+// Close ends the session and waits for its goroutines; calls in flight fail.
+func (s *Session) Close() {
+	s.fail(errClosed)
 	s.running.Wait()
 }
 
-// waiter takes an unused waiter. The caller holds mu.
-func (s *floorSession) waiter() *floorWaiter {
+// takeWaiter takes an unused waiter. The caller holds mu.
+func (s *Session) takeWaiter() *waiter {
 	if n := len(s.free) - 1; n >= 0 {
 		w := s.free[n]
 		s.free = s.free[:n]
 		return w
 	}
-	w := &floorWaiter{slot: uint64(len(s.waiters)), reply: make(chan floorReply, 1)}
+	w := &waiter{slot: uint64(len(s.waiters)), reply: make(chan Reply, 1)}
 	s.waiters = append(s.waiters, w)
 	return w
 }
 
 // fail ends the session with the reason err, unless it has ended.
-func (s *floorSession) fail(err error) {
+func (s *Session) fail(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -124,16 +124,16 @@ func (s *floorSession) fail(err error) {
 	for _, w := range s.waiters {
 		if w.id != 0 {
 			w.id = 0
-			w.reply <- floorReply{err: err}
+			w.reply <- Reply{Err: err}
 		}
 	}
 }
 
 // write is the writer: it flushes what has gathered until the session ends.
-func (s *floorSession) write() {
+func (s *Session) write() {
 	var (
 		out []byte
-		big []*floorBuffer
+		big []*frameBuffer
 		err error
 	)
 	for err == nil {
@@ -159,11 +159,11 @@ func (s *floorSession) write() {
 }
 
 // flush seals and writes the frames in out, then those in big, whose buffers it gives back.
-func (s *floorSession) flush(out []byte, big []*floorBuffer) error {
+func (s *Session) flush(out []byte, big []*frameBuffer) error {
 	for start, end := 0, 0; start < len(out); start = end {
-		for end < len(out) && end-start < floorFlush {
-			frame := out[end:][:floorHeader+binary.BigEndian.Uint32(out[end:])]
-			s.send.seal(frame[floorHeader : len(frame)-floorTag])
+		for end < len(out) && end-start < flushSize {
+			frame := out[end:][:headerSize+binary.BigEndian.Uint32(out[end:])]
+			s.send.seal(frame[headerSize : len(frame)-tagSize])
 			end += len(frame)
 		}
 		if _, err := s.conn.Write(out[start:end]); err != nil {
@@ -172,9 +172,9 @@ func (s *floorSession) flush(out []byte, big []*floorBuffer) error {
 	}
 	for i, b := range big {
 		big[i] = nil
-		s.send.seal(b.frame[floorHeader : len(b.frame)-floorTag])
+		s.send.seal(b.frame[headerSize : len(b.frame)-tagSize])
 		_, err := s.conn.Write(b.frame)
-		floorBuffers.Put(b)
+		frameBuffers.Put(b)
 		if err != nil {
 			return err
 		}
@@ -183,8 +183,8 @@ func (s *floorSession) flush(out []byte, big []*floorBuffer) error {
 }
 
 // read is the reader: it receives what arrives until the session ends.
-func (s *floorSession) read() {
-	buf := make([]byte, floorReadMin)
+func (s *Session) read() {
+	buf := make([]byte, readMin)
 	for have := 0; ; {
 		n, err := s.conn.Read(buf[have:])
 		have += n
@@ -200,7 +200,7 @@ func (s *floorSession) read() {
 		if s.echo {
 			s.more.Signal()
 		}
-		if have == len(buf) && len(buf) < floorReadMax {
+		if have == len(buf) && len(buf) < readMax {
 			buf = append(buf, make([]byte, 3*len(buf))...)
 		}
 		have = copy(buf, buf[used:have])
@@ -211,17 +211,17 @@ func (s *floorSession) read() {
 }
 
 // next receives the first frame in b, which may be incomplete, and returns how many bytes of b it used: 0 to wait for more.
-func (s *floorSession) next(b []byte) (used int, err error) {
-	if len(b) < floorHeader {
+func (s *Session) next(b []byte) (used int, err error) {
+	if len(b) < headerSize {
 		return 0, nil
 	}
 	n := binary.BigEndian.Uint32(b)
-	if n < floorID+floorTag || n > floorLargest {
-		return 0, errFloorLength
+	if n < idSize+tagSize || n > largest {
+		return 0, errLength
 	}
-	size := floorHeader + int(n)
-	if size >= floorBig {
-		buffer := takeFloorBuffer(size)
+	size := headerSize + int(n)
+	if size >= bigFrame {
+		buffer := takeBuffer(size)
 		used = copy(buffer.frame, b)
 		if _, err = io.ReadFull(s.conn, buffer.frame[used:]); err != nil {
 			return used, err
@@ -236,19 +236,19 @@ func (s *floorSession) next(b []byte) (used int, err error) {
 
 // receive opens a frame where it lies and echoes it or hands it to the caller that waits. buffer is where the frame lies, which receive
 // takes over, or nil if it lies in the reader's.
-func (s *floorSession) receive(frame []byte, buffer *floorBuffer) error {
-	plaintext, err := s.recv.open(frame[floorHeader:])
+func (s *Session) receive(frame []byte, buffer *frameBuffer) error {
+	plaintext, err := s.recv.open(frame[headerSize:])
 	if err != nil {
 		return err
 	}
-	id, payload := binary.BigEndian.Uint64(plaintext), plaintext[floorID:]
+	id, payload := binary.BigEndian.Uint64(plaintext), plaintext[idSize:]
 	if s.echo {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		if buffer != nil { // the answer is the request's bytes, so they go back as they are
 			s.big = append(s.big, buffer)
 		} else {
-			s.out = appendFloorFrame(s.out, id, payload)
+			s.out = appendFrame(s.out, id, payload)
 		}
 		return nil
 	}
@@ -256,14 +256,14 @@ func (s *floorSession) receive(frame []byte, buffer *floorBuffer) error {
 		payload = append(make([]byte, 0, len(payload)), payload...)
 	}
 	if w := s.answered(id); w != nil {
-		w.reply <- floorReply{payload: payload, buffer: buffer}
+		w.reply <- Reply{Payload: payload, buffer: buffer}
 	}
 	return nil
 }
 
 // answered removes and returns the waiter for the reply to id; nil: there is none.
-func (s *floorSession) answered(id uint64) *floorWaiter {
-	slot := id & (1<<floorSlotBits - 1)
+func (s *Session) answered(id uint64) *waiter {
+	slot := id & (1<<slotBits - 1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if slot >= uint64(len(s.waiters)) || s.waiters[slot].id != id {

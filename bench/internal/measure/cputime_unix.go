@@ -1,14 +1,14 @@
 //go:build unix
 
-package peernet_test
+package measure
 
 import (
 	"syscall"
 	"time"
 )
 
-// cpuTime is the processor time, user and system, that this process has used.
-func cpuTime() time.Duration {
+// CPUTime is the processor time, user and system, that this process has used.
+func CPUTime() time.Duration {
 	var usage syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &usage) != nil {
 		return 0

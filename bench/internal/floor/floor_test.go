@@ -1,4 +1,4 @@
-package peernet_test
+package floor
 
 import (
 	"bytes"
@@ -13,18 +13,28 @@ import (
 	"github.com/flynn/noise"
 )
 
-// openFloor returns the two ends of a session that the test's end closes.
-func openFloor(t *testing.T) (initiator, responder *floorSession) {
+// newPairs returns pairs that the test's end closes.
+func newPairs(t *testing.T) *Pairs {
 	t.Helper()
-	pairs := newFloorPairs(t)
-	defer pairs.close()
-	initiator, responder, err := pairs.open()
+	pairs, err := NewPairs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pairs.Close)
+	return pairs
+}
+
+// openFloor returns the two ends of a session that the test's end closes.
+func openFloor(t *testing.T) (initiator, responder *Session) {
+	t.Helper()
+	pairs := newPairs(t)
+	initiator, responder, err := pairs.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		initiator.close()
-		responder.close()
+		initiator.Close()
+		responder.Close()
 	})
 	return initiator, responder
 }
@@ -33,8 +43,8 @@ func TestFloorEchoesEveryPayload(t *testing.T) {
 	initiator, _ := openFloor(t)
 	sizes := []int{
 		0, 1, 64,
-		floorBig - floorOverhead - 1, floorBig - floorOverhead, floorBig - floorOverhead + 1,
-		floorReadMax, floorFlush, 1_000_000, floorLargest + floorHeader - floorOverhead,
+		bigFrame - overhead - 1, bigFrame - overhead, bigFrame - overhead + 1,
+		readMax, flushSize, 1_000_000, largest + headerSize - overhead,
 	}
 	const callers, turns = 16, 3
 	var running sync.WaitGroup
@@ -46,15 +56,15 @@ func TestFloorEchoesEveryPayload(t *testing.T) {
 						size = i // many small calls among the large ones
 					}
 					payload := bytes.Repeat([]byte{byte(1 + i), byte(turn), byte(size)}, size/3+1)[:size]
-					reply := initiator.call(payload)
-					if reply.err != nil {
-						t.Errorf("a call of %d bytes: %v", size, reply.err)
+					reply := initiator.Call(payload)
+					if reply.Err != nil {
+						t.Errorf("a call of %d bytes: %v", size, reply.Err)
 						return
 					}
-					if !bytes.Equal(reply.payload, payload) {
+					if !bytes.Equal(reply.Payload, payload) {
 						t.Errorf("a call of %d bytes came back changed", size)
 					}
-					reply.release()
+					reply.Release()
 				}
 			}
 		})
@@ -64,11 +74,11 @@ func TestFloorEchoesEveryPayload(t *testing.T) {
 
 func TestFloorRefusesAPayloadThatIsTooLarge(t *testing.T) {
 	initiator, _ := openFloor(t)
-	if reply := initiator.call(make([]byte, floorLargest)); !errors.Is(reply.err, errFloorLength) {
-		t.Errorf("got %v, want %v", reply.err, errFloorLength)
+	if reply := initiator.Call(make([]byte, largest)); !errors.Is(reply.Err, errLength) {
+		t.Errorf("got %v, want %v", reply.Err, errLength)
 	}
-	if reply := initiator.call([]byte("next")); reply.err != nil {
-		t.Errorf("the next call: %v", reply.err)
+	if reply := initiator.Call([]byte("next")); reply.Err != nil {
+		t.Errorf("the next call: %v", reply.Err)
 	}
 }
 
@@ -78,12 +88,12 @@ func TestFloorFailsCallsWhenTheSessionEnds(t *testing.T) {
 	var running sync.WaitGroup
 	for range 8 {
 		running.Go(func() {
-			if reply := initiator.call([]byte("never answered")); !errors.Is(reply.err, errFloorClosed) {
-				t.Errorf("got %v, want %v", reply.err, errFloorClosed)
+			if reply := initiator.Call([]byte("never answered")); !errors.Is(reply.Err, errClosed) {
+				t.Errorf("got %v, want %v", reply.Err, errClosed)
 			}
 		})
 	}
-	initiator.close()
+	initiator.Close()
 	running.Wait()
 	responder.mu.Unlock()
 }
@@ -93,8 +103,7 @@ func TestFloorHandshakeIsNoiseXX(t *testing.T) {
 	library := noise.NewCipherSuite(noise.DH25519, noise.CipherChaChaPoly, noise.HashSHA256)
 	for _, initiator := range []bool{true, false} {
 		t.Run(fmt.Sprintf("initiator=%t", initiator), func(t *testing.T) {
-			pairs := newFloorPairs(t)
-			defer pairs.close()
+			pairs := newPairs(t)
 			own, other := pairs.initiator, pairs.responder
 			left, right, err := pairs.connect()
 			if err != nil {
@@ -108,9 +117,9 @@ func TestFloorHandshakeIsNoiseXX(t *testing.T) {
 				libraryErr    error
 			)
 			running.Go(func() {
-				first, second, libraryErr = runFloorXX(right, library, other.DHKey, own.Public, !initiator)
+				first, second, libraryErr = runXX(right, library, other.DHKey, own.Public, !initiator)
 			})
-			send, recv, err := floorHandshake(left, own, other.Public, initiator)
+			send, recv, err := Handshake(left, own, other.Public, initiator)
 			running.Wait()
 			if err != nil || libraryErr != nil {
 				t.Fatalf("got %v and, from the library's end, %v", err, libraryErr)
@@ -121,7 +130,7 @@ func TestFloorHandshakeIsNoiseXX(t *testing.T) {
 			for turn := range 3 { // the nonces must count alike
 				message := append(make([]byte, 0, 64), "a message"...)
 				send.seal(message)
-				if got, err := first.Decrypt(nil, nil, message[:len(message)+floorTag]); err != nil || string(got) != "a message" {
+				if got, err := first.Decrypt(nil, nil, message[:len(message)+tagSize]); err != nil || string(got) != "a message" {
 					t.Errorf("message %d to the library: got %q, %v", turn, got, err)
 				}
 				sealed, err := second.Encrypt(nil, nil, []byte("an answer"))
@@ -139,20 +148,19 @@ func TestFloorHandshakeIsNoiseXX(t *testing.T) {
 func TestFloorRefusesAnotherKey(t *testing.T) {
 	for _, wrong := range []string{"initiator", "responder"} {
 		t.Run(wrong, func(t *testing.T) {
-			pairs := newFloorPairs(t)
-			defer pairs.close()
+			pairs := newPairs(t)
 			left, right, err := pairs.connect()
 			if err != nil {
 				t.Fatal(err)
 			}
-			other, err := newFloorKey(rand.Reader)
+			other, err := NewKey(rand.Reader)
 			if err != nil {
 				t.Fatal(err)
 			}
 			errs := make(chan error, 2)
-			handshake := func(conn net.Conn, own floorKey, peer []byte, initiator bool) {
+			handshake := func(conn net.Conn, own Key, peer []byte, initiator bool) {
 				defer conn.Close()
-				_, _, err := floorHandshake(conn, own, peer, initiator)
+				_, _, err := Handshake(conn, own, peer, initiator)
 				errs <- err
 			}
 			initiator, responder := pairs.initiator, pairs.responder
@@ -163,19 +171,19 @@ func TestFloorRefusesAnotherKey(t *testing.T) {
 			}
 			go handshake(right, responder, pairs.initiator.Public, false)
 			handshake(left, initiator, pairs.responder.Public, true)
-			if first, second := <-errs, <-errs; !errors.Is(first, errFloorKey) && !errors.Is(second, errFloorKey) {
-				t.Errorf("got %v and %v, want one %v", first, second, errFloorKey)
+			if first, second := <-errs, <-errs; !errors.Is(first, errOtherKey) && !errors.Is(second, errOtherKey) {
+				t.Errorf("got %v and %v, want one %v", first, second, errOtherKey)
 			}
 		})
 	}
 }
 
 func TestFloorEndsOnWhatIsNoFrameOfThePeer(t *testing.T) {
-	tag := make([]byte, floorID+floorTag)
+	tag := make([]byte, idSize+tagSize)
 	for name, b := range map[string][]byte{
-		"too short":        binary.BigEndian.AppendUint32(nil, floorID+floorTag-1),
-		"too long":         binary.BigEndian.AppendUint32(nil, floorLargest+1),
-		"not sealed by it": append(binary.BigEndian.AppendUint32(nil, floorID+floorTag), tag...),
+		"too short":        binary.BigEndian.AppendUint32(nil, idSize+tagSize-1),
+		"too long":         binary.BigEndian.AppendUint32(nil, largest+1),
+		"not sealed by it": append(binary.BigEndian.AppendUint32(nil, idSize+tagSize), tag...),
 	} {
 		t.Run(name, func(t *testing.T) {
 			initiator, responder := openFloor(t)
@@ -184,7 +192,7 @@ func TestFloorEndsOnWhatIsNoFrameOfThePeer(t *testing.T) {
 			}
 			responder.running.Wait()
 			initiator.running.Wait()
-			if reply := initiator.call(nil); reply.err == nil {
+			if reply := initiator.Call(nil); reply.Err == nil {
 				t.Error("the session still serves calls")
 			}
 		})
