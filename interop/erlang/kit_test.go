@@ -76,9 +76,10 @@ func require(t *testing.T) string {
 
 // A beam is a peer on a BEAM: a process of its own, which README.md describes.
 type beam struct {
-	t    *testing.T
-	keys identity.KeyPair
-	port int // once it listens
+	t       *testing.T
+	keys    identity.KeyPair
+	listens string // the address that nodes of it listen on, in Erlang
+	port    int    // once it listens
 
 	commands io.WriteCloser
 	stderr   strings.Builder
@@ -94,11 +95,17 @@ type beam struct {
 // startProcess starts a peer's process, without a node in it. The process ends with the test.
 func startProcess(t *testing.T) *beam {
 	t.Helper()
+	return startProcessBy(t, (*exec.Cmd).Start)
+}
+
+// startProcessBy is startProcess with another way to start a command.
+func startProcessBy(t *testing.T, start func(*exec.Cmd) error) *beam {
+	t.Helper()
 	folder := require(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	command := exec.CommandContext(ctx, "escript", "peer.escript")
 	command.Env = append(os.Environ(), "ERL_FLAGS=-pa "+folder)
-	b := &beam{t: t, exited: make(chan error, 1), more: make(chan struct{}, 1)}
+	b := &beam{t: t, listens: "{127,0,0,1}", exited: make(chan error, 1), more: make(chan struct{}, 1)}
 	command.Stderr = &b.stderr
 	commands, err := command.StdinPipe()
 	if err != nil {
@@ -108,7 +115,7 @@ func startProcess(t *testing.T) *beam {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := command.Start(); err != nil {
+	if err := start(command); err != nil {
 		t.Fatal(err)
 	}
 	b.commands = commands
@@ -135,23 +142,29 @@ func startProcess(t *testing.T) *beam {
 func startBEAM(t *testing.T) *beam {
 	t.Helper()
 	b := startProcess(t)
+	b.makeKeys()
+	b.start(0)
+	return b
+}
+
+// makeKeys gives the nodes that are started from now on fresh keys.
+func (b *beam) makeKeys() {
+	b.t.Helper()
 	private := make([]byte, 32)
 	rand.Read(private) // never fails
 	keys, err := identity.NewKeyPair(private)
 	if err != nil {
-		t.Fatal(err)
+		b.t.Fatal(err)
 	}
 	b.keys = keys
 	b.do(`{key,"%x"}`, private)
-	b.start(0)
-	return b
 }
 
 // start starts the node, on that port or, if it is 0, on any.
 func (b *beam) start(port int) {
 	b.t.Helper()
 	b.do("start")
-	b.do("{listen,{127,0,0,1},%d}", port)
+	b.do("{listen,%s,%d}", b.listens, port)
 	if _, err := fmt.Sscanf(b.await("{listening,"), "{listening,%d}", &b.port); err != nil {
 		b.t.Fatal(err)
 	}

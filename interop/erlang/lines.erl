@@ -59,8 +59,8 @@ command(S, {expose, Name, Handler}) -> handlers:expose(Name, Handler), S;
 command(S, {revoke, Name}) -> handlers:revoke(Name), S;
 command(S, {trust, Key}) -> ask(S, {trust, bytes(Key)});
 command(S, {distrust, Key}) -> ask(S, {distrust, bytes(Key)});
-command(#{node := Node} = S, {listen, Address, Port}) ->
-    print({listening, gen_server:call(Node, {listen, Address, Port})}),
+command(S, {listen, Address, Port}) ->
+    print({listening, answer(S, {listen, Address, Port})}),
     S;
 command(S, {announce, Address, Port, Every}) -> ask(S, {announce, Address, Port, Every});
 command(S, {dial, Key, Address, Port}) -> ask(S, {dial, bytes(Key), Address, Port});
@@ -85,11 +85,16 @@ command(S, {safe, Hex}) -> print({safe, replay:safe(Hex)}), S;
 command(S, quit) -> self() ! quit, S;
 command(S, Unknown) -> print({bad_command, Unknown}), S.
 
-ask(#{node := Node} = S, Question) ->
-    gen_server:call(Node, Question, infinity),
+ask(S, Question) ->
+    answer(S, Question),
     S.
 
-connection(#{node := Node}, Key) -> gen_server:call(Node, {connection, bytes(Key)}).
+answer(#{node := Node}, Question) ->
+    try gen_server:call(Node, Question, infinity)
+    catch exit:_ -> receive {'EXIT', Node, gave_up} -> give_up() end
+    end.
+
+connection(S, Key) -> answer(S, {connection, bytes(Key)}).
 
 on(S, Key, Do) ->
     case connection(S, Key) of

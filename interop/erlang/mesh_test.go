@@ -22,20 +22,19 @@ const meshesAtOnce = 12
 
 // A mesh is two Go nodes and a peer on a BEAM, which all trust each other and find each other by announces.
 type mesh struct {
-	t      *testing.T
-	random *rand.Rand
-	port   int // of the announces
-	keys   [2]identity.KeyPair
-	nodes  [2]*node
-	b      *beam
-	from   func() discovery.Provider
+	t        *testing.T
+	random   *rand.Rand
+	configs  [2]peernet.Config // with keys
+	nodes    [2]*node
+	b        *beam  // without a node when a history begins
+	announce string // the address and the port that the peer announces to, in Erlang
 }
 
 // TestMixedMesh has the nodes of a mesh find each other, and restarts each of them, in any order. After each start all are
-// connected again, with one event at each end, calls go each way, and the peer's supervisor has not given up.
+// connected again, calls go each way, and the peer's supervisor has not given up.
 //
-// A history is too quick for that supervisor, which counts the ends of connections in any five seconds: a restart is at
-// least so far from the next as far as it knows.
+// A history is too quick for that supervisor, which counts the ends of connections in any five seconds: as far as it knows, a
+// restart is at least so far from the next.
 func TestMixedMesh(t *testing.T) {
 	t.Parallel()
 	seed := rand.Uint64()
@@ -44,14 +43,14 @@ func TestMixedMesh(t *testing.T) {
 	for i := range min(meshesAtOnce, *histories) {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
-			b := startBEAM(t)
+			b := startProcess(t)
 			b.do("{expose,echo,echo}")
-			b.do("stop")
-			b.await("stopped")
 			for h := next.Add(1); h <= int64(*histories) && !t.Failed(); h = next.Add(1) {
-				random := rand.New(rand.NewPCG(seed, uint64(h)))
 				port := freePort(t)
-				m := mesh{t: t, random: random, port: port, b: b, from: func() discovery.Provider { return loopbackUDP(port) }}
+				m := mesh{t: t, random: rand.New(rand.NewPCG(seed, uint64(h))), b: b, announce: fmt.Sprintf("%s,%d", announceAddress, port)}
+				for i := range m.configs {
+					m.configs[i] = peernet.Config{Identity: randomKeys(t), Discovery: []discovery.Provider{loopbackUDP(port)}}
+				}
 				m.run()
 			}
 		})
@@ -60,9 +59,7 @@ func TestMixedMesh(t *testing.T) {
 
 // run is one history.
 func (m *mesh) run() {
-	for i := range m.keys {
-		m.keys[i] = randomKeys(m.t)
-	}
+	m.b.makeKeys()
 	starts := []func(){func() { m.startNode(0) }, func() { m.startNode(1) }, m.startPeer}
 	for _, i := range m.random.Perm(len(starts)) {
 		starts[i]()
@@ -89,6 +86,11 @@ func (m *mesh) run() {
 	m.b.never("{gave_up,")
 }
 
+// others returns the keys of all but Go node i.
+func (m *mesh) others(i int) []identity.PublicKey {
+	return []identity.PublicKey{m.configs[1-i].Identity.PublicKey(), m.b.keys.PublicKey()}
+}
+
 // calm has the peer's supervisor forget what has ended until now.
 func (m *mesh) calm() {
 	m.b.do("calm")
@@ -97,10 +99,9 @@ func (m *mesh) calm() {
 
 // startNode starts Go node i, which trusts the others from the beginning.
 func (m *mesh) startNode(i int) {
-	config := peernet.Config{Identity: m.keys[i], Discovery: []discovery.Provider{m.from()}}
-	m.nodes[i] = startNode(m.t, config, func(n *node) {
+	m.nodes[i] = startNode(m.t, m.configs[i], func(n *node) {
 		handle(m.t, n, "echo", echo)
-		for _, key := range []identity.PublicKey{m.keys[1-i].PublicKey(), m.b.keys.PublicKey()} {
+		for _, key := range m.others(i) {
 			if err := n.Pair(key, ""); err != nil {
 				m.t.Fatal(err)
 			}
@@ -111,10 +112,10 @@ func (m *mesh) startNode(i int) {
 // startPeer starts the peer on the BEAM.
 func (m *mesh) startPeer() {
 	m.b.start(0)
-	for _, k := range m.keys {
-		m.b.do("{trust,%s}", digits(k.PublicKey()))
+	for _, c := range m.configs {
+		m.b.do("{trust,%s}", digits(c.Identity.PublicKey()))
 	}
-	m.b.do("{announce,%s,%d,200}", announceAddress, m.port)
+	m.b.do("{announce,%s,200}", m.announce)
 	m.b.sync()
 }
 
@@ -123,7 +124,7 @@ func (m *mesh) meet() {
 	m.t.Helper()
 	var all sync.WaitGroup
 	for i, n := range m.nodes {
-		for _, key := range []identity.PublicKey{m.keys[1-i].PublicKey(), m.b.keys.PublicKey()} {
+		for _, key := range m.others(i) {
 			all.Go(func() {
 				want := envelope.Atom("ok") // which every BEAM has
 				call := func() (envelope.Atom, error) {

@@ -21,7 +21,7 @@ func TestBothDialAtOnce(t *testing.T) {
 	b.do("{expose,echo,echo}")
 	handle(t, n, "echo", echo)
 	for range 10 {
-		ups := b.count("{connected,")
+		ups, downs := b.count("{connected,"), len(eventsOf[peernet.Disconnected](n))
 		var both sync.WaitGroup
 		both.Go(func() { _ = n.Connect(patiently(t), key, b.addr()) })
 		b.do("{dial,%s,{127,0,0,1},%d}", digits(n.PublicKey()), n.port())
@@ -40,7 +40,7 @@ func TestBothDialAtOnce(t *testing.T) {
 		b.do("{close,%s}", digits(n.PublicKey()))
 		b.await(`{closed,"`)
 		b.do("calm")
-		n.disconnected(key, len(eventsOf[peernet.Disconnected](n))-1)
+		n.disconnected(key, downs)
 	}
 	if up, down := len(eventsOf[peernet.Connected](n)), len(eventsOf[peernet.Disconnected](n)); up-down > 1 || up < down {
 		t.Errorf("%d times connected, %d times disconnected", up, down)
