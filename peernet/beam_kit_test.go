@@ -3,6 +3,8 @@ package peernet_test
 import (
 	"context"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -196,3 +198,10 @@ func (w *beamWorld) talks() {
 	}
 }
 
+// writePeers writes the peers file of a data directory.
+func writePeers(tb testing.TB, dir, text string) {
+	tb.Helper()
+	if err := os.WriteFile(filepath.Join(dir, "peers"), []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -34,7 +34,7 @@ func (p *peer) beginAttempt(d *dial) {
 // returns false if not.
 func (p *peer) fallBack(d *dial, err error) bool {
 	r := p.round
-	if r == nil || !d.fallsBack || !closesAsBEAM(err) || p.Dialects.Wait(p.key, d.addr, true) > 0 {
+	if r == nil || !d.fallsBack || !closesAsBEAM(err) || p.hasBEAM() || p.Dialects.Wait(p.key, d.addr, true) > 0 {
 		return false
 	}
 	if p.Dialects.IsBEAM(p.key) {
@@ -49,6 +49,22 @@ func (p *peer) fallBack(d *dial, err error) bool {
 // message 2. BEAM nodes do that. Native ones reset it (wire.md §4.2).
 func closesAsBEAM(err error) bool {
 	return errors.Is(err, session.ErrUnanswered) && errors.Is(err, io.EOF)
+}
+
+// hasBEAM says whether a session with a BEAM node is up or coming up. Another one would cost that node the first.
+func (f *facts) hasBEAM() bool {
+	return f.has(func(s sessionFacts) bool { return s.beam && (s.isUsable() || s.isPending()) })
+}
+
+// comingUp returns the session with a BEAM node that came last and is not up yet; "": there is none. That node has closed
+// the others, or is about to: calls wait for this one. If it fails, they go on with another.
+func (f *facts) comingUp() (id string) {
+	for _, s := range f.sessions {
+		if s.beam && s.isPending() {
+			id = s.id
+		}
+	}
+	return id
 }
 
 // keepBoth decides between the sessions of a BEAM node, in place of the arbiter, and returns false if there is no such

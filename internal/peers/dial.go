@@ -80,6 +80,9 @@ func (p *peer) lastYield(addr netip.AddrPort) time.Time {
 // takeAllowed counts and returns the first of list that the hint limits allow now. If they allow none, the address is invalid
 // and wait is how long until they allow one; 0: the list is empty.
 func (p *peer) takeAllowed(list []candidates.Candidate) (addr netip.AddrPort, wait time.Duration) {
+	if len(list) > 0 && p.hasBEAM() {
+		return netip.AddrPort{}, p.Stagger
+	}
 	now := p.Clock.Now()
 	for _, c := range list {
 		due := p.Dialects.Wait(p.key, c.Addr, p.round != nil && slices.Contains(p.round.beam, c.Addr))

@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -198,7 +199,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	// closing, and wait.
 	switch {
 	case f.isConnected():
-		f.offered = f.used
+		f.offered = cmp.Or(f.comingUp(), f.used)
 		f.due, f.asleep, f.full, f.waiting = time.Time{}, false, false, false
 	case !f.isAwaiting():
 		f.offered = ""

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -62,6 +63,28 @@ var (
 func (l *Link) setDialect(d handshake.Dialect) {
 	l.dialect = dialectOf[d]
 	l.codec, l.queue.codec = l.dialect.codec, l.dialect.codec
+	if l.dialect.upAtPong && l.ready == nil {
+		l.ready = make(chan struct{})
+	}
+}
+
+// setReady lets calls and sends go on that wait in awaitReady. The actor calls it when the session is up or has ended.
+func (s *session) setReady() {
+	if s.ready != nil && !s.isReady {
+		s.isReady = true
+		close(s.ready)
+	}
+}
+
+// awaitReady waits until the session is up, or has ended: then what comes next says so. A BEAM node that has two sessions
+// closes the older one, with all that is in flight. So what is begun while the newer one comes up waits for it.
+func (l *Link) awaitReady(ctx context.Context) error {
+	select {
+	case <-l.ready:
+		return nil
+	case <-ctx.Done():
+		return &AbandonedError{Err: ctx.Err()}
+	}
 }
 
 // Dialect returns the dialect of the session.
@@ -115,7 +138,7 @@ func (l *Link) excusesSilence() bool { return l.dialect.busyIsSilent && l.caller
 func (s *session) explainClose(err error) error {
 	isReset := errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) // it had not read all
 	switch {
-	case s.dialect.hasControl || err != nil && !isReset:
+	case s.dialect.hasControl || s.state != open || err != nil && !isReset:
 		return err
 	case !s.up:
 		return ErrNotAccepted

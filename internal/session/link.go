@@ -31,6 +31,7 @@ type Link struct {
 	counters *counters.Peer // nil: the peer is not proved yet
 	codec    envelope.Codec
 	dialect  *dialect
+	ready    chan struct{} // closed once a session that is up at a pong is up, or has ended; nil: calls need not wait
 	system   *actor.ActorSystem
 	pid      *actor.PID
 	since    time.Time
@@ -134,6 +135,11 @@ func callResult(err error) (r counters.CallResult, counts bool) {
 }
 
 func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope.Raw, error) {
+	if l.ready != nil {
+		if err := l.awaitReady(ctx); err != nil {
+			return envelope.Raw{}, err
+		}
+	}
 	o := envelope.Options{Trace: trace}
 	if deadline, ok := ctx.Deadline(); ok {
 		o.HasTimeout, o.Timeout = true, max(0, deadline.Sub(l.config.Clock.Now()))
@@ -218,6 +224,11 @@ func (l *Link) cancel(p *pending) {
 
 // Send queues a message that has no answer (wire.md §6.5). nil means that it was queued, not that it arrived.
 func (l *Link) Send(ctx context.Context, name string, args any) error {
+	if l.ready != nil {
+		if err := l.awaitReady(ctx); err != nil {
+			return err
+		}
+	}
 	buf, err := l.encode(name, args, func(b []byte) ([]byte, error) { return l.codec.AppendSend(b, name, args) })
 	if err != nil {
 		return err

@@ -51,6 +51,7 @@ func (s *session) handleEnvelope(e *envelope.Envelope) error {
 		s.config.Counters.Handshake(s.role, counters.CameUp)
 		s.counters.Up(s.Link)
 		if s.dialect.upAtPong {
+			s.setReady()
 			s.stopLiveness()
 			s.stopLiveness = s.after(s.config.PingAfter, livenessDue{})
 		}

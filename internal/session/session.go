@@ -78,6 +78,7 @@ type session struct {
 	running      int      // goroutines that have the connection: of the handshake, or the reader and the writer
 	missedPongs  int      // in a row
 	readyPings   int      // sent before the session was up, at most firstPings
+	isReady      bool     // ready is closed
 	lastPing     *pending // of the session itself
 	rotationTold bool
 	end          Ended
@@ -235,6 +236,7 @@ func (s *session) fail(e Ended, bye *buffer) {
 	end := e.linkError()
 	s.queue.finish(bye, end)
 	s.flight.close(end, s.queue)
+	s.setReady()
 	if s.inbound != nil {
 		s.inbound.Close(e.Reason)
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/envelope/etf"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/seed-f6ddb928/peernet-go/trust"
@@ -64,6 +65,9 @@ func ParseJSON(text json.RawMessage) (any, error) {
 	if err == nil {
 		_, err = envelope.Msgpack.AppendCall(nil, 1, "any", envelope.Options{}, v) // a value may be too deep only inside the envelope
 	}
+	if errors.Is(err, envelope.ErrEncode) { // what only a node on the BEAM takes: the call finds out who the peer is
+		_, err = etf.Codec.AppendCall(nil, 1, "any", envelope.Options{}, v)
+	}
 	if err != nil {
 		return nil, failure.WithAdvice(fmt.Errorf("%w: %s", failure.ErrBadJSON, strings.TrimPrefix(err.Error(), "envelope: ")), jsonAdvice(text, err))
 	}
@@ -79,6 +83,10 @@ func jsonAdvice(text json.RawMessage, err error) string {
 		return fmt.Sprintf("send fewer than %d values at a time", envelope.MaxElements)
 	case errors.Is(err, envelope.ErrNumber):
 		return "whole numbers go from -9223372036854775808 to 18446744073709551615, others to 1.7e308: give larger ones as text"
+	case errors.Is(err, envelope.ErrNotation):
+		return "the manual has the notation, as in {\"$atom\": \"ok\"}; for a key of that name write $$atom"
+	case errors.Is(err, envelope.ErrMapKey):
+		return "keys are strings, atoms, numbers, true, false or null"
 	case errors.Is(err, envelope.ErrDuplicateKey):
 		return "give each key of an object once"
 	case bytes.ContainsAny(text, "“”„‘’«»"):

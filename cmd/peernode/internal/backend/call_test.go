@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
@@ -112,4 +114,29 @@ func connected(t *testing.T) (a, b *peernet.Node) {
 		t.Fatal(err)
 	}
 	return a, b
+}
+
+// TestNotationOfArguments parses arguments in the notation for values that JSON has not. What is wrong comes with advice.
+func TestNotationOfArguments(t *testing.T) {
+	for text, want := range map[string]any{
+		`{"$atom":"ok"}`:        peernet.Atom("ok"),
+		`{"$tuple":[1]}`:        peernet.Tuple{int64(1)},
+		`{"$improper":[[1],2]}`: peernet.ImproperList{Elements: []any{int64(1)}, Tail: int64(2)},
+		`{"$$atom":"ok"}`:       map[string]any{"$atom": "ok"},
+	} {
+		if got, err := ParseJSON([]byte(text)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: got %#v, %v, want %#v", text, got, err, want)
+		}
+	}
+	for text, advice := range map[string]string{
+		`{"$atom":1}`:                           "$$atom",
+		`{"$map":[[[],1]]}`:                     "keys are",
+		`{"$improper":[[1],[2]]}`:               "quote it",
+		`{"$improper":[[{"$atom":"x"}],"y",1]}`: "$$atom",
+	} {
+		_, err := ParseJSON([]byte(text))
+		if got := failure.Explain(err); !errors.Is(err, failure.ErrBadJSON) || !strings.Contains(got.Advice, advice) {
+			t.Errorf("%s: got %+v, want advice with %q", text, got, advice)
+		}
+	}
 }
