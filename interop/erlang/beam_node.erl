@@ -12,7 +12,9 @@
     owner, static, trusted = [], listener, announces,
     peers = #{}, % key => #{pid, address, status}
     connections = #{}, % pid => key, or none until it has registered
-    restarts = []
+    restarts = [],
+    blames = all, % the ends of connections that count: all, or those that others have caused
+    replaced = [] % pids that a connection of its own has replaced
 }).
 
 -define(RESTARTS, 3).
@@ -44,6 +46,8 @@ handle_call({dial, Key, Address, Port}, _, S) ->
     {reply, Result, After};
 handle_call({connection, Key}, _, S) ->
     {reply, pid_of(S, Key), S};
+handle_call({blame, Whom}, _, S) when Whom =:= all; Whom =:= others ->
+    {reply, ok, S#state{blames = Whom}};
 handle_call(calm, _, S) ->
     {reply, ok, S#state{restarts = []}}.
 
@@ -58,13 +62,13 @@ handle_info({accepted, Socket}, S) ->
     hand_over(Socket, Pid),
     {noreply, After};
 handle_info({register, Key, Pid, Role}, S) ->
-    case pid_of(S, Key) of
-        none -> ok;
-        Old -> connection:close(Old)
-    end,
+    Old = pid_of(S, Key),
+    Old =:= none orelse connection:close(Old),
     Pid ! registered,
     tell(S, {connected, Key, Role}),
-    {noreply, (with_peer(S, Key, #{pid => Pid, status => connected}))#state{connections = (S#state.connections)#{Pid => Key}}};
+    Replaced = [Old || Role =:= initiator] ++ S#state.replaced,
+    After = with_peer(S, Key, #{pid => Pid, status => connected}),
+    {noreply, After#state{connections = (S#state.connections)#{Pid => Key}, replaced = Replaced}};
 handle_info({heard, Key, Address, Port}, S) ->
     {Public, _} = S#state.static,
     case {Key =:= Public, is_trusted(S, Key), pid_of(S, Key)} of
@@ -95,7 +99,7 @@ handle_info({'EXIT', Pid, Reason}, S) ->
     case maps:take(Pid, S#state.connections) of
         error when Reason =:= normal -> {noreply, S};
         error -> {stop, Reason, S};
-        {Key, Connections} -> ended(S#state{connections = Connections}, Pid, Key, Reason)
+        {Key, Connections} -> count(ended(S#state{connections = Connections}, Pid, Key, Reason), Pid, Reason)
     end.
 
 %% accept hands each socket to the node. It ends with the listener.
@@ -139,25 +143,28 @@ redial(S, Key, Attempt) ->
         _ -> none
     end.
 
-%% ended takes note of a connection that has ended, and gives up at the fourth within the period.
-ended(S0, Pid, Key, Reason) ->
+%% ended takes note of a connection that has ended, and dials again later if it was in use.
+ended(S, Pid, Key, Reason) ->
     case Reason of
         normal -> ok; % a dial that was refused
-        {closed, Remote, Why} -> tell(S0, {closed, Remote, Why});
-        _ -> tell(S0, {closed, Key, {crashed, Reason}})
+        {closed, Remote, Why} -> tell(S, {closed, Remote, Why});
+        _ -> tell(S, {closed, Key, {crashed, Reason}})
     end,
-    S1 = case Key =/= none andalso pid_of(S0, Key) of
+    case Key =/= none andalso pid_of(S, Key) of
         Pid ->
-            Gone = with_peer(S0, Key, #{pid => none, status => disconnected}),
-            redial(Gone, Key, 0),
-            Gone;
-        _ -> S0
-    end,
+            redial(S, Key, 0),
+            with_peer(S, Key, #{pid => none, status => disconnected});
+        _ -> S
+    end.
+
+%% count counts the end of a connection, and gives up at the fourth within the period.
+count(S, Pid, Reason) ->
     Now = erlang:monotonic_time(second),
-    Restarts = [Now | [T || T <- S1#state.restarts, T >= Now - ?PERIOD]],
+    Own = Reason =:= normal orelse lists:member(Pid, S#state.replaced),
+    Restarts = [Now || S#state.blames =:= all orelse not Own] ++ [T || T <- S#state.restarts, T >= Now - ?PERIOD],
     case length(Restarts) > ?RESTARTS of
-        true -> tell(S1, {gave_up, length(Restarts)}), {stop, gave_up, S1};
-        false -> {noreply, S1#state{restarts = Restarts}}
+        true -> tell(S, {gave_up, length(Restarts)}), {stop, gave_up, S};
+        false -> {noreply, S#state{restarts = Restarts, replaced = lists:delete(Pid, S#state.replaced)}}
     end.
 
 with_peer(S, Key, Changes) ->

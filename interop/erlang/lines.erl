@@ -64,6 +64,7 @@ command(S, {listen, Address, Port}) ->
     S;
 command(S, {announce, Address, Port, Every}) -> ask(S, {announce, Address, Port, Every});
 command(S, {dial, Key, Address, Port}) -> ask(S, {dial, bytes(Key), Address, Port});
+command(S, {blame, Whom}) -> ask(S, {blame, Whom});
 command(S, calm) -> ask(S, calm);
 command(#{node := Node} = S, {sync, N}) -> Node ! {event, {synced, N}}, S;
 command(S, {call, Reference, Key, Name, Args}) ->

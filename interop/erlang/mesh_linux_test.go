@@ -26,7 +26,8 @@ func TestMixedMeshOnALAN(t *testing.T) {
 		m := mesh{t: t, random: rand.New(rand.NewPCG(seed, 0)), b: b, announce: "{10,77,0,255},4040"}
 		for i := range m.configs {
 			m.configs[i] = peernet.Config{
-				Identity: randomKeys(t), Listen: ":0", Network: networkOf(hosts[i]), Discovery: []discovery.Provider{udp.New(udp.Options{})},
+				DataDir: t.TempDir(), Identity: randomKeys(t), Listen: ":0", Network: networkOf(hosts[i]),
+				Discovery: []discovery.Provider{udp.New(udp.Options{})},
 			}
 		}
 		m.run()
