@@ -103,6 +103,17 @@ func TestAnUnexposedNameClosesTheSession(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 		defer cancel()
+		w.dialled() // as he does half a second after each close
+		for range 20 {
+			if _, err := w.alice.Call(ctx, bobKey, "unknown", nil, peernet.WaitForReady()); !errors.Is(err, peernet.ErrMaybeNoHandler) || peernet.Sent(err) {
+				w.Errorf("the same again: %v", err)
+			}
+		}
+		if _, downs := w.connected(); downs != 1 {
+			w.Errorf("%d sessions ended", downs)
+		}
+		w.bob.CloseAll()
+		synctest.Wait()
 		if _, err := w.alice.Call(ctx, bobKey, "known", nil, peernet.WaitForReady()); !errors.Is(err, peernet.ErrNoHandler) {
 			w.Errorf("after that: %v", err)
 		}

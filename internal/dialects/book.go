@@ -57,7 +57,8 @@ type entry struct {
 	heard  bool
 	asked  time.Time  // when a peer that speaks BEAM was last dialled natively
 	dials  []*Attempt // under way
-	closed []closing  // connections to a peer that may be a BEAM node, oldest first: those within closedPeriod
+	names  names
+	closed []closing // connections to a peer that may be a BEAM node, oldest first: those within closedPeriod
 }
 
 // Speaks says whether the node speaks d.

@@ -117,6 +117,25 @@ func (c *Config) readMessage1(conn net.Conn, hc *handshake.Config, state *handsh
 	return state, size, err
 }
 
+// awaitCall is awaitReady for a call, which is refused if the last one by that name has closed the session.
+func (l *Link) awaitCall(ctx context.Context, name string) error {
+	if l.config.Dialects.IsSuspect(l.remote, name) {
+		return &LinkError{Reason: ReasonLost, Err: ErrMaybeNoHandler, kept: true}
+	}
+	return l.awaitReady(ctx)
+}
+
+// judgeName learns from the end of a call whether the peer knows its name.
+func (l *Link) judgeName(name string, err error) {
+	var remote *envelope.RemoteError
+	switch {
+	case err == nil || errors.As(err, &remote):
+		l.config.Dialects.Answered(l.remote, name)
+	case errors.Is(err, ErrMaybeNoHandler):
+		l.config.Dialects.Suspect(l.remote, name)
+	}
+}
+
 // pingUntilUp pings a peer that is up at its first pong.
 func (s *session) pingUntilUp() {
 	if s.up || !s.isTalking() {

@@ -136,7 +136,7 @@ func callResult(err error) (r counters.CallResult, counts bool) {
 
 func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope.Raw, error) {
 	if l.ready != nil {
-		if err := l.awaitReady(ctx); err != nil {
+		if err := l.awaitCall(ctx, name); err != nil {
 			return envelope.Raw{}, err
 		}
 	}
@@ -159,6 +159,9 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 		return envelope.Raw{}, err
 	}
 	r := l.exchange(ctx, p, l.queue.push(ctx, bulk, buf, &p.position))
+	if l.ready != nil {
+		l.judgeName(name, r.err)
+	}
 	if r.err == nil {
 		return envelope.NewRaw(l.codec, r.value), nil
 	}
