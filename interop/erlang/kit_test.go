@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long a test waits for something that takes milliseconds on an idle machine.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // statusGaveUp is the exit status of a peer whose supervisor gives up.
 const statusGaveUp = 3

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -18,7 +19,7 @@ import (
 var histories = flag.Int("histories", 4, "how many random histories TestMixedMesh runs")
 
 // meshesAtOnce is how many histories run at the same time: they wait for announces and pauses more than they compute.
-const meshesAtOnce = 12
+const meshesAtOnce = 6
 
 // A mesh is two Go nodes and a peer on a BEAM, which all trust each other and find each other by announces.
 type mesh struct {
@@ -128,12 +129,15 @@ func (m *mesh) meet() {
 		for _, key := range m.others(i) {
 			all.Go(func() {
 				want := envelope.Atom("ok") // which every BEAM has
-				call := func() (envelope.Atom, error) {
-					return peernet.Call[envelope.Atom](patiently(m.t), n.Node, key, "echo", want, peernet.WaitForReady())
-				}
-				got, err := call()
-				if errors.Is(err, peernet.ErrLinkLost) {
-					got, err = call() // both had dialled, and the peer closed the older session
+				ctx := patiently(m.t)
+				var got envelope.Atom
+				var err error
+				for { // as often as the peer closes the session because there is a newer one
+					got, err = peernet.Call[envelope.Atom](ctx, n.Node, key, "echo", want, peernet.WaitForReady())
+					if !errors.Is(err, peernet.ErrLinkLost) {
+						break
+					}
+					time.Sleep(50 * time.Millisecond)
 				}
 				if err != nil || got != want {
 					why, _ := n.Explain(key)
