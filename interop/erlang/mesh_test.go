@@ -19,7 +19,7 @@ import (
 var histories = flag.Int("histories", 4, "how many random histories TestMixedMesh runs")
 
 // meshesAtOnce is how many histories run at the same time: they wait for announces and pauses more than they compute.
-const meshesAtOnce = 6
+const meshesAtOnce = 10
 
 // A mesh is two Go nodes and a peer on a BEAM, which all trust each other and find each other by announces.
 type mesh struct {
