@@ -68,7 +68,7 @@ func checkPrivateSteps(t *testing.T, _ page, b block) {
 
 func checkPrivateFrame(t *testing.T, _ page, b block) {
 	v := privateVector(t)
-	m := runHandshake(t, v, nil)
+	m := runHandshake(t, v, handshake.Native, nil)
 	for i := range m.messages {
 		same(t, "message", newTranscript(t, v, nil).messages[i], m.messages[i])
 	}
@@ -78,7 +78,7 @@ func checkPrivateFrame(t *testing.T, _ page, b block) {
 
 func checkPrivateTags(t *testing.T, _ page, b block) {
 	v, plain := privateVector(t), countingVector(t)
-	m, other := runHandshake(t, v, nil), runHandshake(t, plain, nil)
+	m, other := runHandshake(t, v, handshake.Native, nil), runHandshake(t, plain, handshake.Native, nil)
 	same(t, "tags", b.bytes(), slices.Concat(m.messages[1][64:80], m.messages[1][80:], m.messages[2][32:48], m.messages[2][48:], m.hash[:]))
 	if m.k1 != other.k1 || m.k2 != other.k2 || !bytes.Equal(m.messages[1][:64], other.messages[1][:64]) || !bytes.Equal(m.messages[2][:32], other.messages[2][:32]) {
 		t.Error("what the page says is the same is not")

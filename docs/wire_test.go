@@ -65,6 +65,10 @@ var checks = map[string]func(*testing.T, page, block){
 	"private-first-frames": checkPrivateFirstFrames,
 	"private-announce":     checkPrivateAnnounce,
 
+	"beam-frame-m1":  checkBEAMFrame,
+	"beam-tags":      checkBEAMTags,
+	"beam-envelopes": checkBEAMEnvelopes,
+
 	"first-frames":  checkFirstFrames,
 	"announce-7100": checkAnnounce,
 }
@@ -157,21 +161,21 @@ func checkSteps(name string) func(*testing.T, page, block) {
 		switch {
 		case name == "with-prologue":
 			tr := newTranscript(t, v, []byte("example.org/chat"))
-			m := runHandshake(t, v, []byte("example.org/chat"))
+			m := runHandshake(t, v, handshake.Native, []byte("example.org/chat"))
 			for i := range m.messages {
 				same(t, "message", tr.messages[i], m.messages[i])
 			}
 			got = slices.Concat(tr.messages[1][64:80], tr.messages[1][80:], tr.messages[2][32:48], tr.messages[2][48:], m.hash[:])
 		case strings.HasPrefix(name, "frame"):
 			i := int(name[len(name)-1] - '1')
-			got = frame.Append(nil, runHandshake(t, v, nil).messages[i])
+			got = frame.Append(nil, runHandshake(t, v, handshake.Native, nil).messages[i])
 			same(t, "the vector's frame", got, v.Messages[i].Frame)
 			same(t, "the steps' frame", frame.Append(nil, newTranscript(t, v, nil).messages[i]), got)
 		default:
 			i := int(name[len(name)-1] - '1')
 			got = bytes.Join(newTranscript(t, v, nil).steps[i], nil)
 			if i == 2 {
-				m := runHandshake(t, v, nil)
+				m := runHandshake(t, v, handshake.Native, nil)
 				same(t, "h, k1, k2", got[len(got)-96:], slices.Concat(m.hash[:], m.k1[:], m.k2[:]))
 			}
 		}
@@ -186,14 +190,14 @@ type handshakeRun struct {
 }
 
 // runHandshake runs package handshake with the keys of v.
-func runHandshake(t *testing.T, v vectors.NoiseHandshake, prologue []byte) (out handshakeRun) {
+func runHandshake(t *testing.T, v vectors.NoiseHandshake, dialect handshake.Dialect, prologue []byte) (out handshakeRun) {
 	t.Helper()
 	end := func(role handshake.Role, static, ephemeral, expect vectors.Hex) *handshake.State {
 		pair, err := identity.NewKeyPair(static)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c := handshake.Config{Role: role, Static: pair, Prologue: prologue, Rand: bytes.NewReader(ephemeral),
+		c := handshake.Config{Role: role, Dialect: dialect, Static: pair, Prologue: prologue, Rand: bytes.NewReader(ephemeral),
 			Trusted: func(identity.PublicKey) bool { return true }}
 		peer := v.InitiatorStaticPublic
 		if role == handshake.Initiator {
@@ -305,7 +309,7 @@ var dialogue = []struct {
 }
 
 func checkSealed(t *testing.T, p page, b block) {
-	m := runHandshake(t, countingVector(t), nil)
+	m := runHandshake(t, countingVector(t), handshake.Native, nil)
 	send := map[bool]*channel.CipherState{true: channel.NewCipherState(m.k1), false: channel.NewCipherState(m.k2)}
 	recv := map[bool]*channel.CipherState{true: channel.NewCipherState(m.k1), false: channel.NewCipherState(m.k2)}
 	arrow := map[bool]string{true: "-> ", false: "<- "}
@@ -319,7 +323,7 @@ func checkSealed(t *testing.T, p page, b block) {
 }
 
 func checkRefused(t *testing.T, p page, b block) {
-	key := runHandshake(t, countingVector(t), nil).k2
+	key := runHandshake(t, countingVector(t), handshake.Native, nil).k2
 	checkFrame(t, b.bytes(), p.blocks["plain-refused"].bytes(), channel.NewCipherState(key), channel.NewCipherState(key))
 }
 

@@ -1,5 +1,5 @@
 // Package envelope says what a message means: it implements wire.md §6, the five kinds of envelope and the protocol's own
-// messages, in MessagePack.
+// messages, in MessagePack. Package etf has the envelopes of the BEAM dialect.
 //
 //	call   [0, id, name, args]  or  [0, id, name, args, options]
 //	reply  [1, id, error, result]
@@ -111,14 +111,14 @@ type Options struct {
 }
 
 // An Envelope is one parsed envelope. Its slices, and those in Err, alias the parsed body and have no room to append.
-// They are valid for as long as the body is.
+// They are valid for as long as the body is. A Name that travels in another encoding than UTF-8 is a copy.
 type Envelope struct {
 	Kind    Kind
 	ID      CallID       // call, reply
 	Name    []byte       // call, send
 	Args    []byte       // call, send: exactly one value, guarded
 	Options Options      // call
-	Err     *RemoteError // reply; nil if the call succeeded
+	Err     *RemoteError // reply; nil if the call succeeded. In the BEAM dialect also why the reply cannot be read: see Undecodable
 	Result  []byte       // reply; exactly one value, guarded. Nil if the call failed
 	Nonce   []byte       // ping, pong
 }
@@ -132,19 +132,19 @@ type Codec interface {
 	// Parse sets e to the envelope that body holds. The error is one of this package's, perhaps wrapped. After an error, e
 	// means nothing.
 	Parse(body []byte, e *Envelope) error
-	// AppendCall appends a call. The error may be ErrID, one of names or options, or one of encoding or guarding args.
+	// AppendCall appends a call. The error may be ErrID, one of names or options, or one of encoding or guarding args. A
+	// dialect without options sends none.
 	AppendCall(b []byte, id CallID, name string, o Options, args any) ([]byte, error)
 	// AppendReply appends the reply to a call that succeeded.
 	AppendReply(b []byte, id CallID, result any) ([]byte, error)
 	// AppendError appends the reply to a call that failed. e must not be nil. Bytes of its text that are not UTF-8 are
-	// replaced.
+	// replaced. The BEAM dialect has no room for data, which it leaves out.
 	AppendError(b []byte, id CallID, e *RemoteError) ([]byte, error)
 	// AppendSend appends a send.
 	AppendSend(b []byte, name string, args any) ([]byte, error)
-	// AppendPing appends a ping. It panics if nonce is not 1 to MaxNonce bytes.
+	// AppendPing appends a ping. It panics if nonce is not 1 to MaxNonce bytes. In the BEAM dialect it may be empty.
 	AppendPing(b, nonce []byte) []byte
-	// AppendPong appends the answer to a ping with that nonce. It panics if nonce is not 1 to MaxNonce bytes, which Parse
-	// never returns.
+	// AppendPong appends the answer to a ping with that nonce. It panics if nonce is one that Parse never returns.
 	AppendPong(b, nonce []byte) []byte
 	// AppendValue appends one value, as AppendCall encodes its args.
 	AppendValue(b []byte, v any) ([]byte, error)

@@ -62,7 +62,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes,
 		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
 		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, MaxMessages: maxMessages,
-		Counters: &n.counters,
+		Counters: &n.counters, Dialects: n.dialects,
 	}
 	var listens netip.AddrPort
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
@@ -78,7 +78,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 		Listener: listener.Config{Listener: l, Session: sessions,
 			Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource},
 		Finder: finder.Config{Providers: c.Discovery, Board: n.board, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Self: self},
-		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains,
+		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains, Dialects: n.dialects,
 			Dial: c.Network.dial, LookUp: c.Network.lookUp, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Jitter: jitter,
 			DialTimeout: c.Timing.Dial, Stagger: staggerDials, RotateAfter: c.Timing.Rotate, IdleAfter: c.Timing.Idle,
 			MaxPeers: c.Limits.Peers, MaxSessions: c.Limits.Sessions},

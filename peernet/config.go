@@ -20,8 +20,8 @@ import (
 // A Config describes a Node. The zero Config is a node with a fresh identity in memory that listens on
 // loopback and runs no discovery. New copies and checks it.
 type Config struct {
-	// DataDir is the folder of identity.pem and peers, made with mode 0700 if it is not there; root makes none in
-	// the folder of another user, who could not use it. If empty, both are in memory and lost with the node.
+	// DataDir is the folder of identity.pem, peers and state, made with mode 0700 if it is not there; root makes none in
+	// the folder of another user, who could not use it. If empty, all are in memory and lost with the node.
 	DataDir string
 
 	// Identity is the node's key pair. If zero, it is read from DataDir, made there at first use, or fresh.
@@ -37,6 +37,11 @@ type Config struct {
 
 	// Name is what the node calls itself to its peers; it may be empty. At most 64 bytes.
 	Name string
+
+	// Dialects are what the node speaks. If empty, DialectNative, and DialectBEAM with peers that do not know that: an
+	// unknown peer is dialled natively first, and what worked is kept in DataDir. The option dialect= in the peers file fixes
+	// that of a peer. A node with a Namespace, and one that is Private, speaks DialectNative alone: DialectBEAM has neither.
+	Dialects []Dialect
 
 	// Discovery says how peers are found. If empty, only by Connect, or when they dial this node. A node is
 	// announced where it can be reached: one that listens on loopback, as by default, is not announced to a network, so
@@ -110,6 +115,9 @@ func (c *Config) check() error {
 	}
 	if n := len(c.Name); n > envelope.MaxHelloString {
 		return &ConfigError{"len(Name)", n, envelope.MaxHelloString, false, "what peers take"}
+	}
+	if err := c.checkDialects(); err != nil {
+		return err
 	}
 	if err := c.Limits.check(); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/internal/dialects"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/serve"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
@@ -25,9 +26,17 @@ var (
 	ErrBusy         = peers.ErrBusy                           // the peer does not want this node for now
 	ErrFull         = peers.ErrFull                           // this node is at Limits.Peers or Limits.Sessions
 	ErrLinkLost     = session.ErrLinkLost                     // the session ended before the answer came
+	ErrNotSpoken    = dialects.ErrNotSpoken                   // this node does not speak the peer's dialect
 	ErrNotStarted   = errors.New("the node is not started: call Start first")
 	ErrClosed       = peers.ErrStopping // the node is shut down, or about to be
 	ErrTaken        = serve.ErrTaken    // the name has a handler already
+
+	// ErrMaybeNoHandler says that a BEAM node closed the session during a call, as it does, without a word, for a name that
+	// it does not know. The error is an ErrLinkLost.
+	ErrMaybeNoHandler = session.ErrMaybeNoHandler
+
+	errBEAMNamespace = errors.New("config: the BEAM dialect has no namespaces: leave DialectBEAM out of Dialects, or Namespace empty")
+	errBEAMPrivate   = errors.New("config: the BEAM dialect has no private mode: leave DialectBEAM out of Dialects, or Private false")
 
 	errPairFirst = fmt.Errorf("%w: pair with it first", ErrNotTrusted)
 

@@ -11,7 +11,9 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/dialects"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
 // An Explanation says why a peer is connected, or is not.
@@ -103,6 +105,11 @@ func advice(self identity.PublicKey, p PeerInfo, failed error, private bool) str
 		return fmt.Sprintf("let the peer trust this node's key, %v", self)
 	case errors.Is(failed, ErrWrongKey):
 		return "another node answers at that address: check the address, or the key"
+	case errors.Is(failed, dialects.ErrNotSpoken):
+		return "let this node speak the peer's dialect too, without a namespace and outside of private mode if that is BEAM; if the peer speaks another one by now, " +
+			"write dialect=native or dialect=beam to its line of the peers file"
+	case errors.Is(failed, session.ErrNotAccepted):
+		return fmt.Sprintf("pair the peer with this node's key, %v, if it is not: a BEAM node does not say why it closes", self)
 	case errors.Is(failed, handshake.ErrMessage2):
 		return "check that both nodes use the same namespace"
 	case errors.Is(failed, ErrUnanswered) && private:
@@ -134,7 +141,11 @@ func (e Explanation) String() string {
 	}
 	fmt.Fprintf(&b, "now %s", e.Peer.State)
 	if e.Peer.State == StateConnected {
-		fmt.Fprintf(&b, " to %v as %s, last heard %s ago", e.Peer.Addr, e.Peer.Role, ago(e.at.Sub(e.Peer.LastHeard)))
+		in := ""
+		if e.Peer.Dialect == DialectBEAM {
+			in = " in BEAM"
+		}
+		fmt.Fprintf(&b, " to %v as %s%s, last heard %s ago", e.Peer.Addr, e.Peer.Role, in, ago(e.at.Sub(e.Peer.LastHeard)))
 	} else if e.Peer.State == StateDialling {
 		b.WriteString("; it is being tried now")
 	} else if e.Asleep {

@@ -13,7 +13,7 @@ import (
 // A Handler answers what peers call or send by its name. It runs in a goroutine of its own; calls of one peer
 // run concurrently, its sends one at a time in order.
 //
-// The result may be anything that MessagePack can hold, or a Raw. ctx ends when the caller has given up, its
+// The result may be anything that MessagePack can hold (a peer on the BEAM gets it in that dialect), or a Raw. ctx ends when the caller has given up, its
 // deadline has passed, or the link is lost; that of a send only when the peer is unpaired or the node stops. At a deadline the
 // caller cancels as well, and whichever comes first decides: ctx.Err may be either error. An error
 // answers with its code: see NewError, and ErrNoHandler and its like. Any other error is `failed`, with its text. So is the error
@@ -21,7 +21,7 @@ import (
 // itself. A panic is contained: the caller gets `internal` and the number of an incident, which the log explains.
 type Handler func(ctx context.Context, r *Request) (any, error)
 
-// A Raw is one MessagePack value as bytes, decoded when its type is known.
+// A Raw is one value as bytes in the peer's dialect, decoded when its type is known.
 type Raw = envelope.Raw
 
 // A Request is one call or send to a handler. It is safe for concurrent use.

@@ -62,6 +62,7 @@ var layers = map[string]int{
 	"channel":                2,
 	"discovery/internal/lan": 2,
 	"discovery/manual":       2,
+	"internal/dialects":      2,
 	"envelope/etf":           2,
 	"internal/idtable":       2,
 	"internal/netwatch":      2,

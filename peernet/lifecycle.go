@@ -125,6 +125,7 @@ func (n *Node) stop(ctx context.Context) {
 	n.hub.close()
 	n.join.Wait()
 	n.pool.Close()
+	n.dialects.Flush()
 	n.refusals.Flush()
 	n.counters.FlushLogs()
 	if n.config.System == nil {

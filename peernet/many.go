@@ -47,7 +47,7 @@ func (n *Node) Connected() []identity.PublicKey {
 // call has ended. It returns an outcome for each of keys, in their order. When ctx ends, the calls in flight fail as
 // Call does, and the rest without being sent. A call that fails stops no other: to stop at some outcome, use CallEach.
 //
-// args are encoded once. A peer that is named several times is asked once, and each of its entries gets the outcome.
+// args are encoded once, and for each BEAM peer again. A peer that is named several times is asked once, and each of its entries gets the outcome.
 // With WaitForReady peers that are not connected have their turn last; while one is waited for, it counts towards AtOnce.
 //
 // The calls have goroutines of their own. A panic in one, of middleware, ends the others, and is raised again in the caller's
@@ -62,7 +62,7 @@ func CallMany[R any](ctx context.Context, n *Node, keys []identity.PublicKey, na
 func CallEach[R any](ctx context.Context, n *Node, keys []identity.PublicKey, name string, args any, opts ...CallOption) iter.Seq[Outcome[R]] {
 	m := n.many("call", keys, name, args, opts)
 	return outcomes(ctx, m, func(ctx context.Context, key identity.PublicKey) (R, error) {
-		return Call[R](ctx, n, key, name, m.args, opts...)
+		return Call[R](ctx, n, key, name, m.argsFor(key), opts...)
 	})
 }
 
@@ -74,7 +74,7 @@ func CallEach[R any](ctx context.Context, n *Node, keys []identity.PublicKey, na
 func SendMany(ctx context.Context, n *Node, keys []identity.PublicKey, name string, args any, opts ...CallOption) []Outcome[struct{}] {
 	m := n.many("send", keys, name, args, opts)
 	return inOrderOf(keys, outcomes(ctx, m, func(ctx context.Context, key identity.PublicKey) (struct{}, error) {
-		return struct{}{}, n.Send(ctx, key, name, m.args, opts...)
+		return struct{}{}, n.Send(ctx, key, name, m.argsFor(key), opts...)
 	}))
 }
 
@@ -96,15 +96,25 @@ type many struct {
 	node   *Node
 	keys   []identity.PublicKey // each once
 	args   Raw
+	given  any   // args, before they were encoded
 	err    error // of encoding them
 	atOnce int
 	wait   bool
 }
 
+// argsFor returns the args for a peer: encoded, except for one that speaks BEAM, since MessagePack has no atoms and
+// tuples.
+func (m *many) argsFor(key identity.PublicKey) any {
+	if m.node.dialects.IsBEAM(key) {
+		return m.given
+	}
+	return m.args
+}
+
 // many prepares to ask each of keys. verb says in errors what is done with name.
 func (n *Node) many(verb string, keys []identity.PublicKey, name string, args any, opts []CallOption) *many {
 	o := optionsOf(opts)
-	m := &many{node: n, keys: make([]identity.PublicKey, 0, len(keys)), wait: o.wait, atOnce: o.atOnce}
+	m := &many{node: n, given: args, keys: make([]identity.PublicKey, 0, len(keys)), wait: o.wait, atOnce: o.atOnce}
 	if m.atOnce < 1 {
 		m.atOnce = defaultAtOnce
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/dialects"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 	"github.com/seed-f6ddb928/peernet-go/internal/node"
@@ -39,6 +40,7 @@ type Node struct {
 	around    middlewares
 	directory *peers.Directory
 	board     *finder.Board
+	dialects  *dialects.Book
 	hub       *hub
 	pool      *actorkit.Pool
 	counters  counters.Node
@@ -77,6 +79,7 @@ func New(c Config) (*Node, error) {
 		return nil, err
 	}
 	n.self = n.keys.PublicKey()
+	n.openDialects()
 	if c.Private {
 		n.keepSecrets()
 	}

@@ -23,9 +23,13 @@ const (
 
 // A PeerInfo describes a peer at one moment.
 type PeerInfo struct {
-	Key    identity.PublicKey
-	Label  string // ours, from the trust set
-	Name   string // what the peer calls itself: untrusted, empty unless connected
+	Key   identity.PublicKey
+	Label string // ours, from the trust set
+	Name  string // what the peer calls itself: untrusted, empty unless connected
+	// Dialect is that of the session while connected. Otherwise it is what the peers file fixes, or the peer was heard to
+	// speak; empty: not known.
+	Dialect Dialect
+
 	State  PeerState
 	Since  time.Time // when it entered the state
 	Reason string    // why, as part of a sentence
@@ -79,6 +83,9 @@ func (n *Node) info(p trust.Peer) (i PeerInfo, of peers.Info) {
 	if link != nil {
 		i.Name, i.Addr, i.Role = link.Hello().Name, link.Addr(), link.Role().String()
 		i.RTT, i.LastHeard = link.RTT(), link.Heard()
+		i.Dialect = Dialect(link.Dialect().String())
+	} else if d, known := n.dialects.Of(p.Key); known {
+		i.Dialect = Dialect(d.String())
 	}
 	return i, info
 }

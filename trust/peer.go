@@ -71,8 +71,8 @@ const (
 	// OptionAddr is an address where the peer can be reached, host:port; see [SplitAddr]. The name of a host is looked up
 	// at each dial. It may be given several times.
 	OptionAddr = "addr"
-	// OptionDialect is for the dialect that is spoken with the peer: a word of a-z, 0-9 and "-", given once at most. A node
-	// speaks only the native dialect so far, and does not read it.
+	// OptionDialect fixes the dialect that the peer is spoken with: native or beam, given once at most. Without it, a node
+	// finds out.
 	OptionDialect = "dialect"
 )
 
@@ -173,8 +173,8 @@ func checkOption(option Option) error {
 			return fmt.Errorf("%w: write addr=HOST:PORT, without spaces: %.80q: %w", ErrOptionValue, option.Value, err)
 		}
 	case OptionDialect:
-		if !isName(option.Value) {
-			return fmt.Errorf("%w: write dialect=WORD, without spaces: %.80q: want a word of a-z, 0-9 and -", ErrOptionValue, option.Value)
+		if option.Value != "native" && option.Value != "beam" {
+			return fmt.Errorf("%w: write dialect=WORD, without spaces: %.80q: want native or beam", ErrOptionValue, option.Value)
 		}
 	}
 	return nil

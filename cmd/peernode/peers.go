@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
 func peersCommand(a *app) *cobra.Command {
@@ -68,15 +70,19 @@ func (a *app) peers(peers []control.Peer) error {
 		a.sayNoPeers()
 		return nil
 	}
+	dialect := func(string) string { return "" } // a column where somebody does not speak the native dialect
+	if slices.ContainsFunc(peers, func(p control.Peer) bool { return p.Dialect == string(peernet.DialectBEAM) }) {
+		dialect = func(cell string) string { return cell + "\t" }
+	}
 	table := a.out.Table()
-	fmt.Fprintln(table, "PEER\tSTATE\tFOR\tADDRESS\tRTT\tWHY")
+	fmt.Fprintln(table, "PEER\tSTATE\tFOR\t"+dialect("DIALECT")+"ADDRESS\tRTT\tWHY")
 	for _, p := range peers {
 		rtt := "-"
 		if p.RTT > 0 {
 			rtt = fmt.Sprintf("%.1f ms", p.RTT)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", text.PeerName(p.PublicKey, p.Label), p.State,
-			age(p.Since), cmp.Or(named(p), "-"), rtt, cmp.Or(text.OneLine(p.Reason), "-"))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s%s\t%s\t%s\n", text.PeerName(p.PublicKey, p.Label), p.State,
+			age(p.Since), dialect(cmp.Or(p.Dialect, "-")), cmp.Or(named(p), "-"), rtt, cmp.Or(text.OneLine(p.Reason), "-"))
 	}
 	return table.Flush()
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/metrics"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
 // maxNamespace is the limit of --namespace in bytes: wire.md §4.1.
@@ -56,12 +59,14 @@ peers are then found at the addresses in the peers file, by peernode connect, an
 	r.providers.Add(run)
 	flags.BoolVar(&r.advertise, "advertise", true, "tell the network where this node listens; false: look for peers in silence")
 	flags.BoolVar(&r.config.Private, "private", false, "tell only its peers who this node is; they must be private too, and all clocks right to 5 minutes")
+	flags.StringVar(&r.dialect, "dialect", dialectAuto, "speak `HOW` with peers: native, beam (with PeerNet on Elixir), or auto, to find out with each")
 	flags.IntVar(&r.config.Limits.Peers, "max-peers", 0, "connect to at most `N` peers at a time (default: to all that are trusted)")
 	flags.IntVar(&r.config.Limits.Sessions, "max-sessions", 0, "have at most `N` connections to peers, those that are being replaced included (default: 4 to each)")
 	flags.DurationVar(&r.config.Timing.Idle, "idle", 0, "disconnect a peer that was not used for so `LONG`, such as 10m, until it is needed again (default: never)")
 	flags.BoolVar(&r.echo, "echo", false, "serve the handler echo: it returns what it is called with and prints what it is sent")
 	flags.StringVar(&r.metrics, "metrics", "", "serve metrics for Prometheus at http://`HOST:PORT`/metrics; port 0 is any free one (default: do not)")
 	flags.StringVar(&r.logLevel, "log-level", "warn", "the least `LEVEL` to log to standard error: debug, info, warn or error")
+	run.RegisterFlagCompletionFunc("dialect", cobra.FixedCompletions(dialectNames, cobra.ShellCompDirectiveNoFileComp))
 	run.RegisterFlagCompletionFunc("log-level", cobra.FixedCompletions([]string{"debug", "info", "warn", "error"}, cobra.ShellCompDirectiveNoFileComp))
 	return run
 }
@@ -75,6 +80,7 @@ func (r *runner) check() error {
 		usage.CheckListen("metrics", cmp.Or(r.metrics, ":0"), metrics.Form),
 		r.providers.Check(),
 		r.checkPrivate(),
+		r.checkDialect(),
 		usage.CheckNumber("max-peers", limits.Peers, numberForm),
 		usage.CheckNumber("max-sessions", limits.Sessions, numberForm),
 		checkSessions(limits.Sessions, limits.Peers),
@@ -92,6 +98,30 @@ func (r *runner) checkPrivate() error {
 				"give --discovery "+privateProvider+", or leave it out")
 		}
 	}
+	return nil
+}
+
+// dialectAuto has the node find out which dialect a peer speaks.
+const dialectAuto = "auto"
+
+// dialectNames are the values of --dialect.
+var dialectNames = []string{string(peernet.DialectNative), string(peernet.DialectBEAM), dialectAuto}
+
+// checkDialect sets the dialects of the node. It returns an error if there is none of that name, or if the other flags rule
+// it out.
+func (r *runner) checkDialect() error {
+	switch {
+	case !slices.Contains(dialectNames, r.dialect):
+		return failure.Usage(fmt.Sprintf("--dialect: unknown dialect %.80q", r.dialect), "use one of: "+strings.Join(dialectNames, ", "))
+	case r.dialect == dialectAuto:
+		r.config.Dialects = nil
+		return nil
+	case r.dialect == string(peernet.DialectBEAM) && r.config.Private:
+		return failure.Usage("--dialect beam: this dialect has no private mode", "leave one of --dialect and --private out")
+	case r.dialect == string(peernet.DialectBEAM) && r.config.Namespace != "":
+		return failure.Usage("--dialect beam: this dialect has no namespaces", "leave one of --dialect and --namespace out")
+	}
+	r.config.Dialects = []peernet.Dialect{peernet.Dialect(r.dialect)}
 	return nil
 }
 

@@ -37,6 +37,7 @@ type runner struct {
 	providers providers.Flags
 	advertise bool
 	echo      bool
+	dialect   string
 	metrics   string // the address to serve metrics at, or ""
 	logLevel  string
 

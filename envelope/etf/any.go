@@ -1,7 +1,6 @@
 package etf
 
 import (
-	"fmt"
 	"reflect"
 	"unicode/utf8"
 
@@ -128,39 +127,4 @@ func hasStringKeys(b []byte, p, n int) bool {
 		p = skip(b, skip(b, p))
 	}
 	return true
-}
-
-// readEntries adds the n entries from b[p] on to the empty map v. Two keys that become one in Go are refused, since one of
-// the values would be lost.
-func readEntries(b []byte, p, n int, v reflect.Value) (end int, err error) {
-	key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
-	for range n {
-		key.SetZero()
-		value.SetZero()
-		if p, err = readTerm(b, p, key); err != nil {
-			return 0, err
-		}
-		if !isKey(key) {
-			return 0, fmt.Errorf("%w: %s", envelope.ErrMapKey, key.Type())
-		}
-		if p, err = readTerm(b, p, value); err != nil {
-			return 0, err
-		}
-		v.SetMapIndex(key, value)
-	}
-	if v.Len() != n {
-		return 0, envelope.ErrDuplicateKey
-	}
-	return p, nil
-}
-
-// isKey reports whether Go can look key up: a pointer, as to a big.Int, would be found by its address alone.
-func isKey(key reflect.Value) bool {
-	if !key.Comparable() {
-		return false
-	}
-	if key.Kind() == reflect.Interface {
-		key = key.Elem()
-	}
-	return key.Kind() != reflect.Pointer
 }

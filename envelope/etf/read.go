@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	errForm    = errors.New("another kind of term")
+	errKind    = errors.New("another kind of term")
 	errLength  = errors.New("another length")
 	errPointer = errors.New("not a pointer to a value")
 )
@@ -134,56 +134,6 @@ func readTerm(b []byte, p int, v reflect.Value) (end int, err error) {
 	return skip(b, p), readScalar(b, p, v)
 }
 
-// readAtom sets v, an Atom, to an atom of any name.
-func readAtom(b []byte, p int, v reflect.Value) (end int, err error) {
-	if !isAtom(b[p]) {
-		return 0, errForm
-	}
-	v.SetString(string(atomAt(b, p)))
-	return skip(b, p), nil
-}
-
-// readTuple sets v, a Tuple, to a tuple.
-func readTuple(b []byte, p int, v reflect.Value) (end int, err error) {
-	if isAtomNamed(b, p, "nil") {
-		v.SetZero()
-		return skip(b, p), nil
-	}
-	if !isTuple(b[p]) {
-		return 0, errForm
-	}
-	value, end, err := anyAt(b, p)
-	if err == nil {
-		v.Set(reflect.ValueOf(value))
-	}
-	return end, err
-}
-
-// readImproper sets v, an ImproperList, to an improper list.
-func readImproper(b []byte, p int, v reflect.Value) (end int, err error) {
-	if b[p] != tagList {
-		return 0, errForm
-	}
-	value, end, err := listAt(b, p)
-	if improper, ok := value.(envelope.ImproperList); ok && err == nil {
-		v.Set(reflect.ValueOf(improper))
-		return end, nil
-	}
-	if err == nil {
-		err = errForm
-	}
-	return 0, err
-}
-
-// readBig sets v, a big.Int, to an integer.
-func readBig(b []byte, p int, v reflect.Value) (end int, err error) {
-	if !isInteger(b[p]) {
-		return 0, envelope.ErrInteger
-	}
-	v.Addr().Interface().(*big.Int).Set(integerAt(b, p).big())
-	return skip(b, p), nil
-}
-
 // readInterface is readTerm for an interface. If v holds a pointer, readInterface sets what it points to.
 func readInterface(b []byte, p int, v reflect.Value) (end int, err error) {
 	if held := v.Elem(); held.Kind() == reflect.Pointer && !held.IsNil() && !isAtomNamed(b, p, "nil") {
@@ -203,7 +153,7 @@ func readScalar(b []byte, p int, v reflect.Value) error {
 	case reflect.Bool:
 		isTrue := isAtomNamed(b, p, "true")
 		if !isTrue && !isAtomNamed(b, p, "false") {
-			return errForm
+			return errKind
 		}
 		v.SetBool(isTrue)
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64,
@@ -216,7 +166,7 @@ func readScalar(b []byte, p int, v reflect.Value) error {
 		v.SetString(string(text))
 		return err
 	default:
-		return errForm
+		return errKind
 	}
 	return nil
 }
@@ -270,109 +220,6 @@ func readFloat(b []byte, p int, v reflect.Value) error {
 	return nil
 }
 
-// readList is readTerm for a slice, or for an array of the same length.
-func readList(b []byte, p int, v reflect.Value) (end int, err error) {
-	if v.Type().Elem().Kind() == reflect.Uint8 {
-		if b[p] != tagBinary {
-			return 0, envelope.ErrBinary
-		}
-		data := contents(b, p)
-		if v.Kind() == reflect.Slice {
-			v.SetBytes(bytes.Clone(data))
-		} else if copy(v.Bytes(), data) < max(len(data), v.Len()) {
-			return 0, errLength
-		}
-		return skip(b, p), nil
-	}
-	tag := b[p]
-	n, first := 0, p+1
-	switch {
-	case isTuple(tag), tag == tagString, tag == tagList:
-		count, begin, _ := header(b, p)
-		n, first = int(count), begin
-	case tag != tagNil:
-		return 0, envelope.ErrArray
-	}
-	if v.Kind() == reflect.Slice {
-		v.Set(reflect.MakeSlice(v.Type(), n, n))
-	}
-	if n != v.Len() {
-		return 0, errLength
-	}
-	p = first
-	for i := 0; i < n && err == nil; i++ {
-		if tag == tagString {
-			_, err = readTerm([]byte{tagSmallInteger, b[p]}, 0, v.Index(i))
-			p++
-		} else {
-			p, err = readTerm(b, p, v.Index(i))
-		}
-	}
-	if tag != tagList || err != nil {
-		return p, err
-	}
-	if b[p] != tagNil {
-		return 0, errForm // an improper list
-	}
-	return p + 1, nil
-}
-
-// readMap is readTerm for a map, to which the entries are added.
-func readMap(b []byte, p int, v reflect.Value) (end int, err error) {
-	if b[p] != tagMap {
-		return 0, envelope.ErrMap
-	}
-	n, p, _ := header(b, p)
-	entries := reflect.MakeMapWithSize(v.Type(), int(n))
-	if end, err = readEntries(b, p, int(n), entries); err != nil {
-		return 0, err
-	}
-	if v.IsNil() {
-		v.Set(entries)
-		return end, nil
-	}
-	for entry := entries.MapRange(); entry.Next(); {
-		v.SetMapIndex(entry.Key(), entry.Value())
-	}
-	return end, nil
-}
-
-// readStruct is readTerm for a struct with layout l. Keys that no field has are ignored. A field may be set once: its key
-// may come as an atom and as a binary.
-func readStruct(b []byte, p int, v reflect.Value, l *layout.Layout) (end int, err error) {
-	if b[p] != tagMap {
-		return 0, envelope.ErrMap
-	}
-	n, p, _ := header(b, p)
-	var room [64]bool
-	seen := room[:]
-	if len(l.Fields) > len(room) {
-		seen = make([]bool, len(l.Fields))
-	}
-	for ; n > 0; n-- {
-		name, err := textAt(b, p)
-		if err != nil {
-			return 0, err
-		}
-		i := l.IndexOf(name)
-		p = skip(b, p)
-		if i < 0 {
-			p = skip(b, p)
-			continue
-		}
-		if seen[i] {
-			err = envelope.ErrDuplicateKey
-		} else {
-			p, err = readTerm(b, p, l.Fields[i].GetOrMake(v))
-		}
-		if err != nil {
-			return 0, fmt.Errorf("field %q: %w", name, err)
-		}
-		seen[i] = true
-	}
-	return p, nil
-}
-
 // readEncoded sets v, a pointer whose type has a method to decode it, to the guarded term in b.
 func readEncoded(b []byte, v any) error {
 	switch v := v.(type) {
@@ -402,5 +249,5 @@ func readEncoded(b []byte, v any) error {
 	case encoding.TextUnmarshaler:
 		return v.UnmarshalText(bytes.Clone(text))
 	}
-	return errForm
+	return errKind
 }

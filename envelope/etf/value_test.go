@@ -35,16 +35,15 @@ var noImproper envelope.ImproperList
 
 // A setting is a type that a program wrote for both dialects.
 type setting struct {
-	Name    string `msgpack:"name"`
-	Level   int32  `json:"level,omitempty"`
-	Data    []byte
-	Mode    atom              `msgpack:"mode,atom"`
-	Ratio   float64           `msgpack:"ratio"`
-	Labels  map[string]string `msgpack:"labels"`
-	Next    *setting          `msgpack:"next,omitempty"`
-	At      time.Time         `msgpack:"at"`
-	Rest    envelope.Raw      `msgpack:"rest"`
-	skipped int
+	Name   string `msgpack:"name"`
+	Level  int32  `json:"level,omitempty"`
+	Data   []byte
+	Mode   atom              `msgpack:"mode,atom"`
+	Ratio  float64           `msgpack:"ratio"`
+	Labels map[string]string `msgpack:"labels"`
+	Next   *setting          `msgpack:"next,omitempty"`
+	At     time.Time         `msgpack:"at"`
+	Rest   envelope.Raw      `msgpack:"rest"`
 }
 
 // custom encodes itself with the methods of package msgpack.

@@ -22,12 +22,13 @@ const (
 	Yielded // the peer was proved at another address first
 	Stopped // by this node: it stops, or looks for the peer no more
 	Failed  // any other way: the connection broke, mostly
+	Dialect // the other end spoke a dialect that its key is not served in
 	results
 )
 
 // HandshakeResults are the names of the results.
 var HandshakeResults = [results]string{"ok", "not_trusted", "refused", "busy", "wrong_key", "own_key", "no_knock", "mode", "bad_message",
-	"unanswered", "timeout", "evicted", "yielded", "stopped", "failed"}
+	"unanswered", "timeout", "evicted", "yielded", "stopped", "failed", "dialect"}
 
 // Handshake counts the end of a handshake.
 func (n *Node) Handshake(role handshake.Role, r HandshakeResult) { n.handshakes[role][r].Add(1) }

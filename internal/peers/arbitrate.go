@@ -47,6 +47,9 @@ func judge(isArbiter bool, usable []*sessionFacts) dispute {
 
 // arbitrate ends all usable sessions but one, if this end decides (wire.md §7.4).
 func (f *facts) arbitrate(do *actions) {
+	if f.keepBoth(do) {
+		return
+	}
 	for {
 		d := judge(f.isArbiter, f.usable())
 		if d != f.dispute {

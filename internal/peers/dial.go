@@ -3,16 +3,17 @@ package peers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/dialects"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
@@ -33,8 +34,12 @@ type dial struct {
 	place  *place // until the peer has proved its key; nil: it needs none
 	giveUp func() // calls off the connect, or the handshake
 	gaveUp bool   // its place was wanted
-	conn   net.Conn
-	err    error
+
+	dialect   handshake.Dialect
+	fallsBack bool              // to BEAM, if what answers closes the connection as a BEAM node does
+	attempt   *dialects.Attempt // ends when the connection has ended, or a session is up
+	conn      net.Conn
+	err       error
 }
 
 // errGaveUp is why a dial failed that has made room for another one.
@@ -53,6 +58,10 @@ func (p *peer) arrange(r *round) []candidates.Candidate {
 	list := slices.DeleteFunc(p.privileges.Order(p.candidates(r), p.Clock.Now(), p.Jitter), func(c candidates.Candidate) bool {
 		return !slices.Contains(r.left, c.Addr) || r.race != nil && r.race.dials[c.Addr] != nil
 	})
+	isFallback := func(c candidates.Candidate) bool { return slices.Contains(r.beam, c.Addr) }
+	if i := slices.IndexFunc(list, isFallback); i > 0 {
+		list = slices.Insert(slices.Delete(list, i, i+1), 0, list[i]) // follows its native dial at once
+	}
 	if !r.isFree {
 		slices.SortStableFunc(list, func(a, b candidates.Candidate) int { return p.lastYield(a.Addr).Compare(p.lastYield(b.Addr)) })
 	}
@@ -71,12 +80,16 @@ func (p *peer) lastYield(addr netip.AddrPort) time.Time {
 // takeAllowed counts and returns the first of list that the hint limits allow now. If they allow none, the address is invalid
 // and wait is how long until they allow one; 0: the list is empty.
 func (p *peer) takeAllowed(list []candidates.Candidate) (addr netip.AddrPort, wait time.Duration) {
+	if len(list) > 0 && p.hasBEAM() {
+		return netip.AddrPort{}, p.Stagger
+	}
 	now := p.Clock.Now()
 	for _, c := range list {
-		if p.hints.take(now, c) {
+		due := p.Dialects.Wait(p.key, c.Addr, p.round != nil && slices.Contains(p.round.beam, c.Addr))
+		if due == 0 && p.hints.take(now, c) {
 			return c.Addr, 0
 		}
-		due := max(1, p.hints.wait(now, c)) // 0 would be never
+		due = max(1, due, p.hints.wait(now, c)) // 0 would be never
 		if wait == 0 || due < wait {
 			wait = due
 		}
@@ -97,7 +110,8 @@ func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
 		return false, wait
 	}
 	p.round = r
-	p.tellProgress(addr, fmt.Sprintf("dialling %v", p.at(addr)))
+	d, _ := p.dialectFor(r, addr)
+	p.tellProgress(addr, "dialling "+in(d, p.at(addr)))
 	ctx, cancel := context.WithCancel(context.Background())
 	r.race = &race{ctx: ctx, cancel: cancel, dials: make(map[netip.AddrPort]*dial), stop: func() bool { return true }}
 	p.dialTo(addr)
@@ -125,6 +139,7 @@ func (p *peer) raceLater(wait time.Duration) {
 func (p *peer) dialTo(addr netip.AddrPort) {
 	race, d := p.round.race, &dial{addr: addr}
 	race.dials[addr], race.latest = d, d
+	p.beginAttempt(d)
 	p.dials[d] = true
 	if a := p.at(addr); a != nil {
 		a.dialled = p.Clock.Now()
@@ -179,12 +194,14 @@ func (p *peer) dialled(d *dial) {
 	r := p.round
 	if r == nil || r.race == nil || r.race.dials[d.addr] != d { // called off
 		d.close()
+		d.attempt.Fail(d.dialect == handshake.BEAM) // the peer may have accepted the connection
 		p.leavePlace(d)
 		return
 	}
 	delete(r.race.dials, d.addr)
 	r.left = slices.DeleteFunc(r.left, func(a netip.AddrPort) bool { return a == d.addr })
 	if d.err != nil {
+		d.attempt.Fail(d.dialect == handshake.BEAM && !errors.Is(d.err, syscall.ECONNREFUSED))
 		if d.gaveUp {
 			d.err = errGaveUp
 			p.leavePlace(d)
@@ -217,10 +234,10 @@ func (r *round) callOff() {
 // shakeHands begins the handshake on the connection that won the race.
 func (p *peer) shakeHands(d *dial) {
 	r := p.round
-	p.tellProgress(d.addr, fmt.Sprintf("handshake with %v", d.addr))
+	p.tellProgress(d.addr, "handshake with "+in(d.dialect, d.addr))
 	reserved, own := r.reserved, &reservation{d.addr}
 	pid := session.Spawn(p.ctx, session.Params{Config: p.Session, Conn: d.conn, Role: handshake.Initiator,
-		Expect: p.key, Owner: p.self, Claim: func() bool { return reserved.CompareAndSwap(nil, own) }})
+		Expect: p.key, Dialect: d.dialect, Owner: p.self, Claim: func() bool { return reserved.CompareAndSwap(nil, own) }})
 	p.handshakes = append(p.handshakes, pid.GetId())
 	p.dialledTo[pid.GetId()] = d
 	system := p.ctx.ActorSystem()

@@ -57,6 +57,7 @@ type sessionFacts struct {
 	id      string
 	role    handshake.Role
 	addr    netip.AddrPort
+	beam    bool   // the peer speaks BEAM in it
 	name    string // of the peer's hello, as the next two
 	boot    [8]byte
 	hasBoot bool
@@ -216,7 +217,7 @@ func (s *sessionFacts) inherit(old *sessionFacts) {
 
 // isIdle says whether the session ends because it was not used.
 func (f *facts) isIdle(s *sessionFacts, now time.Time) bool {
-	return f.idleAfter > 0 && now.Sub(s.lastUsed) >= f.idleAfter
+	return !s.beam && f.idleAfter > 0 && now.Sub(s.lastUsed) >= f.idleAfter
 }
 
 // recordEnd keeps how a session ends.

@@ -15,7 +15,7 @@ func (p *peer) moved(c netwatch.Change) {
 	p.recordStep(Step{Reason: why})
 	for i := range p.sessions {
 		s := &p.sessions[i]
-		if l := p.links[s.id]; c.IsGone(l.Local()) {
+		if l := p.links[s.id]; c.IsGone(l.Local()) && !s.beam { // a BEAM node's is closed only once it is dead
 			s.stranded = true
 		} else if !s.over {
 			l.Check()
@@ -26,7 +26,11 @@ func (p *peer) moved(c netwatch.Change) {
 	for _, a := range p.addrs {
 		a.failures, a.next = 0, p.notBefore
 	}
-	if p.round != nil {
+	switch {
+	case p.round == nil:
+	case p.Dialects.IsBEAM(p.key): // to call a dial off would close a connection; it has its time
+		return
+	default:
 		p.raceAnew()
 		return
 	}

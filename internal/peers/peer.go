@@ -8,6 +8,7 @@ import (
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
@@ -128,7 +129,11 @@ func (p *peer) Receive(ctx actor.Context) {
 			p.recordEnd(s, m.End)
 		})
 	case session.RotationDue:
-		p.recordFact(m.Link, func(s *sessionFacts) { s.rotateAt = p.Clock.Now() })
+		p.recordFact(m.Link, func(s *sessionFacts) {
+			if !s.beam {
+				s.rotateAt = p.Clock.Now()
+			}
+		})
 	case session.Probed:
 		p.recordPong(m.Link.ID(), m.Alive)
 		p.applyFacts()
@@ -186,6 +191,9 @@ func (p *peer) release() {
 	for d := range p.dials {
 		d.close()
 	}
+	for _, d := range p.placed() {
+		d.attempt.Fail(d.dialect == handshake.BEAM)
+	}
 	p.leavePlaces()
 }
 
@@ -237,7 +245,7 @@ func (p *peer) arm() {
 		if !s.greeted && len(usable) > 1 {
 			sooner(s.up.Add(helloWithin))
 		}
-		if p.idleAfter > 0 {
+		if p.idleAfter > 0 && !s.beam {
 			sooner(s.lastUsed.Add(p.idleAfter))
 			sooner(p.looked.Add(p.idleAfter / idleLooks))
 		}

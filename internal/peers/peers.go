@@ -17,18 +17,20 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
+	"github.com/seed-f6ddb928/peernet-go/internal/dialects"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
 	"github.com/seed-f6ddb928/peernet-go/internal/netwatch"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// A Config is what the table and its peers share; every field is required.
+// A Config is what the table and its peers share; every field is required but Dialects.
 type Config struct {
 	Self      identity.PublicKey
 	Session   *session.Config
 	Directory *Directory
 	Trusted   func(identity.PublicKey) bool                           // safe for concurrent use
+	Dialects  *dialects.Book                                          // nil: the native one alone
 	Dial      func(context.Context, netip.AddrPort) (net.Conn, error) // likewise; it returns once its context has ended
 	LookUp    func(context.Context, string) ([]netip.Addr, error)     // of a host name; likewise
 	Clock     clock.Clock

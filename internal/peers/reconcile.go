@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -198,7 +199,7 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	// closing, and wait.
 	switch {
 	case f.isConnected():
-		f.offered = f.used
+		f.offered = cmp.Or(f.comingUp(), f.used)
 		f.due, f.asleep, f.full, f.waiting = time.Time{}, false, false, false
 	case !f.isAwaiting():
 		f.offered = ""
@@ -253,6 +254,9 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	case do.step != nil || do.dial: // the dial gives the reason
 	case f.isConnected() && f.used != before.used:
 		do.step = &Step{Addr: used.addr, Reason: fmt.Sprintf("%v at %v", used.role, used.addr)}
+		if used.beam {
+			do.step.Reason += ", in BEAM"
+		}
 	case f.state() == f.shown:
 	case f.goodbye != "":
 		do.step = disconnected(session.Ended{Reason: f.goodbye})

@@ -11,7 +11,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/candidates"
+	"github.com/seed-f6ddb928/peernet-go/internal/dialects"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
@@ -65,6 +67,9 @@ type round struct {
 	waiters  []*waiter                    // Connects
 	isFree   bool                         // its dials need no place: a Connect waits for it, or it rotates a session
 	entered  map[netip.AddrPort]bool      // that are or were in left; they enter once, and once more if a Connect names them
+
+	choice dialects.Choice  // of the dialect that addresses are dialled in
+	beam   []netip.AddrPort // that have closed a native connection as a BEAM node does, and are dialled in BEAM
 
 	said map[*address]candidates.Standing // by a Connect, or by a name that was looked up
 }
@@ -133,8 +138,14 @@ func (p *peer) begin(asked []*address, force bool) error {
 		p.putOff(withJitter(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
 		return err
 	}
+	choice, err := p.Dialects.Choose(p.key)
+	if err != nil {
+		p.failed = err
+		p.putOff(0, netip.AddrPort{}, err.Error())
+		return err
+	}
 	r := newRound()
-	r.isFree = force || p.isConnected()
+	r.isFree, r.choice = force || p.isConnected(), choice
 	for _, a := range asked {
 		r.said[a] = candidates.Asked
 	}
@@ -168,6 +179,11 @@ func (p *peer) begin(asked []*address, force bool) error {
 	case started:
 		return nil
 	case len(names) > 0:
+		p.raceLater(due)
+		return nil
+	case force && due > 0: // the bound of a BEAM node alone lets a Connect wait
+		p.round = r
+		p.become(netip.AddrPort{}, fmt.Sprintf("waiting %v to dial: a BEAM node takes harm if many connections close", due.Round(time.Second/10)))
 		p.raceLater(due)
 		return nil
 	}
@@ -269,10 +285,15 @@ func (p *peer) raceBeside(r *round) {
 }
 
 // handshakeFailed is the end of a session that this node initiated, at addr, and that did not come up.
-func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
+func (p *peer) handshakeFailed(d *dial, m session.Ended) {
+	addr := d.addr
 	err := dialError(addr, m)
 	yielded := errors.Is(m.Err, session.ErrYielded)
-	if !yielded {
+	d.attempt.Fail(d.dialect == handshake.BEAM || closesAsBEAM(m.Err))
+	fellBack := p.round != nil && slices.Contains(p.handshakes, m.Session.GetId()) && p.fallBack(d, m.Err)
+	if fellBack {
+		p.recordStep(Step{Addr: addr, Reason: "closed before message 2, as a BEAM node does"})
+	} else if !yielded {
 		p.tried(addr, err)
 	}
 	if m.ByPeer {
@@ -294,7 +315,7 @@ func (p *peer) handshakeFailed(addr netip.AddrPort, m session.Ended) {
 	if yielded {
 		r.left = append(r.left, addr) // its handshake may still be the one that succeeds
 	} else {
-		r.keepError(addr, err)
+		r.keepError(addr, err) // also if it is dialled in BEAM next
 	}
 	if m.ByPeer { // the peer itself has answered: there is no use in its other addresses
 		r.left = nil
@@ -309,6 +330,8 @@ func (p *peer) goOn() {
 	case r.race != nil || r.reserved.Load() != nil && len(p.handshakes) > 0:
 		return
 	case len(r.left) > 0 && p.raceOn(), len(p.handshakes) > 0, len(r.lookups) > 0:
+		return
+	case r.waits && len(r.waiters) > 0 && p.Dialects.IsBEAM(p.key): // a Connect waits until the node may be dialled
 		return
 	case len(r.left) > 0 && r.last == ErrNoAddress && !p.hasPlace(r): // only a host name gave addresses, so the round has no place yet
 		p.become(netip.AddrPort{}, p.awaitPlace())
@@ -342,7 +365,9 @@ func (p *peer) dropRound() *round {
 }
 
 // afterInRound posts m once d has passed, unless the round has ended by then.
-func (p *peer) afterInRound(r *round, d time.Duration, m any) { r.timers = append(r.timers, p.after(d, m)) }
+func (p *peer) afterInRound(r *round, d time.Duration, m any) {
+	r.timers = append(r.timers, p.after(d, m))
+}
 
 func (r *round) answer(err error) {
 	for _, w := range r.waiters {

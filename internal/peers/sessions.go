@@ -21,7 +21,8 @@ func (p *peer) proved(l *session.Link) {
 		}
 	}
 	p.links[l.ID()] = l
-	p.sessions = append(p.sessions, sessionFacts{id: l.ID(), role: l.Role(), addr: l.Addr(), chance: p.Jitter()})
+	p.Dialects.Spoke(p.key, l.Dialect())
+	p.sessions = append(p.sessions, sessionFacts{id: l.ID(), role: l.Role(), addr: l.Addr(), beam: l.Dialect() == handshake.BEAM, chance: p.Jitter()})
 	p.applyFacts()
 }
 
@@ -41,10 +42,16 @@ func (p *peer) up(l *session.Link) {
 	p.recordUp(l.ID(), p.Clock.Now())
 	s := p.find(l.ID())
 	s.recordHello(l.Hello())
+	if s.beam {
+		s.greeted = true // no hello will come
+	}
+	if d := p.dialledTo[l.ID()]; d != nil {
+		d.attempt.Up()
+	}
 	p.worked(l)
 	s.traffic, _ = l.Traffic()
 	s.lastUsed = s.up
-	if s.role == handshake.Initiator && p.RotateAfter > 0 {
+	if s.role == handshake.Initiator && p.RotateAfter > 0 && !s.beam {
 		s.rotateAt = s.up.Add(withJitter(p.RotateAfter, p.Jitter()))
 	}
 	p.applyFacts()
@@ -77,6 +84,10 @@ func (p *peer) ended(m session.Ended) {
 	}
 	if s := p.find(id); s != nil {
 		s.ended, s.chance = true, p.Jitter()
+		m = p.reasonOfEnd(s, m)
+		if s.beam && (m.WasUp || s.role == handshake.Responder) { // else it is an attempt that has failed
+			p.Dialects.Closed(p.key)
+		}
 		p.recordEnd(s, m)
 		p.applyFacts()
 	}
@@ -87,7 +98,7 @@ func (p *peer) ended(m session.Ended) {
 			m.Err = errGaveUp
 		}
 		if !m.WasUp {
-			p.handshakeFailed(d.addr, m)
+			p.handshakeFailed(d, m)
 		}
 	}
 }

@@ -26,6 +26,7 @@ func (*idleConn) Remote() identity.PublicKey { return identity.PublicKey{31: 1} 
 func (*idleConn) Addr() netip.AddrPort       { return netip.AddrPort{} }
 func (*idleConn) Hello() envelope.Hello      { return envelope.Hello{} }
 func (*idleConn) CheckDrained()              {}
+func (c *idleConn) Codec() envelope.Codec    { return envelope.Msgpack }
 func (c *idleConn) Counters() *counters.Peer { return &c.counters }
 
 func (c *idleConn) Reply(envelope.CallID, any, *envelope.RemoteError)         { c.answered <- struct{}{} }

@@ -108,6 +108,7 @@ type caller struct {
 func (c *caller) Remote() identity.PublicKey { return c.key }
 func (c *caller) Addr() netip.AddrPort       { return netip.AddrPort{} }
 func (c *caller) Hello() envelope.Hello      { return envelope.Hello{} }
+func (c *caller) Codec() envelope.Codec      { return envelope.Msgpack }
 func (c *caller) Counters() *counters.Peer   { return c.counters }
 
 func (c *caller) Reply(id envelope.CallID, result any, refusal *envelope.RemoteError) {

@@ -25,7 +25,7 @@ type Request struct {
 }
 
 func newRequest(s *Session, registration *Registration, e *envelope.Envelope) *Request {
-	r := &Request{session: s, registration: registration, id: e.ID, args: envelope.NewRaw(envelope.Msgpack, e.Args)}
+	r := &Request{session: s, registration: registration, id: e.ID, args: envelope.NewRaw(s.conn.Codec(), e.Args)}
 	r.config = &s.server.config
 	if t := e.Options.Trace; t != "" && envelope.ValidTrace(t) { // an invalid trace is ignored (wire.md §6.3)
 		r.trace = t

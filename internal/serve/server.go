@@ -45,6 +45,9 @@ type Conn interface {
 	Addr() netip.AddrPort
 	Hello() envelope.Hello
 
+	// Codec returns the codec of the arguments that it brings.
+	Codec() envelope.Codec
+
 	// Counters returns where to count.
 	Counters() *counters.Peer
 

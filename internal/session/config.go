@@ -11,10 +11,11 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/dialects"
 )
 
 // A Config is what all sessions of a node share. It is never changed. Every exported field is required but Boot,
-// Knocks and MaxMessages.
+// Dialects, Knocks and MaxMessages.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -27,6 +28,9 @@ type Config struct {
 
 	// Trusted says whether a key may connect. It is asked during the handshake, from its goroutine.
 	Trusted func(identity.PublicKey) bool
+
+	// Dialects says which dialects the node speaks, and with whom. If nil, the native one.
+	Dialects *dialects.Book
 
 	// Knocks, if not nil, is private mode: strangers get no answer (wire.md §4.6). It is asked during the
 	// handshake, from its goroutine, while that holds a slot of Compute.

@@ -80,7 +80,11 @@ func (s *session) halfClose(bye envelope.Bye) {
 	s.state = draining
 	s.draining.Store(true)
 	s.direct.Store(false)
-	s.queue.halfClose(encodeBye(bye))
+	if s.dialect.hasControl {
+		s.queue.halfClose(encodeBye(bye))
+	} else {
+		s.queue.halfClose(nil)
+	}
 	s.startLinger(s.config.Linger)
 	s.closeIfDrained()
 }
@@ -93,7 +97,7 @@ func encodeBye(bye envelope.Bye) *buffer {
 
 // closeIfDrained closes the connection once both have said bye and nothing is in flight (wire.md §7.3).
 func (s *session) closeIfDrained() {
-	if s.state == draining && s.peerBye && s.callers.Load() == 0 && s.inbound.Pending() == 0 && s.queue.isEmpty() {
+	if s.state == draining && (s.peerBye || !s.dialect.hasControl) && s.callers.Load() == 0 && s.inbound.Pending() == 0 && s.queue.isEmpty() {
 		s.finish(s.end, nil)
 	}
 }
@@ -111,7 +115,7 @@ func (s *session) finish(end Ended, bye *envelope.Bye) {
 	s.state = ending
 	s.end = end
 	var buf *buffer
-	if bye != nil {
+	if bye != nil && s.dialect.hasControl {
 		buf = encodeBye(*bye)
 	}
 	s.fail(end, buf)
@@ -159,6 +163,7 @@ func (s *session) endReading(err error) {
 		if s.end.Err != nil || errors.Is(err, io.EOF) {
 			err = s.end.Err // of the write that failed before, if one did; "lost" says the rest
 		}
+		err = s.explainClose(err)
 		if s.state == draining && s.peerBye {
 			s.finish(s.end, nil)
 		} else {
@@ -171,7 +176,7 @@ func (s *session) endReading(err error) {
 func (s *session) endWriting(err error) {
 	if s.state < ending {
 		// The peer may have said why: read what is left before deciding (wire.md §7.3).
-		s.end.Err = err
+		s.end.Err = s.explainClose(err)
 		s.queue.finish(nil, &LinkError{Reason: ReasonLost, Err: err})
 		s.startLinger(lingerAfterBye)
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/dialects"
 )
 
 // Errors of calls and sends that have no answer from the peer.
@@ -35,6 +36,8 @@ type LinkError struct {
 	ByPeer bool   // the peer ended the session
 	Sent   bool   // the request may have reached the peer
 	Err    error  // what broke, if something did
+
+	kept bool // the call was not made, as one like it has ended a session lately; another session does not serve
 }
 
 // RequestSent tells peernet.Sent whether the request may have reached the peer.
@@ -50,6 +53,8 @@ func (e *LinkError) Error() string {
 		sent = "the request may have been carried out"
 	}
 	switch {
+	case e.kept:
+		return fmt.Sprintf("the last call by this name ended the session (%v): it is not made again for %v", e.Err, dialects.SuspectedFor)
 	case e.Reason == ReasonLost && e.Err != nil:
 		return fmt.Sprintf("the link was lost (%v): %s", e.Err, sent)
 	case e.Reason == ReasonLost:
@@ -94,7 +99,7 @@ func Unsent(err error) bool {
 		return true
 	}
 	e, ok := errors.AsType[*LinkError](err)
-	return ok && !e.Sent
+	return ok && !e.Sent && !e.kept
 }
 
 // A SizeError says that a message is larger than the peer accepts, and was not sent. It is an envelope.ErrTooLarge.

@@ -23,26 +23,34 @@ var ErrYielded = errors.New("the peer was proved at another address first")
 // The error is an ErrMode if the first message is not of this mode (wire.md §4.6), and an ErrUnanswered if the connection
 // ends where message 2 is due.
 //
-// A responder that gives up before it has sent message 2 resets the connection; from then on it just closes. An
-// initiator asks claim, if there is one, before it sends message 3.
-func (c *Config) handshake(conn net.Conn, hc handshake.Config, claim func() bool, stop <-chan struct{}) (handshake.Result, error) {
+// A responder that gives up before it has sent message 2 resets the connection; from then on it just closes. It sets
+// hc.Dialect to that of its peer. An initiator asks claim, if there is one, before it sends message 3.
+func (c *Config) handshake(conn net.Conn, hc *handshake.Config, claim func() bool, stop <-chan struct{}) (handshake.Result, error) {
 	hc.Static, hc.Prologue, hc.Rand, hc.Trusted = c.Static, c.Prologue, c.Rand, c.Trusted
 	knocks := &limitedKnocks{Knocks: c.Knocks, config: c, source: limiter.SourceOf(AddrOf(conn.RemoteAddr()).Addr())}
 	if c.Knocks != nil {
 		hc.Knocks = knocks
 	}
-	state, err := handshake.New(hc)
+	if hc.Role == handshake.Responder && !c.Dialects.Speaks(handshake.Native) {
+		hc.Dialect = handshake.BEAM
+	}
+	state, err := handshake.New(*hc)
 	if err != nil {
 		Reset(conn)
 		return handshake.Result{}, err
 	}
 	silent := hc.Role == handshake.Responder // and has sent nothing yet
-	var in [handshake.Message2Size]byte
-	out := make([]byte, 0, frame.HeaderSize+handshake.Message2Size)
+	var in [handshake.MaxMessageSize]byte
+	out := make([]byte, 0, frame.HeaderSize+handshake.MaxMessageSize)
 	for !state.Done() {
 		write, size := state.Next()
 		if !write {
-			if err = frame.ReadExact(conn, in[:size]); err != nil {
+			if silent {
+				state, size, err = c.readMessage1(conn, hc, state, in[:])
+			} else {
+				err = frame.ReadExact(conn, in[:size])
+			}
+			if err != nil {
 				err = c.explainRead(err, size)
 				break
 			}
@@ -62,7 +70,12 @@ func (c *Config) handshake(conn net.Conn, hc handshake.Config, claim func() bool
 		}
 	}
 	if err == nil {
-		return state.Result(), nil
+		result := state.Result()
+		if c.Dialects.Serves(result.Remote, hc.Dialect) {
+			return result, nil
+		}
+		result.Erase()
+		err = fmt.Errorf("%w than %v", ErrDialect, hc.Dialect)
 	}
 	knocks.fail()
 	switch {
@@ -97,7 +110,7 @@ func (c *Config) explainRead(err error, size int) error {
 	switch {
 	case isSize && size <= handshake.PrivateMessage1Size && wrong.Got == uint32(other): // of message 1
 		return fmt.Errorf("%w: %w", ErrMode, err)
-	case isSize || size != handshake.Message2Size || errors.Is(err, net.ErrClosed): // which is our own end
+	case isSize || size != handshake.Message2Size && size != handshake.BEAMMessage2Size || errors.Is(err, net.ErrClosed): // which is our own end
 		return err
 	case c.Knocks != nil:
 		return fmt.Errorf("%w (%w): check that both ends use private mode, that the peer trusts this key, and that both clocks agree to 5 minutes",

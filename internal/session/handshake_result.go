@@ -36,6 +36,7 @@ var failures = []struct {
 	{errStopped, counters.Stopped},
 	{ErrYielded, counters.Yielded},
 	{ErrMode, counters.Mode},
+	{ErrDialect, counters.Dialect},
 	{ErrUnanswered, counters.Unanswered},
 	{handshake.ErrUntrusted, counters.NotTrusted},
 	{handshake.ErrWrongKey, counters.WrongKey},

@@ -18,9 +18,18 @@ func TestIdleSessionKeepsOneFreshGoroutine(t *testing.T) {
 			synctest.Wait()
 			stacks := make([]byte, 1<<20)
 			all := string(stacks[:runtime.Stack(stacks, true)])
-			const read = "internal/session.(*reader).run"
-			fresh := strings.Count(all, "created by github.com/seed-f6ddb928/peernet-go/"+read)
-			readers := strings.Count(all, read+"(")
+			fresh, readers := 0, 0
+			for stack := range strings.SplitSeq(all, "\n\n") {
+				if !strings.Contains(stack, "internal/session.(*reader).run(") {
+					continue
+				}
+				readers++
+				creator := stack[strings.LastIndex(stack, " in goroutine ")+len(" in goroutine "):]
+				creator, _, _ = strings.Cut(creator, "\n")
+				if !strings.Contains(all, "goroutine "+creator+" [") { // it was the reader before
+					fresh++
+				}
+			}
 			if writers := strings.Count(all, "session.(*writer).Run("); readers != 2 || fresh != 2 || writers != 0 {
 				t.Errorf("%s: %d goroutines read, of which %d are fresh, and %d write", when, readers, fresh, writers)
 			}

@@ -30,6 +30,8 @@ type Link struct {
 	remote   identity.PublicKey
 	counters *counters.Peer // nil: the peer is not proved yet
 	codec    envelope.Codec
+	dialect  *dialect
+	ready    chan struct{} // closed once a session that is up at a pong is up, or has ended; nil: calls need not wait
 	system   *actor.ActorSystem
 	pid      *actor.PID
 	since    time.Time
@@ -135,6 +137,11 @@ func callResult(err error) (r counters.CallResult, counts bool) {
 }
 
 func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope.Raw, error) {
+	if l.ready != nil {
+		if err := l.awaitCall(ctx, name); err != nil {
+			return envelope.Raw{}, err
+		}
+	}
 	o := envelope.Options{Trace: trace}
 	if deadline, ok := ctx.Deadline(); ok {
 		o.HasTimeout, o.Timeout = true, max(0, deadline.Sub(l.config.Clock.Now()))
@@ -154,6 +161,9 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 		return envelope.Raw{}, err
 	}
 	r := l.exchange(ctx, p, l.queue.push(ctx, bulk, buf, &p.position))
+	if l.ready != nil {
+		l.judgeName(name, r.err)
+	}
 	if r.err == nil {
 		return envelope.NewRaw(l.codec, r.value), nil
 	}
@@ -209,7 +219,7 @@ func (l *Link) isCrowded() bool { return l.callers.Load() > 1 || l.inbound.Pendi
 
 // cancel tells the peer that the caller of p waits no more. It follows the call in the same lane.
 func (l *Link) cancel(p *pending) {
-	if p.ping {
+	if p.ping || !l.dialect.hasControl {
 		return
 	}
 	buf := newEnvelope(nil)
@@ -219,6 +229,11 @@ func (l *Link) cancel(p *pending) {
 
 // Send queues a message that has no answer (wire.md §6.5). nil means that it was queued, not that it arrived.
 func (l *Link) Send(ctx context.Context, name string, args any) error {
+	if l.ready != nil {
+		if err := l.awaitReady(ctx); err != nil {
+			return err
+		}
+	}
 	buf, err := l.encode(name, args, func(b []byte) ([]byte, error) { return l.codec.AppendSend(b, name, args) })
 	if err != nil {
 		return err

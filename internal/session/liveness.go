@@ -24,7 +24,7 @@ func (l *Link) isRotationDue() bool {
 
 // check pings the peer now. A peer that does not answer is given up as if it had been silent for PingAfter.
 func (s *session) check() {
-	if s.isTalking() && s.unanswered() == 0 { // else a ping is on its way already
+	if s.isTalking() && s.unanswered() == 0 && (s.up || !s.dialect.upAtPong) { // else a ping is on its way already
 		s.stopLiveness()
 		s.checkLiveness(s.config.PingAfter)
 	}
@@ -57,6 +57,9 @@ func (s *session) checkLiveness(idle time.Duration) {
 	since := s.config.Clock.Now().Sub(s.lastPing.sent)
 	missed, left := liveness(idle, since, s.unanswered(), s.config.PingAfter, s.config.PongWithin)
 	if left <= 0 {
+		if s.excusesSilence() {
+			missed = 0
+		}
 		if missed == maxMissed {
 			s.finish(Ended{Reason: envelope.ReasonUnresponsive}, &envelope.Bye{Code: envelope.ReasonUnresponsive})
 			return

@@ -95,8 +95,9 @@ func (e *Ended) linkError() *LinkError {
 type (
 	// handshakeDone is the end of the handshake, whatever came of it.
 	handshakeDone struct {
-		result handshake.Result
-		err    error
+		result  handshake.Result
+		dialect handshake.Dialect
+		err     error
 	}
 
 	// received is what one read of the connection brought, if something in it or before it needs the actor. It goes back to the
@@ -106,7 +107,7 @@ type (
 	// violated is a violation of the protocol, after which the reader only discards.
 	violated struct{ err error }
 
-	// panicked is a panic in its reader, with the stack.
+	// panicked is a panic in one of its goroutines, with its stack.
 	panicked struct {
 		value any
 		stack string
@@ -117,6 +118,7 @@ type (
 	checkDrained struct{} // while draining: something was answered or written
 	upDeadline   struct{} // the time for everything up to the peer's first valid frame is over
 	livenessDue  struct{} // time to look at liveness
+	readyPingDue struct{} // time to ping a peer that is up at its first pong
 	lingerOver   struct{} // the connection must be closed now
 )
 
@@ -130,6 +132,7 @@ func (writeEnded) IgnoreDeadLetterLogging()    {}
 func (checkDrained) IgnoreDeadLetterLogging()  {}
 func (upDeadline) IgnoreDeadLetterLogging()    {}
 func (livenessDue) IgnoreDeadLetterLogging()   {}
+func (readyPingDue) IgnoreDeadLetterLogging()  {}
 func (lingerOver) IgnoreDeadLetterLogging()    {}
 func (Probed) IgnoreDeadLetterLogging()        {}
 func (admit) IgnoreDeadLetterLogging()         {}

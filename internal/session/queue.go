@@ -52,8 +52,9 @@ type position struct {
 // A queue holds encoded envelopes on their way from many goroutines to the writer. Room is given to waiters in the order
 // in which they came.
 type queue struct {
-	limits    [lanes]int  // bytes that may wait
-	isCrowded func() bool // whether several calls are in flight: more envelopes are likely on their way
+	limits    [lanes]int     // bytes that may wait
+	codec     envelope.Codec // of pongs; set before the writer runs
+	isCrowded func() bool    // whether several calls are in flight: more envelopes are likely on their way
 
 	mu         sync.Mutex // guards the rest
 	start      func()     // starts the writer; it does not block
@@ -88,7 +89,7 @@ const (
 )
 
 func newQueue(limit int, isCrowded func() bool) *queue {
-	return &queue{limits: [lanes]int{urgentRoom, limit}, isCrowded: isCrowded}
+	return &queue{codec: envelope.Msgpack, limits: [lanes]int{urgentRoom, limit}, isCrowded: isCrowded}
 }
 
 // push queues an envelope that starts something, and takes buf over in any case. It waits for room until ctx
@@ -174,14 +175,16 @@ func (q *queue) pushRefusal(buf *buffer) bool {
 	return true
 }
 
-// halfClose queues our bye behind all that was queued in bulk. Nothing that starts something follows it.
+// halfClose queues our bye, if there is one, behind all that was queued in bulk. Nothing that starts something follows it.
 func (q *queue) halfClose(bye *buffer) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	closed := q.closedFor(true)
 	q.halfClosed = true
 	q.endWaits() // another session may serve: they need not wait for this one's room
-	_ = q.put(closed, bulk, bye, nil)
+	if bye != nil {
+		_ = q.put(closed, bulk, bye, nil)
+	}
 }
 
 // finish drops what waits, queues bye if there is one, and closes: the writer writes that and ends.
@@ -262,7 +265,7 @@ func (q *queue) take(segments []segment) ([]segment, turn) {
 	}
 	for _, nonce := range q.pongs {
 		buf := newEnvelope(nil)
-		buf.b = envelope.Msgpack.AppendPong(buf.b, nonce)
+		buf.b = q.codec.AppendPong(buf.b, nonce)
 		q.add(urgent, buf)
 	}
 	q.pongs = q.pongs[:0]

@@ -2,10 +2,8 @@ package session
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -45,7 +43,6 @@ type reader struct {
 	atActor  atomic.Int32    // batches that the actor has not handled yet
 	stop     <-chan struct{} // closed when the session stops at once
 	discards atomic.Bool     // the session is ending: what still comes is discarded
-	end      func(error)     // is told why the connection has ended
 }
 
 func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader {
@@ -57,16 +54,19 @@ func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader
 	return r
 }
 
-// run reads until the connection ends. It runs in a goroutine of its own, and goes on in a fresh one where the session may fall
-// idle: to open and decode takes twice the stack that to wait does.
-func (r *reader) run() {
+// run reads until the connection ends, and returns why, or until the session may fall idle: then it is to be called again.
+func (r *reader) run() (mayIdle bool, err error) {
+	defer func() {
+		if !mayIdle {
+			r.buf.release()
+		}
+	}()
 	for !r.discards.Load() {
 		if err := r.fill(); err != nil {
-			r.finish(err)
-			return
+			return false, err
 		}
 		b, err := r.decode()
-		mayIdle := r.recv.Nonce() <= firstWords
+		mayIdle = r.recv.Nonce() <= firstWords
 		if b != nil {
 			now := r.config.Clock.Now().Sub(r.since)
 			if now-time.Duration(r.heard.Swap(int64(now))) >= r.config.PingAfter/2 {
@@ -87,34 +87,20 @@ func (r *reader) run() {
 			break
 		}
 		if mayIdle {
-			go r.run()
-			return
+			return true, nil
 		}
 	}
-	r.finish(r.discard())
+	return false, r.discard()
 }
-
-func (r *reader) finish(err error) {
-	r.buf.release()
-	r.end(err)
-}
-
-var errPanicked = errors.New("the reader panicked")
 
 // handOn delivers what asks for no decision of the actor, and sends the actor everything else. An error is a violation of the
-// protocol. If what is delivered brings about a panic, the actor fails in the reader's place, so that only this session ends.
-func (r *reader) handOn(b *batch) (err error) {
+// protocol.
+func (r *reader) handOn(b *batch) error {
 	if !r.mayDeliver(b) {
 		r.atActor.Add(1)
 		r.system.Root.Send(r.pid, received{b})
 		return nil
 	}
-	defer func() {
-		if p := recover(); p != nil {
-			r.system.Root.Send(r.pid, panicked{p, string(debug.Stack())})
-			err = errPanicked
-		}
-	}()
 	defer r.giveBack(b)
 	defer r.inbound.Begin()
 	for i := range b.envelopes {

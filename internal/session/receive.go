@@ -36,7 +36,7 @@ func (s *session) handleEnvelope(e *envelope.Envelope) error {
 	default:
 		err = s.deliver(e)
 	}
-	if err == nil && !s.up {
+	if err == nil && !s.up && (e.Kind == envelope.KindPong || !s.dialect.upAtPong) {
 		s.comeUp()
 	}
 	return err
@@ -49,6 +49,11 @@ func (s *session) comeUp() {
 	s.stopUpDeadline = nil // so that its timer can be freed
 	s.config.Counters.Handshake(s.role, counters.CameUp)
 	s.counters.Up(s.Link)
+	if s.dialect.upAtPong {
+		s.setReady()
+		s.stopLiveness()
+		s.stopLiveness = s.after(s.config.PingAfter, livenessDue{})
+	}
 	s.tell(Up{s.Link})
 	s.direct.Store(s.state == open)
 }
@@ -91,7 +96,8 @@ func (l *Link) handleReply(e *envelope.Envelope) {
 	}
 }
 
-// handleCommand carries out one of the protocol's own sends, other than a bye.
+// handleCommand carries out one of the protocol's own sends, other than a bye. Other dialects than the native one have none:
+// their codecs refuse such names.
 func (s *session) handleCommand(e *envelope.Envelope) error {
 	switch string(e.Name) {
 	case envelope.NameHello:

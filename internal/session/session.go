@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -75,6 +76,8 @@ type session struct {
 	peerBye      bool     // the peer has said a bye that half-closes
 	running      int      // goroutines that have the connection: of the handshake, or the reader and the writer
 	missedPongs  int      // in a row, when the latest ping left
+	readyPings   int      // sent before the session was up, at most firstPings
+	isReady      bool     // ready is closed
 	lastPing     *pending // of the session itself
 	framesAtPing uint64   // framesIn when the latest ping left
 	end          Ended
@@ -85,11 +88,12 @@ type session struct {
 
 // Params make one session.
 type Params struct {
-	Config *Config
-	Conn   net.Conn // the session's from now on
-	Role   handshake.Role
-	Expect identity.PublicKey // the key that was dialled, for an initiator
-	Owner  *actor.PID         // is told the session's events until Admit names another
+	Config  *Config
+	Conn    net.Conn // the session's from now on
+	Role    handshake.Role
+	Expect  identity.PublicKey // the key that was dialled, for an initiator
+	Dialect handshake.Dialect  // of an initiator; a responder takes that of message 1
+	Owner   *actor.PID         // is told the session's events until Admit names another
 
 	// Claim, if not nil, is asked by an initiator once the peer has proved its key, before message 3: false ends
 	// the handshake with ErrYielded. It is called from the handshake's goroutine.
@@ -117,9 +121,10 @@ type spawner struct {
 }
 
 func newSession(p Params) *session {
-	l := &Link{config: p.Config, conn: p.Conn, role: p.Role, addr: AddrOf(p.Conn.RemoteAddr()), codec: envelope.Msgpack,
+	l := &Link{config: p.Config, conn: p.Conn, role: p.Role, addr: AddrOf(p.Conn.RemoteAddr()),
 		since: p.Config.Clock.Now()}
 	l.queue = newQueue(p.Config.QueueBytes, l.isCrowded)
+	l.setDialect(p.Dialect)
 	l.maxFrame.Store(frame.DefaultLimit)
 	return &session{Link: l, expect: p.Expect, claim: p.Claim, owner: p.Owner, lastPing: &pending{}, waits: make(chan struct{})}
 }
@@ -152,6 +157,8 @@ func (s *session) Receive(ctx actor.Context) {
 		s.handleBatch(m.batch)
 	case violated:
 		s.endForViolation(m.err)
+	case readyPingDue:
+		s.pingUntilUp()
 	case livenessDue:
 		s.checkLiveness(s.config.Clock.Now().Sub(s.Heard()))
 	case checkDrained:
@@ -177,19 +184,27 @@ func (s *session) start(ctx actor.Context) {
 	s.system, s.pid = ctx.ActorSystem(), ctx.Self()
 	s.stopUpDeadline = s.after(s.config.HandshakeTimeout, upDeadline{})
 	s.running = 1
-	hc := handshake.Config{Role: s.role, Expect: s.expect}
+	hc := handshake.Config{Role: s.role, Expect: s.expect, Dialect: s.dialect.name}
 	s.run(func() any {
-		r, err := s.config.handshake(s.conn, hc, s.claim, s.waits)
-		return handshakeDone{r, err}
+		r, err := s.config.handshake(s.conn, &hc, s.claim, s.waits)
+		return handshakeDone{r, hc.Dialect, err}
 	})
 }
 
-// run runs f in a goroutine that the session waits for before it has stopped, and posts what f returns.
+// run runs f in a goroutine that the session waits for before it has stopped, and posts what f returns, unless that is nil. If f
+// panics, the actor fails in its place: only this session ends.
 func (s *session) run(f func() any) {
 	s.join.Add(1)
 	go func() {
 		defer s.join.Done()
-		s.system.Root.Send(s.pid, f())
+		defer func() {
+			if p := recover(); p != nil {
+				s.system.Root.Send(s.pid, panicked{p, string(debug.Stack())})
+			}
+		}()
+		if m := f(); m != nil {
+			s.system.Root.Send(s.pid, m)
+		}
 	}()
 }
 
@@ -244,6 +259,7 @@ func (s *session) fail(e Ended, bye *buffer) {
 	s.direct.Store(false)
 	s.queue.finish(bye, end)
 	s.flight.close(end, s.queue)
+	s.setReady()
 	if s.inbound != nil {
 		s.inbound.Close(e.Reason)
 	}
@@ -261,6 +277,7 @@ func (s *session) endHandshake(m handshakeDone) {
 		s.state = ending
 		return
 	}
+	s.setDialect(m.dialect)
 	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.waits)
 	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
@@ -309,6 +326,11 @@ func (s *session) admit(owner *actor.PID) {
 	}
 	s.state = open
 	s.inbound = s.config.Serve(s.Link)
+	if s.dialect.upAtPong {
+		s.pingUntilUp()
+		s.startReaderAndWriter()
+		return
+	}
 	own, hello := s.config.Hello, newEnvelope(nil)
 	if s.config.Boot != nil {
 		own.Boot, own.HasBoot = s.config.Boot(s.remote), true
@@ -333,15 +355,24 @@ func (s *session) stopWaits() {
 
 func (s *session) startReaderAndWriter() {
 	s.running = 2
-	s.join.Add(2)
-	s.reader.end = func(err error) {
-		defer s.join.Done()
-		s.system.Root.Send(s.pid, readEnded{err})
-	}
-	go s.reader.run()
+	s.startReader()
+	s.join.Add(1)
 	w := &writer{Link: s.Link, send: s.writer, end: func(err error) {
 		defer s.join.Done()
 		s.system.Root.Send(s.pid, writeEnded{err})
 	}}
 	s.queue.startWriter(func() { s.config.Pool.Go(w) })
+}
+
+// startReader runs the reader in a fresh goroutine, and does so again where the session may fall idle: to open and decode
+// takes twice the stack that to wait does.
+func (s *session) startReader() {
+	s.run(func() any {
+		mayIdle, err := s.reader.run()
+		if mayIdle {
+			s.startReader()
+			return nil
+		}
+		return readEnded{err}
+	})
 }

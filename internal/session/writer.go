@@ -104,6 +104,8 @@ func (l *Link) writeAll(b []byte) error {
 		if n > 0 {
 			taken = now
 			l.taken.Store(int64(now.Sub(l.since)))
+		} else if l.excusesSilence() {
+			taken = now
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) || now.Sub(taken) >= l.config.WriteStall {
 			return err

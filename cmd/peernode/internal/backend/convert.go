@@ -26,6 +26,7 @@ func newPeer(p peernet.PeerInfo) control.Peer {
 		Role:      p.Role,
 		RTT:       control.Milliseconds(p.RTT),
 		LastHeard: moment(p.LastHeard),
+		Dialect:   string(p.Dialect),
 	}
 	for _, a := range p.Addresses {
 		peer.Addresses = append(peer.Addresses, control.Address{

@@ -94,6 +94,7 @@ type (
 		Role      string    `json:"role,omitempty"`    // initiator or responder
 		RTT       float64   `json:"rtt_ms,omitempty"`
 		LastHeard time.Time `json:"last_heard,omitzero"`
+		Dialect   string    `json:"dialect,omitempty"` // native or beam; left out: not known yet
 		Addresses []Address `json:"addresses,omitempty"`
 
 		// Only in lists of peers.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
@@ -28,6 +29,9 @@ func Explain(err error) *control.Error {
 			e.Code, e.Exit, e.Advice = m.code, m.exit, m.advice
 			break
 		}
+	}
+	if errors.Is(err, envelope.ErrDecode) {
+		e.Advice = "the peer's handler ran, and answered with what no other node can read, such as a pid"
 	}
 	if e.Code == "interrupted" {
 		e.Text = e.Code

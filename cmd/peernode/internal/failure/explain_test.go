@@ -190,3 +190,14 @@ func TestNoSystemCallIsNamed(t *testing.T) {
 		}
 	}
 }
+
+// TestUnreadableAnswersAreExplained tells an answer that cannot be read from an error that the handler reported.
+func TestUnreadableAnswersAreExplained(t *testing.T) {
+	got := Explain(fmt.Errorf("calling: %w", envelope.Undecodable(errors.New("a pid"))))
+	if got.Code != "failed" || !strings.Contains(got.Advice, "such as a pid") {
+		t.Errorf("got %+v", got)
+	}
+	if got := Explain(&peernet.RemoteError{Code: envelope.CodeFailed}); strings.Contains(got.Advice, "pid") {
+		t.Errorf("got %+v", got)
+	}
+}

@@ -101,9 +101,11 @@ var meanings = []meaning{
 	means("wrong_key", ExitUnreachable, "another node answers at this address: check the address and the key", peernet.ErrWrongKey),
 	means("own_address", ExitUnreachable, "this node itself listens at this address: give that of the other node", handshake.ErrSelf),
 	means("no_handshake", ExitUnreachable, "does a node listen there, and do both have the same --namespace?", handshake.ErrMessage2),
+	means("dialect", ExitUnreachable, "start this node with --dialect auto, without --namespace and --private if the peer speaks beam; or fix the peer's with dialect= in the peers file", peernet.ErrNotSpoken),
 	means("no_address", ExitUnreachable, "say where it is with: peernode connect PEER ADDR", peernet.ErrNoAddress),
 	means("not_connected", ExitUnreachable, "see why with: peernode why PEER; or say where it is with: peernode connect PEER ADDR", peernet.ErrNotConnected),
 	means("unreachable", ExitUnreachable, "is the peer running, and is the address right?", peernet.ErrUnreachable),
+	means("maybe_no_handler", ExitUnreachable, "check the name: an Elixir node closes the connection, without a word, for a name that it has not exposed", peernet.ErrMaybeNoHandler),
 	means("link_lost", ExitUnreachable, "the connection broke; see: peernode why PEER", peernet.ErrLinkLost),
 	means("not_started", ExitUnreachable, "wait until the node has started", peernet.ErrNotStarted),
 

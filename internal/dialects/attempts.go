@@ -1,0 +1,155 @@
+package dialects
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// Bounds of the connections to a BEAM node (wire.md §13.7). Four that close within five seconds, for whatever reason, take
+// its supervisor down, and each of the node's own dials that fails counts among them.
+const (
+	maxClosed    = 2                // connections that may have closed within closedPeriod before the next dial
+	closedPeriod = 10 * time.Second // of the end of a connection
+	pauseBetween = 5 * time.Second  // from the end of a connection to the next dial
+
+	// lookAgain is how long a dial waits that must not begin while another one to the same node is under way.
+	lookAgain = 250 * time.Millisecond
+)
+
+// A closing is the end of one connection.
+type closing struct {
+	addr netip.AddrPort // that was dialled; invalid: the peer dialled
+	at   time.Time
+}
+
+// An Attempt is one dial, from its TCP connect until a session is up or the connection has ended.
+type Attempt struct {
+	book *Book
+	key  identity.PublicKey
+	addr netip.AddrPort
+}
+
+// Wait returns how long until a peer may be dialled at addr; 0: now. Of a node that is known to be native nothing is
+// bounded here. Of a BEAM node all connections count, whatever address they lead to and whoever dialled; they begin one
+// at a time. Of a peer of which neither is known those to the same address count that may have
+// met a BEAM node: otherwise a forger of announces could keep the peer from being dialled. fallsBack says that the dial is the one in BEAM after a native one, which follows at once.
+func (b *Book) Wait(key identity.PublicKey, addr netip.AddrPort, fallsBack bool) time.Duration {
+	if b == nil {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e, now, known := b.entries[key], b.config.Clock.Now(), b.isBEAM(key)
+	if e == nil || b.isNative(key) {
+		return 0
+	}
+	e.prune(now)
+	counts := func(at netip.AddrPort) bool { return known || at == addr }
+	if slices.ContainsFunc(e.dials, func(a *Attempt) bool { return counts(a.addr) }) {
+		return lookAgain
+	}
+	var closed []time.Time
+	for _, c := range e.closed {
+		if counts(c.addr) {
+			closed = append(closed, c.at)
+		}
+	}
+	var wait time.Duration
+	if n := len(closed); n > 0 && known && !fallsBack {
+		wait = closed[n-1].Add(pauseBetween).Sub(now)
+	}
+	if n := len(closed); n >= maxClosed {
+		wait = max(wait, closed[n-maxClosed].Add(closedPeriod).Sub(now))
+	}
+	return max(wait, 0)
+}
+
+// Begin counts a dial to addr in d that begins now. It is nil, on which the methods do nothing, if nothing is counted.
+func (b *Book) Begin(key identity.PublicKey, addr netip.AddrPort, d handshake.Dialect) *Attempt {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.isNative(key) {
+		return nil
+	}
+	e, a := b.entry(key), &Attempt{b, key, addr}
+	e.dials = append(e.dials, a)
+	if d == handshake.Native {
+		e.asked = b.config.Clock.Now()
+	}
+	if b.isBEAM(key) {
+		b.save() // with this one as if it ended now: the process may end before it does
+	}
+	return a
+}
+
+// Up ends the attempt with a session that is up.
+func (a *Attempt) Up() { a.end(false) }
+
+// Fail ends the attempt without a session. likeBEAM says that a BEAM node may have noticed it: else it counts only if the
+// peer is known to be one.
+func (a *Attempt) Fail(likeBEAM bool) {
+	if a != nil {
+		a.end(likeBEAM || a.book.IsBEAM(a.key))
+	}
+}
+
+func (a *Attempt) end(failed bool) {
+	if a == nil {
+		return
+	}
+	b := a.book
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entry(a.key)
+	i := slices.Index(e.dials, a)
+	if i < 0 {
+		return // it has ended before
+	}
+	e.dials = slices.Delete(e.dials, i, i+1)
+	if failed {
+		b.close(a.key, e, a.addr)
+	}
+}
+
+// Closed counts the end of a session with a BEAM node, whoever dialled.
+func (b *Book) Closed(key identity.PublicKey) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.close(key, b.entry(key), netip.AddrPort{})
+}
+
+// close is called with mu held. Of a peer that is native, nothing is counted.
+func (b *Book) close(key identity.PublicKey, e *entry, addr netip.AddrPort) {
+	if b.isNative(key) {
+		return
+	}
+	now := b.config.Clock.Now()
+	e.prune(now)
+	e.closed = append(e.closed, closing{addr, now})
+	if len(e.closed) > maxRemembered {
+		e.closed = slices.Delete(e.closed, 0, 1)
+	}
+	if b.isBEAM(key) {
+		b.save()
+	}
+}
+
+// maxRemembered bounds the closings that are kept of one peer: of each of some addresses as many as count.
+const maxRemembered = 64
+
+// prune forgets what does not count any more. It is called with mu held; e may be nil.
+func (e *entry) prune(now time.Time) {
+	if e != nil {
+		e.closed = slices.DeleteFunc(e.closed, func(c closing) bool { return now.Sub(c.at) >= closedPeriod })
+	}
+}

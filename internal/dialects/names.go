@@ -1,0 +1,76 @@
+package dialects
+
+import (
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/identity"
+)
+
+// Bounds of what is kept of the names that a BEAM node was called by.
+const (
+	maxNames = 256 // that it has answered, and that have closed a session, each
+
+	// SuspectedFor is how long a name is not called that has closed a session.
+	SuspectedFor = 10 * time.Second
+)
+
+// names are those of the handlers of one BEAM node, as far as calls have shown.
+type names struct {
+	answered map[string]bool
+	suspects map[string]time.Time // until then
+}
+
+// Answered records that a BEAM node has answered a call by name: it knows the name.
+func (b *Book) Answered(key identity.PublicKey, name string) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := &b.entry(key).names
+	if n.answered[name] || len(n.answered) >= maxNames {
+		return
+	}
+	if n.answered == nil {
+		n.answered = make(map[string]bool)
+	}
+	n.answered[name] = true
+	delete(n.suspects, name)
+}
+
+// Suspect records that a BEAM node has closed a session while a call by name waited for its answer.
+func (b *Book) Suspect(key identity.PublicKey, name string) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n, now := &b.entry(key).names, b.config.Clock.Now()
+	if n.answered[name] {
+		return
+	}
+	for other, until := range n.suspects {
+		if !now.Before(until) {
+			delete(n.suspects, other)
+		}
+	}
+	if n.suspects == nil {
+		n.suspects = make(map[string]time.Time)
+	}
+	if len(n.suspects) < maxNames {
+		n.suspects[name] = now.Add(SuspectedFor)
+	}
+}
+
+// IsSuspect says whether a call by name is not to be made now, since the last one closed the session, and no call by that
+// name was ever answered (wire.md §13.7). That node dials again half a second after each close, so a program that calls a
+// name again and again which it does not know would take its supervisor down.
+func (b *Book) IsSuspect(key identity.PublicKey, name string) bool {
+	if b == nil {
+		return false
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e := b.entries[key]
+	return e != nil && b.config.Clock.Now().Before(e.names.suspects[name])
+}

@@ -1,0 +1,173 @@
+package dialects
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/durable"
+)
+
+// The state file holds a line for each peer whose dialect is known:
+//
+//	KEY dialect=native
+//	KEY dialect=beam asked=UNIX-SECONDS closed=UNIX-MILLISECONDS,UNIX-MILLISECONDS
+//
+// asked is when the peer was last dialled natively, closed is when the last connections with it ended, if that was
+// lately. Other lines and options are dropped: only nodes write the file, and it may be lost.
+const (
+	stateMode  = 0o600
+	stateLimit = 4 << 20 // bytes; some 30,000 peers
+	stateTitle = "# What this node has learnt of its peers. It may be removed while the node does not run.\n"
+)
+
+// Open returns the Book of a node, with what the state file says. A file that cannot be used is told to Warn, and
+// replaced when there is something to write.
+func Open(c Config) *Book {
+	b := &Book{config: c, entries: make(map[identity.PublicKey]*entry)}
+	if c.Path == "" {
+		return b
+	}
+	data, _, err := durable.Read(c.Path, stateLimit)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			b.warn("read", err)
+		}
+		return b
+	}
+	now := c.Clock.Now()
+	for line := range strings.Lines(string(data)) {
+		b.parse(strings.Fields(line), now)
+	}
+	return b
+}
+
+// parse reads one line.
+func (b *Book) parse(words []string, now time.Time) {
+	if len(words) < 2 || strings.HasPrefix(words[0], "#") {
+		return
+	}
+	key, err := identity.ParsePublicKey(words[0])
+	if err != nil {
+		return
+	}
+	e := new(entry)
+	for _, word := range words[1:] {
+		name, value, _ := strings.Cut(word, "=")
+		switch name {
+		case "dialect":
+			e.spoken, err = handshake.ParseDialect(value)
+			e.heard = err == nil
+		case "asked":
+			e.asked = past(value, time.Second, now)
+		case "closed":
+			for _, text := range strings.Split(value, ",") {
+				if at := past(text, time.Millisecond, now); !at.IsZero() {
+					e.closed = append(e.closed, closing{at: at})
+				}
+			}
+		}
+	}
+	if e.heard || len(e.closed) > 0 {
+		b.entries[key] = e
+	}
+}
+
+// past returns the time that text says in units since 1970; zero, if it says none. A time in the future is now: a clock
+// that was wrong must not put anything off for longer.
+func past(text string, unit time.Duration, now time.Time) time.Time {
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil || n <= 0:
+		return time.Time{}
+	case n > now.UnixNano()/int64(unit):
+		return now
+	}
+	return time.Unix(0, n*int64(unit))
+}
+
+// format returns the state file's content. It is called with mu held.
+func (b *Book) format() []byte {
+	var lines []string
+	now := b.config.Clock.Now()
+	for key, e := range b.entries {
+		e.prune(now)
+		line := key.String()
+		if e.heard {
+			line += fmt.Sprintf(" dialect=%v", e.spoken)
+		}
+		if b.isBEAM(key) {
+			if !e.asked.IsZero() {
+				line += fmt.Sprintf(" asked=%d", e.asked.Unix())
+			}
+			if texts := e.closings(now); len(texts) > 0 {
+				line += " closed=" + strings.Join(texts, ",")
+			}
+		}
+		if line != key.String() {
+			lines = append(lines, line+"\n")
+		}
+	}
+	slices.Sort(lines)
+	return []byte(stateTitle + strings.Join(lines, ""))
+}
+
+// closings returns when the last connections ended, as text. Those under way end now.
+func (e *entry) closings(now time.Time) (texts []string) {
+	for _, c := range e.closed {
+		texts = append(texts, strconv.FormatInt(c.at.UnixMilli(), 10))
+	}
+	for range e.dials {
+		texts = append(texts, strconv.FormatInt(now.UnixMilli(), 10))
+	}
+	return texts[max(0, len(texts)-maxClosed):]
+}
+
+// save has the state file written, in a goroutine of its own. It is called with mu held.
+func (b *Book) save() {
+	if b.config.Path == "" {
+		return
+	}
+	if b.changed = true; b.writing {
+		return
+	}
+	b.writing = true
+	b.writes.Go(b.write)
+}
+
+// write writes the state file until nothing has changed since.
+func (b *Book) write() {
+	for {
+		b.mu.Lock()
+		if !b.changed {
+			b.writing = false
+			b.mu.Unlock()
+			return
+		}
+		b.changed = false
+		data := b.format()
+		b.mu.Unlock()
+		if err := durable.Replace(b.config.Path, data, stateMode); err != nil {
+			b.warn("write", err)
+		}
+	}
+}
+
+// Flush returns once what was recorded is in the state file, or could not be written.
+func (b *Book) Flush() {
+	if b != nil {
+		b.writes.Wait()
+	}
+}
+
+func (b *Book) warn(doing string, err error) {
+	if b.config.Warn != nil {
+		b.config.Warn(fmt.Errorf("%s %s: %w", doing, b.config.Path, durable.Cause(err)))
+	}
+}

@@ -1,0 +1,104 @@
+package dialects
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
+)
+
+// TestWhatWasHeardIsKept: a node that starts again knows which dialect worked, when a BEAM node was last asked natively, and
+// which connections with it ended lately.
+func TestWhatWasHeardIsKept(t *testing.T) {
+	s := setting{speaks: both, path: filepath.Join(t.TempDir(), "state")}
+	b, clock := s.open(t)
+	carol := kit.KeyPair(0x21).PublicKey()
+	dave := kit.KeyPair(0x41).PublicKey()
+	erin := kit.KeyPair(0x81).PublicKey()
+	b.Spoke(carol, native)
+	b.Spoke(dave, beam)
+	b.Begin(dave, home, beam).Fail(true)
+	b.Begin(erin, home, native).Fail(true) // of no dialect yet
+	b.Flush()
+	text, err := os.ReadFile(s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), erin.String()) || !strings.HasPrefix(string(text), "# ") || strings.Count(string(text), "\n") != 3 {
+		t.Errorf("the state file:\n%s", text)
+	}
+	if info, err := os.Stat(s.path); err != nil || info.Mode().Perm() != stateMode {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+	clock.pass(time.Second)
+	b = s.openAt(t, clock)
+	if d, known := b.Of(carol); !known || d != native {
+		t.Errorf("the native peer: %v, %v", d, known)
+	}
+	if d, known := b.Of(dave); !known || d != beam {
+		t.Errorf("the BEAM peer: %v, %v", d, known)
+	}
+	if _, known := b.Of(erin); known {
+		t.Error("the third is known")
+	}
+	if got := b.Wait(dave, away, false); got != pauseBetween-time.Second {
+		t.Errorf("the BEAM peer waits %v", got)
+	}
+	if got, _ := b.Choose(dave); got != inBEAM {
+		t.Errorf("the BEAM peer: %+v", got)
+	}
+	clock.pass(nativeAgain)
+	if got, _ := b.Choose(dave); got != first {
+		t.Errorf("the BEAM peer a day later: %+v", got)
+	}
+}
+
+// TestAStateFileMayHoldAnything: what cannot be read is dropped, and never refuses a node its start.
+func TestAStateFileMayHoldAnything(t *testing.T) {
+	key := kit.KeyPair(0x21).PublicKey()
+	for text, want := range map[string]string{
+		"":                                   "",
+		"\x00\xff\n\n":                       "",
+		"# " + key.String():                  "",
+		key.String():                         "",
+		key.String() + " dialect=":           "",
+		key.String() + " dialect=klingon":    "",
+		"x" + key.String() + " dialect=beam": "",
+		key.String() + " dialect=native":     "native",
+		key.String() + " dialect=beam asked=x closed=,x,-1,":             "beam",
+		key.String() + "\tlast-seen=1 dialect=beam asked=99999999999999": "beam",
+	} {
+		s := setting{speaks: both, path: filepath.Join(t.TempDir(), "state")}
+		if err := os.WriteFile(s.path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b, _ := s.open(t)
+		got := ""
+		if d, known := b.Of(key); known {
+			got = d.String()
+		}
+		if got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+		if wait := b.Wait(key, home, false); wait > closedPeriod {
+			t.Errorf("%q: waits %v", text, wait)
+		}
+	}
+}
+
+// TestAStateFileThatCannotBeUsedIsTold: the node goes on without it.
+func TestAStateFileThatCannotBeUsedIsTold(t *testing.T) {
+	var warned []error
+	b := Open(Config{Speaks: both, Clock: new(still), Path: t.TempDir(), Warn: func(err error) { warned = append(warned, err) }})
+	if len(warned) != 1 {
+		t.Fatalf("reading: %v", warned)
+	}
+	b.Spoke(bob, beam)
+	b.Flush()
+	if !b.IsBEAM(bob) || len(warned) != 2 {
+		t.Errorf("writing: %v", warned)
+	}
+}

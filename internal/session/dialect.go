@@ -1,0 +1,168 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/envelope/etf"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+)
+
+// A dialect is what differs between sessions with native and with BEAM nodes (wire.md §13). Whoever needs to know asks it.
+type dialect struct {
+	name  handshake.Dialect
+	codec envelope.Codec
+
+	// hasControl says that the peer knows the protocol's own messages: hello, bye and cancel. Without them a session
+	// ends without a word, and a call is cancelled at this end alone.
+	hasControl bool
+
+	// upAtPong says that the session is up at the peer's first pong, for which it is pinged again and again: what comes
+	// with message 3 lies there until more comes.
+	upAtPong bool
+
+	// busyIsSilent says that the peer's handlers hold up its pongs, and all that it reads: while a call of this node
+	// waits, silence is no sign of death.
+	busyIsSilent bool
+}
+
+// dialectOf has the dialect of each name.
+var dialectOf = [...]*dialect{
+	handshake.Native: {name: handshake.Native, codec: envelope.Msgpack, hasControl: true},
+	handshake.BEAM:   {name: handshake.BEAM, codec: etf.Codec, upAtPong: true, busyIsSilent: true},
+}
+
+// How often a peer is pinged until its first pong (wire.md §13.7): at first every readyPing, in case its bytes were read
+// with message 3; after firstPings, every lateReadyPing, in case a handler of the peer holds the pong up.
+const (
+	readyPing     = 5 * time.Millisecond
+	firstPings    = 20
+	lateReadyPing = 250 * time.Millisecond
+)
+
+var (
+	// ErrMaybeNoHandler says that a BEAM node has closed the session while a call waited for its answer. It does so,
+	// without a word, for a name that it has no atom for.
+	ErrMaybeNoHandler = errors.New("closed: perhaps no such handler")
+
+	// ErrNotAccepted says that a BEAM node has closed the connection after the handshake, before the session was up. It
+	// does so, without a word, for a key that it does not trust.
+	ErrNotAccepted = errors.New("the peer closed the connection before it accepted: it may not trust this node's key")
+
+	// ErrDialect ends a handshake whose peer may not be served in the dialect that it speaks.
+	ErrDialect = errors.New("the peer is known to speak another dialect")
+)
+
+// setDialect has the session speak d from now on. It is called before the peer is proved.
+func (l *Link) setDialect(d handshake.Dialect) {
+	l.dialect = dialectOf[d]
+	l.codec, l.queue.codec = l.dialect.codec, l.dialect.codec
+	if l.dialect.upAtPong && l.ready == nil {
+		l.ready = make(chan struct{})
+	}
+}
+
+// setReady lets calls and sends go on that wait in awaitReady. The actor calls it when the session is up or has ended.
+func (s *session) setReady() {
+	if s.ready != nil && !s.isReady {
+		s.isReady = true
+		close(s.ready)
+	}
+}
+
+// awaitReady waits until the session is up, or has ended: then what comes next says so. A BEAM node that has two sessions
+// closes the older one, with all that is in flight. So what is begun while the newer one comes up waits for it.
+func (l *Link) awaitReady(ctx context.Context) error {
+	select {
+	case <-l.ready:
+		return nil
+	case <-ctx.Done():
+		return &AbandonedError{Err: ctx.Err()}
+	}
+}
+
+// Dialect returns the dialect of the session.
+func (l *Link) Dialect() handshake.Dialect { return l.dialect.name }
+
+// Codec returns the codec of the session's envelopes.
+func (l *Link) Codec() envelope.Codec { return l.codec }
+
+// readMessage1 reads message 1, whose length tells the dialect of the initiator, and returns the handshake for it. state is
+// that of the native dialect.
+func (c *Config) readMessage1(conn net.Conn, hc *handshake.Config, state *handshake.State, in []byte) (*handshake.State, int, error) {
+	_, size := state.Next()
+	err := frame.ReadExact(conn, in[:size])
+	wrong, isSize := errors.AsType[*frame.SizeError](err)
+	if !isSize {
+		return state, size, err
+	}
+	other, known := handshake.DialectOf(int(wrong.Got))
+	if !known || other == hc.Dialect || !c.Dialects.Speaks(other) {
+		return state, size, err
+	}
+	hc.Dialect = other
+	if state, err = handshake.New(*hc); err != nil {
+		return nil, 0, err
+	}
+	_, size = state.Next()
+	if _, err = io.ReadFull(conn, in[:size]); err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return state, size, err
+}
+
+// awaitCall is awaitReady for a call, which is refused if the last one by that name has closed the session.
+func (l *Link) awaitCall(ctx context.Context, name string) error {
+	if l.config.Dialects.IsSuspect(l.remote, name) {
+		return &LinkError{Reason: ReasonLost, Err: ErrMaybeNoHandler, kept: true}
+	}
+	return l.awaitReady(ctx)
+}
+
+// judgeName learns from the end of a call whether the peer knows its name.
+func (l *Link) judgeName(name string, err error) {
+	var remote *envelope.RemoteError
+	switch {
+	case err == nil || errors.As(err, &remote):
+		l.config.Dialects.Answered(l.remote, name)
+	case errors.Is(err, ErrMaybeNoHandler):
+		l.config.Dialects.Suspect(l.remote, name)
+	}
+}
+
+// pingUntilUp pings a peer that is up at its first pong.
+func (s *session) pingUntilUp() {
+	if s.up || !s.isTalking() {
+		return
+	}
+	s.pingPeer()
+	wait := readyPing
+	if s.readyPings++; s.readyPings >= firstPings {
+		s.readyPings, wait = firstPings, lateReadyPing
+	}
+	s.stopLiveness = s.after(wait, readyPingDue{})
+}
+
+// excusesSilence says whether the peer's silence is no sign that it is dead: it may be at work on a call.
+func (l *Link) excusesSilence() bool { return l.dialect.busyIsSilent && l.callers.Load() > 0 }
+
+// explainClose says more about why a BEAM node has closed the connection, which says nothing itself. err is what the
+// connection says; nil: it was closed.
+func (s *session) explainClose(err error) error {
+	isReset := errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) // it had not read all
+	switch {
+	case s.dialect.hasControl || s.state != open || err != nil && !isReset:
+		return err
+	case !s.up:
+		return ErrNotAccepted
+	case s.callers.Load() > 0:
+		return ErrMaybeNoHandler
+	}
+	return err
+}
