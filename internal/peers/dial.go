@@ -60,7 +60,8 @@ func (p *peer) arrange(r *round) []candidates.Candidate {
 	})
 	isFallback := func(c candidates.Candidate) bool { return slices.Contains(r.beam, c.Addr) }
 	if i := slices.IndexFunc(list, isFallback); i > 0 {
-		list = slices.Insert(slices.Delete(list, i, i+1), 0, list[i]) // follows its native dial
+		follows := list[i] // its native dial
+		list = slices.Insert(slices.Delete(list, i, i+1), 0, follows)
 	}
 	if !r.isFree {
 		slices.SortStableFunc(list, func(a, b candidates.Candidate) int { return p.lastYield(a.Addr).Compare(p.lastYield(b.Addr)) })

@@ -137,6 +137,12 @@ type end struct {
 // spawn starts a session on conn. If it proves its peer it is admitted, unless it is to be detained.
 func (w *world) spawn(c *Config, conn net.Conn, role handshake.Role, detain bool) *end {
 	w.Helper()
+	return w.spawnIn(handshake.Native, c, conn, role, detain)
+}
+
+// spawnIn is spawn; an initiator speaks that dialect.
+func (w *world) spawnIn(d handshake.Dialect, c *Config, conn net.Conn, role handshake.Role, detain bool) *end {
+	w.Helper()
 	e := &end{world: w, config: c, detain: detain}
 	if c.Serve == nil {
 		c.Serve = func(l *Link) Inbound {
@@ -146,7 +152,7 @@ func (w *world) spawn(c *Config, conn net.Conn, role handshake.Role, detain bool
 	}
 	p := Params{Config: c, Conn: conn, Role: role}
 	if role == handshake.Initiator {
-		p.Expect = theirs.PublicKey()
+		p.Expect, p.Dialect = theirs.PublicKey(), d
 		if c.Static == theirs {
 			p.Expect = ours.PublicKey()
 		}
