@@ -40,6 +40,7 @@ var layers = map[string]int{
 	"cmd/peernode/internal/text":      7,
 
 	"docs":               7, // tests alone: the examples of the documents
+	"interop/erlang":     7, // tests alone: nodes with a peer on a real BEAM
 	"peernet/middleware": 7,
 	"peernet/otel":       7,
 	"peernet/peertest":   7,

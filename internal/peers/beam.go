@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
@@ -30,6 +31,10 @@ func (p *peer) beginAttempt(d *dial) {
 	d.attempt = p.Dialects.Begin(p.key, d.addr, d.dialect)
 }
 
+// fallBackAfter is how long after the end of a native connection the same address is dialled in BEAM, unless a Connect waits
+// for it. A BEAM node that has heard this one dials by itself, and would close one of the two sessions.
+const fallBackAfter = time.Second
+
 // fallBack has an address dialled in BEAM, and next, if what answered there closed the connection as a BEAM node does. It
 // returns false if not.
 func (p *peer) fallBack(d *dial, err error) bool {
@@ -42,7 +47,24 @@ func (p *peer) fallBack(d *dial, err error) bool {
 	}
 	r.beam = append(r.beam, d.addr)
 	r.left = append(r.left, d.addr)
+	if len(r.waiters) == 0 {
+		r.beamAfter = p.Clock.Now().Add(fallBackAfter)
+	}
 	return true
+}
+
+// waitToDial returns how long until an address may be dialled, as far as a BEAM node may be there; 0: now.
+func (p *peer) waitToDial(addr netip.AddrPort, now time.Time) time.Duration {
+	if r := p.round; r != nil && slices.Contains(r.beam, addr) {
+		return max(p.Dialects.Wait(p.key, addr, true), r.beamAfter.Sub(now))
+	}
+	return p.Dialects.Wait(p.key, addr, false)
+}
+
+// awaitsBEAM says whether a round has nothing to do but to wait until it may dial a BEAM node, or what may be one.
+func (p *peer) awaitsBEAM(r *round) bool {
+	fallsBack := func(addr netip.AddrPort) bool { return slices.Contains(r.beam, addr) }
+	return r.waits && (slices.ContainsFunc(r.left, fallsBack) || len(r.waiters) > 0 && p.Dialects.IsBEAM(p.key))
 }
 
 // closesAsBEAM says whether a native handshake failed for err because its connection was closed cleanly in place of

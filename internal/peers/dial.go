@@ -60,7 +60,7 @@ func (p *peer) arrange(r *round) []candidates.Candidate {
 	})
 	isFallback := func(c candidates.Candidate) bool { return slices.Contains(r.beam, c.Addr) }
 	if i := slices.IndexFunc(list, isFallback); i > 0 {
-		list = slices.Insert(slices.Delete(list, i, i+1), 0, list[i]) // follows its native dial at once
+		list = slices.Insert(slices.Delete(list, i, i+1), 0, list[i]) // follows its native dial
 	}
 	if !r.isFree {
 		slices.SortStableFunc(list, func(a, b candidates.Candidate) int { return p.lastYield(a.Addr).Compare(p.lastYield(b.Addr)) })
@@ -85,7 +85,7 @@ func (p *peer) takeAllowed(list []candidates.Candidate) (addr netip.AddrPort, wa
 	}
 	now := p.Clock.Now()
 	for _, c := range list {
-		due := p.Dialects.Wait(p.key, c.Addr, p.round != nil && slices.Contains(p.round.beam, c.Addr))
+		due := p.waitToDial(c.Addr, now)
 		if due == 0 && p.hints.take(now, c) {
 			return c.Addr, 0
 		}

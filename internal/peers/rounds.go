@@ -68,8 +68,9 @@ type round struct {
 	isFree   bool                         // its dials need no place: a Connect waits for it, or it rotates a session
 	entered  map[netip.AddrPort]bool      // that are or were in left; they enter once, and once more if a Connect names them
 
-	choice dialects.Choice  // of the dialect that addresses are dialled in
-	beam   []netip.AddrPort // that have closed a native connection as a BEAM node does, and are dialled in BEAM
+	choice    dialects.Choice  // of the dialect that addresses are dialled in
+	beam      []netip.AddrPort // that have closed a native connection as a BEAM node does, and are dialled in BEAM
+	beamAfter time.Time        // when those may be dialled
 
 	said map[*address]candidates.Standing // by a Connect, or by a name that was looked up
 }
@@ -331,7 +332,7 @@ func (p *peer) goOn() {
 		return
 	case len(r.left) > 0 && p.raceOn(), len(p.handshakes) > 0, len(r.lookups) > 0:
 		return
-	case r.waits && len(r.waiters) > 0 && p.Dialects.IsBEAM(p.key): // a Connect waits until the node may be dialled
+	case p.awaitsBEAM(r):
 		return
 	case len(r.left) > 0 && r.last == ErrNoAddress && !p.hasPlace(r): // only a host name gave addresses, so the round has no place yet
 		p.become(netip.AddrPort{}, p.awaitPlace())

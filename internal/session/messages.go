@@ -107,7 +107,7 @@ type (
 	// violated is a violation of the protocol, after which the reader only discards.
 	violated struct{ err error }
 
-	// panicked is a panic in one of its goroutines, with its stack.
+	// panicked is a panic in a goroutine of the session, with the stack.
 	panicked struct {
 		value any
 		stack string
