@@ -46,6 +46,27 @@ func TestABEAMNodeIsDialled(t *testing.T) {
 	})
 }
 
+// TestABEAMNodeThatRestartsIsBack: alice dials it again by herself, in BEAM, however often it has gone and come.
+func TestABEAMNodeThatRestartsIsBack(t *testing.T) {
+	inBEAMWorld(t, peernet.Config{}, func(w *beamWorld) {
+		w.connect()
+		for i := range 20 {
+			w.bob.Stop()
+			time.Sleep(time.Duration(i) * 500 * time.Millisecond)
+			w.listenBob()
+			before := w.bob.Began()
+			time.Sleep(40 * time.Second) // the longest backoff, and more
+			if s := w.state().State; s != peernet.StateConnected {
+				w.Fatalf("away for %v: %s", time.Duration(i)*500*time.Millisecond, s)
+			}
+			if n := w.bob.Began() - before; n != 1 {
+				w.Errorf("bob saw %d connections", n)
+			}
+			w.talks()
+		}
+	})
+}
+
 // TestABEAMNodeDials: the length of its first frame tells that it is one, and it is pinged before it says a word.
 func TestABEAMNodeDials(t *testing.T) {
 	inBEAMWorld(t, peernet.Config{}, func(w *beamWorld) {
