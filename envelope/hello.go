@@ -10,7 +10,7 @@ import (
 const NameHello = "$/hello"
 
 // Version is the version of the protocol that this package speaks. The lower version of two peers applies.
-const Version = 1
+const Version = 2
 
 // MaxHelloString is the most bytes that each string of a hello may have.
 const MaxHelloString = 64
