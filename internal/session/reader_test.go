@@ -344,3 +344,21 @@ func TestReaderDeliversWithoutTheActor(t *testing.T) {
 		}
 	})
 }
+
+// TestReaderAndActorTakeTurns sends commands and calls in reads of their own, without a pause. The race detector tells if the
+// reader delivers while the actor still handles what came before.
+func TestReaderAndActorTakeTurns(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, r := w.open(handshake.Responder)
+		e.served.serve(nil)
+		const calls = 500
+		for id := range envelope.CallID(calls) {
+			r.Write(r.Frames(aCancel(id + 1)))
+			r.Write(r.Frames(aCall(id+1, "echo", nil)))
+		}
+		synctest.Wait()
+		if n := len(e.served.called()); n != calls {
+			t.Errorf("%d calls were handed over, want %d", n, calls)
+		}
+	})
+}

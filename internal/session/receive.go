@@ -10,18 +10,23 @@ import (
 // deliver itself: see reader.mayDeliver.
 func (s *session) handleBatch(b *batch) {
 	s.tellIfRotationDue()
+	s.handleEnvelopes(b.envelopes)
+	s.reader.giveBack(b)
+	s.reader.atActor.Add(-1) // from here on the reader may deliver what comes
+	s.closeIfDrained()
+}
+
+// handleEnvelopes handles envelopes until the session ends, and lets the handlers of their calls begin.
+func (s *session) handleEnvelopes(envelopes []envelope.Envelope) {
 	defer s.inbound.Begin()
-	for i := range b.envelopes {
+	for i := range envelopes {
 		if s.state != open && s.state != draining {
-			break // the session has ended; drop the rest
+			return // the session has ended; drop the rest
 		}
-		if err := s.handleEnvelope(&b.envelopes[i]); err != nil {
+		if err := s.handleEnvelope(&envelopes[i]); err != nil {
 			s.endForViolation(err)
 		}
 	}
-	s.reader.giveBack(b)
-	s.reader.atActor.Add(-1)
-	s.closeIfDrained()
 }
 
 // handleEnvelope handles one envelope. An error is a violation of the protocol.

@@ -14,6 +14,7 @@ import (
 type stub struct {
 	link    *Link
 	pending atomic.Int64
+	arrived int // calls since the last Begin; without a lock, as one goroutine at a time may touch it
 
 	mu        sync.Mutex // guards the rest
 	answer    func(*stub, envelope.Envelope)
@@ -32,6 +33,7 @@ func newStub(l *Link) *stub { return &stub{link: l, answer: echo, room: math.Max
 
 // Call implements Inbound.
 func (s *stub) Call(e *envelope.Envelope) error {
+	s.arrived++
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.violation != nil {
@@ -49,7 +51,7 @@ func (s *stub) Call(e *envelope.Envelope) error {
 }
 
 // Begin implements Inbound: the stub has begun already.
-func (s *stub) Begin() {}
+func (s *stub) Begin() { s.arrived = 0 }
 
 // Send implements Inbound.
 func (s *stub) Send(e *envelope.Envelope) {
