@@ -2,6 +2,7 @@ package session
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -46,6 +47,41 @@ func TestFlowsTakeTurnsOfOnePart(t *testing.T) {
 	if !o.isEmpty() {
 		t.Error("something is left")
 	}
+}
+
+// TestDroppedFlowSendsNothingMore drops a flow while an envelope is being written in parts and another waits for room.
+func TestDroppedFlowSendsNothingMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := testQueue(1 << 20)
+		q.setPeer(PartLimits{Message: 1 << 20, Assemble: 1 << 20, Chains: 1})
+		f := q.newFlow(100_000, limitName)
+		if err := f.push(t.Context(), numbered(1, 90_000)); err != nil {
+			t.Fatal(err)
+		}
+		waiting := &pushed{done: make(chan struct{})}
+		go func() {
+			defer close(waiting.done)
+			waiting.err = f.push(t.Context(), numbered(2, 50_000))
+		}()
+		wantPushed(t, waiting, "waits")
+		begun, _ := q.take(nil, 10_000)
+		f.drop()
+		wantPushed(t, waiting, errDropped.Error())
+		if err := f.push(t.Context(), numbered(3, 50)); err != errDropped {
+			t.Errorf("a push after the drop: %v", err)
+		}
+		f.force(numbered(4, 50))
+		q.release(begun)
+		last, _ := q.take(nil, 10_000)
+		if len(last) != 1 || last[0].buffer != nil || !last[0].isLast || last[0].chain != 1 {
+			t.Errorf("%+v left, want what abandons the chain", last)
+		}
+		q.release(last)
+		wantEmpty(t, q)
+		if n := f.room.bytes; n != 0 {
+			t.Errorf("%d bytes are counted", n)
+		}
+	})
 }
 
 // TestAllowanceFollowsTheLine writes at several rates, and lets a line change.
