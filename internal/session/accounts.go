@@ -31,8 +31,12 @@ func (q *queue) hasLeft(p *position) bool {
 	return p.seq != 0 && p.seq <= q.turns.taken
 }
 
-// put queues an envelope unless closed says why not, and takes its buffer over. It returns closed.
+// put queues an envelope unless closed says why not, or its flow was dropped, and takes its buffer over. It returns why it was
+// not queued.
 func (q *queue) put(closed error, r *room, w *waiter) error {
+	if closed == nil && w.flow != nil && w.flow.gone {
+		closed = errDropped
+	}
 	switch {
 	case closed != nil:
 		w.buf.release()

@@ -1,6 +1,12 @@
 package session
 
-import "context"
+import (
+	"context"
+	"errors"
+)
+
+// errDropped is the error of a push into a flow that was dropped.
+var errDropped = errors.New("nothing more is sent here")
 
 // A flow is envelopes that leave in the order in which they were pushed. Flows take turns: see turns. The sends of a session
 // are one, each direction of a stream is one, and so is each large call and each large reply, for itself: those are single.
@@ -10,6 +16,7 @@ type flow struct {
 	room   *room // where its bytes count
 	own    room  // unless it shares one
 	starts bool  // its envelopes start something: our bye follows them
+	gone   bool  // it was dropped and takes nothing more
 
 	envelopes []segment // in order; of the first, parts may have left
 	off       int       // where what has not left of the first begins; 0: it is whole
@@ -53,12 +60,20 @@ func (f *flow) force(buf *buffer) {
 	_ = f.queue.put(f.queue.closedFor(false), f.room, &waiter{buf: buf, flow: f, starts: f.starts})
 }
 
-// drop drops what waits in f. An envelope of which parts have left is abandoned: the peer forgets it.
+// drop drops what waits in f, and takes nothing more: pushes fail with errDropped, those that wait for room too. An envelope of
+// which parts have left is abandoned: the peer forgets it.
 func (f *flow) drop() {
-	f.queue.mu.Lock()
-	defer f.queue.mu.Unlock()
-	f.queue.drop(f)
-	f.queue.grant(f.room)
+	q := f.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	f.gone = true
+	for len(f.own.waiters) > 0 {
+		w := f.own.waiters[0]
+		q.remove(&f.own, w)
+		q.discard(w)
+		w.done <- errDropped
+	}
+	q.drop(f)
 }
 
 // A flowList is flows in order. A flow is in one list at most.

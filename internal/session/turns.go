@@ -245,9 +245,6 @@ func (t *turns) drop(f *flow) {
 	}
 }
 
-// limit is told what the peer takes.
-func (t *turns) limit(l PartLimits) { t.peer = l }
-
 // clear drops everything.
 func (t *turns) clear() {
 	for _, s := range t.urgent {
