@@ -150,6 +150,8 @@ func newNoise(c Config) (pattern, error) {
 	s := &suite{CipherSuite: primitives, static: c.Static}
 	if c.Dialect == BEAM {
 		s.CipherSuite = beamPrimitives
+	} else {
+		s.digests = idleDigests.Get().(*digests)
 	}
 	hs, err := noise.NewHandshakeState(noise.Config{
 		CipherSuite:   s,
@@ -191,7 +193,7 @@ func (s *State) Done() bool { return s.done }
 // It panics if this end is not to write: see [State.Next].
 func (s *State) Write(b []byte) ([]byte, error) {
 	hs := s.take(true)
-	defer hs.suite.erase()
+	defer s.endStep(hs.suite)
 	out, k1, k2, err := s.write(hs, b)
 	if err != nil {
 		return b, fmt.Errorf("handshake: writing message %d: %w", s.message+1, err)
@@ -240,7 +242,7 @@ func (s *State) write(hs pattern, b []byte) ([]byte, *noise.CipherState, *noise.
 // Read panics if this end is not to read.
 func (s *State) Read(body []byte) error {
 	hs := s.take(false)
-	defer hs.suite.erase()
+	defer s.endStep(hs.suite)
 	if err := s.read(hs, body); err != nil {
 		return err
 	}
@@ -262,6 +264,14 @@ func (s *State) take(write bool) pattern {
 	hs := s.noise()
 	s.noise = nil
 	return hs
+}
+
+// endStep leaves no secret of a step behind.
+func (s *State) endStep(u *suite) {
+	u.erase()
+	if s.noise == nil { // this was the last step
+		u.release()
+	}
 }
 
 // read does the work of Read, for all messages alike: size, form, ephemeral key, knock, tags, static key, trust.

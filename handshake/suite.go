@@ -2,6 +2,7 @@ package handshake
 
 import (
 	"fmt"
+	"hash"
 	"io"
 
 	"github.com/flynn/noise"
@@ -23,6 +24,7 @@ type suite struct {
 	static    identity.KeyPair
 	ephemeral identity.KeyPair // zero until it is made, once
 	secrets   [][]byte         // what DH has returned, until erase
+	digests   *digests         // nil: in the BEAM dialect, and after release
 }
 
 // Handles of the private keys.
@@ -70,10 +72,30 @@ func (s *suite) DH(handle, public []byte) ([]byte, error) {
 	return secret, nil
 }
 
-// erase overwrites what DH has returned. It is called after each step: the library has mixed it into its chaining key then.
+// Hash returns a hash state that is the library's until the step is over.
+func (s *suite) Hash() hash.Hash {
+	if s.digests == nil {
+		return s.CipherSuite.Hash()
+	}
+	return s.digests.take()
+}
+
+// erase overwrites what DH has returned, and what the step has hashed. It is called after each step: the library has mixed it into
+// its chaining key then.
 func (s *suite) erase() {
 	for _, secret := range s.secrets {
 		clear(secret)
 	}
 	s.secrets = nil
+	if s.digests != nil {
+		s.digests.clean()
+	}
+}
+
+// release gives the digests to the next handshake. It is called after the last erase.
+func (s *suite) release() {
+	if s.digests != nil {
+		idleDigests.Put(s.digests)
+		s.digests = nil
+	}
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
@@ -69,12 +70,18 @@ func (l *Link) deliver(e *envelope.Envelope) error {
 	switch e.Kind {
 	case envelope.KindCall:
 		l.messages.Add(1)
+		if e.Args == nil { // it came in parts that were not kept
+			return l.inbound.Discard(e)
+		}
 		return l.inbound.Call(e)
 	case envelope.KindReply:
 		l.messages.Add(1)
 		l.handleReply(e)
 	case envelope.KindSend:
 		l.messages.Add(1)
+		if e.Args == nil {
+			return l.inbound.Discard(e)
+		}
 		l.inbound.Send(e)
 	case envelope.KindPing:
 		l.queue.pushPong(e.Nonce)
@@ -107,8 +114,12 @@ func (s *session) handleCommand(e *envelope.Envelope) error {
 		}
 		if s.hello.Load() == nil { // a second one changes nothing (wire.md §6.7)
 			s.hello.Store(&hello)
-			if hello.Max > 0 {
-				s.maxFrame.Store(max(s.maxFrame.Load(), int64(hello.Max)))
+			parts := partsOf(&hello)
+			s.queue.setPeer(parts) // before anything larger than a frame can be queued
+			if parts.Chains > 0 {
+				s.largest.Store(int64(parts.Message + channel.Overhead))
+			} else {
+				s.largest.Store(max(s.largest.Load(), int64(hello.Max)))
 			}
 			s.tell(Greeted{s.Link})
 		}
