@@ -17,8 +17,17 @@ const (
 // names are those of the handlers of one BEAM node, as far as calls have shown.
 type names struct {
 	answered map[string]bool
-	suspects map[string]time.Time // until then
+	suspects map[string]suspect
 }
+
+// A suspect is a name under which sessions were closed in a row.
+type suspect struct {
+	closed int
+	until  time.Time
+}
+
+// mayClose is how many sessions may be closed under calls by one name: the first may have made room for a newer one.
+const mayClose = 1
 
 // Answered records that a BEAM node has answered a call by name: it knows the name.
 func (b *Book) Answered(key identity.PublicKey, name string) {
@@ -49,20 +58,20 @@ func (b *Book) Suspect(key identity.PublicKey, name string) {
 	if n.answered[name] {
 		return
 	}
-	for other, until := range n.suspects {
-		if !now.Before(until) {
+	for other, s := range n.suspects {
+		if !now.Before(s.until) {
 			delete(n.suspects, other)
 		}
 	}
 	if n.suspects == nil {
-		n.suspects = make(map[string]time.Time)
+		n.suspects = make(map[string]suspect)
 	}
-	if len(n.suspects) < maxNames {
-		n.suspects[name] = now.Add(SuspectedFor)
+	if s := n.suspects[name]; s.closed > 0 || len(n.suspects) < maxNames {
+		n.suspects[name] = suspect{s.closed + 1, now.Add(SuspectedFor)}
 	}
 }
 
-// IsSuspect says whether a call by name is not to be made now, since the last one closed the session, and no call by that
+// IsSuspect says whether a call by name is not to be made now, since the last two closed their sessions, and no call by that
 // name was ever answered (wire.md §13.7). That node dials again half a second after each close, so a program that calls a
 // name again and again which it does not know would take its supervisor down.
 func (b *Book) IsSuspect(key identity.PublicKey, name string) bool {
@@ -72,5 +81,9 @@ func (b *Book) IsSuspect(key identity.PublicKey, name string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	e := b.entries[key]
-	return e != nil && b.config.Clock.Now().Before(e.names.suspects[name])
+	if e == nil {
+		return false
+	}
+	s := e.names.suspects[name]
+	return s.closed > mayClose && b.config.Clock.Now().Before(s.until)
 }

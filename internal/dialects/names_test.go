@@ -18,6 +18,11 @@ func TestANameThatClosedASessionIsSuspectForAWhile(t *testing.T) {
 	check("a", false)
 	b.Answered(bob, "b")
 	b.Suspect(bob, "a")
+	check("a", false) // the session may have made room for a newer one
+	clock.pass(SuspectedFor)
+	b.Suspect(bob, "a")
+	check("a", false)
+	b.Suspect(bob, "a")
 	b.Suspect(bob, "b") // the session ended under it for another reason
 	check("a", true)
 	check("b", false)
@@ -25,6 +30,7 @@ func TestANameThatClosedASessionIsSuspectForAWhile(t *testing.T) {
 	check("a", true)
 	clock.pass(1)
 	check("a", false)
+	b.Suspect(bob, "a")
 	b.Suspect(bob, "a")
 	b.Answered(bob, "a") // by the session after that
 	check("a", false)
@@ -36,6 +42,7 @@ func TestANameThatClosedASessionIsSuspectForAWhile(t *testing.T) {
 		t.Errorf("%d suspects and %d answered are kept", len(n.suspects), len(n.answered))
 	}
 	clock.pass(time.Hour)
+	b.Suspect(bob, "again")
 	b.Suspect(bob, "again")
 	check("again", true)
 }

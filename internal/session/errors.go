@@ -54,7 +54,7 @@ func (e *LinkError) Error() string {
 	}
 	switch {
 	case e.kept:
-		return fmt.Sprintf("the last call by this name ended the session (%v): it is not made again for %v", e.Err, dialects.SuspectedFor)
+		return fmt.Sprintf("the last calls by this name ended their sessions (%v): none is made for %v", e.Err, dialects.SuspectedFor)
 	case e.Reason == ReasonLost && e.Err != nil:
 		return fmt.Sprintf("the link was lost (%v): %s", e.Err, sent)
 	case e.Reason == ReasonLost:
