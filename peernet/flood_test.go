@@ -31,9 +31,13 @@ const (
 	floodResidue = 6 << 20
 )
 
-// parkedInPool are the goroutines that a node keeps for its next message: a bounded number, and more of them after a
-// busy time than before.
-var parkedInPool = goleak.IgnoreTopFunction("github.com/seed-f6ddb928/peernet-go/internal/actorkit.(*Pool).run")
+// What may be there beside what was: parkedInPool are the goroutines that a node keeps for its next message, a bounded number,
+// and more of them after a busy time than before. readsOn is the reader of a session that is up, which goes on in a fresh
+// goroutine after a silence. No stranger has a session that is up.
+var (
+	parkedInPool = goleak.IgnoreTopFunction("github.com/seed-f6ddb928/peernet-go/internal/actorkit.(*Pool).run")
+	readsOn      = goleak.IgnoreAnyFunction("github.com/seed-f6ddb928/peernet-go/internal/session.(*reader).run")
+)
 
 // TestAJunkFloodHarmsNoPeer floods a node with connections that never become sessions, while calls run on a live
 // session and peers come and go. It takes fourteen seconds; four with -short or under the race detector.
@@ -116,7 +120,7 @@ func floodFor(t *testing.T, d time.Duration, o floodOrder, atOnce bool) floodRep
 	r, err := o.carryOut(ctx, begun)
 	over()
 	all.Wait()
-	before.check(t, "when the flood is over", parkedInPool)
+	before.check(t, "when the flood is over", parkedInPool, readsOn)
 	growth, residue := heldMost-heldBefore, live()-liveBefore
 
 	t.Logf("flood: %v", r)
