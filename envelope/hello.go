@@ -10,7 +10,7 @@ import (
 const NameHello = "$/hello"
 
 // Version is the version of the protocol that this package speaks. The lower version of two peers applies.
-const Version = 1
+const Version = 2
 
 // MaxHelloString is the most bytes that each string of a hello may have.
 const MaxHelloString = 64
@@ -70,7 +70,7 @@ func AppendHello(b []byte, h Hello) []byte {
 // ignored. A version or max above 2^31-1 is read as 2^31-1.
 func ParseHello(args []byte) (Hello, error) {
 	return parseArgs("hello", args, func(args []byte) (Hello, error) {
-		h := Hello{Version: Version}
+		h := Hello{Version: 1}
 		err := eachKey(args, 0, h.parseField)
 		return h, err
 	})
