@@ -90,9 +90,9 @@ func (l *Link) handleReply(e *envelope.Envelope) {
 	switch {
 	case p == nil:
 	case e.Err != nil:
-		p.done <- result{err: e.Err}
+		p.finish(result{err: e.Err})
 	default:
-		p.done <- result{value: e.Result}
+		p.finish(result{value: e.Result})
 	}
 }
 
@@ -118,6 +118,8 @@ func (s *session) handleCommand(e *envelope.Envelope) error {
 			return err
 		}
 		s.inbound.Cancel(id)
+	default:
+		return s.handleStream(e)
 	}
-	return nil // a name of a later version
+	return nil
 }
