@@ -31,7 +31,7 @@ func (s *session) handleEnvelope(e *envelope.Envelope) error {
 		return s.handleBye(e.Args)
 	case isCommand(e):
 		err = s.handleCommand(e)
-	case s.peerBye && (e.Kind == envelope.KindCall || e.Kind == envelope.KindSend):
+	case s.peerBye && (e.Kind == envelope.KindCall || e.Kind == envelope.KindSend && !isOfStream(e)):
 		return errAfterBye
 	default:
 		err = s.deliver(e)
@@ -58,9 +58,9 @@ func (s *session) comeUp() {
 	s.direct.Store(s.state == open)
 }
 
-// isCommand says whether an envelope is one of the protocol's own sends. Only the actor handles them.
+// isCommand says whether an envelope is one of the protocol's own sends, other than those of streams. Only the actor handles them.
 func isCommand(e *envelope.Envelope) bool {
-	return e.Kind == envelope.KindSend && envelope.Reserved(e.Name)
+	return e.Kind == envelope.KindSend && envelope.Reserved(e.Name) && !isOfStream(e)
 }
 
 // deliver hands an envelope that is not a command to what it is for. An error is a violation of the protocol. The actor and the
@@ -75,6 +75,9 @@ func (l *Link) deliver(e *envelope.Envelope) error {
 		l.handleReply(e)
 	case envelope.KindSend:
 		l.messages.Add(1)
+		if isOfStream(e) {
+			return l.handleStream(e)
+		}
 		l.inbound.Send(e)
 	case envelope.KindPing:
 		l.queue.pushPong(e.Nonce)
@@ -118,8 +121,6 @@ func (s *session) handleCommand(e *envelope.Envelope) error {
 			return err
 		}
 		s.inbound.Cancel(id)
-	default:
-		return s.handleStream(e)
 	}
-	return nil
+	return nil // a name of a later version
 }

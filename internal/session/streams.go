@@ -79,36 +79,38 @@ func (t *streams) interrupt(err error) {
 	}
 }
 
-// handleStream handles a send of a stream, if e is one. An error is a violation of the protocol.
+// isOfStream says whether an envelope is one of the sends that belong to streams.
+func isOfStream(e *envelope.Envelope) bool {
+	switch string(e.Name) {
+	case envelope.NameData, envelope.NameCredit, envelope.NameEnd:
+		return e.Kind == envelope.KindSend
+	}
+	return false
+}
+
+// handleStream handles a send that belongs to a stream. An error is a violation of the protocol.
 func (l *Link) handleStream(e *envelope.Envelope) error {
+	var id envelope.StreamID
+	var arrive func(*Stream) error
+	var err error
 	switch string(e.Name) {
 	case envelope.NameData:
-		id, value, err := envelope.ParseData(e.Args)
-		if err != nil {
-			return err
-		}
-		l.messages.Add(1)
-		if s := l.streams.find(id); s != nil {
-			return s.arrive(value)
-		}
+		var value []byte
+		id, value, err = envelope.ParseData(e.Args)
+		arrive = func(s *Stream) error { return s.arrive(value) }
 	case envelope.NameCredit:
-		id, n, err := envelope.ParseCredit(e.Args)
-		if err != nil {
-			return err
-		}
-		if s := l.streams.find(id); s != nil {
-			return s.arriveCredit(n)
-		}
+		var n int
+		id, n, err = envelope.ParseCredit(e.Args)
+		arrive = func(s *Stream) error { return s.arriveCredit(n) }
 	case envelope.NameEnd:
-		id, err := envelope.ParseEnd(e.Args)
-		if err != nil {
-			return err
-		}
-		if s := l.streams.find(id); s != nil {
-			return s.arriveEnd()
-		}
-	default:
-		return nil // a name of a later version
+		id, err = envelope.ParseEnd(e.Args)
+		arrive = (*Stream).arriveEnd
+	}
+	if err != nil {
+		return err
+	}
+	if s := l.streams.find(id); s != nil {
+		return arrive(s)
 	}
 	l.ignored()
 	return nil
