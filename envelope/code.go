@@ -32,7 +32,7 @@ const (
 	CodeOverloaded Code = "overloaded" // too many calls, or too much in them
 	CodeCancelled  Code = "cancelled"  // the caller gave up
 	CodeDeadline   Code = "deadline"   // the caller's time had run out
-	CodeTooLarge   Code = "too_large"  // the result does not fit a frame
+	CodeTooLarge   Code = "too_large"  // the result is longer than the caller takes
 )
 
 // Errors that stand for codes. A *RemoteError matches the one of its code in errors.Is. A handler that returns one of
@@ -46,7 +46,7 @@ var (
 	ErrOverloaded error = &codeError{CodeOverloaded, "too much to do"}
 	ErrCancelled  error = &codeError{CodeCancelled, "the caller gave up"}
 	ErrDeadline   error = &codeError{CodeDeadline, "the caller's deadline has passed"}
-	ErrTooLarge   error = &codeError{CodeTooLarge, "too large for a frame"}
+	ErrTooLarge   error = &codeError{CodeTooLarge, "too large for the peer"}
 )
 
 // A codeError is the Go error of one code.

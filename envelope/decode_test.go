@@ -163,7 +163,7 @@ func TestDecodeNeedsAPointer(t *testing.T) {
 func TestDecodeGuardsFirst(t *testing.T) {
 	for _, h := range loadVectors(t).Hostile {
 		reason := refusals[h.Error]
-		if _, err := Guard(h.Input); err == nil {
+		if _, err := Guard(h.Input); err == nil || h.Layer == "head" { // which is no value, but the beginning of one
 			continue
 		}
 		for _, v := range []any{new(any), new(string), new(map[string]any), new([]any), new(Raw), new(struct{ A any })} {

@@ -33,14 +33,20 @@ type Hello struct {
 	Boot    [8]byte // key boot: random bytes of this run of the process, if HasBoot
 	HasBoot bool
 	Max     int // key max: bytes of the largest frame body that the sender accepts; 0 if it does not say
+
+	// What the sender accepts in parts (wire.md §6.10), from version 2 on; 0 if it does not say.
+	Message  int // key message: bytes of the largest envelope
+	Assemble int // key assemble: bytes of the envelopes that may be unfinished at one time
+	Chains   int // key chains: how many these may be
 }
 
 // AppendHello appends the send that says h, and returns the longer slice. The keys are in the order of the fields;
-// empty fields are left out. Strings are cut to MaxHelloString bytes. It panics if h.Version is below 1 or h.Max below
-// 0.
+// empty fields are left out. Strings are cut to MaxHelloString bytes. It panics if h.Version is below 1 or another number
+// below 0.
 func AppendHello(b []byte, h Hello) []byte {
-	if h.Version < 1 || h.Max < 0 {
-		panic(fmt.Sprintf("envelope: hello of version %d with max %d", h.Version, h.Max))
+	if h.Version < 1 || min(h.Max, h.Message, h.Assemble, h.Chains) < 0 {
+		panic(fmt.Sprintf("envelope: hello of version %d with max %d, message %d, assemble %d, chains %d",
+			h.Version, h.Max, h.Message, h.Assemble, h.Chains))
 	}
 	b = append(b, fixArray|3, byte(KindSend))
 	b = appendString(b, NameHello)
@@ -59,15 +65,20 @@ func AppendHello(b []byte, h Hello) []byte {
 		b[size]++
 		b = appendBinary(appendString(b, "boot"), h.Boot[:])
 	}
-	if h.Max > 0 {
-		b[size]++
-		b = appendUint(appendString(b, "max"), uint64(h.Max))
+	for _, f := range [...]struct {
+		key   string
+		value int
+	}{{"max", h.Max}, {"message", h.Message}, {"assemble", h.Assemble}, {"chains", h.Chains}} {
+		if f.value > 0 {
+			b[size]++
+			b = appendUint(appendString(b, f.key), uint64(f.value))
+		}
 	}
 	return b
 }
 
 // ParseHello returns the Hello in the args of a send called NameHello. Each key may be missing; unknown keys are
-// ignored. A version or max above 2^31-1 is read as 2^31-1.
+// ignored. A number above 2^31-1 is read as 2^31-1.
 func ParseHello(args []byte) (Hello, error) {
 	return parseArgs("hello", args, func(args []byte) (Hello, error) {
 		h := Hello{Version: 1}
@@ -95,6 +106,12 @@ func (h *Hello) parseField(key, b []byte, p int) (err error) {
 		h.HasBoot = copy(h.Boot[:], boot) > 0
 	case "max":
 		h.Max, err = clamped(b, p)
+	case "message":
+		h.Message, err = clamped(b, p)
+	case "assemble":
+		h.Assemble, err = clamped(b, p)
+	case "chains":
+		h.Chains, err = clamped(b, p)
 	}
 	return err
 }

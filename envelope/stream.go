@@ -8,7 +8,7 @@ import (
 
 // Names of the sends that belong to streams (wire.md §6.11). Their args begin with the stream that they are about.
 const (
-	NameData   = "$/data"   // [id, mine, value]: one value of a stream
+	NameData   = "$/data"   // [id, mine, value]: one value of a stream; no other message of the protocol may travel in parts
 	NameCredit = "$/credit" // [id, mine, n]: the receiver may send n bytes of values more
 	NameEnd    = "$/end"    // [id, mine]: no value follows
 )

@@ -41,6 +41,10 @@ type vector struct {
 		Name  string      `json:"name"`
 		Boot  vectors.Hex `json:"boot"`
 		Max   int         `json:"max"`
+
+		Message  int `json:"message"`
+		Assemble int `json:"assemble"`
+		Chains   int `json:"chains"`
 	} `json:"hello"`
 	Bye *struct {
 		Code         string `json:"code"`
@@ -48,6 +52,13 @@ type vector struct {
 		RetryAfterMS int64  `json:"retry_after_ms"`
 	} `json:"bye"`
 	Cancel string `json:"cancel"`
+	Part   *struct {
+		Chain     string `json:"chain"`
+		Bytes     int    `json:"bytes"`
+		Total     int    `json:"total"`
+		Last      bool   `json:"last"`
+		Abandoned bool   `json:"abandoned"`
+	} `json:"part"`
 }
 
 type hostile struct {
@@ -103,7 +114,8 @@ var refusals = map[string]error{
 	"ErrDuplicateKey": ErrDuplicateKey, "ErrNameLength": ErrNameLength, "ErrNameUTF8": ErrNameUTF8,
 	"ErrNameControl": ErrNameControl, "ErrKind": ErrKind, "ErrID": ErrID, "ErrNonce": ErrNonce, "ErrTrace": ErrTrace,
 	"ErrResultWithError": ErrResultWithError, "ErrCode": ErrCode, "ErrVersion": ErrVersion,
-	"ErrHelloString": ErrHelloString, "ErrBoot": ErrBoot, "ErrBool": ErrBool, "ErrCredit": ErrCredit,
+	"ErrHelloString": ErrHelloString, "ErrBoot": ErrBoot, "ErrPart": ErrPart, "ErrTotal": ErrTotal, "ErrCut": ErrCut,
+	"ErrBool": ErrBool, "ErrCredit": ErrCredit,
 }
 
 // read reads input with the layer of a hostile vector.
@@ -120,6 +132,12 @@ func read(t testing.TB, layer string, input []byte) error {
 		return err
 	case "cancel":
 		_, err := ParseCancel(input)
+		return err
+	case "part", "last":
+		_, err := ParsePart(input, layer == "last")
+		return err
+	case "head":
+		_, err := ParseHead(input)
 		return err
 	}
 	t.Fatalf("no layer %q", layer)
@@ -221,7 +239,7 @@ func TestVectorsAreWrittenByteForByte(t *testing.T) {
 func TestProtocolVectors(t *testing.T) {
 	n := 0
 	for _, v := range loadVectors(t).Vectors {
-		if v.Hello == nil && v.Bye == nil && v.Cancel == "" {
+		if v.Hello == nil && v.Bye == nil && v.Cancel == "" && v.Part == nil {
 			continue
 		}
 		n++
@@ -236,7 +254,8 @@ func TestProtocolVectors(t *testing.T) {
 			var written []byte
 			switch {
 			case v.Hello != nil:
-				want := Hello{Version: v.Hello.V, Agent: v.Hello.Agent, Name: v.Hello.Name, Max: v.Hello.Max}
+				want := Hello{Version: v.Hello.V, Agent: v.Hello.Agent, Name: v.Hello.Name, Max: v.Hello.Max,
+					Message: v.Hello.Message, Assemble: v.Hello.Assemble, Chains: v.Hello.Chains}
 				want.HasBoot = copy(want.Boot[:], v.Hello.Boot) == len(want.Boot)
 				got, err := ParseHello(e.Args)
 				if err != nil || got != want {
@@ -250,6 +269,15 @@ func TestProtocolVectors(t *testing.T) {
 					t.Fatalf("says %+v, %v; not %+v", got, err, want)
 				}
 				written = AppendBye(nil, got)
+			case v.Part != nil:
+				want := v.Part
+				got, err := ParsePart(e.Args, want.Last)
+				if err != nil || strconv.FormatUint(got.Chain, 10) != want.Chain || len(got.Bytes) != want.Bytes ||
+					got.Total != want.Total || got.Last != want.Last || (got.Bytes == nil) != want.Abandoned {
+					t.Fatalf("says %d bytes of chain %d, total %d, last %v, %v; not %+v", len(got.Bytes), got.Chain, got.Total, got.Last,
+						err, want)
+				}
+				written = AppendPart(nil, got)
 			default:
 				got, err := ParseCancel(e.Args)
 				if err != nil || strconv.FormatUint(uint64(got), 10) != v.Cancel {
@@ -280,8 +308,9 @@ func TestEveryTruncationFails(t *testing.T) {
 			if err := Msgpack.Parse(v.Envelope, &e); err != nil {
 				t.Fatal(err)
 			}
-			for layer, begun := range map[string]bool{"hello": v.Hello != nil, "bye": v.Bye != nil, "cancel": v.Cancel != ""} {
-				for n := 0; begun && n < len(e.Args); n++ {
+			for layer, begun := range map[string]bool{"hello": v.Hello != nil, "bye": v.Bye != nil, "cancel": v.Cancel != "",
+				"part": v.Part != nil && !v.Part.Last, "last": v.Part != nil && v.Part.Last} {
+				for n := 0; begun && n < len(e.Args); n += step {
 					if read(t, layer, e.Args[:n:n]) == nil {
 						t.Errorf("the first %d bytes of the args are a %s", n, layer)
 					}

@@ -34,6 +34,12 @@ const staggerDials = 250 * time.Millisecond
 // allows, since the session notices a little later.
 const maxMessages = 1 << 31
 
+// What a peer may send in parts at the same time (docs/wire.md §6.10).
+const (
+	besideMessage = 3 << 20 // bytes of other messages, while one of Limits.Message comes
+	maxChains     = 64      // messages
+)
+
 // actorConfig returns the configurations of the actors.
 func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 	c := n.config
@@ -59,7 +65,8 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 			copy(boot[:], mac.Sum(nil))
 			return boot
 		},
-		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes, StreamBytes: c.Limits.StreamBytesPerPeer,
+		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes, StreamBytes: c.Limits.StreamBytesPerPeer, LimitUnsent: limitUnsent,
+		Parts:            session.PartLimits{Message: c.Limits.Message, Assemble: c.Limits.Message + besideMessage, Chains: maxChains},
 		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
 		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, LingerReplaced: c.Timing.LingerReplaced, MaxMessages: maxMessages,
 		Counters: &n.counters, Dialects: n.dialects,

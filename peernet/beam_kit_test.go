@@ -60,6 +60,7 @@ func inBEAMWorld(t *testing.T, c peernet.Config, f func(w *beamWorld)) {
 			if s := w.network.Stats(); s.Conns != 0 || s.Listeners != 0 {
 				t.Errorf("sockets are left open: %+v", s)
 			}
+			time.Sleep(time.Second) // a goroutine of the actor library's may outlive the system by a throttle of dead letters
 		}()
 		f(w)
 	})

@@ -46,6 +46,27 @@ func TestABEAMNodeIsDialled(t *testing.T) {
 	})
 }
 
+// TestABEAMNodeThatRestartsIsBack: alice dials it again by herself, in BEAM, however often it has gone and come.
+func TestABEAMNodeThatRestartsIsBack(t *testing.T) {
+	inBEAMWorld(t, peernet.Config{}, func(w *beamWorld) {
+		w.connect()
+		for i := range 20 {
+			w.bob.Stop()
+			time.Sleep(time.Duration(i) * 500 * time.Millisecond)
+			w.listenBob()
+			before := w.bob.Began()
+			time.Sleep(40 * time.Second) // the longest backoff, and more
+			if s := w.state().State; s != peernet.StateConnected {
+				w.Fatalf("away for %v: %s", time.Duration(i)*500*time.Millisecond, s)
+			}
+			if n := w.bob.Began() - before; n != 1 {
+				w.Errorf("bob saw %d connections", n)
+			}
+			w.talks()
+		}
+	})
+}
+
 // TestABEAMNodeDials: the length of its first frame tells that it is one, and it is pinged before it says a word.
 func TestABEAMNodeDials(t *testing.T) {
 	inBEAMWorld(t, peernet.Config{}, func(w *beamWorld) {
@@ -55,6 +76,40 @@ func TestABEAMNodeDials(t *testing.T) {
 		}
 		w.talks()
 	})
+}
+
+// TestANodeThatClosesANativeDialMayDialItself: alice, who has only heard of bob, gives him a second before she dials him in
+// BEAM. If he dials meanwhile he has one connection that ended and no more.
+func TestANodeThatClosesANativeDialMayDialItself(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		dials bool
+		role  string
+	}{
+		{"he does", true, "responder"},
+		{"he does not", false, "initiator"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBEAMWorld(t, peernet.Config{}, func(w *beamWorld) {
+				w.found.Found(bobKey, farAddr)
+				time.Sleep(900 * time.Millisecond)
+				if n, ends := w.bob.Began(), len(w.bob.Ends()); n != 1 || ends != 1 {
+					w.Errorf("bob saw %d connections, %d ended; want the native one", n, ends)
+				}
+				if c.dials {
+					w.dialled()
+				}
+				time.Sleep(2 * time.Second)
+				if i := w.state(); i.State != peernet.StateConnected || i.Role != c.role {
+					w.Errorf("alice says %+v", i)
+				}
+				if n, ends := w.bob.Began(), len(w.bob.Ends()); n != 2 || ends != 1 {
+					w.Errorf("bob saw %d connections, %d ended; want two and one", n, ends)
+				}
+				w.talks()
+			})
+		})
+	}
 }
 
 // TestWhenBothDialBobKeepsOneSession: he closes the other one, and alice was connected once, and all the time.

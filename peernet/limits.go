@@ -13,16 +13,21 @@ import (
 // docs/architecture.md adds up what they let one session take. Its table of what a stranger can cost names the bounds that are
 // constants, not fields, with their files: those on announces, dials to hints, multicast DNS and processor time.
 type Limits struct {
+	// Message is the largest message accepted from a peer, in bytes, with its name and the like (wire.md §6.10); 1 MiB, or Frame if
+	// that is more, which is the least, too. At most 64 MiB, or Frame. A message of more than 32 KiB comes in parts, so others
+	// do not wait for it and frames need not be larger. Of messages that are on their way a session holds Message + 3 MiB.
+	Message int
+
 	// Frame is the largest frame accepted from a peer, in bytes, at least the 1 MiB that every node accepts and at most
-	// 1 GiB.
+	// 1 GiB; 1 MiB. Only peers that send no parts, those of version 1 of the protocol, need more than the default.
 	Frame int
 
 	// CallsPerPeer is how many calls of one peer run at once, at most 2^20; 256. At the limit, calls are answered `overloaded`. As
 	// many more may wait for room to reply, each with its result: for handlers whose results are large, choose less.
 	CallsPerPeer int
 
-	// CallBytesPerPeer is the bytes of their arguments together, at least Frame; 8 MiB, or Frame if that is more. At the
-	// limit, calls are answered `overloaded`.
+	// CallBytesPerPeer is the bytes of their arguments together, at least Message; 8 MiB, or Message if that is more. At the
+	// limit, calls are answered `overloaded`: one that comes in parts without being kept.
 	CallBytesPerPeer int
 
 	// StreamsPerPeer is how many streams of one peer run at once, at most 2^20; 1,024. They do not count towards CallsPerPeer. At the
@@ -39,12 +44,13 @@ type Limits struct {
 	// dropped and counted.
 	SendsPerPeer int
 
-	// SendBytesPerPeer is the bytes of their arguments together, at least Frame; 8 MiB, or Frame if that is more. At the
+	// SendBytesPerPeer is the bytes of their arguments together, at least Message; 8 MiB, or Message if that is more. At the
 	// limit, sends are dropped and counted.
 	SendBytesPerPeer int
 
-	// QueueBytes is how much may wait to be written to one session, at least the 1 MiB of a message that every peer accepts;
-	// 2 MiB. Callers wait for room. A message that is larger, to a peer that takes such, waits alone.
+	// QueueBytes is how much of each kind may wait to be written to one session, at least the 1 MiB of a message that every peer
+	// accepts; 2 MiB, or Message if that is more. The kinds are small calls, large ones, sends, and large replies; none waits for
+	// the room of another. At the limit callers and handlers wait. A message that is larger, to a peer that takes such, waits alone.
 	QueueBytes int
 
 	// Strangers is how many connections may be unauthenticated, at most 65,536; 256. At the limit the oldest connection of
@@ -78,15 +84,17 @@ func (l *Limits) check() (err error) {
 	one := bound[int]{1, "the least that works"}
 	frames := bound[int]{frame.DefaultLimit, "which every node accepts"}
 	check("Frame", &l.Frame, frame.DefaultLimit, frames, atMost(1<<30))
-	message := bound[int]{l.Frame, "what one message may have (Limits.Frame)"}
+	frameAtLeast := bound[int]{l.Frame, "what one frame may have (Limits.Frame)"}
+	check("Message", &l.Message, l.Frame, frameAtLeast, atMost(max(64<<20, l.Frame)))
+	message := bound[int]{l.Message, "what one message may have (Limits.Message)"}
 	check("CallsPerPeer", &l.CallsPerPeer, 256, one, atMost(1<<20))
-	check("CallBytesPerPeer", &l.CallBytesPerPeer, max(8<<20, l.Frame), message, atMost(math.MaxInt32))
+	check("CallBytesPerPeer", &l.CallBytesPerPeer, max(8<<20, l.Message), message, atMost(math.MaxInt32))
 	check("StreamsPerPeer", &l.StreamsPerPeer, 1024, one, atMost(1<<20))
 	check("StreamBytesPerPeer", &l.StreamBytesPerPeer, 64<<20, bound[int]{1 << 20, "room for a few streams"}, atMost(math.MaxInt32))
 	check("SendsPerPeer", &l.SendsPerPeer, 1024, one, atMost(1<<20))
-	check("SendBytesPerPeer", &l.SendBytesPerPeer, max(8<<20, l.Frame), message, atMost(math.MaxInt32))
+	check("SendBytesPerPeer", &l.SendBytesPerPeer, max(8<<20, l.Message), message, atMost(math.MaxInt32))
 	anyMessage := bound[int]{frame.DefaultLimit, "what a message to any peer may have"}
-	check("QueueBytes", &l.QueueBytes, 2<<20, anyMessage, atMost(math.MaxInt32))
+	check("QueueBytes", &l.QueueBytes, max(2<<20, l.Message), anyMessage, atMost(math.MaxInt32))
 	check("Strangers", &l.Strangers, 256, one, atMost(1<<16))
 	sources := bound[int]{l.Strangers, "what all sources together may have (Limits.Strangers)"}
 	check("StrangersPerSource", &l.StrangersPerSource, min(32, l.Strangers), one, sources)

@@ -47,8 +47,8 @@ type RemoteError = envelope.RemoteError
 
 // NewError returns an error for handlers to return: the caller gets its code, its text for people, of which 1,024 bytes
 // travel, and data for programs, which may be anything that MessagePack can hold, or nil. An invalid code is answered
-// as `failed`. Data that cannot be encoded is left out, and the text says so; data too large for a frame is left out when
-// the answer is sent, and the node logs it.
+// as `failed`. Data that cannot be encoded is left out, and the text says so; data too large for the caller is left out
+// when the answer is sent, and the node logs it.
 func NewError(code Code, text string, data any) error {
 	e := &RemoteError{Code: code, Text: text}
 	if data == nil {

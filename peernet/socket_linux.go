@@ -2,15 +2,18 @@ package peernet
 
 import (
 	"math"
+	"net"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// unsentBytes is how much the system keeps of a session's writes that the connection cannot carry yet: as much as
-// one write of small envelopes. Without a bound that is several megabytes, and a pong waits behind all of it.
-const unsentBytes = 256 << 10
+// unsentBytes is how much the system keeps of a session's writes that the connection cannot carry yet, until the session knows
+// how fast the connection is: see limitUnsent. Without a bound that is several megabytes, and a pong waits behind all of it.
+const unsentBytes = session.FirstUnsent
 
 // socketOptions sets TCP_USER_TIMEOUT, so that data which is not acknowledged within timeout ends the connection
 // (docs/wire.md §7.2), and TCP_NOTSENT_LOWAT, so that urgent envelopes overtake bulk before the system has it (§6.6).
@@ -22,6 +25,20 @@ func socketOptions(timeout time.Duration) func(network, address string, c syscal
 		return c.Control(func(fd uintptr) {
 			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, ms)
 			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, unsentBytes)
+		})
+	}
+}
+
+// limitUnsent changes how much the system keeps of what c cannot carry yet.
+func limitUnsent(c net.Conn, bytes int) {
+	tcp, ok := c.(syscall.Conn)
+	if !ok {
+		limitUnsentInMemory(c, bytes)
+		return
+	}
+	if raw, err := tcp.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bytes)
 		})
 	}
 }

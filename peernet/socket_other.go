@@ -3,9 +3,13 @@
 package peernet
 
 import (
+	"net"
 	"syscall"
 	"time"
 )
 
 // socketOptions does nothing: the options that it sets on Linux are missing here, or mean something else.
 func socketOptions(time.Duration) func(network, address string, c syscall.RawConn) error { return nil }
+
+// limitUnsent changes how much is kept of what c cannot carry yet, where a network in memory lets it.
+func limitUnsent(c net.Conn, bytes int) { limitUnsentInMemory(c, bytes) }

@@ -34,6 +34,13 @@ func (r *random) Read(b []byte) (int, error) {
 	return io.ReadFull(r.r, b)
 }
 
+// limitUnsentInMemory is limitUnsent for the connections of package peertest, which has that of the system in its own way.
+func limitUnsentInMemory(c net.Conn, bytes int) {
+	if c, ok := c.(interface{ SetUnsentLimit(bytes int) }); ok {
+		c.SetUnsentLimit(bytes)
+	}
+}
+
 // fill fills in what the system offers. Where the system has the options, a connection ends when sent data is not
 // acknowledged for as long as stall, and the system holds at most unsentBytes that it cannot send yet.
 func (n *Network) fill(stall time.Duration) {

@@ -82,6 +82,15 @@ func (a *answerer) Send(*envelope.Envelope) {}
 // Cancel implements session.Inbound.
 func (a *answerer) Cancel(envelope.CallID) {}
 
+// OpenChain implements session.Inbound.
+func (a *answerer) OpenChain(*envelope.Envelope, int) bool { return true }
+
+// Discard implements session.Inbound.
+func (a *answerer) Discard(*envelope.Envelope) error { return nil }
+
+// CloseChain implements session.Inbound.
+func (a *answerer) CloseChain(*envelope.Envelope) {}
+
 // EndRequests implements session.Inbound.
 func (a *answerer) EndRequests() {}
 

@@ -157,6 +157,15 @@ func (m *mute) Send(*envelope.Envelope) {}
 // Cancel implements session.Inbound.
 func (m *mute) Cancel(envelope.CallID) {}
 
+// OpenChain implements session.Inbound.
+func (m *mute) OpenChain(*envelope.Envelope, int) bool { return true }
+
+// Discard implements session.Inbound.
+func (m *mute) Discard(*envelope.Envelope) error { return nil }
+
+// CloseChain implements session.Inbound.
+func (m *mute) CloseChain(*envelope.Envelope) {}
+
 // EndRequests implements session.Inbound.
 func (m *mute) EndRequests() {}
 

@@ -30,6 +30,7 @@ type peer struct {
 	deferred list     // in order of arrival: which session's come first is not known yet
 
 	deferUntil time.Time // zero: nothing is deferred
+	chains     int       // sends of which parts are coming, over sessions that can bring more
 
 	drops limiter.Lines // about dropped sends; it has a lock of its own
 }

@@ -79,9 +79,20 @@ func (p *peer) open() {
 	}
 	clock := p.server.config.Clock
 	p.deferUntil = clock.Now().Add(deferSends)
+	p.releaseLater()
+}
+
+// releaseLater lets the deferred sends run when they have waited for deferSends, unless a session has come since then. While a
+// send comes in parts they wait on: it was made before those that the peer's other session brings.
+func (p *peer) releaseLater() {
+	clock := p.server.config.Clock
 	clock.AfterFunc(deferSends, func() {
 		p.mu.Lock()
-		if !clock.Now().Before(p.deferUntil) { // no session has come since
+		switch {
+		case p.deferUntil.IsZero() || clock.Now().Before(p.deferUntil):
+		case p.chains > 0:
+			p.releaseLater()
+		default:
 			p.releaseDeferred()
 		}
 		p.unlock()
@@ -94,6 +105,8 @@ func (p *peer) endSends(s *Session) {
 		return
 	}
 	s.sendsEnded = true
+	p.chains -= s.chains
+	s.chains = 0
 	first, others := p.deferred.split(s)
 	p.waiting.append(&first)
 	p.deferred = others

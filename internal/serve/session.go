@@ -34,6 +34,7 @@ type Session struct {
 	calls      idtable.Table[*Request] // nothing has begun to reply to them
 	sendsEnded bool
 	closed     bool
+	chains     int // sends of which parts are coming
 }
 
 // Conn returns the session that brings the calls.

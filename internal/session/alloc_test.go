@@ -30,18 +30,17 @@ func bareLink() *Link {
 		WriteStall: time.Minute}, conn: sink{}, codec: envelope.Msgpack, counters: new(counters.Peer)}
 	l.inbound = newStub(l)
 	l.queue = newQueue(8<<20, l.isCrowded)
-	l.maxFrame.Store(frame.DefaultLimit)
+	l.largest.Store(frame.DefaultLimit)
 	return l
 }
 
 // step lets the writer write once what waits.
-func (l *Link) step(t *testing.T, segments []segment, send *channel.CipherState) []segment {
-	segments, _ = l.queue.take(segments[:0])
-	if err := l.flush(segments, send); err != nil {
+func (w *writer) step(t *testing.T) {
+	w.segments, _ = takeOnce(w.queue, w.segments[:0])
+	if err := w.flush(w.segments); err != nil {
 		t.Fatal(err)
 	}
-	l.queue.release(segments)
-	return segments
+	w.queue.release(w.segments)
 }
 
 // countable skips a test that counts allocations where others than ours would be counted.
@@ -65,13 +64,13 @@ func TestAllocationsOfWriting(t *testing.T) {
 			"reply": func(l *Link) error { l.Reply(7, args, nil); return nil },
 		} {
 			t.Run(fmt.Sprintf("%s of %d bytes", name, size), func(t *testing.T) {
-				l, send := bareLink(), channel.NewCipherState([32]byte{1})
-				var segments []segment
+				l := bareLink()
+				w := &writer{Link: l, send: channel.NewCipherState([32]byte{1})}
 				got := testing.AllocsPerRun(200, func() {
 					if err := write(l); err != nil {
 						t.Fatal(err)
 					}
-					segments = l.step(t, segments, send)
+					w.step(t)
 				})
 				if got != 0 {
 					t.Errorf("%v allocations, want none", got)
@@ -91,12 +90,13 @@ func TestAllocationsOfACall(t *testing.T) {
 		defer close(stopped)
 		var segments []segment
 		take := waiting(l.queue)
+		w := &writer{Link: l, send: send}
 		for id := envelope.CallID(1); ; id++ {
 			var more bool
 			if segments, more = take(segments[:0]); !more {
 				return
 			}
-			if err := l.flush(segments, send); err != nil {
+			if err := w.flush(segments); err != nil {
 				t.Error(err)
 			}
 			l.queue.release(segments)

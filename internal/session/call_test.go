@@ -306,7 +306,7 @@ func TestHelloRaisesTheSize(t *testing.T) {
 		r.Handshake()
 		r.want(helloOf(e.config))
 		r.say(envelope.AppendHello(nil, envelope.Hello{Version: 1, Max: 5}))
-		if got := e.link.maxFrame.Load(); got != frame.DefaultLimit {
+		if got := e.link.largest.Load(); got != frame.DefaultLimit {
 			t.Errorf("the peer is taken to accept %d bytes, want %d: every node does", got, frame.DefaultLimit)
 		}
 	})

@@ -82,6 +82,13 @@ func (t *inFlight) takeCall(id envelope.CallID) *pending {
 	return t.calls.Take(id)
 }
 
+// hasCall says whether a call is in the table.
+func (t *inFlight) hasCall(id envelope.CallID) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.calls.Get(id) != nil
+}
+
 // remove takes p out. It returns false if another goroutine has: the result of p is in done or about to be.
 func (t *inFlight) remove(p *pending) bool {
 	if !p.ping {

@@ -120,9 +120,9 @@ func TestPongAnswersWhatLeftBeforeItsPing(t *testing.T) {
 	var table inFlight
 	q := testQueue(1000)
 	waits := func(seq uint64) *pending {
-		return &pending{done: make(chan result, 1), position: position{urgent, seq}}
+		return &pending{done: make(chan result, 1), position: position{seq: seq}}
 	}
-	pings := []*pending{waits(0), waits(7), {position: position{urgent, 6}}, waits(9), waits(8)}
+	pings := []*pending{waits(0), waits(7), {position: position{seq: 6}}, waits(9), waits(8)}
 	for nonce, p := range pings {
 		p.id, p.ping = envelope.CallID(nonce), true
 		if err := table.enter(p); err != nil {

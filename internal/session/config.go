@@ -3,6 +3,7 @@ package session
 import (
 	"io"
 	"log/slog"
+	"net"
 	"net/netip"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 )
 
 // A Config is what all sessions of a node share. It is never changed. Every exported field is required but Boot,
-// Dialects, Knocks and MaxMessages.
+// Dialects, Knocks, Parts, LimitUnsent and MaxMessages.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -43,7 +44,13 @@ type Config struct {
 	Compute chan struct{}
 
 	FrameLimit int // largest frame body accepted, in bytes, tag included
-	QueueBytes int // bytes of envelopes that may wait to be written
+	QueueBytes int // bytes of envelopes that may wait to be written, of each kind
+
+	Parts PartLimits // what is accepted in parts; the hello says so
+
+	// LimitUnsent, if not nil, has the system hold at most about so many bytes of conn that it has not sent yet. It is called
+	// by the session's writer.
+	LimitUnsent func(conn net.Conn, bytes int)
 
 	StreamBytes int // bytes that may be reserved for what one peer sends on streams, over all sessions
 
@@ -62,6 +69,13 @@ type Config struct {
 	trustedSources trustedSources // likewise
 	knocks         knockLimiter   // likewise
 	spawner        spawner        // likewise
+}
+
+// hello returns what the node says of itself, without Boot.
+func (c *Config) hello() envelope.Hello {
+	h := c.Hello
+	h.Message, h.Assemble, h.Chains = c.Parts.Message, c.Parts.Assemble, c.Parts.Chains
+	return h
 }
 
 // IsTrustedSource says whether a trusted key has authenticated at a source (limiter.SourceOf) since the node started. It is
@@ -83,6 +97,16 @@ type Inbound interface {
 
 	// Cancel ends the context of a call, if it is still running.
 	Cancel(envelope.CallID)
+
+	// OpenChain says that a call or a send of size bytes comes in parts, and returns false if there is no room for it: then its
+	// parts are not kept. It is called by the reader.
+	OpenChain(head *envelope.Envelope, size int) bool
+
+	// Discard refuses a call or drops a send for which OpenChain returned false, now that it is complete. An error is as for Call.
+	Discard(head *envelope.Envelope) error
+
+	// CloseChain says that the last part has come, or that the peer has abandoned the envelope. It is called by the reader.
+	CloseChain(head *envelope.Envelope)
 
 	// EndRequests says that the peer has said its bye: no call and no send will follow.
 	EndRequests()

@@ -130,7 +130,7 @@ func TestPingsWaitForRoom(t *testing.T) {
 			t.Fatalf("%d pings wait, the last: %v", sent, blocked)
 		}
 		e.look(func(s *session) {
-			if n := s.queue.bytes[urgent]; n > urgentRoom {
+			if n := s.queue.replies.bytes; n > urgentRoom {
 				t.Errorf("%d bytes of pings wait", n)
 			}
 			if n := len(s.flight.pings); n > 1 {

@@ -2,51 +2,98 @@ package session
 
 import "context"
 
-// A flow is what one end of a stream sends, in order.
-type flow interface {
-	// push queues an envelope and takes buf over. It waits for room until ctx ends or stop is closed.
-	push(ctx context.Context, stop <-chan struct{}, buf *buffer) error
+// A flow is envelopes that leave in the order in which they were pushed. Flows take turns: see turns. The sends of a session
+// are one, each direction of a stream is one, and so is each large call and each large reply, for itself: those are single.
+// A flow with nothing to send costs no turn. The queue's lock guards it.
+type flow struct {
+	queue  *queue
+	room   *room // where its bytes count
+	own    room  // unless it shares one
+	starts bool  // its envelopes start something: our bye follows them
 
-	// force queues an envelope without waiting for room, and takes buf over.
-	force(buf *buffer)
+	envelopes []segment // in order; of the first, parts may have left
+	off       int       // where what has not left of the first begins; 0: it is whole
+	chain     uint64    // that the first goes in; 0: it goes in none yet
+	size      int       // bytes of the envelope that the chain is for
+	abandoned bool      // the chain is to be abandoned, in the next turn
+	writing   int       // segments that the writer has
+	dropped   *buffer   // that the writer has and nobody else wants
 
-	// close says that nothing follows.
-	close()
+	// Of a single flow.
+	single  bool
+	only    [1]segment // its envelopes
+	counted int        // bytes that count in the room; 0: none do, as it waits for room
+	waiter  *waiter    // that waits for room; nil: none
+	early   bool       // the waiter need not wait any more once a part has left
+	done    bool       // the last byte has been handed to the writer
+	use     uint64     // counts the uses of this flow, from 1
 
-	// drop drops what waits, and closes.
-	drop()
+	list       *flowList // that it is in; nil: none
+	prev, next *flow
 }
 
-// A bulkFlow is in the bulk lane.
-type bulkFlow struct{ queue *queue }
+// newFlow returns a flow in which up to limit bytes may wait. name is what the limit is, for people.
+func (q *queue) newFlow(limit int, name string) *flow {
+	f := &flow{queue: q, own: room{limit: limit, name: name}}
+	f.room = &f.own
+	return f
+}
 
-func (q *queue) newFlow(int) flow { return bulkFlow{q} }
+// push queues an envelope behind what f has, and takes buf over in any case. It waits for room in f until ctx ends: the error is
+// an *AbandonedError then. The first 4 bytes of buf are for its length.
+func (f *flow) push(ctx context.Context, buf *buffer) error {
+	return f.queue.pushInTurn(ctx, f.room, waiter{buf: buf, flow: f, starts: f.starts})
+}
 
-func (f bulkFlow) push(ctx context.Context, stop <-chan struct{}, buf *buffer) error {
+// pushUntil is push, but it also stops to wait when stop is closed: the error is an *AbandonedError then, too.
+func (f *flow) pushUntil(ctx context.Context, stop <-chan struct{}, buf *buffer) error {
+	return f.queue.pushInTurn(ctx, f.room, waiter{buf: buf, flow: f, starts: f.starts, stop: stop})
+}
+
+// force queues an envelope behind what f has without waiting for room, and takes buf over. Forced envelopes are bounded by
+// what they answer: see the callers.
+func (f *flow) force(buf *buffer) {
 	f.queue.mu.Lock()
-	hasRoom := len(f.queue.waiters[bulk]) == 0 && f.queue.hasRoom(bulk, len(buf.b))
-	f.queue.mu.Unlock()
-	if !hasRoom && stop != nil {
-		waits, cancel := context.WithCancel(ctx)
-		defer cancel()
-		go func() {
-			select {
-			case <-stop:
-				cancel()
-			case <-waits.Done():
-			}
-		}()
-		ctx = waits
-	}
-	return f.queue.pushInTurn(ctx, bulk, buf, nil, false)
+	defer f.queue.mu.Unlock()
+	_ = f.queue.put(f.queue.closedFor(false), f.room, &waiter{buf: buf, flow: f, starts: f.starts})
 }
-func (f bulkFlow) force(buf *buffer) { f.queue.force(bulk, buf, nil) }
-func (f bulkFlow) close()            {}
-func (f bulkFlow) drop()             {}
 
-// isWaiting says whether the envelope at p is queued and has not been handed to the writer.
-func (q *queue) isWaiting(p *position) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return p.seq > q.taken[p.lane]
+// drop drops what waits in f. An envelope of which parts have left is abandoned: the peer forgets it.
+func (f *flow) drop() {
+	f.queue.mu.Lock()
+	defer f.queue.mu.Unlock()
+	f.queue.drop(f)
+	f.queue.grant(f.room)
+}
+
+// A flowList is flows in order. A flow is in one list at most.
+type flowList struct{ first, last *flow }
+
+func (l *flowList) push(f *flow) {
+	f.list, f.prev, f.next = l, l.last, nil
+	if l.last == nil {
+		l.first = f
+	} else {
+		l.last.next = f
+	}
+	l.last = f
+}
+
+// remove takes f out of the list that it is in, if it is in one.
+func (f *flow) remove() {
+	l := f.list
+	if l == nil {
+		return
+	}
+	if f.prev == nil {
+		l.first = f.next
+	} else {
+		f.prev.next = f.next
+	}
+	if f.next == nil {
+		l.last = f.prev
+	} else {
+		f.next.prev = f.prev
+	}
+	f.list, f.prev, f.next = nil, nil, nil
 }

@@ -81,9 +81,20 @@ func FuzzPlaintexts(f *testing.F) {
 // half-closes it may be over before the rest is read.
 func allowed(said [][]byte) (reasons []envelope.Reason) {
 	half := envelope.Reason("")
+	parts := assembly{limits: testParts}
 	for _, plain := range said {
 		var e envelope.Envelope
 		err := envelope.Msgpack.Parse(plain, &e)
+		if err == nil && isPart(&e) {
+			var p envelope.Part
+			var c *chain
+			if p, err = envelope.ParsePart(e.Args, string(e.Name) == envelope.NameLast); err == nil {
+				c, err = parts.add(p, 0, func(*envelope.Envelope, int) bool { return true })
+			}
+			if e = (envelope.Envelope{Kind: envelope.KindPing}); c != nil && !c.abandoned {
+				err = envelope.Msgpack.Parse(c.b, &e)
+			}
+		}
 		if err == nil && e.Kind == envelope.KindSend {
 			switch string(e.Name) {
 			case envelope.NameHello:

@@ -137,12 +137,10 @@ func TestHalfCloseWaitsForOurOwnCalls(t *testing.T) {
 func TestCallThatComesToNothingEndsTheHalfClose(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		e, r := w.open(handshake.Responder, func(c *Config) { c.QueueBytes = 100_000 })
-		if err := e.link.Send(t.Context(), "big", make([]byte, 300_000)); err != nil {
-			t.Fatal(err)
-		}
+		big := e.goCall(t.Context(), "big", make([]byte, 300_000))
 		var waiting []*calling
 		for range 5 {
-			waiting = append(waiting, e.goCall(t.Context(), "waits", nil))
+			waiting = append(waiting, e.goCall(t.Context(), "waits", make([]byte, 20_000)))
 		}
 		e.tell(Close{Reason: envelope.ReasonRotated})
 		for _, c := range waiting {
@@ -150,8 +148,9 @@ func TestCallThatComesToNothingEndsTheHalfClose(t *testing.T) {
 				t.Errorf("the call failed with %v", err)
 			}
 		}
-		r.want(aSend("big", make([]byte, 300_000)), aBye(envelope.ReasonRotated))
-		r.say(aBye(envelope.ReasonRotated))
+		r.want(aCall(1, "big", make([]byte, 300_000)), aBye(envelope.ReasonRotated))
+		r.say(aReply(1, nil), aBye(envelope.ReasonRotated))
+		big.want(t, nil)
 		r.wantEnd()
 		r.hangUp()
 		e.ended()

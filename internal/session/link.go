@@ -48,7 +48,7 @@ type Link struct {
 	messages  atomic.Uint64 // sends of this node, calls, replies and sends of the peer, and values of streams of both
 
 	callers      atomic.Int32 // callers of this node that wait for a call to end
-	maxFrame     atomic.Int64 // largest frame body the peer accepts, tag included
+	largest      atomic.Int64 // bytes of the largest envelope the peer accepts, a tag included
 	heard        atomic.Int64 // nanoseconds from since to the last valid frame
 	taken        atomic.Int64 // nanoseconds from since to when the connection last took a byte
 	rtt          atomic.Int64 // nanoseconds, of the last ping answered; 0: none yet
@@ -161,7 +161,7 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 		l.config.pendings.put(p)
 		return envelope.Raw{}, err
 	}
-	r := l.exchange(ctx, p, l.queue.push(ctx, bulk, buf, &p.position))
+	r := l.exchange(ctx, p, l.queue.pushCall(ctx, buf, &p.position))
 	if l.ready != nil {
 		l.judgeName(name, r.err)
 	}
@@ -196,8 +196,7 @@ func (l *Link) exchange(ctx context.Context, p *pending, notQueued error) (r res
 		case r = <-p.done:
 		case <-done:
 			if l.flight.remove(p) {
-				r.err = &AbandonedError{Err: ctx.Err(), Sent: true} // a queued envelope may still be sent
-				l.cancel(p)
+				r.err = &AbandonedError{Err: ctx.Err(), Sent: l.cancel(p)}
 			} else {
 				r = <-p.done // answered in the same moment
 			}
@@ -218,14 +217,15 @@ func (l *Link) contextError(ctx context.Context) error {
 // isCrowded says whether several calls are in flight, either way. The writer asks.
 func (l *Link) isCrowded() bool { return l.callers.Load() > 1 || l.inbound.Pending() > 1 }
 
-// cancel tells the peer that the caller of p waits no more. It follows the call in the same lane.
-func (l *Link) cancel(p *pending) {
+// cancel tells the peer that the caller of p waits no more. It returns false if the peer need not know, because p is a call that
+// has not left whole and so will never be sent. Small ones that are queued may still be sent.
+func (l *Link) cancel(p *pending) (sent bool) {
 	if p.ping || !l.dialect.hasControl {
-		return
+		return true
 	}
 	buf := newEnvelope(nil)
 	buf.b = envelope.AppendCancel(buf.b, p.id)
-	l.queue.force(bulk, buf, nil)
+	return !l.queue.cancel(&p.position, buf)
 }
 
 // Send queues a message that has no answer (wire.md §6.5). nil means that it was queued, not that it arrived.
@@ -240,7 +240,7 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 		return err
 	}
 	l.messages.Add(1)
-	if err = l.queue.push(ctx, bulk, buf, nil); err != nil {
+	if err = l.queue.pushSend(ctx, buf); err != nil {
 		return err
 	}
 	l.counters.Add(counters.SendsOut, 1)
@@ -287,7 +287,7 @@ func (l *Link) encode(name string, args any, add func([]byte) ([]byte, error)) (
 
 // checkSize checks that the peer accepts an encoded envelope of this size. Its 4 bytes for the length do not count.
 func (l *Link) checkSize(buf *buffer) error {
-	size, limit := len(buf.b)-frame.HeaderSize+channel.Overhead, int(l.maxFrame.Load())
+	size, limit := len(buf.b)-frame.HeaderSize+channel.Overhead, int(l.largest.Load())
 	if size > limit {
 		return &SizeError{Size: size, Limit: limit}
 	}

@@ -16,9 +16,14 @@ import (
 func held(s *session) (out, in int) {
 	s.queue.mu.Lock()
 	defer s.queue.mu.Unlock()
-	for _, segments := range s.queue.segments {
-		for _, g := range segments {
-			out += cap(g.b)
+	for _, g := range s.queue.turns.urgent {
+		out += cap(g.b)
+	}
+	for f := s.queue.turns.ring.first; f != nil; f = f.next {
+		for _, g := range f.envelopes {
+			if f.waiter == nil { // else its goroutine holds it
+				out += cap(g.b)
+			}
 		}
 	}
 	for _, nonce := range s.queue.pongs {

@@ -16,7 +16,7 @@ func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
 		l.config.pendings.put(p)
 		return 0, err
 	}
-	r := l.exchange(ctx, p, l.queue.push(ctx, urgent, buf, &p.position))
+	r := l.exchange(ctx, p, l.queue.pushPing(ctx, buf, &p.position))
 	return r.rtt, r.err
 }
 
@@ -24,7 +24,7 @@ func (l *Link) Ping(ctx context.Context) (time.Duration, error) {
 func (l *Link) sendPing(p *pending) error {
 	buf, err := l.enterPing(p)
 	if err == nil {
-		l.queue.force(urgent, buf, &p.position)
+		l.queue.force(buf, &p.position)
 	}
 	return err
 }

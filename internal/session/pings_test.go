@@ -48,14 +48,17 @@ func TestPingMeasuresTheRoundTrip(t *testing.T) {
 	})
 }
 
-// TestFullQueueIsNamed has a peer that does not read. A call and a ping wait in different lanes.
+// TestFullQueueIsNamed has a peer that does not read. A call and a ping have room of their own.
 func TestFullQueueIsNamed(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		const limit = 400_000
 		e, _ := w.open(handshake.Responder, func(c *Config) { c.QueueBytes = limit })
-		for ln, size := range [lanes]int{urgentRoom, limit} {
-			e.link.queue.force(lane(ln), &buffer{make([]byte, size)}, nil)
-		}
+		e.link.queue.force(&buffer{make([]byte, urgentRoom)}, nil)
+		e.look(func(s *session) {
+			s.queue.mu.Lock()
+			defer s.queue.mu.Unlock()
+			s.queue.use(&s.queue.calls, limit)
+		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		call := e.goCall(ctx, "x", nil)

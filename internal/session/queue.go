@@ -3,13 +3,11 @@ package session
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"runtime"
 	"slices"
 	"sync"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
-	"github.com/seed-f6ddb928/peernet-go/frame"
 )
 
 // What waits to be written is bounded (wire.md §9); beside each bound stands what happens when it is full.
@@ -17,134 +15,190 @@ const (
 	maxPongs    = 4         // at the limit the oldest is dropped; the newest also proves liveness
 	maxRefusals = 1024      // error replies (`overloaded`, `deadline`); one more ends the session: the peer calls and does not read
 	urgentRoom  = 256 << 10 // bytes of small replies; their handlers wait
-	flushBytes  = 256 << 10 // plaintext bytes sealed for one write, or one frame if that is larger
-	copyBytes   = 16 << 10  // an envelope up to this is copied to its neighbours, a larger one queued by reference
 )
 
-// A lane is one of the two orders in which envelopes leave.
-type lane uint8
+// limitName is the limit of most rooms, for people.
+const limitName = "Limits.QueueBytes"
 
-const (
-	urgent lane = iota // byes that end a session, pings, small replies: never behind bulk
-	bulk               // calls, sends, cancels, large replies, byes that end nothing: in the order queued
-	lanes
-)
-
-// limitNames says what the limit of a lane is, for people.
-var limitNames = [lanes]string{"pings and small replies", "Limits.QueueBytes"}
-
-// A segment is a run of envelopes, each behind its length as 4 bytes.
-type segment struct {
-	*buffer
-	lane   lane
-	frames int
-	alone  bool // one large envelope, queued by reference
-
-	refusals int // frames of it that refuse a call
-}
-
-// A position is where an envelope is in its lane. It is set and read under the queue's lock.
-type position struct {
-	lane lane
-	seq  uint64 // among all that were ever queued there, from 1; 0: it is not queued yet
-}
-
-// A queue holds encoded envelopes on their way from many goroutines to the writer. Room is given to waiters in the order
-// in which they came.
+// A queue holds encoded envelopes on their way from many goroutines to the writer. Each kind of them, and each flow, has room of
+// its own, so that none waits for room that another has.
 type queue struct {
-	limits    [lanes]int     // bytes that may wait
 	codec     envelope.Codec // of pongs; set before the writer runs
 	isCrowded func() bool    // whether several calls are in flight: more envelopes are likely on their way
 
-	mu         sync.Mutex // guards the rest
-	start      func()     // starts the writer; it does not block
-	isResting  bool       // the writer does not run, and what is queued next starts it
-	segments   [lanes][]segment
-	pongs      [][]byte      // nonces, oldest first
-	refusals   int           // in the urgent lane
-	bytes      [lanes]int    // queued or being written
-	queued     [lanes]uint64 // envelopes ever queued
-	taken      [lanes]uint64 // envelopes ever handed to the writer
-	waiters    [lanes][]*waiter
-	halfClosed bool  // our bye is in the bulk lane: nothing new may start
-	err        error // not nil: closed, and why; what is queued now is all that will be written
+	mu        sync.Mutex // guards the rest
+	start     func()     // starts the writer; it does not block
+	isResting bool       // the writer does not run, and what is queued next starts it
+	turns     turns
+	pongs     [][]byte // nonces, oldest first
+	refusals  int      // in the urgent lane
+	spare     *flow    // for the next single one
+
+	replies      room // pings and small replies: callers and handlers wait
+	calls        room // small calls: callers wait
+	largeCalls   room // their callers wait, but a call that waits has turns like any other
+	largeReplies room // likewise: their handlers wait
+	sends        *flow
+	bytes        int     // in all rooms
+	crowded      []*room // in which somebody waits
+
+	starting   int     // envelopes of flows that start something and have not left
+	halfClosed bool    // our bye is queued: nothing new may start
+	bye        *buffer // our bye, while it waits for starting
+	err        error   // not nil: closed, and why; what is queued now is all that will be written
 }
 
-// A waiter is an envelope that waits for room. done gets nil once the envelope is queued, or why it never will be: the queue
-// has closed, or our bye is queued and the envelope would start something.
-type waiter struct {
-	buf    *buffer
-	p      *position // as for push
-	starts bool
-	done   chan error // has room for one
-}
-
-// A turn is what the writer does after take.
-type turn uint8
+// A step is what the writer does after take.
+type step uint8
 
 const (
-	writes turn = iota // what was taken
+	writes step = iota // what was taken
 	rests              // nothing waits
 	ends               // nothing will ever come
 )
 
-func newQueue(limit int, isCrowded func() bool) *queue {
-	return &queue{codec: envelope.Msgpack, limits: [lanes]int{urgentRoom, limit}, isCrowded: isCrowded}
+// A position is where an envelope is in the queue. It is set and read under the queue's lock.
+type position struct {
+	flow *flow  // of a large envelope
+	seq  uint64 // the flow's use, or the number among all urgent ones, from 1; 0: it is not queued yet
 }
 
-// push queues an envelope that starts something, and takes buf over in any case. It waits for room until ctx
-// ends: the error is an *AbandonedError then. It returns errDraining once our bye is queued. The first 4 bytes of buf are for
-// its length.
+func newQueue(limit int, isCrowded func() bool) *queue {
+	bulk := room{limit: limit, name: limitName}
+	q := &queue{codec: envelope.Msgpack, isCrowded: isCrowded, replies: room{limit: urgentRoom, name: "pings and small replies"},
+		calls: bulk, largeCalls: bulk, largeReplies: bulk}
+	q.sends = q.newFlow(limit, limitName)
+	q.sends.starts = true
+	return q
+}
+
+// pushCall queues a call, and takes buf over in any case. It waits for room until ctx ends: the error is an *AbandonedError
+// then. It returns errDraining once our bye is queued. The first 4 bytes of buf are for its length.
 //
-// p, if not nil, is told the envelope's position before the writer can have the envelope.
-func (q *queue) push(ctx context.Context, ln lane, buf *buffer, p *position) error {
-	if err := ctx.Err(); err != nil {
-		buf.release()
-		return &AbandonedError{Err: err}
+// p is told the envelope's position before the writer can have the envelope.
+func (q *queue) pushCall(ctx context.Context, buf *buffer, p *position) error {
+	if len(buf.b) > copyBytes {
+		return q.pushSingle(ctx, &q.largeCalls, waiter{buf: buf, p: p, starts: true})
 	}
-	return q.pushInTurn(ctx, ln, buf, p, true)
+	return q.pushInTurn(ctx, &q.calls, waiter{buf: buf, p: p, starts: true})
+}
+
+// pushSend queues a send, as pushCall does.
+func (q *queue) pushSend(ctx context.Context, buf *buffer) error { return q.sends.push(ctx, buf) }
+
+// pushPing queues a ping, as pushCall does. It is not refused after our bye.
+func (q *queue) pushPing(ctx context.Context, buf *buffer, p *position) error {
+	return q.pushInTurn(ctx, &q.replies, waiter{buf: buf, p: p})
 }
 
 // pushReply queues a reply, and takes buf over. It waits for room until the queue closes: meanwhile the handler that
 // replies counts among those that run.
-func (q *queue) pushReply(ln lane, buf *buffer) {
-	_ = q.pushInTurn(context.Background(), ln, buf, nil, false)
+func (q *queue) pushReply(buf *buffer) {
+	if len(buf.b) > copyBytes {
+		_ = q.pushSingle(context.Background(), &q.largeReplies, waiter{buf: buf})
+	} else {
+		_ = q.pushInTurn(context.Background(), &q.replies, waiter{buf: buf})
+	}
 }
 
-// pushInTurn queues an envelope behind those that wait for room, once there is room for it, and takes buf over.
-func (q *queue) pushInTurn(ctx context.Context, ln lane, buf *buffer, p *position, starts bool) error {
+// pushInTurn queues an envelope behind those that wait for the same room, once there is room for it.
+func (q *queue) pushInTurn(ctx context.Context, r *room, w waiter) error {
+	if err := ctx.Err(); err != nil {
+		w.buf.release()
+		return &AbandonedError{Err: err}
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	closed := q.closedFor(starts)
-	if closed != nil || len(q.waiters[ln]) == 0 && q.hasRoom(ln, len(buf.b)) {
-		return q.put(closed, ln, buf, p)
+	w.size = len(w.buf.b)
+	closed := q.closedFor(w.starts)
+	if closed != nil || len(r.waiters) == 0 && r.has(w.size) {
+		return q.put(closed, r, &w)
 	}
-	w := &waiter{buf: buf, p: p, starts: starts, done: make(chan error, 1)}
-	q.waiters[ln] = append(q.waiters[ln], w)
+	return q.wait(ctx, r, w)
+}
+
+// pushSingle queues a large envelope in a flow of its own. It has its turns from now on, also while it waits for room: so it waits
+// for no other flow. What waiting bounds is the memory of envelopes whose goroutines do not wait any more.
+func (q *queue) pushSingle(ctx context.Context, r *room, w waiter) error {
+	if err := ctx.Err(); err != nil {
+		w.buf.release()
+		return &AbandonedError{Err: err}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if closed := q.closedFor(w.starts); closed != nil {
+		w.buf.release()
+		return closed
+	}
+	f := q.spare
+	if q.spare = nil; f == nil {
+		f = &flow{queue: q, single: true, use: 1}
+	}
+	f.room, f.starts, f.early = r, w.starts, w.starts
+	if w.p != nil {
+		*w.p = position{f, f.use}
+	}
+	w.size, w.flow = len(w.buf.b), f
+	q.turns.addTo(f, w.buf)
+	q.wake()
+	if len(r.waiters) == 0 && r.has(w.size) {
+		q.accept(f, w.size)
+		return nil
+	}
+	w.buf = nil
+	return q.wait(ctx, r, w)
+}
+
+// wait waits until from is given room, or ctx ends. It is called with mu held, and lets go of it meanwhile.
+func (q *queue) wait(ctx context.Context, r *room, from waiter) error {
+	w := &from
+	w.done = make(chan error, 1)
+	if w.buf == nil {
+		w.flow.waiter = w
+	}
+	if r.waiters = append(r.waiters, w); len(r.waiters) == 1 {
+		q.crowded = append(q.crowded, r)
+	}
 	q.mu.Unlock()
 	select {
 	case err := <-w.done:
 		q.mu.Lock()
 		return err
 	case <-ctx.Done():
+	case <-w.stop:
 	}
 	q.mu.Lock()
-	i := slices.Index(q.waiters[ln], w)
-	if i < 0 {
+	if !slices.Contains(r.waiters, w) {
 		return <-w.done // it came in the same moment
 	}
-	q.waiters[ln] = slices.Delete(q.waiters[ln], i, i+1)
-	buf.release()
-	q.grantRoom(ln) // those behind it may need less
-	return &AbandonedError{Err: ctx.Err(), Full: q.limits[ln], Limit: limitNames[ln]}
+	q.remove(r, w)
+	q.discard(w)
+	q.grant(r) // those behind it may need less
+	return &AbandonedError{Err: ctx.Err(), Full: r.limit, Limit: r.name}
 }
 
-// force queues an envelope without waiting for room, and takes buf over. Forced envelopes are bounded by what they
-// answer: see the callers. p is as for push.
-func (q *queue) force(ln lane, buf *buffer, p *position) {
+// force queues an urgent envelope without waiting for room, and takes buf over. Forced envelopes are bounded by what they
+// answer: see the callers. p, if not nil, is as for pushCall.
+func (q *queue) force(buf *buffer, p *position) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	_ = q.put(q.closedFor(false), ln, buf, p)
+	_ = q.put(q.closedFor(false), &q.replies, &waiter{buf: buf, p: p})
+}
+
+// cancel takes the call at p back if its last byte has not left, and returns true: it was never sent. Else it queues buf, its
+// cancel, behind it. It takes buf over.
+func (q *queue) cancel(p *position, buf *buffer) (unsent bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err == nil && p.flow != nil && !q.hasLeft(p) {
+		buf.release()
+		r := p.flow.room
+		q.drop(p.flow)
+		q.grant(r)
+		return true
+	}
+	_ = q.put(q.closedFor(false), &q.replies, &waiter{buf: buf})
+	return false
 }
 
 // pushPong queues the answer to a ping. The nonce is copied.
@@ -169,21 +223,23 @@ func (q *queue) pushRefusal(buf *buffer) bool {
 		buf.release()
 		return q.err != nil // the session is ending anyway
 	}
-	q.add(urgent, buf)
+	q.add(&q.replies, buf).refusals++
 	q.refusals++
-	q.segments[urgent][len(q.segments[urgent])-1].refusals++
 	return true
 }
 
-// halfClose queues our bye, if there is one, behind all that was queued in bulk. Nothing that starts something follows it.
+// halfClose queues our bye, if there is one, behind every call and send that was begun. Nothing that starts something follows it.
 func (q *queue) halfClose(bye *buffer) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	closed := q.closedFor(true)
 	q.halfClosed = true
 	q.endWaits() // another session may serve: they need not wait for this one's room
-	if bye != nil {
-		_ = q.put(closed, bulk, bye, nil)
+	if bye != nil && closed == nil {
+		q.bye = bye
+		q.sayBye()
+	} else if bye != nil {
+		bye.release()
 	}
 }
 
@@ -197,43 +253,46 @@ func (q *queue) finish(bye *buffer, err error) {
 		}
 		return
 	}
-	for ln := range q.segments {
-		for _, s := range q.segments[ln] {
-			s.release()
-		}
-		q.segments[ln] = nil
-	}
+	q.turns.clear()
 	q.pongs = nil
+	if q.bye != nil {
+		q.bye.release()
+		q.bye = nil
+	}
 	if bye != nil {
-		q.add(urgent, bye)
+		q.add(&q.replies, bye)
 	}
 	q.err = err
 	q.endWaits()
 	q.wake()
 }
 
+// setPeer is told what the peer takes in parts.
+func (q *queue) setPeer(l PartLimits) {
+	q.mu.Lock()
+	q.turns.peer = l
+	q.mu.Unlock()
+}
+
 // size returns how many bytes are queued or being written.
-func (q *queue) size() (n int) {
+func (q *queue) size() int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, b := range q.bytes {
-		n += b
-	}
-	return n
+	return q.bytes
 }
 
 // isEmpty says whether nothing waits and nothing is being written.
 func (q *queue) isEmpty() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.bytes == [lanes]int{} && len(q.pongs) == 0
+	return q.bytes == 0 && len(q.pongs) == 0 && q.bye == nil && q.turns.isEmpty()
 }
 
 // isTaken says whether the envelope at p has been handed to the writer, and so may have left.
 func (q *queue) isTaken(p *position) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return p.seq != 0 && p.seq <= q.taken[p.lane]
+	return q.hasLeft(p)
 }
 
 // startWriter has start start the writer, now if something waits, and whenever it rests and something is queued.
@@ -241,16 +300,16 @@ func (q *queue) startWriter(start func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.start, q.isResting = start, true
-	if q.err != nil || q.waits() {
+	if q.err != nil || q.hasWork() {
 		q.wake()
 	}
 }
 
-// take appends what fits one write to segments, and says what the writer does next.
-func (q *queue) take(segments []segment) ([]segment, turn) {
+// take appends what fits one write to segments, of flows at most bulk bytes, or one turn. It says what the writer does next.
+func (q *queue) take(segments []segment, bulk int) ([]segment, step) {
 	q.mu.Lock()
-	if !q.waits() {
-		defer q.mu.Unlock()
+	defer q.mu.Unlock()
+	if !q.hasWork() {
 		if q.err != nil {
 			return segments, ends
 		}
@@ -266,130 +325,41 @@ func (q *queue) take(segments []segment) ([]segment, turn) {
 	for _, nonce := range q.pongs {
 		buf := newEnvelope(nil)
 		buf.b = q.codec.AppendPong(buf.b, nonce)
-		q.add(urgent, buf)
+		q.add(&q.replies, buf)
 	}
 	q.pongs = q.pongs[:0]
-	size := 0
-	for ln := range q.segments {
-		n := 0
-		for _, s := range q.segments[ln] {
-			if size > 0 && size+len(s.b) > flushBytes {
-				break
-			}
-			segments = append(segments, s)
-			size += len(s.b)
-			q.taken[ln] += uint64(s.frames)
-			q.refusals -= s.refusals
-			n++
-		}
-		q.segments[ln] = slices.Delete(q.segments[ln], 0, n)
-		if len(q.segments[ln]) > 0 {
-			break // bulk must not overtake what is urgent and found no room
+	n := len(segments)
+	segments = q.turns.next(segments, bulk)
+	for i := range segments[n:] {
+		s := &segments[n+i]
+		q.refusals -= s.refusals
+		if s.flow != nil {
+			q.hand(s)
 		}
 	}
-	q.mu.Unlock()
 	return segments, writes
 }
 
 // release gives back the room that segments took, and its buffers.
 func (q *queue) release(segments []segment) {
 	q.mu.Lock()
-	for _, s := range segments {
-		q.bytes[s.lane] -= len(s.b)
+	for i := range segments {
+		s := &segments[i]
+		if s.flow != nil {
+			q.releaseTurn(s)
+			continue
+		}
+		q.free(&q.calls, s.calls)
+		q.free(&q.replies, len(s.b)-s.calls)
 	}
-	for ln := range q.waiters {
-		q.grantRoom(lane(ln))
+	for _, r := range slices.Clone(q.crowded) {
+		q.grant(r)
 	}
 	q.mu.Unlock()
 	for i, s := range segments {
-		s.release()
+		if s.ends && s.buffer != nil {
+			s.release()
+		}
 		segments[i] = segment{}
 	}
-}
-
-// The rest is called with mu held.
-
-// waits says whether something waits to be written.
-func (q *queue) waits() bool {
-	return len(q.segments[urgent])+len(q.segments[bulk])+len(q.pongs) > 0
-}
-
-// wake starts the writer if it rests.
-func (q *queue) wake() {
-	if q.isResting {
-		q.isResting = false
-		q.start()
-	}
-}
-
-// closedFor returns why no envelope is taken any more, or none that starts something; nil: one is.
-func (q *queue) closedFor(starts bool) error {
-	if q.err == nil && starts && q.halfClosed {
-		return errDraining
-	}
-	return q.err
-}
-
-// hasRoom says whether an envelope may be queued now. One always fits an empty lane, however large.
-func (q *queue) hasRoom(ln lane, need int) bool {
-	return q.bytes[ln] == 0 || q.bytes[ln]+need <= q.limits[ln]
-}
-
-// endWaits ends the waits for what is not taken any more, and those for which there is room.
-func (q *queue) endWaits() {
-	for ln := range q.waiters {
-		q.waiters[ln] = slices.DeleteFunc(q.waiters[ln], func(w *waiter) bool {
-			closed := q.closedFor(w.starts)
-			if closed != nil {
-				w.buf.release()
-				w.done <- closed
-			}
-			return closed != nil
-		})
-		q.grantRoom(lane(ln))
-	}
-}
-
-// grantRoom queues the envelopes that wait and for which there is room, in order.
-func (q *queue) grantRoom(ln lane) {
-	for len(q.waiters[ln]) > 0 && q.hasRoom(ln, len(q.waiters[ln][0].buf.b)) {
-		w := q.waiters[ln][0]
-		q.waiters[ln] = q.waiters[ln][1:]
-		w.done <- q.put(nil, ln, w.buf, w.p)
-	}
-}
-
-// put queues an envelope unless closed says why not, and takes buf over. It returns closed.
-func (q *queue) put(closed error, ln lane, buf *buffer, p *position) error {
-	if closed != nil {
-		buf.release()
-		return closed
-	}
-	q.add(ln, buf)
-	if p != nil {
-		*p = position{ln, q.queued[ln]}
-	}
-	return nil
-}
-
-// add takes buf over, whose first 4 bytes are for its length, and tells the writer.
-func (q *queue) add(ln lane, buf *buffer) {
-	size := len(buf.b)
-	binary.BigEndian.PutUint32(buf.b, uint32(size-frame.HeaderSize))
-	q.bytes[ln] += size
-	q.queued[ln]++
-	q.wake()
-	segs := q.segments[ln]
-	if size > copyBytes {
-		q.segments[ln] = append(segs, segment{buffer: buf, lane: ln, frames: 1, alone: true})
-		return
-	}
-	if n := len(segs); n == 0 || segs[n-1].alone || len(segs[n-1].b)+size > smallBuffer {
-		segs = append(segs, segment{buffer: newBuffer(size), lane: ln})
-		q.segments[ln] = segs
-	}
-	s := &segs[len(segs)-1]
-	s.b = append(s.b, buf.b...)
-	s.frames++
-	buf.release()
 }

@@ -87,7 +87,7 @@ func (m *modelled) produce(id int, r *rand.Rand, produced *atomic.Int64) {
 			go cancel()
 		}
 		var p position
-		err := m.push(ctx, ln, numbered(n, size), &p)
+		err := pushTo(ctx, m.queue, ln, numbered(n, size), &p)
 		cancel()
 		m.mu.Lock()
 		switch {
@@ -113,10 +113,10 @@ func (m *modelled) write(t *testing.T, r *rand.Rand) {
 	for more := true; more; {
 		segments, more = take(segments[:0])
 		m.queue.mu.Lock()
-		if b := m.bytes[bulk]; b < 0 || b > max(m.limits[bulk], m.largest)+20 {
+		if b := m.sends.room.bytes; b < 0 || b > max(m.sends.room.limit, m.largest)+20 {
 			t.Errorf("%d bytes of bulk are counted", b)
 		}
-		if b := m.bytes[urgent]; b < 0 || b > urgentRoom+200 {
+		if b := m.replies.bytes; b < 0 || b > urgentRoom+200 {
 			t.Errorf("%d urgent bytes are counted", b)
 		}
 		if n := len(m.queue.pongs); n > maxPongs {
@@ -132,7 +132,11 @@ func (m *modelled) write(t *testing.T, r *rand.Rand) {
 					id := (n - 1) / perModeled
 					number(t, plain)
 					m.mu.Lock()
-					m.left[id][s.lane] = append(m.left[id][s.lane], n)
+					ln := urgent
+					if s.flow != nil {
+						ln = bulk
+					}
+					m.left[id][ln] = append(m.left[id][ln], n)
 					m.mu.Unlock()
 				}
 			}

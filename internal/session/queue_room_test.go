@@ -18,7 +18,7 @@ func goPush(ctx context.Context, q *queue, ln lane, n, size int, p *position) *p
 	w := &pushed{done: make(chan struct{})}
 	go func() {
 		defer close(w.done)
-		w.err = q.push(ctx, ln, numbered(n, size), p)
+		w.err = pushTo(ctx, q, ln, numbered(n, size), p)
 	}()
 	synctest.Wait()
 	return w
@@ -55,15 +55,15 @@ func TestRoomIsGivenInTheOrderOfWaiting(t *testing.T) {
 		for _, w := range []*pushed{big, small, last} {
 			wantPushed(t, w, "waits")
 		}
-		segments, _ := q.take(nil)
+		segments, _ := takeOnce(q, nil)
 		wantPushed(t, big, "waits") // what is being written still takes its room
 		q.release(segments)
 		wantPushed(t, big, "queued")
 		wantPushed(t, small, "queued")
 		wantPushed(t, last, "waits")
-		drain(t, q)
+		empty(t, q)
 		wantPushed(t, last, "queued")
-		drain(t, q)
+		empty(t, q)
 		wantEmpty(t, q)
 	})
 }
@@ -74,9 +74,9 @@ func TestOneEnvelopeFitsAnEmptyLaneHoweverLarge(t *testing.T) {
 		push(t, q, bulk, 0, 50_000)
 		next := goPush(t.Context(), q, bulk, 1, 60_000, nil)
 		wantPushed(t, next, "waits")
-		drain(t, q)
+		empty(t, q)
 		wantPushed(t, next, "queued")
-		drain(t, q)
+		empty(t, q)
 		wantEmpty(t, q)
 	})
 }
@@ -88,10 +88,10 @@ func TestLanesHaveRoomOfTheirOwn(t *testing.T) {
 		push(t, q, urgent, 1, urgentRoom)
 		small := goPush(t.Context(), q, urgent, 2, 8, nil)
 		wantPushed(t, small, "waits")
-		q.force(urgent, numbered(3, 8), nil) // waits for nothing
-		drain(t, q)
+		q.force(numbered(3, 8), nil) // waits for nothing
+		empty(t, q)
 		wantPushed(t, small, "queued")
-		drain(t, q)
+		empty(t, q)
 		wantEmpty(t, q)
 	})
 }
@@ -108,12 +108,12 @@ func TestCancelledWaiterLeavesAtOnce(t *testing.T) {
 		wantPushed(t, big, "waits")
 		wantPushed(t, small, "waits")
 		cancel()
-		wantPushed(t, big, (&AbandonedError{Err: context.Canceled, Full: 1000, Limit: limitNames[bulk]}).Error())
+		wantPushed(t, big, (&AbandonedError{Err: context.Canceled, Full: 1000, Limit: limitName}).Error())
 		wantPushed(t, small, "queued")
 		if p.seq != 0 || q.isTaken(&p) {
 			t.Error("a cancelled push has a position in the queue")
 		}
-		if got, want := numbers(t, drain(t, q)), []int{0, 2}; !slices.Equal(got, want) {
+		if got, want := numbers(t, empty(t, q)), []int{0, 2}; !slices.Equal(got, want) {
 			t.Errorf("%v left, want %v", got, want)
 		}
 		wantEmpty(t, q)
@@ -124,7 +124,7 @@ func TestDeadContextQueuesNothing(t *testing.T) {
 	q := testQueue(1000)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := q.push(ctx, bulk, numbered(1, 10), nil); !errors.Is(err, context.Canceled) {
+	if err := q.pushSend(ctx, numbered(1, 10)); !errors.Is(err, context.Canceled) {
 		t.Errorf("push: %v", err)
 	}
 	wantEmpty(t, q)
@@ -138,7 +138,7 @@ func TestClosingWakesAllWaiters(t *testing.T) {
 		waiting := []*pushed{goPush(t.Context(), q, bulk, 2, 10, nil), goPush(t.Context(), q, urgent, 3, 10, nil)}
 		answered := make(chan struct{})
 		go func() {
-			q.pushReply(bulk, numbered(4, 10))
+			q.pushReply(numbered(4, 10))
 			close(answered)
 		}()
 		synctest.Wait()
@@ -147,18 +147,18 @@ func TestClosingWakesAllWaiters(t *testing.T) {
 			wantPushed(t, w, errTest.Error())
 		}
 		<-answered
-		if err := q.push(t.Context(), bulk, numbered(5, 10), nil); err != errTest {
+		if err := q.pushSend(t.Context(), numbered(5, 10)); err != errTest {
 			t.Errorf("push after the end: %v", err)
 		}
-		q.pushReply(urgent, numbered(6, 10))
-		q.force(urgent, numbered(7, 10), nil)
+		q.pushReply(numbered(6, 10))
+		q.force(numbered(7, 10), nil)
 		q.pushPong([]byte("x"))
 		q.halfClose(numbered(8, 10))
 		q.finish(numbered(9, 10), errors.New("another end"))
 		if !q.pushRefusal(numbered(10, 10)) {
 			t.Error("a refusal after the end counts as one too many")
 		}
-		if segments, next := q.take(nil); next != ends || len(segments) != 0 {
+		if segments, next := takeOnce(q, nil); next != ends || len(segments) != 0 {
 			t.Errorf("%d segments after the end", len(segments))
 		}
 	})
@@ -173,22 +173,22 @@ func TestHalfClosedQueueStartsNothing(t *testing.T) {
 		waiting := goPush(t.Context(), q, bulk, 1, 500, nil)
 		answered := make(chan struct{})
 		go func() {
-			q.pushReply(bulk, numbered(2, 200))
+			q.pushReply(numbered(2, 200))
 			close(answered)
 		}()
 		behind := goPush(t.Context(), q, bulk, 3, 500, nil)
 		q.halfClose(numbered(4, 50))
 		wantPushed(t, waiting, errDraining.Error())
 		wantPushed(t, behind, errDraining.Error())
-		if err := q.push(t.Context(), bulk, numbered(5, 10), nil); err != errDraining {
+		if err := q.pushSend(t.Context(), numbered(5, 10)); err != errDraining {
 			t.Errorf("push after the bye: %v", err)
 		}
-		q.force(bulk, numbered(6, 10), nil) // a cancel
-		q.halfClose(numbered(7, 10))        // a second bye is dropped
-		got := numbers(t, drain(t, q))
+		q.force(numbered(6, 10), nil) // a cancel
+		q.halfClose(numbered(7, 10))  // a second bye is dropped
+		got := numbers(t, empty(t, q))
 		<-answered
-		got = append(got, numbers(t, drain(t, q))...)
-		if want := []int{0, 4, 6, 2}; !slices.Equal(got, want) {
+		got = append(got, numbers(t, empty(t, q))...)
+		if want := []int{2, 6, 0, 4}; !slices.Equal(got, want) {
 			t.Errorf("%v left, want %v", got, want)
 		}
 		wantEmpty(t, q)
@@ -201,17 +201,18 @@ func TestEnvelopeThatGotRoomLeavesBeforeTheBye(t *testing.T) {
 		q := testQueue(100)
 		push(t, q, bulk, 0, 100)
 		w := goPush(t.Context(), q, bulk, 1, 80, nil)
-		segments, _ := q.take(nil)
+		segments, _ := takeOnce(q, nil)
 		q.mu.Lock() // the push cannot go on before the half-close
-		for _, s := range segments {
-			q.bytes[s.lane] -= len(s.b)
+		for i := range segments {
+			q.releaseTurn(&segments[i])
 		}
-		q.grantRoom(bulk)
+		q.grant(q.sends.room)
 		q.halfClosed = true
-		q.add(bulk, numbered(2, 10))
+		q.bye = numbered(2, 10)
+		q.sayBye()
 		q.mu.Unlock()
 		wantPushed(t, w, "queued")
-		if got, want := numbers(t, drain(t, q)), []int{1, 2}; !slices.Equal(got, want) {
+		if got, want := numbers(t, empty(t, q)), []int{1, 2}; !slices.Equal(got, want) {
 			t.Errorf("%v left, want %v", got, want)
 		}
 		wantEmpty(t, q)

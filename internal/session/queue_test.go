@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -57,40 +58,22 @@ func plaintexts(t *testing.T, segments []segment) (all [][]byte) {
 	return all
 }
 
-// drain takes all that waits and returns the envelopes in the order in which they leave.
-func drain(t *testing.T, q *queue) (all [][]byte) {
+// empty takes all that waits and returns the envelopes in the order in which they leave.
+func empty(t *testing.T, q *queue) (all [][]byte) {
 	t.Helper()
 	for {
 		q.mu.Lock()
-		idle := len(q.segments[urgent]) == 0 && len(q.segments[bulk]) == 0 && len(q.pongs) == 0
+		idle := !q.turns.hasWork() && len(q.pongs) == 0
 		q.mu.Unlock()
 		if idle {
 			return all
 		}
-		segments, next := q.take(nil)
+		segments, next := takeOnce(q, nil)
 		if next != writes {
 			t.Fatal("take says that there is no more, and there is")
 		}
 		all = append(all, plaintexts(t, segments)...)
 		q.release(segments)
-	}
-}
-
-// waiting returns a take that waits while the writer of q would rest. It returns false when there will be nothing more.
-func waiting(q *queue) func([]segment) ([]segment, bool) {
-	started := make(chan struct{}, 1)
-	q.startWriter(func() { started <- struct{}{} })
-	isResting := true
-	return func(segments []segment) ([]segment, bool) {
-		for {
-			if isResting {
-				<-started
-			}
-			segments, next := q.take(segments)
-			if isResting = next == rests; !isResting {
-				return segments, next == writes
-			}
-		}
 	}
 }
 
@@ -102,10 +85,48 @@ func numbers(t *testing.T, plain [][]byte) (ns []int) {
 	return ns
 }
 
+// A lane is one of two orders in which envelopes leave: the urgent lane, or that of the sends.
+type lane uint8
+
+const (
+	urgent lane = iota
+	bulk
+	lanes
+)
+
+// pushTo pushes to a lane. p is told the position of what is urgent.
+func pushTo(ctx context.Context, q *queue, ln lane, buf *buffer, p *position) error {
+	if ln == bulk {
+		return q.pushSend(ctx, buf)
+	}
+	return q.pushInTurn(ctx, &q.replies, waiter{buf: buf, p: p, starts: true})
+}
+
 func push(t *testing.T, q *queue, ln lane, n, size int) {
 	t.Helper()
-	if err := q.push(t.Context(), ln, numbered(n, size), nil); err != nil {
+	if err := pushTo(t.Context(), q, ln, numbered(n, size), nil); err != nil {
 		t.Fatalf("push: %v", err)
+	}
+}
+
+// takeOnce takes what one write of a fast line has.
+func takeOnce(q *queue, segments []segment) ([]segment, step) { return q.take(segments, mostDrain) }
+
+// waiting returns a take that waits while the writer of q would rest. It returns false when there will be nothing more.
+func waiting(q *queue) func([]segment) ([]segment, bool) {
+	started := make(chan struct{}, 1)
+	q.startWriter(func() { started <- struct{}{} })
+	isResting := true
+	return func(segments []segment) ([]segment, bool) {
+		for {
+			if isResting {
+				<-started
+			}
+			segments, next := takeOnce(q, segments)
+			if isResting = next == rests; !isResting {
+				return segments, next == writes
+			}
+		}
 	}
 }
 
@@ -114,12 +135,19 @@ func wantEmpty(t *testing.T, q *queue) {
 	t.Helper()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.bytes != [lanes]int{} || q.refusals != 0 || len(q.pongs) != 0 || len(q.waiters[urgent])+len(q.waiters[bulk]) != 0 {
-		t.Errorf("left over: bytes %v, refusals %d, pongs %d, waiters %d and %d", q.bytes, q.refusals, len(q.pongs),
-			len(q.waiters[urgent]), len(q.waiters[bulk]))
+	rooms := map[string]*room{"replies": &q.replies, "calls": &q.calls, "large calls": &q.largeCalls, "large replies": &q.largeReplies,
+		"sends": q.sends.room}
+	for name, r := range rooms {
+		if r.bytes != 0 || len(r.waiters) != 0 {
+			t.Errorf("left over of %s: %d bytes, %d waiters", name, r.bytes, len(r.waiters))
+		}
 	}
-	if q.queued != q.taken {
-		t.Errorf("envelopes queued %v, taken %v", q.queued, q.taken)
+	if q.bytes != 0 || q.refusals != 0 || len(q.pongs) != 0 || len(q.crowded) != 0 || q.starting != 0 || q.bye != nil {
+		t.Errorf("left over: bytes %d, refusals %d, pongs %d, rooms with waiters %d, starting %d", q.bytes, q.refusals, len(q.pongs),
+			len(q.crowded), q.starting)
+	}
+	if o := &q.turns; !o.isEmpty() || o.queued != o.taken || o.open != 0 || o.reserved != 0 || o.run != 0 {
+		t.Errorf("left over: urgent %d of %d, chains %d of %d bytes, a run of %d", o.queued-o.taken, o.queued, o.open, o.reserved, o.run)
 	}
 }
 
@@ -130,14 +158,14 @@ func TestEachLaneKeepsItsOrder(t *testing.T) {
 		ln := lane(n % 2)
 		size := []int{8, 100, copyBytes - 1, copyBytes, copyBytes + 1, 70_000}[n/2%6]
 		if ln == urgent {
-			q.force(urgent, numbered(n, size), nil)
+			q.force(numbered(n, size), nil)
 		} else {
 			push(t, q, bulk, n, size)
 		}
 		want[ln] = append(want[ln], n)
 	}
 	var got [lanes][]int
-	for _, n := range numbers(t, drain(t, q)) {
+	for _, n := range numbers(t, empty(t, q)) {
 		got[n%2] = append(got[n%2], n)
 	}
 	for ln := range want {
@@ -155,16 +183,16 @@ func TestUrgentLeavesBeforeBulk(t *testing.T) {
 	q := testQueue(1 << 20)
 	push(t, q, bulk, 1, 50)
 	push(t, q, bulk, 2, 20_000)
-	q.force(urgent, numbered(3, 50), nil)
-	if got, want := numbers(t, drain(t, q)), []int{3, 1, 2}; !slices.Equal(got, want) {
+	q.force(numbered(3, 50), nil)
+	if got, want := numbers(t, empty(t, q)), []int{3, 1, 2}; !slices.Equal(got, want) {
 		t.Errorf("order %v, want %v", got, want)
 	}
 }
 
 // TestOnlyLargeEnvelopesAreQueuedByReference looks at what becomes of the buffers on both sides of copyBytes.
-// TestBulkNeverOvertakesWhatIsUrgent queues more that is urgent than one write takes, in small envelopes and in large ones,
-// and bulk that would fit what room the write has left.
-func TestBulkNeverOvertakesWhatIsUrgent(t *testing.T) {
+// TestBulkWaitsForWhatIsUrgentButNotForEver queues more that is urgent than one write takes, in small envelopes and in large ones,
+// and bulk that would fit what room the write has left. Bulk leaves after the first urgentRun bytes.
+func TestBulkWaitsForWhatIsUrgentButNotForEver(t *testing.T) {
 	for _, size := range []int{100, 1000, copyBytes, copyBytes + 1, 100_000} {
 		q := testQueue(1000)
 		push(t, q, bulk, 9, 20)
@@ -173,31 +201,32 @@ func TestBulkNeverOvertakesWhatIsUrgent(t *testing.T) {
 			q.pushRefusal(numbered(1, size))
 		}
 		for range n - min(n, maxRefusals) {
-			q.force(urgent, numbered(1, size), nil)
+			q.force(numbered(1, size), nil)
 		}
-		got := numbers(t, drain(t, q))
-		if len(got) != n+1 || got[n] != 9 {
-			t.Errorf("of %d urgent envelopes of %d bytes, %d left before bulk", n, size, slices.Index(got, 9))
+		got := numbers(t, empty(t, q))
+		at := slices.Index(got, 9)
+		if before := at * size; len(got) != n+1 || before < urgentRun-size || before > urgentRun+max(smallBuffer, size) {
+			t.Errorf("of %d urgent envelopes of %d bytes, %d left before bulk", n, size, at)
 		}
 	}
 }
 
 func TestOnlyLargeEnvelopesAreQueuedByReference(t *testing.T) {
 	q := testQueue(1 << 20)
-	for n, size := range []int{copyBytes, copyBytes + 1, copyBytes, 8} {
+	for n, size := range []int{copyBytes, copyBytes + 1, copyBytes - 8, 8} {
 		buf := numbered(n, size)
-		if err := q.push(t.Context(), bulk, buf, nil); err != nil {
+		if err := q.pushSend(t.Context(), buf); err != nil {
 			t.Fatal(err)
 		}
-		segs := q.segments[bulk]
+		segs := q.sends.envelopes
 		if last := segs[len(segs)-1]; last.alone != (size > copyBytes) || last.alone != (last.buffer == buf) {
 			t.Errorf("%d bytes: alone %v, by reference %v", size, last.alone, last.buffer == buf)
 		}
 	}
-	if n := len(q.segments[bulk]); n != 3 {
+	if n := len(q.sends.envelopes); n != 3 {
 		t.Errorf("%d segments, want 3: the two after the large one share theirs", n)
 	}
-	drain(t, q)
+	empty(t, q)
 	wantEmpty(t, q)
 }
 
@@ -212,7 +241,7 @@ func TestOneWriteIsBounded(t *testing.T) {
 		if q.isEmpty() {
 			break
 		}
-		segments, _ := q.take(nil)
+		segments, _ := takeOnce(q, nil)
 		size := 0
 		for _, s := range segments {
 			size += len(s.b)
@@ -233,19 +262,19 @@ func TestOneWriteIsBounded(t *testing.T) {
 func TestFinishDropsAllButTheBye(t *testing.T) {
 	q := testQueue(1 << 20)
 	push(t, q, bulk, 0, 100)
-	segments, _ := q.take(nil)
+	segments, _ := takeOnce(q, nil)
 	push(t, q, bulk, 1, 100)
 	push(t, q, bulk, 2, 100_000)
-	q.force(urgent, numbered(3, 100), nil)
+	q.force(numbered(3, 100), nil)
 	q.pushPong([]byte("nonce"))
 	q.finish(numbered(4, 50), errTest)
 	q.release(segments)
-	segments, next := q.take(nil)
+	segments, next := takeOnce(q, nil)
 	if got, want := numbers(t, plaintexts(t, segments)), []int{4}; next != writes || !slices.Equal(got, want) {
 		t.Errorf("%v left, want %v", got, want)
 	}
 	q.release(segments)
-	if segments, next = q.take(nil); next != ends || len(segments) != 0 {
+	if segments, next = takeOnce(q, nil); next != ends || len(segments) != 0 {
 		t.Errorf("%d segments follow the bye", len(segments))
 	}
 }
@@ -265,7 +294,7 @@ func TestOnlyTheNewestPongsWait(t *testing.T) {
 	if q.isEmpty() {
 		t.Error("the queue is empty, with pongs in it")
 	}
-	plain := drain(t, q)
+	plain := empty(t, q)
 	for i, p := range plain[:len(plain)-1] {
 		var e envelope.Envelope
 		if err := envelope.Msgpack.Parse(p, &e); err != nil || e.Kind != envelope.KindPong || !bytes.Equal(e.Nonce, []byte{byte(6 + i)}) {
@@ -293,7 +322,7 @@ func TestRefusalsAreBounded(t *testing.T) {
 			t.Errorf("%d bytes: %d refusals wait, want %d", size, n, maxRefusals)
 		}
 		for range 20 {
-			segments, _ := q.take(nil)
+			segments, _ := takeOnce(q, nil)
 			frames := 0
 			for _, s := range segments {
 				frames += s.frames
@@ -301,17 +330,18 @@ func TestRefusalsAreBounded(t *testing.T) {
 			if n := fill(); n != frames {
 				t.Fatalf("%d bytes: %d left and %d more fit", size, frames, n)
 			}
-			if waiting := q.bytes[urgent] - frames*size; waiting > maxRefusals*size {
+			if waiting := q.replies.bytes - frames*size; waiting > maxRefusals*size {
 				t.Fatalf("%d bytes: %d bytes of refusals wait, want at most %d", size, waiting, maxRefusals*size)
 			}
 			q.release(segments)
 		}
-		drain(t, q)
+		empty(t, q)
 		wantEmpty(t, q)
 	}
 }
 
-// TestIsTakenSaysWhatTheWriterHas is what tells a caller whether its request may have left.
+// TestIsTakenSaysWhatTheWriterHas is what tells a caller whether its request may have left. Small calls leave before large
+// ones, and each write takes those that it has room for.
 func TestIsTakenSaysWhatTheWriterHas(t *testing.T) {
 	q := testQueue(1 << 20)
 	var ps [4]position
@@ -319,25 +349,25 @@ func TestIsTakenSaysWhatTheWriterHas(t *testing.T) {
 		if q.isTaken(&ps[i]) {
 			t.Errorf("envelope %d is written before it is queued", i)
 		}
-		if err := q.push(t.Context(), bulk, numbered(i, size), &ps[i]); err != nil {
+		if err := q.pushCall(t.Context(), numbered(i, size), &ps[i]); err != nil {
 			t.Fatal(err)
 		}
-		q.force(bulk, numbered(9, 10), nil) // others count too
+		q.force(numbered(9, 10), nil) // others count too
 	}
-	want := func(n int) {
+	want := func(left ...int) {
 		t.Helper()
 		for i := range ps {
-			if got := q.isTaken(&ps[i]); got != (i < n) {
+			if got := q.isTaken(&ps[i]); got != slices.Contains(left, i) {
 				t.Errorf("envelope %d written: %v", i, got)
 			}
 		}
 	}
-	want(0)
-	segments, _ := q.take(nil)
-	want(2)
+	want()
+	segments, _ := takeOnce(q, nil)
+	want(0, 1, 3)
 	q.finish(nil, errTest)
 	q.release(segments)
-	want(2)
+	want(0, 1, 3)
 }
 
 // TestNoWakeupIsLost lets the writer fall asleep after each envelope, whichever way the next one comes.
@@ -361,8 +391,8 @@ func TestNoWakeupIsLost(t *testing.T) {
 		for range 3 {
 			for name, add := range map[string]func(){
 				"push":    func() { push(t, q, bulk, 1, 20) },
-				"answer":  func() { q.pushReply(urgent, numbered(1, 20)) },
-				"force":   func() { q.force(urgent, numbered(1, 20), nil) },
+				"answer":  func() { q.pushReply(numbered(1, 20)) },
+				"force":   func() { q.force(numbered(1, 20), nil) },
 				"pong":    func() { q.pushPong([]byte("nonce")) },
 				"refusal": func() { q.pushRefusal(numbered(1, 20)) },
 			} {

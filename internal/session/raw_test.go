@@ -117,7 +117,11 @@ func (w *world) open(role handshake.Role, change ...func(*Config)) (*end, *raw) 
 
 // Envelopes, as plaintexts.
 
-func helloOf(c *Config) []byte { return envelope.AppendHello(nil, c.Hello) }
+func helloOf(c *Config) []byte {
+	h := c.Hello
+	h.Message, h.Assemble, h.Chains = c.Parts.Message, c.Parts.Assemble, c.Parts.Chains
+	return envelope.AppendHello(nil, h)
+}
 
 func aHello() []byte { return envelope.AppendHello(nil, envelope.Hello{Version: 1, Agent: "raw/1"}) }
 

@@ -38,6 +38,8 @@ type reader struct {
 	large  []byte  // body of a frame that buf cannot hold, its envelope's to keep
 	read   int     // bytes of large that have been read
 	arena  []byte  // plaintexts; bytes given to an envelope are never reused
+	parts  assembly
+	part   envelope.Envelope // the last one
 
 	free     chan *batch     // batches that the actor does not have
 	atActor  atomic.Int32    // batches that the actor has not handled yet
@@ -46,8 +48,9 @@ type reader struct {
 }
 
 func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader {
+	own := l.config.hello()
 	r := &reader{Link: l, recv: recv, buf: &buffer{make([]byte, 0, idleRead)},
-		free: make(chan *batch, maxBatches), stop: stop}
+		free: make(chan *batch, maxBatches), stop: stop, parts: assembly{limits: partsOf(&own)}}
 	for range maxBatches {
 		r.free <- &batch{}
 	}
@@ -69,6 +72,9 @@ func (r *reader) run() (mayIdle bool, err error) {
 		mayIdle = r.recv.Nonce() <= firstWords
 		if b != nil {
 			now := r.config.Clock.Now().Sub(r.since)
+			if err == nil {
+				err = r.parts.checkSilence(now)
+			}
 			if now-time.Duration(r.heard.Swap(int64(now))) >= r.config.PingAfter/2 {
 				r.shrink(b)
 				mayIdle = true
@@ -204,8 +210,13 @@ func (r *reader) decode() (*batch, error) {
 				return nil, nil
 			}
 		}
-		n, err := r.open(b, r.roomFor(len(body), len(rest)), body)
-		r.arena = r.arena[:len(r.arena)+n]
+		if len(body) > arenaBytes {
+			err = r.openInPlace(b, body, len(rest))
+		} else {
+			var n int
+			n, err = r.open(b, r.roomFor(len(body), len(rest)), body)
+			r.arena = r.arena[:len(r.arena)+n]
+		}
 		if err != nil {
 			return b, err
 		}
@@ -219,18 +230,46 @@ func (r *reader) open(b *batch, dst, body []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	return len(plain), r.parse(b, plain)
+}
+
+// openInPlace is open for a frame that may be a part. It lies in the read buffer among next bytes, and is decrypted there: the
+// bytes of a part are copied once only, to where the envelope is joined.
+func (r *reader) openInPlace(b *batch, body []byte, next int) error {
+	plain, err := r.recv.Open(body[:0], body)
+	if err != nil {
+		return err
+	}
+	if bytes.HasPrefix(plain, partPrefix) || bytes.HasPrefix(plain, lastPrefix) {
+		if err = r.codec.Parse(plain, &r.part); err == nil {
+			err = r.takePart(b)
+		}
+		return err
+	}
+	own := append(r.roomFor(len(plain), next), plain...)
+	r.arena = r.arena[:len(r.arena)+len(own)]
+	return r.parse(b, own)
+}
+
+// parse adds the envelope of plain to b, or takes it as a part of one.
+func (r *reader) parse(b *batch, plain []byte) error {
 	n := len(b.envelopes)
 	b.envelopes = append(b.envelopes, envelope.Envelope{})
 	e := &b.envelopes[n]
-	if err := r.codec.Parse(plain, e); err != nil {
-		b.envelopes = b.envelopes[:n]
-		return 0, err
+	err := r.codec.Parse(plain, e)
+	if err == nil && !(isPart(e) && r.dialect.hasControl) {
+		if len(plain)-len(e.Args)-len(e.Name) > arenaBytes {
+			// Most of a large frame is options that are not kept: what is kept must not pin them.
+			e.Args, e.Name = bytes.Clone(e.Args), bytes.Clone(e.Name)
+		}
+		return nil
 	}
-	if len(plain)-len(e.Args)-len(e.Name) > arenaBytes {
-		// Most of a large frame is options that are not kept: what is kept must not pin them.
-		e.Args, e.Name = bytes.Clone(e.Args), bytes.Clone(e.Name)
+	r.part = *e
+	b.envelopes = b.envelopes[:n]
+	if err != nil {
+		return err
 	}
-	return len(plain), nil
+	return r.takePart(b)
 }
 
 // roomFor returns room for the plaintext of a frame, in an allocation that it shares with its neighbours among

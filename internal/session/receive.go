@@ -1,6 +1,7 @@
 package session
 
 import (
+	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
@@ -69,6 +70,9 @@ func (l *Link) deliver(e *envelope.Envelope) error {
 	switch e.Kind {
 	case envelope.KindCall:
 		l.messages.Add(1)
+		if e.Args == nil { // it came in parts that were not kept
+			return l.inbound.Discard(e)
+		}
 		return l.inbound.Call(e)
 	case envelope.KindReply:
 		l.messages.Add(1)
@@ -77,6 +81,9 @@ func (l *Link) deliver(e *envelope.Envelope) error {
 		l.messages.Add(1)
 		if isOfStream(e) {
 			return l.handleStream(e)
+		}
+		if e.Args == nil {
+			return l.inbound.Discard(e)
 		}
 		l.inbound.Send(e)
 	case envelope.KindPing:
@@ -110,8 +117,12 @@ func (s *session) handleCommand(e *envelope.Envelope) error {
 		}
 		if s.hello.Load() == nil { // a second one changes nothing (wire.md §6.7)
 			s.hello.Store(&hello)
-			if hello.Max > 0 {
-				s.maxFrame.Store(max(s.maxFrame.Load(), int64(hello.Max)))
+			parts := partsOf(&hello)
+			s.queue.setPeer(parts) // before anything larger than a frame can be queued
+			if parts.Chains > 0 {
+				s.largest.Store(int64(parts.Message + channel.Overhead))
+			} else {
+				s.largest.Store(max(s.largest.Load(), int64(hello.Max)))
 			}
 			s.tell(Greeted{s.Link})
 		}

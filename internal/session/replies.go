@@ -35,11 +35,7 @@ func (l *Link) reply(id envelope.CallID, value any, refusal *envelope.RemoteErro
 		push(buf)
 		return
 	}
-	ln := urgent
-	if len(buf.b) > copyBytes {
-		ln = bulk
-	}
-	l.queue.pushReply(ln, buf)
+	l.queue.pushReply(buf)
 }
 
 // replacement returns what a caller is told in place of a result or a refusal that cannot be sent for err: of a refusal what

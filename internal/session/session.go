@@ -125,7 +125,7 @@ func newSession(p Params) *session {
 		since: p.Config.Clock.Now()}
 	l.queue = newQueue(p.Config.QueueBytes, l.isCrowded)
 	l.setDialect(p.Dialect)
-	l.maxFrame.Store(frame.DefaultLimit)
+	l.largest.Store(frame.DefaultLimit)
 	return &session{Link: l, expect: p.Expect, claim: p.Claim, owner: p.Owner, lastPing: &pending{}, waits: make(chan struct{})}
 }
 
@@ -332,12 +332,12 @@ func (s *session) admit(owner *actor.PID) {
 		s.startReaderAndWriter()
 		return
 	}
-	own, hello := s.config.Hello, newEnvelope(nil)
+	own, hello := s.config.hello(), newEnvelope(nil)
 	if s.config.Boot != nil {
 		own.Boot, own.HasBoot = s.config.Boot(s.remote), true
 	}
 	hello.b = envelope.AppendHello(hello.b, own)
-	s.queue.force(urgent, hello, nil)
+	s.queue.force(hello, nil)
 	if s.role == handshake.Initiator {
 		s.pingPeer() // its pong proves that the responder has accepted
 	}
@@ -358,7 +358,7 @@ func (s *session) startReaderAndWriter() {
 	s.running = 2
 	s.startReader()
 	s.join.Add(1)
-	w := &writer{Link: s.Link, send: s.writer, end: func(err error) {
+	w := &writer{Link: s.Link, send: s.writer, unsent: FirstUnsent, end: func(err error) {
 		defer s.join.Done()
 		s.system.Root.Send(s.pid, writeEnded{err})
 	}}

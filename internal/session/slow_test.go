@@ -18,20 +18,20 @@ import (
 // and callers that gave up in time sent nothing.
 func TestSlowReaderHoldsTheCallersBack(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
-		const limit, each = 400_000, 50_000
+		const limit, each, n = 400_000, 10_000, 100
 		e, r := w.open(handshake.Responder, func(c *Config) { c.QueueBytes = limit })
 		ctx, cancel := context.WithCancel(t.Context())
 		var calls []*calling
-		for range 30 {
+		for range n {
 			calls = append(calls, e.goCall(ctx, "x", make([]byte, each)))
 		}
 		waiting, bytes := 0, 0
 		e.look(func(s *session) {
 			s.queue.mu.Lock()
 			defer s.queue.mu.Unlock()
-			waiting, bytes = len(s.queue.waiters[bulk]), s.queue.bytes[bulk]
+			waiting, bytes = len(s.queue.calls.waiters), s.queue.calls.bytes
 		})
-		if bytes > limit || waiting < 30-limit/each {
+		if bytes > limit || waiting < n-(limit+64<<10)/each { // the connection takes 64 KiB
 			t.Errorf("%d bytes wait, of at most %d, and %d callers", bytes, limit, waiting)
 		}
 		cancel()
@@ -45,7 +45,7 @@ func TestSlowReaderHoldsTheCallersBack(t *testing.T) {
 				t.Errorf("it waited for room among %d bytes, of %d", err.Full, limit)
 			}
 		}
-		if want := 30 - waiting; sent != want {
+		if want := n - waiting; sent != want {
 			t.Errorf("%d calls say that they may have been carried out, want %d", sent, want)
 		}
 		var got, gone []envelope.CallID
@@ -72,8 +72,8 @@ func TestSlowReaderHoldsTheCallersBack(t *testing.T) {
 			t.Errorf("the peer read the calls %v and the cancels %v", got, gone)
 		}
 		next := e.goCall(t.Context(), "next", nil)
-		r.want(aCall(31, "next", nil))
-		r.say(aReply(31, nil))
+		r.want(aCall(n+1, "next", nil))
+		r.say(aReply(n+1, nil))
 		next.want(t, nil)
 		e.look(func(s *session) {
 			if !s.queue.isEmpty() {
@@ -95,7 +95,7 @@ func TestCallThatIsAnsweredBeforeItIsSentIsNoSuccess(t *testing.T) {
 			calls = append(calls, e.goCall(ctx, "x", make([]byte, 90_000)))
 		}
 		e.look(func(s *session) {
-			if n := len(s.queue.waiters[bulk]); n == 0 {
+			if n := len(s.queue.largeCalls.waiters); n == 0 {
 				t.Error("nobody waits")
 			}
 		})
@@ -137,7 +137,7 @@ func TestReaderNeverWaitsForRoom(t *testing.T) {
 		e.look(func(s *session) {
 			s.queue.mu.Lock()
 			defer s.queue.mu.Unlock()
-			if n := s.queue.bytes[urgent]; n > urgentRoom {
+			if n := s.queue.replies.bytes; n > urgentRoom {
 				t.Errorf("%d urgent bytes wait, of at most %d", n, urgentRoom)
 			}
 		})
@@ -170,8 +170,8 @@ func TestFloodOfPings(t *testing.T) {
 		e.look(func(s *session) {
 			s.queue.mu.Lock()
 			defer s.queue.mu.Unlock()
-			if len(s.queue.pongs) > maxPongs || s.queue.bytes[urgent] > 1000 {
-				t.Errorf("%d pongs and %d urgent bytes wait", len(s.queue.pongs), s.queue.bytes[urgent])
+			if len(s.queue.pongs) > maxPongs || s.queue.replies.bytes > 1000 {
+				t.Errorf("%d pongs and %d urgent bytes wait", len(s.queue.pongs), s.queue.replies.bytes)
 			}
 		})
 		last, heard := uint64(0), 0

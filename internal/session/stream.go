@@ -36,6 +36,9 @@ func (e *afterAnswer) Error() string { return e.text }
 // RequestSent tells peernet.Sent that the request reached the peer.
 func (e *afterAnswer) RequestSent() bool { return true }
 
+// streamRoom is how many bytes of values may wait in the queue for one stream; one value always may. Send waits for room.
+const streamRoom = 128 << 10
+
 // A Stream is a call whose two ends send each other values while it runs (wire.md §6.11). Both ends have one. It is safe for
 // concurrent use.
 //
@@ -44,7 +47,7 @@ func (e *afterAnswer) RequestSent() bool { return true }
 type Stream struct {
 	link *Link
 	id   envelope.StreamID // as this node names it to the peer
-	flow flow              // what this node sends, in order
+	flow *flow             // what this node sends, in order
 
 	pending *pending        // of a stream of this node: in the table of calls in flight until it ends
 	life    context.Context // its caller's, whose end ends the stream; nil: none does
@@ -65,7 +68,7 @@ type Stream struct {
 
 // newStream returns a stream that is to enter the session's table.
 func (l *Link) newStream(id envelope.StreamID) *Stream {
-	s := &Stream{link: l, id: id, flow: l.queue.newFlow(l.config.QueueBytes), over: make(chan struct{}), turn: make(chan struct{}, 1)}
+	s := &Stream{link: l, id: id, flow: l.queue.newFlow(streamRoom, "values of a stream"), over: make(chan struct{}), turn: make(chan struct{}, 1)}
 	s.in.init()
 	s.out.init()
 	return s

@@ -147,7 +147,7 @@ func (s *Stream) grant() {
 	buf := newEnvelope(nil)
 	buf.b = envelope.AppendCredit(buf.b, s.id, in.freed)
 	in.granted, in.freed = in.granted+in.freed, 0
-	l.queue.force(urgent, buf, &in.granting)
+	l.queue.force(buf, &in.granting)
 }
 
 // endIn ends the direction: err follows the values that have arrived. Room stays reserved for them, and for what the peer can

@@ -90,7 +90,7 @@ func (s *Stream) call(ctx context.Context, c StreamCall, buf *buffer) error {
 		s.replied(result{err: err})
 		return err
 	}
-	if err := l.queue.push(ctx, bulk, buf, &s.pending.position); err != nil {
+	if err := l.queue.pushCall(ctx, buf, &s.pending.position); err != nil {
 		if l.flight.remove(s.pending) {
 			s.replied(result{err: err})
 		}
@@ -133,7 +133,6 @@ func (s *Stream) Leave() {
 		buf := newEnvelope(nil)
 		buf.b = envelope.AppendCancel(buf.b, s.id.Call)
 		s.flow.force(buf)
-		s.flow.close()
 	}
 	s.Discard()
 }

@@ -58,7 +58,7 @@ func (s *Stream) Send(ctx context.Context, value any) error {
 		return err
 	}
 	s.link.messages.Add(1)
-	if err := s.flow.push(ctx, s.out.ended, buf); err != nil {
+	if err := s.flow.pushUntil(ctx, s.out.ended, buf); err != nil {
 		return s.notQueued(err, size)
 	}
 	return nil

@@ -29,7 +29,7 @@ func (s *Stream) Begin(window int) error {
 	}
 	buf := newEnvelope(nil)
 	buf.b = envelope.AppendCredit(buf.b, s.id, window)
-	s.link.queue.force(urgent, buf, &s.in.granting)
+	s.link.queue.force(buf, &s.in.granting)
 	return nil
 }
 
@@ -52,8 +52,7 @@ func (s *Stream) Reply(value any, refusal *envelope.RemoteError) {
 	s.close(end, ErrStreamOver, ErrStreamOver)
 	s.Discard()
 	s.turn <- struct{}{} // behind a Send that is being queued
-	s.link.reply(s.id.Call, value, refusal, func(buf *buffer) { _ = s.flow.push(context.Background(), nil, buf) })
-	s.flow.close()
+	s.link.reply(s.id.Call, value, refusal, func(buf *buffer) { _ = s.flow.push(context.Background(), buf) })
 	<-s.turn
 	s.link.streams.leave(s)
 }

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,9 +24,11 @@ type stub struct {
 	closed    []envelope.Reason
 
 	requestsEnded int
+	chains        int // open
+	room          int // bytes of the largest call or send that it takes in parts
 }
 
-func newStub(l *Link) *stub { return &stub{link: l, answer: echo} }
+func newStub(l *Link) *stub { return &stub{link: l, answer: echo, room: math.MaxInt} }
 
 // Call implements Inbound.
 func (s *stub) Call(e *envelope.Envelope) error {
@@ -62,6 +65,29 @@ func (s *stub) Cancel(id envelope.CallID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cancels = append(s.cancels, id)
+}
+
+// OpenChain implements Inbound.
+func (s *stub) OpenChain(head *envelope.Envelope, size int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chains++
+	return size <= s.room
+}
+
+// Discard implements Inbound.
+func (s *stub) Discard(head *envelope.Envelope) error {
+	if head.Kind == envelope.KindCall {
+		s.link.Refuse(head.ID, &envelope.RemoteError{Code: envelope.CodeOverloaded})
+	}
+	return nil
+}
+
+// CloseChain implements Inbound.
+func (s *stub) CloseChain(*envelope.Envelope) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chains--
 }
 
 // EndRequests implements Inbound.

@@ -156,7 +156,7 @@ func TestFirstHelloCounts(t *testing.T) {
 		if got := e.link.Hello(); got != first {
 			t.Errorf("hello %+v, want %+v", got, first)
 		}
-		if got := e.link.maxFrame.Load(); got != 2<<20 {
+		if got := e.link.largest.Load(); got != 2<<20 {
 			t.Errorf("the peer is taken to accept %d bytes, want %d", got, 2<<20)
 		}
 		if got, want := kinds(e.heard()), []string{"proved", "greeted", "up"}; !slices.Equal(got, want) {

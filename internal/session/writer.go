@@ -1,14 +1,12 @@
 package session
 
 import (
-	"encoding/binary"
 	"errors"
 	"net"
 	"os"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/channel"
-	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 )
 
@@ -18,6 +16,9 @@ type writer struct {
 	*Link
 	send     *channel.CipherState
 	segments []segment // of the next write; empty while the writer rests
+	line     drain
+	fresh    bool // nothing was written since the writer has begun to run
+	unsent   int  // bytes that the connection was last told to hold at most
 	end      func(error)
 }
 
@@ -25,8 +26,9 @@ type writer struct {
 // again.
 func (w *writer) Run() {
 	var err error
+	w.fresh = true
 	for err == nil {
-		segments, next := w.queue.take(w.segments[:0])
+		segments, next := w.queue.take(w.segments[:0], w.line.allowance())
 		if next == rests {
 			return // the next Run may have begun: w is its own
 		}
@@ -36,9 +38,10 @@ func (w *writer) Run() {
 		if w.segments = segments; len(segments) == 0 {
 			continue // the queue closed while take let others append to it
 		}
-		err = w.flush(segments, w.send)
+		err = w.flush(segments)
 		w.queue.release(segments)
 		w.counters.Add(counters.FramesOut, w.send.Nonce()-w.framesOut.Swap(w.send.Nonce()))
+		w.limitUnsent()
 		if err == nil {
 			w.CheckDrained()
 		}
@@ -49,8 +52,17 @@ func (w *writer) Run() {
 	w.end(err)
 }
 
+// limitUnsent has the system hold no more than is given to it at one time, if that has changed much.
+func (w *writer) limitUnsent() {
+	bulk := w.line.allowance()
+	if limit := w.config.LimitUnsent; limit != nil && (bulk > w.unsent+w.unsent/4 || bulk < w.unsent-w.unsent/4) {
+		w.unsent = bulk
+		limit(w.conn, bulk)
+	}
+}
+
 // flush writes segments with one call.
-func (l *Link) flush(segments []segment, send *channel.CipherState) (err error) {
+func (w *writer) flush(segments []segment) (err error) {
 	var out []byte
 	if len(segments) == 1 && segments[0].alone {
 		// A large envelope is sealed where it lies: that saves a second buffer as large. newEnvelope has left room for the tag
@@ -58,33 +70,19 @@ func (l *Link) flush(segments []segment, send *channel.CipherState) (err error) 
 		out = segments[0].b[:0]
 	} else {
 		size := 0
-		for _, s := range segments {
-			size += len(s.b) + s.frames*channel.Overhead
+		for i := range segments {
+			size += segments[i].size() + segments[i].frames*channel.Overhead
 		}
 		buf := newBuffer(size)
 		defer buf.release()
 		out = buf.b
 	}
-	for _, s := range segments {
-		if out, err = sealAll(out, s.b, send); err != nil {
+	for i := range segments {
+		if out, err = segments[i].seal(out, w.send); err != nil {
 			return err
 		}
 	}
-	return l.writeAll(out)
-}
-
-// sealAll appends each envelope of the segment as a sealed frame (wire.md §5).
-func sealAll(out, segment []byte, send *channel.CipherState) ([]byte, error) {
-	for len(segment) > 0 {
-		end := frame.HeaderSize + int(binary.BigEndian.Uint32(segment))
-		out = frame.AppendHeader(out, end-frame.HeaderSize+channel.Overhead)
-		var err error
-		if out, err = send.Seal(out, segment[frame.HeaderSize:end]); err != nil {
-			return out, err
-		}
-		segment = segment[end:]
-	}
-	return out, nil
+	return w.writeAll(out)
 }
 
 // writeLook is how often writeAll looks whether anything was written. A session that is ending asks for less than a second.
@@ -92,22 +90,28 @@ const writeLook = lingerAfterBye / 5
 
 // writeAll writes b as long as some of it is taken within each WriteStall (wire.md §7.2). A connection does
 // not tell when it took the last byte, so the error may come later, by one look.
-func (l *Link) writeAll(b []byte) error {
-	for taken := l.config.Clock.Now(); ; {
+func (w *writer) writeAll(b []byte) error {
+	taken := w.config.Clock.Now()
+	if w.fresh {
+		w.line.begin(taken)
+		w.fresh = false
+	}
+	for {
 		// By the system's clock, which is the connection's: the node's may be another.
-		if err := l.conn.SetWriteDeadline(time.Now().Add(writeLook)); err != nil {
+		if err := w.conn.SetWriteDeadline(time.Now().Add(writeLook)); err != nil {
 			return err
 		}
-		n, err := l.conn.Write(b)
-		l.counters.Add(counters.BytesOut, uint64(n))
-		now := l.config.Clock.Now()
+		n, err := w.conn.Write(b)
+		w.counters.Add(counters.BytesOut, uint64(n))
+		now := w.config.Clock.Now()
 		if n > 0 {
+			w.line.wrote(n, now)
 			taken = now
-			l.taken.Store(int64(now.Sub(l.since)))
-		} else if l.excusesSilence() {
+			w.taken.Store(int64(now.Sub(w.since)))
+		} else if w.excusesSilence() {
 			taken = now
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || now.Sub(taken) >= l.config.WriteStall {
+		if !errors.Is(err, os.ErrDeadlineExceeded) || now.Sub(taken) >= w.config.WriteStall {
 			return err
 		}
 		b = b[n:]

@@ -18,7 +18,7 @@ func TestNothingIsWrittenForADroppedBatch(t *testing.T) {
 			go l.queue.finish(nil, errTest)
 			return true
 		}
-		l.queue.force(bulk, numbered(1, 20), nil)
+		l.queue.force(numbered(1, 20), nil)
 		ended := make(chan error, 1)
 		w := &writer{Link: l, send: channel.NewCipherState([32]byte{1}), end: func(err error) { ended <- err }}
 		l.queue.startWriter(func() { go w.Run() })
@@ -55,10 +55,10 @@ func TestSealedSegmentsAreTheFramesOfTheirEnvelopes(t *testing.T) {
 	sealer, opener := channel.NewCipherState(key), channel.NewCipherState(key)
 	n := 0
 	for !q.isEmpty() {
-		segments, _ := q.take(nil)
+		segments, _ := takeOnce(q, nil)
 		for _, s := range segments {
 			room := make([]byte, 0, len(s.b)+s.frames*channel.Overhead)
-			out, err := sealAll(room, s.b, sealer)
+			out, err := s.seal(room, sealer)
 			if err != nil {
 				t.Fatal(err)
 			}

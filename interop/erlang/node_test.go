@@ -198,9 +198,6 @@ func (b *beam) call(n *node, name, args string) string {
 	return line[len(prefix) : len(line)-1]
 }
 
-// closes returns how many connections have ended at the peer, those included that it could not make.
-func (b *beam) closes() int { return b.count("{closed,") + b.count("{dial_failed,") }
-
 // never fails the test if the peer has seen an event that begins so.
 func (b *beam) never(prefixes ...string) {
 	b.t.Helper()

@@ -12,9 +12,11 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/bench/internal/line"
 	"github.com/seed-f6ddb928/peernet-go/bench/internal/measure"
 	"github.com/seed-f6ddb928/peernet-go/bench/internal/runner"
 )
@@ -25,6 +27,9 @@ type Task struct {
 	Case   measure.Case
 	Time   time.Duration // of a measurement of calls
 	Serve  bool          // be the responder of Runner for another process, and nothing else
+
+	// Profile is the file that a CPU profile of the measurement is written to, if not empty.
+	Profile string
 }
 
 // variable holds the Task of a child in its environment.
@@ -61,6 +66,9 @@ func (t Task) command(ctx context.Context) (*exec.Cmd, error) {
 	c := exec.CommandContext(ctx, program)
 	c.Env = append(os.Environ(), variable+"="+string(text))
 	c.WaitDelay = time.Second
+	if t.Case.Measure == measure.MeetName {
+		isolate(c)
+	}
 	return c, nil
 }
 
@@ -74,10 +82,10 @@ func Run(ctx context.Context, t Task) (measure.Figures, error) {
 	c.Stderr = &said
 	out, err := c.Output()
 	if ctx.Err() != nil {
-		return nil, fmt.Errorf("%s did not end in time: %s", t.Case, lastLines(said.String()))
+		return nil, fmt.Errorf("the child did not end in time: %s", beginning(said.String()))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s", err, lastLines(said.String()))
+		return nil, fmt.Errorf("%w: %s", err, beginning(said.String()))
 	}
 	var f measure.Figures
 	if err := json.Unmarshal(out, &f); err != nil {
@@ -86,10 +94,10 @@ func Run(ctx context.Context, t Task) (measure.Figures, error) {
 	return f, nil
 }
 
-// lastLines cuts what a child said to its end.
-func lastLines(s string) string {
-	const room = 2000
-	return strings.TrimSpace(s[max(0, len(s)-room):])
+// beginning cuts what a child said to what it said first.
+func beginning(said string) string {
+	const room = 500
+	return strings.TrimSpace(said[:min(len(said), room)])
 }
 
 // do does t in this process.
@@ -102,6 +110,13 @@ func (t Task) do() error {
 	if t.Serve {
 		return serve(r)
 	}
+	if t.Profile != "" {
+		stop, err := profile(t.Profile)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
 	f, err := t.measure(r)
 	if err != nil {
 		return err
@@ -109,15 +124,43 @@ func (t Task) do() error {
 	return json.NewEncoder(os.Stdout).Encode(f)
 }
 
+// profile writes a CPU profile to a file until stop is called.
+func profile(path string) (stop func(), err error) {
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return func() {
+		pprof.StopCPUProfile()
+		f.Close()
+	}, nil
+}
+
+// measure measures the case.
 func (t Task) measure(r runner.Runner) (measure.Figures, error) {
 	switch t.Case.Measure {
-	case "sessions":
-		o, err := r.Open(t.Case.Sessions)
+	case measure.SessionsName, measure.SpreadName:
+		o, err := r.Open(t.Case.Count)
 		if err != nil {
 			return nil, err
 		}
-		return measure.Sessions(o, t.Case.Workers, t.Case.Sessions)
-	case "processes":
+		defer o.Close()
+		if t.Case.Measure == measure.SpreadName {
+			return measure.Spread(o, t.Case.Callers, t.Case.Count, t.Case.Size, t.Time)
+		}
+		return measure.Sessions(o, t.Case.Workers, t.Case.Count)
+	case measure.GrowthName, measure.MeshName:
+		return r.Grow(t.Case, t.Time)
+	case measure.MeetName:
+		if err := joinLAN(); err != nil {
+			return nil, err
+		}
+		return r.Grow(t.Case, t.Time)
+	case measure.ProcessesName:
 		return t.apart(r)
 	}
 	at, stop, err := r.Serve()
@@ -125,17 +168,41 @@ func (t Task) measure(r runner.Runner) (measure.Figures, error) {
 		return nil, err
 	}
 	defer stop()
+	if t.Case.Measure == measure.LineName {
+		return t.overLine(r, at)
+	}
 	client, err := r.Dial(at)
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
-	return measure.Calls(client, t.Case.Callers, t.Case.Size, t.Time, nil)
+	return measure.Calls([]measure.Client{client}, t.Case.Callers, t.Case.Size, t.Time, nil)
+}
+
+const (
+	lineBits = 50e6 // bits per second of the line, in each direction
+	lineTime = 5    // calls are measured for so many times as long as without it
+)
+
+// overLine measures a small call beside bulk over a slow line.
+func (t Task) overLine(r runner.Runner, at runner.Endpoint) (measure.Figures, error) {
+	l, err := line.New(at.Address, lineBits)
+	if err != nil {
+		return nil, err
+	}
+	defer l.Close()
+	at.Address = l.Address()
+	client, err := r.Dial(at)
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	return measure.Line(client, t.Case.Callers, t.Case.Size, lineTime*t.Time)
 }
 
 // apart measures calls to a responder in another process.
 func (t Task) apart(r runner.Runner) (measure.Figures, error) {
-	t.Serve = true
+	t.Serve, t.Profile = true, ""
 	c, err := t.command(context.Background())
 	if err != nil {
 		return nil, err
@@ -170,7 +237,7 @@ func (t Task) apart(r runner.Runner) (measure.Figures, error) {
 		}
 		return cpu, err
 	}
-	return measure.Calls(client, t.Case.Callers, t.Case.Size, t.Time, usage)
+	return measure.Calls([]measure.Client{client}, t.Case.Callers, t.Case.Size, t.Time, usage)
 }
 
 // serve is a responder. It prints its endpoint, then its CPU time for each line that it reads, and ends with its input.

@@ -98,6 +98,21 @@ func TestFloorFailsCallsWhenTheSessionEnds(t *testing.T) {
 	responder.mu.Unlock()
 }
 
+func TestAPlainFloorEchoes(t *testing.T) {
+	left, right := net.Pipe()
+	initiator, responder := NewSession(left, Plain(), Plain(), false), NewSession(right, Plain(), Plain(), true)
+	defer responder.Close()
+	defer initiator.Close()
+	for _, size := range []int{0, 64, bigFrame, 1_000_000} {
+		payload := bytes.Repeat([]byte{7}, size)
+		reply := initiator.Call(payload)
+		if reply.Err != nil || !bytes.Equal(reply.Payload, payload) {
+			t.Errorf("a call of %d bytes: %v, %d bytes", size, reply.Err, len(reply.Payload))
+		}
+		reply.Release()
+	}
+}
+
 // The floor brings a Diffie-Hellman and a cipher of its own: the library's own must understand it.
 func TestFloorHandshakeIsNoiseXX(t *testing.T) {
 	library := noise.NewCipherSuite(noise.DH25519, noise.CipherChaChaPoly, noise.HashSHA256)

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
-	"net"
 	"runtime"
 	"sync"
 )
@@ -35,7 +34,7 @@ type waiter struct {
 // Senders append plaintext frames to out. The writer takes all that is there, seals each frame where it lies and writes once; meanwhile
 // more gather. It is safe for concurrent use. Its two goroutines end when the connection does; Close waits for them.
 type Session struct {
-	conn       net.Conn
+	conn       io.ReadWriteCloser
 	send, recv *Cipher // the writer's, the reader's
 	echo       bool
 	running    sync.WaitGroup
@@ -51,7 +50,7 @@ type Session struct {
 }
 
 // NewSession starts a session on conn, which it owns from now on.
-func NewSession(conn net.Conn, send, recv *Cipher, echo bool) *Session {
+func NewSession(conn io.ReadWriteCloser, send, recv *Cipher, echo bool) *Session {
 	s := &Session{conn: conn, send: send, recv: recv, echo: echo}
 	s.more.L = &s.mu
 	s.running.Go(s.read)

@@ -29,10 +29,10 @@ type Client interface {
 type Usage func() (cpu time.Duration, err error)
 
 // Calls has callers goroutines call with payloads of size bytes, for the time d after a warm-up, or longer if few calls ended in
-// it. other may be nil.
-func Calls(c Client, callers, size int, d time.Duration, other Usage) (Figures, error) {
+// it. Each caller uses the clients in turn. other may be nil.
+func Calls(clients []Client, callers, size int, d time.Duration, other Usage) (Figures, error) {
 	runtime.GC() // what was set up
-	run := startCallers(c, callers, size)
+	run := startCallers(clients, callers, size)
 	time.Sleep(d / warmUp)
 
 	var before, after runtime.MemStats
@@ -49,7 +49,7 @@ func Calls(c Client, callers, size int, d time.Duration, other Usage) (Figures, 
 	if callers == 1 || size >= sampleAll {
 		least = uint64(callers)
 	}
-	for end := began.Add(patience); run.calls()-calls < least && time.Now().Before(end); {
+	for end := began.Add(patience); run.calls()-calls < least && !run.failed.Load() && time.Now().Before(end); {
 		time.Sleep(d)
 	}
 	calls, io, cpu, took := run.calls()-calls, written().minus(io), CPUTime()-cpu, time.Since(began)
@@ -102,6 +102,7 @@ const (
 // callerRun is a group of goroutines that call until they are told to stop.
 type callerRun struct {
 	phase   atomic.Int32 // warming, measuring, ended
+	failed  atomic.Bool  // a call has failed
 	running sync.WaitGroup
 	callers []caller
 }
@@ -115,8 +116,9 @@ type caller struct {
 	_      [64]byte // keeps the counters of two callers off one cache line
 }
 
-// startCallers starts callers goroutines that call c with payloads of size bytes.
-func startCallers(c Client, callers, size int) *callerRun {
+// startCallers starts callers goroutines that call with payloads of size bytes. The n-th call of the i-th caller goes to the client
+// i + n × callers, so that all clients are used even if there are more of them.
+func startCallers(clients []Client, callers, size int) *callerRun {
 	every := uint64(sampleEvery)
 	if callers == 1 || size >= sampleAll {
 		every = 1
@@ -128,6 +130,7 @@ func startCallers(c Client, callers, size int) *callerRun {
 		payload := make([]byte, size)
 		r.running.Go(func() {
 			for n := uint64(0); own.err == nil; n++ {
+				c := clients[(i+int(n)*callers)%len(clients)]
 				phase := r.phase.Load()
 				if phase == ended {
 					return
@@ -140,6 +143,9 @@ func startCallers(c Client, callers, size int) *callerRun {
 					own.sample(time.Since(began))
 				}
 				own.ended.Add(1)
+			}
+			if own.err != nil {
+				r.failed.Store(true)
 			}
 		})
 	}

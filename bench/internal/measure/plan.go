@@ -9,41 +9,99 @@ type Measure struct {
 	Cases   []Case
 }
 
-// smallCall is the payload of a small call in bytes.
-const smallCall = 64
+// Names of measures.
+const (
+	CallsName     = "calls"
+	BulkName      = "bulk"
+	SessionsName  = "sessions"
+	ProcessesName = "processes"
+	LineName      = "line"
+	SpreadName    = "spread"
+	GrowthName    = "growth"
+	MeshName      = "mesh"
+	MeetName      = "meet"
+)
+
+// What growth has many of.
+const (
+	Peers     = "lines in the peers file"
+	Sightings = "entries in the presence table"
+	Handlers  = "handlers"
+)
+
+const (
+	smallCall = 64        // payload of a small call in bytes
+	largeCall = 1_000_000 // and of a large one
+	sessions  = "sessions"
+)
+
+var callColumns = []Column{CallsPerSec, CPUPerCall, ProcsBusy, WritesPerCall, SentPerCall, AllocsPerCall, HeapPerCall, P50, P99}
 
 // Measures are all there are, in the order of tables.
 var Measures = []Measure{
+	{CallsName, callColumns, callCases(CallsName, []int{1, 2}, []int{1, 8, 64, 512}, smallCall)},
 	{
-		Name: "calls",
-		Columns: []Column{
-			CallsPerSec, CPUPerCall, ProcsBusy, WritesPerCall, SentPerCall, AllocsPerCall, HeapPerCall, P50, P99,
-		},
-		Cases: slices.Concat(
-			callCases("calls", []int{1, 2}, []int{1, 8, 64, 512}, smallCall),
+		BulkName,
+		[]Column{MBPerSec, CPUPerCall, ProcsBusy, WritesPerCall, AllocsPerCall, P50, P99},
+		slices.Concat(
+			callCases(BulkName, []int{2}, []int{1, 8}, 64<<10),
+			callCases(BulkName, []int{2}, []int{1, 8}, largeCall),
 		),
 	},
 	{
-		Name:    "bulk",
-		Columns: []Column{MBPerSec, CPUPerCall, ProcsBusy, WritesPerCall, AllocsPerCall, P50, P99},
-		Cases: slices.Concat(
-			callCases("bulk", []int{2}, []int{1, 8}, 64<<10),
-			callCases("bulk", []int{2}, []int{1, 8}, 1_000_000),
-		),
-	},
-	{
-		Name:    "sessions",
-		Columns: []Column{SessionsPerSec, CPUPerSession, IdleKiB, ResidentKiB, Goroutines},
-		Cases: []Case{
-			{Measure: "sessions", Procs: 2, Workers: 1, Sessions: 1000},
-			{Measure: "sessions", Procs: 2, Workers: 4, Sessions: 1000},
-			{Measure: "sessions", Procs: 2, Workers: 4, Sessions: 5000},
+		SessionsName,
+		[]Column{SessionsPerSec, CPUPerSession, IdleKiB, ResidentKiB, Goroutines},
+		[]Case{
+			{Measure: SessionsName, Procs: 2, Workers: 1, Count: 1000, Things: sessions},
+			{Measure: SessionsName, Procs: 2, Workers: 4, Count: 1000, Things: sessions},
+			{Measure: SessionsName, Procs: 2, Workers: 4, Count: 5000, Things: sessions},
 		},
 	},
 	{
-		Name:    "processes",
-		Columns: []Column{CallsPerSec, CPUPerCall, ProcsBusy, P50, P99},
-		Cases:   callCases("processes", []int{2}, []int{1, 64}, smallCall),
+		ProcessesName,
+		[]Column{CallsPerSec, CPUPerCall, ProcsBusy, P50, P99},
+		callCases(ProcessesName, []int{2}, []int{1, 64}, smallCall),
+	},
+	{
+		LineName,
+		[]Column{SmallP50, SmallP99, BulkMB},
+		callCases(LineName, []int{2}, []int{4}, largeCall),
+	},
+	{
+		SpreadName,
+		callColumns,
+		[]Case{
+			{Measure: SpreadName, Procs: 2, Callers: 64, Size: smallCall, Count: 1, Things: sessions},
+			{Measure: SpreadName, Procs: 2, Callers: 64, Size: smallCall, Count: 10, Things: sessions},
+			{Measure: SpreadName, Procs: 2, Callers: 64, Size: smallCall, Count: 100, Things: sessions},
+			{Measure: SpreadName, Procs: 2, Callers: 64, Size: smallCall, Count: 1000, Things: sessions},
+		},
+	},
+	{
+		GrowthName,
+		[]Column{StartMS, EditMS, LookupUS, FillMS, ListMS, CallsPerSec, CPUPerCall, P50},
+		slices.Concat(
+			growthCases(Peers, 10, 1_000, 10_000),
+			growthCases(Sightings, 10, 1_000, 10_000),
+			growthCases(Handlers, 1, 1_000),
+		),
+	},
+	{
+		MeshName,
+		[]Column{MeetMS, IdleCPUMS},
+		[]Case{
+			{Measure: MeshName, Procs: 2, Count: 50, Things: "nodes"},
+			{Measure: MeshName, Procs: 2, Count: 100, Things: "nodes"},
+		},
+	},
+	{
+		MeetName,
+		[]Column{MeetMS},
+		[]Case{
+			{Measure: MeetName, Procs: 2, Things: "manual"},
+			{Measure: MeetName, Procs: 2, Things: "udp"},
+			{Measure: MeetName, Procs: 2, Things: "mdns"},
+		},
 	},
 }
 
@@ -53,6 +111,14 @@ func callCases(measure string, procs, callers []int, size int) (cases []Case) {
 		for _, c := range callers {
 			cases = append(cases, Case{Measure: measure, Procs: p, Callers: c, Size: size})
 		}
+	}
+	return cases
+}
+
+// growthCases returns a case for each count.
+func growthCases(things string, counts ...int) (cases []Case) {
+	for _, n := range counts {
+		cases = append(cases, Case{Measure: GrowthName, Procs: 2, Callers: 64, Size: smallCall, Count: n, Things: things})
 	}
 	return cases
 }

@@ -1,22 +1,21 @@
 package report
 
-import (
-	"github.com/seed-f6ddb928/peernet-go/bench/internal/measure"
-)
+import "github.com/seed-f6ddb928/peernet-go/bench/internal/measure"
 
 // A Report collects what the passes found. It is not safe for concurrent use.
 type Report struct {
-	Floor   string   // the runner that the others are compared with
-	Runners []string // in the order of tables
+	Floor   string   // the title of the runner that the others are compared with
+	Node    string   // and of the one that bars are for
+	Runners []string // titles, in the order of tables
 	found   map[measure.Case]map[string][]measure.Figures
 }
 
 // New makes an empty report.
-func New(floor string, runners []string) *Report {
-	return &Report{Floor: floor, Runners: runners, found: make(map[measure.Case]map[string][]measure.Figures)}
+func New(floor, node string, runners []string) *Report {
+	return &Report{Floor: floor, Node: node, Runners: runners, found: make(map[measure.Case]map[string][]measure.Figures)}
 }
 
-// Add adds what one pass found for a case of a runner.
+// Add adds what one pass found for a case of a runner; nil if the pass found nothing.
 func (r *Report) Add(c measure.Case, runner string, f measure.Figures) {
 	if r.found[c] == nil {
 		r.found[c] = make(map[string][]measure.Figures)
@@ -26,24 +25,38 @@ func (r *Report) Add(c measure.Case, runner string, f measure.Figures) {
 
 // A Value is a median, and the median of the passes' ratios to the floor; the ratio is 0 where there is none.
 type Value struct {
-	Median, Ratio float64
-	Passes        []float64
+	Median float64   `json:"median"`
+	Ratio  float64   `json:"ratio,omitempty"`
+	Passes []float64 `json:"passes"`
 }
 
-// Value returns what was found for a column of a runner's case, and whether anything was.
-func (r *Report) Value(c measure.Case, runner string, column measure.Column) (v Value, found bool) {
-	floors := r.values(c, r.Floor, column)
-	v.Passes = r.values(c, runner, column)
-	_, v.Median, v.Ratio = medians(floors, v.Passes)
-	return v, len(v.Passes) > 0
+// A Place is where a value is found: a column of a case.
+type Place struct {
+	Case   measure.Case
+	Column measure.Column
 }
 
-// values returns what each pass found.
-func (r *Report) values(c measure.Case, runner string, column measure.Column) (values []float64) {
-	for _, f := range r.found[c][runner] {
-		if v, ok := f[column.Name]; ok {
-			values = append(values, v)
+// Value returns what was found at a place for a runner, and whether anything was.
+func (r *Report) Value(at Place, runner string) (v Value, found bool) {
+	return r.over(at, runner, at, r.Floor)
+}
+
+// over returns what was found at a place for a runner, with ratios to what was found at another for another runner.
+func (r *Report) over(at Place, runner string, below Place, other string) (v Value, found bool) {
+	var under, over []float64
+	for pass, f := range r.found[at.Case][runner] {
+		value, ok := f[at.Column.Name]
+		if !ok {
+			continue
+		}
+		v.Passes = append(v.Passes, value)
+		if others := r.found[below.Case][other]; pass < len(others) {
+			if o, ok := others[pass][below.Column.Name]; ok {
+				under, over = append(under, o), append(over, value)
+			}
 		}
 	}
-	return values
+	v.Median = median(v.Passes)
+	_, _, v.Ratio = medians(under, over)
+	return v, len(v.Passes) > 0
 }

@@ -14,8 +14,12 @@ import (
 func (r *Report) WriteText(w io.Writer, m measure.Measure) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	for _, c := range m.Cases {
+		rows := r.rows(m, c)
+		if len(rows) == 1 {
+			continue
+		}
 		fmt.Fprintf(w, "\n%s\n", c)
-		for _, row := range r.rows(m, c) {
+		for _, row := range rows {
 			fmt.Fprintln(t, strings.Join(row, "\t")+"\t")
 		}
 		if err := t.Flush(); err != nil {
@@ -23,6 +27,20 @@ func (r *Report) WriteText(w io.Writer, m measure.Measure) error {
 		}
 	}
 	return nil
+}
+
+// WriteBars writes what this node should reach, and whether it does.
+func (r *Report) WriteBars(w io.Writer) error {
+	rows := r.barRows()
+	if len(rows) == 1 {
+		return nil
+	}
+	fmt.Fprintln(w, "\nbars")
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(t, strings.Join(row, "\t"))
+	}
+	return t.Flush()
 }
 
 // rows returns the heading and a row for each runner that the case was found for.
@@ -36,7 +54,7 @@ func (r *Report) rows(m measure.Measure, c measure.Case) [][]string {
 		row := []string{runner}
 		any := false
 		for _, column := range m.Columns {
-			v, found := r.Value(c, runner, column)
+			v, found := r.Value(Place{c, column}, runner)
 			any = any || found
 			row = append(row, r.cell(runner, column, v, found))
 		}

@@ -51,7 +51,7 @@ func serveFloor() (Endpoint, func(), error) {
 	return at, stop, err
 }
 
-// floorClient is the initiator's end of a bare encrypted session.
+// floorClient is the initiator's end of a session of the floor's.
 type floorClient struct{ *floor.Session }
 
 func dialFloor(at Endpoint) (measure.Client, error) {
@@ -92,13 +92,21 @@ func openFloor(int) (measure.Opener, error) {
 	return floorOpener{pairs}, err
 }
 
-func (o floorOpener) Open() (end func(), err error) {
+func (o floorOpener) Open() (measure.Client, error) {
 	initiator, responder, err := o.Pairs.Open()
 	if err != nil {
 		return nil, err
 	}
-	return func() {
-		initiator.Close()
-		responder.Close()
-	}, nil
+	return floorPair{floorClient{initiator}, responder}, nil
+}
+
+// floorPair is both ends of a session.
+type floorPair struct {
+	floorClient
+	responder *floor.Session
+}
+
+func (p floorPair) Close() {
+	p.floorClient.Close()
+	p.responder.Close()
 }

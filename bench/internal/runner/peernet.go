@@ -20,6 +20,7 @@ var thisNode = Runner{
 	Serve: serveNode,
 	Dial:  dialNode,
 	Open:  openNodes,
+	Grow:  growNode,
 }
 
 // nodeSecrets are what the initiator needs: its own private key, and the key it trusts.
@@ -43,14 +44,18 @@ func serveNode() (Endpoint, func(), error) {
 	if err != nil {
 		return Endpoint{}, nil, err
 	}
-	echo := func(_ context.Context, _ peernet.Caller, payload []byte) ([]byte, error) { return payload, nil }
-	if err := peernet.Handle(n, "echo", echo); err != nil {
+	if err := handleEcho(n); err != nil {
 		stop()
 		return Endpoint{}, nil, err
 	}
 	secrets.Responder = n.PublicKey().String()
 	at, err := newEndpoint(n.Addrs()[0].String(), secrets)
 	return at, stop, err
+}
+
+// handleEcho has a node echo.
+func handleEcho(n *peernet.Node) error {
+	return peernet.Handle(n, "echo", func(_ context.Context, _ peernet.Caller, payload []byte) ([]byte, error) { return payload, nil })
 }
 
 // startNode starts a node that trusts a key.
@@ -61,16 +66,21 @@ func startNode(config peernet.Config, trusted identity.PublicKey) (n *peernet.No
 	if err = n.Start(context.Background()); err != nil {
 		return nil, nil, err
 	}
-	stop = func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		n.Shutdown(ctx)
-	}
+	stop = stopper(n)
 	if err = n.Pair(trusted, trusted.Fingerprint()); err != nil {
 		stop()
 		return nil, nil, err
 	}
 	return n, stop, nil
+}
+
+// stopper returns what shuts a node down.
+func stopper(n *peernet.Node) func() {
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		n.Shutdown(ctx)
+	}
 }
 
 // nodeClient is a node that calls another.

@@ -29,8 +29,13 @@ func openNodes(sessions int) (measure.Opener, error) {
 		free:   make(chan link, sessions),
 	}
 	for len(o.free) < sessions {
-		n, err := peernet.New(peernet.Config{System: o.system})
+		config := nodeConfig()
+		config.System = o.system
+		n, err := peernet.New(config)
 		if err != nil {
+			return nil, err
+		}
+		if err := handleEcho(n); err != nil {
 			return nil, err
 		}
 		if err := n.Start(context.Background()); err != nil {
@@ -65,7 +70,7 @@ func (l link) connected() bool {
 	return info.State == peernet.StateConnected
 }
 
-func (o *nodeOpener) Open() (end func(), err error) {
+func (o *nodeOpener) Open() (measure.Client, error) {
 	l := <-o.free
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -78,14 +83,21 @@ func (o *nodeOpener) Open() (end func(), err error) {
 			return nil, err
 		}
 	}
-	return func() {
-		l.from.Unpair(l.to.PublicKey())
-		for _, end := range []link{l, {l.to, l.from}} {
-			for end.connected() {
-				time.Sleep(20 * time.Microsecond) // what ends the wait is the state
-			}
+	return l, nil
+}
+
+func (l link) Call(payload []byte) error {
+	return nodeClient{node: l.from, responder: l.to.PublicKey()}.Call(payload)
+}
+
+// Close ends the session and waits until both ends know.
+func (l link) Close() {
+	l.from.Unpair(l.to.PublicKey())
+	for _, end := range []link{l, {l.to, l.from}} {
+		for end.connected() {
+			time.Sleep(20 * time.Microsecond) // what ends the wait is the state
 		}
-	}, nil
+	}
 }
 
 func (o *nodeOpener) Close() {

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/bench/internal/measure"
 )
@@ -28,14 +29,33 @@ type Runner struct {
 	// Dial connects to a responder and returns when a call has come back.
 	Dial func(at Endpoint) (measure.Client, error)
 
+	// Direct says that Dial must go to where the responder listens, with nothing between.
+	Direct bool
+
+	// Grow measures what only this node has, at a size that the case says; nil for the others.
+	Grow func(c measure.Case, d time.Duration) (measure.Figures, error)
+
 	// Open makes what opens that many sessions in this process; nil if sessions of this runner cannot be told apart.
 	Open func(sessions int) (measure.Opener, error)
 }
 
-// All are the runners in the order of tables. The first is what the others are compared with.
+// Floor is what the others are compared with, and Node is what bars are for.
+var (
+	Floor = encryptedFloor
+	Node  = thisNode
+)
+
+// All are the runners in the order of tables.
 var All = []Runner{
 	encryptedFloor,
+	tcpFloor,
 	thisNode,
+	netRPC,
+	grpcGo,
+	libp2pCalls,
+	libp2pStream,
+	natsRequests,
+	protoActor,
 }
 
 // Find returns the runner of that name.
@@ -49,7 +69,17 @@ func Find(name string) (Runner, error) {
 }
 
 // Can reports whether a case can be measured for r.
-func (r Runner) Can(c measure.Case) bool { return c.Sessions == 0 || r.Open != nil }
+func (r Runner) Can(c measure.Case) bool {
+	switch c.Measure {
+	case measure.SessionsName, measure.SpreadName:
+		return r.Open != nil
+	case measure.LineName:
+		return !r.Direct
+	case measure.GrowthName, measure.MeshName, measure.MeetName:
+		return r.Grow != nil
+	}
+	return true
+}
 
 // newEndpoint makes an endpoint with secrets as JSON.
 func newEndpoint(address string, secrets any) (Endpoint, error) {

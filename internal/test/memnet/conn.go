@@ -165,6 +165,15 @@ func (c *Conn) SetLinger(sec int) error {
 	return nil
 }
 
+// SetUnsentLimit makes writes wait while more than so many bytes have not left yet, as TCP_NOTSENT_LOWAT does: it has an effect
+// under a rate. 0 or less ends it.
+func (c *Conn) SetUnsentLimit(bytes int) {
+	c.link.mu.Lock()
+	defer c.link.mu.Unlock()
+	c.out.unsentLimit = max(bytes, 0)
+	c.writable.Broadcast()
+}
+
 // SetNoDelay does nothing: what is written is never held back.
 func (c *Conn) SetNoDelay(bool) error { return nil }
 

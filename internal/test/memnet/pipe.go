@@ -26,9 +26,11 @@ type pipe struct {
 	first    int       // segments before it have arrived
 	last     time.Time // the latest arrival so far: nothing overtakes it
 	busy     time.Time // under a rate, when what was sent before has left
-	next     time.Time // under trickle, when the next chunk may arrive
-	finished bool      // the end of the stream has arrived
-	resetAt  time.Time // when a reset arrives; zero: none on the way
+
+	unsentLimit int       // bytes that may wait to leave, under a rate; 0: as many as the window has
+	next        time.Time // under trickle, when the next chunk may arrive
+	finished    bool      // the end of the stream has arrived
+	resetAt     time.Time // when a reset arrives; zero: none on the way
 
 	timer *time.Timer
 	armed time.Time // when the timer fires; zero: it does not
@@ -48,7 +50,14 @@ const packetBytes = 1400
 func (p *pipe) back() *pipe { return p.to.out }
 
 // room is how much the writer may write.
-func (p *pipe) room() int { return windowSize - int(p.sent-p.acked) }
+func (p *pipe) room() int {
+	room := windowSize - int(p.sent-p.acked)
+	if rate := p.conditions().rate; rate > 0 && p.unsentLimit > 0 {
+		unsent := int(max(0, time.Until(p.busy)) * time.Duration(rate) / time.Second)
+		room = min(room, max(0, p.unsentLimit-unsent))
+	}
+	return room
+}
 
 // send takes b, which fits into the room.
 func (p *pipe) send(b []byte) {
@@ -199,6 +208,9 @@ func (p *pipe) arrive(n int) {
 	}
 	p.ready += n
 	p.to.readable.Broadcast()
+	if p.unsentLimit > 0 {
+		p.from.writable.Broadcast() // as much has left since the last arrival
+	}
 }
 
 // end tells the reader that nothing follows.

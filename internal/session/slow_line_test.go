@@ -1,0 +1,103 @@
+package session
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
+)
+
+// slowLine is a line of 50 Mbit/s, in bytes a second.
+const slowLine = 50_000_000 / 8
+
+// limitsUnsent lets the connections of memnet hold as little as the system would.
+func limitsUnsent(c *Config) {
+	c.LimitUnsent = func(conn net.Conn, n int) { conn.(*memnet.Conn).SetUnsentLimit(n) }
+}
+
+// TestLargeCallsDoNotHoldUpSmallOnes has four callers of 1 MB that never pause, on a line of 50 Mbit/s that delays nothing else,
+// and measures a small call and a ping beside them, in virtual time. One direction is full if the answers are small. If they are as
+// large, both are as full as callers make them that wait for their answers.
+func TestLargeCallsDoNotHoldUpSmallOnes(t *testing.T) {
+	const callers, size, looks = 4, 1_000_000, 200
+	for name, isEcho := range map[string]bool{"small answers": false, "large answers": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				a, b := w.both(limitsUnsent)
+				b.served.serve(func(s *stub, m envelope.Envelope) {
+					if isEcho || len(m.Args) < 1000 {
+						echo(s, m)
+					} else {
+						s.reply(m.ID, nil, nil)
+					}
+				})
+				w.network.SetRate(slowLine)
+				stop, large := make(chan struct{}), 0
+				var mu sync.Mutex
+				var join sync.WaitGroup
+				for range callers {
+					join.Go(func() {
+						for args := make([]byte, size); ; {
+							if _, err := a.link.Call(t.Context(), "large", "", args); err != nil {
+								t.Error(err)
+								return
+							}
+							mu.Lock()
+							large++
+							mu.Unlock()
+							select {
+							case <-stop:
+								return
+							default:
+							}
+						}
+					})
+				}
+				time.Sleep(time.Second)
+				start, before := time.Now(), large
+				var calls, pings []time.Duration
+				for i := range looks {
+					begun := time.Now()
+					if _, err := a.link.Call(t.Context(), "small", "", "answer"); err != nil {
+						t.Fatal(err)
+					}
+					calls = append(calls, time.Since(begun))
+					begun = time.Now()
+					if _, err := a.link.Ping(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					pings = append(pings, time.Since(begun))
+					time.Sleep(time.Duration(i%13) * time.Millisecond)
+				}
+				mu.Lock()
+				used := float64(large-before) * size / time.Since(start).Seconds() / slowLine
+				mu.Unlock()
+				close(stop)
+				join.Wait()
+				wantQuick(t, "a small call", calls, 6*time.Millisecond, 15*time.Millisecond)
+				wantQuick(t, "a ping", pings, 6*time.Millisecond, 15*time.Millisecond)
+				t.Logf("large calls fill %.2f of the line", used)
+				if !isEcho && used < 0.9 {
+					t.Errorf("large calls fill %.2f of the line, want 0.9", used)
+				}
+			})
+		})
+	}
+}
+
+// wantQuick fails if the middle of times is above median, or the worst of a hundred above worst.
+func wantQuick(t *testing.T, what string, times []time.Duration, median, worst time.Duration) {
+	t.Helper()
+	slices.Sort(times)
+	p50, p99 := times[len(times)/2], times[len(times)*99/100]
+	text := fmt.Sprintf("%s: p50 %v, p99 %v, at most %v", what, p50, p99, times[len(times)-1])
+	t.Log(text)
+	if p50 > median || p99 > worst {
+		t.Errorf("%s; want p50 of at most %v, p99 of at most %v", text, median, worst)
+	}
+}
