@@ -8,8 +8,8 @@
 //	pong   [4, nonce]
 //
 // A session has one [Codec]: Parse reads what arrives, Append* writes what is sent. Args and results stay bytes, a
-// [Raw], until a handler or a caller knows their type. [ParseHello], [ParseBye] and [ParseCancel] read the args of the
-// sends whose names begin with "$/".
+// [Raw], until a handler or a caller knows their type. [ParseHello], [ParseBye], [ParseCancel], [ParseData], [ParseCredit]
+// and [ParseEnd] read the args of the sends whose names begin with "$/".
 //
 // # What is read
 //
@@ -20,8 +20,8 @@
 // bytes of ASCII from '!' to '~', so that they can be printed and compared anywhere.
 //
 // Options are a map, never nil, with string keys. "t" is an unsigned number of milliseconds, read as at most 24 hours.
-// "trace" is a string of at most 256 bytes, ASCII from ' ' to '~' (a W3C traceparent has 55). Other keys are ignored. A
-// map of the protocol has at most 32 keys, each once.
+// "trace" is a string of at most 256 bytes, ASCII from ' ' to '~' (a W3C traceparent has 55). "s" is a number of bytes
+// from 0 to 2^31-1. Other keys are ignored. A map of the protocol has at most 32 keys, each once.
 //
 // # What is written
 //
@@ -106,6 +106,10 @@ type Options struct {
 	// (expired) and MaxTimeout.
 	Timeout    time.Duration
 	HasTimeout bool
+	// IsStream says that the call is a stream (wire.md §6.11). Credit is how many bytes of values the callee may send before
+	// it is granted more, at most MaxCredit.
+	IsStream bool
+	Credit   int32
 	// Trace is a W3C traceparent, or empty. Only its length and characters are checked: see ValidTrace.
 	Trace string
 }

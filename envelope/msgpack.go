@@ -33,11 +33,17 @@ func (msgpackCodec) AppendCall(b []byte, id CallID, name string, o Options, args
 	if err := checkTrace(o.Trace); err != nil {
 		return b, err
 	}
+	if o.IsStream && o.Credit < 0 {
+		return b, ErrCredit
+	}
 	options := 0
 	if o.HasTimeout {
 		options++
 	}
 	if o.Trace != "" {
+		options++
+	}
+	if o.IsStream {
 		options++
 	}
 	first, own := byte(fixArray|4), callElements
@@ -60,6 +66,10 @@ func (msgpackCodec) AppendCall(b []byte, id CallID, name string, o Options, args
 	if o.Trace != "" {
 		out = appendString(out, "trace")
 		out = appendString(out, o.Trace)
+	}
+	if o.IsStream {
+		out = appendString(out, "s")
+		out = appendUint(out, uint64(o.Credit))
 	}
 	return out, nil
 }

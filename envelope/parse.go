@@ -107,6 +107,10 @@ func (o *Options) parseField(key, b []byte, p int) error {
 			o.Trace = string(trace)
 		}
 		return err
+	case "s":
+		n, err := credit(b, p)
+		o.IsStream, o.Credit = true, int32(n)
+		return err
 	}
 	return nil
 }

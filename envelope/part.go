@@ -11,8 +11,6 @@ const (
 	NamePart = "$/part"
 	// NameLast is the name of the last part, or of what abandons the chain.
 	NameLast = "$/last"
-	// NameData is the name of the only message of the protocol that may itself travel in parts.
-	NameData = "$/data"
 )
 
 // Bounds of the bytes of a part (wire.md §6.10). A last part may be as short as one byte.

@@ -65,10 +65,10 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 			copy(boot[:], mac.Sum(nil))
 			return boot
 		},
-		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes, LimitUnsent: limitUnsent,
+		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes, StreamBytes: c.Limits.StreamBytesPerPeer, LimitUnsent: limitUnsent,
 		Parts:            session.PartLimits{Message: c.Limits.Message, Assemble: c.Limits.Message + besideMessage, Chains: maxChains},
 		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
-		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, MaxMessages: maxMessages,
+		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, LingerReplaced: c.Timing.LingerReplaced, MaxMessages: maxMessages,
 		Counters: &n.counters, Dialects: n.dialects,
 	}
 	var listens netip.AddrPort

@@ -17,6 +17,9 @@ type callOptions struct {
 	wait   bool
 	atOnce int // of AtOnce
 	use    []OutgoingMiddleware
+
+	window  int      // of a stream
+	opening *opening // likewise; nil: this is no stream
 }
 
 // optionsOf costs no allocation of its own.
@@ -70,8 +73,11 @@ func (n *Node) Send(ctx context.Context, key identity.PublicKey, name string, ar
 	return err
 }
 
-// request makes a call or send. It is the Invoker inside all middleware.
+// request makes a call, send or stream. It is the Invoker inside all middleware.
 func (n *Node) request(ctx context.Context, o *Outgoing) (result Raw, err error) {
+	if o.options.opening != nil {
+		return n.stream(ctx, o)
+	}
 	err = n.useLink(ctx, o.Peer, o.options.wait, func(l *session.Link) (again bool, err error) {
 		if o.IsSend {
 			err = l.Send(ctx, o.Name, o.Args)

@@ -28,8 +28,11 @@ var (
 	ErrLinkLost     = session.ErrLinkLost                     // the session ended before the answer came
 	ErrNotSpoken    = dialects.ErrNotSpoken                   // this node does not speak the peer's dialect
 	ErrNotStarted   = errors.New("the node is not started: call Start first")
-	ErrClosed       = peers.ErrStopping // the node is shut down, or about to be
-	ErrTaken        = serve.ErrTaken    // the name has a handler already
+	ErrClosed       = peers.ErrStopping     // the node is shut down, or about to be
+	ErrTaken        = serve.ErrTaken        // the name has a handler already
+	ErrNoStreams    = session.ErrNoStreams  // the peer's version of the protocol has no streams
+	ErrNotStream    = session.ErrNotStream  // the peer's handler answers calls, and has answered: it makes no stream
+	ErrStreamOver   = session.ErrStreamOver // nothing can be sent: the stream has ended, and its call succeeded
 
 	// ErrMaybeNoHandler says that a BEAM node closed the session during a call, as it does, without a word, for a name that
 	// it does not know. The error is an ErrLinkLost.

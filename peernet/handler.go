@@ -39,6 +39,9 @@ func (r *Request) Args() Raw { return r.r.Args() }
 // IsSend reports whether the request has no answer.
 func (r *Request) IsSend() bool { return r.r.IsSend() }
 
+// IsStream reports whether the caller asks for a stream: the handler may run for as long as that lasts.
+func (r *Request) IsStream() bool { return r.r.Stream() != nil }
+
 // Trace returns the W3C traceparent that the caller sent, "" if it sent none. It has the right shape; its content
 // is untrusted. Sends bring none (wire.md §6.5).
 func (r *Request) Trace() string { return r.r.Trace() }
@@ -74,7 +77,8 @@ type HandleOption func(*registration)
 type registration struct {
 	node *Node
 	serve.Registration
-	use []Middleware
+	use    []Middleware
+	window int // of streams; 0: the default
 }
 
 // Authorize lets only those callers use the handler for which allow returns true; the others get the answer for an unknown
@@ -91,10 +95,16 @@ func Authorize(allow func(ctx context.Context, c Caller) bool) HandleOption {
 // Handle registers a handler. The error is ErrTaken, or what is wrong with the name: 1 to 255 bytes of UTF-8,
 // no control characters, not beginning with "$/". It may be called at any time, before Start too.
 func (n *Node) Handle(name string, h Handler, opts ...HandleOption) error {
+	return n.handle(name, func(*registration) Handler { return h }, opts)
+}
+
+// handle registers the handler that made returns once the options are known.
+func (n *Node) handle(name string, made func(*registration) Handler, opts []HandleOption) error {
 	g := registration{Registration: serve.Registration{Name: name}, node: n}
 	for _, o := range opts {
 		o(&g)
 	}
+	h := made(&g)
 	return n.register(&g.Registration, wrap(g.use, func(ctx context.Context, r *Request) (any, error) {
 		result, err := h(ctx, r)
 		return result, errorForCaller(err)

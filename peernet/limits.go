@@ -30,6 +30,16 @@ type Limits struct {
 	// limit, calls are answered `overloaded`: one that comes in parts without being kept.
 	CallBytesPerPeer int
 
+	// StreamsPerPeer is how many streams of one peer run at once, at most 2^20; 1,024. They do not count towards CallsPerPeer. At the
+	// limit, streams are answered `overloaded`.
+	StreamsPerPeer int
+
+	// StreamBytesPerPeer bounds what all streams with one peer can make the node hold, whichever end opened them, over all sessions:
+	// the arguments of those that the peer opened, and what it may send ahead of the readers (see StreamWindow), at least 1 MiB; 64 MiB.
+	// At the limit, streams of the peer are answered `overloaded`, and those of this node fail with ErrOverloaded. The windows of
+	// streams grow within half of it.
+	StreamBytesPerPeer int
+
 	// SendsPerPeer is how many sends of one peer wait for their handlers, at most 2^20; 1,024. At the limit, sends are
 	// dropped and counted.
 	SendsPerPeer int
@@ -79,6 +89,8 @@ func (l *Limits) check() (err error) {
 	message := bound[int]{l.Message, "what one message may have (Limits.Message)"}
 	check("CallsPerPeer", &l.CallsPerPeer, 256, one, atMost(1<<20))
 	check("CallBytesPerPeer", &l.CallBytesPerPeer, max(8<<20, l.Message), message, atMost(math.MaxInt32))
+	check("StreamsPerPeer", &l.StreamsPerPeer, 1024, one, atMost(1<<20))
+	check("StreamBytesPerPeer", &l.StreamBytesPerPeer, 64<<20, bound[int]{1 << 20, "room for a few streams"}, atMost(math.MaxInt32))
 	check("SendsPerPeer", &l.SendsPerPeer, 1024, one, atMost(1<<20))
 	check("SendBytesPerPeer", &l.SendBytesPerPeer, max(8<<20, l.Message), message, atMost(math.MaxInt32))
 	anyMessage := bound[int]{frame.DefaultLimit, "what a message to any peer may have"}

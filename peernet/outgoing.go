@@ -7,13 +7,17 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// An Outgoing is a call or send on its way out. Middleware may change it before it calls next. Middleware that needs another
+// An Outgoing is a call, send or stream on its way out. Middleware may change it before it calls next. Middleware that needs another
 // Outgoing copies this one and changes the copy: a fresh one lacks the options of the call.
 type Outgoing struct {
 	Peer   identity.PublicKey
 	Name   string
 	Args   any  // not yet encoded
 	IsSend bool // there is no answer
+
+	// IsStream says that the call lasts as long as a stream does: next returns when that is over, always without a result. Middleware of a
+	// stream runs in a goroutine of its own once the handler of the peer has begun. It may call next again only if it did not.
+	IsStream bool
 
 	options callOptions
 }

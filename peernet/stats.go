@@ -73,9 +73,14 @@ type Traffic struct {
 	BytesIn, BytesOut   uint64
 	FramesIn, FramesOut uint64
 
-	// QueuedIn is a gauge: bytes of arguments of calls that run and of sends that run or wait. QueuedOut likewise: bytes of envelopes that wait to
+	// QueuedIn is a gauge: bytes of arguments of calls and streams that run and of sends that run or wait. QueuedOut likewise: bytes of envelopes that wait to
 	// be written, or are being written.
 	QueuedIn, QueuedOut int
+
+	// StreamBytes is a gauge: what is reserved of Limits.StreamBytesPerPeer. StreamsIgnored counts values, credit and ends of streams that
+	// were over when they came: some cross the end of a stream.
+	StreamBytes    int
+	StreamsIgnored uint64
 
 	// Sessions is a gauge: those that are up, usually one. SessionsMade counts those that came up, and SessionsEnded those of them that ended, by reason: a
 	// code of docs/wire.md §6.8, whichever end said it; "lost", without a bye; or "other". Those that did not occur are left out.
@@ -144,7 +149,7 @@ func traffic(s counters.Stats, l serve.Load) Traffic {
 		Refused:  c[counters.CallsRefused],
 		SendsIn:  c[counters.SendsIn], SendsOut: c[counters.SendsOut], Dropped: c[counters.SendsDropped], Unhandled: c[counters.SendsUnhandled],
 		BytesIn: c[counters.BytesIn], BytesOut: c[counters.BytesOut], FramesIn: c[counters.FramesIn], FramesOut: c[counters.FramesOut],
-		QueuedIn: l.Bytes, QueuedOut: s.Queued,
+		QueuedIn: l.Bytes, QueuedOut: s.Queued, StreamBytes: s.StreamBytes, StreamsIgnored: c[counters.StreamsIgnored],
 		Sessions: s.Sessions, SessionsMade: c[counters.SessionsMade], SessionsEnded: c.SessionsEnded(),
 		Dials: c[counters.DialsConnected], DialsFailed: c[counters.DialsFailed],
 	}

@@ -11,9 +11,13 @@ type Timing struct {
 	Pong      time.Duration // a ping unanswered for this long is missed, and two end the link, at most 1 h; 5 s
 	Stall     time.Duration // a link that has written no byte for this long ends, at most 1 h; 30 s
 	Linger    time.Duration // how long calls in flight may hold up the end of a session, at most 1 h; 30 s
-	Reload    time.Duration // how often the peers file is checked for changes, at most 24 h; 200 ms
-	Rotate    time.Duration // age at which a link gets a new handshake, or up to a quarter more, at most 30 days; 60 min
-	Idle      time.Duration // a link without calls and sends for this long, or up to a quarter longer, ends, at most 30 days; never if zero
+	// LingerReplaced is how long calls and streams in flight may hold up the end of a session that another one has replaced
+	// (`rotated`, `duplicate`), at most 30 days; 24 h. A session that is held up is not replaced by age again.
+	LingerReplaced time.Duration
+
+	Reload time.Duration // how often the peers file is checked for changes, at most 24 h; 200 ms
+	Rotate time.Duration // age at which a link gets a new handshake, or up to a quarter more, at most 30 days; 60 min
+	Idle   time.Duration // a link without calls and sends for this long, or up to a quarter longer, ends, at most 30 days; never if zero
 }
 
 // leastTime catches a forgotten unit.
@@ -31,6 +35,7 @@ func (t *Timing) check() (err error) {
 	check("Pong", &t.Pong, 5*time.Second, time.Hour)
 	check("Stall", &t.Stall, 30*time.Second, time.Hour)
 	check("Linger", &t.Linger, 30*time.Second, time.Hour)
+	check("LingerReplaced", &t.LingerReplaced, day, 30*day)
 	check("Reload", &t.Reload, 200*time.Millisecond, day)
 	check("Rotate", &t.Rotate, time.Hour, 30*day)
 	check("Idle", &t.Idle, 0, 30*day)

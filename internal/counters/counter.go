@@ -23,6 +23,7 @@ const (
 	SendsUnhandled                // of SendsIn: there is no handler of that name
 	SendsDropped                  // of SendsIn: there was no room
 	CallsRefused                  // of calls of the peer: for want of room, so their result is Answer("overloaded")
+	StreamsIgnored                // values, credit and ends of streams that were not open
 
 	callsIn // of the peer's, by CallResult
 )

@@ -89,7 +89,7 @@ func TestEveryReasonHasANumberOfItsOwn(t *testing.T) {
 func TestNoTwoNumbersAreOne(t *testing.T) {
 	p := new(Peer)
 	moves := []func(){}
-	for _, c := range []Counter{BytesIn, FramesIn, SendsIn, SendsUnhandled, SendsDropped, CallsRefused, BytesOut, FramesOut, SendsOut,
+	for _, c := range []Counter{BytesIn, FramesIn, SendsIn, SendsUnhandled, SendsDropped, CallsRefused, StreamsIgnored, BytesOut, FramesOut, SendsOut,
 		SessionsMade, DialsConnected, DialsFailed} {
 		moves = append(moves, func() { p.Add(c, 1) })
 	}

@@ -18,6 +18,8 @@ type Peer struct {
 	// comes and goes, its faults, and keys in use twice.
 	States, Faults, Conflicts limiter.Lines
 
+	streamBytes atomic.Int64 // a gauge, see ReserveStream
+
 	mu       sync.Mutex // guards the rest
 	sessions []Session  // that are up
 	last     time.Duration
@@ -78,6 +80,26 @@ func (p *Peer) RTT(d time.Duration) {
 	p.last, p.smoothed = d, p.smoothed+(d-p.smoothed)/smoothing
 }
 
+// ReserveStream reserves n bytes for what the peer may send on a stream. It returns false, and reserves none, if more than limit
+// would be reserved then over all its sessions.
+func (p *Peer) ReserveStream(n, limit int) bool {
+	for {
+		old := p.streamBytes.Load()
+		if int(old)+n > limit {
+			return false
+		}
+		if p.streamBytes.CompareAndSwap(old, old+int64(n)) {
+			return true
+		}
+	}
+}
+
+// ReleaseStream gives n reserved bytes back.
+func (p *Peer) ReleaseStream(n int) { p.streamBytes.Add(int64(-n)) }
+
+// StreamBytes returns how many bytes are reserved.
+func (p *Peer) StreamBytes() int { return int(p.streamBytes.Load()) }
+
 // stats returns the numbers as they are now.
 func (p *Peer) stats() (s Stats) {
 	for i := range p.n {
@@ -86,6 +108,7 @@ func (p *Peer) stats() (s Stats) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s.Sessions, s.RTT, s.SmoothedRTT = len(p.sessions), p.last, p.smoothed
+	s.StreamBytes = p.StreamBytes()
 	for _, o := range p.sessions {
 		s.InFlight += o.InFlight()
 		s.Queued += o.Queued()

@@ -8,6 +8,7 @@ type Stats struct {
 	Sessions    int           // that are up
 	InFlight    int           // calls of ours
 	Queued      int           // bytes that wait to be written, or are being written
+	StreamBytes int           // reserved for what the peer sends on streams
 	RTT         time.Duration // of the last ping; of one peer alone, as SmoothedRTT is
 	SmoothedRTT time.Duration // 0: there was no ping
 }
@@ -18,6 +19,7 @@ func (s *Stats) add(o *Stats) {
 	s.Sessions += o.Sessions
 	s.InFlight += o.InFlight
 	s.Queued += o.Queued
+	s.StreamBytes += o.StreamBytes
 }
 
 // Counts are numbers by Counter.

@@ -93,7 +93,7 @@ func (n *chaosNode) starts() {
 	l := &life{chaosNode: n, id: c.lives, talk: make(chan struct{}), sends: make(map[*life]map[*opened]uint64), turns: make(map[identity.PublicKey]int)}
 	c.mu.Unlock()
 	l.ctx, l.cancel = context.WithCancel(c.talking)
-	l.server = serve.New(serve.Config{Clock: later, Log: c.world.log, Pool: c.Pool, Rand: zeros{}, Calls: 256, CallBytes: 8 << 20, Sends: 1024, SendBytes: 8 << 20})
+	l.server = serve.New(serve.Config{Clock: later, Log: c.world.log, Pool: c.Pool, Rand: zeros{}, Calls: 256, CallBytes: 8 << 20, Streams: 1024, StreamBytes: 64 << 20, Sends: 1024, SendBytes: 8 << 20})
 	l.handle()
 	n.life, n.adjust = l, l.adjust
 	n.ended = make(chan struct{})

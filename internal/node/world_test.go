@@ -220,7 +220,7 @@ func (n *testNode) start() {
 		Trusted: n.trust.Contains, Serve: n.answer, Compute: make(chan struct{}, 2),
 		FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20,
 		HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second,
-		WriteStall: 30 * time.Second, Linger: 30 * time.Second, Counters: &n.counters,
+		WriteStall: 30 * time.Second, Linger: 30 * time.Second, LingerReplaced: 30 * time.Second, StreamBytes: 64 << 20, Counters: &n.counters,
 	}
 	c := Config{
 		Listener: listener.Config{Listener: l, Session: n.session,

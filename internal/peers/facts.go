@@ -69,6 +69,7 @@ type sessionFacts struct {
 	up       time.Time   // zero: the other end has not accepted yet
 
 	rotateAt time.Time // when a fresh session is to replace it; zero: never
+	isSpent  bool      // it has carried as many messages as it may
 	lastUsed time.Time // as far as is known
 	traffic  uint64    // at that time
 
@@ -104,6 +105,11 @@ func (s *sessionFacts) hasOtherBoot(o *sessionFacts) bool {
 
 // isAlive says whether the session is up. A half-closed one still counts.
 func (s sessionFacts) isAlive() bool { return !s.up.IsZero() && !s.over && !s.ended }
+
+// outlivesSuccessor says whether another session has taken the place of this one, which goes on for its calls and streams.
+func (s sessionFacts) outlivesSuccessor() bool {
+	return s.isAlive() && (isReplaced(s.closed) || s.halfClosed && isReplaced(s.end.Reason))
+}
 
 // isBroken says whether a session that was up ended, and the peer did not say so: a relay between may have
 // swallowed what was sent.

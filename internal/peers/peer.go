@@ -131,7 +131,7 @@ func (p *peer) Receive(ctx actor.Context) {
 	case session.RotationDue:
 		p.recordFact(m.Link, func(s *sessionFacts) {
 			if !s.beam {
-				s.rotateAt = p.Clock.Now()
+				s.rotateAt, s.isSpent = p.Clock.Now(), true
 			}
 		})
 	case session.Probed:

@@ -233,13 +233,14 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 		}
 	}
 
-	// 11. A session that is old is rotated if it is the one in use and no other one is there or coming (§7.4).
+	// 11. A session that is old is rotated if it is the one in use and no other one is there or coming (§7.4). Age does not
+	// rotate it while the one that it replaced still has calls and streams: they would pile up.
 	for _, s := range f.usable() {
 		if s.rotateAt.IsZero() || now.Before(s.rotateAt) {
 			continue
 		}
 		s.rotateAt = now.Add(withJitter(rotationRetry, s.chance)) // if it fails
-		if !f.dialling && s.id == f.used && !f.hasOther(s.id) {
+		if !f.dialling && s.id == f.used && !f.hasOther(s.id) && (s.isSpent || !f.has(sessionFacts.outlivesSuccessor)) {
 			do.rotate = s.id
 		}
 	}

@@ -85,6 +85,8 @@ func isNew(s *sessionFacts) { s.admitted, s.up = false, time.Time{} }
 
 func isOld(s *sessionFacts) { s.rotateAt = start }
 
+func isSpent(s *sessionFacts) { s.isSpent = true }
+
 func isNotUp(s *sessionFacts) { s.up = time.Time{} }
 
 func hasBoot(boot byte) func(*sessionFacts) {
@@ -233,6 +235,10 @@ func TestWhatFollowsFromTheFacts(t *testing.T) {
 
 		// 11. Rotation.
 		{"old", connectedTo(one("a", isOld)), "rotate a, = connected"},
+		{"old, and what it replaced goes on", connectedTo(one("a", isOld), one("b", isHalfClosed(rotated))), "= connected"},
+		{"old, and what it replaced has ended", connectedTo(one("a", isOld), one("b", isHalfClosed(rotated), hasEnded(rotated))), "forget b, rotate a, = connected"},
+		{"spent, and what it replaced goes on", connectedTo(one("a", isOld, isSpent), one("b", isHalfClosed(rotated))), "rotate a, = connected"},
+		{"old, and another one goes away", connectedTo(one("a", isOld), one("b", isHalfClosed(envelope.ReasonIdle))), "rotate a, = connected"},
 		{"old, and there is another one", connectedTo(one("a", isOld), one("b", isResponder)).with(isNotArbiter), "probe a 5s, = connected"},
 		{"old, and it is dialled already", connectedTo(one("a", isOld)).with(isRotating), "= connected"},
 	} {

@@ -76,7 +76,7 @@ func newRig(t *testing.T, arbiter bool) *rig {
 		Trusted: func(identity.PublicKey) bool { return true }, Serve: func(*session.Link) session.Inbound { return new(mute) },
 		Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20,
 		HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second,
-		WriteStall: 30 * time.Second, Linger: 30 * time.Second, Counters: new(counters.Node),
+		WriteStall: 30 * time.Second, Linger: 30 * time.Second, LingerReplaced: 30 * time.Second, StreamBytes: 64 << 20, Counters: new(counters.Node),
 	}
 	r.config = &Config{
 		Self: r.ours.PublicKey(), Session: sessions, Directory: NewDirectory(), Trusted: r.trusts, Dial: r.dial, Clock: clock.System,

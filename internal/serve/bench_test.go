@@ -22,12 +22,13 @@ type idleConn struct {
 	counters counters.Peer
 }
 
-func (*idleConn) Remote() identity.PublicKey { return identity.PublicKey{31: 1} }
-func (*idleConn) Addr() netip.AddrPort       { return netip.AddrPort{} }
-func (*idleConn) Hello() envelope.Hello      { return envelope.Hello{} }
-func (*idleConn) CheckDrained()              {}
-func (c *idleConn) Codec() envelope.Codec    { return envelope.Msgpack }
-func (c *idleConn) Counters() *counters.Peer { return &c.counters }
+func (*idleConn) Remote() identity.PublicKey              { return identity.PublicKey{31: 1} }
+func (*idleConn) Addr() netip.AddrPort                    { return netip.AddrPort{} }
+func (*idleConn) Hello() envelope.Hello                   { return envelope.Hello{} }
+func (*idleConn) CheckDrained()                           {}
+func (*idleConn) ServeStream(envelope.CallID, int) Stream { panic("no streams") }
+func (c *idleConn) Counters() *counters.Peer              { return &c.counters }
+func (c *idleConn) Codec() envelope.Codec                 { return envelope.Msgpack }
 
 func (c *idleConn) Reply(envelope.CallID, any, *envelope.RemoteError)         { c.answered <- struct{}{} }
 func (c *idleConn) Refuse(envelope.CallID, *envelope.RemoteError) (room bool) { return true }

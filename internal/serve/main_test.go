@@ -133,6 +133,19 @@ func (c *caller) Refuse(id envelope.CallID, refusal *envelope.RemoteError) bool 
 	return true
 }
 
+// ServeStream implements Conn: the answer of a stream counts like any other.
+func (c *caller) ServeStream(id envelope.CallID, credit int) Stream { return &answered{c, id} }
+
+// An answered is the stream of one call.
+type answered struct {
+	*caller
+	id envelope.CallID
+}
+
+func (a *answered) Reply(result any, refusal *envelope.RemoteError) {
+	a.caller.Reply(a.id, result, refusal)
+}
+
 func (c *caller) CheckDrained() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,6 +11,8 @@ import (
 type overload struct {
 	calls      *envelope.RemoteError // the limit of running calls is reached
 	bytes      *envelope.RemoteError // its arguments are too large beside those of the calls that run
+	streams    *envelope.RemoteError // the limit of running streams is reached
+	reserved   *envelope.RemoteError // the limit of their bytes would be exceeded
 	replies    *envelope.RemoteError // the limit of replies that wait to be queued is reached: the caller does not read them
 	replyBytes *envelope.RemoteError // likewise, by the arguments of their calls
 }
@@ -22,6 +24,8 @@ func newOverload(c *Config) overload {
 	return overload{
 		calls:      answer("the limit of %d calls at once is reached: wait until one of them is answered", c.Calls),
 		bytes:      answer("the limit of %d bytes of arguments of calls at once would be exceeded: wait until one of them is answered", c.CallBytes),
+		streams:    answer("the limit of %d streams at once is reached: end one of them", c.Streams),
+		reserved:   answer("the limit of %d bytes of streams would be exceeded: end one of them", c.StreamBytes),
 		replies:    answer("the limit of %d replies that wait for the caller is reached: read them first", max(c.Calls, minReplies)),
 		replyBytes: answer("the limit of %d bytes of arguments of calls whose replies wait for the caller is exceeded: read them first", c.CallBytes),
 	}
@@ -44,6 +48,21 @@ func (p *peer) overloadedBy(args int) *envelope.RemoteError {
 		return o.replies
 	case p.replying.bytes > c.CallBytes:
 		return o.replyBytes
+	}
+	return nil
+}
+
+// reserveStream returns the answer to a call of s that asks for a stream, with this many bytes of arguments, for which there is no
+// room; nil: there is, and that of the arguments is reserved. It is called with mu held.
+func (p *peer) reserveStream(s *Session, args int) *envelope.RemoteError {
+	c, o := &p.server.config, &p.server.overload
+	switch {
+	case p.streams.n >= c.Streams:
+		return o.streams
+	case p.replying.n >= max(c.Calls, minReplies):
+		return o.replies
+	case !s.conn.Counters().ReserveStream(args, c.StreamBytes):
+		return o.reserved
 	}
 	return nil
 }

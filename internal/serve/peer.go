@@ -21,6 +21,7 @@ type peer struct {
 	sessions int        // not closed
 	sending  int        // sessions that can bring more sends
 	running  load       // calls, from their arrival until their handlers have returned
+	streams  load       // the same of streams
 	replying load       // calls whose reply is being queued
 
 	sends    load     // handling, waiting and deferred
@@ -40,6 +41,26 @@ type load struct{ n, bytes int }
 func (l *load) add(r *Request) { l.n, l.bytes = l.n+1, l.bytes+r.size() }
 func (l *load) sub(r *Request) { l.n, l.bytes = l.n-1, l.bytes-r.size() }
 
+// begin counts a call that has arrived. It is called with mu held, as end.
+func (p *peer) begin(r *Request) {
+	if r.stream != nil {
+		p.streams.add(r)
+		return
+	}
+	p.running.add(r)
+	r.session.pending.Add(1)
+}
+
+// end counts that the handler of a call has returned.
+func (p *peer) end(r *Request) {
+	if r.stream != nil {
+		p.streams.sub(r)
+		r.session.conn.Counters().ReleaseStream(r.size())
+		return
+	}
+	p.running.sub(r)
+}
+
 // beginReply returns true to the first that is to reply to a call, and to it alone. The peer may then use the call's id again. It
 // is called with mu held.
 func (p *peer) beginReply(r *Request) bool {
@@ -54,7 +75,7 @@ func (p *peer) beginReply(r *Request) bool {
 
 // isIdle says whether nothing is left of the peer. It is called with mu held.
 func (p *peer) isIdle() bool {
-	return p.sessions == 0 && p.running.n == 0 && p.replying.n == 0 && p.sends.n == 0
+	return p.sessions == 0 && p.running.n == 0 && p.streams.n == 0 && p.replying.n == 0 && p.sends.n == 0
 }
 
 // unlock releases mu. It starts the next send if none runs, and has the server forget a peer that has nothing left.

@@ -18,14 +18,15 @@ type Request struct {
 	session      *Session
 	registration *Registration
 	id           envelope.CallID // 0: a send
-	args         envelope.Raw
+	args         []byte
+	stream       Stream   // nil: the call asks for none
 	next         *Request // in its list
 	result       any
 	refusal      *envelope.RemoteError
 }
 
 func newRequest(s *Session, registration *Registration, e *envelope.Envelope) *Request {
-	r := &Request{session: s, registration: registration, id: e.ID, args: envelope.NewRaw(s.conn.Codec(), e.Args)}
+	r := &Request{session: s, registration: registration, id: e.ID, args: e.Args}
 	r.config = &s.server.config
 	if t := e.Options.Trace; t != "" && envelope.ValidTrace(t) { // an invalid trace is ignored (wire.md §6.3)
 		r.trace = t
@@ -40,10 +41,13 @@ func newRequest(s *Session, registration *Registration, e *envelope.Envelope) *R
 func (r *Request) Name() string { return r.registration.Name }
 
 // Args returns the arguments. The bytes are the handler's.
-func (r *Request) Args() envelope.Raw { return r.args }
+func (r *Request) Args() envelope.Raw { return envelope.NewRaw(r.session.conn.Codec(), r.args) }
 
 // IsSend says that the request has no answer.
 func (r *Request) IsSend() bool { return r.id == 0 }
+
+// Stream returns the stream of a call that asks for one; nil: it asks for none.
+func (r *Request) Stream() Stream { return r.stream }
 
 // Trace returns the caller's W3C traceparent, "" if there is none.
 func (r *Request) Trace() string { return r.trace }
@@ -52,7 +56,7 @@ func (r *Request) Trace() string { return r.trace }
 func (r *Request) Session() *Session { return r.session }
 
 // size is what counts towards the limits, in bytes.
-func (r *Request) size() int { return len(r.args.Bytes()) }
+func (r *Request) size() int { return len(r.args) }
 
 // run runs the handler, and replies to a call or lets the next send run, also if the handler ends its goroutine.
 func (r *Request) run() {
@@ -66,7 +70,7 @@ func (r *Request) run() {
 			p.unlock()
 			return
 		}
-		p.running.sub(r)
+		p.end(r)
 		isFirst := p.beginReply(r)
 		p.unlock()
 		if isFirst { // else Fail has replied

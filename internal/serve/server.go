@@ -21,10 +21,12 @@ type Config struct {
 	Pool  *actorkit.Pool
 	Rand  io.Reader // for incident ids; it is used from several goroutines at once
 
-	Calls     int // calls of one peer that run at once; the next is refused with `overloaded`
-	CallBytes int // bytes of their arguments together; likewise
-	Sends     int // sends of one peer that wait or run; the next is dropped and counted
-	SendBytes int // bytes of their arguments together; likewise
+	Calls       int // calls of one peer that run at once, streams not counted; the next is refused with `overloaded`
+	CallBytes   int // bytes of their arguments together; likewise
+	Streams     int // streams of one peer that run at once; likewise
+	StreamBytes int // bytes of their arguments, and of what is reserved for their values; likewise
+	Sends       int // sends of one peer that wait or run; the next is dropped and counted
+	SendBytes   int // bytes of their arguments together; likewise
 }
 
 // A Server runs the handlers of one node. It is safe for concurrent use.
@@ -57,8 +59,18 @@ type Conn interface {
 	// Refuse answers a call without waiting. It returns false if too many such answers wait.
 	Refuse(id envelope.CallID, refusal *envelope.RemoteError) bool
 
+	// ServeStream returns the stream of a call that asks for one: credit is how many bytes of values its caller takes.
+	ServeStream(id envelope.CallID, credit int) Stream
+
 	// CheckDrained is called when Pending has gone down.
 	CheckDrained()
+}
+
+// A Stream is what a call has besides its arguments and its reply, if the caller asks for it. It is an alias, so that a session can
+// be a Conn without knowing this package.
+type Stream = interface {
+	// Reply answers the call in place of Conn.Reply, behind all values.
+	Reply(result any, refusal *envelope.RemoteError)
 }
 
 // New returns a server without handlers.
@@ -102,7 +114,7 @@ func (s *Server) forget(p *peer) {
 
 // A Load is the work of one peer's requests at one moment.
 type Load struct {
-	Calls int // their handlers run, or their replies wait for room
+	Calls int // their handlers run, or their replies wait for room; streams are calls
 	Bytes int // of the arguments of these calls, and of the sends that wait or run
 }
 
@@ -113,7 +125,8 @@ func (s *Server) Loads() map[identity.PublicKey]Load {
 	m := make(map[identity.PublicKey]Load, len(s.peers))
 	for key, p := range s.peers {
 		p.mu.Lock()
-		m[key] = Load{Calls: p.running.n + p.replying.n, Bytes: p.running.bytes + p.replying.bytes + p.sends.bytes}
+		m[key] = Load{Calls: p.running.n + p.streams.n + p.replying.n,
+			Bytes: p.running.bytes + p.streams.bytes + p.replying.bytes + p.sends.bytes}
 		p.mu.Unlock()
 	}
 	return m

@@ -27,7 +27,7 @@ type Session struct {
 	peer   *peer
 	conn   Conn
 
-	pending atomic.Int64 // calls whose reply is not queued
+	pending atomic.Int64 // calls whose reply is not queued, streams not counted
 	arrived list         // calls that are entered and wait for Begin; only the goroutine that brings them touches it
 
 	// Guarded by peer.mu.
@@ -54,11 +54,20 @@ func (s *Session) Call(e *envelope.Envelope) error {
 		p.mu.Unlock()
 		return nil
 	}
-	taken, overloaded := s.calls.Get(e.ID) != nil, p.overloadedBy(len(e.Args))
+	taken, overloaded := s.calls.Get(e.ID) != nil, (*envelope.RemoteError)(nil)
+	if !taken && !late {
+		if e.Options.IsStream {
+			overloaded = p.reserveStream(s, len(e.Args))
+		} else {
+			overloaded = p.overloadedBy(len(e.Args))
+		}
+	}
 	if overloaded == nil && !taken && !late {
+		if e.Options.IsStream {
+			r.stream = s.conn.ServeStream(e.ID, int(e.Options.Credit))
+		}
 		s.calls.Put(e.ID, r)
-		p.running.add(r)
-		s.pending.Add(1)
+		p.begin(r)
 	}
 	p.mu.Unlock()
 	switch {
@@ -98,7 +107,7 @@ func (s *Session) Cancel(id envelope.CallID) {
 	}
 }
 
-// Pending returns how many calls are not yet answered. It is safe for concurrent use.
+// Pending returns how many calls are not yet answered, streams not counted. It is safe for concurrent use.
 func (s *Session) Pending() int { return int(s.pending.Load()) }
 
 // Close cancels the calls that run. Sends that wait are still handled, unless the peer is not trusted any more: then they are
@@ -126,8 +135,14 @@ func (s *Session) reply(r *Request, result any, refusal *envelope.RemoteError) {
 		s.peer.mu.Lock()
 		s.peer.replying.sub(r)
 		s.peer.unlock()
-		s.pending.Add(-1)
+		if r.stream == nil {
+			s.pending.Add(-1)
+		}
 		s.conn.CheckDrained()
 	}()
-	s.conn.Reply(r.id, result, refusal)
+	if r.stream != nil {
+		r.stream.Reply(result, refusal)
+	} else {
+		s.conn.Reply(r.id, result, refusal)
+	}
 }

@@ -31,6 +31,13 @@ func (q *queue) hasLeft(p *position) bool {
 	return p.seq != 0 && p.seq <= q.turns.taken
 }
 
+// isWaiting says whether the envelope at p is queued and its last byte has not left.
+func (q *queue) isWaiting(p *position) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return p.seq != 0 && !q.hasLeft(p)
+}
+
 // put queues an envelope unless closed says why not, or its flow was dropped, and takes its buffer over. It returns why it was
 // not queued.
 func (q *queue) put(closed error, r *room, w *waiter) error {

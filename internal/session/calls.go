@@ -18,11 +18,21 @@ type result struct {
 
 // A pending is one call or ping of this node that waits for its answer. The pool gives it to another one afterwards.
 type pending struct {
-	done chan result // has room for one; gets one unless the caller itself takes the pending out of its table. Nil: it has no waiter
-	id   envelope.CallID
-	ping bool      // id is the nonce of a ping
-	sent time.Time // of a ping
+	done   chan result // has room for one; gets one unless the caller itself takes the pending out of its table. Nil: it has no waiter
+	stream *Stream     // of a call that is a stream: it is told instead
+	id     envelope.CallID
+	ping   bool      // id is the nonce of a ping
+	sent   time.Time // of a ping
 	position
+}
+
+// finish tells the result to whoever waits for p, which its caller has taken out of its table.
+func (p *pending) finish(r result) {
+	if p.stream != nil {
+		p.stream.replied(r)
+	} else if p.done != nil {
+		p.done <- r
+	}
 }
 
 // pendings keeps the pendings of one node for their next use. Nodes do not share a pool: a channel made inside a
@@ -126,11 +136,9 @@ func (t *inFlight) close(err *LinkError, q *queue) {
 	}
 	t.mu.Unlock()
 	fail := func(p *pending) {
-		if p.done != nil {
-			own := *err
-			own.Sent = q.isTaken(&p.position)
-			p.done <- result{err: &own}
-		}
+		own := *err
+		own.Sent = q.isTaken(&p.position)
+		p.finish(result{err: &own})
 	}
 	calls.All(fail)
 	for _, p := range pings {

@@ -52,11 +52,14 @@ type Config struct {
 	// by the session's writer.
 	LimitUnsent func(conn net.Conn, bytes int)
 
+	StreamBytes int // bytes that may be reserved for what one peer sends on streams, over all sessions
+
 	HandshakeTimeout time.Duration // from the connection to the first valid frame of the peer
 	PingAfter        time.Duration // a session without inbound traffic for this long pings
 	PongWithin       time.Duration // a ping unanswered for this long is a missed pong; two end the session
 	WriteStall       time.Duration // a session that has written no byte for this long ends
 	Linger           time.Duration // how long a half-close may take
+	LingerReplaced   time.Duration // the same, if another session has taken the place of this one
 
 	MaxMessages uint64 // messages one way after which an initiator says RotationDue; 0: never
 
@@ -108,7 +111,7 @@ type Inbound interface {
 	// EndRequests says that the peer has said its bye: no call and no send will follow.
 	EndRequests()
 
-	// Pending returns how many calls are not yet answered.
+	// Pending returns how many calls are not yet answered, streams not counted.
 	Pending() int
 
 	// Close says that the session has ended, and why: handlers are cancelled, their answers will go nowhere.

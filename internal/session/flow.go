@@ -52,6 +52,11 @@ func (f *flow) push(ctx context.Context, buf *buffer) error {
 	return f.queue.pushInTurn(ctx, f.room, waiter{buf: buf, flow: f, starts: f.starts})
 }
 
+// pushUntil is push, but it also stops to wait when stop is closed: the error is an *AbandonedError then, too.
+func (f *flow) pushUntil(ctx context.Context, stop <-chan struct{}, buf *buffer) error {
+	return f.queue.pushInTurn(ctx, f.room, waiter{buf: buf, flow: f, starts: f.starts, stop: stop})
+}
+
 // force queues an envelope behind what f has without waiting for room, and takes buf over. Forced envelopes are bounded by
 // what they answer: see the callers.
 func (f *flow) force(buf *buffer) {

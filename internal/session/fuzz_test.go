@@ -17,7 +17,7 @@ import (
 // reason that what was said gives, with the bye that goes with it, and leave nothing.
 func FuzzPlaintexts(f *testing.F) {
 	good, hostile := envelopes(f)
-	all := append(good, hostile...)
+	all := append(append(good, hostile...), streamEnvelopes(f)...)
 	for i, v := range all {
 		next := all[(i+1)%len(all)]
 		if len(v.plain)+len(next.plain) < 10_000 { // larger ones only make the fuzzer slow
@@ -101,6 +101,12 @@ func allowed(said [][]byte) (reasons []envelope.Reason) {
 				_, err = envelope.ParseHello(e.Args)
 			case envelope.NameCancel:
 				_, err = envelope.ParseCancel(e.Args)
+			case envelope.NameData: // of a stream that is not open, as the next two
+				_, _, err = envelope.ParseData(e.Args)
+			case envelope.NameCredit:
+				_, _, err = envelope.ParseCredit(e.Args)
+			case envelope.NameEnd:
+				_, err = envelope.ParseEnd(e.Args)
 			case envelope.NameBye:
 				var bye envelope.Bye
 				if bye, err = envelope.ParseBye(e.Args); err == nil {

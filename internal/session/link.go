@@ -40,11 +40,12 @@ type Link struct {
 
 	queue     *queue
 	flight    inFlight
+	streams   streams
 	lastCall  atomic.Uint64 // id of the newest call; the first is 1
 	lastNonce atomic.Uint64 // of the newest ping; the first is 1
 	framesOut atomic.Uint64 // the writer counts
 	framesIn  atomic.Uint64 // the reader counts
-	messages  atomic.Uint64 // sends of this node, and calls, replies and sends of the peer
+	messages  atomic.Uint64 // sends of this node, calls, replies and sends of the peer, and values of streams of both
 
 	callers      atomic.Int32 // callers of this node that wait for a call to end
 	largest      atomic.Int64 // bytes of the largest envelope the peer accepts, a tag included
@@ -80,18 +81,18 @@ func (l *Link) Since() time.Time { return l.since }
 // Heard returns when the last valid frame arrived.
 func (l *Link) Heard() time.Time { return l.since.Add(time.Duration(l.heard.Load())) }
 
-// Traffic returns a number that grows with every call, reply and send, either way, and whether a call is in flight,
+// Traffic returns a number that grows with every call, reply, send and value of a stream, either way, and whether a call is in flight,
 // either way. If the number is the same later, and nothing is in flight, the session was idle meanwhile.
 func (l *Link) Traffic() (n uint64, inFlight bool) {
 	n = l.lastCall.Load() + l.messages.Load()
-	return n, l.callers.Load() > 0 || l.inbound.Pending() > 0
+	return n, l.callers.Load() > 0 || l.inbound.Pending() > 0 || l.streams.all() > 0
 }
 
 // Counters returns where to count what concerns the peer.
 func (l *Link) Counters() *counters.Peer { return l.counters }
 
-// InFlight returns how many calls of this node are in flight.
-func (l *Link) InFlight() int { return int(l.callers.Load()) }
+// InFlight returns how many calls of this node are in flight, streams included.
+func (l *Link) InFlight() int { return int(l.callers.Load()) + l.streams.own() }
 
 // Queued returns how many bytes of envelopes wait to be written, or are being written.
 func (l *Link) Queued() int { return l.queue.size() }

@@ -107,7 +107,7 @@ func (o *outside) meet(t testing.TB, pipe func() (near, far net.Conn), done *agr
 			return m.served
 		},
 		FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20, Parts: testParts, HandshakeTimeout: time.Minute, PingAfter: time.Minute,
-		PongWithin: time.Minute, WriteStall: time.Minute, Linger: time.Minute, Counters: new(counters.Node),
+		PongWithin: time.Minute, WriteStall: time.Minute, Linger: time.Minute, LingerReplaced: time.Minute, StreamBytes: 64 << 20, Counters: new(counters.Node),
 	}
 	owner := o.System.Root.Spawn(actor.PropsFromFunc(func(ctx actor.Context) {
 		switch e := ctx.Message().(type) {

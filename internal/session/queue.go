@@ -149,7 +149,7 @@ func (q *queue) pushSingle(ctx context.Context, r *room, w waiter) error {
 	return q.wait(ctx, r, w)
 }
 
-// wait waits until from is given room, or ctx ends. It is called with mu held, and lets go of it meanwhile.
+// wait waits until from is given room, ctx ends, or its stop is closed. It is called with mu held, and lets go of it meanwhile.
 func (q *queue) wait(ctx context.Context, r *room, from waiter) error {
 	w := &from
 	w.done = make(chan error, 1)
@@ -160,11 +160,14 @@ func (q *queue) wait(ctx context.Context, r *room, from waiter) error {
 		q.crowded = append(q.crowded, r)
 	}
 	q.mu.Unlock()
+	err := errDropped
 	select {
 	case err := <-w.done:
 		q.mu.Lock()
 		return err
 	case <-ctx.Done():
+		err = ctx.Err()
+	case <-w.stop:
 	}
 	q.mu.Lock()
 	if !slices.Contains(r.waiters, w) {
@@ -173,7 +176,7 @@ func (q *queue) wait(ctx context.Context, r *room, from waiter) error {
 	q.remove(r, w)
 	q.discard(w)
 	q.grant(r) // those behind it may need less
-	return &AbandonedError{Err: ctx.Err(), Full: r.limit, Limit: r.name}
+	return &AbandonedError{Err: err, Full: r.limit, Limit: r.name}
 }
 
 // force queues an urgent envelope without waiting for room, and takes buf over. Forced envelopes are bounded by what they

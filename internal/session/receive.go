@@ -37,7 +37,7 @@ func (s *session) handleEnvelope(e *envelope.Envelope) error {
 		return s.handleBye(e.Args)
 	case isCommand(e):
 		err = s.handleCommand(e)
-	case s.peerBye && (e.Kind == envelope.KindCall || e.Kind == envelope.KindSend):
+	case s.peerBye && (e.Kind == envelope.KindCall || e.Kind == envelope.KindSend && !isOfStream(e)):
 		return errAfterBye
 	default:
 		err = s.deliver(e)
@@ -64,9 +64,9 @@ func (s *session) comeUp() {
 	s.direct.Store(s.state == open)
 }
 
-// isCommand says whether an envelope is one of the protocol's own sends. Only the actor handles them.
+// isCommand says whether an envelope is one of the protocol's own sends, other than those of streams. Only the actor handles them.
 func isCommand(e *envelope.Envelope) bool {
-	return e.Kind == envelope.KindSend && envelope.Reserved(e.Name)
+	return e.Kind == envelope.KindSend && envelope.Reserved(e.Name) && !isOfStream(e)
 }
 
 // deliver hands an envelope that is not a command to what it is for. An error is a violation of the protocol. The actor and the
@@ -84,6 +84,9 @@ func (l *Link) deliver(e *envelope.Envelope) error {
 		l.handleReply(e)
 	case envelope.KindSend:
 		l.messages.Add(1)
+		if isOfStream(e) {
+			return l.handleStream(e)
+		}
 		if e.Args == nil {
 			return l.inbound.Discard(e)
 		}
@@ -102,9 +105,9 @@ func (l *Link) handleReply(e *envelope.Envelope) {
 	switch {
 	case p == nil:
 	case e.Err != nil:
-		p.done <- result{err: e.Err}
+		p.finish(result{err: e.Err})
 	default:
-		p.done <- result{value: e.Result}
+		p.finish(result{value: e.Result})
 	}
 }
 

@@ -10,6 +10,11 @@ import (
 // Reply answers a call of the peer (wire.md §6.4) with value, or with refusal if it is not nil. It waits for
 // room until the session ends. In place of a value or an error that cannot be sent, the caller gets an error that can.
 func (l *Link) Reply(id envelope.CallID, value any, refusal *envelope.RemoteError) {
+	l.reply(id, value, refusal, nil)
+}
+
+// reply is Reply, but push, if it is not nil, queues the answer.
+func (l *Link) reply(id envelope.CallID, value any, refusal *envelope.RemoteError, push func(*buffer)) {
 	buf, err := newEnvelope(value), error(nil)
 	if refusal == nil {
 		buf.b, err = l.codec.AppendReply(buf.b, id, value)
@@ -22,10 +27,14 @@ func (l *Link) Reply(id envelope.CallID, value any, refusal *envelope.RemoteErro
 	if err != nil {
 		buf.release()
 		l.logPeerFault("the answer of a handler cannot be sent", err)
-		l.Reply(id, nil, replacement(refusal, err))
+		l.reply(id, nil, replacement(refusal, err), push)
 		return
 	}
 	l.counters.CallIn(resultOf(refusal))
+	if push != nil {
+		push(buf)
+		return
+	}
 	l.queue.pushReply(buf)
 }
 

@@ -17,7 +17,8 @@ type waiter struct {
 	flow   *flow     // where it goes; nil: the urgent lane
 	p      *position // as for queue.pushCall
 	starts bool
-	done   chan error // has room for one
+	stop   <-chan struct{} // closed: it waits no longer; nil: never
+	done   chan error      // has room for one
 }
 
 // has says whether need bytes may be queued now. One envelope always fits an empty room, however large.

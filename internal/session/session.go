@@ -259,6 +259,7 @@ func (s *session) fail(e Ended, bye *buffer) {
 	s.direct.Store(false)
 	s.queue.finish(bye, end)
 	s.flight.close(end, s.queue)
+	s.streams.interrupt(end)
 	s.setReady()
 	if s.inbound != nil {
 		s.inbound.Close(e.Reason)

@@ -82,3 +82,39 @@ func envelopes(t testing.TB) (good, hostile []vector) {
 	}
 	return good, hostile
 }
+
+// streamEnvelopes returns the plaintexts of testdata/vectors/streams.json, good and hostile ones.
+func streamEnvelopes(t testing.TB) (all []vector) {
+	t.Helper()
+	var f struct {
+		Vectors []json.RawMessage `json:"vectors"`
+		Hostile []struct {
+			Name  string      `json:"name"`
+			Layer string      `json:"layer"`
+			Input vectors.Hex `json:"input"`
+			Error string      `json:"error"`
+		} `json:"hostile"`
+	}
+	vectors.Load(t, "streams.json", &f)
+	for _, b := range f.Vectors {
+		var v struct {
+			Name     string      `json:"name"`
+			Envelope vectors.Hex `json:"envelope"`
+		}
+		if err := json.Unmarshal(b, &v); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, vector{v.Name, v.Envelope})
+	}
+	for _, h := range f.Hostile {
+		plain := []byte(h.Input)
+		if name := "$/" + h.Layer; h.Layer != "envelope" {
+			plain = append(append([]byte{0x93, byte(envelope.KindSend), 0xa0 | byte(len(name))}, name...), plain...)
+		}
+		all = append(all, vector{h.Name, plain})
+	}
+	if len(all) < 50 {
+		t.Fatalf("%d vectors: some are missing", len(all))
+	}
+	return all
+}

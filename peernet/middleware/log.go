@@ -24,7 +24,7 @@ func Log(log *slog.Logger, level slog.Level) peernet.Middleware {
 			code := string(peernet.CodeInternal) // of a panic, which is not recovered here
 			defer func() {
 				c := r.Caller()
-				line := newLine(c.Key, r.Name(), r.IsSend(), code, began, r.Args(), result)
+				line := newLine(c.Key, r.Name(), kindOf(r.IsSend(), r.IsStream()), code, began, r.Args(), result)
 				if c.Label != "" {
 					line = append(line, slog.String("label", c.Label))
 				}
@@ -50,7 +50,7 @@ func LogOutgoing(log *slog.Logger, level slog.Level) peernet.OutgoingMiddleware 
 			began, asked := time.Now(), *o
 			code := string(peernet.CodeInternal)
 			defer func() {
-				line := newLine(asked.Peer, asked.Name, asked.IsSend, code, began, asked.Args, result)
+				line := newLine(asked.Peer, asked.Name, kindOf(asked.IsSend, asked.IsStream), code, began, asked.Args, result)
 				log.LogAttrs(ctx, level, "outgoing", line...)
 			}()
 			result, err = next(ctx, o)
@@ -60,11 +60,18 @@ func LogOutgoing(log *slog.Logger, level slog.Level) peernet.OutgoingMiddleware 
 	}
 }
 
-func newLine(peer identity.PublicKey, name string, isSend bool, code string, began time.Time, args, result any) []slog.Attr {
-	kind := "call"
-	if isSend {
-		kind = "send"
+// kindOf returns the word for a request.
+func kindOf(isSend, isStream bool) string {
+	switch {
+	case isSend:
+		return "send"
+	case isStream:
+		return "stream"
 	}
+	return "call"
+}
+
+func newLine(peer identity.PublicKey, name, kind, code string, began time.Time, args, result any) []slog.Attr {
 	line := append(make([]slog.Attr, 0, 8), slog.String("kind", kind), slog.Any("peer", peer),
 		slog.String("name", name), slog.String("code", code), slog.Duration("took", time.Since(began)))
 	if n, known := sizeOf(args); known {

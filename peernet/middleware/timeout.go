@@ -12,6 +12,8 @@ import (
 // Timeout ends the context of a request after d, if the caller's own deadline has not ended it by then, and has a call
 // answered `deadline` at that moment, even if its handler ignores its context. It panics unless d is positive.
 //
+// It leaves streams alone: their callers give their contexts a time limit.
+//
 // A handler cannot be stopped from outside. One that runs on counts towards the calls that the peer may have running
 // (Limits.CallsPerPeer) until it returns, and its result goes nowhere: a peer that does not wait cannot pile up
 // handlers. Middleware outside of Timeout sees the request end when the handler does.
@@ -20,6 +22,9 @@ func Timeout(d time.Duration) peernet.Middleware {
 	late := peernet.NewError(peernet.CodeDeadline, fmt.Sprintf("the handler took longer than the %v it has", d), nil)
 	return func(next peernet.Handler) peernet.Handler {
 		return func(outer context.Context, r *peernet.Request) (any, error) {
+			if r.IsStream() {
+				return next(outer, r)
+			}
 			ctx, cancel := context.WithTimeout(outer, d)
 			defer cancel()
 			over := make(chan struct{})
@@ -48,11 +53,14 @@ func Timeout(d time.Duration) peernet.Middleware {
 }
 
 // TimeoutOutgoing ends the context of a call or send after d, if it has not ended by then; the peer learns of it as of any
-// deadline. A send needs the time only to find room in the queue. It panics unless d is positive.
+// deadline. A send needs the time only to find room in the queue. It leaves streams alone. It panics unless d is positive.
 func TimeoutOutgoing(d time.Duration) peernet.OutgoingMiddleware {
 	checkPositive(d)
 	return func(next peernet.Invoker) peernet.Invoker {
 		return func(ctx context.Context, o *peernet.Outgoing) (peernet.Raw, error) {
+			if o.IsStream {
+				return next(ctx, o)
+			}
 			ctx, cancel := context.WithTimeout(ctx, d)
 			defer cancel()
 			return next(ctx, o)

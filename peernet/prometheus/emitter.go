@@ -82,6 +82,8 @@ func (e emitter) peer(p *peernet.PeerStats) {
 	emit(e, frames, p.FramesOut, "out")
 	emit(e, queued, p.QueuedIn, "in")
 	emit(e, queued, p.QueuedOut, "out")
+	emit(e, streamBytes, p.StreamBytes)
+	emit(e, streamsIgnored, p.StreamsIgnored)
 	emit(e, sessions, p.Sessions)
 	emit(e, sessionsMade, p.SessionsMade)
 	each(e, sessionsEnded, counters.EndReasons[:], p.SessionsEnded)

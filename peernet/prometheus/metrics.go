@@ -58,6 +58,8 @@ var (
 	bytes          = ofPeer(counter, "wire_bytes_total", "Bytes read from the peer (in) and written to it (out), without handshakes.", "direction")
 	frames         = ofPeer(counter, "wire_frames_total", "Frames read from the peer (in) and written to it (out), without handshakes.", "direction")
 	queued         = ofPeer(gauge, "queue_bytes", "Arguments of the peer's calls and sends that run or wait (in), and envelopes that wait to be written to it (out).", "direction")
+	streamBytes    = ofPeer(gauge, "stream_reserved_bytes", "Bytes reserved for streams with the peer.")
+	streamsIgnored = ofPeer(counter, "stream_messages_ignored_total", "Values, credit and ends of streams that were over when they came.")
 	sessions       = ofPeer(gauge, "sessions", "Sessions that are up.")
 	sessionsMade   = ofPeer(counter, "sessions_made_total", "Sessions that came up.")
 	sessionsEnded  = ofPeer(counter, "sessions_ended_total", "Sessions that have ended, by the reason.", "reason")

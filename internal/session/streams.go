@@ -1,0 +1,120 @@
+package session
+
+import (
+	"sync"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+)
+
+// streams is the table of the streams of one session, those of this node and those of the peer. The zero streams are empty.
+type streams struct {
+	mu   sync.Mutex // guards the rest
+	byID map[envelope.StreamID]*Stream
+	open [2]int // entered and not left: of the peer, and of this node
+}
+
+func (t *streams) enter(s *Stream) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byID == nil {
+		t.byID = make(map[envelope.StreamID]*Stream)
+	}
+	t.byID[s.id] = s
+	t.open[index(s.id.Mine)]++
+}
+
+// leave takes a stream out. Its id may have become another's: the peer may use it again once it has the reply.
+func (t *streams) leave(s *Stream) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.byID[s.id] == s {
+		delete(t.byID, s.id)
+	}
+	if t.open[index(s.id.Mine)]--; len(t.byID) == 0 {
+		t.byID = nil // an idle session keeps nothing
+	}
+}
+
+func index(mine bool) int {
+	if mine {
+		return 1
+	}
+	return 0
+}
+
+// find returns the stream that the peer names so, if it is open.
+func (t *streams) find(id envelope.StreamID) *Stream {
+	id.Mine = !id.Mine
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.byID[id]
+}
+
+// own returns how many streams of this node are open, and all how many in both directions.
+func (t *streams) own() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.open[index(true)]
+}
+
+func (t *streams) all() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.open[0] + t.open[1]
+}
+
+// interrupt ends the streams of the peer for err: the session has ended.
+func (t *streams) interrupt(err error) {
+	t.mu.Lock()
+	var theirs []*Stream
+	for _, s := range t.byID {
+		if !s.id.Mine {
+			theirs = append(theirs, s)
+		}
+	}
+	t.mu.Unlock()
+	for _, s := range theirs {
+		s.Interrupt(err)
+	}
+}
+
+// isOfStream says whether an envelope is one of the sends that belong to streams.
+func isOfStream(e *envelope.Envelope) bool {
+	switch string(e.Name) {
+	case envelope.NameData, envelope.NameCredit, envelope.NameEnd:
+		return e.Kind == envelope.KindSend
+	}
+	return false
+}
+
+// handleStream handles a send that belongs to a stream. An error is a violation of the protocol.
+func (l *Link) handleStream(e *envelope.Envelope) error {
+	var id envelope.StreamID
+	var arrive func(*Stream) error
+	var err error
+	switch string(e.Name) {
+	case envelope.NameData:
+		var value []byte
+		id, value, err = envelope.ParseData(e.Args)
+		arrive = func(s *Stream) error { return s.arrive(value) }
+	case envelope.NameCredit:
+		var n int
+		id, n, err = envelope.ParseCredit(e.Args)
+		arrive = func(s *Stream) error { return s.arriveCredit(n) }
+	case envelope.NameEnd:
+		id, err = envelope.ParseEnd(e.Args)
+		arrive = (*Stream).arriveEnd
+	}
+	if err != nil {
+		return err
+	}
+	if s := l.streams.find(id); s != nil {
+		return arrive(s)
+	}
+	l.ignored()
+	return nil
+}
+
+// ignored counts what is said about a stream that is not open: it may have crossed the end (wire.md §6.11).
+func (l *Link) ignored() { l.counters.Add(counters.StreamsIgnored, 1) }
