@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/rand"
+	"flag"
 	"fmt"
 	"io"
 	"iter"
@@ -51,7 +52,12 @@ var compiled = sync.OnceValues(func() (string, error) {
 	return folder, nil
 })
 
+// TestMain lets more tests run at once than there are processors: nearly all of their time they wait.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "8"); err != nil {
+		panic(err)
+	}
 	status := m.Run()
 	if folder, err := compiled(); err == nil {
 		_ = os.RemoveAll(folder)
