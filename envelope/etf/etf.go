@@ -44,12 +44,13 @@ type codec struct{}
 // grows with the square.
 const MaxInteger = 1024
 
-// Limits of atoms, as on the BEAM.
+// Limits of atoms, as on the BEAM, and of terms that hold others.
 const (
 	maxAtom      = 255         // characters
 	maxAtomBytes = 4 * maxAtom // in UTF-8
 	maxString    = 1<<16 - 1   // elements of a list in the form of a string
 	maxDepth     = envelope.MaxDepth
+	maxKeys      = 1 // keys, one inside the other, that a map may lie in: its bytes are compared once for each
 	maxElements  = envelope.MaxElements
 )
 

@@ -19,6 +19,8 @@ type walker struct {
 	// elements counts the terms seen so far and those declared by the tuples, lists and maps that hold them. The caller
 	// of term has counted that term itself.
 	elements int
+	// keys is in how many keys of maps, one inside the other, the term lies.
+	keys int
 }
 
 // rest checks b[p:], which must hold one term and nothing else. The term lies inside depth others.
@@ -138,8 +140,20 @@ func (w *walker) mapping(b []byte, p int, n uint32, depth int) (end int, err err
 	if err = w.enter(depth, 2*n, left); err != nil {
 		return 0, err
 	}
-	if end, err = w.terms(b, p, 2*n, depth); err != nil {
-		return 0, err
+	if w.keys > maxKeys {
+		return 0, envelope.ErrDepth
+	}
+	end = p
+	for range n {
+		w.keys++
+		end, err = w.term(b, end, depth+1)
+		w.keys--
+		if err != nil {
+			return 0, err
+		}
+		if end, err = w.term(b, end, depth+1); err != nil {
+			return 0, err
+		}
 	}
 	return end, checkKeys(b, p, int(n))
 }

@@ -72,6 +72,13 @@ func TestBoundsOfTerms(t *testing.T) {
 		return append(binary.BigEndian.AppendUint32([]byte{tagLargeTuple}, uint32(n)), bytes.Repeat([]byte{tagNil}, n)...)
 	}
 	str := func(n int) []byte { return append([]byte{tagString, byte(n >> 8), byte(n)}, make([]byte, n)...) }
+	asKey := func(n int) (b []byte) { // a map as the only key of a map, n times
+		b = []byte{tagMap, 0, 0, 0, 0}
+		for range n {
+			b = append(append([]byte{tagMap, 0, 0, 0, 1}, b...), tagNil)
+		}
+		return b
+	}
 	three := append(append([]byte{tagSmallTuple, 3}, str(maxString-1)...), str(maxString-1)...)
 	for name, c := range map[string]struct {
 		b    []byte
@@ -83,6 +90,8 @@ func TestBoundsOfTerms(t *testing.T) {
 		"longer atom":         {atomOf(strings.Repeat("a", maxAtom+1)), ErrAtom},
 		"deepest":             {nest(maxDepth), nil},
 		"deeper":              {nest(maxDepth + 1), envelope.ErrDepth},
+		"keys in keys":        {asKey(maxKeys), nil},
+		"more keys in keys":   {asKey(maxKeys + 1), envelope.ErrDepth},
 		"most elements":       {nils(maxElements - 1), nil},
 		"more elements":       {nils(maxElements), envelope.ErrElements},
 		"strings count":       {append(bytes.Clone(three), tagNil), nil},
