@@ -50,7 +50,7 @@ const (
 	maxAtomBytes = 4 * maxAtom // in UTF-8
 	maxString    = 1<<16 - 1   // elements of a list in the form of a string
 	maxDepth     = envelope.MaxDepth
-	maxKeys      = 1 // keys, one inside the other, that a map may lie in: its bytes are compared once for each
+	maxKeys      = 2 // keys, one inside the other, that a map may lie in: its bytes are compared once for each
 	maxElements  = envelope.MaxElements
 )
 
