@@ -35,9 +35,9 @@ type Limits struct {
 	StreamsPerPeer int
 
 	// StreamBytesPerPeer bounds what all streams with one peer can make the node hold, whichever end opened them, over all sessions:
-	// the arguments of those that the peer opened, and what it may send ahead of the readers (see StreamWindow), at least 1 MiB; 64 MiB.
-	// At the limit, streams of the peer are answered `overloaded`, and those of this node fail with ErrOverloaded. The windows of
-	// streams grow within half of it.
+	// the arguments of those that the peer opened, and what it may send ahead of the readers (see Window and HandleWindow), at least
+	// 1 MiB; 64 MiB. At the limit, streams of the peer are answered `overloaded`, and those of this node fail with ErrOverloaded. The
+	// windows of streams grow within half of it.
 	StreamBytesPerPeer int
 
 	// SendsPerPeer is how many sends of one peer wait for their handlers, at most 2^20; 1,024. At the limit, sends are

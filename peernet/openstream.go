@@ -39,8 +39,8 @@ func checkWindow(bytes int) int { return min(max(bytes, session.MinWindow), maxW
 //
 // Receive to the end, call Close, or end ctx: until then what has arrived stays reserved (Limits.StreamBytesPerPeer).
 //
-// The errors are those of Node.Call, and besides: ErrNoStreams if the peer's version has none; ErrNotStream if the handler is one of
-// calls; ErrOverloaded if the streams with the peer take too much already: Sent tells whether here or there.
+// The errors are those of Node.Call, and besides: ErrNoStreams if the peer has none, as one of version 1 or a BEAM node; ErrNotStream
+// if the handler is one of calls; ErrOverloaded if the streams with the peer take too much already: Sent tells whether here or there.
 func OpenStream[S, R any](ctx context.Context, n *Node, key identity.PublicKey, name string, args any, opts ...CallOption) (*Stream[S, R], error) {
 	o := Outgoing{Peer: key, Name: name, Args: args, options: optionsOf(opts)}
 	if o.options.window == 0 {

@@ -33,10 +33,11 @@ type Attempt struct {
 	addr netip.AddrPort
 }
 
-// Wait returns how long until a peer may be dialled at addr; 0: now. Of a node that is known to be native nothing is
-// bounded here. Of a BEAM node all connections count, whatever address they lead to and whoever dialled; they begin one
-// at a time. Of a peer of which neither is known those to the same address count that may have
-// met a BEAM node: otherwise a forger of announces could keep the peer from being dialled. fallsBack says that the dial is the one in BEAM after a native one, which follows at once.
+// Wait returns how long until a peer may be dialled at addr; 0: now. Dials of a native node are not bounded here. For a
+// BEAM node all connections count, to any address and dialled by either end, and they begin one at a time. For a peer
+// whose dialect is unknown, only connections to addr count that may have met a BEAM node: a forger of announces could
+// otherwise keep the peer from being dialled. fallsBack marks the dial in BEAM after a native one: it need not wait
+// pauseBetween.
 func (b *Book) Wait(key identity.PublicKey, addr netip.AddrPort, fallsBack bool) time.Duration {
 	if b == nil {
 		return 0
