@@ -117,7 +117,7 @@ func (c *Config) readMessage1(conn net.Conn, hc *handshake.Config, state *handsh
 	return state, size, err
 }
 
-// awaitCall is awaitReady for a call, which is refused if the last one by that name has closed the session.
+// awaitCall is awaitReady for a call. It refuses the call if the last two by that name have closed their sessions.
 func (l *Link) awaitCall(ctx context.Context, name string) error {
 	if l.config.Dialects.IsSuspect(l.remote, name) {
 		return &LinkError{Reason: ReasonLost, Err: ErrMaybeNoHandler, kept: true}
