@@ -107,13 +107,13 @@ var (
 func (n *Node) openStream(ctx context.Context, o Outgoing, outlives bool) (*streamEnd, error) {
 	opening := &opening{outlives: outlives, begun: make(chan struct{})}
 	o.IsStream, o.options.opening = true, opening
-	chain := n.around.calls.Load()
-	if chain == nil && o.options.use == nil {
+	invoke := n.around.calls.Load()
+	if invoke == nil && o.options.use == nil {
 		return n.beginStream(ctx, &o)
 	}
-	if chain == nil {
+	if invoke == nil {
 		invoker := Invoker(n.invokeOne)
-		chain = &invoker
+		invoke = &invoker
 	}
 	failed, crashed := make(chan error, 1), make(chan *crash, 1)
 	go func() {
@@ -129,7 +129,7 @@ func (n *Node) openStream(ctx context.Context, o Outgoing, outlives bool) (*stre
 			}
 			crashed <- c
 		}()
-		_, err := (*chain)(ctx, &o)
+		_, err := (*invoke)(ctx, &o)
 		returned = true
 		failed <- err
 	}()
