@@ -27,7 +27,7 @@ type Limits struct {
 	CallsPerPeer int
 
 	// CallBytesPerPeer is the bytes of their arguments together, at least Message; 8 MiB, or Message if that is more. At the
-	// limit, calls are answered `overloaded`: one that comes in parts without being kept.
+	// limit, calls are answered `overloaded`; the parts of such a call are not kept.
 	CallBytesPerPeer int
 
 	// StreamsPerPeer is how many streams of one peer run at once, at most 2^20; 1,024. They do not count towards CallsPerPeer. At the
