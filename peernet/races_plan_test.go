@@ -11,9 +11,15 @@ type fault struct {
 	do func()
 }
 
-// plan draws the shipments and the faults.
-func (h *history) plan() {
-	most := pick(h, 3, 10, 30)
+// planCalls draws a history of calls, sends and pings.
+func (h *history) planCalls() {
+	h.drawTemper()
+	h.populate()
+	h.plan(pick(h, 3, 10, 30))
+}
+
+// plan draws the shipments, up to most, and the faults.
+func (h *history) plan(most int) {
 	if h.temper.heavy {
 		most = 40
 		h.net.SetTrickle(100+h.draw(3000), time.Millisecond)
@@ -163,10 +169,13 @@ func (h *history) fault(at time.Duration, do func()) {
 	h.faults = slices.Insert(h.faults, i, fault{at, do})
 }
 
-// disturb begins the calls, and has everything happen.
+// disturb begins the calls and streams, and has everything happen.
 func (h *history) disturb() {
 	for _, s := range h.shipments {
 		h.callers.Go(func() { h.ship(s) })
+	}
+	for _, s := range h.streams {
+		h.callers.Go(func() { h.carry(s) })
 	}
 	start := time.Now()
 	for _, f := range h.faults {
