@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
@@ -111,6 +112,7 @@ func (h *history) settle() {
 		}
 	}
 	for _, s := range h.sides {
+		h.census["sessions rotated"] += int(s.node.Stats().Total.SessionsEnded[string(envelope.ReasonRotated)])
 		s.fills()
 	}
 }
@@ -194,7 +196,7 @@ func (h *history) verify() {
 	for _, s := range h.streams {
 		what := s.result()
 		h.census["streams "+what]++
-		if problem := s.problem(what, h.temper); problem != "" {
+		if problem := s.problem(what); problem != "" {
 			h.failf("stream %v, %s: %s", s, what, problem)
 		}
 	}

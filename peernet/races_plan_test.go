@@ -105,7 +105,9 @@ func (h *history) drawFault() {
 	x := h.sides[h.draw(2)]
 	y := x.other
 	at, d := h.meeting(), h.pause()
-	switch p := h.draw(100); {
+	p := h.draw(100)
+	h.rough = h.rough || p < 85
+	switch {
 	case p < 25:
 		h.fault(at, func() { h.note("reset: %d", h.net.Reset(x.host, y.host)) })
 	case p < 45:
@@ -148,7 +150,16 @@ func (h *history) drawFault() {
 			}
 			h.note("%s shuts down, in at most %v", x.name, d)
 			x.shut = true
-			h.stops.Go(func() { h.note("%s has shut down: %v", x.name, x.stop(max(1, d))) })
+			if h.stopAt.IsZero() {
+				h.stopAt = time.Now()
+			}
+			h.stops.Go(func() {
+				err := x.stop(max(1, d))
+				h.note("%s has shut down: %v", x.name, err)
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				h.hasty = h.hasty || err != nil
+			})
 		})
 	}
 }

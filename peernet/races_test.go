@@ -100,6 +100,8 @@ type history struct {
 	temper   temper
 	sides    [2]*side
 	faults   []fault
+	rough    bool      // there is a fault other than a shutdown
+	stopAt   time.Time // of the first shutdown
 	callers  sync.WaitGroup
 	stops    sync.WaitGroup // shutdowns
 	patience context.Context
@@ -111,8 +113,9 @@ type history struct {
 	shipments []*shipment
 	streams   []*streaming
 	lines     []string
-	panics    int // of handlers
-	alarms    int // errors that nodes logged
+	hasty     bool // a shutdown cut something short
+	panics    int  // of handlers
+	alarms    int  // errors that nodes logged
 	census    census
 }
 

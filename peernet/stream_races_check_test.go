@@ -30,7 +30,8 @@ func (s *streaming) overRotation() bool {
 }
 
 // problem says what is wrong with how a stream ended, "" if nothing is.
-func (s *streaming) problem(result string, t temper) string {
+func (s *streaming) problem(result string) string {
+	h, t := s.from.h, s.from.h.temper
 	sent, gone := peernet.Sent(s.err), result == "given up" || result == "late"
 	done := s.err == nil
 	switch {
@@ -66,6 +67,8 @@ func (s *streaming) problem(result string, t temper) string {
 		return "its context never ends"
 	case t.faults == 0 && result == "not begun" && (s.wait || !t.both):
 		return "nothing happened to the link"
+	case result == "lost" && s.runs > 0 && !h.rough && !h.hasty && !t.heavy && s.endedAt.Before(h.stopAt.Add(t.linger)):
+		return "no shutdown waited for it"
 	case t.faults == 0 && !t.heavy && result == "lost":
 		return "no link was closed over it"
 	}

@@ -70,7 +70,7 @@ func (h *history) planStreams() {
 	t.span = pick(h, 5*time.Millisecond, 100*time.Millisecond, 2*time.Second)
 	if t.from = 0; h.chance(30) {
 		t.rotate = 10 * time.Second
-		t.from, t.span = t.rotate-500*time.Millisecond, t.rotate/4
+		t.from, t.span = t.rotate-2*time.Second, t.rotate/2
 	}
 	h.populate()
 	for number := range 1 + h.draw(12) {
@@ -101,6 +101,9 @@ func (h *history) drawStream(number int) *streaming {
 	}
 	for _, d := range []*time.Duration{&s.pace, &s.read, &s.work} {
 		*d = pick(h, 0, 0, h.within(time.Millisecond), h.within(20*time.Millisecond))
+	}
+	if h.temper.from > 0 && h.chance(40) { // it lasts until its session has been replaced
+		s.at, s.patience, s.sends, s.pace = h.temper.from+h.within(2*time.Second), -1, 200, 25*time.Millisecond
 	}
 	return s
 }
