@@ -9,20 +9,20 @@ import (
 // A deadline is a context.Context whose end can be moved: that of the reads or the writes of a net.Conn. It ends with
 // os.ErrDeadlineExceeded. It is by the system's clock, as its users set it with time.Now.
 type deadline struct {
-	mu    sync.Mutex // guards the rest
-	over  chan struct{}
-	isEnd bool // over is closed
-	timer *time.Timer
-	turn  int // of set: a timer of an earlier one does nothing
+	mu      sync.Mutex // guards the rest
+	ended   chan struct{}
+	isEnd   bool // ended is closed
+	timer   *time.Timer
+	version int // of the end: a timer of an earlier version does nothing
 }
 
-func (d *deadline) init() { d.over = make(chan struct{}) }
+func (d *deadline) init() { d.ended = make(chan struct{}) }
 
 // set moves the end to t; zero: there is none. What waits for it already waits for the new one.
 func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.turn++
+	d.version++
 	if d.timer != nil {
 		d.timer.Stop()
 		d.timer = nil
@@ -33,16 +33,16 @@ func (d *deadline) set(t time.Time) {
 		return
 	}
 	if d.isEnd {
-		d.over, d.isEnd = make(chan struct{}), false
+		d.ended, d.isEnd = make(chan struct{}), false
 	}
 	if t.IsZero() {
 		return
 	}
-	turn := d.turn
+	version := d.version
 	d.timer = time.AfterFunc(left, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if d.turn == turn {
+		if d.version == version {
 			d.end()
 		}
 	})
@@ -52,7 +52,7 @@ func (d *deadline) set(t time.Time) {
 func (d *deadline) end() {
 	if !d.isEnd {
 		d.isEnd = true
-		close(d.over)
+		close(d.ended)
 	}
 }
 
@@ -63,7 +63,7 @@ func (d *deadline) Deadline() (time.Time, bool) { return time.Time{}, false }
 func (d *deadline) Done() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.over
+	return d.ended
 }
 
 // Err implements context.Context.
