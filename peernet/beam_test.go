@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,11 +159,12 @@ func TestAnUnexposedNameClosesTheSession(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 		defer cancel()
+		time.Sleep(500 * time.Millisecond)
 		w.dialled() // as he does half a second after each close
 		if _, err := w.alice.Call(ctx, bobKey, "unknown", nil); !errors.Is(err, peernet.ErrMaybeNoHandler) || !peernet.Sent(err) {
 			w.Errorf("a second time: %v", err) // the first session may have made room for a newer one
 		}
-		synctest.Wait()
+		time.Sleep(500 * time.Millisecond)
 		w.dialled()
 		for range 20 {
 			if _, err := w.alice.Call(ctx, bobKey, "unknown", nil, peernet.WaitForReady()); !errors.Is(err, peernet.ErrMaybeNoHandler) || peernet.Sent(err) {
@@ -181,6 +183,52 @@ func TestAnUnexposedNameClosesTheSession(t *testing.T) {
 			w.Errorf("alice was back after %v", took)
 		}
 	})
+}
+
+// TestANameIsNotHeldBackForOneSession, however many calls by it were in flight as that session ended.
+func TestANameIsNotHeldBackForOneSession(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		ends int // sessions, of which each has two calls in flight
+		end  func(w *beamWorld)
+		isOK bool
+	}{
+		{"it was replaced", 1, (*beamWorld).dialled, true},
+		{"several were replaced", 3, (*beamWorld).dialled, true},
+		{"it was closed", 1, func(w *beamWorld) { w.bob.CloseAll(); synctest.Wait(); time.Sleep(time.Second); w.dialled() }, true},
+		{"two were closed", 2, func(w *beamWorld) { w.bob.CloseAll(); synctest.Wait(); time.Sleep(time.Second); w.dialled() }, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			inBEAMWorld(t, peernet.Config{}, func(w *beamWorld) {
+				block := make(chan struct{})
+				w.bob.Handlers["slow"] = func(args peernet.Raw) (any, error) {
+					<-block
+					return args, nil
+				}
+				w.connect()
+				for range c.ends {
+					var calls sync.WaitGroup
+					for range 2 {
+						calls.Go(func() {
+							_, err := peernet.Call[string](w.Context(), w.alice, bobKey, "slow", "x")
+							if !errors.Is(err, peernet.ErrLinkLost) {
+								t.Errorf("a call as the session ends: %v", err)
+							}
+						})
+					}
+					synctest.Wait()
+					c.end(w)
+					calls.Wait()
+				}
+				close(block)
+				ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
+				defer cancel()
+				if _, err := peernet.Call[string](ctx, w.alice, bobKey, "slow", "x", peernet.WaitForReady()); (err == nil) != c.isOK {
+					t.Errorf("the next call: %v", err)
+				}
+			})
+		})
+	}
 }
 
 // TestABusyBEAMNodeIsNotDead: its handlers hold up its pongs. One that is silent for no such reason is given up.

@@ -58,7 +58,7 @@ type entry struct {
 	asked  time.Time // when a peer that speaks BEAM was last dialled natively
 	dials  []*Dial   // under way
 	names  names
-	closed []closing // connections to a peer that may be a BEAM node, oldest first: those within closedPeriod
+	closed []time.Time // ends of the last connections to a peer that may be a BEAM node, oldest first: within closedPeriod
 }
 
 // Speaks says whether the node speaks d.

@@ -153,6 +153,8 @@ func TestANilBookIsOfANativeNode(t *testing.T) {
 	var b *Book
 	b.Spoke(bob, beam)
 	b.Closed(bob)
+	b.Began(bob, "1")
+	b.Suspect(bob, "1", "a")
 	b.Flush()
 	a := b.Begin(bob, home, beam)
 	a.Fail(true)

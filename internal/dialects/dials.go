@@ -20,24 +20,20 @@ const (
 	lookAgain = 250 * time.Millisecond
 )
 
-// A closing is the end of one connection.
-type closing struct {
-	addr netip.AddrPort // that was dialled; invalid: the peer dialled
-	at   time.Time
-}
-
 // A Dial is one dial, from its TCP connect until a session is up or the connection has ended.
 type Dial struct {
-	book *Book
-	key  identity.PublicKey
-	addr netip.AddrPort
+	book    *Book
+	key     identity.PublicKey
+	addr    netip.AddrPort
+	dialect handshake.Dialect
 }
 
 // Wait returns how long until a peer may be dialled at addr; 0: now. Dials of a native node are not bounded here. For a
 // BEAM node all connections count, to any address and dialled by either end, and they begin one at a time. For a peer
-// whose dialect is unknown, only connections to addr count that may have met a BEAM node: a forger of announces could
-// otherwise keep the peer from being dialled. fallsBack marks the dial in BEAM after a native one: it need not wait
-// pauseBetween.
+// whose dialect is unknown, the connections to all its addresses count that may have met a BEAM node, and no dial begins
+// beside one in BEAM; native dials to several addresses may run at the same time until one of them was closed. So an
+// address in a forged announce holds up the others, for a bounded time. fallsBack marks the dial in BEAM after a native
+// one: it need not wait for the pause.
 func (b *Book) Wait(key identity.PublicKey, addr netip.AddrPort, fallsBack bool) time.Duration {
 	if b == nil {
 		return 0
@@ -49,22 +45,20 @@ func (b *Book) Wait(key identity.PublicKey, addr netip.AddrPort, fallsBack bool)
 		return 0
 	}
 	e.prune(now)
-	counts := func(at netip.AddrPort) bool { return known || at == addr }
-	if slices.ContainsFunc(e.dials, func(d *Dial) bool { return counts(d.addr) }) {
+	excludes := func(d *Dial) bool { return known || d.addr == addr || d.dialect == handshake.BEAM }
+	if slices.ContainsFunc(e.dials, excludes) {
 		return lookAgain
 	}
-	var closed []time.Time
-	for _, c := range e.closed {
-		if counts(c.addr) {
-			closed = append(closed, c.at)
-		}
+	pause := pauseBetween
+	if !known && b.Speaks(handshake.Native) && b.Speaks(handshake.BEAM) {
+		pause = closedPeriod // after the native dial there must be room for one in BEAM
 	}
 	var wait time.Duration
-	if n := len(closed); n > 0 && known && !fallsBack {
-		wait = closed[n-1].Add(pauseBetween).Sub(now)
+	if n := len(e.closed); n > 0 && !fallsBack {
+		wait = e.closed[n-1].Add(pause).Sub(now)
 	}
-	if n := len(closed); n >= maxClosed {
-		wait = max(wait, closed[n-maxClosed].Add(closedPeriod).Sub(now))
+	if n := len(e.closed); n >= maxClosed {
+		wait = max(wait, e.closed[n-maxClosed].Add(closedPeriod).Sub(now))
 	}
 	return max(wait, 0)
 }
@@ -79,7 +73,7 @@ func (b *Book) Begin(key identity.PublicKey, addr netip.AddrPort, d handshake.Di
 	if b.isNative(key) {
 		return nil
 	}
-	e, dial := b.entry(key), &Dial{b, key, addr}
+	e, dial := b.entry(key), &Dial{b, key, addr, d}
 	e.dials = append(e.dials, dial)
 	if d == handshake.Native {
 		e.asked = b.config.Clock.Now()
@@ -115,7 +109,7 @@ func (d *Dial) end(failed bool) {
 	}
 	e.dials = slices.Delete(e.dials, i, i+1)
 	if failed {
-		b.close(d.key, e, d.addr)
+		b.close(d.key, e)
 	}
 }
 
@@ -126,31 +120,26 @@ func (b *Book) Closed(key identity.PublicKey) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.close(key, b.entry(key), netip.AddrPort{})
+	b.close(key, b.entry(key))
 }
 
 // close is called with mu held. Of a peer that is native, nothing is counted.
-func (b *Book) close(key identity.PublicKey, e *entry, addr netip.AddrPort) {
+func (b *Book) close(key identity.PublicKey, e *entry) {
 	if b.isNative(key) {
 		return
 	}
 	now := b.config.Clock.Now()
 	e.prune(now)
-	e.closed = append(e.closed, closing{addr, now})
-	if len(e.closed) > maxRemembered {
-		e.closed = slices.Delete(e.closed, 0, 1)
-	}
+	e.closed = append(e.closed, now)
+	e.closed = slices.Delete(e.closed, 0, max(0, len(e.closed)-maxClosed)) // as many as count
 	if b.isBEAM(key) {
 		b.save()
 	}
 }
 
-// maxRemembered bounds the closings that are kept of one peer: of each of some addresses as many as count.
-const maxRemembered = 64
-
 // prune forgets what does not count any more. It is called with mu held; e may be nil.
 func (e *entry) prune(now time.Time) {
 	if e != nil {
-		e.closed = slices.DeleteFunc(e.closed, func(c closing) bool { return now.Sub(c.at) >= closedPeriod })
+		e.closed = slices.DeleteFunc(e.closed, func(at time.Time) bool { return now.Sub(at) >= closedPeriod })
 	}
 }

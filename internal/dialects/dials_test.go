@@ -3,6 +3,7 @@ package dialects
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -21,11 +22,20 @@ func TestClosedConnectionsPutTheNextDialOff(t *testing.T) {
 	}{
 		{"nothing", "", func(*Book, *still) {}, 0, 0, 0},
 		{"unknown, a native dial failed", "", func(b *Book, _ *still) { fail(b, native) }, 0, 0, 0},
-		{"unknown, closed as a BEAM node does", "", func(b *Book, _ *still) { b.Begin(bob, home, native).Fail(true) }, 0, 0, 0},
+		{"unknown, closed as a BEAM node does", "", func(b *Book, _ *still) { b.Begin(bob, home, native).Fail(true) }, closedPeriod, closedPeriod, 0},
 		{"unknown, closed in both", "", func(b *Book, _ *still) {
 			b.Begin(bob, home, native).Fail(true)
 			fail(b, beam)
-		}, closedPeriod, 0, closedPeriod},
+		}, closedPeriod, closedPeriod, closedPeriod},
+		{"unknown, closed almost ten seconds ago", "", func(b *Book, c *still) {
+			b.Begin(bob, home, native).Fail(true)
+			c.pass(closedPeriod - 1)
+		}, 1, 1, 0},
+		{"unknown, closed ten seconds ago", "", func(b *Book, c *still) {
+			b.Begin(bob, home, native).Fail(true)
+			c.pass(closedPeriod)
+		}, 0, 0, 0},
+		{"unknown, under way in BEAM", "", func(b *Book, _ *still) { b.Begin(bob, home, beam) }, lookAgain, lookAgain, lookAgain},
 		{"unknown, under way", "", func(b *Book, _ *still) { b.Begin(bob, home, native) }, lookAgain, 0, lookAgain},
 		{"native", "native", func(b *Book, _ *still) {
 			for range 9 {
@@ -116,5 +126,48 @@ func TestNeverMoreThanTwoCloseInTenSeconds(t *testing.T) {
 				t.Errorf("dialled %d times", len(ends))
 			}
 		})
+	}
+}
+
+// TestAPeerThatMayBeABEAMNodeSeesTwoCloseInTenSeconds: the dialect of the peer stays unknown, since it closes each
+// connection before it has proved its key. The node dials its six addresses in turn, whenever it may.
+func TestAPeerThatMayBeABEAMNodeSeesTwoCloseInTenSeconds(t *testing.T) {
+	for seed := range uint64(6) {
+		random := rand.New(rand.NewPCG(seed, 2))
+		b, clock := setting{speaks: both}.open(t)
+		addrs := make([]netip.AddrPort, 6)
+		for i := range addrs {
+			addrs[i] = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}), 1)
+		}
+		var ends []time.Time
+		dials := make(map[netip.AddrPort]int)
+		closes := func(at netip.AddrPort, d handshake.Dialect) {
+			a := b.Begin(bob, at, d)
+			clock.pass(time.Duration(random.IntN(300)) * time.Millisecond)
+			a.Fail(true)
+			dials[at]++
+			if ends = append(ends, clock.now); len(ends) > maxClosed && clock.now.Sub(ends[len(ends)-1-maxClosed]) < closedPeriod {
+				t.Fatalf("connections ended at %v", ends[len(ends)-1-maxClosed:])
+			}
+		}
+		fallsBack := netip.AddrPort{}
+		for i := range 6000 {
+			clock.pass(100 * time.Millisecond)
+			at := addrs[i%len(addrs)]
+			switch {
+			case fallsBack.IsValid() && b.Wait(bob, fallsBack, true) == 0:
+				closes(fallsBack, beam)
+				fallsBack = netip.AddrPort{}
+			case b.Wait(bob, at, false) == 0:
+				if fallsBack.IsValid() {
+					t.Fatal("a native dial began while one in BEAM was to come")
+				}
+				closes(at, native)
+				fallsBack = at
+			}
+		}
+		if len(ends) < 90 || len(dials) < len(addrs) {
+			t.Errorf("%d dials in ten minutes, at %d addresses", len(ends), len(dials))
+		}
 	}
 }

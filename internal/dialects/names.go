@@ -18,12 +18,40 @@ const (
 type names struct {
 	answered map[string]bool
 	suspects map[string]suspect
+	newest   string // id of the session with the node that began last
 }
 
 // A suspect is a name under which sessions were closed in a row.
 type suspect struct {
-	closed int
-	until  time.Time
+	closed  int    // sessions
+	session string // the last of them
+	until   time.Time
+}
+
+// replacedWithin is how long before a newer session is known the node may have closed the older one for it. That node dials
+// again 500 ms after a session that ended for another reason.
+const replacedWithin = 250 * time.Millisecond
+
+// Began records a session, of that id, with a BEAM node, once its handshake has proved the key. The node closes those
+// before it, so no name is suspected for their end. It may have come before this session was known.
+func (b *Book) Began(key identity.PublicKey, session string) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n, now := &b.entry(key).names, b.config.Clock.Now()
+	n.newest = session
+	for name, s := range n.suspects {
+		if s.until.Add(-SuspectedFor).Add(replacedWithin).Before(now) {
+			continue
+		}
+		if s.closed--; s.closed == 0 {
+			delete(n.suspects, name)
+		} else {
+			n.suspects[name] = s
+		}
+	}
 }
 
 // mayClose is how many sessions may be closed under calls by one name: the first may have made room for a newer one.
@@ -47,15 +75,16 @@ func (b *Book) Answered(key identity.PublicKey, name string) {
 	delete(n.suspects, name)
 }
 
-// Suspect records that a BEAM node has closed a session while a call by name waited for its answer.
-func (b *Book) Suspect(key identity.PublicKey, name string) {
+// Suspect records that a BEAM node has closed a session, of that id, while a call by name waited for its answer. Several
+// such calls over one session count once. A session that has been replaced does not count.
+func (b *Book) Suspect(key identity.PublicKey, session, name string) {
 	if b == nil {
 		return
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	n, now := &b.entry(key).names, b.config.Clock.Now()
-	if n.answered[name] {
+	if n.answered[name] || n.newest != "" && n.newest != session {
 		return
 	}
 	for other, s := range n.suspects {
@@ -66,9 +95,11 @@ func (b *Book) Suspect(key identity.PublicKey, name string) {
 	if n.suspects == nil {
 		n.suspects = make(map[string]suspect)
 	}
-	if s := n.suspects[name]; s.closed > 0 || len(n.suspects) < maxNames {
-		n.suspects[name] = suspect{s.closed + 1, now.Add(SuspectedFor)}
+	s := n.suspects[name]
+	if s.session == session || s.closed == 0 && len(n.suspects) >= maxNames {
+		return
 	}
+	n.suspects[name] = suspect{s.closed + 1, session, now.Add(SuspectedFor)}
 }
 
 // IsSuspect says whether a call by name is not to be made now, since the last two closed their sessions, and no call by that

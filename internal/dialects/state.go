@@ -68,7 +68,7 @@ func (b *Book) parse(words []string, now time.Time) {
 		case "closed":
 			for _, text := range strings.Split(value, ",") {
 				if at := past(text, time.Millisecond, now); !at.IsZero() {
-					e.closed = append(e.closed, closing{at: at})
+					e.closed = append(e.closed, at)
 				}
 			}
 		}
@@ -119,8 +119,8 @@ func (b *Book) format() []byte {
 
 // closings returns when the last connections ended, as text. Those under way end now.
 func (e *entry) closings(now time.Time) (texts []string) {
-	for _, c := range e.closed {
-		texts = append(texts, strconv.FormatInt(c.at.UnixMilli(), 10))
+	for _, at := range e.closed {
+		texts = append(texts, strconv.FormatInt(at.UnixMilli(), 10))
 	}
 	for range e.dials {
 		texts = append(texts, strconv.FormatInt(now.UnixMilli(), 10))

@@ -45,6 +45,7 @@ func (p *peer) fallBack(d *dial, err error) bool {
 	if p.Dialects.IsBEAM(p.key) {
 		r.choice = dialects.Choice{Dialect: handshake.BEAM} // it was asked natively, which is enough
 	}
+	r.callOff() // what may be the same node is not dialled natively beside
 	r.beam = append(r.beam, d.addr)
 	r.left = append(r.left, d.addr)
 	if len(r.waiters) == 0 {
@@ -64,7 +65,8 @@ func (p *peer) waitToDial(addr netip.AddrPort, now time.Time) time.Duration {
 // awaitsBEAM says whether a round has nothing to do but to wait until it may dial a BEAM node, or what may be one.
 func (p *peer) awaitsBEAM(r *round) bool {
 	fallsBack := func(addr netip.AddrPort) bool { return slices.Contains(r.beam, addr) }
-	return r.waits && (slices.ContainsFunc(r.left, fallsBack) || len(r.waiters) > 0 && p.Dialects.IsBEAM(p.key))
+	mustWait := func(addr netip.AddrPort) bool { return p.Dialects.Wait(p.key, addr, false) > 0 }
+	return r.waits && (slices.ContainsFunc(r.left, fallsBack) || len(r.waiters) > 0 && (p.Dialects.IsBEAM(p.key) || slices.ContainsFunc(r.left, mustWait)))
 }
 
 // closesAsBEAM says whether a native handshake failed for err because its connection was closed cleanly in place of

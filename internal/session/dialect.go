@@ -133,7 +133,7 @@ func (l *Link) recordName(name string, err error) {
 	case err == nil || errors.As(err, &remote):
 		l.config.Dialects.Answered(l.remote, name)
 	case errors.Is(err, ErrMaybeNoHandler):
-		l.config.Dialects.Suspect(l.remote, name)
+		l.config.Dialects.Suspect(l.remote, l.ID(), name)
 	}
 }
 
