@@ -73,13 +73,13 @@ func (c *conn) Read(b []byte) (n int, err error) {
 	switch {
 	case c.isClosed.Load():
 		return 0, c.fault("read", net.ErrClosed)
-	case c.readBy.Err() != nil:
+	case c.readBy.context().Err() != nil:
 		return 0, c.fault("read", os.ErrDeadlineExceeded)
 	case len(b) == 0:
 		return 0, nil
 	}
 	for len(c.rest) == 0 {
-		value, err := c.end.s.Recv(&c.readBy)
+		value, err := c.end.s.Recv(c.readBy.context())
 		if err == nil {
 			c.rest, err = envelope.NewRaw(envelope.Msgpack, value).Binary()
 		}
@@ -99,7 +99,7 @@ func (c *conn) Write(b []byte) (n int, err error) {
 	most := min(chunk, session.MostBinary(c.end.s.Takes()))
 	for err == nil && len(b) > 0 {
 		part := b[:min(len(b), max(1, most))]
-		if err = c.end.s.Send(&c.writeBy, part); err == nil {
+		if err = c.end.s.Send(c.writeBy.context(), part); err == nil {
 			n, b = n+len(part), b[len(part):]
 		}
 	}
@@ -123,7 +123,7 @@ func (c *conn) fault(op string, err error) error {
 
 // CloseWrite ends the direction in which this end writes: the other end reads io.EOF behind what was written. It waits for a Write that is
 // under way, at most until the write deadline.
-func (c *conn) CloseWrite() error { return c.fault("close", c.end.s.CloseSend(&c.writeBy)) }
+func (c *conn) CloseWrite() error { return c.fault("close", c.end.s.CloseSend(c.writeBy.context())) }
 
 // Close implements net.Conn. What was written still reaches the other end; what was not read is dropped. It does not block.
 func (c *conn) Close() error {

@@ -209,3 +209,37 @@ func TestDialsContextBoundsTheDialAlone(t *testing.T) {
 		nothingLeft(t, s)
 	})
 }
+
+// TestDeadlineThatIsTakenBack: a Read or Write that it has woken says that it has passed. No other error is one to go on after.
+func TestDeadlineThatIsTakenBack(t *testing.T) {
+	starOf(t, 1, func(t *testing.T, s *star) {
+		c1, c2, stop, err := dialled(t, s.hub, s.others[0], "bytes")()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		_ = c2 // neither reads nor writes
+		failed := make(chan error, 2)
+		for range 100 {
+			go func() {
+				_, err := c1.Read(make([]byte, 1))
+				failed <- err
+			}()
+			go func() {
+				_, err := c1.Write(make([]byte, 1<<20))
+				failed <- err
+			}()
+			synctest.Wait()
+			for _, by := range []time.Time{time.Unix(1, 0), {}} {
+				if err := c1.SetDeadline(by); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 2 {
+				if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
