@@ -243,3 +243,30 @@ func TestDeadlineThatIsTakenBack(t *testing.T) {
 		}
 	})
 }
+
+// TestConnThatIsClosedOrLateWritesNothing: not even nothing.
+func TestConnThatIsClosedOrLateWritesNothing(t *testing.T) {
+	starOf(t, 1, func(t *testing.T, s *star) {
+		c, _, stop, err := dialled(t, s.hub, s.others[0], "bytes")()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Write(nil); n != 0 || err != nil {
+			t.Errorf("in time: %d, %v", n, err)
+		}
+		if err := c.SetWriteDeadline(time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write(nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("late: %v", err)
+		}
+		stop()
+		if _, err := c.Write(nil); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("closed: %v", err)
+		}
+		if err := c.(interface{ CloseWrite() error }).CloseWrite(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("CloseWrite: %v", err)
+		}
+		nothingLeft(t, s)
+	})
+}
