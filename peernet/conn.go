@@ -121,7 +121,7 @@ func (c *conn) fault(op string, err error) error {
 		return err
 	case c.isClosed.Load():
 		err = net.ErrClosed
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, ErrLinkLost):
 		err = os.ErrDeadlineExceeded
 	default:
 		err = c.end.explain(err)

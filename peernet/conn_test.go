@@ -270,3 +270,28 @@ func TestConnThatIsClosedOrLateWritesNothing(t *testing.T) {
 		nothingLeft(t, s)
 	})
 }
+
+// TestLinkThatStallsIsNoTimeout: a loop that goes on after timeouts would spin for ever.
+func TestLinkThatStallsIsNoTimeout(t *testing.T) {
+	starOf(t, 1, func(t *testing.T, s *star) {
+		n := s.node(func(c *peernet.Config) { c.Timing.Stall = 3 * time.Second }) // before a ping is missed
+		pair(t, n, s.others[0])
+		connect(t, n, s.others[0])
+		c, _, stop, err := dialled(t, n, s.others[0], "bytes")()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		s.net.Cut(s.hosts[1], s.hosts[2])
+		if _, err := n.Call(t.Context(), s.keys[0], "large", make([]byte, 500_000)); err == nil { // more than the connection takes
+			t.Error("a call was answered")
+		}
+		for op, do := range map[string]func([]byte) (int, error){"read": c.Read, "write": c.Write} {
+			_, err := do(make([]byte, 1))
+			ne, ok := errors.AsType[net.Error](err)
+			if !errors.Is(err, peernet.ErrLinkLost) || errors.Is(err, os.ErrDeadlineExceeded) || !ok || ne.Timeout() {
+				t.Errorf("%s: %v", op, err)
+			}
+		}
+	})
+}
