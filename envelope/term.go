@@ -1,6 +1,7 @@
 package envelope
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/vmihailenco/msgpack/v5"
@@ -26,9 +27,9 @@ type ImproperList struct {
 	Tail     any   // not a list
 }
 
-// EncodeMsgpack implements msgpack.CustomEncoder. It always fails with ErrEncode.
+// EncodeMsgpack implements msgpack.CustomEncoder. It always fails.
 func (ImproperList) EncodeMsgpack(*msgpack.Encoder) error {
-	return fmt.Errorf("%w: MessagePack has no improper lists", ErrEncode)
+	return errors.New("only BEAM peers take improper lists: send a list")
 }
 
 // DecodeMsgpack implements msgpack.CustomDecoder. It always fails with ErrDecode.

@@ -10,20 +10,20 @@ import (
 // A deadline is the end of the reads or the writes of a net.Conn, which can be moved. It is by the system's clock, as its users set
 // it with time.Now.
 type deadline struct {
-	mu    sync.Mutex // guards the rest
-	over  chan struct{}
-	isEnd bool // over is closed
-	timer *time.Timer
-	turn  int // of set: a timer of an earlier one does nothing
+	mu      sync.Mutex // guards the rest
+	ended   chan struct{}
+	isEnd   bool // ended is closed
+	timer   *time.Timer
+	version int // of the end: a timer of an earlier version does nothing
 }
 
-func (d *deadline) init() { d.over = make(chan struct{}) }
+func (d *deadline) init() { d.ended = make(chan struct{}) }
 
 // set moves the end to t; zero: there is none. What waits for it already waits for the new one.
 func (d *deadline) set(t time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.turn++
+	d.version++
 	if d.timer != nil {
 		d.timer.Stop()
 		d.timer = nil
@@ -34,16 +34,16 @@ func (d *deadline) set(t time.Time) {
 		return
 	}
 	if d.isEnd {
-		d.over, d.isEnd = make(chan struct{}), false
+		d.ended, d.isEnd = make(chan struct{}), false
 	}
 	if t.IsZero() {
 		return
 	}
-	turn := d.turn
+	version := d.version
 	d.timer = time.AfterFunc(left, func() {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		if d.turn == turn {
+		if d.version == version {
 			d.end()
 		}
 	})
@@ -53,7 +53,7 @@ func (d *deadline) set(t time.Time) {
 func (d *deadline) end() {
 	if !d.isEnd {
 		d.isEnd = true
-		close(d.over)
+		close(d.ended)
 	}
 }
 
@@ -61,23 +61,23 @@ func (d *deadline) end() {
 func (d *deadline) context() context.Context {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return deadlineContext{d.over}
+	return deadlineContext{d.ended}
 }
 
 // A deadlineContext ends with its deadline, with os.ErrDeadlineExceeded. It stays ended when the deadline is moved after that: a
 // wait that has been woken by the end always finds the reason.
-type deadlineContext struct{ over <-chan struct{} }
+type deadlineContext struct{ ended <-chan struct{} }
 
 // Deadline implements context.Context: it is not told, as it can move.
 func (c deadlineContext) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 // Done implements context.Context.
-func (c deadlineContext) Done() <-chan struct{} { return c.over }
+func (c deadlineContext) Done() <-chan struct{} { return c.ended }
 
 // Err implements context.Context.
 func (c deadlineContext) Err() error {
 	select {
-	case <-c.over:
+	case <-c.ended:
 		return os.ErrDeadlineExceeded
 	default:
 		return nil

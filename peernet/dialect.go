@@ -20,8 +20,8 @@ const (
 	DialectBEAM   Dialect = "beam"
 )
 
-// checkDialects returns the dialects that a node speaks: those that are wanted, or both, without BEAM if the node cannot
-// speak it.
+// checkDialects replaces an empty Dialects by those that the node can speak, and refuses BEAM beside a namespace or private
+// mode.
 func (c *Config) checkDialects() error {
 	beam := slices.Contains(c.Dialects, DialectBEAM)
 	for _, d := range c.Dialects {

@@ -23,6 +23,7 @@ var (
 	ErrWrongKey     = handshake.ErrWrongKey                   // another key answers there
 	ErrUnanswered   = session.ErrUnanswered                   // the connection is ended there at once; an ErrUnreachable
 	ErrRefused      = peers.ErrRefused                        // the peer does not trust this node
+	ErrNotAccepted  = session.ErrNotAccepted                  // a BEAM node closed the connection after the handshake: perhaps it does not trust this node
 	ErrBusy         = peers.ErrBusy                           // the peer does not want this node for now
 	ErrFull         = peers.ErrFull                           // this node is at Limits.Peers or Limits.Sessions
 	ErrLinkLost     = session.ErrLinkLost                     // the session ended before the answer came
@@ -30,7 +31,7 @@ var (
 	ErrNotStarted   = errors.New("the node is not started: call Start first")
 	ErrClosed       = peers.ErrStopping     // the node is shut down, or about to be
 	ErrTaken        = serve.ErrTaken        // the name has a handler already
-	ErrNoStreams    = session.ErrNoStreams  // the peer's version of the protocol has no streams
+	ErrNoStreams    = session.ErrNoStreams  // the peer has no streams: it speaks version 1 of the protocol, or BEAM
 	ErrNotStream    = session.ErrNotStream  // the peer's handler answers calls, and has answered: it makes no stream
 	ErrStreamOver   = session.ErrStreamOver // nothing can be sent: the stream has ended, and its call succeeded
 

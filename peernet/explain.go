@@ -13,7 +13,6 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/dialects"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
-	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
 // An Explanation says why a peer is connected, or is not.
@@ -107,15 +106,15 @@ func advice(self identity.PublicKey, p PeerInfo, failed error, private bool) str
 		return "another node answers at that address: check the address, or the key"
 	case errors.Is(failed, dialects.ErrNotSpoken):
 		return "let this node speak the peer's dialect too, without a namespace and outside of private mode if that is BEAM; if the peer speaks another one by now, " +
-			"write dialect=native or dialect=beam to its line of the peers file"
-	case errors.Is(failed, session.ErrNotAccepted):
-		return fmt.Sprintf("pair the peer with this node's key, %v, if it is not: a BEAM node does not say why it closes", self)
+			"add dialect=native or dialect=beam to its line of the peers file"
+	case errors.Is(failed, ErrNotAccepted):
+		return fmt.Sprintf("let the peer trust this node's key, %v; if the peer is a Go node, remove dialect=beam from its line of the peers file", self)
 	case errors.Is(failed, handshake.ErrMessage2):
 		return "check that both nodes use the same namespace"
 	case errors.Is(failed, ErrUnanswered) && private:
 		return fmt.Sprintf("check that private mode is on at the peer too, that it trusts this node's key, %v, and that both clocks are right to 5 minutes", self)
 	case errors.Is(failed, ErrUnanswered):
-		return "check whether the peer is in private mode, which must be on at both ends; it may also be busy"
+		return "check whether the peer is in private mode, which must be on at both ends, or speaks BEAM alone: then add dialect=beam to its line of the peers file; it may also be busy"
 	case isUnresolved(failed):
 		return "check the name, this machine's name servers, and that the peer runs; or give an IP address"
 	case errors.Is(failed, ErrUnreachable):

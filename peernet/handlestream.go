@@ -15,8 +15,8 @@ func HandleWindow(bytes int) HandleOption {
 }
 
 // HandleStream registers a handler that answers a call with many values, which it sends to out, as CallStream receives them. The
-// stream ends when the handler returns: with nil, or with an error as that of a Handler. Everything sent before is received before. out
-// must not be used after that.
+// stream ends when the handler returns: with nil, or with an error as that of a Handler. The caller receives all that was
+// sent before it gets the end. out must not be used after that.
 //
 // A stream is a call: Authorize, middleware and deadlines act on it as on any other, and ctx ends when the caller has given up, its deadline has
 // passed, or the link is lost. It does not count towards Limits.CallsPerPeer but towards Limits.StreamsPerPeer. Send waits while

@@ -27,7 +27,7 @@ type Limits struct {
 	CallsPerPeer int
 
 	// CallBytesPerPeer is the bytes of their arguments together, at least Message; 8 MiB, or Message if that is more. At the
-	// limit, calls are answered `overloaded`: one that comes in parts without being kept.
+	// limit, calls are answered `overloaded`; the parts of such a call are not kept.
 	CallBytesPerPeer int
 
 	// StreamsPerPeer is how many streams of one peer run at once, at most 2^20; 1,024. They do not count towards CallsPerPeer. At the
@@ -35,9 +35,9 @@ type Limits struct {
 	StreamsPerPeer int
 
 	// StreamBytesPerPeer bounds what all streams with one peer can make the node hold, whichever end opened them, over all sessions:
-	// the arguments of those that the peer opened, and what it may send ahead of the readers (see StreamWindow), at least 1 MiB; 64 MiB.
-	// At the limit, streams of the peer are answered `overloaded`, and those of this node fail with ErrOverloaded. The windows of
-	// streams grow within half of it.
+	// the arguments of those that the peer opened, and what it may send ahead of the readers (see Window and HandleWindow), at least
+	// 1 MiB; 64 MiB. At the limit, streams of the peer are answered `overloaded`, and those of this node fail with ErrOverloaded. The
+	// windows of streams grow within half of it.
 	StreamBytesPerPeer int
 
 	// SendsPerPeer is how many sends of one peer wait for their handlers, at most 2^20; 1,024. At the limit, sends are

@@ -39,8 +39,8 @@ func checkWindow(bytes int) int { return min(max(bytes, session.MinWindow), maxW
 //
 // Receive to the end, call Close, or end ctx: until then what has arrived stays reserved (Limits.StreamBytesPerPeer).
 //
-// The errors are those of Node.Call, and besides: ErrNoStreams if the peer's version has none; ErrNotStream if the handler is one of
-// calls; ErrOverloaded if the streams with the peer take too much already: Sent tells whether here or there.
+// The errors are those of Node.Call, and besides: ErrNoStreams if the peer has none, as one of version 1 or a BEAM node; ErrNotStream
+// if the handler is one of calls; ErrOverloaded if the streams with the peer take too much already: Sent tells whether here or there.
 func OpenStream[S, R any](ctx context.Context, n *Node, key identity.PublicKey, name string, args any, opts ...CallOption) (*Stream[S, R], error) {
 	o := Outgoing{Peer: key, Name: name, Args: args, options: optionsOf(opts)}
 	if o.options.window == 0 {
@@ -107,13 +107,13 @@ var (
 func (n *Node) openStream(ctx context.Context, o Outgoing, outlives bool) (*streamEnd, error) {
 	opening := &opening{outlives: outlives, begun: make(chan struct{})}
 	o.IsStream, o.options.opening = true, opening
-	chain := n.around.calls.Load()
-	if chain == nil && o.options.use == nil {
+	invoke := n.around.calls.Load()
+	if invoke == nil && o.options.use == nil {
 		return n.beginStream(ctx, &o)
 	}
-	if chain == nil {
+	if invoke == nil {
 		invoker := Invoker(n.invokeOne)
-		chain = &invoker
+		invoke = &invoker
 	}
 	failed, crashed := make(chan error, 1), make(chan *crash, 1)
 	go func() {
@@ -129,7 +129,7 @@ func (n *Node) openStream(ctx context.Context, o Outgoing, outlives bool) (*stre
 			}
 			crashed <- c
 		}()
-		_, err := (*chain)(ctx, &o)
+		_, err := (*invoke)(ctx, &o)
 		returned = true
 		failed <- err
 	}()

@@ -25,6 +25,7 @@ const (
 	doMiss     = "missing"   // not run: there is no such handler
 	doNote     = "note"      // take a send, for a while
 	doPing     = "ping"      // no handler's
+	doRelay    = "relay"     // no shipment's: take a stream
 	doHold     = "hold"      // no shipment's: wait until released
 )
 
@@ -70,24 +71,9 @@ var errOfHandler = errors.New("the handler's own")
 // ship carries a shipment out.
 func (h *history) ship(s *shipment) {
 	time.Sleep(s.at)
-	ctx, to := h.patience, s.from.other.keys.PublicKey()
-	switch {
-	case s.patience < 0 && s.number%2 == 0:
-		ctx = context.Background()
-	case s.patience == 0:
-		var cancel func()
-		ctx, cancel = context.WithCancel(ctx)
-		cancel()
-	case s.patience > 0 && s.deadline:
-		var cancel func()
-		ctx, cancel = context.WithTimeout(ctx, s.patience)
-		defer cancel()
-	case s.patience > 0:
-		var cancel func()
-		ctx, cancel = context.WithCancel(ctx)
-		defer time.AfterFunc(s.patience, cancel).Stop()
-		defer cancel()
-	}
+	ctx, release := h.contextFor(s.patience, s.deadline, s.number%2 != 0)
+	defer release()
+	to := s.from.other.keys.PublicKey()
 	var opts []peernet.CallOption
 	if s.wait {
 		opts = append(opts, peernet.WaitForReady())
@@ -111,6 +97,29 @@ func (h *history) ship(s *shipment) {
 	h.end(s, err)
 }
 
+// contextFor returns the context of a caller that has that patience: a deadline, or someone who cancels. One that has no end to
+// its patience is hushed, or waits whatever happens.
+func (h *history) contextFor(patience time.Duration, deadline, hushed bool) (ctx context.Context, release func()) {
+	switch {
+	case patience < 0 && hushed:
+		return h.patience, func() {}
+	case patience < 0:
+		return context.Background(), func() {}
+	case patience > 0 && deadline:
+		return context.WithTimeout(h.patience, patience)
+	}
+	ctx, cancel := context.WithCancel(h.patience)
+	if patience == 0 {
+		cancel()
+		return ctx, cancel
+	}
+	timer := time.AfterFunc(patience, cancel)
+	return ctx, func() {
+		timer.Stop()
+		cancel()
+	}
+}
+
 // end notes what a caller was told.
 func (h *history) end(s *shipment, err error) {
 	h.note("%s: %s %d has ended, sent %v: %v", s.from.name, s.what, s.number, peernet.Sent(err), err)
@@ -126,6 +135,9 @@ func (s *side) handles() {
 		if err := s.node.Handle(name, s.handle); err != nil {
 			s.h.Fatal(err)
 		}
+	}
+	if err := peernet.HandleDuplex(s.node, doRelay, s.relay); err != nil {
+		s.h.Fatal(err)
 	}
 	if err := s.node.Handle(doHold, s.holds); err != nil {
 		s.h.Fatal(err)

@@ -11,9 +11,15 @@ type fault struct {
 	do func()
 }
 
-// plan draws the shipments and the faults.
-func (h *history) plan() {
-	most := pick(h, 3, 10, 30)
+// planCalls draws a history of calls, sends and pings.
+func (h *history) planCalls() {
+	h.drawTemper()
+	h.populate()
+	h.plan(pick(h, 3, 10, 30))
+}
+
+// plan draws the shipments, up to most, and the faults.
+func (h *history) plan(most int) {
 	if h.temper.heavy {
 		most = 40
 		h.net.SetTrickle(100+h.draw(3000), time.Millisecond)
@@ -99,7 +105,9 @@ func (h *history) drawFault() {
 	x := h.sides[h.draw(2)]
 	y := x.other
 	at, d := h.meeting(), h.pause()
-	switch p := h.draw(100); {
+	p := h.draw(100)
+	h.rough = h.rough || p < 85
+	switch {
 	case p < 25:
 		h.fault(at, func() { h.note("reset: %d", h.net.Reset(x.host, y.host)) })
 	case p < 45:
@@ -142,7 +150,16 @@ func (h *history) drawFault() {
 			}
 			h.note("%s shuts down, in at most %v", x.name, d)
 			x.shut = true
-			h.stops.Go(func() { h.note("%s has shut down: %v", x.name, x.stop(max(1, d))) })
+			if h.stopAt.IsZero() {
+				h.stopAt = time.Now()
+			}
+			h.stops.Go(func() {
+				err := x.stop(max(1, d))
+				h.note("%s has shut down: %v", x.name, err)
+				h.mu.Lock()
+				defer h.mu.Unlock()
+				h.hasty = h.hasty || err != nil
+			})
 		})
 	}
 }
@@ -163,10 +180,13 @@ func (h *history) fault(at time.Duration, do func()) {
 	h.faults = slices.Insert(h.faults, i, fault{at, do})
 }
 
-// disturb begins the calls, and has everything happen.
+// disturb begins the calls and streams, and has everything happen.
 func (h *history) disturb() {
 	for _, s := range h.shipments {
 		h.callers.Go(func() { h.ship(s) })
+	}
+	for _, s := range h.streams {
+		h.callers.Go(func() { h.carry(s) })
 	}
 	start := time.Now()
 	for _, f := range h.faults {

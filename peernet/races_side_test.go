@@ -61,9 +61,8 @@ type side struct {
 	hold  atomic.Pointer[blocker]
 }
 
-// populate draws the temper, and makes two nodes that are connected, or dial each other.
+// populate makes two nodes that are connected, or dial each other.
 func (h *history) populate() {
-	h.drawTemper()
 	h.began = time.Now()
 	for i := range h.sides {
 		var secret [32]byte

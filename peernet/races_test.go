@@ -23,7 +23,7 @@ import (
 
 var (
 	seeds   = flag.Int("seeds", 300, "how many random histories TestCallsRaceWhatEndsThem runs")
-	oneSeed = flag.Int64("seed", -1, "the seed of the one history that TestCallsRaceWhatEndsThem runs; -1: all of them")
+	oneSeed = flag.Int64("seed", -1, "the seed of the one history that a test of seeded histories in this package runs; -1: all of them")
 )
 
 const (
@@ -38,17 +38,28 @@ const (
 // A seed decides keys, jitter and what happens at which time of a history, not how goroutines take turns: a seed that
 // fails may need several tries, as with -count.
 func TestCallsRaceWhatEndsThem(t *testing.T) {
-	first, end := 0, *seeds
+	all := runHistories(t, *seeds, (*history).planCalls)
+	if *oneSeed < 0 && *seeds >= 300 && !t.Failed() {
+		all.check(t, "done", "given up", "late", "lost", "not begun", "handled", "answered failed", "answered forbidden",
+			"answered internal", "answered too_large", "answered no_handler", "answered overloaded")
+	}
+}
+
+// runHistories runs the histories of all seeds below end, or the one that is asked for, and logs what they came to.
+func runHistories(t *testing.T, end int, plan func(*history)) census {
+	t.Helper()
+	first := 0
 	if *oneSeed >= 0 {
 		first, end = int(*oneSeed), int(*oneSeed)+1
 	}
 	all := make(census)
+	test := t.Name()
 	for failing := 0; first < end && failing < maxFailing; first += perBubble {
 		ok := t.Run(fmt.Sprintf("from seed %d", first), func(t *testing.T) {
 			inHistories(t, func(t *testing.T, system *actor.ActorSystem) {
 				own := goleak.IgnoreCurrent()
 				for seed := first; seed < min(first+perBubble, end) && !t.Failed(); seed++ {
-					runHistory(t, system, uint64(seed), own, all)
+					runHistory(&history{T: t, test: test, seed: uint64(seed), system: system}, plan, own, all)
 				}
 			})
 		})
@@ -57,9 +68,7 @@ func TestCallsRaceWhatEndsThem(t *testing.T) {
 		}
 	}
 	t.Log(all)
-	if *oneSeed < 0 && *seeds >= 300 && !t.Failed() {
-		all.check(t)
-	}
+	return all
 }
 
 // inHistories runs f in a synctest bubble with an actor system.
@@ -78,11 +87,12 @@ func inHistories(t *testing.T, f func(*testing.T, *actor.ActorSystem)) {
 	})
 }
 
-// A history is two nodes, the calls between them, and what happens meanwhile.
+// A history is two nodes, the calls and streams between them, and what happens meanwhile.
 //
 // All of it is drawn by one goroutine, the driver's, before the first call.
 type history struct {
 	*testing.T
+	test     string // its name
 	seed     uint64
 	rand     *rand.Rand
 	system   *actor.ActorSystem
@@ -90,30 +100,33 @@ type history struct {
 	temper   temper
 	sides    [2]*side
 	faults   []fault
+	rough    bool      // there is a fault other than a shutdown
+	stopAt   time.Time // of the first shutdown
 	callers  sync.WaitGroup
 	stops    sync.WaitGroup // shutdowns
 	patience context.Context
 	hush     func()        // ends patience, and with it the context of each caller that has one
 	release  chan struct{} // closed when handlers are to return
 
-	mu        sync.Mutex // guards the rest, and what shipments say
+	mu        sync.Mutex // guards the rest, and what shipments and streams say
 	began     time.Time
 	shipments []*shipment
+	streams   []*streaming
 	lines     []string
-	panics    int // of handlers
-	alarms    int // errors that nodes logged
+	hasty     bool // a shutdown cut something short
+	panics    int  // of handlers
+	alarms    int  // errors that nodes logged
 	census    census
 }
 
-// runHistory runs a history, and adds what happened in it to all. own are the goroutines that are there before it.
-func runHistory(t *testing.T, system *actor.ActorSystem, seed uint64, own goleak.Option, all census) {
+// runHistory runs a history, and adds what happened in it to all. plan draws its temper, and what is to happen. own are the
+// goroutines that are there before it.
+func runHistory(h *history, plan func(*history), own goleak.Option, all census) {
 	before := runtime.NumGoroutine()
-	h := &history{T: t, seed: seed, rand: rand.New(rand.NewPCG(seed, 0)), system: system, net: memnet.New(seed),
-		release: make(chan struct{}), census: make(census)}
+	h.rand, h.net, h.release, h.census = rand.New(rand.NewPCG(h.seed, 0)), memnet.New(h.seed), make(chan struct{}), make(census)
 	h.patience, h.hush = context.WithCancel(context.Background())
 	defer h.report()
-	h.populate()
-	h.plan()
+	plan(h)
 	h.disturb()
 	h.calm()
 	h.settle()
@@ -122,7 +135,7 @@ func runHistory(t *testing.T, system *actor.ActorSystem, seed uint64, own goleak
 	synctest.Wait()
 	if runtime.NumGoroutine() != before { // as it happens, also while one is about to end
 		if err := goleak.Find(own); err != nil {
-			h.Errorf("seed %d: %v", seed, err)
+			h.Errorf("seed %d: %v", h.seed, err)
 		}
 	}
 	for what, n := range h.census {
@@ -161,8 +174,8 @@ func (h *history) report() {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.Logf("to run the history of seed %d again, as often as it takes:\n\tgo test ./peernet -run '^TestCallsRaceWhatEndsThem$' -seed %d -count 20\n%+v\n%s",
-		h.seed, h.seed, h.temper, strings.Join(h.lines, "\n"))
+	h.Logf("to run the history of seed %d again, as often as it takes:\n\tgo test ./peernet -run '^%s$' -seed %d -count 20\n%+v\n%s",
+		h.seed, h.test, h.seed, h.temper, strings.Join(h.lines, "\n"))
 }
 
 // A census counts what happened, by kind.

@@ -28,12 +28,13 @@ type Stats struct {
 	Strangers int
 
 	// Handshakes that this node has answered and begun, counted by their results: "ok", when the session came up;
-	// "not_trusted", the other end's key is not trusted here; "refused", this node's key is not trusted there; "busy", one
-	// end has no room for the other; "wrong_key", another key than the one that was dialled, or in private mode than the one
-	// that knocked; "own_key"; "no_knock" and "mode", in private mode no trusted key has knocked, or only one end is
-	// private; "dialect", the other end spoke BEAM, and its key is known to be native; "bad_message"; "unanswered", instead of message 2 the connection ended; "timeout"; "evicted", there were too
-	// many strangers, or other peers waited for their turn to be dialled; "yielded", the peer was proved at another address
-	// first; "stopped", by this node; and "failed", any other way. Those that did not occur are left out.
+	// "not_trusted", the other end's key is not trusted here; "refused", this node's key is not trusted there; "busy", one end
+	// has no room for the other; "wrong_key", another key than the one that was dialled, or in private mode than the one that
+	// knocked; "own_key"; "no_knock" and "mode", in private mode no trusted key has knocked, or only one end is private;
+	// "dialect", the other end spoke BEAM, and its key is known to be native; "bad_message"; "unanswered", instead of message
+	// 2 the connection ended; "timeout"; "evicted", there were too many strangers, or other peers waited for their turn to be
+	// dialled; "yielded", the peer was proved at another address first; "stopped", by this node; and "failed", any other way.
+	// Those that did not occur are left out.
 	HandshakesIn, HandshakesOut map[string]uint64
 
 	// EventsLost counts events that were dropped because a subscriber was slow: see Lagged.

@@ -17,7 +17,7 @@ type Timing struct {
 
 	Reload time.Duration // how often the peers file is checked for changes, at most 24 h; 200 ms
 	Rotate time.Duration // age at which a link gets a new handshake, or up to a quarter more, at most 30 days; 60 min
-	Idle   time.Duration // a link without calls and sends for this long, or up to a quarter longer, ends, at most 30 days; never if zero
+	Idle   time.Duration // a link without calls, sends and streams for this long, or up to a quarter longer, ends, at most 30 days; never if zero
 }
 
 // leastTime catches a forgotten unit.

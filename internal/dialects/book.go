@@ -55,8 +55,8 @@ type Book struct {
 type entry struct {
 	spoken handshake.Dialect // that the peer was heard to speak, if heard
 	heard  bool
-	asked  time.Time  // when a peer that speaks BEAM was last dialled natively
-	dials  []*Attempt // under way
+	asked  time.Time // when a peer that speaks BEAM was last dialled natively
+	dials  []*Dial   // under way
 	names  names
 	closed []closing // connections to a peer that may be a BEAM node, oldest first: those within closedPeriod
 }
@@ -69,8 +69,8 @@ func (b *Book) Speaks(d handshake.Dialect) bool {
 	return slices.Contains(b.config.Speaks, d)
 }
 
-// Serves says whether a peer that has proved its key in d is served. A key that has ever spoken natively is not served
-// in BEAM, nor is one that is fixed to be native: who dials so is not that peer's node as it was, or is made to.
+// Serves says whether a peer that has proved its key in d is served. A key that has ever spoken natively, or is fixed to be
+// native, is not served in BEAM: an attacker may have brought that dial about.
 func (b *Book) Serves(key identity.PublicKey, d handshake.Dialect) bool {
 	if !b.Speaks(d) {
 		return false

@@ -3,6 +3,7 @@ package dialects
 import (
 	"errors"
 	"net/netip"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,13 +21,24 @@ var (
 )
 
 // A still is a clock that a test moves.
-type still struct{ now time.Time }
+type still struct {
+	mu  sync.Mutex // the state file is written beside the test
+	now time.Time
+}
 
-func (s *still) Now() time.Time { return s.now }
+func (s *still) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now
+}
 
 func (s *still) AfterFunc(time.Duration, func()) func() bool { panic("no timers") }
 
-func (s *still) pass(d time.Duration) { s.now = s.now.Add(d) }
+func (s *still) pass(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.now = s.now.Add(d)
+}
 
 // A setting makes a Book.
 type setting struct {
@@ -37,7 +49,7 @@ type setting struct {
 
 func (s setting) open(t *testing.T) (*Book, *still) {
 	t.Helper()
-	clock := &still{time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)}
+	clock := &still{now: time.Date(2026, 11, 30, 12, 0, 0, 0, time.UTC)}
 	return s.openAt(t, clock), clock
 }
 

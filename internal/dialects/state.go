@@ -16,8 +16,7 @@ import (
 
 // The state file holds a line for each peer whose dialect is known:
 //
-//	KEY dialect=native
-//	KEY dialect=beam asked=UNIX-SECONDS closed=UNIX-MILLISECONDS,UNIX-MILLISECONDS
+//	KEY dialect=native|beam [asked=UNIX-SECONDS] [closed=UNIX-MILLISECONDS,UNIX-MILLISECONDS]
 //
 // asked is when the peer was last dialled natively, closed is when the last connections with it ended, if that was
 // lately. Other lines and options are dropped: only nodes write the file, and it may be lost.
@@ -168,6 +167,6 @@ func (b *Book) Flush() {
 
 func (b *Book) warn(doing string, err error) {
 	if b.config.Warn != nil {
-		b.config.Warn(fmt.Errorf("%s %s: %w", doing, b.config.Path, durable.Cause(err)))
+		b.config.Warn(fmt.Errorf("%s %s: %w: check its permissions and the disk; until then dialects are learnt anew after a restart", doing, b.config.Path, durable.Cause(err)))
 	}
 }

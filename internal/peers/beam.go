@@ -25,10 +25,10 @@ func (p *peer) dialectFor(r *round, addr netip.AddrPort) (d handshake.Dialect, f
 	return r.choice.Dialect, r.choice.FallsBack
 }
 
-// beginAttempt chooses the dialect of a dial, and counts it.
-func (p *peer) beginAttempt(d *dial) {
+// countDial chooses the dialect of a dial, and counts it.
+func (p *peer) countDial(d *dial) {
 	d.dialect, d.fallsBack = p.dialectFor(p.round, d.addr)
-	d.attempt = p.Dialects.Begin(p.key, d.addr, d.dialect)
+	d.counted = p.Dialects.Begin(p.key, d.addr, d.dialect)
 }
 
 // fallBackAfter is how long after the end of a native connection the same address is dialled in BEAM, unless a Connect waits

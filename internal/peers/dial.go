@@ -36,8 +36,8 @@ type dial struct {
 	gaveUp bool   // its place was wanted
 
 	dialect   handshake.Dialect
-	fallsBack bool              // to BEAM, if what answers closes the connection as a BEAM node does
-	attempt   *dialects.Attempt // ends when the connection has ended, or a session is up
+	fallsBack bool           // to BEAM, if what answers closes the connection as a BEAM node does
+	counted   *dialects.Dial // ends when the connection has ended, or a session is up
 	conn      net.Conn
 	err       error
 }
@@ -140,7 +140,7 @@ func (p *peer) raceLater(wait time.Duration) {
 func (p *peer) dialTo(addr netip.AddrPort) {
 	race, d := p.round.race, &dial{addr: addr}
 	race.dials[addr], race.latest = d, d
-	p.beginAttempt(d)
+	p.countDial(d)
 	p.dials[d] = true
 	if a := p.at(addr); a != nil {
 		a.dialled = p.Clock.Now()
@@ -195,14 +195,14 @@ func (p *peer) dialled(d *dial) {
 	r := p.round
 	if r == nil || r.race == nil || r.race.dials[d.addr] != d { // called off
 		d.close()
-		d.attempt.Fail(d.dialect == handshake.BEAM) // the peer may have accepted the connection
+		d.counted.Fail(d.dialect == handshake.BEAM) // the peer may have accepted the connection
 		p.leavePlace(d)
 		return
 	}
 	delete(r.race.dials, d.addr)
 	r.left = slices.DeleteFunc(r.left, func(a netip.AddrPort) bool { return a == d.addr })
 	if d.err != nil {
-		d.attempt.Fail(d.dialect == handshake.BEAM && !errors.Is(d.err, syscall.ECONNREFUSED))
+		d.counted.Fail(d.dialect == handshake.BEAM && !errors.Is(d.err, syscall.ECONNREFUSED))
 		if d.gaveUp {
 			d.err = errGaveUp
 			p.leavePlace(d)

@@ -192,7 +192,7 @@ func (p *peer) release() {
 		d.close()
 	}
 	for _, d := range p.placed() {
-		d.attempt.Fail(d.dialect == handshake.BEAM)
+		d.counted.Fail(d.dialect == handshake.BEAM)
 	}
 	p.leavePlaces()
 }

@@ -290,7 +290,7 @@ func (p *peer) handshakeFailed(d *dial, m session.Ended) {
 	addr := d.addr
 	err := dialError(addr, m)
 	yielded := errors.Is(m.Err, session.ErrYielded)
-	d.attempt.Fail(d.dialect == handshake.BEAM || closesAsBEAM(m.Err))
+	d.counted.Fail(d.dialect == handshake.BEAM || closesAsBEAM(m.Err))
 	fellBack := p.round != nil && slices.Contains(p.handshakes, m.Session.GetId()) && p.fallBack(d, m.Err)
 	if fellBack {
 		p.recordStep(Step{Addr: addr, Reason: "closed before message 2, as a BEAM node does"})

@@ -46,7 +46,7 @@ func (p *peer) up(l *session.Link) {
 		s.greeted = true // no hello will come
 	}
 	if d := p.dialledTo[l.ID()]; d != nil {
-		d.attempt.Up()
+		d.counted.Up()
 	}
 	p.worked(l)
 	s.traffic, _ = l.Traffic()
@@ -85,7 +85,7 @@ func (p *peer) ended(m session.Ended) {
 	if s := p.find(id); s != nil {
 		s.ended, s.chance = true, p.Jitter()
 		m = p.reasonOfEnd(s, m)
-		if s.beam && (m.WasUp || s.role == handshake.Responder) { // else it is an attempt that has failed
+		if s.beam && (m.WasUp || s.role == handshake.Responder) { // else it is a dial that has failed
 			p.Dialects.Closed(p.key)
 		}
 		p.recordEnd(s, m)

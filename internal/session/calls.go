@@ -26,7 +26,7 @@ type pending struct {
 	position
 }
 
-// finish tells the result to whoever waits for p, which its caller has taken out of its table.
+// finish hands the result to the goroutine that waits for p. The caller of finish has taken p out of its table.
 func (p *pending) finish(r result) {
 	if p.stream != nil {
 		p.stream.replied(r)

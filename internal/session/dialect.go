@@ -14,7 +14,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 )
 
-// A dialect is what differs between sessions with native and with BEAM nodes (wire.md §13). Whoever needs to know asks it.
+// A dialect is what differs between sessions with native and with BEAM nodes (wire.md §13). The session asks this
+// value where they differ.
 type dialect struct {
 	name  handshake.Dialect
 	codec envelope.Codec
@@ -117,7 +118,7 @@ func (c *Config) readMessage1(conn net.Conn, hc *handshake.Config, state *handsh
 	return state, size, err
 }
 
-// awaitCall is awaitReady for a call, which is refused if the last one by that name has closed the session.
+// awaitCall is awaitReady for a call. It refuses the call if the last two by that name have closed their sessions.
 func (l *Link) awaitCall(ctx context.Context, name string) error {
 	if l.config.Dialects.IsSuspect(l.remote, name) {
 		return &LinkError{Reason: ReasonLost, Err: ErrMaybeNoHandler, kept: true}
@@ -125,8 +126,8 @@ func (l *Link) awaitCall(ctx context.Context, name string) error {
 	return l.awaitReady(ctx)
 }
 
-// judgeName learns from the end of a call whether the peer knows its name.
-func (l *Link) judgeName(name string, err error) {
+// recordName learns from the end of a call whether the peer knows its name.
+func (l *Link) recordName(name string, err error) {
 	var remote *envelope.RemoteError
 	switch {
 	case err == nil || errors.As(err, &remote):
@@ -149,8 +150,8 @@ func (s *session) pingUntilUp() {
 	s.stopLiveness = s.after(wait, readyPingDue{})
 }
 
-// excusesSilence says whether the peer's silence is no sign that it is dead: it may be at work on a call.
-func (l *Link) excusesSilence() bool { return l.dialect.busyIsSilent && l.callers.Load() > 0 }
+// isSilenceExpected says whether the peer's silence is no sign that it is dead: it may be at work on a call.
+func (l *Link) isSilenceExpected() bool { return l.dialect.busyIsSilent && l.callers.Load() > 0 }
 
 // explainClose says more about why a BEAM node has closed the connection, which says nothing itself. err is what the
 // connection says; nil: it was closed.

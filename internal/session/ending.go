@@ -101,7 +101,7 @@ func encodeBye(bye envelope.Bye) *buffer {
 
 // closeIfDrained closes the connection once both have said bye and nothing is in flight (wire.md §7.3).
 func (s *session) closeIfDrained() {
-	if s.state == draining && (s.peerBye || !s.dialect.hasControl) && s.callers.Load() == 0 && s.inbound.Pending() == 0 && s.streams.all() == 0 && s.queue.isEmpty() {
+	if s.state == draining && (s.peerBye || !s.dialect.hasControl) && s.callers.Load() == 0 && s.inbound.Pending() == 0 && s.streams.countAll() == 0 && s.queue.isEmpty() {
 		s.finish(s.end, nil)
 	}
 }

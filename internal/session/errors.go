@@ -57,7 +57,7 @@ func (e *LinkError) Error() string {
 	}
 	switch {
 	case e.kept:
-		return fmt.Sprintf("the last calls by this name ended their sessions (%v): none is made for %v", e.Err, dialects.SuspectedFor)
+		return fmt.Sprintf("the last calls by this name ended their sessions (%v): such calls fail at once for %v: check the name", e.Err, dialects.SuspectedFor)
 	case e.Reason == ReasonLost && e.Err != nil:
 		return fmt.Sprintf("the link was lost (%v): %s", e.Err, sent)
 	case e.Reason == ReasonLost:
@@ -77,7 +77,7 @@ func (e *LinkError) Is(target error) bool { return target == ErrLinkLost || targ
 type AbandonedError struct {
 	Err   error  // context.Canceled or context.DeadlineExceeded
 	Sent  bool   // the request may have reached the peer
-	Full  int    // the lane's limit in bytes, if the call ended while waiting for room; else 0
+	Full  int    // the room's limit in bytes, if the call ended while waiting for room; else 0
 	Limit string // what that limit is, for people
 }
 
@@ -109,7 +109,7 @@ func Unsent(err error) bool {
 type SizeError struct{ Size, Limit int }
 
 func (e *SizeError) Error() string {
-	return fmt.Sprintf("a message of %d bytes is larger than the %d the peer accepts: send it in parts", e.Size, e.Limit)
+	return fmt.Sprintf("a message of %d bytes is larger than the %d the peer accepts: split it, or send it as a stream", e.Size, e.Limit)
 }
 
 // Is makes a SizeError an envelope.ErrTooLarge.

@@ -116,7 +116,7 @@ func (c *Config) explainRead(err error, size int) error {
 		return fmt.Errorf("%w (%w): check that both ends use private mode, that the peer trusts this key, and that both clocks agree to 5 minutes",
 			ErrUnanswered, err)
 	}
-	return fmt.Errorf("%w (%w): the peer may be in private mode, or busy", ErrUnanswered, err)
+	return fmt.Errorf("%w (%w): the peer may be in private mode, speak BEAM alone, or be busy", ErrUnanswered, err)
 }
 
 // compute takes one step while it holds one slot of Compute. A message to write is framed.

@@ -85,14 +85,14 @@ func (l *Link) Heard() time.Time { return l.since.Add(time.Duration(l.heard.Load
 // either way. If the number is the same later, and nothing is in flight, the session was idle meanwhile.
 func (l *Link) Traffic() (n uint64, inFlight bool) {
 	n = l.lastCall.Load() + l.messages.Load()
-	return n, l.callers.Load() > 0 || l.inbound.Pending() > 0 || l.streams.all() > 0
+	return n, l.callers.Load() > 0 || l.inbound.Pending() > 0 || l.streams.countAll() > 0
 }
 
 // Counters returns where to count what concerns the peer.
 func (l *Link) Counters() *counters.Peer { return l.counters }
 
 // InFlight returns how many calls of this node are in flight, streams included.
-func (l *Link) InFlight() int { return int(l.callers.Load()) + l.streams.own() }
+func (l *Link) InFlight() int { return int(l.callers.Load()) + l.streams.countOwn() }
 
 // Queued returns how many bytes of envelopes wait to be written, or are being written.
 func (l *Link) Queued() int { return l.queue.size() }
@@ -163,7 +163,7 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 	}
 	r := l.exchange(ctx, p, l.queue.pushCall(ctx, buf, &p.position))
 	if l.ready != nil {
-		l.judgeName(name, r.err)
+		l.recordName(name, r.err)
 	}
 	if r.err == nil {
 		return envelope.NewRaw(l.codec, r.value), nil

@@ -57,7 +57,7 @@ func (s *session) checkLiveness(idle time.Duration) {
 	since := s.config.Clock.Now().Sub(s.lastPing.sent)
 	missed, left := liveness(idle, since, s.unanswered(), s.config.PingAfter, s.config.PongWithin)
 	if left <= 0 {
-		if s.excusesSilence() {
+		if s.isSilenceExpected() {
 			missed = 0
 		}
 		if missed == maxMissed {

@@ -104,7 +104,7 @@ func TestLargeEnvelopesTravelInParts(t *testing.T) {
 		ear := r.ear()
 		args := bytes.Repeat([]byte("0123456789abcdef"), 3<<20/16)
 		call := e.goCall(t.Context(), "big", args)
-		most := len(args)/leastDrain + 2
+		most := len(args)/leastAllowance + 2
 		ear.wantWhole(aCall(1, "big", args), most)
 		r.say(cut(9, aReply(1, args), envelope.MaxPart)...)
 		call.want(t, args)

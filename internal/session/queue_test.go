@@ -110,7 +110,7 @@ func push(t *testing.T, q *queue, ln lane, n, size int) {
 }
 
 // takeOnce takes what one write of a fast line has.
-func takeOnce(q *queue, segments []segment) ([]segment, step) { return q.take(segments, mostDrain) }
+func takeOnce(q *queue, segments []segment) ([]segment, step) { return q.take(segments, mostAllowance) }
 
 // waiting returns a take that waits while the writer of q would rest. It returns false when there will be nothing more.
 func waiting(q *queue) func([]segment) ([]segment, bool) {

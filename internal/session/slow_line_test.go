@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,7 +25,11 @@ func limitsUnsent(c *Config) {
 // and measures a small call and a ping beside them, in virtual time. One direction is full if the answers are small. If they are as
 // large, both are as full as callers make them that wait for their answers.
 func TestLargeCallsDoNotHoldUpSmallOnes(t *testing.T) {
-	const callers, size, looks = 4, 1_000_000, 200
+	const callers, size = 4, 1_000_000
+	looks := 200
+	if raceEnabled {
+		looks = 40 // a megabyte takes its time there
+	}
 	for name, isEcho := range map[string]bool{"small answers": false, "large answers": true} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
@@ -37,8 +42,8 @@ func TestLargeCallsDoNotHoldUpSmallOnes(t *testing.T) {
 					}
 				})
 				w.network.SetRate(slowLine)
-				stop, large := make(chan struct{}), 0
-				var mu sync.Mutex
+				stop := make(chan struct{})
+				var large atomic.Int64
 				var join sync.WaitGroup
 				for range callers {
 					join.Go(func() {
@@ -47,9 +52,7 @@ func TestLargeCallsDoNotHoldUpSmallOnes(t *testing.T) {
 								t.Error(err)
 								return
 							}
-							mu.Lock()
-							large++
-							mu.Unlock()
+							large.Add(1)
 							select {
 							case <-stop:
 								return
@@ -59,7 +62,7 @@ func TestLargeCallsDoNotHoldUpSmallOnes(t *testing.T) {
 					})
 				}
 				time.Sleep(time.Second)
-				start, before := time.Now(), large
+				start, before := time.Now(), large.Load()
 				var calls, pings []time.Duration
 				for i := range looks {
 					begun := time.Now()
@@ -74,15 +77,13 @@ func TestLargeCallsDoNotHoldUpSmallOnes(t *testing.T) {
 					pings = append(pings, time.Since(begun))
 					time.Sleep(time.Duration(i%13) * time.Millisecond)
 				}
-				mu.Lock()
-				used := float64(large-before) * size / time.Since(start).Seconds() / slowLine
-				mu.Unlock()
+				used := float64(large.Load()-before) * size / time.Since(start).Seconds() / slowLine
 				close(stop)
 				join.Wait()
 				wantQuick(t, "a small call", calls, 6*time.Millisecond, 15*time.Millisecond)
 				wantQuick(t, "a ping", pings, 6*time.Millisecond, 15*time.Millisecond)
 				t.Logf("large calls fill %.2f of the line", used)
-				if !isEcho && used < 0.9 {
+				if !isEcho && !raceEnabled && used < 0.9 { // of few looks it says little
 					t.Errorf("large calls fill %.2f of the line, want 0.9", used)
 				}
 			})

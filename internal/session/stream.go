@@ -11,14 +11,14 @@ import (
 
 // Errors of streams.
 var (
-	// ErrNoStreams says that the peer's version of the protocol has no streams.
-	ErrNoStreams = errors.New("the peer speaks version 1 of the protocol, which has no streams: it needs a newer node")
+	// ErrNoStreams says that the peer speaks version 1 of the protocol, or BEAM: neither has streams.
+	ErrNoStreams = errors.New("the peer has no streams: make calls instead, or have it run version 2 of the native dialect")
 
 	// ErrNotStream says that the peer's handler has answered as one of a plain call does.
 	ErrNotStream error = &afterAnswer{"the peer's handler makes no stream: call it instead"}
 
 	// ErrStreamOver says that a stream has ended, and that its call succeeded.
-	ErrStreamOver error = &afterAnswer{"the stream is over"}
+	ErrStreamOver error = &afterAnswer{"the stream is over: open a new one"}
 
 	// ErrSendClosed says that this end has closed its direction.
 	ErrSendClosed = errors.New("this direction of the stream is closed: nothing can be sent after CloseSend")

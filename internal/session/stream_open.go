@@ -148,5 +148,5 @@ func (s *Stream) Discard() {
 
 // errStreamBytes says that there is no room for the credit of one more stream.
 func errStreamBytes(limit int) error {
-	return fmt.Errorf("%w: the limit of %d bytes of streams of one peer would be exceeded: end some", envelope.ErrOverloaded, limit)
+	return fmt.Errorf("%w: the streams with this peer would exceed their limit of %d bytes: close some, or raise Limits.StreamBytesPerPeer", envelope.ErrOverloaded, limit)
 }

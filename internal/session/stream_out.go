@@ -27,9 +27,9 @@ type ValueSizeError struct{ Size, Limit int }
 
 func (e *ValueSizeError) Error() string {
 	if e.Limit == 0 {
-		return "the peer takes no values on this stream"
+		return "the peer takes no values on this stream: its handler is one of HandleStream"
 	}
-	return fmt.Sprintf("a value of %d bytes is larger than the %d that the peer takes on this stream: send it in parts", e.Size, e.Limit)
+	return fmt.Sprintf("a value of %d bytes is larger than the %d that the peer takes on this stream: split it, or have the receiver raise its window", e.Size, e.Limit)
 }
 
 // Is makes a ValueSizeError an envelope.ErrTooLarge.

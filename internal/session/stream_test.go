@@ -175,8 +175,8 @@ func TestMillionOpensAreRefused(t *testing.T) {
 				}
 			}
 		}
-		if len(taken) != 3 || e.link.streams.all() != 3 {
-			t.Errorf("%d streams run, %d are in the table", len(taken), e.link.streams.all())
+		if len(taken) != 3 || e.link.streams.countAll() != 3 {
+			t.Errorf("%d streams run, %d are in the table", len(taken), e.link.streams.countAll())
 		}
 		e.reserved(3 * (testWindow + 1)) // and the arguments
 		r.say(aCancel(1), aCancel(2), aCancel(3))

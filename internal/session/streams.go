@@ -51,14 +51,14 @@ func (t *streams) find(id envelope.StreamID) *Stream {
 	return t.byID[id]
 }
 
-// own returns how many streams of this node are open, and all how many in both directions.
-func (t *streams) own() int {
+// countOwn returns how many streams of this node are open, and countAll how many in both directions.
+func (t *streams) countOwn() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.open[index(true)]
 }
 
-func (t *streams) all() int {
+func (t *streams) countAll() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.open[0] + t.open[1]

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/frame"
 )
 
-// Sizes of what leaves at one time. What is given to the system cannot be overtaken: see drain.
+// Sizes of what leaves at one time. What is given to the system cannot be overtaken: see lineRate.
 const (
 	flushBytes = 256 << 10   // plaintext bytes sealed for one write, or one frame if that is larger
 	copyBytes  = 16 << 10    // an envelope up to this is small: it is copied to its neighbours, a larger one queued by reference

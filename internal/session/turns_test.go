@@ -86,28 +86,28 @@ func TestDroppedFlowSendsNothingMore(t *testing.T) {
 
 // TestAllowanceFollowsTheLine writes at several rates, and lets a line change.
 func TestAllowanceFollowsTheLine(t *testing.T) {
-	var d drain
+	var r lineRate
 	now := time.Unix(0, 0)
-	if got := d.allowance(); got != FirstUnsent {
+	if got := r.allowance(); got != FirstUnsent {
 		t.Errorf("at first %d bytes", got)
 	}
 	for _, c := range []struct{ rate, want int }{
-		{100 << 20, 200 << 10}, {slowLine, 12_500}, {1 << 30, mostDrain}, {10_000, leastDrain}, {slowLine, 12_500},
+		{100 << 20, 200 << 10}, {slowLine, 12_500}, {1 << 30, mostAllowance}, {10_000, leastAllowance}, {slowLine, 12_500},
 	} {
-		d.begin(now)
+		r.begin(now)
 		for range 200 {
-			n := d.allowance()
+			n := r.allowance()
 			now = now.Add(time.Duration(n) * time.Second / time.Duration(c.rate))
-			d.wrote(n, now)
+			r.wrote(n, now)
 		}
-		if got := d.allowance(); got < c.want*9/10 || got > c.want*11/10 {
+		if got := r.allowance(); got < c.want*9/10 || got > c.want*11/10 {
 			t.Errorf("at %d bytes a second %d bytes, want about %d", c.rate, got, c.want)
 		}
 	}
-	d.begin(now) // a system that was idle takes some at once
-	before := d.allowance()
-	d.wrote(before, now)
-	if got := d.allowance(); got != before {
+	r.begin(now) // a system that was idle takes some at once
+	before := r.allowance()
+	r.wrote(before, now)
+	if got := r.allowance(); got != before {
 		t.Errorf("%d bytes after one write that waited for nothing, want %d as before", got, before)
 	}
 }

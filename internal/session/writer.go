@@ -16,7 +16,7 @@ type writer struct {
 	*Link
 	send     *channel.CipherState
 	segments []segment // of the next write; empty while the writer rests
-	line     drain
+	line     lineRate
 	fresh    bool // nothing was written since the writer has begun to run
 	unsent   int  // bytes that the connection was last told to hold at most
 	end      func(error)
@@ -108,7 +108,7 @@ func (w *writer) writeAll(b []byte) error {
 			w.line.wrote(n, now)
 			taken = now
 			w.taken.Store(int64(now.Sub(w.since)))
-		} else if w.excusesSilence() {
+		} else if w.isSilenceExpected() {
 			taken = now
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {

@@ -35,6 +35,7 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{Usage("two arguments", ""), "usage", 2},
 		{UsageOf(identity.ErrKeyChecksum, ""), "usage", 2},
 		{ErrBadJSON, "bad_json", 2},
+		{envelope.ErrEncode, "bad_value", 2},
 		{text.ErrAmbiguousPrefix, "ambiguous", 1},
 
 		{control.ErrNoNode, "no_node", 3},
@@ -97,6 +98,7 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{&net.DNSError{Err: "no such host", Name: "bob", IsNotFound: true}, "unknown_host", 3},
 		{peernet.ErrNoAddress, "no_address", 3},
 		{peernet.ErrNotConnected, "not_connected", 3},
+		{peernet.ErrNotAccepted, "not_accepted", 3},
 		{peernet.ErrUnreachable, "unreachable", 3},
 		{peernet.ErrUnanswered, "unanswered", 3},
 		{peernet.ErrLinkLost, "link_lost", 3},

@@ -26,17 +26,18 @@ type closing struct {
 	at   time.Time
 }
 
-// An Attempt is one dial, from its TCP connect until a session is up or the connection has ended.
-type Attempt struct {
+// A Dial is one dial, from its TCP connect until a session is up or the connection has ended.
+type Dial struct {
 	book *Book
 	key  identity.PublicKey
 	addr netip.AddrPort
 }
 
-// Wait returns how long until a peer may be dialled at addr; 0: now. Of a node that is known to be native nothing is
-// bounded here. Of a BEAM node all connections count, whatever address they lead to and whoever dialled; they begin one
-// at a time. Of a peer of which neither is known those to the same address count that may have
-// met a BEAM node: otherwise a forger of announces could keep the peer from being dialled. fallsBack says that the dial is the one in BEAM after a native one, which follows at once.
+// Wait returns how long until a peer may be dialled at addr; 0: now. Dials of a native node are not bounded here. For a
+// BEAM node all connections count, to any address and dialled by either end, and they begin one at a time. For a peer
+// whose dialect is unknown, only connections to addr count that may have met a BEAM node: a forger of announces could
+// otherwise keep the peer from being dialled. fallsBack marks the dial in BEAM after a native one: it need not wait
+// pauseBetween.
 func (b *Book) Wait(key identity.PublicKey, addr netip.AddrPort, fallsBack bool) time.Duration {
 	if b == nil {
 		return 0
@@ -49,7 +50,7 @@ func (b *Book) Wait(key identity.PublicKey, addr netip.AddrPort, fallsBack bool)
 	}
 	e.prune(now)
 	counts := func(at netip.AddrPort) bool { return known || at == addr }
-	if slices.ContainsFunc(e.dials, func(a *Attempt) bool { return counts(a.addr) }) {
+	if slices.ContainsFunc(e.dials, func(d *Dial) bool { return counts(d.addr) }) {
 		return lookAgain
 	}
 	var closed []time.Time
@@ -69,7 +70,7 @@ func (b *Book) Wait(key identity.PublicKey, addr netip.AddrPort, fallsBack bool)
 }
 
 // Begin counts a dial to addr in d that begins now. It is nil, on which the methods do nothing, if nothing is counted.
-func (b *Book) Begin(key identity.PublicKey, addr netip.AddrPort, d handshake.Dialect) *Attempt {
+func (b *Book) Begin(key identity.PublicKey, addr netip.AddrPort, d handshake.Dialect) *Dial {
 	if b == nil {
 		return nil
 	}
@@ -78,47 +79,47 @@ func (b *Book) Begin(key identity.PublicKey, addr netip.AddrPort, d handshake.Di
 	if b.isNative(key) {
 		return nil
 	}
-	e, a := b.entry(key), &Attempt{b, key, addr}
-	e.dials = append(e.dials, a)
+	e, dial := b.entry(key), &Dial{b, key, addr}
+	e.dials = append(e.dials, dial)
 	if d == handshake.Native {
 		e.asked = b.config.Clock.Now()
 	}
 	if b.isBEAM(key) {
 		b.save() // with this one as if it ended now: the process may end before it does
 	}
-	return a
+	return dial
 }
 
-// Up ends the attempt with a session that is up.
-func (a *Attempt) Up() { a.end(false) }
+// Up ends the dial with a session that is up.
+func (d *Dial) Up() { d.end(false) }
 
-// Fail ends the attempt without a session. likeBEAM says that a BEAM node may have noticed it: else it counts only if the
+// Fail ends the dial without a session. likeBEAM says that a BEAM node may have noticed it: else it counts only if the
 // peer is known to be one.
-func (a *Attempt) Fail(likeBEAM bool) {
-	if a != nil {
-		a.end(likeBEAM || a.book.IsBEAM(a.key))
+func (d *Dial) Fail(likeBEAM bool) {
+	if d != nil {
+		d.end(likeBEAM || d.book.IsBEAM(d.key))
 	}
 }
 
-func (a *Attempt) end(failed bool) {
-	if a == nil {
+func (d *Dial) end(failed bool) {
+	if d == nil {
 		return
 	}
-	b := a.book
+	b := d.book
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e := b.entry(a.key)
-	i := slices.Index(e.dials, a)
+	e := b.entry(d.key)
+	i := slices.Index(e.dials, d)
 	if i < 0 {
 		return // it has ended before
 	}
 	e.dials = slices.Delete(e.dials, i, i+1)
 	if failed {
-		b.close(a.key, e, a.addr)
+		b.close(d.key, e, d.addr)
 	}
 }
 
-// Closed counts the end of a session with a BEAM node, whoever dialled.
+// Closed counts the end of a session with a BEAM node, whichever end dialled.
 func (b *Book) Closed(key identity.PublicKey) {
 	if b == nil {
 		return

@@ -1,0 +1,60 @@
+package session
+
+import "time"
+
+// FirstUnsent is how many bytes the system should hold of a new connection that it has not sent yet: LimitUnsent is not asked for
+// as many.
+const FirstUnsent = 32 << 10
+
+// Bounds of what is given to the system at one time, in bytes of bulk (wire.md §6.6): what the system has cannot be overtaken.
+const (
+	rateTime       = 2 * time.Millisecond // for which it should be enough
+	leastAllowance = 4 << 10              // the least that a part may have
+	firstAllowance = FirstUnsent          // until more is known
+	mostAllowance  = 256 << 10            // one write of small envelopes
+	rateSpan       = 8 * time.Millisecond // what the rate of a busy line is measured over
+)
+
+// A lineRate is how fast the connection takes what is written. It is measured while the writer always has something to write.
+// It is a pure structure.
+type lineRate struct {
+	rate float64 // bytes a second; 0: not known yet
+
+	begun time.Time // of the stretch that is being measured
+	bytes int       // written in it
+	slack int       // of these, what the system may have taken at once, as it was idle
+}
+
+// allowance returns how many bytes of bulk may be given to the system at one time.
+func (r *lineRate) allowance() int {
+	if r.rate == 0 {
+		return firstAllowance
+	}
+	return int(min(max(r.rate*rateTime.Seconds(), leastAllowance), mostAllowance))
+}
+
+// begin starts a new stretch: the writer has had nothing to write until now.
+func (r *lineRate) begin(now time.Time) {
+	r.begun, r.bytes, r.slack = now, 0, 2*r.allowance()
+}
+
+// wrote counts n bytes that have been written now. The allowance grows at most twofold with a write, because a system that has
+// not much to send takes some of it faster than the line.
+func (r *lineRate) wrote(n int, now time.Time) {
+	r.bytes += n
+	taken, elapsed := r.bytes-r.slack, now.Sub(r.begun)
+	if taken <= 0 {
+		return
+	}
+	most := 2 * float64(r.allowance()) / rateTime.Seconds()
+	rate := most
+	if elapsed > 0 {
+		rate = min(float64(taken)/elapsed.Seconds(), most)
+	}
+	if elapsed >= rateSpan {
+		r.rate = rate
+		r.begun, r.bytes, r.slack = now, 0, 0
+	} else {
+		r.rate = max(r.rate, rate)
+	}
+}
