@@ -111,8 +111,11 @@ func (w *writer) writeAll(b []byte) error {
 		} else if w.isSilenceExpected() {
 			taken = now
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || now.Sub(taken) >= w.config.WriteStall {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
+		}
+		if now.Sub(taken) >= w.config.WriteStall {
+			return errStalled
 		}
 		b = b[n:]
 	}
