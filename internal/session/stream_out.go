@@ -180,10 +180,10 @@ func (s *Stream) arriveCredit(n int) error {
 	if n > envelope.MaxCredit-s.out.credit {
 		return errCreditOverflow
 	}
-	if s.begun != nil && !s.isBegun {
-		s.out.most = n / 2
+	if s.awaitsBegin() {
+		s.out.most, s.isBegun = n/2, true
+		close(s.begun)
 	}
-	s.begin()
 	s.out.credit += n
 	ring(s.out.granted)
 	return nil
