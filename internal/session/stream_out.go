@@ -197,6 +197,10 @@ func (s *Stream) endOut(err error) {
 	}
 }
 
+// MostWhole is the largest binary whose value leaves whole on a fast line, not in parts: beside it its envelope has 2 bytes, the
+// name, the array, an id of up to 9 and a bool, and 3 before the binary.
+const MostWhole = partBytes - (2 + 1 + len(envelope.NameData) + 1 + 9 + 1 + 3)
+
 // MostBinary returns the largest binary whose value has at most size bytes.
 func MostBinary(size int) int {
 	switch {
