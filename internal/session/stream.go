@@ -100,8 +100,8 @@ func (s *Stream) Wait(ctx context.Context) error {
 // replied ends a stream of this node with the result of its call. What waits to be sent is dropped; what has arrived can be
 // received.
 func (s *Stream) replied(r result) {
+	s.flow.drop() // first: a session that drains looks in finish whether anything waits
 	s.finish(r)
-	s.flow.drop()
 }
 
 // finish records the result of the call of a stream of this node, which is in flight no more. The one that took it out of the table

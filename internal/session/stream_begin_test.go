@@ -1,9 +1,11 @@
 package session
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
@@ -107,4 +109,19 @@ func TestWhatComesBeforeTheFirstCreditEndsTheSession(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestStreamGivenUpBeforeItsCallLeftWasNotSent: another session may serve it.
+func TestStreamGivenUpBeforeItsCallLeftWasNotSent(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		e, _ := w.openTo(envelope.Hello{Version: 2})
+		goOn := e.stallWriter()
+		defer goOn()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_, err := e.link.OpenStream(ctx, StreamCall{Name: "x", Args: make([]byte, 100_000), Window: testWindow})
+		if a, ok := errors.AsType[*AbandonedError](err); !ok || a.Sent {
+			t.Errorf("OpenStream: %v", err)
+		}
+	})
 }

@@ -108,6 +108,9 @@ func (s *Stream) spend(ctx context.Context, size int) error {
 
 // notQueued gives back the credit of a value that the queue has not taken for err, and returns what its sender is told.
 func (s *Stream) notQueued(err error, size int) error {
+	if err == errDropped {
+		<-s.over // finish follows, and says why
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.out.credit += size
