@@ -25,7 +25,7 @@ func (Addr) Network() string { return "peernet" }
 func (a Addr) String() string { return a.Key.String() }
 
 // chunk is the most bytes of one value of a byte stream: its envelope then is not cut into parts (wire.md §6.10).
-const chunk = 32<<10 - 64
+const chunk = session.MostWhole
 
 // A conn is a stream of bytes as a net.Conn.
 type conn struct {
