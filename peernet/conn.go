@@ -25,7 +25,7 @@ func (Addr) Network() string { return "peernet" }
 func (a Addr) String() string { return a.Key.String() }
 
 // chunk is the most bytes of one value of a byte stream: its envelope then is not cut into parts (wire.md §6.10).
-const chunk = 32<<10 - 64
+const chunk = session.MostWhole
 
 // A conn is a stream of bytes as a net.Conn.
 type conn struct {
@@ -70,16 +70,16 @@ func (n *Node) newConn(end *streamEnd, release func()) *conn {
 func (c *conn) Read(b []byte) (n int, err error) {
 	c.reading.Lock()
 	defer c.reading.Unlock()
-	switch {
-	case c.isClosed.Load():
-		return 0, c.fault("read", net.ErrClosed)
-	case c.readBy.Err() != nil:
-		return 0, c.fault("read", os.ErrDeadlineExceeded)
-	case len(b) == 0:
-		return 0, nil
-	}
-	for len(c.rest) == 0 {
-		value, err := c.end.s.Recv(&c.readBy)
+	for {
+		if err := c.check("read", &c.readBy); err != nil || len(b) == 0 {
+			return 0, err
+		}
+		if len(c.rest) > 0 {
+			n = copy(b, c.rest)
+			c.rest = c.rest[n:]
+			return n, nil
+		}
+		value, err := c.end.s.Recv(c.readBy.context())
 		if err == nil {
 			c.rest, err = envelope.NewRaw(envelope.Msgpack, value).Binary()
 		}
@@ -87,23 +87,31 @@ func (c *conn) Read(b []byte) (n int, err error) {
 			return 0, c.fault("read", err)
 		}
 	}
-	n = copy(b, c.rest)
-	c.rest = c.rest[n:]
-	return n, nil
 }
 
 // Write implements net.Conn.
 func (c *conn) Write(b []byte) (n int, err error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
+	if err := c.check("write", &c.writeBy); err != nil {
+		return 0, err
+	}
 	most := min(chunk, session.MostBinary(c.end.s.Takes()))
 	for err == nil && len(b) > 0 {
 		part := b[:min(len(b), max(1, most))]
-		if err = c.end.s.Send(&c.writeBy, part); err == nil {
+		if err = c.end.s.Send(c.writeBy.context(), part); err == nil {
 			n, b = n+len(part), b[len(part):]
 		}
 	}
 	return n, c.fault("write", err)
+}
+
+// check returns why an operation cannot begin.
+func (c *conn) check(op string, by *deadline) error {
+	if c.isClosed.Load() {
+		return c.fault(op, net.ErrClosed)
+	}
+	return c.fault(op, by.context().Err())
 }
 
 // fault returns the error of an operation as a net.Conn does.
@@ -113,7 +121,7 @@ func (c *conn) fault(op string, err error) error {
 		return err
 	case c.isClosed.Load():
 		err = net.ErrClosed
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, ErrLinkLost):
 		err = os.ErrDeadlineExceeded
 	default:
 		err = c.end.explain(err)
@@ -123,7 +131,12 @@ func (c *conn) fault(op string, err error) error {
 
 // CloseWrite ends the direction in which this end writes: the other end reads io.EOF behind what was written. It waits for a Write that is
 // under way, at most until the write deadline.
-func (c *conn) CloseWrite() error { return c.fault("close", c.end.s.CloseSend(&c.writeBy)) }
+func (c *conn) CloseWrite() error {
+	if c.isClosed.Load() {
+		return c.fault("close", net.ErrClosed)
+	}
+	return c.fault("close", c.end.s.CloseSend(c.writeBy.context()))
+}
 
 // Close implements net.Conn. What was written still reaches the other end; what was not read is dropped. It does not block.
 func (c *conn) Close() error {

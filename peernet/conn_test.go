@@ -209,3 +209,89 @@ func TestDialsContextBoundsTheDialAlone(t *testing.T) {
 		nothingLeft(t, s)
 	})
 }
+
+// TestDeadlineThatIsTakenBack: a Read or Write that it has woken says that it has passed. No other error is one to go on after.
+func TestDeadlineThatIsTakenBack(t *testing.T) {
+	starOf(t, 1, func(t *testing.T, s *star) {
+		c1, c2, stop, err := dialled(t, s.hub, s.others[0], "bytes")()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		_ = c2 // neither reads nor writes
+		failed := make(chan error, 2)
+		for range 100 {
+			go func() {
+				_, err := c1.Read(make([]byte, 1))
+				failed <- err
+			}()
+			go func() {
+				_, err := c1.Write(make([]byte, 1<<20))
+				failed <- err
+			}()
+			synctest.Wait()
+			for _, by := range []time.Time{time.Unix(1, 0), {}} {
+				if err := c1.SetDeadline(by); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for range 2 {
+				if err := <-failed; !errors.Is(err, os.ErrDeadlineExceeded) {
+					t.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
+// TestConnThatIsClosedOrLateWritesNothing: not even nothing.
+func TestConnThatIsClosedOrLateWritesNothing(t *testing.T) {
+	starOf(t, 1, func(t *testing.T, s *star) {
+		c, _, stop, err := dialled(t, s.hub, s.others[0], "bytes")()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := c.Write(nil); n != 0 || err != nil {
+			t.Errorf("in time: %d, %v", n, err)
+		}
+		if err := c.SetWriteDeadline(time.Unix(1, 0)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Write(nil); !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("late: %v", err)
+		}
+		stop()
+		if _, err := c.Write(nil); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("closed: %v", err)
+		}
+		if err := c.(interface{ CloseWrite() error }).CloseWrite(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("CloseWrite: %v", err)
+		}
+		nothingLeft(t, s)
+	})
+}
+
+// TestLinkThatStallsIsNoTimeout: a loop that goes on after timeouts would spin for ever.
+func TestLinkThatStallsIsNoTimeout(t *testing.T) {
+	starOf(t, 1, func(t *testing.T, s *star) {
+		n := s.node(func(c *peernet.Config) { c.Timing.Stall = 3 * time.Second }) // before a ping is missed
+		pair(t, n, s.others[0])
+		connect(t, n, s.others[0])
+		c, _, stop, err := dialled(t, n, s.others[0], "bytes")()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+		s.net.Cut(s.hosts[1], s.hosts[2])
+		if _, err := n.Call(t.Context(), s.keys[0], "large", make([]byte, 500_000)); err == nil { // more than the connection takes
+			t.Error("a call was answered")
+		}
+		for op, do := range map[string]func([]byte) (int, error){"read": c.Read, "write": c.Write} {
+			_, err := do(make([]byte, 1))
+			ne, ok := errors.AsType[net.Error](err)
+			if !errors.Is(err, peernet.ErrLinkLost) || errors.Is(err, os.ErrDeadlineExceeded) || !ok || ne.Timeout() {
+				t.Errorf("%s: %v", op, err)
+			}
+		}
+	})
+}

@@ -1,13 +1,14 @@
 package peernet
 
 import (
+	"context"
 	"os"
 	"sync"
 	"time"
 )
 
-// A deadline is a context.Context whose end can be moved: that of the reads or the writes of a net.Conn. It ends with
-// os.ErrDeadlineExceeded. It is by the system's clock, as its users set it with time.Now.
+// A deadline is the end of the reads or the writes of a net.Conn, which can be moved. It is by the system's clock, as its users set
+// it with time.Now.
 type deadline struct {
 	mu      sync.Mutex // guards the rest
 	ended   chan struct{}
@@ -56,25 +57,32 @@ func (d *deadline) end() {
 	}
 }
 
-// Deadline implements context.Context: it is not told, as it can move.
-func (d *deadline) Deadline() (time.Time, bool) { return time.Time{}, false }
-
-// Done implements context.Context.
-func (d *deadline) Done() <-chan struct{} {
+// context returns a context.Context for one wait.
+func (d *deadline) context() context.Context {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.ended
+	return deadlineContext{d.ended}
 }
 
+// A deadlineContext ends with its deadline, with os.ErrDeadlineExceeded. It stays ended when the deadline is moved after that: a
+// wait that has been woken by the end always finds the reason.
+type deadlineContext struct{ ended <-chan struct{} }
+
+// Deadline implements context.Context: it is not told, as it can move.
+func (c deadlineContext) Deadline() (time.Time, bool) { return time.Time{}, false }
+
+// Done implements context.Context.
+func (c deadlineContext) Done() <-chan struct{} { return c.ended }
+
 // Err implements context.Context.
-func (d *deadline) Err() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.isEnd {
+func (c deadlineContext) Err() error {
+	select {
+	case <-c.ended:
 		return os.ErrDeadlineExceeded
+	default:
+		return nil
 	}
-	return nil
 }
 
 // Value implements context.Context.
-func (d *deadline) Value(any) any { return nil }
+func (c deadlineContext) Value(any) any { return nil }

@@ -56,15 +56,19 @@ func starOf(t *testing.T, n int, f func(t *testing.T, s *star)) {
 	})
 }
 
-func (s *star) node() *peernet.Node {
+func (s *star) node(change ...func(*peernet.Config)) *peernet.Node {
 	s.Helper()
 	addr := netip.AddrFrom4([4]byte{10, 0, byte(len(s.hosts) / 250), byte(len(s.hosts)%250 + 1)})
 	host := s.net.Host(addr)
 	s.hosts = append(s.hosts, host)
-	return startNode(s.T, peernet.Config{Listen: addr.String() + ":7100", System: s.system, Network: peernet.Network{
+	c := peernet.Config{Listen: addr.String() + ":7100", System: s.system, Network: peernet.Network{
 		Listen: host.Listen, Dial: host.Dial,
 		Interfaces: func() ([]discovery.Interface, error) { return nil, nil },
-	}})
+	}}
+	for _, f := range change {
+		f(&c)
+	}
+	return startNode(s.T, c)
 }
 
 // newKey returns a key that no node trusts.

@@ -111,6 +111,11 @@ func (s sessionFacts) outlivesSuccessor() bool {
 	return s.isAlive() && (isReplaced(s.closed) || s.halfClosed && isReplaced(s.end.Reason))
 }
 
+// mustStay says whether s is not rotated for its age, as a session that was replaced goes on.
+func (f *facts) mustStay(s *sessionFacts) bool {
+	return !s.isSpent && f.has(sessionFacts.outlivesSuccessor)
+}
+
 // isBroken says whether a session that was up ended, and the peer did not say so: a relay between may have
 // swallowed what was sent.
 func (s sessionFacts) isBroken() bool {

@@ -241,7 +241,9 @@ func (p *peer) arm() {
 	}
 	usable := p.usable()
 	for _, s := range usable {
-		sooner(s.rotateAt)
+		if !p.mustStay(s) {
+			sooner(s.rotateAt)
+		}
 		if !s.greeted && len(usable) > 1 {
 			sooner(s.up.Add(helloWithin))
 		}

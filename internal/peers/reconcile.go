@@ -234,13 +234,13 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 	}
 
 	// 11. A session that is old is rotated if it is the one in use and no other one is there or coming (§7.4). Age does not
-	// rotate it while the one that it replaced still has calls and streams: they would pile up.
+	// rotate it while the one that it replaced still has calls and streams: they would pile up. It does when that one ends.
 	for _, s := range f.usable() {
-		if s.rotateAt.IsZero() || now.Before(s.rotateAt) {
+		if s.rotateAt.IsZero() || now.Before(s.rotateAt) || f.mustStay(s) {
 			continue
 		}
 		s.rotateAt = now.Add(withJitter(rotationRetry, s.chance)) // if it fails
-		if !f.dialling && s.id == f.used && !f.hasOther(s.id) && (s.isSpent || !f.has(sessionFacts.outlivesSuccessor)) {
+		if !f.dialling && s.id == f.used && !f.hasOther(s.id) {
 			do.rotate = s.id
 		}
 	}

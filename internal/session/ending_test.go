@@ -289,6 +289,14 @@ func TestActorThatIsStoppedLeavesNothing(t *testing.T) {
 			e.served.violate(func() error { panic("on purpose") })
 			r.say(aCall(1, "echo", nil))
 		},
+		"panics in its writer": func(e *end, r *raw) {
+			e.tell(func(s *session) {
+				s.queue.mu.Lock()
+				defer s.queue.mu.Unlock()
+				s.queue.codec = nil // of pongs
+			})
+			r.say(aPing(1))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {

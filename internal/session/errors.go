@@ -20,6 +20,9 @@ var (
 	// ErrUnanswered says that the responder ended the connection in place of message 2.
 	ErrUnanswered = errors.New("the peer ended the connection without an answer")
 
+	// errStalled takes the place of a timeout of the connection: the loss of a link is no timeout of what goes over it.
+	errStalled = errors.New("the peer has stopped reading")
+
 	errDraining = errors.New("the session is closing") // nothing was queued; another session may serve
 )
 

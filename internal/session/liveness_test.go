@@ -2,7 +2,6 @@ package session
 
 import (
 	"errors"
-	"os"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -173,7 +172,7 @@ func TestStalledWriteEndsTheSession(t *testing.T) {
 		if d := time.Since(start); d < 30*time.Second || d > 30*time.Second+writeLook+lingerAfterBye {
 			t.Errorf("given up after %v", d)
 		}
-		if m := e.ended(); m.Reason != ReasonLost || !errors.Is(m.Err, os.ErrDeadlineExceeded) {
+		if m := e.ended(); m.Reason != ReasonLost || !errors.Is(m.Err, errStalled) {
 			t.Errorf("ended %+v", m)
 		}
 	})

@@ -358,9 +358,9 @@ func (s *session) startReaderAndWriter() {
 	s.running = 2
 	s.startReader()
 	s.join.Add(1)
-	w := &writer{Link: s.Link, send: s.writer, unsent: FirstUnsent, end: func(err error) {
+	w := &writer{Link: s.Link, send: s.writer, unsent: FirstUnsent, end: func(m any) {
 		defer s.join.Done()
-		s.system.Root.Send(s.pid, writeEnded{err})
+		s.system.Root.Send(s.pid, m)
 	}}
 	s.queue.startWriter(func() { s.config.Pool.Go(w) })
 }

@@ -24,6 +24,7 @@ var (
 	ErrSendClosed = errors.New("this direction of the stream is closed: nothing can be sent after CloseSend")
 
 	errBeyondCredit   = errors.New("data of a stream beyond its credit")
+	errBeforeCredit   = errors.New("data or the end of a stream before its first credit")
 	errAfterEnd       = errors.New("data of a stream after its end")
 	errCreditOverflow = errors.New("a stream was granted more credit than 2^31-1 bytes")
 )
@@ -99,8 +100,8 @@ func (s *Stream) Wait(ctx context.Context) error {
 // replied ends a stream of this node with the result of its call. What waits to be sent is dropped; what has arrived can be
 // received.
 func (s *Stream) replied(r result) {
+	s.flow.drop() // first: a session that drains looks in finish whether anything waits
 	s.finish(r)
-	s.flow.drop()
 }
 
 // finish records the result of the call of a stream of this node, which is in flight no more. The one that took it out of the table
@@ -134,7 +135,7 @@ func (s *Stream) close(r result, received, sent error) {
 	s.isOver, s.end = true, r
 	s.endIn(received)
 	s.endOut(sent)
-	if s.begun != nil && !s.isBegun {
+	if s.awaitsBegin() {
 		close(s.begun)
 	}
 	if s.stop != nil {
@@ -143,10 +144,5 @@ func (s *Stream) close(r result, received, sent error) {
 	close(s.over)
 }
 
-// begin records that the peer's handler has begun. It is called with mu held.
-func (s *Stream) begin() {
-	if s.begun != nil && !s.isBegun && !s.isOver {
-		s.isBegun = true
-		close(s.begun)
-	}
-}
+// awaitsBegin says whether s is of this node and the peer's handler has not begun. It is called with mu held.
+func (s *Stream) awaitsBegin() bool { return s.begun != nil && !s.isBegun }

@@ -85,8 +85,9 @@ func (s *Stream) arrive(value []byte) error {
 		return errAfterEnd
 	case len(value) > in.granted:
 		return errBeyondCredit
+	case s.awaitsBegin():
+		return errBeforeCredit
 	}
-	s.begin()
 	if in.granted -= len(value); in.err != nil { // nobody receives any more
 		s.unreserve(len(value))
 		return nil
@@ -106,8 +107,9 @@ func (s *Stream) arriveEnd() error {
 		return nil
 	case s.in.eof:
 		return errAfterEnd
+	case s.awaitsBegin():
+		return errBeforeCredit
 	}
-	s.begin()
 	s.in.eof = true
 	s.endIn(io.EOF)
 	return nil

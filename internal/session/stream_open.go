@@ -113,8 +113,9 @@ func (s *Stream) bind() {
 // received is dropped.
 func (s *Stream) Abandon(err error) {
 	if s.link.flight.remove(s.pending) {
-		s.replied(result{err: &AbandonedError{Err: err, Sent: true}}) // a queued envelope may still be sent
-		s.link.cancel(s.pending)
+		s.flow.drop() // nothing follows the cancel
+		sent := s.link.cancel(s.pending)
+		s.finish(result{err: &AbandonedError{Err: err, Sent: sent}})
 	}
 	s.Discard()
 }

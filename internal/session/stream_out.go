@@ -108,6 +108,9 @@ func (s *Stream) spend(ctx context.Context, size int) error {
 
 // notQueued gives back the credit of a value that the queue has not taken for err, and returns what its sender is told.
 func (s *Stream) notQueued(err error, size int) error {
+	if err == errDropped {
+		<-s.over // finish follows, and says why
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.out.credit += size
@@ -180,10 +183,10 @@ func (s *Stream) arriveCredit(n int) error {
 	if n > envelope.MaxCredit-s.out.credit {
 		return errCreditOverflow
 	}
-	if s.begun != nil && !s.isBegun {
-		s.out.most = n / 2
+	if s.awaitsBegin() {
+		s.out.most, s.isBegun = n/2, true
+		close(s.begun)
 	}
-	s.begin()
 	s.out.credit += n
 	ring(s.out.granted)
 	return nil
@@ -196,6 +199,10 @@ func (s *Stream) endOut(err error) {
 		close(s.out.ended)
 	}
 }
+
+// MostWhole is the largest binary whose value leaves whole on a fast line, not in parts: beside it its envelope has 2 bytes, the
+// name, the array, an id of up to 9 and a bool, and 3 before the binary.
+const MostWhole = partBytes - (2 + 1 + len(envelope.NameData) + 1 + 9 + 1 + 3)
 
 // MostBinary returns the largest binary whose value has at most size bytes.
 func MostBinary(size int) int {

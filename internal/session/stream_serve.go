@@ -17,7 +17,8 @@ func (l *Link) ServeStream(id envelope.CallID, credit int) interface {
 }
 
 // Begin tells the peer that the handler has begun, and how much it may send ahead of it: window bytes of values, at least
-// MinWindow, or 0. It is called once. The error is an envelope.ErrOverloaded: the streams of the peer have too much reserved.
+// MinWindow, or 0. It is called once. This credit leaves before what the handler sends and its reply, which tell the peer nothing
+// without it. The error is an envelope.ErrOverloaded: the streams of the peer have too much reserved.
 func (s *Stream) Begin(window int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -29,7 +30,7 @@ func (s *Stream) Begin(window int) error {
 	}
 	buf := newEnvelope(nil)
 	buf.b = envelope.AppendCredit(buf.b, s.id, window)
-	s.link.queue.force(buf, &s.in.granting)
+	s.flow.force(buf)
 	return nil
 }
 

@@ -22,7 +22,7 @@ import (
 const testWindow = 8 << 10
 
 // streaming serves streams: "take" begins and hands its stream to the test until its context ends; "late" waits and never
-// begins; "plain" answers as calls do.
+// begins; "brief" begins and returns; "plain" answers as calls do.
 func (w *world) streaming(taken chan *Stream, change ...func(*serve.Config)) func(*Config) {
 	return func(c *Config) {
 		sc := serve.Config{Clock: w.clock, Log: c.Log, Pool: w.Pool, Rand: rand.Reader, Calls: 4, CallBytes: 1 << 20,
@@ -41,6 +41,9 @@ func (w *world) streaming(taken chan *Stream, change ...func(*serve.Config)) fun
 				taken <- s
 				<-ctx.Done()
 				return nil, ctx.Err()
+			},
+			"brief": func(_ context.Context, r *serve.Request) (any, error) {
+				return nil, r.Stream().(*Stream).Begin(testWindow)
 			},
 			"late": func(ctx context.Context, _ *serve.Request) (any, error) {
 				<-ctx.Done()

@@ -1,9 +1,12 @@
 package session
 
 import (
+	"math"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
 // TestFlowsTakeTurnsOfOnePart has flows with one envelope each, of very different sizes: a short one waits for one part of each
@@ -109,5 +112,23 @@ func TestAllowanceFollowsTheLine(t *testing.T) {
 	r.wrote(before, now)
 	if got := r.allowance(); got != before {
 		t.Errorf("%d bytes after one write that waited for nothing, want %d as before", got, before)
+	}
+}
+
+// TestMostWholeIsNotCut has a value of MostWhole bytes on a stream with the longest id, and one with a byte more.
+func TestMostWholeIsNotCut(t *testing.T) {
+	for size, whole := range map[int]bool{MostWhole: true, MostWhole + 1: false} {
+		o := turns{peer: PartLimits{Message: 64 << 20, Assemble: 64 << 20, Chains: 64}}
+		f := new(flow)
+		value := make([]byte, size)
+		buf := newEnvelope(value)
+		b, _, err := envelope.AppendData(buf.b, envelope.StreamID{Call: math.MaxUint64, Mine: true}, value)
+		buf.b = must(b, err)
+		o.addTo(f, buf)
+		segments := o.next(nil, flushBytes)
+		if got := segments[0].chain == 0; got != whole {
+			t.Errorf("%d bytes leave whole: %v, want %v", size, got, whole)
+		}
+		o.clear()
 	}
 }

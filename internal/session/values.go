@@ -1,12 +1,14 @@
 package session
 
-import "github.com/seed-f6ddb928/peernet-go/envelope"
+import (
+	"bytes"
 
-// Values that wait take little more than their bytes, however small they are.
-const (
-	ownChunk   = 2 << 10 // a value of this many bytes or more is a chunk of its own
-	chunkBytes = 4 << 10 // of a chunk that smaller values share
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
+
+// chunkBytes is the most bytes of a chunk that values share. Values that wait take at most about twice their bytes, in any mix of sizes:
+// a chunk grows with what it holds, and a value that may have arrived in memory shared with others (see arenaBytes) is copied out.
+const chunkBytes = arenaBytes
 
 // values are the values of a stream that wait for its reader, in order. A value is MessagePack, and so tells where it ends: chunks
 // hold values end to end. The zero values are empty.
@@ -22,13 +24,13 @@ func (q *values) push(v []byte) {
 	q.size += len(v)
 	last := len(q.chunks) - 1
 	switch isEmpty := last < q.head; {
-	case isEmpty || len(v) >= ownChunk: // one small value may pin what it arrived in
+	case isEmpty || len(v) >= chunkBytes: // one small value may pin what it arrived in
 		q.add(v)
 		q.shared = false
-	case q.shared && len(v) <= cap(q.chunks[last])-len(q.chunks[last]):
+	case q.shared && len(v) <= chunkBytes-len(q.chunks[last]):
 		q.chunks[last] = append(q.chunks[last], v...)
 	default:
-		q.add(append(make([]byte, 0, chunkBytes), v...))
+		q.add(bytes.Clone(v))
 		q.shared = true
 	}
 }

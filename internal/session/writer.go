@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"runtime/debug"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/channel"
@@ -17,14 +18,19 @@ type writer struct {
 	send     *channel.CipherState
 	segments []segment // of the next write; empty while the writer rests
 	line     lineRate
-	fresh    bool // nothing was written since the writer has begun to run
-	unsent   int  // bytes that the connection was last told to hold at most
-	end      func(error)
+	fresh    bool        // nothing was written since the writer has begun to run
+	unsent   int         // bytes that the connection was last told to hold at most
+	end      func(m any) // is told how it has ended: writeEnded, or panicked
 }
 
 // Run writes until nothing waits. When the queue is closed and empty, or the connection has broken, it calls end, and is not run
-// again.
+// again. If it panics, the actor fails in its place: only this session ends.
 func (w *writer) Run() {
+	defer func() {
+		if p := recover(); p != nil {
+			w.end(panicked{p, string(debug.Stack())})
+		}
+	}()
 	var err error
 	w.fresh = true
 	for err == nil {
@@ -49,7 +55,7 @@ func (w *writer) Run() {
 	if half, ok := w.conn.(interface{ CloseWrite() error }); ok && err == nil {
 		err = half.CloseWrite()
 	}
-	w.end(err)
+	w.end(writeEnded{err})
 }
 
 // limitUnsent has the system hold no more than is given to it at one time, if that has changed much.
@@ -111,8 +117,11 @@ func (w *writer) writeAll(b []byte) error {
 		} else if w.isSilenceExpected() {
 			taken = now
 		}
-		if !errors.Is(err, os.ErrDeadlineExceeded) || now.Sub(taken) >= w.config.WriteStall {
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
 			return err
+		}
+		if now.Sub(taken) >= w.config.WriteStall {
+			return errStalled
 		}
 		b = b[n:]
 	}

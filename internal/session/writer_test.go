@@ -19,11 +19,11 @@ func TestNothingIsWrittenForADroppedBatch(t *testing.T) {
 			return true
 		}
 		l.queue.force(numbered(1, 20), nil)
-		ended := make(chan error, 1)
-		w := &writer{Link: l, send: channel.NewCipherState([32]byte{1}), end: func(err error) { ended <- err }}
+		ended := make(chan any, 1)
+		w := &writer{Link: l, send: channel.NewCipherState([32]byte{1}), end: func(m any) { ended <- m }}
 		l.queue.startWriter(func() { go w.Run() })
-		if err := <-ended; err != nil {
-			t.Fatal(err)
+		if m := <-ended; m != (writeEnded{}) {
+			t.Fatal(m)
 		}
 		if writes.empty != 0 {
 			t.Fatal("nothing was written, by a write")
