@@ -170,9 +170,15 @@ func (p *peer) stagger() {
 
 // staggered goes on with the race if its latest dial is still that one.
 func (p *peer) staggered(latest *dial) {
-	if r := p.round; r != nil && r.race != nil && r.race.latest == latest {
-		p.dialNext(p.arrange(r))
+	r := p.round
+	if r == nil || r.race == nil || r.race.latest != latest {
+		return
 	}
+	list := p.arrange(r)
+	if len(list) == 0 && r.choice.FallsBack {
+		p.stagger() // for addresses that are heard later: extend leaves them to the timer
+	}
+	p.dialNext(list)
 }
 
 // dialNext begins the next dial of the race at the first of list that may be dialled now.

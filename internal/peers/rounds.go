@@ -246,6 +246,9 @@ func (p *peer) extend(list ...*address) {
 		}
 		return
 	}
+	if r.choice.FallsBack && len(r.race.dials) > 0 {
+		return // the timer has it dialled: of connects at the same time a BEAM node would see all but one end
+	}
 	p.dialNext(slices.DeleteFunc(p.arrange(r), func(c candidates.Candidate) bool {
 		return !slices.ContainsFunc(list, func(a *address) bool { return a.addr == c.Addr })
 	}))
