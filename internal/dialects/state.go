@@ -140,7 +140,7 @@ func (b *Book) save() {
 	b.writes.Go(b.write)
 }
 
-// write writes the state file until nothing has changed since.
+// write writes the state file until nothing has changed since. What cannot be written is written with the next change, or by Flush.
 func (b *Book) write() {
 	for {
 		b.mu.Lock()
@@ -154,15 +154,25 @@ func (b *Book) write() {
 		b.mu.Unlock()
 		if err := durable.Replace(b.config.Path, data, stateMode); err != nil {
 			b.warn("write", err)
+			b.mu.Lock()
+			b.changed, b.writing = true, false
+			b.mu.Unlock()
+			return
 		}
 	}
 }
 
-// Flush returns once what was recorded is in the state file, or could not be written.
+// Flush returns once what was recorded is in the state file, or could not be written now.
 func (b *Book) Flush() {
-	if b != nil {
-		b.writes.Wait()
+	if b == nil {
+		return
 	}
+	b.mu.Lock()
+	if b.changed {
+		b.save()
+	}
+	b.mu.Unlock()
+	b.writes.Wait()
 }
 
 func (b *Book) warn(doing string, err error) {
