@@ -158,7 +158,7 @@ func (w *walker) mapping(b []byte, p int, n uint32, depth int) (end int, err err
 	return end, checkKeys(b, p, int(n))
 }
 
-// within returns end if b has so many bytes.
+// within returns end if b has at least that many bytes.
 func within(b []byte, end int) (int, error) {
 	if end > len(b) {
 		return 0, envelope.ErrTruncated
