@@ -277,6 +277,12 @@ func (w *writer) encoded(v any, depth int) error {
 		data, err = v.UTC().MarshalText()
 	case *envelope.Raw:
 		return w.raw(*v, depth)
+	case *envelope.Shared:
+		r, err := v.For(Codec)
+		if err != nil {
+			return err
+		}
+		return w.raw(r, depth)
 	case msgpack.CustomEncoder, msgpack.Marshaler:
 		r, err := envelope.RawOf(envelope.Msgpack, v)
 		if err != nil {

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"syscall"
@@ -93,6 +94,19 @@ func (l *Link) Dialect() handshake.Dialect { return l.dialect.name }
 
 // Codec returns the codec of the session's envelopes.
 func (l *Link) Codec() envelope.Codec { return l.codec }
+
+// argsOf returns args, or what the session's codec has made of them if they are for peers of several dialects.
+func (l *Link) argsOf(args any) (any, error) {
+	shared, ok := args.(*envelope.Shared)
+	if !ok {
+		return args, nil
+	}
+	raw, err := shared.For(l.codec)
+	if err != nil {
+		return nil, fmt.Errorf("encode the arguments: %w", err)
+	}
+	return raw, nil
+}
 
 // readMessage1 reads message 1, whose length tells the dialect of the initiator, and returns the handshake for it. state is
 // that of the native dialect.

@@ -147,6 +147,10 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 	if deadline, ok := ctx.Deadline(); ok {
 		o.HasTimeout, o.Timeout = true, max(0, deadline.Sub(l.config.Clock.Now()))
 	}
+	args, err := l.argsOf(args)
+	if err != nil {
+		return envelope.Raw{}, err
+	}
 	id := envelope.CallID(l.lastCall.Add(1))
 	buf, err := l.encode(name, args, func(b []byte) ([]byte, error) { return l.codec.AppendCall(b, id, name, o, args) })
 	if err != nil {
@@ -234,6 +238,10 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 		if err := l.awaitReady(ctx); err != nil {
 			return err
 		}
+	}
+	args, err := l.argsOf(args)
+	if err != nil {
+		return err
 	}
 	buf, err := l.encode(name, args, func(b []byte) ([]byte, error) { return l.codec.AppendSend(b, name, args) })
 	if err != nil {
