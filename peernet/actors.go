@@ -87,7 +87,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 		Listener: listener.Config{Listener: l, Session: sessions,
 			Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource,
 			Guests: c.Limits.Guests, GuestsPerSource: c.Limits.GuestsPerSource},
-		Guests: guests.Config{Session: sessions, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Idle: c.Timing.GuestIdle, Life: c.Timing.GuestLife},
+		Guests: guests.Config{Session: sessions, Idle: c.Timing.GuestIdle, Life: c.Timing.GuestLife},
 		Finder: finder.Config{Providers: c.Discovery, Board: n.board, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Self: self},
 		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains, Dialects: n.dialects,
 			Dial: c.Network.dial, LookUp: c.Network.lookUp, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Jitter: jitter,

@@ -7,7 +7,6 @@ package guests
 
 import (
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
 	"time"
@@ -18,16 +17,12 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
-	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
 // A Config is what the actor needs; every field is required.
 type Config struct {
-	Session *session.Config
-	Clock   clock.Clock
-	Log     *slog.Logger
-	Pool    *actorkit.Pool
+	Session *session.Config // its clock, log and pool are the actor's as well
 
 	Idle time.Duration // an unused session of a guest ends after this time, or up to a quarter longer
 	Life time.Duration // a session of a guest is told to end after this time
@@ -94,7 +89,7 @@ const looks = 4
 
 // Props describes the actor.
 func Props(c *Config) *actor.Props {
-	return actorkit.Props(c.Pool, c.Log, func() actor.Actor {
+	return actorkit.Props(c.Session.Pool, c.Session.Log, func() actor.Actor {
 		return &table{Config: c, guests: make(map[string]*guest), hosts: make(map[string]chan<- Begun)}
 	})
 }
@@ -164,7 +159,7 @@ func (t *table) proved(ctx actor.Context, l *session.Link) {
 	}
 	if l.Role() == handshake.Responder {
 		id := l.ID()
-		g := &guest{link: l, lastUsed: t.Clock.Now(), stopLife: t.after(ctx, t.Life, lifeDue{id})}
+		g := &guest{link: l, lastUsed: t.Session.Clock.Now(), stopLife: t.after(ctx, t.Life, lifeDue{id})}
 		t.guests[id] = g
 		t.lookLater(ctx, id, g)
 		ctx.Watch(ctx.ActorSystem().NewLocalPID(id)) // its end may be told to its parent, if it is at this moment
@@ -194,7 +189,7 @@ func (t *table) look(ctx actor.Context, id string) {
 	if g.came {
 		n, inFlight = g.link.Traffic()
 	}
-	now := t.Clock.Now()
+	now := t.Session.Clock.Now()
 	if inFlight || n != g.traffic {
 		g.traffic, g.lastUsed = n, now
 	}
@@ -212,7 +207,7 @@ func (t *table) lookLater(ctx actor.Context, id string, g *guest) {
 // after posts m once d has passed.
 func (t *table) after(ctx actor.Context, d time.Duration, m any) (stop func() bool) {
 	system, self := ctx.ActorSystem(), ctx.Self()
-	return t.Clock.AfterFunc(d, func() { system.Root.Send(self, m) })
+	return t.Session.Clock.AfterFunc(d, func() { system.Root.Send(self, m) })
 }
 
 // ended forgets a session. It may be told twice of one: the second time changes nothing.

@@ -31,7 +31,7 @@ type Registration struct {
 	// every call and send, in the handler's goroutine.
 	Allow func(ctx context.Context, r *Request) bool
 
-	// Inner is what Handler was made of. It is for the code that calls Replace. Nil: Replace leaves the registration as it is.
+	// Inner is what Handler was made of. It is for the code that calls Replace.
 	Inner any
 }
 
@@ -78,11 +78,12 @@ func (t *Table) Remove(name string) {
 	t.change(func(byName map[string]*Registration) { delete(byName, name) })
 }
 
-// Replace replaces each registration by the one that f makes of it. Requests that have arrived keep theirs.
+// Replace replaces each registration by the one that f makes of it, but those for GuestsAlone. Requests that have arrived keep
+// theirs.
 func (t *Table) Replace(f func(Registration) Registration) {
 	t.change(func(byName map[string]*Registration) {
 		for name, r := range byName {
-			if r.Inner != nil {
+			if r.Audience != GuestsAlone {
 				made := f(*r)
 				byName[name] = &made
 			}
