@@ -339,7 +339,8 @@ func (s *State) read(hs pattern, body []byte) error {
 		return ErrMessage2
 	default:
 		return ErrMessage3
-	case s.isGuest && s.message == 2 && payload[0] != asGuest:
+	}
+	if s.isGuest && s.message == 2 && payload[0] != asGuest {
 		return ErrGuest
 	}
 	s.message++
