@@ -122,9 +122,12 @@ func (c *Config) readMessage1(conn net.Conn, hc *handshake.Config, state *handsh
 		return state, size, err
 	}
 	hc.Dialect = other
-	if state, err = handshake.New(*hc); err != nil {
-		return nil, 0, err
+	state.Discard()
+	next, err := handshake.New(*hc)
+	if err != nil {
+		return state, 0, err
 	}
+	state = next
 	_, size = state.Next()
 	if _, err = io.ReadFull(conn, in[:size]); err == io.EOF {
 		err = io.ErrUnexpectedEOF
