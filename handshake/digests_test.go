@@ -21,7 +21,7 @@ func TestBEAMDigestsAreClean(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if bytes.IndexByte(h.first[:], 0xa5) >= 0 || bytes.Contains(state, pad[:8]) || bytes.Contains(state, pad[:1]) && n < 8 {
+		if bytes.IndexByte(h.first[:], 0xa5) >= 0 || bytes.Contains(state, pad[:8]) {
 			t.Errorf("%d bytes: % x, % x", n, h.first, state)
 		}
 		h.Write(pad[:32])
