@@ -125,8 +125,8 @@ func (s *Server) Loads() map[identity.PublicKey]Load {
 	m := make(map[identity.PublicKey]Load, len(s.peers))
 	for key, p := range s.peers {
 		p.mu.Lock()
-		m[key] = Load{Calls: p.running.n + p.streams.n + p.replying.n,
-			Bytes: p.running.bytes + p.streams.bytes + p.replying.bytes + p.sends.bytes}
+		m[key] = Load{Calls: p.running.n + p.replying.n + p.streams.n + p.replyingStreams.n,
+			Bytes: p.running.bytes + p.replying.bytes + p.streams.bytes + p.replyingStreams.bytes + p.sends.bytes}
 		p.mu.Unlock()
 	}
 	return m

@@ -57,7 +57,9 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	taken, overloaded := s.calls.Get(e.ID) != nil, (*envelope.RemoteError)(nil)
 	if !taken && !late {
 		if e.Options.IsStream {
-			overloaded = p.reserveStream(s, len(e.Args))
+			overloaded = p.noRoomForStream(func() bool {
+				return s.conn.Counters().ReserveStream(len(e.Args), s.server.config.StreamBytes)
+			})
 		} else {
 			overloaded = p.overloadedBy(len(e.Args))
 		}
@@ -133,7 +135,7 @@ func (s *Session) Close(reason envelope.Reason) {
 func (s *Session) reply(r *Request, result any, refusal *envelope.RemoteError) {
 	defer func() { // also if the reply panics
 		s.peer.mu.Lock()
-		s.peer.replying.sub(r)
+		s.peer.repliesLike(r).sub(r)
 		s.peer.unlock()
 		if r.stream == nil {
 			s.pending.Add(-1)

@@ -25,7 +25,10 @@ const (
 )
 
 // A batch is what one read brought.
-type batch struct{ envelopes []envelope.Envelope }
+type batch struct {
+	envelopes []envelope.Envelope
+	chains    int // of sends that ended with it: CloseChain is told once the sends are delivered
+}
 
 // A reader opens and decodes what arrives. It delivers calls, replies, sends, pings and pongs itself; a read with anything else
 // in it becomes one message to the actor.
@@ -310,6 +313,9 @@ func (r *reader) nextBatch() *batch {
 func (r *reader) giveBack(b *batch) {
 	clear(b.envelopes)
 	b.envelopes = b.envelopes[:0]
+	for ; b.chains > 0; b.chains-- {
+		r.inbound.CloseChain()
+	}
 	r.free <- b
 }
 
