@@ -112,8 +112,13 @@ func (r *reader) handOn(b *batch) error {
 	}
 	defer r.giveBack(b)
 	defer r.inbound.Begin()
-	for i := range b.envelopes {
-		if err := r.deliver(&b.envelopes[i]); err != nil {
+	return r.deliverAll(b.envelopes)
+}
+
+// deliverAll delivers envelopes in order.
+func (r *reader) deliverAll(envelopes []envelope.Envelope) error {
+	for i := range envelopes {
+		if err := r.deliver(&envelopes[i]); err != nil {
 			return err
 		}
 	}
@@ -247,6 +252,9 @@ func (r *reader) openInPlace(b *batch, body []byte, next int) error {
 		if err = r.codec.Parse(plain, &r.part); err == nil {
 			err = r.takePart(b)
 		}
+		return err
+	}
+	if taken, err := r.takeData(b, plain); taken || err != nil {
 		return err
 	}
 	own := append(r.roomFor(len(plain), next), plain...)

@@ -66,7 +66,9 @@ func TimeoutOutgoing(d time.Duration) peernet.OutgoingMiddleware { return timeou
 
 // TimeoutStreamsOutgoing is TimeoutOutgoing for streams alone: one that is not over after d ends, however busy it is. Of a net.Conn of
 // Node.Dial, which outlives its context, it bounds the dial alone. It panics unless d is positive.
-func TimeoutStreamsOutgoing(d time.Duration) peernet.OutgoingMiddleware { return timeoutOutgoing(d, true) }
+func TimeoutStreamsOutgoing(d time.Duration) peernet.OutgoingMiddleware {
+	return timeoutOutgoing(d, true)
+}
 
 // timeoutOutgoing bounds streams, or what is none.
 func timeoutOutgoing(d time.Duration, streams bool) peernet.OutgoingMiddleware {
