@@ -271,6 +271,50 @@ func TestConnThatIsClosedOrLateWritesNothing(t *testing.T) {
 	})
 }
 
+// TestEmptyValuesDoNotKeepAReadBeyondItsDeadline: a peer may send a binary of no bytes, as many as its credit allows.
+func TestEmptyValuesDoNotKeepAReadBeyondItsDeadline(t *testing.T) {
+	starOf(t, 1, func(t *testing.T, s *star) {
+		l, err := s.others[0].Listen("bytes")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		accepted := make(chan net.Conn, 1)
+		go func() {
+			c, err := l.Accept()
+			if err != nil {
+				t.Error(err)
+			}
+			accepted <- c
+		}()
+		raw, err := peernet.OpenStream[[]byte, []byte](t.Context(), s.hub, s.keys[0], "bytes", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer raw.Close()
+		c := <-accepted
+		defer c.Close()
+		for range 1000 {
+			if err := raw.Send(t.Context(), []byte{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := raw.Send(t.Context(), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		_ = c.SetReadDeadline(time.Unix(1, 0))
+		b := make([]byte, 10)
+		if n, err := c.Read(b); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("past the deadline: %d bytes, %v", n, err)
+		}
+		_ = c.SetReadDeadline(time.Time{})
+		if n, err := c.Read(b); string(b[:n]) != "x" || err != nil {
+			t.Errorf("without one: %q, %v", b[:n], err)
+		}
+	})
+}
+
 // TestLinkThatStallsIsNoTimeout: a loop that goes on after timeouts would spin for ever.
 func TestLinkThatStallsIsNoTimeout(t *testing.T) {
 	starOf(t, 1, func(t *testing.T, s *star) {

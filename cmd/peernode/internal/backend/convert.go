@@ -96,6 +96,7 @@ func newTraffic(t peernet.Traffic) control.Traffic {
 		CallsIn: newCalls(t.CallsIn), CallsOut: newCalls(t.CallsOut), Refused: t.Refused,
 		SendsIn: t.SendsIn, SendsOut: t.SendsOut, Dropped: t.Dropped, Unhandled: t.Unhandled,
 		BytesIn: t.BytesIn, BytesOut: t.BytesOut, FramesIn: t.FramesIn, FramesOut: t.FramesOut, QueuedIn: t.QueuedIn, QueuedOut: t.QueuedOut,
+		StreamBytes: t.StreamBytes, StreamsIgnored: t.StreamsIgnored,
 		Sessions: t.Sessions, SessionsMade: t.SessionsMade, SessionsEnded: t.SessionsEnded,
 		Dials: t.Dials, DialsFailed: t.DialsFailed,
 	}

@@ -211,7 +211,7 @@ type (
 )
 
 // Traffic is what passed between the node and one peer, or all. Counters never go back. The numbers of calls in flight, of
-// queued bytes and of sessions are those of the moment.
+// queued and reserved bytes and of sessions are those of the moment.
 type Traffic struct {
 	CallsIn  Calls  `json:"calls_in"`      // of the peer
 	CallsOut Calls  `json:"calls_out"`     // of the node
@@ -228,6 +228,9 @@ type Traffic struct {
 	FramesOut uint64 `json:"frames_out"`
 	QueuedIn  int    `json:"queued_bytes_in"`  // arguments of calls and sends that run or wait here
 	QueuedOut int    `json:"queued_bytes_out"` // envelopes that wait to be written
+
+	StreamBytes    int    `json:"stream_reserved_bytes"`   // for what peers may send on streams
+	StreamsIgnored uint64 `json:"stream_messages_ignored"` // about streams that were over
 
 	Sessions      int               `json:"sessions"`
 	SessionsMade  uint64            `json:"sessions_made"`
