@@ -14,8 +14,8 @@ type overload struct {
 	replies    *envelope.RemoteError // the limit of replies that wait to be queued is reached: the caller does not read them
 	replyBytes *envelope.RemoteError // likewise, by the arguments of their calls
 
-	guestCalls *envelope.RemoteError // the limits of guests are reached
-	guestBytes *envelope.RemoteError
+	guestCalls       *envelope.RemoteError // the limits of guests are reached
+	guestBytes       *envelope.RemoteError
 	streams          *envelope.RemoteError // the limit of running streams is reached
 	reserved         *envelope.RemoteError // the limit of their bytes would be exceeded
 	streamReplies    *envelope.RemoteError // as replies and replyBytes, of streams
