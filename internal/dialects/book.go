@@ -58,12 +58,13 @@ type Book struct {
 
 // An entry is what is known of one peer.
 type entry struct {
-	spoken handshake.Dialect // that the peer was heard to speak, if heard
-	heard  bool
-	asked  time.Time   // when a peer that speaks BEAM was last dialled natively
-	dials  []*Dial     // under way
-	names  *Names      // nil: no session with the peer has been in BEAM
-	closed []time.Time // ends of the last connections to a peer that may be a BEAM node, oldest first: within closedPeriod
+	spoken  handshake.Dialect // that the peer was heard to speak, if heard
+	heard   bool
+	asked   time.Time   // when a peer that speaks BEAM was last dialled natively
+	dials   []*Dial     // under way
+	names   *Names      // nil: no session with the peer has been in BEAM
+	closing []time.Time // when connections are to end that this node closes, oldest first
+	closed  []time.Time // ends of the last connections to a peer that may be a BEAM node, oldest first: within closedPeriod
 }
 
 // Speaks says whether the node speaks d.
@@ -200,12 +201,12 @@ func (b *Book) Forget(key identity.PublicKey) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if e := b.entries[key]; e != nil {
-		b.entries[key] = &entry{dials: e.dials, closed: e.closed}
+		b.entries[key] = &entry{dials: e.dials, closing: e.closing, closed: e.closed}
 		b.save()
 	}
 	now := b.config.Clock.Now()
 	for key, e := range b.entries { // also of sessions that ended after a peer before this one was forgotten
-		if e.prune(now); !e.heard && e.names == nil && len(e.dials)+len(e.closed) == 0 {
+		if e.prune(now); !e.heard && e.names == nil && len(e.dials)+len(e.closing)+len(e.closed) == 0 {
 			delete(b.entries, key)
 		}
 	}
