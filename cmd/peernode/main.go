@@ -31,4 +31,7 @@ var subcommands = []func(*app) *cobra.Command{
 	callCommand,
 	sendCommand,
 	pingCommand,
+	exposeCommand,
+	forwardCommand,
+	pipeCommand,
 }
