@@ -113,9 +113,7 @@ func (p *piper) carry(j *control.Joint, progress *progress) (last *control.Event
 		switch {
 		case err == io.EOF:
 			out.Close()
-			if err := j.Done(); err != nil {
-				return nil, err
-			}
+			j.Done() // if the node has gone, Next finds out why
 			continue
 		case err != nil:
 			return nil, err

@@ -107,7 +107,7 @@ func (b Backend) StartExpose(q control.Request, report func(control.Event)) (e c
 		return e, nil, err
 	}
 	x := tunnel.Exposure{Name: q.Name, Target: q.Target, Allow: allow}
-	stop, err = tunnel.Expose(b.node, x, func(r tunnel.Report) { report(b.report(r)) })
+	end, err := tunnel.Expose(b.node, x, func(r tunnel.Report) { report(b.report(r)) })
 	if err != nil {
 		return e, nil, err
 	}
@@ -115,7 +115,7 @@ func (b Backend) StartExpose(q control.Request, report func(control.Event)) (e c
 	b.tunnels.add(open)
 	return exposed(open), func() {
 		b.tunnels.remove(open)
-		stop()
+		end()
 	}, nil
 }
 

@@ -112,7 +112,7 @@ var meanings = []meaning{
 	means("link_lost", ExitUnreachable, "the connection broke; see: peernode why PEER", peernet.ErrLinkLost),
 	means("not_started", ExitUnreachable, "wait until the node has started", peernet.ErrNotStarted),
 
-	means("name_taken", ExitFailed, "this node serves that name already: choose another", peernet.ErrTaken),
+	means("name_taken", ExitFailed, "choose another name; see what is exposed with: peernode status", tunnel.ErrTaken, peernet.ErrTaken),
 	means("no_streams", ExitFailed, "the peer must run version 2 of the native dialect: nodes on the BEAM have no streams", peernet.ErrNoStreams),
 	means("not_stream", ExitFailed, "the peer's handler answers calls: use peernode call", peernet.ErrNotStream),
 	means("stream_over", ExitFailed, "the peer has ended the stream before it had all", peernet.ErrStreamOver),

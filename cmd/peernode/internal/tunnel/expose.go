@@ -99,5 +99,8 @@ func reason(err error) string {
 	if n, ok := errors.AsType[net.Error](err); ok && n.Timeout() {
 		return "it does not answer in time"
 	}
+	if errors.Is(err, context.Canceled) {
+		return "it is exposed no more"
+	}
 	return "the events of its node say more"
 }

@@ -2,6 +2,8 @@ package tunnel
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 
@@ -25,9 +27,13 @@ func handle(node *peernet.Node, name string, allow []identity.PublicKey, do func
 	if len(allow) > 0 {
 		opts = append(opts, peernet.Authorize(func(_ context.Context, c peernet.Caller) bool { return slices.Contains(allow, c.Key) }))
 	}
-	return peernet.HandleDuplex(node, name, func(ctx context.Context, from peernet.Caller, _ peernet.Raw, in *peernet.In[peernet.Raw], out *peernet.Out[[]byte]) error {
+	err := peernet.HandleDuplex(node, name, func(ctx context.Context, from peernet.Caller, _ peernet.Raw, in *peernet.In[peernet.Raw], out *peernet.Out[[]byte]) error {
 		return do(served{from, ctx, in, out})
 	}, opts...)
+	if errors.Is(err, peernet.ErrTaken) {
+		return fmt.Errorf("%w: %s", ErrTaken, name)
+	}
+	return err
 }
 
 // join carries bytes between the stream and local until both directions have ended. local is not closed.

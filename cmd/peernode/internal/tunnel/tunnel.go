@@ -24,6 +24,8 @@ const chunk = 32<<10 - 64
 var (
 	// ErrBrokenOff: the peer that opened the stream has given it up, or the link is lost. This end is not told which.
 	ErrBrokenOff = errors.New("the peer has broken off the stream, or the connection to it is lost")
+	// ErrTaken: the node serves the name already.
+	ErrTaken = errors.New("this node serves that name already")
 	// ErrLocal: this machine's end has broken.
 	ErrLocal = errors.New("this end has broken")
 )
