@@ -185,14 +185,29 @@ func TestTargetThatRefusesIsNamed(t *testing.T) {
 	dial.says(t, `the target of \"web\" cannot be reached: connection refused`)
 }
 
-// TestExposedToSome: to others there is no such name.
+// TestExposedToSome: to others there is no such name, in the same words.
 func TestExposedToSome(t *testing.T) {
 	target := serveTCP(t, func(c *net.TCPConn) { io.WriteString(c, "hello") })
-	c := newCouple(t, "--expose", "web="+target, "--allow", "web=alice", "--expose", "nobody="+target, "--allow", "nobody=alice")
+	c := newCouple(t, "--expose", "web="+target, "--allow", "web=alice", "--allow", "web=carol", "--expose", "safe="+target, "--allow", "safe=carol")
 	c.nodes[c.bob].prints(t, "exposed      web = "+target+", to pnet1")
 	dial := c.at(c.alice, "pipe", "bob", "web").start(t)
 	dial.exits(t, 0)
 	if got := dial.out.String(); got != "hello" {
 		t.Errorf("got %q", got)
 	}
+	var says []string
+	for _, name := range []string{"safe", "lost"} {
+		dial := c.at(c.alice, "pipe", "bob", name).start(t)
+		dial.exits(t, 1)
+		says = append(says, strings.ReplaceAll(dial.err.String(), name, "NAME"))
+	}
+	if says[0] != says[1] || !strings.Contains(says[0], "no_handler") {
+		t.Errorf("of a name that it may not use it says\n%s\nof one that is not there\n%s", says[0], says[1])
+	}
+
+	listen := c.at(c.bob, "pipe", "--listen", "mine", "--allow", "carol")
+	c.listening(listen)
+	dial = c.at(c.alice, "pipe", "bob", "mine").start(t)
+	dial.exits(t, 1)
+	dial.says(t, "no_handler")
 }

@@ -192,6 +192,25 @@ func TestInterruptEndsAPipe(t *testing.T) {
 	}
 }
 
+// TestNodeStopsWithItsPipes interrupts a node that carries one pipe and waits for another.
+func TestNodeStopsWithItsPipes(t *testing.T) {
+	c := newCouple(t)
+	listen := c.listening(c.at(c.bob, "pipe", "--listen", "x"))
+	waiting := c.listening(c.at(c.alice, "pipe", "--listen", "y"))
+	dial := c.at(c.alice, "pipe", "bob", "x")
+	dial.Stdin = noise(1 << 40)
+	dial.start(t)
+	listen.says(t, "alice")
+	c.nodes[c.alice].stops(t)
+	for _, p := range []*process{dial, waiting} {
+		p.exits(t, 3)
+		if got := p.err.String(); !strings.Contains(got, "the node is stopping") {
+			t.Errorf("%q says %s", p.Args, got)
+		}
+	}
+	listen.exits(t, 1)
+}
+
 // TestPipeWithoutInputOrOutput: an empty input is an end like any other.
 func TestPipeWithoutInputOrOutput(t *testing.T) {
 	c := newCouple(t)

@@ -131,6 +131,8 @@ func newCouple(t *testing.T, flags ...string) *couple {
 	}
 	pair(c.alice, c.bob, "bob")
 	pair(c.bob, c.alice, "alice")
+	keys["carol"] = testKey(t, carolKey) // she does not run
+	pair(c.bob, "carol", "carol")
 	run := []string{"run", "--discovery", "none", "--listen", "127.0.0.1:0"}
 	c.nodes[c.alice] = c.at(c.alice, run...).start(t)
 	c.nodes[c.bob] = c.at(c.bob, append(run, flags...)...).start(t)

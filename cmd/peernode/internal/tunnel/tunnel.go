@@ -83,7 +83,10 @@ func (t *tunnel) run(ctx, life context.Context, wait func(context.Context) error
 	both.Wait()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.broken == nil && t.unsent.Load() {
+	switch {
+	case t.broken != nil && ctx.Err() != nil: // which may end the stream before it stops the tunnel
+		t.broken = context.Cause(ctx)
+	case t.broken == nil && t.unsent.Load():
 		t.broken = peernet.ErrStreamOver
 	}
 	return Counts{t.received.Load(), t.sent.Load()}, t.broken
