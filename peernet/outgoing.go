@@ -12,7 +12,7 @@ import (
 type Outgoing struct {
 	Peer   identity.PublicKey
 	Name   string
-	Args   any  // not yet encoded
+	Args   any  // not yet encoded. CallMany, CallEach and SendMany make it a Raw, or a *Shared if the dialect is not known yet
 	IsSend bool // there is no answer
 
 	// IsStream says that the call lasts as long as a stream does: next returns when that is over, always without a result. Middleware of a

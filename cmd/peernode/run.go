@@ -112,8 +112,8 @@ const dialectAuto = "auto"
 // dialectNames are the values of --dialect.
 var dialectNames = []string{string(peernet.DialectNative), string(peernet.DialectBEAM), dialectAuto}
 
-// checkDialect sets the dialects of the node. It returns an error if there is none of that name, or if the other flags rule
-// it out.
+// checkDialect sets the dialects of the node from --dialect. It returns an error for an unknown name, and for BEAM beside
+// --private or --namespace.
 func (r *runner) checkDialect() error {
 	switch {
 	case !slices.Contains(dialectNames, r.dialect):

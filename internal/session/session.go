@@ -73,13 +73,14 @@ type session struct {
 	waits   chan struct{} // closed when no goroutine is to wait for anything but the connection
 
 	up           bool
-	peerBye      bool     // the peer has said a bye that half-closes
-	running      int      // goroutines that have the connection: of the handshake, or the reader and the writer
-	missedPongs  int      // in a row, when the latest ping left
-	readyPings   int      // sent before the session was up, at most firstPings
-	isReady      bool     // ready is closed
-	lastPing     *pending // of the session itself
-	framesAtPing uint64   // framesIn when the latest ping left
+	peerBye      bool      // the peer has said a bye that half-closes
+	running      int       // goroutines that have the connection: of the handshake, or the reader and the writer
+	missedPongs  int       // in a row, when the latest ping left
+	silentFrom   time.Time // when the first ping left after which nothing was heard
+	readyPings   int       // sent before the session was up, at most firstPings
+	isReady      bool      // ready is closed
+	lastPing     *pending  // of the session itself
+	framesAtPing uint64    // framesIn when the latest ping left
 	end          Ended
 	lingerUntil  time.Time // when a session that is ending closes its connection in any case
 
@@ -160,7 +161,7 @@ func (s *session) Receive(ctx actor.Context) {
 	case readyPingDue:
 		s.pingUntilUp()
 	case livenessDue:
-		s.checkLiveness(s.config.Clock.Now().Sub(s.Heard()))
+		s.checkLiveness(0)
 	case checkDrained:
 		s.closeIfDrained()
 	case lingerOver:
@@ -289,6 +290,12 @@ func (s *session) endHandshake(m handshakeDone) {
 		return
 	}
 	s.remote = m.result.Remote
+	if s.dialect.name == handshake.BEAM {
+		s.names = s.config.Dialects.Names(s.remote)
+		if s.config.AllowStall != nil {
+			s.config.AllowStall(s.conn)
+		}
+	}
 	s.counters = s.config.Counters.Peer(s.remote)
 	s.config.trustedSources.remember(limiter.SourceOf(s.addr.Addr()))
 	s.tell(Proved{s.Link})
@@ -339,7 +346,7 @@ func (s *session) admit(owner *actor.PID) {
 	hello.b = envelope.AppendHello(hello.b, own)
 	s.queue.force(hello, nil)
 	if s.role == handshake.Initiator {
-		s.pingPeer() // its pong proves that the responder has accepted
+		s.pingPeer(s.framesIn.Load()) // its pong proves that the responder has accepted
 	}
 	s.startReaderAndWriter()
 	s.stopLiveness = s.after(s.config.PingAfter, livenessDue{})
