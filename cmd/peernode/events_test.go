@@ -91,7 +91,7 @@ func TestEventsAsPrinted(t *testing.T) {
 	if err := node.Pair(bob, "bob"); err != nil {
 		t.Fatal(err)
 	}
-	b := backend.New(node, backend.Run{})
+	b := backend.New(node, &backend.Run{})
 	defer func(local *time.Location) { time.Local = local }(time.Local)
 	time.Local = time.FixedZone("", 3600)
 	for file, json := range map[string]bool{"events.json": true, "events.txt": false} {
