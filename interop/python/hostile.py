@@ -1,15 +1,23 @@
-"""What a hostile peer may send, by name. Each attack gets a session that is up."""
+"""What a hostile peer may send, by name. Each attack gets a session that is up.
+
+ATTACKS end the session with the bye "protocol"; what is in IGNORED changes nothing.
+"""
 
 import os
 
 import envelopes
 from envelopes import call, encode, send
 
-ATTACKS = {}
+ATTACKS, IGNORED = {}, {}
 
 
 def attack(function):
     ATTACKS[function.__name__] = function
+    return function
+
+
+def ignored(function):
+    IGNORED[function.__name__] = function
     return function
 
 
@@ -163,8 +171,8 @@ def _stream(session, handler, window=1000):
 
 @attack
 async def data_before_credit(session):
-    """A value in the same breath as the call: there is no credit yet."""
-    _stream(session, "deaf")
+    """A value for a handler that makes no streams, and so never gives credit."""
+    _stream(session, "wait")
     inject(session, send("$/data", encode([1 << 40, True, 1])))
 
 
@@ -196,7 +204,7 @@ async def window_too_large(session):
 @attack
 async def data_after_end(session):
     values, _ = session.open("deaf", 30)
-    await values.end()
+    await values.end()          # which is written by now
     inject(session, send("$/data", encode([session._last_number, True, 1])))
 
 
@@ -217,42 +225,40 @@ async def mine_is_a_number(session):
     inject(session, send("$/end", encode([1, 1])))
 
 
-# These are ignored: the session goes on.
-
-@attack
+@ignored
 async def unknown_stream(session):
     inject(session, *[send(handler, encode([1 << 41, mine, *more]))
                       for mine in (True, False)
                       for handler, more in (("$/data", [1]), ("$/credit", [1]), ("$/end", []))])
 
 
-@attack
+@ignored
 async def unknown_reply(session):
     inject(session, envelopes.reply(1 << 41, encode("late")))
 
 
-@attack
+@ignored
 async def unknown_cancel(session):
     inject(session, send("$/cancel", encode(1 << 41)))
 
 
-@attack
+@ignored
 async def unknown_name(session):
     inject(session, send("$/later", encode({"x": [1]})))
 
 
-@attack
+@ignored
 async def unknown_pong(session):
     inject(session, envelopes.pong(b"nobody waits"))
 
 
-@attack
+@ignored
 async def data_of_a_call(session):
     """A value for a call that is no stream."""
     inject(session, call(1 << 40, "wait", encode(1)),
            send("$/data", encode([1 << 40, True, 1])))
 
 
-@attack
+@ignored
 async def second_hello(session):
     inject(session, session.node.hello(session.peer))

@@ -94,6 +94,11 @@ class Script:
         """Cancel the command of that number."""
         self._tasks[of].cancel()
 
+    async def running(self):
+        """Return how many handlers run."""
+        return sum(len(session.incoming) for sessions in self._node.sessions.values()
+                   for session in sessions)
+
     async def open(self, stream, name, args=None, window=256 << 10):
         """Open a stream under a name of its own."""
         self._streams[stream] = self._session().open(name, _plain(args), window=window)
@@ -117,9 +122,16 @@ class Script:
     async def give_up(self, stream):
         self._streams[stream][1].cancel()
 
-    async def bye(self, code):
-        """End the session: half-close with that code."""
-        self._session().half_close(code)
+    async def bye(self, code, oldest=False):
+        """End a session: half-close with that code."""
+        session = self._session()
+        if oldest:
+            session = self._node.sessions[session.peer][0]
+        session.half_close(code)
+
+    async def sessions(self):
+        """Return how many sessions are open."""
+        return sum(map(len, self._node.sessions.values()))
 
     async def stop(self, code):
         self._session().stop(code)
@@ -127,5 +139,9 @@ class Script:
     async def untrust(self, key):
         self._node.untrust(parse_key(key))
 
+    async def attacks(self):
+        """Return the names of all attacks, and of what is ignored."""
+        return [list(hostile.ATTACKS), list(hostile.IGNORED)]
+
     async def attack(self, name):
-        await hostile.ATTACKS[name](self._session())
+        await (hostile.ATTACKS | hostile.IGNORED)[name](self._session())

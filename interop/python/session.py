@@ -105,7 +105,7 @@ class Session:
         self._connection = connection
         self._assembly = Assembly(node.limits)
         self._sends = Flow()
-        self._outgoing, self._incoming, self._pings = {}, {}, {}
+        self._outgoing, self.incoming, self._pings = {}, {}, {}
         self._last_number = self._argument_bytes = self._refusals = self._replies = 0
         self._ending = asyncio.get_running_loop().create_future()
 
@@ -128,7 +128,9 @@ class Session:
         if self.version < 2:
             raise CallError("failed", "the peer has no streams", sent=False)
         out = self._begin(handler, args, timeout, window)
-        return out.stream, asyncio.create_task(self._finish(out, timeout))
+        reply = asyncio.create_task(self._finish(out, timeout))
+        reply.add_done_callback(lambda _: reply.cancelled() or reply.exception())   # if unasked
+        return out.stream, reply
 
     async def send(self, handler, args=None):
         """Send, and return when it is written. It has no answer."""
@@ -210,7 +212,7 @@ class Session:
                 pong.set_exception(self.end)
         for out in list(self._outgoing.values()):
             self._settle(out, self.end)
-        for call in list(self._incoming.values()):
+        for call in list(self.incoming.values()):
             call.task.cancel()
 
     async def _write(self):
@@ -302,7 +304,7 @@ class Session:
         milliseconds, window = envelopes.parse_options(options)
         if self.node.version < 2:
             window = None
-        if number in self._incoming:
+        if number in self.incoming:
             raise ProtocolError(f"the id {number} is in flight")
         self._check_before_bye()
         serve = self.node.handlers.get(handler)
@@ -313,7 +315,7 @@ class Session:
         if not serve or handler.startswith("$/"):
             return self._refuse(number, "no_handler")
         deadline = None if milliseconds is None else opened + milliseconds / 1000
-        call = self._incoming[number] = Incoming(number, args, deadline)
+        call = self.incoming[number] = Incoming(number, args, deadline)
         if window is not None:
             call.stream = Stream(self.outbox, call.flow, number, is_caller=False)
             call.stream.begin_from_call(window)
@@ -321,8 +323,8 @@ class Session:
         call.task = asyncio.create_task(self._serve(call, serve))
 
     def _has_room(self, args, window):
-        streams = sum(1 for call in self._incoming.values() if call.stream)
-        calls = len(self._incoming) - streams + self._replies
+        streams = sum(1 for call in self.incoming.values() if call.stream)
+        calls = len(self.incoming) - streams + self._replies
         return (self._argument_bytes + len(args) <= ARGUMENT_BYTES
                 and (calls < CALLS if window is None else streams < STREAMS))
 
@@ -378,7 +380,7 @@ class Session:
             code = "too_large" if isinstance(failure, TooLarge) else "internal"
             error = error[:2] if error else [code, str(failure)]
             item = self.outbox.add(call.flow, envelopes.reply(call.number, error=error))
-        del self._incoming[call.number]
+        del self.incoming[call.number]
         self._argument_bytes -= len(call.args)
         self._replies += 1
         await asyncio.shield(item.written)
@@ -393,12 +395,12 @@ class Session:
             self._settle(out, result=result)
 
     def _on_cancel(self, number):
-        if number in self._incoming:
-            self._incoming[number].task.cancel()
+        if number in self.incoming:
+            self.incoming[number].task.cancel()
 
     async def _on_stream(self, handler, args):
         number, by_caller, value = envelopes.parse_stream(handler, args)
-        call = (self._incoming if by_caller else self._outgoing).get(number)
+        call = (self.incoming if by_caller else self._outgoing).get(number)
         if not call or not call.stream:
             return                          # it may have crossed the end of the stream
         if handler == "$/data":
@@ -480,7 +482,7 @@ class Session:
 
     def _is_drained(self):
         return (self.own_bye and self.peer_bye and self.outbox.is_empty()
-                and not self._outgoing and not self._incoming and not self._replies)
+                and not self._outgoing and not self.incoming and not self._replies)
 
     def _orderly_end(self):
         if not self.end and not self._ending.done():

@@ -68,11 +68,14 @@ class Stream:
             raise self.failure or Lost("the stream is over")
 
     async def end(self):
-        """Say that no value follows from this end; the other direction goes on."""
+        """Say that no value follows from this end, and return when that is written; the other
+        direction goes on.
+        """
         await self._until(lambda: self.has_begun)
         if not self._ended:
             self._ended = True
-            self._add("$/end")
+            end = envelopes.send("$/end", envelopes.encode(self._head))
+            await asyncio.shield(self._outbox.add(self._flow, end).written)
 
     async def receive(self):
         """Return the next value; StopAsyncIteration when the peer sends no more."""
@@ -104,9 +107,6 @@ class Stream:
     def _grant(self, count):
         self._granted += count
         self._outbox.control(envelopes.send("$/credit", envelopes.encode([*self._head, count])))
-
-    def _add(self, handler):
-        self._outbox.add(self._flow, envelopes.send(handler, envelopes.encode(self._head)))
 
     # What the session tells it.
 
