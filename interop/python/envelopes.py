@@ -276,7 +276,8 @@ def parse_options(options):
     milliseconds = window = None
     if "t" in options:
         milliseconds = integer(options["t"], 0, MAX_DEADLINE_MS, cap=True)
-    if "trace" in options and not all(" " <= letter <= "~" for letter in text(options["trace"], 256)):
+    trace = text(options["trace"], 256) if "trace" in options else ""
+    if not all(" " <= letter <= "~" for letter in trace):
         raise ProtocolError("a trace that is not printable ASCII")
     if "s" in options:
         window = integer(options["s"], 0, LARGEST_CREDIT)

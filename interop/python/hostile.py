@@ -3,12 +3,15 @@
 ATTACKS end the session with the bye "protocol"; what is in IGNORED changes nothing.
 """
 
+import itertools
 import os
 
 import envelopes
 from envelopes import call, encode, send
 
 ATTACKS, IGNORED = {}, {}
+
+ids = itertools.count(1 << 40)      # of calls: a session never has one twice
 
 
 def attack(function):
@@ -38,23 +41,23 @@ def inject(session, *plaintexts):
 @attack
 async def bad_tag(session):
     """A frame that does not open."""
-    await session._connection.write(b"\x00\x00\x00\x20" + os.urandom(32))
+    await session.connection.write(b"\x00\x00\x00\x20" + os.urandom(32))
 
 
 @attack
 async def short_frame(session):
-    await session._connection.write(b"\x00\x00\x00\x03" + b"abc")
+    await session.connection.write(b"\x00\x00\x00\x03" + b"abc")
 
 
 @attack
 async def huge_frame(session):
     """A header alone: it is refused before the body comes."""
-    await session._connection.write(b"\x7f\xff\xff\xff")
+    await session.connection.write(b"\x7f\xff\xff\xff")
 
 
 @attack
 async def empty_frame(session):
-    await session._connection.write(bytes(4))
+    await session.connection.write(bytes(4))
 
 
 @attack
@@ -97,6 +100,19 @@ async def abandon_of_no_chain(session):
 async def chain_twice(session):
     begin = part(7, call(9, "echo", encode(bytes(9000)))[:4096], 9000)
     inject(session, begin, begin)
+
+
+@attack
+async def further_part_with_total(session):
+    """A part with three elements is a first part."""
+    whole = call(9, "echo", encode(bytes(9000)))
+    inject(session, part(7, whole[:4096], len(whole)), part(7, whole[4096:8192], None))
+
+
+@attack
+async def hello_of_another_type(session):
+    """The keys of a hello are checked, whatever its version."""
+    inject(session, send("$/hello", encode({"v": 1, "message": "x"})))
 
 
 @attack
@@ -154,7 +170,8 @@ async def large_total(session):
 @attack
 async def many_chains(session):
     for number in range(session.hello.limits.chains + 1):
-        inject(session, part(number + 1, call(number + 1, "echo", encode(bytes(9000)))[:4096], 9020))
+        begin = call(number + 1, "echo", encode(bytes(9000)))[:4096]
+        inject(session, part(number + 1, begin, 9020))
 
 
 @attack
@@ -165,30 +182,36 @@ async def many_totals(session):
         inject(session, part(number + 1, begin, limits.message))
 
 
-def _stream(session, handler, window=1000):
+def _call_stream(session, handler, window=1000):
+    """Call a handler with the option s, and nothing else."""
     inject(session, call(1 << 40, handler, encode(30), {"s": window}))
+
+
+async def _open(session, handler):
+    """Open a stream and wait until its handler has begun; return its id."""
+    values, _ = session.open(handler, None if handler == "repeat" else 30)
+    await values.until_begun()
+    return session.last_number
 
 
 @attack
 async def data_before_credit(session):
     """A value for a handler that makes no streams, and so never gives credit."""
-    _stream(session, "wait")
+    _call_stream(session, "wait")
     inject(session, send("$/data", encode([1 << 40, True, 1])))
 
 
 @attack
 async def data_beyond_credit(session):
-    values, _ = session.open("deaf", 30)
-    await values._until(lambda: values.has_begun)
-    for _ in range(1 + values._credit // 32004):
-        inject(session, send("$/data", encode([session._last_number, True, bytes(32000)])))
+    number = await _open(session, "deaf")
+    for _ in range(10):     # of a window of 256 KiB
+        inject(session, send("$/data", encode([number, True, bytes(32000)])))
 
 
 @attack
 async def credit_beyond_bound(session):
-    values, _ = session.open("deaf", 30)
-    await values._until(lambda: values.has_begun)
-    inject(session, send("$/credit", encode([session._last_number, True, 2**31 - 1])))
+    number = await _open(session, "deaf")
+    inject(session, send("$/credit", encode([number, True, 2**31 - 1])))
 
 
 @attack
@@ -198,21 +221,20 @@ async def credit_too_large(session):
 
 @attack
 async def window_too_large(session):
-    _stream(session, "deaf", 2**31)
+    _call_stream(session, "deaf", 2**31)
 
 
 @attack
 async def data_after_end(session):
-    values, _ = session.open("deaf", 30)
-    await values.end()          # which is written by now
-    inject(session, send("$/data", encode([session._last_number, True, 1])))
+    number = await _open(session, "deaf")
+    inject(session, send("$/end", encode([number, True])),
+           send("$/data", encode([number, True, 1])))
 
 
 @attack
 async def end_twice(session):
-    values, _ = session.open("deaf", 30)
-    await values.end()
-    inject(session, send("$/end", encode([session._last_number, True])))
+    number = await _open(session, "deaf")
+    inject(session, *[send("$/end", encode([number, True]))] * 2)
 
 
 @attack
@@ -255,10 +277,52 @@ async def unknown_pong(session):
 @ignored
 async def data_of_a_call(session):
     """A value for a call that is no stream."""
-    inject(session, call(1 << 40, "wait", encode(1)),
-           send("$/data", encode([1 << 40, True, 1])))
+    number = next(ids)
+    inject(session, call(number, "wait", encode(3600)),
+           send("$/data", encode([number, True, 1])), send("$/cancel", encode(number)))
+
+
+@ignored
+async def cancel_at_once(session):
+    """The cancel is there before the handler can have begun."""
+    number = next(ids)
+    inject(session, call(number, "wait", encode(3600)), send("$/cancel", encode(number)))
 
 
 @ignored
 async def second_hello(session):
     inject(session, session.node.hello(session.peer))
+
+
+@ignored
+async def end_before_credit(session):
+    """A caller that sends no values may say so at once."""
+    number = next(ids)
+    inject(session, call(number, "count", encode(3), {"s": 1000}),
+           send("$/end", encode([number, True])))
+
+
+@ignored
+async def cancel_within_a_chain(session):
+    """A stream is given up while a value of it travels in parts."""
+    number = await _open(session, "repeat")
+    value = send("$/data", encode([number, True, bytes(9000)]))
+    inject(session, part(7, value[:4096], len(value)), send("$/cancel", encode(number)),
+           last(7, value[4096:]))
+
+
+@ignored
+async def chain_again(session):
+    """A chain that is abandoned, and then another one of the same number."""
+    number = next(ids)
+    whole = call(number, "echo", encode(bytes(9000)))
+    begin = part(7, whole[:4096], len(whole))
+    inject(session, begin, last(7, None), begin, last(7, whole[4096:], "ignored"))
+
+
+@ignored
+async def names_that_are_not_utf8(session):
+    """Keys of options that are str, but no text."""
+    number = next(ids)
+    inject(session, envelopes.call(number, "echo", envelopes.NIL)[:-1].replace(b"\x94", b"\x95", 1)
+           + envelopes.NIL + b"\x82\xa1\xff\xc0\xa1\xfe\xc0")

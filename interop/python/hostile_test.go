@@ -56,6 +56,7 @@ func TestPeerWithstandsAPeer(t *testing.T) {
 		bad.do("attack", fields{"name": name})
 		bad.do("ping", nil)
 	}
+	eventually(t, "no handler runs", func() bool { return good.do("running", nil) == "0" })
 	for _, name := range fatal {
 		bad.start("attack", fields{"name": name})
 		for _, p := range []*python{good, bad} {

@@ -18,7 +18,7 @@ TAG = 16
 
 
 class HandshakeFailed(Exception):
-    """Close the connection and write nothing; by a reset, which is right wherever it is (§1.2)."""
+    """Close the connection, and write nothing: by a reset, which is right everywhere (§1.2)."""
 
 
 class Cipher:
@@ -123,13 +123,14 @@ async def initiate(connection, own, dialled, is_trusted, prologue=b"", ephemeral
         state.mix_key(e.exchange(remote))
         state.decrypt_and_hash(body[80:])
         if remote != dialled or remote == own.public or not is_trusted(remote):
-            raise HandshakeFailed("another key than the one that was dialled, or one that is not trusted")
+            raise HandshakeFailed("not the key that was dialled, or not a trusted one")
         # -> s, se (§4.4)
         body = state.encrypt_and_hash(own.public)
         state.mix_key(own.exchange(remote_e))
         await write_message(connection, body + state.encrypt_and_hash(b""))
     except (ValueError, InvalidTag) as error:
-        raise HandshakeFailed(f"message 2: {error or 'wrong tag, so another namespace or protocol'}") from None
+        why = error or "wrong tag: another namespace or protocol"
+        raise HandshakeFailed(f"message 2: {why}") from None
     send, recv = state.split()
     return Secured(remote, send, recv, state.hash)
 

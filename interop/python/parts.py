@@ -153,7 +153,8 @@ class Outbox:
         while self._turns:
             flow = self._turns.popleft()
             item = flow.items[0]
-            if len(item.envelope) <= CUT or not self.parts or len(item.envelope) > self.limits.message:
+            length = len(item.envelope)
+            if length <= CUT or not self.parts or length > self.limits.message:
                 piece, complete = item.envelope, True
             elif item.chain or self._open_chain(flow):
                 piece, complete = self._next_part(item)
@@ -204,6 +205,19 @@ def _part(handler, *args):
     return envelopes.send(handler, envelopes.encode(args))
 
 
+def parse_part(args, is_last=False):
+    """Return the number of the chain, the bytes, None if it is abandoned, and the total, None
+    if it is no first part.
+    """
+    elements = envelopes.array(args, 2, envelopes.MAX_ELEMENTS)
+    number, data, total = envelopes.call_id(elements[0]), None, None
+    if not is_last or elements[1] != envelopes.NIL:
+        data = envelopes.binary(elements[1], 1 if is_last else LEAST_PART, LARGEST_PART)
+    if not is_last and len(elements) > 2:
+        total = envelopes.integer(elements[2], len(data) + 1, LARGEST_LIMIT, cap=True)
+    return number, data, total
+
+
 class Chain:
     """An envelope that arrives in parts."""
 
@@ -220,16 +234,15 @@ class Assembly:
 
     def part(self, args):
         """Take the args of a $/part."""
-        elements = envelopes.array(args, 2, envelopes.MAX_ELEMENTS)
-        number = envelopes.call_id(elements[0])
-        data = envelopes.binary(elements[1], LEAST_PART, LARGEST_PART)
-        if len(elements) == 2:
+        number, data, total = parse_part(args)
+        if total is None:
             chain = self._find(number)
             chain.data += data
             if len(chain.data) >= chain.total:
                 raise ProtocolError("a $/part that ends its envelope")
             return
-        total = envelopes.integer(elements[2], len(data) + 1, self._limits.message)
+        if total > self._limits.message:
+            raise ProtocolError("a longer envelope than this node takes")
         if number in self._chains:
             raise ProtocolError("a first part of an open chain")
         open_bytes = sum(chain.total for chain in self._chains.values())
@@ -242,13 +255,12 @@ class Assembly:
         """Take the args of a $/last. Return the envelope and when its first part came, or None
         if it is abandoned.
         """
-        elements = envelopes.array(args, 2, envelopes.MAX_ELEMENTS)
-        number = envelopes.call_id(elements[0])
+        number, data, _ = parse_part(args, is_last=True)
         chain = self._find(number)
         del self._chains[number]
-        if elements[1] == envelopes.NIL:
+        if data is None:
             return None
-        chain.data += envelopes.binary(elements[1], 1, LARGEST_PART)
+        chain.data += data
         if len(chain.data) != chain.total:
             raise ProtocolError("an envelope of another length than its first part said")
         return bytes(chain.data), chain.begun

@@ -86,7 +86,7 @@ class Incoming:
 
     def __init__(self, number, args, deadline):
         self.number, self.args, self.deadline = number, args, deadline
-        self.flow, self.stream, self.task = Flow(), None, None
+        self.flow, self.stream, self.work = Flow(), None, None
 
 
 class Session:
@@ -102,11 +102,11 @@ class Session:
         self.end = None
         self.heard = time.monotonic()
         self.outbox = Outbox()
-        self._connection = connection
+        self.connection = connection
         self._assembly = Assembly(node.limits)
         self._sends = Flow()
         self._outgoing, self.incoming, self._pings = {}, {}, {}
-        self._last_number = self._argument_bytes = self._refusals = self._replies = 0
+        self.last_number = self._argument_bytes = self._refusals = self._replies = 0
         self._ending = asyncio.get_running_loop().create_future()
 
     @property
@@ -200,11 +200,11 @@ class Session:
 
     async def _close(self):
         if self.end.code == "lost" or self.end.by_peer and not self.end.is_orderly:
-            self._connection.close()
+            self.connection.close()
         elif self.end.is_orderly:
-            await self._connection.finish()
+            await self.connection.finish()
         else:
-            await self._connection.finish(envelopes.bye(self.end.code, self.end.text))
+            await self.connection.finish(envelopes.bye(self.end.code, self.end.text))
 
     def _fail_all(self):
         for pong in self._pings.values():
@@ -213,14 +213,14 @@ class Session:
         for out in list(self._outgoing.values()):
             self._settle(out, self.end)
         for call in list(self.incoming.values()):
-            call.task.cancel()
+            call.work.cancel()
 
     async def _write(self):
         while True:
             envelope, item = await self.outbox.next()
             was_written = False
             try:
-                await self._connection.write_message(envelope)
+                await self.connection.write_message(envelope)
                 was_written = True
             finally:
                 if item:
@@ -229,7 +229,7 @@ class Session:
 
     async def _read(self):
         while True:
-            plaintext = await self._connection.read_message()
+            plaintext = await self.connection.read_message()
             self._assembly.check_silence()
             await self._handle(plaintext, time.monotonic())
             self.heard = time.monotonic()
@@ -320,7 +320,8 @@ class Session:
             call.stream = Stream(self.outbox, call.flow, number, is_caller=False)
             call.stream.begin_from_call(window)
         self._argument_bytes += len(args)
-        call.task = asyncio.create_task(self._serve(call, serve))
+        call.work = asyncio.create_task(self._run_handler(call, serve))
+        self.node.start(self._answer(call))
 
     def _has_room(self, args, window):
         streams = sum(1 for call in self.incoming.values() if call.stream)
@@ -338,17 +339,18 @@ class Session:
     def _refusal_written(self, _):
         self._refusals -= 1
 
-    async def _serve(self, call, serve):
-        """Run a handler and answer its call."""
+    async def _answer(self, call):
+        """Wait until the handler of a call has ended, and answer the call."""
         try:
             delay = None if call.deadline is None else call.deadline - time.monotonic()
             async with asyncio.timeout(delay) as timer:
-                result, error = envelopes.encode(await self._run_handler(call, serve)), None
+                result, error = envelopes.encode(await call.work), None
         except asyncio.CancelledError:
             near = call.deadline and call.deadline - time.monotonic() <= CANCEL_SLACK
             result, error = envelopes.NIL, ["deadline" if near else "cancelled", ""]
         except CallError as failure:
-            result, error = envelopes.NIL, [failure.code, envelopes.cut(failure.text), *failure.data]
+            result = envelopes.NIL
+            error = [failure.code, envelopes.cut(failure.text), *failure.data]
         except Exception as failure:    # a fault of the handler must not end the session
             result, error = envelopes.NIL, ["internal", ""]
             if isinstance(failure, TimeoutError) and timer.expired():
@@ -396,7 +398,7 @@ class Session:
 
     def _on_cancel(self, number):
         if number in self.incoming:
-            self.incoming[number].task.cancel()
+            self.incoming[number].work.cancel()
 
     async def _on_stream(self, handler, args):
         number, by_caller, value = envelopes.parse_stream(handler, args)
@@ -430,8 +432,8 @@ class Session:
 
     def _begin(self, handler, args, timeout, window=None):
         self._check_open()
-        self._last_number += 1
-        out = Outgoing(self._last_number)
+        self.last_number += 1
+        out = Outgoing(self.last_number)
         options = {} if timeout is None else {"t": max(1, round(timeout * 1000))}
         if window is not None:
             options["s"] = window

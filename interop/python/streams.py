@@ -18,7 +18,6 @@ class Stream:
         self._head = [number, is_caller]
         # Values from the peer.
         self._granted = window if is_caller else 0      # bytes that the peer may still send
-        self._began = is_caller                         # this end's first credit has been sent
         self._values, self._taken = deque(), 0
         self._peer_ended = False
         # Values to the peer.
@@ -31,7 +30,6 @@ class Stream:
     def begin(self, first_credit):
         """Give the peer its first credit of a stream it has called: the handler begins."""
         self.window = first_credit
-        self._began = True
         self._grant(first_credit)
 
     def begin_from_call(self, first_credit):
@@ -45,6 +43,10 @@ class Stream:
 
     # What the application does.
 
+    async def until_begun(self):
+        """Wait until the peer's handler has begun."""
+        await self._until(lambda: self.has_begun)
+
     async def send(self, value):
         """Send a value when there is credit for all of it, and return when it is written.
 
@@ -54,7 +56,7 @@ class Stream:
 
     async def send_encoded(self, data):
         """Send a value that is msgpack already."""
-        await self._until(lambda: self.has_begun)
+        await self.until_begun()
         if len(data) > self._first_credit // 2:
             raise ValueError(f"a value of {len(data)} bytes; the peer takes half of "
                              f"{self._first_credit}")
@@ -71,7 +73,7 @@ class Stream:
         """Say that no value follows from this end, and return when that is written; the other
         direction goes on.
         """
-        await self._until(lambda: self.has_begun)
+        await self.until_begun()
         if not self._ended:
             self._ended = True
             end = envelopes.send("$/end", envelopes.encode(self._head))
@@ -140,8 +142,7 @@ class Stream:
         await self._notify()
 
     def _check_direction(self):
-        is_caller = self._head[1]
-        if is_caller and not self.has_begun or not is_caller and not self._began:
+        if not self.has_begun:
             raise ProtocolError("a value or an end before the callee's first credit")
         if self._peer_ended:
             raise ProtocolError("a value or an end after the end")

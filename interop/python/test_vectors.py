@@ -17,7 +17,7 @@ import noise
 from frames import ProtocolError
 from identity import LOW_ORDER_KEYS, KeyPair, check_key, format_key, parse_key
 from noise import Cipher, HandshakeFailed, initiate, respond
-from parts import Assembly, Flow, Limits, Outbox
+from parts import Assembly, Flow, Limits, Outbox, parse_part
 from session import Hello
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -37,12 +37,17 @@ def read_blocks():
             blocks[name].append(line)
         elif name:
             digits, _, comment = line.partition("#")
-            data = bytes.fromhex(digits)
+            data = b"".join(read_hex(field) for field in digits.split())
             if line.startswith(" ") and data:
                 data, blocks[name][-1:] = blocks[name][-1][0] + data, []
             if data:
                 blocks[name].append((data, comment.strip()))
     return blocks
+
+
+def read_hex(field):
+    digits, _, count = field.partition("*")
+    return bytes.fromhex(digits) * int(count or 1)
 
 
 BLOCKS = read_blocks()
@@ -76,6 +81,8 @@ def understand(plaintext):
         return kind, elements
     handler, args = elements
     readers = {"$/hello": Hello.parse, "$/bye": envelopes.parse_bye, "$/cancel": envelopes.call_id,
+               "$/part": parse_part,
+               "$/last": lambda args: parse_part(args, is_last=True),
                "$/data": lambda args: envelopes.parse_stream(handler, args),
                "$/credit": lambda args: envelopes.parse_stream(handler, args),
                "$/end": lambda args: envelopes.parse_stream(handler, args)}
@@ -176,7 +183,7 @@ class Handshakes(unittest.TestCase):
             end = initiate(wire, static, bytes.fromhex(vector["expect"]), trusted.__contains__,
                            prologue, ephemeral)
         else:
-            wire, end = Wire(*bodies[::2]), respond(Wire(*bodies[::2]), static, prologue, ephemeral)
+            end = respond(Wire(*bodies[::2]), static, prologue, ephemeral)
         if vector["error"] == "ErrUntrusted" and vector["role"] == "responder":
             self.assertNotIn(asyncio.run(end).peer, trusted)
             return
@@ -217,6 +224,26 @@ class Envelopes(unittest.TestCase):
                 ("reply-data", envelopes.reply(2, error=["cancelled", "stopped", {"done": 40}])),
                 ("bye", envelopes.bye("shutdown", "", 5000))):
             self.assertEqual(built, joined("plain-" + name), name)
+
+    def test_built_of_streams(self):
+        def told(handler, *args):
+            return envelopes.send(handler, envelopes.encode(args))
+        whole = envelopes.call(1, "put", envelopes.encode(b"x" * 5000))
+        for name, built in (
+                ("parts-envelope", whole),
+                ("parts-first", told("$/part", 1, whole[:4096], len(whole))),
+                ("parts-last", told("$/last", 1, whole[4096:])),
+                ("parts-abandon", told("$/last", 1, None)),
+                ("stream-call", envelopes.call(5, "repeat", envelopes.NIL, {"s": 262144})),
+                ("stream-credit", told("$/credit", 5, False, 65536)),
+                ("stream-data-caller", told("$/data", 5, True, "line")),
+                ("stream-data-callee", told("$/data", 5, False, "line")),
+                ("stream-end", told("$/end", 5, True)),
+                ("stream-reply", envelopes.reply(5, envelopes.encode(1)))):
+            self.assertEqual(built, joined(name), name)
+        assembly = Assembly(Limits())
+        assembly.part(envelopes.parse(joined("parts-first"))[2])
+        self.assertEqual(assembly.last(envelopes.parse(joined("parts-last"))[2])[0], whole)
 
     def test_page(self):
         for block in ("accept", "accept-args"):
