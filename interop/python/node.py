@@ -31,7 +31,7 @@ class Node:
     """One end of any number of sessions.
 
     handlers maps names to coroutines (peer, args) that return the result; receivers maps names
-    of sends to coroutines (peer, args).
+    of sends, and "*" for all others, to coroutines (peer, name, args).
     """
 
     def __init__(self, keys, trusted=(), handlers=None, receivers=None, namespace=b"", name="",
@@ -108,7 +108,12 @@ class Node:
 
     async def _accept(self, listener):
         while True:
-            sock, _ = await asyncio.get_running_loop().sock_accept(listener)
+            try:
+                sock, _ = await asyncio.get_running_loop().sock_accept(listener)
+            except OSError as error:        # no more files, for instance
+                self.log(f"accept: {error}")
+                await asyncio.sleep(0.1)
+                continue
             connection = Connection(sock)
             self._strangers.append(self.start(self._admit(connection)))
             if len(self._strangers) > STRANGERS:

@@ -123,11 +123,10 @@ class Script:
         self._streams[stream][1].cancel()
 
     async def bye(self, code, oldest=False):
-        """End a session: half-close with that code."""
-        session = self._session()
-        if oldest:
-            session = self._node.sessions[session.peer][0]
-        session.half_close(code)
+        """End all sessions, or the oldest: half-close with that code."""
+        sessions = self._node.sessions[self._session().peer]
+        for session in sessions[:1] if oldest else sessions[:]:
+            session.half_close(code)
 
     async def sessions(self):
         """Return how many sessions are open."""

@@ -474,7 +474,7 @@ class Session:
             else:
                 out.result.set_result(result)
         if out.stream:
-            asyncio.create_task(out.stream.finish(error))
+            self.node.start(out.stream.finish(error))
         self._check_drained()
 
     def _check_drained(self):

@@ -137,7 +137,6 @@ func creditOfThePeer(t *testing.T, n *node, p *python) {
 	p.do("open", fields{"stream": "c", "name": "endless", "window": window})
 	eventually(t, "the window is full", func() bool { return sent.Load() == inWindow })
 	p.do("ping", nil)
-	time.Sleep(20 * time.Millisecond)
 	if now := sent.Load(); now != inWindow {
 		t.Fatalf("beyond its credit the node has sent %d values", now)
 	}
