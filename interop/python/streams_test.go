@@ -89,11 +89,11 @@ func streamsOfThePeer(t *testing.T, _ *node, p *python) {
 
 func streamsOfTheNode(t *testing.T, n *node, p *python) {
 	sum, count := 0, 0
-	for i, err := range peernet.CallStream[int](patiently(t), n.Node, p.key, "count", 3000, peernet.Window(4<<10)) {
+	for i, err := range peernet.CallStream[int](patiently(t), n.Node, p.key, "count", 1500, peernet.Window(4<<10)) {
 		must(t, err)
 		sum, count = sum+i, count+1
 	}
-	if count != 3000 || sum != 3000*3001/2 {
+	if count != 1500 || sum != 1500*1501/2 {
 		t.Errorf("it gets %d values of sum %d", count, sum)
 	}
 	s, err := peernet.OpenStream[any, any](patiently(t), n.Node, p.key, "repeat", "last")
@@ -114,8 +114,8 @@ func streamsOfTheNode(t *testing.T, n *node, p *python) {
 	must(t, s.Wait(patiently(t)))
 	total, err := peernet.OpenStream[[]byte, int](patiently(t), n.Node, p.key, "total", 1)
 	must(t, err)
-	for range 1000 { // about four windows
-		must(t, total.Send(patiently(t), make([]byte, 1000)))
+	for range 200 { // more than two windows
+		must(t, total.Send(patiently(t), make([]byte, 3000)))
 	}
 	must(t, total.CloseSend(patiently(t)))
 	must(t, total.Wait(patiently(t)))
@@ -212,8 +212,10 @@ func cancelStreams(t *testing.T, n *node, p *python) {
 	ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	s, err = peernet.OpenStream[int, int](ctx, n.Node, p.key, "deaf", 3600)
-	must(t, err)
-	if err := s.Wait(patiently(t)); !errors.Is(err, peernet.ErrDeadline) && !errors.Is(err, context.DeadlineExceeded) {
+	if err == nil { // on a busy machine the time may be over before the handler begins
+		err = s.Wait(patiently(t))
+	}
+	if !errors.Is(err, peernet.ErrDeadline) && !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("the stream ends with %v", err)
 	}
 	eventually(t, "no handler of the peer runs", func() bool { return p.do("running", nil) == "0" })
