@@ -36,6 +36,7 @@ type reader struct {
 	*Link
 	recv *channel.CipherState
 
+	busy   int     // bytes of read buffer under load: busyRead, or fewer
 	buf    *buffer // its length is what has been read and is not decoded yet
 	isFull bool    // the last read filled buf
 	large  []byte  // body of a frame that buf cannot hold, its envelope's to keep
@@ -52,8 +53,11 @@ type reader struct {
 
 func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader {
 	own := l.ownHello()
-	r := &reader{Link: l, recv: recv, buf: &buffer{make([]byte, 0, idleRead)},
+	r := &reader{Link: l, recv: recv, busy: busyRead, buf: &buffer{make([]byte, 0, idleRead)},
 		free: make(chan *batch, maxBatches), stop: stop, parts: assembly{limits: partsOf(&own)}}
+	if l.guest != nil {
+		r.busy = guestRead
+	}
 	for range maxBatches {
 		r.free <- &batch{}
 	}
@@ -145,8 +149,8 @@ func (r *reader) fill() error {
 		n, err = r.conn.Read(r.large[r.read:])
 		r.read += n
 	} else {
-		if r.isFull && cap(r.buf.b) < busyRead {
-			r.resize(busyRead) // the last read filled the buffer; more data probably waits
+		if r.isFull && cap(r.buf.b) < r.busy {
+			r.resize(r.busy) // the last read filled the buffer; more data probably waits
 		}
 		n, err = r.conn.Read(r.buf.b[len(r.buf.b):cap(r.buf.b)])
 		r.buf.b = r.buf.b[:len(r.buf.b)+n]
@@ -301,7 +305,7 @@ func (r *reader) roomFor(size, next int) []byte {
 // keepRest moves what is left, the beginning of a frame, to where the next read continues it.
 func (r *reader) keepRest(rest []byte) {
 	if len(rest) >= frame.HeaderSize {
-		if size, _ := frame.Length(rest, r.frameLimit()); size > busyRead-frame.HeaderSize {
+		if size, _ := frame.Length(rest, r.frameLimit()); size > r.busy-frame.HeaderSize {
 			r.large = make([]byte, size)
 			r.read = copy(r.large, rest[frame.HeaderSize:])
 			rest = nil
