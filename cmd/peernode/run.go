@@ -77,8 +77,8 @@ func (r *runner) check() error {
 	limits := r.config.Limits
 	const numberForm = "give it in digits, such as 4, or leave it out"
 	return cmp.Or(
-		usage.CheckListen("listen", r.config.Listen, listenForm),
-		usage.CheckListen("metrics", cmp.Or(r.metrics, ":0"), metrics.Form),
+		usage.CheckListen("--listen", r.config.Listen, listenForm),
+		usage.CheckListen("--metrics", cmp.Or(r.metrics, ":0"), metrics.Form),
 		r.providers.Check(),
 		r.checkPrivate(),
 		r.checkDialect(),

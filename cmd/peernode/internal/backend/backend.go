@@ -36,6 +36,11 @@ func New(node *peernet.Node, run Run) Backend { return Backend{node, run} }
 func (b Backend) Serve(s *control.Server) {
 	control.GetNode.Serve(s, b.Node)
 	control.GetPeers.Serve(s, b.Peers)
+	control.GetListeners.Serve(s, b.Listeners)
+	control.AddListener.Serve(s, b.AddListener)
+	control.RemoveListener.Serve(s, b.RemoveListener)
+	control.AddInterface.Serve(s, b.AddInterface)
+	control.RemoveInterface.Serve(s, b.RemoveInterface)
 	control.Watch.Serve(s, b.Watch)
 	control.Discover.Serve(s, b.Discover)
 	control.Connect.Serve(s, b.Connect)
@@ -71,6 +76,7 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 		PublicKey: b.node.PublicKey().String(),
 		Addresses: texts(b.node.Addrs()),
 		Listen:    b.run.Config.Listen,
+		Listeners: b.listeners(),
 		Discovery: names,
 		Advertise: !b.run.Config.ListenOnly,
 		Private:   b.run.Config.Private,

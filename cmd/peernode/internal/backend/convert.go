@@ -119,6 +119,10 @@ func (b Backend) Event(e peernet.Event) control.Event {
 		key, l.Address, l.Source, l.Reason, l.Left = e.Peer, address(e.Addr), e.Source, e.Reason, &e.Left
 	case peernet.DiscoveryProblem:
 		l.Source, l.State, l.Interface, l.Doing, l.Reason = e.Source, string(e.State), e.Interface, e.Doing, e.Reason
+	case peernet.ListenerAdded:
+		l.Address = address(e.Addr)
+	case peernet.ListenerRemoved:
+		l.Address = address(e.Addr)
 	case peernet.Connected:
 		key, l.Address, l.Role, l.Name = e.Peer, address(e.Addr), e.Role, e.Name
 	case peernet.Disconnected:

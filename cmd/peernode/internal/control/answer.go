@@ -11,7 +11,8 @@ type (
 	Node struct {
 		PublicKey string         `json:"public_key"`
 		Addresses []string       `json:"addresses"` // that others can dial
-		Listen    string         `json:"listen"`    // where it was told to listen
+		Listen    string         `json:"listen"`    // where it was told to listen at its start
+		Listeners []Listener     `json:"listeners"` // where it listens now
 		Discovery []string       `json:"discovery"` // the names of the providers that look for peers
 		Advertise bool           `json:"advertise"` // whether the providers announce the node
 		Private   bool           `json:"private"`   // whether they tell only its peers
@@ -30,6 +31,30 @@ type (
 		HandshakesIn  map[string]uint64 `json:"handshakes_in"`        // that others began, by how they ended
 		HandshakesOut map[string]uint64 `json:"handshakes_out"`       // that the node began, by how they ended
 		EventsLost    uint64            `json:"events_lost"`          // to slow readers
+	}
+
+	// Listeners are the addresses that a node listens on.
+	Listeners struct {
+		Listeners []Listener `json:"listeners"`
+	}
+
+	// Listener is one of them.
+	Listener struct {
+		Address string `json:"address"` // of the socket
+		Listen  string `json:"listen"`  // as it was given
+	}
+
+	// ListenerChange is what has become of one.
+	ListenerChange struct {
+		Listener
+		Change    string   `json:"change"`    // added or removed
+		Addresses []string `json:"addresses"` // that others can dial now
+	}
+
+	// InterfaceChange is what has become of a network interface.
+	InterfaceChange struct {
+		Interface string `json:"interface"`
+		Change    string `json:"change"` // added, removed or unchanged
 	}
 
 	// Provider is one way to look for peers.

@@ -12,6 +12,16 @@ var (
 	GetNode = Operation[Node]{"node", maxPlain}
 	// GetPeers lists the trusted peers, in the order of the peers file.
 	GetPeers = Operation[Peers]{"peers", maxPlain}
+	// GetListeners lists the addresses that the node listens on, in the order in which they were added.
+	GetListeners = Operation[Listeners]{"listeners", maxPlain}
+	// AddListener has the node listen on one more address, the only one of Addresses.
+	AddListener = Operation[ListenerChange]{"listener_add", maxPlain}
+	// RemoveListener has it listen there no more. The address is that of a socket, or as it was given when it was added.
+	RemoveListener = Operation[ListenerChange]{"listener_remove", maxPlain}
+	// AddInterface has the providers use the network interface Name too, wherever that is possible.
+	AddInterface = Operation[InterfaceChange]{"interface_add", maxPlain}
+	// RemoveInterface has them use it no more.
+	RemoveInterface = Operation[InterfaceChange]{"interface_remove", maxPlain}
 	// Watch tells the peers as they are, then each thing that happens to them, one at a time. It goes on until its context
 	// ends, tell fails or the node stops, and returns the reason as an error.
 	Watch = Stream{"watch"}

@@ -30,8 +30,8 @@ func (t Timeout) limit() time.Duration {
 type Request struct {
 	Timeout   Timeout         `json:"timeout_ms,omitempty"`
 	Peer      string          `json:"peer,omitempty"`      // its key in any text form, its label, or the beginning of its printed key
-	Addresses []string        `json:"addresses,omitempty"` // to connect to; if there are none, the node tries those that it knows
+	Addresses []string        `json:"addresses,omitempty"` // to connect to; if there are none, the node tries those that it knows; or the one to listen on
 	Once      bool            `json:"once,omitempty"`      // the node does not keep the addresses
-	Name      string          `json:"name,omitempty"`      // of the handler
+	Name      string          `json:"name,omitempty"`      // of the handler, or of the network interface
 	Args      json.RawMessage `json:"args,omitempty"`      // one JSON value; missing means null
 }
