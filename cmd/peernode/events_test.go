@@ -80,6 +80,8 @@ func TestEventsAsPrinted(t *testing.T) {
 		peernet.DiscoveryProblem{Source: "udp", State: "impaired", Interface: "eth0", Doing: "send over IPv4", Reason: "operation not permitted"},
 		peernet.DiscoveryProblem{Source: "udp", State: "running", Interface: "wlan\x1b0", Doing: "send over IPv4"},
 		peernet.DiscoveryProblem{Source: "mdns", State: "failed", Doing: "look for peers", Reason: "no\nnetwork"},
+		peernet.ListenerAdded{Addr: netip.MustParseAddrPort("[::]:7100")},
+		peernet.ListenerRemoved{Addr: netip.MustParseAddrPort("[::]:7100")},
 	}
 	node, err := peernet.New(peernet.Config{})
 	if err != nil {

@@ -23,6 +23,8 @@ var subcommands = []func(*app) *cobra.Command{
 	trustCommand,
 	runCommand,
 	statusCommand,
+	listenCommand,
+	interfacesCommand,
 	peersCommand,
 	discoverCommand,
 	connectCommand,

@@ -3,10 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"net"
 	"sync"
 	"time"
 
@@ -37,6 +34,7 @@ type runner struct {
 	providers providers.Flags
 	advertise bool
 	echo      bool
+	guests    bool // are served the handlers, too
 	dialect   string
 	metrics   string // the address to serve metrics at, or ""
 	logLevel  string
@@ -83,7 +81,11 @@ func (r *runner) run(ctx context.Context) (err error) {
 		info.Metrics = page.URL()
 	}
 	if r.echo {
-		if err := r.node.Handle("echo", r.handleEcho); err != nil {
+		var opts []peernet.HandleOption
+		if r.guests {
+			opts = append(opts, peernet.Guests())
+		}
+		if err := r.node.Handle("echo", r.handleEcho, opts...); err != nil {
 			return err
 		}
 	}
@@ -98,7 +100,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 	defer unsubscribe()
 	events := r.node.Events(subscribed) // before the start, so that none is missed
 	if err := r.node.Start(ctx); err != nil {
-		return listenFailed(err)
+		return failure.Listening(err)
 	}
 	info.Started = time.Now()
 	var printing sync.WaitGroup
@@ -207,17 +209,6 @@ func (r *runner) handleEcho(ctx context.Context, q *peernet.Request) (any, error
 		return nil, err
 	}
 	return nil, r.out.Event(e)
-}
-
-// listenFailed adds advice about --listen to an error of the node's start. Other errors have advice already.
-func listenFailed(err error) error {
-	if d, ok := errors.AsType[*net.DNSError](err); ok {
-		return failure.Usage(fmt.Sprintf("--listen: %v", d), "give the host as an address of this machine, or leave it out for all addresses")
-	}
-	if o, ok := errors.AsType[*net.OpError](err); ok && errors.Is(o, fs.ErrPermission) {
-		return failure.WithAdvice(err, "the system keeps this port for others, as those below 1024: choose another with --listen")
-	}
-	return err
 }
 
 // serve answers at the control socket until ctx ends.

@@ -45,7 +45,11 @@ func (a *app) status(n control.Node) error {
 	line := func(name, value string) { fmt.Fprintf(table, "%s\t%s\n", name, value) }
 	line("key", n.PublicKey)
 	line("addresses", strings.Join(n.Addresses, ", "))
-	line("listen", text.OneLine(n.Listen))
+	var listen []string
+	for _, l := range n.Listeners {
+		listen = append(listen, l.Listen)
+	}
+	line("listen", cmp.Or(text.OneLine(strings.Join(listen, ", ")), "nowhere"))
 	for _, p := range n.Providers {
 		line("discovery", provider(p, silence(n, p, isLoopback), time.Now()))
 	}
@@ -78,6 +82,9 @@ func (a *app) status(n control.Node) error {
 	}
 	line("calls", calls(n.Traffic))
 	line("bytes", fmt.Sprintf("%s in, %s out", text.Size(n.Traffic.BytesIn), text.Size(n.Traffic.BytesOut)))
+	if g := n.Guests; g.SessionsMade > 0 {
+		line("guests", fmt.Sprintf("%d connected, %s", g.Sessions, calls(g)))
+	}
 	line("control", text.OneLine(n.Control))
 	return table.Flush()
 }

@@ -14,15 +14,18 @@ const minReplies = 16
 // A peer has what the sessions of one peer share: its limits, and the order of its sends. It lasts until the last
 // session is closed and all its requests are done.
 type peer struct {
-	server *Server
-	key    identity.PublicKey
+	server  *Server
+	key     identity.PublicKey
+	isGuest bool // it has one session, which is that of a guest
 
 	mu       sync.Mutex // guards the rest, and fields of each session; taken with the server's held, never the other way round
 	sessions int        // not closed
 	sending  int        // sessions that can bring more sends
 	running  load       // calls, from their arrival until their handlers have returned
-	streams  load       // the same of streams
 	replying load       // calls whose reply is being queued
+
+	streams         load // as running, of streams
+	replyingStreams load // as replying, of streams
 
 	sends    load     // handling, waiting and deferred
 	handling *Request // the send that runs, or is about to
@@ -31,6 +34,8 @@ type peer struct {
 
 	deferUntil time.Time // zero: nothing is deferred
 	chains     int       // sends of which parts are coming, over sessions that can bring more
+
+	halfDone map[*Request]struct{} // of a guest: calls whose handler runs still, or whose reply is not queued, but not both
 
 	drops limiter.Lines // about dropped sends; it has a lock of its own
 }
@@ -59,6 +64,7 @@ func (p *peer) end(r *Request) {
 		return
 	}
 	p.running.sub(r)
+	p.unhold(r)
 }
 
 // beginReply returns true to the first that is to reply to a call, and to it alone. The peer may then use the call's id again. It
@@ -69,13 +75,35 @@ func (p *peer) beginReply(r *Request) bool {
 		return false
 	}
 	calls.Take(r.id)
-	p.replying.add(r)
+	p.repliesLike(r).add(r)
 	return true
+}
+
+// endReply counts that a reply is queued. It is called with mu held.
+func (p *peer) endReply(r *Request) {
+	p.repliesLike(r).sub(r)
+	p.unhold(r)
+}
+
+// load returns what the peer's requests are at work on.
+func (p *peer) load() Load {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Load{Calls: p.running.n + p.replying.n + p.streams.n + p.replyingStreams.n,
+		Bytes: p.running.bytes + p.replying.bytes + p.streams.bytes + p.replyingStreams.bytes + p.sends.bytes}
+}
+
+// repliesLike returns the count of replies that are being queued to which that of r belongs.
+func (p *peer) repliesLike(r *Request) *load {
+	if r.stream != nil {
+		return &p.replyingStreams
+	}
+	return &p.replying
 }
 
 // isIdle says whether nothing is left of the peer. It is called with mu held.
 func (p *peer) isIdle() bool {
-	return p.sessions == 0 && p.running.n == 0 && p.streams.n == 0 && p.replying.n == 0 && p.sends.n == 0
+	return p.sessions == 0 && p.running.n+p.replying.n+p.streams.n+p.replyingStreams.n+p.sends.n == 0
 }
 
 // unlock releases mu. It starts the next send if none runs, and has the server forget a peer that has nothing left.

@@ -16,7 +16,7 @@ import (
 )
 
 // A Config is what all sessions of a node share. It is never changed. Every exported field is required but Boot,
-// Dialects, Knocks, Parts, LimitUnsent, AllowStall and MaxMessages.
+// TakesGuests, Dialects, Knocks, Parts, LimitUnsent, AllowStall and MaxMessages.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -29,6 +29,10 @@ type Config struct {
 
 	// Trusted says whether a key may connect. It is asked during the handshake, from its goroutine.
 	Trusted func(identity.PublicKey) bool
+
+	// TakesGuests says whether the node takes guests now. It is asked during the handshake, from its goroutine, if the
+	// initiator is one. If nil, never.
+	TakesGuests func() bool
 
 	// Dialects says which dialects the node speaks, and with whom. If nil, the native one.
 	Dialects *dialects.Book
@@ -109,8 +113,8 @@ type Inbound interface {
 	// Discard refuses a call or drops a send for which OpenChain returned false, now that it is complete. An error is as for Call.
 	Discard(head *envelope.Envelope) error
 
-	// CloseChain says that the last part has come, or that the peer has abandoned the envelope. It is called by the reader.
-	CloseChain(head *envelope.Envelope)
+	// CloseChain says that a send of which OpenChain was told has been handed to Send or Discard, or that the peer has abandoned it.
+	CloseChain()
 
 	// EndRequests says that the peer has said its bye: no call and no send will follow.
 	EndRequests()

@@ -25,7 +25,10 @@ const (
 )
 
 // A batch is what one read brought.
-type batch struct{ envelopes []envelope.Envelope }
+type batch struct {
+	envelopes []envelope.Envelope
+	chains    int // of sends that ended with it: CloseChain is told once the sends are delivered
+}
 
 // A reader opens and decodes what arrives. It delivers calls, replies, sends, pings and pongs itself; a read with anything else
 // in it becomes one message to the actor.
@@ -48,7 +51,7 @@ type reader struct {
 }
 
 func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader {
-	own := l.config.hello()
+	own := l.ownHello()
 	r := &reader{Link: l, recv: recv, buf: &buffer{make([]byte, 0, idleRead)},
 		free: make(chan *batch, maxBatches), stop: stop, parts: assembly{limits: partsOf(&own)}}
 	for range maxBatches {
@@ -92,6 +95,9 @@ func (r *reader) run() (mayIdle bool, err error) {
 			r.system.Root.Send(r.pid, violated{err})
 			break
 		}
+		if r.guest != nil {
+			r.keepPace()
+		}
 		if mayIdle {
 			return true, nil
 		}
@@ -109,8 +115,13 @@ func (r *reader) handOn(b *batch) error {
 	}
 	defer r.giveBack(b)
 	defer r.inbound.Begin()
-	for i := range b.envelopes {
-		if err := r.deliver(&b.envelopes[i]); err != nil {
+	return r.deliverAll(b.envelopes)
+}
+
+// deliverAll delivers envelopes in order.
+func (r *reader) deliverAll(envelopes []envelope.Envelope) error {
+	for i := range envelopes {
+		if err := r.deliver(&envelopes[i]); err != nil {
 			return err
 		}
 	}
@@ -142,6 +153,9 @@ func (r *reader) fill() error {
 		r.isFull = len(r.buf.b) == cap(r.buf.b)
 	}
 	r.counters.Add(counters.BytesIn, uint64(n))
+	if r.guest != nil {
+		r.guest.read += n
+	}
 	if n > 0 {
 		return nil
 	}
@@ -197,7 +211,7 @@ func (r *reader) decode() (*batch, error) {
 	}
 	rest := r.buf.b
 	for {
-		body, after, err := frame.Next(rest, r.config.FrameLimit)
+		body, after, err := frame.Next(rest, r.frameLimit())
 		if err == frame.ErrShort {
 			r.keepRest(rest)
 			return b, nil
@@ -246,6 +260,9 @@ func (r *reader) openInPlace(b *batch, body []byte, next int) error {
 		}
 		return err
 	}
+	if taken, err := r.takeData(b, plain); taken || err != nil {
+		return err
+	}
 	own := append(r.roomFor(len(plain), next), plain...)
 	r.arena = r.arena[:len(r.arena)+len(own)]
 	return r.parse(b, own)
@@ -284,7 +301,7 @@ func (r *reader) roomFor(size, next int) []byte {
 // keepRest moves what is left, the beginning of a frame, to where the next read continues it.
 func (r *reader) keepRest(rest []byte) {
 	if len(rest) >= frame.HeaderSize {
-		if size, _ := frame.Length(rest, r.config.FrameLimit); size > busyRead-frame.HeaderSize {
+		if size, _ := frame.Length(rest, r.frameLimit()); size > busyRead-frame.HeaderSize {
 			r.large = make([]byte, size)
 			r.read = copy(r.large, rest[frame.HeaderSize:])
 			rest = nil
@@ -310,6 +327,9 @@ func (r *reader) nextBatch() *batch {
 func (r *reader) giveBack(b *batch) {
 	clear(b.envelopes)
 	b.envelopes = b.envelopes[:0]
+	for ; b.chains > 0; b.chains-- {
+		r.inbound.CloseChain()
+	}
 	r.free <- b
 }
 

@@ -37,6 +37,11 @@ func New(node *peernet.Node, run *Run) Backend { return Backend{node, run, new(t
 func (b Backend) Serve(s *control.Server) {
 	control.GetNode.Serve(s, b.Node)
 	control.GetPeers.Serve(s, b.Peers)
+	control.GetListeners.Serve(s, b.Listeners)
+	control.AddListener.Serve(s, b.AddListener)
+	control.RemoveListener.Serve(s, b.RemoveListener)
+	control.AddInterface.Serve(s, b.AddInterface)
+	control.RemoveInterface.Serve(s, b.RemoveInterface)
 	control.Watch.Serve(s, b.Watch)
 	control.Discover.Serve(s, b.Discover)
 	control.Connect.Serve(s, b.Connect)
@@ -44,6 +49,7 @@ func (b Backend) Serve(s *control.Server) {
 	control.Explain.Serve(s, b.Explain)
 	control.Call.Serve(s, b.Call)
 	control.CallAll.Serve(s, b.CallAll)
+	control.CallAsGuest.Serve(s, b.CallAsGuest)
 	control.Send.Serve(s, b.Send)
 	control.Ping.Serve(s, b.Ping)
 	control.Expose.Serve(s, b.Expose)
@@ -75,6 +81,7 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 		PublicKey: b.node.PublicKey().String(),
 		Addresses: texts(b.node.Addrs()),
 		Listen:    b.run.Config.Listen,
+		Listeners: b.listeners(),
 		Discovery: names,
 		Advertise: !b.run.Config.ListenOnly,
 		Private:   b.run.Config.Private,
@@ -85,6 +92,7 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 		Control:   b.run.Socket,
 		Metrics:   b.run.Metrics,
 		Traffic:   newTraffic(s.Total),
+		Guests:    newTraffic(s.Guests),
 		PeersFile: b.peersFile(),
 		Tunnels:   b.tunnels.list(),
 

@@ -11,7 +11,8 @@ type (
 	Node struct {
 		PublicKey string         `json:"public_key"`
 		Addresses []string       `json:"addresses"` // that others can dial
-		Listen    string         `json:"listen"`    // where it was told to listen
+		Listen    string         `json:"listen"`    // where it was told to listen at its start
+		Listeners []Listener     `json:"listeners"` // where it listens now
 		Discovery []string       `json:"discovery"` // the names of the providers that look for peers
 		Advertise bool           `json:"advertise"` // whether the providers announce the node
 		Private   bool           `json:"private"`   // whether they tell only its peers
@@ -22,6 +23,7 @@ type (
 		Control   string         `json:"control"`              // the path of the control socket
 		Metrics   string         `json:"metrics,omitempty"`    // the URL where its metrics are read
 		Traffic   Traffic        `json:"traffic"`              // with all peers, including those that are not trusted any more
+		Guests    Traffic        `json:"guests"`               // with guests, and with the nodes whose guest this node was
 		PeersFile string         `json:"peers_file,omitempty"` // why the peers file cannot be used
 
 		Tunnels []Tunnel `json:"tunnels,omitempty"` // what is exposed and forwarded
@@ -31,6 +33,30 @@ type (
 		HandshakesIn  map[string]uint64 `json:"handshakes_in"`        // that others began, by how they ended
 		HandshakesOut map[string]uint64 `json:"handshakes_out"`       // that the node began, by how they ended
 		EventsLost    uint64            `json:"events_lost"`          // to slow readers
+	}
+
+	// Listeners are the addresses that a node listens on.
+	Listeners struct {
+		Listeners []Listener `json:"listeners"`
+	}
+
+	// Listener is one of them.
+	Listener struct {
+		Address string `json:"address"` // of the socket
+		Listen  string `json:"listen"`  // as it was given
+	}
+
+	// ListenerChange is what has become of one.
+	ListenerChange struct {
+		Listener
+		Change    string   `json:"change"`    // added or removed
+		Addresses []string `json:"addresses"` // that others can dial now
+	}
+
+	// InterfaceChange is what has become of a network interface.
+	InterfaceChange struct {
+		Interface string `json:"interface"`
+		Change    string `json:"change"` // added, removed or unchanged
 	}
 
 	// Tunnel is a TCP address of this side that peers reach by a name, or one that leads to a name of a peer.
@@ -174,7 +200,7 @@ type (
 		Addresses []string `json:"addresses,omitempty"`
 		Control   string   `json:"control,omitempty"` // the path of the control socket
 
-		// Of all events that concern a peer.
+		// Of all events that concern a peer, or a guest.
 		Peer    string `json:"peer,omitempty"`
 		Label   string `json:"label,omitempty"`
 		Address string `json:"address,omitempty"`
@@ -209,6 +235,12 @@ type (
 		Result json.RawMessage `json:"result"`
 	}
 
+	// GuestAnswer is what a handler for guests returned, and whose it is.
+	GuestAnswer struct {
+		PublicKey string          `json:"public_key"`
+		Result    json.RawMessage `json:"result"`
+	}
+
 	// SendAnswer says to whom a message went.
 	SendAnswer struct {
 		PublicKey string `json:"public_key"`
@@ -224,7 +256,7 @@ type (
 )
 
 // Traffic is what passed between the node and one peer, or all. Counters never go back. The numbers of calls in flight, of
-// queued bytes and of sessions are those of the moment.
+// queued and reserved bytes and of sessions are those of the moment.
 type Traffic struct {
 	CallsIn  Calls  `json:"calls_in"`      // of the peer
 	CallsOut Calls  `json:"calls_out"`     // of the node
@@ -241,6 +273,9 @@ type Traffic struct {
 	FramesOut uint64 `json:"frames_out"`
 	QueuedIn  int    `json:"queued_bytes_in"`  // arguments of calls and sends that run or wait here
 	QueuedOut int    `json:"queued_bytes_out"` // envelopes that wait to be written
+
+	StreamBytes    int    `json:"stream_reserved_bytes"`   // for what peers may send on streams
+	StreamsIgnored uint64 `json:"stream_messages_ignored"` // about streams that were over
 
 	Sessions      int               `json:"sessions"`
 	SessionsMade  uint64            `json:"sessions_made"`

@@ -12,6 +12,16 @@ var (
 	GetNode = Operation[Node]{"node", maxPlain}
 	// GetPeers lists the trusted peers, in the order of the peers file.
 	GetPeers = Operation[Peers]{"peers", maxPlain}
+	// GetListeners lists the addresses that the node listens on, in the order in which they were added.
+	GetListeners = Operation[Listeners]{"listeners", maxPlain}
+	// AddListener has the node listen on one more address, the only one of Addresses.
+	AddListener = Operation[ListenerChange]{"listener_add", maxPlain}
+	// RemoveListener has it listen there no more. The address is that of a socket, or as it was given when it was added.
+	RemoveListener = Operation[ListenerChange]{"listener_remove", maxPlain}
+	// AddInterface has the providers use the network interface Name too, wherever that is possible.
+	AddInterface = Operation[InterfaceChange]{"interface_add", maxPlain}
+	// RemoveInterface has them use it no more.
+	RemoveInterface = Operation[InterfaceChange]{"interface_remove", maxPlain}
 	// Watch tells the peers as they are, then each thing that happens to them, one at a time. It goes on until its context
 	// ends, tell fails or the node stops, and returns the reason as an error.
 	Watch = Stream[struct{}]{"watch"}
@@ -36,6 +46,8 @@ var (
 	// CallAll runs a handler of every trusted peer at the same time. The answer has a result or an error for each, in the
 	// order of the peers file. If all results have more than ResultsRoom bytes, errors take the place of the largest ones.
 	CallAll = Operation[CallAllAnswer]{"call_all", maxRequest}
+	// CallAsGuest runs a handler for guests of the node at the address, which has to be Peer unless that is empty.
+	CallAsGuest = Operation[GuestAnswer]{"call_as_guest", maxRequest}
 	// Send queues a message on the connection to the peer. It does not wait until the message arrives.
 	Send = Operation[SendAnswer]{"send", maxRequest}
 	// Ping measures one round trip to the peer.

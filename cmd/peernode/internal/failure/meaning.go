@@ -95,6 +95,8 @@ var meanings = []meaning{
 
 	means("not_all", ExitFailed, "see who is connected with: peernode peers; or why one is not with: peernode why PEER", ErrNotAll),
 	means("not_in_time", ExitUnreachable, "see: peernode why PEER; or allow it more time with --timeout", ErrNotInTime),
+	means("not_listening", ExitFailed, "see where it listens with: peernode listen", ErrNotListening),
+	means("no_discovery", ExitFailed, "", ErrNoDiscovery),
 	means("not_trusted", ExitRefused, "trust it first with: peernode trust add PEER", peernet.ErrNotTrusted),
 	means("refused", ExitRefused, "on the other machine run: peernode trust add SELF", peernet.ErrRefused),
 	means("full", ExitFailed, "start this node with a higher --max-peers or --max-sessions, or wait until a peer has gone", peernet.ErrFull),
@@ -107,6 +109,7 @@ var meanings = []meaning{
 	means("no_address", ExitUnreachable, "say where it is with: peernode connect PEER ADDR", peernet.ErrNoAddress),
 	means("not_connected", ExitUnreachable, "see why with: peernode why PEER; or say where it is with: peernode connect PEER ADDR", peernet.ErrNotConnected),
 	means("not_accepted", ExitUnreachable, "let the peer trust SELF; if the peer is a Go node, remove dialect=beam from its line of the peers file", peernet.ErrNotAccepted),
+	means("no_guests", ExitRefused, "the node there must serve a handler to guests, such as that of: peernode run --echo --guests", peernet.ErrNoGuests),
 	means("unreachable", ExitUnreachable, "is the peer running, and is the address right?", peernet.ErrUnreachable),
 	means("maybe_no_handler", ExitUnreachable, "check the name: an Elixir node closes the connection, without a word, for a name that it has not exposed", peernet.ErrMaybeNoHandler),
 	means("link_lost", ExitUnreachable, "the connection broke; see: peernode why PEER", peernet.ErrLinkLost),
@@ -128,8 +131,8 @@ var meanings = []meaning{
 	means("deadline", ExitUnreachable, "allow it more time with --timeout", peernet.ErrDeadline),
 	means("too_large", ExitFailed, "send less at a time: a call and its result have at most 1 MiB each, unless the receiver raises Limits.Message", peernet.ErrTooLarge),
 
-	means("address_in_use", ExitFailed, "another program has this port: choose another with --listen", syscall.EADDRINUSE),
-	means("no_such_address", ExitFailed, "this machine has no such address: give one that it has, or :PORT for all, with --listen", syscall.EADDRNOTAVAIL),
+	means("address_in_use", ExitFailed, "this port is taken: choose another", syscall.EADDRINUSE),
+	means("no_such_address", ExitFailed, "this machine has no such address: give one that it has, or :PORT for all", syscall.EADDRNOTAVAIL),
 	means("disk_full", ExitFailed, "make room on the disk", syscall.ENOSPC),
 	means("read_only", ExitFailed, "the disk is read-only: choose another directory with --data-dir", syscall.EROFS),
 	means("path_too_long", ExitUsage, "choose another directory with --data-dir", syscall.ENAMETOOLONG),

@@ -63,7 +63,7 @@ func CheckLocal(what, value string) (string, error) {
 	if _, err := strconv.ParseUint(address, 10, 16); err == nil {
 		return "127.0.0.1:" + address, nil
 	}
-	if err := checkListen(what, address, localForm); err != nil {
+	if err := CheckListen(what, address, localForm); err != nil {
 		return "", err
 	}
 	return address, nil
