@@ -62,7 +62,9 @@ func newServer(f fake) *Server {
 		f.watch = func(context.Context, func(WatchLine) error) error { return errNothing }
 	}
 	if f.pipe == nil {
-		f.pipe = func(context.Context, Request, func() (*Joint, error)) (WatchLine, error) { return WatchLine{}, errNothing }
+		f.pipe = func(context.Context, Request, func() (*Joint, error)) (WatchLine, error) {
+			return WatchLine{}, errNothing
+		}
 	}
 	Pipe.Serve(s, f.pipe)
 	Watch.Serve(s, func(ctx context.Context, _ struct{}, tell func(WatchLine) error) error { return f.watch(ctx, tell) })

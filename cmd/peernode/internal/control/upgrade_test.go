@@ -275,4 +275,3 @@ func FuzzPieces(f *testing.F) {
 		}
 	})
 }
-
