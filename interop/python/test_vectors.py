@@ -13,7 +13,6 @@ from unittest import mock
 
 import announce
 import envelopes
-import noise
 from frames import ProtocolError
 from identity import LOW_ORDER_KEYS, KeyPair, check_key, format_key, parse_key
 from noise import Cipher, HandshakeFailed, initiate, respond
