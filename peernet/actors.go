@@ -7,7 +7,6 @@ import (
 	"io"
 	mathrand "math/rand/v2"
 	"net"
-	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -15,8 +14,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/guests"
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/node"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
@@ -58,7 +59,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 	sessions := &session.Config{
 		Static: n.keys, Prologue: []byte(c.Namespace), Hello: hello, Rand: c.Rand, Clock: c.Clock, Log: c.Logger,
 		Pool: n.pool, Trusted: n.trust.Contains, Compute: make(chan struct{}, handshakesAtOnce),
-		Serve: func(l *session.Link) session.Inbound { return n.server.Open(l) },
+		Serve: n.serve, TakesGuests: n.server.ServesGuests,
 		Boot: func(peer identity.PublicKey) (boot [8]byte) { // each peer learns another one, which tells it nothing about others
 			mac := hmac.New(sha256.New, secret)
 			mac.Write(peer[:])
@@ -71,11 +72,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, LingerReplaced: c.Timing.LingerReplaced, MaxMessages: maxMessages,
 		Counters: &n.counters, Dialects: n.dialects,
 	}
-	var listens netip.AddrPort
-	if a, ok := l.Addr().(*net.TCPAddr); ok {
-		listens = a.AddrPort()
-	}
-	self := discovery.Self{Key: n.self, Port: listens.Port(), Addr: listens.Addr(), ListenOnly: c.ListenOnly,
+	self := discovery.Self{Key: n.self, Listens: n.listeners.addrs, ListenOnly: c.ListenOnly,
 		Interfaces: c.Network.Interfaces, ListenPacket: c.Network.ListenPacket}
 	if c.Private {
 		sessions.Knocks, self.Private = n.keyring, n.keyring
@@ -83,13 +80,23 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 	return node.Config{
 		Pool: n.pool, Log: c.Logger, Clock: c.Clock, Interfaces: c.Network.Interfaces, Tell: n.publish,
 		Listener: listener.Config{Listener: l, Session: sessions,
-			Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource},
+			Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource,
+			Guests: c.Limits.Guests, GuestsPerSource: c.Limits.GuestsPerSource},
+		Guests: guests.Config{Session: sessions, Idle: c.Timing.GuestIdle, Life: c.Timing.GuestLife},
 		Finder: finder.Config{Providers: c.Discovery, Board: n.board, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Self: self},
 		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains, Dialects: n.dialects,
 			Dial: c.Network.dial, LookUp: c.Network.lookUp, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Jitter: jitter,
 			DialTimeout: c.Timing.Dial, Stagger: staggerDials, RotateAfter: c.Timing.Rotate, IdleAfter: c.Timing.Idle,
 			MaxPeers: c.Limits.Peers, MaxSessions: c.Limits.Sessions},
 	}, nil
+}
+
+// serve answers what comes over a session.
+func (n *Node) serve(l *session.Link) session.Inbound {
+	if l.IsGuest() {
+		return n.server.OpenGuest(l, l.Role() == handshake.Responder)
+	}
+	return n.server.Open(l)
 }
 
 // newJitter returns a source of numbers in [0, 1), seeded from the node's randomness.

@@ -3,6 +3,7 @@ package peernet_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -159,6 +160,71 @@ func TestListenerThatClosesAnswers(t *testing.T) {
 		}
 		if _, err := s.hub.Dial(t.Context(), s.keys[0], "web"); !errors.Is(err, peernet.ErrNoHandler) {
 			t.Errorf("dialled: %v", err)
+		}
+		nothingLeft(t, s)
+	})
+}
+
+// TestListenersOfOneNodeAreIndependent: each may be closed and opened while the others, and what it has accepted, go on.
+func TestListenersOfOneNodeAreIndependent(t *testing.T) {
+	starOf(t, 1, func(t *testing.T, s *star) {
+		open := func(name string) net.Listener {
+			l, err := s.others[0].Listen(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						defer c.Close()
+						fmt.Fprint(c, name)
+						io.Copy(c, c)
+					}()
+				}
+			}()
+			return l
+		}
+		dial := func(name string) net.Conn {
+			t.Helper()
+			c, err := s.hub.Dial(t.Context(), s.keys[0], name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		says := func(c net.Conn, want string) {
+			t.Helper()
+			b := make([]byte, len(want))
+			if _, err := io.ReadFull(c, b); err != nil || string(b) != want {
+				t.Errorf("%q, %v, want %q", b, err, want)
+			}
+		}
+		web, shell := open("web"), open("shell")
+		first, other := dial("web"), dial("shell")
+		says(first, "web")
+		says(other, "shell")
+		for range 3 {
+			if err := web.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.hub.Dial(t.Context(), s.keys[0], "web"); !errors.Is(err, peernet.ErrNoHandler) {
+				t.Errorf("dialled where nobody listens: %v", err)
+			}
+			for _, c := range []net.Conn{first, other} {
+				fmt.Fprint(c, "on")
+				says(c, "on")
+			}
+			web = open("web")
+			c := dial("web")
+			says(c, "web")
+			c.Close()
+		}
+		for _, c := range []io.Closer{first, other, web, shell} {
+			c.Close()
 		}
 		nothingLeft(t, s)
 	})

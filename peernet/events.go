@@ -58,6 +58,19 @@ type (
 		Reason    string        // why not; empty: it can again
 	}
 
+	// ListenerAdded says that the node listens on one more address, since ListenOn.
+	ListenerAdded struct {
+		At
+		Addr netip.AddrPort // Addr of the Listener
+	}
+
+	// ListenerRemoved says that the node does not listen on an address any more, since Close of the Listener. At Shutdown no
+	// listener has one.
+	ListenerRemoved struct {
+		At
+		Addr netip.AddrPort // Addr of the Listener
+	}
+
 	// Connected says that calls to a peer can be made. It alternates with Disconnected.
 	Connected struct {
 		At
@@ -74,6 +87,22 @@ type (
 		Addr   netip.AddrPort
 		Reason string // "shutdown", "lost", "revoked", …: docs/wire.md §6.8
 		Text   string // the peer's, untrusted; or what broke
+	}
+
+	// GuestConnected says that a guest was let in: see Guests. It is no peer, also if its key is trusted.
+	GuestConnected struct {
+		At
+		Peer identity.PublicKey // the guest's key
+		Addr netip.AddrPort
+	}
+
+	// GuestDisconnected says that the session of a guest has ended.
+	GuestDisconnected struct {
+		At
+		Peer   identity.PublicKey // the guest's key
+		Addr   netip.AddrPort
+		Reason string // as that of Disconnected
+		Text   string // the guest's, untrusted; or what broke
 	}
 
 	// Paired says that a key was added to the trust set, by Pair or by an edit of the peers file.
@@ -127,10 +156,22 @@ func (Lost) Kind() string { return "lost" }
 func (DiscoveryProblem) Kind() string { return "discovery" }
 
 // Kind implements Event.
+func (ListenerAdded) Kind() string { return "listener_added" }
+
+// Kind implements Event.
+func (ListenerRemoved) Kind() string { return "listener_removed" }
+
+// Kind implements Event.
 func (Connected) Kind() string { return "connected" }
 
 // Kind implements Event.
 func (Disconnected) Kind() string { return "disconnected" }
+
+// Kind implements Event.
+func (GuestConnected) Kind() string { return "guest_connected" }
+
+// Kind implements Event.
+func (GuestDisconnected) Kind() string { return "guest_disconnected" }
 
 // Kind implements Event.
 func (Paired) Kind() string { return "paired" }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
@@ -29,19 +28,16 @@ func (n *Node) Start(ctx context.Context) error {
 	case stateStopping:
 		return fmt.Errorf("start: %w", ErrClosed)
 	}
-	l, err := n.config.Network.Listen(ctx, "tcp", n.config.Listen)
+	l, err := n.openListener(ctx, n.config.Listen)
 	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("listen on %s: another program has this address: stop that program, or choose another port (%w)", n.config.Listen, err)
-		}
-		return fmt.Errorf("listen on %s: %w", n.config.Listen, err)
-	}
-	c, err := n.actorConfig(l)
-	if err != nil {
-		_ = l.Close()
 		return err
 	}
-	n.listener = l
+	c, err := n.actorConfig(l.socket)
+	if err != nil {
+		_ = l.socket.Close()
+		return err
+	}
+	n.listeners.add(l)
 	n.system = n.config.System
 	if n.system == nil {
 		n.system = actorkit.NewSystem(n.config.Logger, throttleDeadLetters)
@@ -63,7 +59,7 @@ func (n *Node) Start(ctx context.Context) error {
 	}
 	n.started = n.config.Clock.Now()
 	n.state.Store(stateRunning)
-	n.config.Logger.Info("node", "state", "running", "key", n.self.String(), "listen", l.Addr().String())
+	n.config.Logger.Info("node", "state", "running", "key", n.self.String(), "listen", l.socket.Addr().String())
 	return nil
 }
 

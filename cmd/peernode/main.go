@@ -23,6 +23,8 @@ var subcommands = []func(*app) *cobra.Command{
 	trustCommand,
 	runCommand,
 	statusCommand,
+	listenCommand,
+	interfacesCommand,
 	peersCommand,
 	discoverCommand,
 	connectCommand,
@@ -31,4 +33,7 @@ var subcommands = []func(*app) *cobra.Command{
 	callCommand,
 	sendCommand,
 	pingCommand,
+	exposeCommand,
+	forwardCommand,
+	pipeCommand,
 }

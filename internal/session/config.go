@@ -16,7 +16,7 @@ import (
 )
 
 // A Config is what all sessions of a node share. It is never changed. Every exported field is required but Boot,
-// Dialects, Knocks, Parts, LimitUnsent, AwaitUnsent, AllowStall and MaxMessages.
+// TakesGuests, Dialects, Knocks, Parts, LimitUnsent, AwaitUnsent, AllowStall and MaxMessages.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -29,6 +29,10 @@ type Config struct {
 
 	// Trusted says whether a key may connect. It is asked during the handshake, from its goroutine.
 	Trusted func(identity.PublicKey) bool
+
+	// TakesGuests says whether the node takes guests now. It is asked during the handshake, from its goroutine, if the
+	// initiator is one. If nil, never.
+	TakesGuests func() bool
 
 	// Dialects says which dialects the node speaks, and with whom. If nil, the native one.
 	Dialects *dialects.Book

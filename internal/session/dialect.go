@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"syscall"
 	"time"
@@ -118,18 +117,22 @@ func (c *Config) readMessage1(conn net.Conn, hc *handshake.Config, state *handsh
 		return state, size, err
 	}
 	other, known := handshake.DialectOf(int(wrong.Got))
-	if !known || other == hc.Dialect || !c.Dialects.Speaks(other) {
+	switch {
+	case hc.Knocks != nil && wrong.Got == handshake.Message1Size && c.takesGuests():
+		hc.Knocks, hc.Guest = nil, true // without a knock nothing but a guest may come (wire.md §4.7)
+	case known && other != hc.Dialect && c.Dialects.Speaks(other):
+		hc.Dialect = other
+	default:
 		return state, size, err
 	}
-	hc.Dialect = other
-	if state, err = handshake.New(*hc); err != nil {
-		return nil, 0, err
+	state.Discard()
+	next, err := handshake.New(*hc)
+	if err != nil {
+		return state, 0, err
 	}
+	state = next
 	_, size = state.Next()
-	if _, err = io.ReadFull(conn, in[:size]); err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return state, size, err
+	return state, size, readBody(conn, in[:size])
 }
 
 // awaitRequest is awaitReady for a call or a send. It refuses one whose name has closed the last two sessions.

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// A Run is one run of a node, as far as the node itself does not tell it.
+// A Run is one run of a node, as far as the node itself does not tell it. It is complete before the first operation.
 type Run struct {
 	Config  peernet.Config // the node's
 	Started time.Time
@@ -25,17 +25,23 @@ type Run struct {
 
 // A Backend does operations on a node.
 type Backend struct {
-	node *peernet.Node
-	run  Run
+	node    *peernet.Node
+	run     *Run
+	tunnels *tunnels
 }
 
 // New returns a Backend for node.
-func New(node *peernet.Node, run Run) Backend { return Backend{node, run} }
+func New(node *peernet.Node, run *Run) Backend { return Backend{node, run, new(tunnels)} }
 
 // Serve adds every operation to s.
 func (b Backend) Serve(s *control.Server) {
 	control.GetNode.Serve(s, b.Node)
 	control.GetPeers.Serve(s, b.Peers)
+	control.GetListeners.Serve(s, b.Listeners)
+	control.AddListener.Serve(s, b.AddListener)
+	control.RemoveListener.Serve(s, b.RemoveListener)
+	control.AddInterface.Serve(s, b.AddInterface)
+	control.RemoveInterface.Serve(s, b.RemoveInterface)
 	control.Watch.Serve(s, b.Watch)
 	control.Discover.Serve(s, b.Discover)
 	control.Connect.Serve(s, b.Connect)
@@ -43,8 +49,13 @@ func (b Backend) Serve(s *control.Server) {
 	control.Explain.Serve(s, b.Explain)
 	control.Call.Serve(s, b.Call)
 	control.CallAll.Serve(s, b.CallAll)
+	control.CallAsGuest.Serve(s, b.CallAsGuest)
 	control.Send.Serve(s, b.Send)
 	control.Ping.Serve(s, b.Ping)
+	control.Expose.Serve(s, b.Expose)
+	control.Forward.Serve(s, b.Forward)
+	control.Pipe.Serve(s, b.Pipe)
+	control.Take.Serve(s, b.Take)
 }
 
 // States are the states of a peer, in the order in which status counts them.
@@ -70,6 +81,7 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 		PublicKey: b.node.PublicKey().String(),
 		Addresses: texts(b.node.Addrs()),
 		Listen:    b.run.Config.Listen,
+		Listeners: b.listeners(),
 		Discovery: names,
 		Advertise: !b.run.Config.ListenOnly,
 		Private:   b.run.Config.Private,
@@ -80,7 +92,9 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 		Control:   b.run.Socket,
 		Metrics:   b.run.Metrics,
 		Traffic:   newTraffic(s.Total),
+		Guests:    newTraffic(s.Guests),
 		PeersFile: b.peersFile(),
+		Tunnels:   b.tunnels.list(),
 
 		Accepted: s.Accepted, Strangers: s.Strangers, HandshakesIn: s.HandshakesIn, HandshakesOut: s.HandshakesOut, EventsLost: s.EventsLost,
 	}, nil

@@ -119,9 +119,17 @@ func (b Backend) Event(e peernet.Event) control.Event {
 		key, l.Address, l.Source, l.Reason, l.Left = e.Peer, address(e.Addr), e.Source, e.Reason, &e.Left
 	case peernet.DiscoveryProblem:
 		l.Source, l.State, l.Interface, l.Doing, l.Reason = e.Source, string(e.State), e.Interface, e.Doing, e.Reason
+	case peernet.ListenerAdded:
+		l.Address = address(e.Addr)
+	case peernet.ListenerRemoved:
+		l.Address = address(e.Addr)
 	case peernet.Connected:
 		key, l.Address, l.Role, l.Name = e.Peer, address(e.Addr), e.Role, e.Name
 	case peernet.Disconnected:
+		key, l.Address, l.Reason, l.Text = e.Peer, address(e.Addr), e.Reason, e.Text
+	case peernet.GuestConnected:
+		key, l.Address = e.Peer, address(e.Addr)
+	case peernet.GuestDisconnected:
 		key, l.Address, l.Reason, l.Text = e.Peer, address(e.Addr), e.Reason, e.Text
 	case peernet.Paired:
 		key, l.Label = e.Peer, e.Label

@@ -30,6 +30,9 @@ func eventText(e control.Event) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %-12s", timeOfDay(e.Time), e.Kind)
+	if about := tunnelText(e); about != "" {
+		return b.String() + " " + about
+	}
 	add := func(format, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, format, value)
@@ -37,7 +40,7 @@ func eventText(e control.Event) string {
 	}
 	name := text.PeerName(e.Peer, e.Label)
 	switch e.Kind {
-	case "found", "updated", "lost", "refused", "unpaired":
+	case "found", "updated", "lost", "refused", "unpaired", "guest_connected", "guest_disconnected":
 		if e.Label == "" { // the key may not be trusted: show it whole
 			name = e.Peer
 		}
