@@ -78,6 +78,10 @@ var checks = map[string]func(*testing.T, page, block){
 	"beam-tags":      checkBEAMTags,
 	"beam-envelopes": checkBEAMEnvelopes,
 
+	"guest-frame-m3":  checkGuestFrame,
+	"guest-envelopes": checkGuestEnvelopes,
+	"guest-refuse":    checkGuestRefuse,
+
 	"first-frames":  checkFirstFrames,
 	"announce-7100": checkAnnounce,
 }
