@@ -64,13 +64,13 @@ func newShare(password, channel, sid []byte, random io.Reader) (share, error) {
 	defer clear(text)
 	hash := sha512.Sum512(text)
 	defer clear(hash[:])
-	generator, err := ristretto255.NewElement().SetUniformBytes(hash[:])
+	generator, err := ristretto255.NewIdentityElement().SetUniformBytes(hash[:])
 	if err != nil {
 		return share{}, err
 	}
 	scalar := scalarOf(b)
-	y := ristretto255.NewElement().ScalarMult(scalar, generator)
-	generator.Zero()
+	y := ristretto255.NewIdentityElement().ScalarMult(scalar, generator)
+	generator.Set(ristretto255.NewIdentityElement())
 	s := share{scalar: scalar, public: [pointSize]byte(y.Bytes())}
 	if y.Equal(ristretto255.NewIdentityElement()) == 1 {
 		return share{}, ErrPoint // one scalar in 2^252
@@ -92,12 +92,12 @@ func scalarOf(b [scalarSize]byte) *ristretto255.Scalar {
 
 // multiply returns the point that s shares with the other side's: scalar_mult_vfy of the draft. It fails with [ErrPoint].
 func (s share) multiply(other []byte) (k [pointSize]byte, err error) {
-	point, err := ristretto255.NewElement().SetCanonicalBytes(other)
+	point, err := ristretto255.NewIdentityElement().SetCanonicalBytes(other)
 	if err != nil {
 		return k, ErrPoint
 	}
-	secret := ristretto255.NewElement().ScalarMult(s.scalar, point)
-	defer secret.Zero()
+	secret := ristretto255.NewIdentityElement().ScalarMult(s.scalar, point)
+	defer secret.Set(ristretto255.NewIdentityElement())
 	if secret.Equal(ristretto255.NewIdentityElement()) == 1 {
 		return k, ErrPoint
 	}

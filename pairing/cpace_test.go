@@ -12,7 +12,7 @@ import (
 func TestTheSuiteGivesTheVectorsOfTheDraft(t *testing.T) {
 	v := draftVector(t)
 	hash := sha512.Sum512(generatorString(v.PRS, v.CI, v.SID))
-	g, err := ristretto255.NewElement().SetUniformBytes(hash[:])
+	g, err := ristretto255.NewIdentityElement().SetUniformBytes(hash[:])
 	wantNil(t, err)
 	wantBytes(t, "generator", g.Bytes(), v.G)
 

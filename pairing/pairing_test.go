@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-const rightCode, wrongCode = "42-otter-velvet", "42-otter-winter"
+const rightCode, wrongCode = "42-otter-velvet", "42-otter-wombat"
 
 // An exchange is a joiner and an offer in one session, or in two if somebody is between them.
 type exchange struct {

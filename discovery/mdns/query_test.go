@@ -96,7 +96,7 @@ func TestKnownAnswers(t *testing.T) {
 		return rr
 	}
 	other := factOf(1, "10.77.0.1")
-	other.port, other.txt = 9000, attributes(key(2))
+	other.port, other.txt = 9000, attributes(key(2), 0)
 	for _, c := range []struct {
 		name  string
 		known []dns.RR

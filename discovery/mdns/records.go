@@ -71,7 +71,7 @@ func recordsOn(i discovery.Interface, self discovery.Self) []ownRecord {
 		{typePointer, &dns.PTR{Hdr: head(typesName, dns.TypePTR, 0, serviceTTL), Ptr: serviceName}},
 		{pointer, &dns.PTR{Hdr: head(serviceName, dns.TypePTR, 0, serviceTTL), Ptr: instance}},
 		{server, &dns.SRV{Hdr: head(instance, dns.TypeSRV, flushBit, hostTTL), Port: self.Port, Target: host}},
-		{text, &dns.TXT{Hdr: head(instance, dns.TypeTXT, flushBit, serviceTTL), Txt: attributes(self.Key)}},
+		{text, &dns.TXT{Hdr: head(instance, dns.TypeTXT, flushBit, serviceTTL), Txt: attributes(self.Key, self.Offers.Own())}},
 	}
 	for _, a := range ownAddresses(i, self.Addr) {
 		if a.Is4() {

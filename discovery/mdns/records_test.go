@@ -31,7 +31,7 @@ func TestRecordsAreExact(t *testing.T) {
 	}
 	f := factOf(1, "10.77.0.1", "fd77::1")
 	m, err := parse(b)
-	if err != nil || len(m.services) != 1 || *m.services[f.name] != (service{f.host, f.port, true, key(1)}) ||
+	if err != nil || len(m.services) != 1 || *m.services[f.name] != (service{host: f.host, port: f.port, hasText: true, key: key(1)}) ||
 		len(m.hosts) != 1 || !slices.Equal(m.hosts[f.host].addrs, addrs(f.addrs...)) {
 		t.Errorf("read as %+v, %v", m, err)
 	}
