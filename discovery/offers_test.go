@@ -41,7 +41,7 @@ func TestOffersHoldForTheirTimeAndTheLatestIsFirst(t *testing.T) {
 	if !isClosed(news) {
 		t.Error("nobody is told of a new offer")
 	}
-	_, news = o.Find(now, 42)
+	wantOffers(t, o, now, 43)
 	o.Hear(now.Add(time.Second), offerOf(42, 2, 7100), 5*time.Second)
 	o.Hear(now.Add(time.Second), offerOf(43, 1, 7100), 5*time.Second)
 	wantOffers(t, o, now.Add(2*time.Second), 42, offerOf(42, 2, 7100), offerOf(42, 1, 7100))
