@@ -154,7 +154,7 @@ func (c command) checkExamples(t *testing.T) {
 // jsonName is a field of what the command prints as JSON, eventKind an event of a node.
 var (
 	jsonName  = regexp.MustCompile("`json:\"([a-z_]+)")
-	eventKind = regexp.MustCompile(`\) Kind\(\) string +\{ return "([a-z]+)" \}`)
+	eventKind = regexp.MustCompile(`\) Kind\(\) string +\{ return "([a-z_]+)" \}`)
 )
 
 // TestManualNamesEveryFieldAndEvent holds the manual's tables of JSON to the sources.

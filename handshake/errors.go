@@ -33,6 +33,9 @@ var (
 	// so namespace and protocol agree: the only reason left is interference.
 	ErrMessage3 = errors.New("handshake: message 3 does not authenticate: interference")
 
+	// ErrGuest says that message 3 has a payload that means nothing.
+	ErrGuest = errors.New("handshake: message 3 asks for something that is not known")
+
 	// ErrKey says that the peer's static key is not below 2^255-19, or is of low order, so that it names no peer.
 	ErrKey = errors.New("handshake: bad static key")
 

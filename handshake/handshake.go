@@ -4,7 +4,7 @@
 //
 //	-> e                  message 1, 32 bytes; 48 in private mode, with a knock
 //	<- e, ee, s, es       message 2, 96 bytes
-//	-> s, se              message 3, 64 bytes
+//	-> s, se              message 3, 64 bytes; 65 of a guest, with one byte that says so
 //
 // A [State] is one end of one handshake. It does no I/O: the caller asks [State.Next] whose turn it is and how long the
 // message is, and carries the bytes between [State.Write], [State.Read] and the connection, each body in a frame.
@@ -12,6 +12,8 @@
 // A State asks a function of the caller whom to trust, at the step where it matters. The initiator checks the
 // responder's key after message 2, before message 3 exists. So a responder that it does not trust, or did not dial,
 // never learns who called. The responder checks the initiator's key after message 3. No key comes out before the end.
+//
+// A guest (wire.md §4.7) proves its key like any initiator, but nobody asks whether the key is trusted: see [Config.Guest].
 //
 // In private mode (wire.md §4.6) a responder answers only initiators that prove with message 1 that they have the
 // private key of a trusted peer: see [Config.Knocks].
@@ -41,7 +43,12 @@ const (
 
 	KnockSize           = 16                       // payload of message 1 in private mode
 	PrivateMessage1Size = Message1Size + KnockSize // e, knock (wire.md §4.6)
+
+	GuestMessage3Size = Message3Size + 1 // encrypted s, encrypted payload of one byte (wire.md §4.7)
 )
+
+// asGuest is the payload of message 3 by which an initiator asks for a guest session.
+const asGuest = 0x01
 
 // sizes of the Noise messages, in order, outside of private mode. The initiator writes those with an even index.
 var sizes = [...]int{Message1Size, Message2Size, Message3Size}
@@ -71,12 +78,17 @@ type Config struct {
 	// Prologue must be the same at both ends: the bytes of the namespace, empty by default (wire.md §4.1). It is not kept.
 	Prologue []byte
 
-	// Expect is the key that was dialled: the initiator accepts no other. The initiator must set it, and the responder
-	// must not.
+	// Expect is the key that was dialled: the initiator accepts no other. The initiator must set it, unless it is a guest
+	// that takes whatever key answers, and the responder must not.
 	Expect identity.PublicKey
 
-	// Trusted says whether the peer with that key may connect. It must be set. It is called at most once, by the Read that
-	// has just proved the key, on its goroutine. The initiator calls it only if the key is the expected one.
+	// Guest, of an initiator, asks for a guest session. Of a responder, it takes nothing but guests: see State.ExpectGuest.
+	// Guests have the native dialect, and no Knocks.
+	Guest bool
+
+	// Trusted says whether the peer with that key may connect. It must be set, but by an initiator that is a guest. It is
+	// called at most once, by the Read that has just proved the key, on its goroutine; for guest sessions not at all. The
+	// initiator calls it only if the key is the expected one.
 	Trusted func(identity.PublicKey) bool
 
 	// Knocks, if not nil, puts this end into private mode. The other end must be in private mode too, or the handshake
@@ -100,9 +112,13 @@ func (c *Config) check() error {
 		return fmt.Errorf("%w: the BEAM dialect has no prologue", ErrConfig)
 	case c.Dialect == BEAM && c.Knocks != nil:
 		return fmt.Errorf("%w: the BEAM dialect has no private mode", ErrConfig)
-	case c.Trusted == nil:
+	case c.Guest && c.Dialect == BEAM:
+		return fmt.Errorf("%w: the BEAM dialect has no guests", ErrConfig)
+	case c.Guest && c.Knocks != nil:
+		return fmt.Errorf("%w: a guest does not knock", ErrConfig)
+	case c.Trusted == nil && !(c.Guest && c.Role == Initiator):
 		return fmt.Errorf("%w: Trusted is not set", ErrConfig)
-	case c.Role == Initiator && c.Expect.IsZero():
+	case c.Role == Initiator && c.Expect.IsZero() && !c.Guest:
 		return fmt.Errorf("%w: an initiator must set Expect", ErrConfig)
 	case c.Role == Responder && !c.Expect.IsZero():
 		return fmt.Errorf("%w: a responder must not set Expect", ErrConfig)
@@ -120,6 +136,7 @@ type State struct {
 
 	noise   secret[pattern]    // nil once the handshake has finished or failed, so that its private keys are released
 	message int                // index in sizes of the next message
+	isGuest bool               // message 3 has the payload of a guest
 	knocked identity.PublicKey // in private mode, the key whose owner has knocked
 	remote  identity.PublicKey // once the peer has proved it
 	result  *Result            // once there are keys
@@ -141,7 +158,7 @@ func New(c Config) (*State, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	s := &State{config: c, self: c.Static.PublicKey(), noise: hide(hs)}
+	s := &State{config: c, self: c.Static.PublicKey(), noise: hide(hs), isGuest: c.Guest}
 	s.config.Static, s.config.Prologue = identity.KeyPair{}, nil
 	return s, nil
 }
@@ -178,14 +195,25 @@ func (s *State) size() int {
 	switch {
 	case s.config.Knocks != nil && s.message == 0:
 		return PrivateMessage1Size
+	case s.isGuest && s.message == 2:
+		return GuestMessage3Size
 	case s.config.Dialect == BEAM:
 		return binaryHeader + sizes[s.message]
 	}
 	return sizes[s.message]
 }
 
-// Done reports whether the handshake has succeeded: the peer has proved its key, the key is trusted, and no message is
-// due. The initiator is done once it has written message 3; it does not know yet whether the responder accepts it.
+// ExpectGuest has a responder take message 3 of a guest, of [GuestMessage3Size] bytes, in place of an ordinary one. It may
+// be called while message 3 is due. It panics at an initiator, in the BEAM dialect, in private mode, and at any other time.
+func (s *State) ExpectGuest() {
+	if s.noise == nil || s.config.Role == Initiator || s.message != 2 || s.config.Dialect == BEAM || s.config.Knocks != nil {
+		panic("handshake: no guest can come now")
+	}
+	s.isGuest = true
+}
+
+// Done reports whether the handshake has succeeded: the peer has proved its key, the key is trusted or the session is
+// that of a guest, and no message is due. The initiator is done once it has written message 3; it does not know yet whether the responder accepts it.
 func (s *State) Done() bool { return s.done }
 
 // Write appends the next message to b. It fails if Config.Rand does, and in private mode with [ErrUntrusted], an
@@ -208,10 +236,13 @@ func (s *State) Write(b []byte) ([]byte, error) {
 	return out, nil
 }
 
-// write does the work of Write. Only message 1 in private mode has a payload.
+// write does the work of Write. Only message 1 in private mode, and message 3 of a guest, have a payload.
 func (s *State) write(hs pattern, b []byte) ([]byte, *noise.CipherState, *noise.CipherState, error) {
 	if s.config.Dialect == BEAM {
 		b = appendBinaryHeader(b, sizes[s.message])
+	}
+	if s.isGuest && s.message == 2 {
+		return hs.WriteMessage(b, []byte{asGuest})
 	}
 	if s.config.Knocks == nil || s.message > 0 {
 		return hs.WriteMessage(b, nil)
@@ -234,6 +265,7 @@ func (s *State) write(hs pattern, b []byte) ([]byte, *noise.CipherState, *noise.
 //   - [ErrEphemeral], of messages 1 and 2.
 //   - [ErrKnock] for message 1 in private mode.
 //   - [ErrMessage2] or [ErrMessage3] for a message that does not authenticate.
+//   - [ErrGuest] for another payload than that of a guest.
 //   - [ErrKey] and [ErrSelf] for a static key that no honest peer shows.
 //   - [ErrWrongKey], a [*WrongKeyError], at the initiator only; [ErrOtherKnock] at the responder, in private mode.
 //   - [ErrUntrusted], an [*UntrustedError]. At the responder a [State.Result] is there too, so that it can tell
@@ -298,7 +330,7 @@ func (s *State) read(hs pattern, body []byte) error {
 			return ErrKnock
 		}
 	}
-	_, k1, k2, err := hs.ReadMessage(nil, body)
+	payload, k1, k2, err := hs.ReadMessage(nil, body)
 	switch {
 	case err == nil:
 	case errors.Is(err, ErrKey):
@@ -308,6 +340,9 @@ func (s *State) read(hs pattern, body []byte) error {
 	default:
 		return ErrMessage3
 	}
+	if s.isGuest && s.message == 2 && payload[0] != asGuest {
+		return ErrGuest
+	}
 	s.message++
 	if s.message == 1 {
 		return nil // message 1 proves nothing
@@ -315,7 +350,7 @@ func (s *State) read(hs pattern, body []byte) error {
 	if err := s.identify(hs.PeerStatic()); err != nil {
 		return err
 	}
-	trusted := s.config.Trusted(s.remote)
+	trusted := s.isGuest || s.config.Trusted(s.remote)
 	if k1 != nil {
 		s.split(hs, k1, k2)
 		s.done = trusted
@@ -335,7 +370,7 @@ func (s *State) identify(static []byte) error {
 		return fmt.Errorf("%w: %w", ErrKey, err)
 	case remote == s.self:
 		return ErrSelf
-	case s.config.Role == Initiator && remote != s.config.Expect:
+	case s.config.Role == Initiator && remote != s.config.Expect && !s.config.Expect.IsZero():
 		return &WrongKeyError{Want: s.config.Expect, Got: remote}
 	case s.config.Role == Responder && s.config.Knocks != nil && remote != s.knocked:
 		return ErrOtherKnock
@@ -350,7 +385,7 @@ func (s *State) split(hs pattern, k1, k2 *noise.CipherState) {
 	if s.config.Role == Responder {
 		k.send, k.recv = k.recv, k.send
 	}
-	s.result = &Result{Remote: s.remote, Hash: [32]byte(hs.ChannelBinding()), keys: hide(k)}
+	s.result = &Result{Remote: s.remote, Guest: s.isGuest, Hash: [32]byte(hs.ChannelBinding()), keys: hide(k)}
 }
 
 // Result returns the result. It panics unless the handshake is [State.Done], or has ended with [ErrUntrusted] at the

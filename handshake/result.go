@@ -6,6 +6,7 @@ import "github.com/seed-f6ddb928/peernet-go/identity"
 // logging or encoding it shows the keys.
 type Result struct {
 	Remote identity.PublicKey // the peer's static key, proved
+	Guest  bool               // the initiator is a guest of the responder: nobody has asked for trust
 	Hash   [32]byte           // the handshake hash (h of Noise §5.2), equal at both ends and unique to this session
 	keys   secret[*keys]
 }

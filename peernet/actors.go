@@ -15,8 +15,10 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/guests"
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/node"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
@@ -58,14 +60,14 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 	sessions := &session.Config{
 		Static: n.keys, Prologue: []byte(c.Namespace), Hello: hello, Rand: c.Rand, Clock: c.Clock, Log: c.Logger,
 		Pool: n.pool, Trusted: n.trust.Contains, Compute: make(chan struct{}, handshakesAtOnce),
-		Serve: func(l *session.Link) session.Inbound { return n.server.Open(l) },
+		Serve: n.serve, TakesGuests: n.server.ServesGuests,
 		Boot: func(peer identity.PublicKey) (boot [8]byte) { // each peer learns another one, which tells it nothing about others
 			mac := hmac.New(sha256.New, secret)
 			mac.Write(peer[:])
 			copy(boot[:], mac.Sum(nil))
 			return boot
 		},
-		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes, StreamBytes: c.Limits.StreamBytesPerPeer, LimitUnsent: limitUnsent,
+		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes, StreamBytes: c.Limits.StreamBytesPerPeer, LimitUnsent: limitUnsent, AllowStall: allowStall,
 		Parts:            session.PartLimits{Message: c.Limits.Message, Assemble: c.Limits.Message + besideMessage, Chains: maxChains},
 		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
 		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, LingerReplaced: c.Timing.LingerReplaced, MaxMessages: maxMessages,
@@ -83,13 +85,23 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 	return node.Config{
 		Pool: n.pool, Log: c.Logger, Clock: c.Clock, Interfaces: c.Network.Interfaces, Tell: n.publish,
 		Listener: listener.Config{Listener: l, Session: sessions,
-			Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource},
+			Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource,
+			Guests: c.Limits.Guests, GuestsPerSource: c.Limits.GuestsPerSource},
+		Guests: guests.Config{Session: sessions, Idle: c.Timing.GuestIdle, Life: c.Timing.GuestLife},
 		Finder: finder.Config{Providers: c.Discovery, Board: n.board, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Self: self},
 		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains, Dialects: n.dialects,
 			Dial: c.Network.dial, LookUp: c.Network.lookUp, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Jitter: jitter,
 			DialTimeout: c.Timing.Dial, Stagger: staggerDials, RotateAfter: c.Timing.Rotate, IdleAfter: c.Timing.Idle,
 			MaxPeers: c.Limits.Peers, MaxSessions: c.Limits.Sessions},
 	}, nil
+}
+
+// serve answers what comes over a session.
+func (n *Node) serve(l *session.Link) session.Inbound {
+	if l.IsGuest() {
+		return n.server.OpenGuest(l, l.Role() == handshake.Responder)
+	}
+	return n.server.Open(l)
 }
 
 // newJitter returns a source of numbers in [0, 1), seeded from the node's randomness.

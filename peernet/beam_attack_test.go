@@ -16,6 +16,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
@@ -68,8 +69,14 @@ func (p *trap) close() []int {
 // native starts a native node with bob's key in his place.
 func (w *beamWorld) native() *peernet.Node {
 	w.Helper()
-	n, err := peernet.New(peernet.Config{Identity: farKeys, Listen: farAddr.String(),
-		Network: peernet.Network{Listen: w.far.Listen, Dial: w.far.Dial, ListenPacket: w.far.ListenPacket, Interfaces: w.interfaces}})
+	return w.nativeAt(farKeys, w.far, farAddr)
+}
+
+// nativeAt starts a native node on a host. It trusts alice.
+func (w *beamWorld) nativeAt(keys identity.KeyPair, host *memnet.Host, addr netip.AddrPort) *peernet.Node {
+	w.Helper()
+	n, err := peernet.New(peernet.Config{Identity: keys, Listen: addr.String(),
+		Network: peernet.Network{Listen: host.Listen, Dial: host.Dial, ListenPacket: host.ListenPacket, Interfaces: w.interfaces}})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -20,6 +20,8 @@ type callOptions struct {
 
 	window  int      // of a stream
 	opening *opening // likewise; nil: this is no stream
+
+	visit *visit // of a call as a guest; nil: this is none
 }
 
 // optionsOf costs no allocation of its own.
@@ -56,6 +58,11 @@ func Call[R any](ctx context.Context, n *Node, key identity.PublicKey, name stri
 		var zero R
 		return zero, err
 	}
+	return decodeResult[R](raw, name)
+}
+
+// decodeResult returns the result of a call of name as an R.
+func decodeResult[R any](raw Raw, name string) (R, error) {
 	result, err := decode[R](raw)
 	if err != nil {
 		return result, &callError{"call", name, &resultError{fmt.Errorf("the result does not decode into a %T: %w", result, err)}}
@@ -75,8 +82,11 @@ func (n *Node) Send(ctx context.Context, key identity.PublicKey, name string, ar
 
 // request makes a call, send or stream. It is the Invoker inside all middleware.
 func (n *Node) request(ctx context.Context, o *Outgoing) (result Raw, err error) {
-	if o.options.opening != nil {
+	switch {
+	case o.options.opening != nil:
 		return n.stream(ctx, o)
+	case o.options.visit != nil:
+		return n.callAsGuest(ctx, o)
 	}
 	err = n.useLink(ctx, o.Peer, o.options.wait, func(l *session.Link) (again bool, err error) {
 		if o.IsSend {

@@ -58,6 +58,12 @@ func (n *Node) openDialects() {
 	n.dialects = dialects.Open(c)
 }
 
+// mayBeBEAM says whether a session with a peer may be in BEAM.
+func (n *Node) mayBeBEAM(key identity.PublicKey) bool {
+	d, known := n.dialects.Of(key)
+	return n.dialects.Speaks(handshake.BEAM) && (!known || d == handshake.BEAM)
+}
+
 // fixedDialect returns the dialect that the peers file has for a peer.
 func (n *Node) fixedDialect(key identity.PublicKey) (handshake.Dialect, bool) {
 	p, _ := n.trust.Get(key)

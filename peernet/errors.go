@@ -29,10 +29,11 @@ var (
 	ErrLinkLost     = session.ErrLinkLost                     // the session ended before the answer came
 	ErrNotSpoken    = dialects.ErrNotSpoken                   // this node does not speak the peer's dialect
 	ErrNotStarted   = errors.New("the node is not started: call Start first")
-	ErrClosed       = peers.ErrStopping     // the node is shut down, or about to be
-	ErrTaken        = serve.ErrTaken        // the name has a handler already
-	ErrNoStreams    = session.ErrNoStreams  // the peer has no streams: it speaks version 1 of the protocol, or BEAM
-	ErrNotStream    = session.ErrNotStream  // the peer's handler answers calls, and has answered: it makes no stream
+	ErrClosed       = peers.ErrStopping    // the node is shut down, or about to be
+	ErrTaken        = serve.ErrTaken       // the name has a handler already
+	ErrNoStreams    = session.ErrNoStreams // the peer has no streams: it speaks version 1 of the protocol, or BEAM
+	ErrNotStream    = session.ErrNotStream // the peer's handler answers calls, and has answered: it makes no stream
+	ErrNoGuests     = errors.New("the connection was closed after the handshake: the node there has no handler for guests")
 	ErrStreamOver   = session.ErrStreamOver // nothing can be sent: the stream has ended, and its call succeeded
 
 	// ErrMaybeNoHandler says that a BEAM node closed the session during a call, as it does, without a word, for a name that
@@ -41,6 +42,9 @@ var (
 
 	errBEAMNamespace = errors.New("config: the BEAM dialect has no namespaces: leave DialectBEAM out of Dialects, or Namespace empty")
 	errBEAMPrivate   = errors.New("config: the BEAM dialect has no private mode: leave DialectBEAM out of Dialects, or Private false")
+
+	errGuestStream   = errors.New("guests have no streams: leave Guests out")
+	errPrivateGuests = errors.New("a node in private mode answers strangers nothing: leave Guests out, or Private false")
 
 	errPairFirst = fmt.Errorf("%w: pair with it first", ErrNotTrusted)
 

@@ -76,6 +76,22 @@ type (
 		Text   string // the peer's, untrusted; or what broke
 	}
 
+	// GuestConnected says that a guest was let in: see Guests. It is no peer, also if its key is trusted.
+	GuestConnected struct {
+		At
+		Peer identity.PublicKey // the guest's key
+		Addr netip.AddrPort
+	}
+
+	// GuestDisconnected says that the session of a guest has ended.
+	GuestDisconnected struct {
+		At
+		Peer   identity.PublicKey // the guest's key
+		Addr   netip.AddrPort
+		Reason string // as that of Disconnected
+		Text   string // the guest's, untrusted; or what broke
+	}
+
 	// Paired says that a key was added to the trust set, by Pair or by an edit of the peers file.
 	Paired struct {
 		At
@@ -131,6 +147,12 @@ func (Connected) Kind() string { return "connected" }
 
 // Kind implements Event.
 func (Disconnected) Kind() string { return "disconnected" }
+
+// Kind implements Event.
+func (GuestConnected) Kind() string { return "guest_connected" }
+
+// Kind implements Event.
+func (GuestDisconnected) Kind() string { return "guest_disconnected" }
 
 // Kind implements Event.
 func (Paired) Kind() string { return "paired" }

@@ -58,16 +58,21 @@ func (r *Request) Caller() Caller { return r.node.caller(r.r.Session()) }
 // A Caller is a peer that calls a handler. Its key is proved.
 type Caller struct {
 	Key   identity.PublicKey
-	Label string         // ours for it, from the trust set
+	Label string         // ours for it, from the trust set; empty for a guest, also if its key is trusted
 	Name  string         // what the peer calls itself: untrusted
 	Addr  netip.AddrPort // where it calls from
+	Guest bool           // it is a guest: anybody can be one
 }
 
 // caller returns the peer that calls over a session. Label and name are looked up for each call: trust may change, and a
 // hello may come after the first calls.
 func (n *Node) caller(s *serve.Session) Caller {
 	c := s.Conn()
-	return Caller{Key: c.Remote(), Label: n.trust.Label(c.Remote()), Name: c.Hello().Name, Addr: c.Addr()}
+	from := Caller{Key: c.Remote(), Name: c.Hello().Name, Addr: c.Addr(), Guest: s.IsGuest()}
+	if !from.Guest {
+		from.Label = n.trust.Label(c.Remote())
+	}
+	return from
 }
 
 // A HandleOption changes how a handler is served.
@@ -77,8 +82,9 @@ type HandleOption func(*registration)
 type registration struct {
 	node *Node
 	serve.Registration
-	use    []Middleware
-	window int // of streams; 0: the default
+	use      []Middleware
+	window   int // of streams; 0: the default
+	isStream bool
 }
 
 // Authorize lets only those callers use the handler for which allow returns true; the others get the answer for an unknown
@@ -105,6 +111,13 @@ func (n *Node) handle(name string, made func(*registration) Handler, opts []Hand
 		o(&g)
 	}
 	h := made(&g)
+	switch {
+	case g.Audience == serve.PeersAlone:
+	case g.isStream:
+		return fmt.Errorf("handler %q: %w", name, errGuestStream)
+	case n.config.Private:
+		return fmt.Errorf("handler %q: %w", name, errPrivateGuests)
+	}
 	return n.register(&g.Registration, wrap(g.use, func(ctx context.Context, r *Request) (any, error) {
 		result, err := h(ctx, r)
 		return result, errorForCaller(err)
@@ -112,7 +125,11 @@ func (n *Node) handle(name string, made func(*registration) Handler, opts []Hand
 }
 
 // Unhandle takes a handler away. Calls that run go on.
-func (n *Node) Unhandle(name string) { n.server.Remove(name) }
+func (n *Node) Unhandle(name string) {
+	if !envelope.Reserved([]byte(name)) {
+		n.server.Remove(name)
+	}
+}
 
 // Handlers returns the names that have a handler, sorted.
 func (n *Node) Handlers() []string { return n.server.Names() }

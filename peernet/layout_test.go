@@ -50,6 +50,7 @@ var layers = map[string]int{
 
 	"internal/node": 5,
 
+	"internal/guests":   4,
 	"internal/listener": 4,
 	"internal/peers":    4,
 

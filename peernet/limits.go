@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
 // Limits bound what peers and strangers can make a node hold (wire.md §9). A field that is zero has its default. A
@@ -61,6 +62,22 @@ type Limits struct {
 	// StrangersPerSource is the same for one IPv4 address or IPv6 /64, at most Strangers; 32, or Strangers if that is less.
 	StrangersPerSource int
 
+	// Guests is how many sessions of guests there may be (docs/wire.md §4.7), at most 65,536; 64. A node without a handler for guests
+	// (see Guests) has none. At the limit a guest is told `busy`, unless another source has at least two guests more than its own:
+	// then the oldest of the source that has most is told so, at most once a second.
+	Guests int
+
+	// GuestsPerSource is the same for one IPv4 address or IPv6 /64, at most Guests; 8, or Guests if that is less.
+	GuestsPerSource int
+
+	// CallsPerGuest is how many calls of one guest run at once, at most 1,024; 4. At the limit, calls are answered `overloaded`.
+	CallsPerGuest int
+
+	// GuestBytes is the bytes of the arguments of all guests' calls that run, and 64 KiB for the reply of each, at least the 128 KiB
+	// of one call; 16 MiB. At the limit, calls are answered `overloaded`. The frames of a guest have at most 64 KiB, so this bounds what
+	// calls of guests make the node hold, beside what their handlers do.
+	GuestBytes int
+
 	// Peers is how many peers may be connected at the same time, at most 2^20. The next one that connects is told to come
 	// back later (`busy`), and no other is dialled. If zero, as many as are trusted.
 	Peers int
@@ -98,6 +115,10 @@ func (l *Limits) check() (err error) {
 	check("Strangers", &l.Strangers, 256, one, atMost(1<<16))
 	sources := bound[int]{l.Strangers, "what all sources together may have (Limits.Strangers)"}
 	check("StrangersPerSource", &l.StrangersPerSource, min(32, l.Strangers), one, sources)
+	check("Guests", &l.Guests, 64, one, atMost(1<<16))
+	check("GuestsPerSource", &l.GuestsPerSource, min(8, l.Guests), one, bound[int]{l.Guests, "what all sources together may have (Limits.Guests)"})
+	check("CallsPerGuest", &l.CallsPerGuest, 4, one, atMost(1<<10))
+	check("GuestBytes", &l.GuestBytes, 16<<20, bound[int]{2 * session.MaxGuestFrame, "what one call may take"}, atMost(math.MaxInt32))
 	check("Peers", &l.Peers, 0, one, atMost(1<<20))
 	peers := bound[int]{max(1, l.Peers), "one for each peer that may be connected (Limits.Peers)"}
 	check("Sessions", &l.Sessions, 0, peers, atMost(1<<22))

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"iter"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/envelope/etf"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
@@ -47,7 +49,9 @@ func (n *Node) Connected() []identity.PublicKey {
 // call has ended. It returns an outcome for each of keys, in their order. When ctx ends, the calls in flight fail as
 // Call does, and the rest without being sent. A call that fails stops no other: to stop at some outcome, use CallEach.
 //
-// args are encoded once, and for each BEAM peer again. A peer that is named several times is asked once, and each of its entries gets the outcome.
+// args are encoded once for each dialect that the peers may speak. If they have no form in one dialect, as an ImproperList in the
+// native one, the calls to the peers that speak it fail. A peer that is named several times is asked once, and each of its entries
+// gets the outcome.
 // With WaitForReady peers that are not connected have their turn last; while one is waited for, it counts towards AtOnce.
 //
 // The calls have goroutines of their own. A panic in one, of middleware, ends the others, and is raised again in the caller's
@@ -95,26 +99,40 @@ func inOrderOf[R any](keys []identity.PublicKey, outcomes iter.Seq[Outcome[R]]) 
 type many struct {
 	node   *Node
 	keys   []identity.PublicKey // each once
-	args   Raw
-	given  any   // args, before they were encoded
-	err    error // of encoding them
+	args   *envelope.Shared
+	err    error // args cannot be encoded for any of keys
 	atOnce int
 	wait   bool
 }
 
-// argsFor returns the args for a peer: encoded, except for one that speaks BEAM, since MessagePack has no atoms and
-// tuples.
+// argsFor returns the args for a peer: encoded if it is known to be native. Else the session knows in which dialect.
 func (m *many) argsFor(key identity.PublicKey) any {
-	if m.node.dialects.IsBEAM(key) {
-		return m.given
+	if m.node.mayBeBEAM(key) {
+		return m.args
 	}
-	return m.args
+	raw, err := m.args.For(envelope.Msgpack)
+	if err != nil {
+		return m.args // the session returns that error, if there is one
+	}
+	return raw
+}
+
+// encodeArgs encodes the args in all dialects that the peers may speak, in the caller's goroutine: the args are its own again
+// then. It returns an error if no dialect has a form for them.
+func (m *many) encodeArgs() error {
+	_, err := m.args.For(envelope.Msgpack)
+	if slices.ContainsFunc(m.keys, m.node.mayBeBEAM) {
+		if _, asTerm := m.args.For(etf.Codec); asTerm == nil {
+			return nil
+		}
+	}
+	return err
 }
 
 // many prepares to ask each of keys. verb says in errors what is done with name.
 func (n *Node) many(verb string, keys []identity.PublicKey, name string, args any, opts []CallOption) *many {
 	o := optionsOf(opts)
-	m := &many{node: n, given: args, keys: make([]identity.PublicKey, 0, len(keys)), wait: o.wait, atOnce: o.atOnce}
+	m := &many{node: n, args: envelope.NewShared(args), keys: make([]identity.PublicKey, 0, len(keys)), wait: o.wait, atOnce: o.atOnce}
 	if m.atOnce < 1 {
 		m.atOnce = defaultAtOnce
 	}
@@ -125,12 +143,8 @@ func (n *Node) many(verb string, keys []identity.PublicKey, name string, args an
 			m.keys = append(m.keys, key)
 		}
 	}
-	var ok bool
-	if m.args, ok = args.(Raw); !ok {
-		var err error
-		if m.args, err = envelope.RawOf(envelope.Msgpack, args); err != nil {
-			m.err = &callError{verb, name, fmt.Errorf("encode the arguments: %w", err)}
-		}
+	if err := m.encodeArgs(); err != nil {
+		m.err = &callError{verb, name, fmt.Errorf("encode the arguments: %w", err)}
 	}
 	return m
 }

@@ -86,7 +86,8 @@ func New(c Config) (*Node, error) {
 	n.server = serve.New(serve.Config{Clock: c.Clock, Log: c.Logger, Pool: n.pool, Rand: c.Rand,
 		Calls: c.Limits.CallsPerPeer, CallBytes: c.Limits.CallBytesPerPeer,
 		Streams: c.Limits.StreamsPerPeer, StreamBytes: c.Limits.StreamBytesPerPeer,
-		Sends: c.Limits.SendsPerPeer, SendBytes: c.Limits.SendBytesPerPeer})
+		Sends: c.Limits.SendsPerPeer, SendBytes: c.Limits.SendBytesPerPeer,
+		GuestCalls: c.Limits.CallsPerGuest, GuestBytes: c.Limits.GuestBytes})
 	return n, nil
 }
 

@@ -10,9 +10,10 @@ import (
 // An Outgoing is a call, send or stream on its way out. Middleware may change it before it calls next. Middleware that needs another
 // Outgoing copies this one and changes the copy: a fresh one lacks the options of the call.
 type Outgoing struct {
-	Peer   identity.PublicKey
+	Peer   identity.PublicKey // of a call as a guest: the key that has to answer; zero: any
+	Addr   string             // of a call as a guest: the "host:port" where it is made; else empty
 	Name   string
-	Args   any  // not yet encoded
+	Args   any  // not yet encoded. CallMany, CallEach and SendMany make it a Raw, or a *Shared if the dialect is not known yet
 	IsSend bool // there is no answer
 
 	// IsStream says that the call lasts as long as a stream does: next returns when that is over, always without a result. Middleware of a

@@ -6,7 +6,9 @@ import (
 	"log/slog"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/guests"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/trust"
@@ -58,6 +60,16 @@ func (n *Node) publish(m any) {
 		}
 		n.logPeer(m.Key, "state", "disconnected", "reason", string(m.Reason), "text", text, "by_peer", m.ByPeer)
 		n.hub.publish(Disconnected{now, m.Key, m.Addr, string(m.Reason), text})
+	case guests.Came:
+		n.logGuest("peer", m.Key, "state", "connected", "addr", m.Addr)
+		n.hub.publish(GuestConnected{now, m.Key, m.Addr})
+	case guests.Gone:
+		text := m.Text
+		if m.Err != nil {
+			text = m.Err.Error()
+		}
+		n.logGuest("peer", m.Key, "state", "disconnected", "reason", string(m.Reason), "text", text, "by_peer", m.ByPeer)
+		n.hub.publish(GuestDisconnected{now, m.Key, m.Addr, string(m.Reason), text})
 	case peers.Conflict:
 		args, cause := []any{"peer", m.Key, "older", m.Older, "newer", m.Newer}, m.Key
 		if !m.By.IsZero() {
@@ -79,15 +91,25 @@ func (n *Node) publish(m any) {
 
 // logPeer logs a change of a peer's state: at Info, or at Debug if the peer comes and goes too often.
 func (n *Node) logPeer(key identity.PublicKey, args ...any) {
-	level := slog.LevelInfo
 	rest := func(dropped uint64) { n.config.Logger.Info("peer", "peer", key, "not_logged", dropped) }
-	ok, dropped := n.counters.Find(key).States.Allow(n.config.Clock, 1, rest)
+	n.logState(n.counters.Find(key), rest, "peer", append([]any{"peer", key}, args...))
+}
+
+// logGuest is logPeer for guests, who share one limit.
+func (n *Node) logGuest(args ...any) {
+	rest := func(dropped uint64) { n.config.Logger.Info("guest", "not_logged", dropped) }
+	n.logState(n.counters.Guests(), rest, "guest", args)
+}
+
+func (n *Node) logState(of *counters.Peer, rest func(dropped uint64), what string, args []any) {
+	level := slog.LevelInfo
+	ok, dropped := of.States.Allow(n.config.Clock, 1, rest)
 	if !ok {
 		level = slog.LevelDebug
 	} else if dropped > 0 {
 		args = append(args, "not_logged", dropped)
 	}
-	n.config.Logger.Log(context.Background(), level, "peer", append([]any{"peer", key}, args...)...)
+	n.config.Logger.Log(context.Background(), level, what, args...)
 }
 
 // republish publishes the node's events on the actor system of its Config. A subscriber there runs in this

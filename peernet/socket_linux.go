@@ -31,14 +31,25 @@ func socketOptions(timeout time.Duration) func(network, address string, c syscal
 
 // limitUnsent changes how much the system keeps of what c cannot carry yet.
 func limitUnsent(c net.Conn, bytes int) {
+	if !setOption(c, unix.TCP_NOTSENT_LOWAT, bytes) {
+		limitUnsentInMemory(c, bytes)
+	}
+}
+
+// allowStall takes TCP_USER_TIMEOUT back. The system would end a connection also to a peer that is alive and takes nothing for that
+// long.
+func allowStall(c net.Conn) { setOption(c, unix.TCP_USER_TIMEOUT, 0) }
+
+// setOption sets an option of TCP. It returns false if c is no connection of the system's.
+func setOption(c net.Conn, option, value int) bool {
 	tcp, ok := c.(syscall.Conn)
 	if !ok {
-		limitUnsentInMemory(c, bytes)
-		return
+		return false
 	}
 	if raw, err := tcp.SyscallConn(); err == nil {
 		_ = raw.Control(func(fd uintptr) {
-			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, bytes)
+			_ = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, option, value)
 		})
 	}
+	return true
 }

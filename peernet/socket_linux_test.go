@@ -57,6 +57,12 @@ func TestConnectionsHaveAUserTimeout(t *testing.T) {
 		if ms != 7000 {
 			t.Errorf("%s: %d ms, want 7000", name, ms)
 		}
+		allowStall(c)
+		if ms := ask(t, c, func(fd int) (int, error) {
+			return syscall.GetsockoptInt(fd, syscall.IPPROTO_TCP, unix.TCP_USER_TIMEOUT)
+		}); ms != 0 {
+			t.Errorf("%s, of a BEAM node: %d ms, want none", name, ms)
+		}
 	}
 }
 

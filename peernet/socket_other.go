@@ -11,5 +11,8 @@ import (
 // socketOptions does nothing: the options that it sets on Linux are missing here, or mean something else.
 func socketOptions(time.Duration) func(network, address string, c syscall.RawConn) error { return nil }
 
+// allowStall does nothing: no connection has the option that it clears on Linux.
+func allowStall(net.Conn) {}
+
 // limitUnsent changes how much is kept of what c cannot carry yet, where a network in memory lets it.
 func limitUnsent(c net.Conn, bytes int) { limitUnsentInMemory(c, bytes) }

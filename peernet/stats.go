@@ -18,6 +18,10 @@ type Stats struct {
 	// Total is the sum over all peers, those included that were unpaired: its counters never go back.
 	Total Traffic
 
+	// Guests is the sum over all guests (see the option Guests), and over the nodes whose guest this node was (CallAsGuest). It is not in
+	// Total. No Dials are counted.
+	Guests Traffic
+
 	// Peers has every trusted peer, in the order of the peers file. The counters of a peer begin when it is paired.
 	Peers []PeerStats
 
@@ -132,7 +136,7 @@ func (n *Node) Stats() Stats {
 	for _, l := range loads {
 		all.Calls, all.Bytes = all.Calls+l.Calls, all.Bytes+l.Bytes
 	}
-	s.Total = traffic(total, all)
+	s.Total, s.Guests = traffic(total, all), traffic(n.counters.GuestStats(), n.server.GuestLoad())
 	for _, p := range n.trust.List() {
 		info, _ := n.directory.Info(p.Key)
 		counted := peers[p.Key]

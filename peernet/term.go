@@ -12,4 +12,7 @@ type (
 	Tuple = envelope.Tuple
 	// An ImproperList is a list whose last tail is not the empty list. Go nodes cannot be sent one.
 	ImproperList = envelope.ImproperList
+	// A Shared is what CallMany, CallEach and SendMany send to peers whose dialect is not known to be native: each dialect encodes it
+	// once. Middleware sees it as the Args of an Outgoing.
+	Shared = envelope.Shared
 )

@@ -15,9 +15,12 @@ type Timing struct {
 	// (`rotated`, `duplicate`), at most 30 days; 24 h. A session that is held up is not replaced by age again.
 	LingerReplaced time.Duration
 
-	Reload time.Duration // how often the peers file is checked for changes, at most 24 h; 200 ms
-	Rotate time.Duration // age at which a link gets a new handshake, or up to a quarter more, at most 30 days; 60 min
-	Idle   time.Duration // a link without calls, sends and streams for this long, or up to a quarter longer, ends, at most 30 days; never if zero
+	Reload    time.Duration // how often the peers file is checked for changes, at most 24 h; 200 ms
+	Rotate    time.Duration // age at which a link gets a new handshake, or up to a quarter more, at most 30 days; 60 min
+	GuestIdle time.Duration // the session of a guest without calls for this long, or up to a quarter longer, ends, at most 1 h; 10 s
+	GuestLife time.Duration // the session of a guest ends after this time: calls in flight have Linger, at most 24 h; 5 min
+
+	Idle time.Duration // a link without calls, sends and streams for this long, or up to a quarter longer, ends, at most 30 days; never if zero
 }
 
 // leastTime catches a forgotten unit.
@@ -38,6 +41,8 @@ func (t *Timing) check() (err error) {
 	check("LingerReplaced", &t.LingerReplaced, day, 30*day)
 	check("Reload", &t.Reload, 200*time.Millisecond, day)
 	check("Rotate", &t.Rotate, time.Hour, 30*day)
+	check("GuestIdle", &t.GuestIdle, 10*time.Second, time.Hour)
+	check("GuestLife", &t.GuestLife, 5*time.Minute, day)
 	check("Idle", &t.Idle, 0, 30*day)
 	return err
 }

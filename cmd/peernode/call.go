@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
+	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
 // maxStdin bounds the JSON that is read from standard input. It is more than the control socket takes.
@@ -26,7 +28,8 @@ const argumentHelp = `The argument is one JSON value, null if there is none; - r
 first argument that begins with a minus sign and is not one of peernode's flags.`
 
 func callCommand(a *app) *cobra.Command {
-	var all bool
+	var all, guest bool
+	var at string
 	call := &cobra.Command{
 		Use:   "call PEER NAME [JSON|-]",
 		Short: "Call a handler of a connected peer and print its result",
@@ -37,41 +40,75 @@ With --all, and no PEER, it calls every trusted peer at the same time, and print
 its name and its result; standard error says which do not answer, and why. With --json each peer is an object, with its
 result or its error. The exit code is 1 unless all have answered.
 
+With --guest the node calls as a guest: it dials HOST:PORT, and neither end need trust the other. The handler there has
+to be one for guests. If KEY is given, no other key may answer; if not, standard error says which one has. Without KEY
+this node shows its own key to whatever answers there.
+
 ` + argumentHelp + `
 
 ` + usage.PeerHelp,
 		Example: `  peernode call bob echo '{"hello": "world"}'
   date +'"%F"' | peernode call bob echo -
-  peernode call --all echo '"anybody?"'`,
+  peernode call --all echo '"anybody?"'
+  peernode call --guest --at 192.168.1.7:7100 echo '"hello"'`,
 		Args: func(cmd *cobra.Command, args []string) error {
-			if all {
+			switch {
+			case all && guest:
+				return failure.Usage("call: --all and --guest exclude each other", "leave one of them out")
+			case guest != (at != ""):
+				return failure.Usage("call: --guest and --at go together", "give both, as in --guest --at 192.168.1.7:7100, or neither")
+			case guest && isKey(args):
+				return usage.ArgumentsAs(cmd, "--guest", []string{"KEY", "NAME", "[JSON|-]"}, args)
+			case guest:
+				return usage.ArgumentsAs(cmd, "--guest", []string{"NAME", "[JSON|-]"}, args)
+			case all:
 				return usage.ArgumentsAs(cmd, "--all", []string{"NAME", "[JSON|-]"}, args)
 			}
 			return usage.Arguments(cmd, args)
 		},
 		ValidArgsFunction: func(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
-			if all {
+			if all || guest {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
 			return a.completePeer(cmd, args, begin)
 		},
 	}
 	call.Flags().BoolVar(&all, "all", false, "call every trusted peer")
+	call.Flags().BoolVar(&guest, "guest", false, "call as a guest, at the address of --at")
+	call.Flags().StringVar(&at, "at", "", "the address `HOST:PORT` to dial as a guest")
 	timeout := usage.Timeout(call, control.DefaultTimeout, "how long to wait for the result; the peer is told")
 	call.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-		if all {
+		if all || guest && !isKey(args) {
 			args = slices.Insert(args, 0, "") // in the place of PEER
 		}
 		q, err := a.callRequest(ctx, args, *timeout)
 		if err != nil {
 			return err
 		}
-		if all {
+		switch {
+		case all:
 			return control.CallAll.Show(ctx, node, q, a.outcomes)
+		case guest:
+			q.Addresses = []string{at}
+			return control.CallAsGuest.Show(ctx, node, q, func(answer control.GuestAnswer) error {
+				if q.Peer == "" {
+					a.say("%s answers", answer.PublicKey)
+				}
+				return a.result(control.CallAnswer{Result: answer.Result})
+			})
 		}
 		return control.Call.Show(ctx, node, q, a.result)
 	})
 	return call
+}
+
+// isKey says whether the first of [KEY] NAME [JSON|-] is meant to be a public key.
+func isKey(args []string) bool {
+	if len(args) < 2 {
+		return false
+	}
+	_, err := identity.ParsePublicKey(args[0])
+	return err == nil || len(args) > 2 || errors.Is(err, identity.ErrKeyChecksum)
 }
 
 // callRequest returns the request of PEER NAME [JSON|-].

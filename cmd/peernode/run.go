@@ -64,6 +64,7 @@ peers are then found at the addresses in the peers file, by peernode connect, an
 	flags.IntVar(&r.config.Limits.Sessions, "max-sessions", 0, "have at most `N` connections to peers, those that are being replaced included (default: 4 to each)")
 	flags.DurationVar(&r.config.Timing.Idle, "idle", 0, "disconnect a peer that was not used for so `LONG`, such as 10m, until it is needed again (default: never)")
 	flags.BoolVar(&r.echo, "echo", false, "serve the handler echo: it returns what it is called with and prints what it is sent")
+	flags.BoolVar(&r.guests, "guests", false, "with --echo: let guests call it as well, that is, anybody who can reach the node and asks")
 	flags.StringVar(&r.metrics, "metrics", "", "serve metrics for Prometheus at http://`HOST:PORT`/metrics; port 0 is any free one (default: do not)")
 	flags.StringVar(&r.logLevel, "log-level", "warn", "the least `LEVEL` to log to standard error: debug, info, warn or error")
 	run.RegisterFlagCompletionFunc("dialect", cobra.FixedCompletions(dialectNames, cobra.ShellCompDirectiveNoFileComp))
@@ -81,6 +82,7 @@ func (r *runner) check() error {
 		r.providers.Check(),
 		r.checkPrivate(),
 		r.checkDialect(),
+		r.checkGuests(),
 		usage.CheckNumber("max-peers", limits.Peers, numberForm),
 		usage.CheckNumber("max-sessions", limits.Sessions, numberForm),
 		checkSessions(limits.Sessions, limits.Peers),
@@ -101,14 +103,25 @@ func (r *runner) checkPrivate() error {
 	return nil
 }
 
+// checkGuests returns an error if there is nothing that guests could call, or nobody may come.
+func (r *runner) checkGuests() error {
+	switch {
+	case r.guests && !r.echo:
+		return failure.Usage("--guests: there is no handler that guests could call", "add --echo")
+	case r.guests && r.config.Private:
+		return failure.Usage("--guests: a private node answers strangers nothing", "leave one of --guests and --private out")
+	}
+	return nil
+}
+
 // dialectAuto has the node find out which dialect a peer speaks.
 const dialectAuto = "auto"
 
 // dialectNames are the values of --dialect.
 var dialectNames = []string{string(peernet.DialectNative), string(peernet.DialectBEAM), dialectAuto}
 
-// checkDialect sets the dialects of the node. It returns an error if there is none of that name, or if the other flags rule
-// it out.
+// checkDialect sets the dialects of the node from --dialect. It returns an error for an unknown name, and for BEAM beside
+// --private or --namespace.
 func (r *runner) checkDialect() error {
 	switch {
 	case !slices.Contains(dialectNames, r.dialect):

@@ -37,6 +37,7 @@ type runner struct {
 	providers providers.Flags
 	advertise bool
 	echo      bool
+	guests    bool // are served the handlers, too
 	dialect   string
 	metrics   string // the address to serve metrics at, or ""
 	logLevel  string
@@ -81,7 +82,11 @@ func (r *runner) run(ctx context.Context) (err error) {
 		info.Metrics = page.URL()
 	}
 	if r.echo {
-		if err := r.node.Handle("echo", r.handleEcho); err != nil {
+		var opts []peernet.HandleOption
+		if r.guests {
+			opts = append(opts, peernet.Guests())
+		}
+		if err := r.node.Handle("echo", r.handleEcho, opts...); err != nil {
 			return err
 		}
 	}

@@ -70,6 +70,9 @@ func (a *app) status(n control.Node) error {
 	}
 	line("calls", calls(n.Traffic))
 	line("bytes", fmt.Sprintf("%s in, %s out", size(n.Traffic.BytesIn), size(n.Traffic.BytesOut)))
+	if g := n.Guests; g.SessionsMade > 0 {
+		line("guests", fmt.Sprintf("%d connected, %s", g.Sessions, calls(g)))
+	}
 	line("control", text.OneLine(n.Control))
 	return table.Flush()
 }

@@ -3,6 +3,7 @@ package etf
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -143,8 +144,11 @@ func (w *walker) mapping(b []byte, p int, n uint32, depth int) (end int, err err
 	if w.keys > maxKeys {
 		return 0, envelope.ErrDepth
 	}
+	var room [fewNames]int
+	keys := slices.Grow(room[:0], int(n)) // where they begin; all maps of a frame together have at most maxElements/2
 	end = p
 	for range n {
+		keys = append(keys, end)
 		w.keys++
 		end, err = w.term(b, end, depth+1)
 		w.keys--
@@ -155,7 +159,7 @@ func (w *walker) mapping(b []byte, p int, n uint32, depth int) (end int, err err
 			return 0, err
 		}
 	}
-	return end, checkKeys(b, p, int(n))
+	return end, checkKeys(b, keys)
 }
 
 // within returns end if b has at least that many bytes.

@@ -22,7 +22,7 @@ func (codec) AppendJSON(b, data []byte) ([]byte, error) {
 	return w.out, nil
 }
 
-// appendText appends the guarded term at b[p] as JSON that is cut somewhere beyond the bytes of an error's text.
+// appendText appends the guarded term at b[p] as JSON, for people. It leaves out what would begin after envelope.MaxText bytes.
 func appendText(out, b []byte, p int) []byte {
 	w := jsonWriter{b: b, out: out, most: len(out) + envelope.MaxText}
 	w.term(p)
@@ -32,7 +32,7 @@ func appendText(out, b []byte, p int) []byte {
 // A jsonWriter writes guarded terms as JSON.
 type jsonWriter struct {
 	b, out []byte
-	most   int // if not 0, elements that begin beyond so many bytes are left out
+	most   int // length of out after which no element begins; 0: there is no limit
 }
 
 // term writes the term at b[p] and returns where it ends. It recurses as deep as the term nests.

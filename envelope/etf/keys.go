@@ -7,17 +7,17 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 )
 
-// checkKeys returns ErrDuplicateKey if two keys of a map are the same term, perhaps in two forms. The n entries begin at
-// b[p] and have passed the guard.
+// checkKeys returns ErrDuplicateKey if two keys of a map are the same term, perhaps in two forms. They begin at these places of
+// b and have passed the guard.
 //
 // A few names are compared with each other, which allocates nothing. Other keys are compared in their shortest forms, in
-// order. So the work grows with the bytes, their logarithm and how deep maps lie in a key, whatever keys a peer chooses: each
-// byte is compared for at most maxKeys+1 maps.
-func checkKeys(b []byte, p, n int) error {
-	if n < 2 {
+// order. So the work grows with the bytes of the keys, their logarithm and how deep maps lie in a key, whatever keys a peer
+// chooses: each byte of a key is compared for at most maxKeys+1 maps. Values are not looked at.
+func checkKeys(b []byte, keys []int) error {
+	if len(keys) < 2 {
 		return nil
 	}
-	if twice, ok := hasNameTwice(b, p, n); ok {
+	if twice, ok := hasNameTwice(b, keys); ok {
 		if twice {
 			return envelope.ErrDuplicateKey
 		}
@@ -25,13 +25,12 @@ func checkKeys(b []byte, p, n int) error {
 	}
 	var (
 		forms []byte
-		spans = make([]span, 0, n)
+		spans = make([]span, 0, len(keys))
 	)
-	for range n {
+	for _, p := range keys {
 		start := len(forms)
-		forms, p = appendShortest(forms, b, p, true)
+		forms, _ = appendShortest(forms, b, p, true)
 		spans = append(spans, span{start, len(forms)})
-		p = skip(b, p)
 	}
 	slices.SortFunc(spans, func(x, y span) int { return bytes.Compare(forms[x.from:x.to], forms[y.from:y.to]) })
 	for i := range spans[1:] {
@@ -46,14 +45,13 @@ func checkKeys(b []byte, p, n int) error {
 // fewNames is how many keys hasNameTwice compares.
 const fewNames = 16
 
-// hasNameTwice reports whether two of the n keys are the same name. ok is false if it cannot tell: there are more than
+// hasNameTwice reports whether two of the keys are the same name. ok is false if it cannot tell: there are more than
 // fewNames, or they are not all atoms or binaries whose bytes can be compared.
-func hasNameTwice(b []byte, p, n int) (twice, ok bool) {
-	if n > fewNames {
+func hasNameTwice(b []byte, keys []int) (twice, ok bool) {
+	if len(keys) > fewNames {
 		return false, false
 	}
-	var keys [fewNames]int // where they begin
-	for i := range n {
+	for i, p := range keys {
 		isBinary := b[p] == tagBinary
 		if !isBinary && !isUTF8(b[p]) && !(isAtom(b[p]) && isASCII(contents(b, p))) {
 			return false, false
@@ -61,8 +59,6 @@ func hasNameTwice(b []byte, p, n int) (twice, ok bool) {
 		for _, other := range keys[:i] {
 			twice = twice || isBinary == (b[other] == tagBinary) && bytes.Equal(contents(b, p), contents(b, other))
 		}
-		keys[i] = p
-		p = skip(b, skip(b, p))
 	}
 	return twice, true
 }

@@ -99,7 +99,7 @@ func describe(b []byte, p int) string {
 	return envelope.ErrorText(message)
 }
 
-// exception returns the name and the message of the exception at b[p], each empty if there is none.
+// exception returns the name and the message of the exception at b[p]. If the term is no exception, both are empty.
 func exception(b []byte, p int) (name, message string) {
 	if b[p] != tagMap {
 		return "", ""

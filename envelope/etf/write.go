@@ -200,11 +200,12 @@ func (w *writer) mapping(v reflect.Value, depth int) error {
 		return err
 	}
 	w.b = appendMap(w.b, n)
-	first := len(w.b)
+	keys := make([]int, 0, n) // where they begin
 	key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
 	for entry := v.MapRange(); entry.Next(); {
 		key.SetIterKey(entry)
 		value.SetIterValue(entry)
+		keys = append(keys, len(w.b))
 		if err := w.value(key, depth+1); err != nil {
 			return err
 		}
@@ -215,7 +216,7 @@ func (w *writer) mapping(v reflect.Value, depth int) error {
 	if key.Kind() == reflect.String && !layout.Of(key.Type()).Encodes {
 		return nil // what differs in Go differs on the wire
 	}
-	return checkKeys(w.b, first, n)
+	return checkKeys(w.b, keys)
 }
 
 // fields appends a struct with layout l.
@@ -276,6 +277,12 @@ func (w *writer) encoded(v any, depth int) error {
 		data, err = v.UTC().MarshalText()
 	case *envelope.Raw:
 		return w.raw(*v, depth)
+	case *envelope.Shared:
+		r, err := v.For(Codec)
+		if err != nil {
+			return err
+		}
+		return w.raw(r, depth)
 	case msgpack.CustomEncoder, msgpack.Marshaler:
 		r, err := envelope.RawOf(envelope.Msgpack, v)
 		if err != nil {

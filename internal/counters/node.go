@@ -17,10 +17,11 @@ type Node struct {
 
 	handshakes [2][results]atomic.Uint64 // by side
 
-	mu    sync.Mutex // guards the rest
-	peers map[identity.PublicKey]*Peer
-	left  []*Peer // the latest that were taken out, oldest first: some may still count
-	old   Counts  // of those before
+	mu     sync.Mutex // guards the rest
+	guests *Peer      // all that come and went, together
+	peers  map[identity.PublicKey]*Peer
+	left   []*Peer // the latest that were taken out, oldest first: some may still count
+	old    Counts  // of those before
 }
 
 // maxLeft bounds the peers that were taken out and whose late numbers are still looked at: calls that end, sessions that
@@ -42,6 +43,20 @@ func (n *Node) Peer(key identity.PublicKey) *Peer {
 	return p
 }
 
+// Guests returns where to count what concerns guests, and the nodes whose guest this node is, all together: they are many, and
+// their keys cost nothing.
+func (n *Node) Guests() *Peer {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.guests == nil {
+		n.guests = newPeer()
+	}
+	return n.guests
+}
+
+// GuestStats returns the numbers of Guests.
+func (n *Node) GuestStats() Stats { return n.Guests().stats() }
+
 // Find returns the Peer of key. For a key without one, it returns a new Peer and does not keep it: its lines have no limit.
 func (n *Node) Find(key identity.PublicKey) *Peer {
 	n.mu.Lock()
@@ -56,6 +71,9 @@ func (n *Node) Find(key identity.PublicKey) *Peer {
 func (n *Node) FlushLogs() {
 	n.mu.Lock()
 	all := slices.AppendSeq(slices.Clone(n.left), maps.Values(n.peers))
+	if n.guests != nil {
+		all = append(all, n.guests)
+	}
 	n.mu.Unlock()
 	for _, p := range all {
 		p.States.Flush()

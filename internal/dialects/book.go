@@ -55,9 +55,9 @@ type Book struct {
 type entry struct {
 	spoken handshake.Dialect // that the peer was heard to speak, if heard
 	heard  bool
-	asked  time.Time // when a peer that speaks BEAM was last dialled natively
-	dials  []*Dial   // under way
-	names  names
+	asked  time.Time   // when a peer that speaks BEAM was last dialled natively
+	dials  []*Dial     // under way
+	names  *Names      // nil: no session with the peer has been in BEAM
 	closed []time.Time // ends of the last connections to a peer that may be a BEAM node, oldest first: within closedPeriod
 }
 

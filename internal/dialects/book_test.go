@@ -153,8 +153,12 @@ func TestANilBookIsOfANativeNode(t *testing.T) {
 	var b *Book
 	b.Spoke(bob, beam)
 	b.Closed(bob)
-	b.Began(bob, "1")
-	b.Suspect(bob, "1", "a")
+	b.Names(bob).Began("1")
+	b.Names(bob).Suspect("1", "a")
+	b.Names(bob).Answered("a")
+	if b.Names(bob).IsSuspect("a") {
+		t.Error("a name is suspect")
+	}
 	b.Flush()
 	a := b.Begin(bob, home, beam)
 	a.Fail(true)

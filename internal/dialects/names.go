@@ -1,9 +1,11 @@
 package dialects
 
 import (
+	"sync"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 )
 
 // Bounds of what is kept of the names that a BEAM node was called by.
@@ -14,8 +16,12 @@ const (
 	SuspectedFor = 10 * time.Second
 )
 
-// names are those of the handlers of one BEAM node, as far as calls have shown.
-type names struct {
+// Names are those of the handlers of one BEAM node, as far as calls have shown. All methods are safe for concurrent use. On nil
+// Names, those of a node that speaks Native alone, they do nothing.
+type Names struct {
+	clock clock.Clock
+
+	mu       sync.RWMutex // guards the rest
 	answered map[string]bool
 	suspects map[string]suspect
 	newest   string // id of the session with the node that began last
@@ -32,15 +38,29 @@ type suspect struct {
 // again 500 ms after a session that ended for another reason.
 const replacedWithin = 250 * time.Millisecond
 
-// Began records a session, of that id, with a BEAM node, once its handshake has proved the key. The node closes those
-// before it, so no name is suspected for their end. It may have come before this session was known.
-func (b *Book) Began(key identity.PublicKey, session string) {
+// Names returns the names of a peer.
+func (b *Book) Names(key identity.PublicKey) *Names {
 	if b == nil {
-		return
+		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n, now := &b.entry(key).names, b.config.Clock.Now()
+	e := b.entry(key)
+	if e.names == nil {
+		e.names = &Names{clock: b.config.Clock}
+	}
+	return e.names
+}
+
+// Began records a session, of that id, with the node, once its handshake has proved the key. The node closes those before it,
+// so no name is suspected for their end. It may have come before this session was known.
+func (n *Names) Began(session string) {
+	if n == nil {
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := n.clock.Now()
 	n.newest = session
 	for name, s := range n.suspects {
 		if s.until.Add(-SuspectedFor).Add(replacedWithin).Before(now) {
@@ -57,33 +77,42 @@ func (b *Book) Began(key identity.PublicKey, session string) {
 // mayClose is how many sessions may be closed under calls by one name: the first may have made room for a newer one.
 const mayClose = 1
 
-// Answered records that a BEAM node has answered a call by name: it knows the name.
-func (b *Book) Answered(key identity.PublicKey, name string) {
-	if b == nil {
+// Answered records that the node has answered a call by name: it knows the name. If maxNames are known already, any one of
+// them makes room: the next answer brings it back. To record a name again takes no lock that another reader waits for.
+func (n *Names) Answered(name string) {
+	if n == nil {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := &b.entry(key).names
-	if n.answered[name] || len(n.answered) >= maxNames {
+	n.mu.RLock()
+	isKnown := n.answered[name]
+	n.mu.RUnlock()
+	if isKnown {
 		return
 	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	if n.answered == nil {
 		n.answered = make(map[string]bool)
+	}
+	for other := range n.answered {
+		if len(n.answered) < maxNames {
+			break
+		}
+		delete(n.answered, other)
 	}
 	n.answered[name] = true
 	delete(n.suspects, name)
 }
 
-// Suspect records that a BEAM node has closed a session, of that id, while a call by name waited for its answer. Several
-// such calls over one session count once. A session that has been replaced does not count.
-func (b *Book) Suspect(key identity.PublicKey, session, name string) {
-	if b == nil {
+// Suspect records that the node has closed a session, of that id, while a call by name waited for its answer. Several such
+// calls over one session count once. A session that has been replaced does not count.
+func (n *Names) Suspect(session, name string) {
+	if n == nil {
 		return
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n, now := &b.entry(key).names, b.config.Clock.Now()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := n.clock.Now()
 	if n.answered[name] || n.newest != "" && n.newest != session {
 		return
 	}
@@ -102,19 +131,15 @@ func (b *Book) Suspect(key identity.PublicKey, session, name string) {
 	n.suspects[name] = suspect{s.closed + 1, session, now.Add(SuspectedFor)}
 }
 
-// IsSuspect says whether a call by name is not to be made now, since the last two closed their sessions, and no call by that
-// name was ever answered (wire.md §13.7). That node dials again half a second after each close, so a program that calls a
-// name again and again which it does not know would take its supervisor down.
-func (b *Book) IsSuspect(key identity.PublicKey, name string) bool {
-	if b == nil {
+// IsSuspect says whether a call or a send by name is not to be made now, since the last two calls closed their sessions, and no
+// call by that name was ever answered (wire.md §13.7). That node dials again half a second after each close, so a program that
+// calls a name again and again which it does not know would take its supervisor down.
+func (n *Names) IsSuspect(name string) bool {
+	if n == nil {
 		return false
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	e := b.entries[key]
-	if e == nil {
-		return false
-	}
-	s := e.names.suspects[name]
-	return s.closed > mayClose && b.config.Clock.Now().Before(s.until)
+	n.mu.RLock()
+	defer n.mu.RUnlock()
+	s := n.suspects[name]
+	return s.closed > mayClose && n.clock.Now().Before(s.until)
 }

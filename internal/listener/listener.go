@@ -28,6 +28,8 @@ type Config struct {
 
 	Strangers, StrangersPerSource int
 
+	Guests, GuestsPerSource int // sessions of guests
+
 	// Tell hands session.Proved and session.Refused to the node. It does not block.
 	Tell func(any)
 }
@@ -64,7 +66,7 @@ func (acceptPaused) IgnoreDeadLetterLogging() {}
 func Props(c *Config) *actor.Props {
 	return actorkit.Props(c.Session.Pool, c.Session.Log, func() actor.Actor {
 		all := limit{"4 × Limits.Strangers", trustedShare * c.Strangers}
-		return &listener{Config: c, fromTrusted: newStrangers(all, all),
+		return &listener{Config: c, fromTrusted: newStrangers(all, all), guests: newGuests(c.Guests, c.GuestsPerSource),
 			strangers: newStrangers(limit{"Limits.Strangers", c.Strangers}, limit{"Limits.StrangersPerSource", c.StrangersPerSource}),
 			arrived:   make(chan net.Conn, acceptsAhead), stop: make(chan struct{}), evictions: limiter.Lines{Most: 1}}
 	})
@@ -73,7 +75,8 @@ func Props(c *Config) *actor.Props {
 // A listener is the actor that owns the listening socket.
 type listener struct {
 	*Config
-	strangers   *strangers    // from other sources
+	strangers   *strangers // from other sources
+	guests      *guests
 	fromTrusted *strangers    // from sources where a trusted key has authenticated: many peers may share one
 	arrived     chan net.Conn // accepted, not yet taken by the actor
 	stop        chan struct{} // closed when nothing more is to be accepted
@@ -121,6 +124,9 @@ func (l *listener) Receive(ctx actor.Context) {
 			}
 		}
 	case session.Proved:
+		if m.Link.IsGuest() && !l.letIn(ctx, m.Link) {
+			return
+		}
 		if l.forget(m.Link.ID()) { // else it was evicted
 			l.Tell(m)
 		}
@@ -130,6 +136,7 @@ func (l *listener) Receive(ctx actor.Context) {
 		l.ended(m)
 	case *actor.Terminated:
 		l.forget(m.Who.GetId())
+		l.guests.remove(m.Who.GetId())
 	}
 }
 

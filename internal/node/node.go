@@ -4,6 +4,7 @@
 //	node
 //	├── listener ── session × n, one per inbound connection
 //	├── finder ──── one actor per discovery provider
+//	├── guests ──── session × n, one per node that this node is a guest of
 //	└── peers ───── peer × n, one per trusted key ── session, one per outbound connection
 //
 // Commands go down, events go up, and siblings do not know each other. The finder sends what it finds to the table of
@@ -23,6 +24,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/guests"
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
@@ -33,6 +35,7 @@ import (
 type Config struct {
 	Listener listener.Config
 	Finder   finder.Config
+	Guests   guests.Config
 	Peers    peers.Config
 	Pool     *actorkit.Pool
 	Log      *slog.Logger
@@ -42,8 +45,8 @@ type Config struct {
 	// seconds, in a goroutine of its own. If nil, none is noticed.
 	Interfaces func() ([]discovery.Interface, error)
 
-	// Tell gets finder.Change, finder.Problem, session.Refused, peers.Up, peers.Down and peers.Conflict, one at a time and
-	// in order. It does not block.
+	// Tell gets finder.Change, finder.Problem, session.Refused, peers.Up, peers.Down, peers.Conflict, guests.Came and guests.Gone,
+	// one at a time and in order. It does not block.
 	Tell func(any)
 }
 
@@ -72,6 +75,10 @@ func (n *Node) Connect(c peers.Connect) { n.system.Root.Send(n.pid, c) }
 
 // Wake dials a peer whose last session ended because it was idle; see peers.Wake.
 func (n *Node) Wake(key identity.PublicKey) { n.system.Root.Send(n.pid, peers.Wake{Key: key}) }
+
+// Visit makes a session in which this node is a guest; see guests.Begin. If the node ends there may be no answer: look at
+// Done as well.
+func (n *Node) Visit(b guests.Begin) { n.system.Root.Send(n.pid, b) }
 
 // Done is closed when no actor of the node is left.
 func (n *Node) Done() <-chan struct{} { return n.done }
@@ -112,10 +119,10 @@ type root struct {
 	watch watch
 	done  chan struct{}
 
-	listener, finder, peers *actor.PID
-	stopping, cutting       bool
-	busy                    map[string]bool // children, by the id of their PID, that have not yet ended what Stop began
-	left                    int             // children
+	listener, finder, peers, guests *actor.PID
+	stopping, cutting               bool
+	busy                            map[string]bool // children, by the id of their PID, that have not yet ended what Stop began
+	left                            int             // children
 }
 
 // Receive implements actor.Actor.
@@ -140,8 +147,16 @@ func (r *root) Receive(ctx actor.Context) {
 			return
 		}
 		ctx.Send(r.peers, m)
-	case peers.Wake, session.Proved:
+	case peers.Wake:
 		ctx.Send(r.peers, m)
+	case session.Proved:
+		if m.Link.IsGuest() {
+			ctx.Send(r.guests, m)
+		} else {
+			ctx.Send(r.peers, m)
+		}
+	case guests.Begin:
+		ctx.Send(r.guests, m)
 	case peers.Up:
 		up := finder.Connected{Key: m.Key, Home: m.Addr.Addr()}
 		if m.Role == handshake.Initiator {
@@ -152,7 +167,7 @@ func (r *root) Receive(ctx actor.Context) {
 	case peers.Down:
 		ctx.Send(r.finder, finder.Disconnected{Key: m.Key, Home: m.Addr, Broke: peers.Breaks(m.Reason)})
 		r.Tell(m)
-	case finder.Change, finder.Problem, session.Refused, peers.Conflict:
+	case finder.Change, finder.Problem, session.Refused, peers.Conflict, guests.Came, guests.Gone:
 		r.Tell(m)
 	case stop:
 		r.stop(ctx)
@@ -162,6 +177,8 @@ func (r *root) Receive(ctx actor.Context) {
 		r.childDone(ctx, r.finder)
 	case peers.Stopped:
 		r.childDone(ctx, r.peers)
+	case guests.Stopped:
+		r.childDone(ctx, r.guests)
 	case *actor.Terminated:
 		ctx.Send(ctx.Self(), childStopped{m.Who})
 	case childStopped:
@@ -172,12 +189,13 @@ func (r *root) Receive(ctx actor.Context) {
 func (r *root) start(ctx actor.Context) {
 	system, self := ctx.ActorSystem(), ctx.Self()
 	tell := func(m any) { system.Root.Send(self, m) }
-	r.Config.Peers.Tell, r.Config.Finder.Tell, r.Config.Listener.Tell = tell, tell, tell
+	r.Config.Peers.Tell, r.Config.Finder.Tell, r.Config.Listener.Tell, r.Config.Guests.Tell = tell, tell, tell, tell
 	r.peers = ctx.SpawnPrefix(peers.Props(&r.Config.Peers), "peers")
 	r.Config.Finder.TellPeers = func(c finder.Change) { system.Root.Send(r.peers, c) }
 	r.finder = ctx.SpawnPrefix(finder.Props(&r.Config.Finder), "finder")
 	r.listener = ctx.SpawnPrefix(listener.Props(&r.Config.Listener), "listener")
-	r.left = 3
+	r.guests = ctx.SpawnPrefix(guests.Props(&r.Config.Guests), "guests")
+	r.left = 4
 	r.watch = watch{Interfaces: r.Interfaces, Clock: r.Clock, post: tell}
 	r.watch.next(time.Nanosecond) // not 0: golang/go#78156
 }
@@ -187,10 +205,11 @@ func (r *root) stop(ctx actor.Context) {
 	if r.stopping {
 		return
 	}
-	r.stopping, r.busy = true, map[string]bool{r.finder.Id: true, r.peers.Id: true}
+	r.stopping, r.busy = true, map[string]bool{r.finder.Id: true, r.peers.Id: true, r.guests.Id: true}
 	ctx.Send(r.listener, listener.Stop{})
 	ctx.Send(r.finder, finder.Stop{})
 	ctx.Send(r.peers, peers.Stop{})
+	ctx.Send(r.guests, guests.Stop{})
 }
 
 // childDone stops the children once none of them is busy with what Stop began.

@@ -29,6 +29,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/clock"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/finder"
+	"github.com/seed-f6ddb928/peernet-go/internal/guests"
 	"github.com/seed-f6ddb928/peernet-go/internal/listener"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
@@ -225,6 +226,7 @@ func (n *testNode) start() {
 	c := Config{
 		Listener: listener.Config{Listener: l, Session: n.session,
 			Strangers: 256, StrangersPerSource: 32},
+		Guests: guests.Config{Session: n.session, Idle: 10 * time.Second, Life: 5 * time.Minute},
 		Finder: finder.Config{Self: discovery.Self{Key: n.key, Port: n.addr.Port()}, Providers: []discovery.Provider{n.manual}, Board: finder.NewBoard(),
 			Trusted: n.trust.Contains, Clock: clock.System, Log: log, Pool: pool},
 		Peers: peers.Config{Self: n.key, Session: n.session, Directory: n.directory, Trusted: trusted,

@@ -23,7 +23,7 @@ func (p *peer) proved(l *session.Link) {
 	p.links[l.ID()] = l
 	p.Dialects.Spoke(p.key, l.Dialect())
 	if l.Dialect() == handshake.BEAM {
-		p.Dialects.Began(p.key, l.ID())
+		p.Dialects.Names(p.key).Began(l.ID())
 	}
 	p.sessions = append(p.sessions, sessionFacts{id: l.ID(), role: l.Role(), addr: l.Addr(), beam: l.Dialect() == handshake.BEAM, chance: p.Jitter()})
 	p.applyFacts()

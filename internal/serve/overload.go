@@ -15,6 +15,9 @@ type overload struct {
 	reserved   *envelope.RemoteError // the limit of their bytes would be exceeded
 	replies    *envelope.RemoteError // the limit of replies that wait to be queued is reached: the caller does not read them
 	replyBytes *envelope.RemoteError // likewise, by the arguments of their calls
+
+	guestCalls *envelope.RemoteError // the limits of guests are reached
+	guestBytes *envelope.RemoteError
 }
 
 func newOverload(c *Config) overload {
@@ -28,6 +31,8 @@ func newOverload(c *Config) overload {
 		reserved:   answer("the limit of %d bytes of streams would be exceeded: end one of them", c.StreamBytes),
 		replies:    answer("the limit of %d replies that wait for the caller is reached: read them first", max(c.Calls, minReplies)),
 		replyBytes: answer("the limit of %d bytes of arguments of calls whose replies wait for the caller is exceeded: read them first", c.CallBytes),
+		guestCalls: answer("the limit of %d calls of a guest at once is reached: wait until one of them is answered", c.GuestCalls),
+		guestBytes: answer("the limit of %d bytes of the calls of all guests would be exceeded: try again later", c.GuestBytes),
 	}
 }
 

@@ -14,8 +14,9 @@ const minReplies = 16
 // A peer has what the sessions of one peer share: its limits, and the order of its sends. It lasts until the last
 // session is closed and all its requests are done.
 type peer struct {
-	server *Server
-	key    identity.PublicKey
+	server  *Server
+	key     identity.PublicKey
+	isGuest bool // it has one session, which is that of a guest
 
 	mu       sync.Mutex // guards the rest, and fields of each session; taken with the server's held, never the other way round
 	sessions int        // not closed
@@ -31,6 +32,8 @@ type peer struct {
 
 	deferUntil time.Time // zero: nothing is deferred
 	chains     int       // sends of which parts are coming, over sessions that can bring more
+
+	halfDone map[*Request]struct{} // of a guest: calls whose handler runs still, or whose reply is not queued, but not both
 
 	drops limiter.Lines // about dropped sends; it has a lock of its own
 }
@@ -59,6 +62,7 @@ func (p *peer) end(r *Request) {
 		return
 	}
 	p.running.sub(r)
+	p.unhold(r)
 }
 
 // beginReply returns true to the first that is to reply to a call, and to it alone. The peer may then use the call's id again. It
@@ -71,6 +75,20 @@ func (p *peer) beginReply(r *Request) bool {
 	calls.Take(r.id)
 	p.replying.add(r)
 	return true
+}
+
+// endReply counts that a reply is queued. It is called with mu held.
+func (p *peer) endReply(r *Request) {
+	p.replying.sub(r)
+	p.unhold(r)
+}
+
+// load returns what the peer's requests are at work on.
+func (p *peer) load() Load {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Load{Calls: p.running.n + p.streams.n + p.replying.n,
+		Bytes: p.running.bytes + p.streams.bytes + p.replying.bytes + p.sends.bytes}
 }
 
 // isIdle says whether nothing is left of the peer. It is called with mu held.

@@ -16,9 +16,9 @@ const deferSends = 2 * time.Second
 
 // Send queues a send for its handler, or drops it. The envelope's slices are the request's to keep.
 func (s *Session) Send(e *envelope.Envelope) {
-	registration, count := s.server.find(e.Name), s.conn.Counters()
+	registration, count := s.find(e.Name), s.conn.Counters()
 	count.Add(counters.SendsIn, 1)
-	if registration == nil {
+	if registration == nil || s.peer.isGuest { // guests call (wire.md §4.7)
 		count.Add(counters.SendsUnhandled, 1)
 		s.server.config.Log.Debug("send to no handler", "peer", s.peer.key, "name", string(e.Name))
 		return

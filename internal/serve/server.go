@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -27,6 +28,9 @@ type Config struct {
 	StreamBytes int // bytes of their arguments, and of what is reserved for their values; likewise
 	Sends       int // sends of one peer that wait or run; the next is dropped and counted
 	SendBytes   int // bytes of their arguments together; likewise
+
+	GuestCalls int // calls of one guest that run at once; the next is refused with `overloaded`
+	GuestBytes int // bytes of the arguments of all guests' calls, and guestReply for the reply of each; likewise
 }
 
 // A Server runs the handlers of one node. It is safe for concurrent use.
@@ -35,8 +39,10 @@ type Server struct {
 	config   Config
 	overload overload
 
-	mu       sync.Mutex // guards peers
+	mu       sync.Mutex // guards peers and guests
 	peers    map[identity.PublicKey]*peer
+	guests   map[*peer]struct{}
+	held     atomic.Int64   // of Config.GuestBytes
 	runs     sync.WaitGroup // of goroutines that run handlers
 	runnable runnable
 }
@@ -75,7 +81,7 @@ type Stream = interface {
 
 // New returns a server without handlers.
 func New(c Config) *Server {
-	s := &Server{config: c, peers: make(map[identity.PublicKey]*peer)}
+	s := &Server{config: c, peers: make(map[identity.PublicKey]*peer), guests: make(map[*peer]struct{})}
 	s.overload = newOverload(&c)
 	s.runnable.server = s
 	return s
@@ -93,7 +99,7 @@ func (s *Server) Open(conn Conn) *Session {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.open()
-	return &Session{server: s, peer: p, conn: conn}
+	return &Session{server: s, peer: p, conn: conn, isServed: true}
 }
 
 // forget drops a peer that has nothing left: no session, no handler that runs, no send that waits. Until then a
@@ -102,7 +108,9 @@ func (s *Server) forget(p *peer) {
 	s.mu.Lock()
 	p.mu.Lock()
 	idle := p.isIdle()
-	if idle && s.peers[p.key] == p {
+	if idle && p.isGuest {
+		delete(s.guests, p)
+	} else if idle && s.peers[p.key] == p {
 		delete(s.peers, p.key)
 	}
 	p.mu.Unlock()
@@ -124,10 +132,7 @@ func (s *Server) Loads() map[identity.PublicKey]Load {
 	defer s.mu.Unlock()
 	m := make(map[identity.PublicKey]Load, len(s.peers))
 	for key, p := range s.peers {
-		p.mu.Lock()
-		m[key] = Load{Calls: p.running.n + p.streams.n + p.replying.n,
-			Bytes: p.running.bytes + p.streams.bytes + p.replying.bytes + p.sends.bytes}
-		p.mu.Unlock()
+		m[key] = p.load()
 	}
 	return m
 }

@@ -23,9 +23,10 @@ var callTooLate = &envelope.RemoteError{Code: envelope.CodeDeadline, Text: "the 
 // A Session serves the requests of one session. Its methods do not block. One goroutine at a time calls them, except Pending and
 // Close, which are safe for concurrent use. After Close requests are dropped.
 type Session struct {
-	server *Server
-	peer   *peer
-	conn   Conn
+	server   *Server
+	peer     *peer
+	conn     Conn
+	isServed bool // calls of the session may have a handler
 
 	pending atomic.Int64 // calls whose reply is not queued, streams not counted
 	arrived list         // calls that are entered and wait for Begin; only the goroutine that brings them touches it
@@ -37,6 +38,9 @@ type Session struct {
 	chains     int // sends of which parts are coming
 }
 
+// IsGuest says whether the session is that of a guest.
+func (s *Session) IsGuest() bool { return s.peer.isGuest }
+
 // Conn returns the session that brings the calls.
 func (s *Session) Conn() Conn { return s.conn }
 
@@ -44,7 +48,7 @@ func (s *Session) Conn() Conn { return s.conn }
 // to keep.
 func (s *Session) Call(e *envelope.Envelope) error {
 	late := e.Options.HasTimeout && e.Options.Timeout <= 0
-	registration := s.server.find(e.Name)
+	registration := s.find(e.Name)
 	if registration == nil {
 		registration = &Registration{Name: string(e.Name), Allow: deny} // an unknown name must look like a hidden one
 	}
@@ -56,9 +60,12 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	}
 	taken, overloaded := s.calls.Get(e.ID) != nil, (*envelope.RemoteError)(nil)
 	if !taken && !late {
-		if e.Options.IsStream {
+		switch {
+		case e.Options.IsStream:
 			overloaded = p.reserveStream(s, len(e.Args))
-		} else {
+		case p.isGuest:
+			overloaded = p.holdGuest(len(e.Args))
+		default:
 			overloaded = p.overloadedBy(len(e.Args))
 		}
 	}
@@ -81,6 +88,15 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	}
 	s.arrived.push(r)
 	return nil
+}
+
+// find returns the handler of a name; nil: it has none, or none that the peer may know of.
+func (s *Session) find(name []byte) *Registration {
+	r := s.server.find(name)
+	if r != nil && (!s.isServed || r.Audience == PeersAlone && s.peer.isGuest || r.Audience == GuestsAlone && !s.peer.isGuest) {
+		return nil
+	}
+	return r
 }
 
 // Begin lets the handlers of the calls begin that have arrived since the last Begin.
@@ -133,7 +149,7 @@ func (s *Session) Close(reason envelope.Reason) {
 func (s *Session) reply(r *Request, result any, refusal *envelope.RemoteError) {
 	defer func() { // also if the reply panics
 		s.peer.mu.Lock()
-		s.peer.replying.sub(r)
+		s.peer.endReply(r)
 		s.peer.unlock()
 		if r.stream == nil {
 			s.pending.Add(-1)

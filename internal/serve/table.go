@@ -24,6 +24,9 @@ type Registration struct {
 	Name    string
 	Handler Handler
 
+	// Audience says in whose sessions the name is known; zero: in those of trusted peers.
+	Audience Audience
+
 	// Allow says whether a caller may know and use the handler; nil: every trusted peer may. It is asked on
 	// every call and send, in the handler's goroutine.
 	Allow func(ctx context.Context, r *Request) bool
@@ -32,6 +35,16 @@ type Registration struct {
 	Inner any
 }
 
+// An Audience is those who may know a handler. To others it is as if the name had none.
+type Audience uint8
+
+// Audiences. Names that begin with "$/" are for GuestsAlone.
+const (
+	PeersAlone Audience = iota
+	PeersAndGuests
+	GuestsAlone
+)
+
 // ErrTaken says that a name has a handler already.
 var ErrTaken = errors.New("the name has a handler already")
 
@@ -39,11 +52,13 @@ var ErrTaken = errors.New("the name has a handler already")
 type Table struct {
 	mu     sync.Mutex // held to replace byName
 	byName atomic.Pointer[map[string]*Registration]
+	guests atomic.Bool // some handler is for guests
 }
 
-// Add registers a handler. The error is ErrTaken or what envelope.CheckName says.
+// Add registers a handler. The error is ErrTaken or what envelope.CheckName says. Only a handler for GuestsAlone may have a name of
+// the protocol.
 func (t *Table) Add(r *Registration) error {
-	if err := envelope.CheckName(r.Name); err != nil {
+	if err := envelope.CheckName(r.Name); err != nil && !(r.Audience == GuestsAlone && err == envelope.ErrNameReserved) {
 		return fmt.Errorf("handler %q: %w", r.Name, err)
 	}
 	taken := false
@@ -63,12 +78,15 @@ func (t *Table) Remove(name string) {
 	t.change(func(byName map[string]*Registration) { delete(byName, name) })
 }
 
-// Replace replaces each registration by the one that f makes of it. Requests that have arrived keep theirs.
+// Replace replaces each registration by the one that f makes of it, but those for GuestsAlone. Requests that have arrived keep
+// theirs.
 func (t *Table) Replace(f func(Registration) Registration) {
 	t.change(func(byName map[string]*Registration) {
 		for name, r := range byName {
-			made := f(*r)
-			byName[name] = &made
+			if r.Audience != GuestsAlone {
+				made := f(*r)
+				byName[name] = &made
+			}
 		}
 	})
 }
@@ -81,10 +99,27 @@ func (t *Table) change(f func(byName map[string]*Registration)) {
 	maps.Copy(next, t.all())
 	f(next)
 	t.byName.Store(&next)
+	guests := false
+	for _, r := range next {
+		guests = guests || r.Audience != PeersAlone
+	}
+	t.guests.Store(guests)
 }
 
-// Names returns the names that have a handler, sorted.
-func (t *Table) Names() []string { return slices.Sorted(maps.Keys(t.all())) }
+// ServesGuests says whether some handler is for guests.
+func (t *Table) ServesGuests() bool { return t.guests.Load() }
+
+// Names returns the names that have a handler of the application, sorted.
+func (t *Table) Names() []string {
+	var names []string
+	for name := range t.all() {
+		if !envelope.Reserved([]byte(name)) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
 
 func (t *Table) find(name []byte) *Registration { return t.all()[string(name)] }
 

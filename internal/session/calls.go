@@ -22,7 +22,7 @@ type pending struct {
 	stream *Stream     // of a call that is a stream: it is told instead
 	id     envelope.CallID
 	ping   bool      // id is the nonce of a ping
-	sent   time.Time // of a ping
+	sent   time.Time // of a ping, and of a call to a BEAM node
 	position
 }
 

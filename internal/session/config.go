@@ -16,7 +16,7 @@ import (
 )
 
 // A Config is what all sessions of a node share. It is never changed. Every exported field is required but Boot,
-// Dialects, Knocks, Parts, LimitUnsent and MaxMessages.
+// TakesGuests, Dialects, Knocks, Parts, LimitUnsent, AllowStall and MaxMessages.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -29,6 +29,10 @@ type Config struct {
 
 	// Trusted says whether a key may connect. It is asked during the handshake, from its goroutine.
 	Trusted func(identity.PublicKey) bool
+
+	// TakesGuests says whether the node takes guests now. It is asked during the handshake, from its goroutine, if the
+	// initiator is one. If nil, never.
+	TakesGuests func() bool
 
 	// Dialects says which dialects the node speaks, and with whom. If nil, the native one.
 	Dialects *dialects.Book
@@ -51,6 +55,10 @@ type Config struct {
 	// LimitUnsent, if not nil, has the system hold at most about so many bytes of conn that it has not sent yet. It is called
 	// by the session's writer.
 	LimitUnsent func(conn net.Conn, bytes int)
+
+	// AllowStall, if not nil, has the system not end conn because the other end takes or acknowledges nothing. It is called for a
+	// session with a peer that may be at work while it reads nothing: the session itself decides when that is too long.
+	AllowStall func(conn net.Conn)
 
 	StreamBytes int // bytes that may be reserved for what one peer sends on streams, over all sessions
 

@@ -3,7 +3,7 @@ package session
 import (
 	"context"
 	"errors"
-	"io"
+	"fmt"
 	"net"
 	"syscall"
 	"time"
@@ -28,8 +28,8 @@ type dialect struct {
 	// with message 3 lies there until more comes.
 	upAtPong bool
 
-	// busyIsSilent says that the peer's handlers hold up its pongs, and all that it reads: while a call of this node
-	// waits, silence is no sign of death.
+	// busyIsSilent says that the peer's handlers hold up its pongs, and all that it reads: calls of this node may be why it is
+	// silent. See isSilenceExcused.
 	busyIsSilent bool
 }
 
@@ -94,6 +94,19 @@ func (l *Link) Dialect() handshake.Dialect { return l.dialect.name }
 // Codec returns the codec of the session's envelopes.
 func (l *Link) Codec() envelope.Codec { return l.codec }
 
+// argsOf returns args, or what the session's codec has made of them if they are for peers of several dialects.
+func (l *Link) argsOf(args any) (any, error) {
+	shared, ok := args.(*envelope.Shared)
+	if !ok {
+		return args, nil
+	}
+	raw, err := shared.For(l.codec)
+	if err != nil {
+		return nil, fmt.Errorf("encode the arguments: %w", err)
+	}
+	return raw, nil
+}
+
 // readMessage1 reads message 1, whose length tells the dialect of the initiator, and returns the handshake for it. state is
 // that of the native dialect.
 func (c *Config) readMessage1(conn net.Conn, hc *handshake.Config, state *handshake.State, in []byte) (*handshake.State, int, error) {
@@ -104,23 +117,24 @@ func (c *Config) readMessage1(conn net.Conn, hc *handshake.Config, state *handsh
 		return state, size, err
 	}
 	other, known := handshake.DialectOf(int(wrong.Got))
-	if !known || other == hc.Dialect || !c.Dialects.Speaks(other) {
+	switch {
+	case hc.Knocks != nil && wrong.Got == handshake.Message1Size && c.takesGuests():
+		hc.Knocks, hc.Guest = nil, true // without a knock nothing but a guest may come (wire.md §4.7)
+	case known && other != hc.Dialect && c.Dialects.Speaks(other):
+		hc.Dialect = other
+	default:
 		return state, size, err
 	}
-	hc.Dialect = other
 	if state, err = handshake.New(*hc); err != nil {
 		return nil, 0, err
 	}
 	_, size = state.Next()
-	if _, err = io.ReadFull(conn, in[:size]); err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
-	return state, size, err
+	return state, size, readBody(conn, in[:size])
 }
 
-// awaitCall is awaitReady for a call. It refuses the call if the last two by that name have closed their sessions.
-func (l *Link) awaitCall(ctx context.Context, name string) error {
-	if l.config.Dialects.IsSuspect(l.remote, name) {
+// awaitRequest is awaitReady for a call or a send. It refuses one whose name has closed the last two sessions.
+func (l *Link) awaitRequest(ctx context.Context, name string) error {
+	if l.names.IsSuspect(name) {
 		return &LinkError{Reason: ReasonLost, Err: ErrMaybeNoHandler, kept: true}
 	}
 	return l.awaitReady(ctx)
@@ -131,9 +145,9 @@ func (l *Link) recordName(name string, err error) {
 	var remote *envelope.RemoteError
 	switch {
 	case err == nil || errors.As(err, &remote):
-		l.config.Dialects.Answered(l.remote, name)
+		l.names.Answered(name)
 	case errors.Is(err, ErrMaybeNoHandler):
-		l.config.Dialects.Suspect(l.remote, l.ID(), name)
+		l.names.Suspect(l.ID(), name)
 	}
 }
 
@@ -142,7 +156,7 @@ func (s *session) pingUntilUp() {
 	if s.up || !s.isTalking() {
 		return
 	}
-	s.pingPeer()
+	s.pingPeer(s.framesIn.Load())
 	wait := readyPing
 	if s.readyPings++; s.readyPings >= firstPings {
 		s.readyPings, wait = firstPings, lateReadyPing
@@ -150,8 +164,24 @@ func (s *session) pingUntilUp() {
 	s.stopLiveness = s.after(wait, readyPingDue{})
 }
 
-// isSilenceExpected says whether the peer's silence is no sign that it is dead: it may be at work on a call.
-func (l *Link) isSilenceExpected() bool { return l.dialect.busyIsSilent && l.callers.Load() > 0 }
+// maxExcused is how long a peer may be silent in all because it works on calls.
+const maxExcused = 10 * time.Minute
+
+// isSilenceExcused says whether a call may be why the peer is silent, whose silence was noticed at from: by a ping that it has
+// not answered, or a write that it has not taken. A call that began later was sent after that, so it explains nothing. One that
+// began before explains it for as long as its caller waits.
+func (l *Link) isSilenceExcused(from, now time.Time) bool {
+	return l.dialect.busyIsSilent && now.Sub(l.Heard()) < maxExcused && l.flight.hasCallBegunBy(from)
+}
+
+// hasCallBegunBy says whether a call waits for its answer that began at that time or before. Only calls to BEAM nodes keep when
+// they began.
+func (t *inFlight) hasCallBegunBy(at time.Time) (has bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.calls.All(func(p *pending) { has = has || !p.sent.After(at) })
+	return has
+}
 
 // explainClose says more about why a BEAM node has closed the connection, which says nothing itself. err is what the
 // connection says; nil: it was closed.

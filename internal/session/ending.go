@@ -22,6 +22,9 @@ func (s *session) close(c Close) {
 			s.cutHandshake(errStopped)
 		}
 	case s.state >= ending:
+		if c.Reason == envelope.ReasonBusy && s.guest != nil && s.inbound == nil {
+			_ = s.conn.Close() // a guest that was not let in makes room as a stranger does: it may be slow to read its bye
+		}
 	case s.state == proved, !halfCloses(c.Reason):
 		s.finish(endedBy(bye), &bye) // if the peer is only proved, the bye is all that this session ever sends
 	case s.state == open:

@@ -40,7 +40,7 @@ type LinkError struct {
 	Sent   bool   // the request may have reached the peer
 	Err    error  // what broke, if something did
 
-	kept bool // the call was not made, as one like it has ended a session lately; another session does not serve
+	kept bool // the request was not made, as a call by the same name has ended a session lately; another session does not serve
 }
 
 // RequestSent tells peernet.Sent whether the request may have reached the peer.
@@ -57,7 +57,7 @@ func (e *LinkError) Error() string {
 	}
 	switch {
 	case e.kept:
-		return fmt.Sprintf("the last calls by this name ended their sessions (%v): such calls fail at once for %v: check the name", e.Err, dialects.SuspectedFor)
+		return fmt.Sprintf("the last calls by this name ended their sessions (%v): calls and sends by it fail at once for %v: check the name", e.Err, dialects.SuspectedFor)
 	case e.Reason == ReasonLost && e.Err != nil:
 		return fmt.Sprintf("the link was lost (%v): %s", e.Err, sent)
 	case e.Reason == ReasonLost:

@@ -28,7 +28,7 @@ var ErrYielded = errors.New("the peer was proved at another address first")
 func (c *Config) handshake(conn net.Conn, hc *handshake.Config, claim func() bool, stop <-chan struct{}) (handshake.Result, error) {
 	hc.Static, hc.Prologue, hc.Rand, hc.Trusted = c.Static, c.Prologue, c.Rand, c.Trusted
 	knocks := &limitedKnocks{Knocks: c.Knocks, config: c, source: limiter.SourceOf(AddrOf(conn.RemoteAddr()).Addr())}
-	if c.Knocks != nil {
+	if c.Knocks != nil && !hc.Guest {
 		hc.Knocks = knocks
 	}
 	if hc.Role == handshake.Responder && !c.Dialects.Speaks(handshake.Native) {
@@ -45,13 +45,16 @@ func (c *Config) handshake(conn net.Conn, hc *handshake.Config, claim func() boo
 	for !state.Done() {
 		write, size := state.Next()
 		if !write {
-			if silent {
+			switch {
+			case silent:
 				state, size, err = c.readMessage1(conn, hc, state, in[:])
-			} else {
+			case hc.Role == handshake.Responder:
+				size, err = c.readMessage3(conn, hc, state, in[:])
+			default:
 				err = frame.ReadExact(conn, in[:size])
 			}
 			if err != nil {
-				err = c.explainRead(err, size)
+				err = c.explainRead(err, size, hc.Guest)
 				break
 			}
 		}
@@ -71,7 +74,7 @@ func (c *Config) handshake(conn net.Conn, hc *handshake.Config, claim func() boo
 	}
 	if err == nil {
 		result := state.Result()
-		if c.Dialects.Serves(result.Remote, hc.Dialect) {
+		if result.Guest || c.Dialects.Serves(result.Remote, hc.Dialect) {
 			return result, nil
 		}
 		result.Erase()
@@ -101,7 +104,7 @@ func AddrOf(end net.Addr) netip.AddrPort {
 
 // explainRead says more about the error of reading a message of that size, if only one end may be in private mode. A responder
 // does not say why it ends a handshake.
-func (c *Config) explainRead(err error, size int) error {
+func (c *Config) explainRead(err error, size int, guest bool) error {
 	other := handshake.PrivateMessage1Size
 	if c.Knocks != nil {
 		other = handshake.Message1Size
@@ -112,6 +115,8 @@ func (c *Config) explainRead(err error, size int) error {
 		return fmt.Errorf("%w: %w", ErrMode, err)
 	case isSize || size != handshake.Message2Size && size != handshake.BEAMMessage2Size || errors.Is(err, net.ErrClosed): // which is our own end
 		return err
+	case guest:
+		return fmt.Errorf("%w (%w): it may be in private mode, where guests come while an offer is open, speak BEAM alone, or be busy", ErrUnanswered, err)
 	case c.Knocks != nil:
 		return fmt.Errorf("%w (%w): check that both ends use private mode, that the peer trusts this key, and that both clocks agree to 5 minutes",
 			ErrUnanswered, err)

@@ -47,6 +47,7 @@ var failures = []struct {
 	{handshake.ErrEphemeral, counters.BadMessage},
 	{handshake.ErrMessage2, counters.BadMessage},
 	{handshake.ErrMessage3, counters.BadMessage},
+	{handshake.ErrGuest, counters.BadMessage},
 	{handshake.ErrKey, counters.BadMessage},
 }
 

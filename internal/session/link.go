@@ -17,6 +17,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/dialects"
 )
 
 // A Link is the handle on a session that the rest of the node holds. It is safe for concurrent use.
@@ -31,10 +32,12 @@ type Link struct {
 	counters *counters.Peer // nil: the peer is not proved yet
 	codec    envelope.Codec
 	dialect  *dialect
-	ready    chan struct{} // closed once a session that is up at a pong is up, or has ended; nil: calls need not wait
+	names    *dialects.Names // of a BEAM node's handlers; nil: the peer is not one
+	ready    chan struct{}   // closed once a session that is up at a pong is up, or has ended; nil: calls need not wait
 	system   *actor.ActorSystem
 	pid      *actor.PID
 	since    time.Time
+	guest    *guestSession // nil: the session is that of a trusted peer
 
 	inbound Inbound // nil until the session is admitted, which is before the writer runs
 
@@ -139,13 +142,17 @@ func callResult(err error) (r counters.CallResult, counts bool) {
 
 func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope.Raw, error) {
 	if l.ready != nil {
-		if err := l.awaitCall(ctx, name); err != nil {
+		if err := l.awaitRequest(ctx, name); err != nil {
 			return envelope.Raw{}, err
 		}
 	}
 	o := envelope.Options{Trace: trace}
 	if deadline, ok := ctx.Deadline(); ok {
 		o.HasTimeout, o.Timeout = true, max(0, deadline.Sub(l.config.Clock.Now()))
+	}
+	args, err := l.argsOf(args)
+	if err != nil {
+		return envelope.Raw{}, err
 	}
 	id := envelope.CallID(l.lastCall.Add(1))
 	buf, err := l.encode(name, args, func(b []byte) ([]byte, error) { return l.codec.AppendCall(b, id, name, o, args) })
@@ -156,6 +163,9 @@ func (l *Link) call(ctx context.Context, name, trace string, args any) (envelope
 	defer l.leave()
 	p := l.config.pendings.get()
 	p.id = id
+	if l.ready != nil {
+		p.sent = l.config.Clock.Now()
+	}
 	if err := l.flight.enter(p); err != nil {
 		buf.release()
 		l.config.pendings.put(p)
@@ -220,8 +230,11 @@ func (l *Link) isCrowded() bool { return l.callers.Load() > 1 || l.inbound.Pendi
 // cancel tells the peer that the caller of p waits no more. It returns false if the peer need not know, because p is a call that
 // has not left whole and so will never be sent. Small ones that are queued may still be sent.
 func (l *Link) cancel(p *pending) (sent bool) {
-	if p.ping || !l.dialect.hasControl {
+	if p.ping {
 		return true
+	}
+	if !l.dialect.hasControl {
+		return !l.queue.cancel(&p.position, nil)
 	}
 	buf := newEnvelope(nil)
 	buf.b = envelope.AppendCancel(buf.b, p.id)
@@ -231,9 +244,13 @@ func (l *Link) cancel(p *pending) (sent bool) {
 // Send queues a message that has no answer (wire.md §6.5). nil means that it was queued, not that it arrived.
 func (l *Link) Send(ctx context.Context, name string, args any) error {
 	if l.ready != nil {
-		if err := l.awaitReady(ctx); err != nil {
+		if err := l.awaitRequest(ctx, name); err != nil {
 			return err
 		}
+	}
+	args, err := l.argsOf(args)
+	if err != nil {
+		return err
 	}
 	buf, err := l.encode(name, args, func(b []byte) ([]byte, error) { return l.codec.AppendSend(b, name, args) })
 	if err != nil {
@@ -267,10 +284,10 @@ func (l *Link) Probe(p Probe) { l.system.Root.Send(l.pid, p) }
 // Admit lets the session go on after its handshake. owner is told its events from now on.
 func (l *Link) Admit(owner *actor.PID) { l.system.Root.Send(l.pid, admit{owner}) }
 
-// encode returns the envelope that add appends. The names of the protocol's own messages are refused (wire.md §6.5), the
-// codec checks the rest.
+// encode returns the envelope that add appends. The names of the protocol's own messages are refused (wire.md §6.5), except in a
+// guest session, where those who call know what they do. The codec checks the rest.
 func (l *Link) encode(name string, args any, add func([]byte) ([]byte, error)) (*buffer, error) {
-	if err := envelope.CheckName(name); err != nil {
+	if err := envelope.CheckName(name); err != nil && !(l.guest != nil && err == envelope.ErrNameReserved) {
 		return nil, err
 	}
 	buf := newEnvelope(args)

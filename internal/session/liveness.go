@@ -24,7 +24,7 @@ func (l *Link) isRotationDue() bool {
 
 // check pings the peer now. A peer that does not answer is given up as if it had been silent for PingAfter.
 func (s *session) check() {
-	if s.isTalking() && s.unanswered() == 0 && (s.up || !s.dialect.upAtPong) { // else a ping is on its way already
+	if s.isTalking() && s.unanswered(s.framesIn.Load()) == 0 && (s.up || !s.dialect.upAtPong) { // else a ping is on its way already
 		s.stopLiveness()
 		s.checkLiveness(s.config.PingAfter)
 	}
@@ -33,31 +33,36 @@ func (s *session) check() {
 // isTalking says whether envelopes come and go.
 func (s *session) isTalking() bool { return s.state == open || s.state == draining }
 
-// pingPeer sends a ping of the session's own.
-func (s *session) pingPeer() {
+// pingPeer sends a ping of the session's own. Until now frames have come.
+func (s *session) pingPeer(frames uint64) {
 	s.flight.remove(s.lastPing) // forget the previous ping, so unanswered pings do not accumulate
-	s.lastPing, s.framesAtPing = &pending{}, s.framesIn.Load()
+	s.lastPing, s.framesAtPing = &pending{}, frames
 	_ = s.sendPing(s.lastPing)
 }
 
-// unanswered returns how many pings in a row had no answer. Any valid frame answers those before it.
-func (s *session) unanswered() int {
-	if s.framesIn.Load() != s.framesAtPing {
+// unanswered returns how many pings in a row had no answer when frames had come. Any valid frame answers those before it.
+func (s *session) unanswered(frames uint64) int {
+	if frames != s.framesAtPing {
 		return 0
 	}
 	return s.missedPongs
 }
 
-// checkLiveness looks whether the peer is alive, which was last heard idle ago (wire.md §7.2).
+// checkLiveness looks whether the peer is alive (wire.md §7.2), as if it had been silent for at least idle.
 func (s *session) checkLiveness(idle time.Duration) {
 	if !s.isTalking() {
 		return
 	}
 	s.tellIfRotationDue()
-	since := s.config.Clock.Now().Sub(s.lastPing.sent)
-	missed, left := liveness(idle, since, s.unanswered(), s.config.PingAfter, s.config.PongWithin)
+	frames := s.framesIn.Load() // once: the reader may count another one meanwhile, which answers the ping before
+	now := s.config.Clock.Now()
+	idle = max(idle, now.Sub(s.Heard())) // read after frames, since the reader counts a frame last
+	since := now.Sub(s.lastPing.sent)
+	missed, left := liveness(idle, since, s.unanswered(frames), s.config.PingAfter, s.config.PongWithin)
 	if left <= 0 {
-		if s.isSilenceExpected() {
+		if missed == 0 {
+			s.silentFrom = now
+		} else if s.isSilenceExcused(s.silentFrom, now) {
 			missed = 0
 		}
 		if missed == maxMissed {
@@ -65,7 +70,7 @@ func (s *session) checkLiveness(idle time.Duration) {
 			return
 		}
 		missed++
-		s.pingPeer()
+		s.pingPeer(frames)
 		left = s.config.PongWithin
 	}
 	s.missedPongs = missed

@@ -188,18 +188,22 @@ func (q *queue) force(buf *buffer, p *position) {
 }
 
 // cancel takes the call at p back if its last byte has not left, and returns true: it was never sent. Else it queues buf, its
-// cancel, behind it. It takes buf over.
+// cancel, behind it, unless buf is nil: not every peer knows cancels. It takes buf over.
 func (q *queue) cancel(p *position, buf *buffer) (unsent bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.err == nil && p.flow != nil && !q.hasLeft(p) {
-		buf.release()
+		if buf != nil {
+			buf.release()
+		}
 		r := p.flow.room
 		q.drop(p.flow)
 		q.grant(r)
 		return true
 	}
-	_ = q.put(q.closedFor(false), &q.replies, &waiter{buf: buf})
+	if buf != nil {
+		_ = q.put(q.closedFor(false), &q.replies, &waiter{buf: buf})
+	}
 	return false
 }
 

@@ -15,14 +15,15 @@ const (
 	rateSpan       = 8 * time.Millisecond // what the rate of a busy line is measured over
 )
 
-// A lineRate is how fast the connection takes what is written. It is measured while the writer always has something to write.
-// It is a pure structure.
+// A lineRate is how fast the connection takes what is written, measured over one stretch of time after the other. A stretch in
+// which the writer paused shows only that the line is at least as fast. It is a pure structure.
 type lineRate struct {
 	rate float64 // bytes a second; 0: not known yet
 
-	begun time.Time // of the stretch that is being measured
-	bytes int       // written in it
-	slack int       // of these, what the system may have taken at once, as it was idle
+	begun    time.Time // of the stretch that is being measured
+	bytes    int       // written in it
+	slack    int       // of these, what the system may have taken at once, as it was idle
+	hasPause bool      // the writer had nothing to write for a part of it
 }
 
 // allowance returns how many bytes of bulk may be given to the system at one time.
@@ -33,9 +34,19 @@ func (r *lineRate) allowance() int {
 	return int(min(max(r.rate*rateTime.Seconds(), leastAllowance), mostAllowance))
 }
 
-// begin starts a new stretch: the writer has had nothing to write until now.
+// begin says that the writer has had nothing to write until now. A pause that is short belongs to its stretch, so that the rate
+// is found out also by calls that are made one at a time.
 func (r *lineRate) begin(now time.Time) {
-	r.begun, r.bytes, r.slack = now, 0, 2*r.allowance()
+	if now.Sub(r.begun) < rateSpan {
+		r.hasPause = true
+	} else {
+		r.start(now)
+	}
+}
+
+// start starts a stretch in which the system is idle at first.
+func (r *lineRate) start(now time.Time) {
+	r.begun, r.bytes, r.slack, r.hasPause = now, 0, 2*r.allowance(), false
 }
 
 // wrote counts n bytes that have been written now. The allowance grows at most twofold with a write, because a system that has
@@ -51,10 +62,14 @@ func (r *lineRate) wrote(n int, now time.Time) {
 	if elapsed > 0 {
 		rate = min(float64(taken)/elapsed.Seconds(), most)
 	}
-	if elapsed >= rateSpan {
+	switch {
+	case elapsed < rateSpan:
+		r.rate = max(r.rate, rate)
+	case r.hasPause:
+		r.rate = max(r.rate, rate)
+		r.start(now)
+	default:
 		r.rate = rate
 		r.begun, r.bytes, r.slack = now, 0, 0
-	} else {
-		r.rate = max(r.rate, rate)
 	}
 }

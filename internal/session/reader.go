@@ -48,7 +48,7 @@ type reader struct {
 }
 
 func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader {
-	own := l.config.hello()
+	own := l.ownHello()
 	r := &reader{Link: l, recv: recv, buf: &buffer{make([]byte, 0, idleRead)},
 		free: make(chan *batch, maxBatches), stop: stop, parts: assembly{limits: partsOf(&own)}}
 	for range maxBatches {
@@ -91,6 +91,9 @@ func (r *reader) run() (mayIdle bool, err error) {
 		if err != nil {
 			r.system.Root.Send(r.pid, violated{err})
 			break
+		}
+		if r.guest != nil {
+			r.keepPace()
 		}
 		if mayIdle {
 			return true, nil
@@ -142,6 +145,9 @@ func (r *reader) fill() error {
 		r.isFull = len(r.buf.b) == cap(r.buf.b)
 	}
 	r.counters.Add(counters.BytesIn, uint64(n))
+	if r.guest != nil {
+		r.guest.read += n
+	}
 	if n > 0 {
 		return nil
 	}
@@ -197,7 +203,7 @@ func (r *reader) decode() (*batch, error) {
 	}
 	rest := r.buf.b
 	for {
-		body, after, err := frame.Next(rest, r.config.FrameLimit)
+		body, after, err := frame.Next(rest, r.frameLimit())
 		if err == frame.ErrShort {
 			r.keepRest(rest)
 			return b, nil
@@ -284,7 +290,7 @@ func (r *reader) roomFor(size, next int) []byte {
 // keepRest moves what is left, the beginning of a frame, to where the next read continues it.
 func (r *reader) keepRest(rest []byte) {
 	if len(rest) >= frame.HeaderSize {
-		if size, _ := frame.Length(rest, r.config.FrameLimit); size > busyRead-frame.HeaderSize {
+		if size, _ := frame.Length(rest, r.frameLimit()); size > busyRead-frame.HeaderSize {
 			r.large = make([]byte, size)
 			r.read = copy(r.large, rest[frame.HeaderSize:])
 			rest = nil

@@ -78,6 +78,9 @@ func (l *Link) deliver(e *envelope.Envelope) error {
 		if e.Args == nil { // it came in parts that were not kept
 			return l.inbound.Discard(e)
 		}
+		if l.guest != nil {
+			e.Options.IsStream = false // as in version 1 of the protocol, the option means nothing
+		}
 		return l.inbound.Call(e)
 	case envelope.KindReply:
 		l.messages.Add(1)
@@ -123,6 +126,9 @@ func (s *session) handleCommand(e *envelope.Envelope) error {
 		if s.hello.Load() == nil { // a second one changes nothing (wire.md §6.7)
 			s.hello.Store(&hello)
 			parts := partsOf(&hello)
+			if s.guest != nil {
+				hello.Max, parts = 0, PartLimits{}
+			}
 			s.queue.setPeer(parts) // before anything larger than a frame can be queued
 			if parts.Chains > 0 {
 				s.largest.Store(int64(parts.Message + channel.Overhead))

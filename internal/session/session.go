@@ -64,6 +64,7 @@ type session struct {
 	*Link
 	expect  identity.PublicKey // see Params, as the next two
 	claim   func() bool
+	asGuest bool // of an initiator
 	owner   *actor.PID
 	state   state
 	stopped bool // the actor was told to stop
@@ -73,13 +74,14 @@ type session struct {
 	waits   chan struct{} // closed when no goroutine is to wait for anything but the connection
 
 	up           bool
-	peerBye      bool     // the peer has said a bye that half-closes
-	running      int      // goroutines that have the connection: of the handshake, or the reader and the writer
-	missedPongs  int      // in a row, when the latest ping left
-	readyPings   int      // sent before the session was up, at most firstPings
-	isReady      bool     // ready is closed
-	lastPing     *pending // of the session itself
-	framesAtPing uint64   // framesIn when the latest ping left
+	peerBye      bool      // the peer has said a bye that half-closes
+	running      int       // goroutines that have the connection: of the handshake, or the reader and the writer
+	missedPongs  int       // in a row, when the latest ping left
+	silentFrom   time.Time // when the first ping left after which nothing was heard
+	readyPings   int       // sent before the session was up, at most firstPings
+	isReady      bool      // ready is closed
+	lastPing     *pending  // of the session itself
+	framesAtPing uint64    // framesIn when the latest ping left
 	end          Ended
 	lingerUntil  time.Time // when a session that is ending closes its connection in any case
 
@@ -94,6 +96,9 @@ type Params struct {
 	Expect  identity.PublicKey // the key that was dialled, for an initiator
 	Dialect handshake.Dialect  // of an initiator; a responder takes that of message 1
 	Owner   *actor.PID         // is told the session's events until Admit names another
+
+	// Guest has an initiator come as a guest. Then Expect may be zero: the session takes the key that answers.
+	Guest bool
 
 	// Claim, if not nil, is asked by an initiator once the peer has proved its key, before message 3: false ends
 	// the handshake with ErrYielded. It is called from the handshake's goroutine.
@@ -126,7 +131,7 @@ func newSession(p Params) *session {
 	l.queue = newQueue(p.Config.QueueBytes, l.isCrowded)
 	l.setDialect(p.Dialect)
 	l.largest.Store(frame.DefaultLimit)
-	return &session{Link: l, expect: p.Expect, claim: p.Claim, owner: p.Owner, lastPing: &pending{}, waits: make(chan struct{})}
+	return &session{Link: l, expect: p.Expect, claim: p.Claim, asGuest: p.Guest, owner: p.Owner, lastPing: &pending{}, waits: make(chan struct{})}
 }
 
 // Receive implements actor.Actor.
@@ -160,7 +165,7 @@ func (s *session) Receive(ctx actor.Context) {
 	case readyPingDue:
 		s.pingUntilUp()
 	case livenessDue:
-		s.checkLiveness(s.config.Clock.Now().Sub(s.Heard()))
+		s.checkLiveness(0)
 	case checkDrained:
 		s.closeIfDrained()
 	case lingerOver:
@@ -184,7 +189,7 @@ func (s *session) start(ctx actor.Context) {
 	s.system, s.pid = ctx.ActorSystem(), ctx.Self()
 	s.stopUpDeadline = s.after(s.config.HandshakeTimeout, upDeadline{})
 	s.running = 1
-	hc := handshake.Config{Role: s.role, Expect: s.expect, Dialect: s.dialect.name}
+	hc := handshake.Config{Role: s.role, Expect: s.expect, Dialect: s.dialect.name, Guest: s.asGuest}
 	s.run(func() any {
 		r, err := s.config.handshake(s.conn, &hc, s.claim, s.waits)
 		return handshakeDone{r, hc.Dialect, err}
@@ -279,6 +284,10 @@ func (s *session) endHandshake(m handshakeDone) {
 		return
 	}
 	s.setDialect(m.dialect)
+	if m.result.Guest {
+		s.guest = &guestSession{hash: m.result.Hash}
+		s.largest.Store(MaxGuestFrame)
+	}
 	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.waits)
 	s.writer = channel.NewCipherState(m.result.SendKey())
 	s.state = proved
@@ -289,8 +298,18 @@ func (s *session) endHandshake(m handshakeDone) {
 		return
 	}
 	s.remote = m.result.Remote
-	s.counters = s.config.Counters.Peer(s.remote)
-	s.config.trustedSources.remember(limiter.SourceOf(s.addr.Addr()))
+	if s.dialect.name == handshake.BEAM {
+		s.names = s.config.Dialects.Names(s.remote)
+		if s.config.AllowStall != nil {
+			s.config.AllowStall(s.conn)
+		}
+	}
+	if s.guest != nil {
+		s.counters = s.config.Counters.Guests()
+	} else {
+		s.counters = s.config.Counters.Peer(s.remote)
+		s.config.trustedSources.remember(limiter.SourceOf(s.addr.Addr()))
+	}
 	s.tell(Proved{s.Link})
 }
 
@@ -332,14 +351,14 @@ func (s *session) admit(owner *actor.PID) {
 		s.startReaderAndWriter()
 		return
 	}
-	own, hello := s.config.hello(), newEnvelope(nil)
-	if s.config.Boot != nil {
+	own, hello := s.ownHello(), newEnvelope(nil)
+	if s.config.Boot != nil && s.guest == nil {
 		own.Boot, own.HasBoot = s.config.Boot(s.remote), true
 	}
 	hello.b = envelope.AppendHello(hello.b, own)
 	s.queue.force(hello, nil)
 	if s.role == handshake.Initiator {
-		s.pingPeer() // its pong proves that the responder has accepted
+		s.pingPeer(s.framesIn.Load()) // its pong proves that the responder has accepted
 	}
 	s.startReaderAndWriter()
 	s.stopLiveness = s.after(s.config.PingAfter, livenessDue{})

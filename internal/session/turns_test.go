@@ -107,6 +107,7 @@ func TestAllowanceFollowsTheLine(t *testing.T) {
 			t.Errorf("at %d bytes a second %d bytes, want about %d", c.rate, got, c.want)
 		}
 	}
+	now = now.Add(rateSpan)
 	r.begin(now) // a system that was idle takes some at once
 	before := r.allowance()
 	r.wrote(before, now)

@@ -94,10 +94,11 @@ func (w *writer) flush(segments []segment) (err error) {
 // writeLook is how often writeAll looks whether anything was written. A session that is ending asks for less than a second.
 const writeLook = lingerAfterBye / 5
 
-// writeAll writes b as long as some of it is taken within each WriteStall (wire.md §7.2). A connection does
-// not tell when it took the last byte, so the error may come later, by one look.
+// writeAll writes b as long as some of it is taken within each WriteStall (wire.md §7.2), except that it waits longer for a peer
+// that may be at work on a call. A connection does not tell when it took the last byte, so the error may come later, by one look.
 func (w *writer) writeAll(b []byte) error {
 	taken := w.config.Clock.Now()
+	stalledFrom := taken
 	if w.fresh {
 		w.line.begin(taken)
 		w.fresh = false
@@ -112,9 +113,9 @@ func (w *writer) writeAll(b []byte) error {
 		now := w.config.Clock.Now()
 		if n > 0 {
 			w.line.wrote(n, now)
-			taken = now
+			taken, stalledFrom = now, now
 			w.taken.Store(int64(now.Sub(w.since)))
-		} else if w.isSilenceExpected() {
+		} else if w.isSilenceExcused(stalledFrom, now) {
 			taken = now
 		}
 		if !errors.Is(err, os.ErrDeadlineExceeded) {

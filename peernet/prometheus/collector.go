@@ -54,6 +54,7 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	s := c.stats()
 	emitter{out: out}.node(&s)
+	emitter{out, []string{guests, ""}}.traffic(&s.Guests)
 	for i := range s.Discovery {
 		emitter{out: out}.provider(&s.Discovery[i])
 	}

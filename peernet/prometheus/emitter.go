@@ -69,6 +69,13 @@ func (e emitter) provider(p *peernet.ProviderStatus) {
 
 // peer sends the metrics of a peer.
 func (e emitter) peer(p *peernet.PeerStats) {
+	e.traffic(&p.Traffic)
+	emit(e, rtt, secondsOrNone(p.RTT))
+	emit(e, smoothedRTT, secondsOrNone(p.SmoothedRTT))
+}
+
+// traffic sends the metrics of what passed between the node and a peer, or all guests.
+func (e emitter) traffic(p *peernet.Traffic) {
 	e.callStats(&p.CallsIn, "in")
 	e.callStats(&p.CallsOut, "out")
 	emit(e, callsRefused, p.Refused)
@@ -89,8 +96,6 @@ func (e emitter) peer(p *peernet.PeerStats) {
 	each(e, sessionsEnded, counters.EndReasons[:], p.SessionsEnded)
 	emit(e, dials, p.Dials, "connected")
 	emit(e, dials, p.DialsFailed, "failed")
-	emit(e, rtt, secondsOrNone(p.RTT))
-	emit(e, smoothedRTT, secondsOrNone(p.SmoothedRTT))
 }
 
 // secondsOrNone returns a round trip; NaN if there was no ping, as 0 would be a time.

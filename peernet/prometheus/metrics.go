@@ -47,7 +47,10 @@ var (
 	providerEvents   = ofNode(counter, "discovery_events_total", "What a discovery provider counts itself, such as announces sent and heard.", "provider", "event")
 )
 
-// Metrics of each trusted peer.
+// guests is the peer label of all guests together, and of the nodes whose guest this node was.
+const guests = "guests"
+
+// Metrics of each trusted peer, and but for round trips of guests.
 var (
 	calls          = ofPeer(counter, "calls_total", "Calls that have ended, of the peer (in) and of this node (out), by how: ok; the code of the error, or other; lost; abandoned.", "direction", "code")
 	callsInFlight  = ofPeer(gauge, "calls_in_flight", "Calls that have begun and not ended.", "direction")

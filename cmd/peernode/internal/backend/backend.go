@@ -43,6 +43,7 @@ func (b Backend) Serve(s *control.Server) {
 	control.Explain.Serve(s, b.Explain)
 	control.Call.Serve(s, b.Call)
 	control.CallAll.Serve(s, b.CallAll)
+	control.CallAsGuest.Serve(s, b.CallAsGuest)
 	control.Send.Serve(s, b.Send)
 	control.Ping.Serve(s, b.Ping)
 }
@@ -80,6 +81,7 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 		Control:   b.run.Socket,
 		Metrics:   b.run.Metrics,
 		Traffic:   newTraffic(s.Total),
+		Guests:    newTraffic(s.Guests),
 		PeersFile: b.peersFile(),
 
 		Accepted: s.Accepted, Strangers: s.Strangers, HandshakesIn: s.HandshakesIn, HandshakesOut: s.HandshakesOut, EventsLost: s.EventsLost,

@@ -37,6 +37,32 @@ func (b Backend) Call(ctx context.Context, q control.Request) (a control.CallAns
 	})
 }
 
+// CallAsGuest is control.CallAsGuest.
+func (b Backend) CallAsGuest(ctx context.Context, q control.Request) (a control.GuestAnswer, err error) {
+	args, err := ParseJSON(q.Args)
+	if err != nil {
+		return a, err
+	}
+	var key identity.PublicKey
+	if q.Peer != "" {
+		if key, err = identity.ParsePublicKey(q.Peer); err != nil {
+			return a, err
+		}
+	}
+	if len(q.Addresses) != 1 {
+		return a, fmt.Errorf("%w: a guest calls at one address", control.ErrRequest)
+	}
+	raw, answered, err := b.node.CallAsGuest(ctx, q.Addresses[0], key, q.Name, args)
+	if err != nil {
+		return a, b.about(cmp.Or(q.Peer, q.Addresses[0]), err)
+	}
+	a.PublicKey = answered.String()
+	if a.Result, err = raw.MarshalJSON(); err != nil {
+		err = fmt.Errorf("writing the result as JSON: %w", err)
+	}
+	return a, err
+}
+
 // Send is control.Send.
 func (b Backend) Send(ctx context.Context, q control.Request) (control.SendAnswer, error) {
 	args, err := ParseJSON(q.Args)

@@ -122,6 +122,10 @@ func (b Backend) Event(e peernet.Event) control.Event {
 		key, l.Address, l.Role, l.Name = e.Peer, address(e.Addr), e.Role, e.Name
 	case peernet.Disconnected:
 		key, l.Address, l.Reason, l.Text = e.Peer, address(e.Addr), e.Reason, e.Text
+	case peernet.GuestConnected:
+		key, l.Address = e.Peer, address(e.Addr)
+	case peernet.GuestDisconnected:
+		key, l.Address, l.Reason, l.Text = e.Peer, address(e.Addr), e.Reason, e.Text
 	case peernet.Paired:
 		key, l.Label = e.Peer, e.Label
 	case peernet.Unpaired:

@@ -82,7 +82,7 @@ func (b Backend) isAboutPeer(e peernet.Event) bool {
 		_, trusted = b.node.Peer(e.Peer)
 	case peernet.Lost:
 		_, trusted = b.node.Peer(e.Peer)
-	case peernet.Refused:
+	case peernet.Refused, peernet.GuestConnected, peernet.GuestDisconnected:
 		trusted = false
 	}
 	return trusted

@@ -22,6 +22,7 @@ type (
 		Control   string         `json:"control"`              // the path of the control socket
 		Metrics   string         `json:"metrics,omitempty"`    // the URL where its metrics are read
 		Traffic   Traffic        `json:"traffic"`              // with all peers, including those that are not trusted any more
+		Guests    Traffic        `json:"guests"`               // with guests, and with the nodes whose guest this node was
 		PeersFile string         `json:"peers_file,omitempty"` // why the peers file cannot be used
 
 		Accepted      uint64            `json:"connections_accepted"` // that others made
@@ -162,7 +163,7 @@ type (
 		Addresses []string `json:"addresses,omitempty"`
 		Control   string   `json:"control,omitempty"` // the path of the control socket
 
-		// Of all events that concern a peer.
+		// Of all events that concern a peer, or a guest.
 		Peer    string `json:"peer,omitempty"`
 		Label   string `json:"label,omitempty"`
 		Address string `json:"address,omitempty"`
@@ -187,6 +188,12 @@ type (
 	// CallAnswer is what the handler returned, as one JSON value.
 	CallAnswer struct {
 		Result json.RawMessage `json:"result"`
+	}
+
+	// GuestAnswer is what a handler for guests returned, and whose it is.
+	GuestAnswer struct {
+		PublicKey string          `json:"public_key"`
+		Result    json.RawMessage `json:"result"`
 	}
 
 	// SendAnswer says to whom a message went.

@@ -28,6 +28,8 @@ var (
 	// CallAll runs a handler of every trusted peer at the same time. The answer has a result or an error for each, in the
 	// order of the peers file. If all results have more than ResultsRoom bytes, errors take the place of the largest ones.
 	CallAll = Operation[CallAllAnswer]{"call_all", maxRequest}
+	// CallAsGuest runs a handler for guests of the node at the address, which has to be Peer unless that is empty.
+	CallAsGuest = Operation[GuestAnswer]{"call_as_guest", maxRequest}
 	// Send queues a message on the connection to the peer. It does not wait until the message arrives.
 	Send = Operation[SendAnswer]{"send", maxRequest}
 	// Ping measures one round trip to the peer.

@@ -106,6 +106,7 @@ var meanings = []meaning{
 	means("no_address", ExitUnreachable, "say where it is with: peernode connect PEER ADDR", peernet.ErrNoAddress),
 	means("not_connected", ExitUnreachable, "see why with: peernode why PEER; or say where it is with: peernode connect PEER ADDR", peernet.ErrNotConnected),
 	means("not_accepted", ExitUnreachable, "let the peer trust SELF; if the peer is a Go node, remove dialect=beam from its line of the peers file", peernet.ErrNotAccepted),
+	means("no_guests", ExitRefused, "the node there must serve a handler to guests, such as that of: peernode run --echo --guests", peernet.ErrNoGuests),
 	means("unreachable", ExitUnreachable, "is the peer running, and is the address right?", peernet.ErrUnreachable),
 	means("maybe_no_handler", ExitUnreachable, "check the name: an Elixir node closes the connection, without a word, for a name that it has not exposed", peernet.ErrMaybeNoHandler),
 	means("link_lost", ExitUnreachable, "the connection broke; see: peernode why PEER", peernet.ErrLinkLost),

@@ -37,7 +37,7 @@ func eventText(e control.Event) string {
 	}
 	name := text.PeerName(e.Peer, e.Label)
 	switch e.Kind {
-	case "found", "updated", "lost", "refused", "unpaired":
+	case "found", "updated", "lost", "refused", "unpaired", "guest_connected", "guest_disconnected":
 		if e.Label == "" { // the key may not be trusted: show it whole
 			name = e.Peer
 		}

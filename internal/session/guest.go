@@ -1,0 +1,99 @@
+package session
+
+import (
+	"io"
+	"net"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
+)
+
+// MaxGuestFrame is the most bytes that the body of a frame of a guest session has (wire.md §4.7).
+const MaxGuestFrame = 64 << 10
+
+// The reader of a guest session takes a KiB, or a frame, in perKiB on average, and guestBurst of them at once. Above that it
+// waits, and TCP slows the other end down: to open and decode what a guest sends must not keep the node from its peers.
+const (
+	perKiB     = time.Millisecond
+	guestBurst = 1024
+)
+
+// A guestSession is what a session has that is one of a guest.
+type guestSession struct {
+	hash [32]byte // the handshake hash
+
+	read   int       // bytes that the reader has read and that are not charged yet
+	opened uint64    // frames that are charged
+	due    time.Time // when what is charged may have been taken
+}
+
+// IsGuest says whether the session is that of a guest: of the peer if this node is the responder, else this node is one.
+func (l *Link) IsGuest() bool { return l.guest != nil }
+
+// GuestHash returns the handshake hash of a guest session. It is equal at both ends and unique to the session.
+func (l *Link) GuestHash() [32]byte { return l.guest.hash }
+
+// frameLimit returns the bytes of the largest frame body that is accepted.
+func (l *Link) frameLimit() int {
+	if l.guest != nil {
+		return MaxGuestFrame
+	}
+	return l.config.FrameLimit
+}
+
+// ownHello returns what the node says of itself in this session, without Boot. To a guest and as one it says no more than that
+// it has neither parts nor streams.
+func (l *Link) ownHello() envelope.Hello {
+	if l.guest != nil {
+		return envelope.Hello{Version: 1}
+	}
+	return l.config.hello()
+}
+
+// takesGuests says whether an initiator may ask for a guest session now.
+func (c *Config) takesGuests() bool { return c.TakesGuests != nil && c.TakesGuests() }
+
+// readMessage3 reads message 3 of an initiator, which may be a guest, and returns its size.
+func (c *Config) readMessage3(conn net.Conn, hc *handshake.Config, state *handshake.State, in []byte) (int, error) {
+	_, size := state.Next()
+	err := frame.ReadExact(conn, in[:size])
+	wrong, isSize := err.(*frame.SizeError)
+	if !isSize || wrong.Got != handshake.GuestMessage3Size || hc.Dialect != handshake.Native || hc.Knocks != nil || !c.takesGuests() {
+		return size, err
+	}
+	state.ExpectGuest()
+	return handshake.GuestMessage3Size, readBody(conn, in[:handshake.GuestMessage3Size])
+}
+
+// readBody reads the body of a frame whose header has been read.
+func readBody(conn net.Conn, body []byte) error {
+	_, err := io.ReadFull(conn, body)
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// keepPace has the reader of a guest session wait if more comes than it takes: see perKiB. It waits no longer than the
+// session lasts.
+func (r *reader) keepPace() {
+	g, now := r.guest, r.config.Clock.Now()
+	cost := g.read>>10 + int(r.recv.Nonce()-g.opened)
+	g.read, g.opened = g.read&(1<<10-1), r.recv.Nonce()
+	if free := now.Add(-guestBurst * perKiB); g.due.Before(free) {
+		g.due = free
+	}
+	g.due = g.due.Add(time.Duration(cost) * perKiB)
+	wait := g.due.Sub(now)
+	if wait <= 0 {
+		return
+	}
+	over := make(chan struct{})
+	defer r.config.Clock.AfterFunc(wait, func() { close(over) })()
+	select {
+	case <-over:
+	case <-r.stop:
+	}
+}
