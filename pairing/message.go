@@ -32,6 +32,9 @@ var (
 	ErrLabel = errors.New("bad label")
 )
 
+// IsConfirmation reports whether a joiner's message is a confirmation, and not a share, if it is one at all.
+func IsConfirmation(message []byte) bool { return len(message) > 0 && message[0] == kindJoinerConfirmation }
+
 // A shareMessage is the point of one side, as it travels.
 type shareMessage struct {
 	kind  byte

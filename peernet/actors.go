@@ -77,7 +77,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
 		listens = a.AddrPort()
 	}
-	self := discovery.Self{Key: n.self, Port: listens.Port(), Addr: listens.Addr(), ListenOnly: c.ListenOnly,
+	self := discovery.Self{Key: n.self, Offers: n.pairings.offers, Port: listens.Port(), Addr: listens.Addr(), ListenOnly: c.ListenOnly,
 		Interfaces: c.Network.Interfaces, ListenPacket: c.Network.ListenPacket}
 	if c.Private {
 		sessions.Knocks, self.Private = n.keyring, n.keyring

@@ -29,6 +29,9 @@ func (n *Node) Start(ctx context.Context) error {
 	case stateStopping:
 		return fmt.Errorf("start: %w", ErrClosed)
 	}
+	if _, err := n.trust.Expire(n.config.Clock.Now()); err != nil { // before anybody can connect
+		return fmt.Errorf("start: %w", err)
+	}
 	l, err := n.config.Network.Listen(ctx, "tcp", n.config.Listen)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRINUSE) {
@@ -61,6 +64,7 @@ func (n *Node) Start(ctx context.Context) error {
 		warn := func(err error) { n.config.Logger.Warn("peers file", "err", err) }
 		n.join.Go(func() { n.trust.Poll(run, n.config.Timing.Reload, warn) })
 	}
+	n.join.Go(func() { n.endTrials(run, n.onTrial) })
 	n.started = n.config.Clock.Now()
 	n.state.Store(stateRunning)
 	n.config.Logger.Info("node", "state", "running", "key", n.self.String(), "listen", l.Addr().String())
@@ -108,6 +112,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 
 // stop ends what runs, in order. When ctx ends, what has not finished is cut.
 func (n *Node) stop(ctx context.Context) {
+	n.pairings.close()
 	n.unwatch()
 	err := n.root.Stop(ctx)
 	n.cancel()

@@ -42,6 +42,8 @@ type Node struct {
 	board     *finder.Board
 	dialects  *dialects.Book
 	hub       *hub
+	pairings  *pairings
+	onTrial   chan struct{} // room for one: the trust set has changed
 	pool      *actorkit.Pool
 	counters  counters.Node
 	refusals  limiter.Lines // lines about keys that are not trusted
@@ -72,7 +74,7 @@ func New(c Config) (*Node, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	n := &Node{config: c, keys: c.Identity, directory: peers.NewDirectory(), board: finder.NewBoard(), hub: newHub(),
+	n := &Node{config: c, keys: c.Identity, directory: peers.NewDirectory(), board: finder.NewBoard(), hub: newHub(), pairings: newPairings(), onTrial: make(chan struct{}, 1),
 		pool: actorkit.NewPool(parkedGoroutines), stopped: make(chan struct{})}
 	n.finishing, n.cut = context.WithCancelCause(context.Background())
 	if err := n.load(); err != nil {

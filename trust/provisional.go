@@ -135,6 +135,9 @@ func (s *Set) Expire(now time.Time) ([]Peer, error) {
 		until, onTrial := p.Provisional()
 		return onTrial && !now.Before(until)
 	}
+	if !slices.ContainsFunc(s.current.Load().peers, hasEnded) {
+		return nil, nil // most nodes never have one, and need no file that can be written
+	}
 	var gone []Peer
 	err := s.edit(func(doc *document) (string, error) {
 		gone = nil
