@@ -103,13 +103,6 @@ func (n *Node) checkJoin(code PairingCode, i *Introduction) error {
 	if err := n.checkIntroduction(i); err != nil {
 		return err
 	}
-	if i.Addr != "" {
-		if _, _, err := trust.SplitAddr(i.Addr); err != nil {
-			return fmt.Errorf("address %.80q: %w", i.Addr, err)
-		}
-	} else if n.config.Private {
-		return ErrJoinAddr
-	}
 	n.pairings.mu.Lock()
 	open := n.pairings.open
 	n.pairings.mu.Unlock()
@@ -118,6 +111,15 @@ func (n *Node) checkJoin(code PairingCode, i *Introduction) error {
 		return ErrOwnCode
 	case open != nil:
 		return ErrOffering
+	}
+	if i.Addr != "" {
+		if _, _, err := trust.SplitAddr(i.Addr); err != nil {
+			return fmt.Errorf("address %.80q: %w", i.Addr, err)
+		}
+	} else if n.config.Private {
+		return ErrJoinAddr
+	} else if len(n.config.Discovery) == 0 {
+		return fmt.Errorf("%w: the node runs without discovery", ErrNoOffer)
 	}
 	return n.pairings.hasGuess(n.config.Clock.Now(), code.Number())
 }

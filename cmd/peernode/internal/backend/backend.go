@@ -3,6 +3,7 @@ package backend
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
@@ -25,12 +26,15 @@ type Run struct {
 
 // A Backend does operations on a node.
 type Backend struct {
-	node *peernet.Node
-	run  Run
+	node  *peernet.Node
+	run   Run
+	offer *atomic.Pointer[peernet.PairingOffer] // the latest; nil: there was none
 }
 
 // New returns a Backend for node.
-func New(node *peernet.Node, run Run) Backend { return Backend{node, run} }
+func New(node *peernet.Node, run Run) Backend {
+	return Backend{node, run, new(atomic.Pointer[peernet.PairingOffer])}
+}
 
 // Serve adds every operation to s.
 func (b Backend) Serve(s *control.Server) {
@@ -46,6 +50,9 @@ func (b Backend) Serve(s *control.Server) {
 	control.CallAsGuest.Serve(s, b.CallAsGuest)
 	control.Send.Serve(s, b.Send)
 	control.Ping.Serve(s, b.Ping)
+	control.OfferPairing.Serve(s, b.OfferPairing)
+	control.AwaitPairing.Serve(s, b.AwaitPairing)
+	control.JoinPairing.Serve(s, b.JoinPairing)
 }
 
 // States are the states of a peer, in the order in which status counts them.

@@ -34,4 +34,8 @@ type Request struct {
 	Once      bool            `json:"once,omitempty"`      // the node does not keep the addresses
 	Name      string          `json:"name,omitempty"`      // of the handler
 	Args      json.RawMessage `json:"args,omitempty"`      // one JSON value; missing means null
+	Code      string          `json:"code,omitempty"`      // of a pairing
+	Label     string          `json:"label,omitempty"`     // for the peer of a pairing
+	Reveal    bool            `json:"reveal,omitempty"`    // in private mode: pair all the same
+	Attempts  int             `json:"attempts,omitempty"`  // to pair, that were told
 }
