@@ -31,14 +31,15 @@ type Provider interface {
 // Self is what a provider may know about its node. It holds neither the private key nor the keys that the node trusts.
 type Self struct {
 	Key        identity.PublicKey
-	Port       uint16 // TCP port the node listens on; 0 if it does not listen and must not be announced
-	ListenOnly bool   // look, but announce nothing
+	ListenOnly bool // look, but announce nothing
 
-	// Addr is the address that the node listens on; zero or unspecified if it listens on all of this machine's. A node
-	// that listens on one address is announced only on the interface that has it.
-	Addr netip.Addr
+	// Listens returns the TCP addresses that the node listens on now, in the order in which they were added. An address that is
+	// unspecified stands for all of this machine's: 0.0.0.0 for those of IPv4, :: for those of both families. On each
+	// interface the node is announced at the first one that others can reach there (wire.md §8.1), and nowhere if there is
+	// none. It does not wait. If nil, the node listens nowhere.
+	Listens func() []netip.AddrPort
 
-	// Private, if not nil, is private mode: the provider must send neither Key nor Port, but only the datagrams of
+	// Private, if not nil, is private mode: the provider must send neither Key nor a port, but only the datagrams of
 	// Private. Only a Discreet provider runs in private mode.
 	Private Private
 
@@ -53,8 +54,9 @@ type Self struct {
 	// Interfaces lists the network interfaces as they are now.
 	Interfaces func() ([]Interface, error)
 
-	// Changed receives a value after the machine's addresses have changed or after it has been asleep: time to announce
-	// and to look at the interfaces again. It holds one value, so several changes may be one. If nil, it never does.
+	// Changed receives a value after the machine's addresses or those of Listens have changed, or after the machine has been
+	// asleep: time to announce and to look at the interfaces again. It holds one value, so several changes may be one. If
+	// nil, it never does.
 	Changed <-chan struct{}
 
 	// ListenPacket opens a datagram socket as net.ListenConfig.ListenPacket does. Other sockets of this machine may be

@@ -56,6 +56,32 @@ func Example_discovery() {
 	// Output: false <nil>
 }
 
+func Example_oneMoreAddress() {
+	ctx := context.Background()
+	radio := udp.New(udp.Options{Interfaces: []string{"eth0"}})
+	alice, stop := start(peernet.Config{Listen: "127.0.0.1:0"}) // in an application with Discovery: radio
+	defer stop()
+
+	// A second address, for as long as it is wanted. One that is taken is an error, and changes nothing else.
+	l, err := alice.ListenOn(ctx, "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(len(alice.Listeners()), "addresses")
+	if err := l.Close(); err != nil { // who has connected there stays connected
+		fmt.Println(err)
+	}
+	fmt.Println(len(alice.Listeners()), "address")
+
+	// The machine has joined another network: look for peers there too, and no more on the first one.
+	fmt.Println(radio.AddInterface("wlan0"), radio.RemoveInterface("eth0"))
+	// Output:
+	// 2 addresses
+	// 1 address
+	// true true
+}
+
 func Example_severalNodes() {
 	ctx := context.Background()
 	// Nodes on one machine find each other by broadcasts that do not leave it.

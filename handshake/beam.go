@@ -3,18 +3,10 @@ package handshake
 import (
 	"crypto/sha256"
 	"hash"
-
-	"github.com/flynn/noise"
 )
 
-// beamPrimitives are the primitives of the BEAM dialect: the same, but for what is mixed into the transcript.
-var beamPrimitives = noise.NewCipherSuite(noise.DH25519, noise.CipherChaChaPoly, beamHash{noise.HashSHA256})
-
-// A beamHash makes the hash states of the BEAM dialect.
-type beamHash struct{ noise.HashFunc }
-
-// Hash implements noise.HashFunc.
-func (beamHash) Hash() hash.Hash { return &beamHashState{Hash: sha256.New()} }
+// newBEAMHash returns a hash state of the BEAM dialect.
+func newBEAMHash() hash.Hash { return &beamHashState{Hash: sha256.New()} }
 
 // A beamHashState is SHA-256, except that the sum of exactly 32 bytes is those bytes.
 //

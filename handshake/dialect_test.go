@@ -112,7 +112,7 @@ func TestDialectNames(t *testing.T) {
 // TestBEAMHash shows when the hash is SHA-256: whenever it was not given exactly 32 bytes.
 func TestBEAMHash(t *testing.T) {
 	data := bytes.Repeat([]byte("abcdefg"), 20)
-	h := beamPrimitives.Hash()
+	h := newBEAMHash()
 	for size := range len(data) {
 		for _, first := range []int{0, 1, size / 2, size} {
 			if first > size {

@@ -164,12 +164,7 @@ func New(c Config) (*State, error) {
 }
 
 func newNoise(c Config) (pattern, error) {
-	s := &suite{CipherSuite: primitives, static: c.Static}
-	if c.Dialect == BEAM {
-		s.CipherSuite = beamPrimitives
-	} else {
-		s.digests = idleDigests.Get().(*digests)
-	}
+	s := &suite{CipherSuite: primitives, static: c.Static, digests: digestsFor(c.Dialect)}
 	hs, err := noise.NewHandshakeState(noise.Config{
 		CipherSuite:   s,
 		Random:        c.Rand,
@@ -296,6 +291,16 @@ func (s *State) take(write bool) pattern {
 	hs := s.noise()
 	s.noise = nil
 	return hs
+}
+
+// Discard ends a handshake that is not to go on, and leaves no secret behind. The State is as after a failure. If the handshake has
+// finished or failed, Discard does nothing.
+func (s *State) Discard() {
+	if s.noise != nil {
+		hs := s.noise()
+		s.noise = nil
+		s.endStep(hs.suite)
+	}
 }
 
 // endStep leaves no secret of a step behind.

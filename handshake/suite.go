@@ -24,7 +24,7 @@ type suite struct {
 	static    identity.KeyPair
 	ephemeral identity.KeyPair // zero until it is made, once
 	secrets   [][]byte         // what DH has returned, until erase
-	digests   *digests         // nil: in the BEAM dialect, and after release
+	digests   *digests         // nil after release
 }
 
 // Handles of the private keys.
@@ -73,12 +73,7 @@ func (s *suite) DH(handle, public []byte) ([]byte, error) {
 }
 
 // Hash returns a hash state that is the library's until the step is over.
-func (s *suite) Hash() hash.Hash {
-	if s.digests == nil {
-		return s.CipherSuite.Hash()
-	}
-	return s.digests.take()
-}
+func (s *suite) Hash() hash.Hash { return s.digests.take() }
 
 // erase overwrites what DH has returned, and what the step has hashed. It is called after each step: the library has mixed it into
 // its chaining key then.
@@ -87,15 +82,11 @@ func (s *suite) erase() {
 		clear(secret)
 	}
 	s.secrets = nil
-	if s.digests != nil {
-		s.digests.clean()
-	}
+	s.digests.clean()
 }
 
 // release gives the digests to the next handshake. It is called after the last erase.
 func (s *suite) release() {
-	if s.digests != nil {
-		idleDigests.Put(s.digests)
-		s.digests = nil
-	}
+	idleDigests[s.digests.dialect].Put(s.digests)
+	s.digests = nil
 }

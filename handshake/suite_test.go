@@ -129,7 +129,7 @@ func TestSecretsAreErased(t *testing.T) {
 	dh(i)
 	dh(r)
 	mustRead(t, r, mustWrite(t, i))
-	s := &suite{static: f.config(Initiator).Static}
+	s := &suite{static: f.config(Initiator).Static, digests: digestsFor(Native)}
 	public := f.config(Responder).Static.PublicKey()
 	secret, err := s.DH([]byte{staticHandle}, public[:])
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"io"
 	mathrand "math/rand/v2"
 	"net"
-	"net/netip"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -73,11 +72,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, LingerReplaced: c.Timing.LingerReplaced, MaxMessages: maxMessages,
 		Counters: &n.counters, Dialects: n.dialects,
 	}
-	var listens netip.AddrPort
-	if a, ok := l.Addr().(*net.TCPAddr); ok {
-		listens = a.AddrPort()
-	}
-	self := discovery.Self{Key: n.self, Offers: n.pairings.offers, Port: listens.Port(), Addr: listens.Addr(), ListenOnly: c.ListenOnly,
+	self := discovery.Self{Key: n.self, Offers: n.pairings.offers, Listens: n.listeners.addrs, ListenOnly: c.ListenOnly,
 		Interfaces: c.Network.Interfaces, ListenPacket: c.Network.ListenPacket}
 	if c.Private {
 		sessions.Knocks, self.Private = n.keyring, n.keyring

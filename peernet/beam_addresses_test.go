@@ -2,6 +2,7 @@ package peernet_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -80,8 +81,9 @@ func TestABEAMNodeAtSeveralAddressesIsDialledAtOne(t *testing.T) {
 	}
 }
 
-// closings listens at addrs and closes what comes there as a BEAM node does that has crashed, and returns when. stop ends it.
-func (w *beamWorld) closings(ips []netip.Addr, addrs []netip.AddrPort) (stop func() []time.Time) {
+// closings listens at addrs and closes what comes there as a BEAM node does that has crashed, after a while, and returns when.
+// stop ends it.
+func (w *beamWorld) closings(ips []netip.Addr, addrs []netip.AddrPort, after time.Duration) (stop func() []time.Time) {
 	w.Helper()
 	var mu sync.Mutex // guards ends
 	var ends []time.Time
@@ -100,11 +102,15 @@ func (w *beamWorld) closings(ips []netip.Addr, addrs []netip.AddrPort) (stop fun
 				if err != nil {
 					return
 				}
-				_, _ = conn.Read(make([]byte, 64))
-				_ = conn.Close()
-				mu.Lock()
-				ends = append(ends, time.Now())
-				mu.Unlock()
+				join.Go(func() {
+					_, _ = conn.Read(make([]byte, 64))
+					_ = conn.SetReadDeadline(time.Now().Add(after))
+					_, _ = conn.Read(make([]byte, 64)) // alice may close it before
+					_ = conn.Close()
+					mu.Lock()
+					ends = append(ends, time.Now())
+					mu.Unlock()
+				})
 			}
 		})
 	}
@@ -118,20 +124,23 @@ func (w *beamWorld) closings(ips []netip.Addr, addrs []netip.AddrPort) (stop fun
 }
 
 // TestWhatMayBeABEAMNodeSeesTwoConnectionsEndInTenSeconds: it closes each connection before it has proved its key, at six
-// addresses. Alice is told to connect again and again, or not at all.
+// addresses, at once or after some seconds. Alice is told to connect again and again, or not at all.
 func TestWhatMayBeABEAMNodeSeesTwoConnectionsEndInTenSeconds(t *testing.T) {
-	for _, connects := range []bool{false, true} {
-		t.Run(fmt.Sprint("connects ", connects), func(t *testing.T) {
+	for _, c := range []struct {
+		connects bool
+		after    time.Duration
+	}{{false, 0}, {true, 0}, {false, 3 * time.Second}, {true, 3 * time.Second}} {
+		t.Run(fmt.Sprint("connects ", c.connects, " after ", c.after), func(t *testing.T) {
 			inBEAMWorld(t, peernet.Config{}, func(w *beamWorld) {
 				w.bob.Stop()
 				ips, addrs := manyAddrs(6)
-				stop := w.closings(ips, addrs)
+				stop := w.closings(ips, addrs, c.after)
 				end := time.Now().Add(3 * time.Minute)
 				for time.Now().Before(end) {
 					for _, addr := range addrs {
 						w.found.Found(bobKey, addr)
 					}
-					if connects {
+					if c.connects {
 						ctx, cancel := context.WithTimeout(w.Context(), 3*time.Second)
 						_ = w.alice.Connect(ctx, bobKey)
 						cancel()
@@ -164,7 +173,7 @@ func TestForgedAddressesHoldANativePeerUpForABoundedTime(t *testing.T) {
 			inBEAMWorld(t, peernet.Config{}, func(w *beamWorld) {
 				w.bob.Stop()
 				ips, addrs := manyAddrs(forged)
-				stop := w.closings(ips, addrs)
+				stop := w.closings(ips, addrs, 0)
 				defer stop()
 				for _, addr := range addrs {
 					w.found.Found(bobKey, addr)
@@ -193,6 +202,47 @@ func TestForgedAddressesHoldANativePeerUpForABoundedTime(t *testing.T) {
 					w.Errorf("after %v alice says %+v", time.Since(start), i)
 				}
 				t.Log("connected after", time.Since(start))
+			})
+		})
+	}
+}
+
+// TestASessionThatThisNodeClosesCounts: bob has closed two connections within seconds as alice unpairs him or stops. Nothing passes
+// any more at once, and the connection itself ends ten seconds after the first of them.
+func TestASessionThatThisNodeClosesCounts(t *testing.T) {
+	for _, unpairs := range []bool{true, false} {
+		t.Run(fmt.Sprint("unpairs ", unpairs), func(t *testing.T) {
+			inBEAMWorld(t, peernet.Config{}, func(w *beamWorld) {
+				for range 2 {
+					w.dialled()
+					w.bob.CloseAll()
+					synctest.Wait()
+				}
+				w.dialled()
+				w.talks()
+				start := time.Now()
+				if unpairs {
+					if err := w.alice.Unpair(bobKey); err != nil {
+						w.Fatal(err)
+					}
+					synctest.Wait()
+					ctx, cancel := context.WithTimeout(w.Context(), 5*time.Second)
+					if _, err := w.bob.Call(ctx, w.alice.PublicKey(), "echo", "x"); !errors.Is(err, context.DeadlineExceeded) {
+						w.Errorf("bob calls who has unpaired him: %v", err)
+					}
+					cancel()
+				} else {
+					w.stop()
+				}
+				time.Sleep(20 * time.Second)
+				ends := w.bob.Ends()
+				w.checkEnds(ends)
+				if len(ends) != 3 || ends[2].Sub(start) > 10*time.Second {
+					w.Errorf("bob saw connections end at %v; alice closed hers at %v", ends, start)
+				}
+				if !unpairs {
+					w.start()
+				}
 			})
 		})
 	}

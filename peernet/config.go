@@ -28,7 +28,7 @@ type Config struct {
 	Identity identity.KeyPair
 
 	// Listen is the TCP address to listen on, "host:port"; port 0 is any free one, ":0" on all addresses.
-	// If empty, "127.0.0.1:0".
+	// If empty, "127.0.0.1:0". ListenOn adds others.
 	Listen string
 
 	// Namespace separates nodes that share a network: the handshake fails between different ones (wire.md

@@ -34,8 +34,9 @@ type conn struct {
 	release       func() // ends the stream, once
 	isClosed      atomic.Bool
 
-	reading sync.Mutex // held while reading; guards rest
-	rest    []byte     // of the value that was received last
+	reading sync.Mutex // held while reading; guards value and rest
+	value   session.Value
+	rest    []byte     // of the value, which was received last
 	writing sync.Mutex // held while writing, so that the bytes of two writes do not mix
 
 	readBy, writeBy deadline
@@ -63,6 +64,7 @@ func (n *Node) newConn(end *streamEnd, release func()) *conn {
 	c := &conn{end: end, local: Addr{n.self}, remote: Addr{end.peer}, release: release}
 	c.readBy.init()
 	c.writeBy.init()
+	end.s.ReleasesValues()
 	return c
 }
 
@@ -76,12 +78,15 @@ func (c *conn) Read(b []byte) (n int, err error) {
 		}
 		if len(c.rest) > 0 {
 			n = copy(b, c.rest)
-			c.rest = c.rest[n:]
+			if c.rest = c.rest[n:]; len(c.rest) == 0 {
+				c.value.Release()
+			}
 			return n, nil
 		}
-		value, err := c.end.s.Recv(c.readBy.context())
+		value, err := c.end.s.RecvValue(c.readBy.context())
 		if err == nil {
-			c.rest, err = envelope.NewRaw(envelope.Msgpack, value).Binary()
+			c.value = value
+			c.rest, err = envelope.NewRaw(envelope.Msgpack, value.Bytes()).Binary()
 		}
 		if err != nil {
 			return 0, c.fault("read", err)

@@ -3,6 +3,7 @@ package peernet_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -164,6 +165,71 @@ func TestListenerThatClosesAnswers(t *testing.T) {
 	})
 }
 
+// TestListenersOfOneNodeAreIndependent: each may be closed and opened while the others, and what it has accepted, go on.
+func TestListenersOfOneNodeAreIndependent(t *testing.T) {
+	starOf(t, 1, func(t *testing.T, s *star) {
+		open := func(name string) net.Listener {
+			l, err := s.others[0].Listen(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						defer c.Close()
+						fmt.Fprint(c, name)
+						io.Copy(c, c)
+					}()
+				}
+			}()
+			return l
+		}
+		dial := func(name string) net.Conn {
+			t.Helper()
+			c, err := s.hub.Dial(t.Context(), s.keys[0], name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return c
+		}
+		says := func(c net.Conn, want string) {
+			t.Helper()
+			b := make([]byte, len(want))
+			if _, err := io.ReadFull(c, b); err != nil || string(b) != want {
+				t.Errorf("%q, %v, want %q", b, err, want)
+			}
+		}
+		web, shell := open("web"), open("shell")
+		first, other := dial("web"), dial("shell")
+		says(first, "web")
+		says(other, "shell")
+		for range 3 {
+			if err := web.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.hub.Dial(t.Context(), s.keys[0], "web"); !errors.Is(err, peernet.ErrNoHandler) {
+				t.Errorf("dialled where nobody listens: %v", err)
+			}
+			for _, c := range []net.Conn{first, other} {
+				fmt.Fprint(c, "on")
+				says(c, "on")
+			}
+			web = open("web")
+			c := dial("web")
+			says(c, "web")
+			c.Close()
+		}
+		for _, c := range []io.Closer{first, other, web, shell} {
+			c.Close()
+		}
+		nothingLeft(t, s)
+	})
+}
+
 // TestDialsContextBoundsTheDialAlone: it ends before anything was read, and one that is not accepted ends with it.
 func TestDialsContextBoundsTheDialAlone(t *testing.T) {
 	starOf(t, 1, func(t *testing.T, s *star) {
@@ -268,6 +334,50 @@ func TestConnThatIsClosedOrLateWritesNothing(t *testing.T) {
 			t.Errorf("CloseWrite: %v", err)
 		}
 		nothingLeft(t, s)
+	})
+}
+
+// TestEmptyValuesDoNotKeepAReadBeyondItsDeadline: a peer may send a binary of no bytes, as many as its credit allows.
+func TestEmptyValuesDoNotKeepAReadBeyondItsDeadline(t *testing.T) {
+	starOf(t, 1, func(t *testing.T, s *star) {
+		l, err := s.others[0].Listen("bytes")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		accepted := make(chan net.Conn, 1)
+		go func() {
+			c, err := l.Accept()
+			if err != nil {
+				t.Error(err)
+			}
+			accepted <- c
+		}()
+		raw, err := peernet.OpenStream[[]byte, []byte](t.Context(), s.hub, s.keys[0], "bytes", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer raw.Close()
+		c := <-accepted
+		defer c.Close()
+		for range 1000 {
+			if err := raw.Send(t.Context(), []byte{}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := raw.Send(t.Context(), []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		_ = c.SetReadDeadline(time.Unix(1, 0))
+		b := make([]byte, 10)
+		if n, err := c.Read(b); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("past the deadline: %d bytes, %v", n, err)
+		}
+		_ = c.SetReadDeadline(time.Time{})
+		if n, err := c.Read(b); string(b[:n]) != "x" || err != nil {
+			t.Errorf("without one: %q, %v", b[:n], err)
+		}
 	})
 }
 

@@ -47,7 +47,7 @@ func (c *Config) checkDialects() error {
 
 // openDialects reads what the node has learnt of its peers' dialects.
 func (n *Node) openDialects() {
-	c := dialects.Config{Clock: n.config.Clock, Fixed: n.fixedDialect, Warn: func(err error) { n.config.Logger.Warn("state file", "err", err) }}
+	c := dialects.Config{Clock: n.config.Clock, Fixed: n.fixedDialect, Trusted: n.trust.Contains, Warn: func(err error) { n.config.Logger.Warn("state file", "err", err) }}
 	for _, d := range n.config.Dialects {
 		spoken, _ := handshake.ParseDialect(string(d)) // checked
 		c.Speaks = append(c.Speaks, spoken)

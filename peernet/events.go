@@ -58,6 +58,19 @@ type (
 		Reason    string        // why not; empty: it can again
 	}
 
+	// ListenerAdded says that the node listens on one more address, since ListenOn.
+	ListenerAdded struct {
+		At
+		Addr netip.AddrPort // Addr of the Listener
+	}
+
+	// ListenerRemoved says that the node does not listen on an address any more, since Close of the Listener. At Shutdown no
+	// listener has one.
+	ListenerRemoved struct {
+		At
+		Addr netip.AddrPort // Addr of the Listener
+	}
+
 	// Connected says that calls to a peer can be made. It alternates with Disconnected.
 	Connected struct {
 		At
@@ -141,6 +154,12 @@ func (Lost) Kind() string { return "lost" }
 
 // Kind implements Event.
 func (DiscoveryProblem) Kind() string { return "discovery" }
+
+// Kind implements Event.
+func (ListenerAdded) Kind() string { return "listener_added" }
+
+// Kind implements Event.
+func (ListenerRemoved) Kind() string { return "listener_removed" }
 
 // Kind implements Event.
 func (Connected) Kind() string { return "connected" }

@@ -121,6 +121,29 @@ func ExampleConfig_discovery() {
 	// Output: connected to Bob: true
 }
 
+// A program serves peers at one more address for as long as it wants to. Who has connected there stays connected.
+func ExampleNode_ListenOn() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	alice, bob := connected(ctx)
+	defer alice.Shutdown(ctx)
+	defer bob.Shutdown(ctx)
+
+	l, err := alice.ListenOn(ctx, "[::1]:0") // any free port
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(l.Addr().Addr(), len(alice.Listeners()))
+	if err := bob.Connect(ctx, alice.PublicKey(), l.Addr().String()); err != nil {
+		fmt.Println(err)
+	}
+	fmt.Println(l.Close(), len(alice.Listeners()))
+	// Output:
+	// ::1 2
+	// <nil> 1
+}
+
 // Handlers may be for some peers only. To the others it looks as if there were none.
 func ExampleAuthorize() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -82,9 +82,8 @@ type HandleOption func(*registration)
 type registration struct {
 	node *Node
 	serve.Registration
-	use      []Middleware
-	window   int // of streams; 0: the default
-	isStream bool
+	use    []Middleware
+	window int // of streams; 0: the default
 }
 
 // Authorize lets only those callers use the handler for which allow returns true; the others get the answer for an unknown
@@ -113,7 +112,7 @@ func (n *Node) handle(name string, made func(*registration) Handler, opts []Hand
 	h := made(&g)
 	switch {
 	case g.Audience == serve.PeersAlone:
-	case g.isStream:
+	case g.IsStream:
 		return fmt.Errorf("handler %q: %w", name, errGuestStream)
 	case n.config.Private:
 		return fmt.Errorf("handler %q: %w", name, errPrivateGuests)

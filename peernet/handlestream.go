@@ -38,7 +38,7 @@ func HandleDuplex[A, S, R any](n *Node, name string, f func(ctx context.Context,
 
 func handleStream[A any](n *Node, name string, window int, f func(context.Context, Caller, A, *streamEnd) error, opts []HandleOption) error {
 	return n.handle(name, func(g *registration) Handler {
-		g.isStream = true
+		g.IsStream = true
 		if window > 0 && g.window > 0 {
 			window = g.window
 		}

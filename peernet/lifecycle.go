@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/internal/actorkit"
@@ -32,19 +31,16 @@ func (n *Node) Start(ctx context.Context) error {
 	if _, err := n.trust.Expire(n.config.Clock.Now()); err != nil { // before anybody can connect
 		return fmt.Errorf("start: %w", err)
 	}
-	l, err := n.config.Network.Listen(ctx, "tcp", n.config.Listen)
+	l, err := n.openListener(ctx, n.config.Listen)
 	if err != nil {
-		if errors.Is(err, syscall.EADDRINUSE) {
-			return fmt.Errorf("listen on %s: another program has this address: stop that program, or choose another port (%w)", n.config.Listen, err)
-		}
-		return fmt.Errorf("listen on %s: %w", n.config.Listen, err)
-	}
-	c, err := n.actorConfig(l)
-	if err != nil {
-		_ = l.Close()
 		return err
 	}
-	n.listener = l
+	c, err := n.actorConfig(l.socket)
+	if err != nil {
+		_ = l.socket.Close()
+		return err
+	}
+	n.listeners.add(l)
 	n.system = n.config.System
 	if n.system == nil {
 		n.system = actorkit.NewSystem(n.config.Logger, throttleDeadLetters)
@@ -67,7 +63,7 @@ func (n *Node) Start(ctx context.Context) error {
 	n.join.Go(func() { n.endTrials(run, n.onTrial) })
 	n.started = n.config.Clock.Now()
 	n.state.Store(stateRunning)
-	n.config.Logger.Info("node", "state", "running", "key", n.self.String(), "listen", l.Addr().String())
+	n.config.Logger.Info("node", "state", "running", "key", n.self.String(), "listen", l.socket.Addr().String())
 	return nil
 }
 

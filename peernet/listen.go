@@ -38,7 +38,7 @@ type offer struct {
 func (n *Node) Listen(name string, opts ...HandleOption) (net.Listener, error) {
 	l := &streamListener{node: n, name: name, offers: make(chan *offer), closed: make(chan struct{})}
 	err := n.handle(name, func(g *registration) Handler {
-		g.isStream = true
+		g.IsStream = true
 		if l.window = g.window; l.window == 0 {
 			l.window = byteWindow
 		}

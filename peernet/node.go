@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"path/filepath"
 	"slices"
@@ -44,6 +43,7 @@ type Node struct {
 	hub       *hub
 	pairings  *pairings
 	onTrial   chan struct{} // room for one: the trust set has changed
+	listeners listeners
 	pool      *actorkit.Pool
 	counters  counters.Node
 	refusals  limiter.Lines // lines about keys that are not trusted
@@ -54,7 +54,6 @@ type Node struct {
 	mu       sync.Mutex // held by Start and by the first Shutdown; guards the rest
 	state    atomic.Int32
 	started  time.Time // set before state leaves stateNew, then never changed; zero: it never ran
-	listener net.Listener
 	system   *actor.ActorSystem
 	root     *node.Node
 	unwatch  func()             // of the trust set
@@ -124,16 +123,17 @@ func (n *Node) load() (err error) {
 // PublicKey returns the key that peers know the node by.
 func (n *Node) PublicKey() identity.PublicKey { return n.self }
 
-// Addrs returns the addresses that others can dial, as they are now: one for each of the machine's if the node
-// listens on all. It is empty before Start.
-func (n *Node) Addrs() []netip.AddrPort {
-	n.mu.Lock()
-	l := n.listener
-	n.mu.Unlock()
-	if l == nil {
-		return nil
+// Addrs returns the addresses that others can dial, as they are now: for each of Listeners its own, or one for each of the
+// machine's if it listens on all. It is empty before Start.
+func (n *Node) Addrs() (list []netip.AddrPort) {
+	for _, at := range n.listeners.addrs() {
+		for _, a := range reachable(at, n.config.Network.Interfaces) {
+			if !slices.Contains(list, a) {
+				list = append(list, a)
+			}
+		}
 	}
-	return reachable(l.Addr(), n.config.Network.Interfaces)
+	return list
 }
 
 // Pair trusts a key from now on, under a label of at most 64 bytes that may be empty. The peer must pair with this node as

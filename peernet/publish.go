@@ -23,6 +23,7 @@ func (n *Node) trustChanged(c trust.Change) {
 		n.hub.publish(Paired{now, c.Peer.Key, c.Peer.Label})
 	case trust.Removed:
 		n.counters.Remove(c.Peer.Key)
+		n.dialects.Forget(c.Peer.Key)
 		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "unpaired")
 		n.hub.publish(Unpaired{now, c.Peer.Key})
 	}

@@ -91,13 +91,8 @@ func systemInterfaces() ([]discovery.Interface, error) {
 }
 
 // reachable expands the address of a listening socket into those that others can dial.
-func reachable(listening net.Addr, interfaces func() ([]discovery.Interface, error)) []netip.AddrPort {
-	tcp, ok := listening.(*net.TCPAddr)
-	if !ok {
-		return nil
-	}
-	at := tcp.AddrPort()
-	addr := at.Addr().Unmap()
+func reachable(at netip.AddrPort, interfaces func() ([]discovery.Interface, error)) []netip.AddrPort {
+	addr := at.Addr()
 	if !addr.IsUnspecified() {
 		return []netip.AddrPort{netip.AddrPortFrom(addr, at.Port())}
 	}

@@ -80,6 +80,8 @@ func TestEventsAsPrinted(t *testing.T) {
 		peernet.DiscoveryProblem{Source: "udp", State: "impaired", Interface: "eth0", Doing: "send over IPv4", Reason: "operation not permitted"},
 		peernet.DiscoveryProblem{Source: "udp", State: "running", Interface: "wlan\x1b0", Doing: "send over IPv4"},
 		peernet.DiscoveryProblem{Source: "mdns", State: "failed", Doing: "look for peers", Reason: "no\nnetwork"},
+		peernet.ListenerAdded{Addr: netip.MustParseAddrPort("[::]:7100")},
+		peernet.ListenerRemoved{Addr: netip.MustParseAddrPort("[::]:7100")},
 	}
 	node, err := peernet.New(peernet.Config{})
 	if err != nil {
@@ -89,7 +91,7 @@ func TestEventsAsPrinted(t *testing.T) {
 	if err := node.Pair(bob, "bob"); err != nil {
 		t.Fatal(err)
 	}
-	b := backend.New(node, backend.Run{})
+	b := backend.New(node, &backend.Run{})
 	defer func(local *time.Location) { time.Local = local }(time.Local)
 	time.Local = time.FixedZone("", 3600)
 	for file, json := range map[string]bool{"events.json": true, "events.txt": false} {

@@ -24,6 +24,8 @@ var subcommands = []func(*app) *cobra.Command{
 	pairCommand,
 	runCommand,
 	statusCommand,
+	listenCommand,
+	interfacesCommand,
 	peersCommand,
 	discoverCommand,
 	connectCommand,
@@ -32,4 +34,7 @@ var subcommands = []func(*app) *cobra.Command{
 	callCommand,
 	sendCommand,
 	pingCommand,
+	exposeCommand,
+	forwardCommand,
+	pipeCommand,
 }

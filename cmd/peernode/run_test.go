@@ -29,16 +29,16 @@ func TestAdviceForAListenThatFails(t *testing.T) {
 		exit   int
 		advice string // a part
 	}{
-		{"a port of root's", listen(syscall.EACCES), "permission_denied", failure.ExitFailed, "choose another with --listen"},
+		{"a port of root's", listen(syscall.EACCES), "permission_denied", failure.ExitFailed, "choose another"},
 		{"no such host", listen(&net.DNSError{Err: "no such host", Name: "nonsense"}), "usage", failure.ExitUsage, "an address of this machine"},
 		{"no address of ours", listen(syscall.EADDRNOTAVAIL), "no_such_address", failure.ExitFailed, ":PORT for all"},
-		{"a port in use", listen(syscall.EADDRINUSE), "address_in_use", failure.ExitFailed, "another program"},
+		{"a port in use", listen(syscall.EADDRINUSE), "address_in_use", failure.ExitFailed, "this port is taken"},
 	} {
-		if e := failure.Explain(listenFailed(c.err)); e.Code != c.code || e.Exit != c.exit || !strings.Contains(e.Advice, c.advice) {
+		if e := failure.Explain(failure.Listening(c.err)); e.Code != c.code || e.Exit != c.exit || !strings.Contains(e.Advice, c.advice) {
 			t.Errorf("%s: got %+v", c.name, e)
 		}
 	}
-	if err := listenFailed(errClosed); !errors.Is(err, errClosed) || failure.Explain(err).Advice != "" {
+	if err := failure.Listening(errClosed); !errors.Is(err, errClosed) || failure.Explain(err).Advice != "" {
 		t.Errorf("another error: got %v", err)
 	}
 }

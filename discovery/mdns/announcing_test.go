@@ -21,7 +21,7 @@ var (
 func speaks(t *testing.T, using []discovery.Interface, f func(t *testing.T, g *rig)) {
 	t.Helper()
 	bubble(t, f, func(who *discovery.Self, g *rig) {
-		who.Key, who.Port, g.interfaces = one.Key, one.Port, using
+		who.Key, who.Listens, g.interfaces = key(1), listens(everywhere), using
 	})
 }
 

@@ -24,9 +24,9 @@ func openOn(t *testing.T, h *netns.Host, n int, listenOnly bool) (opened access,
 			t.Error(err)
 			return
 		}
-		self = discovery.Self{Key: key(n), Port: uint16(7100 + n), ListenOnly: listenOnly, Addr: netip.IPv4Unspecified(),
+		self = discovery.Self{Key: key(n), ListenOnly: listenOnly, Listens: listens(netip.AddrPortFrom(netip.IPv4Unspecified(), uint16(7100+n))),
 			ListenPacket: new(net.ListenConfig).ListenPacket, Interfaces: func() ([]discovery.Interface, error) { return all, nil }}
-		if opened, err = New(Options{}).openNetwork(t.Context(), self, usable(all, nil), new(lan.Problems)); err != nil {
+		if opened, err = New(Options{}).openNetwork(t.Context(), self, usable(all, lan.Selection{All: true}), !listenOnly, new(lan.Problems)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -53,7 +53,7 @@ func TestGoodbyeIsTheLastWord(t *testing.T) {
 		says, self := openOn(t, hosts[0], 1, false)
 		p := New(Options{})
 		says.ask = func() {} // the library would ask outside of the host
-		p.open = func(context.Context, discovery.Self, []discovery.Interface, *lan.Problems) (access, error) {
+		p.open = func(context.Context, discovery.Self, []discovery.Interface, bool, *lan.Problems) (access, error) {
 			return says, nil
 		}
 		ctx, stop := context.WithCancel(t.Context())

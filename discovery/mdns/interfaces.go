@@ -9,22 +9,31 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
-// usable returns the interfaces that mDNS uses. names are as in Options.
-func usable(all []discovery.Interface, names []string) []discovery.Interface {
-	return lan.Choose(all, names, func(i discovery.Interface) bool {
+// usable returns the interfaces that mDNS uses.
+func usable(all []discovery.Interface, selected lan.Selection) []discovery.Interface {
+	return lan.Choose(all, selected, func(i discovery.Interface, named bool) bool {
 		pointToPoint := i.Flags&net.FlagPointToPoint != 0
-		return i.Flags&net.FlagMulticast != 0 && i.Flags&net.FlagLoopback == 0 && len(i.Addrs) > 0 && (len(names) > 0 || !pointToPoint)
+		return i.Flags&net.FlagMulticast != 0 && i.Flags&net.FlagLoopback == 0 && len(i.Addrs) > 0 && (named || !pointToPoint)
 	})
 }
 
-// leading returns those of the interfaces on which others can reach a node that listens on an address.
-func leading(using []discovery.Interface, listens netip.Addr) []discovery.Interface {
-	return slices.DeleteFunc(slices.Clone(using), func(i discovery.Interface) bool { return !lan.LeadsTo(i, listens) })
+// listenerOn returns the first of the addresses that a node listens on at which others can reach it on an interface.
+func listenerOn(i discovery.Interface, listens []netip.AddrPort) (netip.AddrPort, bool) {
+	at := slices.IndexFunc(listens, func(l netip.AddrPort) bool {
+		return lan.LeadsTo(i, l.Addr(), false) || lan.LeadsTo(i, l.Addr(), true)
+	})
+	if at < 0 {
+		return netip.AddrPort{}, false
+	}
+	return listens[at], true
 }
 
-// announces reports whether a node that uses these interfaces is announced.
-func announces(self discovery.Self, using []discovery.Interface) bool {
-	return self.Port != 0 && !self.ListenOnly && len(leading(using, self.Addr)) > 0
+// leading returns those of the interfaces on which others can reach a node that listens on those addresses.
+func leading(using []discovery.Interface, listens []netip.AddrPort) []discovery.Interface {
+	return slices.DeleteFunc(slices.Clone(using), func(i discovery.Interface) bool {
+		_, ok := listenerOn(i, listens)
+		return !ok
+	})
 }
 
 // same reports whether nothing has changed between two results of usable.

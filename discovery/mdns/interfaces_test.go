@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 func TestUsableInterfaces(t *testing.T) {
@@ -33,7 +34,7 @@ func TestUsableInterfaces(t *testing.T) {
 		{[]string{"lo", "tun0", "down0", "pulled0", "bare0"}, nil},
 	} {
 		var got []string
-		for _, i := range usable(all, c.names) {
+		for _, i := range usable(all, lan.NewChooser(c.names).Selection()) {
 			got = append(got, i.Name)
 		}
 		if !slices.Equal(got, c.want) {
@@ -43,8 +44,8 @@ func TestUsableInterfaces(t *testing.T) {
 }
 
 func TestAnInterfaceMoreOrLessIsAChange(t *testing.T) {
-	before := usable([]discovery.Interface{eth0, eth1}, nil)
-	if !same(before, usable([]discovery.Interface{eth1, eth0}, nil)) {
+	before := usable([]discovery.Interface{eth0, eth1}, lan.Selection{All: true})
+	if !same(before, usable([]discovery.Interface{eth1, eth0}, lan.Selection{All: true})) {
 		t.Error("another order is a change")
 	}
 	for name, now := range map[string][]discovery.Interface{
@@ -53,15 +54,15 @@ func TestAnInterfaceMoreOrLessIsAChange(t *testing.T) {
 		"none":     nil,
 		"another":  {card(2, "eth0", "10.77.0.98/24"), eth1},
 	} {
-		if same(before, usable(now, nil)) {
+		if same(before, usable(now, lan.Selection{All: true})) {
 			t.Errorf("%s is no change", name)
 		}
 	}
 }
 
 func TestANodeOfOneAddressUsesTheInterfacesThatHaveIt(t *testing.T) {
-	for addr, want := range map[netip.Addr]int{{}: 2, netip.IPv4Unspecified(): 2, netip.MustParseAddr("10.77.0.99"): 1, netip.MustParseAddr("10.77.0.98"): 0} {
-		if got := leading([]discovery.Interface{eth0, eth1}, addr); len(got) != want {
+	for addr, want := range map[netip.Addr]int{netip.IPv6Unspecified(): 2, netip.IPv4Unspecified(): 2, netip.MustParseAddr("10.77.0.99"): 1, netip.MustParseAddr("10.77.0.98"): 0} {
+		if got := leading([]discovery.Interface{eth0, eth1}, listens(netip.AddrPortFrom(addr, 7100))()); len(got) != want {
 			t.Errorf("%v: %v, want %d", addr, got, want)
 		}
 	}

@@ -1,6 +1,7 @@
 package mdns
 
 import (
+	"net/netip"
 	"os"
 	"testing"
 
@@ -21,6 +22,11 @@ func TestMain(m *testing.M) {
 
 // key returns a key for each number.
 func key(n int) identity.PublicKey { return identity.PublicKey{0: byte(n), 1: byte(n >> 8), 31: 9} }
+
+// listens returns the Self.Listens of a node that listens on addresses.
+func listens(at ...netip.AddrPort) func() []netip.AddrPort {
+	return func() []netip.AddrPort { return at }
+}
 
 // self is the key of the node in these tests.
 var self = key(1_000)

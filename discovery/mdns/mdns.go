@@ -32,7 +32,8 @@ const DefaultPeriod = 30 * time.Second
 type Options struct {
 	// Interfaces are the names of the network interfaces to use. If empty, all that are not point-to-point. An interface
 	// that is down, without a cable, without an address or unable to multicast is never used, nor is a loopback. A
-	// node that listens on one address and is announced uses only the interfaces with that address.
+	// node that is announced uses only the interfaces on which others can reach it. AddInterface and RemoveInterface change
+	// Interfaces while the provider runs.
 	Interfaces []string
 
 	// Period is the least time between questions who is there, plus or minus a quarter. An address holds for three periods
@@ -43,9 +44,10 @@ type Options struct {
 // A Provider is discovery by multicast DNS. It keeps nothing between runs. It is safe for concurrent use.
 type Provider struct {
 	options  Options
+	chosen   *lan.Chooser        // of the interfaces
 	counters lan.Counters[Stats] // where its goroutines count
 	random   func() float64      // in [0, 1); safe for concurrent use
-	open     func(context.Context, discovery.Self, []discovery.Interface, *lan.Problems) (access, error)
+	open     func(context.Context, discovery.Self, []discovery.Interface, bool, *lan.Problems) (access, error)
 }
 
 // New returns a provider.
@@ -54,13 +56,21 @@ func New(o Options) *Provider {
 		o.Period = DefaultPeriod
 	}
 	o.Period = max(o.Period, time.Second)
-	p := &Provider{options: o, random: rand.Float64}
+	p := &Provider{options: o, chosen: lan.NewChooser(o.Interfaces), random: rand.Float64}
 	p.open = p.openNetwork
 	return p
 }
 
 // Name returns "mdns".
 func (p *Provider) Name() string { return "mdns" }
+
+// AddInterface has the interfaces with a name used from now on, as if it were in Options.Interfaces, beside those that are used
+// already. There need not be one yet. It returns false if the name had been given before.
+func (p *Provider) AddInterface(name string) bool { return p.chosen.Add(name) }
+
+// RemoveInterface has no interface with a name used from now on. The node says goodbye there, and what was heard there is lost.
+// It returns false if such an interface would not have been used anyway.
+func (p *Provider) RemoveInterface(name string) bool { return p.chosen.Remove(name) }
 
 // Run implements discovery.Provider. The error is a *NetworkError, at once if the network cannot be used at the start,
 // and when it could not for 10 s later on. Without an error Run ends when ctx does: it says goodbye at once, again 50 ms

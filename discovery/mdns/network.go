@@ -56,10 +56,11 @@ type network struct {
 	asking sync.Mutex // held while a question is open, and after close
 }
 
-// openNetwork begins to listen on interfaces, at least one. It fails if neither family can be had.
-func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface, problems *lan.Problems) (access, error) {
+// openNetwork begins to listen on interfaces, at least one, for queries too if the node answers. It fails if neither family can
+// be had.
+func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface, answers bool, problems *lan.Problems) (access, error) {
 	n := &network{using: using, problems: problems, names: ownNames(self.Key), counters: &p.counters,
-		heard: make(chan heard, maxWaiting), answers: announces(self, using), failed: make(chan error, 1)}
+		heard: make(chan heard, maxWaiting), answers: answers, failed: make(chan error, 1)}
 	groups := [][]discovery.Interface{using}
 	if runtime.GOOS == "windows" { // the socket tells on which interface a packet came in: the system does not
 		groups = slices.Collect(slices.Chunk(using, 1))

@@ -22,10 +22,21 @@ import (
 // A nodeConfig says what a node in a process of its own does.
 type nodeConfig struct {
 	Key        identity.PublicKey
-	Port       uint16
+	Port       uint16 // 0: it does not listen
 	ListenOnly bool
-	Addr       netip.Addr
+	Addr       netip.Addr // zero: all
 	Options    Options
+}
+
+// listens is the Self.Listens of the node.
+func (c nodeConfig) listens() []netip.AddrPort {
+	switch {
+	case c.Port == 0:
+		return nil
+	case !c.Addr.IsValid():
+		return []netip.AddrPort{netip.AddrPortFrom(netip.IPv6Unspecified(), c.Port)}
+	}
+	return []netip.AddrPort{netip.AddrPortFrom(c.Addr, c.Port)}
 }
 
 // A seen is one line that such a node prints: a sighting, or the end of Run.
@@ -67,7 +78,7 @@ func beNode(config string) int {
 		stopped = time.Now()
 		cancel()
 	}()
-	err := New(c.Options).Run(ctx, discovery.Self{Key: c.Key, Port: c.Port, ListenOnly: c.ListenOnly, Addr: c.Addr, Interfaces: netns.Interfaces,
+	err := New(c.Options).Run(ctx, discovery.Self{Key: c.Key, ListenOnly: c.ListenOnly, Listens: c.listens, Interfaces: netns.Interfaces,
 		ListenPacket: new(net.ListenConfig).ListenPacket},
 		func(s discovery.Sighting) {
 			print(seen{Key: s.Key.String(), Addr: s.Addr, Interface: s.Interface, TTL: s.TTL, Gone: s.Gone})

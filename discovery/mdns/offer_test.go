@@ -38,7 +38,7 @@ func TestARunAnnouncesAnOfferAtOnceAndAsks(t *testing.T) {
 		g.until(10*time.Second + 130*time.Millisecond)
 		g.did("ask 1 10s")
 		wantTextOnBoth(g)
-		records := recordsOn(eth0, discovery.Self{Key: self, Port: 7100, Offers: board})
+		records := recordsOn(eth0, self, everywhere, board.Own())
 		if txt := records[3].rr.(*dns.TXT).Txt; offerIn(txt) != 42 {
 			t.Errorf("%q", txt)
 		}

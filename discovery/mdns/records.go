@@ -7,6 +7,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
 // typesName is where RFC 6763 §9 has the types of services that there are.
@@ -59,21 +60,21 @@ func (r ownRecord) goodbye() dns.RR {
 	return rr
 }
 
-// recordsOn returns what a node says of itself on an interface: wire.md §8.2. The addresses are the one that the node
-// listens on, or those of the interface, at most maxAddrs of them: of each family those that are link-local only if there
-// are no others.
-func recordsOn(i discovery.Interface, self discovery.Self) []ownRecord {
-	instance, host := nameOf(self.Key), hostOf(self.Key)+"."+domain
+// recordsOn returns what a node that listens on an address says of itself on an interface: wire.md §8.2. The addresses are that
+// one, or those of the interface, at most maxAddrs of them: of each family those that are link-local only if there are no
+// others. offer is the number of the pairing that it offers, or 0.
+func recordsOn(i discovery.Interface, key identity.PublicKey, listens netip.AddrPort, offer uint16) []ownRecord {
+	instance, host := nameOf(key), hostOf(key)+"."+domain
 	head := func(name string, kind, class uint16, ttl uint32) dns.RR_Header {
 		return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET | class, Ttl: ttl}
 	}
 	list := []ownRecord{
 		{typePointer, &dns.PTR{Hdr: head(typesName, dns.TypePTR, 0, serviceTTL), Ptr: serviceName}},
 		{pointer, &dns.PTR{Hdr: head(serviceName, dns.TypePTR, 0, serviceTTL), Ptr: instance}},
-		{server, &dns.SRV{Hdr: head(instance, dns.TypeSRV, flushBit, hostTTL), Port: self.Port, Target: host}},
-		{text, &dns.TXT{Hdr: head(instance, dns.TypeTXT, flushBit, serviceTTL), Txt: attributes(self.Key, self.Offers.Own())}},
+		{server, &dns.SRV{Hdr: head(instance, dns.TypeSRV, flushBit, hostTTL), Port: listens.Port(), Target: host}},
+		{text, &dns.TXT{Hdr: head(instance, dns.TypeTXT, flushBit, serviceTTL), Txt: attributes(key, offer)}},
 	}
-	for _, a := range ownAddresses(i, self.Addr) {
+	for _, a := range ownAddresses(i, listens.Addr()) {
 		if a.Is4() {
 			list = append(list, ownRecord{address4, &dns.A{Hdr: head(host, dns.TypeA, flushBit, hostTTL), A: a.AsSlice()}})
 		} else {
@@ -85,11 +86,14 @@ func recordsOn(i discovery.Interface, self discovery.Self) []ownRecord {
 
 // ownAddresses returns the addresses that a node which listens on an address has on an interface, in order.
 func ownAddresses(i discovery.Interface, listens netip.Addr) (list []netip.Addr) {
-	if listens = listens.Unmap(); listens.IsValid() && !listens.IsUnspecified() {
+	if listens = listens.Unmap(); !listens.IsUnspecified() {
 		return []netip.Addr{listens.WithZone("")}
 	}
 	for _, p := range i.Addrs {
 		a := p.Addr()
+		if a.Is6() && listens.Is4() {
+			continue
+		}
 		isBetter := func(o netip.Prefix) bool { return o.Addr().Is4() == a.Is4() && !o.Addr().IsLinkLocalUnicast() }
 		if len(list) < maxAddrs && (!a.IsLinkLocalUnicast() || !slices.ContainsFunc(i.Addrs, isBetter)) {
 			list = append(list, a)

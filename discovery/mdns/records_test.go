@@ -8,12 +8,10 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
-
-	"github.com/seed-f6ddb928/peernet-go/discovery"
 )
 
-// one is node 1 of these tests, which listens on all its addresses.
-var one = discovery.Self{Key: key(1), Port: 7101}
+// everywhere is where node 1 of these tests listens.
+var everywhere = netip.MustParseAddrPort("[::]:7101")
 
 // TestRecordsAreExact compares an announcement with bytes that were composed by hand from wire.md §8.2.
 func TestRecordsAreExact(t *testing.T) {
@@ -24,7 +22,7 @@ func TestRecordsAreExact(t *testing.T) {
 		"c02b" + "00108001" + "00001194" + "0047" + "42" + hex.EncodeToString([]byte("pk="+key(1).String())) + "03" + hex.EncodeToString([]byte("v=1")) +
 		"c060" + "00018001" + "00000078" + "0004" + "0a4d0001" +
 		"c060" + "001c8001" + "00000078" + "0010" + "fd770000000000000000000000000001"
-	a := newAnnouncer(time.Time{}, recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), one), func() float64 { return 0 })
+	a := newAnnouncer(time.Time{}, recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), key(1), everywhere, 0), func() float64 { return 0 })
 	b := pack(t, a.message(true))
 	if got := hex.EncodeToString(b); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -45,19 +43,16 @@ func TestAddressesAreThoseOfTheInterface(t *testing.T) {
 		listens string
 		want    []string
 	}{
-		{"both families", []string{"10.77.0.1/24", "fd77::1/64", "fe80::1/64"}, "", []string{"10.77.0.1", "fd77::1"}},
+		{"both families", []string{"10.77.0.1/24", "fd77::1/64", "fe80::1/64"}, "::", []string{"10.77.0.1", "fd77::1"}},
 		{"of IPv6 the link-local one alone", []string{"10.77.0.1/24", "fe80::1/64"}, "::", []string{"10.77.0.1", "fe80::1"}},
-		{"link-local alone", []string{"169.254.1.1/16", "fe80::1/64"}, "0.0.0.0", []string{"169.254.1.1", "fe80::1"}},
-		{"of IPv4 one that is not", []string{"169.254.1.1/16", "10.77.0.1/24"}, "", []string{"10.77.0.1"}},
-		{"too many", many, "", []string{"10.0.0.1", "10.0.0.2", "fd77::1", "fd77::2", "fd77::3", "fd77::4", "fd77::5", "fd77::6"}},
+		{"link-local alone", []string{"169.254.1.1/16", "fe80::1/64"}, "::", []string{"169.254.1.1", "fe80::1"}},
+		{"listens over IPv4 alone", []string{"10.77.0.1/24", "fd77::1/64"}, "0.0.0.0", []string{"10.77.0.1"}},
+		{"of IPv4 one that is not", []string{"169.254.1.1/16", "10.77.0.1/24"}, "::", []string{"10.77.0.1"}},
+		{"too many", many, "::", []string{"10.0.0.1", "10.0.0.2", "fd77::1", "fd77::2", "fd77::3", "fd77::4", "fd77::5", "fd77::6"}},
 		{"the one that the node listens on", []string{"10.77.0.1/24", "10.77.0.2/24"}, "10.77.0.2", []string{"10.77.0.2"}},
 		{"and that without its zone", []string{"10.77.0.1/24", "fe80::1/64"}, "fe80::1%eth0", []string{"fe80::1"}},
 	} {
-		var listens netip.Addr
-		if c.listens != "" {
-			listens = netip.MustParseAddr(c.listens)
-		}
-		if got := ownAddresses(card(2, "eth0", c.has...), listens); !slices.Equal(got, addrs(c.want...)) {
+		if got := ownAddresses(card(2, "eth0", c.has...), netip.MustParseAddr(c.listens)); !slices.Equal(got, addrs(c.want...)) {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
@@ -69,7 +64,7 @@ func TestAnAnnouncementFitsOnePacket(t *testing.T) {
 	for _, p := range []string{"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8::5", "2001:db8::6", "2001:db8::7", "2001:db8::8"} {
 		has = append(has, p+"/64")
 	}
-	a := newAnnouncer(time.Time{}, recordsOn(card(2, "eth0", has...), one), func() float64 { return 0 })
+	a := newAnnouncer(time.Time{}, recordsOn(card(2, "eth0", has...), key(1), everywhere, 0), func() float64 { return 0 })
 	for n := range a.wanted {
 		a.wanted[n] = true
 	}
@@ -94,7 +89,7 @@ func TestWhatGoesWithAnAnswer(t *testing.T) {
 			t.Errorf("with %06b: %06b, want %06b", c.answers, got, c.want)
 		}
 	}
-	for n, r := range recordsOn(eth0, one) {
+	for n, r := range recordsOn(eth0, key(1), everywhere, 0) {
 		shared := r.kind == typePointer || r.kind == pointer
 		if unique := r.rr.Header().Class == dns.ClassINET|flushBit; unique == shared {
 			t.Errorf("record %d: class %x", n, r.rr.Header().Class)

@@ -3,6 +3,8 @@ package mdns
 import (
 	"context"
 	"errors"
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/miekg/dns"
@@ -37,6 +39,8 @@ type run struct {
 
 	access     access // not open: the network cannot be used for the moment
 	using      []discovery.Interface
+	listens    []netip.AddrPort   // where the node is announced; empty: it is not
+	rechosen   <-chan struct{}    // closed when other interfaces are chosen than look has found
 	announcers map[int]*announcer // by index of the interface; empty: the node is not announced
 	since      time.Time          // when access was opened or closed
 	offered    uint16             // the pairing that the announcers announce; 0: none
@@ -71,6 +75,8 @@ func (r *run) run(ctx context.Context) error {
 			// If it is not the interfaces, the machine was asleep, and what others know of it may be forgotten.
 			r.schedule.opened(time.Now())
 			err = r.look(ctx, time.Since(r.since) >= newsDelay)
+		case <-r.rechosen:
+			err = r.look(ctx, false)
 		case err = <-r.access.failed:
 			err = r.failed(ctx, err)
 		}
@@ -80,26 +86,33 @@ func (r *run) run(ctx context.Context) error {
 	}
 }
 
-// interfaces returns the interfaces to use: for a node that is announced, those where it can be reached.
-func (r *run) interfaces() ([]discovery.Interface, error) {
+// interfaces returns the interfaces to use: for a node that is announced, those where it can be reached. listens is where it
+// is announced.
+func (r *run) interfaces() (using []discovery.Interface, listens []netip.AddrPort, err error) {
+	var selected lan.Selection
+	selected, r.rechosen = r.chosen.Get()
 	all, err := r.self.Interfaces()
 	if err != nil {
-		return nil, &NetworkError{"list the network interfaces", err}
+		return nil, nil, &NetworkError{"list the network interfaces", err}
 	}
-	using := usable(all, r.options.Interfaces)
-	r.problems.Look(all, r.options.Interfaces, r.using, using)
-	if announces(r.self, using) {
-		using = leading(using, r.self.Addr)
+	using = usable(all, selected)
+	r.problems.Look(all, selected.Named, r.using, using)
+	listens = lan.Announced(r.self)
+	if reached := leading(using, listens); len(reached) > 0 {
+		using = reached
+	} else {
+		listens = nil
 	}
-	r.counters.Count(func(s *Stats) { s.Unused = lan.Unused(all, r.options.Interfaces, using) })
-	return using, nil
+	r.counters.Count(func(s *Stats) { s.Unused = lan.Unused(all, selected, using) })
+	return using, listens, nil
 }
 
-// look opens everything anew if the interfaces are others than those in use, if there is no access, or if anew is true.
+// look opens everything anew if the interfaces or the addresses that the node listens on are others than those in use, if
+// there is no access, or if anew is true.
 func (r *run) look(ctx context.Context, anew bool) error {
-	using, err := r.interfaces()
-	if err == nil && (anew || !r.access.isOpen() || !same(using, r.using)) {
-		err = r.reopen(ctx, using)
+	using, listens, err := r.interfaces()
+	if err == nil && (anew || !r.access.isOpen() || !same(using, r.using) || !slices.Equal(listens, r.listens)) {
+		err = r.reopen(ctx, using, listens)
 	}
 	return r.tolerate(err)
 }
@@ -125,20 +138,20 @@ func (r *run) tolerate(err error) error {
 
 // reopen opens an access on those interfaces instead of the one there is, and announces the node there, if it is
 // announced. Only what does not hold any more is taken back, so that others never hear that all of it has gone.
-func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
+func (r *run) reopen(ctx context.Context, using []discovery.Interface, listens []netip.AddrPort) error {
 	var next access
 	var err error = &NetworkError{"use the network", ErrNoInterface}
 	if len(using) > 0 {
-		next, err = r.open(ctx, r.self, using, &r.problems)
+		next, err = r.open(ctx, r.self, using, len(listens) > 0, &r.problems)
 	}
 	now := time.Now()
 	announcers := make(map[int]*announcer)
 	if err == nil {
-		announcers = r.announcersOn(now, using)
+		announcers = r.announcersOn(now, using, listens)
 	}
 	r.shut(announcers)
 	r.counters.Count(func(s *Stats) { s.Interfaces = lan.Names(using) })
-	r.using = using
+	r.using, r.listens = using, listens
 	r.report(r.table.sweep(now, using))
 	if err != nil {
 		return err
@@ -149,12 +162,12 @@ func (r *run) reopen(ctx context.Context, using []discovery.Interface) error {
 }
 
 // announcersOn returns what announces the node on those interfaces, from the beginning; nothing if it is not announced.
-func (r *run) announcersOn(now time.Time, using []discovery.Interface) map[int]*announcer {
+func (r *run) announcersOn(now time.Time, using []discovery.Interface, listens []netip.AddrPort) map[int]*announcer {
 	r.offered = r.self.Offers.Own()
 	list := make(map[int]*announcer)
-	if announces(r.self, using) {
-		for _, i := range using {
-			list[i.Index] = newAnnouncer(now, recordsOn(i, r.self), r.random)
+	for _, i := range using {
+		if at, ok := listenerOn(i, listens); ok {
+			list[i.Index] = newAnnouncer(now, recordsOn(i, r.self.Key, at, r.offered), r.random)
 		}
 	}
 	return list
@@ -164,7 +177,7 @@ func (r *run) announcersOn(now time.Time, using []discovery.Interface) map[int]*
 // which. Nothing is taken back, because the new record replaces the old one.
 func (r *run) announceOffer(now time.Time) {
 	if r.access.isOpen() && r.self.Offers.Own() != r.offered {
-		r.announcers = r.announcersOn(now, r.using)
+		r.announcers = r.announcersOn(now, r.using, r.listens)
 	}
 }
 

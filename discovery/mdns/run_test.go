@@ -76,7 +76,7 @@ func (g *rig) note(format string, args ...any) {
 	g.log = append(g.log, fmt.Sprintf(format, args...)+" "+at.String())
 }
 
-func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interface, _ *lan.Problems) (access, error) {
+func (g *rig) open(_ context.Context, _ discovery.Self, using []discovery.Interface, _ bool, _ *lan.Problems) (access, error) {
 	g.mu.Lock()
 	err := g.openErr
 	n := len(g.accesses) + 1
@@ -102,7 +102,7 @@ func bubble(t *testing.T, f func(t *testing.T, g *rig), change ...func(*discover
 	synctest.Test(t, func(t *testing.T) {
 		g := &rig{t: t, began: time.Now(), changed: make(chan struct{}, 1), ended: make(chan error, 1),
 			interfaces: []discovery.Interface{eth0, eth1}}
-		who := discovery.Self{Key: self, Port: 7100, Changed: g.changed, Problems: func(list []discovery.Problem) { g.set(func() { g.problems = list }) }, Interfaces: func() ([]discovery.Interface, error) {
+		who := discovery.Self{Key: self, Listens: listens(netip.MustParseAddrPort("[::]:7100")), Changed: g.changed, Problems: func(list []discovery.Problem) { g.set(func() { g.problems = list }) }, Interfaces: func() ([]discovery.Interface, error) {
 			g.mu.Lock()
 			defer g.mu.Unlock()
 			return g.interfaces, g.listErr
@@ -285,7 +285,9 @@ func TestGoodbyesInOurNameAreContradicted(t *testing.T) {
 
 func TestANodeOfOneAddressIsAtHomeWhereThatIs(t *testing.T) {
 	listens := func(addr string) func(*discovery.Self, *rig) {
-		return func(s *discovery.Self, _ *rig) { s.Addr = netip.MustParseAddr(addr) }
+		return func(s *discovery.Self, _ *rig) {
+			s.Listens = listens(netip.AddrPortFrom(netip.MustParseAddr(addr), 7100))
+		}
 	}
 	bubble(t, func(t *testing.T, g *rig) {
 		g.did("open 1 on eth1 0s", "ask 1 0s")
@@ -439,7 +441,7 @@ func TestOptionsHaveDefaults(t *testing.T) {
 // TestANetworkInMemoryIsRefused keeps a node that was given a network by a test from using the machine's.
 func TestANetworkInMemoryIsRefused(t *testing.T) {
 	var opened []string
-	err := New(Options{}).Run(t.Context(), discovery.Self{Key: self, Port: 7100,
+	err := New(Options{}).Run(t.Context(), discovery.Self{Key: self, Listens: listens(netip.MustParseAddrPort("[::]:7100")),
 		Interfaces: func() ([]discovery.Interface, error) { return []discovery.Interface{eth0}, nil },
 		ListenPacket: func(_ context.Context, network, address string) (net.PacketConn, error) {
 			opened = append(opened, network+" "+address)

@@ -58,7 +58,7 @@ func (r *run) origin(o lan.Origin) (on discovery.Interface, at netip.Addr, ok bo
 
 // heard makes the loop answer a key if it is heard for the first time.
 func (r *run) heard(k heardKey) {
-	if r.silent {
+	if r.self.ListenOnly {
 		return
 	}
 	r.mu.Lock()

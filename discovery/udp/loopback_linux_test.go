@@ -34,7 +34,7 @@ func listenShared(ctx context.Context, network, address string) (net.PacketConn,
 // onLoopback is what a node on this machine's loopback is given. No other interface is ever used.
 func onLoopback(n int) discovery.Self {
 	lo := discovery.Interface{Index: 1, Name: "lo", Flags: loop, Addrs: []netip.Prefix{netip.MustParsePrefix("127.0.0.1/8"), netip.MustParsePrefix("::1/128")}}
-	return discovery.Self{Key: key(n), Port: uint16(7000 + n), ListenPacket: listenShared,
+	return discovery.Self{Key: key(n), Listens: listens(netip.IPv6Unspecified(), uint16(7000+n)), ListenPacket: listenShared,
 		Interfaces: func() ([]discovery.Interface, error) { return []discovery.Interface{lo}, nil }}
 }
 

@@ -76,9 +76,14 @@ func (w *world) node(n int, h *memnet.Host) *node {
 	return &node{
 		w: w, host: h, key: key(n), changed: changed,
 		options: Options{Jitter: func() float64 { return 0 }},
-		self:    discovery.Self{Key: key(n), Port: uint16(7000 + n), Interfaces: interfaces(h), ListenPacket: h.ListenPacket, Changed: changed},
+		self:    discovery.Self{Key: key(n), Listens: listens(netip.IPv6Unspecified(), uint16(7000+n)), Interfaces: interfaces(h), ListenPacket: h.ListenPacket, Changed: changed},
 		found:   make(map[identity.PublicKey]time.Time),
 	}
+}
+
+// listens returns the Self.Listens of a node with one listener.
+func listens(at netip.Addr, port uint16) func() []netip.AddrPort {
+	return func() []netip.AddrPort { return []netip.AddrPort{netip.AddrPortFrom(at, port)} }
 }
 
 func interfaces(h *memnet.Host) func() ([]discovery.Interface, error) {

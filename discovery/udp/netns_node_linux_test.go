@@ -76,7 +76,10 @@ func beNode(config string) int {
 		return list, err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	self := discovery.Self{Key: c.Key, Port: c.Port, ListenOnly: c.ListenOnly, Interfaces: interfaces, ListenPacket: listenShared}
+	self := discovery.Self{Key: c.Key, ListenOnly: c.ListenOnly, Interfaces: interfaces, ListenPacket: listenShared}
+	if c.Port != 0 {
+		self.Listens = listens(netip.IPv6Unspecified(), c.Port)
+	}
 	err := New(Options{}).Run(ctx, self, func(s discovery.Sighting) {
 		say(line{Key: s.Key.String(), Addr: s.Addr, Interface: s.Interface, TTL: s.TTL})
 	})

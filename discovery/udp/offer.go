@@ -72,14 +72,15 @@ func (r *run) announceOffer() {
 	number := r.self.Offers.Own()
 	now := time.Now()
 	switch {
-	case number == 0 || r.silent || r.covert != nil:
+	case number == 0 || r.covert != nil:
 		r.offered, r.offerDue = 0, time.Time{}
 		return
 	case r.due.IsZero() || number == r.offered && now.Before(r.offerDue): // zero: the interfaces are not known yet
 		return
 	}
-	a := OfferAnnounce{Announce{Port: r.self.Port, Key: r.self.Key}, number}
-	r.announceOn(nil, func() [][]byte { return [][]byte{a.Append(nil)} })
+	r.announceOn(nil, func(port uint16) [][]byte {
+		return [][]byte{OfferAnnounce{Announce{Port: port, Key: r.self.Key}, number}.Append(nil)}
+	})
 	r.offered, r.offerDue = number, now.Add(offerEvery)
 }
 

@@ -142,7 +142,7 @@ func TestAnOfferIsAnnouncedAtOnceAndUntilItEnds(t *testing.T) {
 func TestNodesThatAnnounceNothingAnnounceNoOffer(t *testing.T) {
 	for name, change := range map[string]func(*discovery.Self){
 		"listen only": func(s *discovery.Self) { s.ListenOnly = true },
-		"no port":     func(s *discovery.Self) { s.Port = 0 },
+		"no port":     func(s *discovery.Self) { s.Listens = nil },
 		"private":     func(s *discovery.Self) { s.Private = nobody{} },
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -36,7 +36,7 @@ type Options struct {
 
 	// Interfaces are the names of the interfaces to announce and listen on; they need not exist yet. If empty, all
 	// that carry broadcasts or IPv6 multicasts, except loopback and point-to-point ones; if there are none, the
-	// loopback.
+	// loopback. AddInterface and RemoveInterface change it while the provider runs.
 	Interfaces []string
 
 	// Broadcast are IPv4 addresses to announce to instead of the broadcast addresses of the interfaces and the group
@@ -51,6 +51,7 @@ type Options struct {
 // A Provider finds nodes by announces. It is safe for concurrent use, and may run for several nodes at once.
 type Provider struct {
 	options  Options
+	chosen   *lan.Chooser        // of the interfaces
 	counters lan.Counters[Stats] // where its goroutines count
 }
 
@@ -62,9 +63,8 @@ func New(o Options) *Provider {
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64
 	}
-	o.Interfaces = slices.Clone(o.Interfaces)
 	o.Broadcast = slices.Clone(o.Broadcast)
-	return &Provider{options: o}
+	return &Provider{options: o, chosen: lan.NewChooser(o.Interfaces)}
 }
 
 // Name returns "udp".
@@ -73,7 +73,15 @@ func (p *Provider) Name() string { return "udp" }
 // Discreet implements discovery.Discreet: in private mode private announces are sent and heard, and no others.
 func (p *Provider) Discreet() {}
 
-// Run announces self, unless it is to listen only or listens on no port, and reports every announce of another node,
+// AddInterface has the interfaces with a name used from now on, as if it were in Options.Interfaces, beside those that are used
+// already. There need not be one yet. It returns false if the name had been given before.
+func (p *Provider) AddInterface(name string) bool { return p.chosen.Add(name) }
+
+// RemoveInterface has no interface with a name used from now on. What was heard there holds until it expires, within 15 s. It
+// returns false if such an interface would not have been used anyway.
+func (p *Provider) RemoveInterface(name string) bool { return p.chosen.Remove(name) }
+
+// Run announces self, unless it is to look only or listens nowhere, and reports every announce of another node,
 // until ctx ends. Then it returns nil within a second or so, and has left nothing behind.
 //
 // The error is a [*ListenError] if the port cannot be had, [ErrBroadcast] for such an option, or why reading from the

@@ -144,7 +144,7 @@ func TestJunkOwnAndForeignAnnouncesAreNotReported(t *testing.T) {
 func TestWhoOnlyListensSaysNothing(t *testing.T) {
 	for name, silence := range map[string]func(*discovery.Self){
 		"listen only":     func(s *discovery.Self) { s.ListenOnly = true },
-		"listens nowhere": func(s *discovery.Self) { s.Port = 0 },
+		"listens nowhere": func(s *discovery.Self) { s.Listens = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {

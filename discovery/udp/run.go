@@ -30,11 +30,12 @@ type run struct {
 	problems lan.Problems
 	ipv6     *lan.Socket // nil: no interface needs it, or it cannot be opened
 
+	rechosen <-chan struct{} // closed when other interfaces are chosen than look has found
+
 	using  atomic.Pointer[[]discovery.Interface] // replaced by the sending goroutine; never changed
 	wake   chan struct{}                         // room for one: an answer has become due
 	failed chan error                            // room for one of each socket: it is given up
 
-	silent  bool       // nothing is announced
 	mu      sync.Mutex // guards the rest
 	answers *answers
 	covert  *covert // nil: not in private mode
@@ -48,7 +49,6 @@ func (p *Provider) listen(ctx context.Context, self discovery.Self, network stri
 func newRun(p *Provider, self discovery.Self, sight func(discovery.Sighting), ipv4 *lan.Socket) *run {
 	r := &run{
 		Provider: p, self: self, sight: sight, ipv4: ipv4, problems: lan.Problems{Tell: self.Problems},
-		silent:  self.Port == 0 || self.ListenOnly,
 		wake:    make(chan struct{}, 1),
 		failed:  make(chan error, 2),
 		answers: newAnswers(),
@@ -81,6 +81,8 @@ func (r *run) loop(ctx context.Context) error {
 			if !open {
 				changed = nil
 			}
+		case <-r.rechosen:
+			restart = true
 		case <-timer.C:
 		case <-r.wake:
 		case <-offers:
@@ -113,16 +115,18 @@ func (r *run) next() time.Time {
 // known stay in use.
 func (r *run) look() bool {
 	using, changed := *r.using.Load(), false
+	var selected lan.Selection
+	selected, r.rechosen = r.chosen.Get()
 	all, err := r.self.Interfaces()
 	r.fail(err)
 	r.problems.Report("", "list the network interfaces", err)
 	if err == nil {
 		was := using
-		using = r.options.interfaces(all)
+		using = r.options.interfaces(all, selected)
 		changed = !slices.EqualFunc(using, was, lan.IsSame)
-		r.problems.Look(all, r.options.Interfaces, was, using)
-		r.reportFamilies(using)
-		r.counters.Count(func(s *Stats) { s.Unused = lan.Unused(all, r.options.Interfaces, using) })
+		r.problems.Look(all, selected.Named, was, using)
+		r.reportFamilies(using, selected.Named)
+		r.counters.Count(func(s *Stats) { s.Unused = lan.Unused(all, selected, using) })
 		if len(using) == 0 {
 			err = errNoInterface
 		}
@@ -137,9 +141,9 @@ func (r *run) look() bool {
 }
 
 // reportFamilies says in which family announces do not go out on an interface that was named.
-func (r *run) reportFamilies(using []discovery.Interface) {
+func (r *run) reportFamilies(using []discovery.Interface, named []string) {
 	for _, i := range using {
-		if len(r.options.Interfaces) == 0 || len(r.options.Broadcast) > 0 || i.Flags&net.FlagLoopback != 0 {
+		if !slices.Contains(named, i.Name) || len(r.options.Broadcast) > 0 || i.Flags&net.FlagLoopback != 0 {
 			continue
 		}
 		if lan.Has(i, false) && i.Flags&net.FlagBroadcast == 0 {
@@ -188,11 +192,10 @@ func (r *run) announce(onAll bool) {
 	}
 }
 
-// announceOn sends on the interfaces with these indices what datagrams returns, made anew for each target; nil: on all.
-func (r *run) announceOn(indices []int, datagrams func() [][]byte) {
-	if r.silent {
-		return
-	}
+// announceOn sends on the interfaces with these indices what datagrams makes of the port that is announced there, anew for
+// each target; nil: on all.
+func (r *run) announceOn(indices []int, datagrams func(port uint16) [][]byte) {
+	listens := lan.Announced(r.self)
 	if r.covert != nil {
 		r.mu.Lock()
 		r.covert.begin()
@@ -205,7 +208,7 @@ func (r *run) announceOn(indices []int, datagrams func() [][]byte) {
 		}
 	}
 	for _, i := range *r.using.Load() {
-		if indices != nil && !slices.Contains(indices, i.Index) || !lan.LeadsTo(i, r.self.Addr) {
+		if indices != nil && !slices.Contains(indices, i.Index) {
 			continue
 		}
 		errs := make(map[*lan.Socket]error)
@@ -214,9 +217,14 @@ func (r *run) announceOn(indices []int, datagrams func() [][]byte) {
 			if t.to.Is6() {
 				s = r.ipv6
 			}
-			if s != nil {
-				errs[s] = cmp.Or(errs[s], r.send(s, t, i, datagrams()))
+			if s == nil {
+				continue
 			}
+			err := errs[s]
+			if port, from, ok := t.announced(i, listens); ok {
+				err = cmp.Or(err, r.send(s, target{t.to, from}, i, datagrams(port)))
+			}
+			errs[s] = err
 		}
 		for s, err := range errs {
 			r.problems.ReportOn(i, "send", s.IPv6, err)
@@ -235,12 +243,12 @@ func (r *run) send(s *lan.Socket, t target, on discovery.Interface, datagrams []
 	return nil
 }
 
-// datagrams returns what is sent to one target.
-func (r *run) datagrams() [][]byte {
+// datagrams returns what says to one target that the node listens on a port.
+func (r *run) datagrams(port uint16) [][]byte {
 	if r.covert == nil {
-		return [][]byte{Announce{Port: r.self.Port, Key: r.self.Key}.Append(nil)}
+		return [][]byte{Announce{Port: port, Key: r.self.Key}.Append(nil)}
 	}
-	list, err := r.self.Private.Announce(r.self.Port)
+	list, err := r.self.Private.Announce(port)
 	r.fail(err)
 	r.problems.Report("", "make announces", err)
 	r.mu.Lock()

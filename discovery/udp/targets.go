@@ -19,21 +19,45 @@ var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 // A target is where an announce goes on one interface.
 type target struct {
 	to   netip.Addr
-	from netip.Addr // this machine's address there; not valid for the group
+	from netip.Addr // this machine's address there; not valid: the system chooses it
+}
+
+// announced returns the port that an announce to t names and the address that it is sent from: those of the first address
+// that the node listens on and others can dial there. Receivers take the address from the datagram. It reports false if
+// there is none.
+func (t target) announced(i discovery.Interface, listens []netip.AddrPort) (port uint16, from netip.Addr, ok bool) {
+	for _, l := range listens {
+		a := l.Addr().Unmap().WithZone("")
+		switch {
+		case !lan.LeadsTo(i, l.Addr(), t.to.Is6()):
+		case a.IsUnspecified():
+			return l.Port(), t.from, true
+		case !t.from.IsValid() || isOneSubnet(i.Addrs, a, t.from):
+			return l.Port(), a, true
+		}
+	}
+	return 0, netip.Addr{}, false
+}
+
+// isOneSubnet reports whether an address of this machine and another one are on one of the subnets.
+func isOneSubnet(subnets []netip.Prefix, own, other netip.Addr) bool {
+	return slices.ContainsFunc(subnets, func(p netip.Prefix) bool { return p.Addr() == own && p.Contains(other) })
 }
 
 // interfaces returns the interfaces that announces are sent and heard on: wire.md §8.1. By default those are all
 // that carry broadcasts or IPv6 multicasts, neither loopback nor point-to-point. If there are none, it is the
 // loopback, so that the nodes of a machine without a network find each other.
-func (o *Options) interfaces(all []discovery.Interface) []discovery.Interface {
-	chosen := len(o.Interfaces) > 0 || len(o.Broadcast) > 0
-	list := lan.Choose(all, o.Interfaces, func(i discovery.Interface) bool {
-		return (chosen || i.Flags&(net.FlagLoopback|net.FlagPointToPoint) == 0) && len(o.targets(i)) > 0
+func (o *Options) interfaces(all []discovery.Interface, selected lan.Selection) []discovery.Interface {
+	fixed := len(o.Broadcast) > 0
+	list := lan.Choose(all, selected, func(i discovery.Interface, named bool) bool {
+		return (named || fixed || i.Flags&(net.FlagLoopback|net.FlagPointToPoint) == 0) && len(o.targets(i)) > 0
 	})
-	if len(list) > 0 || chosen {
+	if len(list) > 0 || fixed {
 		return list
 	}
-	return lan.Choose(all, nil, func(i discovery.Interface) bool { return i.Flags&net.FlagLoopback != 0 && len(o.targets(i)) > 0 })
+	return lan.Choose(all, selected, func(i discovery.Interface, _ bool) bool {
+		return i.Flags&net.FlagLoopback != 0 && len(o.targets(i)) > 0
+	})
 }
 
 // targets returns where on an interface announces go.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/internal/lan"
 )
 
 const (
@@ -79,7 +80,7 @@ func TestInterfacesThatCanBeUsed(t *testing.T) {
 		{"fixed, on no network", Options{Broadcast: []netip.Addr{addr("10.9.0.255")}}, []discovery.Interface{lo, eth}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := describe(&c.o, c.o.interfaces(c.all)); !slices.Equal(got, c.want) {
+			if got := describe(&c.o, c.o.interfaces(c.all, lan.NewChooser(c.o.Interfaces).Selection())); !slices.Equal(got, c.want) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})
@@ -104,7 +105,7 @@ func TestOnlySourcesOnANetworkOfOursAreHeard(t *testing.T) {
 		card("eth2", ethernet, "10.0.0.1/24", "fe80::1/64", "fd00::1/64"),
 		card("eth3", ethernet, "10.0.0.2/24", "10.1.0.1/16", "fe80::1/64"),
 		card("eth4", ethernet, "10.2.0.1/31"),
-	})
+	}, lan.Selection{All: true})
 	for _, c := range []struct {
 		src   string
 		index int

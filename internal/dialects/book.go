@@ -31,6 +31,9 @@ type Config struct {
 	// Fixed returns the dialect that the owner has fixed for a peer. It is safe for concurrent use. If nil, none is fixed.
 	Fixed func(identity.PublicKey) (d handshake.Dialect, ok bool)
 
+	// Trusted says whether a peer is trusted. It is safe for concurrent use. What is known of others is not kept. If nil, all are.
+	Trusted func(identity.PublicKey) bool
+
 	Clock clock.Clock
 
 	// Path is where the state file is. If empty, what is heard is lost with the Book.
@@ -49,16 +52,19 @@ type Book struct {
 	changed bool           // since the state file was written
 	writing bool           // a goroutine writes it
 	writes  sync.WaitGroup // of that goroutine
+
+	isUnread bool // the state file is there and could not be read yet. Only Open and the goroutine that writes use it
 }
 
 // An entry is what is known of one peer.
 type entry struct {
-	spoken handshake.Dialect // that the peer was heard to speak, if heard
-	heard  bool
-	asked  time.Time   // when a peer that speaks BEAM was last dialled natively
-	dials  []*Dial     // under way
-	names  *Names      // nil: no session with the peer has been in BEAM
-	closed []time.Time // ends of the last connections to a peer that may be a BEAM node, oldest first: within closedPeriod
+	spoken  handshake.Dialect // that the peer was heard to speak, if heard
+	heard   bool
+	asked   time.Time   // when a peer that speaks BEAM was last dialled natively
+	dials   []*Dial     // under way
+	names   *Names      // nil: no session with the peer has been in BEAM
+	closing []time.Time // when connections are to end that this node closes, oldest first
+	closed  []time.Time // ends of the last connections to a peer that may be a BEAM node, oldest first: within closedPeriod
 }
 
 // Speaks says whether the node speaks d.
@@ -172,6 +178,9 @@ func (b *Book) Spoke(key identity.PublicKey, d handshake.Dialect) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if !b.isTrusted(key) {
+		return
+	}
 	e := b.entry(key)
 	if e.heard && (e.spoken == handshake.Native || e.spoken == d) {
 		return
@@ -181,6 +190,30 @@ func (b *Book) Spoke(key identity.PublicKey, d handshake.Dialect) {
 		e.asked = b.config.Clock.Now()
 	}
 	b.save()
+}
+
+// Forget forgets a peer that is not trusted any more, except for connections that are open or have ended lately: if it is trusted
+// again at once, they still count.
+func (b *Book) Forget(key identity.PublicKey) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if e := b.entries[key]; e != nil {
+		b.entries[key] = &entry{dials: e.dials, closing: e.closing, closed: e.closed}
+		b.save()
+	}
+	now := b.config.Clock.Now()
+	for key, e := range b.entries { // also of sessions that ended after a peer before this one was forgotten
+		if e.prune(now); !e.heard && e.names == nil && len(e.dials)+len(e.closing)+len(e.closed) == 0 {
+			delete(b.entries, key)
+		}
+	}
+}
+
+func (b *Book) isTrusted(key identity.PublicKey) bool {
+	return b.config.Trusted == nil || b.config.Trusted(key)
 }
 
 // entry is called with mu held.

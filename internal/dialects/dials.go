@@ -113,6 +113,32 @@ func (d *Dial) end(failed bool) {
 	}
 }
 
+// HoldClose returns how long a connection with a BEAM node that this node is about to close must stay open: no three end within
+// closedPeriod, those that were held before included. Closed follows. The connection of a session that has ended may end by itself
+// before that.
+func (b *Book) HoldClose(key identity.PublicKey) time.Duration {
+	if b == nil {
+		return 0
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e, now := b.entry(key), b.config.Clock.Now()
+	e.prune(now)
+	at := now
+	if ends := slices.Concat(e.closed, e.closing); len(ends) >= maxClosed {
+		at = later(at, ends[len(ends)-maxClosed].Add(closedPeriod))
+	}
+	e.closing = append(e.closing, at)
+	return at.Sub(now)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
 // Closed counts the end of a session with a BEAM node, whichever end dialled.
 func (b *Book) Closed(key identity.PublicKey) {
 	if b == nil {
@@ -120,7 +146,9 @@ func (b *Book) Closed(key identity.PublicKey) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.close(key, b.entry(key))
+	e := b.entry(key)
+	e.closing = e.closing[min(1, len(e.closing)):]
+	b.close(key, e)
 }
 
 // close is called with mu held. Of a peer that is native, nothing is counted.
@@ -140,6 +168,7 @@ func (b *Book) close(key identity.PublicKey, e *entry) {
 // prune forgets what does not count any more. It is called with mu held; e may be nil.
 func (e *entry) prune(now time.Time) {
 	if e != nil {
-		e.closed = slices.DeleteFunc(e.closed, func(at time.Time) bool { return now.Sub(at) >= closedPeriod })
+		isOver := func(at time.Time) bool { return now.Sub(at) >= closedPeriod }
+		e.closed, e.closing = slices.DeleteFunc(e.closed, isOver), slices.DeleteFunc(e.closing, isOver)
 	}
 }

@@ -171,3 +171,27 @@ func TestAPeerThatMayBeABEAMNodeSeesTwoCloseInTenSeconds(t *testing.T) {
 		}
 	}
 }
+
+// TestConnectionsThatThisNodeClosesAreHeld: two ends in ten seconds are free, those that were planned before count, and a planned
+// end does not count twice.
+func TestConnectionsThatThisNodeClosesAreHeld(t *testing.T) {
+	b, clock := setting{speaks: both}.open(t)
+	b.Spoke(bob, beam)
+	if a, c := b.HoldClose(bob), b.HoldClose(bob); a != 0 || c != 0 {
+		t.Errorf("the first two are held for %v and %v", a, c)
+	}
+	clock.pass(time.Second)
+	b.Closed(bob)
+	b.Closed(bob)
+	if got := b.HoldClose(bob); got != closedPeriod {
+		t.Errorf("the third is held for %v", got)
+	}
+	clock.pass(closedPeriod)
+	b.Closed(bob)
+	if got := b.Wait(bob, home, false); got != pauseBetween {
+		t.Errorf("then the next dial waits %v", got)
+	}
+	if got := (*Book)(nil).HoldClose(bob); got != 0 {
+		t.Errorf("a node that speaks natively alone holds for %v", got)
+	}
+}

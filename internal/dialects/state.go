@@ -22,38 +22,56 @@ import (
 // lately. Other lines and options are dropped: only nodes write the file, and it may be lost.
 const (
 	stateMode  = 0o600
-	stateLimit = 4 << 20 // bytes; some 30,000 peers
 	stateTitle = "# What this node has learnt of its peers. It may be removed while the node does not run.\n"
+
+	// stateLimit bounds the bytes that are written; some 40,000 peers. Lines of native peers come first: without its line a native
+	// peer could be dialled in BEAM, while a BEAM node is only asked natively once more.
+	stateLimit = 4 << 20
+
+	// readLimit bounds the bytes that are read: a file that is somewhat too long loses nothing.
+	readLimit = 4 * stateLimit
 )
 
-// Open returns the Book of a node, with what the state file says. A file that cannot be used is told to Warn, and
-// replaced when there is something to write.
+// Open returns the Book of a node, with what the state file says. A file that cannot be read is told to Warn, and left as it
+// is until it can be read.
 func Open(c Config) *Book {
 	b := &Book{config: c, entries: make(map[identity.PublicKey]*entry)}
 	if c.Path == "" {
 		return b
 	}
-	data, _, err := durable.Read(c.Path, stateLimit)
-	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			b.warn("read", err)
-		}
-		return b
-	}
-	now := c.Clock.Now()
-	for line := range strings.Lines(string(data)) {
-		b.parse(strings.Fields(line), now)
+	if err := b.read(); err != nil {
+		b.isUnread = true
+		b.warn("read", err, "the file is left as it is, and what is learnt is lost at a restart, until it can be read")
 	}
 	return b
 }
 
-// parse reads one line.
+// read adds what the state file says. Nothing is wrong if there is no file.
+func (b *Book) read() error {
+	data, _, err := durable.Read(b.config.Path, readLimit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.config.Clock.Now()
+	for line := range strings.Lines(string(data)) {
+		b.parse(strings.Fields(line), now)
+	}
+	return nil
+}
+
+// parse reads one line. What was heard since the node has started goes before it, unless the line says that the peer is native. It
+// is called with mu held.
 func (b *Book) parse(words []string, now time.Time) {
 	if len(words) < 2 || strings.HasPrefix(words[0], "#") {
 		return
 	}
 	key, err := identity.ParsePublicKey(words[0])
-	if err != nil {
+	if err != nil || !b.isTrusted(key) {
 		return
 	}
 	e := new(entry)
@@ -73,8 +91,11 @@ func (b *Book) parse(words []string, now time.Time) {
 			}
 		}
 	}
-	if e.heard || len(e.closed) > 0 {
+	switch old := b.entries[key]; {
+	case old == nil && (e.heard || len(e.closed) > 0):
 		b.entries[key] = e
+	case old != nil && e.heard && (!old.heard || e.spoken == handshake.Native):
+		old.heard, old.spoken, old.asked = true, e.spoken, e.asked
 	}
 }
 
@@ -93,7 +114,7 @@ func past(text string, unit time.Duration, now time.Time) time.Time {
 
 // format returns the state file's content. It is called with mu held.
 func (b *Book) format() []byte {
-	var lines []string
+	var native, others []string
 	now := b.config.Clock.Now()
 	for key, e := range b.entries {
 		e.prune(now)
@@ -109,12 +130,23 @@ func (b *Book) format() []byte {
 				line += " closed=" + strings.Join(texts, ",")
 			}
 		}
-		if line != key.String() {
-			lines = append(lines, line+"\n")
+		switch {
+		case e.heard && e.spoken == handshake.Native:
+			native = append(native, line+"\n")
+		case line != key.String():
+			others = append(others, line+"\n")
 		}
 	}
-	slices.Sort(lines)
-	return []byte(stateTitle + strings.Join(lines, ""))
+	slices.Sort(native)
+	slices.Sort(others)
+	text := []byte(stateTitle)
+	for _, line := range append(native, others...) {
+		if len(text)+len(line) > stateLimit {
+			break
+		}
+		text = append(text, line...)
+	}
+	return text
 }
 
 // closings returns when the last connections ended, as text. Those under way end now.
@@ -150,16 +182,33 @@ func (b *Book) write() {
 			return
 		}
 		b.changed = false
-		data := b.format()
 		b.mu.Unlock()
-		if err := durable.Replace(b.config.Path, data, stateMode); err != nil {
-			b.warn("write", err)
+		if err := b.writeOnce(); err != nil {
 			b.mu.Lock()
 			b.changed, b.writing = true, false
 			b.mu.Unlock()
 			return
 		}
 	}
+}
+
+// writeOnce writes the state file as the Book is now. A file that could not be read before is read first: what it says would be
+// lost.
+func (b *Book) writeOnce() error {
+	if b.isUnread {
+		if err := b.read(); err != nil {
+			return err // Open has told
+		}
+		b.isUnread = false
+	}
+	b.mu.Lock()
+	data := b.format()
+	b.mu.Unlock()
+	err := durable.Replace(b.config.Path, data, stateMode)
+	if err != nil {
+		b.warn("write", err, "until then dialects are learnt anew after a restart")
+	}
+	return err
 }
 
 // Flush returns once what was recorded is in the state file, or could not be written now.
@@ -175,8 +224,8 @@ func (b *Book) Flush() {
 	b.writes.Wait()
 }
 
-func (b *Book) warn(doing string, err error) {
+func (b *Book) warn(doing string, err error, meanwhile string) {
 	if b.config.Warn != nil {
-		b.config.Warn(fmt.Errorf("%s %s: %w: check its permissions and the disk; until then dialects are learnt anew after a restart", doing, b.config.Path, durable.Cause(err)))
+		b.config.Warn(fmt.Errorf("%s %s: %w: check its permissions and the disk; %s", doing, b.config.Path, durable.Cause(err), meanwhile))
 	}
 }

@@ -83,9 +83,9 @@ func (f *finder) Receive(ctx actor.Context) {
 		f.change(ctx, func(t *table, now time.Time) []Change { t.disconnect(now, m); return nil })
 	case Moved:
 		f.change(ctx, func(t *table, now time.Time) []Change { t.renew(now); return nil })
-		for _, child := range ctx.Children() {
-			ctx.Send(child, m)
-		}
+		f.tellProviders(ctx)
+	case Listens:
+		f.tellProviders(ctx)
 	case Stop:
 		if f.stopping {
 			return
@@ -98,6 +98,13 @@ func (f *finder) Receive(ctx actor.Context) {
 		f.tellStopped(ctx)
 	case *actor.Terminated:
 		f.tellStopped(ctx)
+	}
+}
+
+// tellProviders tells the providers that it is time to look at the interfaces and to announce.
+func (f *finder) tellProviders(ctx actor.Context) {
+	for _, child := range ctx.Children() {
+		ctx.Send(child, changed{})
 	}
 }
 

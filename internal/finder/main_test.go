@@ -3,6 +3,7 @@ package finder
 import (
 	"context"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -48,7 +49,7 @@ func bubbleWith(t *testing.T, c clock.Clock, f func(t *testing.T, g *rig), provi
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		g := &rig{t: t, Actors: kit.NewActors(), board: NewBoard(), log: kit.NewLog(slog.LevelDebug)}
-		g.pid = g.System.Root.Spawn(Props(&Config{Self: discovery.Self{Key: self, Port: 7100}, Providers: providers, Board: g.board,
+		g.pid = g.System.Root.Spawn(Props(&Config{Self: discovery.Self{Key: self, Listens: func() []netip.AddrPort { return []netip.AddrPort{addr(1)} }}, Providers: providers, Board: g.board,
 			Trusted: func(k identity.PublicKey) bool { return k == key(1) },
 			Clock:   c, Log: g.log.Logger(), Pool: g.Pool, Tell: g.tell, TellPeers: func(Change) {}}))
 		t.Cleanup(func() {

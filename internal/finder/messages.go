@@ -32,6 +32,9 @@ type (
 	// anything.
 	Moved struct{}
 
+	// Listens says that the addresses that the node listens on have changed. Providers hear of it by Self.Changed.
+	Listens struct{}
+
 	// Stop ends the providers, which say goodbye. Stopped follows.
 	Stop struct{}
 )
@@ -49,6 +52,9 @@ type (
 	// Stopped says that no provider runs any more. It comes once after Stop.
 	Stopped struct{}
 )
+
+// changed tells a provider's actor that Self.Changed is due.
+type changed struct{}
 
 // Events from the providers' actors.
 type (
@@ -72,3 +78,4 @@ func (expireDue) IgnoreDeadLetterLogging()    {}
 func (Connected) IgnoreDeadLetterLogging()    {}
 func (Disconnected) IgnoreDeadLetterLogging() {}
 func (Moved) IgnoreDeadLetterLogging()        {}
+func (Listens) IgnoreDeadLetterLogging()      {}

@@ -78,7 +78,7 @@ func (p *provider) Receive(ctx actor.Context) {
 			p.keepRunning(run)
 			p.show(func(s *discovery.Status) { s.State, s.Err, s.Next = discovery.Ended, nil, time.Time{} })
 		}()
-	case Moved:
+	case changed:
 		select {
 		case p.changed <- struct{}{}:
 		default: // a change is waiting already

@@ -1,6 +1,6 @@
 // Package listener accepts connections and bounds what has not authenticated (wire.md §9, §12).
 //
-// Its children are the sessions that others initiate, for their whole life: one that fails is stopped, and no other is
+// It accepts from any number of sockets, which come and go while it runs. Its children are the sessions that others initiate, for their whole life: one that fails is stopped, and no other is
 // affected. Once a session has proved its peer, the node directs it.
 package listener
 
@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -23,7 +24,7 @@ import (
 
 // A Config is what the listener needs; every field is required.
 type Config struct {
-	Listener net.Listener    // the actor's from now on
+	Listener net.Listener    // the first socket, the actor's from now on
 	Session  *session.Config // its clock, log and pool are the listener's as well
 
 	Strangers, StrangersPerSource int
@@ -34,8 +35,19 @@ type Config struct {
 	Tell func(any)
 }
 
-// Stop ends accepting, at once; sessions go on.
-type Stop struct{}
+// Commands from the node.
+type (
+	// Accept has connections accepted from one more socket, which is the listener's from now on; others may close it, and so
+	// end that at once. Connections that were accepted go on. Started is closed when the listener has the socket, or has
+	// closed it because it has stopped. If the listener ends there may be no answer: then the sender closes the socket.
+	Accept struct {
+		From    net.Listener
+		Started chan<- struct{}
+	}
+
+	// Stop ends accepting, at once; sessions go on.
+	Stop struct{}
+)
 
 // acceptsAhead bounds the connections that are accepted and wait for the actor; there may be one more.
 const acceptsAhead = 16
@@ -50,16 +62,19 @@ const (
 	maxPause   = time.Second
 )
 
-// Events from its own goroutine.
+// Events from its own goroutines, of which each socket has one.
 type (
-	accepted     struct{} // arrived has one more
+	accepted     struct{}                      // arrived has one more
+	closed       struct{ socket net.Listener } // others have closed it
 	acceptPaused struct {
 		err   error
 		pause time.Duration
 	}
 )
 
+func (Accept) IgnoreDeadLetterLogging()       {}
 func (accepted) IgnoreDeadLetterLogging()     {}
+func (closed) IgnoreDeadLetterLogging()       {}
 func (acceptPaused) IgnoreDeadLetterLogging() {}
 
 // Props describes the listener's actor.
@@ -72,9 +87,10 @@ func Props(c *Config) *actor.Props {
 	})
 }
 
-// A listener is the actor that owns the listening socket.
+// A listener is the actor that owns the listening sockets. They share its limits.
 type listener struct {
 	*Config
+	sockets     []net.Listener
 	strangers   *strangers // from other sources
 	guests      *guests
 	fromTrusted *strangers    // from sources where a trusted key has authenticated: many peers may share one
@@ -90,14 +106,12 @@ type listener struct {
 func (l *listener) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
-		system, self := ctx.ActorSystem(), ctx.Self()
-		l.join.Add(1)
-		go func() {
-			defer l.join.Done()
-			l.accept(func(m any) { system.Root.Send(self, m) })
-		}()
+		l.open(ctx, l.Listener)
 	case *actor.Stopping:
 		l.release()
+	case Accept:
+		l.open(ctx, m.From)
+		close(m.Started)
 	case Stop:
 		l.close()
 	case accepted:
@@ -106,6 +120,8 @@ func (l *listener) Receive(ctx actor.Context) {
 			l.accepted(ctx, conn)
 		default: // release has reset it
 		}
+	case closed:
+		l.sockets = slices.DeleteFunc(l.sockets, func(s net.Listener) bool { return s == m.socket })
 	case acceptPaused:
 		rest := func(dropped uint64) {
 			l.Session.Log.Warn("could not accept connections", "not_logged", dropped)
@@ -138,6 +154,17 @@ func (l *listener) Receive(ctx actor.Context) {
 		l.forget(m.Who.GetId())
 		l.guests.remove(m.Who.GetId())
 	}
+}
+
+// open accepts from a socket, in a goroutine.
+func (l *listener) open(ctx actor.Context, socket net.Listener) {
+	if l.stopped {
+		_ = socket.Close()
+		return
+	}
+	l.sockets = append(l.sockets, socket)
+	system, self := ctx.ActorSystem(), ctx.Self()
+	l.join.Go(func() { l.accept(socket, func(m any) { system.Root.Send(self, m) }) })
 }
 
 func (l *listener) accepted(ctx actor.Context, conn net.Conn) {
@@ -208,15 +235,17 @@ func (l *listener) close() {
 	if !l.stopped {
 		l.stopped = true
 		close(l.stop)
-		_ = l.Listener.Close()
+		for _, s := range l.sockets {
+			_ = s.Close() // others may have closed it
+		}
 	}
 }
 
-// accept accepts until the listener is closed. It runs in a goroutine of its own.
-func (l *listener) accept(post func(any)) {
+// accept accepts until the socket is closed. It runs in a goroutine of its own.
+func (l *listener) accept(socket net.Listener, post func(any)) {
 	pause := firstPause
 	for {
-		conn, err := l.Listener.Accept()
+		conn, err := socket.Accept()
 		if err == nil {
 			pause = firstPause
 			select {
@@ -228,6 +257,7 @@ func (l *listener) accept(post func(any)) {
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) {
+			post(closed{socket})
 			return
 		}
 		post(acceptPaused{err, pause})

@@ -89,7 +89,7 @@ func (a *answerer) OpenChain(*envelope.Envelope, int) bool { return true }
 func (a *answerer) Discard(*envelope.Envelope) error { return nil }
 
 // CloseChain implements session.Inbound.
-func (a *answerer) CloseChain(*envelope.Envelope) {}
+func (a *answerer) CloseChain() {}
 
 // EndRequests implements session.Inbound.
 func (a *answerer) EndRequests() {}

@@ -123,7 +123,7 @@ func (w *world) announced(name string) (*testNode, *dialLog) {
 	n, d := w.node(name), &dialLog{at: make(map[netip.AddrPort][]time.Time)}
 	n.adjust = func(c *Config) {
 		c.Finder.Providers = []discovery.Provider{udp.New(udp.Options{})}
-		c.Finder.Self = discovery.Self{Key: n.key, Port: n.addr.Port(), Addr: n.addr.Addr(), ListenPacket: n.host.ListenPacket,
+		c.Finder.Self = discovery.Self{Key: n.key, Listens: n.listens, ListenPacket: n.host.ListenPacket,
 			Interfaces: func() (list []discovery.Interface, err error) {
 				all, err := n.host.Interfaces()
 				for _, i := range all {

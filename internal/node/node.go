@@ -73,6 +73,13 @@ func (n *Node) Trust(c trust.Change) { n.system.Root.Send(n.pid, c) }
 // well.
 func (n *Node) Connect(c peers.Connect) { n.system.Root.Send(n.pid, c) }
 
+// Listen has connections accepted from one more socket; see listener.Accept. If the node ends there may be no answer: look at
+// Done as well.
+func (n *Node) Listen(a listener.Accept) { n.system.Root.Send(n.pid, a) }
+
+// Announce announces the node anew: the addresses that it listens on have changed.
+func (n *Node) Announce() { n.system.Root.Send(n.pid, finder.Listens{}) }
+
 // Wake dials a peer whose last session ended because it was idle; see peers.Wake.
 func (n *Node) Wake(key identity.PublicKey) { n.system.Root.Send(n.pid, peers.Wake{Key: key}) }
 
@@ -147,6 +154,15 @@ func (r *root) Receive(ctx actor.Context) {
 			return
 		}
 		ctx.Send(r.peers, m)
+	case listener.Accept:
+		if r.stopping { // the listener may be gone
+			_ = m.From.Close()
+			close(m.Started)
+			return
+		}
+		ctx.Send(r.listener, m)
+	case finder.Listens:
+		ctx.Send(r.finder, m)
 	case peers.Wake:
 		ctx.Send(r.peers, m)
 	case session.Proved:

@@ -136,6 +136,9 @@ func (w *world) node(name string) *testNode {
 	return w.nodeAt(name, w.net.Host(ip), netip.AddrPortFrom(ip, 7100))
 }
 
+// listens is the Self.Listens of the node.
+func (n *testNode) listens() []netip.AddrPort { return []netip.AddrPort{n.addr} }
+
 // nodeAt makes a node at an address of a host.
 func (w *world) nodeAt(name string, host *memnet.Host, addr netip.AddrPort) *testNode {
 	w.Helper()
@@ -227,7 +230,7 @@ func (n *testNode) start() {
 		Listener: listener.Config{Listener: l, Session: n.session,
 			Strangers: 256, StrangersPerSource: 32},
 		Guests: guests.Config{Session: n.session, Idle: 10 * time.Second, Life: 5 * time.Minute},
-		Finder: finder.Config{Self: discovery.Self{Key: n.key, Port: n.addr.Port()}, Providers: []discovery.Provider{n.manual}, Board: finder.NewBoard(),
+		Finder: finder.Config{Self: discovery.Self{Key: n.key, Listens: n.listens}, Providers: []discovery.Provider{n.manual}, Board: finder.NewBoard(),
 			Trusted: n.trust.Contains, Clock: clock.System, Log: log, Pool: pool},
 		Peers: peers.Config{Self: n.key, Session: n.session, Directory: n.directory, Trusted: trusted,
 			Dial: func(ctx context.Context, to netip.AddrPort) (net.Conn, error) {

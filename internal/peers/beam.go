@@ -46,12 +46,34 @@ func (p *peer) fallBack(d *dial, err error) bool {
 		r.choice = dialects.Choice{Dialect: handshake.BEAM} // it was asked natively, which is enough
 	}
 	r.callOff() // what may be the same node is not dialled natively beside
+	for _, other := range p.dialledTo {
+		if other != d && other.fallsBack {
+			other.calledOff = true
+			other.counted.Fail(true) // before the dial in BEAM is allowed
+			other.giveUp()
+		}
+	}
 	r.beam = append(r.beam, d.addr)
 	r.left = append(r.left, d.addr)
 	if len(r.waiters) == 0 {
 		r.beamAfter = p.Clock.Now().Add(fallBackAfter)
 	}
 	return true
+}
+
+// maxAsked is how many native handshakes with a peer that may be a BEAM node are under way at the same time. It closes them all, and
+// two connections that end in ten seconds are what it may see.
+const maxAsked = 2
+
+// asksEnough says whether no further native handshake may begin beside those that are under way.
+func (p *peer) asksEnough() bool {
+	asked := 0
+	for _, d := range p.dialledTo { // also those of earlier rounds
+		if d.fallsBack {
+			asked++
+		}
+	}
+	return asked >= maxAsked
 }
 
 // waitToDial returns how long until an address may be dialled, as far as a BEAM node may be there; 0: now.

@@ -35,6 +35,8 @@ type dial struct {
 	giveUp func() // calls off the connect, or the handshake
 	gaveUp bool   // its place was wanted
 
+	calledOff bool // another address has closed as a BEAM node does, and this may be the same node
+
 	dialect   handshake.Dialect
 	fallsBack bool           // to BEAM, if what answers closes the connection as a BEAM node does
 	counted   *dialects.Dial // ends when the connection has ended, or a session is up
@@ -81,7 +83,7 @@ func (p *peer) lastYield(addr netip.AddrPort) time.Time {
 // takeAllowed counts and returns the first of list that the hint limits allow now. If they allow none, the address is invalid
 // and wait is how long until they allow one; 0: the list is empty.
 func (p *peer) takeAllowed(list []candidates.Candidate) (addr netip.AddrPort, wait time.Duration) {
-	if len(list) > 0 && p.hasBEAM() {
+	if len(list) > 0 && (p.hasBEAM() || p.asksEnough()) {
 		return netip.AddrPort{}, p.Stagger
 	}
 	now := p.Clock.Now()

@@ -164,7 +164,7 @@ func (m *mute) OpenChain(*envelope.Envelope, int) bool { return true }
 func (m *mute) Discard(*envelope.Envelope) error { return nil }
 
 // CloseChain implements session.Inbound.
-func (m *mute) CloseChain(*envelope.Envelope) {}
+func (m *mute) CloseChain() {}
 
 // EndRequests implements session.Inbound.
 func (m *mute) EndRequests() {}

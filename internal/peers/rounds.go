@@ -292,7 +292,7 @@ func (p *peer) raceBeside(r *round) {
 func (p *peer) handshakeFailed(d *dial, m session.Ended) {
 	addr := d.addr
 	err := dialError(addr, m)
-	yielded := errors.Is(m.Err, session.ErrYielded)
+	yielded := errors.Is(m.Err, session.ErrYielded) || d.calledOff
 	d.counted.Fail(d.dialect == handshake.BEAM || closesAsBEAM(m.Err))
 	fellBack := p.round != nil && slices.Contains(p.handshakes, m.Session.GetId()) && p.fallBack(d, m.Err)
 	if fellBack {

@@ -50,6 +50,7 @@ func (p *peer) up(l *session.Link) {
 	}
 	if d := p.dialledTo[l.ID()]; d != nil {
 		d.counted.Up()
+		d.fallsBack = false // what answers is no BEAM node
 	}
 	p.worked(l)
 	s.traffic, _ = l.Traffic()
@@ -151,6 +152,9 @@ func (p *peer) applyFacts() {
 		p.become(do.step.Addr, do.step.Reason)
 	}
 	for _, c := range do.close {
+		if p.links[c.id].Dialect() == handshake.BEAM {
+			c.Hold = p.Dialects.HoldClose(p.key)
+		}
 		p.links[c.id].Close(c.Close)
 		if p.find(c.id) == nil {
 			delete(p.links, c.id) // it was not let in

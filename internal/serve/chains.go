@@ -12,14 +12,16 @@ import (
 const besideArgs = 1 << 10
 
 // OpenChain says that a call or a send of size bytes comes in parts, and returns whether there is room for it now. If not, its
-// parts are not kept, and Discard is called when it is complete. It is safe for concurrent use, and so is CloseChain.
+// parts are not kept, and Discard is called when it is complete. CloseChain follows for a send. Both are safe for concurrent use.
+//
+// Whether a call asks for a stream is known at its end alone. Until then its name tells: whether the handler makes streams.
 func (s *Session) OpenChain(head *envelope.Envelope, size int) bool {
 	c, p := &s.server.config, s.peer
 	size -= besideArgs
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if head.Kind == envelope.KindCall {
-		return p.overloadedBy(size) == nil
+		return s.refuses(head, size) == nil
 	}
 	if !s.sendsEnded {
 		s.chains++
@@ -28,12 +30,22 @@ func (s *Session) OpenChain(head *envelope.Envelope, size int) bool {
 	return p.sends.n < c.Sends && p.sends.bytes+size <= c.SendBytes
 }
 
-// CloseChain says that nothing more comes of what OpenChain was told.
-func (s *Session) CloseChain(head *envelope.Envelope) {
+// refuses returns the answer to a call in parts of which size bytes are arguments, if there is no room for it. It is called with
+// peer.mu held.
+func (s *Session) refuses(head *envelope.Envelope, size int) *envelope.RemoteError {
+	if r := s.server.find(head.Name); r == nil || !r.IsStream {
+		return s.peer.overloadedBy(size)
+	}
+	reserved := s.conn.Counters().StreamBytes()
+	return s.peer.noRoomForStream(func() bool { return reserved+size <= s.server.config.StreamBytes })
+}
+
+// CloseChain says that a send of which OpenChain was told has been handed to Send or Discard, or that the peer has abandoned it.
+func (s *Session) CloseChain() {
 	p := s.peer
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if head.Kind == envelope.KindSend && s.chains > 0 {
+	if s.chains > 0 {
 		s.chains--
 		p.chains--
 	}
@@ -49,13 +61,16 @@ func (s *Session) Discard(head *envelope.Envelope) error {
 		return nil
 	}
 	p.mu.Lock()
-	taken, overloaded := s.calls.Get(head.ID) != nil, p.overloadedBy(0)
+	taken, overloaded := s.calls.Get(head.ID) != nil, s.refuses(head, 0)
 	p.mu.Unlock()
 	if taken {
 		return fmt.Errorf("call %d: %w", head.ID, ErrDuplicateID)
 	}
-	if overloaded == nil {
+	if overloaded == nil { // by now there would be room
 		overloaded = s.server.overload.bytes
+		if r := s.server.find(head.Name); r != nil && r.IsStream {
+			overloaded = s.server.overload.reserved
+		}
 	}
 	s.conn.Counters().Add(counters.CallsRefused, 1)
 	return s.answerError(head.ID, overloaded)

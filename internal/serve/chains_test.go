@@ -27,10 +27,54 @@ func TestThereIsRoomForPartsOrNot(t *testing.T) {
 				if got := p.OpenChain(head, size); got != want {
 					t.Errorf("a %v of %d bytes has room: %v", kind, size, got)
 				}
-				p.CloseChain(head)
+				if kind == envelope.KindSend {
+					p.CloseChain()
+				}
 			}
 		}
 		p.Close(envelope.ReasonRevoked) // ends the send that runs
+	})
+}
+
+// TestStreamInPartsIsHeldToTheLimitsOfStreams fills the limits of calls, and those of streams: each is asked for its own.
+func TestStreamInPartsIsHeldToTheLimitsOfStreams(t *testing.T) {
+	const limit = 100_000
+	head := func(name string) *envelope.Envelope {
+		return &envelope.Envelope{Kind: envelope.KindCall, ID: 9, Name: []byte(name)}
+	}
+	change := func(c *Config) { c.Calls, c.CallBytes, c.Streams, c.StreamBytes = 1, limit, 2, limit }
+	bubble(t, change, func(t *testing.T, g *rig) {
+		g.handle("wait", waitForEnd)
+		if err := g.Add(&Registration{Name: "tail", Handler: waitForEnd, IsStream: true}); err != nil {
+			t.Fatal(err)
+		}
+		p := g.open(1)
+		want := func(what, name string, size int, refusal *envelope.RemoteError) {
+			t.Helper()
+			if room := p.OpenChain(head(name), size); room != (refusal == nil) {
+				t.Errorf("%s: %s of %d bytes has room: %v", what, name, size, room)
+			}
+			if refusal == nil {
+				return
+			}
+			if err := p.Discard(head(name)); err != nil {
+				t.Fatal(err)
+			}
+			if got := p.wantCode(9, envelope.CodeOverloaded); got.refusal != refusal {
+				t.Errorf("%s: %s is answered %v, want %v", what, name, got.refusal, refusal)
+			}
+		}
+		p.call("wait", nil)
+		want("calls are full", "wait", 1000, g.overload.calls)
+		want("calls are full", "tail", limit, nil)
+		p.call("tail", make([]byte, limit/2), envelope.Options{IsStream: true})
+		want("half of the bytes of streams", "tail", limit/2+100, nil)
+		want("half of the bytes of streams", "tail", limit/2+besideArgs+100, g.overload.reserved)
+		p.call("tail", nil, envelope.Options{IsStream: true})
+		want("streams are full", "tail", 1000, g.overload.streams)
+		p.Cancel(1)
+		p.wantCode(1, envelope.CodeCancelled)
+		want("streams are full", "wait", limit, nil)
 	})
 }
 
@@ -63,11 +107,11 @@ func TestWhatHadNoRoomIsRefusedInTheEnd(t *testing.T) {
 func TestSendInPartsComesBeforeThoseOfTheNewerSession(t *testing.T) {
 	for name, end := range map[string]func(a *caller, head *envelope.Envelope){
 		"it is complete": func(a *caller, head *envelope.Envelope) {
-			a.CloseChain(head)
+			a.CloseChain()
 			a.send("note", "1")
 			a.EndRequests() // a peer that goes on with the newer session says so now
 		},
-		"it is abandoned":   func(a *caller, head *envelope.Envelope) { a.CloseChain(head) },
+		"it is abandoned":   func(a *caller, head *envelope.Envelope) { a.CloseChain() },
 		"the session ends":  func(a *caller, head *envelope.Envelope) { a.Close(envelope.ReasonShutdown) },
 		"the peer says bye": func(a *caller, head *envelope.Envelope) { a.EndRequests() },
 	} {

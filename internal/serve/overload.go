@@ -11,13 +11,15 @@ import (
 type overload struct {
 	calls      *envelope.RemoteError // the limit of running calls is reached
 	bytes      *envelope.RemoteError // its arguments are too large beside those of the calls that run
-	streams    *envelope.RemoteError // the limit of running streams is reached
-	reserved   *envelope.RemoteError // the limit of their bytes would be exceeded
 	replies    *envelope.RemoteError // the limit of replies that wait to be queued is reached: the caller does not read them
 	replyBytes *envelope.RemoteError // likewise, by the arguments of their calls
 
-	guestCalls *envelope.RemoteError // the limits of guests are reached
-	guestBytes *envelope.RemoteError
+	guestCalls       *envelope.RemoteError // the limits of guests are reached
+	guestBytes       *envelope.RemoteError
+	streams          *envelope.RemoteError // the limit of running streams is reached
+	reserved         *envelope.RemoteError // the limit of their bytes would be exceeded
+	streamReplies    *envelope.RemoteError // as replies and replyBytes, of streams
+	streamReplyBytes *envelope.RemoteError
 }
 
 func newOverload(c *Config) overload {
@@ -27,12 +29,15 @@ func newOverload(c *Config) overload {
 	return overload{
 		calls:      answer("the limit of %d calls at once is reached: wait until one of them is answered", c.Calls),
 		bytes:      answer("the limit of %d bytes of arguments of calls at once would be exceeded: wait until one of them is answered", c.CallBytes),
-		streams:    answer("the limit of %d streams at once is reached: end one of them", c.Streams),
-		reserved:   answer("the limit of %d bytes of streams would be exceeded: end one of them", c.StreamBytes),
 		replies:    answer("the limit of %d replies that wait for the caller is reached: read them first", max(c.Calls, minReplies)),
 		replyBytes: answer("the limit of %d bytes of arguments of calls whose replies wait for the caller is exceeded: read them first", c.CallBytes),
 		guestCalls: answer("the limit of %d calls of a guest at once is reached: wait until one of them is answered", c.GuestCalls),
 		guestBytes: answer("the limit of %d bytes of the calls of all guests would be exceeded: try again later", c.GuestBytes),
+
+		streams:          answer("the limit of %d streams at once is reached: end one of them", c.Streams),
+		reserved:         answer("the limit of %d bytes of streams would be exceeded: end one of them", c.StreamBytes),
+		streamReplies:    answer("the limit of %d replies of streams that wait for the caller is reached: read them first", max(c.Streams, minReplies)),
+		streamReplyBytes: answer("the limit of %d bytes of arguments of streams whose replies wait for the caller is exceeded: read them first", c.StreamBytes),
 	}
 }
 
@@ -41,7 +46,8 @@ func newOverload(c *Config) overload {
 //
 // A call whose reply is being queued counts apart: the reply may have reached the caller before this node takes
 // note, and a caller that keeps to the limit must never be refused. It does count, since a peer that reads
-// slowly must not pile up replies: as many may wait to be queued as may run.
+// slowly must not pile up replies: as many may wait to be queued as may run. Replies of streams, which wait behind values that
+// the caller has not read, do not count here: calls must not suffer from them.
 func (p *peer) overloadedBy(args int) *envelope.RemoteError {
 	c, o := &p.server.config, &p.server.overload
 	switch {
@@ -57,16 +63,18 @@ func (p *peer) overloadedBy(args int) *envelope.RemoteError {
 	return nil
 }
 
-// reserveStream returns the answer to a call of s that asks for a stream, with this many bytes of arguments, for which there is no
-// room; nil: there is, and that of the arguments is reserved. It is called with mu held.
-func (p *peer) reserveStream(s *Session, args int) *envelope.RemoteError {
+// noRoomForStream returns the answer to a call that asks for a stream for which there is no room; nil: there is. hasBytes says
+// whether there is room for its arguments, or reserves it. It is called with mu held.
+func (p *peer) noRoomForStream(hasBytes func() bool) *envelope.RemoteError {
 	c, o := &p.server.config, &p.server.overload
 	switch {
 	case p.streams.n >= c.Streams:
 		return o.streams
-	case p.replying.n >= max(c.Calls, minReplies):
-		return o.replies
-	case !s.conn.Counters().ReserveStream(args, c.StreamBytes):
+	case p.replyingStreams.n >= max(c.Streams, minReplies):
+		return o.streamReplies
+	case p.replyingStreams.bytes > c.StreamBytes:
+		return o.streamReplyBytes
+	case !hasBytes():
 		return o.reserved
 	}
 	return nil

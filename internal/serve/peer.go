@@ -22,8 +22,10 @@ type peer struct {
 	sessions int        // not closed
 	sending  int        // sessions that can bring more sends
 	running  load       // calls, from their arrival until their handlers have returned
-	streams  load       // the same of streams
 	replying load       // calls whose reply is being queued
+
+	streams         load // as running, of streams
+	replyingStreams load // as replying, of streams
 
 	sends    load     // handling, waiting and deferred
 	handling *Request // the send that runs, or is about to
@@ -73,13 +75,13 @@ func (p *peer) beginReply(r *Request) bool {
 		return false
 	}
 	calls.Take(r.id)
-	p.replying.add(r)
+	p.repliesLike(r).add(r)
 	return true
 }
 
 // endReply counts that a reply is queued. It is called with mu held.
 func (p *peer) endReply(r *Request) {
-	p.replying.sub(r)
+	p.repliesLike(r).sub(r)
 	p.unhold(r)
 }
 
@@ -87,13 +89,21 @@ func (p *peer) endReply(r *Request) {
 func (p *peer) load() Load {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return Load{Calls: p.running.n + p.streams.n + p.replying.n,
-		Bytes: p.running.bytes + p.streams.bytes + p.replying.bytes + p.sends.bytes}
+	return Load{Calls: p.running.n + p.replying.n + p.streams.n + p.replyingStreams.n,
+		Bytes: p.running.bytes + p.replying.bytes + p.streams.bytes + p.replyingStreams.bytes + p.sends.bytes}
+}
+
+// repliesLike returns the count of replies that are being queued to which that of r belongs.
+func (p *peer) repliesLike(r *Request) *load {
+	if r.stream != nil {
+		return &p.replyingStreams
+	}
+	return &p.replying
 }
 
 // isIdle says whether nothing is left of the peer. It is called with mu held.
 func (p *peer) isIdle() bool {
-	return p.sessions == 0 && p.running.n == 0 && p.streams.n == 0 && p.replying.n == 0 && p.sends.n == 0
+	return p.sessions == 0 && p.running.n+p.replying.n+p.streams.n+p.replyingStreams.n+p.sends.n == 0
 }
 
 // unlock releases mu. It starts the next send if none runs, and has the server forget a peer that has nothing left.

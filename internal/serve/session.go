@@ -62,7 +62,9 @@ func (s *Session) Call(e *envelope.Envelope) error {
 	if !taken && !late {
 		switch {
 		case e.Options.IsStream:
-			overloaded = p.reserveStream(s, len(e.Args))
+			overloaded = p.noRoomForStream(func() bool {
+				return s.conn.Counters().ReserveStream(len(e.Args), s.server.config.StreamBytes)
+			})
 		case p.isGuest:
 			overloaded = p.holdGuest(len(e.Args))
 		default:

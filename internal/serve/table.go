@@ -31,6 +31,9 @@ type Registration struct {
 	// every call and send, in the handler's goroutine.
 	Allow func(ctx context.Context, r *Request) bool
 
+	// IsStream says that the handler makes streams: a call of it that comes in parts counts as one of them.
+	IsStream bool
+
 	// Inner is what Handler was made of. It is for the code that calls Replace.
 	Inner any
 }

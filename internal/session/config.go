@@ -113,8 +113,8 @@ type Inbound interface {
 	// Discard refuses a call or drops a send for which OpenChain returned false, now that it is complete. An error is as for Call.
 	Discard(head *envelope.Envelope) error
 
-	// CloseChain says that the last part has come, or that the peer has abandoned the envelope. It is called by the reader.
-	CloseChain(head *envelope.Envelope)
+	// CloseChain says that a send of which OpenChain was told has been handed to Send or Discard, or that the peer has abandoned it.
+	CloseChain()
 
 	// EndRequests says that the peer has said its bye: no call and no send will follow.
 	EndRequests()

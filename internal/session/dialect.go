@@ -125,9 +125,12 @@ func (c *Config) readMessage1(conn net.Conn, hc *handshake.Config, state *handsh
 	default:
 		return state, size, err
 	}
-	if state, err = handshake.New(*hc); err != nil {
-		return nil, 0, err
+	state.Discard()
+	next, err := handshake.New(*hc)
+	if err != nil {
+		return state, 0, err
 	}
+	state = next
 	_, size = state.Next()
 	return state, size, readBody(conn, in[:size])
 }

@@ -14,6 +14,9 @@ var errAfterBye = errors.New("the peer starts something after its bye")
 // close ends the session as its reason demands (wire.md §7.3).
 func (s *session) close(c Close) {
 	bye := envelope.Bye{Code: c.Reason, Text: c.Text, RetryAfter: c.RetryAfter}
+	if c.Hold > 0 {
+		s.holdUntil = s.config.Clock.Now().Add(c.Hold)
+	}
 	switch {
 	case s.remote == (identity.PublicKey{}):
 		if c.Reason == envelope.ReasonBusy {
@@ -125,9 +128,12 @@ func (s *session) finish(end Ended, bye *envelope.Bye) {
 	if bye != nil && s.dialect.hasControl {
 		buf = encodeBye(*bye)
 	}
+	now := s.config.Clock.Now()
+	hold := s.holdUntil.Sub(now)
+	s.held.Store(hold > 0)
 	s.fail(end, buf)
-	s.lingerUntil = s.config.Clock.Now().Add(maxLinger)
-	s.startLinger(lingerAfterBye)
+	s.lingerUntil = now.Add(max(maxLinger, hold))
+	s.startLinger(max(lingerAfterBye, hold))
 	_ = s.conn.SetWriteDeadline(time.Unix(1, 0)) // long past: writeAll then records what was taken until now
 	s.reader.discards.Store(true)
 	if waiting {

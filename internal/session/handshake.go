@@ -39,6 +39,7 @@ func (c *Config) handshake(conn net.Conn, hc *handshake.Config, claim func() boo
 		Reset(conn)
 		return handshake.Result{}, err
 	}
+	defer func() { state.Discard() }()       // if it does not end by itself; readMessage1 may replace it
 	silent := hc.Role == handshake.Responder // and has sent nothing yet
 	var in [handshake.MaxMessageSize]byte
 	out := make([]byte, 0, frame.HeaderSize+handshake.MaxMessageSize)

@@ -57,6 +57,7 @@ type Link struct {
 	rtt          atomic.Int64 // nanoseconds, of the last ping answered; 0: none yet
 	hello        atomic.Pointer[envelope.Hello]
 	draining     atomic.Bool // a bye was said or heard: the actor wants to know when nothing is in flight any more
+	held         atomic.Bool // the session has ended, and its connection stays open for a while: see Close
 	rotationTold atomic.Bool // the owner knows that the session should be replaced
 	direct       atomic.Bool // the session is open and up: the reader need not ask the actor. The actor sets it
 }

@@ -21,6 +21,10 @@ type (
 		Reason     envelope.Reason
 		Text       string
 		RetryAfter time.Duration
+
+		// Hold is how long the connection stays open at least, when the session has ended for both programs. A node that takes harm
+		// if many connections end within seconds needs it.
+		Hold time.Duration
 	}
 
 	// Probe asks for a ping that is to be answered within Within.

@@ -28,8 +28,8 @@ func (r *reader) takePart(b *batch) error {
 	if c == nil || err != nil {
 		return err
 	}
-	if isRequest(&c.head) {
-		r.inbound.CloseChain(&c.head)
+	if isRequest(&c.head) && c.head.Kind == envelope.KindSend {
+		b.chains++
 	}
 	if c.abandoned || c.discarded && c.head.Kind == envelope.KindReply {
 		return nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -310,6 +311,35 @@ func TestRefusedCallIsReadAndAnswered(t *testing.T) {
 		r.say(cut(1, aReply(99, make([]byte, 2<<20)), 60_000)...) // nobody waits for it
 		e.alive(open)
 	})
+}
+
+// TestChainOfASendClosesBehindIt: until the send is entered, those of another session wait for it (wire.md §7.4). It is so whoever
+// delivers the send: a command in the same read makes that the actor.
+func TestChainOfASendClosesBehindIt(t *testing.T) {
+	for name, beside := range map[string][]byte{"by the reader": aPing(1), "by the actor": envelope.AppendCancel(nil, 99)} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r := w.openTo(takesParts)
+				parts := cut(1, must(envelope.Msgpack.AppendSend(nil, "note", make([]byte, 100_000))), 60_000)
+				r.say(append(parts, beside)...)
+				r.say(aPing(2))
+				synctest.Wait()
+				e.served.mu.Lock()
+				if got := e.served.ofChains; !slices.Equal(got, []bool{true}) || e.served.chains != 0 {
+					t.Errorf("sends came while their chain was open: %v; %d chains are left", got, e.served.chains)
+				}
+				e.served.mu.Unlock()
+				r.say(parts[0], must(envelope.Msgpack.AppendSend(nil, "late", nil)), envelope.AppendPart(nil, envelope.Part{Chain: 1, Last: true}))
+				synctest.Wait()
+				e.served.mu.Lock()
+				if e.served.chains != 0 {
+					t.Errorf("%d chains are left after one was abandoned", e.served.chains)
+				}
+				e.served.mu.Unlock()
+				e.alive(open)
+			})
+		})
+	}
 }
 
 // TestTimeRunsFromTheFirstPart sends a call slowly: what is left of its time is less by as much (wire.md §6.10).

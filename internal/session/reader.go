@@ -25,7 +25,10 @@ const (
 )
 
 // A batch is what one read brought.
-type batch struct{ envelopes []envelope.Envelope }
+type batch struct {
+	envelopes []envelope.Envelope
+	chains    int // of sends that ended with it: CloseChain is told once the sends are delivered
+}
 
 // A reader opens and decodes what arrives. It delivers calls, replies, sends, pings and pongs itself; a read with anything else
 // in it becomes one message to the actor.
@@ -112,8 +115,13 @@ func (r *reader) handOn(b *batch) error {
 	}
 	defer r.giveBack(b)
 	defer r.inbound.Begin()
-	for i := range b.envelopes {
-		if err := r.deliver(&b.envelopes[i]); err != nil {
+	return r.deliverAll(b.envelopes)
+}
+
+// deliverAll delivers envelopes in order.
+func (r *reader) deliverAll(envelopes []envelope.Envelope) error {
+	for i := range envelopes {
+		if err := r.deliver(&envelopes[i]); err != nil {
 			return err
 		}
 	}
@@ -252,6 +260,9 @@ func (r *reader) openInPlace(b *batch, body []byte, next int) error {
 		}
 		return err
 	}
+	if taken, err := r.takeData(b, plain); taken || err != nil {
+		return err
+	}
 	own := append(r.roomFor(len(plain), next), plain...)
 	r.arena = r.arena[:len(r.arena)+len(own)]
 	return r.parse(b, own)
@@ -316,6 +327,9 @@ func (r *reader) nextBatch() *batch {
 func (r *reader) giveBack(b *batch) {
 	clear(b.envelopes)
 	b.envelopes = b.envelopes[:0]
+	for ; b.chains > 0; b.chains-- {
+		r.inbound.CloseChain()
+	}
 	r.free <- b
 }
 

@@ -83,6 +83,7 @@ type session struct {
 	lastPing     *pending  // of the session itself
 	framesAtPing uint64    // framesIn when the latest ping left
 	end          Ended
+	holdUntil    time.Time // until when the connection stays open although the session has ended
 	lingerUntil  time.Time // when a session that is ending closes its connection in any case
 
 	stopUpDeadline, stopLiveness, stopLinger func() bool

@@ -35,6 +35,12 @@ func (in *incoming) init() { in.arrived, in.ended = make(chan struct{}, 1), make
 // Recv returns the next value of the peer. It waits for it until ctx ends. The error is io.EOF when the peer has ended its
 // direction, or the call has succeeded, and nothing is left; otherwise it says why nothing will come. The value is the caller's to keep.
 func (s *Stream) Recv(ctx context.Context) ([]byte, error) {
+	v, err := s.RecvValue(ctx)
+	return v.b, err
+}
+
+// RecvValue is Recv for one that releases the values.
+func (s *Stream) RecvValue(ctx context.Context) (Value, error) {
 	for {
 		v, ok, err := s.take()
 		if ok || err != nil {
@@ -47,33 +53,41 @@ func (s *Stream) Recv(ctx context.Context) ([]byte, error) {
 			if v, ok, _ := s.take(); ok {
 				return v, nil
 			}
-			return nil, fmt.Errorf("no value came: %w", ctx.Err())
+			return Value{}, fmt.Errorf("no value came: %w", ctx.Err())
 		}
 	}
 }
 
+// ReleasesValues says that values are received by RecvValue alone, and released.
+func (s *Stream) ReleasesValues() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.in.values.reuses = true
+}
+
 // take returns the next value that has arrived, if there is one, or why there will be none.
-func (s *Stream) take() (v []byte, ok bool, err error) {
+func (s *Stream) take() (v Value, ok bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := &s.in
 	if v, ok = in.values.pop(); !ok {
-		return nil, false, in.err
+		return Value{}, false, in.err
 	}
 	if in.values.size > 0 {
 		ring(in.arrived) // for another receiver
 	}
 	if in.err != nil {
-		s.unreserve(len(v))
+		s.unreserve(len(v.b))
 		return v, true, nil
 	}
-	in.freed += len(v)
+	in.freed += len(v.b)
 	s.grant()
 	return v, true, nil
 }
 
-// arrive takes a value that the peer has sent. The error is a violation of the protocol (wire.md §6.11).
-func (s *Stream) arrive(value []byte) error {
+// arrive takes a value that the peer has sent over, or a copy if it is lent. The error is a violation of the protocol
+// (wire.md §6.11).
+func (s *Stream) arrive(value []byte, lent bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := &s.in
@@ -92,7 +106,11 @@ func (s *Stream) arrive(value []byte) error {
 		s.unreserve(len(value))
 		return nil
 	}
-	in.values.push(value)
+	if lent {
+		in.values.pushLent(value)
+	} else {
+		in.values.push(value)
+	}
 	ring(in.arrived)
 	return nil
 }
@@ -169,7 +187,7 @@ func (s *Stream) endIn(err error) {
 // discard drops the values that have arrived.
 func (s *Stream) discard() {
 	s.unreserve(s.in.values.size)
-	s.in.values = values{}
+	s.in.values.drop()
 }
 
 func (s *Stream) unreserve(n int) {

@@ -90,30 +90,43 @@ func isOfStream(e *envelope.Envelope) bool {
 
 // handleStream handles a send that belongs to a stream. An error is a violation of the protocol.
 func (l *Link) handleStream(e *envelope.Envelope) error {
-	var id envelope.StreamID
-	var arrive func(*Stream) error
-	var err error
 	switch string(e.Name) {
-	case envelope.NameData:
-		var value []byte
-		id, value, err = envelope.ParseData(e.Args)
-		arrive = func(s *Stream) error { return s.arrive(value) }
 	case envelope.NameCredit:
-		var n int
-		id, n, err = envelope.ParseCredit(e.Args)
-		arrive = func(s *Stream) error { return s.arriveCredit(n) }
+		id, n, err := envelope.ParseCredit(e.Args)
+		if s := l.openStream(id, err); s != nil {
+			return s.arriveCredit(n)
+		}
+		return err
 	case envelope.NameEnd:
-		id, err = envelope.ParseEnd(e.Args)
-		arrive = (*Stream).arriveEnd
-	}
-	if err != nil {
+		id, err := envelope.ParseEnd(e.Args)
+		if s := l.openStream(id, err); s != nil {
+			return s.arriveEnd()
+		}
 		return err
 	}
-	if s := l.streams.find(id); s != nil {
-		return arrive(s)
+	return l.handleData(e.Args, false)
+}
+
+// handleData handles the args of a send called NameData, which it takes over unless they are lent.
+func (l *Link) handleData(args []byte, lent bool) error {
+	id, value, err := envelope.ParseData(args)
+	if s := l.openStream(id, err); s != nil {
+		return s.arrive(value, lent)
 	}
-	l.ignored()
-	return nil
+	return err
+}
+
+// openStream returns the stream that the peer names so. If it is not open, that is counted; if the name could not be parsed, for err,
+// there is none.
+func (l *Link) openStream(id envelope.StreamID, err error) *Stream {
+	if err != nil {
+		return nil
+	}
+	s := l.streams.find(id)
+	if s == nil {
+		l.ignored()
+	}
+	return s
 }
 
 // ignored counts what is said about a stream that is not open: it may have crossed the end (wire.md §6.11).

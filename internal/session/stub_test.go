@@ -25,8 +25,9 @@ type stub struct {
 	closed    []envelope.Reason
 
 	requestsEnded int
-	chains        int // open
-	room          int // bytes of the largest call or send that it takes in parts
+	chains        int    // of sends, open
+	ofChains      []bool // of each send: whether a chain was open when it came
+	room          int    // bytes of the largest call or send that it takes in parts
 }
 
 func newStub(l *Link) *stub { return &stub{link: l, answer: echo, room: math.MaxInt} }
@@ -59,6 +60,7 @@ func (s *stub) Send(e *envelope.Envelope) {
 	defer s.mu.Unlock()
 	if len(s.closed) == 0 {
 		s.sends = append(s.sends, *e)
+		s.ofChains = append(s.ofChains, s.chains > 0)
 	}
 }
 
@@ -73,7 +75,9 @@ func (s *stub) Cancel(id envelope.CallID) {
 func (s *stub) OpenChain(head *envelope.Envelope, size int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.chains++
+	if head.Kind == envelope.KindSend {
+		s.chains++
+	}
 	return size <= s.room
 }
 
@@ -86,7 +90,7 @@ func (s *stub) Discard(head *envelope.Envelope) error {
 }
 
 // CloseChain implements Inbound.
-func (s *stub) CloseChain(*envelope.Envelope) {
+func (s *stub) CloseChain() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.chains--

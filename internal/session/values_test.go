@@ -15,15 +15,15 @@ func TestValuesTakeAtMostTwiceTheirBytes(t *testing.T) {
 		}
 		held := 0
 		for _, c := range q.chunks {
-			held += cap(c)
+			held += cap(c.b)
 		}
 		if q.size != all || held > 2*all+arenaBytes {
 			t.Errorf("%v: %d bytes hold %d", sizes, all, held)
 		}
 		for range 1000 {
 			for _, n := range sizes {
-				if v, ok := q.pop(); !ok || len(v) != n {
-					t.Fatalf("%v: a value of %d bytes came out as %x", sizes, n, v)
+				if v, ok := q.pop(); !ok || len(v.Bytes()) != n {
+					t.Fatalf("%v: a value of %d bytes came out as %x", sizes, n, v.Bytes())
 				}
 			}
 		}

@@ -52,7 +52,7 @@ func (w *writer) Run() {
 			w.CheckDrained()
 		}
 	}
-	if half, ok := w.conn.(interface{ CloseWrite() error }); ok && err == nil {
+	if half, ok := w.conn.(interface{ CloseWrite() error }); ok && err == nil && !w.held.Load() {
 		err = half.CloseWrite()
 	}
 	w.end(writeEnded{err})

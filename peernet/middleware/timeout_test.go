@@ -120,6 +120,8 @@ func TestTimesAndRatesAreChecked(t *testing.T) {
 	for name, f := range map[string]func(){
 		"timeout":          func() { middleware.Timeout(0) },
 		"outgoing timeout": func() { middleware.TimeoutOutgoing(-1) },
+		"of streams":       func() { middleware.TimeoutStreams(0) },
+		"outgoing streams": func() { middleware.TimeoutStreamsOutgoing(0) },
 		"rate":             func() { middleware.RateLimit(0, 1) },
 		"burst":            func() { middleware.RateLimit(1, 0) },
 		"outgoing rate":    func() { middleware.RateLimitOutgoing(-1, 1) },
@@ -133,4 +135,56 @@ func TestTimesAndRatesAreChecked(t *testing.T) {
 			f()
 		}()
 	}
+}
+
+// TestTimeoutOfStreams ends a stream that goes on, at the one end or the other, and leaves calls alone. Timeout leaves streams alone.
+func TestTimeoutOfStreams(t *testing.T) {
+	inBubble(t, func(t *bubble) {
+		ended := make(chan error, 1)
+		tick := func(ctx context.Context, _ peernet.Caller, _ any, out *peernet.Out[int]) error {
+			for i := 0; ; i++ {
+				if err := out.Send(ctx, i); err != nil {
+					ended <- ctx.Err()
+					return err
+				}
+				time.Sleep(time.Second)
+			}
+		}
+		for name, m := range map[string]peernet.Middleware{
+			"bounded": middleware.TimeoutStreams(10 * time.Second), "calls": middleware.Timeout(10 * time.Second),
+		} {
+			if err := peernet.HandleStream(t.b.Node, name, tick, peernet.Use(m)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		t.handle("slow", func(context.Context, *peernet.Request) (any, error) {
+			time.Sleep(time.Minute)
+			return nil, nil
+		}, middleware.TimeoutStreams(time.Second))
+		if _, err := t.call("slow", nil, middleware.TimeoutStreamsOutgoing(time.Second)); err != nil {
+			t.Errorf("a call: %v", err)
+		}
+		for _, test := range []struct {
+			name string
+			use  peernet.OutgoingMiddleware
+			err  error
+			took time.Duration
+		}{
+			{"bounded", middleware.TimeoutOutgoing(time.Second), peernet.ErrDeadline, 10 * time.Second},
+			{"calls", middleware.TimeoutStreamsOutgoing(20 * time.Second), context.DeadlineExceeded, 20 * time.Second},
+		} {
+			began, last, err := time.Now(), 0, error(nil)
+			for last, err = range peernet.CallStream[int](t.Context(), t.a.Node, t.b.PublicKey(), test.name, nil, peernet.UseOutgoing(test.use)) {
+				if err != nil {
+					break
+				}
+			}
+			if took := time.Since(began); !errors.Is(err, test.err) || took != test.took {
+				t.Errorf("%s: ended with %v after %v and %d values", test.name, err, took, last)
+			}
+			if err := <-ended; err == nil {
+				t.Errorf("%s: the handler's context has not ended", test.name)
+			}
+		}
+	})
 }

@@ -176,6 +176,9 @@ func (t Task) measure(r runner.Runner) (measure.Figures, error) {
 		return nil, err
 	}
 	defer client.Close()
+	if t.Case.Measure == measure.StreamsName {
+		return measure.Streams(client.(measure.Streamer), t.Case.Callers, t.Case.Size, t.Case.Things != "", t.Time)
+	}
 	return measure.Calls([]measure.Client{client}, t.Case.Callers, t.Case.Size, t.Time, nil)
 }
 

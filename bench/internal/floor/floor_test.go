@@ -98,6 +98,25 @@ func TestFloorFailsCallsWhenTheSessionEnds(t *testing.T) {
 	responder.mu.Unlock()
 }
 
+func TestAPourIsReadAndNotAnswered(t *testing.T) {
+	left, right := net.Pipe()
+	responder := NewSession(right, Plain(), Plain(), true)
+	defer responder.Close()
+	pour := NewPour(left, Plain())
+	for _, size := range []int{0, 64, bigFrame, 1_000_000} {
+		if n, err := pour.Write(make([]byte, size)); n != size || err != nil { // a pipe takes what is read
+			t.Errorf("%d bytes of %d, %v", n, size, err)
+		}
+	}
+	if _, err := pour.Write(make([]byte, largest)); !errors.Is(err, errLength) {
+		t.Errorf("got %v, want %v", err, errLength)
+	}
+	_ = pour.Close()
+	if _, err := pour.Write([]byte("late")); err == nil {
+		t.Error("written after Close")
+	}
+}
+
 func TestAPlainFloorEchoes(t *testing.T) {
 	left, right := net.Pipe()
 	initiator, responder := NewSession(left, Plain(), Plain(), false), NewSession(right, Plain(), Plain(), true)

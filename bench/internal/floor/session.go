@@ -241,6 +241,12 @@ func (s *Session) receive(frame []byte, buffer *frameBuffer) error {
 		return err
 	}
 	id, payload := binary.BigEndian.Uint64(plaintext), plaintext[idSize:]
+	if id == pourID {
+		if buffer != nil {
+			frameBuffers.Put(buffer)
+		}
+		return nil
+	}
 	if s.echo {
 		s.mu.Lock()
 		defer s.mu.Unlock()

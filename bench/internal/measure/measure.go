@@ -15,8 +15,8 @@ const patience = 30 * time.Second
 type Case struct {
 	Measure string // a name of Measures
 	Procs   int    // GOMAXPROCS
-	Callers int    // goroutines that call
-	Size    int    // bytes of payload in each direction
+	Callers int    // goroutines that call; of streams, how many there are
+	Size    int    // bytes of payload in each direction; of streams, of one write
 	Workers int    // goroutines that open sessions
 	Count   int    // of what Things says
 	Things  string // what there is Count of, or the name of what is measured
@@ -67,6 +67,14 @@ var (
 	P50           = Column{"p50 µs", 1}
 	P99           = Column{"p99 µs", 1}
 	MBPerSec      = Column{"MB/s", 1}
+)
+
+// Columns of streams.
+var (
+	CPUPerMB    = Column{"cpu µs/MB", 0}
+	WritesPerMB = Column{"writes/MB", 1}
+	AllocsPerMB = Column{"allocs/MB", 1}
+	HeapPerMB   = Column{"bytes allocated/MB", 0}
 )
 
 // Columns of sessions.

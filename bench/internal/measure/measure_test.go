@@ -2,6 +2,8 @@ package measure
 
 import (
 	"errors"
+	"io"
+	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -98,5 +100,33 @@ func TestSmallCasesStayCases(t *testing.T) {
 				t.Errorf("%v becomes %v", c, small)
 			}
 		}
+	}
+}
+
+// A dropper is a client whose streams drop what is written.
+type dropper struct {
+	counter
+	err error // of streams
+}
+
+func (d dropper) Stream(stops bool) (io.WriteCloser, error) {
+	left, right := net.Pipe()
+	if !stops {
+		go io.Copy(io.Discard, right)
+	}
+	return left, d.err
+}
+
+func TestStreamsAreMeasuredAndEnded(t *testing.T) {
+	d := dropper{counter: counter{calls: new(atomic.Uint64)}}
+	for _, beside := range []bool{false, true} {
+		f, err := Streams(d, 3, 1000, beside, 10*time.Millisecond)
+		if err != nil || f[MBPerSec.Name] <= 0 {
+			t.Errorf("beside %v: %v, %v", beside, f, err)
+		}
+	}
+	d.err = errors.New("no")
+	if _, err := Streams(d, 3, 1000, true, time.Millisecond); !errors.Is(err, d.err) {
+		t.Errorf("got %v, want %v", err, d.err)
 	}
 }

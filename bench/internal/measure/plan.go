@@ -13,6 +13,7 @@ type Measure struct {
 const (
 	CallsName     = "calls"
 	BulkName      = "bulk"
+	StreamsName   = "streams"
 	SessionsName  = "sessions"
 	ProcessesName = "processes"
 	LineName      = "line"
@@ -33,6 +34,8 @@ const (
 	smallCall = 64        // payload of a small call in bytes
 	largeCall = 1_000_000 // and of a large one
 	sessions  = "sessions"
+
+	streamWrite = 64 << 10 // bytes of one write to a stream
 )
 
 var callColumns = []Column{CallsPerSec, CPUPerCall, ProcsBusy, WritesPerCall, SentPerCall, AllocsPerCall, HeapPerCall, P50, P99}
@@ -46,6 +49,14 @@ var Measures = []Measure{
 		slices.Concat(
 			callCases(BulkName, []int{2}, []int{1, 8}, 64<<10),
 			callCases(BulkName, []int{2}, []int{1, 8}, largeCall),
+		),
+	},
+	{
+		StreamsName,
+		[]Column{MBPerSec, CPUPerMB, ProcsBusy, WritesPerMB, AllocsPerMB, HeapPerMB},
+		slices.Concat(
+			callCases(StreamsName, []int{2}, []int{1, 16}, streamWrite),
+			[]Case{{Measure: StreamsName, Procs: 2, Callers: 16, Size: streamWrite, Things: Stopped}},
 		),
 	},
 	{

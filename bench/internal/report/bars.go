@@ -29,6 +29,9 @@ var Bars = []Bar{
 	{Title: "allocations per call, both ends, 1 caller", At: calls(2, 1, measure.AllocsPerCall), Plain: true, Most: 6},
 	{Title: "MB/s, calls of 64 KiB, 1 caller", At: bulk(64<<10, 1), Least: 0.90},
 	{Title: "MB/s, calls of 1,000,000 bytes, 1 caller", At: bulk(1_000_000, 1), Least: 1.0},
+	{Title: "MB/s, one stream", At: streams(1, ""), Least: 0.80},
+	{Title: "MB/s, sixteen streams", At: streams(16, ""), Least: 0.80},
+	{Title: "the same beside a stopped reader, over without it", At: streams(16, measure.Stopped), Over: streams(16, "").Case, Least: 0.95},
 	{Title: "sessions set up per second", At: sessions(4, 1000, measure.SessionsPerSec), Least: 0.75},
 	{Title: "memory per idle session, both ends", At: sessions(4, 1000, measure.IdleKiB), Most: 1.4},
 	{Title: "goroutines per idle session, both ends", At: sessions(4, 1000, measure.Goroutines), Plain: true, Most: 4},
@@ -45,6 +48,10 @@ func processes(callers int, c measure.Column) Place {
 
 func bulk(size, callers int) Place {
 	return Place{measure.Case{Measure: measure.BulkName, Procs: 2, Callers: callers, Size: size}, measure.MBPerSec}
+}
+
+func streams(count int, beside string) Place {
+	return Place{measure.Case{Measure: measure.StreamsName, Procs: 2, Callers: count, Size: 64 << 10, Things: beside}, measure.MBPerSec}
 }
 
 func sessions(workers, count int, c measure.Column) Place {

@@ -14,6 +14,7 @@ var summary = []struct {
 	{"CPU µs/call", calls(2, 64, measure.CPUPerCall)},
 	{"64 KiB MB/s", bulk(64<<10, 1)},
 	{"1 MB MB/s", bulk(1_000_000, 1)},
+	{"one stream MB/s", streams(1, "")},
 	{"sessions set up/s", sessions(4, 1000, measure.SessionsPerSec)},
 	{"idle KiB, both ends", sessions(4, 1000, measure.IdleKiB)},
 	{"small call beside bulk, p99 ms", slowLine(measure.SmallP99)},

@@ -16,6 +16,8 @@ var encryptedFloor = Runner{
 	Serve: serveFloor,
 	Dial:  dialFloor,
 	Open:  openFloor,
+
+	Streams: true,
 }
 
 // floorSecrets are the seeds of the key pairs of both ends.
@@ -55,24 +57,37 @@ func serveFloor() (Endpoint, func(), error) {
 type floorClient struct{ *floor.Session }
 
 func dialFloor(at Endpoint) (measure.Client, error) {
+	conn, send, recv, err := connectFloor(at)
+	if err != nil {
+		return nil, err
+	}
+	return proven(&floorStreamer{
+		floorClient: floorClient{floor.NewSession(conn, send, recv, false)},
+		connect: func() (net.Conn, *floor.Cipher, error) {
+			conn, send, _, err := connectFloor(at)
+			return conn, send, err
+		},
+	})
+}
+
+// connectFloor makes a connection and its handshake.
+func connectFloor(at Endpoint) (conn net.Conn, send, recv *floor.Cipher, err error) {
 	var secrets floorSecrets
 	if err := json.Unmarshal(at.Secrets, &secrets); err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	initiator, responder, err := secrets.keys()
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	conn, err := net.Dial("tcp", at.Address)
-	if err != nil {
-		return nil, err
+	if conn, err = net.Dial("tcp", at.Address); err != nil {
+		return nil, nil, nil, err
 	}
-	send, recv, err := floor.Handshake(conn, initiator, responder.Public, true)
-	if err != nil {
+	if send, recv, err = floor.Handshake(conn, initiator, responder.Public, true); err != nil {
 		conn.Close()
-		return nil, err
+		return nil, nil, nil, err
 	}
-	return proven(floorClient{floor.NewSession(conn, send, recv, false)})
+	return conn, send, recv, nil
 }
 
 func (c floorClient) Call(payload []byte) error {

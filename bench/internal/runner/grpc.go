@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"io"
 	"net"
 
 	"google.golang.org/grpc"
@@ -18,6 +19,8 @@ var grpcGo = Runner{
 	Serve: serveGRPC,
 	Dial:  dialGRPC,
 	Open:  opener(serveGRPC, dialGRPC),
+
+	Streams: true,
 }
 
 // grpcEcho is a service with one method, whose argument and result are google.protobuf.BytesValue.
@@ -31,6 +34,27 @@ var grpcEcho = grpc.ServiceDesc{
 			return in, decode(in)
 		},
 	}},
+	Streams: []grpc.StreamDesc{grpcStream(false), grpcStream(true)},
+}
+
+// grpcStream is a stream of google.protobuf.BytesValue, named as those of this node are.
+func grpcStream(stops bool) grpc.StreamDesc {
+	return grpc.StreamDesc{
+		StreamName:    streamNames[stops],
+		ClientStreams: true,
+		Handler: func(_ any, s grpc.ServerStream) error {
+			if stops {
+				<-s.Context().Done()
+				return nil
+			}
+			for {
+				var in wrapperspb.BytesValue
+				if err := s.RecvMsg(&in); err != nil {
+					return nil
+				}
+			}
+		},
+	}
 }
 
 func serveGRPC() (Endpoint, func(), error) {
@@ -72,3 +96,32 @@ func (c grpcClient) Call(payload []byte) error {
 }
 
 func (c grpcClient) Close() { c.conn.Close() }
+
+// grpcWriter is the caller's end of a stream.
+type grpcWriter struct {
+	grpc.ClientStream
+	cancel func()
+}
+
+func (c grpcClient) Stream(stops bool) (io.WriteCloser, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	desc := grpcStream(stops)
+	s, err := c.conn.NewStream(ctx, &desc, "/bench.Echo/"+desc.StreamName)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	return grpcWriter{s, cancel}, nil
+}
+
+func (w grpcWriter) Write(b []byte) (int, error) {
+	if err := w.SendMsg(wrapperspb.Bytes(b)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func (w grpcWriter) Close() error {
+	w.cancel()
+	return nil
+}

@@ -36,12 +36,17 @@ var libp2pStream = Runner{
 	Title: "libp2p, one long stream",
 	Serve: serveLibp2p,
 	Dial:  dialLibp2p(newLibp2pStream),
+
+	Streams: true,
 }
 
 const (
 	callProtocol   protocol.ID = "/bench/call"
 	streamProtocol protocol.ID = "/bench/stream"
 )
+
+// bytesProtocol is that of streams of bytes, named as those of this node are.
+func bytesProtocol(stops bool) protocol.ID { return protocol.ID("/bench/" + streamNames[stops]) }
 
 // newHost starts a host on loopback with Noise and yamux, and without bounds on what peers may use.
 func newHost() (host.Host, error) {
@@ -62,6 +67,8 @@ func serveLibp2p() (Endpoint, func(), error) {
 	}
 	h.SetStreamHandler(callProtocol, echoOnce)
 	h.SetStreamHandler(streamProtocol, func(s network.Stream) { floor.NewSession(s, floor.Plain(), floor.Plain(), true) })
+	h.SetStreamHandler(bytesProtocol(false), func(s network.Stream) { drop(s) })
+	h.SetStreamHandler(bytesProtocol(true), func(network.Stream) {})
 	address, err := addressOf(h)
 	if err != nil {
 		h.Close()
@@ -179,7 +186,8 @@ func echoOnce(s network.Stream) {
 // libp2pSession is a host that sends all calls over one stream.
 type libp2pSession struct {
 	floorClient
-	host host.Host
+	host      host.Host
+	responder peer.ID
 }
 
 func newLibp2pStream(ctx context.Context, h host.Host, responder peer.ID) (measure.Client, error) {
@@ -187,8 +195,23 @@ func newLibp2pStream(ctx context.Context, h host.Host, responder peer.ID) (measu
 	if err != nil {
 		return nil, err
 	}
-	return libp2pSession{floorClient{floor.NewSession(s, floor.Plain(), floor.Plain(), false)}, h}, nil
+	return libp2pSession{floorClient{floor.NewSession(s, floor.Plain(), floor.Plain(), false)}, h, responder}, nil
 }
+
+func (c libp2pSession) Stream(stops bool) (io.WriteCloser, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	s, err := c.host.NewStream(ctx, c.responder, bytesProtocol(stops))
+	if err != nil {
+		return nil, err
+	}
+	return libp2pWriter{s}, nil
+}
+
+// libp2pWriter is a stream whose Close ends a Write that waits.
+type libp2pWriter struct{ network.Stream }
+
+func (w libp2pWriter) Close() error { return w.Reset() }
 
 func (c libp2pSession) Close() {
 	c.host.Close() // ends what the session reads, which Close of a stream does not

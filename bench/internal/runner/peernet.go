@@ -21,6 +21,8 @@ var thisNode = Runner{
 	Dial:  dialNode,
 	Open:  openNodes,
 	Grow:  growNode,
+
+	Streams: true,
 }
 
 // nodeSecrets are what the initiator needs: its own private key, and the key it trusts.
@@ -44,7 +46,10 @@ func serveNode() (Endpoint, func(), error) {
 	if err != nil {
 		return Endpoint{}, nil, err
 	}
-	if err := handleEcho(n); err != nil {
+	if err = handleEcho(n); err == nil {
+		err = takeStreams(n)
+	}
+	if err != nil {
 		stop()
 		return Endpoint{}, nil, err
 	}

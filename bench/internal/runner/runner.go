@@ -29,6 +29,9 @@ type Runner struct {
 	// Dial connects to a responder and returns when a call has come back.
 	Dial func(at Endpoint) (measure.Client, error)
 
+	// Streams says that what Dial returns is a measure.Streamer.
+	Streams bool
+
 	// Direct says that Dial must go to where the responder listens, with nothing between.
 	Direct bool
 
@@ -73,6 +76,8 @@ func (r Runner) Can(c measure.Case) bool {
 	switch c.Measure {
 	case measure.SessionsName, measure.SpreadName:
 		return r.Open != nil
+	case measure.StreamsName:
+		return r.Streams
 	case measure.LineName:
 		return !r.Direct
 	case measure.GrowthName, measure.MeshName, measure.MeetName:

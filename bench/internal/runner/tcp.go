@@ -14,6 +14,8 @@ var tcpFloor = Runner{
 	Serve: serveTCP,
 	Dial:  dialTCP,
 	Open:  opener(serveTCP, dialTCP),
+
+	Streams: true,
 }
 
 func serveTCP() (Endpoint, func(), error) {
@@ -32,5 +34,11 @@ func dialTCP(at Endpoint) (measure.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return proven(floorClient{floor.NewSession(conn, floor.Plain(), floor.Plain(), false)})
+	return proven(&floorStreamer{
+		floorClient: floorClient{floor.NewSession(conn, floor.Plain(), floor.Plain(), false)},
+		connect: func() (net.Conn, *floor.Cipher, error) {
+			conn, err := net.Dial("tcp", at.Address)
+			return conn, floor.Plain(), err
+		},
+	})
 }

@@ -14,11 +14,12 @@ import (
 // carries is what an interface must be to be used: switched on, with its cable in.
 const carries = net.FlagUp | net.FlagRunning
 
-// Choose returns the interfaces that carry packets and fit, by index, their addresses in order. If there are names, only
-// interfaces with one of them are returned.
-func Choose(all []discovery.Interface, names []string, fits func(discovery.Interface) bool) (list []discovery.Interface) {
+// Choose returns the interfaces that carry packets and fit, by index, their addresses in order. fits is told whether the
+// interface was named; it is not asked about one that is not selected.
+func Choose(all []discovery.Interface, selected Selection, fits func(i discovery.Interface, named bool) bool) (list []discovery.Interface) {
 	for _, i := range all {
-		if i.Flags&carries == carries && (len(names) == 0 || slices.Contains(names, i.Name)) && fits(i) {
+		named := slices.Contains(selected.Named, i.Name)
+		if i.Flags&carries == carries && (named || selected.takes(i.Name)) && fits(i, named) {
 			i.Addrs = slices.SortedFunc(slices.Values(i.Addrs), netip.Prefix.Compare)
 			list = append(list, i)
 		}
@@ -47,13 +48,22 @@ func AddressOn(i discovery.Interface, a netip.Addr) (netip.Addr, bool) {
 	return a, slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
-// LeadsTo reports whether others on an interface's network can reach a node that listens on an address of this machine.
-func LeadsTo(i discovery.Interface, listens netip.Addr) bool {
-	listens = listens.Unmap()
-	if !listens.IsValid() || listens.IsUnspecified() {
-		return true
+// Announced returns the addresses that a node is announced at: none if it looks in silence.
+func Announced(self discovery.Self) []netip.AddrPort {
+	if self.ListenOnly || self.Listens == nil {
+		return nil
 	}
-	return slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool {
+	return self.Listens()
+}
+
+// LeadsTo reports whether others on an interface's network can reach a node that listens on an address of this machine. ipv6
+// is the family that they use.
+func LeadsTo(i discovery.Interface, listens netip.Addr, ipv6 bool) bool {
+	listens = listens.Unmap()
+	if listens.IsUnspecified() {
+		return Has(i, ipv6) && (listens.Is6() || !ipv6)
+	}
+	return listens.Is6() == ipv6 && slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool {
 		return p.Addr() == listens.WithZone("") && (listens.Zone() == "" || listens.Zone() == i.Name)
 	})
 }

@@ -22,7 +22,7 @@ func card(index int, name string, prefixes ...string) discovery.Interface {
 	return i
 }
 
-func anything(discovery.Interface) bool { return true }
+func anything(discovery.Interface, bool) bool { return true }
 
 func TestInterfacesThatCarryAndFitAreChosenInOrder(t *testing.T) {
 	without := func(index int, name string, flag net.Flags) discovery.Interface {
@@ -31,10 +31,10 @@ func TestInterfacesThatCarryAndFitAreChosenInOrder(t *testing.T) {
 		return i
 	}
 	all := []discovery.Interface{eth1, without(4, "down0", net.FlagUp), without(5, "pulled0", net.FlagRunning), card(7, "bare0"), eth0}
-	withAddress := func(i discovery.Interface) bool { return len(i.Addrs) > 0 }
+	withAddress := func(i discovery.Interface, _ bool) bool { return len(i.Addrs) > 0 }
 	for _, c := range []struct {
 		names []string
-		fits  func(discovery.Interface) bool
+		fits  func(discovery.Interface, bool) bool
 		want  []string
 	}{
 		{nil, anything, []string{"eth0", "eth1", "bare0"}},
@@ -43,7 +43,7 @@ func TestInterfacesThatCarryAndFitAreChosenInOrder(t *testing.T) {
 		{[]string{"down0", "pulled0", "bare0"}, withAddress, nil},
 	} {
 		var got []string
-		for _, i := range Choose(all, c.names, c.fits) {
+		for _, i := range Choose(all, NewChooser(c.names).Selection(), c.fits) {
 			got = append(got, i.Name)
 		}
 		if !slices.Equal(got, c.want) {
@@ -54,7 +54,7 @@ func TestInterfacesThatCarryAndFitAreChosenInOrder(t *testing.T) {
 
 func TestEveryChangeOfAnInterfaceIsSeen(t *testing.T) {
 	choose := func(i discovery.Interface) []discovery.Interface {
-		return Choose([]discovery.Interface{i}, nil, anything)
+		return Choose([]discovery.Interface{i}, Selection{All: true}, anything)
 	}
 	before := choose(eth0)[0]
 	if !IsSame(before, choose(card(2, "eth0", "fe80::99/64", "fd77::99/64", "10.77.0.99/24"))[0]) {
@@ -106,28 +106,26 @@ func TestAddressesAreDialledOnTheirNetwork(t *testing.T) {
 // TestInterfacesThatLeadToANode: a node that listens on one address is of no use to others who cannot reach that.
 func TestInterfacesThatLeadToANode(t *testing.T) {
 	for addr, want := range map[string][]string{
-		"":                  {"eth0", "eth1"},
-		"0.0.0.0":           {"eth0", "eth1"},
-		"::":                {"eth0", "eth1"},
-		"10.77.0.99":        {"eth0"},
-		"::ffff:10.77.0.99": {"eth0"},
-		"fd77::99":          {"eth0"},
-		"fe80::99":          {"eth0", "eth1"},
-		"fe80::99%eth1":     {"eth1"},
+		"0.0.0.0":           {"eth0 4", "eth1 4"},
+		"::":                {"eth0 4", "eth0 6", "eth1 4", "eth1 6"},
+		"10.77.0.99":        {"eth0 4"},
+		"::ffff:10.77.0.99": {"eth0 4"},
+		"fd77::99":          {"eth0 6"},
+		"fe80::99":          {"eth0 6", "eth1 6"},
+		"fe80::99%eth1":     {"eth1 6"},
 		"fe80::99%eth7":     nil,
 		"127.0.0.1":         nil,
 		"10.77.0.98":        nil,
 	} {
-		var a netip.Addr
-		if addr != "" {
-			a = netip.MustParseAddr(addr)
-		}
 		var got []string
 		for _, i := range []discovery.Interface{eth0, eth1} {
-			if LeadsTo(i, a) {
-				got = append(got, i.Name)
+			for family, ipv6 := range map[string]bool{" 4": false, " 6": true} {
+				if LeadsTo(i, netip.MustParseAddr(addr), ipv6) {
+					got = append(got, i.Name+family)
+				}
 			}
 		}
+		slices.Sort(got)
 		if !slices.Equal(got, want) {
 			t.Errorf("%q: %v, want %v", addr, got, want)
 		}

@@ -72,7 +72,10 @@ func (p *Problems) Look(all []discovery.Interface, names []string, was, now []di
 		isSame := func(i discovery.Interface) bool {
 			return i.Name == o.Interface && slices.ContainsFunc(was, func(w discovery.Interface) bool { return IsSame(i, w) })
 		}
-		return o.Interface != "" && o.Doing != working && !slices.ContainsFunc(now, isSame)
+		if o.Doing == working {
+			return !slices.Contains(names, o.Interface)
+		}
+		return o.Interface != "" && !slices.ContainsFunc(now, isSame)
 	})
 	if len(p.list) < before {
 		p.tell()

@@ -131,10 +131,10 @@ func TestInterfacesThatAreNotUsedAreToldWithTheReason(t *testing.T) {
 	}
 	want := map[string]string{"off0": errDown.Error(), "lo": errLoopback.Error(), "tunnel0": errPointToPoint.Error(),
 		"bridge0.1": errNoAddress.Error(), "silent.0.1": ErrNoMulticasts.Error(), "elsewhere.1": errUnfit.Error()}
-	if got := Unused(all, nil, all[:1]); !maps.Equal(got, want) {
+	if got := Unused(all, Selection{All: true}, all[:1]); !maps.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if got := Unused(all, []string{"eth0"}, all[:1]); len(got) > 0 {
+	if got := Unused(all, Selection{Named: []string{"eth0"}}, all[:1]); len(got) > 0 {
 		t.Errorf("with names: %v", got)
 	}
 }

@@ -137,7 +137,12 @@ func (s *Socket) Join(list []discovery.Interface, group netip.Addr) map[string]e
 // Send sends b on an interface. from is this machine's address there; not valid: the system chooses it.
 func (s *Socket) Send(b []byte, to netip.AddrPort, i discovery.Interface, from netip.Addr) error {
 	switch {
-	case s.udp == nil || s.IPv6: // the interface is the zone of the address
+	case s.udp == nil: // the interface is the zone of the address
+	case s.IPv6 && from.IsValid() && s.TellsInterface():
+		control := (&ipv6.ControlMessage{IfIndex: i.Index, Src: from.AsSlice()}).Marshal()
+		_, _, err := s.udp.WriteMsgUDPAddrPort(b, control, to)
+		return err
+	case s.IPv6: // likewise
 	case to.Addr().IsMulticast():
 		s.choosing.Lock()
 		defer s.choosing.Unlock()

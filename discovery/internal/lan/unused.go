@@ -18,15 +18,20 @@ var (
 	errLoopback     = errors.New("it is the loopback, with this machine alone on it")
 	errNoAddress    = errors.New("it has no address")
 	errPointToPoint = errors.New("it is point-to-point, with one machine at its other end")
+	errRemoved      = errors.New("it was taken away")
 	errUnfit        = errors.New("others cannot reach this node there")
 )
 
-// Unused returns why a provider that is to use all interfaces that fit does not use some, by their names. If names were
-// given, the others are left out for that reason, and it returns nothing.
-func Unused(all []discovery.Interface, names []string, using []discovery.Interface) map[string]string {
+// Unused returns why a provider that is to use all interfaces that fit does not use some, by their names. If others are left
+// out because interfaces were named, it returns nothing.
+func Unused(all []discovery.Interface, selected Selection, using []discovery.Interface) map[string]string {
 	unused := make(map[string]string)
 	for _, i := range all {
-		if len(names) == 0 && !slices.ContainsFunc(using, func(u discovery.Interface) bool { return u.Index == i.Index }) {
+		switch {
+		case !selected.All || slices.ContainsFunc(using, func(u discovery.Interface) bool { return u.Index == i.Index }):
+		case slices.Contains(selected.Removed, i.Name):
+			unused[i.Name] = errRemoved.Error()
+		default:
 			unused[i.Name] = whyUnused(i).Error()
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// A Run is one run of a node, as far as the node itself does not tell it.
+// A Run is one run of a node, as far as the node itself does not tell it. It is complete before the first operation.
 type Run struct {
 	Config  peernet.Config // the node's
 	Started time.Time
@@ -26,20 +26,26 @@ type Run struct {
 
 // A Backend does operations on a node.
 type Backend struct {
-	node  *peernet.Node
-	run   Run
-	offer *atomic.Pointer[peernet.PairingOffer] // the latest; nil: there was none
+	node    *peernet.Node
+	run     *Run
+	tunnels *tunnels
+	offer   *atomic.Pointer[peernet.PairingOffer] // the latest; nil: there was none
 }
 
 // New returns a Backend for node.
-func New(node *peernet.Node, run Run) Backend {
-	return Backend{node, run, new(atomic.Pointer[peernet.PairingOffer])}
+func New(node *peernet.Node, run *Run) Backend {
+	return Backend{node, run, new(tunnels), new(atomic.Pointer[peernet.PairingOffer])}
 }
 
 // Serve adds every operation to s.
 func (b Backend) Serve(s *control.Server) {
 	control.GetNode.Serve(s, b.Node)
 	control.GetPeers.Serve(s, b.Peers)
+	control.GetListeners.Serve(s, b.Listeners)
+	control.AddListener.Serve(s, b.AddListener)
+	control.RemoveListener.Serve(s, b.RemoveListener)
+	control.AddInterface.Serve(s, b.AddInterface)
+	control.RemoveInterface.Serve(s, b.RemoveInterface)
 	control.Watch.Serve(s, b.Watch)
 	control.Discover.Serve(s, b.Discover)
 	control.Connect.Serve(s, b.Connect)
@@ -53,6 +59,10 @@ func (b Backend) Serve(s *control.Server) {
 	control.OfferPairing.Serve(s, b.OfferPairing)
 	control.AwaitPairing.Serve(s, b.AwaitPairing)
 	control.JoinPairing.Serve(s, b.JoinPairing)
+	control.Expose.Serve(s, b.Expose)
+	control.Forward.Serve(s, b.Forward)
+	control.Pipe.Serve(s, b.Pipe)
+	control.Take.Serve(s, b.Take)
 }
 
 // States are the states of a peer, in the order in which status counts them.
@@ -78,6 +88,7 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 		PublicKey: b.node.PublicKey().String(),
 		Addresses: texts(b.node.Addrs()),
 		Listen:    b.run.Config.Listen,
+		Listeners: b.listeners(),
 		Discovery: names,
 		Advertise: !b.run.Config.ListenOnly,
 		Private:   b.run.Config.Private,
@@ -90,6 +101,7 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 		Traffic:   newTraffic(s.Total),
 		Guests:    newTraffic(s.Guests),
 		PeersFile: b.peersFile(),
+		Tunnels:   b.tunnels.list(),
 
 		Accepted: s.Accepted, Strangers: s.Strangers, HandshakesIn: s.HandshakesIn, HandshakesOut: s.HandshakesOut, EventsLost: s.EventsLost,
 	}, nil

@@ -96,6 +96,7 @@ func newTraffic(t peernet.Traffic) control.Traffic {
 		CallsIn: newCalls(t.CallsIn), CallsOut: newCalls(t.CallsOut), Refused: t.Refused,
 		SendsIn: t.SendsIn, SendsOut: t.SendsOut, Dropped: t.Dropped, Unhandled: t.Unhandled,
 		BytesIn: t.BytesIn, BytesOut: t.BytesOut, FramesIn: t.FramesIn, FramesOut: t.FramesOut, QueuedIn: t.QueuedIn, QueuedOut: t.QueuedOut,
+		StreamBytes: t.StreamBytes, StreamsIgnored: t.StreamsIgnored,
 		Sessions: t.Sessions, SessionsMade: t.SessionsMade, SessionsEnded: t.SessionsEnded,
 		Dials: t.Dials, DialsFailed: t.DialsFailed,
 	}
@@ -118,6 +119,10 @@ func (b Backend) Event(e peernet.Event) control.Event {
 		key, l.Address, l.Source, l.Reason, l.Left = e.Peer, address(e.Addr), e.Source, e.Reason, &e.Left
 	case peernet.DiscoveryProblem:
 		l.Source, l.State, l.Interface, l.Doing, l.Reason = e.Source, string(e.State), e.Interface, e.Doing, e.Reason
+	case peernet.ListenerAdded:
+		l.Address = address(e.Addr)
+	case peernet.ListenerRemoved:
+		l.Address = address(e.Addr)
 	case peernet.Connected:
 		key, l.Address, l.Role, l.Name = e.Peer, address(e.Addr), e.Role, e.Name
 	case peernet.Disconnected:

@@ -31,7 +31,7 @@ func TestAnswersAsPrinted(t *testing.T) {
 	calls := peernet.CallStats{InFlight: 1, OK: 2, Errors: map[string]uint64{"failed": 3, "bad_args": 4}, Lost: 5, Abandoned: 6}
 	traffic := peernet.Traffic{
 		CallsIn: calls, CallsOut: peernet.CallStats{}, Refused: 7, SendsIn: 8, SendsOut: 9, Dropped: 10, Unhandled: 11,
-		BytesIn: 12, BytesOut: 13, FramesIn: 14, FramesOut: 15, QueuedIn: 16, QueuedOut: 17,
+		BytesIn: 12, BytesOut: 13, FramesIn: 14, FramesOut: 15, QueuedIn: 16, QueuedOut: 17, StreamBytes: 23, StreamsIgnored: 24,
 		Sessions: 18, SessionsMade: 19, SessionsEnded: map[string]uint64{"shutdown": 20}, Dials: 21, DialsFailed: 22,
 	}
 	why := newWhy(peernet.Explanation{

@@ -11,7 +11,8 @@ type (
 	Node struct {
 		PublicKey string         `json:"public_key"`
 		Addresses []string       `json:"addresses"` // that others can dial
-		Listen    string         `json:"listen"`    // where it was told to listen
+		Listen    string         `json:"listen"`    // where it was told to listen at its start
+		Listeners []Listener     `json:"listeners"` // where it listens now
 		Discovery []string       `json:"discovery"` // the names of the providers that look for peers
 		Advertise bool           `json:"advertise"` // whether the providers announce the node
 		Private   bool           `json:"private"`   // whether they tell only its peers
@@ -25,11 +26,47 @@ type (
 		Guests    Traffic        `json:"guests"`               // with guests, and with the nodes whose guest this node was
 		PeersFile string         `json:"peers_file,omitempty"` // why the peers file cannot be used
 
+		Tunnels []Tunnel `json:"tunnels,omitempty"` // what is exposed and forwarded
+
 		Accepted      uint64            `json:"connections_accepted"` // that others made
 		Strangers     int               `json:"strangers"`            // connections that have not authenticated yet
 		HandshakesIn  map[string]uint64 `json:"handshakes_in"`        // that others began, by how they ended
 		HandshakesOut map[string]uint64 `json:"handshakes_out"`       // that the node began, by how they ended
 		EventsLost    uint64            `json:"events_lost"`          // to slow readers
+	}
+
+	// Listeners are the addresses that a node listens on.
+	Listeners struct {
+		Listeners []Listener `json:"listeners"`
+	}
+
+	// Listener is one of them.
+	Listener struct {
+		Address string `json:"address"` // of the socket
+		Listen  string `json:"listen"`  // as it was given
+	}
+
+	// ListenerChange is what has become of one.
+	ListenerChange struct {
+		Listener
+		Change    string   `json:"change"`    // added or removed
+		Addresses []string `json:"addresses"` // that others can dial now
+	}
+
+	// InterfaceChange is what has become of a network interface.
+	InterfaceChange struct {
+		Interface string `json:"interface"`
+		Change    string `json:"change"` // added, removed or unchanged
+	}
+
+	// Tunnel is a TCP address of this side that peers reach by a name, or one that leads to a name of a peer.
+	Tunnel struct {
+		Name    string   `json:"name"`
+		Target  string   `json:"target,omitempty"`  // exposed: the TCP address
+		Allow   []string `json:"allow,omitempty"`   // exposed: the keys that may use it; left out: all that are trusted
+		Address string   `json:"address,omitempty"` // forwarded: where the node listens
+		Peer    string   `json:"peer,omitempty"`    // forwarded: whose name it is
+		Label   string   `json:"label,omitempty"`
 	}
 
 	// Provider is one way to look for peers.
@@ -183,6 +220,14 @@ type (
 		By        string          `json:"by,omitempty"` // conflict of this node's key: the peer that says so
 		ByLabel   string          `json:"by_label,omitempty"`
 		Missed    int             `json:"missed,omitempty"` // lagged: how many events were dropped
+
+		// Of what carries bytes.
+		Target   string   `json:"target,omitempty"`    // exposed: the TCP address that peers reach by Name
+		Allow    []string `json:"allow,omitempty"`     // exposed: the keys of the peers that may use it; left out: all that are trusted
+		BytesIn  *uint64  `json:"bytes_in,omitempty"`  // closed: from the peer
+		BytesOut *uint64  `json:"bytes_out,omitempty"` // closed: to the peer
+		Took     float64  `json:"took_ms,omitempty"`   // closed: how long it was open
+		Error    *Error   `json:"error,omitempty"`     // closed: why it broke; left out if both ends have ended it
 	}
 
 	// CallAnswer is what the handler returned, as one JSON value.
@@ -211,7 +256,7 @@ type (
 )
 
 // Traffic is what passed between the node and one peer, or all. Counters never go back. The numbers of calls in flight, of
-// queued bytes and of sessions are those of the moment.
+// queued and reserved bytes and of sessions are those of the moment.
 type Traffic struct {
 	CallsIn  Calls  `json:"calls_in"`      // of the peer
 	CallsOut Calls  `json:"calls_out"`     // of the node
@@ -228,6 +273,9 @@ type Traffic struct {
 	FramesOut uint64 `json:"frames_out"`
 	QueuedIn  int    `json:"queued_bytes_in"`  // arguments of calls and sends that run or wait here
 	QueuedOut int    `json:"queued_bytes_out"` // envelopes that wait to be written
+
+	StreamBytes    int    `json:"stream_reserved_bytes"`   // for what peers may send on streams
+	StreamsIgnored uint64 `json:"stream_messages_ignored"` // about streams that were over
 
 	Sessions      int               `json:"sessions"`
 	SessionsMade  uint64            `json:"sessions_made"`

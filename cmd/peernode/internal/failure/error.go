@@ -14,6 +14,10 @@ var (
 	ErrNotAll = errors.New("not all peers have answered")
 	// ErrNotInTime: the peer was not connected before the time was up.
 	ErrNotInTime = errors.New("not connected in time")
+	// ErrNotListening: the node has no such listener.
+	ErrNotListening = errors.New("the node does not listen")
+	// ErrNoDiscovery: the node was started without a provider.
+	ErrNoDiscovery = errors.New("the node does not look for peers")
 )
 
 // An advised is an error with advice that fits it better than the advice in meanings.

@@ -88,6 +88,8 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 
 		{ErrNotAll, "not_all", 1},
 		{ErrNotInTime, "not_in_time", 3},
+		{ErrNotListening, "not_listening", 1},
+		{ErrNoDiscovery, "no_discovery", 1},
 		{&peernet.ConfigError{Field: "Limits.Peers", Value: 1 << 21, Bound: 1 << 20}, "bad_config", 2},
 		{peernet.ErrSelf, "self", 2},
 		{peernet.ErrNotTrusted, "not_trusted", 4},

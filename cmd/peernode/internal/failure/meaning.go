@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/tunnel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -104,6 +105,8 @@ var meanings = []meaning{
 
 	means("not_all", ExitFailed, "see who is connected with: peernode peers; or why one is not with: peernode why PEER", ErrNotAll),
 	means("not_in_time", ExitUnreachable, "see: peernode why PEER; or allow it more time with --timeout", ErrNotInTime),
+	means("not_listening", ExitFailed, "see where it listens with: peernode listen", ErrNotListening),
+	means("no_discovery", ExitFailed, "", ErrNoDiscovery),
 	means("not_trusted", ExitRefused, "trust it first with: peernode trust add PEER", peernet.ErrNotTrusted),
 	means("refused", ExitRefused, "on the other machine run: peernode trust add SELF", peernet.ErrRefused),
 	means("full", ExitFailed, "start this node with a higher --max-peers or --max-sessions, or wait until a peer has gone", peernet.ErrFull),
@@ -122,6 +125,12 @@ var meanings = []meaning{
 	means("link_lost", ExitUnreachable, "the connection broke; see: peernode why PEER", peernet.ErrLinkLost),
 	means("not_started", ExitUnreachable, "wait until the node has started", peernet.ErrNotStarted),
 
+	means("name_taken", ExitFailed, "choose another name; see what is exposed with: peernode status", tunnel.ErrTaken, peernet.ErrTaken),
+	means("no_streams", ExitFailed, "the peer must run version 2 of the native dialect: nodes on the BEAM have no streams", peernet.ErrNoStreams),
+	means("not_stream", ExitFailed, "the peer's handler answers calls: use peernode call", peernet.ErrNotStream),
+	means("stream_over", ExitFailed, "the peer has ended the stream before it had all", peernet.ErrStreamOver),
+	means("broken_off", ExitFailed, "see on the other machine why; or see here: peernode why PEER", tunnel.ErrBrokenOff),
+
 	means("no_handler", ExitFailed, "check the name: the peer has no such handler, or none for this node", peernet.ErrNoHandler),
 	means("forbidden", ExitRefused, "the peer does not let this node call it: ask its owner", peernet.ErrForbidden),
 	means("bad_args", ExitFailed, "check the JSON against what the handler takes", peernet.ErrBadArgs),
@@ -132,8 +141,8 @@ var meanings = []meaning{
 	means("deadline", ExitUnreachable, "allow it more time with --timeout", peernet.ErrDeadline),
 	means("too_large", ExitFailed, "send less at a time: a call and its result have at most 1 MiB each, unless the receiver raises Limits.Message", peernet.ErrTooLarge),
 
-	means("address_in_use", ExitFailed, "another program has this port: choose another with --listen", syscall.EADDRINUSE),
-	means("no_such_address", ExitFailed, "this machine has no such address: give one that it has, or :PORT for all, with --listen", syscall.EADDRNOTAVAIL),
+	means("address_in_use", ExitFailed, "this port is taken: choose another", syscall.EADDRINUSE),
+	means("no_such_address", ExitFailed, "this machine has no such address: give one that it has, or :PORT for all", syscall.EADDRNOTAVAIL),
 	means("disk_full", ExitFailed, "make room on the disk", syscall.ENOSPC),
 	means("read_only", ExitFailed, "the disk is read-only: choose another directory with --data-dir", syscall.EROFS),
 	means("path_too_long", ExitUsage, "choose another directory with --data-dir", syscall.ENAMETOOLONG),

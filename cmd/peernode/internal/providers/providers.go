@@ -96,11 +96,19 @@ var New = func(name string, interfaces []string, port uint16) discovery.Provider
 // Missing returns the interfaces in --interface that this machine does not have, and advice that lists those that it has. A
 // missing one may be mistyped, or may come later. Without providers no interface is missing.
 func (f *Flags) Missing() (missing []string, advice string) {
-	there := interfaceNames()
-	if len(f.Names()) == 0 || len(there) == 0 {
+	if len(f.Names()) == 0 {
 		return nil, ""
 	}
-	for _, name := range f.interfaces {
+	return Missing(f.interfaces...)
+}
+
+// Missing is Flags.Missing of any names.
+func Missing(names ...string) (missing []string, advice string) {
+	there := interfaceNames()
+	if len(there) == 0 {
+		return nil, ""
+	}
+	for _, name := range names {
 		if !slices.Contains(there, name) {
 			missing = append(missing, name)
 		}

@@ -77,13 +77,13 @@ func CheckDial(name, arg string) (string, error) {
 	return address, nil
 }
 
-// CheckListen returns nil if the value of a flag is HOST:PORT, where the host may be missing and the port may be 0. Its
-// error comes with this advice.
-func CheckListen(flag, value, advice string) error {
+// CheckListen returns nil if the value of a flag or argument is HOST:PORT, where the host may be missing and the port may be
+// 0. Its error has this name and comes with this advice.
+func CheckListen(name, value, advice string) error {
 	host, service, err := net.SplitHostPort(value)
 	_, portErr := strconv.ParseUint(service, 10, 16) // services have numbers here, not names
 	if err != nil || portErr != nil || strings.ContainsFunc(host, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
-		return failure.Usage(fmt.Sprintf("--%s: %.80q is not an address", flag, value), advice)
+		return failure.Usage(fmt.Sprintf("%s: %.80q is not an address", name, value), advice)
 	}
 	return nil
 }

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/providers"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
+)
+
+func listenCommand(a *app) *cobra.Command {
+	change := func(use, short, example string, ask control.Operation[control.ListenerChange]) *cobra.Command {
+		return &cobra.Command{Use: use, Short: short, Example: example,
+			RunE: a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
+				if err := usage.CheckListen("ADDR", args[0], listenForm); err != nil {
+					return err
+				}
+				return ask.Show(ctx, node, control.Request{Addresses: args}, a.listenerChanged)
+			}),
+		}
+	}
+	list := a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
+		return control.GetListeners.Show(ctx, node, control.Request{}, a.listeners)
+	})
+	cmd := &cobra.Command{
+		Use:   "listen",
+		Short: "Say where the running node listens, and change it",
+		Long: `Listen lists the addresses that the running node listens on, in the order in which they were added, or
+adds and removes one, until the node stops. ADDR is HOST:PORT, or :PORT for all addresses of this machine; port 0
+is any free one. The connections that were made at an address stay when it is removed.
+
+On each network the first of the addresses that others can reach there is announced. The others have to be told.`,
+		Example: `  peernode listen
+  peernode listen add 192.168.1.7:7100
+  peernode listen remove :0`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return failure.Usage("listen does not know "+text.OneLine(args[0]), "use listen, listen add ADDR or listen remove ADDR")
+			}
+			return list(cmd, args)
+		},
+	}
+	cmd.AddCommand(
+		&cobra.Command{Use: "list", Short: "List the addresses that the node listens on", RunE: list},
+		change("add ADDR", "Listen on one more address", "  peernode listen add [fd00::7]:7100", control.AddListener),
+		change("remove ADDR", "Listen on an address no longer", "  peernode listen remove [::]:7100", control.RemoveListener),
+	)
+	return cmd
+}
+
+// listeners prints where the node listens, as a table or as one object each.
+func (a *app) listeners(answer control.Listeners) error {
+	if len(answer.Listeners) == 0 && !a.out.JSON {
+		a.say("the node listens nowhere: it only dials")
+		return nil
+	}
+	table := a.out.Table()
+	for _, l := range answer.Listeners {
+		var err error
+		if a.out.JSON {
+			err = a.out.Object(l)
+		} else {
+			_, err = fmt.Fprintf(table, "%s\t%s\n", l.Address, text.OneLine(l.Listen))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return table.Flush()
+}
+
+// listenerChanged prints what has become of a listener.
+func (a *app) listenerChanged(c control.ListenerChange) error {
+	if len(c.Addresses) == 0 {
+		return a.out.Print(c, "%s %s; the node listens nowhere now", c.Change, c.Address)
+	}
+	return a.out.Print(c, "%s %s", c.Change, c.Address)
+}
+
+func interfacesCommand(a *app) *cobra.Command {
+	change := func(use, short, example string, ask control.Operation[control.InterfaceChange]) *cobra.Command {
+		return &cobra.Command{Use: use, Short: short, Example: example,
+			RunE: a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
+				name, err := text.Tidy(strings.TrimSpace(args[0]))
+				if err != nil || name == "" {
+					return failure.Usage(fmt.Sprintf("INTERFACE: %.80q cannot be the name of a network interface", args[0]), "see which there are with: peernode interfaces")
+				}
+				return ask.Show(ctx, node, control.Request{Name: name}, func(c control.InterfaceChange) error {
+					if missing, advice := providers.Missing(name); len(missing) > 0 {
+						a.say("no %.80q on this machine now", name)
+						a.advise(advice)
+					}
+					return a.out.Print(c, "%s %s", c.Change, text.OneLine(c.Interface))
+				})
+			}),
+		}
+	}
+	list := a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
+		return control.GetNode.Show(ctx, node, control.Request{}, func(n control.Node) error { return a.interfaces(n.Providers) })
+	})
+	cmd := &cobra.Command{
+		Use:   "interfaces",
+		Short: "Say on which network interfaces the running node looks for peers, and change it",
+		Long: `Interfaces lists, for each way in which the running node looks for peers, the network interfaces that it uses and
+those that it does not, with the reason. It also adds and removes one, for all ways, until the node stops. One that is
+added is used wherever that is possible, as with run --interface; it need not be there yet. Those that are used
+already stay. On one that is removed the node announces nothing any more, and hears nothing.`,
+		Example: `  peernode interfaces
+  peernode interfaces add tun0
+  peernode interfaces remove wlan0`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return failure.Usage("interfaces does not know "+text.OneLine(args[0]), "use interfaces, interfaces add INTERFACE or interfaces remove INTERFACE")
+			}
+			return list(cmd, args)
+		},
+	}
+	cmd.AddCommand(
+		&cobra.Command{Use: "list", Short: "List the network interfaces", RunE: list},
+		change("add INTERFACE", "Look for peers on one more network interface", "  peernode interfaces add tun0", control.AddInterface),
+		change("remove INTERFACE", "Look for peers on a network interface no longer", "  peernode interfaces remove wlan0", control.RemoveInterface),
+	)
+	return cmd
+}
+
+// interfaces prints which interfaces the providers use, as lines or as one object each.
+func (a *app) interfaces(list []control.Provider) error {
+	if len(list) == 0 && !a.out.JSON {
+		a.say("the node does not look for peers")
+		return nil
+	}
+	for _, p := range list {
+		line := p.Name + ": " + p.State
+		if len(p.Uses) > 0 {
+			line += " on " + text.OneLine(strings.Join(p.Uses, ", "))
+		}
+		if unused := unused(p.Unused); unused != "" {
+			line += "; not on " + unused
+		}
+		if err := a.out.Print(p, "%s", line); err != nil {
+			return err
+		}
+	}
+	return nil
+}

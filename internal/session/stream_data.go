@@ -1,0 +1,37 @@
+package session
+
+import (
+	"bytes"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+)
+
+// dataPrefix is what a value of a stream begins with, as nodes of this project write it.
+var dataPrefix = func() []byte {
+	b, _, err := envelope.AppendData(nil, envelope.StreamID{Call: 1}, nil)
+	if err != nil {
+		panic(err)
+	}
+	return b[:2+1+len(envelope.NameData)]
+}()
+
+// takeData hands a large value that lies in the read buffer to its stream, behind what came before it in the same read, so that its
+// bytes are copied once only, to where its reader takes them. It returns false if plain is none, or if it has to go the way of all
+// envelopes because the actor has something to do first. An error is a violation of the protocol.
+func (r *reader) takeData(b *batch, plain []byte) (taken bool, err error) {
+	if !bytes.HasPrefix(plain, dataPrefix) || !r.mayDeliver(b) {
+		return false, nil
+	}
+	err = r.deliverAll(b.envelopes)
+	clear(b.envelopes)
+	b.envelopes = b.envelopes[:0]
+	if err != nil {
+		return true, err
+	}
+	if err = r.codec.Parse(plain, &r.part); err == nil {
+		r.messages.Add(1)
+		err = r.handleData(r.part.Args, true)
+	}
+	r.part = envelope.Envelope{}
+	return true, err
+}
