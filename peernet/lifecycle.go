@@ -28,9 +28,6 @@ func (n *Node) Start(ctx context.Context) error {
 	case stateStopping:
 		return fmt.Errorf("start: %w", ErrClosed)
 	}
-	if _, err := n.trust.Expire(n.config.Clock.Now()); err != nil { // before anybody can connect
-		return fmt.Errorf("start: %w", err)
-	}
 	l, err := n.openListener(ctx, n.config.Listen)
 	if err != nil {
 		return err

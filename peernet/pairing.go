@@ -40,6 +40,7 @@ const pairingName = "$/pair"
 const (
 	offerLife = 2 * time.Minute  // of a code
 	trialTime = 10 * time.Minute // of a peer, until its first ordinary session
+	trialRest = 2 * time.Minute  // of that, at least, while this node runs: it may have been down when the peer came
 	guessMost = 3                // confirmations that a joiner sends for one code
 	guessLife = 2 * offerLife    // how long they count: a code is dead by then
 )

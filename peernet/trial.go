@@ -54,8 +54,9 @@ func (n *Node) endTrials(ctx context.Context, changed <-chan struct{}) {
 	}
 }
 
-// A trialEnd is when a trial ends: written is what the peers file says, at the moment by the node's clock, which may have been
-// set back since. No trial takes longer than trialTime from when the node saw it first.
+// A trialEnd is when a trial ends: written is what the peers file says, at the moment by the node's clock. From when the node saw
+// the trial first, it takes at least trialRest: if the node was down, the peer may trust it for good and needs the time to come
+// back. It takes at most trialTime: the clock may have been set back.
 type trialEnd struct{ written, at time.Time }
 
 // lookAtTrials brings ends up to date, and returns how long it is until the first of them.
@@ -68,7 +69,7 @@ func (n *Node) lookAtTrials(now time.Time, ends map[identity.PublicKey]trialEnd)
 		}
 		seen[p.Key] = true
 		if ends[p.Key].written != until {
-			ends[p.Key] = trialEnd{until, now.Add(min(until.Sub(now), trialTime))}
+			ends[p.Key] = trialEnd{until, now.Add(max(trialRest, min(until.Sub(now), trialTime)))}
 		}
 		if left := max(ends[p.Key].at.Sub(now), 0); !any || left < wait {
 			wait, any = left, true
@@ -84,16 +85,10 @@ func (n *Node) lookAtTrials(now time.Time, ends map[identity.PublicKey]trialEnd)
 
 // removeEnded removes the peers whose trial has ended. What fails is tried again.
 func (n *Node) removeEnded(now time.Time, ends map[identity.PublicKey]trialEnd) {
-	var latest time.Time
-	for _, e := range ends {
-		if !now.Before(e.at) && e.written.After(latest) {
-			latest = e.written
-		}
-	}
-	if now.After(latest) {
-		latest = now
-	}
-	gone, err := n.trust.Expire(latest)
+	gone, err := n.trust.Expire(func(p trust.Peer, until time.Time) bool {
+		e, seen := ends[p.Key]
+		return seen && e.written.Equal(until) && !now.Before(e.at)
+	})
 	for _, p := range gone {
 		n.config.Logger.Info("peer", "peer", p.Key, "state", "trial over")
 	}

@@ -129,11 +129,12 @@ func (s *Set) Keep(key identity.PublicKey) (bool, error) {
 	return was, nil
 }
 
-// Expire removes the peers whose trial has ended, as Remove does, and returns them. It fails as Remove does.
-func (s *Set) Expire(now time.Time) ([]Peer, error) {
+// Expire removes the peers on trial for which ended returns true, as Remove does, and returns them. ended must call no method
+// of the set. It fails as Remove does.
+func (s *Set) Expire(ended func(p Peer, until time.Time) bool) ([]Peer, error) {
 	hasEnded := func(p Peer) bool {
 		until, onTrial := p.Provisional()
-		return onTrial && !now.Before(until)
+		return onTrial && ended(p, until)
 	}
 	if !slices.ContainsFunc(s.current.Load().peers, hasEnded) {
 		return nil, nil // most nodes never have one, and need no file that can be written

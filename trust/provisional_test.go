@@ -19,6 +19,11 @@ func mustAddProvisional(t *testing.T, s *Set, peer Peer, offered string) Peer {
 	return added
 }
 
+// before returns whether a trial has ended by the time now.
+func before(now time.Time) func(Peer, time.Time) bool {
+	return func(_ Peer, until time.Time) bool { return !now.Before(until) }
+}
+
 func TestAPeerOnTrialIsTrustedAndMarkedInTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "peers")
 	s := mustOpen(t, path)
@@ -57,10 +62,10 @@ func TestATrialEndsOnTime(t *testing.T) {
 	if _, err := s.Keep(testKey(2)); err != nil {
 		t.Fatal(err)
 	}
-	if gone, err := s.Expire(trialEnd.Add(-time.Second)); len(gone) > 0 || err != nil {
+	if gone, err := s.Expire(before(trialEnd.Add(-time.Second))); len(gone) > 0 || err != nil {
 		t.Errorf("before its end: %v, %v", gone, err)
 	}
-	gone, err := s.Expire(trialEnd)
+	gone, err := s.Expire(before(trialEnd))
 	if err != nil || len(gone) != 1 || gone[0].Key != testKey(1) || gone[0].Label != "Bob" {
 		t.Errorf("%v, %v", gone, err)
 	}
@@ -127,7 +132,7 @@ func TestAnOwnersAddEndsATrial(t *testing.T) {
 	if got, _ := s.Get(testKey(1)); got.Label != "Bob" || len(got.Options) != 1 || got.Options[0].Name != OptionAddr {
 		t.Errorf("%+v", got)
 	}
-	if gone, err := s.Expire(trialEnd.Add(time.Hour)); len(gone) > 0 || err != nil {
+	if gone, err := s.Expire(before(trialEnd.Add(time.Hour))); len(gone) > 0 || err != nil {
 		t.Errorf("%v, %v", gone, err)
 	}
 	if err := s.Add(Peer{Key: testKey(3), Options: []Option{{OptionProvisional, "2026-11-30T12:10:00Z"}, {OptionProvisional, "2026-11-30T12:10:01Z"}}}); !errors.Is(err, ErrOptionValue) {
