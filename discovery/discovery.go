@@ -43,6 +43,10 @@ type Self struct {
 	// Private. Only a Discreet provider runs in private mode.
 	Private Private
 
+	// Offers is where the provider reads which pairing the node offers, and notes those that it hears of. A provider that
+	// cannot announce them may ignore it. It may be nil.
+	Offers *Offers
+
 	// Problems, if not nil, takes all that the provider cannot do while it runs, whenever this may have changed. A Run begins
 	// with none. It does not block, and is not called after Run has returned.
 	Problems func([]Problem)

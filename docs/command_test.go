@@ -83,6 +83,7 @@ var changing = []struct {
 	{regexp.MustCompile(`(?m)^ *[0-9]+ ms`), "N ms"},
 	{regexp.MustCompile(`\([0-9.]+ ms\)`), "(N ms)"},
 	{regexp.MustCompile(`pnet1[02-9ac-hj-np-z]+`), "KEY"},
+	{regexp.MustCompile(`[0-9]+-[a-z]+-[a-z]+`), "CODE"},
 	{regexp.MustCompile(`127\.0\.0\.1:[0-9]+`), "ADDRESS"},
 }
 

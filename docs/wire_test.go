@@ -84,6 +84,9 @@ var checks = map[string]func(*testing.T, page, block){
 
 	"first-frames":  checkFirstFrames,
 	"announce-7100": checkAnnounce,
+
+	"announce-offer":   checkAnnounceOffer,
+	"pairing-messages": checkPairingMessages,
 }
 
 func TestEveryBlockIsWhatTheCodeDoes(t *testing.T) {

@@ -72,7 +72,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, LingerReplaced: c.Timing.LingerReplaced, MaxMessages: maxMessages,
 		Counters: &n.counters, Dialects: n.dialects,
 	}
-	self := discovery.Self{Key: n.self, Listens: n.listeners.addrs, ListenOnly: c.ListenOnly,
+	self := discovery.Self{Key: n.self, Offers: n.pairings.offers, Listens: n.listeners.addrs, ListenOnly: c.ListenOnly,
 		Interfaces: c.Network.Interfaces, ListenPacket: c.Network.ListenPacket}
 	if c.Private {
 		sessions.Knocks, self.Private = n.keyring, n.keyring

@@ -76,6 +76,7 @@ var layers = map[string]int{
 	"discovery": 1,
 	"envelope":  1,
 	"handshake": 1,
+	"pairing":   1,
 	"private":   1,
 	"trust":     1,
 
@@ -109,7 +110,7 @@ var forTests = map[string][]string{
 }
 
 // wire is what knows nothing of trust and discovery, although some of it stands above them.
-var wire = []string{"identity", "frame", "handshake", "channel", "envelope", "envelope/etf", "private"}
+var wire = []string{"identity", "frame", "handshake", "channel", "envelope", "envelope/etf", "private", "pairing"}
 
 // An imported is one import of one file, with packages of the module named by their folders.
 type imported struct {

@@ -57,6 +57,7 @@ func (n *Node) Start(ctx context.Context) error {
 		warn := func(err error) { n.config.Logger.Warn("peers file", "err", err) }
 		n.join.Go(func() { n.trust.Poll(run, n.config.Timing.Reload, warn) })
 	}
+	n.join.Go(func() { n.endTrials(run, n.onTrial) })
 	n.started = n.config.Clock.Now()
 	n.state.Store(stateRunning)
 	n.config.Logger.Info("node", "state", "running", "key", n.self.String(), "listen", l.socket.Addr().String())
@@ -104,6 +105,7 @@ func (n *Node) Shutdown(ctx context.Context) error {
 
 // stop ends what runs, in order. When ctx ends, what has not finished is cut.
 func (n *Node) stop(ctx context.Context) {
+	n.pairings.close()
 	n.unwatch()
 	err := n.root.Stop(ctx)
 	n.cancel()

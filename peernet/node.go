@@ -41,6 +41,8 @@ type Node struct {
 	board     *finder.Board
 	dialects  *dialects.Book
 	hub       *hub
+	pairings  *pairings
+	onTrial   chan struct{} // room for one: the trust set has changed
 	listeners listeners
 	pool      *actorkit.Pool
 	counters  counters.Node
@@ -71,7 +73,7 @@ func New(c Config) (*Node, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	n := &Node{config: c, keys: c.Identity, directory: peers.NewDirectory(), board: finder.NewBoard(), hub: newHub(),
+	n := &Node{config: c, keys: c.Identity, directory: peers.NewDirectory(), board: finder.NewBoard(), hub: newHub(), pairings: newPairings(), onTrial: make(chan struct{}, 1),
 		pool: actorkit.NewPool(parkedGoroutines), stopped: make(chan struct{})}
 	n.finishing, n.cut = context.WithCancelCause(context.Background())
 	if err := n.load(); err != nil {

@@ -28,6 +28,10 @@ func (n *Node) trustChanged(c trust.Change) {
 		n.hub.publish(Unpaired{now, c.Peer.Key})
 	}
 	n.root.Trust(c)
+	select {
+	case n.onTrial <- struct{}{}:
+	default: // endTrials looks already
+	}
 }
 
 // publish logs what happened to the node, and tells its subscribers. It is called by the root actor, in order.
@@ -53,6 +57,7 @@ func (n *Node) publish(m any) {
 		n.hub.publish(e)
 	case peers.Up:
 		n.logPeer(m.Key, "role", m.Role.String(), "state", "connected", "addr", m.Addr)
+		n.keepOnTrial(m.Key)
 		n.hub.publish(Connected{now, m.Key, m.Addr, m.Role.String(), m.Name})
 	case peers.Down:
 		text := m.Text

@@ -131,14 +131,14 @@ func (d *document) get(key identity.PublicKey) (Peer, bool) {
 }
 
 // put returns the text of d with peer in it: in place of the line that has its key, or on a new line at the end. An
-// empty label and options that are nil leave the old ones.
+// empty label and options that are nil leave the old ones, but end a trial.
 func (d *document) put(peer Peer) (string, error) {
 	old, found := d.get(peer.Key)
 	if peer.Label == "" {
 		peer.Label = old.Label
 	}
 	if peer.Options == nil {
-		peer.Options = old.Options
+		peer.Options = withoutProvisional(old.Options)
 	}
 	if found && peer.equal(old) {
 		return d.text, nil

@@ -28,8 +28,8 @@
 // there it begins a comment, or could be meant to. So must a label in which an option could be meant, as in
 // "Bob addr=host:7100" and "addr = host:7100", or that has an address. A label has at most 64 bytes and must not look like
 // a key. Spaces around it do not count. Options and labels are UTF-8 without control characters; labels and
-// addresses have no other invisible characters either. A node uses the option [OptionAddr]; all others are kept, such as
-// [OptionDialect], but for other spellings of "addr", such as "address".
+// addresses have no other invisible characters either. A node uses the options [OptionAddr], [OptionDialect] and
+// [OptionProvisional]; all others are kept, but for other spellings of "addr", such as "address".
 //
 // A line counts whole or not at all. A bad line (a mistyped key, a key that an earlier line has, a label that is too
 // long, more than 4 KiB) trusts nobody and does not affect any other line. [Set.Problems] names it. It stays in the
@@ -123,8 +123,10 @@ func (p Peer) check() error {
 			return err
 		}
 	}
-	if dialects := p.Option(OptionDialect); len(dialects) > 1 {
-		return fmt.Errorf("%w: %s is set %d times", ErrOptionValue, OptionDialect, len(dialects))
+	for _, name := range []string{OptionDialect, OptionProvisional} {
+		if values := p.Option(name); len(values) > 1 {
+			return fmt.Errorf("%w: %s is set %d times", ErrOptionValue, name, len(values))
+		}
 	}
 	return checkLabel(p.Label)
 }
@@ -172,6 +174,8 @@ func checkOption(option Option) error {
 		if _, _, err := SplitAddr(option.Value); err != nil {
 			return fmt.Errorf("%w: write addr=HOST:PORT, without spaces: %.80q: %w", ErrOptionValue, option.Value, err)
 		}
+	case OptionProvisional:
+		return checkProvisional(option.Value)
 	case OptionDialect:
 		if option.Value != "native" && option.Value != "beam" {
 			return fmt.Errorf("%w: write dialect=WORD, without spaces: %.80q: want native or beam", ErrOptionValue, option.Value)

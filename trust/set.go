@@ -128,7 +128,8 @@ func (s *Set) Problems() []error {
 }
 
 // Add puts peer into the set, and into the file before it returns. If the key is there already, peer's label and
-// options replace the old ones; an empty label and nil options leave the old ones. Add removes spaces around the label.
+// options replace the old ones; an empty label and nil options leave the old ones, but end a trial: see [OptionProvisional].
+// Add removes spaces around the label.
 //
 // It fails with the error of [identity.NewPublicKey] if the key is not valid, with [ErrSelf], [ErrLabelTaken] or
 // another reason to refuse a peer; with [ErrLocked] after 5 seconds; or with the reason why the file cannot be read or

@@ -21,6 +21,7 @@ var subcommands = []func(*app) *cobra.Command{
 	demoCommand,
 	idCommand,
 	trustCommand,
+	pairCommand,
 	runCommand,
 	statusCommand,
 	listenCommand,

@@ -22,7 +22,7 @@ func newPlayback(records []ownRecord) *playback {
 }
 
 // both is what node 1 has on an interface of both families.
-var both = recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), key(1), everywhere)
+var both = recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), key(1), everywhere, 0)
 
 // until lets time pass until so long after the begin, and returns what is said meanwhile: "70ms PTR SRV + TXT A", with the
 // additional records after the +.
@@ -188,7 +188,7 @@ func TestWhatIsKnownIsNotAnswered(t *testing.T) {
 	p.queried(t, answered, ask(q{serviceName, dns.TypePTR}))
 	p.queried(t, suppressed, known)
 	p.says(t, 4*time.Minute, "3m0.07s PTR + SRV TXT A AAAA")
-	four := newPlayback(recordsOn(card(2, "eth0", "10.77.0.1/24"), key(1), everywhere))
+	four := newPlayback(recordsOn(card(2, "eth0", "10.77.0.1/24"), key(1), everywhere, 0))
 	four.queried(t, suppressed, ask(q{factOf(1).host, dns.TypeAAAA})) // there is none
 }
 
@@ -237,7 +237,7 @@ func TestGoodbyesTakeBackOurOwn(t *testing.T) {
 	if got, want := contents(a.goodbye(nil)), "-PTR -SRV -TXT -A -AAAA"; got != want {
 		t.Errorf("%q, want %q: what others have too stays", got, want)
 	}
-	moved := newPlayback(recordsOn(card(2, "eth0", "10.77.0.9/24", "fd77::1/64"), key(1), everywhere)).announcer
+	moved := newPlayback(recordsOn(card(2, "eth0", "10.77.0.9/24", "fd77::1/64"), key(1), everywhere, 0)).announcer
 	if got, want := contents(a.goodbye(moved)), "-A"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}

@@ -36,12 +36,12 @@ func TestForgedRecordsEndNothing(t *testing.T) {
 		{"another port", forge(func(f *fact) { f.port = 9000 }), "1@10.77.0.1:9000 eth0", true},
 		{"another host", forge(func(f *fact) { f.host, f.addrs = "other.local.", []string{"10.77.0.66"} }), "1@10.77.0.66:7101 eth0", true},
 		{"another host without an address", forge(func(f *fact) { f.host, f.addrs = "other.local.", nil }), "", true},
-		{"another key", forge(func(f *fact) { f.txt = attributes(key(2)) }), "2@10.77.0.1:7101 eth0", true},
+		{"another key", forge(func(f *fact) { f.txt = attributes(key(2), 0) }), "2@10.77.0.1:7101 eth0", true},
 		{"another address", forge(func(f *fact) { f.addrs = []string{"10.77.0.66"} }), "1@10.77.0.66:7101 eth0", true},
 		{"no address of the LAN", forge(func(f *fact) { f.addrs = []string{"192.0.2.1"} }), "", false},
 		{"a text without a key", forge(func(f *fact) { f.txt, f.port = []string{"v=1"}, 9000 }), "1@10.77.0.1:7101 eth0", false},
 		{"a text of another version", forge(func(f *fact) { f.txt[1] = "v=2" }), "1@10.77.0.1:7101 eth0", false},
-		{"a text with our own key", forge(func(f *fact) { f.txt = attributes(self) }), "1@10.77.0.1:7101 eth0", false},
+		{"a text with our own key", forge(func(f *fact) { f.txt = attributes(self, 0) }), "1@10.77.0.1:7101 eth0", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t)
@@ -65,7 +65,7 @@ func TestForgedRecordsEndNothing(t *testing.T) {
 func TestWhatIsReplacedRunsOut(t *testing.T) {
 	f := newFixture(t)
 	one, changed := factOf(1, "10.77.0.1"), factOf(1, "10.77.0.5")
-	changed.port, changed.txt = 9000, attributes(key(2))
+	changed.port, changed.txt = 9000, attributes(key(2), 0)
 	f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
 	f.after(20 * time.Second)
 	f.heard(eth0, changed.answer(), "2@10.77.0.5:9000 eth0") // what was there before runs out
@@ -85,7 +85,7 @@ func TestOneVersionOfAnInstanceIsKept(t *testing.T) {
 	for n := range 100 {
 		f.after(10 * time.Millisecond)
 		forged := one
-		forged.port, forged.txt, forged.host = uint16(9000+n), attributes(key(100+n)), fmt.Sprintf("h%d.local.", n)
+		forged.port, forged.txt, forged.host = uint16(9000+n), attributes(key(100+n), 0), fmt.Sprintf("h%d.local.", n)
 		f.heard(eth0, forged.answer(), fmt.Sprintf("%d@10.77.0.1:%d eth0", 100+n, 9000+n))
 	}
 	if len(f.instances) != 1 {

@@ -158,7 +158,7 @@ func TestForgedGoodbyesDoNotWearOutTheContradiction(t *testing.T) {
 		f := newFixture(t)
 		one := factOf(1, "10.77.0.1")
 		f.heard(eth0, one.answer(), "1@10.77.0.1:7101 eth0")
-		v := newAnnouncer(f.now, recordsOn(card(2, "eth0", "10.77.0.1/24"), key(1), everywhere), func() float64 { return 0 })
+		v := newAnnouncer(f.now, recordsOn(card(2, "eth0", "10.77.0.1/24"), key(1), everywhere, 0), func() float64 { return 0 })
 		for range 1000 {
 			f.table.hear(f.now, eth0, read(t, bye))
 			if m := v.say(f.now); m != nil {

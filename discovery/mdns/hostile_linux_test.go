@@ -87,7 +87,7 @@ func TestForgedGoodbyesAreContradicted(t *testing.T) {
 			forged.port = uint16(9000 + n)
 			elsewhere, otherwise, nothing := factOf(2, netns.IPv4(3).String()), factOf(2), factOf(2)
 			elsewhere.host = fmt.Sprintf("h%d.local.", n)
-			otherwise.txt = attributes(key(500 + n))
+			otherwise.txt = attributes(key(500+n), 0)
 			nothing.txt = []string{"v=1"}
 			for _, m := range []*dns.Msg{factOf(2).goodbye(), forged.announcement(), response(address(factOf(2).host, netns.IPv4(2).String(), 0)),
 				elsewhere.announcement(), otherwise.announcement(), nothing.announcement()} {

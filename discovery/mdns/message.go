@@ -41,6 +41,7 @@ type service struct {
 
 	hasText bool               // the message holds its TXT record
 	key     identity.PublicKey // from that; zero: it is not that of a node
+	offer   uint16             // from that: the number of the pairing that the node offers; 0: none
 }
 
 // A bye takes back a record of an instance: the pointer to it, or its SRV record.
@@ -96,6 +97,7 @@ func (m *message) enter(r dns.RR) {
 			if s := m.service(name); s != nil {
 				s.hasText = true
 				s.key, _ = keyIn(r.Txt)
+				s.offer = offerIn(r.Txt)
 			}
 		}
 	case *dns.A:

@@ -17,7 +17,7 @@ import (
 
 func TestMessagesAreRead(t *testing.T) {
 	one, two := factOf(1, "10.77.0.1", "fd77::1"), factOf(2, "10.77.0.2")
-	svc := func(f fact, n int) *service { return &service{f.host, f.port, true, key(n)} }
+	svc := func(f fact, n int) *service { return &service{host: f.host, port: f.port, hasText: true, key: key(n)} }
 	ofOne := hosts{one.host: {addrs: addrs("10.77.0.1", "fd77::1")}}
 	with := func(m *dns.Msg, more ...dns.RR) *dns.Msg {
 		m.Extra = append(m.Extra, more...)
@@ -42,7 +42,7 @@ func TestMessagesAreRead(t *testing.T) {
 			services: services{one.name: svc(one, 1), two.name: svc(two, 2)},
 			hosts:    hosts{one.host: ofOne[one.host], two.host: {addrs: addrs("10.77.0.2")}}}},
 		{"one comes, one goes", with(one.answer(), two.goodbye().Answer...), message{services: services{one.name: svc(one, 1)}, byes: byesOf(two), hosts: ofOne}},
-		{"names with escapes and capitals", named.answer(), message{services: services{`my\ node\.v2._peernet._tcp.local.`: {"host.local.", one.port, true, key(1)}},
+		{"names with escapes and capitals", named.answer(), message{services: services{`my\ node\.v2._peernet._tcp.local.`: {host: "host.local.", port: one.port, hasText: true, key: key(1)}},
 			hosts: hosts{"host.local.": {addrs: addrs("10.77.0.1", "fd77::1")}}}},
 		{"the server alone", response(one.srv()), message{services: services{one.name: {host: one.host, port: one.port}}}},
 		{"the text alone", response(one.text()), message{services: services{one.name: {hasText: true, key: key(1)}}}},

@@ -22,7 +22,7 @@ type fact struct {
 // factOf is what node n says with these addresses.
 func factOf(n int, addrs ...string) fact {
 	k := key(n)
-	return fact{name: nameOf(k), host: hostOf(k) + "." + domain, port: uint16(7100 + n), txt: attributes(k), addrs: addrs, ttl: 3200}
+	return fact{name: nameOf(k), host: hostOf(k) + "." + domain, port: uint16(7100 + n), txt: attributes(k, 0), addrs: addrs, ttl: 3200}
 }
 
 func header(name string, kind uint16, ttl uint32) dns.RR_Header {

@@ -90,13 +90,13 @@ func TestTruncatedQueriesAreMalformed(t *testing.T) {
 // TestKnownAnswers are those with half of their time left: RFC 6762 §7.1.
 func TestKnownAnswers(t *testing.T) {
 	f := factOf(1, "10.77.0.1", "fd77::1")
-	records := recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), key(1), everywhere)
+	records := recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), key(1), everywhere, 0)
 	full := func(rr dns.RR, ttl uint32) dns.RR {
 		rr.Header().Ttl = ttl
 		return rr
 	}
 	other := factOf(1, "10.77.0.1")
-	other.port, other.txt = 9000, attributes(key(2))
+	other.port, other.txt = 9000, attributes(key(2), 0)
 	for _, c := range []struct {
 		name  string
 		known []dns.RR
@@ -146,7 +146,7 @@ func TestKnownAnswersOfOthersDoNotHideOurs(t *testing.T) {
 	}
 	m.Compress = true
 	got, err := ownNames(key(1)).query(pack(t, m))
-	if err != nil || len(got.known) != maxKnown || !got.knows(recordsOn(eth0, key(1), everywhere)[1]) {
+	if err != nil || len(got.known) != maxKnown || !got.knows(recordsOn(eth0, key(1), everywhere, 0)[1]) {
 		t.Errorf("%d known, %v", len(got.known), err)
 	}
 }
@@ -155,7 +155,7 @@ func TestKnownAnswersOfOthersDoNotHideOurs(t *testing.T) {
 // answers it with its own records, each once.
 func FuzzQuery(f *testing.F) {
 	r := ownNames(key(1))
-	records := recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), key(1), everywhere)
+	records := recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), key(1), everywhere, 0)
 	a := factOf(1, "10.77.0.1")
 	known := ask(q{serviceName, dns.TypePTR}, q{typesName, dns.TypeANY})
 	known.Answer = []dns.RR{a.ptr(), a.srv()}

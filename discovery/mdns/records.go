@@ -62,8 +62,8 @@ func (r ownRecord) goodbye() dns.RR {
 
 // recordsOn returns what a node that listens on an address says of itself on an interface: wire.md §8.2. The addresses are that
 // one, or those of the interface, at most maxAddrs of them: of each family those that are link-local only if there are no
-// others.
-func recordsOn(i discovery.Interface, key identity.PublicKey, listens netip.AddrPort) []ownRecord {
+// others. offer is the number of the pairing that it offers, or 0.
+func recordsOn(i discovery.Interface, key identity.PublicKey, listens netip.AddrPort, offer uint16) []ownRecord {
 	instance, host := nameOf(key), hostOf(key)+"."+domain
 	head := func(name string, kind, class uint16, ttl uint32) dns.RR_Header {
 		return dns.RR_Header{Name: name, Rrtype: kind, Class: dns.ClassINET | class, Ttl: ttl}
@@ -72,7 +72,7 @@ func recordsOn(i discovery.Interface, key identity.PublicKey, listens netip.Addr
 		{typePointer, &dns.PTR{Hdr: head(typesName, dns.TypePTR, 0, serviceTTL), Ptr: serviceName}},
 		{pointer, &dns.PTR{Hdr: head(serviceName, dns.TypePTR, 0, serviceTTL), Ptr: instance}},
 		{server, &dns.SRV{Hdr: head(instance, dns.TypeSRV, flushBit, hostTTL), Port: listens.Port(), Target: host}},
-		{text, &dns.TXT{Hdr: head(instance, dns.TypeTXT, flushBit, serviceTTL), Txt: attributes(key)}},
+		{text, &dns.TXT{Hdr: head(instance, dns.TypeTXT, flushBit, serviceTTL), Txt: attributes(key, offer)}},
 	}
 	for _, a := range ownAddresses(i, listens.Addr()) {
 		if a.Is4() {

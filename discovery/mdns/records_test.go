@@ -22,14 +22,14 @@ func TestRecordsAreExact(t *testing.T) {
 		"c02b" + "00108001" + "00001194" + "0047" + "42" + hex.EncodeToString([]byte("pk="+key(1).String())) + "03" + hex.EncodeToString([]byte("v=1")) +
 		"c060" + "00018001" + "00000078" + "0004" + "0a4d0001" +
 		"c060" + "001c8001" + "00000078" + "0010" + "fd770000000000000000000000000001"
-	a := newAnnouncer(time.Time{}, recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), key(1), everywhere), func() float64 { return 0 })
+	a := newAnnouncer(time.Time{}, recordsOn(card(2, "eth0", "10.77.0.1/24", "fd77::1/64"), key(1), everywhere, 0), func() float64 { return 0 })
 	b := pack(t, a.message(true))
 	if got := hex.EncodeToString(b); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	f := factOf(1, "10.77.0.1", "fd77::1")
 	m, err := parse(b)
-	if err != nil || len(m.services) != 1 || *m.services[f.name] != (service{f.host, f.port, true, key(1)}) ||
+	if err != nil || len(m.services) != 1 || *m.services[f.name] != (service{host: f.host, port: f.port, hasText: true, key: key(1)}) ||
 		len(m.hosts) != 1 || !slices.Equal(m.hosts[f.host].addrs, addrs(f.addrs...)) {
 		t.Errorf("read as %+v, %v", m, err)
 	}
@@ -64,7 +64,7 @@ func TestAnAnnouncementFitsOnePacket(t *testing.T) {
 	for _, p := range []string{"2001:db8::1", "2001:db8::2", "2001:db8::3", "2001:db8::4", "2001:db8::5", "2001:db8::6", "2001:db8::7", "2001:db8::8"} {
 		has = append(has, p+"/64")
 	}
-	a := newAnnouncer(time.Time{}, recordsOn(card(2, "eth0", has...), key(1), everywhere), func() float64 { return 0 })
+	a := newAnnouncer(time.Time{}, recordsOn(card(2, "eth0", has...), key(1), everywhere, 0), func() float64 { return 0 })
 	for n := range a.wanted {
 		a.wanted[n] = true
 	}
@@ -89,7 +89,7 @@ func TestWhatGoesWithAnAnswer(t *testing.T) {
 			t.Errorf("with %06b: %06b, want %06b", c.answers, got, c.want)
 		}
 	}
-	for n, r := range recordsOn(eth0, key(1), everywhere) {
+	for n, r := range recordsOn(eth0, key(1), everywhere, 0) {
 		shared := r.kind == typePointer || r.kind == pointer
 		if unique := r.rr.Header().Class == dns.ClassINET|flushBit; unique == shared {
 			t.Errorf("record %d: class %x", n, r.rr.Header().Class)

@@ -43,6 +43,7 @@ type run struct {
 	rechosen   <-chan struct{}    // closed when other interfaces are chosen than look has found
 	announcers map[int]*announcer // by index of the interface; empty: the node is not announced
 	since      time.Time          // when access was opened or closed
+	offered    uint16             // the pairing that the announcers announce; 0: none
 }
 
 func (r *run) run(ctx context.Context) error {
@@ -55,6 +56,8 @@ func (r *run) run(ctx context.Context) error {
 	wake := time.NewTimer(0)
 	defer wake.Stop()
 	for {
+		offers := r.self.Offers.Changed() // before announceOffer looks at them
+		r.announceOffer(time.Now())
 		wake.Reset(max(time.Until(r.work(time.Now())), 1)) // what is due at once is due in the next nanosecond
 		var err error
 		select {
@@ -63,6 +66,8 @@ func (r *run) run(ctx context.Context) error {
 		case h := <-r.access.heard:
 			r.hear(time.Now(), h)
 		case <-wake.C:
+		case <-offers:
+			r.schedule.opened(time.Now()) // the node may be looking for one
 		case <-look.C:
 			r.report(r.table.sweep(time.Now(), r.using))
 			err = r.look(ctx, false)
@@ -142,11 +147,7 @@ func (r *run) reopen(ctx context.Context, using []discovery.Interface, listens [
 	now := time.Now()
 	announcers := make(map[int]*announcer)
 	if err == nil {
-		for _, i := range using {
-			if at, ok := listenerOn(i, listens); ok {
-				announcers[i.Index] = newAnnouncer(now, recordsOn(i, r.self.Key, at), r.random)
-			}
-		}
+		announcers = r.announcersOn(now, using, listens)
 	}
 	r.shut(announcers)
 	r.counters.Count(func(s *Stats) { s.Interfaces = lan.Names(using) })
@@ -158,6 +159,26 @@ func (r *run) reopen(ctx context.Context, using []discovery.Interface, listens [
 	r.access, r.announcers, r.since = next, announcers, now
 	r.schedule.opened(now)
 	return nil
+}
+
+// announcersOn returns what announces the node on those interfaces, from the beginning; nothing if it is not announced.
+func (r *run) announcersOn(now time.Time, using []discovery.Interface, listens []netip.AddrPort) map[int]*announcer {
+	r.offered = r.self.Offers.Own()
+	list := make(map[int]*announcer)
+	for _, i := range using {
+		if at, ok := listenerOn(i, listens); ok {
+			list[i.Index] = newAnnouncer(now, recordsOn(i, r.self.Key, at, r.offered), r.random)
+		}
+	}
+	return list
+}
+
+// announceOffer announces the node anew if it offers another pairing than before, or none any more: the TXT record says
+// which. Nothing is taken back, because the new record replaces the old one.
+func (r *run) announceOffer(now time.Time) {
+	if r.access.isOpen() && r.self.Offers.Own() != r.offered {
+		r.announcers = r.announcersOn(now, r.using, r.listens)
+	}
 }
 
 // shut takes back all that others do not go on to say, and closes the access, if there is one.
@@ -234,6 +255,9 @@ func (r *run) hear(now time.Time, h heard) {
 		return
 	}
 	r.report(r.table.hear(now, h.on, h.message))
+	for _, o := range r.table.offers(h.on, h.message) {
+		r.self.Offers.Hear(now, o, offerTTL)
+	}
 	if len(r.table.wanted()) > 0 {
 		r.schedule.want(now)
 	}

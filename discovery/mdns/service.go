@@ -2,10 +2,12 @@ package mdns
 
 import (
 	"encoding/hex"
+	"strconv"
 	"strings"
 
 	"github.com/miekg/dns"
 
+	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
@@ -20,6 +22,7 @@ const (
 const (
 	keyAttribute     = "pk"
 	versionAttribute = "v"
+	offerAttribute   = "offer" // only while a pairing is offered
 	version          = "1"
 )
 
@@ -41,27 +44,43 @@ func hostOf(key identity.PublicKey) string { return hostPrefix + instanceOf(key)
 // nameOf returns the full name of a node's instance, in canonical form.
 func nameOf(key identity.PublicKey) string { return instanceOf(key) + "." + serviceName }
 
-// attributes returns the strings of a node's TXT record.
-func attributes(key identity.PublicKey) []string {
-	return []string{keyAttribute + "=" + key.String(), versionAttribute + "=" + version}
+// attributes returns the strings of a node's TXT record. offer is the number of the pairing that it offers, or 0.
+func attributes(key identity.PublicKey, offer uint16) []string {
+	list := []string{keyAttribute + "=" + key.String(), versionAttribute + "=" + version}
+	if offer != 0 {
+		list = append(list, offerAttribute+"="+strconv.Itoa(int(offer)))
+	}
+	return list
 }
 
-// keyIn returns the key that the strings of a TXT record name. Of strings with the same name the first counts, in
-// either case (RFC 6763 §6.4); others are ignored.
-func keyIn(txt []string) (identity.PublicKey, bool) {
-	valueOf := func(attribute string) string {
-		for _, s := range txt {
-			if name, value, _ := strings.Cut(s, "="); strings.EqualFold(name, attribute) {
-				return value
-			}
+// valueOf returns the value of an attribute among the strings of a TXT record, "" if there is none. Of strings with the
+// same name the first counts, in either case (RFC 6763 §6.4); others are ignored.
+func valueOf(txt []string, attribute string) string {
+	for _, s := range txt {
+		if name, value, _ := strings.Cut(s, "="); strings.EqualFold(name, attribute) {
+			return value
 		}
-		return ""
 	}
-	if valueOf(versionAttribute) != version {
+	return ""
+}
+
+// keyIn returns the key that the strings of a TXT record name.
+func keyIn(txt []string) (identity.PublicKey, bool) {
+	if valueOf(txt, versionAttribute) != version {
 		return identity.PublicKey{}, false
 	}
-	k, err := identity.ParsePublicKey(valueOf(keyAttribute))
+	k, err := identity.ParsePublicKey(valueOf(txt, keyAttribute))
 	return k, err == nil
+}
+
+// offerIn returns the number of the offer in the strings of a TXT record, 0 if there is none: two or three digits.
+func offerIn(txt []string) uint16 {
+	value := valueOf(txt, offerAttribute)
+	number, err := strconv.ParseUint(value, 10, 16)
+	if err != nil || value != strconv.Itoa(int(number)) || !discovery.IsOfferNumber(uint16(number)) {
+		return 0
+	}
+	return uint16(number)
 }
 
 // instanceName returns the canonical form of a name, and whether it is that of an instance of our service: one label

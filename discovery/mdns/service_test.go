@@ -24,13 +24,13 @@ func TestNamesOfANodeAreThoseOfTheDocument(t *testing.T) {
 	if got := nameOf(k); got != id+"._peernet._tcp.local." {
 		t.Errorf("name %q", got)
 	}
-	if got := attributes(k); !slices.Equal(got, []string{"pk=" + k.String(), "v=1"}) {
+	if got := attributes(k, 0); !slices.Equal(got, []string{"pk=" + k.String(), "v=1"}) {
 		t.Errorf("TXT %q", got)
 	}
 	if got, ok := instanceName(nameOf(k)); !ok || got != nameOf(k) {
 		t.Errorf("its own name is %q, %v", got, ok)
 	}
-	if got, ok := keyIn(attributes(k)); !ok || got != k {
+	if got, ok := keyIn(attributes(k, 0)); !ok || got != k {
 		t.Errorf("its own TXT record: %v, %v", got, ok)
 	}
 }
@@ -42,7 +42,7 @@ func TestKeysAreReadFromTextRecords(t *testing.T) {
 		txt  []string
 		want identity.PublicKey // zero: none
 	}{
-		{"as a node sends it", attributes(k), k},
+		{"as a node sends it", attributes(k, 0), k},
 		{"in another order, among others", []string{"", "=", "color=red", "v=1", "pk", "x", "pk=" + k.String()}, identity.PublicKey{}},
 		{"among others", []string{"", "=", "color=red", "v=1", "flag", "pk=" + k.String(), "vv=2"}, k},
 		{"names in upper case", []string{"PK=" + k.String(), "V=1"}, k},

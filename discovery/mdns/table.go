@@ -80,6 +80,20 @@ func (t *table) hear(now time.Time, on discovery.Interface, m message) (list []d
 	return slices.Compact(list)
 }
 
+// offers returns the pairings that a message offers, which hear has entered: at each address of the instance.
+func (t *table) offers(on discovery.Interface, m message) (list []discovery.Offer) {
+	for name, s := range m.services {
+		i := t.instances[spot{on.Name, name}]
+		if i == nil || s.offer == 0 || s.key.IsZero() || i.key != s.key || s.key == t.self {
+			continue
+		}
+		for _, a := range i.addrs {
+			list = append(list, discovery.Offer{Number: s.offer, Key: i.key, Addr: netip.AddrPortFrom(a.addr, i.port), Interface: on.Name})
+		}
+	}
+	return list
+}
+
 // compareHints orders sightings by key and address.
 func compareHints(a, b discovery.Sighting) int {
 	return cmp.Or(a.Key.Compare(b.Key), a.Addr.Compare(b.Addr))

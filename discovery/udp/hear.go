@@ -30,6 +30,9 @@ func (r *run) hear(payload []byte, o lan.Origin) {
 // take checks one datagram as wire.md §8.1 says, the cheapest checks first, and reports its sender. It returns how to count
 // the datagram.
 func (r *run) take(payload []byte, o lan.Origin) func(*Stats) {
+	if len(payload) == OfferSize {
+		return r.takeOffer(payload, o)
+	}
 	a, err := ParseAnnounce(payload)
 	switch {
 	case err != nil:

@@ -6,6 +6,8 @@
 // A node that falls silent is lost after 15 s: the protocol has no goodbye. Nodes on one machine share the port and find
 // each other too.
 //
+// While the node offers a pairing (wire.md §14), an announce of 41 bytes says so every second.
+//
 // In private mode the announces are those of wire.md §8.3, which only peers recognise. They are sent only while there are
 // peers. The work of looking at one grows with the number of peers, so what exceeds a limit is dropped and counted.
 //

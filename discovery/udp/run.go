@@ -24,6 +24,8 @@ type run struct {
 	// Of the sending goroutine alone.
 	schedule schedule
 	due      time.Time // when to announce on every interface
+	offered  uint16    // the pairing that was announced last; 0: none
+	offerDue time.Time // when to announce it again; zero: never
 	ipv4     *lan.Socket
 	problems lan.Problems
 	ipv6     *lan.Socket // nil: no interface needs it, or it cannot be opened
@@ -65,7 +67,9 @@ func (r *run) loop(ctx context.Context) error {
 	timer := time.NewTimer(0) // r.due has passed
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		timer.Reset(time.Until(r.next()))
+		offers := r.self.Offers.Changed() // before announceOffer looks at them
+		r.announceOffer()
+		timer.Reset(time.Until(lan.Earliest(r.next(), r.offerDue)))
 		restart := false
 		select {
 		case <-ctx.Done():
@@ -81,6 +85,7 @@ func (r *run) loop(ctx context.Context) error {
 			restart = true
 		case <-timer.C:
 		case <-r.wake:
+		case <-offers:
 		}
 		onAll := restart || !time.Now().Before(r.due)
 		if onAll && (r.look() || restart) {
@@ -180,15 +185,16 @@ func (r *run) announce(onAll bool) {
 	due := r.answers.take(time.Now())
 	r.mu.Unlock()
 	if onAll {
-		r.announceOn(nil)
+		r.announceOn(nil, r.datagrams)
 		r.due = time.Now().Add(r.schedule.next(r.options.Jitter()))
 	} else if len(due) > 0 {
-		r.announceOn(due)
+		r.announceOn(due, r.datagrams)
 	}
 }
 
-// announceOn announces on the interfaces with these indices; nil: on all.
-func (r *run) announceOn(indices []int) {
+// announceOn sends on the interfaces with these indices what datagrams makes of the port that is announced there, anew for
+// each target; nil: on all.
+func (r *run) announceOn(indices []int, datagrams func(port uint16) [][]byte) {
 	listens := lan.Announced(r.self)
 	if r.covert != nil {
 		r.mu.Lock()
@@ -216,7 +222,7 @@ func (r *run) announceOn(indices []int) {
 			}
 			err := errs[s]
 			if port, from, ok := t.announced(i, listens); ok {
-				err = cmp.Or(err, r.send(s, target{t.to, from}, i, port))
+				err = cmp.Or(err, r.send(s, target{t.to, from}, i, datagrams(port)))
 			}
 			errs[s] = err
 		}
@@ -226,8 +232,8 @@ func (r *run) announceOn(indices []int) {
 	}
 }
 
-func (r *run) send(s *lan.Socket, t target, on discovery.Interface, port uint16) error {
-	for _, datagram := range r.datagrams(port) {
+func (r *run) send(s *lan.Socket, t target, on discovery.Interface, datagrams [][]byte) error {
+	for _, datagram := range datagrams {
 		if err := s.Send(datagram, netip.AddrPortFrom(t.to, r.options.Port), on, t.from); err != nil {
 			r.counters.Count(func(s *Stats) { s.SendErrors, s.LastError = s.SendErrors+1, err })
 			return err

@@ -8,6 +8,9 @@ const (
 	periodJitter = 500 * time.Millisecond // the period is shorter by a random part of this, so that nodes fall out of step
 	announceTTL  = 3 * period             // how long an announce holds
 
+	offerEvery = time.Second    // between announces of an open offer of a pairing: a person waits for it
+	offerTTL   = 5 * offerEvery // how long such an announce holds
+
 	answerWithin = 100 * time.Millisecond // a key heard for the first time is answered at random within this
 	answerEvery  = time.Second            // least time between answers on one interface
 )

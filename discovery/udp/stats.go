@@ -9,9 +9,9 @@ import (
 
 // Stats counts what a Provider has done since it was made, all its runs together.
 type Stats struct {
-	Sent        uint64 // announces sent: one for each address that one goes to
+	Sent        uint64 // announces sent, those of offers too: one for each address that one goes to
 	SendErrors  uint64 // announces that could not be sent
-	Heard       uint64 // announces of other nodes on our networks: each was reported
+	Heard       uint64 // announces of other nodes on our networks, those of offers too: each was reported
 	Own         uint64 // our own announces, heard
 	Junk        uint64 // datagrams that are not announces
 	OffLink     uint64 // announces from a machine that is on none of our networks

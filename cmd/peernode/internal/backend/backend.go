@@ -3,6 +3,7 @@ package backend
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
@@ -28,10 +29,13 @@ type Backend struct {
 	node    *peernet.Node
 	run     *Run
 	tunnels *tunnels
+	offer   *atomic.Pointer[peernet.PairingOffer] // the latest; nil: there was none
 }
 
 // New returns a Backend for node.
-func New(node *peernet.Node, run *Run) Backend { return Backend{node, run, new(tunnels)} }
+func New(node *peernet.Node, run *Run) Backend {
+	return Backend{node, run, new(tunnels), new(atomic.Pointer[peernet.PairingOffer])}
+}
 
 // Serve adds every operation to s.
 func (b Backend) Serve(s *control.Server) {
@@ -52,6 +56,9 @@ func (b Backend) Serve(s *control.Server) {
 	control.CallAsGuest.Serve(s, b.CallAsGuest)
 	control.Send.Serve(s, b.Send)
 	control.Ping.Serve(s, b.Ping)
+	control.OfferPairing.Serve(s, b.OfferPairing)
+	control.AwaitPairing.Serve(s, b.AwaitPairing)
+	control.JoinPairing.Serve(s, b.JoinPairing)
 	control.Expose.Serve(s, b.Expose)
 	control.Forward.Serve(s, b.Forward)
 	control.Pipe.Serve(s, b.Pipe)

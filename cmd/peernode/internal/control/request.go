@@ -37,4 +37,8 @@ type Request struct {
 	Listen    string          `json:"listen,omitempty"`    // where to listen for what is forwarded, as HOST:PORT
 	Allow     []string        `json:"allow,omitempty"`     // the peers that may use the name; if there are none, all that are trusted
 	Args      json.RawMessage `json:"args,omitempty"`      // one JSON value; missing means null
+	Code      string          `json:"code,omitempty"`      // of a pairing
+	Label     string          `json:"label,omitempty"`     // for the peer of a pairing
+	Reveal    bool            `json:"reveal,omitempty"`    // in private mode: pair all the same
+	Attempts  int             `json:"attempts,omitempty"`  // to pair, that were told
 }

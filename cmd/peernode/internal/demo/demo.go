@@ -26,8 +26,8 @@ type story struct {
 	narrator
 	dir        string
 	alice, bob *character
-	announce   func() // makes alice announce herself by UDP; nil where the system cannot
-	found      time.Time
+	announce   func()    // makes alice announce herself by UDP; nil where the system cannot
+	joined     time.Time // when bob began to join alice's offer
 }
 
 // Run tells the story to out. It fails if something does not happen as it should.
@@ -45,7 +45,7 @@ func Run(ctx context.Context, out *output.Printer) error {
 		name string
 		take func(context.Context) error
 	}{
-		{"start", s.start}, {"pair", s.pair}, {"find", s.find}, {"connect", s.connect}, {"call", s.call},
+		{"start", s.start}, {"find", s.find}, {"pair", s.pair}, {"connect", s.connect}, {"call", s.call},
 		{"send", s.send}, {"ping", s.ping}, {"refuse", s.refuse}, {"lose", s.lose}, {"stop", s.stop},
 	} {
 		s.step = step.name
@@ -73,22 +73,10 @@ func (s *story) start(ctx context.Context) error {
 	return errors.Join(peernet.Handle(s.bob.Node, "greet", greet), peernet.Handle(s.alice.Node, "add", add))
 }
 
-// pair makes each node trust the other's key.
-func (s *story) pair(context.Context) error {
-	return s.both(func(c, other *character) error {
-		if err := c.Pair(other.key, other.name); err != nil {
-			return err
-		}
-		s.tell(line{Node: c.name, Peer: other.name, PublicKey: other.key.String()}, "%s trusts %s and calls it %s", c.name, other.key.Short(), other.name)
-		return nil
-	})
-}
-
-// find makes both nodes find each other at almost the same moment, so that each dials the other unless it is dialled first.
+// find makes both nodes find each other. They trust nobody yet, so neither dials.
 // Alice is told where bob is. Bob hears alice announce where she is; if broadcasts do not work here, he is told after
 // hearTime.
 func (s *story) find(ctx context.Context) error {
-	s.found = time.Now()
 	tellBob := func() { s.bob.finds.Found(s.alice.key, s.alice.addr) }
 	s.alice.finds.Found(s.bob.key, s.bob.addr)
 	if s.announce == nil {
@@ -106,12 +94,29 @@ func (s *story) find(ctx context.Context) error {
 		if e.Source == "udp" {
 			how = "%s hears by UDP that %s is at %s"
 		}
-		if c == s.alice {
-			how += ", and dials"
-		}
 		s.tell(line{Node: c.name, Peer: other.name, Address: e.Addr.String(), Source: e.Source, Interface: e.Interface}, how, c.name, other.name, e.Addr)
 		return nil
 	})
+}
+
+// pair has alice show a code, and bob join by it: each then trusts the other's key, and they connect.
+func (s *story) pair(ctx context.Context) error {
+	offer, err := s.alice.OfferPairing(ctx, peernet.Introduction{Label: s.bob.name})
+	if err != nil {
+		return err
+	}
+	s.tell(line{Node: s.alice.name}, "%s shows a code: %s", s.alice.name, offer.Code().Text()) // it works once, for bob
+	s.joined = time.Now()
+	at := peernet.Introduction{Label: s.alice.name, Addr: s.alice.addr.String()}
+	if _, err := s.bob.JoinPairing(ctx, offer.Code(), at); err != nil {
+		return err
+	}
+	if _, err := offer.Wait(ctx); err != nil {
+		return err
+	}
+	s.tell(line{Node: s.bob.name, Peer: s.alice.name, PublicKey: s.alice.key.String()}, "%s is told the code, trusts %s and calls it %s", s.bob.name, s.alice.key.Short(), s.alice.name)
+	s.tell(line{Node: s.alice.name, Peer: s.bob.name, PublicKey: s.bob.key.String()}, "%s trusts %s and calls it %s", s.alice.name, s.bob.key.Short(), s.bob.name)
+	return nil
 }
 
 // connect waits until both nodes are connected. Both may have dialled: one connection stays.
@@ -121,7 +126,7 @@ func (s *story) connect(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		s.tellTimed(line{}, time.Since(s.found), "both have proved their keys; one connection stays")
+		s.tellTimed(line{}, time.Since(s.joined), "both have proved their keys; one connection stays")
 	}
 	return err
 }

@@ -93,6 +93,16 @@ var meanings = []meaning{
 	means("permissions", ExitFailed, "others may change whom this node trusts: chmod go-w the file, and check what is in it", trust.ErrPermissions),
 	means("permissions", ExitFailed, "nobody else may read a private key: chmod 600 the file, and make a new one if somebody has", identity.ErrPermissions),
 
+	means("bad_code", ExitUsage, "give the code that the other node shows, such as 42-otter-velvet", peernet.ErrCode, peernet.ErrCodeWord),
+	means("wrong_code", ExitRefused, "have the other node make a new one with: peernode pair; if nobody has mistyped it, somebody else on the network tries to join", peernet.ErrWrongCode),
+	means("code_over", ExitRefused, "make a new one with: peernode pair", peernet.ErrCodeOver),
+	means("guesses", ExitRefused, "whoever poses as the other node has one guess with each: make a new code there with: peernode pair", peernet.ErrGuesses),
+	means("no_offer", ExitUnreachable, "is the number right, and is the other node on this network? if not, say where it listens with --at HOST:PORT", peernet.ErrNoOffer),
+	means("offering", ExitFailed, "end that one with Ctrl-C first; only one of the two nodes shows a code, and the other one is given it", peernet.ErrOffering),
+	means("own_code", ExitUsage, "give it to: peernode pair on the other node", peernet.ErrOwnCode),
+	means("reveals", ExitUsage, "if that is right, say --yes: while this node shows a code, whoever connects learns its key; a node that joins shows its key to what answers", peernet.ErrReveals),
+	means("no_offer", ExitUsage, "say where it listens with --at HOST:PORT", peernet.ErrJoinAddr),
+
 	means("not_all", ExitFailed, "see who is connected with: peernode peers; or why one is not with: peernode why PEER", ErrNotAll),
 	means("not_in_time", ExitUnreachable, "see: peernode why PEER; or allow it more time with --timeout", ErrNotInTime),
 	means("not_listening", ExitFailed, "see where it listens with: peernode listen", ErrNotListening),
