@@ -42,6 +42,8 @@ type Node struct {
 	dialects  *dialects.Book
 	hub       *hub
 	listeners listeners
+	knocks    knocks
+	blocks    blocks
 	pool      *actorkit.Pool
 	counters  counters.Node
 	refusals  limiter.Lines // lines about keys that are not trusted
@@ -78,6 +80,9 @@ func New(c Config) (*Node, error) {
 		return nil, err
 	}
 	n.self = n.keys.PublicKey()
+	if err := n.openBlocks(); err != nil {
+		return nil, err
+	}
 	n.openDialects()
 	if c.Private {
 		n.keepSecrets()
@@ -114,6 +119,7 @@ func (n *Node) load() (err error) {
 		n.trust = trust.NewSet(self)
 		return nil
 	}
+	n.knocks.path = filepath.Join(dir, knocksFile)
 	n.trust, err = trust.Open(filepath.Join(dir, "peers"), self)
 	return err // names the file
 }

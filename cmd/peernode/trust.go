@@ -93,6 +93,7 @@ The file has one peer per line: KEY [OPTION=VALUE]… [LABEL]. Lines that begin 
 		},
 	}
 	cmd.AddCommand(add, set, list, remove)
+	cmd.AddCommand(a.knockCommands()...)
 	return cmd
 }
 
