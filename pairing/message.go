@@ -33,7 +33,9 @@ var (
 )
 
 // IsConfirmation reports whether a joiner's message is a confirmation, and not a share, if it is one at all.
-func IsConfirmation(message []byte) bool { return len(message) > 0 && message[0] == kindJoinerConfirmation }
+func IsConfirmation(message []byte) bool {
+	return len(message) > 0 && message[0] == kindJoinerConfirmation
+}
 
 // A shareMessage is the point of one side, as it travels.
 type shareMessage struct {

@@ -58,7 +58,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 	}
 	sessions := &session.Config{
 		Static: n.keys, Prologue: []byte(c.Namespace), Hello: hello, Rand: c.Rand, Clock: c.Clock, Log: c.Logger,
-		Pool: n.pool, Trusted: n.trust.Contains, Compute: make(chan struct{}, handshakesAtOnce),
+		Pool: n.pool, Trusted: n.mayConnect, Blocked: n.isBlocked, Compute: make(chan struct{}, handshakesAtOnce),
 		Serve: n.serve, TakesGuests: n.server.ServesGuests,
 		Boot: func(peer identity.PublicKey) (boot [8]byte) { // each peer learns another one, which tells it nothing about others
 			mac := hmac.New(sha256.New, secret)
@@ -83,8 +83,8 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 			Strangers: c.Limits.Strangers, StrangersPerSource: c.Limits.StrangersPerSource,
 			Guests: c.Limits.Guests, GuestsPerSource: c.Limits.GuestsPerSource},
 		Guests: guests.Config{Session: sessions, Idle: c.Timing.GuestIdle, Life: c.Timing.GuestLife},
-		Finder: finder.Config{Providers: c.Discovery, Board: n.board, Trusted: n.trust.Contains, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Self: self},
-		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.trust.Contains, Dialects: n.dialects,
+		Finder: finder.Config{Providers: c.Discovery, Board: n.board, Trusted: n.mayConnect, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Self: self},
+		Peers: peers.Config{Self: n.self, Session: sessions, Directory: n.directory, Trusted: n.mayConnect, Dialects: n.dialects,
 			Dial: c.Network.dial, LookUp: c.Network.lookUp, Clock: c.Clock, Log: c.Logger, Pool: n.pool, Jitter: jitter,
 			DialTimeout: c.Timing.Dial, Stagger: staggerDials, RotateAfter: c.Timing.Rotate, IdleAfter: c.Timing.Idle,
 			MaxPeers: c.Limits.Peers, MaxSessions: c.Limits.Sessions},

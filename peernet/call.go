@@ -165,6 +165,8 @@ func (n *Node) checkPeer(key identity.PublicKey) error {
 		return ErrNotStarted
 	case !n.trust.Contains(key):
 		return errPairFirst
+	case n.isBlocked(key):
+		return ErrBlocked
 	}
 	return nil
 }

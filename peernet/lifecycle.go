@@ -51,7 +51,7 @@ func (n *Node) Start(ctx context.Context) error {
 	}
 	n.unwatch = n.trust.Watch(n.trustChanged)
 	for _, p := range n.trust.List() {
-		n.root.Trust(trust.Change{Peer: p, Kind: trust.Added})
+		n.tellTrust(trust.Change{Peer: p, Kind: trust.Added})
 	}
 	if n.config.DataDir != "" {
 		warn := func(err error) { n.config.Logger.Warn("peers file", "err", err) }
@@ -60,6 +60,9 @@ func (n *Node) Start(ctx context.Context) error {
 	n.join.Go(func() { n.endTrials(run, n.onTrial) })
 	n.started = n.config.Clock.Now()
 	n.state.Store(stateRunning)
+	n.blocks.mu.Lock()
+	n.followBlocks() // what was blocked meanwhile
+	n.blocks.mu.Unlock()
 	n.config.Logger.Info("node", "state", "running", "key", n.self.String(), "listen", l.socket.Addr().String())
 	return nil
 }
@@ -107,6 +110,9 @@ func (n *Node) Shutdown(ctx context.Context) error {
 func (n *Node) stop(ctx context.Context) {
 	n.pairings.close()
 	n.unwatch()
+	n.blocks.mu.Lock()
+	n.endBlockTimer()
+	n.blocks.mu.Unlock()
 	err := n.root.Stop(ctx)
 	n.cancel()
 	handlers := make(chan struct{})

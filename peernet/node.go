@@ -44,6 +44,8 @@ type Node struct {
 	pairings  *pairings
 	onTrial   chan struct{} // room for one: the trust set has changed
 	listeners listeners
+	knocks    knocks
+	blocks    blocks
 	pool      *actorkit.Pool
 	counters  counters.Node
 	refusals  limiter.Lines // lines about keys that are not trusted
@@ -80,6 +82,9 @@ func New(c Config) (*Node, error) {
 		return nil, err
 	}
 	n.self = n.keys.PublicKey()
+	if err := n.openBlocks(); err != nil {
+		return nil, err
+	}
 	n.openDialects()
 	if c.Private {
 		n.keepSecrets()
@@ -116,6 +121,7 @@ func (n *Node) load() (err error) {
 		n.trust = trust.NewSet(self)
 		return nil
 	}
+	n.knocks.path = filepath.Join(dir, knocksFile)
 	n.trust, err = trust.Open(filepath.Join(dir, "peers"), self)
 	return err // names the file
 }
@@ -141,6 +147,33 @@ func (n *Node) Addrs() (list []netip.AddrPort) {
 // new label, unless that is empty.
 func (n *Node) Pair(key identity.PublicKey, label string) error {
 	return n.trust.Add(trust.Peer{Key: key, Label: label})
+}
+
+// PairCard trusts the key of a card (trust.ParseCard), or a key as text, as Pair does, and returns it. The addresses on the card are dialled
+// like those of the peers file. If label is empty, the peer is called what the card says.
+func (n *Node) PairCard(card, label string) (identity.PublicKey, error) {
+	p, err := trust.ParseCard(card)
+	if err != nil {
+		return identity.PublicKey{}, fmt.Errorf("pair: %w", err)
+	}
+	if label != "" {
+		p.Label = label
+	}
+	return p.Key, n.trust.Add(p)
+}
+
+// Card returns the card of the node (trust.Peer.Card), for others to pair with: its key, what it wants to be called, and where
+// it can be dialled ("host:port"), which the caller knows better than the node.
+func (n *Node) Card(label string, addrs ...string) (string, error) {
+	p := trust.Peer{Key: n.self, Label: label}
+	for _, a := range addrs {
+		p.Options = append(p.Options, trust.Option{Name: trust.OptionAddr, Value: a})
+	}
+	card := p.Card()
+	if _, err := trust.ParseCard(card); err != nil {
+		return "", fmt.Errorf("card: %w", err)
+	}
+	return card, nil
 }
 
 // Unpair removes a key from the trust set. A session with it is closed at once, and handlers that run for it are

@@ -19,6 +19,7 @@ func (n *Node) trustChanged(c trust.Change) {
 	now := At{n.config.Clock.Now()}
 	switch c.Kind {
 	case trust.Added:
+		n.knocks.forget(c.Peer.Key)
 		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "paired")
 		n.hub.publish(Paired{now, c.Peer.Key, c.Peer.Label})
 	case trust.Removed:
@@ -27,7 +28,7 @@ func (n *Node) trustChanged(c trust.Change) {
 		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "unpaired")
 		n.hub.publish(Unpaired{now, c.Peer.Key})
 	}
-	n.root.Trust(c)
+	n.tellTrust(c)
 	select {
 	case n.onTrial <- struct{}{}:
 	default: // endTrials looks already
@@ -91,6 +92,7 @@ func (n *Node) publish(m any) {
 		if ok, dropped := n.refusals.Allow(n.config.Clock, 1, rest); ok {
 			log.Info("untrusted", "peer", m.Key, "addr", m.Addr, "state", "refused", "not_logged", dropped)
 		}
+		n.knocks.add(m.Key, m.Addr, now.When)
 		n.hub.publish(Refused{now, m.Key, m.Addr, "not trusted"})
 	}
 }

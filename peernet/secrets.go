@@ -7,7 +7,7 @@ import (
 
 // keepSecrets makes the secrets of private mode, and keeps one for each key of the trust set.
 func (n *Node) keepSecrets() {
-	n.keyring = private.New(private.Config{Static: n.keys, Trusted: n.trust.Contains, Now: n.config.Clock.Now, Rand: n.config.Rand})
+	n.keyring = private.New(private.Config{Static: n.keys, Trusted: n.mayConnect, Now: n.config.Clock.Now, Rand: n.config.Rand})
 	follow := func(c trust.Change) {
 		if c.Kind == trust.Removed {
 			n.keyring.Remove(c.Peer.Key)

@@ -28,7 +28,7 @@ type trustLine struct {
 func trustCommand(a *app) *cobra.Command {
 	var label string
 	var addresses []string
-	put := func(use, short, example string, find func(set *trust.Set, given string) (trust.Peer, error)) *cobra.Command {
+	put := func(use, short, example string, isCard bool, find func(set *trust.Set, given string) (trust.Peer, error)) *cobra.Command {
 		cmd := &cobra.Command{Use: use, Short: short, Example: example}
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			for _, address := range addresses {
@@ -44,16 +44,26 @@ func trustCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.trustPut(set, trust.Peer{Key: peer.Key, Label: label}, addresses, cmd.Flags().Changed("addr"))
+			dials, readdress := addresses, cmd.Flags().Changed("addr")
+			if own := peer.Option(trust.OptionAddr); !readdress && isCard && len(own) > 0 {
+				dials, readdress = own, true
+			}
+			named := trust.Peer{Key: peer.Key, Label: label}
+			if isCard && !cmd.Flags().Changed("label") {
+				named.Label = peer.Label
+			}
+			return a.trustPut(set, named, dials, readdress)
 		}
 		cmd.Flags().StringVar(&label, "label", "", "the `NAME` to call the peer by; without it a key that is trusted keeps its own")
 		cmd.Flags().StringArrayVar(&addresses, "addr", nil, "a `HOST:PORT` to dial the peer at, in place of those it has; may be repeated, empty for none")
 		return cmd
 	}
 	add := put("add KEY", "Trust a key, or give a trusted key another label or other addresses",
-		"  peernode trust add pnet1… --label bob --addr bob.example:7100", parseKey)
+		"  peernode trust add pnet1… --label bob --addr bob.example:7100\n  peernode trust add 'peernet:pnet1…?label=bob&addr=bob.example:7100'", true, parseKey)
+	add.Long = `Add trusts a key. KEY may be a card too, as peernode id --qr prints it: then the peer gets the label and the
+addresses that stand there, unless flags say otherwise. A label on a card is what its owner chose: look at it.`
 	set := put("set PEER", "Give a trusted key another label or other addresses",
-		"  peernode trust set bob --label robert --addr 192.0.2.7:7100", findPeer)
+		"  peernode trust set bob --label robert --addr 192.0.2.7:7100", false, findPeer)
 	list := &cobra.Command{
 		Use:   "list",
 		Short: "List the trusted keys",
@@ -83,17 +93,18 @@ The file has one peer per line: KEY [OPTION=VALUE]… [LABEL]. Lines that begin 
 		},
 	}
 	cmd.AddCommand(add, set, list, remove)
+	cmd.AddCommand(a.knockCommands()...)
 	return cmd
 }
 
-// parseKey returns a peer with the key that a person has given as text.
+// parseKey returns the peer whose key or card a person has given as text.
 func parseKey(_ *trust.Set, given string) (trust.Peer, error) {
-	key, err := identity.ParsePublicKey(given)
+	peer, err := trust.ParseCard(given)
 	if err != nil {
 		err = failure.UsageOf(fmt.Errorf("%s is not a key: %w", text.OneLine(given), err),
-			"the other node's key is what peernode id prints there")
+			"the other node's key is what peernode id prints there, and its card what peernode id --qr prints")
 	}
-	return trust.Peer{Key: key}, err
+	return peer, err
 }
 
 // findPeer returns the peer of the set that given names by its label, its key or the beginning of its key.

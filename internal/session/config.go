@@ -16,7 +16,7 @@ import (
 )
 
 // A Config is what all sessions of a node share. It is never changed. Every exported field is required but Boot,
-// TakesGuests, Dialects, Knocks, Parts, LimitUnsent, AwaitUnsent, AllowStall and MaxMessages.
+// Blocked, TakesGuests, Dialects, Knocks, Parts, LimitUnsent, AwaitUnsent, AllowStall and MaxMessages.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -29,6 +29,10 @@ type Config struct {
 
 	// Trusted says whether a key may connect. It is asked during the handshake, from its goroutine.
 	Trusted func(identity.PublicKey) bool
+
+	// Blocked says whether a key that others prove is dropped without a word, guest or not. It is asked during the handshake,
+	// from its goroutine. If nil, none is.
+	Blocked func(identity.PublicKey) bool
 
 	// TakesGuests says whether the node takes guests now. It is asked during the handshake, from its goroutine, if the
 	// initiator is one. If nil, never.

@@ -17,6 +17,9 @@ var (
 	// ErrMode says that an initiator in private mode has dialled a node which is not, or the reverse.
 	ErrMode = errors.New("private mode is on at one end only")
 
+	// ErrBlocked ends a handshake in which the initiator has proved a key that is blocked.
+	ErrBlocked = errors.New("the key is blocked")
+
 	// ErrUnanswered says that the responder ended the connection in place of message 2.
 	ErrUnanswered = errors.New("the peer ended the connection without an answer")
 

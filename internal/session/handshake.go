@@ -73,6 +73,12 @@ func (c *Config) handshake(conn net.Conn, hc *handshake.Config, claim func() boo
 			silent = false
 		}
 	}
+	if hc.Role == handshake.Responder && c.Blocked != nil && (err == nil || errors.Is(err, handshake.ErrUntrusted)) {
+		if result := state.Result(); c.Blocked(result.Remote) {
+			result.Erase()
+			err = ErrBlocked
+		}
+	}
 	if err == nil {
 		result := state.Result()
 		if result.Guest || c.Dialects.Serves(result.Remote, hc.Dialect) {

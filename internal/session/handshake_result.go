@@ -39,6 +39,7 @@ var failures = []struct {
 	{ErrDialect, counters.Dialect},
 	{ErrUnanswered, counters.Unanswered},
 	{handshake.ErrUntrusted, counters.NotTrusted},
+	{ErrBlocked, counters.NotTrusted},
 	{handshake.ErrWrongKey, counters.WrongKey},
 	{handshake.ErrOtherKnock, counters.WrongKey},
 	{handshake.ErrSelf, counters.OwnKey},

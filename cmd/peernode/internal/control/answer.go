@@ -69,6 +69,41 @@ type (
 		Label   string   `json:"label,omitempty"`
 	}
 
+	// Knocks are the keys that were refused.
+	Knocks struct {
+		Knocks []Knock `json:"knocks"`
+	}
+
+	// Knock is one of them.
+	Knock struct {
+		Number    int       `json:"number"` // never that of another one
+		PublicKey string    `json:"public_key"`
+		Address   string    `json:"address"` // that it came from the last time
+		First     time.Time `json:"first_time"`
+		Last      time.Time `json:"last_time"`
+		Count     uint64    `json:"count"`
+	}
+
+	// Blocked are the keys that are blocked.
+	Blocked struct {
+		Blocked []Block `json:"blocked"`
+	}
+
+	// Block is one of them.
+	Block struct {
+		PublicKey string    `json:"public_key"`
+		Label     string    `json:"label,omitempty"` // if it is trusted
+		Until     time.Time `json:"until"`
+	}
+
+	// KeyChange is what has become of a key.
+	KeyChange struct {
+		PublicKey string    `json:"public_key"`
+		Label     string    `json:"label,omitempty"`
+		Change    string    `json:"change"` // added, ignored, blocked, unblocked or unchanged
+		Until     time.Time `json:"until,omitzero"`
+	}
+
 	// Provider is one way to look for peers.
 	Provider struct {
 		Name      string            `json:"name"`

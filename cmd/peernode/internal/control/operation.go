@@ -22,6 +22,18 @@ var (
 	AddInterface = Operation[InterfaceChange]{"interface_add", maxPlain}
 	// RemoveInterface has them use it no more.
 	RemoveInterface = Operation[InterfaceChange]{"interface_remove", maxPlain}
+	// GetKnocks lists who was refused because the key is not trusted, newest first.
+	GetKnocks = Operation[Knocks]{"knocks", maxPlain}
+	// IgnoreKnock forgets the knocks of a key; Peer is its number or the key.
+	IgnoreKnock = Operation[KeyChange]{"knock_ignore", maxPlain}
+	// AcceptKnock trusts the key of a knock from now on, with the label Name.
+	AcceptKnock = Operation[KeyChange]{"knock_accept", maxPlain}
+	// GetBlocked lists the keys that are blocked.
+	GetBlocked = Operation[Blocked]{"blocked", maxPlain}
+	// BlockKey drops a key, whether it is trusted or not, for the time For.
+	BlockKey = Operation[KeyChange]{"block", maxPlain}
+	// UnblockKey ends that.
+	UnblockKey = Operation[KeyChange]{"unblock", maxPlain}
 	// Watch tells the peers as they are, then each thing that happens to them, one at a time. It goes on until its context
 	// ends, tell fails or the node stops, and returns the reason as an error.
 	Watch = Stream[struct{}]{"watch"}

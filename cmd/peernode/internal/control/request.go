@@ -36,6 +36,7 @@ type Request struct {
 	Target    string          `json:"target,omitempty"`    // what is exposed, as HOST:PORT
 	Listen    string          `json:"listen,omitempty"`    // where to listen for what is forwarded, as HOST:PORT
 	Allow     []string        `json:"allow,omitempty"`     // the peers that may use the name; if there are none, all that are trusted
+	For       int64           `json:"for_ms,omitempty"`    // how long a key is blocked
 	Args      json.RawMessage `json:"args,omitempty"`      // one JSON value; missing means null
 	Code      string          `json:"code,omitempty"`      // of a pairing
 	Label     string          `json:"label,omitempty"`     // for the peer of a pairing

@@ -16,6 +16,8 @@ var (
 	ErrNotInTime = errors.New("not connected in time")
 	// ErrNotListening: the node has no such listener.
 	ErrNotListening = errors.New("the node does not listen")
+	// ErrNoKnock: no knock has this number.
+	ErrNoKnock = errors.New("there is no knock")
 	// ErrNoDiscovery: the node was started without a provider.
 	ErrNoDiscovery = errors.New("the node does not look for peers")
 )

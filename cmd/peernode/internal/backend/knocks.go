@@ -1,0 +1,121 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// Knocks is control.GetKnocks. The list may be empty, but is never nil.
+func (b Backend) Knocks(context.Context, control.Request) (control.Knocks, error) {
+	list, err := b.node.Knocks()
+	if err != nil {
+		return control.Knocks{}, err
+	}
+	answer := control.Knocks{Knocks: []control.Knock{}}
+	for _, k := range list {
+		answer.Knocks = append(answer.Knocks, control.Knock{Number: k.Number, PublicKey: k.Key.String(), Address: address(k.Addr),
+			First: moment(k.First), Last: moment(k.Last), Count: k.Count})
+	}
+	return answer, nil
+}
+
+// knocker returns the key that text names: the number of a knock, or else a peer or a whole key.
+func (b Backend) knocker(text string) (trust.Peer, error) {
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		if key, err := identity.ParsePublicKey(text); err == nil {
+			info, _ := b.node.Peer(key)
+			return trust.Peer{Key: key, Label: info.Label}, nil
+		}
+		return b.find(text)
+	}
+	list, err := b.node.Knocks()
+	if err != nil {
+		return trust.Peer{}, err
+	}
+	for _, k := range list {
+		if k.Number == number {
+			return trust.Peer{Key: k.Key}, nil
+		}
+	}
+	return trust.Peer{}, fmt.Errorf("%w %d", failure.ErrNoKnock, number)
+}
+
+// AcceptKnock is control.AcceptKnock.
+func (b Backend) AcceptKnock(_ context.Context, q control.Request) (control.KeyChange, error) {
+	p, err := b.knocker(q.Peer)
+	if err == nil {
+		err = b.node.Pair(p.Key, q.Name)
+	}
+	if err != nil {
+		return control.KeyChange{}, err
+	}
+	info, _ := b.node.Peer(p.Key)
+	return control.KeyChange{PublicKey: p.Key.String(), Label: info.Label, Change: added}, nil
+}
+
+// IgnoreKnock is control.IgnoreKnock.
+func (b Backend) IgnoreKnock(_ context.Context, q control.Request) (control.KeyChange, error) {
+	p, err := b.knocker(q.Peer)
+	if err != nil {
+		return control.KeyChange{}, err
+	}
+	change := "ignored"
+	if !b.node.Ignore(p.Key) {
+		change = unchanged
+	}
+	return control.KeyChange{PublicKey: p.Key.String(), Label: p.Label, Change: change}, nil
+}
+
+// Blocked is control.GetBlocked. The list may be empty, but is never nil.
+func (b Backend) Blocked(context.Context, control.Request) (control.Blocked, error) {
+	answer := control.Blocked{Blocked: []control.Block{}}
+	for _, o := range b.node.Blocked() {
+		info, _ := b.node.Peer(o.Key)
+		answer.Blocked = append(answer.Blocked, control.Block{PublicKey: o.Key.String(), Label: info.Label, Until: moment(o.Until)})
+	}
+	return answer, nil
+}
+
+// Block is control.BlockKey.
+func (b Backend) Block(_ context.Context, q control.Request) (control.KeyChange, error) {
+	if q.For <= 0 {
+		return control.KeyChange{}, errors.Join(control.ErrRequest, errors.New("for_ms is not more than 0"))
+	}
+	p, err := b.knocker(q.Peer)
+	if err == nil {
+		err = b.node.Block(p.Key, time.Duration(q.For)*time.Millisecond)
+	}
+	if err != nil {
+		return control.KeyChange{}, err
+	}
+	c := control.KeyChange{PublicKey: p.Key.String(), Label: p.Label, Change: "blocked"}
+	for _, o := range b.node.Blocked() {
+		if o.Key == p.Key {
+			c.Until = moment(o.Until)
+		}
+	}
+	return c, nil
+}
+
+// Unblock is control.UnblockKey.
+func (b Backend) Unblock(_ context.Context, q control.Request) (control.KeyChange, error) {
+	p, err := b.knocker(q.Peer)
+	if err != nil {
+		return control.KeyChange{}, err
+	}
+	was, err := b.node.Unblock(p.Key)
+	change := "unblocked"
+	if !was {
+		change = unchanged
+	}
+	return control.KeyChange{PublicKey: p.Key.String(), Label: p.Label, Change: change}, err
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
+)
+
+// knockCommands are the subcommands of trust about keys that have knocked. They ask the running node.
+func (a *app) knockCommands() []*cobra.Command {
+	change := func(use, short, example string, ask control.Operation[control.KeyChange], more func(*control.Request) error) *cobra.Command {
+		return &cobra.Command{Use: use, Short: short, Example: example,
+			RunE: a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
+				q := control.Request{Peer: args[0]}
+				if err := more(&q); err != nil {
+					return err
+				}
+				return ask.Show(ctx, node, q, a.keyChanged)
+			}),
+		}
+	}
+	nothing := func(*control.Request) error { return nil }
+	pending := &cobra.Command{
+		Use:   "pending",
+		Short: "List who was refused lately because the key is not trusted",
+		Long: `Pending lists the keys that have connected to the running node since it started, proved themselves, and were
+refused: newest first, at most 64, and 8 of one source. A number names a knock for accept, ignore and block, and is
+never used again. Before you accept a key, make sure whose it is.`,
+		RunE: a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
+			return control.GetKnocks.Show(ctx, node, control.Request{}, a.knocks)
+		}),
+	}
+	var label string
+	accept := change("accept KNOCK", "Trust a key that has knocked", "  peernode trust accept 3 --label bob", control.AcceptKnock, func(q *control.Request) error {
+		q.Name = label
+		return nil
+	})
+	accept.Flags().StringVar(&label, "label", "", "the `NAME` to call the peer by")
+	ignore := change("ignore KNOCK", "List a key that has knocked no more, until the node stops", "  peernode trust ignore 3", control.IgnoreKnock, nothing)
+	var long time.Duration
+	block := change("block PEER", "Drop a key for a time, also one that is trusted", "  peernode trust block bob --for 24h\n  peernode trust block 3 --for 1h", control.BlockKey, func(q *control.Request) error {
+		if long < time.Millisecond {
+			return failure.Usage("--for is too short", usage.TimeForm)
+		}
+		q.For = long.Milliseconds()
+		return nil
+	})
+	block.Long = `Block has the running node drop a key for a time: its connections end at once, and when it connects again it gets no
+answer. It stays trusted if it is, and may connect when the time is over. The block outlives the node. PEER may be a
+whole key that is not trusted, or the number of a knock.`
+	block.Flags().DurationVar(&long, "for", 24*time.Hour, "how `LONG`, such as 24h")
+	unblock := change("unblock PEER", "Drop a key no longer", "  peernode trust unblock bob", control.UnblockKey, nothing)
+	blocked := &cobra.Command{
+		Use:   "blocked",
+		Short: "List the keys that are dropped, and until when",
+		RunE: a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
+			return control.GetBlocked.Show(ctx, node, control.Request{}, a.blocked)
+		}),
+	}
+	return []*cobra.Command{pending, accept, ignore, block, unblock, blocked}
+}
+
+// knocks prints who has knocked, as a table or as one object each.
+func (a *app) knocks(answer control.Knocks) error {
+	if len(answer.Knocks) == 0 && !a.out.JSON {
+		a.say("nobody has knocked since the node started")
+		return nil
+	}
+	table := a.out.Table()
+	if !a.out.JSON {
+		fmt.Fprintln(table, "NUMBER\tKEY\tFROM\tTIMES\tFIRST\tLAST")
+	}
+	for _, k := range answer.Knocks {
+		var err error
+		if a.out.JSON {
+			err = a.out.Object(k)
+		} else {
+			_, err = fmt.Fprintf(table, "%d\t%s\t%s\t%d\t%s ago\t%s ago\n", k.Number, k.PublicKey, k.Address, k.Count, age(k.First), age(k.Last))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return table.Flush()
+}
+
+// blocked prints the keys that are blocked, as a table or as one object each.
+func (a *app) blocked(answer control.Blocked) error {
+	table := a.out.Table()
+	for _, b := range answer.Blocked {
+		var err error
+		if a.out.JSON {
+			err = a.out.Object(b)
+		} else {
+			_, err = fmt.Fprintf(table, "%s\tuntil %s\n", text.WholeName(b.PublicKey, b.Label), b.Until.Local().Format(time.DateTime))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return table.Flush()
+}
+
+// keyChanged prints what has become of a key.
+func (a *app) keyChanged(c control.KeyChange) error {
+	name := text.WholeName(c.PublicKey, c.Label)
+	if !c.Until.IsZero() {
+		return a.out.Print(c, "%s %s until %s", c.Change, name, c.Until.Local().Format(time.DateTime))
+	}
+	return a.out.Print(c, "%s %s", c.Change, name)
+}
