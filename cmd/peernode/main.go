@@ -30,6 +30,7 @@ var subcommands = []func(*app) *cobra.Command{
 	connectCommand,
 	waitCommand,
 	whyCommand,
+	doctorCommand,
 	callCommand,
 	sendCommand,
 	pingCommand,
