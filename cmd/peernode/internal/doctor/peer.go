@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -27,7 +28,7 @@ func peerFinding(w control.Why, name string, all []Interface, now time.Time) Fin
 	if w.State == string(peernet.StateConnected) {
 		return ok(CheckPeer, "%s is connected, at %s", name, w.Address)
 	}
-	hint := text.OneLine(w.Advice)
+	hint, word := text.OneLine(w.Advice), text.ShellWord(cmp.Or(w.Label, w.PublicKey))
 	switch {
 	case strings.Contains(hint, "namespace"):
 		return problem(CheckPeer, "run both with the same name: peernode run --namespace NAME, or both without", "%s answers in another namespace", name)
@@ -45,7 +46,7 @@ func peerFinding(w control.Why, name string, all []Interface, now time.Time) Fin
 	}
 	if far := elsewhere(w.Addresses, all); far != "" {
 		return problem(CheckPeer, fmt.Sprintf("give an address that this machine reaches, as with: peernode trust set %s --addr HOST:PORT; see the route with: ip route get %s",
-			text.ShellWord(name), far), "%s is known only at %s, which is on none of this machine's networks: announces do not reach it, and no dial has", name, far)
+			word, far), "%s is known only at %s, which is on none of this machine's networks: announces do not reach it, and no dial has", name, far)
 	}
 	for _, a := range w.Addresses {
 		if at, err := netip.ParseAddrPort(a.Address); err == nil && isDropped(a.LastResult) {
@@ -54,7 +55,7 @@ func peerFinding(w control.Why, name string, all []Interface, now time.Time) Fin
 		}
 	}
 	if hint == "" {
-		hint = "run: peernode why " + text.ShellWord(name)
+		hint = "run: peernode why " + word
 	}
 	return problem(CheckPeer, hint, "%s is not connected: %s", name, text.OneLine(w.Reason))
 }
