@@ -39,9 +39,11 @@ var layers = map[string]int{
 	"cmd/peernode/internal/output":    8,
 	"cmd/peernode/internal/control":   7,
 	"cmd/peernode/internal/text":      7,
+	"cmd/peernode/internal/tunnel":    7,
 
 	"docs":               7, // tests alone: the examples of the documents
 	"interop/erlang":     7, // tests alone: nodes with a peer on a real BEAM
+	"interop/python":     7, // tests alone: nodes with a peer in Python
 	"peernet/middleware": 7,
 	"peernet/otel":       7,
 	"peernet/peertest":   7,

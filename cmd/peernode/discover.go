@@ -137,7 +137,7 @@ func (d *discoverer) alone(ctx context.Context, self string) error {
 	if !d.out.JSON {
 		d.say("looking for %v, by %s", d.within, strings.Join(d.providers.Names(), " and "))
 	}
-	b := backend.New(node, backend.Run{Config: config})
+	b := backend.New(node, &backend.Run{Config: config})
 	return d.look(ctx, func(ctx context.Context) (control.Discovered, error) {
 		now, err := b.Discover(ctx, control.Request{})
 		for i := range now.Seen {

@@ -199,7 +199,7 @@ func (d *diagnosis) testNetwork(ctx context.Context) error {
 		}
 		nodes = append(nodes, n)
 	}
-	hears := backend.New(nodes[0], backend.Run{Config: listener})
+	hears := backend.New(nodes[0], &backend.Run{Config: listener})
 	var heard []doctor.Heard
 	for late := time.Now().Add(hearTime); ; {
 		now, err := hears.Discover(ctx, control.Request{})

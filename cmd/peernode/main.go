@@ -34,4 +34,7 @@ var subcommands = []func(*app) *cobra.Command{
 	callCommand,
 	sendCommand,
 	pingCommand,
+	exposeCommand,
+	forwardCommand,
+	pipeCommand,
 }

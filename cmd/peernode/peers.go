@@ -44,7 +44,7 @@ list again. It ends when it is interrupted, or with exit code 3 when the node st
 
 // watchPeers prints the peers and what happens to them until ctx ends, which is no error.
 func (a *app) watchPeers(ctx context.Context, node *control.Client) error {
-	err := control.Watch.Ask(ctx, node, func(c control.WatchLine) error {
+	err := control.Watch.Ask(ctx, node, struct{}{}, func(c control.WatchLine) error {
 		if c.Event != nil {
 			return a.out.Event(*c.Event)
 		}

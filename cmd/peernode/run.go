@@ -44,6 +44,7 @@ peers are then found at the addresses in the peers file, by peernode connect, an
 		Example: `  peernode run --echo
   peernode run --listen 127.0.0.1:7100 --discovery none
   peernode run --interface eth0 --advertise=false
+  peernode run --expose web=127.0.0.1:3000 --allow web=alice --forward 8080=bob:web
   peernode run --json | jq -c 'select(.event == "connected")'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if r.config.Private && !cmd.Flag("discovery").Changed {
@@ -65,6 +66,9 @@ peers are then found at the addresses in the peers file, by peernode connect, an
 	flags.DurationVar(&r.config.Timing.Idle, "idle", 0, "disconnect a peer that was not used for so `LONG`, such as 10m, until it is needed again (default: never)")
 	flags.BoolVar(&r.echo, "echo", false, "serve the handler echo: it returns what it is called with and prints what it is sent")
 	flags.BoolVar(&r.guests, "guests", false, "with --echo: let guests call it as well, that is, anybody who can reach the node and asks")
+	flags.StringArrayVar(&r.tunnels.expose, "expose", nil, "let peers reach HOST:PORT by NAME: `NAME=HOST:PORT`; may be repeated")
+	flags.StringArrayVar(&r.tunnels.allow, "allow", nil, "let only PEER use the exposed NAME: `NAME=PEER`; may be repeated (default: all trusted peers)")
+	flags.StringArrayVar(&r.tunnels.forward, "forward", nil, "have HOST:PORT of this machine lead to NAME of a peer: `HOST:PORT=PEER:NAME`; may be repeated")
 	flags.StringVar(&r.metrics, "metrics", "", "serve metrics for Prometheus at http://`HOST:PORT`/metrics; port 0 is any free one (default: do not)")
 	flags.StringVar(&r.logLevel, "log-level", "warn", "the least `LEVEL` to log to standard error: debug, info, warn or error")
 	run.RegisterFlagCompletionFunc("dialect", cobra.FixedCompletions(dialectNames, cobra.ShellCompDirectiveNoFileComp))
@@ -83,6 +87,7 @@ func (r *runner) check() error {
 		r.checkPrivate(),
 		r.checkDialect(),
 		r.checkGuests(),
+		r.tunnels.check(),
 		usage.CheckNumber("max-peers", limits.Peers, numberForm),
 		usage.CheckNumber("max-sessions", limits.Sessions, numberForm),
 		checkSessions(limits.Sessions, limits.Peers),

@@ -38,6 +38,7 @@ type runner struct {
 	dialect   string
 	metrics   string // the address to serve metrics at, or ""
 	logLevel  string
+	tunnels   tunneler
 
 	node  *peernet.Node
 	begun chan struct{} // closed when the first event is printed
@@ -69,7 +70,8 @@ func (r *runner) run(ctx context.Context) (err error) {
 	if r.node, err = peernet.New(r.config); err != nil {
 		return err
 	}
-	info := backend.Run{Config: r.config}
+	info := &backend.Run{Config: r.config}
+	b := backend.New(r.node, info)
 	if r.metrics != "" {
 		page, err := r.serveMetrics(ctx)
 		if err != nil {
@@ -86,6 +88,13 @@ func (r *runner) run(ctx context.Context) (err error) {
 		if err := r.node.Handle("echo", r.handleEcho, opts...); err != nil {
 			return err
 		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	report := func(e control.Event) { r.report(ctx, e) }
+	defer r.tunnels.end()
+	if err := r.tunnels.begin(b, report); err != nil {
+		return err
 	}
 	subscribed, unsubscribe := context.WithCancel(context.Background())
 	defer unsubscribe()
@@ -107,7 +116,11 @@ func (r *runner) run(ctx context.Context) (err error) {
 	info.Socket = socket.Path()
 	r.out.Event(backend.Listening(r.node, info.Socket)) // a write that fails is remembered by the stream, and ends ctx
 	close(r.begun)
-	b := backend.New(r.node, info)
+	var forwarding sync.WaitGroup
+	forwarding.Go(func() { r.tunnels.run(ctx, report) })
+	defer forwarding.Wait()
+	defer r.tunnels.end() // before the node stops, which waits for streams
+	defer cancel()
 	printing.Go(func() {
 		for e := range events {
 			r.out.Event(b.Event(e))
@@ -116,6 +129,31 @@ func (r *runner) run(ctx context.Context) (err error) {
 	server := control.NewServer(failure.Explain, r.config.Logger)
 	b.Serve(server)
 	return serve(ctx, server, socket)
+}
+
+// report prints an event of a tunnel, after the first event of the node.
+func (r *runner) report(ctx context.Context, e control.Event) {
+	select {
+	case <-r.begun:
+	case <-ctx.Done():
+		if !r.hasBegun() {
+			return
+		}
+	}
+	if e.Kind == "forwarding" {
+		r.warnOpen(e.Address)
+	}
+	r.out.Event(e)
+}
+
+// hasBegun says whether the first event is printed.
+func (r *runner) hasBegun() bool {
+	select {
+	case <-r.begun:
+		return true
+	default:
+		return false
+	}
 }
 
 // warnMissing warns of network interfaces in --interface that are not there: they may come later, or be mistyped.
@@ -150,10 +188,8 @@ func (r *runner) stop(unsubscribe func(), printing *sync.WaitGroup) error {
 		unsubscribe()
 	}
 	printing.Wait()
-	select {
-	case <-r.begun:
+	if r.hasBegun() {
 		r.out.Event(backend.Stopped())
-	default:
 	}
 	return err
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/backend"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/providers"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
@@ -61,6 +62,13 @@ func (a *app) status(n control.Node) error {
 	if n.Metrics != "" {
 		line("metrics", n.Metrics)
 	}
+	for _, t := range n.Tunnels {
+		if t.Target != "" {
+			line("exposed", output.Exposed(t))
+		} else {
+			line("forwarded", output.Forwarded(t))
+		}
+	}
 	line("uptime", time.Duration(n.Uptime*float64(time.Millisecond)).Truncate(time.Second).String())
 	var states []string
 	for _, s := range backend.States {
@@ -73,7 +81,7 @@ func (a *app) status(n control.Node) error {
 		line("peers file", text.OneLine(n.PeersFile))
 	}
 	line("calls", calls(n.Traffic))
-	line("bytes", fmt.Sprintf("%s in, %s out", size(n.Traffic.BytesIn), size(n.Traffic.BytesOut)))
+	line("bytes", fmt.Sprintf("%s in, %s out", text.Size(n.Traffic.BytesIn), text.Size(n.Traffic.BytesOut)))
 	if g := n.Guests; g.SessionsMade > 0 {
 		line("guests", fmt.Sprintf("%d connected, %s", g.Sessions, calls(g)))
 	}
@@ -177,18 +185,4 @@ func calls(t control.Traffic) string {
 		parts = append(parts, text.Count(int(t.Dropped), "send")+" dropped")
 	}
 	return strings.Join(parts, ", ")
-}
-
-// size returns a number of bytes as text for people.
-func size(n uint64) string {
-	if n < 1000 {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, units := float64(n), "kMGTPE"
-	i := -1
-	for value >= 999.95 { // 999.95 would be printed as 1000.0
-		value /= 1000
-		i++
-	}
-	return fmt.Sprintf("%.1f %cB", value, units[i])
 }

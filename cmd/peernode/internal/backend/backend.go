@@ -15,7 +15,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// A Run is one run of a node, as far as the node itself does not tell it.
+// A Run is one run of a node, as far as the node itself does not tell it. It is complete before the first operation.
 type Run struct {
 	Config  peernet.Config // the node's
 	Started time.Time
@@ -25,12 +25,13 @@ type Run struct {
 
 // A Backend does operations on a node.
 type Backend struct {
-	node *peernet.Node
-	run  Run
+	node    *peernet.Node
+	run     *Run
+	tunnels *tunnels
 }
 
 // New returns a Backend for node.
-func New(node *peernet.Node, run Run) Backend { return Backend{node, run} }
+func New(node *peernet.Node, run *Run) Backend { return Backend{node, run, new(tunnels)} }
 
 // Serve adds every operation to s.
 func (b Backend) Serve(s *control.Server) {
@@ -51,6 +52,10 @@ func (b Backend) Serve(s *control.Server) {
 	control.CallAsGuest.Serve(s, b.CallAsGuest)
 	control.Send.Serve(s, b.Send)
 	control.Ping.Serve(s, b.Ping)
+	control.Expose.Serve(s, b.Expose)
+	control.Forward.Serve(s, b.Forward)
+	control.Pipe.Serve(s, b.Pipe)
+	control.Take.Serve(s, b.Take)
 }
 
 // States are the states of a peer, in the order in which status counts them.
@@ -89,6 +94,7 @@ func (b Backend) Node(context.Context, control.Request) (control.Node, error) {
 		Traffic:   newTraffic(s.Total),
 		Guests:    newTraffic(s.Guests),
 		PeersFile: b.peersFile(),
+		Tunnels:   b.tunnels.list(),
 
 		Accepted: s.Accepted, Strangers: s.Strangers, HandshakesIn: s.HandshakesIn, HandshakesOut: s.HandshakesOut, EventsLost: s.EventsLost,
 	}, nil

@@ -72,7 +72,7 @@ func TestLargeResultsLeaveRoomForTheOthers(t *testing.T) {
 	if _, err := node.Call(ctx, quiet.PublicKey(), "say", nil, peernet.WaitForReady()); err != nil { // it may not know yet that it is connected
 		t.Fatal(err)
 	}
-	answer, err := New(node, Run{}).CallAll(ctx, control.Request{Name: "say"})
+	answer, err := New(node, new(Run)).CallAll(ctx, control.Request{Name: "say"})
 	if err != nil {
 		t.Fatal(err)
 	}

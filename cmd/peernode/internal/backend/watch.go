@@ -45,7 +45,7 @@ func waitError(err error, p peernet.PeerInfo) error {
 
 // Watch is control.Watch. While tell waits, the node keeps a bounded number of events, drops more, and counts them. After
 // such a gap Watch tells the peers again.
-func (b Backend) Watch(ctx context.Context, tell func(control.WatchLine) error) error {
+func (b Backend) Watch(ctx context.Context, _ struct{}, tell func(control.WatchLine) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	events := b.node.Events(ctx) // before the peers are listed, so that no event is missed

@@ -45,7 +45,7 @@ func newBackend(t *testing.T) Backend {
 	if err := node.Pair(testKey(t, bobKey), "bob"); err != nil {
 		t.Fatal(err)
 	}
-	return New(node, Run{})
+	return New(node, new(Run))
 }
 
 func TestWaitEndsWithItsTime(t *testing.T) {
@@ -106,7 +106,7 @@ func TestSlowWatcherGetsThePeersAgain(t *testing.T) {
 	bob := testKey(t, bobKey)
 	var told []control.WatchLine
 	enough := errors.New("enough")
-	err := b.Watch(t.Context(), func(c control.WatchLine) error {
+	err := b.Watch(t.Context(), struct{}{}, func(c control.WatchLine) error {
 		told = append(told, c)
 		switch len(told) {
 		case 1: // more events than the node keeps for a slow subscriber
@@ -146,7 +146,7 @@ func TestWatchEndsWithItsContextAndWithTheNode(t *testing.T) {
 		b := newBackend(t)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		err := b.Watch(ctx, func(control.WatchLine) error { return c.end(b, cancel) })
+		err := b.Watch(ctx, struct{}{}, func(control.WatchLine) error { return c.end(b, cancel) })
 		if !errors.Is(err, c.want) {
 			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
 		}

@@ -26,6 +26,8 @@ type (
 		Guests    Traffic        `json:"guests"`               // with guests, and with the nodes whose guest this node was
 		PeersFile string         `json:"peers_file,omitempty"` // why the peers file cannot be used
 
+		Tunnels []Tunnel `json:"tunnels,omitempty"` // what is exposed and forwarded
+
 		Accepted      uint64            `json:"connections_accepted"` // that others made
 		Strangers     int               `json:"strangers"`            // connections that have not authenticated yet
 		HandshakesIn  map[string]uint64 `json:"handshakes_in"`        // that others began, by how they ended
@@ -55,6 +57,16 @@ type (
 	InterfaceChange struct {
 		Interface string `json:"interface"`
 		Change    string `json:"change"` // added, removed or unchanged
+	}
+
+	// Tunnel is a TCP address of this side that peers reach by a name, or one that leads to a name of a peer.
+	Tunnel struct {
+		Name    string   `json:"name"`
+		Target  string   `json:"target,omitempty"`  // exposed: the TCP address
+		Allow   []string `json:"allow,omitempty"`   // exposed: the keys that may use it; left out: all that are trusted
+		Address string   `json:"address,omitempty"` // forwarded: where the node listens
+		Peer    string   `json:"peer,omitempty"`    // forwarded: whose name it is
+		Label   string   `json:"label,omitempty"`
 	}
 
 	// Provider is one way to look for peers.
@@ -208,6 +220,14 @@ type (
 		By        string          `json:"by,omitempty"` // conflict of this node's key: the peer that says so
 		ByLabel   string          `json:"by_label,omitempty"`
 		Missed    int             `json:"missed,omitempty"` // lagged: how many events were dropped
+
+		// Of what carries bytes.
+		Target   string   `json:"target,omitempty"`    // exposed: the TCP address that peers reach by Name
+		Allow    []string `json:"allow,omitempty"`     // exposed: the keys of the peers that may use it; left out: all that are trusted
+		BytesIn  *uint64  `json:"bytes_in,omitempty"`  // closed: from the peer
+		BytesOut *uint64  `json:"bytes_out,omitempty"` // closed: to the peer
+		Took     float64  `json:"took_ms,omitempty"`   // closed: how long it was open
+		Error    *Error   `json:"error,omitempty"`     // closed: why it broke; left out if both ends have ended it
 	}
 
 	// CallAnswer is what the handler returned, as one JSON value.

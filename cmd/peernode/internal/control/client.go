@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 )
@@ -89,8 +90,9 @@ func dial(ctx context.Context, dir string) (conn net.Conn, err error) {
 	return conn, err
 }
 
-// ask asks for one operation and returns the node's answer as soon as its body begins. The caller closes the body.
-func (c *Client) ask(ctx context.Context, name string, q any) (*http.Response, error) {
+// ask asks for one operation and returns the node's answer as soon as its body begins. The caller closes the body. header has names
+// and values besides the usual ones.
+func (c *Client) ask(ctx context.Context, name string, q any, header ...string) (*http.Response, error) {
 	body := new(bytes.Buffer)
 	if err := encode(body, q); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrRequest, err)
@@ -103,6 +105,9 @@ func (c *Client) ask(ctx context.Context, name string, q any) (*http.Response, e
 		return nil, err
 	}
 	r.Header.Set("Content-Type", "application/json")
+	for h := range slices.Chunk(header, 2) {
+		r.Header.Set(h[0], h[1])
+	}
 	answer, err := c.http.Do(r)
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err // without the URL, which means nothing to the user

@@ -25,6 +25,7 @@ type fake struct {
 	wait       func(context.Context, Request) (Peer, error)
 	why        func(context.Context, Request) (Why, error)
 	call       func(context.Context, Request) (CallAnswer, error)
+	pipe       func(context.Context, Request, func() (*Joint, error)) (WatchLine, error)
 }
 
 var errNothing = errors.New("nothing to do")
@@ -60,7 +61,13 @@ func newServer(f fake) *Server {
 	if f.watch == nil {
 		f.watch = func(context.Context, func(WatchLine) error) error { return errNothing }
 	}
-	Watch.Serve(s, f.watch)
+	if f.pipe == nil {
+		f.pipe = func(context.Context, Request, func() (*Joint, error)) (WatchLine, error) {
+			return WatchLine{}, errNothing
+		}
+	}
+	Pipe.Serve(s, f.pipe)
+	Watch.Serve(s, func(ctx context.Context, _ struct{}, tell func(WatchLine) error) error { return f.watch(ctx, tell) })
 	return s
 }
 
@@ -147,13 +154,13 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 	dir, _, _ := serve(t, fake{
 		peers: func(context.Context, Request) (Peers, error) { return Peers{Peers: []Peer{bob}}, nil },
 		connect: func(_ context.Context, q Request) (Peer, error) {
-			if q.Peer != "bob" || len(q.Addresses) != 1 || q.Addresses[0] != "127.0.0.1:1" || q.Timeout.limit() != time.Second {
+			if q.Peer != "bob" || len(q.Addresses) != 1 || q.Addresses[0] != "127.0.0.1:1" || q.Timeout.Limit() != time.Second {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
 		},
 		wait: func(_ context.Context, q Request) (Peer, error) {
-			if q.Peer != "bob" || q.Timeout.limit() != time.Minute {
+			if q.Peer != "bob" || q.Timeout.Limit() != time.Minute {
 				t.Errorf("got %+v", q)
 			}
 			return bob, nil
@@ -165,7 +172,7 @@ func TestEveryOperationArrivesWhole(t *testing.T) {
 			return why, nil
 		},
 		call: func(_ context.Context, q Request) (CallAnswer, error) {
-			if q.Peer != "bob" || q.Name != "echo" || q.Timeout.limit() != DefaultTimeout {
+			if q.Peer != "bob" || q.Name != "echo" || q.Timeout.Limit() != DefaultTimeout {
 				t.Errorf("got %+v", q)
 			}
 			return CallAnswer{q.Args}, nil
@@ -238,7 +245,7 @@ func TestTimeoutIsBounded(t *testing.T) {
 		{"too long", Within(25 * time.Hour), 24 * time.Hour},
 		{"more than a duration holds", 1 << 62, 24 * time.Hour},
 	} {
-		if got := c.in.limit(); got != c.want {
+		if got := c.in.Limit(); got != c.want {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 	}

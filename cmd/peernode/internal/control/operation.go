@@ -24,7 +24,15 @@ var (
 	RemoveInterface = Operation[InterfaceChange]{"interface_remove", maxPlain}
 	// Watch tells the peers as they are, then each thing that happens to them, one at a time. It goes on until its context
 	// ends, tell fails or the node stops, and returns the reason as an error.
-	Watch = Stream{"watch"}
+	Watch = Stream[struct{}]{"watch"}
+	// Expose lets peers reach a TCP address by a name, until its context ends, and Forward has a TCP address of this machine lead to
+	// a name of a peer. Each tells first that it has begun, then each connection that opens and closes.
+	Expose  = Stream[Request]{"expose"}
+	Forward = Stream[Request]{"forward"}
+	// Pipe opens a stream of bytes to a name of a peer, and Take takes the first one that a peer opens to a name of this node. Each
+	// joins it to the client.
+	Pipe = Upgrade{"pipe"}
+	Take = Upgrade{"take"}
 	// Discover lists the nodes that are seen on the network, trusted or not, and how the providers that look are doing.
 	Discover = Operation[Discovered]{"discovered", maxPlain}
 	// Connect connects the node to the peer, and waits until it is.
@@ -54,7 +62,7 @@ type Operation[A any] struct {
 
 // Ask has the node do the operation and returns its answer, or the *Error that came instead.
 func (o Operation[A]) Ask(ctx context.Context, c *Client, q Request) (a A, err error) {
-	ctx, cancel := context.WithTimeout(ctx, q.Timeout.limit()+grace)
+	ctx, cancel := context.WithTimeout(ctx, q.Timeout.Limit()+grace)
 	defer cancel()
 	answer, err := c.ask(ctx, o.name, q)
 	if err != nil {
@@ -77,7 +85,7 @@ func (o Operation[A]) Show(ctx context.Context, c *Client, q Request, show func(
 // connection, and at Shutdown.
 func (o Operation[A]) Serve(s *Server, do func(context.Context, Request) (A, error)) {
 	handle(s, o.name, maxRequests, o.size, func(w http.ResponseWriter, r *http.Request, q Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), q.Timeout.limit())
+		ctx, cancel := context.WithTimeout(r.Context(), q.Timeout.Limit())
 		defer cancel()
 		a, err := do(ctx, q)
 		switch {

@@ -18,8 +18,8 @@ type Timeout int64
 // Within returns a Timeout of d, rounded up to a whole millisecond.
 func Within(d time.Duration) Timeout { return Timeout((d + time.Millisecond - 1) / time.Millisecond) }
 
-// limit returns the time as a duration within the bounds.
-func (t Timeout) limit() time.Duration {
+// Limit returns the time as a duration within the bounds.
+func (t Timeout) Limit() time.Duration {
 	if t <= 0 {
 		return DefaultTimeout
 	}
@@ -32,6 +32,9 @@ type Request struct {
 	Peer      string          `json:"peer,omitempty"`      // its key in any text form, its label, or the beginning of its printed key
 	Addresses []string        `json:"addresses,omitempty"` // to connect to; if there are none, the node tries those that it knows; or the one to listen on
 	Once      bool            `json:"once,omitempty"`      // the node does not keep the addresses
-	Name      string          `json:"name,omitempty"`      // of the handler, or of the network interface
+	Name      string          `json:"name,omitempty"`      // of the handler, of what is exposed, or of the network interface
+	Target    string          `json:"target,omitempty"`    // what is exposed, as HOST:PORT
+	Listen    string          `json:"listen,omitempty"`    // where to listen for what is forwarded, as HOST:PORT
+	Allow     []string        `json:"allow,omitempty"`     // the peers that may use the name; if there are none, all that are trusted
 	Args      json.RawMessage `json:"args,omitempty"`      // one JSON value; missing means null
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -31,6 +32,10 @@ type Server struct {
 	mux     http.ServeMux
 	explain func(error) *Error
 	stop    context.CancelCauseFunc
+
+	mu       sync.Mutex     // guards closed, and Add of upgraded
+	closed   bool           // Shutdown has begun
+	upgraded sync.WaitGroup // one for each Upgrade that runs: http does not wait for these
 }
 
 // NewServer returns a server without operations: the Serve methods of Operation and Stream add them. explain says what an
@@ -65,10 +70,32 @@ func (s *Server) Serve(l net.Listener) error {
 // ends. Then it closes the connections that are left.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.stop(ErrStopping)
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
 	if err := s.http.Shutdown(ctx); err != nil {
 		return s.http.Close()
 	}
+	done := make(chan struct{})
+	go func() {
+		s.upgraded.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
 	return nil
+}
+
+// beginUpgrade counts an Upgrade that runs, and says whether it may: not after Shutdown.
+func (s *Server) beginUpgrade() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.upgraded.Add(1)
+	}
+	return !s.closed
 }
 
 // handle serves the operation called name: it reads a Q of at most size bytes and calls answer with it, for at most limit

@@ -13,7 +13,7 @@ import (
 
 // maxConns bounds the connections that are open at once; one more is closed as soon as it is accepted. It is above what all
 // operations together may serve, so that one command too many gets ErrBusy before this bound closes its connection.
-const maxConns = 12 * maxRequests
+const maxConns = 14 * maxRequests
 
 // lookTime is how often a Socket looks whether its file is still there.
 const lookTime = time.Second

@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// A Stream is an operation that has many things to tell. Its request is empty.
-type Stream struct{ name string }
+// A Stream is an operation that has many things to tell. Its request is a Q.
+type Stream[Q any] struct{ name string }
 
 // Serve has s send each thing that do tells as a line of JSON, at once. The last line is the error that do returns. If do
 // returns before it tells anything, the answer is that error alone. A stream has no time limit, not even for a client that
 // reads slowly: tell waits for the client, and do bounds what gathers meanwhile. The context of do ends when the client
 // closes the connection, and at Shutdown.
-func (o Stream) Serve(s *Server, do func(ctx context.Context, tell func(WatchLine) error) error) {
-	handle(s, o.name, maxStreams, maxPlain, func(w http.ResponseWriter, r *http.Request, _ struct{}) {
+func (o Stream[Q]) Serve(s *Server, do func(ctx context.Context, q Q, tell func(WatchLine) error) error) {
+	handle(s, o.name, maxStreams, maxPlain, func(w http.ResponseWriter, r *http.Request, q Q) {
 		control, begun := http.NewResponseController(w), false
 		tell := func(line WatchLine) error {
 			if !begun {
@@ -33,7 +33,7 @@ func (o Stream) Serve(s *Server, do func(ctx context.Context, tell func(WatchLin
 			}
 			return control.Flush()
 		}
-		err := do(r.Context(), tell)
+		err := do(r.Context(), q, tell)
 		if errors.Is(context.Cause(r.Context()), ErrStopping) {
 			err = ErrStopping
 		}
@@ -47,10 +47,10 @@ func (o Stream) Serve(s *Server, do func(ctx context.Context, tell func(WatchLin
 
 // Ask has the node do the operation and gives tell each thing as it arrives. It returns the *Error with which the node
 // ends the stream, tell's error, the context's error, or ErrGone if the connection ends without an Error.
-func (o Stream) Ask(ctx context.Context, c *Client, tell func(WatchLine) error) error {
+func (o Stream[Q]) Ask(ctx context.Context, c *Client, q Q, tell func(WatchLine) error) error {
 	ctx, cancel := context.WithCancel(ctx) // ends the request if tell fails
 	defer cancel()
-	answer, err := c.ask(ctx, o.name, struct{}{})
+	answer, err := c.ask(ctx, o.name, q)
 	if err != nil {
 		return err
 	}

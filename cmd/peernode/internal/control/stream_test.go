@@ -26,7 +26,7 @@ func TestStreamArrivesThingByThing(t *testing.T) {
 		}
 		return errNothing
 	}})
-	err := Watch.Ask(t.Context(), NewClient(dir), func(c WatchLine) error {
+	err := Watch.Ask(t.Context(), NewClient(dir), struct{}{}, func(c WatchLine) error {
 		got <- c
 		return nil
 	})
@@ -37,7 +37,7 @@ func TestStreamArrivesThingByThing(t *testing.T) {
 
 func TestStreamThatDoesNotBeginIsRefused(t *testing.T) {
 	dir, _, _ := serve(t, fake{})
-	err := Watch.Ask(t.Context(), NewClient(dir), func(c WatchLine) error {
+	err := Watch.Ask(t.Context(), NewClient(dir), struct{}{}, func(c WatchLine) error {
 		t.Errorf("told %+v", c)
 		return nil
 	})
@@ -70,7 +70,7 @@ func TestStreamEndsWithItsClient(t *testing.T) {
 		dir, _, _ := serve(t, endless(ended))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		err := Watch.Ask(ctx, NewClient(dir), func(WatchLine) error { return end(cancel) })
+		err := Watch.Ask(ctx, NewClient(dir), struct{}{}, func(WatchLine) error { return end(cancel) })
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: the client got %v", name, err)
 		}
@@ -83,7 +83,7 @@ func TestStreamEndsWithItsClient(t *testing.T) {
 func TestShutdownEndsStreamsWithAWord(t *testing.T) {
 	dir, _, server := serve(t, endless(make(chan error, 1)))
 	stopped := make(chan error, 1)
-	err := Watch.Ask(t.Context(), NewClient(dir), func(WatchLine) error {
+	err := Watch.Ask(t.Context(), NewClient(dir), struct{}{}, func(WatchLine) error {
 		go func() { stopped <- server.Shutdown(t.Context()) }()
 		return nil
 	})
@@ -97,7 +97,7 @@ func TestShutdownEndsStreamsWithAWord(t *testing.T) {
 
 func TestNodeThatEndsWithoutAWordIsGone(t *testing.T) {
 	dir, _, server := serve(t, endless(make(chan error, 1)))
-	err := Watch.Ask(t.Context(), NewClient(dir), func(WatchLine) error { return server.http.Close() })
+	err := Watch.Ask(t.Context(), NewClient(dir), struct{}{}, func(WatchLine) error { return server.http.Close() })
 	if !errors.Is(err, ErrGone) {
 		t.Errorf("got %v", err)
 	}
@@ -111,14 +111,14 @@ func TestStreamsTooManyAreRefusedAndCommandsGoOn(t *testing.T) {
 	begun, done := make(chan struct{}), make(chan error, maxStreams)
 	for range maxStreams {
 		go func() {
-			done <- Watch.Ask(ctx, NewClient(dir), func(WatchLine) error {
+			done <- Watch.Ask(ctx, NewClient(dir), struct{}{}, func(WatchLine) error {
 				begun <- struct{}{}
 				return nil
 			})
 		}()
 		<-begun
 	}
-	if err := Watch.Ask(ctx, NewClient(dir), nil); code(t, err) != "busy" {
+	if err := Watch.Ask(ctx, NewClient(dir), struct{}{}, nil); code(t, err) != "busy" {
 		t.Errorf("got %v", err)
 	}
 	if _, err := GetNode.Ask(ctx, NewClient(dir), Request{}); err != nil {
@@ -157,7 +157,7 @@ func TestStreamsOfAnotherKind(t *testing.T) {
 	} {
 		told := 0
 		client := &Client{http.Client{Transport: canned(c.body)}}
-		err := Watch.Ask(t.Context(), client, func(WatchLine) error {
+		err := Watch.Ask(t.Context(), client, struct{}{}, func(WatchLine) error {
 			told++
 			return nil
 		})

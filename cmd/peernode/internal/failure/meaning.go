@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/tunnel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -113,6 +114,12 @@ var meanings = []meaning{
 	means("maybe_no_handler", ExitUnreachable, "check the name: an Elixir node closes the connection, without a word, for a name that it has not exposed", peernet.ErrMaybeNoHandler),
 	means("link_lost", ExitUnreachable, "the connection broke; see: peernode why PEER", peernet.ErrLinkLost),
 	means("not_started", ExitUnreachable, "wait until the node has started", peernet.ErrNotStarted),
+
+	means("name_taken", ExitFailed, "choose another name; see what is exposed with: peernode status", tunnel.ErrTaken, peernet.ErrTaken),
+	means("no_streams", ExitFailed, "the peer must run version 2 of the native dialect: nodes on the BEAM have no streams", peernet.ErrNoStreams),
+	means("not_stream", ExitFailed, "the peer's handler answers calls: use peernode call", peernet.ErrNotStream),
+	means("stream_over", ExitFailed, "the peer has ended the stream before it had all", peernet.ErrStreamOver),
+	means("broken_off", ExitFailed, "see on the other machine why; or see here: peernode why PEER", tunnel.ErrBrokenOff),
 
 	means("no_handler", ExitFailed, "check the name: the peer has no such handler, or none for this node", peernet.ErrNoHandler),
 	means("forbidden", ExitRefused, "the peer does not let this node call it: ask its owner", peernet.ErrForbidden),

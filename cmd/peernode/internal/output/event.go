@@ -30,6 +30,9 @@ func eventText(e control.Event) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %-12s", timeOfDay(e.Time), e.Kind)
+	if about := tunnelText(e); about != "" {
+		return b.String() + " " + about
+	}
 	add := func(format, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, format, value)

@@ -141,3 +141,34 @@ func (s *Stream) Err() error {
 	defer s.mu.Unlock()
 	return s.err
 }
+
+// Direct returns a writer for what comes in large pieces, such as a file. It writes at once, without the copy and the goroutine, so
+// that a write cannot be interrupted. The Stream remembers its first error. It is not to be used beside Write.
+func (s *Stream) Direct() io.WriteCloser { return direct{s} }
+
+type direct struct{ *Stream }
+
+func (d direct) Write(p []byte) (int, error) {
+	n, err := d.w.Write(p)
+	if err != nil {
+		d.fail(err)
+	}
+	return n, err
+}
+
+// Close closes the writer, if it is one that can be closed: its reader learns that nothing follows.
+func (d direct) Close() error {
+	if c, ok := d.w.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
+}
+
+// IsTerminal says whether the stream is a terminal.
+func (s *Stream) IsTerminal() bool { return IsTerminal(s.w) }
+
+// IsTerminal says whether a file is a terminal.
+func IsTerminal(file any) bool {
+	f, ok := file.(interface{ Fd() uintptr })
+	return ok && isTerminal(f.Fd())
+}

@@ -77,3 +77,17 @@ func Problem(doing, on, reason string) string {
 	}
 	return "cannot " + doing + ": " + OneLine(reason)
 }
+
+// Size returns a number of bytes as text for people.
+func Size(n uint64) string {
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, units := float64(n), "kMGTPE"
+	i := -1
+	for value >= 999.95 { // 999.95 would be printed as 1000.0
+		value /= 1000
+		i++
+	}
+	return fmt.Sprintf("%.1f %cB", value, units[i])
+}

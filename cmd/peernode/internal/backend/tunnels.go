@@ -1,0 +1,311 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/tunnel"
+	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
+	"github.com/seed-f6ddb928/peernet-go/trust"
+)
+
+// tunnels are what is exposed and forwarded now. It is safe for concurrent use.
+type tunnels struct {
+	mu   sync.Mutex // guards open
+	open []control.Tunnel
+}
+
+func (t *tunnels) add(o control.Tunnel) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.open = append(t.open, o)
+}
+
+// remove removes the one with that name or, if it is forwarded, that address.
+func (t *tunnels) remove(o control.Tunnel) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.open = slices.DeleteFunc(t.open, func(p control.Tunnel) bool { return p.Address == o.Address && p.Name == o.Name })
+}
+
+func (t *tunnels) list() []control.Tunnel {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.open)
+}
+
+// maxReports is how many events of tunnels wait for a client that does not read them; more are dropped and counted.
+const maxReports = 256
+
+// A reports is a queue of events that never makes the one who adds to it wait.
+type reports struct {
+	queue chan control.Event
+
+	mu     sync.Mutex // guards missed
+	missed int
+}
+
+func newReports() *reports { return &reports{queue: make(chan control.Event, maxReports)} }
+
+func (r *reports) add(e control.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.missed > 0 {
+		select {
+		case r.queue <- Lagged(r.missed):
+			r.missed = 0
+		default:
+		}
+	}
+	select {
+	case r.queue <- e:
+	default:
+		r.missed++
+	}
+}
+
+// tell tells the events until ctx ends.
+func (r *reports) tell(ctx context.Context, tell func(control.WatchLine) error) error {
+	for {
+		select {
+		case e := <-r.queue:
+			if err := tell(control.WatchLine{Event: &e}); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// Expose is control.Expose.
+func (b Backend) Expose(ctx context.Context, q control.Request, tell func(control.WatchLine) error) error {
+	r := newReports()
+	open, stop, err := b.StartExpose(q, r.add)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if err := tell(control.WatchLine{Event: &open}); err != nil {
+		return err
+	}
+	return r.tell(ctx, tell)
+}
+
+// StartExpose lets peers reach q.Target by q.Name until stop is called. It returns the event that says so, and reports every connection.
+func (b Backend) StartExpose(q control.Request, report func(control.Event)) (e control.Event, stop func(), err error) {
+	allow, err := b.keys(q.Allow)
+	if err != nil {
+		return e, nil, err
+	}
+	x := tunnel.Exposure{Name: q.Name, Target: q.Target, Allow: allow}
+	end, err := tunnel.Expose(b.node, x, func(r tunnel.Report) { report(b.report(r)) })
+	if err != nil {
+		return e, nil, err
+	}
+	open := control.Tunnel{Name: q.Name, Target: q.Target, Allow: texts(allow)}
+	b.tunnels.add(open)
+	return exposed(open), func() {
+		b.tunnels.remove(open)
+		end()
+	}, nil
+}
+
+// Forward is control.Forward.
+func (b Backend) Forward(ctx context.Context, q control.Request, tell func(control.WatchLine) error) error {
+	r := newReports()
+	f, err := b.NewForwarder(q)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { f.Run(ctx, r.add) })
+	defer running.Wait()
+	defer cancel()
+	return r.tell(ctx, tell)
+}
+
+// A Forwarder listens for connections that lead to a name of a peer.
+type Forwarder struct {
+	b        Backend
+	listener net.Listener
+	peer     trust.Peer
+	name     string
+}
+
+// NewForwarder listens at q.Listen for connections to q.Name of q.Peer. Run it, or close it.
+func (b Backend) NewForwarder(q control.Request) (*Forwarder, error) {
+	p, err := b.trusted(q.Peer)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", q.Listen)
+	if err != nil {
+		return nil, listenFailed(err)
+	}
+	return &Forwarder{b, l, p, q.Name}, nil
+}
+
+// listenFailed adds advice to an error of listening.
+func listenFailed(err error) error {
+	if d, ok := errors.AsType[*net.DNSError](err); ok {
+		return failure.Usage(d.Error(), "give the host as an address of this machine, or leave it out for 127.0.0.1")
+	}
+	return failure.WithAdvice(err, "choose another port; those below 1024 are the system's; or give port 0 for any free one")
+}
+
+// Close stops listening.
+func (f *Forwarder) Close() error { return f.listener.Close() }
+
+// Run carries the connections until ctx ends, and reports that, and every connection.
+func (f *Forwarder) Run(ctx context.Context, report func(control.Event)) {
+	open := control.Tunnel{Name: f.name, Address: f.listener.Addr().String(), Peer: f.peer.Key.String(), Label: f.peer.Label}
+	f.b.tunnels.add(open)
+	defer f.b.tunnels.remove(open)
+	report(control.Event{Kind: "forwarding", Time: timestamp(time.Now()), Address: open.Address, Peer: open.Peer, Label: open.Label, Name: open.Name})
+	tunnel.Forward(ctx, f.b.node, f.listener, f.peer.Key, f.name, func(r tunnel.Report) { report(f.b.report(r)) })
+}
+
+// Pipe is control.Pipe.
+func (b Backend) Pipe(ctx context.Context, q control.Request, join func() (*control.Joint, error)) (control.WatchLine, error) {
+	return onAwake(ctx, b, q.Peer, func(p trust.Peer) (line control.WatchLine, err error) {
+		s, err := tunnel.Open(ctx, b.node, p.Key, q.Name, q.Timeout.Limit())
+		if err != nil {
+			return line, err
+		}
+		defer s.Close()
+		j, err := join()
+		if err != nil {
+			return line, err
+		}
+		r := tunnel.Report{Opened: true, Peer: p.Key, Name: q.Name}
+		begun := time.Now()
+		if err := j.Tell(b.line(r)); err != nil {
+			return line, err
+		}
+		r.Opened = false
+		r.Counts, r.Err = s.Join(ctx, j)
+		r.Took = time.Since(begun)
+		return b.line(r), nil
+	})
+}
+
+// Take is control.Take.
+func (b Backend) Take(ctx context.Context, q control.Request, join func() (*control.Joint, error)) (line control.WatchLine, err error) {
+	allow, err := b.keys(q.Allow)
+	if err != nil {
+		return line, err
+	}
+	t, err := tunnel.NewTaker(b.node, q.Name, allow)
+	if err != nil {
+		return line, err
+	}
+	defer t.Close()
+	j, err := join()
+	if err != nil {
+		return line, err
+	}
+	e := exposed(control.Tunnel{Name: q.Name, Allow: texts(allow)})
+	if err := j.Tell(control.WatchLine{Event: &e}); err != nil {
+		return line, err
+	}
+	taken, err := take(ctx, t, j)
+	if err != nil {
+		return line, err
+	}
+	r := tunnel.Report{Opened: true, Peer: taken.From().Key, Name: q.Name}
+	begun := time.Now()
+	if err := j.Tell(b.line(r)); err != nil {
+		j.Close() // so does Join find out
+	}
+	r.Opened = false
+	r.Counts, r.Err = taken.Join(ctx, j)
+	r.Took = time.Since(begun)
+	return b.line(r), nil
+}
+
+// take waits for a stream until ctx ends, or the client has gone. The client says nothing before it is told of the stream.
+func take(ctx context.Context, t *tunnel.Taker, j *control.Joint) (*tunnel.Taken, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		if _, err := j.Next(); err != nil {
+			cancel(err)
+		}
+	})
+	taken, err := t.Take(ctx)
+	cause := context.Cause(ctx)
+	j.SetReadDeadline(time.Unix(1, 0))
+	watching.Wait()
+	j.SetReadDeadline(time.Time{})
+	if err != nil {
+		return nil, cause
+	}
+	return taken, nil
+}
+
+// keys returns the keys of the peers that names name.
+func (b Backend) keys(names []string) (keys []identity.PublicKey, err error) {
+	for _, name := range names {
+		p, err := b.trusted(name)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, p.Key)
+	}
+	return keys, nil
+}
+
+// trusted is find for a peer that must be trusted already, so that a mistyped label is noticed at once. It also works before the node
+// has started.
+func (b Backend) trusted(name string) (trust.Peer, error) {
+	p, err := b.find(name)
+	if err != nil {
+		return p, b.about(name, err)
+	}
+	for _, t := range b.node.Trusted() {
+		if t.Key == p.Key {
+			return t, nil
+		}
+	}
+	return p, b.about(name, peernet.ErrNotTrusted)
+}
+
+// exposed returns the event that a name can be used by peers from now on.
+func exposed(t control.Tunnel) control.Event {
+	return control.Event{Kind: "exposed", Time: timestamp(time.Now()), Name: t.Name, Target: t.Target, Allow: t.Allow}
+}
+
+func (b Backend) line(r tunnel.Report) control.WatchLine {
+	e := b.report(r)
+	return control.WatchLine{Event: &e}
+}
+
+// report returns r as the command prints it and the control socket carries it.
+func (b Backend) report(r tunnel.Report) control.Event {
+	known, _ := b.node.Peer(r.Peer)
+	e := control.Event{
+		Kind: "opened", Time: timestamp(time.Now()), Peer: r.Peer.String(), Label: known.Label, Name: r.Name, Address: r.Address,
+	}
+	if r.Opened {
+		return e
+	}
+	e.Kind, e.BytesIn, e.BytesOut, e.Took = "closed", &r.In, &r.Out, control.Milliseconds(r.Took)
+	if r.Err != nil {
+		name := e.Label
+		if name == "" {
+			name = strings.TrimSuffix(r.Peer.Short(), "…")
+		}
+		e.Error = failure.Explain(b.about(name, r.Err))
+	}
+	return e
+}
