@@ -34,6 +34,7 @@ var layers = map[string]int{
 	"cmd/peernode/internal/metrics":   9,
 	"cmd/peernode/internal/providers": 9,
 	"cmd/peernode/internal/usage":     9,
+	"cmd/peernode/internal/doctor":    8,
 	"cmd/peernode/internal/failure":   8,
 	"cmd/peernode/internal/output":    8,
 	"cmd/peernode/internal/control":   7,

@@ -31,6 +31,7 @@ var subcommands = []func(*app) *cobra.Command{
 	connectCommand,
 	waitCommand,
 	whyCommand,
+	doctorCommand,
 	callCommand,
 	sendCommand,
 	pingCommand,

@@ -54,6 +54,9 @@ func (f *Flags) Names() []string {
 	return strings.Split(f.How, ",")
 }
 
+// Port returns the UDP port of announces.
+func (f *Flags) Port() uint16 { return f.port }
+
 // Check returns nil if the flags can work.
 func (f *Flags) Check() error {
 	names := f.Names()
