@@ -26,6 +26,7 @@ class Stream:
         self.failure = None       # the error that ended the stream
         self.is_over = False
         self._changed = asyncio.Condition()
+        self._sending = asyncio.Lock()      # values go in the order of their sends
 
     def begin(self, first_credit):
         """Give the peer its first credit of a stream it has called: the handler begins."""
@@ -56,16 +57,17 @@ class Stream:
 
     async def send_encoded(self, data):
         """Send a value that is msgpack already."""
-        await self.until_begun()
-        if len(data) > self._first_credit // 2:
-            raise ValueError(f"a value of {len(data)} bytes; the peer takes half of "
-                             f"{self._first_credit}")
-        await self._until(lambda: self._credit >= len(data))
-        if self._ended:
-            raise ValueError("a value after the end")
-        args = b"\x93" + b"".join(map(envelopes.encode, self._head)) + data
-        item = self._outbox.add(self._flow, envelopes.send("$/data", args))
-        self._credit -= len(data)
+        async with self._sending:
+            await self.until_begun()
+            if len(data) > self._first_credit // 2:
+                raise ValueError(f"a value of {len(data)} bytes; the peer takes half of "
+                                 f"{self._first_credit}")
+            await self._until(lambda: self._credit >= len(data))
+            if self._ended:
+                raise ValueError("a value after the end")
+            args = b"\x93" + b"".join(map(envelopes.encode, self._head)) + data
+            item = self._outbox.add(self._flow, envelopes.send("$/data", args))
+            self._credit -= len(data)
         if not await asyncio.shield(item.written):
             raise self.failure or Lost("the stream is over")
 
