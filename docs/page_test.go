@@ -1,7 +1,9 @@
 package docs_test
 
 import (
+	"bytes"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"regexp"
 	"strconv"
@@ -85,7 +87,7 @@ func (b block) add(kind, line string) (block, error) {
 	if kind == "text" {
 		return append(b, item{text: line}), nil
 	}
-	more, err := hex.DecodeString(strings.Join(strings.Fields(digits), ""))
+	more, err := decodeHex(digits)
 	if err != nil || len(more) == 0 {
 		return b, err // nothing but a comment
 	}
@@ -95,6 +97,24 @@ func (b block) add(kind, line string) (block, error) {
 		return b, nil
 	}
 	return append(b, item{bytes: more, comment: comment}), nil
+}
+
+// decodeHex returns the bytes of hex digits with white space, where 78*5000 is a byte that comes many times.
+func decodeHex(text string) ([]byte, error) {
+	var all []byte
+	for _, field := range strings.Fields(text) {
+		digits, count, repeated := strings.Cut(field, "*")
+		some, err := hex.DecodeString(digits)
+		times := 1
+		if err == nil && repeated {
+			times, err = strconv.Atoi(count)
+		}
+		if err != nil || times < 1 {
+			return nil, fmt.Errorf("%s: %w", field, err)
+		}
+		all = append(all, bytes.Repeat(some, times)...)
+	}
+	return all, nil
 }
 
 // bytes returns all of the block as one byte string.

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
@@ -51,6 +50,16 @@ var checks = map[string]func(*testing.T, page, block){
 	"plain-bye":             checkPlain("plain-bye"),
 	"plain-bye-answer":      checkPlain("plain-bye-answer"),
 	"plain-refused":         checkPlain("plain-refused"),
+	"parts-envelope":        checkMade(partsEnvelope),
+	"parts-first":           checkMade(partOf(0, envelope.MinPart, envelope.Part{Total: partsTotal})),
+	"parts-last":            checkMade(partOf(envelope.MinPart, partsTotal, envelope.Part{Last: true})),
+	"parts-abandon":         checkMade(partOf(0, 0, envelope.Part{Last: true})),
+	"stream-call":           checkMade(streamCall),
+	"stream-credit":         checkMade(always(func() []byte { return envelope.AppendCredit(nil, ofCallee, 64<<10) })),
+	"stream-data-caller":    checkMade(dataOf(ofCaller)),
+	"stream-data-callee":    checkMade(dataOf(ofCallee)),
+	"stream-end":            checkMade(always(func() []byte { return envelope.AppendEnd(nil, ofCaller) })),
+	"stream-reply":          checkMade(streamReply),
 	"sealed":                checkSealed,
 	"sealed-refused":        checkRefused,
 
@@ -68,6 +77,10 @@ var checks = map[string]func(*testing.T, page, block){
 	"beam-frame-m1":  checkBEAMFrame,
 	"beam-tags":      checkBEAMTags,
 	"beam-envelopes": checkBEAMEnvelopes,
+
+	"guest-frame-m3":  checkGuestFrame,
+	"guest-envelopes": checkGuestEnvelopes,
+	"guest-refuse":    checkGuestRefuse,
 
 	"first-frames":  checkFirstFrames,
 	"announce-7100": checkAnnounce,
@@ -233,63 +246,6 @@ func runHandshake(t *testing.T, v vectors.NoiseHandshake, dialect handshake.Dial
 	return out
 }
 
-// plain encodes the envelope of each plaintext in A.3 and A.6.
-var plain = map[string]func() ([]byte, error){
-	"plain-hello-initiator": always(func() []byte {
-		return envelope.AppendHello(nil, envelope.Hello{Version: 1, Agent: "example/1", Boot: [8]byte{1, 2, 3, 4, 5, 6, 7, 8}, HasBoot: true})
-	}),
-	"plain-ping": always(func() []byte { return envelope.Msgpack.AppendPing(nil, []byte{0, 0, 0, 1}) }),
-	"plain-hello-responder": always(func() []byte {
-		return envelope.AppendHello(nil, envelope.Hello{Version: 1, Agent: "example/1", Name: "kitchen",
-			Boot: [8]byte{0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18}, HasBoot: true, Max: 2 << 20})
-	}),
-	"plain-pong": always(func() []byte { return envelope.Msgpack.AppendPong(nil, []byte{0, 0, 0, 1}) }),
-	"plain-call-echo": func() ([]byte, error) {
-		return envelope.Msgpack.AppendCall(nil, 1, "echo", envelope.Options{}, "hello")
-	},
-	"plain-reply-echo": func() ([]byte, error) { return envelope.Msgpack.AppendReply(nil, 1, "hello") },
-	"plain-call-options": func() ([]byte, error) {
-		return envelope.Msgpack.AppendCall(nil, 2, "slow", envelope.Options{HasTimeout: true, Timeout: 1500 * time.Millisecond,
-			Trace: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}, nil)
-	},
-	"plain-call-unknown": func() ([]byte, error) { return envelope.Msgpack.AppendCall(nil, 3, "nope", envelope.Options{}, nil) },
-	"plain-reply-error": func() ([]byte, error) {
-		return envelope.Msgpack.AppendError(nil, 3, &envelope.RemoteError{Code: envelope.CodeNoHandler})
-	},
-	"plain-send":   func() ([]byte, error) { return envelope.Msgpack.AppendSend(nil, "note", []any{256, true}) },
-	"plain-cancel": always(func() []byte { return envelope.AppendCancel(nil, 2) }),
-	"plain-reply-data": func() ([]byte, error) {
-		data, err := envelope.Msgpack.AppendValue(nil, map[string]int{"done": 40})
-		if err != nil {
-			return nil, err
-		}
-		return envelope.Msgpack.AppendError(nil, 2, &envelope.RemoteError{Code: envelope.CodeCancelled, Text: "stopped",
-			Data: envelope.NewRaw(envelope.Msgpack, data)})
-	},
-	"plain-bye": always(func() []byte {
-		return envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonShutdown, RetryAfter: 5 * time.Second})
-	}),
-	"plain-bye-answer": always(func() []byte { return envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonShutdown}) }),
-	"plain-refused":    always(func() []byte { return envelope.AppendBye(nil, envelope.Bye{Code: envelope.ReasonRefused}) }),
-}
-
-func always(f func() []byte) func() ([]byte, error) {
-	return func() ([]byte, error) { return f(), nil }
-}
-
-func checkPlain(name string) func(*testing.T, page, block) {
-	return func(t *testing.T, _ page, b block) {
-		want, err := plain[name]()
-		if err != nil {
-			t.Fatal(err)
-		}
-		same(t, name, b.bytes(), want)
-		if err := parse(b.bytes()); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 // dialogue holds the plaintexts of A.3 in order, and whether the initiator sends them.
 var dialogue = []struct {
 	name      string
@@ -364,6 +320,14 @@ func parse(plaintext []byte) error {
 			_, err = envelope.ParseBye(e.Args)
 		case envelope.NameCancel:
 			_, err = envelope.ParseCancel(e.Args)
+		case envelope.NamePart, envelope.NameLast:
+			_, err = envelope.ParsePart(e.Args, string(e.Name) == envelope.NameLast)
+		case envelope.NameData:
+			_, _, err = envelope.ParseData(e.Args)
+		case envelope.NameCredit:
+			_, _, err = envelope.ParseCredit(e.Args)
+		case envelope.NameEnd:
+			_, err = envelope.ParseEnd(e.Args)
 		}
 	}
 	return err

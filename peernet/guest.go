@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/guests"
 	"github.com/seed-f6ddb928/peernet-go/internal/peers"
@@ -103,8 +104,8 @@ func (n *Node) dialGuest(ctx context.Context, addr string, key identity.PublicKe
 // guestError returns why a session as a guest at addr did not come up.
 func guestError(addr netip.AddrPort, end session.Ended) error {
 	switch {
-	case errors.Is(end.Err, ErrSelf):
-		return ErrSelf
+	case errors.Is(end.Err, handshake.ErrSelf):
+		return fmt.Errorf("%w: it answers at %v", ErrSelf, addr)
 	case end.ByPeer:
 		return &peers.RefusedError{Addr: addr, Reason: end.Reason, Text: end.Text, RetryAfter: end.RetryAfter}
 	case end.Reason == envelope.ReasonShutdown:

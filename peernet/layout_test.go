@@ -42,6 +42,7 @@ var layers = map[string]int{
 
 	"docs":               7, // tests alone: the examples of the documents
 	"interop/erlang":     7, // tests alone: nodes with a peer on a real BEAM
+	"interop/python":     7, // tests alone: nodes with a peer in Python
 	"peernet/middleware": 7,
 	"peernet/otel":       7,
 	"peernet/peertest":   7,

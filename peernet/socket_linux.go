@@ -36,6 +36,24 @@ func limitUnsent(c net.Conn, bytes int) {
 	}
 }
 
+// awaitUnsent waits until the system keeps less of what c cannot carry yet than limitUnsent has said. TCP_NOTSENT_LOWAT alone does not
+// see to that: a write is added to the last packet that waits, of up to 64 KiB, whatever waits already. Whoever asks whether the
+// connection is writable is told the truth.
+func awaitUnsent(c net.Conn) error {
+	tcp, ok := c.(syscall.Conn)
+	if !ok {
+		return nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return err
+	}
+	return raw.Write(func(fd uintptr) bool {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, 0)
+		return n > 0 || err != nil // if it has failed, Write tells
+	})
+}
+
 // allowStall takes TCP_USER_TIMEOUT back. The system would end a connection also to a peer that is alive and takes nothing for that
 // long.
 func allowStall(c net.Conn) { setOption(c, unix.TCP_USER_TIMEOUT, 0) }

@@ -14,5 +14,8 @@ func socketOptions(time.Duration) func(network, address string, c syscall.RawCon
 // allowStall does nothing: no connection has the option that it clears on Linux.
 func allowStall(net.Conn) {}
 
+// awaitUnsent does nothing: nobody knows what is kept of c.
+func awaitUnsent(net.Conn) error { return nil }
+
 // limitUnsent changes how much is kept of what c cannot carry yet, where a network in memory lets it.
 func limitUnsent(c net.Conn, bytes int) { limitUnsentInMemory(c, bytes) }

@@ -109,6 +109,17 @@ func TestEventsAsPrinted(t *testing.T) {
 			Kind: "received", Time: when(998), Peer: bobKey, Label: "bob", Address: "192.168.1.7:41237", Name: "echo",
 			Args: []byte(`{"text":"<b>\u001b"}`),
 		})
+		in, sent := uint64(0), uint64(1_234_567)
+		for _, e := range []control.Event{
+			{Kind: "exposed", Name: "web", Target: "127.0.0.1:3000", Allow: []string{bobKey}},
+			{Kind: "exposed", Name: "a\x1bb"},
+			{Kind: "forwarding", Address: "127.0.0.1:8080", Peer: bobKey, Label: "bob", Name: "web"},
+			{Kind: "opened", Peer: bobKey, Label: "bob", Name: "web", Address: "127.0.0.1:3000"},
+			{Kind: "closed", Peer: carolKey, Name: "backup", BytesIn: &in, BytesOut: &sent, Took: 1500, Error: &control.Error{Code: "broken_off", Text: "broken off", Exit: 1}},
+		} {
+			e.Time = when(997)
+			p.Event(e)
+		}
 		p.Event(control.Event{Kind: "stopped", Time: when(999)})
 		golden(t, file, out.String())
 	}

@@ -11,7 +11,7 @@ import (
 func TestTableAgreesWithAMap(t *testing.T) {
 	for name, next := range map[string]func(i int, r *rand.Rand) envelope.CallID{
 		"counting":  func(i int, _ *rand.Rand) envelope.CallID { return envelope.CallID(i + 1) },
-		"colliding": func(i int, _ *rand.Rand) envelope.CallID { return envelope.CallID(i+1) * slots },
+		"colliding": func(i int, _ *rand.Rand) envelope.CallID { return envelope.CallID(i+1) << 20 },
 		"random":    func(_ int, r *rand.Rand) envelope.CallID { return envelope.CallID(r.Uint64N(300) + 1) },
 		"largest":   func(i int, _ *rand.Rand) envelope.CallID { return ^envelope.CallID(0) - envelope.CallID(i) },
 	} {
@@ -49,5 +49,44 @@ func TestTableAgreesWithAMap(t *testing.T) {
 				t.Error("id 0 is in the table")
 			}
 		})
+	}
+}
+
+// TestTableGrowsWithWhatItHolds has many ids that count up, then few.
+func TestTableGrowsWithWhatItHolds(t *testing.T) {
+	var table Table[int]
+	const most = 1000
+	last := envelope.CallID(0)
+	for range 3 * most {
+		last++
+		table.Put(last, 1)
+		if last > most {
+			table.Take(last - most)
+		}
+	}
+	if len(table.slots) < most || len(table.slots) > 4*most || len(table.more) > 0 {
+		t.Errorf("%d ids have %d slots, and %d have none", most, len(table.slots), len(table.more))
+	}
+	for id := last - most + 1; id <= last; id++ {
+		table.Take(id)
+	}
+	for range 8 * most {
+		last++
+		table.Put(last, 1)
+		table.Take(last)
+	}
+	if len(table.slots) != leastSlots {
+		t.Errorf("one id at a time has %d slots, want %d", len(table.slots), leastSlots)
+	}
+}
+
+// TestTableDoesNotGrowForIDsThatCollide has ids that would share a slot in any table.
+func TestTableDoesNotGrowForIDsThatCollide(t *testing.T) {
+	var table Table[int]
+	for i := range 1000 {
+		table.Put(envelope.CallID(i+1)<<32, 1)
+	}
+	if len(table.slots) != leastSlots {
+		t.Errorf("there are %d slots", len(table.slots))
 	}
 }

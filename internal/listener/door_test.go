@@ -37,6 +37,8 @@ type door struct {
 	log      *kit.Log
 	trusted  map[identity.PublicKey]bool // guarded by mu
 
+	takesGuests bool // set before the first guest
+
 	mu   sync.Mutex // guards the rest
 	told []any
 	busy chan struct{} // not nil: Tell waits until it is closed
@@ -74,11 +76,12 @@ func inBubble(t *testing.T, wrap func(net.Listener) net.Listener, f func(*door))
 			l = wrap(l)
 		}
 		s := &session.Config{Static: d.keys, Hello: envelope.Hello{Version: 1}, Rand: rand1{}, Clock: clock.System, Log: d.log.Logger(), Pool: d.Pool,
-			Trusted: d.trusts, Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 1 << 20,
+			Trusted: d.trusts, TakesGuests: func() bool { return d.takesGuests }, Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 1 << 20,
 			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second, LingerReplaced: 30 * time.Second, StreamBytes: 64 << 20, Counters: &d.counters}
 		stopped := make(chan struct{})
 		props := Props(&Config{Listener: l, Session: s,
-			Strangers: maxStrangers, StrangersPerSource: maxPerSource, Tell: d.tell})
+			Strangers: maxStrangers, StrangersPerSource: maxPerSource,
+			Guests: maxGuests, GuestsPerSource: maxGuestsPerSource, Tell: d.tell})
 		d.pid = d.System.Root.Spawn(props.Configure(actor.WithReceiverMiddleware(func(next actor.ReceiverFunc) actor.ReceiverFunc {
 			return func(c actor.ReceiverContext, e *actor.MessageEnvelope) {
 				next(c, e)

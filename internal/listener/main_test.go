@@ -12,4 +12,6 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const (
 	maxStrangers = 256
 	maxPerSource = 32
+
+	maxGuests, maxGuestsPerSource = 8, 4
 )

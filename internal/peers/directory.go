@@ -46,6 +46,8 @@ type Info struct {
 // A Directory is what the rest of the node reads of its peers without asking an actor. The peer actors write
 // it. It is safe for concurrent use.
 type Directory struct {
+	links sync.Map // the link of each holder by key, for calls: a lock that all of them take would cost more
+
 	mu      sync.RWMutex // guards the rest, and every holder
 	holders map[identity.PublicKey]*holder
 	closed  bool
@@ -64,10 +66,8 @@ func NewDirectory() *Directory { return &Directory{holders: make(map[identity.Pu
 
 // Link returns the session to use for key; nil: not connected.
 func (d *Directory) Link(key identity.PublicKey) *session.Link {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	if s := d.holders[key]; s != nil {
-		return s.link
+	if link, ok := d.links.Load(key); ok {
+		return link.(*session.Link)
 	}
 	return nil
 }
@@ -148,6 +148,7 @@ func (d *Directory) register(p *peer) {
 	defer d.mu.Unlock()
 	old := d.holders[p.key]
 	d.holders[p.key] = &holder{owner: p, info: Info{State: Unknown}, changed: make(chan struct{})}
+	d.links.Delete(p.key)
 	if old != nil {
 		close(old.changed)
 	}
@@ -157,6 +158,7 @@ func (d *Directory) register(p *peer) {
 func (d *Directory) unregister(p *peer) {
 	d.write(p, func(s *holder) {
 		delete(d.holders, p.key)
+		d.links.Delete(p.key)
 		close(s.changed)
 	})
 }
@@ -165,6 +167,11 @@ func (d *Directory) setLink(p *peer, link *session.Link) {
 	d.write(p, func(s *holder) {
 		if s.link != link {
 			s.link = link
+			if link == nil {
+				d.links.Delete(p.key)
+			} else {
+				d.links.Store(p.key, link)
+			}
 			s.wakeAll()
 		}
 	})

@@ -16,7 +16,7 @@ import (
 )
 
 // A Config is what all sessions of a node share. It is never changed. Every exported field is required but Boot,
-// TakesGuests, Dialects, Knocks, Parts, LimitUnsent, AllowStall and MaxMessages.
+// TakesGuests, Dialects, Knocks, Parts, LimitUnsent, AwaitUnsent, AllowStall and MaxMessages.
 type Config struct {
 	Static   identity.KeyPair
 	Prologue []byte // the namespace
@@ -55,6 +55,10 @@ type Config struct {
 	// LimitUnsent, if not nil, has the system hold at most about so many bytes of conn that it has not sent yet. It is called
 	// by the session's writer.
 	LimitUnsent func(conn net.Conn, bytes int)
+
+	// AwaitUnsent, if not nil, waits until the system holds less than that, or the write deadline of conn passes: the error is that of
+	// a Write then. Without it the system may take more in one go. It is called before what is not small is written.
+	AwaitUnsent func(conn net.Conn) error
 
 	// AllowStall, if not nil, has the system not end conn because the other end takes or acknowledges nothing. It is called for a
 	// session with a peer that may be at work while it reads nothing: the session itself decides when that is too long.

@@ -20,6 +20,18 @@ const (
 	guestBurst = 1024
 )
 
+// What a guest session may hold is less than what a peer may: there are many, and nobody knows who is behind them.
+const (
+	guestRead     = 4 << 10       // bytes of read buffer under load
+	guestRoom     = MaxGuestFrame // bytes of small replies, and of large ones, that wait to be written; their handlers wait
+	guestRefusals = 32            // error replies that wait; one more ends the session
+)
+
+// limitGuest has the queue hold no more than a guest session may. It is called before the writer runs.
+func (q *queue) limitGuest() {
+	q.replies.limit, q.largeReplies.limit, q.mostRefusals = guestRoom, guestRoom, guestRefusals
+}
+
 // A guestSession is what a session has that is one of a guest.
 type guestSession struct {
 	hash [32]byte // the handshake hash

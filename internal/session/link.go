@@ -41,25 +41,27 @@ type Link struct {
 
 	inbound Inbound // nil until the session is admitted, which is before the writer runs
 
-	queue     *queue
+	queue *queue
+
+	// These change seldom and are read with each call, so they lie beside what never changes.
+	largest      atomic.Int64 // bytes of the largest envelope the peer accepts, a tag included
+	hello        atomic.Pointer[envelope.Hello]
+	draining     atomic.Bool  // a bye was said or heard: the actor wants to know when nothing is in flight any more
+	held         atomic.Bool  // the session has ended, and its connection stays open for a while: see Close
+	rotationTold atomic.Bool  // the owner knows that the session should be replaced
+	direct       atomic.Bool  // the session is open and up: the reader need not ask the actor. The actor sets it
+	rtt          atomic.Int64 // nanoseconds, of the last ping answered; 0: none yet
+
 	flight    inFlight
-	streams   streams
 	lastCall  atomic.Uint64 // id of the newest call; the first is 1
+	callers   atomic.Int32  // callers of this node that wait for a call to end
+	streams   streams
 	lastNonce atomic.Uint64 // of the newest ping; the first is 1
 	framesOut atomic.Uint64 // the writer counts
+	taken     atomic.Int64  // nanoseconds from since to when the connection last took a byte
 	framesIn  atomic.Uint64 // the reader counts
+	heard     atomic.Int64  // nanoseconds from since to the last valid frame
 	messages  atomic.Uint64 // sends of this node, calls, replies and sends of the peer, and values of streams of both
-
-	callers      atomic.Int32 // callers of this node that wait for a call to end
-	largest      atomic.Int64 // bytes of the largest envelope the peer accepts, a tag included
-	heard        atomic.Int64 // nanoseconds from since to the last valid frame
-	taken        atomic.Int64 // nanoseconds from since to when the connection last took a byte
-	rtt          atomic.Int64 // nanoseconds, of the last ping answered; 0: none yet
-	hello        atomic.Pointer[envelope.Hello]
-	draining     atomic.Bool // a bye was said or heard: the actor wants to know when nothing is in flight any more
-	held         atomic.Bool // the session has ended, and its connection stays open for a while: see Close
-	rotationTold atomic.Bool // the owner knows that the session should be replaced
-	direct       atomic.Bool // the session is open and up: the reader need not ask the actor. The actor sets it
 }
 
 // ID returns the id of the session's actor.

@@ -202,8 +202,8 @@ func TestCallGivenUpBeforeItsLastPartWasNeverSent(t *testing.T) {
 		r.say(aReply(3, nil))
 		next.want(t, nil)
 		ctx, cancel = context.WithCancel(t.Context())
-		whole := e.goCall(ctx, "big", make([]byte, 100_000))
-		ear.wantWhole(aCall(4, "big", make([]byte, 100_000)), 1000)
+		whole := e.goCall(ctx, "big", make([]byte, 300_000))
+		ear.wantWhole(aCall(4, "big", make([]byte, 300_000)), 1000)
 		cancel()
 		if err, ok := whole.wait(t).(*AbandonedError); !ok || !err.Sent {
 			t.Errorf("given up after the last part: %v", whole.err)

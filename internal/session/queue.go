@@ -26,13 +26,14 @@ type queue struct {
 	codec     envelope.Codec // of pongs; set before the writer runs
 	isCrowded func() bool    // whether several calls are in flight: more envelopes are likely on their way
 
-	mu        sync.Mutex // guards the rest
-	start     func()     // starts the writer; it does not block
-	isResting bool       // the writer does not run, and what is queued next starts it
-	turns     turns
-	pongs     [][]byte // nonces, oldest first
-	refusals  int      // in the urgent lane
-	spare     *flow    // for the next single one
+	mu           sync.Mutex // guards the rest
+	start        func()     // starts the writer; it does not block
+	isResting    bool       // the writer does not run, and what is queued next starts it
+	turns        turns
+	pongs        [][]byte // nonces, oldest first
+	refusals     int      // in the urgent lane
+	mostRefusals int      // maxRefusals, or fewer
+	spare        *flow    // for the next single one
 
 	replies      room // pings and small replies: callers and handlers wait
 	calls        room // small calls: callers wait
@@ -65,7 +66,7 @@ type position struct {
 
 func newQueue(limit int, isCrowded func() bool) *queue {
 	bulk := room{limit: limit, name: limitName}
-	q := &queue{codec: envelope.Msgpack, isCrowded: isCrowded, replies: room{limit: urgentRoom, name: "pings and small replies"},
+	q := &queue{codec: envelope.Msgpack, isCrowded: isCrowded, mostRefusals: maxRefusals, replies: room{limit: urgentRoom, name: "pings and small replies"},
 		calls: bulk, largeCalls: bulk, largeReplies: bulk}
 	q.sends = q.newFlow(limit, limitName)
 	q.sends.starts = true
@@ -225,7 +226,7 @@ func (q *queue) pushPong(nonce []byte) {
 func (q *queue) pushRefusal(buf *buffer) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.err != nil || q.refusals == maxRefusals {
+	if q.err != nil || q.refusals == q.mostRefusals {
 		buf.release()
 		return q.err != nil // the session is ending anyway
 	}

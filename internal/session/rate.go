@@ -8,7 +8,7 @@ const FirstUnsent = 32 << 10
 
 // Bounds of what is given to the system at one time, in bytes of bulk (wire.md §6.6): what the system has cannot be overtaken.
 const (
-	rateTime       = 2 * time.Millisecond // for which it should be enough
+	rateTime       = time.Millisecond     // for which it should be enough
 	leastAllowance = 4 << 10              // the least that a part may have
 	firstAllowance = FirstUnsent          // until more is known
 	mostAllowance  = 256 << 10            // one write of small envelopes
@@ -54,6 +54,9 @@ func (r *lineRate) start(now time.Time) {
 func (r *lineRate) wrote(n int, now time.Time) {
 	r.bytes += n
 	taken, elapsed := r.bytes-r.slack, now.Sub(r.begun)
+	if elapsed < rateSpan {
+		taken = r.bytes - 2*r.allowance() // a busy system asks for more in bursts
+	}
 	if taken <= 0 {
 		return
 	}

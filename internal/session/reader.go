@@ -19,7 +19,6 @@ const (
 	busyRead    = 64 << 10 // bytes of read buffer under load; a larger frame gets one of its own
 	arenaBytes  = 4 << 10  // plaintexts share an allocation of at most this, so one that is kept pins no more
 	maxBatches  = 2        // reads that may be on their way to the actor; then the reader waits, and TCP with it
-	idleBatch   = 2        // envelopes that a batch of an idle session has room for
 	firstWords  = 4        // messages in which a peer greets: its hello, pings and pongs
 	discardMost = 64 << 10 // bytes thrown away after the end, so that no reset overtakes our bye (wire.md §7.3)
 )
@@ -27,7 +26,8 @@ const (
 // A batch is what one read brought.
 type batch struct {
 	envelopes []envelope.Envelope
-	chains    int // of sends that ended with it: CloseChain is told once the sends are delivered
+	chains    int  // of sends that ended with it: CloseChain is told once the sends are delivered
+	isLast    bool // the session may fall idle after it: its slice is not kept
 }
 
 // A reader opens and decodes what arrives. It delivers calls, replies, sends, pings and pongs itself; a read with anything else
@@ -36,6 +36,7 @@ type reader struct {
 	*Link
 	recv *channel.CipherState
 
+	busy   int     // bytes of read buffer under load: busyRead, or fewer
 	buf    *buffer // its length is what has been read and is not decoded yet
 	isFull bool    // the last read filled buf
 	large  []byte  // body of a frame that buf cannot hold, its envelope's to keep
@@ -52,8 +53,11 @@ type reader struct {
 
 func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader {
 	own := l.ownHello()
-	r := &reader{Link: l, recv: recv, buf: &buffer{make([]byte, 0, idleRead)},
+	r := &reader{Link: l, recv: recv, busy: busyRead, buf: &buffer{make([]byte, 0, idleRead)},
 		free: make(chan *batch, maxBatches), stop: stop, parts: assembly{limits: partsOf(&own)}}
+	if l.guest != nil {
+		r.busy = guestRead
+	}
 	for range maxBatches {
 		r.free <- &batch{}
 	}
@@ -79,9 +83,10 @@ func (r *reader) run() (mayIdle bool, err error) {
 				err = r.parts.checkSilence(now)
 			}
 			if now-time.Duration(r.heard.Swap(int64(now))) >= r.config.PingAfter/2 {
-				r.shrink(b)
+				r.shrink()
 				mayIdle = true
 			}
+			b.isLast = mayIdle
 			r.counters.Add(counters.FramesIn, r.recv.Nonce()-r.framesIn.Swap(r.recv.Nonce()))
 			several := len(b.envelopes) > 1 // once handed on, b may be the actor's
 			if violation := r.handOn(b); violation != nil {
@@ -145,8 +150,8 @@ func (r *reader) fill() error {
 		n, err = r.conn.Read(r.large[r.read:])
 		r.read += n
 	} else {
-		if r.isFull && cap(r.buf.b) < busyRead {
-			r.resize(busyRead) // the last read filled the buffer; more data probably waits
+		if r.isFull && cap(r.buf.b) < r.busy {
+			r.resize(r.busy) // the last read filled the buffer; more data probably waits
 		}
 		n, err = r.conn.Read(r.buf.b[len(r.buf.b):cap(r.buf.b)])
 		r.buf.b = r.buf.b[:len(r.buf.b)+n]
@@ -178,18 +183,15 @@ func (r *reader) resize(size int) {
 	r.buf, r.isFull = next, false
 }
 
-// shrink gives back what grew under load. It is called when b has come after a silence, and is with the first ping or pong of an
-// idle session at the latest.
-func (r *reader) shrink(b *batch) {
+// shrink gives back what grew under load. It is called after a silence, and is with the first ping or pong of an idle session at
+// the latest.
+func (r *reader) shrink() {
 	if cap(r.buf.b) > idleRead {
 		r.resize(idleRead)
 	}
-	b.envelopes = slices.Clone(b.envelopes)
 	for range len(r.free) {
 		b := <-r.free
-		if cap(b.envelopes) > idleBatch {
-			b.envelopes = nil
-		}
+		b.envelopes = nil
 		r.free <- b
 	}
 }
@@ -301,7 +303,7 @@ func (r *reader) roomFor(size, next int) []byte {
 // keepRest moves what is left, the beginning of a frame, to where the next read continues it.
 func (r *reader) keepRest(rest []byte) {
 	if len(rest) >= frame.HeaderSize {
-		if size, _ := frame.Length(rest, r.frameLimit()); size > busyRead-frame.HeaderSize {
+		if size, _ := frame.Length(rest, r.frameLimit()); size > r.busy-frame.HeaderSize {
 			r.large = make([]byte, size)
 			r.read = copy(r.large, rest[frame.HeaderSize:])
 			rest = nil
@@ -326,7 +328,9 @@ func (r *reader) nextBatch() *batch {
 // giveBack is called once a batch has been handled: the batch and its slice are the reader's again, what they pointed to is not.
 func (r *reader) giveBack(b *batch) {
 	clear(b.envelopes)
-	b.envelopes = b.envelopes[:0]
+	if b.envelopes = b.envelopes[:0]; b.isLast {
+		b.envelopes = nil
+	}
 	for ; b.chains > 0; b.chains-- {
 		r.inbound.CloseChain()
 	}

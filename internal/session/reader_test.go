@@ -188,7 +188,7 @@ func TestIdleSessionGivesItsBuffersBack(t *testing.T) {
 					}
 					for range len(s.reader.free) {
 						b := <-s.reader.free
-						if cap(b.envelopes) > idleBatch {
+						if b.envelopes != nil {
 							t.Errorf("an idle session keeps room for %d envelopes", cap(b.envelopes))
 						}
 						s.reader.free <- b

@@ -288,6 +288,7 @@ func (s *session) endHandshake(m handshakeDone) {
 	if m.result.Guest {
 		s.guest = &guestSession{hash: m.result.Hash}
 		s.largest.Store(MaxGuestFrame)
+		s.queue.limitGuest()
 	}
 	s.reader = newReader(s.Link, channel.NewCipherState(m.result.RecvKey()), s.waits)
 	s.writer = channel.NewCipherState(m.result.SendKey())

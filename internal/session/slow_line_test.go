@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/handshake"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/memnet"
 )
 
@@ -89,6 +91,76 @@ func TestLargeCallsDoNotHoldUpSmallOnes(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestStreamsDoNotHoldUpSmallCalls is the same beside four streams that are always full.
+func TestStreamsDoNotHoldUpSmallCalls(t *testing.T) {
+	const streams, size = 4, 30_000
+	looks := 200
+	if raceEnabled {
+		looks = 40
+	}
+	bubble(t, func(t *testing.T, w *world) {
+		near, far := w.pipe()
+		ca, cb := w.config(ours, theirs), w.config(theirs, ours)
+		taken := make(chan *Stream, streams)
+		for _, c := range []*Config{ca, cb} {
+			limitsUnsent(c)
+			w.streaming(taken)(c)
+		}
+		b := w.spawn(cb, far, handshake.Responder, false)
+		a := w.spawn(ca, near, handshake.Initiator, false)
+		a.alive(open)
+		b.alive(open)
+		w.network.SetRate(slowLine)
+		ctx, cancel := context.WithCancel(t.Context())
+		var moved atomic.Int64
+		var join sync.WaitGroup
+		for range streams {
+			s, err := a.link.OpenStream(ctx, StreamCall{Name: "take", Window: testWindow})
+			if err != nil {
+				t.Fatal(err)
+			}
+			theirs := <-taken
+			join.Go(func() {
+				for {
+					v, err := theirs.Recv(ctx)
+					if err != nil {
+						return
+					}
+					moved.Add(int64(len(v)))
+				}
+			})
+			join.Go(func() {
+				for args := make([]byte, min(size, MostBinary(s.Takes()))); s.Send(ctx, args) == nil; {
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		start, before := time.Now(), moved.Load()
+		var calls, pings []time.Duration
+		for i := range looks {
+			begun := time.Now()
+			if _, err := a.link.Call(t.Context(), "plain", "", "answer"); err != nil {
+				t.Fatal(err)
+			}
+			calls = append(calls, time.Since(begun))
+			begun = time.Now()
+			if _, err := a.link.Ping(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			pings = append(pings, time.Since(begun))
+			time.Sleep(time.Duration(i%13) * time.Millisecond)
+		}
+		used := float64(moved.Load()-before) / time.Since(start).Seconds() / slowLine
+		cancel()
+		join.Wait()
+		wantQuick(t, "a small call", calls, 6*time.Millisecond, 15*time.Millisecond)
+		wantQuick(t, "a ping", pings, 6*time.Millisecond, 15*time.Millisecond)
+		if t.Logf("streams fill %.2f of the line", used); !raceEnabled && used < 0.9 {
+			t.Errorf("streams fill %.2f of the line, want 0.9", used)
+		}
+	})
 }
 
 // wantQuick fails if the middle of times is above median, or the worst of a hundred above worst.

@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"flag"
 	"io"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -155,12 +157,18 @@ func TestWhatIsSaidOfStreamsThatAreNotOpenIsCounted(t *testing.T) {
 	})
 }
 
+// opens is how many streams a hostile peer opens; each is answered before the next hundred.
+var opens = flag.Int("opens", 20_000, "how many streams TestMillionOpensAreRefused opens")
+
 // TestMillionOpensAreRefused: what is refused leaves nothing, and what may run is as many as the limit says.
 func TestMillionOpensAreRefused(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {
 		taken := make(chan *Stream, 10)
 		e, r := w.open(handshake.Responder, w.streaming(taken, func(c *serve.Config) { c.Streams = 3 }))
-		const opens = 20_000 // each is answered before the next 100: a million take a minute and show no more
+		opens := envelope.CallID(*opens)
+		runtime.GC()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
 		for id := envelope.CallID(1); id <= opens; id += 100 {
 			var batch [][]byte
 			for i := range envelope.CallID(100) {
@@ -178,6 +186,12 @@ func TestMillionOpensAreRefused(t *testing.T) {
 				}
 			}
 		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 1<<20 {
+			t.Errorf("%d opens have left %d bytes", opens, grown)
+		}
+		t.Logf("%d opens, %d of them refused", opens, opens-3)
 		if len(taken) != 3 || e.link.streams.countAll() != 3 {
 			t.Errorf("%d streams run, %d are in the table", len(taken), e.link.streams.countAll())
 		}

@@ -107,7 +107,7 @@ func (t *turns) next(out []segment, bulk int) []segment {
 		if spent > 0 {
 			most = min(most, bulk-spent)
 		}
-		s, result := t.turn(t.ring.first, min(partBytes, bulk), most)
+		s, result := t.turn(t.ring.first, bulk, most)
 		if result == turnTooLarge {
 			break
 		}
@@ -134,8 +134,11 @@ const (
 	turnHeld                // the peer has no room
 )
 
-// turn takes the turn of f, in parts of that many bytes, if it has no more than most.
-func (t *turns) turn(f *flow, part, most int) (segment, turnResult) {
+// turn takes the turn of f, if it has no more than most. What the line takes in half the time that bulk bytes need leaves whole: to
+// cut it and to join it would cost more than others wait for it.
+func (t *turns) turn(f *flow, bulk, most int) (segment, turnResult) {
+	part := min(partBytes, bulk)
+	longest := max(part, bulk/2)
 	if f.abandoned {
 		s := segment{frames: 1, flow: f, ends: true, chain: f.chain, isLast: true}
 		f.abandoned = false
@@ -147,10 +150,10 @@ func (t *turns) turn(f *flow, part, most int) (segment, turnResult) {
 	s := f.envelopes[0]
 	s.flow = f
 	whole := len(s.b) - frame.HeaderSize
-	if f.chain != 0 && f.off == 0 && whole <= part {
-		t.closeChain(f) // parts have become longer while it waited
+	if f.chain != 0 && f.off == 0 && whole <= longest {
+		t.closeChain(f) // the line has become faster while it waited
 	}
-	if s.alone && f.chain == 0 && whole > part && t.peer.Chains > 0 {
+	if s.alone && f.chain == 0 && whole > longest && t.peer.Chains > 0 {
 		f.size = whole
 		if t.held.first != nil || !t.fits(f) {
 			f.remove()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
 )
 
 // TestFlowsTakeTurnsOfOnePart has flows with one envelope each, of very different sizes: a short one waits for one part of each
@@ -126,10 +127,29 @@ func TestMostWholeIsNotCut(t *testing.T) {
 		b, _, err := envelope.AppendData(buf.b, envelope.StreamID{Call: math.MaxUint64, Mine: true}, value)
 		buf.b = must(b, err)
 		o.addTo(f, buf)
-		segments := o.next(nil, flushBytes)
+		segments := o.next(nil, FirstUnsent)
 		if got := segments[0].chain == 0; got != whole {
 			t.Errorf("%d bytes leave whole: %v, want %v", size, got, whole)
 		}
 		o.clear()
+	}
+}
+
+// TestWhatTheLineTakesSoonIsNotCut has envelopes around the longest that leaves whole, at several rates of the line.
+func TestWhatTheLineTakesSoonIsNotCut(t *testing.T) {
+	for _, c := range []struct{ bulk, longest int }{
+		{leastAllowance, leastAllowance}, {partBytes, partBytes}, {100_000, 50_000}, {mostAllowance, mostAllowance / 2},
+	} {
+		for _, more := range []int{0, 1} {
+			o := turns{peer: PartLimits{Message: 64 << 20, Assemble: 64 << 20, Chains: 64}}
+			buf := newBuffer(c.longest + more + frame.HeaderSize)
+			buf.b = append(buf.b, make([]byte, c.longest+more+frame.HeaderSize)...)
+			o.addTo(new(flow), buf)
+			segments := o.next(nil, c.bulk)
+			if got := segments[0].chain == 0; len(buf.b) > copyBytes && got != (more == 0) {
+				t.Errorf("%d bytes of an envelope leave whole while the system is given %d: %v", c.longest+more, c.bulk, got)
+			}
+			o.clear()
+		}
 	}
 }

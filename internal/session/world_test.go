@@ -44,6 +44,7 @@ type world struct {
 	listener net.Listener
 	conns    []net.Conn // ends that are the test's to close
 	ends     []*end
+	asGuest  bool // spawn's next session is that of an initiator that comes as a guest
 }
 
 // bubble runs f in a world of its own. When f is done, each of its sessions must have ended exactly once, or does
@@ -151,7 +152,9 @@ func (w *world) spawnIn(d handshake.Dialect, c *Config, conn net.Conn, role hand
 		}
 	}
 	p := Params{Config: c, Conn: conn, Role: role}
-	if role == handshake.Initiator {
+	if w.asGuest {
+		p.Guest = true
+	} else if role == handshake.Initiator {
 		p.Expect, p.Dialect = theirs.PublicKey(), d
 		if c.Static == theirs {
 			p.Expect = ours.PublicKey()
@@ -165,6 +168,14 @@ func (w *world) spawnIn(d handshake.Dialect, c *Config, conn net.Conn, role hand
 	w.ends = append(w.ends, e)
 	synctest.Wait()
 	return e
+}
+
+// spawnAsGuest is spawn for an initiator that comes as a guest.
+func (w *world) spawnAsGuest(c *Config, conn net.Conn) *end {
+	w.Helper()
+	w.asGuest = true
+	defer func() { w.asGuest = false }()
+	return w.spawn(c, conn, handshake.Initiator, false)
 }
 
 // A glass is a session that can be looked into.

@@ -67,6 +67,15 @@ func (w *writer) limitUnsent() {
 	}
 }
 
+// awaitUnsent waits until what was given to the system before has been sent, but for what it is to hold. Lines that are fast enough
+// to take all that is ever given need no wait, and what is small passes: the wait costs a call of the system's.
+func (w *writer) awaitUnsent(size int) error {
+	if wait := w.config.AwaitUnsent; wait != nil && size >= leastAllowance && w.line.allowance() < mostAllowance {
+		return wait(w.conn)
+	}
+	return nil
+}
+
 // flush writes segments with one call.
 func (w *writer) flush(segments []segment) (err error) {
 	var out []byte
@@ -108,7 +117,10 @@ func (w *writer) writeAll(b []byte) error {
 		if err := w.conn.SetWriteDeadline(time.Now().Add(writeLook)); err != nil {
 			return err
 		}
-		n, err := w.conn.Write(b)
+		n, err := 0, w.awaitUnsent(len(b))
+		if err == nil {
+			n, err = w.conn.Write(b)
+		}
 		w.counters.Add(counters.BytesOut, uint64(n))
 		now := w.config.Clock.Now()
 		if n > 0 {

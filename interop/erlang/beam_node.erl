@@ -48,6 +48,8 @@ handle_call({connection, Key}, _, S) ->
     {reply, pid_of(S, Key), S};
 handle_call({blame, Whom}, _, S) when Whom =:= all; Whom =:= others ->
     {reply, ok, S#state{blames = Whom}};
+handle_call(ends, _, S) ->
+    {reply, length(recent(S)), S};
 handle_call(calm, _, S) ->
     {reply, ok, S#state{restarts = []}}.
 
@@ -161,11 +163,16 @@ ended(S, Pid, Key, Reason) ->
 count(S, Pid, Reason) ->
     Now = erlang:monotonic_time(second),
     Own = Reason =:= normal orelse lists:member(Pid, S#state.replaced),
-    Restarts = [Now || S#state.blames =:= all orelse not Own] ++ [T || T <- S#state.restarts, T >= Now - ?PERIOD],
+    Restarts = [Now || S#state.blames =:= all orelse not Own] ++ recent(S),
     case length(Restarts) > ?RESTARTS of
         true -> tell(S, {gave_up, length(Restarts)}), {stop, gave_up, S};
         false -> {noreply, S#state{restarts = Restarts, replaced = lists:delete(Pid, S#state.replaced)}}
     end.
+
+%% recent has the ends that still count.
+recent(S) ->
+    Now = erlang:monotonic_time(second),
+    [T || T <- S#state.restarts, T >= Now - ?PERIOD].
 
 with_peer(S, Key, Changes) ->
     Peer = maps:merge(maps:get(Key, S#state.peers, #{pid => none}), Changes),

@@ -66,6 +66,9 @@ command(S, {announce, Address, Port, Every}) -> ask(S, {announce, Address, Port,
 command(S, {dial, Key, Address, Port}) -> ask(S, {dial, bytes(Key), Address, Port});
 command(S, {blame, Whom}) -> ask(S, {blame, Whom});
 command(S, calm) -> ask(S, calm);
+command(S, ends) ->
+    print({ends, answer(S, ends)}),
+    S;
 command(#{node := Node} = S, {sync, N}) -> Node ! {event, {synced, N}}, S;
 command(S, {call, Reference, Key, Name, Args}) ->
     case connection(S, Key) of

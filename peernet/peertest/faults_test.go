@@ -1,9 +1,13 @@
 package peertest_test
 
 import (
+	"context"
+	"errors"
 	"testing"
 	"time"
 
+	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/discovery/udp"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/seed-f6ddb928/peernet-go/peernet/peertest"
 )
@@ -63,6 +67,99 @@ func TestBandwidthIsFelt(t *testing.T) {
 		net.Bandwidth(0)
 		if d := took(call); d != 0 {
 			t.Errorf("again without a limit a call took %v", d)
+		}
+	})
+}
+
+// TestSlowPeerHoldsUpItsOwnStreamAlone throttles the link to one of two peers, and cuts it in the middle of a stream.
+func TestSlowPeerHoldsUpItsOwnStreamAlone(t *testing.T) {
+	bubble(t, func(t *testing.T, net *peertest.Network) {
+		take := peertest.Setup(func(n *peernet.Node) error {
+			return peernet.HandleDuplex(n, "take", func(ctx context.Context, _ peernet.Caller, _ any, in *peernet.In[[]byte], _ *peernet.Out[int]) error {
+				for _, err := range in.All(ctx) {
+					if err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		})
+		alice, slow, fast := net.Node("alice"), net.Node("slow", take), net.Node("fast", take)
+		net.Trust(alice, slow, fast)
+		net.Connect(alice, slow)
+		net.Connect(alice, fast)
+		net.Bandwidth(100_000, alice, slow)
+		pour := func(to *peertest.Node) (time.Duration, error) {
+			start := time.Now()
+			s, err := peernet.OpenStream[[]byte, int](t.Context(), alice.Node, to.PublicKey(), "take", nil)
+			if err != nil {
+				return 0, err
+			}
+			defer s.Close()
+			for range 100 {
+				if err := s.Send(t.Context(), make([]byte, 10_000)); err != nil {
+					return time.Since(start), err
+				}
+			}
+			if err := s.CloseSend(t.Context()); err != nil {
+				return time.Since(start), err
+			}
+			err = s.Wait(t.Context())
+			return time.Since(start), err
+		}
+		type result struct {
+			took time.Duration
+			err  error
+		}
+		done := make(chan result)
+		go func() {
+			took, err := pour(slow)
+			done <- result{took, err}
+		}()
+		time.Sleep(time.Second)
+		if took, err := pour(fast); took != 0 || err != nil {
+			t.Errorf("beside a slow peer a stream took %v, %v", took, err)
+		}
+		if r := <-done; r.took < 10*time.Second || r.took > 11*time.Second || r.err != nil {
+			t.Errorf("1 MB at 100 kB/s took %v, %v", r.took, r.err)
+		}
+		go func() {
+			took, err := pour(slow)
+			done <- result{took, err}
+		}()
+		time.Sleep(3 * time.Second)
+		net.Cut(alice, slow) // in the middle: soon healed, it costs time alone, less what was on its way
+		time.Sleep(5 * time.Second)
+		net.Heal()
+		if r := <-done; r.took < 14*time.Second || r.took > 17*time.Second || r.err != nil {
+			t.Errorf("with a pause of 5 s it took %v, %v", r.took, r.err)
+		}
+		go func() {
+			took, err := pour(slow)
+			done <- result{took, err}
+		}()
+		time.Sleep(3 * time.Second)
+		net.Reset(alice, slow)
+		if r := <-done; r.took != 3*time.Second || !errors.Is(r.err, peernet.ErrLinkLost) {
+			t.Errorf("a stream whose link is reset ended after %v with %v", r.took, r.err)
+		}
+	})
+}
+
+// TestNodesFindEachOtherThroughLoss: an announce that is lost is followed by others.
+func TestNodesFindEachOtherThroughLoss(t *testing.T) {
+	bubble(t, func(t *testing.T, net *peertest.Network) {
+		net.Lose(0.3)
+		announce := peertest.Configure(func(c *peernet.Config) { c.Discovery = []discovery.Provider{udp.New(udp.Options{})} })
+		alice, bob := net.Node("alice", announce), net.Node("bob", announce)
+		net.Trust(alice, bob)
+		if d := took(func() { net.AwaitConnected(alice, bob) }); d > 30*time.Second {
+			t.Errorf("it took %v", d)
+		}
+		net.Lose(1) // what is connected stays so
+		time.Sleep(time.Minute)
+		if _, err := alice.Ping(t.Context(), bob.PublicKey()); err != nil {
+			t.Error(err)
 		}
 	})
 }

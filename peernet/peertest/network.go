@@ -159,6 +159,7 @@ func (n *Network) end() {
 	n.Heal()
 	n.Delay(0)
 	n.Bandwidth(0)
+	n.Lose(0)
 	for _, node := range n.nodes {
 		node.host.Restart() // peers that still keep a session with it notice the crash at once
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/seed-f6ddb928/peernet-go/bench/internal/measure"
@@ -45,8 +46,8 @@ func (r *Report) WriteDocs(folder, machine string, measures []measure.Measure) e
 			return err
 		}
 	}
-	text = append(before, begin+"\n"+r.markdown(machine, charts, measures)+end...)
-	return os.WriteFile(page, append(text, after...), 0o644)
+	figures := []byte(begin + "\n" + r.markdown(machine, charts, measures) + end)
+	return os.WriteFile(page, slices.Concat(before, figures, after), 0o644)
 }
 
 // markdown returns the tables and links to the charts.

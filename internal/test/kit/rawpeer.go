@@ -40,6 +40,17 @@ func (p *RawPeer) Begin(role handshake.Role, keys identity.KeyPair, expect ident
 	if role == handshake.Initiator {
 		c.Expect = expect
 	}
+	p.begin(c)
+}
+
+// BeginAsGuest is Begin for an initiator that comes as a guest.
+func (p *RawPeer) BeginAsGuest(keys identity.KeyPair) {
+	p.t.Helper()
+	p.begin(handshake.Config{Static: keys, Rand: rand.Reader, Guest: true})
+}
+
+func (p *RawPeer) begin(c handshake.Config) {
+	p.t.Helper()
 	var err error
 	if p.Noise, err = handshake.New(c); err != nil {
 		p.t.Fatal(err)

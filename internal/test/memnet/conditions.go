@@ -17,12 +17,13 @@ import (
 // one direction of one stream come one after the other, others at the same time.
 type TamperFunc func(from, to netip.AddrPort, stream uint64, offset int64, b []byte)
 
-// conditions are what SetDelay, SetDelayBetween, SetRate, SetTrickle and SetTamper have set. A value is never changed once
-// it is stored.
+// conditions are what SetDelay, SetRate and their kin have set. A value is never changed once it is stored.
 type conditions struct {
 	lag    lag          // of every path that is not among paths
 	paths  map[path]lag // nil: there is none
-	rate   int          // bytes a second; 0: any
+	rate   int          // bytes a second, of every path that is not among rates; 0: any
+	rates  map[path]int // nil: there is none
+	loss   float64      // of datagrams, from 0 to 1
 	chunk  int          // bytes; 0: no trickle
 	every  time.Duration
 	tamper TamperFunc
@@ -41,7 +42,15 @@ func (c *conditions) on(from, to *Host) lag {
 
 // direct reports whether bytes arrive at the moment they are written.
 func (c *conditions) direct(from, to *Host) bool {
-	return c.every == 0 && c.rate == 0 && c.on(from, to) == lag{}
+	return c.every == 0 && c.rateOn(from, to) == 0 && c.on(from, to) == lag{}
+}
+
+// rateOn returns how many bytes a second leave on a stream from one host to another; 0: any.
+func (c *conditions) rateOn(from, to *Host) int {
+	if rate, ok := c.rates[path{from, to}]; ok {
+		return rate
+	}
+	return c.rate
 }
 
 // delay draws how long one packet travels. to is nil if nobody has the address that it is sent to.
@@ -91,9 +100,25 @@ func (n *Network) SetDelayBetween(a, b *Host, base, jitter time.Duration) {
 
 // SetRate makes what is written to a stream from now on leave at no more than this many bytes a second, each direction of
 // each connection for itself, in packets of at most 1,400 bytes: one arrives when its last byte has left and has travelled.
-// 0 or less ends it. Datagrams are not held to it.
+// 0 or less ends it. Datagrams are not held to it. It replaces what SetRateBetween has set.
 func (n *Network) SetRate(bytes int) {
-	n.set(func(c *conditions) { c.rate = max(bytes, 0) })
+	n.set(func(c *conditions) { c.rate, c.rates = max(bytes, 0), nil })
+}
+
+// SetRateBetween is [Network.SetRate] for the streams between two hosts, until the next SetRate.
+func (n *Network) SetRateBetween(a, b *Host, bytes int) {
+	n.set(func(c *conditions) {
+		rates := make(map[path]int, len(c.rates)+2)
+		maps.Copy(rates, c.rates)
+		rates[path{a, b}], rates[path{b, a}] = max(bytes, 0), max(bytes, 0)
+		c.rates = rates
+	})
+}
+
+// SetLoss makes the network lose that fraction, from 0 to 1, of the datagrams that are sent from now on, each receiver's for itself,
+// also within one host. Which ones is drawn from the seed. Streams lose nothing.
+func (n *Network) SetLoss(fraction float64) {
+	n.set(func(c *conditions) { c.loss = fraction })
 }
 
 // SetTrickle makes streams deliver at most chunk bytes at a time, one chunk in each period of every (at most one chunk to

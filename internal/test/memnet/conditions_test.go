@@ -240,3 +240,30 @@ func TestAPanicInTamperLeavesTheConnectionUsable(t *testing.T) {
 		wantRead(t, y, "y")
 	})
 }
+
+// TestLossTakesItsShareOfDatagrams, each receiver's for itself and the same ones with the same seed, and none of a stream.
+func TestLossTakesItsShareOfDatagrams(t *testing.T) {
+	var lists [2][]string
+	for i := range lists {
+		bubble(t, func(t *testing.T, n *Network, a, b *Host) {
+			p, q := socket(t, a, "udp4", ":5000"), socket(t, b, "udp4", ":4040")
+			n.SetLoss(0.3)
+			for i := range 100 {
+				send(t, p, string(rune('a'+i%26)), "10.0.0.2:4040")
+			}
+			lists[i] = received(t, q)
+			if got := len(lists[i]); got < 50 || got > 90 {
+				t.Errorf("%d of 100 came", got)
+			}
+			n.SetLoss(1)
+			send(t, p, "lost", "10.0.0.2:4040")
+			wantReceived(t, q)
+			n.SetLoss(0)
+			send(t, p, "not", "10.0.0.2:4040")
+			wantReceived(t, q, "not from 10.0.0.1:5000")
+		})
+	}
+	if !slices.Equal(lists[0], lists[1]) {
+		t.Errorf("two runs differ: %q, %q", lists[0], lists[1])
+	}
+}

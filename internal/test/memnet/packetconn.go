@@ -144,7 +144,13 @@ func (p *PacketConn) WriteTo(b []byte, addr net.Addr) (int, error) {
 		return 0, p.opError("write", addr, err)
 	}
 	payload := slices.Clone(b)
-	if f := p.host.n.conditions.Load().tamper; f != nil {
+	c := p.host.n.conditions.Load()
+	if c.loss > 0 {
+		p.host.n.mu.Lock()
+		flights = slices.DeleteFunc(flights, func(flight) bool { return p.rand.Float64() < c.loss })
+		p.host.n.mu.Unlock()
+	}
+	if f := c.tamper; f != nil {
 		f(src, dst, 0, 0, payload)
 	}
 	for _, f := range flights {

@@ -52,7 +52,7 @@ func (p *pipe) back() *pipe { return p.to.out }
 // room is how much the writer may write.
 func (p *pipe) room() int {
 	room := windowSize - int(p.sent-p.acked)
-	if rate := p.conditions().rate; rate > 0 && p.unsentLimit > 0 {
+	if rate := p.rate(); rate > 0 && p.unsentLimit > 0 {
 		unsent := int(max(0, time.Until(p.busy)) * time.Duration(rate) / time.Second)
 		room = min(room, max(0, p.unsentLimit-unsent))
 	}
@@ -69,7 +69,7 @@ func (p *pipe) send(b []byte) {
 		return
 	}
 	packet := len(b)
-	if p.conditions().rate > 0 {
+	if p.rate() > 0 {
 		packet = packetBytes
 	}
 	for left := len(b); left > 0; left -= packet {
@@ -78,6 +78,9 @@ func (p *pipe) send(b []byte) {
 	}
 	p.deliver()
 }
+
+// rate returns how many bytes leave in a second; 0: any.
+func (p *pipe) rate() int { return p.conditions().rateOn(p.from.host, p.to.host) }
 
 // finish sends the end of the stream.
 func (p *pipe) finish() {
@@ -128,11 +131,11 @@ func (p *pipe) direct() bool {
 // arrival draws when n bytes sent now arrive, and holds all that follows to it.
 func (p *pipe) arrival(n int) time.Time {
 	c, leaves := p.conditions(), time.Now()
-	if c.rate > 0 {
+	if rate := p.rate(); rate > 0 {
 		if p.busy.After(leaves) {
 			leaves = p.busy
 		}
-		leaves = leaves.Add(time.Duration(n) * time.Second / time.Duration(c.rate))
+		leaves = leaves.Add(time.Duration(n) * time.Second / time.Duration(rate))
 		p.busy = leaves
 	}
 	at := leaves.Add(c.delay(p.rand, p.from.host, p.to.host))

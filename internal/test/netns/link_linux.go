@@ -1,8 +1,11 @@
 package netns
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
+	"os/exec"
+	"path/filepath"
 )
 
 // A Link is an interface of a host, and the cable from it to a port of a bridge.
@@ -87,6 +90,23 @@ func (l *Link) SetAddresses(prefixes ...netip.Prefix) {
 	l.host.t.Helper()
 	l.prefixes = prefixes
 	l.host.ip(append([]string{"addr flush dev " + l.name}, l.add()...)...)
+}
+
+// SetRate has the host send no more than that many bits a second on the link, in the order in which it sends, as a slow line does.
+// 256 KiB wait for it at most; what comes beside them is lost. It needs iproute2's tc, which is where ip is, and the kernel's tbf.
+func (l *Link) SetRate(bits int) {
+	l.host.t.Helper()
+	ip, err := findIP()
+	if err != nil {
+		l.host.t.Fatal(err)
+	}
+	tc := exec.Command(filepath.Join(filepath.Dir(ip), "tc"), "qdisc", "replace", "dev", l.name, "root", "tbf",
+		"rate", fmt.Sprintf("%dbit", bits), "burst", "4kb", "limit", "256kb")
+	var said bytes.Buffer
+	tc.Stdout, tc.Stderr = &said, &said
+	if err := l.host.Run(tc); err != nil {
+		l.host.t.Fatalf("tc: %v: %s", err, said.Bytes())
+	}
 }
 
 // add returns the commands that give the interface its addresses.

@@ -25,6 +25,7 @@ type fake struct {
 	wait       func(context.Context, Request) (Peer, error)
 	why        func(context.Context, Request) (Why, error)
 	call       func(context.Context, Request) (CallAnswer, error)
+	pipe       func(context.Context, Request, func() (*Joint, error)) (WatchLine, error)
 }
 
 var errNothing = errors.New("nothing to do")
@@ -60,6 +61,12 @@ func newServer(f fake) *Server {
 	if f.watch == nil {
 		f.watch = func(context.Context, func(WatchLine) error) error { return errNothing }
 	}
+	if f.pipe == nil {
+		f.pipe = func(context.Context, Request, func() (*Joint, error)) (WatchLine, error) {
+			return WatchLine{}, errNothing
+		}
+	}
+	Pipe.Serve(s, f.pipe)
 	Watch.Serve(s, func(ctx context.Context, _ struct{}, tell func(WatchLine) error) error { return f.watch(ctx, tell) })
 	return s
 }

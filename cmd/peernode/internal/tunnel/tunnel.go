@@ -65,8 +65,8 @@ func (t *tunnel) run(ctx, life context.Context, wait func(context.Context) error
 	moving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	t.cancel = cancel
-	defer context.AfterFunc(ctx, func() { t.stop(context.Cause(ctx)) })()
-	defer context.AfterFunc(life, t.endReading)()
+	defer after(ctx, func() { t.stop(context.Cause(ctx)) })()
+	defer after(life, t.endReading)()
 	var both sync.WaitGroup
 	both.Go(func() { t.stop(t.up(moving)) })
 	both.Go(func() {
@@ -90,6 +90,20 @@ func (t *tunnel) run(ctx, life context.Context, wait func(context.Context) error
 		t.broken = peernet.ErrStreamOver
 	}
 	return Counts{t.received.Load(), t.sent.Load()}, t.broken
+}
+
+// after has f run when ctx ends. After undo f does not run, and is not running: the Local's deadlines are its owner's again.
+func after(ctx context.Context, f func()) (undo func()) {
+	done := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
+		f()
+	})
+	return func() {
+		if !stop() {
+			<-done
+		}
+	}
 }
 
 // past is a deadline that has passed.
