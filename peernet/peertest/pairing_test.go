@@ -84,6 +84,7 @@ func TestPairingsUnderFaults(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { runPairing(t, uint64(seed)) })
 		})
 	}
+	t.Logf("%d pairings under %d faults", *pairings, len(faults))
 }
 
 // runPairing pairs two nodes while a fault comes, and looks at what has become of it ten minutes after the last of it.
