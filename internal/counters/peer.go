@@ -80,7 +80,7 @@ func (p *Peer) RTT(d time.Duration) {
 	p.last, p.smoothed = d, p.smoothed+(d-p.smoothed)/smoothing
 }
 
-// ReserveStream reserves n bytes for what the peer may send on a stream. It returns false, and reserves none, if more than limit
+// ReserveStream reserves n bytes for what streams with the peer hold. It returns false, and reserves none, if more than limit
 // would be reserved then over all its sessions.
 func (p *Peer) ReserveStream(n, limit int) bool {
 	for {

@@ -8,7 +8,7 @@ type Stats struct {
 	Sessions    int           // that are up
 	InFlight    int           // calls of ours
 	Queued      int           // bytes that wait to be written, or are being written
-	StreamBytes int           // reserved for what the peer sends on streams
+	StreamBytes int           // reserved for streams with the peer
 	RTT         time.Duration // of the last ping; of one peer alone, as SmoothedRTT is
 	SmoothedRTT time.Duration // 0: there was no ping
 }

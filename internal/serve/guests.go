@@ -13,7 +13,7 @@ const guestReply = 64 << 10
 // other end is the guest; else every call gets the answer for an unknown name. Each session has limits of its own, also if its key is
 // that of a trusted peer: keys cost a guest nothing.
 func (s *Server) OpenGuest(conn Conn, isServed bool) *Session {
-	p := &peer{server: s, key: conn.Remote(), isGuest: true, halfDone: make(map[*Request]struct{}), drops: limiter.Lines{Most: 1}}
+	p := &peer{server: s, key: conn.Remote(), isGuest: true, drops: limiter.Lines{Most: 1}}
 	s.mu.Lock()
 	s.guests[p] = struct{}{}
 	s.mu.Unlock()
@@ -39,17 +39,26 @@ func (p *peer) holdGuest(args int) *envelope.RemoteError {
 	return nil
 }
 
-// unhold gives back what a guest's call holds, once its handler has returned and its reply is queued. It is called with mu held.
+// unhold gives back what a guest's call holds, or the arguments of a stream, once its handler has returned and its reply is queued, or
+// written if it is that of a stream. It is called with mu held.
 func (p *peer) unhold(r *Request) {
-	if !p.isGuest {
+	if !p.isGuest && r.stream == nil {
 		return
 	}
-	if _, ok := p.halfDone[r]; !ok {
+	_, isHalf := p.halfDone[r]
+	switch {
+	case !isHalf:
+		if p.halfDone == nil {
+			p.halfDone = make(map[*Request]struct{})
+		}
 		p.halfDone[r] = struct{}{}
 		return
+	case r.stream != nil:
+		r.session.conn.Counters().ReleaseStream(r.size())
+	default:
+		p.server.held.Add(-int64(r.size() + guestReply))
 	}
 	delete(p.halfDone, r)
-	p.server.held.Add(-int64(r.size() + guestReply))
 }
 
 // GuestLoad returns the work of all guests' calls.

@@ -14,12 +14,11 @@ type overload struct {
 	replies    *envelope.RemoteError // the limit of replies that wait to be queued is reached: the caller does not read them
 	replyBytes *envelope.RemoteError // likewise, by the arguments of their calls
 
-	guestCalls       *envelope.RemoteError // the limits of guests are reached
-	guestBytes       *envelope.RemoteError
-	streams          *envelope.RemoteError // the limit of running streams is reached
-	reserved         *envelope.RemoteError // the limit of their bytes would be exceeded
-	streamReplies    *envelope.RemoteError // as replies and replyBytes, of streams
-	streamReplyBytes *envelope.RemoteError
+	guestCalls    *envelope.RemoteError // the limits of guests are reached
+	guestBytes    *envelope.RemoteError
+	streams       *envelope.RemoteError // the limit of running streams is reached
+	reserved      *envelope.RemoteError // the limit of their bytes would be exceeded
+	streamReplies *envelope.RemoteError // as replies, of streams
 }
 
 func newOverload(c *Config) overload {
@@ -34,10 +33,9 @@ func newOverload(c *Config) overload {
 		guestCalls: answer("the limit of %d calls of a guest at once is reached: wait until one of them is answered", c.GuestCalls),
 		guestBytes: answer("the limit of %d bytes of the calls of all guests would be exceeded: try again later", c.GuestBytes),
 
-		streams:          answer("the limit of %d streams at once is reached: end one of them", c.Streams),
-		reserved:         answer("the limit of %d bytes of streams would be exceeded: end one of them", c.StreamBytes),
-		streamReplies:    answer("the limit of %d replies of streams that wait for the caller is reached: read them first", max(c.Streams, minReplies)),
-		streamReplyBytes: answer("the limit of %d bytes of arguments of streams whose replies wait for the caller is exceeded: read them first", c.StreamBytes),
+		streams:       answer("the limit of %d streams at once is reached: end one of them", c.Streams),
+		reserved:      answer("the limit of %d bytes of streams would be exceeded: end one of them", c.StreamBytes),
+		streamReplies: answer("the limit of %d replies of streams that wait for the caller is reached: read them first", max(c.Streams, minReplies)),
 	}
 }
 
@@ -72,8 +70,6 @@ func (p *peer) noRoomForStream(hasBytes func() bool) *envelope.RemoteError {
 		return o.streams
 	case p.replyingStreams.n >= max(c.Streams, minReplies):
 		return o.streamReplies
-	case p.replyingStreams.bytes > c.StreamBytes:
-		return o.streamReplyBytes
 	case !hasBytes():
 		return o.reserved
 	}

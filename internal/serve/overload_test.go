@@ -28,7 +28,7 @@ func TestARefusalSaysWhichLimit(t *testing.T) {
 		{"streams", stream, false, most, 0, func(o *overload) *envelope.RemoteError { return o.streams }},
 		{"bytes of streams", stream, false, 1, bytes, func(o *overload) *envelope.RemoteError { return o.reserved }},
 		{"replies of streams", stream, true, most, 0, func(o *overload) *envelope.RemoteError { return o.streamReplies }},
-		{"bytes of replies of streams", stream, true, 2, bytes, func(o *overload) *envelope.RemoteError { return o.streamReplyBytes }},
+		{"bytes of replies of streams", stream, true, 1, bytes, func(o *overload) *envelope.RemoteError { return o.reserved }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			change := func(g *Config) { g.Calls, g.CallBytes, g.Streams, g.StreamBytes = most, bytes, most, bytes }

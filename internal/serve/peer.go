@@ -35,7 +35,7 @@ type peer struct {
 	deferUntil time.Time // zero: nothing is deferred
 	chains     int       // sends of which parts are coming, over sessions that can bring more
 
-	halfDone map[*Request]struct{} // of a guest: calls whose handler runs still, or whose reply is not queued, but not both
+	halfDone map[*Request]struct{} // calls of a guest, and streams: the handler runs still, or the reply is not queued, but not both
 
 	drops limiter.Lines // about dropped sends; it has a lock of its own
 }
@@ -60,10 +60,9 @@ func (p *peer) begin(r *Request) {
 func (p *peer) end(r *Request) {
 	if r.stream != nil {
 		p.streams.sub(r)
-		r.session.conn.Counters().ReleaseStream(r.size())
-		return
+	} else {
+		p.running.sub(r)
 	}
-	p.running.sub(r)
 	p.unhold(r)
 }
 

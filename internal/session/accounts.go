@@ -149,6 +149,7 @@ func (q *queue) drop(f *flow) {
 	}
 	q.free(f.room, size)
 	q.turns.drop(f)
+	q.tellWritten(f)
 	if f.starts {
 		q.starting -= n
 		q.sayBye()
@@ -186,6 +187,7 @@ func (q *queue) releaseTurn(s *segment) {
 	case s.buffer == nil || !s.ends:
 	case !f.single:
 		q.free(f.room, len(s.b))
+		q.tellWritten(f)
 	default:
 		q.free(f.room, f.counted)
 		if w := f.waiter; w != nil { // of a reply, which never had room
@@ -199,6 +201,18 @@ func (q *queue) releaseTurn(s *segment) {
 		f.dropped = nil
 	}
 	q.recycle(f)
+}
+
+// tellWritten tells those that wait until nothing of f is left, if nothing is.
+func (q *queue) tellWritten(f *flow) {
+	if len(q.awaited) == 0 || q.err == nil && f.own.bytes > 0 {
+		return
+	}
+	told := q.awaited[f]
+	delete(q.awaited, f)
+	for _, do := range told {
+		do()
+	}
 }
 
 // sayBye queues our bye once every call and send that was begun has left.

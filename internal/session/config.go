@@ -68,7 +68,7 @@ type Config struct {
 	// session with a peer that may be at work while it reads nothing: the session itself decides when that is too long.
 	AllowStall func(conn net.Conn)
 
-	StreamBytes int // bytes that may be reserved for what one peer sends on streams, over all sessions
+	StreamBytes int // bytes that may be reserved for streams with one peer, over all sessions: what it sends, and what waits to be written to it
 
 	HandshakeTimeout time.Duration // from the connection to the first valid frame of the peer
 	PingAfter        time.Duration // a session without inbound traffic for this long pings

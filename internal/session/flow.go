@@ -81,6 +81,56 @@ func (f *flow) drop() {
 	q.drop(f)
 }
 
+// setLimit sets how many bytes may wait in a flow that has room of its own.
+func (f *flow) setLimit(limit int) {
+	f.queue.mu.Lock()
+	defer f.queue.mu.Unlock()
+	f.own.limit = limit
+}
+
+// has says whether an envelope of size bytes fits within the limit beside what waits in f.
+func (f *flow) has(size int) bool {
+	f.queue.mu.Lock()
+	defer f.queue.mu.Unlock()
+	return f.own.bytes+size <= f.own.limit
+}
+
+// whenWritten has do called once nothing of f is queued or being written any more, or the queue has closed: now, if so. do is
+// called with the queue's lock held.
+func (f *flow) whenWritten(do func()) {
+	q := f.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil || f.own.bytes == 0 {
+		do()
+		return
+	}
+	if q.awaited == nil {
+		q.awaited = make(map[*flow][]func())
+	}
+	q.awaited[f] = append(q.awaited[f], do)
+}
+
+// awaitWritten waits until nothing of f is queued or being written any more, or the queue has closed.
+func (f *flow) awaitWritten() {
+	written := make(chan struct{})
+	f.whenWritten(func() { close(written) })
+	<-written
+}
+
+// takeBack drops the envelope of size bytes that waits in f, if f has that alone and its last byte has not been handed to the
+// writer. It returns whether it has: the peer never gets the envelope then.
+func (f *flow) takeBack(size int) bool {
+	q := f.queue
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.err != nil || f.gone || f.own.bytes != size || len(f.envelopes) == 0 {
+		return false
+	}
+	q.drop(f)
+	return true
+}
+
 // A flowList is flows in order. A flow is in one list at most.
 type flowList struct{ first, last *flow }
 

@@ -43,6 +43,8 @@ type queue struct {
 	bytes        int     // in all rooms
 	crowded      []*room // in which somebody waits
 
+	awaited map[*flow][]func() // see flow.whenWritten
+
 	starting   int     // envelopes of flows that start something and have not left
 	halfClosed bool    // our bye is queued: nothing new may start
 	bye        *buffer // our bye, while it waits for starting
@@ -270,6 +272,9 @@ func (q *queue) finish(bye *buffer, err error) {
 		q.add(&q.replies, bye)
 	}
 	q.err = err
+	for f := range q.awaited {
+		q.tellWritten(f)
+	}
 	q.endWaits()
 	q.wake()
 }

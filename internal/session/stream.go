@@ -37,9 +37,6 @@ func (e *afterAnswer) Error() string { return e.text }
 // RequestSent tells peernet.Sent that the request reached the peer.
 func (e *afterAnswer) RequestSent() bool { return true }
 
-// streamRoom is how many bytes of values may wait in the queue for one stream; one value always may. Send waits for room.
-const streamRoom = 128 << 10
-
 // A Stream is a call whose two ends send each other values while it runs (wire.md §6.11). Both ends have one. It is safe for
 // concurrent use.
 //
@@ -69,7 +66,7 @@ type Stream struct {
 
 // newStream returns a stream that is to enter the session's table.
 func (l *Link) newStream(id envelope.StreamID) *Stream {
-	s := &Stream{link: l, id: id, flow: l.queue.newFlow(streamRoom, "values of a stream"), over: make(chan struct{}), turn: make(chan struct{}, 1)}
+	s := &Stream{link: l, id: id, flow: l.queue.newFlow(0, "Limits.StreamBytesPerPeer"), over: make(chan struct{}), turn: make(chan struct{}, 1)}
 	s.in.init()
 	s.out.init()
 	return s
@@ -121,6 +118,7 @@ func (s *Stream) finish(r result) {
 		received, sent = io.EOF, ErrStreamOver
 	}
 	s.close(r, received, sent)
+	s.flow.whenWritten(s.takeRoom()) // at once, unless what was sent still leaves
 	l.streams.leave(s)
 	l.CheckDrained()
 }

@@ -13,6 +13,7 @@ import (
 type outgoing struct {
 	credit int   // bytes of values that may be sent
 	most   int   // bytes that one value may have: half of the first credit
+	room   int   // bytes that may wait in the queue, reserved under Config.StreamBytes; see makeRoom
 	err    error // why nothing can be sent any more
 
 	granted chan struct{} // there is more credit; it has room for one
@@ -37,7 +38,7 @@ func (e *ValueSizeError) Is(target error) bool { return target == envelope.ErrTo
 
 // Send sends a value, which may be anything that envelope.AppendData takes. It waits under ctx until the peer has granted credit for
 // it and there is room in the queue; one value waits at a time, in the order of the calls as far as they have one. nil says that
-// it was queued. After an error it was not sent.
+// it was queued; if there is no room for so large a value, that it has been written. After an error it was not sent.
 func (s *Stream) Send(ctx context.Context, value any) error {
 	buf, size := newEnvelope(value), 0
 	var err error
@@ -53,13 +54,18 @@ func (s *Stream) Send(ctx context.Context, value any) error {
 		return err
 	}
 	defer func() { <-s.turn }()
-	if err := s.spend(ctx, size); err != nil {
+	whole := len(buf.b)
+	room, err := s.spend(ctx, size, whole)
+	if err != nil {
 		buf.release()
 		return err
 	}
 	s.link.messages.Add(1)
 	if err := s.flow.pushUntil(ctx, s.out.ended, buf); err != nil {
 		return s.notQueued(err, size)
+	}
+	if whole > room {
+		return s.awaitWritten(ctx, size, whole)
 	}
 	return nil
 }
@@ -76,32 +82,33 @@ func (s *Stream) await(ctx context.Context, turn chan struct{}) error {
 	}
 }
 
-// spend takes credit for a value.
-func (s *Stream) spend(ctx context.Context, size int) error {
+// spend takes credit for a value of size bytes, and makes room for its envelope of whole bytes. It returns the room.
+func (s *Stream) spend(ctx context.Context, size, whole int) (room int, err error) {
 	for {
 		s.mu.Lock()
 		out := &s.out
 		switch {
 		case out.err != nil:
 			defer s.mu.Unlock()
-			return out.err
+			return 0, out.err
 		case size > out.most:
 			defer s.mu.Unlock()
-			return &ValueSizeError{size, out.most}
+			return 0, &ValueSizeError{size, out.most}
 		case size <= out.credit:
 			defer s.mu.Unlock()
 			if err := ctx.Err(); err != nil {
-				return notSent(err)
+				return 0, notSent(err)
 			}
 			out.credit -= size
-			return nil
+			s.makeRoom(whole)
+			return out.room, nil
 		}
 		s.mu.Unlock()
 		select {
 		case <-out.granted:
 		case <-out.ended:
 		case <-ctx.Done():
-			return notSent(ctx.Err())
+			return 0, notSent(ctx.Err())
 		}
 	}
 }

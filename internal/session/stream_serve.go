@@ -44,7 +44,8 @@ func (s *Stream) Interrupt(err error) {
 }
 
 // Reply answers the call, as Link.Reply does, behind all that was sent. It ends the stream: what has arrived and was not received
-// is dropped, and nothing is sent any more.
+// is dropped, and nothing is sent any more. It waits until the reply has been written, or the session has ended: until then the stream
+// holds what it has reserved.
 func (s *Stream) Reply(value any, refusal *envelope.RemoteError) {
 	var end result
 	if refusal != nil {
@@ -55,5 +56,7 @@ func (s *Stream) Reply(value any, refusal *envelope.RemoteError) {
 	s.turn <- struct{}{} // behind a Send that is being queued
 	s.link.reply(s.id.Call, value, refusal, func(buf *buffer) { _ = s.flow.push(context.Background(), buf) })
 	<-s.turn
+	s.flow.awaitWritten()
+	s.takeRoom()()
 	s.link.streams.leave(s)
 }

@@ -224,7 +224,7 @@ func (t *turns) grant() {
 
 // drop drops what f has. If parts of an envelope have left, f has one more turn, to abandon it.
 func (t *turns) drop(f *flow) {
-	begun := f.off > 0
+	begun := f.off > 0 // or the envelope before was dropped, and its chain has to be abandoned still
 	for i, s := range f.envelopes {
 		if i == 0 && begun && f.writing > 0 {
 			f.dropped = s.buffer
@@ -234,7 +234,7 @@ func (t *turns) drop(f *flow) {
 	}
 	f.envelopes, f.off, f.only = nil, 0, [1]segment{}
 	switch {
-	case begun:
+	case begun || f.abandoned:
 		f.abandoned = true
 	case f.chain != 0:
 		f.remove()
