@@ -1,6 +1,7 @@
 package peernet_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -93,6 +94,36 @@ func TestABlockedPeerIsDropped(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestABlockedKeyIsNoGuest: it cannot come in by the other door.
+func TestABlockedKeyIsNoGuest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		net := peertest.NewNetwork(t)
+		a, b := net.Node("alice"), net.Node("bob")
+		if err := a.Handle("hello", func(context.Context, *peernet.Request) (any, error) { return "hello", nil }, peernet.Guests()); err != nil {
+			t.Fatal(err)
+		}
+		call := func() error {
+			_, _, err := b.CallAsGuest(t.Context(), a.Addr().String(), a.PublicKey(), "hello", nil)
+			return err
+		}
+		if err := call(); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Block(b.PublicKey(), time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		if err := call(); err == nil {
+			t.Error("a blocked key is served as a guest")
+		}
+		if _, err := a.Unblock(b.PublicKey()); err != nil {
+			t.Fatal(err)
+		}
+		if err := call(); err != nil {
+			t.Errorf("after the block: %v", err)
+		}
+	})
 }
 
 // TestABlockOutlivesTheNode: it is there before anybody can connect.

@@ -30,25 +30,25 @@ import (
 // A Node is one end: it has an identity, a trust set, handlers and links to its peers. Several may run
 // in one process. It is safe for concurrent use.
 type Node struct {
-	config    Config
-	keys      identity.KeyPair
-	self      identity.PublicKey
-	trust     *trust.Set
-	keyring   *private.Keyring // nil unless in private mode
-	server    *serve.Server
-	around    middlewares
-	directory *peers.Directory
-	board     *finder.Board
-	dialects  *dialects.Book
-	hub       *hub
-	pairings  *pairings
-	onTrial   chan struct{} // room for one: the trust set has changed
-	listeners listeners
-	knocks    knocks
-	blocks    blocks
-	pool      *actorkit.Pool
-	counters  counters.Node
-	refusals  limiter.Lines // lines about keys that are not trusted
+	config     Config
+	keys       identity.KeyPair
+	self       identity.PublicKey
+	trust      *trust.Set
+	keyring    *private.Keyring // nil unless in private mode
+	server     *serve.Server
+	around     middlewares
+	directory  *peers.Directory
+	board      *finder.Board
+	dialects   *dialects.Book
+	hub        *hub
+	pairings   *pairings
+	trustEdits chan struct{} // room for one: the trust set has changed
+	listeners  listeners
+	knocks     knocks
+	blocks     blocks
+	pool       *actorkit.Pool
+	counters   counters.Node
+	refusals   limiter.Lines // lines about keys that are not trusted
 
 	finishing context.Context         // of what Shutdown lets finish
 	cut       context.CancelCauseFunc // ends it
@@ -75,7 +75,7 @@ func New(c Config) (*Node, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	n := &Node{config: c, keys: c.Identity, directory: peers.NewDirectory(), board: finder.NewBoard(), hub: newHub(), pairings: newPairings(), onTrial: make(chan struct{}, 1),
+	n := &Node{config: c, keys: c.Identity, directory: peers.NewDirectory(), board: finder.NewBoard(), hub: newHub(), pairings: newPairings(), trustEdits: make(chan struct{}, 1),
 		pool: actorkit.NewPool(parkedGoroutines), stopped: make(chan struct{})}
 	n.finishing, n.cut = context.WithCancelCause(context.Background())
 	if err := n.load(); err != nil {

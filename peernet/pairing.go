@@ -23,7 +23,7 @@ func ParsePairingCode(text string) (PairingCode, error) { return pairing.ParseCo
 var (
 	ErrCode      = pairing.ErrCode                                                                         // the text is no code
 	ErrCodeWord  = pairing.ErrWord                                                                         // a word of it is in no code
-	ErrWrongCode = pairing.ErrWrongCode                                                                    // the other side has another code, or somebody is in between
+	ErrWrongCode = pairing.ErrWrongCode                                                                    // the other side has another code, or an attacker is in between
 	ErrCodeOver  = errors.New("the code is used up, or its time is over")                                  // a new one is needed
 	ErrNoOffer   = errors.New("no node that can be reached offers this code")                              // within the time
 	ErrOffering  = errors.New("this node offers a pairing itself: only one side offers, the other joins")  // also of a second offer
@@ -38,11 +38,11 @@ const pairingName = "$/pair"
 
 // Bounds of wire.md §14.
 const (
-	offerLife = 2 * time.Minute  // of a code
-	trialTime = 10 * time.Minute // of a peer, until its first ordinary session
-	trialRest = 2 * time.Minute  // of that, at least, while this node runs: it may have been down when the peer came
-	guessMost = 3                // confirmations that a joiner sends for one code
-	guessLife = 2 * offerLife    // how long they count: a code is dead by then
+	offerLife       = 2 * time.Minute  // of a code
+	provisionalTime = 10 * time.Minute // of trust in a peer, until its first ordinary session
+	provisionalRest = 2 * time.Minute  // of that, at least, while this node runs: it may have been down when the peer came
+	guessMost       = 3                // confirmations that a joiner sends for one code
+	guessLife       = 2 * offerLife    // how long they count: a code is dead by then
 )
 
 // Codes of replies of the handler.
@@ -64,12 +64,12 @@ type Introduction struct {
 	// If empty, the nodes on the local networks that announce the code's number.
 	Addr string
 
-	// Reveal allows a pairing in private mode. While this node offers one, whoever connects and asks learns its key; a node that
-	// joins shows its key to whatever answers at Addr.
+	// Reveal allows a pairing in private mode. While this node offers one, everybody who connects and asks learns its key; a node
+	// that joins shows its key to the node that answers at Addr, any node.
 	Reveal bool
 }
 
-// pairings is what a node remembers of its pairings.
+// pairings are a node's open offer, the offers that it hears, and the guesses it has allowed.
 type pairings struct {
 	offers *discovery.Offers
 
@@ -79,7 +79,7 @@ type pairings struct {
 	guesses map[uint16]*guesses // by number, at most as many as there are numbers
 }
 
-// A guesses is how often this node has confirmed for a number, and when it did first.
+// guesses counts the confirmations of this node for a number, since the first one.
 type guesses struct {
 	n     int
 	began time.Time
@@ -100,7 +100,7 @@ func (p *pairings) close() {
 	}
 }
 
-// guess takes one of the guesses that whoever poses as the offerer of a number gets by a confirmation of this node.
+// guess counts one confirmation of this node for a number: somebody who poses as the offerer can test one guess with it.
 func (p *pairings) guess(now time.Time, number uint16) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -155,11 +155,11 @@ func (n *Node) checkIntroduction(i *Introduction) error {
 	return nil
 }
 
-// trustOnTrial writes down a peer that has proved that it knows the code.
-func (n *Node) trustOnTrial(key identity.PublicKey, i Introduction, offered string) (trust.Peer, error) {
+// trustProvisionally writes down a peer that has proved that it knows the code, as a provisional one.
+func (n *Node) trustProvisionally(key identity.PublicKey, i Introduction, offered string) (trust.Peer, error) {
 	peer := trust.Peer{Key: key, Label: i.Label}
 	if i.Addr != "" {
 		peer.Options = []trust.Option{{Name: trust.OptionAddr, Value: i.Addr}}
 	}
-	return n.trust.AddProvisional(peer, offered, n.config.Clock.Now().Add(trialTime))
+	return n.trust.AddProvisional(peer, offered, n.config.Clock.Now().Add(provisionalTime))
 }

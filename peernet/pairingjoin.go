@@ -170,7 +170,7 @@ func (n *Node) tryOffer(ctx context.Context, code PairingCode, key identity.Publ
 	if err != nil {
 		return trust.Peer{}, err
 	}
-	peer, err := n.trustOnTrial(s.remote(), i, offered)
+	peer, err := n.trustProvisionally(s.remote(), i, offered)
 	if err != nil {
 		return trust.Peer{}, ownersError{err}
 	}

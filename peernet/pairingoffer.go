@@ -191,5 +191,5 @@ func (o *PairingOffer) verify(binding pairing.Binding, message []byte) (any, err
 }
 
 func (o *PairingOffer) trust(key identity.PublicKey, label string) (trust.Peer, error) {
-	return o.node.trustOnTrial(key, Introduction{Label: o.intro.Label}, label)
+	return o.node.trustProvisionally(key, Introduction{Label: o.intro.Label}, label)
 }

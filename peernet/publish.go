@@ -30,8 +30,8 @@ func (n *Node) trustChanged(c trust.Change) {
 	}
 	n.tellTrust(c)
 	select {
-	case n.onTrial <- struct{}{}:
-	default: // endTrials looks already
+	case n.trustEdits <- struct{}{}:
+	default: // removeProvisional looks already
 	}
 }
 
@@ -58,7 +58,7 @@ func (n *Node) publish(m any) {
 		n.hub.publish(e)
 	case peers.Up:
 		n.logPeer(m.Key, "role", m.Role.String(), "state", "connected", "addr", m.Addr)
-		n.keepOnTrial(m.Key)
+		n.keepProvisional(m.Key)
 		n.hub.publish(Connected{now, m.Key, m.Addr, m.Role.String(), m.Name})
 	case peers.Down:
 		text := m.Text

@@ -131,7 +131,7 @@ func (d *document) get(key identity.PublicKey) (Peer, bool) {
 }
 
 // put returns the text of d with peer in it: in place of the line that has its key, or on a new line at the end. An
-// empty label and options that are nil leave the old ones, but end a trial.
+// empty label and options that are nil leave the old ones, but make a provisional peer one for good.
 func (d *document) put(peer Peer) (string, error) {
 	old, found := d.get(peer.Key)
 	if peer.Label == "" {

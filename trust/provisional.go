@@ -9,14 +9,14 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// OptionProvisional is the end of a trial: the peer was paired by a code and is trusted until then, unless an ordinary
-// session with it comes up before. The time is as in 2006-01-02T15:04:05Z, in UTC. It may be given once.
+// OptionProvisional marks a provisional peer: it was paired by a code, and is trusted until the time that is the value. An
+// ordinary session with it before then makes the trust last. The time is as in 2006-01-02T15:04:05Z, in UTC. It may be given once.
 const OptionProvisional = "provisional"
 
 // timeForm is how the time of [OptionProvisional] is written.
 const timeForm = "2006-01-02T15:04:05Z"
 
-// Provisional returns when the trial of a peer ends. ok is false if it is trusted for good.
+// Provisional returns when the trust in a provisional peer ends. ok is false if the peer is trusted for good.
 func (p Peer) Provisional() (until time.Time, ok bool) {
 	values := p.Option(OptionProvisional)
 	if len(values) == 0 {
@@ -44,11 +44,11 @@ func withoutProvisional(options []Option) (others []Option) {
 	return others
 }
 
-// AddProvisional puts peer into the set, and into the file before it returns, as a peer on trial until a time. It returns
-// the peer as it is then. If peer has no label, it gets offered, which is the peer's own word: without invisible characters
-// and the like, or not at all, and with a number after it if another peer has that label, in whatever case. So a peer
-// never takes the label of another. Of a key that is there already only a label that is not empty changes, and options that
-// it lacks are added; it goes on as it was, on trial with the new time or for good.
+// AddProvisional puts peer into the set, and into the file before it returns, as a provisional peer until a time. It
+// returns the peer as it is then. If peer has no label, it gets offered, the label that the peer gave itself: none if that has
+// invisible characters and the like, and with a number after it if another peer has that label, in upper or lower case. So a peer
+// never takes the label of another. If the key is there already, a label that is not empty replaces the old one, and options
+// that the peer lacks are added. The peer stays trusted for good, or stays provisional, with the new time.
 //
 // It fails as Add does; after an error the set is as it was.
 func (s *Set) AddProvisional(peer Peer, offered string, until time.Time) (added Peer, err error) {
@@ -59,7 +59,7 @@ func (s *Set) AddProvisional(peer Peer, offered string, until time.Time) (added 
 	}
 	if err == nil {
 		err = s.edit(func(doc *document) (string, error) {
-			added = doc.onTrial(peer, offered, until)
+			added = doc.provisional(peer, offered, until)
 			return doc.put(added)
 		})
 	}
@@ -70,12 +70,12 @@ func (s *Set) AddProvisional(peer Peer, offered string, until time.Time) (added 
 	return added, nil
 }
 
-// onTrial returns what AddProvisional puts into d.
-func (d *document) onTrial(peer Peer, offered string, until time.Time) Peer {
+// provisional returns the peer that AddProvisional puts into d.
+func (d *document) provisional(peer Peer, offered string, until time.Time) Peer {
 	old, found := d.get(peer.Key)
 	options := []Option{} // not nil, which would leave the old ones
-	_, onTrial := old.Provisional()
-	if !found || onTrial {
+	_, isProvisional := old.Provisional()
+	if !found || isProvisional {
 		options = append(options, Option{OptionProvisional, until.UTC().Format(timeForm)})
 	}
 	options = append(options, withoutProvisional(old.Options)...)
@@ -109,7 +109,7 @@ func (d *document) freeLabel(offered string) string {
 	return label
 }
 
-// Keep makes a peer on trial one that is trusted for good. It reports whether the peer was on trial. It fails as Add does.
+// Keep makes a provisional peer one that is trusted for good. It reports whether the peer was provisional. It fails as Add does.
 func (s *Set) Keep(key identity.PublicKey) (bool, error) {
 	var was bool
 	err := s.edit(func(doc *document) (string, error) {
@@ -129,12 +129,12 @@ func (s *Set) Keep(key identity.PublicKey) (bool, error) {
 	return was, nil
 }
 
-// Expire removes the peers on trial for which ended returns true, as Remove does, and returns them. ended must call no method
+// Expire removes the provisional peers for which ended returns true, as Remove does, and returns them. ended must call no method
 // of the set. It fails as Remove does.
 func (s *Set) Expire(ended func(p Peer, until time.Time) bool) ([]Peer, error) {
 	hasEnded := func(p Peer) bool {
-		until, onTrial := p.Provisional()
-		return onTrial && ended(p, until)
+		until, isProvisional := p.Provisional()
+		return isProvisional && ended(p, until)
 	}
 	if !slices.ContainsFunc(s.current.Load().peers, hasEnded) {
 		return nil, nil // most nodes never have one, and need no file that can be written
@@ -152,7 +152,7 @@ func (s *Set) Expire(ended func(p Peer, until time.Time) bool) ([]Peer, error) {
 		return text, nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("removing peers whose trial has ended: %w", err)
+		return nil, fmt.Errorf("removing provisional peers: %w", err)
 	}
 	return gone, nil
 }

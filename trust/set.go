@@ -128,7 +128,8 @@ func (s *Set) Problems() []error {
 }
 
 // Add puts peer into the set, and into the file before it returns. If the key is there already, peer's label and
-// options replace the old ones; an empty label and nil options leave the old ones, but end a trial: see [OptionProvisional].
+// options replace the old ones; an empty label and nil options leave the old ones, but make a provisional peer
+// one for good: see [OptionProvisional].
 // Add removes spaces around the label.
 //
 // It fails with the error of [identity.NewPublicKey] if the key is not valid, with [ErrSelf], [ErrLabelTaken] or

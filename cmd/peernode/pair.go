@@ -152,6 +152,9 @@ func (a *app) readCode(ctx context.Context, args []string, ask bool) (peernet.Pa
 		}
 		line, err := readLine(ctx, in)
 		if err != nil && (line == "" || !errors.Is(err, io.EOF)) {
+			if ask {
+				fmt.Fprintln(a.err) // the prompt's line is over
+			}
 			if errors.Is(err, io.EOF) {
 				err = failure.Usage("pair: there is no code at standard input", "type the code that the other node shows")
 			}

@@ -184,7 +184,7 @@ func (t Task) measure(r runner.Runner) (measure.Figures, error) {
 
 const (
 	lineBits = 50e6 // bits per second of the line, in each direction
-	lineTime = 5    // calls are measured for so many times as long as without it
+	lineTime = 5    // a measurement over the line takes lineTime times as long as one without it
 )
 
 // overLine measures a small call beside bulk over a slow line.

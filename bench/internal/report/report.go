@@ -23,7 +23,7 @@ func (r *Report) Add(c measure.Case, runner string, f measure.Figures) {
 	r.found[c][runner] = append(r.found[c][runner], f)
 }
 
-// A Value is a median, and the median of the passes' ratios to the floor; the ratio is 0 where there is none.
+// A Value is the median of the passes, and the median of their ratios to the floor. Without a floor to compare with, Ratio is 0.
 type Value struct {
 	Median float64   `json:"median"`
 	Ratio  float64   `json:"ratio,omitempty"`
@@ -36,12 +36,12 @@ type Place struct {
 	Column measure.Column
 }
 
-// Value returns what was found at a place for a runner, and whether anything was.
+// Value returns the value of a runner at a place. It returns false if no pass found one.
 func (r *Report) Value(at Place, runner string) (v Value, found bool) {
 	return r.over(at, runner, at, r.Floor)
 }
 
-// over returns what was found at a place for a runner, with ratios to what was found at another for another runner.
+// over returns the value of a runner at a place, with its ratios to the value of another runner at the place below.
 func (r *Report) over(at Place, runner string, below Place, other string) (v Value, found bool) {
 	var under, over []float64
 	for pass, f := range r.found[at.Case][runner] {
