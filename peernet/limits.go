@@ -36,9 +36,11 @@ type Limits struct {
 	StreamsPerPeer int
 
 	// StreamBytesPerPeer bounds what all streams with one peer can make the node hold, whichever end opened them, over all sessions:
-	// the arguments of those that the peer opened, and what it may send ahead of the readers (see Window and HandleWindow), at least
-	// 1 MiB; 64 MiB. At the limit, streams of the peer are answered `overloaded`, and those of this node fail with ErrOverloaded. The
-	// windows of streams grow within half of it.
+	// the arguments of those that the peer opened, until their replies are written; what it may send ahead of the readers (see Window
+	// and HandleWindow); and the values that wait to be written to it. At least 1 MiB; 64 MiB. At the limit, streams of the peer are
+	// answered `overloaded`, and those of this node fail with ErrOverloaded. The windows of streams grow within half of it. A stream
+	// has room for 128 KiB of values to wait, or for one value, while all have no more than three quarters of the limit. Beyond that
+	// each Send waits until its value has been written: docs/wire.md §9.
 	StreamBytesPerPeer int
 
 	// SendsPerPeer is how many sends of one peer wait for their handlers, at most 2^20; 1,024. At the limit, sends are
