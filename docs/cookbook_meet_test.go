@@ -62,19 +62,19 @@ func Example_oneMoreAddress() {
 	alice, stop := start(peernet.Config{Listen: "127.0.0.1:0"}) // in an application with Discovery: radio
 	defer stop()
 
-	// A second address, for as long as it is wanted. One that is taken is an error, and changes nothing else.
+	// A second address, until Close. An address that another program has is an error, and changes nothing.
 	l, err := alice.ListenOn(ctx, "127.0.0.1:0")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(len(alice.Listeners()), "addresses")
-	if err := l.Close(); err != nil { // who has connected there stays connected
+	if err := l.Close(); err != nil { // peers that connected there stay connected
 		fmt.Println(err)
 	}
 	fmt.Println(len(alice.Listeners()), "address")
 
-	// The machine has joined another network: look for peers there too, and no more on the first one.
+	// The machine has joined another network: look for peers there, and no longer on the first one.
 	fmt.Println(radio.AddInterface("wlan0"), radio.RemoveInterface("eth0"))
 	// Output:
 	// 2 addresses

@@ -44,16 +44,16 @@ func (m *machine) diagnose(args ...string) (problems []doctor.Finding, took time
 	return problems, took
 }
 
-// TestDoctor plants faults, each on a network of its own. Doctor names the fault within 5 s, with what mends it. Where all is well
-// it finds nothing.
+// TestDoctor plants faults, each on a network of its own. Doctor names the fault within 5 s, with the command that mends it.
+// Without a fault it finds nothing.
 func TestDoctor(t *testing.T) {
 	t.Parallel()
 	netns.Run(t, func(t *testing.T) {
 		for _, c := range []struct {
-			name  string
-			plant func(ada, bob *machine) (args []string)
-			check string
-			hint  string
+			name   string
+			plant  func(ada, bob *machine) (args []string)
+			check  string
+			advice string
 		}{
 			{"DirectoryForOthers", func(ada, _ *machine) []string {
 				ada.try(os.Chmod(ada.dir, 0o777))
@@ -108,7 +108,7 @@ func TestDoctor(t *testing.T) {
 				args := c.plant(l.machines[0], l.machines[1])
 				problems, took := l.machines[0].diagnose(args...)
 				for _, f := range problems {
-					if f.Check == c.check && strings.Contains(f.Hint, c.hint) {
+					if f.Check == c.check && strings.Contains(f.Advice, c.advice) {
 						netns.Within(t, "the fault named", took, 5*time.Second)
 						return
 					}
