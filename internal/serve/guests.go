@@ -10,7 +10,7 @@ import (
 const guestReply = 64 << 10
 
 // OpenGuest serves the calls that come over a guest session, until the session that it returns is closed. isServed says that the
-// other end is the guest; else every call gets the answer for an unknown name. Each session has limits of its own, also if its key is
+// other end is the guest; else every call gets the answer for an unknown name, at once, and holds nothing. Each session has limits of its own, also if its key is
 // that of a trusted peer: keys cost a guest nothing.
 func (s *Server) OpenGuest(conn Conn, isServed bool) *Session {
 	p := &peer{server: s, key: conn.Remote(), isGuest: true, halfDone: make(map[*Request]struct{}), drops: limiter.Lines{Most: 1}}
@@ -28,14 +28,13 @@ func (s *Server) OpenGuest(conn Conn, isServed bool) *Session {
 func (p *peer) holdGuest(args int) *envelope.RemoteError {
 	s := p.server
 	switch {
-	case p.running.n >= s.config.GuestCalls:
+	case p.heldCalls >= s.config.GuestCalls:
 		return s.overload.guestCalls
-	case p.replying.n >= max(s.config.GuestCalls, minReplies):
-		return s.overload.replies
 	case s.held.Add(int64(args+guestReply)) > int64(s.config.GuestBytes):
 		s.held.Add(-int64(args + guestReply))
 		return s.overload.guestBytes
 	}
+	p.heldCalls++
 	return nil
 }
 
@@ -49,6 +48,7 @@ func (p *peer) unhold(r *Request) {
 		return
 	}
 	delete(p.halfDone, r)
+	p.heldCalls--
 	p.server.held.Add(-int64(r.size() + guestReply))
 }
 

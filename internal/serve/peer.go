@@ -35,7 +35,9 @@ type peer struct {
 	deferUntil time.Time // zero: nothing is deferred
 	chains     int       // sends of which parts are coming, over sessions that can bring more
 
-	halfDone map[*Request]struct{} // of a guest: calls whose handler runs still, or whose reply is not queued, but not both
+	// Of a guest. A call is held until its handler has returned and its reply is queued.
+	heldCalls int
+	halfDone  map[*Request]struct{} // calls of which one of the two is done
 
 	drops limiter.Lines // about dropped sends; it has a lock of its own
 }
