@@ -111,6 +111,8 @@ func guestError(addr netip.AddrPort, end session.Ended) error {
 		return &peers.RefusedError{Addr: addr, Reason: end.Reason, Text: end.Text, RetryAfter: end.RetryAfter}
 	case end.Reason == envelope.ReasonShutdown:
 		return ErrClosed
+	case end.Reason == envelope.ReasonBusy:
+		return fmt.Errorf("%w: it is the guest in %d sessions: wait until one has ended", ErrFull, guests.MaxHosts)
 	case end.Reason == session.ReasonLost:
 		return fmt.Errorf("%v: %w", addr, ErrNoGuests)
 	case end.Err != nil:

@@ -72,7 +72,8 @@ type Limits struct {
 	// GuestsPerSource is the same for one IPv4 address or IPv6 /64, at most Guests; 8, or Guests if that is less.
 	GuestsPerSource int
 
-	// CallsPerGuest is how many calls of one guest run at once, at most 1,024; 4. At the limit, calls are answered `overloaded`.
+	// CallsPerGuest is how many calls of one guest may run, or have a reply that waits to be written, at most 1,024; 4. At the limit,
+	// calls are answered `overloaded`: one source can hold no more than this in each of its sessions.
 	CallsPerGuest int
 
 	// GuestBytes is the bytes of the arguments of all guests' calls that run, and 64 KiB for the reply of each, at least the 128 KiB

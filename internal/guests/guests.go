@@ -87,6 +87,10 @@ func (childStopped) IgnoreDeadLetterLogging() {}
 // looks is how many times within Idle the actor checks whether a session was used.
 const looks = 4
 
+// MaxHosts is how many sessions of which this node is the guest there may be, those that are ending included: hosts decide how long
+// that takes. One more ends at once with `busy`.
+const MaxHosts = 1024
+
 // Props describes the actor.
 func Props(c *Config) *actor.Props {
 	return actorkit.Props(c.Session.Pool, c.Session.Log, func() actor.Actor {
@@ -141,9 +145,16 @@ func (t *table) Receive(ctx actor.Context) {
 }
 
 func (t *table) begin(ctx actor.Context, m Begin) {
-	if t.stopping {
+	refuse := func(reason envelope.Reason) {
 		_ = m.Conn.Close()
-		m.Done <- Begun{End: session.Ended{Reason: envelope.ReasonShutdown}}
+		m.Done <- Begun{End: session.Ended{Reason: reason}}
+	}
+	switch {
+	case t.stopping:
+		refuse(envelope.ReasonShutdown)
+		return
+	case len(t.hosts) >= MaxHosts:
+		refuse(envelope.ReasonBusy)
 		return
 	}
 	pid := session.Spawn(ctx, session.Params{Config: t.Session, Conn: m.Conn, Role: handshake.Initiator, Expect: m.Expect, Guest: true,
