@@ -44,6 +44,41 @@ func Example_addresses() {
 	// Output: bob connected
 }
 
+func Example_pairing() {
+	ctx := context.Background()
+	alice, stopAlice := start(peernet.Config{Name: "Alice"})
+	defer stopAlice()
+	bob, stopBob := start(peernet.Config{Name: "Bob"})
+	defer stopBob()
+
+	offer, err := alice.OfferPairing(ctx, peernet.Introduction{}) // it lasts for two minutes
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	said := offer.Code().Text() // show it to the person here, such as 42-otter-velvet; log it nowhere
+
+	// The person there types it.
+	code, err := peernet.ParsePairingCode(said)
+	if err != nil {
+		fmt.Println(err) // it says which word was meant: ask again
+		return
+	}
+	// Without Addr the node looks on its local networks, until ctx ends.
+	at := alice.Addrs()[0].String()
+	peer, err := bob.JoinPairing(ctx, code, peernet.Introduction{Addr: at})
+	if err != nil {
+		fmt.Println(err) // after ErrWrongCode, ErrCodeOver and ErrGuesses it takes a new code
+		return
+	}
+	fmt.Println(peer.Label, "is trusted and connected")
+	joined, err := offer.Wait(ctx)
+	fmt.Println(joined.Label, "is trusted", err)
+	// Output:
+	// Alice is trusted and connected
+	// Bob is trusted <nil>
+}
+
 func Example_discovery() {
 	node, err := peernet.New(peernet.Config{
 		Listen: ":0", // all addresses; the default is loopback, which is not announced
