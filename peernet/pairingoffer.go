@@ -64,7 +64,8 @@ func (n *Node) offerPairing(i Introduction) (*PairingOffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &PairingOffer{node: n, code: code, until: n.config.Clock.Now().Add(offerLife), intro: i, offer: offer,
+	until := n.config.Clock.Now().Add(offerLife).Round(0) // by the clock on the wall, which goes on while the machine sleeps
+	o := &PairingOffer{node: n, code: code, until: until, intro: i, offer: offer,
 		done: make(chan struct{}), changed: make(chan struct{})}
 	p := n.pairings
 	p.mu.Lock()
@@ -146,6 +147,13 @@ func (o *PairingOffer) answer(_ context.Context, r *Request) (any, error) {
 	message, err := decode[[]byte](r.Args())
 	if !ok || err != nil {
 		return nil, ErrBadArgs
+	}
+	if o.node.isBlocked(g.key) { // since its session came up: to it no offer is open
+		g.close()
+		return nil, NewError(CodeNoHandler, "", nil)
+	}
+	if !o.node.config.Clock.Now().Before(o.until) {
+		o.end(ErrCodeOver) // the timer stood while the machine slept
 	}
 	binding := pairing.Binding{Hash: g.hash, Initiator: g.key, Responder: o.node.self}
 	if pairing.IsConfirmation(message) {
