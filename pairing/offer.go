@@ -8,22 +8,17 @@ import (
 	"sync"
 )
 
-// Bounds of an offer: wire.md §9.
-const (
-	// runLimit is how many runs an offer takes. A person who mistypes needs two or three, and each costs two scalar
-	// multiplications.
-	runLimit = 1024
-	// unfinishedLimit is how many of them may wait for their confirmation at one time. One more takes the place of the
-	// oldest.
-	unfinishedLimit = 16
-)
+// runLimit is how many runs an offer takes (wire.md §9), and keeps until it ends, of 0.5 KiB each. A person who mistypes needs two
+// or three, and each costs two scalar multiplications.
+const runLimit = 1024
 
 // Reasons why an offer takes no message.
 var (
 	// ErrOver is returned once an offer has ended: by the first confirmation, by [Offer.End], or by too many runs.
 	ErrOver = errors.New("the pairing code is used up")
-	// ErrUnknownRun is returned for a confirmation without a share before it in the same session, or with newer runs that
-	// have taken its place.
+	// ErrTooManyRuns is returned once: for the run that ends the offer.
+	ErrTooManyRuns = errors.New("the pairing code is used up by too many runs")
+	// ErrUnknownRun is returned for a confirmation without an answered share before it in the same session.
 	ErrUnknownRun = errors.New("no pairing is under way in this session")
 )
 
@@ -31,15 +26,14 @@ var (
 type Offer struct {
 	label string
 
-	mu    sync.Mutex // guards the rest
-	code  Code       // zero once the offer is over
-	runs  int        // begun
-	queue []*offerRun
+	mu    sync.Mutex             // guards the rest
+	code  Code                   // zero once the offer is over
+	count int                    // of runs that were begun
+	runs  map[[32]byte]*offerRun // by the hash of the session; nil: its share is not answered, or was bad
 }
 
 // An offerRun is a run that waits for its confirmation.
 type offerRun struct {
-	hash       [32]byte // of its session: no two have the same
 	key        [sha512.Size]byte
 	transcript []byte
 }
@@ -49,18 +43,18 @@ func NewOffer(code Code, label string) (*Offer, error) {
 	if err := checkLabel(label); err != nil {
 		return nil, err
 	}
-	return &Offer{label: label, code: code}, nil
+	return &Offer{label: label, code: code, runs: make(map[[32]byte]*offerRun)}, nil
 }
 
-// Answer takes a joiner's share and returns this side's, which gives away nothing about the code. A session has one run: a
-// second share there is ErrMessage. It reads 32 bytes of random, and fails if it cannot, or with [ErrOver], [ErrMessage] or
-// [ErrPoint].
+// Answer takes a joiner's share and returns this side's, which gives away nothing about the code. A session has one run, also if
+// its share is bad: a second share there is ErrMessage. It reads 32 bytes of random, and fails if it cannot, or with [ErrOver],
+// [ErrTooManyRuns], [ErrMessage] or [ErrPoint].
 func (o *Offer) Answer(binding Binding, message []byte, random io.Reader) ([]byte, error) {
 	m, err := parseShare(message, kindJoinerShare)
 	if err != nil {
 		return nil, err
 	}
-	code, err := o.begin(binding)
+	code, err := o.begin(binding.Hash)
 	if err != nil {
 		return nil, err
 	}
@@ -68,49 +62,44 @@ func (o *Offer) Answer(binding Binding, message []byte, random io.Reader) ([]byt
 	if err != nil {
 		return nil, err
 	}
-	waiting := &offerRun{hash: binding.Hash}
+	waiting := new(offerRun)
 	if waiting.key, waiting.transcript, err = r.confirmationKey(m.point, false); err != nil {
 		return nil, err
 	}
-	if err := o.wait(waiting); err != nil {
+	if err := o.wait(binding.Hash, waiting); err != nil {
 		return nil, err
 	}
 	return shareMessage{kindOffererShare, r.own.public}.append(nil), nil
 }
 
-// begin counts a run and returns the code.
-func (o *Offer) begin(binding Binding) (Code, error) {
+// begin counts the run of a session and returns the code.
+func (o *Offer) begin(hash [32]byte) (Code, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
-	case o.code.IsZero():
+	if o.code.IsZero() {
 		return Code{}, ErrOver
-	case o.find(binding.Hash) >= 0:
+	}
+	if _, had := o.runs[hash]; had {
 		return Code{}, ErrMessage
 	}
-	if o.runs++; o.runs > runLimit {
+	if o.count == runLimit {
 		o.end()
-		return Code{}, ErrOver
+		return Code{}, ErrTooManyRuns
 	}
+	o.count++
+	o.runs[hash] = nil
 	return o.code, nil
 }
 
 // wait keeps a run until its confirmation, unless the offer has ended meanwhile.
-func (o *Offer) wait(r *offerRun) error {
+func (o *Offer) wait(hash [32]byte, r *offerRun) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	switch {
-	case o.code.IsZero():
+	if o.code.IsZero() {
 		clear(r.key[:])
 		return ErrOver
-	case o.find(r.hash) >= 0:
-		clear(r.key[:])
-		return ErrMessage
-	case len(o.queue) == unfinishedLimit:
-		clear(o.queue[0].key[:])
-		o.queue = o.queue[1:]
 	}
-	o.queue = append(o.queue, r)
+	o.runs[hash] = r
 	return nil
 }
 
@@ -143,24 +132,13 @@ func (o *Offer) take(hash [32]byte) (*offerRun, error) {
 	if o.code.IsZero() {
 		return nil, ErrOver
 	}
-	i := o.find(hash)
-	if i < 0 {
+	r := o.runs[hash]
+	if r == nil {
 		return nil, ErrUnknownRun
 	}
-	r := o.queue[i]
-	o.queue[i] = &offerRun{} // end clears the keys of the others alone
+	o.runs[hash] = nil // end clears the keys of the others alone
 	o.end()
 	return r, nil
-}
-
-// find returns the place of a session's run in the queue, or -1. The caller holds mu.
-func (o *Offer) find(hash [32]byte) int {
-	for i, r := range o.queue {
-		if r.hash == hash {
-			return i
-		}
-	}
-	return -1
 }
 
 // End ends the offer: its time is over, or its person has changed their mind. It reports whether the offer was open.
@@ -174,10 +152,12 @@ func (o *Offer) End() bool {
 
 // end forgets the code and all runs. The caller holds mu.
 func (o *Offer) end() {
-	for _, r := range o.queue {
-		clear(r.key[:])
+	for _, r := range o.runs {
+		if r != nil {
+			clear(r.key[:])
+		}
 	}
-	o.code, o.queue = Code{}, nil
+	o.code, o.runs = Code{}, nil
 }
 
 // IsOver reports whether the offer has ended.
@@ -191,5 +171,5 @@ func (o *Offer) IsOver() bool {
 func (o *Offer) Runs() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.runs
+	return o.count
 }

@@ -207,29 +207,56 @@ func TestRunsAreBounded(t *testing.T) {
 		_, err := e.o.Answer(b, share, rand.Reader)
 		return err
 	}
-	for n := range unfinishedLimit {
-		wantNil(t, answer(100+n))
-		if len(e.o.queue) > unfinishedLimit {
-			t.Fatalf("%d runs wait", len(e.o.queue))
-		}
-	}
-	e.wantVerify(first, ErrUnknownRun) // newer ones have taken its place
-	for n := range runLimit - unfinishedLimit - 1 {
+	for n := range runLimit - 1 {
 		wantNil(t, answer(1000+n))
 	}
-	if err := answer(5000); !errors.Is(err, ErrOver) || !e.o.IsOver() || e.o.Runs() != runLimit+1 {
+	if err := answer(1000); !errors.Is(err, ErrMessage) || e.o.Runs() != runLimit {
+		t.Errorf("a second share in a session: %v, %d runs", err, e.o.Runs())
+	}
+	if err := answer(5000); !errors.Is(err, ErrTooManyRuns) || !e.o.IsOver() || e.o.Runs() != runLimit {
 		t.Errorf("run %d: %v", runLimit+1, err)
+	}
+	if err := answer(5001); !errors.Is(err, ErrOver) || e.o.End() {
+		t.Errorf("after the end: %v", err)
+	}
+	e.wantVerify(first, ErrOver)
+}
+
+func TestOtherRunsDoNotPushOutARun(t *testing.T) {
+	e := newExchange(t, rightCode, rightCode)
+	first := e.confirmation()
+	for n := range 64 {
+		b := bindingOf(2)
+		b.Hash[0] = byte(100 + n)
+		_, err := e.o.Answer(b, e.j.Share(), rand.Reader)
+		wantNil(t, err)
+	}
+	e.wantVerify(first, nil)
+}
+
+func TestABadShareIsTheRunOfItsSession(t *testing.T) {
+	e := newExchange(t, rightCode, rightCode)
+	b := bindingOf(2)
+	b.Hash[0] = 99
+	bad := append([]byte{byte(kindJoinerShare)}, make([]byte, 32)...) // the identity
+	for n, want := range []error{ErrPoint, ErrMessage, ErrMessage} {
+		if _, err := e.o.Answer(b, bad, rand.Reader); !errors.Is(err, want) {
+			t.Errorf("share %d: %v, want %v", n+1, err, want)
+		}
+	}
+	if n := e.o.Runs(); n != 1 {
+		t.Errorf("%d runs", n)
 	}
 }
 
 func TestAnEndedOfferHoldsNoSecret(t *testing.T) {
 	e := newExchange(t, rightCode, rightCode)
 	m := e.confirmation()
-	waiting := e.o.queue[0]
+	waiting := e.o.runs[e.offered.Hash]
 	if !e.o.End() || e.o.End() {
 		t.Error("End does not report what it ended")
 	}
-	if waiting.key != [tagSize]byte{} || !e.o.code.IsZero() || e.o.queue != nil {
+	if waiting.key != [tagSize]byte{} || !e.o.code.IsZero() || e.o.runs != nil {
 		t.Error("something is left")
 	}
 	e.wantVerify(m, ErrOver)

@@ -57,7 +57,7 @@ func (n *Node) Start(ctx context.Context) error {
 		warn := func(err error) { n.config.Logger.Warn("peers file", "err", err) }
 		n.join.Go(func() { n.trust.Poll(run, n.config.Timing.Reload, warn) })
 	}
-	n.join.Go(func() { n.removeProvisional(run, n.trustEdits) })
+	n.join.Go(func() { n.followProvisional(run, n.trustEdits) })
 	n.started = n.config.Clock.Now()
 	n.state.Store(stateRunning)
 	n.blocks.mu.Lock()

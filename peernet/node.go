@@ -43,6 +43,7 @@ type Node struct {
 	hub        *hub
 	pairings   *pairings
 	trustEdits chan struct{} // room for one: the trust set has changed
+	toKeep     sync.Map      // identity.PublicKey of a provisional peer whose session was up, to bool: a failure to keep it is logged
 	listeners  listeners
 	knocks     knocks
 	blocks     blocks

@@ -25,6 +25,7 @@ var (
 	ErrCodeWord  = pairing.ErrWord                                                                         // a word of it is in no code
 	ErrWrongCode = pairing.ErrWrongCode                                                                    // the other side has another code, or an attacker is in between
 	ErrCodeOver  = errors.New("the code is used up, or its time is over")                                  // a new one is needed
+	ErrAttempts  = fmt.Errorf("%w: too many nodes have tried to join", ErrCodeOver)                        // 1,024: wire.md §9
 	ErrNoOffer   = errors.New("no node that can be reached offers this code")                              // within the time
 	ErrOffering  = errors.New("this node offers a pairing itself: only one side offers, the other joins")  // also of a second offer
 	ErrOwnCode   = errors.New("this is this node's own code: it is for the other node")                    // typed at the wrong end
@@ -48,6 +49,7 @@ const (
 // Codes of replies of the handler.
 const (
 	codeOver  Code = "pairing_over" // the offer has ended
+	codeNoRun Code = "no_run"       // a confirmation without a share before it in its session
 	codeWrong Code = "wrong_code"   // the confirmation was wrong, and has ended it
 )
 
@@ -96,7 +98,7 @@ func (p *pairings) close() {
 	open := p.open
 	p.mu.Unlock()
 	if open != nil {
-		open.finish(trust.Peer{}, ErrClosed)
+		open.end(ErrClosed)
 	}
 }
 

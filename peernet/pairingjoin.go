@@ -58,12 +58,13 @@ func (n *Node) joinPairing(ctx context.Context, code PairingCode, i Introduction
 	n.pairings.offers.Ask()
 	var last error // of the node that was tried last
 	tried := make(map[discovery.Offer]bool)
+	refused := make(map[identity.PublicKey]bool) // keys that have another code: at any address
 	var others <-chan time.Time
 	for {
 		list, news := n.pairings.offers.Find(time.Now(), code.Number())
 		for _, o := range list {
 			o.Interface = "" // heard on two of them it is one
-			if tried[o] {
+			if tried[o] || refused[o.Key] {
 				continue
 			}
 			tried[o] = true
@@ -72,11 +73,15 @@ func (n *Node) joinPairing(ctx context.Context, code PairingCode, i Introduction
 				return peer, o.Addr.String(), nil
 			}
 			n.config.Logger.Debug("pairing", "state", "failed", "peer", o.Key, "addr", o.Addr, "err", err)
-			if last == nil || !errors.Is(err, ErrUnreachable) {
-				last = err
+			if errors.Is(err, ErrWrongCode) {
+				refused[o.Key] = true
 			}
-			if errors.Is(err, ErrGuesses) || ctx.Err() != nil || isOwners(err) {
+			last = worseOf(last, err)
+			if errors.Is(err, ErrGuesses) || isOwners(err) {
 				return trust.Peer{}, "", err
+			}
+			if ctx.Err() != nil {
+				return trust.Peer{}, "", last
 			}
 			others = time.After(othersTime)
 		}
@@ -93,6 +98,15 @@ func (n *Node) joinPairing(ctx context.Context, code PairingCode, i Introduction
 			return trust.Peer{}, "", ErrClosed
 		}
 	}
+}
+
+// worseOf returns the one to tell of two reasons why nodes that announce the number were not joined: a wrong code, as it ends an
+// offer, before all others, and what a node has said before that none could be reached.
+func worseOf(last, err error) error {
+	if last == nil || !errors.Is(last, ErrWrongCode) && !errors.Is(err, ErrUnreachable) {
+		return err
+	}
+	return last
 }
 
 // checkJoin returns why this node cannot join the offer of code.
@@ -147,6 +161,9 @@ func (n *Node) tryOffer(ctx context.Context, code PairingCode, key identity.Publ
 		return trust.Peer{}, err
 	}
 	defer s.close()
+	if n.isBlocked(s.remote()) {
+		return trust.Peer{}, ErrBlocked
+	}
 	j, err := pairing.NewJoiner(code, pairing.Binding{Hash: s.hash(), Initiator: n.self, Responder: s.remote()}, i.Name, n.config.Rand)
 	if err != nil {
 		return trust.Peer{}, ownersError{err}

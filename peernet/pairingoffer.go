@@ -39,8 +39,8 @@ func (n *Node) OfferPairing(ctx context.Context, i Introduction) (*PairingOffer,
 	if err != nil {
 		return nil, fmt.Errorf("offering a pairing: %w", err)
 	}
-	over := n.config.Clock.AfterFunc(offerLife, func() { o.finish(trust.Peer{}, ErrCodeOver) })
-	left := context.AfterFunc(ctx, func() { o.finish(trust.Peer{}, ctx.Err()) })
+	over := n.config.Clock.AfterFunc(offerLife, func() { o.end(ErrCodeOver) })
+	left := context.AfterFunc(ctx, func() { o.end(ctx.Err()) })
 	o.mu.Lock()
 	o.forget = func() { over(); left() }
 	o.mu.Unlock()
@@ -64,7 +64,8 @@ func (n *Node) offerPairing(i Introduction) (*PairingOffer, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &PairingOffer{node: n, code: code, until: n.config.Clock.Now().Add(offerLife), intro: i, offer: offer,
+	until := n.config.Clock.Now().Add(offerLife).Round(0) // by the clock on the wall, which goes on while the machine sleeps
+	o := &PairingOffer{node: n, code: code, until: until, intro: i, offer: offer,
 		done: make(chan struct{}), changed: make(chan struct{})}
 	p := n.pairings
 	p.mu.Lock()
@@ -102,7 +103,7 @@ func (o *PairingOffer) Attempts() (n int, changed <-chan struct{}) {
 func (o *PairingOffer) Done() <-chan struct{} { return o.done }
 
 // Wait returns the peer that has joined, once it is trusted; the peer then connects. Otherwise the error says how the offer
-// has ended: ErrWrongCode, which also ends it; ErrCodeOver after two minutes, or after 1,024 attempts; context.Canceled after
+// has ended: ErrWrongCode, which also ends it; ErrCodeOver after two minutes; ErrAttempts, which is one, after 1,024 attempts; context.Canceled after
 // Close or the end of the context of OfferPairing; or why the peers file cannot be written. ctx ends the waiting alone.
 func (o *PairingOffer) Wait(ctx context.Context) (trust.Peer, error) {
 	select {
@@ -113,19 +114,20 @@ func (o *PairingOffer) Wait(ctx context.Context) (trust.Peer, error) {
 	}
 }
 
-// Close ends the offer. A peer that has joined stays trusted.
-func (o *PairingOffer) Close() { o.finish(trust.Peer{}, context.Canceled) }
+// Close ends the offer. A peer that has joined stays trusted, and Wait returns it, also if it is still being written down.
+func (o *PairingOffer) Close() { o.end(context.Canceled) }
 
-// finish ends the offer, once.
+// end ends the offer with err, unless it has ended: then whoever has ended it tells how.
+func (o *PairingOffer) end(err error) {
+	if o.offer.End() {
+		o.finish(trust.Peer{}, err)
+	}
+}
+
+// finish tells how the offer has ended. Only who has ended it calls it: end, answer by too many runs, or verify by its confirmation.
 func (o *PairingOffer) finish(peer trust.Peer, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	select {
-	case <-o.done:
-		return
-	default:
-	}
-	o.offer.End()
 	p := o.node.pairings
 	p.mu.Lock()
 	p.open = nil
@@ -146,25 +148,43 @@ func (o *PairingOffer) answer(_ context.Context, r *Request) (any, error) {
 	if !ok || err != nil {
 		return nil, ErrBadArgs
 	}
+	if o.node.isBlocked(g.key) { // since its session came up: to it no offer is open
+		g.close()
+		return nil, NewError(CodeNoHandler, "", nil)
+	}
+	if !o.node.config.Clock.Now().Before(o.until) {
+		o.end(ErrCodeOver) // the timer stood while the machine slept
+	}
 	binding := pairing.Binding{Hash: g.hash, Initiator: g.key, Responder: o.node.self}
 	if pairing.IsConfirmation(message) {
 		return o.verify(binding, message)
 	}
 	answer, err := o.offer.Answer(binding, message, o.node.config.Rand)
+	o.countAttempts(g)
 	switch {
+	case errors.Is(err, pairing.ErrTooManyRuns):
+		o.finish(trust.Peer{}, ErrAttempts)
+		return nil, NewError(codeOver, "the code is used up", nil)
 	case errors.Is(err, pairing.ErrOver):
-		o.finish(trust.Peer{}, ErrCodeOver) // if it was that by too many runs
 		return nil, NewError(codeOver, "the code is used up", nil)
 	case err != nil:
 		return nil, ErrBadArgs
 	}
+	return answer, nil
+}
+
+// countAttempts tells of the run that a guest has begun, if it has begun one.
+func (o *PairingOffer) countAttempts(g guestCaller) {
 	o.mu.Lock()
-	o.attempts++
+	defer o.mu.Unlock()
+	runs := o.offer.Runs()
+	if runs == o.attempts {
+		return
+	}
+	o.attempts = runs
 	close(o.changed)
 	o.changed = make(chan struct{})
-	o.mu.Unlock()
 	o.node.config.Logger.Debug("pairing", "state", "attempt", "peer", g.key, "addr", g.addr)
-	return answer, nil
 }
 
 // verify ends the offer by a confirmation, unless that is not one. The joiner hears of its trust only when that is written
@@ -175,7 +195,9 @@ func (o *PairingOffer) verify(binding pairing.Binding, message []byte) (any, err
 	case errors.Is(err, pairing.ErrWrongCode):
 		o.finish(trust.Peer{}, ErrWrongCode)
 		return nil, NewError(codeWrong, "that is another code; it is used up now", nil)
-	case errors.Is(err, pairing.ErrOver), errors.Is(err, pairing.ErrUnknownRun):
+	case errors.Is(err, pairing.ErrUnknownRun):
+		return nil, NewError(codeNoRun, "no pairing is under way in this session", nil)
+	case errors.Is(err, pairing.ErrOver):
 		return nil, NewError(codeOver, "the code is used up", nil)
 	case err != nil:
 		return nil, ErrBadArgs

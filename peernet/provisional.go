@@ -2,43 +2,69 @@ package peernet
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// provisionalRetry is the pause before another try to remove peers, after the peers file could not be written.
+// provisionalRetry is the pause before another try to keep or remove peers, after the peers file could not be written.
 const provisionalRetry = 5 * time.Second
 
 // keepProvisional makes the peer with key one for good, if it is provisional: an ordinary session with it is up, so both sides
-// have written down each other. It does not block; join waits for it.
+// have written down each other. It does not block: followProvisional does it, and tries until the file can be written.
 func (n *Node) keepProvisional(key identity.PublicKey) {
 	peer, _ := n.trust.Get(key)
 	if _, provisional := peer.Provisional(); !provisional {
 		return
 	}
-	n.join.Go(func() {
-		was, err := n.trust.Keep(key)
-		for errors.Is(err, trust.ErrLocked) {
-			was, err = n.trust.Keep(key) // it has waited 5 s
-		}
-		if err != nil {
-			n.config.Logger.Warn("a peer that was paired by a code stays provisional", "peer", key, "err", err)
-		} else if was {
-			n.config.Logger.Info("peer", "peer", key, "state", "kept")
-		}
-	})
+	n.toKeep.Store(key, false)
+	select {
+	case n.trustEdits <- struct{}{}:
+	default: // followProvisional looks already
+	}
 }
 
-// removeProvisional removes the peers whose provisional trust ends without a session, until ctx ends. changed receives a value
-// when the trust set has changed.
-func (n *Node) removeProvisional(ctx context.Context, changed <-chan struct{}) {
+// keepAll keeps the provisional peers with which an ordinary session was up. It reports whether some are left to be kept.
+func (n *Node) keepAll() (left bool) {
+	n.toKeep.Range(func(k, logged any) bool {
+		key := k.(identity.PublicKey)
+		was, err := n.trust.Keep(key)
+		if err != nil {
+			left = true
+			if logged == false {
+				n.config.Logger.Warn("a peer that was paired by a code stays provisional until the peers file can be written", "peer", key, "err", err)
+				n.toKeep.CompareAndSwap(key, false, true)
+			}
+			return true
+		}
+		if was {
+			n.config.Logger.Info("peer", "peer", key, "state", "kept")
+		}
+		n.toKeep.CompareAndDelete(key, logged)
+		return true
+	})
+	return left
+}
+
+// isToKeep reports whether an ordinary session with a provisional peer was up: its trust does not end.
+func (n *Node) isToKeep(key identity.PublicKey) bool {
+	_, is := n.toKeep.Load(key)
+	return is
+}
+
+// followProvisional keeps the provisional peers with which a session was up, and removes those whose time ends without one, until
+// ctx ends. changed receives a value when the trust set has changed, or a session has come up.
+func (n *Node) followProvisional(ctx context.Context, changed <-chan struct{}) {
 	ends := make(map[identity.PublicKey]provisionalEnd)
+	defer n.keepAll() // a session may have come up at the end
 	for ctx.Err() == nil {
+		left := n.keepAll()
 		now := n.config.Clock.Now()
 		wait, any := n.readProvisional(now, ends)
+		if left && (!any || provisionalRetry < wait) {
+			wait, any = provisionalRetry, true
+		}
 		due := make(chan struct{})
 		stop := func() bool { return true }
 		if any {
@@ -71,6 +97,9 @@ func (n *Node) readProvisional(now time.Time, ends map[identity.PublicKey]provis
 		if ends[p.Key].written != until {
 			ends[p.Key] = provisionalEnd{until, now.Add(max(provisionalRest, min(until.Sub(now), provisionalTime)))}
 		}
+		if n.isToKeep(p.Key) {
+			continue
+		}
 		if left := max(ends[p.Key].at.Sub(now), 0); !any || left < wait {
 			wait, any = left, true
 		}
@@ -87,7 +116,7 @@ func (n *Node) readProvisional(now time.Time, ends map[identity.PublicKey]provis
 func (n *Node) removeEnded(now time.Time, ends map[identity.PublicKey]provisionalEnd) {
 	gone, err := n.trust.Expire(func(p trust.Peer, until time.Time) bool {
 		e, seen := ends[p.Key]
-		return seen && e.written.Equal(until) && !now.Before(e.at)
+		return seen && e.written.Equal(until) && !now.Before(e.at) && !n.isToKeep(p.Key)
 	})
 	for _, p := range gone {
 		n.config.Logger.Info("peer", "peer", p.Key, "state", "expired")

@@ -23,6 +23,7 @@ func (n *Node) trustChanged(c trust.Change) {
 		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "paired")
 		n.hub.publish(Paired{now, c.Peer.Key, c.Peer.Label})
 	case trust.Removed:
+		n.toKeep.Delete(c.Peer.Key)
 		n.counters.Remove(c.Peer.Key)
 		n.dialects.Forget(c.Peer.Key)
 		n.config.Logger.Info("peer", "peer", c.Peer.Key, "state", "unpaired")
@@ -31,7 +32,7 @@ func (n *Node) trustChanged(c trust.Change) {
 	n.tellTrust(c)
 	select {
 	case n.trustEdits <- struct{}{}:
-	default: // removeProvisional looks already
+	default: // followProvisional looks already
 	}
 }
 

@@ -29,12 +29,12 @@ type Backend struct {
 	node    *peernet.Node
 	run     *Run
 	tunnels *tunnels
-	offer   *atomic.Pointer[peernet.PairingOffer] // the latest; nil: there was none
+	offer   *atomic.Pointer[watchedOffer] // the latest; nil: there was none
 }
 
 // New returns a Backend for node.
 func New(node *peernet.Node, run *Run) Backend {
-	return Backend{node, run, new(tunnels), new(atomic.Pointer[peernet.PairingOffer])}
+	return Backend{node, run, new(tunnels), new(atomic.Pointer[watchedOffer])}
 }
 
 // Serve adds every operation to s.

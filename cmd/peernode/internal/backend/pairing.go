@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
@@ -11,6 +12,38 @@ import (
 // connectTime is how long a peer that has joined an offer may take to connect.
 const connectTime = 10 * time.Second
 
+// abandonTime is how long an offer stays open that no client waits for: a client asks again at once when a wait has ended.
+const abandonTime = 3 * time.Second
+
+// A watchedOffer is an offer that ends when its client has gone: there is nobody left to read the code from.
+type watchedOffer struct {
+	*peernet.PairingOffer
+
+	mu      sync.Mutex // guards the rest
+	waiting int        // clients
+	abandon *time.Timer
+}
+
+func watchOffer(o *peernet.PairingOffer) *watchedOffer {
+	return &watchedOffer{PairingOffer: o, abandon: time.AfterFunc(abandonTime, o.Close)}
+}
+
+// enter says that a client waits, until leave.
+func (o *watchedOffer) enter() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.waiting++
+	o.abandon.Stop()
+}
+
+func (o *watchedOffer) leave() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.waiting--; o.waiting == 0 {
+		o.abandon.Reset(abandonTime)
+	}
+}
+
 // OfferPairing is control.OfferPairing.
 func (b Backend) OfferPairing(_ context.Context, q control.Request) (control.PairingOffer, error) {
 	b.reload()
@@ -18,7 +51,7 @@ func (b Backend) OfferPairing(_ context.Context, q control.Request) (control.Pai
 	if err != nil {
 		return control.PairingOffer{}, err
 	}
-	b.offer.Store(o)
+	b.offer.Store(watchOffer(o))
 	return control.PairingOffer{Code: o.Code().Text(), Number: o.Code().Number(), Until: o.Until()}, nil
 }
 
@@ -28,6 +61,8 @@ func (b Backend) AwaitPairing(ctx context.Context, q control.Request) (control.P
 	if o == nil {
 		return control.PairingState{}, peernet.ErrCodeOver
 	}
+	o.enter()
+	defer o.leave()
 	attempts, more := o.Attempts()
 	if attempts <= q.Attempts {
 		select {
