@@ -141,6 +141,27 @@ func TestResetIsNoticedBehindAStuckTarget(t *testing.T) {
 	expose.prints(t, "closed       web with alice")
 }
 
+// TestForwardToAnAbsentPeer: a client that goes frees its connection at once, and one that stays is told why it was not opened.
+func TestForwardToAnAbsentPeer(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the system does not tell that a client has gone before its connection is read")
+	}
+	c := newCouple(t)
+	forward := c.at(c.bob, "forward", "0", "carol:web").start(t)
+	forward.prints(t, "forwarding")
+	address := forwarding.FindStringSubmatch(forward.out.String())[1]
+	stays, goes := dialTCP(t, address), dialTCP(t, address)
+	goes.Close()
+	forward.prints(t, "the client has gone")
+	if strings.Contains(forward.out.String(), "not opened in time") {
+		t.Error("the client that has gone kept its connection")
+	}
+	if n, err := stays.Read(make([]byte, 1)); n > 0 || err == nil || err == io.EOF {
+		t.Errorf("the client gets %d bytes, %v", n, err)
+	}
+	forward.prints(t, `: carol: stream "web" was not opened in time: the peer is not connected`)
+}
+
 // TestForwardThatBreaksIsNoEnd breaks one part of a connection after another. The client gets an error, not an end.
 func TestForwardThatBreaksIsNoEnd(t *testing.T) {
 	for _, c := range []struct {

@@ -103,6 +103,9 @@ func (b Backend) listenerChange(l *peernet.Listener, change string) control.List
 	return control.ListenerChange{Listener: newListener(l), Change: change, Addresses: texts(b.node.Addrs())}
 }
 
+// maxInterfaceName is the most bytes of the name of an interface: those of Windows are long.
+const maxInterfaceName = 255
+
 // A chooser is a provider whose interfaces can be chosen while it runs.
 type chooser interface {
 	AddInterface(name string) bool
@@ -121,8 +124,8 @@ func (b Backend) RemoveInterface(_ context.Context, q control.Request) (control.
 
 // interfaceChange changes which interfaces all providers use.
 func (b Backend) interfaceChange(name, change string, do func(chooser, string) bool) (control.InterfaceChange, error) {
-	if name == "" {
-		return control.InterfaceChange{}, fmt.Errorf("%w: it names no interface", control.ErrRequest)
+	if name == "" || len(name) > maxInterfaceName {
+		return control.InterfaceChange{}, fmt.Errorf("%w: the name of an interface has 1 to %d bytes", control.ErrRequest, maxInterfaceName)
 	}
 	done, any := false, false
 	for _, p := range b.run.Config.Discovery {

@@ -63,9 +63,10 @@ func (e *exposing) serve(s served) error {
 	ctx, cancel := context.WithTimeout(s.life, ConnectTime)
 	defer cancel()
 	defer context.AfterFunc(e.ctx, cancel)()
+	begun := time.Now()
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", e.Target)
 	if err != nil {
-		r.Err = err
+		r.Took, r.Err = time.Since(begun), err
 		e.report(r)
 		return failed("the target of", e.Name, "cannot be reached: "+reason(err))
 	}

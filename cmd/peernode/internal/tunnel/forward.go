@@ -11,11 +11,11 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// maxForwarded bounds the connections of one Forward at once; more wait in the system's queue. acceptPause is how long it waits
-// when the system has no room for one more.
+// maxForwarded bounds the connections of one Forward at once; more wait in the system's queue. roomPause is how long one
+// waits before it tries again, when the system or the peer has no room for one more.
 const (
 	maxForwarded = 1024
-	acceptPause  = time.Second
+	roomPause    = time.Second
 )
 
 // Forward has each TCP connection that l accepts lead to a name of a peer, until ctx ends, which also closes l and breaks the
@@ -40,7 +40,7 @@ func Forward(ctx context.Context, node *peernet.Node, l net.Listener, key identi
 			}
 			report(Report{Peer: key, Name: name, Address: l.Addr().String(), Err: err})
 			select {
-			case <-time.After(acceptPause):
+			case <-time.After(roomPause):
 			case <-ctx.Done():
 			}
 			continue
@@ -52,15 +52,60 @@ func Forward(ctx context.Context, node *peernet.Node, l net.Listener, key identi
 	}
 }
 
+// errClientGone: the client ended its connection before the peer was reached.
+var errClientGone = errors.New("the client has gone")
+
 // forward carries one connection.
 func forward(ctx context.Context, node *peernet.Node, c *net.TCPConn, r Report, report func(Report)) {
-	s, err := Open(ctx, node, r.Peer, r.Name, ConnectTime, peernet.WaitForReady())
+	begun := time.Now()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	s, err := openFor(ctx, node, c, r, cancel)
 	if err != nil {
 		c.SetLinger(0)
 		c.Close()
-		r.Err = err
+		r.Took, r.Err = time.Since(begun), err
 		report(r)
 		return
 	}
 	_ = carry(c, r, report, func(local Local) (Counts, error) { return s.Join(ctx, local) }) // it is reported
+}
+
+// openFor opens the stream of a connection within ConnectTime. It waits for the peer, and for room among its streams. Cancel ends ctx,
+// and is called if the client goes in the meantime.
+func openFor(ctx context.Context, node *peernet.Node, c Local, r Report, cancel context.CancelCauseFunc) (s *Stream, err error) {
+	end := time.Now().Add(ConnectTime)
+	watch := time.NewTicker(resetTime)
+	defer watch.Stop()
+	done := make(chan struct{})
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	defer close(done)
+	watching.Go(func() {
+		for {
+			select {
+			case <-watch.C:
+				if goneOf(c) != nil {
+					cancel(errClientGone)
+					return
+				}
+			case <-done:
+				return
+			}
+		}
+	})
+	for {
+		s, err = Open(ctx, node, r.Peer, r.Name, time.Until(end), peernet.WaitForReady())
+		if !errors.Is(err, peernet.ErrOverloaded) || time.Until(end) <= roomPause {
+			break
+		}
+		select {
+		case <-time.After(roomPause):
+		case <-ctx.Done():
+		}
+	}
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return s, err
 }

@@ -2,7 +2,7 @@ package tunnel
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -24,7 +24,10 @@ func Open(ctx context.Context, node *peernet.Node, key identity.PublicKey, name 
 	timer := time.AfterFunc(within, end)
 	s, err := peernet.OpenStream[[]byte, peernet.Raw](life, node, key, name, nil, append(opts, peernet.Window(window))...)
 	if !timer.Stop() && ctx.Err() == nil {
-		err = fmt.Errorf("stream %q: not opened in time: %w", name, context.DeadlineExceeded) // it has ended with life
+		err = &lateError{name, context.DeadlineExceeded} // it has ended with life
+		if p, known := node.Peer(key); known && p.State != peernet.StateConnected {
+			err = &lateError{name, peernet.ErrNotConnected}
+		}
 	}
 	if err != nil {
 		end()
@@ -32,6 +35,22 @@ func Open(ctx context.Context, node *peernet.Node, key identity.PublicKey, name 
 	}
 	return &Stream{s, end}, nil
 }
+
+// A lateError says that a stream was not opened in time, and of which kind that is.
+type lateError struct {
+	name string
+	kind error
+}
+
+func (e *lateError) Error() string {
+	text := "stream " + strconv.Quote(e.name) + " was not opened in time"
+	if e.kind == peernet.ErrNotConnected {
+		text += ": the peer is not connected"
+	}
+	return text
+}
+
+func (e *lateError) Unwrap() error { return e.kind }
 
 // Close gives the stream up unless it is over.
 func (s *Stream) Close() { s.end() }
