@@ -31,8 +31,8 @@ func (n *Node) handleGuests(name string, h Handler) error {
 		}})
 }
 
-// unhandleGuests takes such a handler away. Calls that run go on.
-func (n *Node) unhandleGuests(name string) { n.server.Remove(name) }
+// unhandleGuests takes such a handler away, as Unhandle does.
+func (n *Node) unhandleGuests(name string) { n.unhandle(name) }
 
 // A guestCaller is a guest that calls a handler, and its session.
 type guestCaller struct {

@@ -52,7 +52,7 @@ func TestHandlersAreHiddenByAudience(t *testing.T) {
 			}
 			for _, name := range c.missing {
 				got := c.of.wantCode(c.of.call(name, nil), envelope.CodeNoHandler)
-				if want := noHandler(name); !reflect.DeepEqual(got.refusal, want) || got.refused {
+				if want := noHandler(name); !reflect.DeepEqual(got.refusal, want) || got.refused != (kind == "host") {
 					t.Errorf("%s, %s: %+v, want %+v", kind, name, got, want)
 				}
 			}
@@ -164,6 +164,19 @@ func TestGuestThatDoesNotReadHoldsNoMoreThanItsCalls(t *testing.T) {
 		synctest.Wait()
 		if held := g.held.Load(); held != 0 || c.peer.heldCalls != 0 {
 			t.Errorf("%d bytes of %d calls are held when all is answered", held, c.peer.heldCalls)
+		}
+	})
+}
+
+// TestCallsOfAHostHoldNothing of what the guests of this node have, also if it does not read.
+func TestCallsOfAHostHoldNothing(t *testing.T) {
+	bubble(t, withGuests, func(t *testing.T, g *rig) {
+		c := g.openGuest(1, false)
+		for range 20 {
+			c.wantCode(c.call("nope", make([]byte, 1000)), envelope.CodeNoHandler)
+		}
+		if held := g.held.Load(); held != 0 || c.Pending() != 0 {
+			t.Errorf("%d bytes of %d calls are held", held, c.Pending())
 		}
 	})
 }
