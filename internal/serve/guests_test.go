@@ -5,10 +5,12 @@ import (
 	"reflect"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // openGuest opens a session of a guest with that number in its key.
@@ -177,6 +179,29 @@ func TestCallsOfAHostHoldNothing(t *testing.T) {
 		}
 		if held := g.held.Load(); held != 0 || c.Pending() != 0 {
 			t.Errorf("%d bytes of %d calls are held", held, c.Pending())
+		}
+	})
+}
+
+// TestPanicsOfGuestsDoNotFillTheLog: all guests together have 20 lines, and each call has its incident.
+func TestPanicsOfGuestsDoNotFillTheLog(t *testing.T) {
+	bubble(t, withGuests, func(t *testing.T, g *rig) {
+		if err := g.Add(&Registration{Name: "panics", Audience: PeersAndGuests, Handler: explode}); err != nil {
+			t.Fatal(err)
+		}
+		guests := []*caller{g.openGuest(1, true), g.openGuest(2, true)}
+		for range 50 {
+			for _, c := range guests {
+				c.wantCode(c.call("panics", nil), envelope.CodeInternal)
+			}
+		}
+		lines := len(g.log.Lines("handler panicked"))
+		if lines != limiter.MaxLines {
+			t.Errorf("%d lines, want %d", lines, limiter.MaxLines)
+		}
+		time.Sleep(2 * limiter.Period)
+		if len(g.log.Lines("not_logged=80")) != 1 {
+			t.Errorf("nothing tells of the other panics")
 		}
 	})
 }
