@@ -22,8 +22,13 @@ import (
 // args are as those of Call, of at most 64 KiB with the name, and so is the result. A host is an IP address or a name, which is
 // looked up. The node shows its own key to any node that answers at addr, unless key names the one that must.
 //
-// The errors are those of Call, and besides: ErrUnreachable, ErrWrongKey, ErrSelf; ErrNoGuests if the node there takes no guests or
-// breaks the connection; ErrBusy if it has no room for one. docs/wire.md §4.7 has the bounds of guests.
+// Each call is a connection and a handshake of its own, which Timing.Dial and Timing.Handshake bound; WaitForReady and AtOnce mean
+// nothing. A node there lets in few guests of one address at once, 8 by default: calls beyond that are ErrBusy, and RetryAfter says
+// when to try again. In private mode the node shows its key to any node that answers, too, if key is zero.
+//
+// The errors are those of Call but ErrNotTrusted and ErrNotConnected, and besides: ErrUnreachable, ErrWrongKey, ErrSelf; ErrNoGuests
+// if the node there takes none, which is also how it looks to a guest that is not let in; ErrBusy; ErrFull at 1,024 such sessions.
+// docs/wire.md §4.7 has the bounds of guests.
 func (n *Node) CallAsGuest(ctx context.Context, addr string, key identity.PublicKey, name string, args any, opts ...CallOption) (result Raw, answered identity.PublicKey, err error) {
 	o := Outgoing{Peer: key, Addr: addr, Name: name, Args: args, options: optionsOf(opts)}
 	v := new(guestCall)

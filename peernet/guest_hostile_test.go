@@ -91,8 +91,10 @@ func TestGuestThatIgnoresTheByeIsNotWaitedFor(t *testing.T) {
 // TestGuestThatCallsNothingIsSentAway, whatever else it sends and whether it answers the bye or not.
 func TestGuestThatCallsNothingIsSentAway(t *testing.T) {
 	for name, send := range map[string]func() ([]byte, error){
-		"silent": nil,
-		"pings":  func() ([]byte, error) { return envelope.Msgpack.AppendPing(nil, []byte{1}), nil },
+		"silent":  nil,
+		"sends":   func() ([]byte, error) { return envelope.Msgpack.AppendSend(nil, "nobody", nil) },
+		"replies": func() ([]byte, error) { return envelope.Msgpack.AppendReply(nil, 1, "x") },
+		"pings":   func() ([]byte, error) { return envelope.Msgpack.AppendPing(nil, []byte{1}), nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			inOpenSalon(t, func(s *salon) {
@@ -133,6 +135,31 @@ func TestGuestThatCallsNothingIsSentAway(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestGuestsGoWithTheLastHandlerForThem: one that goes on calling learns no more names.
+func TestGuestsGoWithTheLastHandlerForThem(t *testing.T) {
+	inOpenSalon(t, func(s *salon) {
+		ctx, cancel := context.WithCancel(s.Context())
+		defer cancel()
+		events := s.host.Events(ctx)
+		p := s.rawGuest(1)
+		var join sync.WaitGroup
+		join.Go(func() { answerPings(p, nil) })
+		await[peernet.GuestConnected](s.T, events)
+		began := time.Now()
+		s.host.Unhandle("wait")
+		time.Sleep(5 * time.Second)
+		if n := s.host.Stats().Guests.Sessions; n != 1 {
+			s.Errorf("%d guests while there is a handler for them", n)
+		}
+		s.host.Unhandle("open")
+		gone := await[peernet.GuestDisconnected](s.T, events)
+		if took := time.Since(began); took > 7*time.Second || gone.Reason != "shutdown" {
+			s.Errorf("it stayed for %v: %+v", took, gone)
+		}
+		join.Wait()
+	})
 }
 
 // serveWithoutBye has a host that answers calls, and never says a bye. It returns its address.

@@ -11,8 +11,11 @@ import (
 )
 
 // Guests lets guests call the handler, besides trusted peers. A guest is anybody who reaches the node, proves some key and asks to
-// come as a guest (docs/wire.md §4.7). Caller.Guest tells guests from peers. A node takes guests while it has such a handler, and no others. To guests every
-// other name looks like one without a handler.
+// come as a guest (docs/wire.md §4.7). Caller.Guest tells guests from peers. A node takes guests only while it has such a handler. To guests every other name
+// looks like one without a handler. Caller.Name of a guest is what the guest says, as its key is one of many that it may have.
+//
+// Arguments are a stranger's: a handler that decodes them into any can need a hundred times their bytes, which no limit counts. Take
+// a type with few fields, or Raw.
 //
 // Guests make calls of at most 64 KiB, no sends and no streams: HandleStream, HandleDuplex and Listen refuse the option, and so does a
 // node in private mode. Limits.Guests, GuestsPerSource, CallsPerGuest and GuestBytes bound what guests can make the node hold, and
@@ -31,8 +34,8 @@ func (n *Node) handleGuests(name string, h Handler) error {
 		}})
 }
 
-// unhandleGuests takes such a handler away. Calls that run go on.
-func (n *Node) unhandleGuests(name string) { n.server.Remove(name) }
+// unhandleGuests takes such a handler away, as Unhandle does.
+func (n *Node) unhandleGuests(name string) { n.unhandle(name) }
 
 // A guestCaller is a guest that calls a handler, and its session.
 type guestCaller struct {

@@ -123,10 +123,19 @@ func (n *Node) handle(name string, made func(*registration) Handler, opts []Hand
 	}))
 }
 
-// Unhandle takes a handler away. Calls that run go on.
+// Unhandle takes a handler away. Calls that run go on. With the last handler for guests the sessions of guests end, once their calls
+// are answered.
 func (n *Node) Unhandle(name string) {
 	if !envelope.Reserved([]byte(name)) {
-		n.server.Remove(name)
+		n.unhandle(name)
+	}
+}
+
+func (n *Node) unhandle(name string) {
+	served := n.server.ServesGuests()
+	n.server.Remove(name)
+	if served && !n.server.ServesGuests() && n.state.Load() != stateNew {
+		n.root.CloseGuests()
 	}
 }
 

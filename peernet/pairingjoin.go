@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/session"
 	"github.com/seed-f6ddb928/peernet-go/pairing"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
@@ -203,6 +205,9 @@ func pairCall(ctx context.Context, s *guestSession, message []byte) ([]byte, err
 	case ok && (remote.Code == codeOver || remote.Code == CodeNoHandler):
 		return nil, ErrCodeOver
 	case err != nil:
+		if ended, ok := errors.AsType[*session.LinkError](err); ok && ended.ByPeer && ended.Reason == envelope.ReasonShutdown {
+			return nil, ErrCodeOver // the last handler for guests has gone, and all guests with it
+		}
 		return nil, err
 	}
 	return decode[[]byte](raw)

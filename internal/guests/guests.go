@@ -41,6 +41,9 @@ type (
 		Done   chan<- Begun
 	}
 
+	// CloseGuests ends the sessions of all guests, whose calls in flight may end: no handler is for guests any more.
+	CloseGuests struct{}
+
 	// Stop says goodbye to every guest and every host. No session begins after it. Stopped follows once no session is left.
 	Stop struct{}
 )
@@ -135,6 +138,8 @@ func (t *table) Receive(ctx actor.Context) {
 		}
 	case session.Ended:
 		t.ended(m)
+	case CloseGuests:
+		t.closeGuests()
 	case Stop:
 		t.stop(ctx)
 	case *actor.Terminated:
@@ -164,11 +169,12 @@ func (t *table) begin(ctx actor.Context, m Begin) {
 
 // proved admits a session that has proved its key.
 func (t *table) proved(ctx actor.Context, l *session.Link) {
-	if t.stopping {
+	isGuest := l.Role() == handshake.Responder
+	if t.stopping || isGuest && !t.Session.TakesGuests() { // CloseGuests may have come before it
 		l.Close(session.Close{Reason: envelope.ReasonShutdown})
 		return
 	}
-	if l.Role() == handshake.Responder {
+	if isGuest {
 		id := l.ID()
 		g := &guest{link: l, lastUsed: t.Session.Clock.Now(), stopLife: t.after(ctx, t.Life, lifeDue{id})}
 		t.guests[id] = g
@@ -255,14 +261,17 @@ func (t *table) release(id string, g *guest, m session.Ended) {
 
 func (t *table) stop(ctx actor.Context) {
 	t.stopping = true
-	goodbye := session.Close{Reason: envelope.ReasonShutdown}
-	for _, g := range t.guests {
-		g.link.Close(goodbye)
-	}
+	t.closeGuests()
 	for id := range t.hosts {
-		ctx.Send(ctx.ActorSystem().NewLocalPID(id), goodbye)
+		ctx.Send(ctx.ActorSystem().NewLocalPID(id), session.Close{Reason: envelope.ReasonShutdown})
 	}
 	t.stopIfEmpty()
+}
+
+func (t *table) closeGuests() {
+	for _, g := range t.guests {
+		g.link.Close(session.Close{Reason: envelope.ReasonShutdown})
+	}
 }
 
 // releaseAll is called when the actor stops, for whatever reason.

@@ -87,6 +87,9 @@ func (n *Node) Wake(key identity.PublicKey) { n.system.Root.Send(n.pid, peers.Wa
 // Done as well.
 func (n *Node) BeginGuest(b guests.Begin) { n.system.Root.Send(n.pid, b) }
 
+// CloseGuests ends the sessions of all guests; see guests.CloseGuests.
+func (n *Node) CloseGuests() { n.system.Root.Send(n.pid, guests.CloseGuests{}) }
+
 // Done is closed when no actor of the node is left.
 func (n *Node) Done() <-chan struct{} { return n.done }
 
@@ -171,7 +174,7 @@ func (r *root) Receive(ctx actor.Context) {
 		} else {
 			ctx.Send(r.peers, m)
 		}
-	case guests.Begin:
+	case guests.Begin, guests.CloseGuests:
 		ctx.Send(r.guests, m)
 	case peers.Up:
 		up := finder.Connected{Key: m.Key, Home: m.Addr.Addr()}

@@ -5,10 +5,12 @@ import (
 	"reflect"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // openGuest opens a session of a guest with that number in its key.
@@ -52,7 +54,7 @@ func TestHandlersAreHiddenByAudience(t *testing.T) {
 			}
 			for _, name := range c.missing {
 				got := c.of.wantCode(c.of.call(name, nil), envelope.CodeNoHandler)
-				if want := noHandler(name); !reflect.DeepEqual(got.refusal, want) || got.refused {
+				if want := noHandler(name); !reflect.DeepEqual(got.refusal, want) || got.refused != (kind == "host") {
 					t.Errorf("%s, %s: %+v, want %+v", kind, name, got, want)
 				}
 			}
@@ -164,6 +166,42 @@ func TestGuestThatDoesNotReadHoldsNoMoreThanItsCalls(t *testing.T) {
 		synctest.Wait()
 		if held := g.held.Load(); held != 0 || c.peer.heldCalls != 0 {
 			t.Errorf("%d bytes of %d calls are held when all is answered", held, c.peer.heldCalls)
+		}
+	})
+}
+
+// TestCallsOfAHostHoldNothing of what the guests of this node have, also if it does not read.
+func TestCallsOfAHostHoldNothing(t *testing.T) {
+	bubble(t, withGuests, func(t *testing.T, g *rig) {
+		c := g.openGuest(1, false)
+		for range 20 {
+			c.wantCode(c.call("nope", make([]byte, 1000)), envelope.CodeNoHandler)
+		}
+		if held := g.held.Load(); held != 0 || c.Pending() != 0 {
+			t.Errorf("%d bytes of %d calls are held", held, c.Pending())
+		}
+	})
+}
+
+// TestPanicsOfGuestsDoNotFillTheLog: all guests together have 20 lines, and each call has its incident.
+func TestPanicsOfGuestsDoNotFillTheLog(t *testing.T) {
+	bubble(t, withGuests, func(t *testing.T, g *rig) {
+		if err := g.Add(&Registration{Name: "panics", Audience: PeersAndGuests, Handler: explode}); err != nil {
+			t.Fatal(err)
+		}
+		guests := []*caller{g.openGuest(1, true), g.openGuest(2, true)}
+		for range 50 {
+			for _, c := range guests {
+				c.wantCode(c.call("panics", nil), envelope.CodeInternal)
+			}
+		}
+		lines := len(g.log.Lines("handler panicked"))
+		if lines != limiter.MaxLines {
+			t.Errorf("%d lines, want %d", lines, limiter.MaxLines)
+		}
+		time.Sleep(2 * limiter.Period)
+		if len(g.log.Lines("not_logged=80")) != 1 {
+			t.Errorf("nothing tells of the other panics")
 		}
 	})
 }

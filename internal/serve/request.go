@@ -134,13 +134,23 @@ func (r *Request) handle() {
 	returned = true
 }
 
-// incident logs a panic with its stack, and returns what the caller may learn of it.
+// incident logs a panic with its stack, of guests' calls not all, and returns what the caller may learn of it.
 func (s *Server) incident(r *Request, p any) *envelope.RemoteError {
 	var id [4]byte
 	_, _ = io.ReadFull(s.config.Rand, id[:]) // an id of zeros is as good when there is no randomness
 	text := hex.EncodeToString(id[:])
-	s.config.Log.Error("handler panicked", "name", r.registration.Name, "peer", r.session.peer.key, "incident", text,
-		"panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+	attrs := []any{"name", r.registration.Name, "peer", r.session.peer.key, "incident", text}
+	isLogged := true
+	if r.session.peer.isGuest {
+		var dropped uint64
+		isLogged, dropped = s.panics.Allow(s.config.Clock, 1, func(dropped uint64) {
+			s.config.Log.Error("handlers panicked in calls of guests", "not_logged", dropped)
+		})
+		attrs = append(attrs, "not_logged", dropped)
+	}
+	if isLogged {
+		s.config.Log.Error("handler panicked", append(attrs, "panic", fmt.Sprint(p), "stack", string(debug.Stack()))...)
+	}
 	return &envelope.RemoteError{Code: envelope.CodeInternal, Text: "incident " + text}
 }
 

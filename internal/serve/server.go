@@ -43,6 +43,7 @@ type Server struct {
 	peers    map[identity.PublicKey]*peer
 	guests   map[*peer]struct{}
 	held     atomic.Int64   // of Config.GuestBytes
+	panics   limiter.Lines  // about panics in calls of guests: anybody can cause them
 	runs     sync.WaitGroup // of goroutines that run handlers
 	runnable runnable
 }
@@ -138,7 +139,10 @@ func (s *Server) Loads() map[identity.PublicKey]Load {
 }
 
 // Wait returns when no handler runs and no send waits. No session may be open any more.
-func (s *Server) Wait() { s.runs.Wait() }
+func (s *Server) Wait() {
+	s.runs.Wait()
+	s.panics.Flush()
+}
 
 // DropSends drops the sends that wait and cancels those that run: nothing else ends them once their sessions are
 // closed. It is for a Wait that takes too long. No session may be open any more.

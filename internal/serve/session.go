@@ -47,6 +47,9 @@ func (s *Session) Conn() Conn { return s.conn }
 // Call enters a call, or refuses it. Begin lets its handler begin. The error is ErrDuplicateID or ErrFlood. The envelope's slices are the request's
 // to keep.
 func (s *Session) Call(e *envelope.Envelope) error {
+	if !s.isServed {
+		return s.answerError(e.ID, noHandler(string(e.Name)))
+	}
 	late := e.Options.HasTimeout && e.Options.Timeout <= 0
 	registration := s.find(e.Name)
 	if registration == nil {
@@ -95,7 +98,7 @@ func (s *Session) Call(e *envelope.Envelope) error {
 // find returns the handler of a name; nil: it has none, or none that the peer may know of.
 func (s *Session) find(name []byte) *Registration {
 	r := s.server.find(name)
-	if r != nil && (!s.isServed || r.Audience == PeersAlone && s.peer.isGuest || r.Audience == GuestsAlone && !s.peer.isGuest) {
+	if r != nil && (r.Audience == PeersAlone && s.peer.isGuest || r.Audience == GuestsAlone && !s.peer.isGuest) {
 		return nil
 	}
 	return r

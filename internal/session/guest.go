@@ -67,15 +67,26 @@ func (l *Link) ownHello() envelope.Hello {
 // takesGuests says whether an initiator may ask for a guest session now.
 func (c *Config) takesGuests() bool { return c.TakesGuests != nil && c.TakesGuests() }
 
-// readMessage3 reads message 3 of an initiator, which may be a guest, and returns its size.
+// readMessage3 reads message 3 of an initiator, which may be a guest, and returns its size. Only while the node takes guests does it
+// read more of one than the header, also in private mode, where message 1 was taken for the sake of a guest.
 func (c *Config) readMessage3(conn net.Conn, hc *handshake.Config, state *handshake.State, in []byte) (int, error) {
 	_, size := state.Next()
-	err := frame.ReadExact(conn, in[:size])
+	due := in[:size]
+	if size == handshake.GuestMessage3Size {
+		due = nil // the header alone: takesGuests is asked first
+	}
+	err := frame.ReadExact(conn, due)
 	wrong, isSize := err.(*frame.SizeError)
-	if !isSize || wrong.Got != handshake.GuestMessage3Size || hc.Dialect != handshake.Native || hc.Knocks != nil || !c.takesGuests() {
+	switch {
+	case isSize && wrong.Got == handshake.GuestMessage3Size && hc.Dialect == handshake.Native && hc.Knocks == nil && c.takesGuests():
+	case err == nil && len(due) != size:
+		return size, &frame.SizeError{Want: size}
+	default:
 		return size, err
 	}
-	state.ExpectGuest()
+	if size != handshake.GuestMessage3Size {
+		state.ExpectGuest()
+	}
 	return handshake.GuestMessage3Size, readBody(conn, in[:handshake.GuestMessage3Size])
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -311,6 +312,29 @@ func TestGuestInPrivateMode(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestGuestOfAPrivateNodeIsDroppedAfterTheOffer: the last handler for guests goes between message 1 and message 3.
+func TestGuestOfAPrivateNodeIsDroppedAfterTheOffer(t *testing.T) {
+	bubble(t, func(t *testing.T, w *world) {
+		var takes atomic.Bool
+		takes.Store(true)
+		c := w.privately()
+		c.TakesGuests = takes.Load
+		e, r := w.connect(c, handshake.Responder)
+		r.BeginAsGuest(untrusted)
+		r.Step()
+		r.Step()
+		takes.Store(false)
+		r.Step()
+		r.TakeKeys()
+		synctest.Wait()
+		if n, err := r.Conn.Read(make([]byte, 1)); n != 0 || err == nil {
+			t.Errorf("read %d bytes, %v, want the end of the connection", n, err)
+		}
+		r.hangUp()
+		e.ended()
+	})
 }
 
 // TestInitiatorComesAsAGuest to a host that it does not trust and whose key it does not know.

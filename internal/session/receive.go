@@ -83,10 +83,10 @@ func (l *Link) deliver(e *envelope.Envelope) error {
 		}
 		return l.inbound.Call(e)
 	case envelope.KindReply:
-		l.messages.Add(1)
+		l.countMessage()
 		l.handleReply(e)
 	case envelope.KindSend:
-		l.messages.Add(1)
+		l.countMessage()
 		if isOfStream(e) {
 			return l.handleStream(e)
 		}
@@ -100,6 +100,13 @@ func (l *Link) deliver(e *envelope.Envelope) error {
 		l.handlePong(e.Nonce)
 	}
 	return nil
+}
+
+// countMessage counts a reply or a send of the peer. In a guest session neither means that it is used: only calls do.
+func (l *Link) countMessage() {
+	if l.guest == nil {
+		l.messages.Add(1)
+	}
 }
 
 // handleReply ends the call that e answers. If there is none, its caller has given up, or the session has ended.

@@ -17,6 +17,9 @@ import (
 //
 // One RateLimit counts everything that it is put around together: with Node.Use all requests of a peer; with peernet.Use and a
 // RateLimit of its own, those for one handler. It remembers only peers that are not yet back at their full burst.
+//
+// It counts by key, so it does not hold guests back (peernet.Guests): a guest can come with a new key for each call, and each of
+// these keys is remembered until its burst is full again. Bound a handler for guests in another way.
 func RateLimit(limit rate.Limit, burst int) peernet.Middleware {
 	b := newBuckets(limit, burst)
 	return func(next peernet.Handler) peernet.Handler {
