@@ -44,6 +44,41 @@ func Example_addresses() {
 	// Output: bob connected
 }
 
+func Example_pairing() {
+	ctx := context.Background()
+	alice, stopAlice := start(peernet.Config{Name: "Alice"})
+	defer stopAlice()
+	bob, stopBob := start(peernet.Config{Name: "Bob"})
+	defer stopBob()
+
+	offer, err := alice.OfferPairing(ctx, peernet.Introduction{}) // it lasts for two minutes
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	said := offer.Code().Text() // show it to the person here, such as 42-otter-velvet; log it nowhere
+
+	// The person there types it.
+	code, err := peernet.ParsePairingCode(said)
+	if err != nil {
+		fmt.Println(err) // it says which word was meant: ask again
+		return
+	}
+	// Without Addr the node looks on its local networks, until ctx ends.
+	at := alice.Addrs()[0].String()
+	peer, err := bob.JoinPairing(ctx, code, peernet.Introduction{Addr: at})
+	if err != nil {
+		fmt.Println(err) // after ErrWrongCode, ErrCodeOver and ErrGuesses it takes a new code
+		return
+	}
+	fmt.Println(peer.Label, "is trusted and connected")
+	joined, err := offer.Wait(ctx)
+	fmt.Println(joined.Label, "is trusted", err)
+	// Output:
+	// Alice is trusted and connected
+	// Bob is trusted <nil>
+}
+
 func Example_discovery() {
 	node, err := peernet.New(peernet.Config{
 		Listen: ":0", // all addresses; the default is loopback, which is not announced
@@ -62,19 +97,19 @@ func Example_oneMoreAddress() {
 	alice, stop := start(peernet.Config{Listen: "127.0.0.1:0"}) // in an application with Discovery: radio
 	defer stop()
 
-	// A second address, for as long as it is wanted. One that is taken is an error, and changes nothing else.
+	// A second address, until Close. An address that another program has is an error, and changes nothing.
 	l, err := alice.ListenOn(ctx, "127.0.0.1:0")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	fmt.Println(len(alice.Listeners()), "addresses")
-	if err := l.Close(); err != nil { // who has connected there stays connected
+	if err := l.Close(); err != nil { // peers that connected there stay connected
 		fmt.Println(err)
 	}
 	fmt.Println(len(alice.Listeners()), "address")
 
-	// The machine has joined another network: look for peers there too, and no more on the first one.
+	// The machine has joined another network: look for peers there, and no longer on the first one.
 	fmt.Println(radio.AddInterface("wlan0"), radio.RemoveInterface("eth0"))
 	// Output:
 	// 2 addresses

@@ -21,7 +21,7 @@ type callOptions struct {
 	window  int      // of a stream
 	opening *opening // likewise; nil: this is no stream
 
-	visit *visit // of a call as a guest; nil: this is none
+	guestCall *guestCall // nil: this is not a call as a guest
 }
 
 // optionsOf costs no allocation of its own.
@@ -85,7 +85,7 @@ func (n *Node) request(ctx context.Context, o *Outgoing) (result Raw, err error)
 	switch {
 	case o.options.opening != nil:
 		return n.stream(ctx, o)
-	case o.options.visit != nil:
+	case o.options.guestCall != nil:
 		return n.callAsGuest(ctx, o)
 	}
 	err = n.useLink(ctx, o.Peer, o.options.wait, func(l *session.Link) (again bool, err error) {

@@ -25,7 +25,7 @@ var (
 	ErrRefused      = peers.ErrRefused                        // the peer does not trust this node
 	ErrNotAccepted  = session.ErrNotAccepted                  // a BEAM node closed the connection after the handshake: perhaps it does not trust this node
 	ErrBusy         = peers.ErrBusy                           // the peer does not want this node for now
-	ErrFull         = peers.ErrFull                           // this node is at Limits.Peers or Limits.Sessions
+	ErrFull         = peers.ErrFull                           // this node is at Limits.Peers or Limits.Sessions, or the guest in 1,024 sessions
 	ErrLinkLost     = session.ErrLinkLost                     // the session ended before the answer came
 	ErrNotSpoken    = dialects.ErrNotSpoken                   // this node does not speak the peer's dialect
 	ErrNotStarted   = errors.New("the node is not started: call Start first")

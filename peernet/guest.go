@@ -20,14 +20,14 @@ import (
 // zero, no other key may answer. It is safe for concurrent use.
 //
 // args are as those of Call, of at most 64 KiB with the name, and so is the result. A host is an IP address or a name, which is
-// looked up. The node shows its own key to whatever answers at addr, unless key says who must.
+// looked up. The node shows its own key to any node that answers at addr, unless key names the one that must.
 //
-// The errors are those of Call, and besides: ErrUnreachable, ErrWrongKey, ErrSelf; ErrNoGuests if the node there takes none, which is
-// also how it looks to a guest that is not let in; ErrBusy. docs/wire.md §4.7 has the bounds of guests.
+// The errors are those of Call, and besides: ErrUnreachable, ErrWrongKey, ErrSelf; ErrNoGuests if the node there takes no guests or
+// breaks the connection; ErrBusy if it has no room for one. docs/wire.md §4.7 has the bounds of guests.
 func (n *Node) CallAsGuest(ctx context.Context, addr string, key identity.PublicKey, name string, args any, opts ...CallOption) (result Raw, answered identity.PublicKey, err error) {
 	o := Outgoing{Peer: key, Addr: addr, Name: name, Args: args, options: optionsOf(opts)}
-	v := new(visit)
-	o.options.visit = v
+	v := new(guestCall)
+	o.options.guestCall = v
 	result, err = n.invoke(ctx, o)
 	if who := v.answered.Load(); who != nil {
 		answered = *who
@@ -46,8 +46,8 @@ func CallAsGuest[R any](ctx context.Context, n *Node, addr string, key identity.
 	return result, answered, err
 }
 
-// A visit is a call as a guest that is being made.
-type visit struct {
+// A guestCall is a call as a guest that is under way.
+type guestCall struct {
 	answered atomic.Pointer[identity.PublicKey] // the key that has proved itself last
 }
 
@@ -63,14 +63,15 @@ func (n *Node) callAsGuest(ctx context.Context, o *Outgoing) (Raw, error) {
 	}
 	defer s.close()
 	key := s.remote()
-	o.options.visit.answered.Store(&key)
+	o.options.guestCall.answered.Store(&key)
 	return s.call(ctx, o.Name, o.Args)
 }
 
 // A guestSession is a session in which this node is the guest. It is safe for concurrent use. Its user closes it.
 type guestSession struct{ link *session.Link }
 
-// dialGuest makes a session as a guest with the node at addr, whatever its key if key is zero. ctx bounds the dial alone.
+// dialGuest makes a session as a guest with the node at addr. If key is not zero, no other key may answer. ctx bounds only the
+// dial.
 func (n *Node) dialGuest(ctx context.Context, addr string, key identity.PublicKey) (*guestSession, error) {
 	switch state := n.state.Load(); {
 	case key == n.self:
@@ -85,7 +86,7 @@ func (n *Node) dialGuest(ctx context.Context, addr string, key identity.PublicKe
 		return nil, err
 	}
 	done := make(chan guests.Begun, 1)
-	n.root.Visit(guests.Begin{Conn: conn, Expect: key, Done: done})
+	n.root.BeginGuest(guests.Begin{Conn: conn, Expect: key, Done: done})
 	select {
 	case b := <-done:
 		if b.Link == nil {
@@ -110,6 +111,8 @@ func guestError(addr netip.AddrPort, end session.Ended) error {
 		return &peers.RefusedError{Addr: addr, Reason: end.Reason, Text: end.Text, RetryAfter: end.RetryAfter}
 	case end.Reason == envelope.ReasonShutdown:
 		return ErrClosed
+	case end.Reason == envelope.ReasonBusy:
+		return fmt.Errorf("%w: it is the guest in %d sessions: wait until one has ended", ErrFull, guests.MaxHosts)
 	case end.Reason == session.ReasonLost:
 		return fmt.Errorf("%v: %w", addr, ErrNoGuests)
 	case end.Err != nil:

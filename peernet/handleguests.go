@@ -10,8 +10,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// Guests lets guests call the handler, besides trusted peers: whoever can reach the node, proves some key and asks to come as a guest
-// (docs/wire.md §4.7). Caller.Guest tells them apart. A node takes guests while it has such a handler, and no others. To guests every
+// Guests lets guests call the handler, besides trusted peers. A guest is anybody who reaches the node, proves some key and asks to
+// come as a guest (docs/wire.md §4.7). Caller.Guest tells guests from peers. A node takes guests while it has such a handler, and no others. To guests every
 // other name looks like one without a handler.
 //
 // Guests make calls of at most 64 KiB, no sends and no streams: HandleStream, HandleDuplex and Listen refuse the option, and so does a

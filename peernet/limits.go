@@ -36,9 +36,11 @@ type Limits struct {
 	StreamsPerPeer int
 
 	// StreamBytesPerPeer bounds what all streams with one peer can make the node hold, whichever end opened them, over all sessions:
-	// the arguments of those that the peer opened, and what it may send ahead of the readers (see Window and HandleWindow), at least
-	// 1 MiB; 64 MiB. At the limit, streams of the peer are answered `overloaded`, and those of this node fail with ErrOverloaded. The
-	// windows of streams grow within half of it.
+	// the arguments of those that the peer opened, until their replies are written; what it may send ahead of the readers (see Window
+	// and HandleWindow); and the values that wait to be written to it. At least 1 MiB; 64 MiB. At the limit, streams of the peer are
+	// answered `overloaded`, and those of this node fail with ErrOverloaded. The windows of streams grow within half of it. A stream
+	// has room for 128 KiB of values to wait, or for one value, while all have no more than three quarters of the limit. Beyond that
+	// each Send waits until its value has been written: docs/wire.md §9.
 	StreamBytesPerPeer int
 
 	// SendsPerPeer is how many sends of one peer wait for their handlers, at most 2^20; 1,024. At the limit, sends are
@@ -70,7 +72,8 @@ type Limits struct {
 	// GuestsPerSource is the same for one IPv4 address or IPv6 /64, at most Guests; 8, or Guests if that is less.
 	GuestsPerSource int
 
-	// CallsPerGuest is how many calls of one guest run at once, at most 1,024; 4. At the limit, calls are answered `overloaded`.
+	// CallsPerGuest is how many calls of one guest may run, or have a reply that waits to be written, at most 1,024; 4. At the limit,
+	// calls are answered `overloaded`: one source can hold no more than this in each of its sessions.
 	CallsPerGuest int
 
 	// GuestBytes is the bytes of the arguments of all guests' calls that run, and 64 KiB for the reply of each, at least the 128 KiB

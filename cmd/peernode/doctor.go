@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -26,8 +28,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// hearTime is how long the test of a network waits for the announces of this machine; they are heard after milliseconds, or
-// after a second by multicast DNS.
+// hearTime is how long the check of a network waits for the announces of this machine. They take milliseconds, or a second by
+// multicast DNS.
 const hearTime = 3 * time.Second
 
 // A diagnosis is one run of doctor.
@@ -46,16 +48,16 @@ func doctorCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor [PEER]",
 		Short: "Find out why nodes do not meet, and say what to do",
-		Long: `Doctor tests what commonly keeps nodes apart, and prints one line for each test: what it found and, if that is a
+		Long: `Doctor checks what commonly keeps nodes apart, and prints one line for each check: what it found and, if that is a
 problem, the command that mends it. It looks at the data directory, the key and the peers file, at the network interfaces,
-at where the node listens, and at the clock. Two nodes of its own with new keys, which trust nobody, test for up to
+at where the node listens, and at the clock. Two nodes of its own with new keys, which trust nobody, check for up to
 3 seconds whether this machine hears its own broadcasts and its own multicast DNS; others on the network may see the key of
-one of them. Where the running node is in private mode that is left out.
+one of them. If the running node is in private mode, this check is skipped.
 
 With PEER it says why the running node is not connected to that peer.
 
-If no node runs, it tests whether one could listen: say where with --listen. It ends with exit code 1 if it
-has found a problem.`,
+If no node runs, it checks whether one could listen: --listen says where. It ends with exit code 1 if it has found
+a problem.`,
 		Example: `  peernode doctor
   peernode doctor bob
   peernode doctor --listen :7100
@@ -64,9 +66,9 @@ has found a problem.`,
 		ValidArgsFunction: a.completePeer,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&d.listen, "listen", ":0", "where a node is to listen, if none runs: `HOST:PORT`, or :PORT for all addresses")
+	flags.StringVar(&d.listen, "listen", ":0", "the address to check, if no node runs: `HOST:PORT`, or :PORT for all addresses")
 	d.providers.Add(cmd)
-	flags.StringVar(&d.bundle, "bundle", "", "write what a developer needs to the new `FILE`: what was found, the state of the node and of its peers; no secrets")
+	flags.StringVar(&d.bundle, "bundle", "", "write a report without secrets to the new `FILE`: the findings, and the state of the node and of its peers")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := usage.CheckListen("--listen", d.listen, listenForm); err != nil {
 			return err
@@ -79,7 +81,7 @@ has found a problem.`,
 	return cmd
 }
 
-// run makes all checks, prints what they found, and fails if that is a problem.
+// run makes all checks, prints the findings, and fails if one is a problem.
 func (d *diagnosis) run(ctx context.Context, args []string) error {
 	dir, err := d.dir.Path()
 	if err != nil {
@@ -97,14 +99,14 @@ func (d *diagnosis) run(ctx context.Context, args []string) error {
 	case errors.Is(err, control.ErrNoNode):
 		d.add(doctor.Skip(doctor.CheckNode, "none runs on this data directory; start one with: peernode run"), d.checkPort(ctx))
 	default:
-		d.add(doctor.Finding{Check: doctor.CheckNode, Status: doctor.Problem, Text: text.OneLine(err.Error()), Hint: failure.Explain(err).Advice})
+		d.add(doctor.Finding{Check: doctor.CheckNode, Status: doctor.Problem, Text: text.OneLine(err.Error()), Advice: failure.Explain(err).Advice})
 	}
 	d.add(network)
 	if !hasNetwork {
-		d.add(doctor.Skip(doctor.CheckBroadcast, "not tested without a network"))
+		d.add(doctor.Skip(doctor.CheckBroadcast, "not checked without a network"))
 	} else if node.Private {
-		d.add(doctor.Skip(doctor.CheckBroadcast, "not tested: the node is in private mode"))
-	} else if err := d.testNetwork(ctx); err != nil {
+		d.add(doctor.Skip(doctor.CheckBroadcast, "not checked: the node is in private mode"))
+	} else if err := d.checkNetwork(ctx); err != nil {
 		return err
 	}
 	var why []control.Why
@@ -146,35 +148,31 @@ func (d *diagnosis) verdict() error {
 	if n == 0 {
 		return nil
 	}
-	return failure.WithAdvice(fmt.Errorf("%s found", text.Count(n, "problem")), "each line above that begins with problem ends with what to do")
+	return failure.WithAdvice(fmt.Errorf("%s found", text.Count(n, "problem")), "the end of each line above that begins with problem says what to do")
 }
 
-// checkPort checks whether a node could listen where it is to.
+// checkPort checks whether a node could listen at --listen.
 func (d *diagnosis) checkPort(ctx context.Context) doctor.Finding {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", d.listen)
 	if err != nil {
 		e := failure.Explain(failure.Listening(err))
-		return doctor.Finding{Check: doctor.CheckPort, Status: doctor.Problem, Text: e.Text,
-			Hint: fmt.Sprintf("end the program that has it, which this shows: ss -ltnp; or run: peernode run --listen :0%s", advised(e.Advice))}
+		f := doctor.Finding{Check: doctor.CheckPort, Status: doctor.Problem, Text: e.Text, Advice: cmp.Or(e.Advice, "run: peernode run --listen :0")}
+		if errors.Is(err, syscall.EADDRINUSE) {
+			f.Text = "another program has " + text.OneLine(d.listen)
+			f.Advice = "end that program, which this shows: ss -ltnp; or run: peernode run --listen :0"
+		}
+		return f
 	}
 	defer l.Close()
 	if a, ok := l.Addr().(*net.TCPAddr); ok && a.IP.IsLoopback() {
 		return doctor.Finding{Check: doctor.CheckListening, Status: doctor.Problem, Text: "on loopback only: no peer on another machine can dial the node",
-			Hint: "run: peernode run --listen :0"}
+			Advice: "run: peernode run --listen :0"}
 	}
 	return doctor.Finding{Check: doctor.CheckPort, Status: doctor.OK, Text: "free: " + d.listen}
 }
 
-// advised returns advice as the end of a sentence.
-func advised(advice string) string {
-	if advice == "" {
-		return ""
-	}
-	return " (" + advice + ")"
-}
-
-// testNetwork has one node announce itself and another one of this machine listen.
-func (d *diagnosis) testNetwork(ctx context.Context) error {
+// checkNetwork has one node announce itself and another one of this machine listen.
+func (d *diagnosis) checkNetwork(ctx context.Context) error {
 	names := d.providers.Names()
 	if len(names) == 0 {
 		return nil
@@ -245,14 +243,14 @@ func (d *diagnosis) heardOf(now control.Discovered, key string, names []string) 
 	return list
 }
 
-// hasIPv4 says whether an interface has an address of IPv4.
+// hasIPv4 reports whether an interface has an IPv4 address.
 func (d *diagnosis) hasIPv4(name string) bool {
 	return slices.ContainsFunc(d.interfaces, func(i doctor.Interface) bool {
 		return i.Name == name && slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return p.Addr().Unmap().Is4() })
 	})
 }
 
-// allHeard says whether every provider has heard the node on every interface that it uses.
+// allHeard reports whether every provider has heard the node on every interface that it uses.
 func allHeard(list []doctor.Heard) bool {
 	for _, h := range list {
 		for _, name := range h.Uses {
@@ -267,7 +265,7 @@ func allHeard(list []doctor.Heard) bool {
 	return true
 }
 
-// networkInterfaces returns the interfaces of this machine, as far as the system tells.
+// networkInterfaces returns the interfaces of this machine that the system lists.
 func networkInterfaces() (list []doctor.Interface) {
 	all, _ := net.Interfaces()
 	for _, i := range all {

@@ -10,20 +10,20 @@ import (
 )
 
 // allowHelp says in help texts who may use what is served.
-const allowHelp = `All trusted peers may use it, unless --allow says which: to others there is no such name.`
+const allowHelp = `All trusted peers may use it, unless --allow names some: to the others there is no such name.`
 
 func exposeCommand(a *app) *cobra.Command {
 	var allow []string
 	expose := &cobra.Command{
 		Use:   "expose NAME=HOST:PORT",
-		Short: "Let peers reach a TCP address of this side by a name",
+		Short: "Let peers reach a TCP address by a name",
 		Long: `Expose has the running node serve NAME, until it is interrupted: each time that a peer opens it, with peernode
 forward, peernode pipe or a program of its own, the node connects to HOST:PORT and carries bytes both ways. It prints
 when it begins, and each connection that opens and closes, as peernode run does. When it is interrupted, the name is
 gone and its connections break. To expose a name for as long as the node runs, start the node with
 peernode run --expose.
 
-` + allowHelp + ` Whoever may use it gets what a program on this machine gets that connects to HOST:PORT.`,
+` + allowHelp + ` They reach HOST:PORT as a program on this machine does.`,
 		Example: `  peernode expose web=127.0.0.1:3000
   peernode expose ssh=127.0.0.1:22 --allow alice --allow carol`,
 	}

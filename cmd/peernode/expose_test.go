@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +118,27 @@ func TestEachDirectionOfAForwardEndsByItself(t *testing.T) {
 	if got, err := io.ReadAll(c); !bytes.Equal(got, want) || err != nil {
 		t.Errorf("got %d bytes back (%v)", len(got), err)
 	}
+}
+
+// TestResetIsNoticedBehindAStuckTarget: a client that resets its connection frees it at both ends, though the target reads nothing and
+// so nobody reads what the client has sent.
+func TestResetIsNoticedBehindAStuckTarget(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("the system does not tell of a reset before the socket is read")
+	}
+	free := make(chan struct{})
+	target := serveTCP(t, func(*net.TCPConn) { <-free })
+	t.Cleanup(func() { close(free) })
+	address, expose, forward := exposeTo(t, newCouple(t), target)
+	c := dialTCP(t, address)
+	c.SetWriteDeadline(time.Now().Add(waitTime / 10))
+	if _, err := io.Copy(c, noise(1<<40)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	c.SetLinger(0)
+	c.Close()
+	forward.prints(t, "closed       web with bob")
+	expose.prints(t, "closed       web with alice")
 }
 
 // TestForwardThatBreaksIsNoEnd breaks one part of a connection after another. The client gets an error, not an end.

@@ -50,10 +50,10 @@ else those of the node that runs here. peernode trust add takes the text.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return m.id(cmd.Context()) },
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&m.draw, "qr", false, "draw a QR code of the key, and print what is in it")
+	flags.BoolVar(&m.draw, "qr", false, "draw the card of this node as a QR code, and print the card")
 	flags.BoolVar(&m.light, "light", false, "draw it for a terminal with a light background")
-	flags.StringVar(&m.label, "label", "", "the `NAME` that others may call this node by, on the card")
-	flags.StringArrayVar(&m.addresses, "addr", nil, "a `HOST:PORT` where this node can be dialled, on the card; may be repeated, empty for none")
+	flags.StringVar(&m.label, "label", "", "the label on the card: the `NAME` to call this node by")
+	flags.StringArrayVar(&m.addresses, "addr", nil, "an address on the card: `HOST:PORT` where others can dial this node; may be repeated, empty for none")
 	return cmd
 }
 
@@ -64,7 +64,7 @@ func (m *cardMaker) id(ctx context.Context) error {
 		}
 	}
 	if !m.draw && (m.light || m.label != "" || len(m.addresses) > 0) {
-		return failure.Usage("id: --label, --addr and --light are for a card", "give --qr too")
+		return failure.Usage("id: --label, --addr and --light are for the card of --qr", "give --qr too")
 	}
 	dir, err := m.dir.Make()
 	if err != nil {

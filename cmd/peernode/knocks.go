@@ -29,7 +29,7 @@ func (a *app) knockCommands() []*cobra.Command {
 	nothing := func(*control.Request) error { return nil }
 	pending := &cobra.Command{
 		Use:   "pending",
-		Short: "List who was refused lately because the key is not trusted",
+		Short: "List the keys that were refused lately because they are not trusted",
 		Long: `Pending lists the keys that have connected to the running node since it started, proved themselves, and were
 refused: newest first, at most 64, and 8 of one source. A number names a knock for accept, ignore and block, and is
 never used again. Before you accept a key, make sure whose it is.`,
@@ -43,23 +43,23 @@ never used again. Before you accept a key, make sure whose it is.`,
 		return nil
 	})
 	accept.Flags().StringVar(&label, "label", "", "the `NAME` to call the peer by")
-	ignore := change("ignore KNOCK", "List a key that has knocked no more, until the node stops", "  peernode trust ignore 3", control.IgnoreKnock, nothing)
+	ignore := change("ignore KNOCK", "Hide a key from the list of knocks until the node stops", "  peernode trust ignore 3", control.IgnoreKnock, nothing)
 	var long time.Duration
-	block := change("block PEER", "Drop a key for a time, also one that is trusted", "  peernode trust block bob --for 24h\n  peernode trust block 3 --for 1h", control.BlockKey, func(q *control.Request) error {
+	block := change("block PEER", "Block a key for a time, trusted or not", "  peernode trust block bob --for 24h\n  peernode trust block 3 --for 1h", control.BlockKey, func(q *control.Request) error {
 		if long < time.Millisecond {
 			return failure.Usage("--for is too short", usage.TimeForm)
 		}
 		q.For = long.Milliseconds()
 		return nil
 	})
-	block.Long = `Block has the running node drop a key for a time: its connections end at once, and when it connects again it gets no
+	block.Long = `Block has the running node block a key for a time: its connections end at once, and when it connects again it gets no
 answer. It stays trusted if it is, and may connect when the time is over. The block outlives the node. PEER may be a
 whole key that is not trusted, or the number of a knock.`
 	block.Flags().DurationVar(&long, "for", 24*time.Hour, "how `LONG`, such as 24h")
-	unblock := change("unblock PEER", "Drop a key no longer", "  peernode trust unblock bob", control.UnblockKey, nothing)
+	unblock := change("unblock PEER", "End the block of a key", "  peernode trust unblock bob", control.UnblockKey, nothing)
 	blocked := &cobra.Command{
 		Use:   "blocked",
-		Short: "List the keys that are dropped, and until when",
+		Short: "List the blocked keys, and until when",
 		RunE: a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
 			return control.GetBlocked.Show(ctx, node, control.Request{}, a.blocked)
 		}),
@@ -108,7 +108,7 @@ func (a *app) blocked(answer control.Blocked) error {
 	return table.Flush()
 }
 
-// keyChanged prints what has become of a key.
+// keyChanged prints a change of a key.
 func (a *app) keyChanged(c control.KeyChange) error {
 	name := text.WholeName(c.PublicKey, c.Label)
 	if !c.Until.IsZero() {

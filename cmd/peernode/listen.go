@@ -30,7 +30,7 @@ func listenCommand(a *app) *cobra.Command {
 	})
 	cmd := &cobra.Command{
 		Use:   "listen",
-		Short: "Say where the running node listens, and change it",
+		Short: "Show or change the addresses that the running node listens on",
 		Long: `Listen lists the addresses that the running node listens on, in the order in which they were added, or
 adds and removes one, until the node stops. ADDR is HOST:PORT, or :PORT for all addresses of this machine; port 0
 is any free one. The connections that were made at an address stay when it is removed.
@@ -90,7 +90,7 @@ func interfacesCommand(a *app) *cobra.Command {
 			RunE: a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
 				name, err := text.Tidy(strings.TrimSpace(args[0]))
 				if err != nil || name == "" {
-					return failure.Usage(fmt.Sprintf("INTERFACE: %.80q cannot be the name of a network interface", args[0]), "see which there are with: peernode interfaces")
+					return failure.Usage(fmt.Sprintf("INTERFACE: %.80q cannot be the name of a network interface", args[0]), "see their names with: peernode interfaces")
 				}
 				return ask.Show(ctx, node, control.Request{Name: name}, func(c control.InterfaceChange) error {
 					if missing, advice := providers.Missing(name); len(missing) > 0 {
@@ -107,7 +107,7 @@ func interfacesCommand(a *app) *cobra.Command {
 	})
 	cmd := &cobra.Command{
 		Use:   "interfaces",
-		Short: "Say on which network interfaces the running node looks for peers, and change it",
+		Short: "Show or change the network interfaces on which the running node looks for peers",
 		Long: `Interfaces lists, for each way in which the running node looks for peers, the network interfaces that it uses and
 those that it does not, with the reason. It also adds and removes one, for all ways, until the node stops. One that is
 added is used wherever that is possible, as with run --interface; it need not be there yet. Those that are used

@@ -44,9 +44,9 @@ missing hyphens in a code do not matter.
 On a local network the nodes find each other. Elsewhere --at says where the node that shows the code listens.
 A code works once. A wrong one ends it, and the other node has to make a new one.
 
-Both nodes must be running: peernode run. A peer is called what it calls itself (run --name), or as --label
-says. While the node shows a code, any node on its networks can see that it does, and can begin to pair; how
-many have begun is told. In private mode that shows this node's key to whoever connects, so pair asks for --yes.`,
+Both nodes must be running: peernode run. A peer gets the name that it has given itself (run --name), or that of
+--label. While the node shows a code, any node on its networks can see that it does, and can begin to pair; pair reports
+each one that has begun. In private mode everybody who connects then learns this node's key, so pair asks for --yes.`,
 		Example: `  peernode pair
   peernode pair 42-otter-velvet --label bob
   peernode pair --join --at bob.example:7100`,
@@ -73,11 +73,11 @@ many have begun is told. In private mode that shows this node's key to whoever c
 		},
 	}
 	flags := pair.Flags()
-	flags.StringVar(&f.label, "label", "", "the `NAME` to call the peer by; without it the peer is called what it calls itself")
+	flags.StringVar(&f.label, "label", "", "the `NAME` to call the peer by; without it the peer's own name")
 	flags.StringVar(&f.at, "at", "", "the `HOST:PORT` where the node that shows the code listens")
 	flags.BoolVar(&f.join, "join", false, "ask for the code that the other node shows")
 	flags.BoolVar(&f.stdin, "code-stdin", false, "read the code that the other node shows from standard input")
-	flags.BoolVar(&f.yes, "yes", false, "in private mode: show this node's key to whoever connects, or answers")
+	flags.BoolVar(&f.yes, "yes", false, "in private mode: show this node's key to every node that connects, or to the one that answers")
 	f.timeout = usage.Timeout(pair, joinTimeout, "how long to look for the node that shows the code")
 	pair.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
 		q := control.Request{Label: f.label, Reveal: f.yes}
@@ -156,7 +156,7 @@ func (a *app) readCode(ctx context.Context, args []string, ask bool) (peernet.Pa
 				fmt.Fprintln(a.err) // the prompt's line is over
 			}
 			if errors.Is(err, io.EOF) {
-				err = failure.Usage("pair: there is no code at standard input", "type the code that the other node shows")
+				err = failure.Usage("pair: standard input has no code", "type the code that the other node shows")
 			}
 			return peernet.PairingCode{}, err
 		}
@@ -192,7 +192,7 @@ func readLine(ctx context.Context, in *bufio.Reader) (string, error) {
 	select {
 	case r := <-done:
 		if errors.Is(r.err, bufio.ErrBufferFull) {
-			return "", failure.Usage("pair: "+text.Count(codeLine, "byte")+" and more at standard input are no code", "type the code that the other node shows")
+			return "", failure.Usage("pair: standard input has a line of more than "+text.Count(codeLine, "byte")+": that is no code", "type the code that the other node shows")
 		}
 		return strings.TrimSpace(string(r.line)), r.err
 	case <-ctx.Done():

@@ -40,8 +40,8 @@ func pipeCommand(a *app) *cobra.Command {
 		Short: "Join standard input and output to a stream of a peer",
 		Long: `Pipe has the running node open a stream to NAME of a connected peer: what peernode pipe --listen, peernode
 expose or a program serves there. Standard input goes to the peer, and what the peer sends goes to standard output,
-of any size. Each direction ends by itself: pipe ends with exit code 0 when both have ended and the other
-end has said that it has all.
+of any size. Each direction ends by itself: pipe ends with exit code 0 when both have ended and the other end has
+said that it has everything.
 
 With --listen, and no PEER, it serves NAME, takes the first stream that a peer opens, and ends with it.
 ` + allowHelp + `
@@ -68,12 +68,12 @@ With --json the events of the stream go to standard error, because standard outp
 	}
 	flags := pipe.Flags()
 	flags.BoolVar(&p.listen, "listen", false, "serve NAME and take the first stream that a peer opens")
-	flags.StringArrayVar(&p.allow, "allow", nil, "with --listen: take one of `PEER` only; may be repeated")
-	flags.BoolVarP(&p.quiet, "quiet", "q", false, "say nothing but errors")
+	flags.StringArrayVar(&p.allow, "allow", nil, "with --listen: let only `PEER` use it; may be repeated")
+	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only errors")
 	timeout := usage.Timeout(pipe, control.DefaultTimeout, "how long to wait until the stream is open; with --listen there is no limit")
 	pipe.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
 		if len(p.allow) > 0 && !p.listen {
-			return failure.Usage("--allow says who may open a stream here, which takes --listen", "leave one out, or give both")
+			return failure.Usage("--allow says which peers may open a stream here, and needs --listen", "leave --allow out, or give both")
 		}
 		if p.listen {
 			return p.run(ctx, node, control.Take, control.Request{Name: args[0], Allow: p.allow})

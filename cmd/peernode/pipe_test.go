@@ -192,6 +192,30 @@ func TestInterruptEndsAPipe(t *testing.T) {
 	}
 }
 
+// TestInterruptEndsAPipeThatNobodyReads interrupts the one that dials while its standard output is stalled.
+func TestInterruptEndsAPipeThatNobodyReads(t *testing.T) {
+	c := newCouple(t)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	listen := c.at(c.bob, "pipe", "--listen", "x")
+	listen.Stdin = noise(1 << 40)
+	c.listening(listen)
+	dial := c.at(c.alice, "pipe", "bob", "x")
+	dial.Stdout = w
+	dial.start(t)
+	w.Close()
+	if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
+		t.Fatal(err)
+	}
+	dial.Process.Signal(os.Interrupt)
+	dial.exits(t, 1)
+	dial.says(t, "nobody reads it")
+	listen.exits(t, 1)
+}
+
 // TestNodeStopsWithItsPipes interrupts a node that carries one pipe and waits for another.
 func TestNodeStopsWithItsPipes(t *testing.T) {
 	c := newCouple(t)

@@ -65,7 +65,7 @@ peers are then found at the addresses in the peers file, by peernode connect, an
 	flags.IntVar(&r.config.Limits.Sessions, "max-sessions", 0, "have at most `N` connections to peers, those that are being replaced included (default: 4 to each)")
 	flags.DurationVar(&r.config.Timing.Idle, "idle", 0, "disconnect a peer that was not used for so `LONG`, such as 10m, until it is needed again (default: never)")
 	flags.BoolVar(&r.echo, "echo", false, "serve the handler echo: it returns what it is called with and prints what it is sent")
-	flags.BoolVar(&r.guests, "guests", false, "with --echo: let guests call it as well, that is, anybody who can reach the node and asks")
+	flags.BoolVar(&r.guests, "guests", false, "with --echo: let guests call it too: anybody who can reach the node and asks")
 	flags.StringArrayVar(&r.tunnels.expose, "expose", nil, "let peers reach HOST:PORT by NAME: `NAME=HOST:PORT`; may be repeated")
 	flags.StringArrayVar(&r.tunnels.allow, "allow", nil, "let only PEER use the exposed NAME: `NAME=PEER`; may be repeated (default: all trusted peers)")
 	flags.StringArrayVar(&r.tunnels.forward, "forward", nil, "have HOST:PORT of this machine lead to NAME of a peer: `HOST:PORT=PEER:NAME`; may be repeated")
@@ -112,9 +112,9 @@ func (r *runner) checkPrivate() error {
 func (r *runner) checkGuests() error {
 	switch {
 	case r.guests && !r.echo:
-		return failure.Usage("--guests: there is no handler that guests could call", "add --echo")
+		return failure.Usage("--guests: the node has no handler that guests could call", "add --echo")
 	case r.guests && r.config.Private:
-		return failure.Usage("--guests: a private node answers strangers nothing", "leave one of --guests and --private out")
+		return failure.Usage("--guests: a private node does not answer strangers", "leave one of --guests and --private out")
 	}
 	return nil
 }

@@ -1,8 +1,8 @@
-// Package guests keeps the sessions of guests: keys that are proved, not trusted, and those of this node with the nodes that it is a
-// guest of (wire.md §4.7).
+// Package guests keeps the sessions of guests, whose keys are proved and need no trust, and the sessions in which this node is the
+// guest, with its hosts (wire.md §4.7).
 //
-// Its actor admits what the listener lets in, ends what is idle or has lasted long enough, and has the sessions that this node begins
-// as its children. It decides nothing else: there is one session, no arbitration, no redial.
+// Its actor admits the sessions that the listener lets in, ends those that are idle or have reached Life, and has the sessions that
+// this node begins as its children. It decides nothing else: there is no arbitration and no redial.
 package guests
 
 import (
@@ -33,7 +33,7 @@ type Config struct {
 
 // Commands from the node, which also passes session.Proved on.
 type (
-	// Begin makes a session with what answers at Conn, which is the session's from now on. Done has room for one result, and gets
+	// Begin makes a session with the node at the other end of Conn, which the session owns from now on. Done has room for one result, and gets
 	// nothing if the node ends first.
 	Begin struct {
 		Conn   net.Conn
@@ -41,11 +41,11 @@ type (
 		Done   chan<- Begun
 	}
 
-	// Stop tells every guest and every host goodbye, and begins nothing more. Stopped follows once no session is left.
+	// Stop says goodbye to every guest and every host. No session begins after it. Stopped follows once no session is left.
 	Stop struct{}
 )
 
-// Begun is what came of a Begin: a session that is up, or why there is none.
+// Begun is the result of a Begin: a session that is up, or the end of one that did not come up.
 type Begun struct {
 	Link *session.Link
 	End  session.Ended // if Link is nil
@@ -59,7 +59,7 @@ type (
 		Addr netip.AddrPort
 	}
 
-	// Gone says that it has ended.
+	// Gone says that the session of a guest has ended.
 	Gone struct {
 		Key  identity.PublicKey
 		Addr netip.AddrPort
@@ -84,8 +84,12 @@ func (lookDue) IgnoreDeadLetterLogging()      {}
 func (lifeDue) IgnoreDeadLetterLogging()      {}
 func (childStopped) IgnoreDeadLetterLogging() {}
 
-// looks is how often within Idle it is looked whether a session was used.
+// looks is how many times within Idle the actor checks whether a session was used.
 const looks = 4
+
+// MaxHosts is how many sessions of which this node is the guest there may be, those that are ending included: hosts decide how long
+// that takes. One more ends at once with `busy`.
+const MaxHosts = 1024
 
 // Props describes the actor.
 func Props(c *Config) *actor.Props {
@@ -102,7 +106,7 @@ type table struct {
 	stopping, stopped bool
 }
 
-// A guest is the session of one.
+// A guest is the session of a guest.
 type guest struct {
 	link     *session.Link
 	came     bool
@@ -136,14 +140,21 @@ func (t *table) Receive(ctx actor.Context) {
 	case *actor.Terminated:
 		ctx.Send(ctx.Self(), childStopped{m.Who})
 	case childStopped:
-		t.ended(session.Ended{Session: m.who, Reason: session.ReasonLost}) // of one that could say so nothing is left here
+		t.ended(session.Ended{Session: m.who, Reason: session.ReasonLost}) // nothing happens if its own Ended came before
 	}
 }
 
 func (t *table) begin(ctx actor.Context, m Begin) {
-	if t.stopping {
+	refuse := func(reason envelope.Reason) {
 		_ = m.Conn.Close()
-		m.Done <- Begun{End: session.Ended{Reason: envelope.ReasonShutdown}}
+		m.Done <- Begun{End: session.Ended{Reason: reason}}
+	}
+	switch {
+	case t.stopping:
+		refuse(envelope.ReasonShutdown)
+		return
+	case len(t.hosts) >= MaxHosts:
+		refuse(envelope.ReasonBusy)
 		return
 	}
 	pid := session.Spawn(ctx, session.Params{Config: t.Session, Conn: m.Conn, Role: handshake.Initiator, Expect: m.Expect, Guest: true,
@@ -162,7 +173,7 @@ func (t *table) proved(ctx actor.Context, l *session.Link) {
 		g := &guest{link: l, lastUsed: t.Session.Clock.Now(), stopLife: t.after(ctx, t.Life, lifeDue{id})}
 		t.guests[id] = g
 		t.lookLater(ctx, id, g)
-		ctx.Watch(ctx.ActorSystem().NewLocalPID(id)) // its end may be told to its parent, if it is at this moment
+		ctx.Watch(ctx.ActorSystem().NewLocalPID(id)) // its parent may get its Ended, if it ends at this moment
 	}
 	l.Admit(ctx.Self())
 }
@@ -210,7 +221,7 @@ func (t *table) after(ctx actor.Context, d time.Duration, m any) (stop func() bo
 	return t.Session.Clock.AfterFunc(d, func() { system.Root.Send(self, m) })
 }
 
-// ended forgets a session. It may be told twice of one: the second time changes nothing.
+// ended forgets a session. A second end of the same session changes nothing.
 func (t *table) ended(m session.Ended) {
 	id := m.Session.GetId()
 	if g := t.guests[id]; g != nil {

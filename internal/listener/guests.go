@@ -12,13 +12,12 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// What a guest is told for whom there is no room, and how often another one makes room for a newcomer.
 const (
-	retryGuest     = 30 * time.Second
-	replaceGuestIn = time.Second
+	retryGuest     = 30 * time.Second // when a guest without a place is told to try again
+	replaceGuestIn = time.Second      // at most one guest gives its place to a newcomer in this time
 )
 
-// guests is the table of sessions of guests, by source: from the moment they are let in until nothing is left of them.
+// guests is the table of the sessions of guests, by source. A session is in it from when it is let in until its actor has stopped.
 type guests struct {
 	all, perSource int
 	sourceOf       map[string]netip.Prefix   // by session
@@ -30,8 +29,9 @@ func newGuests(all, perSource int) *guests {
 	return &guests{all: all, perSource: perSource, sourceOf: make(map[string]netip.Prefix), bySource: make(map[netip.Prefix][]string)}
 }
 
-// add enters a session if there is room. If all places are taken, and a source has at least two more of them than the newcomer's,
-// that one's oldest session has to go, once in a while: a few addresses must not keep everybody else out.
+// add enters a session if there is a place for it. If all places are taken, and another source has at least two more of them than
+// the newcomer's, the oldest session of that source is evicted, at most one in replaceGuestIn: a few addresses must not keep
+// everybody else out.
 func (g *guests) add(id string, source netip.Prefix, now time.Time) (ok bool, evicted string) {
 	own := len(g.bySource[source])
 	if own >= g.perSource {
@@ -66,7 +66,7 @@ func (g *guests) remove(id string) {
 	g.bySource[source] = slices.Delete(same, i, i+1)
 }
 
-// largestSource returns the sessions of the source that has most.
+// largestSource returns the sessions of the source with the most sessions.
 func (g *guests) largestSource() (largest []string) {
 	for _, same := range g.bySource {
 		if len(same) > len(largest) {
@@ -76,8 +76,8 @@ func (g *guests) largestSource() (largest []string) {
 	return largest
 }
 
-// letIn gives a guest that has proved its key a place. If there is none, the guest is told `busy`, and counts among the strangers until
-// it is gone.
+// letIn gives a place to a guest that has proved its key. Without a free place the guest is told `busy`, and counts among the
+// strangers until it is gone.
 func (l *listener) letIn(ctx actor.Context, guest *session.Link) bool {
 	if l.stopped {
 		guest.Close(session.Close{Reason: envelope.ReasonShutdown})

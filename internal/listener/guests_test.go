@@ -116,3 +116,36 @@ func TestFloodOfGuestsWithoutAPlaceIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// TestGuestThatIsGoneBeforeItIsLetInGetsNoPlace: Terminated of its session overtakes its Proved, and nothing follows that would free
+// the place.
+func TestGuestThatIsGoneBeforeItIsLetInGetsNoPlace(t *testing.T) {
+	inBubble(t, nil, func(d *door) {
+		d.takesGuests = true
+		from, other := d.host("10.0.0.2"), d.host("10.0.0.3")
+		for i := range maxGuestsPerSource {
+			p := kit.NewRawPeer(d, d.dial(from), 0, kit.KeyPair(byte(2+i)), d.keys.PublicKey())
+			p.BeginAsGuest(kit.KeyPair(byte(2 + i)))
+			p.Step()
+			p.Step()
+			release := d.occupy()
+			blocker := d.enterAsGuest(other, byte(100+i)) // its Proved occupies the listener
+			time.Sleep(time.Millisecond)
+			p.Step()
+			_ = p.Conn.Close()
+			time.Sleep(11 * time.Second) // its session ends at HandshakeTimeout
+			release()
+			_ = blocker.Conn.Close()
+			for _, m := range d.take() {
+				if p, ok := m.(session.Proved); ok {
+					p.Link.Close(session.Close{Reason: envelope.ReasonShutdown})
+				}
+			}
+			time.Sleep(15 * time.Second)
+		}
+		d.enterAsGuest(from, 60)
+		if told := d.take(); len(told) != 1 {
+			t.Errorf("told %v, want the one guest that is there", told)
+		}
+	})
+}

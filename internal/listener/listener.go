@@ -140,12 +140,12 @@ func (l *listener) Receive(ctx actor.Context) {
 			}
 		}
 	case session.Proved:
-		if m.Link.IsGuest() && !l.letIn(ctx, m.Link) {
-			return
+		id := m.Link.ID()
+		if !l.isStranger(id) || m.Link.IsGuest() && !l.letIn(ctx, m.Link) {
+			return // a session that is no stranger any more was evicted, or is gone: Terminated overtakes what it has sent
 		}
-		if l.forget(m.Link.ID()) { // else it was evicted
-			l.Tell(m)
-		}
+		l.forget(id)
+		l.Tell(m)
 	case session.Refused:
 		l.Tell(m)
 	case session.Ended:
@@ -203,10 +203,15 @@ func (l *listener) evict(ctx actor.Context, id string) {
 	l.forget(id)
 }
 
-// forget removes a stranger: it has authenticated, or it is gone. It returns false if there was none.
-func (l *listener) forget(id string) bool {
-	defer l.countStrangers()
-	return l.strangers.remove(id) || l.fromTrusted.remove(id)
+// isStranger says whether a session counts among the strangers.
+func (l *listener) isStranger(id string) bool { return l.strangers.has(id) || l.fromTrusted.has(id) }
+
+// forget removes a stranger, if there is one: it has authenticated, or it is gone.
+func (l *listener) forget(id string) {
+	if !l.strangers.remove(id) {
+		l.fromTrusted.remove(id)
+	}
+	l.countStrangers()
 }
 
 func (l *listener) countStrangers() {

@@ -73,6 +73,9 @@ func oldest(same []*stranger, now time.Time) *stranger {
 	return same[max(0, i)]
 }
 
+// has says whether a connection is there.
+func (s *strangers) has(id string) bool { return s.byID[id] != nil }
+
 // remove removes a connection that has authenticated, or is gone. It returns false if there was none.
 func (s *strangers) remove(id string) bool {
 	st := s.byID[id]

@@ -83,9 +83,9 @@ func (n *Node) Announce() { n.system.Root.Send(n.pid, finder.Listens{}) }
 // Wake dials a peer whose last session ended because it was idle; see peers.Wake.
 func (n *Node) Wake(key identity.PublicKey) { n.system.Root.Send(n.pid, peers.Wake{Key: key}) }
 
-// Visit makes a session in which this node is a guest; see guests.Begin. If the node ends there may be no answer: look at
+// BeginGuest makes a session in which this node is a guest; see guests.Begin. If the node ends there may be no answer: look at
 // Done as well.
-func (n *Node) Visit(b guests.Begin) { n.system.Root.Send(n.pid, b) }
+func (n *Node) BeginGuest(b guests.Begin) { n.system.Root.Send(n.pid, b) }
 
 // Done is closed when no actor of the node is left.
 func (n *Node) Done() <-chan struct{} { return n.done }

@@ -10,8 +10,8 @@ import (
 const guestReply = 64 << 10
 
 // OpenGuest serves the calls that come over a guest session, until the session that it returns is closed. isServed says that the
-// other end is the guest; else every call gets the answer for an unknown name. Each session has limits of its own, also if its key is
-// that of a trusted peer: keys cost a guest nothing.
+// other end is the guest; else every call gets the answer for an unknown name, at once, and holds nothing. Each session has limits of
+// its own, also if its key is that of a trusted peer: keys cost a guest nothing.
 func (s *Server) OpenGuest(conn Conn, isServed bool) *Session {
 	p := &peer{server: s, key: conn.Remote(), isGuest: true, drops: limiter.Lines{Most: 1}}
 	s.mu.Lock()
@@ -28,14 +28,13 @@ func (s *Server) OpenGuest(conn Conn, isServed bool) *Session {
 func (p *peer) holdGuest(args int) *envelope.RemoteError {
 	s := p.server
 	switch {
-	case p.running.n >= s.config.GuestCalls:
+	case p.heldCalls >= s.config.GuestCalls:
 		return s.overload.guestCalls
-	case p.replying.n >= max(s.config.GuestCalls, minReplies):
-		return s.overload.replies
 	case s.held.Add(int64(args+guestReply)) > int64(s.config.GuestBytes):
 		s.held.Add(-int64(args + guestReply))
 		return s.overload.guestBytes
 	}
+	p.heldCalls++
 	return nil
 }
 
@@ -56,6 +55,7 @@ func (p *peer) unhold(r *Request) {
 	case r.stream != nil:
 		r.session.conn.Counters().ReleaseStream(r.size())
 	default:
+		p.heldCalls--
 		p.server.held.Add(-int64(r.size() + guestReply))
 	}
 	delete(p.halfDone, r)

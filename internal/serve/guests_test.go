@@ -141,6 +141,33 @@ func TestGuestCallsAreBounded(t *testing.T) {
 	})
 }
 
+// TestGuestThatDoesNotReadHoldsNoMoreThanItsCalls: calls whose replies wait for room count as those that run do.
+func TestGuestThatDoesNotReadHoldsNoMoreThanItsCalls(t *testing.T) {
+	bubble(t, withGuests, func(t *testing.T, g *rig) {
+		g.register()
+		c := g.openGuest(1, true)
+		c.full = make(chan struct{})
+		for range 4 {
+			c.call("all", make([]byte, 10))
+			synctest.Wait()
+		}
+		if got := c.wantCode(c.call("all", nil), envelope.CodeOverloaded); got.refusal != g.overload.guestCalls {
+			t.Errorf("answered %v", got.refusal)
+		}
+		if held := g.held.Load(); held != 4*(guestReply+10) {
+			t.Errorf("%d bytes are held", held)
+		}
+		close(c.full)
+		synctest.Wait()
+		c.answered()
+		c.wantCode(c.call("all", nil), "")
+		synctest.Wait()
+		if held := g.held.Load(); held != 0 || c.peer.heldCalls != 0 {
+			t.Errorf("%d bytes of %d calls are held when all is answered", held, c.peer.heldCalls)
+		}
+	})
+}
+
 // TestGuestCallThatIsFailedEarlyHoldsItsBytes until its handler has returned, and once only.
 func TestGuestCallThatIsFailedEarlyHoldsItsBytes(t *testing.T) {
 	bubble(t, withGuests, func(t *testing.T, g *rig) {

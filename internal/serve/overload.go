@@ -30,7 +30,7 @@ func newOverload(c *Config) overload {
 		bytes:      answer("the limit of %d bytes of arguments of calls at once would be exceeded: wait until one of them is answered", c.CallBytes),
 		replies:    answer("the limit of %d replies that wait for the caller is reached: read them first", max(c.Calls, minReplies)),
 		replyBytes: answer("the limit of %d bytes of arguments of calls whose replies wait for the caller is exceeded: read them first", c.CallBytes),
-		guestCalls: answer("the limit of %d calls of a guest at once is reached: wait until one of them is answered", c.GuestCalls),
+		guestCalls: answer("the limit of %d calls of a guest at once is reached: wait until one of them is answered, and read the answer", c.GuestCalls),
 		guestBytes: answer("the limit of %d bytes of the calls of all guests would be exceeded: try again later", c.GuestBytes),
 
 		streams:       answer("the limit of %d streams at once is reached: end one of them", c.Streams),

@@ -35,7 +35,8 @@ type peer struct {
 	deferUntil time.Time // zero: nothing is deferred
 	chains     int       // sends of which parts are coming, over sessions that can bring more
 
-	halfDone map[*Request]struct{} // calls of a guest, and streams: the handler runs still, or the reply is not queued, but not both
+	heldCalls int                   // of a guest: a call is held until its handler has returned and its reply is queued
+	halfDone  map[*Request]struct{} // calls of a guest, and streams: the handler runs still, or the reply is not queued, but not both
 
 	drops limiter.Lines // about dropped sends; it has a lock of its own
 }

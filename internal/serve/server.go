@@ -29,7 +29,7 @@ type Config struct {
 	Sends       int // sends of one peer that wait or run; the next is dropped and counted
 	SendBytes   int // bytes of their arguments together; likewise
 
-	GuestCalls int // calls of one guest that run at once; the next is refused with `overloaded`
+	GuestCalls int // calls of one guest whose handler runs or whose reply waits for room; the next is refused with `overloaded`
 	GuestBytes int // bytes of the arguments of all guests' calls, and guestReply for the reply of each; likewise
 }
 

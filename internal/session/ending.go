@@ -95,6 +95,10 @@ func (s *session) halfClose(bye envelope.Bye) {
 	if bye.Code == envelope.ReasonDuplicate || bye.Code == envelope.ReasonRotated {
 		linger = s.config.LingerReplaced
 	}
+	s.lingerUntil = s.config.Clock.Now().Add(linger)
+	if s.guest != nil {
+		linger = min(linger, lingerAfterBye) // guests and hosts cost nothing to make: none is waited for once nothing is in flight
+	}
 	s.startLinger(linger)
 	s.closeIfDrained()
 }
@@ -107,9 +111,14 @@ func encodeBye(bye envelope.Bye) *buffer {
 
 // closeIfDrained closes the connection once both have said bye and nothing is in flight (wire.md §7.3).
 func (s *session) closeIfDrained() {
-	if s.state == draining && (s.peerBye || !s.dialect.hasControl) && s.callers.Load() == 0 && s.inbound.Pending() == 0 && s.streams.countAll() == 0 && s.queue.isEmpty() {
+	if s.state == draining && (s.peerBye || !s.dialect.hasControl) && s.isDrained() {
 		s.finish(s.end, nil)
 	}
+}
+
+// isDrained says whether nothing is in flight, and all is written.
+func (s *session) isDrained() bool {
+	return s.callers.Load() == 0 && s.inbound.Pending() == 0 && s.streams.countAll() == 0 && s.queue.isEmpty()
 }
 
 // finish drops what is queued, says bye if there is one, and closes when that is written and the peer has read
@@ -150,11 +159,16 @@ func (s *session) startLinger(d time.Duration) {
 }
 
 func (s *session) endLinger() {
+	now := s.config.Clock.Now()
 	if s.state == draining {
+		left := s.lingerUntil.Sub(now)
+		if s.guest != nil && left > 0 && !s.isDrained() { // see halfClose
+			s.startLinger(min(left, lingerAfterBye))
+			return
+		}
 		s.finish(s.end, nil)
 		return
 	}
-	now := s.config.Clock.Now()
 	taken := s.since.Add(time.Duration(s.taken.Load()))
 	if left := min(taken.Add(lingerAfterBye).Sub(now), s.lingerUntil.Sub(now)); left > 0 {
 		s.startLinger(left) // the bye waits behind a frame that the peer is still reading
@@ -191,6 +205,7 @@ func (s *session) endWriting(err error) {
 		// The peer may have said why: read what is left before deciding (wire.md §7.3).
 		s.end.Err = s.explainClose(err)
 		s.queue.finish(nil, &LinkError{Reason: ReasonLost, Err: err})
+		s.lingerUntil = s.config.Clock.Now().Add(lingerAfterBye)
 		s.startLinger(lingerAfterBye)
 	}
 }

@@ -84,7 +84,7 @@ type session struct {
 	framesAtPing uint64    // framesIn when the latest ping left
 	end          Ended
 	holdUntil    time.Time // until when the connection stays open although the session has ended
-	lingerUntil  time.Time // when a session that is ending closes its connection in any case
+	lingerUntil  time.Time // when a session that is draining ends in any case, and one that is ending closes its connection
 
 	stopUpDeadline, stopLiveness, stopLinger func() bool
 }

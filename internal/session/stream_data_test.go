@@ -2,6 +2,7 @@ package session
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"testing"
 	"testing/synctest"
@@ -62,4 +63,72 @@ func TestLargeValuesKeepTheirPlace(t *testing.T) {
 			})
 		})
 	}
+}
+
+// dataTarget returns a reader whose session has one stream of the peer's, and the stream. releases says that its values are released.
+func dataTarget(t testing.TB, releases bool) (*reader, *Stream) {
+	l := bareLink()
+	l.config.StreamBytes = 1 << 20
+	l.direct.Store(true)
+	s := l.ServeStream(1, testWindow).(*Stream)
+	if err := s.Begin(4 * testWindow); err != nil {
+		t.Fatal(err)
+	}
+	if releases {
+		s.ReleasesValues()
+	}
+	return &reader{Link: l}, s
+}
+
+// FuzzTakeData has a peer say anything to the decoder of values that lie in the read buffer. It takes what the decoder of all
+// envelopes takes, faults the same, and leaves the same values, whatever becomes of the read buffer.
+func FuzzTakeData(f *testing.F) {
+	good, hostile := envelopes(f)
+	for _, v := range append(append(good, hostile...), streamEnvelopes(f)...) {
+		f.Add(v.plain, false)
+		f.Add(v.plain, true)
+	}
+	for _, id := range []envelope.StreamID{ofPeer(1), ofPeer(2), ofOurs(1)} {
+		for _, n := range []int{10, valueBytes / 2, valueBytes - 100, 4 * testWindow, 4*testWindow + 1} {
+			f.Add(aData(id, bytesOf(n)), true)
+		}
+		f.Add(aCredit(id, 5), true)
+		f.Add(anEnd(id), true)
+	}
+	f.Fuzz(func(t *testing.T, plain []byte, releases bool) {
+		if len(plain) > 100_000 {
+			t.Skip("larger ones only make the fuzzer slow")
+		}
+		quick, got := dataTarget(t, releases)
+		said := bytes.Clone(plain)
+		taken, err := quick.takeData(&batch{}, said)
+		for i := range said {
+			said[i] = 0xc1 // the next read
+		}
+		if !taken {
+			if err != nil || bytes.HasPrefix(plain, dataPrefix) {
+				t.Fatalf("not taken: %v", err)
+			}
+			return
+		}
+		usual, want := dataTarget(t, false)
+		var e envelope.Envelope
+		wantErr := envelope.Msgpack.Parse(plain, &e)
+		if wantErr == nil {
+			wantErr = usual.handleStream(&e)
+		}
+		if (err == nil) != (wantErr == nil) || errors.Is(wantErr, errBeyondCredit) != errors.Is(err, errBeyondCredit) {
+			t.Fatalf("%v, want %v", err, wantErr)
+		}
+		if got.in.granted != want.in.granted || got.in.values.size != want.in.values.size {
+			t.Fatalf("%d bytes of credit and %d of values, want %d and %d", got.in.granted, got.in.values.size, want.in.granted, want.in.values.size)
+		}
+		a, _ := got.in.values.pop()
+		if b, _ := want.in.values.pop(); !bytes.Equal(a.b, b.b) {
+			t.Fatalf("the value is %x, want %x", a.b, b.b)
+		}
+		if a.Release(); quick.part.Args != nil {
+			t.Fatal("the reader keeps what lies in the read buffer")
+		}
+	})
 }

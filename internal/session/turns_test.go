@@ -96,7 +96,7 @@ func TestAllowanceFollowsTheLine(t *testing.T) {
 		t.Errorf("at first %d bytes", got)
 	}
 	for _, c := range []struct{ rate, want int }{
-		{100 << 20, 200 << 10}, {slowLine, 12_500}, {1 << 30, mostAllowance}, {10_000, leastAllowance}, {slowLine, 12_500},
+		{100 << 20, 100 << 10}, {slowLine, 6_250}, {1 << 30, mostAllowance}, {10_000, leastAllowance}, {slowLine, 6_250},
 	} {
 		r.begin(now)
 		for range 200 {

@@ -25,7 +25,8 @@
 //		})
 //	}
 //
-// chat_test.go in this package is a longer example, of three programs that chat.
+// chat_test.go in this package is a longer example, of three programs that chat. badline_test.go has a slow line
+// that loses announces, with Network.Bandwidth and Network.Lose.
 //
 // # Time
 //

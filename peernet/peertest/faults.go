@@ -21,7 +21,7 @@ func (n *Network) Delay(d time.Duration, nodes ...*Node) {
 
 // Bandwidth limits every connection between every two of these nodes, or on the whole network if there are none, to that many bytes
 // a second each way, from now on; 0 is no limit. What is said last counts. What a slow peer does to a stream is felt so: its sender
-// waits, and nobody else does.
+// waits, and nobody else does. badline_test.go in this package is an example.
 func (n *Network) Bandwidth(bytesPerSecond int, nodes ...*Node) {
 	if len(nodes) == 0 {
 		n.mem.SetRate(bytesPerSecond)
@@ -34,6 +34,7 @@ func (n *Network) Bandwidth(bytesPerSecond int, nodes ...*Node) {
 
 // Lose makes the network lose that fraction of the datagrams that are sent from now on, 0.3 for instance, as wireless ones do: the
 // announces of discovery/udp are datagrams. 0 ends it. Which ones are lost depends on the seed. Connections lose nothing.
+// badline_test.go in this package is an example.
 func (n *Network) Lose(fraction float64) { n.mem.SetLoss(fraction) }
 
 // Cut stops everything between every two of these nodes, without notice, as a pulled cable does: what is sent waits,

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
@@ -160,7 +161,10 @@ func listenFailed(err error) error {
 	if d, ok := errors.AsType[*net.DNSError](err); ok {
 		return failure.Usage(d.Error(), "give the host as an address of this machine, or leave it out for 127.0.0.1")
 	}
-	return failure.WithAdvice(err, "choose another port; those below 1024 are the system's; or give port 0 for any free one")
+	if errors.Is(err, syscall.EADDRNOTAVAIL) {
+		return err // which has advice of its own
+	}
+	return failure.WithAdvice(err, "choose another port, 1024 or above; port 0 is any free one")
 }
 
 // Close stops listening.

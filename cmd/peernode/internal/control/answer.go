@@ -309,7 +309,7 @@ type Traffic struct {
 	QueuedIn  int    `json:"queued_bytes_in"`  // arguments of calls and sends that run or wait here
 	QueuedOut int    `json:"queued_bytes_out"` // envelopes that wait to be written
 
-	StreamBytes    int    `json:"stream_reserved_bytes"`   // for what peers may send on streams
+	StreamBytes    int    `json:"stream_reserved_bytes"`   // for streams: see docs/peernode.md
 	StreamsIgnored uint64 `json:"stream_messages_ignored"` // about streams that were over
 
 	Sessions      int               `json:"sessions"`

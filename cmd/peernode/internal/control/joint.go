@@ -166,10 +166,13 @@ func (j *Joint) write(kind byte, b []byte) error {
 	return j.broken
 }
 
-// SetReadDeadline bounds Read, Next and Finish at the node, and SetDeadline bounds all methods there.
+// SetReadDeadline bounds Read, Next and Finish at the node.
 func (j *Joint) SetReadDeadline(t time.Time) error { return j.conn.(net.Conn).SetReadDeadline(t) }
 
-// SetDeadline is as SetReadDeadline.
+// SetWriteDeadline bounds the other methods at the node, but for Close.
+func (j *Joint) SetWriteDeadline(t time.Time) error { return j.conn.(net.Conn).SetWriteDeadline(t) }
+
+// SetDeadline is SetReadDeadline and SetWriteDeadline.
 func (j *Joint) SetDeadline(t time.Time) error { return j.conn.(net.Conn).SetDeadline(t) }
 
 // Close closes the connection.

@@ -1,18 +1,18 @@
-// Package doctor says what is wrong where a node does not work, from what is known of the machine, of the running node and of a
-// test of this network. It asks nobody: package main does, and shows what is found.
+// Package doctor finds out why a node does not work, from facts about the machine, the running node and this network. Package main
+// collects the facts and prints the findings.
 //
 // All functions are pure, except [Directory], which looks at files.
 package doctor
 
 import "fmt"
 
-// A Status says what came of a check.
+// A Status is the verdict of a check.
 type Status string
 
-// What a check may come to.
+// The verdicts of a check.
 const (
 	OK      Status = "ok"
-	Problem Status = "problem" // Hint says what mends it
+	Problem Status = "problem" // Advice says what mends it
 	Skipped Status = "skipped" // Text says why
 )
 
@@ -32,20 +32,20 @@ const (
 	CheckPeer      = "peer"
 )
 
-// A Finding is what one check came to: one line for people.
+// A Finding is the verdict of one check, with its reason: one line for people.
 type Finding struct {
 	Check  string `json:"check"`
 	Status Status `json:"status"`
 	Text   string `json:"text"`
-	Hint   string `json:"hint,omitempty"` // what to do about a problem, with the command
-	Peer   string `json:"peer,omitempty"` // the key that it is about
+	Advice string `json:"hint,omitempty"` // what to do about a problem, with the command
+	Peer   string `json:"peer,omitempty"` // the key of the peer that it is about
 }
 
 // String returns the finding as a person reads it.
 func (f Finding) String() string {
 	line := fmt.Sprintf("%-8s %s: %s", f.Status, f.Check, f.Text)
-	if f.Hint != "" {
-		line += "; " + f.Hint
+	if f.Advice != "" {
+		line += "; " + f.Advice
 	}
 	return line
 }
@@ -54,8 +54,8 @@ func ok(check, format string, args ...any) Finding {
 	return Finding{Check: check, Status: OK, Text: fmt.Sprintf(format, args...)}
 }
 
-func problem(check, hint, format string, args ...any) Finding {
-	return Finding{Check: check, Status: Problem, Hint: hint, Text: fmt.Sprintf(format, args...)}
+func problem(check, advice, format string, args ...any) Finding {
+	return Finding{Check: check, Status: Problem, Advice: advice, Text: fmt.Sprintf(format, args...)}
 }
 
 // Skip returns the finding of a check that was not made.

@@ -12,8 +12,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// Node checks what a running node says of itself: where it listens, its peers file, and its providers, unless the machine has no
-// network: then they cannot work.
+// Node checks the state of a running node: where it listens, its peers file, and its providers. Without a network no provider can
+// work, and providers are not checked.
 func Node(n control.Node, hasNetwork bool) []Finding {
 	list := []Finding{ok(CheckNode, "it runs, and its key is %s", n.PublicKey), listening(n)}
 	if n.PeersFile != "" {
@@ -28,7 +28,7 @@ func Node(n control.Node, hasNetwork bool) []Finding {
 			continue // its problems are why
 		}
 		for _, o := range p.Problems {
-			list = append(list, problem(CheckDiscovery, "see whether a firewall of this machine forbids that", "%s %s", p.Name,
+			list = append(list, problem(CheckDiscovery, "check whether a firewall of this machine forbids that", "%s %s", p.Name,
 				text.OneLine(text.Problem(o.Doing, o.Interface, o.Error))))
 		}
 	}
@@ -54,7 +54,8 @@ func listening(n control.Node) Finding {
 	return ok(CheckListening, "at %s", strings.Join(n.Addresses, ", "))
 }
 
-// clock checks whether what a private node hears fits none of its peers. The zero Finding: nothing can be said.
+// clock checks whether all private announces that the node hears fit none of its peers. It returns the zero Finding if that
+// cannot be known.
 func clock(n control.Node) (f Finding) {
 	if !n.Private {
 		return f
@@ -66,7 +67,7 @@ func clock(n control.Node) (f Finding) {
 	if heard > 0 || unknown == 0 || n.Peers[string(peernet.StateConnected)] > 0 {
 		return f
 	}
-	return problem(CheckClock, "set the clocks, as with: sudo timedatectl set-ntp true; and see that the peers trust this node's key",
+	return problem(CheckClock, "set the clocks, as with: sudo timedatectl set-ntp true; and check that the peers trust this node's key",
 		"private nodes announce themselves here, and none fits a peer: a clock is wrong by more than 5 minutes, or they are not peers")
 }
 
@@ -101,16 +102,16 @@ func Network(all []Interface) Finding {
 	return problem(CheckNetwork, "connect this machine to a network", "this machine has no interface but loopback")
 }
 
-// A Heard says what a test of one provider came to: two nodes of one machine, of which one announces and the other listens.
+// Heard is what one of two nodes on this machine heard of the other's announces, by one provider.
 type Heard struct {
 	Provider string   // udp or mdns
 	Error    string   // why it does not work, or ""
 	Advice   string   // what to do about that
 	Uses     []string // interfaces that are used
-	On       []string // of those, on which the announce was heard
+	On       []string // interfaces on which an announce was heard
 }
 
-// Discovery checks whether a node hears on each interface what another one on this machine announces. port is that of the
+// Discovery checks whether a node hears, on each interface, the announces of another node on this machine. port is that of the
 // broadcasts.
 func Discovery(h Heard, all []Interface, port uint16) (list []Finding) {
 	check, what, allow := CheckBroadcast, "broadcast", fmt.Sprintf("%d/udp", port)
@@ -120,7 +121,7 @@ func Discovery(h Heard, all []Interface, port uint16) (list []Finding) {
 	mend := fmt.Sprintf("let UDP port %s in, as with: sudo ufw allow %s", strings.TrimSuffix(allow, "/udp"), allow)
 	for _, i := range all {
 		if check == CheckMulticast && i.IsUp && !i.IsLoopback && !i.HasMulticast && len(i.Addrs) > 0 {
-			list = append(list, problem(check, "run: sudo ip link set "+text.ShellWord(i.Name)+" multicast on", "it is off on %s", text.OneLine(i.Name)))
+			list = append(list, problem(check, "run: sudo ip link set "+text.ShellWord(i.Name)+" multicast on", "multicast is off on %s", text.OneLine(i.Name)))
 		}
 	}
 	if h.Error != "" && len(h.On) == 0 {

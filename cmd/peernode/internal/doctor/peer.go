@@ -13,7 +13,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
-// heardLately is how old a sighting is at most that shows that a peer is there: announces come every few seconds.
+// heardLately is the largest age of a sighting that shows that a peer is there: announces come every few seconds.
 const heardLately = 30 * time.Second
 
 // Peer says why a peer is not connected, as the running node knows it, and what mends that.
@@ -28,12 +28,12 @@ func peerFinding(w control.Why, name string, all []Interface, now time.Time) Fin
 	if w.State == string(peernet.StateConnected) {
 		return ok(CheckPeer, "%s is connected, at %s", name, w.Address)
 	}
-	hint, word := text.OneLine(w.Advice), text.ShellWord(cmp.Or(w.Label, w.PublicKey))
+	advice, word := text.OneLine(w.Advice), text.ShellWord(cmp.Or(w.Label, w.PublicKey))
 	switch {
-	case strings.Contains(hint, "namespace"):
+	case strings.Contains(advice, "namespace"):
 		return problem(CheckPeer, "run both with the same name: peernode run --namespace NAME, or both without", "%s answers in another namespace", name)
-	case strings.Contains(hint, "private mode, which"), strings.Contains(hint, "private mode is on at the peer"):
-		return problem(CheckPeer, "run both with it, peernode run --private, or both without; "+hint, "%s does not answer this node, perhaps as one of the two is in private mode", name)
+	case strings.Contains(advice, "private mode, which"), strings.Contains(advice, "private mode is on at the peer"):
+		return problem(CheckPeer, "run both with it, peernode run --private, or both without; "+advice, "%s does not answer this node: perhaps only one of the two is in private mode", name)
 	}
 	for _, a := range w.Addresses {
 		if !isDropped(a.LastResult) {
@@ -41,26 +41,26 @@ func peerFinding(w control.Why, name string, all []Interface, now time.Time) Fin
 		}
 		if at, err := netip.ParseAddrPort(a.Address); err == nil && isHeard(a, now) {
 			return problem(CheckPeer, fmt.Sprintf("let TCP port %d in there, as with: sudo ufw allow %d/tcp", at.Port(), at.Port()),
-				"%s announces itself at %s, and what this node sends there gets no answer: a firewall of that machine drops it", name, a.Address)
+				"%s announces itself at %s and does not answer there: a firewall of that machine drops what this node sends", name, a.Address)
 		}
 	}
 	if far := elsewhere(w.Addresses, all); far != "" {
 		return problem(CheckPeer, fmt.Sprintf("give an address that this machine reaches, as with: peernode trust set %s --addr HOST:PORT; see the route with: ip route get %s",
-			word, far), "%s is known only at %s, which is on none of this machine's networks: announces do not reach it, and no dial has", name, far)
+			word, far), "%s is known only at %s, which is on none of this machine's networks: announces do not reach it, and no dial has reached it", name, far)
 	}
 	for _, a := range w.Addresses {
 		if at, err := netip.ParseAddrPort(a.Address); err == nil && isDropped(a.LastResult) {
 			return problem(CheckPeer, fmt.Sprintf("see that it runs there and that TCP port %d is let in, as with: sudo ufw allow %d/tcp", at.Port(), at.Port()),
-				"nothing answers at %s, neither with yes nor with no: %s is off, or a firewall drops what comes", a.Address, name)
+				"nothing answers at %s, not even a refusal: %s is off, or a firewall drops what this node sends", a.Address, name)
 		}
 	}
-	if hint == "" {
-		hint = "run: peernode why " + word
+	if advice == "" {
+		advice = "run: peernode why " + word
 	}
-	return problem(CheckPeer, hint, "%s is not connected: %s", name, text.OneLine(w.Reason))
+	return problem(CheckPeer, advice, "%s is not connected: %s", name, text.OneLine(w.Reason))
 }
 
-// isDropped says whether a dial ended so that nothing, not even a refusal, came back.
+// isDropped reports whether a dial got no answer, not even a refusal.
 func isDropped(result string) bool {
 	return strings.Contains(result, "timeout") || strings.Contains(result, "deadline exceeded")
 }
@@ -69,7 +69,7 @@ func isHeard(a control.Address, now time.Time) bool {
 	return (a.Source == "udp" || a.Source == "mdns") && now.Sub(a.LastSeen) < heardLately
 }
 
-// elsewhere returns an address of those if there are some, and none is on a network of this machine; "": one is, or may be.
+// elsewhere returns one of the addresses if none of them is on a network of this machine, and "" if one is or may be.
 func elsewhere(addrs []control.Address, all []Interface) (far string) {
 	for _, a := range addrs {
 		at, err := netip.ParseAddrPort(a.Address)

@@ -61,6 +61,18 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{trust.ErrFileKind, "file_kind", 1},
 		{trust.ErrFileTooLarge, "peers_file", 1},
 		{trust.ErrLocked, "locked", 1},
+
+		{peernet.ErrCode, "bad_code", 2},
+		{peernet.ErrCodeWord, "bad_code", 2},
+		{peernet.ErrWrongCode, "wrong_code", 4},
+		{peernet.ErrCodeOver, "code_over", 4},
+		{peernet.ErrGuesses, "guesses", 4},
+		{peernet.ErrNoOffer, "no_offer", 3},
+		{peernet.ErrJoinAddr, "no_offer", 2},
+		{peernet.ErrOffering, "offering", 1},
+		{peernet.ErrOwnCode, "own_code", 2},
+		{peernet.ErrReveals, "reveals", 2},
+
 		{syscall.EADDRINUSE, "address_in_use", 1},
 		{syscall.EADDRNOTAVAIL, "no_such_address", 1},
 		{syscall.ENOSPC, "disk_full", 1},

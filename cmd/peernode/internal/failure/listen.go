@@ -13,7 +13,7 @@ func Listening(err error) error {
 		return Usage(fmt.Sprintf("listen: %v", d), "give the host as an address of this machine, or leave it out for all addresses")
 	}
 	if o, ok := errors.AsType[*net.OpError](err); ok && errors.Is(o, fs.ErrPermission) {
-		return WithAdvice(err, "the system keeps this port for others, as those below 1024: choose another")
+		return WithAdvice(err, "the system does not let this user listen on that port: choose another, 1024 or above")
 	}
 	return err
 }

@@ -142,18 +142,34 @@ func (s *Stream) Err() error {
 	return s.err
 }
 
-// Direct returns a writer for what comes in large pieces, such as a file. It writes at once, without the copy and the goroutine, so
-// that a write cannot be interrupted. The Stream remembers its first error. It is not to be used beside Write.
+// Direct returns a writer for what comes in large pieces, such as a file. Write does not copy its argument, which stays the writer's
+// after ErrUnread. In all else it is as Stream.Write. It is not to be used beside Write.
 func (s *Stream) Direct() io.WriteCloser { return direct{s} }
 
 type direct struct{ *Stream }
 
-func (d direct) Write(p []byte) (int, error) {
-	n, err := d.w.Write(p)
-	if err != nil {
-		d.fail(err)
+func (d direct) Write(p []byte) (n int, err error) {
+	done := make(chan struct{})
+	var written int
+	var failed error
+	go func() {
+		defer close(done)
+		written, failed = d.w.Write(p)
+	}()
+	select {
+	case <-done:
+	case <-d.ended:
+		select {
+		case <-done:
+		case <-time.After(FlushTime):
+			d.fail(ErrUnread)
+			return 0, ErrUnread
+		}
 	}
-	return n, err
+	if failed != nil {
+		d.fail(failed)
+	}
+	return written, failed
 }
 
 // Close closes the writer, if it is one that can be closed: its reader learns that nothing follows.

@@ -20,6 +20,13 @@ import (
 // not more than half of the 64 KiB that a net.Conn of a peer takes ahead.
 const chunk = 32<<10 - 64
 
+// leaveTime is how long a Local may take to accept a value of a peer that has given up the stream. One that does not read would
+// otherwise hold the stream, and its share of the peer's limits, for as long as it lives.
+const leaveTime = 10 * time.Second
+
+// resetTime is how often a Local that is not read, because the stream has no credit, is asked whether it has been reset.
+const resetTime = time.Second
+
 // Errors of tunnels.
 var (
 	// ErrBrokenOff: the peer that opened the stream has given it up, or the link is lost. This end is not told which.
@@ -36,6 +43,7 @@ type Local interface {
 	CloseWrite() error
 	SetDeadline(time.Time) error
 	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
 }
 
 // A finisher is a Local that can tell when what was written to it, up to CloseWrite, has got where it goes.
@@ -66,7 +74,10 @@ func (t *tunnel) run(ctx, life context.Context, wait func(context.Context) error
 	defer cancel()
 	t.cancel = cancel
 	defer after(ctx, func() { t.stop(context.Cause(ctx)) })()
-	defer after(life, t.endReading)()
+	defer after(life, func() {
+		t.endReading()
+		t.limitWriting()
+	})()
 	var both sync.WaitGroup
 	both.Go(func() { t.stop(t.up(moving)) })
 	both.Go(func() {
@@ -129,6 +140,15 @@ func (t *tunnel) endReading() {
 	t.local.SetReadDeadline(past)
 }
 
+// limitWriting bounds the next write to the Local, or the one that is under way, if the stream is over.
+func (t *tunnel) limitWriting() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.broken == nil && t.isOver.Load() { // or else stop sets the deadline
+		t.local.SetWriteDeadline(time.Now().Add(leaveTime))
+	}
+}
+
 // buffers are for reading from Locals.
 var buffers = sync.Pool{New: func() any { return new([chunk]byte) }}
 
@@ -140,13 +160,13 @@ func (t *tunnel) up(ctx context.Context) error {
 		n, err := t.local.Read(buf[:])
 		for rest := buf[:n]; len(rest) > 0; {
 			part := rest[:min(len(rest), most)]
-			switch err := t.out.Send(ctx, part); {
+			switch err := t.send(ctx, part); {
 			case err == nil:
 				t.sent.Add(uint64(len(part)))
 				rest = rest[len(part):]
 			case errors.Is(err, peernet.ErrTooLarge) && most > 1: // the peer takes less at a time
 				most /= 2
-			case errors.Is(err, peernet.ErrTooLarge):
+			case errors.Is(err, peernet.ErrTooLarge), errors.Is(err, ErrLocal):
 				return err
 			default:
 				t.unsent.Store(true)
@@ -158,6 +178,22 @@ func (t *tunnel) up(ctx context.Context) error {
 		}
 		if err != nil {
 			return t.localError("reading", err)
+		}
+	}
+}
+
+// send sends a value, and fails with ErrLocal if the Local is reset before the stream has credit for it.
+func (t *tunnel) send(ctx context.Context, value []byte) error {
+	for {
+		turn, cancel := context.WithTimeout(ctx, resetTime)
+		err := t.out.Send(turn, value)
+		isLate := turn.Err() != nil
+		cancel()
+		if err == nil || !isLate || ctx.Err() != nil {
+			return err
+		}
+		if err := resetOf(t.local); err != nil {
+			return &localError{"reading", err}
 		}
 	}
 }
@@ -179,6 +215,7 @@ func (t *tunnel) endUp(ctx context.Context) error {
 func (t *tunnel) down(ctx context.Context) error {
 	for {
 		value, err := t.in.Recv(ctx)
+		t.limitWriting()
 		if err == io.EOF {
 			if err := t.local.CloseWrite(); err != nil {
 				return t.localError("writing", err)

@@ -23,10 +23,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // halves is a Local of two connections, one for each direction.
 type halves struct{ r, w net.Conn }
 
-func (h halves) Read(b []byte) (int, error)        { return h.r.Read(b) }
-func (h halves) Write(b []byte) (int, error)       { return h.w.Write(b) }
-func (h halves) CloseWrite() error                 { return h.w.Close() }
-func (h halves) SetReadDeadline(t time.Time) error { return h.r.SetReadDeadline(t) }
+func (h halves) Read(b []byte) (int, error)         { return h.r.Read(b) }
+func (h halves) Write(b []byte) (int, error)        { return h.w.Write(b) }
+func (h halves) CloseWrite() error                  { return h.w.Close() }
+func (h halves) SetReadDeadline(t time.Time) error  { return h.r.SetReadDeadline(t) }
+func (h halves) SetWriteDeadline(t time.Time) error { return h.w.SetWriteDeadline(t) }
 func (h halves) SetDeadline(t time.Time) error {
 	return errors.Join(h.r.SetDeadline(t), h.w.SetDeadline(t))
 }
@@ -260,6 +261,33 @@ func TestProgramsAtTheOtherEnd(t *testing.T) {
 		if err := <-bobEnded; err != nil {
 			t.Errorf("bob: %v", err)
 		}
+	})
+}
+
+// TestReaderThatIsStuckEndsWithItsOpener: what nobody reads ends soon after the peer has given up the stream.
+func TestReaderThatIsStuckEndsWithItsOpener(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		_, bobEnded := w.take("x") // its Local is never read
+		ctx, cancel := context.WithCancel(t.Context())
+		s, err := Open(ctx, w.alice.Node, w.bob.PublicKey(), "x", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		local, alice := newHalves()
+		aliceEnded := make(chan error, 1)
+		go func() {
+			_, err := s.Join(ctx, local)
+			aliceEnded <- err
+		}()
+		go alice.Write(make([]byte, 10<<20))
+		time.Sleep(time.Hour)
+		begun := time.Now()
+		cancel()
+		if err := <-bobEnded; !errors.Is(err, ErrBrokenOff) || time.Since(begun) > 2*leaveTime {
+			t.Errorf("bob: %v, after %v", err, time.Since(begun))
+		}
+		<-aliceEnded
+		alice.w.Close()
 	})
 }
 
