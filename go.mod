@@ -23,6 +23,7 @@ require (
 	golang.org/x/crypto v0.46.0
 	golang.org/x/net v0.48.0
 	golang.org/x/sys v0.41.0
+	golang.org/x/text v0.32.0
 	golang.org/x/time v0.14.0
 )
 

@@ -3,6 +3,7 @@ package peernet
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -144,6 +145,7 @@ func (n *Node) checkIntroduction(i *Introduction) error {
 	if i.Label == "" {
 		return nil
 	}
+	i.Label = strings.TrimSpace(i.Label) // as trust has it
 	// Before anybody types a code: a label that is taken later is taken by this owner.
 	probe := trust.NewSet()
 	if err := probe.Add(trust.Peer{Key: n.self, Label: i.Label}); err != nil {

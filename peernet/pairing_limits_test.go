@@ -3,6 +3,7 @@ package peernet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
+	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
 // A sleepingClock is the clock of a machine that has slept: what it shows is ahead of what its timers have counted.
@@ -148,5 +150,31 @@ func TestAWrongCodeIsToldBeforeAllElse(t *testing.T) {
 	}
 	if got := worseOf(nil, ErrUnreachable); got != ErrUnreachable {
 		t.Error(got)
+	}
+}
+
+func TestALabelIsCheckedAsItWillBeWritten(t *testing.T) {
+	n := runningNode(t, Config{})
+	if err := n.Pair(runningNode(t, Config{}).self, "Carol"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := n.OfferPairing(t.Context(), Introduction{Label: " Carol"}); !errors.Is(err, trust.ErrLabelTaken) {
+		t.Errorf("a label that is taken, with a space: %v", err)
+	}
+}
+
+func TestAnOfferPrintsNoWords(t *testing.T) {
+	n := runningNode(t, Config{})
+	o, err := n.OfferPairing(t.Context(), Introduction{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if got := fmt.Sprintf(verb, o); got != o.Code().String() {
+			t.Errorf("%s prints %s", verb, got)
+		}
+	}
+	if got := o.LogValue().String(); got != o.Code().String() {
+		t.Errorf("a log has %s", got)
 	}
 }

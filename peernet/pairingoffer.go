@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -88,6 +89,12 @@ func (n *Node) offerPairing(i Introduction) (*PairingOffer, error) {
 
 // Code returns the code to read to the other person. Whoever has it can pair: show it to nobody else, and log it nowhere.
 func (o *PairingOffer) Code() PairingCode { return o.code }
+
+// Format makes every verb of fmt print the code without its words.
+func (o *PairingOffer) Format(f fmt.State, verb rune) { o.code.Format(f, verb) }
+
+// LogValue is the code without its words.
+func (o *PairingOffer) LogValue() slog.Value { return o.code.LogValue() }
 
 // Until returns when the offer ends, if nobody has joined it.
 func (o *PairingOffer) Until() time.Time { return o.until }

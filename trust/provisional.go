@@ -46,8 +46,9 @@ func withoutProvisional(options []Option) (others []Option) {
 
 // AddProvisional puts peer into the set, and into the file before it returns, as a provisional peer until a time. It
 // returns the peer as it is then. If peer has no label, it gets offered, the label that the peer gave itself: none if that has
-// invisible characters and the like, and with a number after it if another peer has that label, in upper or lower case. So a peer
-// never takes the label of another. If the key is there already, a label that is not empty replaces the old one, and options
+// characters that may show nothing (joiners too), shows nothing at all, is a number or begins with "-"; and with a number after it if
+// another peer has that label, but for upper and lower case and NFKC of Unicode. So a peer never takes the label of another; letters
+// of two scripts that look alike are not compared. If the key is there already, a label that is not empty replaces the old one, and options
 // that the peer lacks are added. The peer stays trusted for good, or stays provisional, with the new time.
 //
 // It fails as Add does; after an error the set is as it was.
@@ -88,25 +89,6 @@ func (d *document) provisional(peer Peer, offered string, until time.Time) Peer 
 		peer.Label = d.freeLabel(strings.TrimSpace(offered))
 	}
 	return Peer{peer.Key, peer.Label, options}
-}
-
-// freeLabel returns the label that a peer which offers one gets: "" if it cannot have one.
-func (d *document) freeLabel(offered string) string {
-	if offered == "" || checkLabel(offered) != nil {
-		return ""
-	}
-	taken := make(map[string]bool, len(d.peers))
-	for _, p := range d.peers {
-		taken[strings.ToLower(p.Label)] = true
-	}
-	label := offered
-	for n := 2; taken[strings.ToLower(label)]; n++ {
-		label = fmt.Sprint(offered, " ", n)
-	}
-	if len(label) > labelLimit {
-		return ""
-	}
-	return label
 }
 
 // Keep makes a provisional peer one that is trusted for good. It reports whether the peer was provisional. It fails as Add does.
