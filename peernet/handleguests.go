@@ -11,8 +11,9 @@ import (
 )
 
 // Guests lets guests call the handler, besides trusted peers. A guest is anybody who reaches the node, proves some key and asks to
-// come as a guest (docs/wire.md §4.7). Caller.Guest tells guests from peers. A node takes guests only while it has such a handler. To guests every other name
-// looks like one without a handler. Caller.Name of a guest is what the guest says, as its key is one of many that it may have.
+// come as a guest (docs/wire.md §4.7). Caller.Guest tells guests from peers. A node takes guests only while it has such a handler. To
+// guests every other name looks like one without a handler. Caller.Name of a guest is what the guest says, as its key is one of many
+// that it may have.
 //
 // Arguments are a stranger's: a handler that decodes them into any can need a hundred times their bytes, which no limit counts. Take
 // a type with few fields, or Raw.
