@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 	"github.com/seed-f6ddb928/peernet-go/peernet/middleware"
 	"github.com/seed-f6ddb928/peernet-go/peernet/peertest"
@@ -100,6 +101,30 @@ func TestRateLimitOutgoingWaitsForItsTurn(t *testing.T) {
 		}
 		if _, err := t.call("echo", nil, limit); err != nil || time.Since(began) != 4*time.Second {
 			t.Errorf("who gave up has kept a place: %v after %v", err, time.Since(began))
+		}
+	})
+}
+
+func TestGuestsShareOneRate(t *testing.T) {
+	inBubble(t, func(t *bubble) {
+		limit := middleware.RateLimit(1, 1)
+		if err := t.b.Handle("open", echo, peernet.Guests(), peernet.Use(limit)); err != nil {
+			t.Fatal(err)
+		}
+		var refused int
+		for _, name := range []string{"Eve", "Mallory", "Oscar"} {
+			_, _, err := t.net.Node(name).CallAsGuest(t.Context(), t.b.Addr().String(), identity.PublicKey{}, "open", nil)
+			if errors.Is(err, peernet.ErrOverloaded) {
+				refused++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if refused != 2 {
+			t.Errorf("%d of 3 guests were refused, want 2", refused)
+		}
+		if _, err := t.call("open", nil); err != nil {
+			t.Errorf("a peer, after guests: %v", err)
 		}
 	})
 }
