@@ -123,3 +123,21 @@ func TestEventsThatWereNotPrintedAreTold(t *testing.T) {
 		}
 	})
 }
+
+// TestUnreadPieceEndsWithTheCommand writes a large piece that nobody reads. It waits FlushTime after the end of the command, and no longer.
+func TestUnreadPieceEndsWithTheCommand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, w := io.Pipe()
+		ctx, cancel := context.WithCancel(t.Context())
+		s := NewStream(ctx, w, nil)
+		time.AfterFunc(time.Minute, cancel)
+		begin := time.Now()
+		if _, err := s.Direct().Write(make([]byte, 1<<16)); err != ErrUnread || s.Err() != ErrUnread {
+			t.Errorf("got %v, and the stream has %v", err, s.Err())
+		}
+		if took := time.Since(begin); took != time.Minute+FlushTime {
+			t.Errorf("it waited for %v", took)
+		}
+		r.Close()
+	})
+}
