@@ -182,7 +182,7 @@ func TestAPersonGivesUpAtTheTerminal(t *testing.T) {
 		code             int
 	}{
 		{"Ctrl-C", "42-otter-vel\x03", "\npeernode: interrupted", failure.ExitFailed},
-		{"Ctrl-D", "\x04", "\npeernode: pair: there is no code at standard input", failure.ExitUsage},
+		{"Ctrl-D", "\x04", "\npeernode: pair: standard input has no code", failure.ExitUsage},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			join := atTerminal(t, "pair", "--join", "--at", at, "--data-dir", bob.Dir)
