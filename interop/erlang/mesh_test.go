@@ -1,7 +1,6 @@
 package erlang_test
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -133,16 +132,7 @@ func (m *mesh) meet() {
 		for _, key := range m.others(i) {
 			all.Go(func() {
 				want := envelope.Atom("ok") // which every BEAM has
-				ctx := patiently(m.t)
-				var got envelope.Atom
-				var err error
-				for { // as often as the peer closes the session because there is a newer one
-					got, err = peernet.Call[envelope.Atom](ctx, n.Node, key, "echo", want, peernet.WaitForReady())
-					if !errors.Is(err, peernet.ErrLinkLost) {
-						break
-					}
-					time.Sleep(50 * time.Millisecond)
-				}
+				got, err := callPeer(m.t, n, key, want)
 				if err != nil || got != want {
 					why, _ := n.Explain(key)
 					m.t.Errorf("node %d calls %v: %q, %v\n%v", i, key, got, err, why)

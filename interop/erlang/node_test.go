@@ -2,6 +2,7 @@ package erlang_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -188,14 +189,32 @@ func patiently(t *testing.T) context.Context {
 // addr returns where the peer listens.
 func (b *beam) addr() string { return fmt.Sprintf("127.0.0.1:%d", b.port) }
 
-// call has the peer call a handler of the node, and returns the result.
+// call has the peer call a handler of the node, and returns the result. It calls again as often as the peer closes the session that
+// it called over because there is a newer one.
 func (b *beam) call(n *node, name, args string) string {
 	b.t.Helper()
-	b.syncs++
-	b.do("{call,%d,%s,%s,%s}", b.syncs, digits(n.PublicKey()), name, args)
-	prefix := fmt.Sprintf("{result,%d,", b.syncs)
-	line := b.await(prefix)
-	return line[len(prefix) : len(line)-1]
+	for {
+		b.syncs++
+		b.do("{call,%d,%s,%s,%s}", b.syncs, digits(n.PublicKey()), name, args)
+		prefix := fmt.Sprintf("{result,%d,", b.syncs)
+		line := b.await(prefix)
+		if result := line[len(prefix) : len(line)-1]; result != "{error,superseded}" {
+			return result
+		}
+	}
+}
+
+// callPeer calls the handler echo of a peer, and does so again as often as the peer closes the session because there is a newer one.
+func callPeer[T any](t *testing.T, n *node, key identity.PublicKey, args T) (T, error) {
+	t.Helper()
+	ctx := patiently(t)
+	for {
+		got, err := peernet.Call[T](ctx, n.Node, key, "echo", args, peernet.WaitForReady())
+		if !errors.Is(err, peernet.ErrLinkLost) {
+			return got, err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // never fails the test if the peer has seen an event that begins so.
