@@ -295,6 +295,7 @@ func TestActorThatIsStoppedLeavesNothing(t *testing.T) {
 				defer s.queue.mu.Unlock()
 				s.queue.codec = nil // of pongs
 			})
+			synctest.Wait() // the reader answers the ping, and must not come before the actor
 			r.say(aPing(1))
 		},
 	} {
