@@ -9,7 +9,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
-// Bounds of the offers that are remembered, a hundred bytes each: whoever can send on a link can forge them.
+// Bounds of the offers that are remembered, a hundred bytes each: every machine on a link can forge them.
 const (
 	maxOffers       = 1024
 	maxOffersNumber = 64 // with one number; one more takes the place of the one heard longest ago

@@ -15,7 +15,7 @@ const (
 	hurryAfter = 20 * time.Millisecond
 	hurryRange = 100 * time.Millisecond
 
-	// offerTTL is how long a pairing that was offered holds: a record of it is said once, and whoever wants it asks at once.
+	// offerTTL is how long a pairing that was offered holds: its record is sent once, and a node that looks for it asks at once.
 	offerTTL = 30 * time.Second
 
 	// maxHurries bounds the questions out of turn between two in turn, so that an attacker cannot make us ask all the time.
