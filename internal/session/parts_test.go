@@ -313,8 +313,8 @@ func TestRefusedCallIsReadAndAnswered(t *testing.T) {
 	})
 }
 
-// TestChainOfASendClosesBehindIt: until the send is entered, those of another session wait for it (wire.md §7.4). It is so whoever
-// delivers the send: a command in the same read makes that the actor.
+// TestChainOfASendClosesBehindIt: until the send is entered, those of another session wait for it (wire.md §7.4). The reader
+// delivers the send, or the actor if a command is in the same read.
 func TestChainOfASendClosesBehindIt(t *testing.T) {
 	for name, beside := range map[string][]byte{"by the reader": aPing(1), "by the actor": envelope.AppendCancel(nil, 99)} {
 		t.Run(name, func(t *testing.T) {

@@ -16,8 +16,8 @@ var dataPrefix = func() []byte {
 }()
 
 // takeData hands a large value that lies in the read buffer to its stream, behind what came before it in the same read, so that its
-// bytes are copied once only, to where its reader takes them. It returns false if plain is none, or if it has to go the way of all
-// envelopes because the actor has something to do first. An error is a violation of the protocol.
+// bytes are copied only once, to where its reader takes them. It returns false if plain is no such value, or if the actor has
+// something to do first, so that it goes the way of all envelopes. An error is a violation of the protocol.
 func (r *reader) takeData(b *batch, plain []byte) (taken bool, err error) {
 	if !bytes.HasPrefix(plain, dataPrefix) || !r.mayDeliver(b) {
 		return false, nil
