@@ -116,7 +116,7 @@ func (c Code) Number() uint16 { return c.number }
 // IsZero reports whether c is the zero value, which is no code.
 func (c Code) IsZero() bool { return c.number == 0 }
 
-// Text returns the code as people read it, such as 42-otter-velvet. Whoever has it can pair.
+// Text returns the code as people read it, such as 42-otter-velvet. Anybody who has it can pair.
 func (c Code) Text() string {
 	return strconv.Itoa(int(c.number)) + "-" + words[c.words[0]] + "-" + words[c.words[1]]
 }

@@ -47,7 +47,7 @@ func (j *Joiner) Share() []byte {
 	return shareMessage{kindJoinerShare, j.run.own.public}.append(nil)
 }
 
-// Confirm takes the offerer's answer to Share and returns the second message. Whoever poses as the offerer can test one
+// Confirm takes the offerer's answer to Share and returns the second message. An impostor of the offerer can test one
 // guess of the code with it, so the caller bounds how many are sent for one code. It fails with [ErrMessage] or
 // [ErrPoint], which ends the run.
 func (j *Joiner) Confirm(answer []byte) ([]byte, error) {

@@ -151,7 +151,7 @@ func TestWhoeverClosesCleanlyCannotDowngradeAPeer(t *testing.T) {
 	}
 }
 
-// TestAForgedDialectGetsNothing: whoever has the key of a peer that speaks natively and begins in BEAM gets message 2, as
+// TestAForgedDialectGetsNothing: somebody who has the key of a peer that speaks natively and begins in BEAM gets message 2, as
 // anybody does, and not a byte after message 3; and nobody is told that a key is not trusted.
 func TestAForgedDialectGetsNothing(t *testing.T) {
 	for _, c := range []struct {

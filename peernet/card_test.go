@@ -11,7 +11,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
 
-// A card has all that the other end needs: whoever has it pairs, and dials.
+// A card has all that the other end needs: anybody who has it pairs, and dials.
 func ExampleNode_PairCard() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()

@@ -8,8 +8,8 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// HandleWindow has a handler of HandleDuplex take so many bytes of values of each stream ahead of what it receives, in place of 256 KiB:
-// see Window. Other handlers ignore it.
+// HandleWindow sets how many bytes of values of each stream a handler of HandleDuplex takes ahead of what it receives, 256 KiB
+// by default: see Window. Other handlers ignore it.
 func HandleWindow(bytes int) HandleOption {
 	return func(g *registration) { g.window = checkWindow(bytes) }
 }
@@ -27,9 +27,9 @@ func HandleStream[A, R any](n *Node, name string, f func(ctx context.Context, fr
 	}, opts)
 }
 
-// HandleDuplex registers a handler that receives values from in while it sends values to out, as OpenStream does at the caller. What the
-// caller sends is of type S, what the handler sends of type R. It is otherwise as HandleStream. Values that were not received when the handler
-// returns are dropped.
+// HandleDuplex registers a handler that receives values from in while it sends values to out, as OpenStream does at the caller.
+// The caller sends values of type S, the handler values of type R. It is otherwise as HandleStream. Values that were not
+// received when the handler returns are dropped.
 func HandleDuplex[A, S, R any](n *Node, name string, f func(ctx context.Context, from Caller, args A, in *In[S], out *Out[R]) error, opts ...HandleOption) error {
 	return handleStream(n, name, valueWindow, func(ctx context.Context, from Caller, args A, end *streamEnd) error {
 		return f(ctx, from, args, &In[S]{end}, &Out[R]{end})

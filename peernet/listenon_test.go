@@ -178,7 +178,7 @@ func TestListenOnNeedsANodeThatRuns(t *testing.T) {
 	again.Close()
 }
 
-// TestListenersRaceShutdown: whoever wins, no socket is left, which the network in memory checks.
+// TestListenersRaceShutdown: whichever wins, no socket is left, which the network in memory checks.
 func TestListenersRaceShutdown(t *testing.T) {
 	for range 20 {
 		synctest.Test(t, func(t *testing.T) {

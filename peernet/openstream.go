@@ -21,9 +21,9 @@ const (
 // maxWindow is the most that Window and HandleWindow take.
 const maxWindow = 1 << 30
 
-// Window has a stream of this node take so many bytes of values ahead of its reader at the beginning, in place of 256 KiB: at least
-// 4 KiB, at most 1 GiB. They are reserved within Limits.StreamBytesPerPeer. One value may have half of them. Where the reader keeps up
-// they grow, up to 4 MiB.
+// Window sets how many bytes of values a stream of this node takes ahead of its reader at the beginning, 256 KiB by default: at
+// least 4 KiB, at most 1 GiB. They are reserved within Limits.StreamBytesPerPeer. One value may have half of them. Where the
+// reader keeps up they grow, up to 4 MiB.
 func Window(bytes int) CallOption {
 	return func(o callOptions) callOptions {
 		o.window = checkWindow(bytes)

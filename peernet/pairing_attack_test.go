@@ -252,7 +252,7 @@ func TestTheBytesOfAPairingPlayedAgainDoNothing(t *testing.T) {
 	if _, err := joiner.JoinPairing(t.Context(), o.Code(), Introduction{Addr: at}); err != nil {
 		t.Fatal(err)
 	}
-	// Whoever plays it again meets a node that does not know the joiner.
+	// An attacker who plays it again meets a node that does not know the joiner.
 	if err := offerer.Unpair(joiner.self); err != nil {
 		t.Fatal(err)
 	}

@@ -30,8 +30,8 @@ const (
 //
 // The errors are ErrNoOffer, ErrCodeOver, ErrWrongCode, ErrGuesses, ErrOwnCode, ErrOffering, ErrReveals, ErrJoinAddr, those
 // of a label that cannot be used, and those of a dial. A wrong code ends the other node's offer: that node has to make a new
-// one. For one number a node confirms at most three times in four minutes, whatever the words: whoever poses as the other node gets a
-// guess with each. docs/wire.md §14 has the protocol.
+// one. For one number a node confirms at most three times in four minutes, whatever the words: with each
+// an impostor of the other node gets a guess. docs/wire.md §14 has the protocol.
 func (n *Node) JoinPairing(ctx context.Context, code PairingCode, i Introduction) (trust.Peer, error) {
 	peer, at, err := n.joinPairing(ctx, code, i)
 	if err != nil {
@@ -151,7 +151,7 @@ func isOwners(err error) bool {
 	return is
 }
 
-// tryOffer joins the offer at one address, whoever answers there if key is zero.
+// tryOffer joins the offer at one address, and takes any key that answers there if key is zero.
 func (n *Node) tryOffer(ctx context.Context, code PairingCode, key identity.PublicKey, addr string, i Introduction) (trust.Peer, error) {
 	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()

@@ -87,7 +87,7 @@ func (n *Node) offerPairing(i Introduction) (*PairingOffer, error) {
 	return o, nil
 }
 
-// Code returns the code to read to the other person. Whoever has it can pair: show it to nobody else, and log it nowhere.
+// Code returns the code to read to the other person. Anybody who has it can pair: show it to nobody else, and log it nowhere.
 func (o *PairingOffer) Code() PairingCode { return o.code }
 
 // Format makes every verb of fmt print the code without its words.
@@ -124,7 +124,7 @@ func (o *PairingOffer) Wait(ctx context.Context) (trust.Peer, error) {
 // Close ends the offer. A peer that has joined stays trusted, and Wait returns it, also if it is still being written down.
 func (o *PairingOffer) Close() { o.end(context.Canceled) }
 
-// end ends the offer with err, unless it has ended: then whoever has ended it tells how.
+// end ends the offer with err, unless it has ended: then the one who has ended it tells how.
 func (o *PairingOffer) end(err error) {
 	if o.offer.End() {
 		o.finish(trust.Peer{}, err)

@@ -37,7 +37,7 @@ func limitUnsent(c net.Conn, bytes int) {
 }
 
 // awaitUnsent waits until the system keeps less of what c cannot carry yet than limitUnsent has said. TCP_NOTSENT_LOWAT alone does not
-// see to that: a write is added to the last packet that waits, of up to 64 KiB, whatever waits already. Whoever asks whether the
+// see to that: a write is added to the last packet that waits, of up to 64 KiB, whatever waits already. A program that asks whether the
 // connection is writable is told the truth.
 func awaitUnsent(c net.Conn) error {
 	tcp, ok := c.(syscall.Conn)

@@ -65,7 +65,7 @@ func (n *testNode) calls(o *testNode, name string) error {
 	}
 }
 
-// TestOldSessionIsRotated: make before break, whoever is the arbiter (wire.md §7.4).
+// TestOldSessionIsRotated: make before break, whichever node is the arbiter (wire.md §7.4).
 func TestOldSessionIsRotated(t *testing.T) {
 	for _, dialler := range []string{"arbiter", "other"} {
 		t.Run(dialler, func(t *testing.T) {

@@ -409,7 +409,7 @@ func TestFormerActorHasNoSay(t *testing.T) {
 	})
 }
 
-// TestAnnouncesDoNotDecideHowOftenIsDialled: whoever announces a key at a new address ten times a second has this node
+// TestAnnouncesDoNotDecideHowOftenIsDialled: an attacker who announces a key at a new address ten times a second has this node
 // dial four of them in ten seconds, and does not keep it from where the peer is.
 func TestAnnouncesDoNotDecideHowOftenIsDialled(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bubble) {

@@ -148,7 +148,7 @@ func TestOnlyADialThatHadItsTimeMakesRoom(t *testing.T) {
 	}
 }
 
-// TestPlacesUnderRandomHistories: the bound holds, whoever waits has its turn, and none is lost.
+// TestPlacesUnderRandomHistories: the bound holds, every peer that waits has its turn, and none is lost.
 func TestPlacesUnderRandomHistories(t *testing.T) {
 	for seed := range uint64(8) {
 		r := rand.New(rand.NewPCG(seed, 0))

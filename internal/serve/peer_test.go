@@ -102,7 +102,7 @@ func TestRoomComesBackHoweverACallEnds(t *testing.T) {
 func TestLimitsOutliveTheSession(t *testing.T) {
 	bubble(t, limits(2, 1000), func(t *testing.T, g *rig) {
 		open := make(blocker)
-		g.handle("wait", open.handle) // does not heed its context
+		g.handle("wait", open.handle) // ignores its context
 		for range 2 {
 			c := g.open(1)
 			c.call("wait", nil)

@@ -56,7 +56,7 @@ type Config struct {
 
 	Parts PartLimits // what is accepted in parts; the hello says so
 
-	// LimitUnsent, if not nil, has the system hold at most about so many bytes of conn that it has not sent yet. It is called
+	// LimitUnsent, if not nil, has the system hold at most about that number of bytes of conn that it has not sent yet. It is called
 	// by the session's writer.
 	LimitUnsent func(conn net.Conn, bytes int)
 

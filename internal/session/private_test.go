@@ -192,7 +192,7 @@ func (c *counted) Knocked(ephemeral [32]byte, knock [handshake.KnockSize]byte) (
 	return c.Keyring.Knocked(ephemeral, knock)
 }
 
-// TestWrongKnocksAreBounded: whoever knocks wrongly is reset, looked at or not, and few are looked at. A peer gets in all the
+// TestWrongKnocksAreBounded: a stranger who knocks wrongly is reset, looked at or not, and few are looked at. A peer gets in all the
 // same: at once at an address of a past session, and at another one when there is room.
 func TestWrongKnocksAreBounded(t *testing.T) {
 	bubble(t, func(t *testing.T, w *world) {

@@ -12,7 +12,7 @@ import (
 )
 
 // TestLargeValuesKeepTheirPlace among what comes in the same read: values of all sizes, the end, and what only the actor may handle.
-// What was read stays as it came, whoever releases it and whatever arrives later.
+// What was read stays as it came, whichever side releases it and whatever arrives later.
 func TestLargeValuesKeepTheirPlace(t *testing.T) {
 	for name, releases := range map[string]bool{"kept": false, "released": true} {
 		t.Run(name, func(t *testing.T) {

@@ -82,7 +82,7 @@ func anEnd(s envelope.StreamID) []byte { return envelope.AppendEnd(nil, s) }
 // bytesOf returns a value of exactly n bytes, encoded.
 func bytesOf(n int) []byte { return make([]byte, MostBinary(n)) }
 
-// reserved fails unless so many bytes are reserved for streams of the peer.
+// reserved fails unless that number of bytes is reserved for streams of the peer.
 func (e *end) reserved(want int) {
 	e.Helper()
 	synctest.Wait()

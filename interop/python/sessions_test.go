@@ -224,7 +224,7 @@ func keysBeside(t *testing.T, key identity.PublicKey, smaller bool) identity.Key
 	}
 }
 
-// Two processes with one key: whoever meets both tells the newer one, and the older one stays.
+// Two processes with one key: a node that meets both tells the newer one, and the older one stays.
 func TestConflict(t *testing.T) {
 	t.Parallel()
 	t.Run("go tells", func(t *testing.T) {

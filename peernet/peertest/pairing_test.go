@@ -21,7 +21,7 @@ import (
 // pairings is how many seeds TestPairingsUnderFaults runs: 1,000 before a release.
 var pairings = flag.Int("pairings", 24, "seeded runs of a pairing under faults")
 
-// A fault is what happens to a pairing when so many writes were made on its connection.
+// A fault is what happens to a pairing when that number of writes were made on its connection.
 type fault struct {
 	name  string
 	apply func(p *pairing)

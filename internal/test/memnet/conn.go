@@ -165,7 +165,7 @@ func (c *Conn) SetLinger(sec int) error {
 	return nil
 }
 
-// SetUnsentLimit makes writes wait while more than so many bytes have not left yet, as TCP_NOTSENT_LOWAT does: it has an effect
+// SetUnsentLimit makes writes wait while more than that number of bytes have not left yet, as TCP_NOTSENT_LOWAT does: it has an effect
 // under a rate. 0 or less ends it.
 func (c *Conn) SetUnsentLimit(bytes int) {
 	c.link.mu.Lock()

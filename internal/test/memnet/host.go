@@ -61,7 +61,7 @@ func (h *Host) setAddrs(addrs []netip.Addr) {
 	}
 }
 
-// Crash takes the machine away at once: nothing is sent to say so and nothing is answered, whoever dials it waits, and
+// Crash takes the machine away at once: nothing is sent to say so and nothing is answered, those who dial it wait, and
 // what it had sent and had not arrived is lost. To the program that ran there its sockets act as closed: waiting calls
 // return net.ErrClosed. It can open none (ENETDOWN) until [Host.Restart].
 func (h *Host) Crash() {

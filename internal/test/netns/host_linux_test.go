@@ -31,7 +31,7 @@ func pair(t *testing.T) (hosts [2]*Host, links [2]*Link) {
 	return hosts, links
 }
 
-// v4 and v6 return addresses of host n; link is its link-local one with the zone of whoever is on eth0.
+// v4 and v6 return addresses of host n; link is its link-local one with the zone of the host that is on eth0.
 func v4(n int) netip.Addr   { return Prefixes(n)[0].Addr() }
 func v6(n int) netip.Addr   { return Prefixes(n)[1].Addr() }
 func link(n int) netip.Addr { return Prefixes(n)[2].Addr().WithZone("eth0") }
