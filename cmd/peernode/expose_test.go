@@ -224,14 +224,14 @@ func TestTargetThatRefusesIsNamed(t *testing.T) {
 			t.Errorf("the client gets %d bytes, %v", n, err)
 		}
 	}
-	forward.prints(t, `the target of \"web\" cannot be reached: connection refused`)
+	forward.prints(t, `the other end says: the target of "web" cannot be reached: connection refused`)
 	expose.prints(t, l.Addr().String()+": connection refused")
 	if strings.Contains(forward.out.String(), l.Addr().String()) {
 		t.Errorf("the peer is told where the target is: %s", forward.out.String())
 	}
 	dial := c.at(c.alice, "pipe", "bob", "web").start(t)
 	dial.exits(t, 1)
-	dial.says(t, `the target of \"web\" cannot be reached: connection refused`)
+	dial.says(t, `the other end says: the target of "web" cannot be reached: connection refused`)
 }
 
 // TestExposedToSome: to others there is no such name, in the same words.
