@@ -126,13 +126,18 @@ func TestResetIsNoticedBehindAStuckTarget(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the system does not tell of a reset before the socket is read")
 	}
+	t.Setenv(leaveVariable, "1s")
 	free := make(chan struct{})
 	target := serveTCP(t, func(*net.TCPConn) { <-free })
 	t.Cleanup(func() { close(free) })
 	address, expose, forward := exposeTo(t, newCouple(t), target)
 	c := dialTCP(t, address)
-	c.SetWriteDeadline(time.Now().Add(waitTime / 10))
-	if _, err := io.Copy(c, noise(1<<40)); !errors.Is(err, os.ErrDeadlineExceeded) {
+	var err error
+	for chunk := make([]byte, 64<<10); err == nil; { // until nothing has been taken for a second
+		c.SetWriteDeadline(time.Now().Add(time.Second))
+		_, err = c.Write(chunk)
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal(err)
 	}
 	c.SetLinger(0)

@@ -20,9 +20,10 @@ import (
 // not more than half of the 64 KiB that a net.Conn of a peer takes ahead.
 const chunk = 32<<10 - 64
 
-// leaveTime is how long a Local may take to accept a value of a peer that has given up the stream. One that does not read would
-// otherwise hold the stream, and its share of the peer's limits, for as long as it lives.
-const leaveTime = 10 * time.Second
+// LeaveTime is how long a Local may take to accept a value of a peer that has given up the stream. One that does not read would
+// otherwise hold the stream, and its share of the peer's limits, for as long as it lives. It is a variable so that tests need not
+// wait for it.
+var LeaveTime = 10 * time.Second
 
 // resetTime is how often a Local that is not read, because the stream has no credit, is asked whether it has been reset.
 const resetTime = time.Second
@@ -149,7 +150,7 @@ func (t *tunnel) limitWriting() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.broken == nil && t.isOver.Load() { // or else stop sets the deadline
-		t.local.SetWriteDeadline(time.Now().Add(leaveTime))
+		t.local.SetWriteDeadline(time.Now().Add(LeaveTime))
 	}
 }
 

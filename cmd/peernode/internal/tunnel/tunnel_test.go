@@ -283,7 +283,7 @@ func TestReaderThatIsStuckEndsWithItsOpener(t *testing.T) {
 		time.Sleep(time.Hour)
 		begun := time.Now()
 		cancel()
-		if err := <-bobEnded; !errors.Is(err, ErrBrokenOff) || time.Since(begun) > 2*leaveTime {
+		if err := <-bobEnded; !errors.Is(err, ErrBrokenOff) || time.Since(begun) > 2*LeaveTime {
 			t.Errorf("bob: %v, after %v", err, time.Since(begun))
 		}
 		<-aliceEnded
