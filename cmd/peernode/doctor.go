@@ -66,14 +66,11 @@ a problem.`,
 		ValidArgsFunction: a.completePeer,
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&d.listen, "listen", ":0", "the address to check, if no node runs: `HOST:PORT`, or :PORT for all addresses")
+	flags.StringVar(&d.listen, "listen", ":0", "the address to check, if no node runs: `HOST:PORT`, as of run")
 	d.providers.Add(cmd)
 	flags.StringVar(&d.bundle, "bundle", "", "write a report without secrets to the new `FILE`: the findings, and the state of the node and of its peers")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if err := usage.CheckListen("--listen", d.listen, listenForm); err != nil {
-			return err
-		}
-		if err := d.providers.Check(); err != nil {
+		if err := cmp.Or(usage.CheckListen("--listen", &d.listen), d.providers.Check()); err != nil {
 			return err
 		}
 		return d.run(cmd.Context(), args)
@@ -158,7 +155,6 @@ func (d *diagnosis) checkPort(ctx context.Context) doctor.Finding {
 		e := failure.Explain(failure.Listening(err))
 		f := doctor.Finding{Check: doctor.CheckPort, Status: doctor.Problem, Text: e.Text, Advice: cmp.Or(e.Advice, "run: peernode run --listen :0")}
 		if errors.Is(err, syscall.EADDRINUSE) {
-			f.Text = "another program has " + text.OneLine(d.listen)
 			f.Advice = "end that program, which this shows: ss -ltnp; or run: peernode run --listen :0"
 		}
 		return f

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/spf13/cobra"
@@ -10,7 +11,7 @@ import (
 )
 
 // allowHelp says in help texts who may use what is served.
-const allowHelp = `All trusted peers may use it, unless --allow names some: to the others there is no such name.`
+const allowHelp = `All trusted peers may open it, unless --allow names some: to the others there is no such name.`
 
 func exposeCommand(a *app) *cobra.Command {
 	var allow []string
@@ -23,14 +24,16 @@ when it begins, and each connection that opens and closes, as peernode run does.
 gone and its connections break. To expose a name for as long as the node runs, start the node with
 peernode run --expose.
 
+` + usage.AddressHelp + `
+
 ` + allowHelp + ` They reach HOST:PORT as a program on this machine does.`,
-		Example: `  peernode expose web=127.0.0.1:3000
-  peernode expose ssh=127.0.0.1:22 --allow alice --allow carol`,
+		Example: `  peernode expose web=3000
+  peernode expose ssh=192.168.1.7:22 --allow alice --allow carol`,
 	}
-	expose.Flags().StringArrayVar(&allow, "allow", nil, "let only `PEER` use it; may be repeated")
+	expose.Flags().StringArrayVar(&allow, "allow", nil, "let only `PEER` open it; may be repeated")
 	expose.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
 		name, target, err := usage.SplitExposed("NAME=HOST:PORT", args[0])
-		if err != nil {
+		if err = cmp.Or(err, usage.CheckPeers(allow)); err != nil {
 			return err
 		}
 		return a.tell(ctx, node, control.Expose, control.Request{Name: name, Target: target, Allow: allow})

@@ -126,13 +126,18 @@ func TestResetIsNoticedBehindAStuckTarget(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the system does not tell of a reset before the socket is read")
 	}
+	t.Setenv(leaveVariable, "1s")
 	free := make(chan struct{})
 	target := serveTCP(t, func(*net.TCPConn) { <-free })
 	t.Cleanup(func() { close(free) })
 	address, expose, forward := exposeTo(t, newCouple(t), target)
 	c := dialTCP(t, address)
-	c.SetWriteDeadline(time.Now().Add(waitTime / 10))
-	if _, err := io.Copy(c, noise(1<<40)); !errors.Is(err, os.ErrDeadlineExceeded) {
+	var err error
+	for chunk := make([]byte, 64<<10); err == nil; { // until nothing has been taken for a second
+		c.SetWriteDeadline(time.Now().Add(time.Second))
+		_, err = c.Write(chunk)
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal(err)
 	}
 	c.SetLinger(0)
@@ -224,14 +229,14 @@ func TestTargetThatRefusesIsNamed(t *testing.T) {
 			t.Errorf("the client gets %d bytes, %v", n, err)
 		}
 	}
-	forward.prints(t, `the target of \"web\" cannot be reached: connection refused`)
+	forward.prints(t, `the other end says: the target of "web" cannot be reached: connection refused`)
 	expose.prints(t, l.Addr().String()+": connection refused")
 	if strings.Contains(forward.out.String(), l.Addr().String()) {
 		t.Errorf("the peer is told where the target is: %s", forward.out.String())
 	}
 	dial := c.at(c.alice, "pipe", "bob", "web").start(t)
 	dial.exits(t, 1)
-	dial.says(t, `the target of \"web\" cannot be reached: connection refused`)
+	dial.says(t, `the other end says: the target of "web" cannot be reached: connection refused`)
 }
 
 // TestExposedToSome: to others there is no such name, in the same words.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/netip"
 
@@ -13,13 +14,14 @@ import (
 func forwardCommand(a *app) *cobra.Command {
 	forward := &cobra.Command{
 		Use:   "forward HOST:PORT PEER:NAME",
-		Short: "Have a TCP address of this machine lead to a name of a peer",
-		Long: `Forward has the running node listen at HOST:PORT, until it is interrupted: each connection leads to what the
-peer exposes as NAME, or to a program there that listens under that name. PORT alone is that of 127.0.0.1; :PORT is
-all addresses; port 0 is any free port. It prints where it listens, and each connection that opens and closes, as
-peernode run does. A connection waits up to 10 seconds for the peer to be connected. When forward is interrupted,
-its connections break. To forward for as long as the node runs, start the node with peernode run --forward.
+		Short: "Forward a TCP address of this machine to a name of a peer",
+		Long: `Forward has the running node listen at HOST:PORT, until it is interrupted: for each connection the node opens
+NAME at the peer, which peernode expose or a program serves there. It prints where it listens, and each connection that
+opens and closes, as peernode run does. A connection waits up to 10 seconds for the peer to be connected. When forward
+is interrupted, its connections break. To forward for as long as the node runs, start the node with
+peernode run --forward.
 
+` + usage.AddressHelp + ` Port 0 is any free one.
 Every user and every program that can reach HOST:PORT can use it: there is no password.
 
 ` + usage.PeerHelp,
@@ -27,15 +29,11 @@ Every user and every program that can reach HOST:PORT can use it: there is no pa
   peernode forward 127.0.0.1:2222 bob:ssh & ssh -p 2222 127.0.0.1`,
 	}
 	forward.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-		local, err := usage.CheckLocal("HOST:PORT", args[0])
-		if err != nil {
-			return err
-		}
 		peer, name, err := usage.SplitRemote("PEER:NAME", args[1])
-		if err != nil {
+		if err = cmp.Or(usage.CheckListen("HOST:PORT", &args[0]), err); err != nil {
 			return err
 		}
-		return a.tell(ctx, node, control.Forward, control.Request{Listen: local, Peer: peer, Name: name})
+		return a.tell(ctx, node, control.Forward, control.Request{Listen: args[0], Peer: peer, Name: name})
 	})
 	return forward
 }

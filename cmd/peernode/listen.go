@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +19,7 @@ func listenCommand(a *app) *cobra.Command {
 	change := func(use, short, example string, ask control.Operation[control.ListenerChange]) *cobra.Command {
 		return &cobra.Command{Use: use, Short: short, Example: example,
 			RunE: a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
-				if err := usage.CheckListen("ADDR", args[0], listenForm); err != nil {
+				if err := usage.CheckListen("ADDR", &args[0]); err != nil {
 					return err
 				}
 				return ask.Show(ctx, node, control.Request{Addresses: args}, a.listenerChanged)
@@ -32,8 +33,9 @@ func listenCommand(a *app) *cobra.Command {
 		Use:   "listen",
 		Short: "Show or change the addresses that the running node listens on",
 		Long: `Listen lists the addresses that the running node listens on, in the order in which they were added, or
-adds and removes one, until the node stops. ADDR is HOST:PORT, or :PORT for all addresses of this machine; port 0
-is any free one. The connections that were made at an address stay when it is removed.
+adds and removes one. Changes are forgotten when the node stops: add the address again after each start, or give it to
+peernode run --listen. ADDR is HOST:PORT. ` + usage.AddressHelp + ` Port 0 is any free one.
+The connections that were made at an address stay when it is removed.
 
 On each network the first of the addresses that others can reach there is announced. The others have to be told.`,
 		Example: `  peernode listen
@@ -49,8 +51,8 @@ On each network the first of the addresses that others can reach there is announ
 	}
 	cmd.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the addresses that the node listens on", RunE: list},
-		change("add ADDR", "Listen on one more address", "  peernode listen add [fd00::7]:7100", control.AddListener),
-		change("remove ADDR", "Listen on an address no longer", "  peernode listen remove [::]:7100", control.RemoveListener),
+		change("add ADDR", "Listen on one more address, until the node stops", "  peernode listen add [fd00::7]:7100", control.AddListener),
+		change("remove ADDR", "Listen on an address no longer, until the node stops", "  peernode listen remove [::]:7100", control.RemoveListener),
 	)
 	return cmd
 }
@@ -103,15 +105,16 @@ func interfacesCommand(a *app) *cobra.Command {
 		}
 	}
 	list := a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
-		return control.GetNode.Show(ctx, node, control.Request{}, func(n control.Node) error { return a.interfaces(n.Providers) })
+		return control.GetNode.Show(ctx, node, control.Request{}, a.interfaces)
 	})
 	cmd := &cobra.Command{
 		Use:   "interfaces",
 		Short: "Show or change the network interfaces on which the running node looks for peers",
 		Long: `Interfaces lists, for each way in which the running node looks for peers, the network interfaces that it uses and
-those that it does not, with the reason. It also adds and removes one, for all ways, until the node stops. One that is
-added is used wherever that is possible, as with run --interface; it need not be there yet. Those that are used
-already stay. On one that is removed the node announces nothing any more, and hears nothing.`,
+those that it does not, with the reason. It also adds and removes one, for all ways. Changes are forgotten when the
+node stops: make them again after each start, or give all names to peernode run --interface. One that is added is
+used wherever that is possible, as with run --interface; it need not be there yet. Those that are used already stay. On
+one that is removed the node announces nothing any more, and hears nothing.`,
 		Example: `  peernode interfaces
   peernode interfaces add tun0
   peernode interfaces remove wlan0`,
@@ -125,27 +128,19 @@ already stay. On one that is removed the node announces nothing any more, and he
 	}
 	cmd.AddCommand(
 		&cobra.Command{Use: "list", Short: "List the network interfaces", RunE: list},
-		change("add INTERFACE", "Look for peers on one more network interface", "  peernode interfaces add tun0", control.AddInterface),
-		change("remove INTERFACE", "Look for peers on a network interface no longer", "  peernode interfaces remove wlan0", control.RemoveInterface),
+		change("add INTERFACE", "Look for peers on one more network interface, until the node stops", "  peernode interfaces add tun0", control.AddInterface),
+		change("remove INTERFACE", "Look for peers on a network interface no longer, until the node stops", "  peernode interfaces remove wlan0", control.RemoveInterface),
 	)
 	return cmd
 }
 
 // interfaces prints which interfaces the providers use, as lines or as one object each.
-func (a *app) interfaces(list []control.Provider) error {
-	if len(list) == 0 && !a.out.JSON {
+func (a *app) interfaces(n control.Node) error {
+	if len(n.Providers) == 0 && !a.out.JSON {
 		a.say("the node does not look for peers")
-		return nil
 	}
-	for _, p := range list {
-		line := p.Name + ": " + p.State
-		if len(p.Uses) > 0 {
-			line += " on " + text.OneLine(strings.Join(p.Uses, ", "))
-		}
-		if unused := unused(p.Unused); unused != "" {
-			line += "; not on " + unused
-		}
-		if err := a.out.Print(p, "%s", line); err != nil {
+	for _, p := range n.Providers {
+		if err := a.out.Print(p, "%s", provider(p, silence(n, p, isLoopback), time.Now())); err != nil {
 			return err
 		}
 	}

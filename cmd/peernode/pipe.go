@@ -43,7 +43,7 @@ expose or a program serves there. Standard input goes to the peer, and what the 
 of any size. Each direction ends by itself: pipe ends with exit code 0 when both have ended and the other end has
 said that it has everything.
 
-With --listen, and no PEER, it serves NAME, takes the first stream that a peer opens, and ends with it.
+With --listen, and no PEER, it serves NAME for the first stream that a peer opens, and ends with that.
 ` + allowHelp + `
 
 Where standard input is a terminal and standard output is not, nothing is read. A terminal at standard error shows
@@ -67,13 +67,16 @@ With --json the events of the stream go to standard error, because standard outp
 		},
 	}
 	flags := pipe.Flags()
-	flags.BoolVar(&p.listen, "listen", false, "serve NAME and take the first stream that a peer opens")
-	flags.StringArrayVar(&p.allow, "allow", nil, "with --listen: let only `PEER` use it; may be repeated")
+	flags.BoolVar(&p.listen, "listen", false, "serve NAME for the first stream that a peer opens")
+	flags.StringArrayVar(&p.allow, "allow", nil, "with --listen: let only `PEER` open it; may be repeated")
 	flags.BoolVarP(&p.quiet, "quiet", "q", false, "print only errors")
 	timeout := usage.Timeout(pipe, control.DefaultTimeout, "how long to wait until the stream is open; with --listen there is no limit")
 	pipe.RunE = a.onNode(func(ctx context.Context, node *control.Client, args []string) error {
 		if len(p.allow) > 0 && !p.listen {
 			return failure.Usage("--allow says which peers may open a stream here, and needs --listen", "leave --allow out, or give both")
+		}
+		if err := usage.CheckPeers(p.allow); err != nil {
+			return err
 		}
 		if p.listen {
 			return p.run(ctx, node, control.Take, control.Request{Name: args[0], Allow: p.allow})
@@ -188,7 +191,9 @@ func (p *piper) events() *output.Printer { return &output.Printer{Stream: p.err,
 // end tells of the end of the stream, and returns err, or else the error that last has. If the stream did not end well, end says how
 // many bytes have passed.
 func (p *piper) end(last *control.Event, err error) error {
-	if last == nil && p.isOpen { // the node cannot tell any more
+	to := "the peer"
+	if last == nil && p.isOpen { // the node cannot tell any more how far they got
+		to = "the node"
 		in, out := p.bytesIn.Load(), p.bytesOut.Load()
 		last = &control.Event{Kind: "closed", BytesIn: &in, BytesOut: &out, Took: control.Milliseconds(time.Since(p.begun))}
 		if err != nil {
@@ -205,7 +210,7 @@ func (p *piper) end(last *control.Event, err error) error {
 		err = last.Error
 	}
 	if err != nil && !p.out.JSON && p.out.Err() == nil {
-		p.say("%d bytes went to the peer, %d bytes came, before the stream broke", *last.BytesOut, *last.BytesIn)
+		p.say("%d bytes went to %s, %d bytes came, before the stream broke", *last.BytesOut, to, *last.BytesIn)
 	}
 	return err
 }

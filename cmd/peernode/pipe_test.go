@@ -102,11 +102,12 @@ func TestPipeThatIsCutIsNoEnd(t *testing.T) {
 		kill                 func(c *couple, dial, listen *process) *process
 		dialSays, listenSays string // "": it is the one that is killed
 		dialExit, listenExit int
+		to                   string // where the bytes of the one that dials went
 	}{
-		{"the one that listens", func(_ *couple, _, l *process) *process { return l }, `the reader of \"x\" has ended before all was read`, "", 1, -1},
-		{"the one that dials", func(_ *couple, d, _ *process) *process { return d }, "", "the peer has broken off", -1, 1},
-		{"its node", func(c *couple, _, _ *process) *process { return c.nodes[c.alice] }, "the node has gone", "the peer has broken off", 3, 1},
-		{"the node of the one that listens", func(c *couple, _, _ *process) *process { return c.nodes[c.bob] }, "stream \"x\"", "the node has gone", 3, 3},
+		{"the one that listens", func(_ *couple, _, l *process) *process { return l }, `the other end says: the reader of "x" has ended before all was read`, "", 1, -1, "the peer"},
+		{"the one that dials", func(_ *couple, d, _ *process) *process { return d }, "", "the peer has broken off", -1, 1, ""},
+		{"its node", func(c *couple, _, _ *process) *process { return c.nodes[c.alice] }, "the node has gone", "the peer has broken off", 3, 1, "the node"},
+		{"the node of the one that listens", func(c *couple, _, _ *process) *process { return c.nodes[c.bob] }, "stream \"x\"", "the node has gone", 3, 3, "the peer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -124,15 +125,16 @@ func TestPipeThatIsCutIsNoEnd(t *testing.T) {
 			listen.prints(t, "half of a sent")
 			c.kill(w, dial, listen).Process.Kill()
 			for _, end := range []struct {
-				p    *process
-				says string
-				exit int
-			}{{dial, c.dialSays, c.dialExit}, {listen, c.listenSays, c.listenExit}} {
+				p     *process
+				says  string
+				exit  int
+				bytes string
+			}{{dial, c.dialSays, c.dialExit, "14 bytes went to " + c.to}, {listen, c.listenSays, c.listenExit, "14 bytes came"}} {
 				if end.exit < 0 {
 					continue
 				}
 				end.p.exits(t, end.exit)
-				if got := end.p.err.String(); !strings.Contains(got, end.says) || !strings.Contains(got, "14 bytes") {
+				if got := end.p.err.String(); !strings.Contains(got, end.says) || !strings.Contains(got, end.bytes) {
 					t.Errorf("%q says %q, want %q and how many bytes went", end.p.Args, got, end.says)
 				}
 			}

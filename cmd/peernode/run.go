@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
-	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/metrics"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
@@ -19,9 +18,6 @@ import (
 
 // maxNamespace is the limit of --namespace in bytes: wire.md §4.1.
 const maxNamespace = 255
-
-// listenForm is the advice about --listen.
-const listenForm = "give it as HOST:PORT, such as 127.0.0.1:7100, or as :PORT for all addresses; port 0 is any free one"
 
 // privateProvider is the only provider for private mode.
 const privateProvider = "udp"
@@ -44,7 +40,7 @@ peers are then found at the addresses in the peers file, by peernode connect, an
 		Example: `  peernode run --echo
   peernode run --listen 127.0.0.1:7100 --discovery none
   peernode run --interface eth0 --advertise=false
-  peernode run --expose web=127.0.0.1:3000 --allow web=alice --forward 8080=bob:web
+  peernode run --expose web=3000 --allow web=alice --forward 8080=bob:web
   peernode run --json | jq -c 'select(.event == "connected")'`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if r.config.Private && !cmd.Flag("discovery").Changed {
@@ -54,7 +50,7 @@ peers are then found at the addresses in the peers file, by peernode connect, an
 		},
 	}
 	flags := run.Flags()
-	flags.StringVar(&r.config.Listen, "listen", ":0", "where to listen: `HOST:PORT`, or :PORT for all addresses; port 0 is any free one")
+	flags.StringVar(&r.config.Listen, "listen", ":0", "where to listen: `HOST:PORT`, PORT for 127.0.0.1:PORT, or :PORT for any address of this machine; port 0 is any free one")
 	flags.StringVar(&r.config.Name, "name", "", "the `NAME` this node calls itself to its peers, at most 64 bytes")
 	flags.StringVar(&r.config.Namespace, "namespace", "", "`NAME` a network of its own: only nodes of the same namespace can connect")
 	r.providers.Add(run)
@@ -66,9 +62,9 @@ peers are then found at the addresses in the peers file, by peernode connect, an
 	flags.DurationVar(&r.config.Timing.Idle, "idle", 0, "disconnect a peer that was not used for so `LONG`, such as 10m, until it is needed again (default: never)")
 	flags.BoolVar(&r.echo, "echo", false, "serve the handler echo: it returns what it is called with and prints what it is sent")
 	flags.BoolVar(&r.guests, "guests", false, "with --echo: let guests call it too: anybody who can reach the node and asks")
-	flags.StringArrayVar(&r.tunnels.expose, "expose", nil, "let peers reach HOST:PORT by NAME: `NAME=HOST:PORT`; may be repeated")
-	flags.StringArrayVar(&r.tunnels.allow, "allow", nil, "let only PEER use the exposed NAME: `NAME=PEER`; may be repeated (default: all trusted peers)")
-	flags.StringArrayVar(&r.tunnels.forward, "forward", nil, "have HOST:PORT of this machine lead to NAME of a peer: `HOST:PORT=PEER:NAME`; may be repeated")
+	flags.StringArrayVar(&r.tunnels.expose, "expose", nil, "serve NAME to peers, who reach HOST:PORT by it: `NAME=HOST:PORT`; may be repeated")
+	flags.StringArrayVar(&r.tunnels.allow, "allow", nil, "let only PEER open the exposed NAME: `NAME=PEER`; may be repeated (default: all trusted peers)")
+	flags.StringArrayVar(&r.tunnels.forward, "forward", nil, "forward HOST:PORT of this machine to NAME of a peer: `HOST:PORT=PEER:NAME`; may be repeated")
 	flags.StringVar(&r.metrics, "metrics", "", "serve metrics for Prometheus at http://`HOST:PORT`/metrics; port 0 is any free one (default: do not)")
 	flags.StringVar(&r.logLevel, "log-level", "warn", "the least `LEVEL` to log to standard error: debug, info, warn or error")
 	run.RegisterFlagCompletionFunc("dialect", cobra.FixedCompletions(dialectNames, cobra.ShellCompDirectiveNoFileComp))
@@ -81,8 +77,8 @@ func (r *runner) check() error {
 	limits := r.config.Limits
 	const numberForm = "give it in digits, such as 4, or leave it out"
 	return cmp.Or(
-		usage.CheckListen("--listen", r.config.Listen, listenForm),
-		usage.CheckListen("--metrics", cmp.Or(r.metrics, ":0"), metrics.Form),
+		usage.CheckListen("--listen", &r.config.Listen),
+		r.checkMetrics(),
 		r.providers.Check(),
 		r.checkPrivate(),
 		r.checkDialect(),
@@ -95,6 +91,14 @@ func (r *runner) check() error {
 		usage.CheckText("name", r.config.Name, envelope.MaxHelloString),
 		usage.CheckText("namespace", r.config.Namespace, maxNamespace),
 	)
+}
+
+// checkMetrics returns an error if --metrics is there and no address.
+func (r *runner) checkMetrics() error {
+	if r.metrics == "" {
+		return nil
+	}
+	return usage.CheckListen("--metrics", &r.metrics)
 }
 
 // checkPrivate returns an error if a provider would announce the key of a private node in clear.

@@ -20,7 +20,7 @@ import (
 
 func TestAdviceForAListenThatFails(t *testing.T) {
 	listen := func(err error) error {
-		return fmt.Errorf("listen on x: %w", &net.OpError{Op: "listen", Net: "tcp", Err: err})
+		return fmt.Errorf("listen on x: %w", &net.OpError{Op: "listen", Net: "tcp", Addr: &net.TCPAddr{Port: 80}, Err: err})
 	}
 	for _, c := range []struct {
 		name   string
@@ -32,11 +32,15 @@ func TestAdviceForAListenThatFails(t *testing.T) {
 		{"a port of root's", listen(syscall.EACCES), "permission_denied", failure.ExitFailed, "choose another"},
 		{"no such host", listen(&net.DNSError{Err: "no such host", Name: "nonsense"}), "usage", failure.ExitUsage, "an address of this machine"},
 		{"no address of ours", listen(syscall.EADDRNOTAVAIL), "no_such_address", failure.ExitFailed, ":PORT for all"},
-		{"a port in use", listen(syscall.EADDRINUSE), "address_in_use", failure.ExitFailed, "this port is taken"},
+		{"a port in use", listen(syscall.EADDRINUSE), "address_in_use", failure.ExitFailed, "choose another port"},
 	} {
 		if e := failure.Explain(failure.Listening(c.err)); e.Code != c.code || e.Exit != c.exit || !strings.Contains(e.Advice, c.advice) {
 			t.Errorf("%s: got %+v", c.name, e)
 		}
+	}
+	asked := listen(&net.DNSError{Err: "no such host", Name: "nonsense", Server: "192.0.2.53:53"})
+	if e := failure.Explain(failure.Listening(asked)); e.Text != "nonsense: no such host" {
+		t.Errorf("it says %q", e.Text)
 	}
 	if err := failure.Listening(errClosed); !errors.Is(err, errClosed) || failure.Explain(err).Advice != "" {
 		t.Errorf("another error: got %v", err)

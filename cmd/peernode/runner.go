@@ -70,7 +70,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 	if r.node, err = peernet.New(r.config); err != nil {
 		return err
 	}
-	info := &backend.Run{Config: r.config}
+	info := &backend.Run{Config: r.config, Interfaces: r.providers.Interfaces}
 	b := backend.New(r.node, info)
 	if r.metrics != "" {
 		page, err := r.serveMetrics(ctx)
@@ -100,7 +100,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 	defer unsubscribe()
 	events := r.node.Events(subscribed) // before the start, so that none is missed
 	if err := r.node.Start(ctx); err != nil {
-		return failure.Listening(err)
+		return b.ListenError(r.config.Listen, err)
 	}
 	info.Started = time.Now()
 	var printing sync.WaitGroup
@@ -118,8 +118,7 @@ func (r *runner) run(ctx context.Context) (err error) {
 	close(r.begun)
 	var forwarding sync.WaitGroup
 	forwarding.Go(func() { r.tunnels.run(ctx, report) })
-	defer forwarding.Wait()
-	defer r.tunnels.end() // before the node stops, which waits for streams
+	defer forwarding.Wait() // before the node stops, which waits for streams
 	defer cancel()
 	printing.Go(func() {
 		for e := range events {

@@ -22,6 +22,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/datadir"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/metrics"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/providers"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/tunnel"
 	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"go.uber.org/goleak"
 )
@@ -32,10 +33,16 @@ const (
 	pollTime = 10 * time.Millisecond
 )
 
+// leaveVariable has tunnel.LeaveTime for the processes of a test.
+const leaveVariable = "PEERNET_TEST_LEAVE"
+
 // TestMain lets the scripts run this test binary as peernode, and as peernode-to FILE ARGS…, which is peernode
 // with its standard output in a file that a script can read while it runs.
 func TestMain(m *testing.M) {
 	fence()
+	if long, err := time.ParseDuration(os.Getenv(leaveVariable)); err == nil {
+		tunnel.LeaveTime = long
+	}
 	testscript.Main(leakless{m}, map[string]func(){
 		"peernode": func() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) },
 		"peernode-to": func() {

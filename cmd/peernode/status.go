@@ -44,7 +44,7 @@ func (a *app) status(n control.Node) error {
 	table := a.out.Table()
 	line := func(name, value string) { fmt.Fprintf(table, "%s\t%s\n", name, value) }
 	line("key", n.PublicKey)
-	line("addresses", strings.Join(n.Addresses, ", "))
+	line("addresses", cmp.Or(strings.Join(n.Addresses, ", "), "none"))
 	var listen []string
 	for _, l := range n.Listeners {
 		listen = append(listen, l.Listen)

@@ -17,9 +17,7 @@ type tunneler struct {
 	expose, allow, forward []string // the flags
 
 	exposed, forwarded []control.Request // what they say
-	begun              []control.Event   // that names are exposed
-	forwarders         []*backend.Forwarder
-	stops              []func()
+	tunnels            []*backend.Tunnel
 }
 
 // check reads the flags.
@@ -57,50 +55,45 @@ func (t *tunneler) checkAllow(value string) error {
 	if of == nil {
 		return failure.Usage(fmt.Sprintf("--allow: %.80q does not begin with an exposed name and =", value), "give it as NAME=PEER, with NAME as in --expose NAME=HOST:PORT")
 	}
-	peer, err := usage.CheckPeer(value[len(of.Name)+1:])
-	if err != nil {
-		return err
-	}
-	of.Allow = append(of.Allow, peer)
-	return nil
+	of.Allow = append(of.Allow, value[len(of.Name)+1:])
+	return usage.CheckPeers(of.Allow)
 }
 
 // begin exposes, and listens for what is forwarded, before the node starts.
 func (t *tunneler) begin(b backend.Backend, report func(control.Event)) error {
 	for _, q := range t.exposed {
-		e, stop, err := b.StartExpose(q, report)
-		if err != nil {
+		if err := t.add(b.NewExposed(q, report)); err != nil {
 			return fmt.Errorf("--expose %s: %w", q.Name, err)
 		}
-		t.begun = append(t.begun, e)
-		t.stops = append(t.stops, stop)
 	}
 	for _, q := range t.forwarded {
-		f, err := b.NewForwarder(q)
-		if err != nil {
+		if err := t.add(b.NewForwarded(q, report)); err != nil {
 			return fmt.Errorf("--forward %s: %w", q.Listen, err)
 		}
-		t.forwarders = append(t.forwarders, f)
-		t.stops = append(t.stops, func() { f.Close() })
 	}
 	return nil
 }
 
-// run reports what is exposed, and carries what is forwarded until ctx ends.
-func (t *tunneler) run(ctx context.Context, report func(control.Event)) {
-	for _, e := range t.begun {
-		report(e)
+func (t *tunneler) add(tunnel *backend.Tunnel, err error) error {
+	if err == nil {
+		t.tunnels = append(t.tunnels, tunnel)
 	}
+	return err
+}
+
+// run reports what is exposed and forwarded, and carries what comes until ctx ends.
+func (t *tunneler) run(ctx context.Context, report func(control.Event)) {
 	var all sync.WaitGroup
-	for _, f := range t.forwarders {
-		all.Go(func() { f.Run(ctx, report) })
+	for _, tunnel := range t.tunnels {
+		report(tunnel.Began)
+		all.Go(func() { tunnel.Run(ctx) })
 	}
 	all.Wait()
 }
 
-// end ends what is exposed, and breaks its connections, so that they do not hold up the end of the node.
+// end closes all, so that their connections do not hold up the end of the node.
 func (t *tunneler) end() {
-	for _, stop := range t.stops {
-		stop()
+	for _, tunnel := range t.tunnels {
+		tunnel.Close()
 	}
 }

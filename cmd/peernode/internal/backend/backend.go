@@ -3,6 +3,7 @@ package backend
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,8 @@ type Run struct {
 	Started time.Time
 	Socket  string // the path of its control socket
 	Metrics string // the URL of its metrics; may be empty
+
+	Interfaces []string // that its providers were told to use
 }
 
 // A Backend does operations on a node.
@@ -29,12 +32,13 @@ type Backend struct {
 	node    *peernet.Node
 	run     *Run
 	tunnels *tunnels
+	chosen  *choice
 	offer   *atomic.Pointer[watchedOffer] // the latest; nil: there was none
 }
 
 // New returns a Backend for node.
 func New(node *peernet.Node, run *Run) Backend {
-	return Backend{node, run, new(tunnels), new(atomic.Pointer[watchedOffer])}
+	return Backend{node, run, new(tunnels), &choice{names: slices.Clone(run.Interfaces)}, new(atomic.Pointer[watchedOffer])}
 }
 
 // Serve adds every operation to s.

@@ -2,8 +2,14 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"sync"
+	"syscall"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
@@ -38,11 +44,39 @@ func (b Backend) AddListener(ctx context.Context, q control.Request) (control.Li
 	if err != nil {
 		return control.ListenerChange{}, err
 	}
-	l, err := b.node.ListenOn(ctx, at)
-	if err != nil {
-		return control.ListenerChange{}, failure.Listening(err)
+	l, err := findListener(b.node.Listeners(), at)
+	if _, port, _ := net.SplitHostPort(at); err == nil && port != "0" { // 0 is another one each time
+		return b.listenerChange(l, unchanged), nil
+	}
+	if l, err = b.node.ListenOn(ctx, at); err != nil {
+		return control.ListenerChange{}, b.ListenError(at, err)
 	}
 	return b.listenerChange(l, added), nil
+}
+
+// ListenError returns failure.Listening of an error of listening on an address, or says what of this node has the address.
+func (b Backend) ListenError(at string, err error) error {
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return failure.Listening(err)
+	}
+	for _, l := range b.node.Listeners() {
+		if overlaps(l.Addr(), at) {
+			return failure.InUse(fmt.Sprintf("this node listens on %v already", l.Addr()), "choose another port; see where it listens with: peernode listen")
+		}
+	}
+	for _, t := range b.tunnels.list() {
+		if has, err := netip.ParseAddrPort(t.Address); err == nil && overlaps(has, at) {
+			return failure.InUse(fmt.Sprintf("this node forwards %v already", has), "choose another port; see what it forwards with: peernode status")
+		}
+	}
+	return failure.Listening(err)
+}
+
+// overlaps says whether nobody else can listen on an address while a socket has another one.
+func overlaps(has netip.AddrPort, at string) bool {
+	host, port, _ := net.SplitHostPort(at)
+	ip, err := netip.ParseAddr(host) // fails if all are meant
+	return port == strconv.Itoa(int(has.Port())) && (err != nil || ip.IsUnspecified() || has.Addr().IsUnspecified() || ip == has.Addr())
 }
 
 // RemoveListener is control.RemoveListener.
@@ -103,8 +137,17 @@ func (b Backend) listenerChange(l *peernet.Listener, change string) control.List
 	return control.ListenerChange{Listener: newListener(l), Change: change, Addresses: texts(b.node.Addrs())}
 }
 
-// maxInterfaceName is the most bytes of the name of an interface: those of Windows are long.
-const maxInterfaceName = 255
+// Limits of the interfaces that can be chosen. They bound what a runaway script can cost the node.
+const (
+	maxInterfaces    = 64
+	maxInterfaceName = 255 // bytes: those of Windows are long
+)
+
+// A choice is the interfaces that the providers were told by their names to use, at the start or later.
+type choice struct {
+	mu    sync.Mutex // held while they are told
+	names []string
+}
 
 // A chooser is a provider whose interfaces can be chosen while it runs.
 type chooser interface {
@@ -122,20 +165,38 @@ func (b Backend) RemoveInterface(_ context.Context, q control.Request) (control.
 	return b.interfaceChange(q.Name, removed, chooser.RemoveInterface)
 }
 
-// interfaceChange changes which interfaces all providers use.
+// interfaceChange changes which interfaces all providers use. To remove one that is neither chosen nor there changes nothing: its
+// name would be kept for nothing.
 func (b Backend) interfaceChange(name, change string, do func(chooser, string) bool) (control.InterfaceChange, error) {
 	if name == "" || len(name) > maxInterfaceName {
 		return control.InterfaceChange{}, fmt.Errorf("%w: the name of an interface has 1 to %d bytes", control.ErrRequest, maxInterfaceName)
 	}
-	done, any := false, false
+	var choosers []chooser
 	for _, p := range b.run.Config.Discovery {
 		if c, ok := p.(chooser); ok {
-			any = true
-			done = do(c, name) || done
+			choosers = append(choosers, c)
 		}
 	}
-	if !any {
+	if len(choosers) == 0 {
 		return control.InterfaceChange{}, failure.WithAdvice(failure.ErrNoDiscovery, "start it with: peernode run --discovery udp,mdns")
+	}
+	b.chosen.mu.Lock()
+	defer b.chosen.mu.Unlock()
+	isChosen := slices.Contains(b.chosen.names, name)
+	_, absent := net.InterfaceByName(name)
+	switch {
+	case change == removed && !isChosen && absent != nil:
+		return control.InterfaceChange{Interface: name, Change: unchanged}, nil
+	case change == added && !isChosen && len(b.chosen.names) >= maxInterfaces:
+		return control.InterfaceChange{}, fmt.Errorf("%w: %d", failure.ErrInterfacesFull, maxInterfaces)
+	}
+	done := false
+	for _, c := range choosers {
+		done = do(c, name) || done
+	}
+	b.chosen.names = slices.DeleteFunc(b.chosen.names, func(n string) bool { return n == name })
+	if change == added {
+		b.chosen.names = append(b.chosen.names, name)
 	}
 	if !done {
 		change = unchanged

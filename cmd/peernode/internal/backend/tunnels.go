@@ -2,12 +2,10 @@ package backend
 
 import (
 	"context"
-	"errors"
 	"net"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
@@ -89,94 +87,87 @@ func (r *reports) tell(ctx context.Context, tell func(control.WatchLine) error) 
 
 // Expose is control.Expose.
 func (b Backend) Expose(ctx context.Context, q control.Request, tell func(control.WatchLine) error) error {
-	r := newReports()
-	open, stop, err := b.StartExpose(q, r.add)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	if err := tell(control.WatchLine{Event: &open}); err != nil {
-		return err
-	}
-	return r.tell(ctx, tell)
-}
-
-// StartExpose lets peers reach q.Target by q.Name until stop is called. It returns the event that says so, and reports every connection.
-func (b Backend) StartExpose(q control.Request, report func(control.Event)) (e control.Event, stop func(), err error) {
-	allow, err := b.keys(q.Allow)
-	if err != nil {
-		return e, nil, err
-	}
-	x := tunnel.Exposure{Name: q.Name, Target: q.Target, Allow: allow}
-	end, err := tunnel.Expose(b.node, x, func(r tunnel.Report) { report(b.report(r)) })
-	if err != nil {
-		return e, nil, err
-	}
-	open := control.Tunnel{Name: q.Name, Target: q.Target, Allow: texts(allow)}
-	b.tunnels.add(open)
-	return exposed(open), func() {
-		b.tunnels.remove(open)
-		end()
-	}, nil
+	return carry(ctx, q, tell, b.NewExposed)
 }
 
 // Forward is control.Forward.
 func (b Backend) Forward(ctx context.Context, q control.Request, tell func(control.WatchLine) error) error {
+	return carry(ctx, q, tell, b.NewForwarded)
+}
+
+// carry runs a tunnel until ctx ends, and tells what it reports.
+func carry(ctx context.Context, q control.Request, tell func(control.WatchLine) error, make func(control.Request, func(control.Event)) (*Tunnel, error)) error {
 	r := newReports()
-	f, err := b.NewForwarder(q)
+	t, err := make(q, r.add)
 	if err != nil {
+		return err
+	}
+	if err := tell(control.WatchLine{Event: &t.Began}); err != nil {
+		t.Close()
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { f.Run(ctx, r.add) })
+	running.Go(func() { t.Run(ctx) })
 	defer running.Wait()
 	defer cancel()
 	return r.tell(ctx, tell)
 }
 
-// A Forwarder listens for connections that lead to a name of a peer.
-type Forwarder struct {
-	b        Backend
-	listener net.Listener
-	peer     trust.Peer
-	name     string
+// A Tunnel is a TCP address that is exposed or forwarded. Run it, or close it.
+type Tunnel struct {
+	Began control.Event // that it can be used
+	run   func(context.Context)
+	close func()
 }
 
-// NewForwarder listens at q.Listen for connections to q.Name of q.Peer. Run it, or close it.
-func (b Backend) NewForwarder(q control.Request) (*Forwarder, error) {
+// Run carries what comes until ctx ends, and closes the tunnel.
+func (t *Tunnel) Run(ctx context.Context) {
+	defer t.close()
+	t.run(ctx)
+}
+
+// Close ends the tunnel, and breaks its connections. It may be called again.
+func (t *Tunnel) Close() { t.close() }
+
+// NewExposed lets peers reach q.Target by q.Name. It reports every connection.
+func (b Backend) NewExposed(q control.Request, report func(control.Event)) (*Tunnel, error) {
+	allow, err := b.keys(q.Allow)
+	if err != nil {
+		return nil, err
+	}
+	x := tunnel.Exposure{Name: q.Name, Target: q.Target, Allow: allow}
+	end, err := tunnel.Expose(b.node, x, func(r tunnel.Report) { report(b.report(r)) })
+	if err != nil {
+		return nil, err
+	}
+	open := control.Tunnel{Name: q.Name, Target: q.Target, Allow: texts(allow)}
+	b.tunnels.add(open)
+	return &Tunnel{exposed(open), func(ctx context.Context) { <-ctx.Done() }, sync.OnceFunc(func() {
+		b.tunnels.remove(open)
+		end()
+	})}, nil
+}
+
+// NewForwarded listens at q.Listen for connections to q.Name of q.Peer. Run accepts and reports them.
+func (b Backend) NewForwarded(q control.Request, report func(control.Event)) (*Tunnel, error) {
 	p, err := b.trusted(q.Peer)
 	if err != nil {
 		return nil, err
 	}
 	l, err := net.Listen("tcp", q.Listen)
 	if err != nil {
-		return nil, listenFailed(err)
+		return nil, b.ListenError(q.Listen, err)
 	}
-	return &Forwarder{b, l, p, q.Name}, nil
-}
-
-// listenFailed adds advice to an error of listening.
-func listenFailed(err error) error {
-	if d, ok := errors.AsType[*net.DNSError](err); ok {
-		return failure.Usage(d.Error(), "give the host as an address of this machine, or leave it out for 127.0.0.1")
-	}
-	if errors.Is(err, syscall.EADDRNOTAVAIL) {
-		return err // which has advice of its own
-	}
-	return failure.WithAdvice(err, "choose another port, 1024 or above; port 0 is any free one")
-}
-
-// Close stops listening.
-func (f *Forwarder) Close() error { return f.listener.Close() }
-
-// Run carries the connections until ctx ends, and reports that, and every connection.
-func (f *Forwarder) Run(ctx context.Context, report func(control.Event)) {
-	open := control.Tunnel{Name: f.name, Address: f.listener.Addr().String(), Peer: f.peer.Key.String(), Label: f.peer.Label}
-	f.b.tunnels.add(open)
-	defer f.b.tunnels.remove(open)
-	report(control.Event{Kind: "forwarding", Time: timestamp(time.Now()), Address: open.Address, Peer: open.Peer, Label: open.Label, Name: open.Name})
-	tunnel.Forward(ctx, f.b.node, f.listener, f.peer.Key, f.name, func(r tunnel.Report) { report(f.b.report(r)) })
+	open := control.Tunnel{Name: q.Name, Address: l.Addr().String(), Peer: p.Key.String(), Label: p.Label}
+	b.tunnels.add(open)
+	began := control.Event{Kind: "forwarding", Time: timestamp(time.Now()), Address: open.Address, Peer: open.Peer, Label: open.Label, Name: open.Name}
+	return &Tunnel{began, func(ctx context.Context) {
+		tunnel.Forward(ctx, b.node, l, p.Key, q.Name, func(r tunnel.Report) { report(b.report(r)) })
+	}, sync.OnceFunc(func() {
+		b.tunnels.remove(open)
+		l.Close()
+	})}, nil
 }
 
 // Pipe is control.Pipe.
@@ -184,22 +175,14 @@ func (b Backend) Pipe(ctx context.Context, q control.Request, join func() (*cont
 	return onAwake(ctx, b, q.Peer, func(p trust.Peer) (line control.WatchLine, err error) {
 		s, err := tunnel.Open(ctx, b.node, p.Key, q.Name, q.Timeout.Limit())
 		if err != nil {
-			return line, err
+			return line, failure.OfStream(err)
 		}
 		defer s.Close()
 		j, err := join()
 		if err != nil {
 			return line, err
 		}
-		r := tunnel.Report{Opened: true, Peer: p.Key, Name: q.Name}
-		begun := time.Now()
-		if err := j.Tell(b.line(r)); err != nil {
-			return line, err
-		}
-		r.Opened = false
-		r.Counts, r.Err = s.Join(ctx, j)
-		r.Took = time.Since(begun)
-		return b.line(r), nil
+		return b.join(j, tunnel.Report{Peer: p.Key, Name: q.Name}, func() (tunnel.Counts, error) { return s.Join(ctx, j) }), nil
 	})
 }
 
@@ -226,15 +209,18 @@ func (b Backend) Take(ctx context.Context, q control.Request, join func() (*cont
 	if err != nil {
 		return line, err
 	}
-	r := tunnel.Report{Opened: true, Peer: taken.From().Key, Name: q.Name}
-	begun := time.Now()
-	if err := j.Tell(b.line(r)); err != nil {
-		j.Close() // so does Join find out
-	}
-	r.Opened = false
-	r.Counts, r.Err = taken.Join(ctx, j)
-	r.Took = time.Since(begun)
-	return b.line(r), nil
+	return b.join(j, tunnel.Report{Peer: taken.From().Key, Name: q.Name}, func() (tunnel.Counts, error) { return taken.Join(ctx, j) }), nil
+}
+
+// join tells the client that a stream is open, joins them, and returns the line that says how that ended.
+func (b Backend) join(j *control.Joint, r tunnel.Report, do func() (tunnel.Counts, error)) (last control.WatchLine) {
+	_ = r.Of(func(r tunnel.Report) { // the last line has the error
+		e := b.report(r)
+		if last = (control.WatchLine{Event: &e}); r.Opened && j.Tell(last) != nil {
+			j.Close() // so does do find out
+		}
+	}, do)
+	return last
 }
 
 // take waits for a stream until ctx ends, or the client has gone. The client says nothing before it is told of the stream.
@@ -274,7 +260,7 @@ func (b Backend) keys(names []string) (keys []identity.PublicKey, err error) {
 func (b Backend) trusted(name string) (trust.Peer, error) {
 	p, err := b.find(name)
 	if err != nil {
-		return p, b.about(name, err)
+		return p, err
 	}
 	for _, t := range b.node.Trusted() {
 		if t.Key == p.Key {
@@ -287,11 +273,6 @@ func (b Backend) trusted(name string) (trust.Peer, error) {
 // exposed returns the event that a name can be used by peers from now on.
 func exposed(t control.Tunnel) control.Event {
 	return control.Event{Kind: "exposed", Time: timestamp(time.Now()), Name: t.Name, Target: t.Target, Allow: t.Allow}
-}
-
-func (b Backend) line(r tunnel.Report) control.WatchLine {
-	e := b.report(r)
-	return control.WatchLine{Event: &e}
 }
 
 // report returns r as the command prints it and the control socket carries it.
@@ -309,7 +290,7 @@ func (b Backend) report(r tunnel.Report) control.Event {
 		if name == "" {
 			name = strings.TrimSuffix(r.Peer.Short(), "…")
 		}
-		e.Error = failure.Explain(b.about(name, r.Err))
+		e.Error = failure.Explain(b.about(name, failure.OfStream(r.Err)))
 	}
 	return e
 }

@@ -2,8 +2,12 @@ package failure
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
+	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
 
 // Errors of commands.
@@ -18,6 +22,8 @@ var (
 	ErrNotListening = errors.New("the node does not listen")
 	// ErrNoKnock: no knock has this number.
 	ErrNoKnock = errors.New("there is no knock")
+	// ErrInterfacesFull: too many interfaces are chosen by name.
+	ErrInterfacesFull = errors.New("as many network interfaces are chosen as may be")
 	// ErrNoDiscovery: the node was started without a provider.
 	ErrNoDiscovery = errors.New("the node does not look for peers")
 )
@@ -46,6 +52,23 @@ func IsUsage(err error) bool {
 	e, ok := errors.AsType[*advised](err)
 	return ok && e.usage
 }
+
+// A streamError is an error of a stream that somebody at a shell carries bytes through, in words for that person.
+type streamError struct{ err error }
+
+func (e *streamError) Error() string {
+	words := strings.Replace(e.err.Error(), peernet.ErrStreamOver.Error(), "the other end has ended the stream", 1)
+	if r, ok := errors.AsType[*peernet.RemoteError](e.err); ok && r.Code == envelope.CodeFailed {
+		words = strings.Replace(words, r.Error(), "the other end says: "+text.OneLine(fmt.Sprintf("%.1024s", r.Text)), 1)
+	}
+	return words
+}
+
+func (e *streamError) Unwrap() error { return e.err }
+
+// OfStream returns an error of a stream in words, and with advice, for the person who carries bytes through it. What meanings say is
+// for callers.
+func OfStream(err error) error { return &streamError{err} }
 
 // A peerError is an error that concerns one peer.
 type peerError struct {

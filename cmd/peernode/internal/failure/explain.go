@@ -24,7 +24,11 @@ func Explain(err error) *control.Error {
 	if r, ok := errors.AsType[*peernet.RemoteError](err); ok {
 		e.Code, e.Advice = string(r.Code), "the peer's handler ran and reported this"
 	}
-	for _, m := range meanings {
+	list := meanings
+	if _, ok := errors.AsType[*streamError](err); ok {
+		list = slices.Concat(meaningsOfStreams, meanings)
+	}
+	for _, m := range list {
 		if slices.ContainsFunc(m.errs, func(target error) bool { return errors.Is(err, target) }) {
 			e.Code, e.Exit, e.Advice = m.code, m.exit, m.advice
 			break
@@ -57,8 +61,8 @@ func Explain(err error) *control.Error {
 	return e
 }
 
-// inWords returns the text of an error without the names of system calls in err and its causes: "/x: permission denied" in
-// place of "open /x: permission denied".
+// inWords returns the text of an error without the names of system calls and name servers in err and its causes:
+// "/x: permission denied" in place of "open /x: permission denied".
 func inWords(text string, err error) string {
 	switch e := err.(type) {
 	case *fs.PathError:
@@ -68,9 +72,13 @@ func inWords(text string, err error) string {
 	case *os.SyscallError:
 		text = strings.Replace(text, e.Error(), e.Err.Error(), 1)
 	case *net.OpError:
+		words := e.Err.Error()
 		if e.Addr != nil {
-			text = strings.Replace(text, e.Error(), e.Addr.String()+": "+e.Err.Error(), 1)
+			words = e.Addr.String() + ": " + words
 		}
+		text = strings.Replace(text, e.Error(), words, 1)
+	case *net.DNSError: // without the name server, which nobody has asked about
+		text = strings.Replace(text, e.Error(), e.Name+": "+e.Err, 1)
 	}
 	switch e := err.(type) {
 	case interface{ Unwrap() error }:

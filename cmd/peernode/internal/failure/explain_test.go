@@ -101,6 +101,7 @@ func TestErrorsEndWithTheirExitCode(t *testing.T) {
 		{ErrNotAll, "not_all", 1},
 		{ErrNotInTime, "not_in_time", 3},
 		{ErrNotListening, "not_listening", 1},
+		{ErrInterfacesFull, "too_many", 1},
 		{ErrNoDiscovery, "no_discovery", 1},
 		{ErrNoKnock, "no_knock", 1},
 		{peernet.ErrBlocked, "blocked", 4},
@@ -202,6 +203,7 @@ func TestNoSystemCallIsNamed(t *testing.T) {
 		{&fs.PathError{Op: "open", Path: "/x", Err: syscall.EACCES}, "doing it: /x: permission denied"},
 		{&os.LinkError{Op: "rename", Old: "/x", New: "/y", Err: syscall.EROFS}, "doing it: /y: read-only file system"},
 		{&net.OpError{Op: "listen", Net: "tcp", Addr: addr, Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}, "doing it: 127.0.0.1:7100: address already in use"},
+		{&net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "x", Server: "192.0.2.1:53"}}, "doing it: x: no such host"},
 		{errors.Join(errors.New("first"), &fs.PathError{Op: "mkdir", Path: "/x", Err: syscall.ENOTDIR}), `"doing it: first\n/x: not a directory"`},
 		{errors.New("open /x: permission denied"), "doing it: open /x: permission denied"}, // a text, not an error of the system
 	} {

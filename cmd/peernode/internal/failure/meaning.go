@@ -56,6 +56,15 @@ func means(code string, exit int, advice string, errs ...error) meaning {
 	return meaning{code, exit, advice, errs}
 }
 
+// meaningsOfStreams are searched before meanings, for the errors of OfStream.
+var meaningsOfStreams = []meaning{
+	means("stream_over", ExitFailed, "see on the other machine why it ended before it had everything", peernet.ErrStreamOver),
+	means("bad_args", ExitFailed, "what serves the name there is not made for pipe and forward", peernet.ErrBadArgs),
+	means("failed", ExitFailed, "see what it says on the other machine", peernet.ErrFailed),
+	means("overloaded", ExitFailed, "end some of the streams with this peer first, or try again later", peernet.ErrOverloaded),
+	means("timeout", ExitUnreachable, "see: peernode why PEER; pipe waits longer with --timeout", context.DeadlineExceeded),
+}
+
 // meanings are searched in this order. The first match counts, so specific errors stand before general ones.
 var meanings = []meaning{
 	means("no_node", ExitUnreachable, "start one with: peernode run", control.ErrNoNode),
@@ -110,6 +119,7 @@ var meanings = []meaning{
 	means("blocked", ExitRefused, "let it in again with: peernode trust unblock PEER", peernet.ErrBlocked),
 	means("too_many", ExitFailed, "unblock some: see them with: peernode trust blocked", trust.ErrBlocksFull),
 	means("blocked_file", ExitFailed, "correct the file, or remove it to unblock all", trust.ErrBlocksFile),
+	means("too_many", ExitFailed, "remove one that is not needed: peernode interfaces remove INTERFACE", ErrInterfacesFull),
 	means("no_discovery", ExitFailed, "", ErrNoDiscovery),
 	means("not_trusted", ExitRefused, "trust it first with: peernode trust add PEER", peernet.ErrNotTrusted),
 	means("refused", ExitRefused, "on the other machine run: peernode trust add SELF", peernet.ErrRefused),
@@ -132,10 +142,9 @@ var meanings = []meaning{
 	means("name_taken", ExitFailed, "choose another name; see what is exposed with: peernode status", tunnel.ErrTaken, peernet.ErrTaken),
 	means("no_streams", ExitFailed, "the peer must run version 2 of the native dialect: nodes on the BEAM have no streams", peernet.ErrNoStreams),
 	means("not_stream", ExitFailed, "the peer's handler answers calls: use peernode call", peernet.ErrNotStream),
-	means("stream_over", ExitFailed, "the peer ended the stream before it had received everything", peernet.ErrStreamOver),
 	means("broken_off", ExitFailed, "see why on the other machine; or see here: peernode why PEER", tunnel.ErrBrokenOff),
 
-	means("no_handler", ExitFailed, "check the name: the peer has no such handler, or none for this node", peernet.ErrNoHandler),
+	means("no_handler", ExitFailed, "check the name: the peer does not serve it, or not to this node", peernet.ErrNoHandler),
 	means("forbidden", ExitRefused, "the peer does not let this node call it: ask its owner", peernet.ErrForbidden),
 	means("bad_args", ExitFailed, "check the JSON against what the handler takes", peernet.ErrBadArgs),
 	means("failed", ExitFailed, "the peer's handler ran and reported this", peernet.ErrFailed),

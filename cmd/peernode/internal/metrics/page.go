@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,9 +21,6 @@ import (
 
 // Path is where the metrics are.
 const Path = "/metrics"
-
-// Form is the form of an address to serve metrics at.
-const Form = "give it as HOST:PORT of this machine, such as 127.0.0.1:9464; port 0 is any free one"
 
 // Limits of the page. They bound what readers of metrics can cost the node.
 const (
@@ -47,7 +43,7 @@ type Page struct {
 func Serve(ctx context.Context, address string, r *prometheus.Registry, log *slog.Logger) (*Page, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, listenError(err)
+		return nil, fmt.Errorf("--metrics: %w", failure.Listening(err))
 	}
 	p := &Page{listener: l, served: make(chan struct{})}
 	errorLog := slog.NewLogLogger(log.Handler(), slog.LevelDebug) // at level debug, because others can cause any number of lines
@@ -62,18 +58,6 @@ func Serve(ctx context.Context, address string, r *prometheus.Registry, log *slo
 		}
 	}()
 	return p, nil
-}
-
-// listenError returns err, why an address cannot be listened on, with advice.
-func listenError(err error) error {
-	err = fmt.Errorf("--metrics: %w", err)
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		return failure.UsageOf(err, Form)
-	}
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return failure.WithAdvice(err, "another program has this port, perhaps another node: choose another with --metrics")
-	}
-	return failure.WithAdvice(err, Form)
 }
 
 // Local says whether only this machine can reach the page.

@@ -54,15 +54,12 @@ func TestMetricsAreOnOnePageAndForNoForeignName(t *testing.T) {
 func TestAdviceForMetricsThatCannotBeServed(t *testing.T) {
 	taken := newPage(t)
 	_, err := Serve(t.Context(), taken.listener.Addr().String(), prometheus.NewRegistry(), quiet)
-	if e := failure.Explain(err); !errors.Is(err, syscall.EADDRINUSE) || e.Code != "address_in_use" || e.Exit != failure.ExitFailed || !strings.Contains(e.Advice, "--metrics") {
+	if e := failure.Explain(err); !errors.Is(err, syscall.EADDRINUSE) || e.Code != "address_in_use" || e.Exit != failure.ExitFailed || !strings.HasPrefix(e.Text, "--metrics: another program has ") {
 		t.Errorf("taken: %+v", e)
 	}
 	_, err = Serve(t.Context(), "192.0.2.1:0", prometheus.NewRegistry(), quiet)
-	if e := failure.Explain(err); e.Code != "no_such_address" || e.Exit != failure.ExitFailed || !strings.Contains(e.Advice, "of this machine") {
+	if e := failure.Explain(err); e.Code != "no_such_address" || e.Exit != failure.ExitFailed || !strings.Contains(e.Advice, "this machine has no such address") {
 		t.Errorf("not ours: %+v", e)
-	}
-	if e := failure.Explain(listenError(&net.DNSError{Err: "no such host", Name: "nonsense"})); e.Exit != failure.ExitUsage || e.Code != "usage" {
-		t.Errorf("no such host: %+v", e)
 	}
 }
 

@@ -28,7 +28,7 @@ var FlagNames = []string{"discovery", "interface", "udp-port"}
 // Flags are the flags that say how to look for peers.
 type Flags struct {
 	How        string
-	interfaces []string
+	Interfaces []string // if there are none, all that fit
 	port       uint16
 }
 
@@ -37,7 +37,7 @@ func (f *Flags) Add(cmd *cobra.Command) {
 	all := strings.Join(Names, ",")
 	flags := cmd.Flags()
 	flags.StringVar(&f.How, "discovery", all, "`HOW` to look for peers: "+strings.Join(Names, ", ")+" or several with commas; "+None+": not at all")
-	flags.StringArrayVar(&f.interfaces, "interface", nil, "look on the network interface `NAME` alone; may be given several times")
+	flags.StringArrayVar(&f.Interfaces, "interface", nil, "look on the network interface `NAME` alone; may be given several times")
 	flags.Uint16Var(&f.port, "udp-port", udp.DefaultPort, "the UDP `PORT` of announces, the same for all nodes")
 	offers := append(slices.Clone(Names), all, None)
 	cmd.RegisterFlagCompletionFunc("discovery", cobra.FixedCompletions(offers, cobra.ShellCompDirectiveNoFileComp))
@@ -70,7 +70,7 @@ func (f *Flags) Check() error {
 			return failure.Usage(fmt.Sprintf("--discovery: %s is there twice", name), "give each once")
 		}
 	}
-	if slices.Contains(f.interfaces, "") {
+	if slices.Contains(f.Interfaces, "") {
 		return failure.Usage("--interface is empty", "give it as --interface NAME, or leave it out for all interfaces")
 	}
 	if f.port == 0 {
@@ -83,7 +83,7 @@ func (f *Flags) Check() error {
 func (f *Flags) Make() []discovery.Provider {
 	var list []discovery.Provider
 	for _, name := range f.Names() {
-		list = append(list, New(name, f.interfaces, f.port))
+		list = append(list, New(name, f.Interfaces, f.port))
 	}
 	return list
 }
@@ -102,7 +102,7 @@ func (f *Flags) Missing() (missing []string, advice string) {
 	if len(f.Names()) == 0 {
 		return nil, ""
 	}
-	return Missing(f.interfaces...)
+	return Missing(f.Interfaces...)
 }
 
 // Missing is Flags.Missing of any names.

@@ -21,7 +21,7 @@ type Exposure struct {
 	Allow  []identity.PublicKey // the peers that may use it; if empty, all that are trusted
 }
 
-// A Report tells that a TCP connection through a tunnel has begun or ended.
+// A Report tells that a TCP connection through a tunnel, or the stream of a pipe, has begun or ended.
 type Report struct {
 	Opened  bool // or else it has ended
 	Peer    identity.PublicKey
@@ -77,16 +77,25 @@ func (e *exposing) serve(s served) error {
 	return nil
 }
 
-// carry reports the beginning and the end of what join does with c, and closes c: with a reset if it broke.
+// carry reports what join does with c, and closes c: with a reset if it broke.
 func carry(c *net.TCPConn, r Report, report func(Report), join func(Local) (Counts, error)) error {
+	return r.Of(report, func() (Counts, error) {
+		counts, err := join(c)
+		if err != nil {
+			c.SetLinger(0)
+		}
+		c.Close()
+		return counts, err
+	})
+}
+
+// Of reports the beginning and the end of join, and returns its error.
+func (r Report) Of(report func(Report), join func() (Counts, error)) error {
 	begun := time.Now()
-	opened := r
-	opened.Opened = true
-	report(opened)
-	if r.Counts, r.Err = join(c); r.Err != nil {
-		c.SetLinger(0)
-	}
-	c.Close()
+	r.Opened = true
+	report(r)
+	r.Opened = false
+	r.Counts, r.Err = join()
 	r.Took = time.Since(begun)
 	report(r)
 	return r.Err

@@ -20,9 +20,10 @@ import (
 // not more than half of the 64 KiB that a net.Conn of a peer takes ahead.
 const chunk = 32<<10 - 64
 
-// leaveTime is how long a Local may take to accept a value of a peer that has given up the stream. One that does not read would
-// otherwise hold the stream, and its share of the peer's limits, for as long as it lives.
-const leaveTime = 10 * time.Second
+// LeaveTime is how long a Local may take to accept a value of a peer that has given up the stream. One that does not read would
+// otherwise hold the stream, and its share of the peer's limits, for as long as it lives. It is a variable so that tests need not
+// wait for it.
+var LeaveTime = 10 * time.Second
 
 // resetTime is how often a Local that is not read, because the stream has no credit, is asked whether it has been reset.
 const resetTime = time.Second
@@ -60,7 +61,9 @@ type tunnel struct {
 
 	received, sent atomic.Uint64
 	isOver         atomic.Bool // the stream is over: what the Local reads has nowhere to go
-	unsent         atomic.Bool // some of what the Local has read
+	unsent         atomic.Bool // some of what the Local has to send
+
+	life context.Context // ends when the peer has given up the stream, at the end that serves it
 
 	cancel context.CancelFunc // ends Recv and Send
 	mu     sync.Mutex         // guards broken
@@ -72,7 +75,7 @@ type tunnel struct {
 func (t *tunnel) run(ctx, life context.Context, wait func(context.Context) error) (Counts, error) {
 	moving, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	t.cancel = cancel
+	t.cancel, t.life = cancel, life
 	defer after(ctx, func() { t.stop(context.Cause(ctx)) })()
 	defer after(life, func() {
 		t.endReading()
@@ -97,6 +100,8 @@ func (t *tunnel) run(ctx, life context.Context, wait func(context.Context) error
 	switch {
 	case t.broken != nil && ctx.Err() != nil: // which may end the stream before it stops the tunnel
 		t.broken = context.Cause(ctx)
+	case t.broken == nil && t.unsent.Load() && life.Err() != nil:
+		t.broken = ErrBrokenOff
 	case t.broken == nil && t.unsent.Load():
 		t.broken = peernet.ErrStreamOver
 	}
@@ -145,7 +150,7 @@ func (t *tunnel) limitWriting() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.broken == nil && t.isOver.Load() { // or else stop sets the deadline
-		t.local.SetWriteDeadline(time.Now().Add(leaveTime))
+		t.local.SetWriteDeadline(time.Now().Add(LeaveTime))
 	}
 }
 
@@ -236,9 +241,13 @@ func (t *tunnel) down(ctx context.Context) error {
 	}
 }
 
-// localError returns the error of a Local, or nil if it comes from endReading.
+// localError returns the error of a Local, or nil if it comes from endReading. A Local that has sent something and has not come to its
+// end then has more; one that has sent nothing is not used in this direction.
 func (t *tunnel) localError(doing string, err error) error {
 	if doing == "reading" && t.isOver.Load() {
+		if t.life.Err() != nil && t.sent.Load() > 0 {
+			t.unsent.Store(true)
+		}
 		return nil
 	}
 	return &localError{doing, err}

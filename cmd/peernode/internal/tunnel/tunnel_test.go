@@ -283,7 +283,7 @@ func TestReaderThatIsStuckEndsWithItsOpener(t *testing.T) {
 		time.Sleep(time.Hour)
 		begun := time.Now()
 		cancel()
-		if err := <-bobEnded; !errors.Is(err, ErrBrokenOff) || time.Since(begun) > 2*leaveTime {
+		if err := <-bobEnded; !errors.Is(err, ErrBrokenOff) || time.Since(begun) > 2*LeaveTime {
 			t.Errorf("bob: %v, after %v", err, time.Since(begun))
 		}
 		<-aliceEnded
@@ -322,5 +322,34 @@ func TestStoppedReaderStopsItsWriter(t *testing.T) {
 		if written > 1<<20 {
 			t.Errorf("%d bytes were taken", written)
 		}
+	})
+}
+
+// TestOpenerThatGoesInTheMiddle gives up a stream whose other end has more to send, and waits for its own input: it has not ended well.
+func TestOpenerThatGoesInTheMiddle(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		bob, bobEnded := w.take("x")
+		ctx, cancel := context.WithCancel(t.Context())
+		s, err := Open(ctx, w.alice.Node, w.bob.PublicKey(), "x", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		local, alice := newHalves()
+		aliceEnded := make(chan error, 1)
+		go func() {
+			_, err := s.Join(ctx, local)
+			aliceEnded <- err
+		}()
+		alice.w.Close()
+		go bob.Write([]byte("the first half"))
+		if _, err := io.ReadFull(alice, make([]byte, 14)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		cancel()
+		if err := <-bobEnded; !errors.Is(err, ErrBrokenOff) {
+			t.Errorf("bob: %v", err)
+		}
+		<-aliceEnded
 	})
 }

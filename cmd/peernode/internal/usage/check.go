@@ -1,11 +1,11 @@
 package usage
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
@@ -56,9 +56,8 @@ func checkKey(arg string) (string, error) {
 
 // checkName returns an error unless arg can be the name of a handler.
 func checkName(arg string) (string, error) {
-	if err := envelope.CheckName(arg); err != nil {
-		reason := strings.TrimPrefix(err.Error(), "envelope: ") // users do not know packages
-		return "", failure.Usage(fmt.Sprintf("NAME: %.80q cannot be the name of a handler: %s", arg, reason), failure.NameForm)
+	if envelope.CheckName(arg) != nil {
+		return "", failure.Usage(fmt.Sprintf("NAME: %.80q cannot be the name of a handler", arg), failure.NameForm)
 	}
 	return arg, nil
 }
@@ -77,15 +76,36 @@ func CheckDial(name, arg string) (string, error) {
 	return address, nil
 }
 
-// CheckListen returns nil if the value of a flag or argument is HOST:PORT, where the host may be missing and the port may be
-// 0. Its error has this name and comes with this advice.
-func CheckListen(name, value, advice string) error {
-	host, service, err := net.SplitHostPort(value)
-	_, portErr := strconv.ParseUint(service, 10, 16) // services have numbers here, not names
-	if err != nil || portErr != nil || strings.ContainsFunc(host, func(r rune) bool { return !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
-		return failure.Usage(fmt.Sprintf("%s: %.80q is not an address", name, value), advice)
+// AddressHelp says in help texts how to give an address that is usually one of this machine.
+const AddressHelp = `PORT alone is that of 127.0.0.1, and :PORT that of any address of this machine.`
+
+// localForm returns advice for an address as AddressHelp has it, between what stands before and after it.
+func localForm(before, after string) string {
+	return fmt.Sprintf("give it as %[1]sHOST:PORT%[2]s, as %[1]sPORT%[2]s for 127.0.0.1:PORT, or as %[1]s:PORT%[2]s for any address of this machine", before, after)
+}
+
+// CheckListen returns nil if the value of a flag or argument is an address to listen at, as AddressHelp has it, and makes it one
+// that the net package takes. The port may be 0.
+func CheckListen(what string, value *string) (err error) {
+	*value, err = checkLocal(what, *value, 0, localForm("", "")+"; port 0 is any free one")
+	return err
+}
+
+// checkLocal returns an address that is given as AddressHelp has it, with a port of at least least, as the net package takes it.
+func checkLocal(what, value string, least uint64, advice string) (string, error) {
+	address, err := text.Tidy(strings.TrimSpace(value))
+	if _, notPort := strconv.ParseUint(address, 10, 16); notPort == nil {
+		address = "127.0.0.1:" + address
 	}
-	return nil
+	host, service, splitErr := net.SplitHostPort(address)
+	port, portErr := strconv.ParseUint(service, 10, 16) // services have numbers here, not names
+	if err = cmp.Or(err, splitErr, portErr); err == nil && host != "" {
+		_, _, err = trust.SplitAddr(net.JoinHostPort(host, "1"))
+	}
+	if err != nil || port < least {
+		return "", failure.Usage(fmt.Sprintf("%s: %.80q is not an address", what, value), advice)
+	}
+	return address, nil
 }
 
 // CheckText returns nil if the value of a flag is UTF-8 of at most limit bytes.

@@ -11,25 +11,31 @@ import (
 )
 
 func TestAddressesToListenOn(t *testing.T) {
-	for text, good := range map[string]bool{
-		":0":              true,
-		":7100":           true,
-		"127.0.0.1:0":     true,
-		"[::1]:65535":     true,
-		"localhost:7100":  true,
-		"nonsense":        false,
-		"":                false,
-		"7100":            false,
-		":":               false,
-		":http":           false,
-		":65536":          false,
-		":-1":             false,
-		"::1:7100":        false,
-		"local host:7100": false,
-		"local\x00:7100":  false,
+	for text, want := range map[string]string{
+		":0":               ":0",
+		":7100":            ":7100",
+		"127.0.0.1:0":      "127.0.0.1:0",
+		"[::1]:65535":      "[::1]:65535",
+		"[fe80::1%eth0]:0": "[fe80::1%eth0]:0",
+		"localhost:7100":   "localhost:7100",
+		"7100":             "127.0.0.1:7100",
+		"0":                "127.0.0.1:0",
+		" 7100\u200b":      "127.0.0.1:7100",
+		"nonsense":         "",
+		"":                 "",
+		":":                "",
+		":http":            "",
+		":65536":           "",
+		"65536":            "",
+		":-1":              "",
+		"-1":               "",
+		"::1:7100":         "",
+		"local host:7100":  "",
+		"local\x00:7100":   "",
 	} {
-		if err := CheckListen("listen", text, ""); (err == nil) != good {
-			t.Errorf("%q: got %v", text, err)
+		got := text
+		if err := CheckListen("listen", &got); got != want || (err == nil) != (want != "") || err != nil && !failure.IsUsage(err) {
+			t.Errorf("%q: got %q, %v", text, got, err)
 		}
 	}
 }
