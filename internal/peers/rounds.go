@@ -134,7 +134,7 @@ func (p *peer) begin(asked []*address, force bool) error {
 	p.due, p.waiting = time.Time{}, false
 	p.arm()
 	dueNow, wait := p.dueAddresses(force)
-	if err := p.quota.full(len(p.sessions) == 0); err != nil && len(asked)+len(dueNow) > 0 {
+	if err := p.quota.full(p.counted == 0); err != nil && len(asked)+len(dueNow) > 0 {
 		p.full = true
 		p.putOff(withJitter(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
 		return err
@@ -179,12 +179,11 @@ func (p *peer) begin(asked []*address, force bool) error {
 	switch {
 	case started:
 		return nil
-	case len(names) > 0:
-		p.raceLater(due)
-		return nil
-	case force && due > 0: // the bound of a BEAM node alone lets a Connect wait
+	case force && due > 0 && len(names) == 0: // the bound of a BEAM node alone lets a Connect wait
 		p.round = r
 		p.become(netip.AddrPort{}, fmt.Sprintf("waiting %v to dial: a BEAM node takes harm if many connections close", due.Round(time.Second/10)))
+	}
+	if p.round != nil {
 		p.raceLater(due)
 		return nil
 	}
@@ -303,7 +302,6 @@ func (p *peer) handshakeFailed(d *dial, m session.Ended) {
 	if m.ByPeer {
 		p.prove(addr)
 		if !p.isConnected() {
-			p.countRefusal(m)
 			o, _ := p.pauseAfter(m, p.Jitter(), p.Clock.Now())
 			p.pause(o)
 		}
