@@ -56,10 +56,14 @@ type round struct {
 	lookups    map[*lookup]bool // under way
 	unresolved error            // why a name gave no address
 
-	left     []netip.AddrPort
-	last     error                        // why the best address failed: the one whose dial got furthest
-	at       netip.AddrPort               // that address
-	race     *race                        // TCP connects are under way; nil: none is
+	left []netip.AddrPort
+	last error          // why the best address failed: the one whose dial got furthest
+	at   netip.AddrPort // that address
+
+	dials       map[netip.AddrPort]*dial // the race: TCP connects under way
+	latest      *dial                    // of the race; nil: there is none
+	stopStagger func() bool              // the timer for the dial after the latest
+
 	reserved *atomic.Pointer[reservation] // by the handshake that has proved the peer: the others yield
 	slowAt   time.Time                    // when the handshake that began last has had its time
 	waits    bool                         // dialAllowed will come
@@ -83,6 +87,7 @@ type reservation struct{ addr netip.AddrPort }
 
 func newRound() *round {
 	r := &round{last: ErrNoAddress, reserved: new(atomic.Pointer[reservation]), lookups: make(map[*lookup]bool),
+		dials: make(map[netip.AddrPort]*dial), stopStagger: func() bool { return true },
 		entered: make(map[netip.AddrPort]bool), said: make(map[*address]candidates.Standing)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
@@ -175,7 +180,7 @@ func (p *peer) begin(asked []*address, force bool) error {
 		p.round = r
 		p.tellProgress(netip.AddrPort{}, "looking up "+strings.Join(texts, ", "))
 	}
-	started, due := p.startRace(r)
+	started, due := p.dialFirst(r, p.arrange(r))
 	switch {
 	case started:
 		return nil
@@ -239,13 +244,13 @@ func (p *peer) extend(list ...*address) {
 	if len(list) == 0 {
 		return
 	}
-	if r.race == nil { // a handshake is under way; its time may be over
+	if r.latest == nil { // a handshake is under way; its time may be over
 		if !p.Clock.Now().Before(r.slowAt) {
 			p.raceBeside(r)
 		}
 		return
 	}
-	if r.choice.FallsBack && len(r.race.dials) > 0 {
+	if r.choice.FallsBack {
 		return // the timer has it dialled: of connects at the same time a BEAM node would see all but one end
 	}
 	p.dialNext(slices.DeleteFunc(p.arrange(r), func(c candidates.Candidate) bool {
@@ -282,7 +287,7 @@ func (p *peer) tellProgress(addr netip.AddrPort, why string) {
 
 // raceBeside tries the next addresses beside a handshake that takes long.
 func (p *peer) raceBeside(r *round) {
-	if p.round == r && r.race == nil && len(r.left) > 0 && r.reserved.Load() == nil {
+	if p.round == r && r.latest == nil && len(r.left) > 0 && r.reserved.Load() == nil {
 		p.raceOn()
 	}
 }
@@ -329,7 +334,7 @@ func (p *peer) handshakeFailed(d *dial, m session.Ended) {
 func (p *peer) goOn() {
 	r := p.round
 	switch {
-	case r.race != nil || r.reserved.Load() != nil && len(p.handshakes) > 0:
+	case r.latest != nil || r.reserved.Load() != nil && len(p.handshakes) > 0:
 		return
 	case len(r.left) > 0 && p.raceOn(), len(p.handshakes) > 0, len(r.lookups) > 0:
 		return
