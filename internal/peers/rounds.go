@@ -53,8 +53,8 @@ type round struct {
 	ctx    context.Context // of its lookups
 	cancel func()
 
-	lookups    map[*lookup]bool // under way
-	unresolved error            // why a name gave no address
+	lookups    map[*address]*lookup // under way, by name
+	unresolved error                // why a name gave no address
 
 	left []netip.AddrPort
 	last error          // why the best address failed: the one whose dial got furthest
@@ -86,7 +86,7 @@ var errWaits = errors.New("other peers are being dialled")
 type reservation struct{ addr netip.AddrPort }
 
 func newRound() *round {
-	r := &round{last: ErrNoAddress, reserved: new(atomic.Pointer[reservation]), lookups: make(map[*lookup]bool),
+	r := &round{last: ErrNoAddress, reserved: new(atomic.Pointer[reservation]), lookups: make(map[*address]*lookup),
 		dials: make(map[netip.AddrPort]*dial), stopStagger: func() bool { return true },
 		entered: make(map[netip.AddrPort]bool), said: make(map[*address]candidates.Standing)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
@@ -160,7 +160,7 @@ func (p *peer) begin(asked []*address, force bool) error {
 		if a.isName() {
 			names = append(names, a)
 		} else {
-			r.enter(a.addr)
+			r.enter(a.addr, false)
 		}
 	}
 	if force {
@@ -226,20 +226,20 @@ func (p *peer) addAsked(asked []*address) {
 			continue
 		}
 		r.said[a] = candidates.Asked
-		r.enterAgain(a)
-		p.extend(a)
+		p.extend(true, a)
 	}
 }
 
-// extend adds addresses to the round that is under way, and to its race if there is one. What a name gives follows later.
-func (p *peer) extend(list ...*address) {
+// extend adds addresses to the round that is under way, and to its race if there is one: those that were in it already only
+// if again is true. What a name gives follows later.
+func (p *peer) extend(again bool, list ...*address) {
 	r := p.round
 	list = slices.DeleteFunc(list, func(a *address) bool {
 		if a.isName() {
 			p.lookUp(r, a)
 			return true
 		}
-		return !r.enter(a.addr)
+		return !r.enter(a.addr, again)
 	})
 	if len(list) == 0 {
 		return
@@ -269,9 +269,9 @@ func (p *peer) raceAnew() {
 		}
 	}
 	p.handshakes, r.reserved = nil, new(atomic.Pointer[reservation])
-	for _, l := range slices.Collect(maps.Keys(r.lookups)) {
-		delete(r.lookups, l)
-		p.lookUp(r, l.name)
+	for _, name := range slices.Collect(maps.Keys(r.lookups)) {
+		delete(r.lookups, name)
+		p.lookUp(r, name)
 	}
 	p.goOn()
 }
@@ -298,8 +298,8 @@ func (p *peer) handshakeFailed(d *dial, m session.Ended) {
 	err := dialError(addr, m)
 	yielded := errors.Is(m.Err, session.ErrYielded) || d.calledOff
 	d.counted.Fail(d.dialect == handshake.BEAM || closesAsBEAM(m.Err))
-	fellBack := p.round != nil && slices.Contains(p.handshakes, m.Session.GetId()) && p.fallBack(d, m.Err)
-	if fellBack {
+	at := slices.Index(p.handshakes, m.Session.GetId()) // -1: its round has ended
+	if at >= 0 && p.fallBack(d, m.Err) {
 		p.recordStep(Step{Addr: addr, Reason: "closed before message 2, as a BEAM node does"})
 	} else if !yielded {
 		p.tried(addr, err)
@@ -311,11 +311,11 @@ func (p *peer) handshakeFailed(d *dial, m session.Ended) {
 			p.pause(o)
 		}
 	}
-	r := p.round
-	if r == nil || !slices.Contains(p.handshakes, m.Session.GetId()) {
-		return // its round has ended
+	if at < 0 {
+		return
 	}
-	p.handshakes = slices.DeleteFunc(p.handshakes, func(id string) bool { return id == m.Session.GetId() })
+	r := p.round
+	p.handshakes = slices.Delete(p.handshakes, at, at+1)
 	if c := r.reserved.Load(); c != nil && c.addr == addr {
 		r.reserved.CompareAndSwap(c, nil) // another handshake may take it
 	}
@@ -400,21 +400,12 @@ func (r *round) err() error {
 	return fmt.Errorf("%w; %v", r.last, r.unresolved)
 }
 
-// enter adds an address to those left, and returns false if it was there before.
-func (r *round) enter(addr netip.AddrPort) bool {
-	if r.entered[addr] {
+// enter adds an address to those left. It returns false if it is there, or was before and does not enter again.
+func (r *round) enter(addr netip.AddrPort, again bool) bool {
+	if r.entered[addr] && (!again || slices.Contains(r.left, addr)) {
 		return false
 	}
 	r.entered[addr] = true
 	r.left = append(r.left, addr)
 	return true
-}
-
-// enterAgain lets addresses enter once more, unless their turn is still to come.
-func (r *round) enterAgain(list ...*address) {
-	for _, a := range list {
-		if !slices.Contains(r.left, a.addr) {
-			delete(r.entered, a.addr)
-		}
-	}
 }
