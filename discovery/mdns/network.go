@@ -43,8 +43,8 @@ const maxWaiting = 64
 // beside those of other programs, speaks there, and asks with the library's resolver.
 type network struct {
 	using    []discovery.Interface
-	sockets  []*socket // at least one
-	names    names // empty: the node answers nothing
+	sockets  []*socket     // at least one
+	names    names         // empty: the node answers nothing
 	problems *lan.Problems // of the run, whose goroutine opens and speaks
 	counters *lan.Counters[Stats]
 	heard    chan heard
