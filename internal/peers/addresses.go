@@ -156,7 +156,7 @@ func (p *peer) sighted(a *address, source string) {
 	if p.round == nil {
 		p.askToDial()
 	} else if !a.next.After(a.seen) {
-		p.extend(a)
+		p.extend(false, a)
 	}
 }
 

@@ -119,10 +119,7 @@ func (f *facts) mustStay(s *sessionFacts) bool {
 // isBroken says whether a session that was up ended, and the peer did not say so: a relay between may have
 // swallowed what was sent.
 func (s sessionFacts) isBroken() bool {
-	if s.up.IsZero() || s.isUsable() {
-		return false
-	}
-	return Breaks(s.howItEnds().Reason)
+	return !s.up.IsZero() && !s.isUsable() && Breaks(s.howItEnds().Reason)
 }
 
 // howItEnds returns what is known of the end of a session that is not usable any more.

@@ -61,14 +61,6 @@ func (p *peer) up(l *session.Link) {
 	p.applyFacts()
 }
 
-// greeted is a session whose hello has come. If the session is not up yet, Up follows at once, and tells the rest.
-func (p *peer) greeted(l *session.Link) {
-	if s := p.find(l.ID()); s != nil && !s.up.IsZero() {
-		s.recordHello(l.Hello())
-		p.applyFacts()
-	}
-}
-
 // halfClosed is a session over which the peer starts nothing more, and takes nothing new. It has said a bye.
 func (p *peer) halfClosed(m session.HalfClosed) {
 	p.recordFact(m.Link, func(s *sessionFacts) {
@@ -163,8 +155,8 @@ func (p *peer) applyFacts() {
 	for _, b := range do.probe {
 		p.links[b.id].Probe(session.Probe{Within: b.within})
 	}
-	for i, id := range do.forget {
-		p.forget(id, len(p.sessions) == 0 && i == len(do.forget)-1)
+	for _, id := range do.forget {
+		p.forget(id)
 	}
 	for _, id := range do.admit {
 		p.admit(id)
@@ -190,20 +182,22 @@ func (p *peer) applyFacts() {
 // admit lets a session in if the quota has room.
 func (p *peer) admit(id string) {
 	s, l := p.find(id), p.links[id]
-	if s.noRoom = p.quota.enter(len(p.sessions) == 1); s.noRoom != nil {
+	if s.noRoom = p.quota.enter(p.counted == 0); s.noRoom != nil {
 		p.applyFacts()
 		return
 	}
+	p.counted++
 	if s.role == handshake.Responder { // its end may be told to its parent, if it is at this moment
 		p.ctx.Watch(p.ctx.ActorSystem().NewLocalPID(id))
 	}
 	l.Admit(p.self)
 }
 
-// forget drops a session that has ended; last: the peer has no other one.
-func (p *peer) forget(id string, last bool) {
+// forget drops a session that has ended.
+func (p *peer) forget(id string) {
 	delete(p.links, id)
-	p.quota.leave(last)
+	p.counted--
+	p.quota.leave(p.counted == 0)
 	if p.MaxPeers > 0 || p.MaxSessions > 0 {
 		p.report(roomFreed{})
 	}
