@@ -43,6 +43,7 @@ const (
 	offerLife       = 2 * time.Minute  // of a code
 	provisionalTime = 10 * time.Minute // of trust in a peer, until its first ordinary session
 	provisionalRest = 2 * time.Minute  // of that, at least, while this node runs: it may have been down when the peer came
+	provisionalMost = time.Hour        // of that, by the clock on the wall, however short this node's runs are
 	guessMost       = 3                // confirmations that a joiner sends for one code
 	guessLife       = 2 * offerLife    // how long they count: a code is dead by then
 )
