@@ -73,24 +73,18 @@ type Introduction struct {
 	Reveal bool
 }
 
-// pairings are a node's open offer, the offers that it hears, and the guesses it has allowed.
+// pairings are a node's open offer, the offers that it hears, and the guesses that it has allowed.
 type pairings struct {
-	offers *discovery.Offers
+	offers  *discovery.Offers
+	guesses guesses
 
-	mu      sync.Mutex // guards the rest
-	open    *PairingOffer
-	closed  bool
-	guesses map[uint16]*guesses // by number, at most as many as there are numbers
-}
-
-// guesses counts the confirmations of this node for a number, since the first one.
-type guesses struct {
-	n     int
-	began time.Time
+	mu     sync.Mutex // guards the rest
+	open   *PairingOffer
+	closed bool
 }
 
 func newPairings() *pairings {
-	return &pairings{offers: discovery.NewOffers(), guesses: make(map[uint16]*guesses)}
+	return &pairings{offers: discovery.NewOffers()}
 }
 
 // close ends the open offer, if there is one, and allows no other: the node stops.
@@ -102,32 +96,6 @@ func (p *pairings) close() {
 	if open != nil {
 		open.end(ErrClosed)
 	}
-}
-
-// guess counts one confirmation of this node for a number: somebody who poses as the offerer can test one guess with it.
-func (p *pairings) guess(now time.Time, number uint16) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	g := p.guesses[number]
-	if g == nil || now.Sub(g.began) >= guessLife {
-		g = &guesses{began: now}
-		p.guesses[number] = g
-	}
-	if g.n == guessMost {
-		return ErrGuesses
-	}
-	g.n++
-	return nil
-}
-
-// hasGuess returns ErrGuesses if guess would.
-func (p *pairings) hasGuess(now time.Time, number uint16) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if g := p.guesses[number]; g != nil && now.Sub(g.began) < guessLife && g.n == guessMost {
-		return ErrGuesses
-	}
-	return nil
 }
 
 // checkIntroduction returns why i cannot be used, and fills in its defaults.

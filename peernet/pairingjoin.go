@@ -70,7 +70,7 @@ func (n *Node) joinAt(ctx context.Context, code PairingCode, i Introduction) (tr
 	if err != nil {
 		return trust.Peer{}, err
 	}
-	if err := n.pairings.guess(n.config.Clock.Now(), code.Number()); err != nil {
+	if err := n.pairings.guesses.take(n.config.Clock.Now(), code.Number()); err != nil {
 		r.abort()
 		return trust.Peer{}, err
 	}
@@ -107,7 +107,7 @@ func (n *Node) checkJoin(code PairingCode, i *Introduction) error {
 	} else if len(n.config.Discovery) == 0 {
 		return fmt.Errorf("%w: the node runs without discovery", ErrNoOffer)
 	}
-	return n.pairings.hasGuess(n.config.Clock.Now(), code.Number())
+	return n.pairings.guesses.check(n.config.Clock.Now(), code.Number())
 }
 
 // A ownersError is a reason on this side, which another offer would not change.

@@ -84,7 +84,7 @@ func (s *offerSearch) confirmNext(ctx context.Context) (turn time.Duration) {
 	if wait := confirmPause - time.Since(s.askedAt); len(s.asked) > 0 && wait > 0 {
 		return wait
 	}
-	if s.enough = s.node.pairings.guess(s.node.config.Clock.Now(), s.code.Number()); s.enough != nil {
+	if s.enough = s.node.pairings.guesses.take(s.node.config.Clock.Now(), s.code.Number()); s.enough != nil {
 		return forever
 	}
 	t := s.ready[next]
