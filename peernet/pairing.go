@@ -58,7 +58,8 @@ const (
 // An Introduction is how the two nodes of a pairing are to call each other. The zero value works.
 type Introduction struct {
 	// Label is what to call the peer here. If empty, what the peer calls itself: with a number after it if another peer has
-	// that label, or nothing if it cannot be a label. A key that is trusted already keeps its label, unless this says another.
+	// that label, or nothing if it cannot be a label. A key that is trusted already keeps its label, unless this says another. The
+	// label of a peer that is not connected is for that peer alone: it may have lost this node, and pair again.
 	Label string
 
 	// Name is what this node calls itself to the peer, at most 64 bytes. If empty, Config.Name.
@@ -111,6 +112,9 @@ func (n *Node) checkIntroduction(i *Introduction) error {
 	if i.Name == "" {
 		i.Name = n.config.Name
 	}
+	if err := n.trust.CheckWrite(); err != nil { // before a code is spent
+		return err
+	}
 	if i.Label == "" {
 		return nil
 	}
@@ -121,11 +125,25 @@ func (n *Node) checkIntroduction(i *Introduction) error {
 		return err
 	}
 	for _, p := range n.trust.List() {
-		if p.Label == i.Label {
-			return fmt.Errorf("%w: %q is %s", trust.ErrLabelTaken, p.Label, p.Key)
+		if info, _ := n.Peer(p.Key); p.Label == i.Label && info.State == StateConnected { // else that peer may have lost this node
+			return labelTaken(p)
 		}
 	}
 	return nil
+}
+
+// checkLabel returns ErrLabelTaken if another peer than the one with key has the label.
+func (n *Node) checkLabel(label string, key identity.PublicKey) error {
+	for _, p := range n.trust.List() {
+		if label != "" && p.Label == label && p.Key != key {
+			return labelTaken(p)
+		}
+	}
+	return nil
+}
+
+func labelTaken(p trust.Peer) error {
+	return fmt.Errorf("%w: %q is %s", trust.ErrLabelTaken, p.Label, p.Key)
 }
 
 // trustProvisionally writes down a peer that has proved that it knows the code, as a provisional one.

@@ -31,9 +31,9 @@ const (
 // error says how many announce it. It leaves no connection but that of the peer.
 //
 // The errors are ErrNoOffer, ErrCodeOver, ErrWrongCode, ErrGuesses, ErrOwnCode, ErrOffering, ErrReveals, ErrJoinAddr, those
-// of a label that cannot be used, and those of a dial. A wrong code ends the other node's offer: that node has to make a new
-// one. For one number a node confirms at most three times in four minutes, whatever the words: with each
-// an impostor of the other node gets a guess. docs/wire.md §14 has the protocol.
+// of a label that cannot be used, of a peers file that cannot be written, and those of a dial. A wrong code ends the other node's
+// offer: that node has to make a new one. For one number a node confirms at most three times in four minutes, whatever the words: with
+// each an impostor of the other node gets a guess. docs/wire.md §14 has the protocol.
 func (n *Node) JoinPairing(ctx context.Context, code PairingCode, i Introduction) (trust.Peer, error) {
 	peer, at, err := n.joinPairing(ctx, code, i)
 	if err != nil {
@@ -68,6 +68,10 @@ func (n *Node) joinPairing(ctx context.Context, code PairingCode, i Introduction
 func (n *Node) joinAt(ctx context.Context, code PairingCode, i Introduction) (trust.Peer, error) {
 	r, err := n.beginJoin(ctx, exchangeTime, code, identity.PublicKey{}, i.Addr, i.Name)
 	if err != nil {
+		return trust.Peer{}, err
+	}
+	if err := n.checkLabel(i.Label, r.session.remote()); err != nil {
+		r.abort()
 		return trust.Peer{}, err
 	}
 	if err := n.pairings.guesses.take(n.config.Clock.Now(), code.Number()); err != nil {

@@ -114,11 +114,14 @@ const forever = time.Hour
 func (s *offerSearch) take(r joinResult) (trust.Peer, error) {
 	t := r.try
 	if r.run != nil {
-		if t.run = r.run; !s.refused[t.Key] {
+		t.run, r.err = r.run, s.node.checkLabel(s.intro.Label, t.Key)
+		if s.refused[t.Key] {
+			r.err = ErrWrongCode // it has told so at another address
+		}
+		if r.err == nil {
 			s.ready = append(s.ready, t)
 			return trust.Peer{}, nil
 		}
-		r.err = ErrWrongCode // it has told so at another address
 		t.run.abort()
 	}
 	s.endTry(t)
