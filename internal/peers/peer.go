@@ -40,8 +40,8 @@ type peer struct {
 	counters *counters.Peer
 	info     Info
 
-	links   map[string]*session.Link // the sessions, by id
-	counted int                      // of them, in the quota
+	links   []*session.Link // the sessions
+	counted int             // of them, in the quota
 
 	addrs      []*address
 	kept       []*address            // of those, what Connects have given, the oldest first
@@ -155,8 +155,7 @@ func (p *peer) start() {
 	system, self := p.ctx.ActorSystem(), p.ctx.Self()
 	p.self, p.post = self, func(m any) { system.Root.Send(self, m) }
 	p.isArbiter, p.pongWithin, p.idleAfter = p.Self.Compare(p.key) < 0, p.Session.PongWithin, p.IdleAfter
-	p.links, p.dialledTo = make(map[string]*session.Link), make(map[string]*dial)
-	p.dials, p.hints = make(map[*dial]bool), newHintLimiter()
+	p.dialledTo, p.dials, p.hints = make(map[string]*dial), make(map[*dial]bool), newHintLimiter()
 	p.become(netip.AddrPort{}, "no address is known")
 }
 
@@ -177,7 +176,7 @@ func (p *peer) release() {
 		p.dropRound().answer(ErrStopping)
 	}
 	for _, s := range p.sessions {
-		p.links[s.id].Close(session.Close{Reason: envelope.ReasonBusy})
+		p.link(s.id).Close(session.Close{Reason: envelope.ReasonBusy})
 		if s.admitted {
 			p.forget(s.id)
 		}

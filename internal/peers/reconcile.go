@@ -165,9 +165,9 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 		}
 		// A second bye may have ended the half-close, and may demand a longer pause (§7.3).
 		if s.ended && s.halfClosed && s.end.ByPeer && cutsShort(s.end.Reason) && wasDue {
-			if do.pause, _ = f.pauseAfter(s.end, s.chance, now); do.pause.until.After(f.due) {
+			if do.pause, _ = f.pauseAfter(*s.end, s.chance, now); do.pause.until.After(f.due) {
 				f.due = do.pause.until
-				do.step = disconnected(s.end)
+				do.step = disconnected(*s.end)
 			}
 		}
 	}

@@ -91,7 +91,7 @@ func (r *rig) check(p *peer) {
 		is   bool
 		what string
 	}{
-		{connected && (!used.isUsable() || p.links[p.used] != link), "the session in use cannot be used, or is not the directory's"},
+		{connected && (!used.isUsable() || p.link(p.used) != link), "the session in use cannot be used, or is not the directory's"},
 		{!connected && link != nil && !follows, "the directory offers a session, and none is in use"},
 		{!connected && len(p.usable()) > 0, "no session is in use, and one could be"},
 		{d != dispute{} && !(isUsable(d.favoured) && isUsable(d.other)), "a session is in dispute that cannot be used"},
