@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/seed-f6ddb928/peernet-go/envelope/internal/jsontext"
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // Reasons of FromJSON to refuse a text, beside ErrDepth, ErrElements and ErrDuplicateKey.
@@ -115,7 +115,7 @@ func (r *jsonReader) object(depth int) (any, error) {
 			return nil, err
 		}
 		key := t.(string) // the decoder accepts no other
-		if word := jsontext.Word(key); word != "" {
+		if word := values.Word(key); word != "" {
 			return r.notation(word, len(object), depth)
 		}
 		if err := r.entry(object, key, depth); err != nil {
@@ -131,7 +131,7 @@ func (r *jsonReader) entry(object map[string]any, key string, depth int) (err er
 	if err := r.count(); err != nil {
 		return err
 	}
-	key = jsontext.Unescape(key)
+	key = values.Unescape(key)
 	if _, twice := object[key]; twice {
 		return fmt.Errorf("%w: %s", ErrDuplicateKey, quote(key))
 	}

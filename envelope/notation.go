@@ -6,20 +6,20 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/seed-f6ddb928/peernet-go/envelope/internal/jsontext"
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // notation reads the value of the key word and the end of its object, and returns what the two stand for (wire.md §13.5).
 // What lies in the value lies inside depth terms. The object has before entries before this one, which must be the only one.
 func (r *jsonReader) notation(word string, before, depth int) (v any, err error) {
 	switch word {
-	case jsontext.Atom, jsontext.Binary:
+	case values.WordAtom, values.WordBinary:
 		v, err = r.text(word)
-	case jsontext.Tuple:
+	case values.WordTuple:
 		v, err = r.tuple(depth)
-	case jsontext.Atoms:
+	case values.WordAtoms:
 		v, err = r.atoms(depth)
-	case jsontext.Map:
+	case values.WordMap:
 		v, err = r.pairs(depth)
 	default:
 		v, err = r.improper(depth)
@@ -57,7 +57,7 @@ func (r *jsonReader) text(word string) (any, error) {
 	switch {
 	case !ok:
 		return nil, badForm(word)
-	case word == jsontext.Atom:
+	case word == values.WordAtom:
 		return Atom(s), nil
 	}
 	data, err := base64.StdEncoding.DecodeString(s)
@@ -79,13 +79,13 @@ func (r *jsonReader) list(word string, depth int) ([]any, error) {
 
 // tuple reads the value of "$tuple".
 func (r *jsonReader) tuple(depth int) (any, error) {
-	list, err := r.list(jsontext.Tuple, depth)
+	list, err := r.list(values.WordTuple, depth)
 	return Tuple(list), err
 }
 
 // atoms reads the value of "$atoms".
 func (r *jsonReader) atoms(depth int) (any, error) {
-	if err := r.delim(jsontext.Atoms, '{'); err != nil {
+	if err := r.delim(values.WordAtoms, '{'); err != nil {
 		return nil, err
 	}
 	named := map[string]any{}
@@ -95,8 +95,8 @@ func (r *jsonReader) atoms(depth int) (any, error) {
 			return nil, err
 		}
 		key := t.(string) // the decoder accepts no other
-		if jsontext.Word(key) != "" {
-			return nil, badForm(jsontext.Atoms)
+		if values.Word(key) != "" {
+			return nil, badForm(values.WordAtoms)
 		}
 		if err := r.entry(named, key, depth); err != nil {
 			return nil, err
@@ -106,17 +106,17 @@ func (r *jsonReader) atoms(depth int) (any, error) {
 	for key, value := range named {
 		atoms[Atom(key)] = value
 	}
-	return atoms, r.delim(jsontext.Atoms, '}')
+	return atoms, r.delim(values.WordAtoms, '}')
 }
 
 // pairs reads the value of "$map": an array of arrays of a key and a value.
 func (r *jsonReader) pairs(depth int) (any, error) {
 	pairs := map[any]any{}
-	if err := r.delim(jsontext.Map, '['); err != nil {
+	if err := r.delim(values.WordMap, '['); err != nil {
 		return nil, err
 	}
 	for r.dec.More() {
-		if err := r.delim(jsontext.Map, '['); err != nil {
+		if err := r.delim(values.WordMap, '['); err != nil {
 			return nil, err
 		}
 		key, err := r.member(depth)
@@ -132,36 +132,36 @@ func (r *jsonReader) pairs(depth int) (any, error) {
 		if pairs[key], err = r.member(depth); err != nil {
 			return nil, err
 		}
-		if err := r.delim(jsontext.Map, ']'); err != nil {
+		if err := r.delim(values.WordMap, ']'); err != nil {
 			return nil, err
 		}
 	}
-	return pairs, r.delim(jsontext.Map, ']')
+	return pairs, r.delim(values.WordMap, ']')
 }
 
 // member reads the key or the value of a pair.
 func (r *jsonReader) member(depth int) (any, error) {
 	if !r.dec.More() {
-		return nil, badForm(jsontext.Map)
+		return nil, badForm(values.WordMap)
 	}
 	return r.value(depth)
 }
 
 // improper reads the value of "$improper": an array of an array of elements and a tail.
 func (r *jsonReader) improper(depth int) (any, error) {
-	if err := r.delim(jsontext.Improper, '['); err != nil {
+	if err := r.delim(values.WordImproper, '['); err != nil {
 		return nil, err
 	}
-	list, err := r.list(jsontext.Improper, depth)
+	list, err := r.list(values.WordImproper, depth)
 	if err != nil {
 		return nil, err
 	}
 	if len(list) == 0 || !r.dec.More() {
-		return nil, badForm(jsontext.Improper)
+		return nil, badForm(values.WordImproper)
 	}
 	tail, err := r.value(depth)
 	if err != nil {
 		return nil, err
 	}
-	return ImproperList{list, tail}, r.delim(jsontext.Improper, ']')
+	return ImproperList{list, tail}, r.delim(values.WordImproper, ']')
 }

@@ -72,7 +72,7 @@ func appendShortest(out, b []byte, p int, sorted bool) (_ []byte, end int) {
 	tag := b[p]
 	switch {
 	case isInteger(tag):
-		return appendInteger(out, integerAt(b, p)), skip(b, p)
+		return appendInteger(out, b, format{}.Head(b, p)), skip(b, p)
 	case isAtom(tag):
 		return appendAtom(out, atomAt(b, p)), skip(b, p)
 	case tag == tagString && b[p+1] == 0 && b[p+2] == 0:
@@ -130,4 +130,14 @@ func appendSorted(out, b []byte, p int) (_ []byte, end int) {
 		out = append(append(out, e.key...), e.value...)
 	}
 	return out, p
+}
+
+// checkEntries is checkKeys for the n entries from b[p] on.
+func checkEntries(b []byte, p, n int) error {
+	keys := make([]int, 0, n)
+	for range n {
+		keys = append(keys, p)
+		p = skipMany(b, p, 2)
+	}
+	return checkKeys(b, keys)
 }

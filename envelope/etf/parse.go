@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // Parse implements envelope.Codec. A reply whose result or reason cannot be decoded is no error, but has an Err that says
@@ -111,11 +112,11 @@ func (r *reader) id() (envelope.CallID, error) {
 	case !isInteger(r.b[p]):
 		return 0, fmt.Errorf("id: %w", envelope.ErrInteger)
 	}
-	id, ok := integerAt(r.b, p).uint64()
-	if !ok || id == 0 {
+	h := format{}.Head(r.b, p)
+	if h.N == 0 || h.Kind == values.Big || h.Kind == values.Int && int64(h.N) < 0 {
 		return 0, envelope.ErrID
 	}
-	return envelope.CallID(id), nil
+	return envelope.CallID(h.N), nil
 }
 
 // target reads the name and the args of a call or a send, whose envelope holds elements terms without those in the args.
