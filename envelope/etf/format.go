@@ -20,7 +20,7 @@ type format struct{}
 
 // Head implements values.Format.
 func (format) Head(b []byte, p int) values.Head {
-	h := values.Head{Kind: kinds[b[p]]}
+	h := values.Head{Kind: forms[b[p]].kind}
 	switch b[p] {
 	case tagSmallInteger:
 		h.N, h.Next = uint64(b[p+1]), p+2
