@@ -67,11 +67,6 @@ func (native) AppendBinary(b, data []byte) []byte     { return appendBinary(b, d
 func (native) BeginList(b []byte, n int) []byte       { return begin(b, fixArray, codeArray16, n) }
 func (native) BeginMap(b []byte, n int) []byte        { return begin(b, fixMap, codeMap16, n) }
 
-func (native) AppendTime(b []byte, t time.Time) ([]byte, error) {
-	data, err := msgpack.Marshal(t)
-	return append(b, data...), err
-}
-
 // AppendFloat appends a float even if its value is whole: what is sent as a float arrives as a float.
 func (native) AppendFloat(b []byte, f float64, bits int) ([]byte, error) {
 	if bits == 32 {
@@ -83,6 +78,8 @@ func (native) AppendFloat(b []byte, f float64, bits int) ([]byte, error) {
 // Encoded implements values.Format.
 func (native) Encoded(v any) (data []byte, ok bool, err error) {
 	switch v := v.(type) {
+	case *time.Time:
+		data, err = msgpack.Marshal(v) // in the shortest form
 	case *Raw:
 		data, err = v.msgpack()
 	case msgpack.CustomEncoder:

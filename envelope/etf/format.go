@@ -20,7 +20,7 @@ type format struct{}
 
 // Head implements values.Format.
 func (format) Head(b []byte, p int) values.Head {
-	h := values.Head{Kind: kinds[b[p]]}
+	h := values.Head{Kind: forms[b[p]].kind}
 	switch b[p] {
 	case tagSmallInteger:
 		h.N, h.Next = uint64(b[p+1]), p+2
@@ -113,15 +113,13 @@ func (format) AppendFloat(b []byte, f float64, _ int) ([]byte, error) {
 	return appendFloat(b, f), nil
 }
 
-func (format) AppendTime(b []byte, t time.Time) ([]byte, error) {
-	text, err := t.UTC().MarshalText()
-	return appendBinary(b, text), err
-}
-
 // Encoded implements values.Format.
 func (format) Encoded(v any) (data []byte, ok bool, err error) {
 	var r envelope.Raw
 	switch v := v.(type) {
+	case *time.Time:
+		text, err := v.UTC().MarshalText()
+		return appendBinary(nil, text), true, err
 	case *envelope.Raw:
 		r = *v
 	case *envelope.Shared:

@@ -5,7 +5,6 @@ import (
 	"math/big"
 	"reflect"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
@@ -65,7 +64,7 @@ func readBig(b []byte, _ int, h values.Head, v reflect.Value) (end int, err erro
 
 // appendName appends the atom called name, if there can be one.
 func appendName(b []byte, name string) ([]byte, error) {
-	if len(name) > maxAtomBytes || !utf8.ValidString(name) || utf8.RuneCountInString(name) > maxAtom {
+	if !isAtomName([]byte(name)) {
 		return b, fmt.Errorf("%w: %w", envelope.ErrEncode, ErrAtom)
 	}
 	return appendAtom(b, name), nil
@@ -103,7 +102,7 @@ func writeImproper(w values.Writer, v reflect.Value, depth int) (values.Writer, 
 	}
 	tail := len(w.B)
 	err := w.Value(last, depth+1)
-	if err == nil && termNames[kinds[w.B[tail]]] == "list" {
+	if err == nil && termNames[forms[w.B[tail]].kind] == "list" {
 		err = fmt.Errorf("%w: the tail of an improper list is a list", envelope.ErrEncode)
 	}
 	return w, err

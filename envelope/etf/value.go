@@ -53,7 +53,7 @@ func (codec) DecodeValue(data []byte, v any) error {
 		return nil
 	}
 	if err := values.Decode(format{}, data, v); err != nil {
-		return fmt.Errorf("%w: a %s into %T: %w", envelope.ErrDecode, termNames[kinds[data[0]]], v, err)
+		return fmt.Errorf("%w: a %s into %T: %w", envelope.ErrDecode, termNames[forms[data[0]].kind], v, err)
 	}
 	return nil
 }

@@ -8,7 +8,6 @@ package values
 import (
 	"errors"
 	"reflect"
-	"time"
 )
 
 // Limits of the guard, wire.md §6.1. Package envelope says what they bound.
@@ -50,15 +49,15 @@ type Format interface {
 	AppendFloat(b []byte, f float64, bits int) ([]byte, error)
 	AppendString(b []byte, s string) []byte
 	AppendBinary(b, data []byte) []byte
-	AppendTime(b []byte, t time.Time) ([]byte, error)
 	// BeginList and BeginMap append what a list of n elements and a map of n entries begin with.
 	BeginList(b []byte, n int) []byte
 	BeginMap(b []byte, n int) []byte
 
-	// Encoded returns v, a pointer, in the format, unguarded. ok is false if v is neither a Raw nor encodes itself with a
-	// method of package msgpack.
+	// Encoded returns v, a pointer, in the format, unguarded. ok is false if v is no Raw and no time, and does not encode itself
+	// with a method of package msgpack.
 	Encoded(v any) (data []byte, ok bool, err error)
-	// Decode sets v, a pointer, to the value that b holds. ok is false if v is none of Encoded's.
+	// Decode sets v, a pointer, to the value that b holds. ok is false if v is no Raw, and does not decode itself with a method of
+	// package msgpack.
 	Decode(b []byte, v any) (ok bool, err error)
 
 	// Terms returns what the dialect has beyond the native one; nil for the native one.

@@ -4,7 +4,6 @@ import (
 	"encoding"
 	"fmt"
 	"reflect"
-	"time"
 )
 
 // A Writer appends one Go value, and counts what the value holds as the guard does.
@@ -189,34 +188,20 @@ func (w *Writer) fields(v reflect.Value, l *layout, depth int) error {
 // encoded appends v, a pointer whose type has a method to encode it.
 func (w *Writer) encoded(v any, depth int) error {
 	data, ok, err := w.f.Encoded(v)
-	start := len(w.B)
-	switch {
-	case ok:
-		w.B = append(w.B, data...)
-	default:
-		err = w.marshaled(v)
+	if !ok {
+		switch v := v.(type) {
+		case encoding.BinaryMarshaler:
+			data, err = v.MarshalBinary()
+		case encoding.TextMarshaler:
+			data, err = v.MarshalText()
+		}
+		data = w.f.AppendBinary(nil, data)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: encoding %T: %w", ErrEncode, v, err)
 	}
-	if ok {
-		w.elements, err = w.f.Guard(w.B, start, depth, w.elements)
-	}
-	return err
-}
-
-// marshaled appends v, a time or what has a method of package encoding.
-func (w *Writer) marshaled(v any) (err error) {
-	var data []byte
-	switch v := v.(type) {
-	case *time.Time:
-		w.B, err = w.f.AppendTime(w.B, *v)
-		return err
-	case encoding.BinaryMarshaler:
-		data, err = v.MarshalBinary()
-	case encoding.TextMarshaler:
-		data, err = v.MarshalText()
-	}
-	w.B = w.f.AppendBinary(w.B, data)
+	start := len(w.B)
+	w.B = append(w.B, data...)
+	w.elements, err = w.f.Guard(w.B, start, depth, w.elements)
 	return err
 }
