@@ -35,7 +35,7 @@ func parseOptions(args []string, stderr io.Writer) (o options, err error) {
 	flags.StringVar(&measures, "measures", "", "the measures, with commas; all if empty: "+names(measure.Measures, measureName))
 	flags.StringVar(&only, "only", "", "only cases whose name contains this text, such as \"GOMAXPROCS 2, callers 64\"")
 	flags.IntVar(&o.passes, "passes", 3, "how often each case is measured, medians are shown; what no bar needs is measured three times at most")
-	flags.DurationVar(&o.time, "time", time.Second, "how long calls of one case are measured")
+	flags.DurationVar(&o.time, "time", 800*time.Millisecond, "how long calls of one case are measured")
 	flags.StringVar(&o.json, "json", "", "write all values to this file")
 	flags.StringVar(&o.docs, "docs", "", "write charts and tables into this folder, which has a performance.md")
 	flags.StringVar(&o.profiles, "profiles", "", "write a CPU profile of each case and runner into this folder")
