@@ -1,4 +1,4 @@
-// Package peers keeps the links to everyone who is trusted: one actor for each trusted key, under one table.
+// Package peers keeps the sessions with everyone who is trusted: one actor for each trusted key, under one table.
 // It joins what discovery saw with what trust allows, dials, backs off, and chooses between two sessions to one
 // peer (wire.md §7).
 package peers
