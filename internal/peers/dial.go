@@ -81,11 +81,11 @@ func (p *peer) takeAllowed(list []candidates.Candidate) (addr netip.AddrPort, wa
 	}
 	now := p.Clock.Now()
 	for _, c := range list {
-		due := p.waitToDial(c.Addr, now)
-		if due == 0 && p.hints.take(now, c) {
+		due := max(p.waitToDial(c.Addr, now), p.hints.wait(now, c))
+		if due == 0 {
+			p.hints.count(now, c)
 			return c.Addr, 0
 		}
-		due = max(1, due, p.hints.wait(now, c)) // 0 would be never
 		if wait == 0 || due < wait {
 			wait = due
 		}

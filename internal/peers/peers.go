@@ -94,7 +94,7 @@ func (t *table) Receive(ctx actor.Context) {
 		t.passOn(ctx, m.Key, m)
 	case Wake:
 		t.passOn(ctx, m.Key, m)
-	case netwatch.Change:
+	case netwatch.Change, roomFreed:
 		t.passOnToAll(ctx, m)
 	case Connect:
 		t.connect(ctx, m)
@@ -111,8 +111,6 @@ func (t *table) Receive(ctx actor.Context) {
 		}
 	case Conflict:
 		t.Tell(m)
-	case roomFreed:
-		t.passOnToAll(ctx, m)
 	case Stop:
 		t.stopping = true
 		t.Directory.close()
