@@ -26,9 +26,8 @@ type run struct {
 	due      time.Time // when to announce on every interface
 	offered  uint16    // the pairing that was announced last; 0: none
 	offerDue time.Time // when to announce it again; zero: never
-	ipv4     *lan.Socket
 	problems lan.Problems
-	ipv6     *lan.Socket // nil: no interface needs it, or it cannot be opened
+	sockets  []*lan.Socket // of IPv4, then of IPv6, unless no interface needs that or it cannot be opened
 
 	rechosen <-chan struct{} // closed when other interfaces are chosen than look has found
 
@@ -48,7 +47,7 @@ func (p *Provider) listen(ctx context.Context, self discovery.Self, network stri
 
 func newRun(p *Provider, self discovery.Self, sight func(discovery.Sighting), ipv4 *lan.Socket) *run {
 	r := &run{
-		Provider: p, self: self, sight: sight, ipv4: ipv4, problems: lan.Problems{Tell: self.Problems},
+		Provider: p, self: self, sight: sight, sockets: []*lan.Socket{ipv4}, problems: lan.Problems{Tell: self.Problems},
 		wake:    make(chan struct{}, 1),
 		failed:  make(chan error, 2),
 		answers: newAnswers(),
@@ -63,7 +62,7 @@ func newRun(p *Provider, self discovery.Self, sight func(discovery.Sighting), ip
 // loop announces until ctx ends or a socket fails.
 func (r *run) loop(ctx context.Context) error {
 	changed := r.self.Changed
-	r.ipv4.Start(r.hear, r.fail, r.giveUp)
+	r.sockets[0].Start(r.hear, r.fail, r.giveUp)
 	timer := time.NewTimer(0) // r.due has passed
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -98,9 +97,8 @@ func (r *run) loop(ctx context.Context) error {
 
 // stop closes the sockets.
 func (r *run) stop() {
-	_ = r.ipv4.Close()
-	if r.ipv6 != nil {
-		_ = r.ipv6.Close()
+	for _, s := range r.sockets {
+		_ = s.Close()
 	}
 }
 
@@ -159,16 +157,18 @@ func (r *run) reportFamilies(using []discovery.Interface, named []string) {
 func (r *run) join(using []discovery.Interface) {
 	list := slices.DeleteFunc(slices.Clone(using), func(i discovery.Interface) bool { return !r.options.multicasts(i) })
 	var err error
-	if r.ipv6 == nil && len(list) > 0 {
-		r.ipv6, err = r.listen(context.Background(), r.self, "udp6") // it does not wait for anything
+	if len(r.sockets) == 1 && len(list) > 0 {
+		var s *lan.Socket
+		s, err = r.listen(context.Background(), r.self, "udp6") // it does not wait for anything
 		r.fail(err)
 		if err == nil {
-			r.ipv6.Start(r.hear, r.fail, r.giveUp)
+			s.Start(r.hear, r.fail, r.giveUp)
+			r.sockets = append(r.sockets, s)
 		}
 	}
 	var errs map[string]error
-	if r.ipv6 != nil {
-		errs = r.ipv6.Join(list, group)
+	for _, s := range r.sockets[1:] {
+		errs = s.Join(list, group)
 	}
 	for _, i := range list {
 		r.fail(errs[i.Name])
@@ -202,32 +202,29 @@ func (r *run) announceOn(indices []int, datagrams func(port uint16) [][]byte) {
 		r.mu.Unlock()
 	}
 	until := time.Now().Add(lan.SendWithin)
-	for _, s := range []*lan.Socket{r.ipv4, r.ipv6} {
-		if s != nil {
-			_ = s.SetWriteDeadline(until) // if it fails, so does sending
-		}
+	for _, s := range r.sockets {
+		_ = s.SetWriteDeadline(until) // if it fails, so does sending
 	}
 	for _, i := range *r.using.Load() {
 		if indices != nil && !slices.Contains(indices, i.Index) {
 			continue
 		}
-		errs := make(map[*lan.Socket]error)
-		for _, t := range r.options.targets(i) {
-			s := r.ipv4
-			if t.to.Is6() {
-				s = r.ipv6
+		targets := r.options.targets(i)
+		for _, s := range r.sockets {
+			var errs []error // of each target
+			for _, t := range targets {
+				if t.to.Is6() != s.IPv6 {
+					continue
+				}
+				var err error
+				if port, from, ok := t.announced(i, listens); ok {
+					err = r.send(s, target{t.to, from}, i, datagrams(port))
+				}
+				errs = append(errs, err)
 			}
-			if s == nil {
-				continue
+			if len(errs) > 0 {
+				r.problems.ReportOn(i, "send", s.IPv6, cmp.Or(errs...))
 			}
-			err := errs[s]
-			if port, from, ok := t.announced(i, listens); ok {
-				err = cmp.Or(err, r.send(s, target{t.to, from}, i, datagrams(port)))
-			}
-			errs[s] = err
-		}
-		for s, err := range errs {
-			r.problems.ReportOn(i, "send", s.IPv6, err)
 		}
 	}
 }

@@ -1,5 +1,5 @@
 // Package candidates says which address of a key is better: which to dial first, and which to give up when there is no
-// room for all (wire.md §8.1). Everybody on a link can forge announces, at any number of IP addresses and ports. So IP
+// room for all (wire.md §8.1). Everybody on a LAN can forge announces, at any number of IP addresses and ports. So IP
 // addresses get equal shares and take turns, and what a session has shown is worth more than what is announced.
 //
 // The finder asks about its presences, a peer about the addresses that it dials. Time and randomness are passed in. The

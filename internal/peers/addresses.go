@@ -69,7 +69,7 @@ func (p *peer) candidate(r *round, a *address) candidates.Candidate {
 		said = candidates.Gone
 	}
 	if r != nil {
-		said = max(said, r.said[a])
+		said = max(said, r.standings[a])
 	}
 	return candidates.Candidate{Addr: a.addr, Standing: p.privileges.Standing(a.addr, said), Seen: a.seen, Dialled: a.dialled, Failures: a.failures,
 		WasLast: p.privileges.WasLast(a.addr.Addr())}
@@ -93,8 +93,8 @@ func (p *peer) at(addr netip.AddrPort) *address {
 	return nil
 }
 
-// somewhere says whether any source says where the peer is.
-func (p *peer) somewhere() bool {
+// hasSource says whether any source says where the peer is.
+func (p *peer) hasSource() bool {
 	return slices.ContainsFunc(p.addrs, func(a *address) bool { return len(a.sources) > 0 })
 }
 
@@ -123,8 +123,8 @@ func (p *peer) add(a *address) *address {
 	return a
 }
 
-// said records that a source says that the peer is at an address.
-func (p *peer) said(a *address, source string) {
+// recordSource records that a source says that the peer is at an address.
+func (p *peer) recordSource(a *address, source string) {
 	a.seen, a.once = p.Clock.Now(), false
 	if !slices.Contains(a.sources, source) {
 		a.sources = append(a.sources, source)
@@ -147,13 +147,13 @@ func (p *peer) heard(m finder.Change) {
 	if m.Kind != finder.Lost {
 		p.sighted(p.learn(m.Addr, m.Source, false), m.Source)
 	} else if a := p.at(m.Addr); a != nil {
-		p.missed(a, m.Source)
+		p.dropSource(a, m.Source)
 	}
 }
 
 // sighted records that source sees the peer at a, then asks for a dial, or extends the round if a is due.
 func (p *peer) sighted(a *address, source string) {
-	p.said(a, source)
+	p.recordSource(a, source)
 	if p.round == nil {
 		p.askToDial()
 	} else if !a.next.After(a.seen) {
@@ -161,16 +161,16 @@ func (p *peer) sighted(a *address, source string) {
 	}
 }
 
-// named takes what the peers file says of the peer.
-func (p *peer) named(said trust.Peer) {
+// updateFromFile takes what the peers file says of the peer.
+func (p *peer) updateFromFile(said trust.Peer) {
 	texts := said.Option(trust.OptionAddr)
 	var stay []*address
 	for _, text := range texts {
-		stay = append(stay, p.known(text))
+		stay = append(stay, p.findText(text))
 	}
 	for _, a := range slices.Clone(p.addrs) {
 		if slices.Contains(a.sources, sourceFile) && !slices.Contains(stay, a) {
-			p.missed(a, sourceFile) // first: it makes room
+			p.dropSource(a, sourceFile) // first: it makes room
 		}
 	}
 	for _, a := range p.learnAll(texts, sourceFile, false) {
@@ -195,9 +195,9 @@ func (p *peer) dueAddresses(force bool) (list []*address, wait time.Duration) {
 	return list, wait
 }
 
-// missed removes source from a. A host name without sources is forgotten. So is what the owner has taken back, and what a
+// dropSource removes source from a. A host name without sources is forgotten. So is what the owner has taken back, and what a
 // name gave, once no round needs it, unless a handshake has proved it.
-func (p *peer) missed(a *address, source string) {
+func (p *peer) dropSource(a *address, source string) {
 	a.sources = slices.DeleteFunc(a.sources, func(s string) bool { return s == source })
 	if a.isName() && len(a.sources) == 0 {
 		p.addrs = slices.DeleteFunc(p.addrs, func(b *address) bool { return b == a })
@@ -218,8 +218,8 @@ func (p *peer) missed(a *address, source string) {
 	p.become(a.addr, "gone from where it was seen")
 }
 
-// worked records that a session has come up (wire.md §7.5).
-func (p *peer) worked(l *session.Link) {
+// recordSuccess records that a session has come up (wire.md §7.5).
+func (p *peer) recordSuccess(l *session.Link) {
 	p.refusals, p.notBefore = 0, time.Time{}
 	p.privileges.Home = l.Addr().Addr().Unmap()
 	d := p.dialledTo[l.ID()]
@@ -250,8 +250,8 @@ func (p *peer) doubt(addr netip.AddrPort) {
 	}
 }
 
-// tried records that an address did not work.
-func (p *peer) tried(addr netip.AddrPort, err error) {
+// recordFailure records that an address did not work.
+func (p *peer) recordFailure(addr netip.AddrPort, err error) {
 	if a := p.at(addr); a != nil {
 		p.backOff(a)
 		a.result = err.Error()

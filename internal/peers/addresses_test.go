@@ -127,7 +127,7 @@ func TestWhatIsSaidOfAnAddressAndWhatWasProvedGiveItsStanding(t *testing.T) {
 		}
 		r := newRound()
 		if test.asked {
-			r.said[p.addrs[0]] = candidates.Asked
+			r.standings[p.addrs[0]] = candidates.Asked
 		}
 		if got := p.candidate(r, p.addrs[0]).Standing; got != test.want {
 			t.Errorf("%s: standing %d, want %d", test.name, got, test.want)

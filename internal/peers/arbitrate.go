@@ -68,12 +68,12 @@ func (f *facts) arbitrate(do *actions) {
 		case !f.answered:
 			return
 		}
-		f.settle(do)
+		f.endDispute(do)
 	}
 }
 
-// settle ends one of two sessions, now that the probe, if any, is answered.
-func (f *facts) settle(do *actions) {
+// endDispute ends one of two sessions, now that the probe, if any, is answered.
+func (f *facts) endDispute(do *actions) {
 	d := f.dispute
 	f.dispute = dispute{}
 	kept, loser, reason := f.find(d.favoured), f.find(d.other), d.toOther

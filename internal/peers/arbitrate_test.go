@@ -93,7 +93,7 @@ func TestTheProbeDecidesWhichSessionEnds(t *testing.T) {
 			var do actions
 			f := facts{sessions: []sessionFacts{test.older, test.newer}}
 			f.dispute, f.alive = judge(true, []*sessionFacts{&test.older, &test.newer}), test.alive
-			f.settle(&do)
+			f.endDispute(&do)
 			if len(do.close) != 1 || do.close[0].id != test.loser || do.close[0].Reason != test.reason {
 				t.Errorf("closed %+v; want %s, %q", do.close, test.loser, test.reason)
 			}

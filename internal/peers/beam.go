@@ -145,8 +145,8 @@ func (f *facts) reasonOfEnd(s *sessionFacts, m session.Ended) session.Ended {
 	return m
 }
 
-// in returns where an address is dialled, for people. The native dialect goes without saying.
-func in(d handshake.Dialect, addr fmt.Stringer) string {
+// where returns where an address is dialled, for people. The native dialect goes without saying.
+func where(d handshake.Dialect, addr fmt.Stringer) string {
 	if d == handshake.BEAM {
 		return addr.String() + " in BEAM"
 	}

@@ -81,11 +81,11 @@ func (p *peer) takeAllowed(list []candidates.Candidate) (addr netip.AddrPort, wa
 	}
 	now := p.Clock.Now()
 	for _, c := range list {
-		due := p.waitToDial(c.Addr, now)
-		if due == 0 && p.hints.take(now, c) {
+		due := max(p.waitToDial(c.Addr, now), p.hints.wait(now, c))
+		if due == 0 {
+			p.hints.count(now, c)
 			return c.Addr, 0
 		}
-		due = max(1, due, p.hints.wait(now, c)) // 0 would be never
 		if wait == 0 || due < wait {
 			wait = due
 		}
@@ -107,7 +107,7 @@ func (p *peer) dialFirst(r *round, list []candidates.Candidate) (begun bool, wai
 	p.round = r
 	if r.latest == nil {
 		d, _ := p.dialectFor(r, addr)
-		p.tellProgress(addr, "dialling "+in(d, p.at(addr)))
+		p.tellProgress(addr, "dialling "+where(d, p.at(addr)))
 	}
 	p.dialTo(addr)
 	return true, 0
@@ -202,7 +202,7 @@ func (p *peer) dialled(d *dial) {
 			d.place, p.place = nil, d.place // for the next dial
 		}
 		p.counters.Add(counters.DialsFailed, 1)
-		p.tried(d.addr, d.err)
+		p.recordFailure(d.addr, d.err)
 		r.keepError(d.addr, &DialError{Addr: d.addr, Err: d.err})
 		if p.dialNext(p.arrange(r)); len(r.dials) == 0 {
 			r.callOff()
@@ -228,7 +228,7 @@ func (r *round) callOff() {
 // shakeHands begins the handshake on the connection that won the race.
 func (p *peer) shakeHands(d *dial) {
 	r := p.round
-	p.tellProgress(d.addr, "handshake with "+in(d.dialect, d.addr))
+	p.tellProgress(d.addr, "handshake with "+where(d.dialect, d.addr))
 	reserved, own := r.reserved, &reservation{d.addr}
 	pid := session.Spawn(p.ctx, session.Params{Config: p.Session, Conn: d.conn, Role: handshake.Initiator,
 		Expect: p.key, Dialect: d.dialect, Owner: p.self, Claim: func() bool { return reserved.CompareAndSwap(nil, own) }})

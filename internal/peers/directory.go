@@ -10,7 +10,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// A State is what a peer's link is doing.
+// A State is what a peer is doing.
 type State string
 
 // States of a peer.
@@ -22,7 +22,7 @@ const (
 	BackingOff State = "backing off" // waiting before the next dial
 )
 
-// An Address is one place where a peer may be.
+// An Address is where a peer may be.
 type Address struct {
 	Addr       netip.AddrPort // invalid: Name is to be looked up
 	Name       string         // "host:port" as the owner has written it, if Addr comes from a name; else empty

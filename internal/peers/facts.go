@@ -167,7 +167,7 @@ func (f *facts) isAwaiting() bool {
 	return f.upTold && !f.isConnected() && isReplaced(f.usedEnd.Reason) && f.has(sessionFacts.isPending)
 }
 
-// state returns what the peer's link is doing.
+// state returns what the peer is doing.
 func (f *facts) state() State {
 	switch {
 	case f.isConnected():

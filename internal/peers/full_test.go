@@ -73,7 +73,7 @@ func TestAnEditOfThePeersFileMakesRoomFirst(t *testing.T) {
 			r.tell(inPeersFile(names...))
 			r.look(func(p *peer) {
 				for _, name := range names {
-					if p.known(name) == nil {
+					if p.findText(name) == nil {
 						t.Errorf("%s is not looked up", name)
 					}
 				}

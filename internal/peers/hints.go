@@ -44,17 +44,13 @@ func (l *hintLimiter) wait(now time.Time, c candidates.Candidate) time.Duration 
 	return wait
 }
 
-// take counts a dial that begins now. It returns false if the dial must not begin.
-func (l *hintLimiter) take(now time.Time, c candidates.Candidate) bool {
-	if l.wait(now, c) > 0 {
-		return false
-	}
+// count counts a dial that begins now: wait has returned 0.
+func (l *hintLimiter) count(now time.Time, c candidates.Candidate) {
 	if c.Standing >= candidates.Named {
-		return true
+		return
 	}
 	l.ips.Of(now, c.Addr.Addr()).Take(now, maxAtIP, ipPeriod)
 	if !c.WasLast {
 		l.all.Take(now, hintRate)
 	}
-	return true
 }

@@ -30,6 +30,15 @@ func hintAt(addr netip.AddrPort) candidates.Candidate {
 	return candidates.Candidate{Addr: addr, Standing: candidates.Hint}
 }
 
+// take counts a dial that begins now, if it may.
+func (l *hintLimiter) take(now time.Time, c candidates.Candidate) bool {
+	may := l.wait(now, c) == 0
+	if may {
+		l.count(now, c)
+	}
+	return may
+}
+
 func TestDialsToHintsAreRationed(t *testing.T) {
 	type dial struct {
 		at   time.Duration

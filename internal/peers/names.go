@@ -38,7 +38,7 @@ func (p *peer) learnAll(texts []string, source string, once bool) (list []*addre
 		if err != nil {
 			continue // it was refused where it was given
 		}
-		a := p.known(text)
+		a := p.findText(text)
 		if ip, err := netip.ParseAddr(host); a == nil && err == nil {
 			a = p.learn(netip.AddrPortFrom(ip.Unmap(), port), source, once, list...)
 		} else if a == nil {
@@ -51,8 +51,8 @@ func (p *peer) learnAll(texts []string, source string, once bool) (list []*addre
 	return list
 }
 
-// known returns what is known of an address that the owner has written as "host:port"; nil: nothing.
-func (p *peer) known(text string) *address {
+// findText returns what is known of an address that the owner has written as "host:port"; nil: nothing.
+func (p *peer) findText(text string) *address {
 	host, port, _ := trust.SplitAddr(text)
 	if ip, err := netip.ParseAddr(host); err == nil {
 		return p.at(netip.AddrPortFrom(ip.Unmap(), port))
@@ -90,12 +90,12 @@ func canonical(name string) string {
 func (p *peer) keep(list []*address) {
 	for _, a := range list {
 		p.kept = append(slices.DeleteFunc(p.kept, func(b *address) bool { return b == a }), a)
-		p.said(a, sourceConnect)
+		p.recordSource(a, sourceConnect)
 	}
 	for len(p.kept) > maxKept {
 		oldest := p.kept[0]
 		p.kept = p.kept[1:]
-		p.missed(oldest, sourceConnect)
+		p.dropSource(oldest, sourceConnect)
 	}
 }
 
@@ -112,7 +112,7 @@ func (p *peer) lookUp(r *round, name *address) {
 		return
 	}
 	p.backOff(name) // until it has led to the peer
-	l, queues := &lookup{name: name}, r.said[name] < candidates.Asked
+	l, queues := &lookup{name: name}, r.standings[name] < candidates.Asked
 	r.lookups[name] = l
 	p.join.Go(func() {
 		l.addrs, l.err = p.resolve(r.ctx, name.name, queues)
@@ -188,12 +188,12 @@ func (p *peer) lookedUp(l *lookup) {
 		p.forgetGone(name, l.addrs)
 		name.result = fmt.Sprintf("looked up: %v", strings.Trim(fmt.Sprint(l.addrs), "[]"))
 	}
-	standing := max(candidates.Named, r.said[name])
+	standing := max(candidates.Named, r.standings[name])
 	var found []*address
 	for _, addr := range l.addrs {
 		a := p.learn(addr, name.source, name.once)
 		a.name, a.seen = name.name, p.Clock.Now()
-		r.said[a] = max(r.said[a], standing)
+		r.standings[a] = max(r.standings[a], standing)
 		found = append(found, a)
 	}
 	p.publish()

@@ -153,7 +153,7 @@ func TestNamesAreBounded(t *testing.T) {
 				t.Errorf("%d names, want the one of a Connect too", len(p.addrs))
 			}
 			p.kept = nil
-			p.missed(p.addrs[maxNames], sourceConnect)
+			p.dropSource(p.addrs[maxNames], sourceConnect)
 		})
 		r.tell(inPeersFile())
 		time.Sleep(2 * lookupTimeout)

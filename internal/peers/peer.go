@@ -71,7 +71,7 @@ func (p *peer) Receive(ctx actor.Context) {
 	case finder.Change:
 		p.heard(m)
 	case trust.Change:
-		p.named(m.Peer)
+		p.updateFromFile(m.Peer)
 	case connect:
 		p.connect(m)
 	case Wake:

@@ -1,4 +1,4 @@
-// Package peers keeps the links to everyone who is trusted: one actor for each trusted key, under one table.
+// Package peers keeps the sessions with everyone who is trusted: one actor for each trusted key, under one table.
 // It joins what discovery saw with what trust allows, dials, backs off, and chooses between two sessions to one
 // peer (wire.md §7).
 package peers
@@ -94,7 +94,7 @@ func (t *table) Receive(ctx actor.Context) {
 		t.passOn(ctx, m.Key, m)
 	case Wake:
 		t.passOn(ctx, m.Key, m)
-	case netwatch.Change:
+	case netwatch.Change, roomFreed:
 		t.passOnToAll(ctx, m)
 	case Connect:
 		t.connect(ctx, m)
@@ -111,8 +111,6 @@ func (t *table) Receive(ctx actor.Context) {
 		}
 	case Conflict:
 		t.Tell(m)
-	case roomFreed:
-		t.passOnToAll(ctx, m)
 	case Stop:
 		t.stopping = true
 		t.Directory.close()

@@ -18,7 +18,7 @@ import (
 )
 
 // Who may start a dial? reconcile decides whether a round begins. This file and dial.go decide what happens inside a round.
-// Each way leads to dialTo, which dials one address.
+// Each way leads to dialFirst, which picks an address, and dialTo, which dials it.
 //
 //	function    called by                                          what it dials
 //	begin       connect: a Connect asks                            all addresses; limits of hints begin anew
@@ -37,7 +37,7 @@ import (
 //
 //	facts.due       when a round begins by itself     reconcile sets it, and putOff: after a round, or if none can begin
 //	address.next    when an address may be dialled    dueAddresses, and sighted for one more; a Connect does not ask.
-//	                                                  pause, backOff and add set it, worked and moved take it back
+//	                                                  pause, backOff and add set it, recordSuccess and moved take it back
 //	quota           peers and sessions of the node    quota.go
 //	places          dials of all peers together       hasPlace; a Connect and a rotation need none
 //	hint limits     dials to hints                    takeAllowed, in the order of arrange
@@ -45,7 +45,7 @@ import (
 // How long the peer has for its message 2 until the next address is tried beside (wire.md §8.1).
 const (
 	patience     = time.Second
-	hintPatience = 500 * time.Millisecond // at a hint: on the same link nothing takes long
+	hintPatience = 500 * time.Millisecond // at a hint: on the same LAN nothing takes long
 )
 
 // A round is one try to reach a peer. It ends when a session is up, or no address is left.
@@ -76,7 +76,7 @@ type round struct {
 	beam      []netip.AddrPort // that have closed a native connection as a BEAM node does, and are dialled in BEAM
 	beamAfter time.Time        // when those may be dialled
 
-	said map[*address]candidates.Standing // by a Connect, or by a name that was looked up
+	standings map[*address]candidates.Standing // by a Connect, or by a name that was looked up
 }
 
 // errWaits says that a round begins once it is the peer's turn.
@@ -88,7 +88,7 @@ type reservation struct{ addr netip.AddrPort }
 func newRound() *round {
 	r := &round{last: ErrNoAddress, reserved: new(atomic.Pointer[reservation]), lookups: make(map[*address]*lookup),
 		dials: make(map[netip.AddrPort]*dial), stopStagger: func() bool { return true },
-		entered: make(map[netip.AddrPort]bool), said: make(map[*address]candidates.Standing)}
+		entered: make(map[netip.AddrPort]bool), standings: make(map[*address]candidates.Standing)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
 }
@@ -153,7 +153,7 @@ func (p *peer) begin(asked []*address, force bool) error {
 	r := newRound()
 	r.isFree, r.choice = force || p.isConnected(), choice
 	for _, a := range asked {
-		r.said[a] = candidates.Asked
+		r.standings[a] = candidates.Asked
 	}
 	var names []*address
 	for _, a := range append(asked, dueNow...) {
@@ -222,10 +222,10 @@ func (p *peer) putOff(wait time.Duration, addr netip.AddrPort, why string) {
 func (p *peer) addAsked(asked []*address) {
 	r := p.round
 	for _, a := range asked {
-		if r.said[a] == candidates.Asked {
+		if r.standings[a] == candidates.Asked {
 			continue
 		}
-		r.said[a] = candidates.Asked
+		r.standings[a] = candidates.Asked
 		p.extend(true, a)
 	}
 }
@@ -302,7 +302,7 @@ func (p *peer) handshakeFailed(d *dial, m session.Ended) {
 	if at >= 0 && p.fallBack(d, m.Err) {
 		p.recordStep(Step{Addr: addr, Reason: "closed before message 2, as a BEAM node does"})
 	} else if !yielded {
-		p.tried(addr, err)
+		p.recordFailure(addr, err)
 	}
 	if m.ByPeer {
 		p.prove(addr)

@@ -66,7 +66,7 @@ func (p *peer) up(l *session.Link) {
 		d.counted.Up()
 		d.fallsBack = false // what answers is no BEAM node
 	}
-	p.worked(l)
+	p.recordSuccess(l)
 	s.traffic, _ = l.Traffic()
 	s.lastUsed = s.up
 	if s.role == handshake.Initiator && p.RotateAfter > 0 && !s.beam {
@@ -131,7 +131,7 @@ func (p *peer) observe() {
 			s.recordTraffic(n, inFlight, p.looked)
 		}
 	}
-	p.dialling, p.hasAddress, p.isSeen, p.shown = p.round != nil, len(p.addrs) > 0, p.somewhere(), p.info.State
+	p.dialling, p.hasAddress, p.isSeen, p.shown = p.round != nil, len(p.addrs) > 0, p.hasSource(), p.info.State
 }
 
 // applyFacts does what reconcile decides from the facts, in the order in which the actions stand.

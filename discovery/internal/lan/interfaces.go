@@ -19,7 +19,7 @@ const carries = net.FlagUp | net.FlagRunning
 func Choose(all []discovery.Interface, selected Selection, fits func(i discovery.Interface, named bool) bool) (list []discovery.Interface) {
 	for _, i := range all {
 		named := slices.Contains(selected.Named, i.Name)
-		if i.Flags&carries == carries && (named || selected.takes(i.Name)) && fits(i, named) {
+		if i.Flags&carries == carries && (named || selected.includes(i.Name)) && fits(i, named) {
 			i.Addrs = slices.SortedFunc(slices.Values(i.Addrs), netip.Prefix.Compare)
 			list = append(list, i)
 		}

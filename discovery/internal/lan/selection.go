@@ -12,8 +12,8 @@ type Selection struct {
 	Removed []string // but not these; none is in Named
 }
 
-// takes reports whether an interface that was not named is used if it fits.
-func (s Selection) takes(name string) bool { return s.All && !slices.Contains(s.Removed, name) }
+// includes reports whether an interface that was not named is used if it fits.
+func (s Selection) includes(name string) bool { return s.All && !slices.Contains(s.Removed, name) }
 
 // A Chooser holds the Selection of a provider, which may change while the provider runs. It is safe for concurrent use.
 type Chooser struct {
@@ -42,7 +42,7 @@ func (c *Chooser) Add(name string) bool {
 	if slices.Contains(s.Named, name) {
 		return false
 	}
-	s.Named, s.Removed = append(slices.Clone(s.Named), name), without(s.Removed, name)
+	s.Named, s.Removed = append(slices.Clone(s.Named), name), removeName(s.Removed, name)
 	c.tell()
 	return true
 }
@@ -52,10 +52,10 @@ func (c *Chooser) Remove(name string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := &c.selection
-	if !s.takes(name) && !slices.Contains(s.Named, name) {
+	if !s.includes(name) && !slices.Contains(s.Named, name) {
 		return false
 	}
-	s.Named = without(s.Named, name)
+	s.Named = removeName(s.Named, name)
 	if s.All {
 		s.Removed = append(slices.Clone(s.Removed), name)
 	}
@@ -69,6 +69,6 @@ func (c *Chooser) tell() {
 	c.changed = make(chan struct{})
 }
 
-func without(names []string, name string) []string {
+func removeName(names []string, name string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == name })
 }
