@@ -70,6 +70,13 @@ func (a *app) onNode(do func(ctx context.Context, node *control.Client, args []s
 	}
 }
 
+// show returns the RunE of a subcommand that prints the answer of the running node to a request without fields.
+func show[A any](a *app, o control.Operation[A], print func(A) error) func(*cobra.Command, []string) error {
+	return a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
+		return o.Show(ctx, node, control.Request{}, print)
+	})
+}
+
 // sayBadLines says why the node cannot use its peers file, or which lines of it the node ignores, and what to do about it.
 // unusable is the node's own reason, or "".
 func (a *app) sayBadLines(unusable string) {
@@ -123,6 +130,18 @@ func (a *app) completePeer(_ *cobra.Command, args []string, _ string) ([]string,
 		names = append(names, name)
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completePeerUnless is completePeer, unless a flag says that there is no PEER.
+func (a *app) completePeerUnless(flags ...*bool) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
+		for _, flag := range flags {
+			if *flag {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+		}
+		return a.completePeer(cmd, args, begin)
+	}
 }
 
 // sayNoPeers says that no peer is trusted yet.

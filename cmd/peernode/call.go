@@ -66,12 +66,7 @@ this node shows its own key to whatever answers there.
 			}
 			return usage.Arguments(cmd, args)
 		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
-			if all || guest {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return a.completePeer(cmd, args, begin)
-		},
+		ValidArgsFunction: a.completePeerUnless(&all, &guest),
 	}
 	call.Flags().BoolVar(&all, "all", false, "call every trusted peer")
 	call.Flags().BoolVar(&guest, "guest", false, "call as a guest, at the address of --at")

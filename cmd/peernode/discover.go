@@ -122,18 +122,11 @@ func (d *discoverer) alone(ctx context.Context, self string) error {
 		return err
 	}
 	config := peernet.Config{Discovery: d.providers.Make(), ListenOnly: true}
-	node, err := peernet.New(config)
+	node, stop, err := startNode(ctx, config)
 	if err != nil {
 		return err
 	}
-	if err := node.Start(ctx); err != nil {
-		return err
-	}
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTime)
-		defer cancel()
-		node.Shutdown(ctx)
-	}()
+	defer stop()
 	if !d.out.JSON {
 		d.say("looking for %v, by %s", d.within, strings.Join(d.providers.Names(), " and "))
 	}
@@ -147,6 +140,21 @@ func (d *discoverer) alone(ctx context.Context, self string) error {
 		}
 		return now, err
 	})
+}
+
+// startNode starts a node for the time until stop.
+func startNode(ctx context.Context, config peernet.Config) (node *peernet.Node, stop func(), err error) {
+	if node, err = peernet.New(config); err != nil {
+		return nil, nil, err
+	}
+	if err := node.Start(ctx); err != nil {
+		return nil, nil, failure.Listening(err)
+	}
+	return node, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+		defer cancel()
+		node.Shutdown(ctx)
+	}, nil
 }
 
 // look reports what at returns, again and again until the time is over or ctx ends. Neither is an error.

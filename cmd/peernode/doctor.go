@@ -176,21 +176,12 @@ func (d *diagnosis) checkNetwork(ctx context.Context) error {
 	speaker := peernet.Config{Discovery: d.providers.Make(), Listen: ":0"}
 	listener := peernet.Config{Discovery: d.providers.Make(), Listen: "127.0.0.1:0", ListenOnly: true}
 	var nodes []*peernet.Node
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.Background(), stopTime)
-		defer cancel()
-		for _, n := range nodes {
-			n.Shutdown(ctx)
-		}
-	}()
 	for _, c := range []peernet.Config{listener, speaker} {
-		n, err := peernet.New(c)
+		n, stop, err := startNode(ctx, c)
 		if err != nil {
 			return err
 		}
-		if err := n.Start(ctx); err != nil {
-			return failure.Listening(err)
-		}
+		defer stop()
 		nodes = append(nodes, n)
 	}
 	hears := backend.New(nodes[0], &backend.Run{Config: listener})

@@ -2,13 +2,14 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 )
@@ -33,9 +34,7 @@ func (a *app) knockCommands() []*cobra.Command {
 		Long: `Pending lists the keys that have connected to the running node since it started, proved themselves, and were
 refused: newest first, at most 64, and 8 of one source. A number names a knock for accept, ignore and block, and is
 never used again. Before you accept a key, make sure whose it is.`,
-		RunE: a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
-			return control.GetKnocks.Show(ctx, node, control.Request{}, a.knocks)
-		}),
+		RunE: show(a, control.GetKnocks, a.knocks),
 	}
 	var label string
 	accept := change("accept KNOCK", "Trust a key that has knocked", "  peernode trust accept 3 --label bob", control.AcceptKnock, func(q *control.Request) error {
@@ -60,9 +59,7 @@ whole key that is not trusted, or the number of a knock.`
 	blocked := &cobra.Command{
 		Use:   "blocked",
 		Short: "List the blocked keys, and until when",
-		RunE: a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
-			return control.GetBlocked.Show(ctx, node, control.Request{}, a.blocked)
-		}),
+		RunE:  show(a, control.GetBlocked, a.blocked),
 	}
 	return []*cobra.Command{pending, accept, ignore, block, unblock, blocked}
 }
@@ -73,39 +70,17 @@ func (a *app) knocks(answer control.Knocks) error {
 		a.say("nobody has knocked since the node started")
 		return nil
 	}
-	table := a.out.Table()
-	if !a.out.JSON {
-		fmt.Fprintln(table, "NUMBER\tKEY\tFROM\tTIMES\tFIRST\tLAST")
-	}
-	for _, k := range answer.Knocks {
-		var err error
-		if a.out.JSON {
-			err = a.out.Object(k)
-		} else {
-			_, err = fmt.Fprintf(table, "%d\t%s\t%s\t%d\t%s ago\t%s ago\n", k.Number, k.PublicKey, k.Address, k.Count, age(k.First), age(k.Last))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return table.Flush()
+	head := []string{"NUMBER", "KEY", "FROM", "TIMES", "FIRST", "LAST"}
+	return output.List(a.out, answer.Knocks, head, func(k control.Knock) []string {
+		return []string{strconv.Itoa(k.Number), k.PublicKey, k.Address, strconv.FormatUint(k.Count, 10), age(k.First) + " ago", age(k.Last) + " ago"}
+	})
 }
 
 // blocked prints the keys that are blocked, as a table or as one object each.
 func (a *app) blocked(answer control.Blocked) error {
-	table := a.out.Table()
-	for _, b := range answer.Blocked {
-		var err error
-		if a.out.JSON {
-			err = a.out.Object(b)
-		} else {
-			_, err = fmt.Fprintf(table, "%s\tuntil %s\n", text.WholeName(b.PublicKey, b.Label), b.Until.Local().Format(time.DateTime))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return table.Flush()
+	return output.List(a.out, answer.Blocked, nil, func(b control.Block) []string {
+		return []string{text.WholeName(b.PublicKey, b.Label), "until " + b.Until.Local().Format(time.DateTime)}
+	})
 }
 
 // keyChanged prints a change of a key.

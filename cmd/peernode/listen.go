@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/providers"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
@@ -26,10 +27,7 @@ func listenCommand(a *app) *cobra.Command {
 			}),
 		}
 	}
-	list := a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
-		return control.GetListeners.Show(ctx, node, control.Request{}, a.listeners)
-	})
-	cmd := &cobra.Command{
+	return withList(&cobra.Command{
 		Use:   "listen",
 		Short: "Show or change the addresses that the running node listens on",
 		Long: `Listen lists the addresses that the running node listens on, in the order in which they were added, or
@@ -41,19 +39,33 @@ On each network the first of the addresses that others can reach there is announ
 		Example: `  peernode listen
   peernode listen add 192.168.1.7:7100
   peernode listen remove :0`,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return failure.Usage("listen does not know "+text.OneLine(args[0]), "use listen, listen add ADDR or listen remove ADDR")
-			}
-			return list(cmd, args)
-		},
-	}
-	cmd.AddCommand(
-		&cobra.Command{Use: "list", Short: "List the addresses that the node listens on", RunE: list},
+		RunE: show(a, control.GetListeners, a.listeners),
+	}, "List the addresses that the node listens on",
 		change("add ADDR", "Listen on one more address, until the node stops", "  peernode listen add [fd00::7]:7100", control.AddListener),
 		change("remove ADDR", "Listen on an address no longer, until the node stops", "  peernode listen remove [::]:7100", control.RemoveListener),
 	)
+}
+
+// withList returns a command that lists something, with a subcommand list and some that make changes.
+func withList(cmd *cobra.Command, short string, changes ...*cobra.Command) *cobra.Command {
+	list := &cobra.Command{Use: "list", Short: short, RunE: cmd.RunE}
+	forms := cmd.Name()
+	for i, c := range changes {
+		separator := ", "
+		if i == len(changes)-1 {
+			separator = " or "
+		}
+		forms += separator + cmd.Name() + " " + c.Use
+	}
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return failure.Usage(cmd.Name()+" does not know "+text.OneLine(args[0]), "use "+forms)
+		}
+		return list.RunE(cmd, args)
+	}
+	cmd.AddCommand(list)
+	cmd.AddCommand(changes...)
 	return cmd
 }
 
@@ -63,19 +75,9 @@ func (a *app) listeners(answer control.Listeners) error {
 		a.say("the node listens nowhere: it only dials")
 		return nil
 	}
-	table := a.out.Table()
-	for _, l := range answer.Listeners {
-		var err error
-		if a.out.JSON {
-			err = a.out.Object(l)
-		} else {
-			_, err = fmt.Fprintf(table, "%s\t%s\n", l.Address, text.OneLine(l.Listen))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return table.Flush()
+	return output.List(a.out, answer.Listeners, nil, func(l control.Listener) []string {
+		return []string{l.Address, text.OneLine(l.Listen)}
+	})
 }
 
 // listenerChanged prints what has become of a listener.
@@ -104,10 +106,7 @@ func interfacesCommand(a *app) *cobra.Command {
 			}),
 		}
 	}
-	list := a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
-		return control.GetNode.Show(ctx, node, control.Request{}, a.interfaces)
-	})
-	cmd := &cobra.Command{
+	return withList(&cobra.Command{
 		Use:   "interfaces",
 		Short: "Show or change the network interfaces on which the running node looks for peers",
 		Long: `Interfaces lists, for each way in which the running node looks for peers, the network interfaces that it uses and
@@ -118,20 +117,11 @@ one that is removed the node announces nothing any more, and hears nothing.`,
 		Example: `  peernode interfaces
   peernode interfaces add tun0
   peernode interfaces remove wlan0`,
-		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return failure.Usage("interfaces does not know "+text.OneLine(args[0]), "use interfaces, interfaces add INTERFACE or interfaces remove INTERFACE")
-			}
-			return list(cmd, args)
-		},
-	}
-	cmd.AddCommand(
-		&cobra.Command{Use: "list", Short: "List the network interfaces", RunE: list},
+		RunE: show(a, control.GetNode, a.interfaces),
+	}, "List the network interfaces",
 		change("add INTERFACE", "Look for peers on one more network interface, until the node stops", "  peernode interfaces add tun0", control.AddInterface),
 		change("remove INTERFACE", "Look for peers on a network interface no longer, until the node stops", "  peernode interfaces remove wlan0", control.RemoveInterface),
 	)
-	return cmd
 }
 
 // interfaces prints which interfaces the providers use, as lines or as one object each.

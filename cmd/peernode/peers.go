@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 	"github.com/seed-f6ddb928/peernet-go/peernet"
 )
@@ -58,33 +59,25 @@ func (a *app) watchPeers(ctx context.Context, node *control.Client) error {
 
 // peers prints the peers, as a table or as one object each.
 func (a *app) peers(peers []control.Peer) error {
-	if a.out.JSON {
-		for _, p := range peers {
-			if err := a.out.Object(p); err != nil {
-				return err
-			}
-		}
-		return nil
-	}
-	if len(peers) == 0 {
+	if len(peers) == 0 && !a.out.JSON {
 		a.sayNoPeers()
 		return nil
 	}
-	dialect := func(string) string { return "" } // a column where somebody does not speak the native dialect
-	if slices.ContainsFunc(peers, func(p control.Peer) bool { return p.Dialect == string(peernet.DialectBEAM) }) {
-		dialect = func(cell string) string { return cell + "\t" }
+	head := []string{"PEER", "STATE", "FOR", "DIALECT", "ADDRESS", "RTT", "WHY"}
+	dialect := slices.Index(head, "DIALECT")
+	isBEAM := func(p control.Peer) bool { return p.Dialect == string(peernet.DialectBEAM) }
+	row := func(cells []string) []string { return cells }
+	if !slices.ContainsFunc(peers, isBEAM) { // all speak the native dialect, or none is known
+		row = func(cells []string) []string { return slices.Delete(cells, dialect, dialect+1) }
 	}
-	table := a.out.Table()
-	fmt.Fprintln(table, "PEER\tSTATE\tFOR\t"+dialect("DIALECT")+"ADDRESS\tRTT\tWHY")
-	for _, p := range peers {
+	return output.List(a.out, peers, row(head), func(p control.Peer) []string {
 		rtt := "-"
 		if p.RTT > 0 {
 			rtt = fmt.Sprintf("%.1f ms", p.RTT)
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s%s\t%s\t%s\n", text.PeerName(p.PublicKey, p.Label), p.State,
-			age(p.Since), dialect(cmp.Or(p.Dialect, "-")), cmp.Or(named(p), "-"), rtt, cmp.Or(text.OneLine(p.Reason), "-"))
-	}
-	return table.Flush()
+		return row([]string{text.PeerName(p.PublicKey, p.Label), p.State, age(p.Since), cmp.Or(p.Dialect, "-"),
+			cmp.Or(named(p), "-"), rtt, cmp.Or(text.OneLine(p.Reason), "-")})
+	})
 }
 
 // named returns the address of a connected peer, with the host name that led there, if one did.

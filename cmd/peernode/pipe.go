@@ -59,12 +59,7 @@ With --json the events of the stream go to standard error, because standard outp
 			}
 			return usage.Arguments(cmd, args)
 		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, begin string) ([]string, cobra.ShellCompDirective) {
-			if p.listen {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			return a.completePeer(cmd, args, begin)
-		},
+		ValidArgsFunction: a.completePeerUnless(&p.listen),
 	}
 	flags := pipe.Flags()
 	flags.BoolVar(&p.listen, "listen", false, "serve NAME for the first stream that a peer opens")

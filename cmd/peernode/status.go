@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"maps"
 	"net"
@@ -29,9 +28,7 @@ func statusCommand(a *app) *cobra.Command {
 to listen, how it looks for peers and whether that works, where its metrics are, for how long it has run, how many of
 its peers are in which state, how many calls and bytes there were, and the path of its control socket; with --json a
 good deal more. It ends with exit code 3 if no node runs.`,
-		RunE: a.onNode(func(ctx context.Context, node *control.Client, _ []string) error {
-			return control.GetNode.Show(ctx, node, control.Request{}, a.status)
-		}),
+		RunE: show(a, control.GetNode, a.status),
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/datadir"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/output"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/usage"
 	"github.com/seed-f6ddb928/peernet-go/identity"
@@ -179,19 +180,17 @@ func (a *app) trustList() error {
 	if err != nil {
 		return err
 	}
-	table := a.out.Table()
+	var lines []trustLine
 	for _, p := range set.List() {
-		if !a.out.JSON {
-			cells := []string{p.Key.String(), text.OneLine(p.Label)}
-			if addresses := p.Option(trust.OptionAddr); len(addresses) > 0 {
-				cells = append(cells, strings.Join(addresses, ", "))
-			}
-			fmt.Fprintln(table, strings.Join(cells, "\t"))
-		} else if err := a.out.Object(newTrustLine(p, "")); err != nil {
-			return err
-		}
+		lines = append(lines, newTrustLine(p, ""))
 	}
-	return table.Flush()
+	return output.List(a.out, lines, nil, func(l trustLine) []string {
+		cells := []string{l.PublicKey, text.OneLine(l.Label)}
+		if addresses := l.Options[trust.OptionAddr]; len(addresses) > 0 {
+			cells = append(cells, strings.Join(addresses, ", "))
+		}
+		return cells
+	})
 }
 
 // editPeers opens the peers file to change it, and reports its bad lines. The set refuses this node's own key, if there is

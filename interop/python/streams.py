@@ -59,12 +59,12 @@ class Stream:
         """Send a value that is msgpack already."""
         async with self._sending:
             await self.until_begun()
+            if self._ended:
+                raise ValueError("a value after the end")
             if len(data) > self._first_credit // 2:
                 raise ValueError(f"a value of {len(data)} bytes; the peer takes half of "
                                  f"{self._first_credit}")
             await self._until(lambda: self._credit >= len(data))
-            if self._ended:
-                raise ValueError("a value after the end")
             args = b"\x93" + b"".join(map(envelopes.encode, self._head)) + data
             item = self._outbox.add(self._flow, envelopes.send("$/data", args))
             self._credit -= len(data)
@@ -72,14 +72,17 @@ class Stream:
             raise self.failure or Lost("the stream is over")
 
     async def end(self):
-        """Say that no value follows from this end, and return when that is written; the other
-        direction goes on.
+        """Say that no value follows from this end, after the values whose sends wait for credit, and
+        return when that is written; the other direction goes on.
         """
-        await self.until_begun()
-        if not self._ended:
+        async with self._sending:
+            await self.until_begun()
+            if self._ended:
+                return
             self._ended = True
             end = envelopes.send("$/end", envelopes.encode(self._head))
-            await asyncio.shield(self._outbox.add(self._flow, end).written)
+            item = self._outbox.add(self._flow, end)
+        await asyncio.shield(item.written)
 
     async def receive(self):
         """Return the next value; StopAsyncIteration when the peer sends no more."""

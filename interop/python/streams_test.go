@@ -147,13 +147,14 @@ func creditOfThePeer(t *testing.T, n *node, p *python) {
 }
 
 func creditOfTheNode(t *testing.T, n *node, p *python) {
-	read := make(chan struct{})
+	read, count := make(chan struct{}), 0
 	must(t, peernet.HandleDuplex(n.Node, "slow", func(ctx context.Context, _ peernet.Caller, _ any, in *peernet.In[[]byte], _ *peernet.Out[int]) error {
 		<-read
 		for _, err := range in.All(ctx) {
 			if err != nil {
 				return err
 			}
+			count++
 		}
 		return nil
 	}, peernet.HandleWindow(window)))
@@ -167,11 +168,12 @@ func creditOfTheNode(t *testing.T, n *node, p *python) {
 			t.Fatalf("%+v", a)
 		}
 	}
+	end := p.start("end", fields{"stream": "d"}) // after what waits for credit
 	p.do("ping", nil)
 	p.mu.Lock()
 	for _, l := range p.lines {
-		if l.N == puts[inWindow] {
-			t.Error("it sends beyond its credit")
+		if l.N == puts[inWindow] || l.N == end {
+			t.Error("it sends beyond its credit, or has ended before")
 		}
 	}
 	p.mu.Unlock()
@@ -181,8 +183,13 @@ func creditOfTheNode(t *testing.T, n *node, p *python) {
 			t.Fatalf("%+v", a)
 		}
 	}
-	p.do("end", fields{"stream": "d"})
+	if a := p.answer(end); a.Error != "" {
+		t.Fatalf("%+v", a)
+	}
 	p.do("reply", fields{"stream": "d"})
+	if count != 2*inWindow {
+		t.Errorf("before the end came %d values", count)
+	}
 }
 
 func cancelStreams(t *testing.T, n *node, p *python) {

@@ -49,30 +49,59 @@ func (b Backend) knocker(text string) (trust.Peer, error) {
 	return trust.Peer{}, fmt.Errorf("%w %d", failure.ErrNoKnock, number)
 }
 
-// AcceptKnock is control.AcceptKnock.
-func (b Backend) AcceptKnock(_ context.Context, q control.Request) (control.KeyChange, error) {
+// onKey has do change something about the key that q.Peer names as knocker has it. do returns what has become of the key.
+func (b Backend) onKey(q control.Request, do func(identity.PublicKey) (change string, err error)) (control.KeyChange, error) {
 	p, err := b.knocker(q.Peer)
-	if err == nil {
-		err = b.node.Pair(p.Key, q.Name)
-	}
 	if err != nil {
 		return control.KeyChange{}, err
 	}
-	info, _ := b.node.Peer(p.Key)
-	return control.KeyChange{PublicKey: p.Key.String(), Label: info.Label, Change: added}, nil
+	change, err := do(p.Key)
+	if info, ok := b.node.Peer(p.Key); ok {
+		p.Label = info.Label
+	}
+	return control.KeyChange{PublicKey: p.Key.String(), Label: p.Label, Change: change}, err
+}
+
+// changeIf returns change if something has changed.
+func changeIf(changed bool, change string) string {
+	if changed {
+		return change
+	}
+	return unchanged
+}
+
+// AcceptKnock is control.AcceptKnock.
+func (b Backend) AcceptKnock(_ context.Context, q control.Request) (control.KeyChange, error) {
+	return b.onKey(q, func(key identity.PublicKey) (string, error) { return added, b.node.Pair(key, q.Name) })
 }
 
 // IgnoreKnock is control.IgnoreKnock.
 func (b Backend) IgnoreKnock(_ context.Context, q control.Request) (control.KeyChange, error) {
-	p, err := b.knocker(q.Peer)
-	if err != nil {
-		return control.KeyChange{}, err
+	return b.onKey(q, func(key identity.PublicKey) (string, error) { return changeIf(b.node.Ignore(key), "ignored"), nil })
+}
+
+// Block is control.BlockKey.
+func (b Backend) Block(_ context.Context, q control.Request) (control.KeyChange, error) {
+	if q.For <= 0 {
+		return control.KeyChange{}, errors.Join(control.ErrRequest, errors.New("for_ms is not more than 0"))
 	}
-	change := "ignored"
-	if !b.node.Ignore(p.Key) {
-		change = unchanged
+	c, err := b.onKey(q, func(key identity.PublicKey) (string, error) {
+		return "blocked", b.node.Block(key, time.Duration(q.For)*time.Millisecond)
+	})
+	for _, o := range b.node.Blocked() {
+		if err == nil && o.Key.String() == c.PublicKey {
+			c.Until = moment(o.Until)
+		}
 	}
-	return control.KeyChange{PublicKey: p.Key.String(), Label: p.Label, Change: change}, nil
+	return c, err
+}
+
+// Unblock is control.UnblockKey.
+func (b Backend) Unblock(_ context.Context, q control.Request) (control.KeyChange, error) {
+	return b.onKey(q, func(key identity.PublicKey) (string, error) {
+		was, err := b.node.Unblock(key)
+		return changeIf(was, "unblocked"), err
+	})
 }
 
 // Blocked is control.GetBlocked. The list may be empty, but is never nil.
@@ -83,39 +112,4 @@ func (b Backend) Blocked(context.Context, control.Request) (control.Blocked, err
 		answer.Blocked = append(answer.Blocked, control.Block{PublicKey: o.Key.String(), Label: info.Label, Until: moment(o.Until)})
 	}
 	return answer, nil
-}
-
-// Block is control.BlockKey.
-func (b Backend) Block(_ context.Context, q control.Request) (control.KeyChange, error) {
-	if q.For <= 0 {
-		return control.KeyChange{}, errors.Join(control.ErrRequest, errors.New("for_ms is not more than 0"))
-	}
-	p, err := b.knocker(q.Peer)
-	if err == nil {
-		err = b.node.Block(p.Key, time.Duration(q.For)*time.Millisecond)
-	}
-	if err != nil {
-		return control.KeyChange{}, err
-	}
-	c := control.KeyChange{PublicKey: p.Key.String(), Label: p.Label, Change: "blocked"}
-	for _, o := range b.node.Blocked() {
-		if o.Key == p.Key {
-			c.Until = moment(o.Until)
-		}
-	}
-	return c, nil
-}
-
-// Unblock is control.UnblockKey.
-func (b Backend) Unblock(_ context.Context, q control.Request) (control.KeyChange, error) {
-	p, err := b.knocker(q.Peer)
-	if err != nil {
-		return control.KeyChange{}, err
-	}
-	was, err := b.node.Unblock(p.Key)
-	change := "unblocked"
-	if !was {
-		change = unchanged
-	}
-	return control.KeyChange{PublicKey: p.Key.String(), Label: p.Label, Change: change}, err
 }

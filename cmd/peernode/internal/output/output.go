@@ -4,6 +4,7 @@ package output
 
 import (
 	"fmt"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
@@ -35,6 +36,23 @@ func (p *Printer) line(v any, format string, args ...any) ([]byte, error) {
 	}
 	line, err := text.JSON(v)
 	return append(line, '\n'), err
+}
+
+// List prints a list: each value as JSON for programs, or for people a table of their cells, with a head unless it is nil.
+func List[T any](p *Printer, list []T, head []string, cells func(T) []string) error {
+	table := p.Table()
+	row := func(cells []string) { fmt.Fprintln(table, strings.Join(cells, "\t")) } // a write that fails fails again in Flush
+	if head != nil && !p.JSON {
+		row(head)
+	}
+	for _, v := range list {
+		if !p.JSON {
+			row(cells(v))
+		} else if err := p.Object(v); err != nil {
+			return err
+		}
+	}
+	return table.Flush()
 }
 
 // Table returns a writer that aligns columns, which end with tabs. It prints when it is flushed.
