@@ -30,6 +30,35 @@ func TestOptionsChoose(t *testing.T) {
 	}
 }
 
+// TestLaterPassesMeasureWhatBarsNeed: after the first passes, only the floor and this node are measured, where a bar needs it.
+func TestLaterPassesMeasureWhatBarsNeed(t *testing.T) {
+	o, err := parseOptions([]string{"-measures", "calls", "-runners", "floor,peernet,grpc", "-only", "GOMAXPROCS 2", "-passes", "5"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range o.steps() {
+		if !s.isDue(fewPasses - 1) {
+			t.Errorf("%s is not measured in the first %d passes", s, fewPasses)
+		}
+		if s.isDue(fewPasses) {
+			got = append(got, s.String())
+		}
+	}
+	want := []string{
+		"encrypted floor: calls: GOMAXPROCS 2, callers 1, bytes 64",
+		"this node: calls: GOMAXPROCS 2, callers 1, bytes 64",
+		"encrypted floor: calls: GOMAXPROCS 2, callers 64, bytes 64",
+		"this node: calls: GOMAXPROCS 2, callers 64, bytes 64",
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("later passes have\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	if n, want := o.countDue(o.steps()), 3*12+2*4; n != want {
+		t.Errorf("%d measurements in all, want %d", n, want)
+	}
+}
+
 func TestWrongOptionsAreNamed(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string

@@ -12,7 +12,7 @@ import (
 // Bounds of the offers that are remembered, a hundred bytes each: every machine on a link can forge them.
 const (
 	maxOffers       = 1024
-	maxOffersNumber = 64 // with one number; one more takes the place of the one heard longest ago
+	maxOffersNumber = 64 // with one number; one more takes the place of one of the host that has most, the one heard longest ago
 )
 
 // IsOfferNumber reports whether the number of an offer is one of wire.md §14.3: 10 to 999.
@@ -103,7 +103,10 @@ func (o *Offers) Hear(now time.Time, offer Offer, ttl time.Duration) {
 	isNew := i < 0
 	switch {
 	case !isNew, len(list) == maxOffersNumber:
-		list = slices.Delete(list, max(i, 0), max(i, 0)+1)
+		if isNew {
+			i = crowded(list)
+		}
+		list = slices.Delete(list, i, i+1)
 		o.count--
 	case o.count >= maxOffers:
 		for number := range o.heard { // any other number: a forger of many loses one of its own, most likely
@@ -120,6 +123,20 @@ func (o *Offers) Hear(now time.Time, offer Offer, ttl time.Duration) {
 		close(o.news)
 		o.news = make(chan struct{})
 	}
+}
+
+// crowded returns the first offer in list of the host that has most in it: one machine does not displace all others.
+func crowded(list []heardOffer) (at int) {
+	byHost := make(map[netip.Addr]int)
+	for _, h := range list {
+		byHost[h.Addr.Addr()]++
+	}
+	for i, h := range list {
+		if byHost[h.Addr.Addr()] > byHost[list[at].Addr.Addr()] {
+			at = i
+		}
+	}
+	return at
 }
 
 // expire forgets the offers with a number that have ended, and returns the others. The caller holds mu.

@@ -82,6 +82,19 @@ func TestForgedOffersAreBounded(t *testing.T) {
 	}
 }
 
+func TestOneHostDisplacesNoOther(t *testing.T) {
+	o, now := NewOffers(), time.Now()
+	other := Offer{Number: 42, Key: identity.PublicKey{0: 1, 9: 2}, Addr: netip.MustParseAddrPort("10.0.0.2:7100")}
+	o.Hear(now, other, time.Hour)
+	for i := range 3 * maxOffersNumber {
+		o.Hear(now, offerOf(42, i, 7100), time.Hour)
+	}
+	list, _ := o.Find(now, 42)
+	if len(list) != maxOffersNumber || list[maxOffersNumber-1] != other {
+		t.Errorf("%d offers, the last %v", len(list), list[len(list)-1])
+	}
+}
+
 func TestOwnOfferAndAskWakeTheProviders(t *testing.T) {
 	o := NewOffers()
 	for _, f := range []func(){func() { o.SetOwn(42) }, o.Ask, func() { o.SetOwn(0) }} {

@@ -51,11 +51,6 @@ func appendInt(b []byte, i int64) []byte {
 	return binary.BigEndian.AppendUint64(append(b, codeInt64), uint64(i))
 }
 
-// appendFloat appends a float64, even if its value is whole: what is sent as a float arrives as a float.
-func appendFloat(b []byte, f float64) []byte {
-	return binary.BigEndian.AppendUint64(append(b, codeFloat64), math.Float64bits(f))
-}
-
 func appendString[T string | []byte](b []byte, s T) []byte {
 	if n := len(s); n < 32 {
 		b = append(b, fixStr|byte(n))
@@ -67,4 +62,15 @@ func appendString[T string | []byte](b []byte, s T) []byte {
 
 func appendBinary(b, data []byte) []byte {
 	return append(appendSized(b, codeBin8, uint64(len(data))), data...)
+}
+
+// begin appends the header of an array or a map of n elements or entries. fix and code16 are the first bytes of its forms.
+func begin(b []byte, fix, code16 byte, n int) []byte {
+	switch {
+	case n < 16:
+		return append(b, fix|byte(n))
+	case n <= math.MaxUint16:
+		return binary.BigEndian.AppendUint16(append(b, code16), uint16(n))
+	}
+	return binary.BigEndian.AppendUint32(append(b, code16+1), uint32(n))
 }

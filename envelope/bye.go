@@ -3,6 +3,8 @@ package envelope
 import (
 	"fmt"
 	"time"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // NameBye is the name of the send that says why a session ends (wire.md §6.8).
@@ -56,7 +58,7 @@ func AppendBye(b []byte, y Bye) []byte {
 // may be missing. Elements after them are ignored.
 func ParseBye(args []byte) (Bye, error) {
 	return parseArgs("bye", args, func(args []byte) (y Bye, err error) {
-		n, p, err := headerOf(args, 0, familyArray)
+		n, p, err := headerOf(args, 0, values.List)
 		if err != nil {
 			return y, err
 		}

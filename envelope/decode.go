@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // Reasons why a valid value does not become a Go value.
@@ -14,9 +15,10 @@ var (
 	// ErrDecode reports a value that the given Go type cannot hold. ErrRange and ErrMapKey come with it.
 	ErrDecode = errors.New("envelope: the value does not fit the Go type")
 	// ErrRange reports a number that the given Go type cannot hold as it is.
-	ErrRange = errors.New("envelope: a number out of range")
-
-	errPointer = errors.New("not a pointer to a value")
+	ErrRange = values.ErrRange
+	// ErrMapKey reports a map with a key that Go cannot look up or that JSON has no form for: an array, a map or, in Go, a
+	// binary.
+	ErrMapKey = values.ErrMapKey
 )
 
 // DecodeValue implements Codec.
@@ -33,32 +35,14 @@ func (msgpackCodec) DecodeValue(data []byte, v any) error {
 	if err := guardAll(data); err != nil {
 		return err
 	}
-	if err := decodeInto(data, v); err != nil {
-		return fmt.Errorf("%w: a %s into %T: %w", ErrDecode, forms[data[0]].family, v, err)
+	if r, isRaw := v.(*Raw); isRaw && r != nil {
+		*r = Raw{msgpackCodec{}, bytes.Clone(data)}
+		return nil
+	}
+	if err := values.Decode(native{}, data, v); err != nil {
+		return fmt.Errorf("%w: a %s into %T: %w", ErrDecode, valueNames[forms[data[0]].kind], v, err)
 	}
 	return nil
-}
-
-// decodeInto decodes guarded bytes into v. A panic of a method of v is an error.
-func decodeInto(data []byte, v any) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
-		}
-	}()
-	pointer := reflect.ValueOf(v)
-	if pointer.Kind() != reflect.Pointer || pointer.IsNil() {
-		return errPointer
-	}
-	switch v := v.(type) {
-	case *any:
-		*v, _, err = anyAt(data, 0)
-	case *Raw:
-		*v = Raw{msgpackCodec{}, bytes.Clone(data)}
-	default:
-		_, err = readValue(data, 0, pointer.Elem())
-	}
-	return err
 }
 
 // decode decodes guarded bytes with v's own method and the library's decoder, in the way that the package comment says.
@@ -70,13 +54,13 @@ func decode(data []byte, v msgpack.CustomDecoder) error {
 	return v.DecodeMsgpack(dec)
 }
 
-// decodeMap makes the library decode a map into any as mapAt does.
+// decodeMap makes the library decode a map into any as DecodeValue does.
 func decodeMap(dec *msgpack.Decoder) (any, error) {
 	b, err := nextValue(dec)
 	if err != nil {
 		return nil, err
 	}
-	v, _, err := anyAt(b, 0)
+	v, _, err := values.Any(native{}, b, 0)
 	return v, err
 }
 

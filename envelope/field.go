@@ -3,29 +3,31 @@ package envelope
 import (
 	"errors"
 	"fmt"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // Reasons to refuse a field of an envelope or of a protocol message: it does not have the type, or one of the values,
 // that wire.md §6 demands.
 var (
 	// ErrInteger reports a value that is not an integer where one must be. A float is refused, even if its value is whole.
-	ErrInteger = errors.New("envelope: not an integer")
+	ErrInteger = values.ErrInteger
 	// ErrNegative reports an integer below 0 where only 0 and more are allowed.
 	ErrNegative = errors.New("envelope: a negative integer")
 	// ErrString reports a value that is not a string where one must be. A binary is refused.
-	ErrString = errors.New("envelope: not a string")
+	ErrString = values.ErrString
 	// ErrBinary reports a value that is not a binary where one must be. A string is refused.
-	ErrBinary = errors.New("envelope: not a binary")
+	ErrBinary = values.ErrBinary
 	// ErrArray reports a value that is not an array where one must be.
-	ErrArray = errors.New("envelope: not an array")
+	ErrArray = values.ErrArray
 	// ErrMap reports a value that is not a map where one must be. Nil is refused.
-	ErrMap = errors.New("envelope: not a map")
+	ErrMap = values.ErrMap
 	// ErrArity reports an array with the wrong number of elements.
 	ErrArity = errors.New("envelope: an array of the wrong length")
 	// ErrKeys reports a map of the protocol with more than MaxKeys entries.
 	ErrKeys = errors.New("envelope: more than 32 keys")
 	// ErrDuplicateKey reports a map of the protocol, or an object of FromJSON, that has a key twice.
-	ErrDuplicateKey = errors.New("envelope: a key appears twice")
+	ErrDuplicateKey = values.ErrDuplicateKey
 )
 
 // MaxKeys is how many entries a map that the protocol reads may have (the options of a call, the args of a hello). It
@@ -79,13 +81,13 @@ func unsigned(b []byte, p int) (uint64, error) {
 	return u, nil
 }
 
-// wrongFamily holds the reason to refuse a value that is not of a family.
-var wrongFamily = [...]error{familyMap: ErrMap, familyArray: ErrArray, familyString: ErrString, familyBinary: ErrBinary}
+// wrongKind holds the reason to refuse a value that is not of a kind.
+var wrongKind = [...]error{values.Map: ErrMap, values.List: ErrArray, values.String: ErrString, values.Binary: ErrBinary}
 
-// contentsOf returns the contents of a string or a binary, whichever f is.
-func contentsOf(b []byte, p int, f family) ([]byte, error) {
-	if forms[b[p]].family != f {
-		return nil, wrongFamily[f]
+// contentsOf returns the contents of a string or a binary, whichever k is.
+func contentsOf(b []byte, p int, k values.Kind) ([]byte, error) {
+	if forms[b[p]].kind != k {
+		return nil, wrongKind[k]
 	}
 	return contents(b, p), nil
 }
@@ -98,11 +100,11 @@ func contents(b []byte, p int) []byte {
 	return b[begin:end:end]
 }
 
-// headerOf returns how many elements an array has, or how many entries a map, and where the first begins. f says which of
+// headerOf returns how many elements an array has, or how many entries a map, and where the first begins. k says which of
 // the two the value must be.
-func headerOf(b []byte, p int, f family) (n, first int, err error) {
-	if forms[b[p]].family != f {
-		return 0, 0, wrongFamily[f]
+func headerOf(b []byte, p int, k values.Kind) (n, first int, err error) {
+	if forms[b[p]].kind != k {
+		return 0, 0, wrongKind[k]
 	}
 	count, first, _ := length(b, p)
 	return int(count), first, nil
@@ -111,7 +113,7 @@ func headerOf(b []byte, p int, f family) (n, first int, err error) {
 // eachKey calls f for every entry of a map that the protocol reads, with its key, b and where the value begins, until f
 // returns an error. Keys are strings; none may appear twice, not even an unknown one.
 func eachKey(b []byte, p int, f func(key, b []byte, value int) error) error {
-	n, p, err := headerOf(b, p, familyMap)
+	n, p, err := headerOf(b, p, values.Map)
 	if err != nil {
 		return err
 	}
@@ -120,7 +122,7 @@ func eachKey(b []byte, p int, f func(key, b []byte, value int) error) error {
 	}
 	var seen [MaxKeys][]byte
 	for i := range n {
-		key, err := contentsOf(b, p, familyString)
+		key, err := contentsOf(b, p, values.String)
 		if err != nil {
 			return err
 		}

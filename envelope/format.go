@@ -1,5 +1,7 @@
 package envelope
 
+import "github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
+
 // First bytes of the MessagePack forms (https://github.com/msgpack/msgpack/blob/master/spec.md). The fix forms carry a
 // value or a length in their low bits.
 const (
@@ -44,36 +46,17 @@ const (
 // extTimestamp is the type of the one extension that is accepted, -1.
 const extTimestamp = 0xff
 
-// A family is what the first byte of a value says about its type.
-type family uint8
-
-// The families of values. familyExtension is that of a timestamp in guarded bytes; familyNever begins no value.
-const (
-	familyNever family = iota
-	familyInteger
-	familyMap
-	familyArray
-	familyString
-	familyNil
-	familyBool
-	familyBinary
-	familyFloat
-	familyExtension
-)
-
-var familyNames = [...]string{familyNever: "never", familyInteger: "integer", familyMap: "map", familyArray: "array",
-	familyString: "string", familyNil: "nil", familyBool: "bool", familyBinary: "binary", familyFloat: "float",
-	familyExtension: "timestamp"}
-
-// String returns the name of the family for people.
-func (f family) String() string { return familyNames[f] }
+// valueNames holds the names of the kinds of values for people.
+var valueNames = [...]string{values.Never: "never", values.Int: "integer", values.Map: "map", values.List: "array",
+	values.String: "string", values.Nil: "nil", values.False: "bool", values.True: "bool", values.Binary: "binary", values.Float64: "float",
+	values.Time: "timestamp"}
 
 // A form is what the first byte of a value says about the value.
 type form struct {
-	family family
-	size   uint8 // of the whole value, if the first byte tells it; otherwise 0
-	width  uint8 // how many bytes of length or count follow; 0 if the first byte tells that too
-	n      uint8 // the length or count that the first byte tells
+	kind  values.Kind
+	size  uint8 // of the whole value, if the first byte tells it; otherwise 0
+	width uint8 // how many bytes of length or count follow; 0 if the first byte tells that too
+	n     uint8 // the length or count that the first byte tells
 }
 
 // forms holds the form of each first byte.
@@ -81,34 +64,36 @@ var forms = func() (t [256]form) {
 	for i := range t {
 		switch c := byte(i); {
 		case c <= fixIntMax, c >= fixIntMin:
-			t[c] = form{family: familyInteger, size: 1}
+			t[c] = form{kind: values.Int, size: 1}
 		case c < fixArray:
-			t[c] = form{family: familyMap, n: c - fixMap}
+			t[c] = form{kind: values.Map, n: c - fixMap}
 		case c < fixStr:
-			t[c] = form{family: familyArray, n: c - fixArray}
+			t[c] = form{kind: values.List, n: c - fixArray}
 		case c < codeNil:
-			t[c] = form{family: familyString, size: 1 + c - fixStr, n: c - fixStr}
+			t[c] = form{kind: values.String, size: 1 + c - fixStr, n: c - fixStr}
 		case c == codeNil:
-			t[c] = form{family: familyNil, size: 1}
+			t[c] = form{kind: values.Nil, size: 1}
 		case c == codeNever:
-		case c <= codeTrue:
-			t[c] = form{family: familyBool, size: 1}
+		case c == codeFalse:
+			t[c] = form{kind: values.False, size: 1}
+		case c == codeTrue:
+			t[c] = form{kind: values.True, size: 1}
 		case c <= codeBin32:
-			t[c] = form{family: familyBinary, width: 1 << (c - codeBin8)}
+			t[c] = form{kind: values.Binary, width: 1 << (c - codeBin8)}
 		case c <= codeExt32:
-			t[c] = form{family: familyExtension, width: 1 << (c - codeExt8)}
+			t[c] = form{kind: values.Time, width: 1 << (c - codeExt8)}
 		case c <= codeFloat64:
-			t[c] = form{family: familyFloat, size: 1 + 4<<(c-codeFloat32)}
+			t[c] = form{kind: values.Float64, size: 1 + 4<<(c-codeFloat32)}
 		case c <= codeInt64:
-			t[c] = form{family: familyInteger, size: 1 + 1<<(c&3)}
+			t[c] = form{kind: values.Int, size: 1 + 1<<(c&3)}
 		case c <= codeFixExt16:
-			t[c] = form{family: familyExtension, n: 1 << (c - codeFixExt1)}
+			t[c] = form{kind: values.Time, n: 1 << (c - codeFixExt1)}
 		case c <= codeStr32:
-			t[c] = form{family: familyString, width: 1 << (c - codeStr8)}
+			t[c] = form{kind: values.String, width: 1 << (c - codeStr8)}
 		case c <= codeArray32:
-			t[c] = form{family: familyArray, width: 2 << (c - codeArray16)}
+			t[c] = form{kind: values.List, width: 2 << (c - codeArray16)}
 		default:
-			t[c] = form{family: familyMap, width: 2 << (c - codeMap16)}
+			t[c] = form{kind: values.Map, width: 2 << (c - codeMap16)}
 		}
 	}
 	return t

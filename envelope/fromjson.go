@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/seed-f6ddb928/peernet-go/envelope/internal/jsontext"
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // Reasons of FromJSON to refuse a text, beside ErrDepth, ErrElements and ErrDuplicateKey.
@@ -33,7 +33,7 @@ var (
 func FromJSON(text []byte) (any, error) {
 	r := jsonReader{dec: json.NewDecoder(bytes.NewReader(text))}
 	r.dec.UseNumber()
-	v, err := r.value(0)
+	v, err := r.value(0, false)
 	if err != nil {
 		return nil, err
 	}
@@ -67,13 +67,17 @@ func (r *jsonReader) count() error {
 	return nil
 }
 
-// value counts and reads a value that lies inside depth arrays and objects. Its recursion ends at MaxDepth.
-func (r *jsonReader) value(depth int) (any, error) {
-	if err := r.count(); err != nil {
-		return nil, err
-	}
+// value counts and reads a value that lies inside depth arrays and objects. Its recursion ends at MaxDepth. If isNotation, an
+// array is a part of the notation around it, and is not counted.
+func (r *jsonReader) value(depth int, isNotation bool) (any, error) {
 	t, err := r.token()
 	if err != nil {
+		return nil, err
+	}
+	if isNotation && t == json.Delim('[') {
+		return r.array(depth, false)
+	}
+	if err := r.count(); err != nil {
 		return nil, err
 	}
 	switch t := t.(type) {
@@ -82,9 +86,9 @@ func (r *jsonReader) value(depth int) (any, error) {
 			return nil, ErrDepth
 		}
 		if t == '[' {
-			return r.array(depth + 1)
+			return r.array(depth+1, false)
 		}
-		return r.object(depth + 1)
+		return r.object(depth+1, "")
 	case json.Number:
 		return number(t.String())
 	default:
@@ -92,11 +96,11 @@ func (r *jsonReader) value(depth int) (any, error) {
 	}
 }
 
-// array reads the elements of an array, and its end.
-func (r *jsonReader) array(depth int) (any, error) {
+// array reads the elements of an array, and its end. If areNotation, arrays among them are not counted.
+func (r *jsonReader) array(depth int, areNotation bool) (any, error) {
 	list := []any{}
 	for r.dec.More() {
-		v, err := r.value(depth)
+		v, err := r.value(depth, areNotation)
 		if err != nil {
 			return nil, err
 		}
@@ -106,8 +110,9 @@ func (r *jsonReader) array(depth int) (any, error) {
 	return list, err
 }
 
-// object reads the entries of an object, and its end: a map, or what the notation stands for if a key is a word of it.
-func (r *jsonReader) object(depth int) (any, error) {
+// object reads the entries of an object, and its end: a map, or what the notation stands for if a key is a word of it. Within
+// the value of a word, no key may be one.
+func (r *jsonReader) object(depth int, within string) (any, error) {
 	object := map[string]any{}
 	for r.dec.More() {
 		t, err := r.token()
@@ -115,28 +120,25 @@ func (r *jsonReader) object(depth int) (any, error) {
 			return nil, err
 		}
 		key := t.(string) // the decoder accepts no other
-		if word := jsontext.Word(key); word != "" {
+		switch word := values.Word(key); {
+		case word != "" && within != "":
+			return nil, badForm(within)
+		case word != "":
 			return r.notation(word, len(object), depth)
 		}
-		if err := r.entry(object, key, depth); err != nil {
+		if err := r.count(); err != nil {
+			return nil, err
+		}
+		key = values.Unescape(key)
+		if _, twice := object[key]; twice {
+			return nil, fmt.Errorf("%w: %s", ErrDuplicateKey, quote(key))
+		}
+		if object[key], err = r.value(depth, false); err != nil {
 			return nil, err
 		}
 	}
 	_, err := r.token()
 	return object, err
-}
-
-// entry reads the value of key, and adds the entry to object.
-func (r *jsonReader) entry(object map[string]any, key string, depth int) (err error) {
-	if err := r.count(); err != nil {
-		return err
-	}
-	key = jsontext.Unescape(key)
-	if _, twice := object[key]; twice {
-		return fmt.Errorf("%w: %s", ErrDuplicateKey, quote(key))
-	}
-	object[key], err = r.value(depth)
-	return err
 }
 
 // number returns the value of a JSON number. Whole ones do not pass through a float, which would lose digits.

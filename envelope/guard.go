@@ -3,6 +3,8 @@ package envelope
 import (
 	"encoding/binary"
 	"errors"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // Limits of the guard, wire.md §6.1 and §9. Both ends know them, so a sender refuses a value that would cost it the
@@ -10,11 +12,11 @@ import (
 const (
 	// MaxDepth is how deep arrays and maps may nest. The array of an envelope is the first level, so that its args or
 	// result may nest 31. It bounds the stack of whatever decodes a value.
-	MaxDepth = 32
+	MaxDepth = values.MaxDepth
 	// MaxElements is how many values one frame may hold. Arrays and maps count as values themselves, and so do a map's
 	// keys and the envelope's own values. It bounds the memory that small elements take when they are decoded: an empty
 	// map is one byte on the wire and a hundred in memory.
-	MaxElements = 131072
+	MaxElements = values.MaxElements
 )
 
 // Reasons of the guard to refuse bytes (wire.md §6.1).
@@ -30,11 +32,11 @@ var (
 	// ErrCount reports an array or map that declares more values than bytes are left (a map has two per entry).
 	ErrCount = errors.New("envelope: a declared count exceeds the bytes that are left")
 	// ErrDepth reports arrays and maps nested deeper than MaxDepth.
-	ErrDepth = errors.New("envelope: arrays and maps nest deeper than 32")
+	ErrDepth = values.ErrDepth
 	// ErrElements reports more than MaxElements values.
-	ErrElements = errors.New("envelope: more than 131072 values")
+	ErrElements = values.ErrElements
 	// ErrExtension reports an extension of a type other than the timestamp's, -1.
-	ErrExtension = errors.New("envelope: an extension type other than the timestamp's")
+	ErrExtension = values.ErrExtension
 	// ErrTimestamp reports an extension of type -1 that has none of the three forms of a timestamp (fixext 4, fixext 8,
 	// and ext 8 of 12 bytes), or that has a billion nanoseconds or more.
 	ErrTimestamp = errors.New("envelope: no form of a timestamp")
@@ -114,7 +116,7 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 					return 0, err
 				}
 			}
-			if end > len(b) && forms[c].family == familyString {
+			if end > len(b) && forms[c].kind == values.String {
 				return 0, ErrLength
 			}
 			if end > len(b) {
@@ -150,8 +152,8 @@ func (w *walker) value(b []byte, p, depth int) (end int, err error) {
 // extent returns where the string, binary or timestamp that begins at b[p] ends, and a count below 0. Of an array or map
 // it returns where its first value begins, and how many values follow. It is not for the forms with a size.
 func extent(b []byte, p int) (end int, count int64, err error) {
-	f := forms[b[p]].family
-	if f == familyNever {
+	f := forms[b[p]].kind
+	if f == values.Never {
 		return 0, 0, ErrFormat
 	}
 	n, begin, ok := length(b, p)
@@ -159,11 +161,11 @@ func extent(b []byte, p int) (end int, count int64, err error) {
 		return 0, 0, ErrTruncated
 	}
 	switch f {
-	case familyArray:
+	case values.List:
 		return begin, int64(n), nil
-	case familyMap:
+	case values.Map:
 		return begin, 2 * int64(n), nil
-	case familyExtension:
+	case values.Time:
 		if err := checkExtension(b, p, begin, n); err != nil {
 			return 0, 0, err
 		}
@@ -180,7 +182,7 @@ func length(b []byte, p int) (n uint32, begin int, ok bool) {
 	f := forms[b[p]]
 	end := p + 1 + int(f.width)
 	begin = end
-	if f.family == familyExtension { // its type follows the length
+	if f.kind == values.Time { // its type follows the length
 		begin++
 	}
 	if begin > len(b) {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // NameHello is the name of the send that is the first message of each side (wire.md §6.7).
@@ -100,7 +102,7 @@ func (h *Hello) parseField(key, b []byte, p int) (err error) {
 		h.Name, err = helloString(b, p)
 	case "boot":
 		var boot []byte
-		if boot, err = contentsOf(b, p, familyBinary); err == nil && len(boot) != len(h.Boot) {
+		if boot, err = contentsOf(b, p, values.Binary); err == nil && len(boot) != len(h.Boot) {
 			err = ErrBoot
 		}
 		h.HasBoot = copy(h.Boot[:], boot) > 0
@@ -124,7 +126,7 @@ func clamped(b []byte, p int) (int, error) {
 
 // helloString returns a string of at most MaxHelloString bytes.
 func helloString(b []byte, p int) (string, error) {
-	s, err := contentsOf(b, p, familyString)
+	s, err := contentsOf(b, p, values.String)
 	if err == nil && len(s) > MaxHelloString {
 		err = ErrHelloString
 	}

@@ -105,7 +105,7 @@ func (msgpackCodec) AppendError(b []byte, id CallID, e *RemoteError) ([]byte, er
 	out = appendString(out, validText(e.Text))
 	if size == 3 {
 		var err error
-		if out, err = appendRaw(out, e.Data, 2, errorElements); err != nil {
+		if out, err = appendRaw(b, out, e.Data, 2, errorElements); err != nil {
 			return b, err
 		}
 	}

@@ -6,23 +6,27 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/seed-f6ddb928/peernet-go/envelope/internal/jsontext"
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // notation reads the value of the key word and the end of its object, and returns what the two stand for (wire.md §13.5).
 // What lies in the value lies inside depth terms. The object has before entries before this one, which must be the only one.
-func (r *jsonReader) notation(word string, before, depth int) (v any, err error) {
-	switch word {
-	case jsontext.Atom, jsontext.Binary:
-		v, err = r.text(word)
-	case jsontext.Tuple:
-		v, err = r.tuple(depth)
-	case jsontext.Atoms:
-		v, err = r.atoms(depth)
-	case jsontext.Map:
-		v, err = r.pairs(depth)
-	default:
-		v, err = r.improper(depth)
+func (r *jsonReader) notation(word string, before, depth int) (any, error) {
+	t, err := r.token()
+	if err != nil {
+		return nil, err
+	}
+	v := any(t)
+	switch {
+	case t == json.Delim('{') && word == values.WordAtoms:
+		v, err = r.object(depth, word)
+	case t == json.Delim('[') && word == values.WordTuple:
+		v, err = r.array(depth, false)
+	case t == json.Delim('['):
+		v, err = r.array(depth, true)
+	}
+	if err == nil {
+		v, err = meaning(word, v)
 	}
 	switch {
 	case err != nil:
@@ -30,7 +34,8 @@ func (r *jsonReader) notation(word string, before, depth int) (v any, err error)
 	case before > 0 || r.dec.More():
 		return nil, fmt.Errorf("%w: %s must be the only key of its object; write $%s for a key", ErrNotation, word, word)
 	}
-	return v, r.delim(word, '}')
+	_, err = r.token()
+	return v, err
 }
 
 // badForm returns the error of a value of word in another form than the notation's.
@@ -38,130 +43,54 @@ func badForm(word string) error {
 	return fmt.Errorf("%w: the value of %s has another form", ErrNotation, word)
 }
 
-// delim reads d, a bracket in the value of word.
-func (r *jsonReader) delim(word string, d json.Delim) error {
-	t, err := r.token()
-	if err == nil && t != d {
-		err = badForm(word)
-	}
-	return err
-}
-
-// text reads the value of "$atom" or "$binary".
-func (r *jsonReader) text(word string) (any, error) {
-	t, err := r.token()
-	if err != nil {
-		return nil, err
-	}
-	s, ok := t.(string)
+// meaning returns what an object with the one key word and the value v stands for.
+func meaning(word string, v any) (any, error) {
+	text, isText := v.(string)
+	list, isList := v.([]any)
+	named, isNamed := v.(map[string]any)
 	switch {
-	case !ok:
-		return nil, badForm(word)
-	case word == jsontext.Atom:
-		return Atom(s), nil
-	}
-	data, err := base64.StdEncoding.DecodeString(s)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", badForm(word), err)
-	}
-	return data, nil
-}
-
-// list reads an array in the value of word.
-func (r *jsonReader) list(word string, depth int) ([]any, error) {
-	if err := r.delim(word, '['); err != nil {
-		return nil, err
-	}
-	v, err := r.array(depth)
-	list, _ := v.([]any)
-	return list, err
-}
-
-// tuple reads the value of "$tuple".
-func (r *jsonReader) tuple(depth int) (any, error) {
-	list, err := r.list(jsontext.Tuple, depth)
-	return Tuple(list), err
-}
-
-// atoms reads the value of "$atoms".
-func (r *jsonReader) atoms(depth int) (any, error) {
-	if err := r.delim(jsontext.Atoms, '{'); err != nil {
-		return nil, err
-	}
-	named := map[string]any{}
-	for r.dec.More() {
-		t, err := r.token()
+	case word == values.WordAtom && isText:
+		return Atom(text), nil
+	case word == values.WordBinary && isText:
+		data, err := base64.StdEncoding.DecodeString(text)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", badForm(word), err)
 		}
-		key := t.(string) // the decoder accepts no other
-		if jsontext.Word(key) != "" {
-			return nil, badForm(jsontext.Atoms)
+		return data, nil
+	case word == values.WordTuple && isList:
+		return Tuple(list), nil
+	case word == values.WordAtoms && isNamed:
+		atoms := make(map[Atom]any, len(named))
+		for key, value := range named {
+			atoms[Atom(key)] = value
 		}
-		if err := r.entry(named, key, depth); err != nil {
-			return nil, err
+		return atoms, nil
+	case word == values.WordMap && isList:
+		return mapOf(list)
+	case word == values.WordImproper && len(list) == 2:
+		if elements, _ := list[0].([]any); len(elements) > 0 {
+			return ImproperList{elements, list[1]}, nil
 		}
 	}
-	atoms := make(map[Atom]any, len(named))
-	for key, value := range named {
-		atoms[Atom(key)] = value
-	}
-	return atoms, r.delim(jsontext.Atoms, '}')
+	return nil, badForm(word)
 }
 
-// pairs reads the value of "$map": an array of arrays of a key and a value.
-func (r *jsonReader) pairs(depth int) (any, error) {
-	pairs := map[any]any{}
-	if err := r.delim(jsontext.Map, '['); err != nil {
-		return nil, err
-	}
-	for r.dec.More() {
-		if err := r.delim(jsontext.Map, '['); err != nil {
-			return nil, err
+// mapOf returns the map that is the value of "$map": arrays of a key and a value.
+func mapOf(list []any) (any, error) {
+	m := make(map[any]any, len(list))
+	for _, v := range list {
+		pair, _ := v.([]any)
+		if len(pair) != 2 {
+			return nil, badForm(values.WordMap)
 		}
-		key, err := r.member(depth)
-		if err != nil {
-			return nil, err
-		}
+		key := pair[0]
 		if key != nil && !reflect.ValueOf(key).Comparable() {
 			return nil, fmt.Errorf("%w: %T", ErrMapKey, key)
 		}
-		if _, twice := pairs[key]; twice {
+		if _, twice := m[key]; twice {
 			return nil, fmt.Errorf("%w: %s", ErrDuplicateKey, quote(fmt.Sprint(key)))
 		}
-		if pairs[key], err = r.member(depth); err != nil {
-			return nil, err
-		}
-		if err := r.delim(jsontext.Map, ']'); err != nil {
-			return nil, err
-		}
+		m[key] = pair[1]
 	}
-	return pairs, r.delim(jsontext.Map, ']')
-}
-
-// member reads the key or the value of a pair.
-func (r *jsonReader) member(depth int) (any, error) {
-	if !r.dec.More() {
-		return nil, badForm(jsontext.Map)
-	}
-	return r.value(depth)
-}
-
-// improper reads the value of "$improper": an array of an array of elements and a tail.
-func (r *jsonReader) improper(depth int) (any, error) {
-	if err := r.delim(jsontext.Improper, '['); err != nil {
-		return nil, err
-	}
-	list, err := r.list(jsontext.Improper, depth)
-	if err != nil {
-		return nil, err
-	}
-	if len(list) == 0 || !r.dec.More() {
-		return nil, badForm(jsontext.Improper)
-	}
-	tail, err := r.value(depth)
-	if err != nil {
-		return nil, err
-	}
-	return ImproperList{list, tail}, r.delim(jsontext.Improper, ']')
+	return m, nil
 }

@@ -3,6 +3,8 @@ package envelope
 import (
 	"cmp"
 	"fmt"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // maxArity is the most elements that an envelope has: a call with options.
@@ -49,8 +51,8 @@ func elements(body []byte, at *[maxArity]int) (arity int, err error) {
 		return 0, ErrTruncated
 	}
 	arity, p := int(body[0])-fixArray, 1
-	if forms[body[0]].family != familyArray || arity > maxArity { // not the shortest form, in which envelopes are sent
-		arity, p, err = headerOf(body, 0, familyArray)
+	if forms[body[0]].kind != values.List || arity > maxArity { // not the shortest form, in which envelopes are sent
+		arity, p, err = headerOf(body, 0, values.List)
 	}
 	if err != nil || arity == 0 || arity > maxArity || arity > len(body)-p {
 		return 0, cmp.Or(guardAll(body), err, ErrArity)
@@ -102,7 +104,7 @@ func (o *Options) parseField(key, b []byte, p int) error {
 		o.Timeout = duration(ms, MaxTimeout)
 		return err
 	case "trace":
-		trace, err := contentsOf(b, p, familyString)
+		trace, err := contentsOf(b, p, values.String)
 		if err = cmp.Or(err, checkTrace(trace)); err == nil {
 			o.Trace = string(trace)
 		}
@@ -136,7 +138,7 @@ func parseReply(body []byte, at []int, e *Envelope) (err error) {
 
 // parseError reads [code, text] or [code, text, data].
 func parseError(body []byte, p int) (*RemoteError, error) {
-	n, p, err := headerOf(body, p, familyArray)
+	n, p, err := headerOf(body, p, values.List)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +164,7 @@ func codeAndText(body []byte, p, n int) (code, text []byte, end int, err error) 
 		return code, nil, p, err
 	}
 	p = skip(body, p)
-	if text, err = contentsOf(body, p, familyString); err != nil {
+	if text, err = contentsOf(body, p, values.String); err != nil {
 		return nil, nil, 0, fmt.Errorf("text: %w", err)
 	}
 	return code, text, skip(body, p), nil
@@ -170,7 +172,7 @@ func codeAndText(body []byte, p, n int) (code, text []byte, end int, err error) 
 
 // parseNonce reads [3, nonce] or [4, nonce], wire.md §6.6.
 func parseNonce(body []byte, p int, e *Envelope) (err error) {
-	if e.Nonce, err = contentsOf(body, p, familyBinary); err != nil {
+	if e.Nonce, err = contentsOf(body, p, values.Binary); err != nil {
 		return fmt.Errorf("nonce: %w", err)
 	}
 	if len(e.Nonce) == 0 || len(e.Nonce) > MaxNonce {
@@ -206,7 +208,7 @@ func callID(body []byte, p int) (CallID, error) {
 
 // checked returns the string at body[p], which is what the envelope calls its name or its code, if check accepts it.
 func checked(body []byte, p int, what string, check func([]byte) error) ([]byte, error) {
-	s, err := contentsOf(body, p, familyString)
+	s, err := contentsOf(body, p, values.String)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}

@@ -3,6 +3,8 @@ package envelope
 import (
 	"errors"
 	"fmt"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // Names of the sends that carry a long envelope in parts (wire.md §6.10).
@@ -88,7 +90,7 @@ func ParsePart(args []byte, last bool) (Part, error) {
 	}
 	return parseArgs(what, args, func(args []byte) (p Part, err error) {
 		p.Last = last
-		n, at, err := headerOf(args, 0, familyArray)
+		n, at, err := headerOf(args, 0, values.List)
 		if err != nil {
 			return p, err
 		}
@@ -105,7 +107,7 @@ func ParsePart(args []byte, last bool) (Part, error) {
 		p.Chain = chain
 		at = skip(args, at)
 		if !last || args[at] != codeNil {
-			if p.Bytes, err = contentsOf(args, at, familyBinary); err != nil {
+			if p.Bytes, err = contentsOf(args, at, values.Binary); err != nil {
 				return p, err
 			}
 		}
@@ -141,7 +143,7 @@ func ParseHead(first []byte) (e Envelope, err error) {
 	if len(first) == 0 {
 		return e, ErrTruncated
 	}
-	arity, p, err := headerOf(first, 0, familyArray)
+	arity, p, err := headerOf(first, 0, values.List)
 	if err != nil {
 		return e, err
 	}

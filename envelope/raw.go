@@ -86,7 +86,7 @@ func (r Raw) Binary() ([]byte, error) {
 	if err := guardAll(r.b); err != nil {
 		return nil, err
 	}
-	b, err := bytesAt(r.b, 0)
+	b, err := native{}.Head(r.b, 0).Binary(r.b)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDecode, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // Names of the sends that belong to streams (wire.md §6.11). Their args begin with the stream that they are about.
@@ -105,7 +107,7 @@ func appendAbout(b []byte, name string, n byte, s StreamID) []byte {
 // the stream and where the third element begins.
 func parseAbout(what string, args []byte, n int) (s StreamID, third int, err error) {
 	s, err = parseArgs(what, args, func(args []byte) (s StreamID, err error) {
-		count, p, err := headerOf(args, 0, familyArray)
+		count, p, err := headerOf(args, 0, values.List)
 		switch {
 		case err != nil:
 			return s, err
@@ -116,7 +118,7 @@ func parseAbout(what string, args []byte, n int) (s StreamID, third int, err err
 			return s, err
 		}
 		p = skip(args, p)
-		if forms[args[p]].family != familyBool {
+		if args[p] != codeFalse && args[p] != codeTrue {
 			return s, fmt.Errorf("mine: %w", ErrBool)
 		}
 		s.Mine, third = args[p] == codeTrue, p+1

@@ -6,52 +6,44 @@ import (
 	"slices"
 
 	"github.com/vmihailenco/msgpack/v5"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // ErrEncode reports a Go value that has no encoding: a func, a chan or the like, or a value whose own method of
 // encoding failed or panicked.
-var ErrEncode = errors.New("envelope: the value cannot be encoded")
+var ErrEncode = values.ErrEncode
 
 // appendInside appends v to out. v will lie inside depth arrays of an envelope that holds elements values, v included
 // but not the values inside v. The appended bytes have passed the guard. After an error it returns b.
 func appendInside(b, out []byte, v any, depth, elements int) ([]byte, error) {
-	var err error
 	switch v := v.(type) { // the most frequent ones without reflection, which costs more than the rest of a call's encoding
 	case Raw:
-		out, err = appendRaw(out, v, depth, elements)
+		return appendRaw(b, out, v, depth, elements)
 	case string:
-		out = appendString(out, v)
+		return appendString(out, v), nil
 	case []byte:
 		if v == nil {
 			return append(out, codeNil), nil
 		}
-		out = appendBinary(out, v)
-	default:
-		w := writer{walker: walker{elements: elements}, b: out, outer: depth}
-		err = w.any(v)
-		out = w.b
+		return appendBinary(out, v), nil
 	}
+	return values.Append(native{}, b, out, v, depth, elements)
+}
+
+// appendRaw is appendInside for a Raw.
+func appendRaw(b, out []byte, r Raw, depth, elements int) ([]byte, error) {
+	data, err := r.msgpack()
 	if err != nil {
 		return b, err
 	}
-	return out, nil
-}
-
-// appendRaw is appendInside for a Raw. After an error the slice means nothing.
-func appendRaw(b []byte, r Raw, depth, elements int) ([]byte, error) {
-	data, err := r.msgpack()
-	if err != nil {
-		return nil, err
-	}
+	start := len(out)
+	out = append(out, data...)
 	w := walker{elements: elements}
-	return w.appendValue(b, data, depth)
-}
-
-// appendValue appends data to b, which must be one value that will lie inside depth arrays and maps.
-func (w *walker) appendValue(b, data []byte, depth int) ([]byte, error) {
-	start := len(b)
-	b = append(b, data...)
-	return b, w.rest(b, start, depth)
+	if err := w.rest(out, start, depth); err != nil {
+		return b, err
+	}
+	return out, nil
 }
 
 // growFor returns b. If b has no room for v, it is grown by v and around bytes more, so that a large v is copied once.

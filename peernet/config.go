@@ -20,8 +20,8 @@ import (
 // A Config describes a Node. The zero Config is a node with a fresh identity in memory that listens on
 // loopback and runs no discovery. New copies and checks it.
 type Config struct {
-	// DataDir is the folder of identity.pem, peers, state, blocked and knocks, made with mode 0700 if it is not there; root makes none in
-	// the folder of another user, who could not use it. If empty, all are in memory and lost with the node.
+	// DataDir is the folder of identity.pem, peers, state, blocked, knocks and guesses, made with mode 0700 if it is not there; root
+	// makes none in the folder of another user, who could not use it. If empty, all are in memory and lost with the node.
 	DataDir string
 
 	// Identity is the node's key pair. If zero, it is read from DataDir, made there at first use, or fresh.

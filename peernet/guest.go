@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"sync/atomic"
 
@@ -73,7 +74,10 @@ func (n *Node) callAsGuest(ctx context.Context, o *Outgoing) (Raw, error) {
 }
 
 // A guestSession is a session in which this node is the guest. It is safe for concurrent use. Its user closes it.
-type guestSession struct{ link *session.Link }
+type guestSession struct {
+	link *session.Link
+	conn net.Conn // the session's
+}
 
 // dialGuest makes a session as a guest with the node at addr. If key is not zero, no other key may answer. ctx bounds only the
 // dial.
@@ -97,7 +101,7 @@ func (n *Node) dialGuest(ctx context.Context, addr string, key identity.PublicKe
 		if b.Link == nil {
 			return nil, guestError(at, b.End)
 		}
-		return &guestSession{b.Link}, nil
+		return &guestSession{b.Link, conn}, nil
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-n.root.Done():
@@ -143,3 +147,6 @@ func (s *guestSession) hash() [32]byte { return s.link.GuestHash() }
 
 // close ends the session once the calls in flight are answered. It does not wait for that.
 func (s *guestSession) close() { s.link.Close(session.Close{Reason: envelope.ReasonIdle}) }
+
+// abort ends the session at once, without a bye, and closes its connection.
+func (s *guestSession) abort() { _ = s.conn.Close() }

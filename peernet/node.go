@@ -123,6 +123,7 @@ func (n *Node) load() (err error) {
 		return nil
 	}
 	n.knocks.path = filepath.Join(dir, knocksFile)
+	n.pairings.guesses.path = filepath.Join(dir, guessesFile)
 	n.trust, err = trust.Open(filepath.Join(dir, "peers"), self)
 	return err // names the file
 }

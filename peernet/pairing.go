@@ -43,6 +43,7 @@ const (
 	offerLife       = 2 * time.Minute  // of a code
 	provisionalTime = 10 * time.Minute // of trust in a peer, until its first ordinary session
 	provisionalRest = 2 * time.Minute  // of that, at least, while this node runs: it may have been down when the peer came
+	provisionalMost = time.Hour        // of that, by the clock on the wall, however short this node's runs are
 	guessMost       = 3                // confirmations that a joiner sends for one code
 	guessLife       = 2 * offerLife    // how long they count: a code is dead by then
 )
@@ -57,7 +58,8 @@ const (
 // An Introduction is how the two nodes of a pairing are to call each other. The zero value works.
 type Introduction struct {
 	// Label is what to call the peer here. If empty, what the peer calls itself: with a number after it if another peer has
-	// that label, or nothing if it cannot be a label. A key that is trusted already keeps its label, unless this says another.
+	// that label, or nothing if it cannot be a label. A key that is trusted already keeps its label, unless this says another. The
+	// label of a peer that is not connected is for that peer alone: it may have lost this node, and pair again.
 	Label string
 
 	// Name is what this node calls itself to the peer, at most 64 bytes. If empty, Config.Name.
@@ -72,24 +74,18 @@ type Introduction struct {
 	Reveal bool
 }
 
-// pairings are a node's open offer, the offers that it hears, and the guesses it has allowed.
+// pairings are a node's open offer, the offers that it hears, and the guesses that it has allowed.
 type pairings struct {
-	offers *discovery.Offers
+	offers  *discovery.Offers
+	guesses guesses
 
-	mu      sync.Mutex // guards the rest
-	open    *PairingOffer
-	closed  bool
-	guesses map[uint16]*guesses // by number, at most as many as there are numbers
-}
-
-// guesses counts the confirmations of this node for a number, since the first one.
-type guesses struct {
-	n     int
-	began time.Time
+	mu     sync.Mutex // guards the rest
+	open   *PairingOffer
+	closed bool
 }
 
 func newPairings() *pairings {
-	return &pairings{offers: discovery.NewOffers(), guesses: make(map[uint16]*guesses)}
+	return &pairings{offers: discovery.NewOffers()}
 }
 
 // close ends the open offer, if there is one, and allows no other: the node stops.
@@ -101,32 +97,6 @@ func (p *pairings) close() {
 	if open != nil {
 		open.end(ErrClosed)
 	}
-}
-
-// guess counts one confirmation of this node for a number: somebody who poses as the offerer can test one guess with it.
-func (p *pairings) guess(now time.Time, number uint16) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	g := p.guesses[number]
-	if g == nil || now.Sub(g.began) >= guessLife {
-		g = &guesses{began: now}
-		p.guesses[number] = g
-	}
-	if g.n == guessMost {
-		return ErrGuesses
-	}
-	g.n++
-	return nil
-}
-
-// hasGuess returns ErrGuesses if guess would.
-func (p *pairings) hasGuess(now time.Time, number uint16) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if g := p.guesses[number]; g != nil && now.Sub(g.began) < guessLife && g.n == guessMost {
-		return ErrGuesses
-	}
-	return nil
 }
 
 // checkIntroduction returns why i cannot be used, and fills in its defaults.
@@ -142,6 +112,9 @@ func (n *Node) checkIntroduction(i *Introduction) error {
 	if i.Name == "" {
 		i.Name = n.config.Name
 	}
+	if err := n.trust.CheckWrite(); err != nil { // before a code is spent
+		return err
+	}
 	if i.Label == "" {
 		return nil
 	}
@@ -152,11 +125,25 @@ func (n *Node) checkIntroduction(i *Introduction) error {
 		return err
 	}
 	for _, p := range n.trust.List() {
-		if p.Label == i.Label {
-			return fmt.Errorf("%w: %q is %s", trust.ErrLabelTaken, p.Label, p.Key)
+		if info, _ := n.Peer(p.Key); p.Label == i.Label && info.State == StateConnected { // else that peer may have lost this node
+			return labelTaken(p)
 		}
 	}
 	return nil
+}
+
+// checkLabel returns ErrLabelTaken if another peer than the one with key has the label.
+func (n *Node) checkLabel(label string, key identity.PublicKey) error {
+	for _, p := range n.trust.List() {
+		if label != "" && p.Label == label && p.Key != key {
+			return labelTaken(p)
+		}
+	}
+	return nil
+}
+
+func labelTaken(p trust.Peer) error {
+	return fmt.Errorf("%w: %q is %s", trust.ErrLabelTaken, p.Label, p.Key)
 }
 
 // trustProvisionally writes down a peer that has proved that it knows the code, as a provisional one.

@@ -155,8 +155,11 @@ func TestAWrongCodeIsToldBeforeAllElse(t *testing.T) {
 
 func TestALabelIsCheckedAsItWillBeWritten(t *testing.T) {
 	n := runningNode(t, Config{})
-	if err := n.Pair(runningNode(t, Config{}).self, "Carol"); err != nil {
-		t.Fatal(err)
+	carol := runningNode(t, Config{})
+	for _, err := range []error{n.Pair(carol.self, "Carol"), carol.Pair(n.self, ""), n.Connect(t.Context(), carol.self, carol.Addrs()[0].String())} {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 	if _, err := n.OfferPairing(t.Context(), Introduction{Label: " Carol"}); !errors.Is(err, trust.ErrLabelTaken) {
 		t.Errorf("a label that is taken, with a space: %v", err)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/seed-f6ddb928/peernet-go/discovery"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
@@ -16,10 +15,10 @@ import (
 
 // Times of a joiner.
 const (
-	// tryTime bounds one node that announces the number: its dial and its answers. Somebody else may be the right one.
-	tryTime = 3 * time.Second
-	// othersTime is how long a joiner looks for others after a node that announces the number has failed.
-	othersTime = 2 * time.Second
+	// exchangeTime bounds the dial of a node and the exchange of shares with it.
+	exchangeTime = 3 * time.Second
+	// confirmTime bounds an offerer's check of a confirmation: it writes down its trust before it answers.
+	confirmTime = 5 * time.Second
 	// connectTime bounds the first ordinary connection.
 	connectTime = 5 * time.Second
 )
@@ -28,10 +27,13 @@ const (
 // ends, or dials i.Addr. When it returns nil both nodes trust each other and are connected. If the nodes trust each other and
 // are not connected yet, it returns the peer with an error that says why; the node goes on trying.
 //
+// It exchanges shares with up to 16 nodes that announce the number at once, which is no guess, and confirms to one after the other. An
+// error says how many announce it. It leaves no connection but that of the peer.
+//
 // The errors are ErrNoOffer, ErrCodeOver, ErrWrongCode, ErrGuesses, ErrOwnCode, ErrOffering, ErrReveals, ErrJoinAddr, those
-// of a label that cannot be used, and those of a dial. A wrong code ends the other node's offer: that node has to make a new
-// one. For one number a node confirms at most three times in four minutes, whatever the words: with each
-// an impostor of the other node gets a guess. docs/wire.md §14 has the protocol.
+// of a label that cannot be used, of a peers file that cannot be written, and those of a dial. A wrong code ends the other node's
+// offer: that node has to make a new one. For one number a node confirms at most three times in four minutes, whatever the words: with
+// each an impostor of the other node gets a guess. docs/wire.md §14 has the protocol.
 func (n *Node) JoinPairing(ctx context.Context, code PairingCode, i Introduction) (trust.Peer, error) {
 	peer, at, err := n.joinPairing(ctx, code, i)
 	if err != nil {
@@ -54,61 +56,33 @@ func (n *Node) joinPairing(ctx context.Context, code PairingCode, i Introduction
 		return peer, "", err
 	}
 	if i.Addr != "" {
-		peer, err = n.tryOffer(ctx, code, identity.PublicKey{}, i.Addr, i)
+		peer, err = n.joinAt(ctx, code, i)
 		return peer, i.Addr, err
 	}
+	s := newOfferSearch(n, code, i)
 	n.pairings.offers.Ask()
-	var last error // of the node that was tried last
-	tried := make(map[discovery.Offer]bool)
-	refused := make(map[identity.PublicKey]bool) // keys that have another code: at any address
-	var others <-chan time.Time
-	for {
-		list, news := n.pairings.offers.Find(time.Now(), code.Number())
-		for _, o := range list {
-			o.Interface = "" // heard on two of them it is one
-			if tried[o] || refused[o.Key] {
-				continue
-			}
-			tried[o] = true
-			peer, err := n.tryOffer(ctx, code, o.Key, o.Addr.String(), i)
-			if err == nil {
-				return peer, o.Addr.String(), nil
-			}
-			n.config.Logger.Debug("pairing", "state", "failed", "peer", o.Key, "addr", o.Addr, "err", err)
-			if errors.Is(err, ErrWrongCode) {
-				refused[o.Key] = true
-			}
-			last = worseOf(last, err)
-			if errors.Is(err, ErrGuesses) || isOwners(err) {
-				return trust.Peer{}, "", err
-			}
-			if ctx.Err() != nil {
-				return trust.Peer{}, "", last
-			}
-			others = time.After(othersTime)
-		}
-		select {
-		case <-news:
-		case <-others:
-			return trust.Peer{}, "", last
-		case <-ctx.Done():
-			if last == nil {
-				last = ErrNoOffer
-			}
-			return trust.Peer{}, "", last
-		case <-n.root.Done():
-			return trust.Peer{}, "", ErrClosed
-		}
-	}
+	return s.run(ctx)
 }
 
-// worseOf returns the one to tell of two reasons why nodes that announce the number were not joined: a wrong code, as it ends an
-// offer, before all others, and what a node has said before that none could be reached.
-func worseOf(last, err error) error {
-	if last == nil || !errors.Is(last, ErrWrongCode) && !errors.Is(err, ErrUnreachable) {
-		return err
+// joinAt joins the offer at i.Addr, whoever answers there.
+func (n *Node) joinAt(ctx context.Context, code PairingCode, i Introduction) (trust.Peer, error) {
+	r, err := n.beginJoin(ctx, exchangeTime, code, identity.PublicKey{}, i.Addr, i.Name)
+	if err != nil {
+		return trust.Peer{}, err
 	}
-	return last
+	if err := n.checkLabel(i.Label, r.session.remote()); err != nil {
+		r.abort()
+		return trust.Peer{}, err
+	}
+	if err := n.pairings.guesses.take(n.config.Clock.Now(), code.Number()); err != nil {
+		r.abort()
+		return trust.Peer{}, err
+	}
+	offered, err := r.confirm(ctx)
+	if err != nil {
+		return trust.Peer{}, err
+	}
+	return n.trustProvisionally(r.session.remote(), i, offered)
 }
 
 // checkJoin returns why this node cannot join the offer of code.
@@ -137,7 +111,7 @@ func (n *Node) checkJoin(code PairingCode, i *Introduction) error {
 	} else if len(n.config.Discovery) == 0 {
 		return fmt.Errorf("%w: the node runs without discovery", ErrNoOffer)
 	}
-	return n.pairings.hasGuess(n.config.Clock.Now(), code.Number())
+	return n.pairings.guesses.check(n.config.Clock.Now(), code.Number())
 }
 
 // A ownersError is a reason on this side, which another offer would not change.
@@ -151,49 +125,86 @@ func isOwners(err error) bool {
 	return is
 }
 
-// tryOffer joins the offer at one address, and takes any key that answers there if key is zero.
-func (n *Node) tryOffer(ctx context.Context, code PairingCode, key identity.PublicKey, addr string, i Introduction) (trust.Peer, error) {
-	ctx, cancel := context.WithTimeout(ctx, tryTime)
+// A joinRun is the pairing with one node, once shares are exchanged. It ends by confirm or by abort.
+type joinRun struct {
+	session      *guestSession
+	joiner       *pairing.Joiner
+	confirmation []byte
+}
+
+// beginJoin makes a session with the node at addr, with any if key is zero, and exchanges shares with it within limit.
+// That is no guess. name is what this node calls itself.
+func (n *Node) beginJoin(ctx context.Context, limit time.Duration, code PairingCode, key identity.PublicKey, addr, name string) (_ *joinRun, err error) {
+	ctx, cancel := withLimit(ctx, limit)
 	defer cancel()
 	s, err := n.dialGuest(ctx, addr, key)
 	if errors.Is(err, ErrNoGuests) {
 		err = ErrCodeOver
 	}
 	if err != nil {
-		return trust.Peer{}, err
+		return nil, silenceOr(ctx, err)
 	}
-	defer s.close()
+	defer func() {
+		if err != nil {
+			s.abort()
+		}
+	}()
 	if n.isBlocked(s.remote()) {
-		return trust.Peer{}, ErrBlocked
+		return nil, ErrBlocked
 	}
-	j, err := pairing.NewJoiner(code, pairing.Binding{Hash: s.hash(), Initiator: n.self, Responder: s.remote()}, i.Name, n.config.Rand)
+	j, err := pairing.NewJoiner(code, pairing.Binding{Hash: s.hash(), Initiator: n.self, Responder: s.remote()}, name, n.config.Rand)
 	if err != nil {
-		return trust.Peer{}, ownersError{err}
+		return nil, ownersError{err}
 	}
-	defer j.Erase()
+	r := &joinRun{session: s, joiner: j}
 	answer, err := pairCall(ctx, s, j.Share())
+	if err == nil {
+		r.confirmation, err = j.Confirm(answer)
+	}
 	if err != nil {
-		return trust.Peer{}, err
+		j.Erase()
+		return nil, silenceOr(ctx, err)
 	}
-	confirmation, err := j.Confirm(answer)
+	return r, nil
+}
+
+// confirm sends the confirmation, which is a guess for the node there, and verifies the answer. It returns what the offerer calls
+// itself. The session ends.
+func (r *joinRun) confirm(ctx context.Context) (offered string, err error) {
+	ctx, cancel := withLimit(ctx, confirmTime)
+	defer cancel()
+	answer, err := pairCall(ctx, r.session, r.confirmation)
+	if err == nil {
+		offered, err = r.joiner.Finish(answer)
+	}
 	if err != nil {
-		return trust.Peer{}, err
+		r.abort()
+		return "", silenceOr(ctx, err)
 	}
-	if err := n.pairings.guess(n.config.Clock.Now(), code.Number()); err != nil {
-		return trust.Peer{}, err
+	r.session.close()
+	return offered, nil
+}
+
+// abort ends the run without a word.
+func (r *joinRun) abort() {
+	r.joiner.Erase()
+	r.session.abort()
+}
+
+// errSilent ends a context whose limit has passed.
+var errSilent = fmt.Errorf("%w: it has not answered in time", ErrUnreachable)
+
+// withLimit returns a context that ends by errSilent after limit.
+func withLimit(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, limit, errSilent)
+}
+
+// silenceOr returns errSilent if the limit of ctx has passed, or else err.
+func silenceOr(ctx context.Context, err error) error {
+	if errors.Is(err, context.DeadlineExceeded) && context.Cause(ctx) == errSilent {
+		return errSilent
 	}
-	if answer, err = pairCall(ctx, s, confirmation); err != nil {
-		return trust.Peer{}, err
-	}
-	offered, err := j.Finish(answer)
-	if err != nil {
-		return trust.Peer{}, err
-	}
-	peer, err := n.trustProvisionally(s.remote(), i, offered)
-	if err != nil {
-		return trust.Peer{}, ownersError{err}
-	}
-	return peer, nil
+	return err
 }
 
 // pairCall sends a message to the offerer and returns its answer.

@@ -34,7 +34,8 @@ type PairingOffer struct {
 // its number on the local networks. The first node that proves to know the code is trusted; the first that proves not to,
 // ends the offer: Wait tells. A node has one offer at a time. docs/wire.md §14 has the protocol.
 //
-// The errors are ErrOffering, ErrReveals, ErrNotStarted, ErrClosed, and those of a label that cannot be used.
+// The errors are ErrOffering, ErrReveals, ErrNotStarted, ErrClosed, those of a label that cannot be used, and why the
+// peers file cannot be written, which is tried for up to 5 seconds.
 func (n *Node) OfferPairing(ctx context.Context, i Introduction) (*PairingOffer, error) {
 	o, err := n.offerPairing(i)
 	if err != nil {
@@ -111,7 +112,8 @@ func (o *PairingOffer) Done() <-chan struct{} { return o.done }
 
 // Wait returns the peer that has joined, once it is trusted; the peer then connects. Otherwise the error says how the offer
 // has ended: ErrWrongCode, which also ends it; ErrCodeOver after two minutes; ErrAttempts, which is one, after 1,024 attempts; context.Canceled after
-// Close or the end of the context of OfferPairing; or why the peers file cannot be written. ctx ends the waiting alone.
+// Close or the end of the context of OfferPairing; trust.ErrLabelTaken if the label of the Introduction is
+// another peer's; or why the peers file cannot be written. ctx ends the waiting alone.
 func (o *PairingOffer) Wait(ctx context.Context) (trust.Peer, error) {
 	select {
 	case <-o.done:

@@ -82,7 +82,8 @@ func (n *Node) followProvisional(ctx context.Context, changed <-chan struct{}) {
 
 // A provisionalEnd is when provisional trust ends: written is the time in the peers file, at the moment by the node's clock. The
 // trust lasts at least provisionalRest from when the node saw it first: if the node was down, the peer may trust it for good and
-// needs time to come back. It lasts at most provisionalTime: the clock may have been set back.
+// needs time to come back. It lasts at most provisionalTime: the clock may have been set back. A node may always run for less than
+// provisionalRest at a time, so all ends at the latest provisionalMost after the pairing, by the time in the file.
 type provisionalEnd struct{ written, at time.Time }
 
 // readProvisional brings ends up to date, and returns the time until the first of them.
@@ -95,7 +96,11 @@ func (n *Node) readProvisional(now time.Time, ends map[identity.PublicKey]provis
 		}
 		seen[p.Key] = true
 		if ends[p.Key].written != until {
-			ends[p.Key] = provisionalEnd{until, now.Add(max(provisionalRest, min(until.Sub(now), provisionalTime)))}
+			at := now.Add(max(provisionalRest, min(until.Sub(now), provisionalTime)))
+			if last := until.Add(provisionalMost - provisionalTime); at.After(last) {
+				at = last
+			}
+			ends[p.Key] = provisionalEnd{until, at}
 		}
 		if n.isToKeep(p.Key) {
 			continue

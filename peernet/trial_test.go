@@ -17,6 +17,8 @@ import (
 const (
 	trialMost  = 10 * time.Minute
 	trialLeast = 2 * time.Minute
+
+	trialLongest = time.Hour
 )
 
 // A trialist is a node that reads its peers file when it is told to, and a peer of it.
@@ -125,13 +127,36 @@ func TestATrialEndsInTime(t *testing.T) {
 	for name, c := range map[string]struct{ until, end time.Duration }{
 		"as written":                         {trialMost, trialMost},
 		"a moment after the node has begun":  {time.Second, trialLeast},
-		"while the node was down":            {-time.Hour, trialLeast},
+		"while the node was down":            {-30 * time.Minute, trialLeast},
+		"nearly an hour ago":                 {time.Minute - (trialLongest - trialMost), time.Minute},
 		"a clock that was set back meantime": {365 * 24 * time.Hour, trialMost},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onTrial(t, c.until, func(n *trialist) { n.wantEnd(c.end) })
 		})
 	}
+}
+
+// TestATrialEndsThoughTheNodeRunsForAMomentAtATime has runs that are too short to give the peer its two minutes.
+func TestATrialEndsThoughTheNodeRunsForAMomentAtATime(t *testing.T) {
+	onTrial(t, trialMost, func(n *trialist) {
+		for run := 90 * time.Second; time.Since(n.began)+run < trialLongest; {
+			time.Sleep(run)
+			n.Restart()
+		}
+		n.wantEnd(trialLongest)
+	})
+	t.Run("it is over when the node starts", func(t *testing.T) {
+		onTrial(t, trialMost, func(n *trialist) {
+			n.Stop()
+			n.at(trialLongest)
+			n.Restart()
+			synctest.Wait()
+			if list := n.Trusted(); len(list) > 0 {
+				t.Errorf("the node trusts %v", list)
+			}
+		})
+	})
 }
 
 func TestTheFirstSessionEndsATrial(t *testing.T) {

@@ -120,6 +120,18 @@ func (s *Set) inspect() []error {
 
 // editFile does the work of edit for a set with a file. It keeps the edits that others made since the last reading.
 func (s *Set) editFile(change func(*document) (string, error)) error {
+	return s.withFile(func(path string, doc *document) error {
+		return s.apply(doc, change, func(text string) error {
+			if err := durable.Replace(path, []byte(text), doc.mode); err != nil {
+				return s.writeFailed(err)
+			}
+			return nil
+		})
+	})
+}
+
+// withFile calls f with the path and the content of the file, while nobody else writes it. f is called with mu held.
+func (s *Set) withFile(f func(path string, doc *document) error) error {
 	path, err := resolve(s.path)
 	if err != nil {
 		return s.writeFailed(err)
@@ -136,8 +148,21 @@ func (s *Set) editFile(change func(*document) (string, error)) error {
 	if err != nil {
 		return s.writeFailed(err)
 	}
-	return s.apply(doc, change, func(text string) error {
-		if err := durable.Replace(path, []byte(text), doc.mode); err != nil {
+	return f(path, doc)
+}
+
+// CheckWrite returns why Add would fail for any peer: the file cannot be read, or its folder or disk takes no new one. It
+// changes nothing that anybody reads. It may wait for 5 seconds, for another writer.
+func (s *Set) CheckWrite() error {
+	if s.path == "" {
+		return nil
+	}
+	return s.withFile(func(path string, doc *document) error {
+		size := len(doc.text) + lineLimit
+		if size > fileLimit {
+			return s.writeFailed(ErrFileTooLarge)
+		}
+		if err := durable.CheckReplace(path, size); err != nil {
 			return s.writeFailed(err)
 		}
 		return nil

@@ -66,6 +66,9 @@ func editOnFullDisk(path string) error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{}); err != nil {
 		return err
 	}
+	if err := s.CheckWrite(); err == nil {
+		return fmt.Errorf("a full disk is one that can be written")
+	}
 	if err := s.Add(Peer{Key: keyOf("C"), Label: "C"}); err == nil {
 		return fmt.Errorf("added on a full disk")
 	}
@@ -81,6 +84,13 @@ func editOnFullDisk(path string) error {
 func TestAFullDiskChangesNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "peers")
 	writeFile(t, path, text("A", "B"))
+	s, err := Open(path)
+	if err == nil {
+		err = s.CheckWrite()
+	}
+	if err != nil {
+		t.Errorf("before it is full: %v", err)
+	}
 	if output, err := child.Command(t.Context(), fullDisk, path).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, output)
 	}

@@ -45,13 +45,19 @@ func (a *app) report(err error) int {
 	if err == nil {
 		return failure.ExitDone
 	}
+	e := a.explain(err)
+	a.say("%s", e.Text)
+	a.advise(e.Advice)
+	return e.Exit
+}
+
+// explain returns failure.Explain of err, with advice about the data directory if the system denies it.
+func (a *app) explain(err error) *control.Error {
 	e := failure.Explain(err)
 	if advice := a.dir.AccessAdvice(err); advice != "" && e.Code == failure.CodePermission {
 		e.Advice = advice
 	}
-	a.say("%s", e.Text)
-	a.advise(e.Advice)
-	return e.Exit
+	return e
 }
 
 // onNode returns the RunE of a subcommand that commands the node that runs on the data directory. If no node runs, the error

@@ -96,7 +96,8 @@ func (d *diagnosis) run(ctx context.Context, args []string) error {
 	case errors.Is(err, control.ErrNoNode):
 		d.add(doctor.Skip(doctor.CheckNode, "none runs on this data directory; start one with: peernode run"), d.checkPort(ctx))
 	default:
-		d.add(doctor.Finding{Check: doctor.CheckNode, Status: doctor.Problem, Text: text.OneLine(err.Error()), Advice: failure.Explain(err).Advice})
+		e := d.explain(err)
+		d.add(doctor.Finding{Check: doctor.CheckNode, Status: doctor.Problem, Text: e.Text, Advice: e.Advice})
 	}
 	d.add(network)
 	if !hasNetwork {

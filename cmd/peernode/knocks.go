@@ -67,7 +67,7 @@ whole key that is not trusted, or the number of a knock.`
 // knocks prints who has knocked, as a table or as one object each.
 func (a *app) knocks(answer control.Knocks) error {
 	if len(answer.Knocks) == 0 && !a.out.JSON {
-		a.say("nobody has knocked since the node started")
+		a.say("no knock waits for an answer")
 		return nil
 	}
 	head := []string{"NUMBER", "KEY", "FROM", "TIMES", "FIRST", "LAST"}

@@ -37,13 +37,13 @@ type announcer struct {
 	own     message        // what takes all of it back; not changed
 	random  func() float64 // in [0, 1)
 
-	spoke  time.Time // last; zero: never
-	turn   time.Time // when to announce; zero: not any more
-	begun  int       // announcements made in turn
-	due    time.Time // when to answer; zero: nothing is asked
-	wanted []bool    // by record: asked for
+	spoke      time.Time // last; zero: never
+	announceAt time.Time // zero: not any more
+	repeats    int       // of the first announcement
+	answerAt   time.Time // zero: nothing is asked
+	wanted     []bool    // by record: asked for
 
-	urgent       time.Time // when to contradict; zero: nothing
+	contradictAt time.Time // zero: nothing
 	contradicted time.Time // last
 }
 
@@ -51,7 +51,7 @@ type announcer struct {
 func newAnnouncer(now time.Time, records []ownRecord, random func() float64) *announcer {
 	a := &announcer{records: records, random: random, wanted: make([]bool, len(records))}
 	a.own = messageIn(a.goodbye(nil))
-	a.turn = now.Add(a.moment())
+	a.announceAt = now.Add(a.moment())
 	return a
 }
 
@@ -60,27 +60,9 @@ func (a *announcer) moment() time.Duration {
 	return answerAfter + time.Duration(a.random()*float64(answerRange))
 }
 
-// A verdict says what becomes of a query.
-type verdict int
-
-const (
-	answered   verdict = iota // soon
-	limited                   // later, because something was said lately
-	suppressed                // there is no answer, or the asker knows all of it
-)
-
-// count counts what becomes of a query.
-func (v verdict) count(s *Stats) {
-	switch v {
-	case limited:
-		s.Limited++
-	case suppressed:
-		s.Suppressed++
-	}
-}
-
-// ask makes the answer to a query due, and returns what becomes of the query.
-func (a *announcer) ask(now time.Time, q query) verdict {
+// ask makes the answer to a query due. It counts a query that is not answered, and one whose answer waits because something
+// was said lately.
+func (a *announcer) ask(now time.Time, q query, s *Stats) {
 	var kinds kinds
 	for n, r := range a.records {
 		if q.kinds&r.kind != 0 && !q.knows(r) {
@@ -89,18 +71,18 @@ func (a *announcer) ask(now time.Time, q query) verdict {
 		}
 	}
 	if kinds == 0 {
-		return suppressed
+		s.Suppressed++
+		return
 	}
 	at := now
 	if kinds&(typePointer|pointer) != 0 { // others have such records too
 		at = now.Add(a.moment())
 	}
 	if earliest := a.spoke.Add(speakLeast); at.Before(earliest) {
-		a.due = earliest
-		return limited
+		s.Limited++
+		at = earliest
 	}
-	a.due = lan.Earliest(a.due, at)
-	return answered
+	a.answerAt = lan.Earliest(a.answerAt, at)
 }
 
 // ends reports whether a message takes back records that are announced.
@@ -117,35 +99,35 @@ func (a *announcer) ends(m message) bool {
 // contradict makes all records be announced at once, because a packet takes back some of them: even if something was said
 // lately, but at most every contradictLeast.
 func (a *announcer) contradict(now time.Time) {
-	if a.urgent.IsZero() {
-		a.urgent = lan.Latest(now, a.contradicted.Add(contradictLeast))
+	if a.contradictAt.IsZero() {
+		a.contradictAt = lan.Latest(now, a.contradicted.Add(contradictLeast))
 	}
 }
 
 // next returns when there is something to say; zero: never.
-func (a *announcer) next() time.Time { return lan.Earliest(a.turn, a.due, a.urgent) }
+func (a *announcer) next() time.Time { return lan.Earliest(a.announceAt, a.answerAt, a.contradictAt) }
 
 // say returns what is to be said now; nil: nothing. It is taken as said.
 func (a *announcer) say(now time.Time) *dns.Msg {
 	is := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
-	if is(a.turn) {
-		a.turn = lan.Latest(a.turn, a.spoke.Add(speakLeast))
+	if is(a.announceAt) {
+		a.announceAt = lan.Latest(a.announceAt, a.spoke.Add(speakLeast))
 	}
-	all := is(a.urgent) || is(a.turn)
-	if !all && !is(a.due) {
+	all := is(a.contradictAt) || is(a.announceAt)
+	if !all && !is(a.answerAt) {
 		return nil
 	}
 	m := a.message(all)
-	if is(a.urgent) {
-		a.urgent, a.contradicted = time.Time{}, now
+	if is(a.contradictAt) {
+		a.contradictAt, a.contradicted = time.Time{}, now
 	}
-	if is(a.turn) {
-		if a.turn = (time.Time{}); a.begun < len(pauses) {
-			a.turn = now.Add(pauses[a.begun])
-			a.begun++
+	if is(a.announceAt) {
+		if a.announceAt = (time.Time{}); a.repeats < len(pauses) {
+			a.announceAt = now.Add(pauses[a.repeats])
+			a.repeats++
 		}
 	}
-	a.spoke, a.due = now, time.Time{}
+	a.spoke, a.answerAt = now, time.Time{}
 	clear(a.wanted)
 	return m
 }

@@ -34,7 +34,8 @@ func TestUsableInterfaces(t *testing.T) {
 		{[]string{"lo", "tun0", "down0", "pulled0", "bare0"}, nil},
 	} {
 		var got []string
-		for _, i := range usable(all, lan.NewChooser(c.names).Selection()) {
+		selected, _ := lan.NewChooser(c.names).Get()
+		for _, i := range usable(all, selected) {
 			got = append(got, i.Name)
 		}
 		if !slices.Equal(got, c.want) {

@@ -43,12 +43,11 @@ const maxWaiting = 64
 // beside those of other programs, speaks there, and asks with the library's resolver.
 type network struct {
 	using    []discovery.Interface
-	sockets  []*socket // at least one
-	names    names
+	sockets  []*socket     // at least one
+	names    names         // empty: the node answers nothing
 	problems *lan.Problems // of the run, whose goroutine opens and speaks
 	counters *lan.Counters[Stats]
 	heard    chan heard
-	answers  bool       // queries are read
 	failed   chan error // has room for one: a socket has failed, or a question
 
 	ctx    context.Context // until close
@@ -59,8 +58,10 @@ type network struct {
 // openNetwork begins to listen on interfaces, at least one, for queries too if the node answers. It fails if neither family can
 // be had.
 func (p *Provider) openNetwork(ctx context.Context, self discovery.Self, using []discovery.Interface, answers bool, problems *lan.Problems) (access, error) {
-	n := &network{using: using, problems: problems, names: ownNames(self.Key), counters: &p.counters,
-		heard: make(chan heard, maxWaiting), answers: answers, failed: make(chan error, 1)}
+	n := &network{using: using, problems: problems, counters: &p.counters, heard: make(chan heard, maxWaiting), failed: make(chan error, 1)}
+	if answers {
+		n.names = ownNames(self.Key)
+	}
 	groups := [][]discovery.Interface{using}
 	if runtime.GOOS == "windows" { // the socket tells on which interface a packet came in: the system does not
 		groups = slices.Collect(slices.Chunk(using, 1))

@@ -38,7 +38,7 @@ func (n *network) take(b []byte, o origin, using []discovery.Interface) {
 		n.counters.Count(func(s *Stats) { s.Junk++ })
 	case packet.Response:
 		n.takeMessage(on, messageIn(packet))
-	case n.answers && !o.isNear(on):
+	case !o.isNear(on):
 		n.counters.Count(func(s *Stats) { s.OffLink++ })
 	default:
 		n.takeQuery(on, n.names.queryIn(packet))
@@ -58,7 +58,7 @@ func (n *network) takeMessage(on discovery.Interface, m message) {
 }
 
 func (n *network) takeQuery(on discovery.Interface, q query) {
-	if !n.answers || q.kinds == 0 {
+	if q.kinds == 0 {
 		n.counters.Count(func(s *Stats) { s.Foreign++ })
 		return
 	}

@@ -179,8 +179,8 @@ func FuzzQuery(f *testing.F) {
 			t.Errorf("%+v", q)
 		}
 		p := newPlayback(records)
-		p.turn = p.turn.AddDate(1, 0, 0)
-		said := p.ask(p.now, q)
+		p.announceAt = p.announceAt.AddDate(1, 0, 0)
+		said := p.asked(q)
 		p.now = p.now.Add(answerAfter + answerRange)
 		m := p.say(p.now)
 		if (m == nil) != (said == suppressed) {

@@ -250,7 +250,7 @@ func (r *run) hear(now time.Time, h heard) {
 	a := r.announcers[h.on.Index]
 	if h.query.kinds != 0 {
 		if a != nil {
-			r.counters.Count(a.ask(now, h.query).count)
+			r.counters.Count(func(s *Stats) { a.ask(now, h.query, s) })
 		}
 		return
 	}

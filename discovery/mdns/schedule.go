@@ -33,50 +33,50 @@ type schedule struct {
 	random func() float64 // in [0, 1)
 
 	asked   time.Time // last; zero: never
-	turn    time.Time // when to ask next
-	begun   int       // pauses of burst that are behind us
-	hurry   time.Time // when to ask out of turn; zero: not
+	askAt   time.Time // next, in turn
+	repeats int       // pauses of burst that are over
+	hurryAt time.Time // when to ask out of turn; zero: not
 	hurries int       // since the last turn
 }
 
 // opened makes the first question due: the interfaces are new.
-func (s *schedule) opened(now time.Time) { s.turn, s.begun = now, 0 }
+func (s *schedule) opened(now time.Time) { s.askAt, s.repeats = now, 0 }
 
 // want makes a question due soon: an answer was not complete, or is in doubt.
 func (s *schedule) want(now time.Time) {
-	if !s.hurry.IsZero() || s.hurries >= maxHurries {
+	if !s.hurryAt.IsZero() || s.hurries >= maxHurries {
 		return
 	}
-	s.hurry = now.Add(hurryAfter + s.part(hurryRange))
-	if least := s.asked.Add(askLeast); s.hurry.Before(least) {
-		s.hurry = least.Add(s.part(hurryRange))
+	s.hurryAt = now.Add(hurryAfter + s.part(hurryRange))
+	if least := s.asked.Add(askLeast); s.hurryAt.Before(least) {
+		s.hurryAt = least.Add(s.part(hurryRange))
 	}
 }
 
 // next returns the earliest time at which due can return true.
-func (s *schedule) next() time.Time { return lan.Earliest(s.hurry, s.turn) }
+func (s *schedule) next() time.Time { return lan.Earliest(s.hurryAt, s.askAt) }
 
 // due reports whether to ask now: everybody who is there, or out of turn what is lacking. It takes that as asked. stalest is
 // the time of the oldest last sighting among complete instances; zero: there are none. wanting says whether it is still worth
 // to ask out of turn.
 func (s *schedule) due(now, stalest time.Time, wanting bool) (ask, outOfTurn bool) {
-	if !s.hurry.IsZero() && !now.Before(s.hurry) {
-		s.hurry = time.Time{}
+	if !s.hurryAt.IsZero() && !now.Before(s.hurryAt) {
+		s.hurryAt = time.Time{}
 		if wanting {
 			s.hurries++
 			s.asked = now
 			return true, true
 		}
 	}
-	if now.Before(s.turn) || s.waits(now, stalest) {
+	if now.Before(s.askAt) || s.waits(now, stalest) {
 		return false, false
 	}
 	s.asked, s.hurries = now, 0
-	if s.begun < len(burst) {
-		s.turn = now.Add(burst[s.begun] + s.part(burst[s.begun]/2))
-		s.begun++
+	if s.repeats < len(burst) {
+		s.askAt = now.Add(burst[s.repeats] + s.part(burst[s.repeats]/2))
+		s.repeats++
 	} else {
-		s.turn = now.Add(s.period*3/4 + s.part(s.period/2))
+		s.askAt = now.Add(s.period*3/4 + s.part(s.period/2))
 	}
 	return true, false
 }
@@ -84,20 +84,20 @@ func (s *schedule) due(now, stalest time.Time, wanting bool) (ask, outOfTurn boo
 // waits puts off a turn that is not needed, because all known instances were heard lately. No turn is put off beyond two
 // periods after the last question.
 func (s *schedule) waits(now, stalest time.Time) bool {
-	if stalest.IsZero() || s.begun == 0 {
+	if stalest.IsZero() || s.repeats == 0 {
 		return false
 	}
-	s.begun = len(burst)
+	s.repeats = len(burst)
 	if now.Sub(s.asked) < askLeast {
-		s.turn = s.asked.Add(askLeast)
+		s.askAt = s.asked.Add(askLeast)
 		return true
 	}
 	latest := s.asked.Add(2 * s.period)
 	if now.Sub(stalest) >= s.period*6/10 || !now.Before(latest) {
 		return false
 	}
-	s.turn = lan.Earliest(latest, stalest.Add(s.period*6/10+s.part(s.period*4/10)))
-	return s.turn.After(now)
+	s.askAt = lan.Earliest(latest, stalest.Add(s.period*6/10+s.part(s.period*4/10)))
+	return s.askAt.After(now)
 }
 
 // part returns a random part of d.

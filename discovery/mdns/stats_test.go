@@ -52,8 +52,10 @@ func TestPacketsAreCountedByWhatBecomesOfThem(t *testing.T) {
 		{"nothing", nil, near, group4, Stats{Junk: 1}, true},
 	} {
 		p := New(Options{})
-		n := &network{ctx: t.Context(), heard: make(chan heard, 1), counters: &p.counters, names: ownNames(self)}
-		n.answers = c.answers
+		n := &network{ctx: t.Context(), heard: make(chan heard, 1), counters: &p.counters}
+		if c.answers {
+			n.names = ownNames(self)
+		}
 		n.take(c.b, origin{c.src, eth0.Index, c.dst}, []discovery.Interface{eth0})
 		if got := p.Stats(); !reflect.DeepEqual(got, c.want) || len(n.heard) != int(got.Heard+got.Asked) {
 			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
@@ -69,7 +71,7 @@ func TestPacketsAreCountedByWhatBecomesOfThem(t *testing.T) {
 // TestAFloodOfQueriesWaitsForNobody has a node that looks at none of them for the moment.
 func TestAFloodOfQueriesWaitsForNobody(t *testing.T) {
 	p := New(Options{})
-	n := &network{counters: &p.counters, names: ownNames(self), heard: make(chan heard, maxWaiting), answers: true}
+	n := &network{counters: &p.counters, names: ownNames(self), heard: make(chan heard, maxWaiting)}
 	b := pack(t, ask(q{nameOf(self), dns.TypeSRV}))
 	for range maxWaiting + 5 {
 		n.take(b, origin{netip.MustParseAddrPort("10.77.0.1:5353"), eth0.Index, group4}, []discovery.Interface{eth0})

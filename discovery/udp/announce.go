@@ -11,9 +11,10 @@ import (
 // AnnounceSize is the length of an announce in bytes: a datagram of any other length is not one.
 const AnnounceSize = 4 + 1 + 2 + identity.PublicKeySize
 
-// The fields of an announce with one possible value: wire.md §8.1.
+// The fields of an announce with one possible value: wire.md §8.1. That of an offer has another magic (§8.4).
 const (
 	announceMagic   = "PNET"
+	offerMagic      = "PNEO"
 	announceVersion = 1
 )
 
@@ -33,8 +34,11 @@ type Announce struct {
 }
 
 // Append appends the 39 bytes of a to b: wire.md §8.1. It does not look whether the other side would accept them.
-func (a Announce) Append(b []byte) []byte {
-	b = append(b, announceMagic...)
+func (a Announce) Append(b []byte) []byte { return a.appendAs(announceMagic, b) }
+
+// appendAs appends what both kinds of announce begin with.
+func (a Announce) appendAs(magic string, b []byte) []byte {
+	b = append(b, magic...)
 	b = append(b, announceVersion)
 	b = binary.BigEndian.AppendUint16(b, a.Port)
 	return append(b, a.Key[:]...)
@@ -43,10 +47,13 @@ func (a Announce) Append(b []byte) []byte {
 // ParseAnnounce reads the payload of one datagram: wire.md §8.1. It keeps nothing of b. It fails with [ErrSize],
 // [ErrMagic], [ErrVersion], [ErrPort] or, as the key is checked last, an error of [identity.NewPublicKey]. Until then it
 // allocates nothing.
-func ParseAnnounce(b []byte) (Announce, error) {
-	fields, ok := bytes.CutPrefix(b, []byte(announceMagic))
+func ParseAnnounce(b []byte) (Announce, error) { return parseAs(announceMagic, b, AnnounceSize) }
+
+// parseAs reads what both kinds of announce begin with.
+func parseAs(magic string, b []byte, size int) (Announce, error) {
+	fields, ok := bytes.CutPrefix(b, []byte(magic))
 	switch {
-	case len(b) != AnnounceSize:
+	case len(b) != size:
 		return Announce{}, ErrSize
 	case !ok:
 		return Announce{}, ErrMagic
@@ -57,7 +64,7 @@ func ParseAnnounce(b []byte) (Announce, error) {
 	if port == 0 {
 		return Announce{}, ErrPort
 	}
-	key, err := identity.NewPublicKey(fields[3:])
+	key, err := identity.NewPublicKey(fields[3 : 3+identity.PublicKeySize])
 	if err != nil {
 		return Announce{}, err
 	}

@@ -27,13 +27,16 @@ func (r *run) hear(payload []byte, o lan.Origin) {
 	}
 }
 
-// take checks one datagram as wire.md §8.1 says, the cheapest checks first, and reports its sender. It returns how to count
-// the datagram.
+// take checks one datagram as wire.md §8.1 and §8.4 say, the cheapest checks first, and reports its sender, or the offer. It
+// returns how to count the datagram.
 func (r *run) take(payload []byte, o lan.Origin) func(*Stats) {
+	var a OfferAnnounce // with number 0: of a node
+	var err error
 	if len(payload) == OfferSize {
-		return r.takeOffer(payload, o)
+		a, err = ParseOfferAnnounce(payload)
+	} else {
+		a.Announce, err = ParseAnnounce(payload)
 	}
-	a, err := ParseAnnounce(payload)
 	switch {
 	case err != nil:
 		return func(s *Stats) { s.Junk++ }
@@ -45,8 +48,13 @@ func (r *run) take(payload []byte, o lan.Origin) func(*Stats) {
 		return func(s *Stats) { s.OffLink++ }
 	}
 	at := netip.AddrPortFrom(from, a.Port)
-	r.sight(discovery.Sighting{Key: a.Key, Addr: at, Interface: on.Name, TTL: announceTTL})
-	r.heard(heardKey{a.Key, at, on.Index})
+	if a.Number != 0 {
+		offer := discovery.Offer{Number: a.Number, Key: a.Key, Addr: at, Interface: on.Name}
+		r.self.Offers.Hear(time.Now(), offer, offerTTL)
+	} else {
+		r.sight(discovery.Sighting{Key: a.Key, Addr: at, Interface: on.Name, TTL: announceTTL})
+		r.heard(heardKey{a.Key, at, on.Index})
+	}
 	return func(s *Stats) { s.Heard++ }
 }
 

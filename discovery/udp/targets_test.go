@@ -80,7 +80,8 @@ func TestInterfacesThatCanBeUsed(t *testing.T) {
 		{"fixed, on no network", Options{Broadcast: []netip.Addr{addr("10.9.0.255")}}, []discovery.Interface{lo, eth}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := describe(&c.o, c.o.interfaces(c.all, lan.NewChooser(c.o.Interfaces).Selection())); !slices.Equal(got, c.want) {
+			selected, _ := lan.NewChooser(c.o.Interfaces).Get()
+			if got := describe(&c.o, c.o.interfaces(c.all, selected)); !slices.Equal(got, c.want) {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})

@@ -1,8 +1,11 @@
 package etf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // The functions below append a term, or what it begins with, in its shortest form.
@@ -16,42 +19,54 @@ func appendAtom[T string | []byte](b []byte, name T) []byte {
 	return append(b, name...)
 }
 
-func appendBool(b []byte, v bool) []byte {
-	if v {
-		return appendAtom(b, "true")
+func appendInt(b []byte, i int64) []byte {
+	switch {
+	case i >= 0 && i <= math.MaxUint8:
+		return append(b, tagSmallInteger, byte(i))
+	case i >= math.MinInt32 && i <= math.MaxInt32:
+		return binary.BigEndian.AppendUint32(append(b, tagInteger), uint32(int32(i)))
 	}
-	return appendAtom(b, "false")
+	return appendMagnitude(b, i < 0, uint64(max(i, -i))) // the least int64 is its own negative, and the right magnitude
 }
 
-func appendNil(b []byte) []byte { return appendAtom(b, "nil") }
+func appendUint(b []byte, u uint64) []byte {
+	if u <= math.MaxInt32 {
+		return appendInt(b, int64(u))
+	}
+	return appendMagnitude(b, false, u)
+}
 
-func appendInteger(b []byte, i integer) []byte {
-	v, fits := i.int64()
-	switch {
-	case fits && v >= 0 && v <= math.MaxUint8:
-		return append(b, tagSmallInteger, byte(v))
-	case fits && v >= math.MinInt32 && v <= math.MaxInt32:
-		return binary.BigEndian.AppendUint32(append(b, tagInteger), uint32(int32(v)))
-	}
-	digits := i.large
-	if digits == nil {
-		var room [8]byte
-		binary.LittleEndian.PutUint64(room[:], i.small)
-		digits = room[:]
-		for digits[len(digits)-1] == 0 {
-			digits = digits[:len(digits)-1]
-		}
-	}
+func appendMagnitude(b []byte, isNegative bool, u uint64) []byte {
+	var digits [8]byte
+	binary.LittleEndian.PutUint64(digits[:], u)
+	return appendBig(b, isNegative, digits[:])
+}
+
+// appendBig appends an integer of that sign and magnitude in little-endian order, which needs more than 4 bytes.
+func appendBig(b []byte, isNegative bool, digits []byte) []byte {
+	digits = bytes.TrimRight(digits, "\x00")
 	if len(digits) <= math.MaxUint8 {
 		b = append(b, tagSmallBig, byte(len(digits)))
 	} else {
 		b = binary.BigEndian.AppendUint32(append(b, tagLargeBig), uint32(len(digits)))
 	}
 	sign := byte(0)
-	if i.negative {
+	if isNegative {
 		sign = 1
 	}
 	return append(append(b, sign), digits...)
+}
+
+// appendInteger appends the integer in from that h begins.
+func appendInteger(b, from []byte, h values.Head) []byte {
+	switch h.Kind {
+	case values.Int:
+		return appendInt(b, int64(h.N))
+	case values.Uint:
+		return appendUint(b, h.N)
+	}
+	isNegative, digits := h.Big(from)
+	return appendBig(b, isNegative, digits)
 }
 
 // appendFloat appends a float, which must be finite, even if its value is whole: what is sent as a float arrives as a float.

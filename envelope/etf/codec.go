@@ -26,7 +26,7 @@ func (codec) AppendCall(b []byte, id envelope.CallID, name string, _ envelope.Op
 		return b, err
 	}
 	out := growFor(b, args, shortForms+len(name))
-	out = appendInteger(begin(out, "call", 4), integer{small: uint64(id)})
+	out = appendUint(begin(out, "call", 4), uint64(id))
 	out = appendAtom(out, name)
 	return appendInside(b, out, args, 1, callElements)
 }
@@ -37,7 +37,7 @@ func (codec) AppendReply(b []byte, id envelope.CallID, result any) ([]byte, erro
 		return b, envelope.ErrID
 	}
 	out := growFor(b, result, shortForms)
-	out = appendInteger(begin(out, "reply", 3), integer{small: uint64(id)})
+	out = appendUint(begin(out, "reply", 3), uint64(id))
 	out = appendAtom(appendTuple(out, 2), "ok")
 	return appendInside(b, out, result, 1, replyElements)
 }
@@ -50,7 +50,7 @@ func (codec) AppendError(b []byte, id envelope.CallID, e *envelope.RemoteError) 
 	if err := envelope.CheckCode(string(e.Code)); err != nil {
 		return b, err
 	}
-	b = appendInteger(begin(b, "reply", 3), integer{small: uint64(id)})
+	b = appendUint(begin(b, "reply", 3), uint64(id))
 	return appendReason(appendAtom(appendTuple(b, 2), "error"), e), nil
 }
 

@@ -263,7 +263,7 @@ func TestUndecodableRepliesFailTheirCallAlone(t *testing.T) {
 		"nothing":             {nil, envelope.CodeFailed, envelope.ErrTruncated},
 		"bytes that follow":   {append(term(t, tuple{atom("ok"), 1}), 0), envelope.CodeFailed, envelope.ErrTrailing},
 	} {
-		body := append(appendInteger(begin(nil, "reply", 3), integer{small: 77}), c.result...)
+		body := append(appendUint(begin(nil, "reply", 3), 77), c.result...)
 		var e envelope.Envelope
 		if err := Codec.Parse(body, &e); err != nil {
 			t.Errorf("%s: the session would end: %v", name, err)
@@ -277,7 +277,7 @@ func TestUndecodableRepliesFailTheirCallAlone(t *testing.T) {
 	if err := Codec.Parse(crash, &e); err != nil || e.ID != 8 || !errors.Is(e.Err, envelope.ErrInternal) || !errors.Is(e.Err, ErrTag) {
 		t.Errorf("a crash with a pid: %v, %v", err, e.Err)
 	}
-	for _, head := range [][]byte{appendAtom(appendInteger(begin(nil, "call", 4), integer{small: 1}), "x"), appendAtom(begin(nil, "send", 3), "x")} {
+	for _, head := range [][]byte{appendAtom(appendUint(begin(nil, "call", 4), 1), "x"), appendAtom(begin(nil, "send", 3), "x")} {
 		if err := Codec.Parse(append(head, pid...), &e); !errors.Is(err, ErrTag) {
 			t.Errorf("%s: got %v, want ErrTag", e.Kind, err)
 		}

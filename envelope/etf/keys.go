@@ -23,19 +23,13 @@ func checkKeys(b []byte, keys []int) error {
 		}
 		return nil
 	}
-	var (
-		forms []byte
-		spans = make([]span, 0, len(keys))
-	)
-	for _, p := range keys {
-		start := len(forms)
-		forms, _ = appendShortest(forms, b, p, true)
-		spans = append(spans, span{start, len(forms)})
+	shortest := make([][]byte, len(keys))
+	for i, p := range keys {
+		shortest[i], _ = appendShortest(nil, b, p, true)
 	}
-	slices.SortFunc(spans, func(x, y span) int { return bytes.Compare(forms[x.from:x.to], forms[y.from:y.to]) })
-	for i := range spans[1:] {
-		x, y := spans[i], spans[i+1]
-		if bytes.Equal(forms[x.from:x.to], forms[y.from:y.to]) {
+	slices.SortFunc(shortest, bytes.Compare)
+	for i := range shortest[1:] {
+		if bytes.Equal(shortest[i], shortest[i+1]) {
 			return envelope.ErrDuplicateKey
 		}
 	}
@@ -63,16 +57,13 @@ func hasNameTwice(b []byte, keys []int) (twice, ok bool) {
 	return twice, true
 }
 
-// A span is a part of a slice.
-type span struct{ from, to int }
-
 // appendShortest appends the guarded term at b[p] in its shortest form, and returns where the term ends. If sorted, the
 // entries of maps are in the order of their keys' bytes, so that equal terms have equal forms; otherwise maps keep their order.
 func appendShortest(out, b []byte, p int, sorted bool) (_ []byte, end int) {
 	tag := b[p]
 	switch {
 	case isInteger(tag):
-		return appendInteger(out, integerAt(b, p)), skip(b, p)
+		return appendInteger(out, b, format{}.Head(b, p)), skip(b, p)
 	case isAtom(tag):
 		return appendAtom(out, atomAt(b, p)), skip(b, p)
 	case tag == tagString && b[p+1] == 0 && b[p+2] == 0:
@@ -110,19 +101,10 @@ func appendEach(out, b []byte, p, n int, sorted bool) (_ []byte, end int) {
 func appendSorted(out, b []byte, p int) (_ []byte, end int) {
 	n, p, _ := header(b, p)
 	type entry struct{ key, value []byte }
-	var (
-		entries = make([]entry, n)
-		forms   []byte
-		ends    = make([]int, 0, 2*n)
-	)
-	for range 2 * n {
-		forms, p = appendShortest(forms, b, p, true)
-		ends = append(ends, len(forms))
-	}
-	start := 0
+	entries := make([]entry, n)
 	for i := range entries {
-		entries[i] = entry{forms[start:ends[2*i]], forms[ends[2*i]:ends[2*i+1]]}
-		start = ends[2*i+1]
+		entries[i].key, p = appendShortest(nil, b, p, true)
+		entries[i].value, p = appendShortest(nil, b, p, true)
 	}
 	slices.SortFunc(entries, func(x, y entry) int { return bytes.Compare(x.key, y.key) })
 	out = appendMap(out, int(n))
@@ -130,4 +112,14 @@ func appendSorted(out, b []byte, p int) (_ []byte, end int) {
 		out = append(append(out, e.key...), e.value...)
 	}
 	return out, p
+}
+
+// checkEntries is checkKeys for the n entries from b[p] on.
+func checkEntries(b []byte, p, n int) error {
+	keys := make([]int, 0, n)
+	for range n {
+		keys = append(keys, p)
+		p = skipMany(b, p, 2)
+	}
+	return checkKeys(b, keys)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // Parse implements envelope.Codec. A reply whose result or reason cannot be decoded is no error, but has an Err that says
@@ -19,30 +20,36 @@ func (codec) Parse(body []byte, e *envelope.Envelope) error {
 	if err != nil {
 		return fmt.Errorf("kind: %w", err)
 	}
-	switch {
-	case string(tag) == "call" && r.arity == 4:
-		e.Kind = envelope.KindCall
+	for kind, arity := range arities {
+		if e.Kind = envelope.Kind(kind); e.Kind.String() != string(tag) {
+			continue
+		}
+		if r.arity != arity {
+			return envelope.ErrArity
+		}
+		return r.parse(e)
+	}
+	return envelope.ErrKind
+}
+
+// arities holds how many elements each kind of envelope has. The first is an atom: the kind's name.
+var arities = [...]int{envelope.KindCall: 4, envelope.KindReply: 3, envelope.KindSend: 3, envelope.KindPing: 2, envelope.KindPong: 2}
+
+// parse reads the elements after the first one of an envelope of e's kind.
+func (r *reader) parse(e *envelope.Envelope) (err error) {
+	switch e.Kind {
+	case envelope.KindCall:
 		if e.ID, err = r.id(); err == nil {
 			err = r.target(e, callElements)
 		}
-	case string(tag) == "send" && r.arity == 3:
-		e.Kind = envelope.KindSend
-		err = r.target(e, sendElements)
-	case string(tag) == "reply" && r.arity == 3:
-		e.Kind = envelope.KindReply
+	case envelope.KindReply:
 		if e.ID, err = r.id(); err == nil {
-			parseResult(body, r.p, e)
+			parseResult(r.b, r.p, e)
 		}
-	case string(tag) == "ping" && r.arity == 2:
-		e.Kind = envelope.KindPing
-		e.Nonce, err = r.nonce()
-	case string(tag) == "pong" && r.arity == 2:
-		e.Kind = envelope.KindPong
-		e.Nonce, err = r.nonce()
-	case string(tag) == "call", string(tag) == "send", string(tag) == "reply", string(tag) == "ping", string(tag) == "pong":
-		err = envelope.ErrArity
+	case envelope.KindSend:
+		err = r.target(e, sendElements)
 	default:
-		err = envelope.ErrKind
+		e.Nonce, err = r.nonce()
 	}
 	return err
 }
@@ -111,11 +118,11 @@ func (r *reader) id() (envelope.CallID, error) {
 	case !isInteger(r.b[p]):
 		return 0, fmt.Errorf("id: %w", envelope.ErrInteger)
 	}
-	id, ok := integerAt(r.b, p).uint64()
-	if !ok || id == 0 {
+	h := format{}.Head(r.b, p)
+	if h.N == 0 || h.Kind == values.Big || h.Kind == values.Int && int64(h.N) < 0 {
 		return 0, envelope.ErrID
 	}
-	return envelope.CallID(id), nil
+	return envelope.CallID(h.N), nil
 }
 
 // target reads the name and the args of a call or a send, whose envelope holds elements terms without those in the args.
@@ -197,6 +204,7 @@ func tagged(b []byte, p int, tag string) (value int, ok bool) {
 	if !ok || n != 2 || p >= len(b) || !isAtom(b[p]) {
 		return 0, false
 	}
-	value, err := checkAtom(b, p)
+	var w walker
+	value, err := w.term(b, p, 1)
 	return value, err == nil && isAtomNamed(b, p, tag)
 }

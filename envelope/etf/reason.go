@@ -5,6 +5,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // Reasons that nodes on the BEAM know (wire.md §13.3).
@@ -91,7 +92,8 @@ func describeCrash(b []byte, p int) string {
 func describe(b []byte, p int) string {
 	name, message := exception(b, p)
 	if message == "" {
-		message = string(appendText(nil, b, p))
+		text, _ := values.AppendJSON(format{}, nil, b, p, envelope.MaxText) // every term has a JSON form
+		message = string(text)
 	}
 	if name != "" {
 		message = strings.TrimPrefix(name, "Elixir.") + separator + message

@@ -3,34 +3,72 @@ package etf
 import (
 	"encoding/binary"
 	"math"
-	"math/big"
-	"slices"
 	"unicode/utf8"
+
+	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
 )
 
 // The functions below read terms that the guard has passed. p is where one begins.
 
+// A form is what the tag of a term says about it.
+type form struct {
+	kind  values.Kind
+	size  int // of the whole term, if the tag tells it; otherwise 0
+	width int // how many bytes of length or count follow
+}
+
+// forms holds the form of each tag. Those of terms that the dialect does not have are values.Never. Atoms may also be nil or a
+// bool, and an integer may have more than 64 bits.
+var forms = [256]form{
+	tagSmallInteger:  {kind: values.Int, size: 2},
+	tagInteger:       {kind: values.Int, size: 5},
+	tagSmallBig:      {kind: values.Int, width: 1},
+	tagLargeBig:      {kind: values.Int, width: 4},
+	tagFloat:         {kind: values.Float64, size: 9},
+	tagAtom:          {kind: values.Atom, width: 2},
+	tagSmallAtom:     {kind: values.Atom, width: 1},
+	tagAtomUTF8:      {kind: values.Atom, width: 2},
+	tagSmallAtomUTF8: {kind: values.Atom, width: 1},
+	tagBinary:        {kind: values.Text, width: 4},
+	tagNil:           {kind: values.List, size: 1},
+	tagString:        {kind: values.Bytes, width: 2},
+	tagList:          {kind: values.LongList, width: 4},
+	tagSmallTuple:    {kind: values.Tuple, width: 1},
+	tagLargeTuple:    {kind: values.Tuple, width: 4},
+	tagMap:           {kind: values.Map, width: 4},
+}
+
+// termNames holds the names of the kinds of terms for people.
+var termNames = [...]string{values.Int: "integer", values.Atom: "atom", values.Tuple: "tuple", values.Float64: "float",
+	values.Text: "binary", values.Map: "map", values.List: "list", values.Bytes: "list", values.LongList: "list"}
+
+// header returns the length or count that stands after the tag at b[p], and where the contents begin: of a big integer its
+// sign. ok is false if b ends before that.
+func header(b []byte, p int) (n uint32, begin int, ok bool) {
+	begin = p + 1 + forms[b[p]].width
+	if begin > len(b) {
+		return 0, 0, false
+	}
+	for _, digit := range b[p+1 : begin] {
+		n = n<<8 | uint32(digit)
+	}
+	return n, begin, true
+}
+
 // skip returns where the term ends. It recurses as deep as the term nests.
 func skip(b []byte, p int) (end int) {
-	switch b[p] {
-	case tagSmallInteger:
-		return p + 2
-	case tagInteger:
-		return p + 5
-	case tagFloat:
-		return p + 9
-	case tagNil:
-		return p + 1
+	if size := forms[b[p]].size; size != 0 {
+		return p + size
 	}
 	n, end, _ := header(b, p)
-	switch b[p] {
-	case tagSmallTuple, tagLargeTuple:
+	switch forms[b[p]].kind {
+	case values.Tuple:
 		return skipMany(b, end, int(n))
-	case tagList:
+	case values.LongList:
 		return skipMany(b, end, int(n)+1)
-	case tagMap:
+	case values.Map:
 		return skipMany(b, end, 2*int(n))
-	case tagSmallBig, tagLargeBig:
+	case values.Int:
 		end++
 	}
 	return end + int(n)
@@ -45,24 +83,14 @@ func skipMany(b []byte, p, n int) (end int) {
 }
 
 // isAtom reports whether a term with that tag is an atom.
-func isAtom(tag byte) bool {
-	return tag == tagSmallAtomUTF8 || tag == tagAtomUTF8 || tag == tagAtom || tag == tagSmallAtom
-}
+func isAtom(tag byte) bool { return forms[tag].kind == values.Atom }
 
 // isUTF8 reports whether an atom with that tag has its name in UTF-8, and not in Latin-1.
 func isUTF8(tag byte) bool { return tag == tagSmallAtomUTF8 || tag == tagAtomUTF8 }
 
 // atomAt returns the name of an atom in UTF-8. It has no room to append, and is a part of b unless it must be converted.
 func atomAt(b []byte, p int) []byte {
-	name := contents(b, p)
-	if isUTF8(b[p]) || isASCII(name) {
-		return name
-	}
-	converted := make([]byte, 0, 2*len(name))
-	for _, c := range name {
-		converted = utf8.AppendRune(converted, rune(c))
-	}
-	return converted
+	return format{}.Head(b, p).Name(b)
 }
 
 // isASCII reports whether s is the same in Latin-1 and in UTF-8.
@@ -91,91 +119,7 @@ func contents(b []byte, p int) []byte {
 func floatAt(b []byte, p int) float64 { return math.Float64frombits(binary.BigEndian.Uint64(b[p+1:])) }
 
 // isTuple reports whether a term with that tag is a tuple.
-func isTuple(tag byte) bool { return tag == tagSmallTuple || tag == tagLargeTuple }
-
-// An integer is the value of an integer of any form.
-type integer struct {
-	negative bool
-	small    uint64 // the magnitude, if large is nil
-	large    []byte // the magnitude in little-endian order, if it has more than 8 bytes; the last is not 0
-}
+func isTuple(tag byte) bool { return forms[tag].kind == values.Tuple }
 
 // isInteger reports whether a term with that tag is an integer.
-func isInteger(tag byte) bool {
-	return tag == tagSmallInteger || tag == tagInteger || tag == tagSmallBig || tag == tagLargeBig
-}
-
-// integerAt returns an integer. Its large is a part of b.
-func integerAt(b []byte, p int) integer {
-	switch b[p] {
-	case tagSmallInteger:
-		return integer{small: uint64(b[p+1])}
-	case tagInteger:
-		return smallInteger(int64(int32(binary.BigEndian.Uint32(b[p+1:]))))
-	}
-	n, sign, _ := header(b, p)
-	digits := b[sign+1:][:n:n]
-	for len(digits) > 0 && digits[len(digits)-1] == 0 {
-		digits = digits[:len(digits)-1]
-	}
-	i := integer{negative: b[sign] != 0 && len(digits) > 0}
-	if len(digits) > 8 {
-		i.large = digits
-		return i
-	}
-	for _, digit := range slices.Backward(digits) {
-		i.small = i.small<<8 | uint64(digit)
-	}
-	return i
-}
-
-// smallInteger returns the integer v.
-func smallInteger(v int64) integer {
-	if v < 0 {
-		return integer{negative: true, small: -uint64(v)}
-	}
-	return integer{small: uint64(v)}
-}
-
-// largeInteger returns the integer v, of any size.
-func largeInteger(v *big.Int) integer {
-	i := integer{negative: v.Sign() < 0}
-	digits := v.Bytes()
-	slices.Reverse(digits)
-	if len(digits) > 8 {
-		i.large = digits
-		return i
-	}
-	for _, digit := range slices.Backward(digits) {
-		i.small = i.small<<8 | uint64(digit)
-	}
-	return i
-}
-
-// int64 returns i if an int64 can hold it.
-func (i integer) int64() (v int64, ok bool) {
-	switch {
-	case i.large != nil:
-		return 0, false
-	case i.negative:
-		return -int64(i.small), i.small <= 1<<63
-	}
-	return int64(i.small), i.small <= math.MaxInt64
-}
-
-// uint64 returns i if a uint64 can hold it.
-func (i integer) uint64() (v uint64, ok bool) { return i.small, i.large == nil && !i.negative }
-
-// big returns i.
-func (i integer) big() *big.Int {
-	v := new(big.Int).SetUint64(i.small)
-	if i.large != nil {
-		digits := slices.Clone(i.large)
-		slices.Reverse(digits)
-		v.SetBytes(digits)
-	}
-	if i.negative {
-		v.Neg(v)
-	}
-	return v
-}
+func isInteger(tag byte) bool { return forms[tag].kind == values.Int }

@@ -8,6 +8,7 @@ import (
 	"math/big"
 	"reflect"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
@@ -48,7 +49,10 @@ func goValue(t *testing.T, d vectors.Term) any {
 	case "float":
 		return math.Float64frombits(binary.BigEndian.Uint64(d.Bits))
 	case "binary":
-		return binaryValue(d.Bytes(t))
+		if data := d.Bytes(t); !utf8.Valid(data) {
+			return data
+		}
+		return string(d.Bytes(t))
 	case "tuple":
 		return envelope.Tuple(list(d.Elements(t)))
 	case "list":

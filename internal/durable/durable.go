@@ -1,7 +1,7 @@
 // Package durable reads and writes the small files that a node must not lose. A file is whole at any time, also when
 // the power fails or several processes write at once.
 //
-// [Replace] puts new content in the place of old, and [Create] makes a file that must not exist yet. [Read] reads one
+// [Replace] puts new content in the place of old, [CheckReplace] tells whether it could, and [Create] makes a file that must not exist yet. [Read] reads one
 // back; a pipe or a device in its place does not block it. [CheckRegular] tells such a thing from a file. A reader in
 // any process sees the old content or the new, never a part of either.
 //
@@ -38,6 +38,16 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 		return errors.Join(err, os.Remove(temp))
 	}
 	return syncFolder(filepath.Dir(path))
+}
+
+// CheckReplace returns why Replace of the file at path by so many bytes would fail, as far as that can be told before: it writes
+// and syncs a temporary file, and removes it.
+func CheckReplace(path string, size int) error {
+	temp, err := writeTemp(path, make([]byte, size), 0o600)
+	if err != nil {
+		return err
+	}
+	return os.Remove(temp)
 }
 
 // Create writes data to a new file at path. The file gets exactly the permissions of mode, whatever the process's

@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"github.com/seed-f6ddb928/peernet-go/discovery"
-	"github.com/seed-f6ddb928/peernet-go/identity"
 )
 
 // A Board shows the rest of the node what discovery knows, without a question to an actor. One finder writes it. It
@@ -43,13 +42,6 @@ func (b *Board) Presences() []Presence {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	return b.table.presences()
-}
-
-// PresencesOf returns where one key is seen, in the order of addresses and sources.
-func (b *Board) PresencesOf(key identity.PublicKey) []Presence {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	return b.table.presencesOf(key)
 }
 
 // update has the Board for itself. The finder and its providers' actors alone may change what it shows.

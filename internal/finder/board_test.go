@@ -26,8 +26,8 @@ func (g *rig) status() discovery.Status {
 
 func TestBoardIsEmptyAtFirst(t *testing.T) {
 	b := NewBoard()
-	if p, q, r := b.Providers(), b.Presences(), b.PresencesOf(key(1)); len(p)+len(q)+len(r) != 0 {
-		t.Errorf("%v, %v, %v", p, q, r)
+	if p, q := b.Providers(), b.Presences(); len(p)+len(q) != 0 {
+		t.Errorf("%v, %v", p, q)
 	}
 }
 
@@ -45,12 +45,6 @@ func TestBoardTellsWhoIsSeenWhere(t *testing.T) {
 		}
 		if got := g.board.Presences(); !slices.Equal(got, want) {
 			t.Errorf("%+v, want %+v", got, want)
-		}
-		if got := g.board.PresencesOf(key(1)); !slices.Equal(got, want[:2]) {
-			t.Errorf("%+v, want %+v", got, want[:2])
-		}
-		if got := g.board.PresencesOf(key(3)); len(got) != 0 {
-			t.Errorf("%+v", got)
 		}
 		g.send(Stop{})
 		g.wantStopped(1)
@@ -139,9 +133,7 @@ func TestBoardIsSafeForConcurrentUse(t *testing.T) {
 		for range 4 {
 			join.Go(func() {
 				for range 200 {
-					for _, p := range g.board.Presences() {
-						g.board.PresencesOf(p.Key)
-					}
+					g.board.Presences()
 					g.board.Providers()
 				}
 			})

@@ -63,7 +63,7 @@ func (f *finder) Receive(ctx actor.Context) {
 	switch m := ctx.Message().(type) {
 	case *actor.Started:
 		for _, p := range f.Providers {
-			child := &provider{Provider: p, config: f.Config}
+			child := &provider{Provider: p, config: f.Config, changed: make(chan struct{}, 1)}
 			f.Board.update(func() { f.Board.providers = append(f.Board.providers, child) })
 			ctx.Spawn(actorkit.Props(f.Pool, f.Log, func() actor.Actor { return child }))
 		}
@@ -83,9 +83,9 @@ func (f *finder) Receive(ctx actor.Context) {
 		f.change(ctx, func(t *table, now time.Time) []Change { t.disconnect(now, m); return nil })
 	case Moved:
 		f.change(ctx, func(t *table, now time.Time) []Change { t.renew(now); return nil })
-		f.tellProviders(ctx)
+		f.tellProviders()
 	case Listens:
-		f.tellProviders(ctx)
+		f.tellProviders()
 	case Stop:
 		if f.stopping {
 			return
@@ -102,9 +102,12 @@ func (f *finder) Receive(ctx actor.Context) {
 }
 
 // tellProviders tells the providers that it is time to look at the interfaces and to announce.
-func (f *finder) tellProviders(ctx actor.Context) {
-	for _, child := range ctx.Children() {
-		ctx.Send(child, changed{})
+func (f *finder) tellProviders() {
+	for _, p := range f.Board.providers {
+		select {
+		case p.changed <- struct{}{}:
+		default: // a change is waiting already
+		}
 	}
 }
 
@@ -112,21 +115,20 @@ func (f *finder) tellProviders(ctx actor.Context) {
 func (f *finder) sighted(ctx actor.Context, m sighted) {
 	m.from.ahead.Add(-1)
 	dropped := m.from.dropped.Swap(0)
-	if m.Key != f.Self.Key && !f.stopping {
-		// Trusted is not asked while the Board is locked.
-		untrusted := f.Board.table.keys[m.Key] == nil && !f.Trusted(m.Key)
-		f.change(ctx, func(t *table, now time.Time) []Change {
-			changes, room := t.see(now, m.from.name, m.Sighting, untrusted)
-			if !room {
-				dropped++
-			}
-			return changes
-		})
-	}
-	f.Board.update(func() {
-		m.from.status.Sightings++
-		m.from.status.Heard = f.Clock.Now()
-		m.from.status.Dropped += dropped
+	isOwn := m.Key == f.Self.Key
+	// Trusted is not asked while the Board is locked.
+	untrusted := !isOwn && f.Board.table.keys[m.Key] == nil && !f.Trusted(m.Key)
+	f.change(ctx, func(t *table, now time.Time) (changes []Change) {
+		room := true
+		if !isOwn {
+			changes, room = t.see(now, m.from.name, m.Sighting, untrusted)
+		}
+		if !room {
+			dropped++
+		}
+		s := &m.from.status
+		s.Sightings, s.Heard, s.Dropped = s.Sightings+1, now, s.Dropped+dropped
+		return changes
 	})
 	f.logDropped(dropped)
 }

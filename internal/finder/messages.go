@@ -53,9 +53,6 @@ type (
 	Stopped struct{}
 )
 
-// changed tells a provider's actor that Self.Changed is due.
-type changed struct{}
-
 // Events from the providers' actors.
 type (
 	// sighted is what a provider reports.

@@ -57,7 +57,7 @@ type provider struct {
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when the provider has run for the last time
 
-	changed chan struct{}  // Self.Changed of each Run
+	changed chan struct{}  // Self.Changed of each Run, with room for one
 	told    limiter.Bucket // of Problems; guarded by the Board
 	ahead   atomic.Int64   // sightings that the finder has not looked at
 	dropped atomic.Uint64  // sightings since the finder last looked
@@ -70,7 +70,7 @@ func (p *provider) Receive(ctx actor.Context) {
 		p.name = p.Name()
 		p.show(func(s *discovery.Status) { s.Name, s.State = p.name, discovery.Running })
 		run, cancel := context.WithCancel(context.Background())
-		p.cancel, p.ended, p.changed = cancel, make(chan struct{}), make(chan struct{}, 1)
+		p.cancel, p.ended = cancel, make(chan struct{})
 		system, parent := ctx.ActorSystem(), ctx.Parent()
 		p.post = func(m any) { system.Root.Send(parent, m) }
 		go func() {
@@ -78,11 +78,6 @@ func (p *provider) Receive(ctx actor.Context) {
 			p.keepRunning(run)
 			p.show(func(s *discovery.Status) { s.State, s.Err, s.Next = discovery.Ended, nil, time.Time{} })
 		}()
-	case changed:
-		select {
-		case p.changed <- struct{}{}:
-		default: // a change is waiting already
-		}
 	case *actor.Stopping:
 		if p.cancel != nil {
 			p.stop()

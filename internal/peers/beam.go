@@ -39,7 +39,7 @@ const fallBackAfter = time.Second
 // returns false if not.
 func (p *peer) fallBack(d *dial, err error) bool {
 	r := p.round
-	if r == nil || !d.fallsBack || !closesAsBEAM(err) || p.hasBEAM() || p.Dialects.Wait(p.key, d.addr, true) > 0 {
+	if !d.fallsBack || !closesAsBEAM(err) || p.hasBEAM() || p.Dialects.Wait(p.key, d.addr, true) > 0 {
 		return false
 	}
 	if p.Dialects.IsBEAM(p.key) {

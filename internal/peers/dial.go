@@ -17,16 +17,9 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/internal/session"
 )
 
-// A race is the TCP connects of a round, until one of them has succeeded. The next dial begins when one before it has
-// failed, or after Stagger; each is given up after DialTimeout. A hint that must not be dialled yet is passed over, and
-// looked at again when the next dial may begin; a race does not wait for it alone.
-type race struct {
-	ctx    context.Context // of every dial
-	cancel func()
-	dials  map[netip.AddrPort]*dial // under way
-	latest *dial
-	stop   func() bool // of the timer for the dial after the latest
-}
+// A race is TCP connects of a round, until one of them has succeeded. The next dial begins when one before it has failed, or
+// after Stagger; each is given up after DialTimeout. A hint that must not be dialled yet is passed over, and looked at again
+// when the next dial may begin; a race does not wait for it alone.
 
 // A dial is one TCP connect. Its goroutine writes the result before it posts the dial.
 type dial struct {
@@ -58,7 +51,7 @@ func (d *dial) close() {
 // dial them. If the round needs places, those that yielded lately come last: it may have time for one address at each turn.
 func (p *peer) arrange(r *round) []candidates.Candidate {
 	list := slices.DeleteFunc(p.privileges.Order(p.candidates(r), p.Clock.Now(), p.Jitter), func(c candidates.Candidate) bool {
-		return !slices.Contains(r.left, c.Addr) || r.race != nil && r.race.dials[c.Addr] != nil
+		return !slices.Contains(r.left, c.Addr) || r.dials[c.Addr] != nil
 	})
 	isFallback := func(c candidates.Candidate) bool { return slices.Contains(r.beam, c.Addr) }
 	if i := slices.IndexFunc(list, isFallback); i > 0 {
@@ -100,10 +93,9 @@ func (p *peer) takeAllowed(list []candidates.Candidate) (addr netip.AddrPort, wa
 	return netip.AddrPort{}, wait
 }
 
-// startRace begins a race for the addresses that are left in a round. It returns false if no dial may begin now, and how
-// long until one may; 0: no address is left.
-func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
-	list := p.arrange(r)
+// dialFirst begins a dial of a round, in its race or as the first of one, at the first address of list that may be dialled
+// now. If none may, it returns false and how long until one may; 0: the list is empty.
+func (p *peer) dialFirst(r *round, list []candidates.Candidate) (begun bool, wait time.Duration) {
 	if len(list) > 0 && !p.hasPlace(r) {
 		return false, p.Stagger
 	}
@@ -113,10 +105,10 @@ func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
 		return false, wait
 	}
 	p.round = r
-	d, _ := p.dialectFor(r, addr)
-	p.tellProgress(addr, "dialling "+in(d, p.at(addr)))
-	ctx, cancel := context.WithCancel(context.Background())
-	r.race = &race{ctx: ctx, cancel: cancel, dials: make(map[netip.AddrPort]*dial), stop: func() bool { return true }}
+	if r.latest == nil {
+		d, _ := p.dialectFor(r, addr)
+		p.tellProgress(addr, "dialling "+in(d, p.at(addr)))
+	}
 	p.dialTo(addr)
 	return true, 0
 }
@@ -124,8 +116,7 @@ func (p *peer) startRace(r *round) (started bool, wait time.Duration) {
 // raceOn starts a race for the addresses that are left in the round, or schedules one. It returns false if none has started:
 // then nothing may be under way.
 func (p *peer) raceOn() bool {
-	r := p.round
-	started, wait := p.startRace(r)
+	started, wait := p.dialFirst(p.round, p.arrange(p.round))
 	p.raceLater(wait)
 	return started
 }
@@ -140,17 +131,17 @@ func (p *peer) raceLater(wait time.Duration) {
 
 // dialTo begins the next dial of the race. The caller has counted addr against the hint limits.
 func (p *peer) dialTo(addr netip.AddrPort) {
-	race, d := p.round.race, &dial{addr: addr}
-	race.dials[addr], race.latest = d, d
+	r, d := p.round, &dial{addr: addr}
+	r.dials[addr], r.latest = d, d
 	p.countDial(d)
 	p.dials[d] = true
 	if a := p.at(addr); a != nil {
 		a.dialled = p.Clock.Now()
 	}
 	p.stagger()
-	ctx, cancel := context.WithTimeout(race.ctx, p.DialTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), p.DialTimeout)
 	d.giveUp = cancel
-	if !p.round.isFree {
+	if !r.isFree {
 		d.place, p.place = p.place, nil
 	}
 	if d.place != nil && d.place.until.IsZero() { // else it had its time at another address
@@ -165,15 +156,15 @@ func (p *peer) dialTo(addr netip.AddrPort) {
 
 // stagger sets the timer for the next dial of the race.
 func (p *peer) stagger() {
-	race := p.round.race
-	race.stop()
-	race.stop = p.after(p.Stagger, staggered{race.latest})
+	r := p.round
+	r.stopStagger()
+	r.stopStagger = p.after(p.Stagger, staggered{r.latest})
 }
 
 // staggered goes on with the race if its latest dial is still that one.
 func (p *peer) staggered(latest *dial) {
 	r := p.round
-	if r == nil || r.race == nil || r.race.latest != latest {
+	if r == nil || r.latest != latest {
 		return
 	}
 	list := p.arrange(r)
@@ -185,29 +176,22 @@ func (p *peer) staggered(latest *dial) {
 
 // dialNext begins the next dial of the race at the first of list that may be dialled now.
 func (p *peer) dialNext(list []candidates.Candidate) {
-	if len(list) == 0 {
-		return
+	if begun, _ := p.dialFirst(p.round, list); !begun && len(list) > 0 {
+		p.stagger()
 	}
-	if p.hasPlace(p.round) {
-		if addr, _ := p.takeAllowed(list); addr.IsValid() {
-			p.dialTo(addr)
-			return
-		}
-	}
-	p.stagger()
 }
 
 // dialled takes the result of a dial.
 func (p *peer) dialled(d *dial) {
 	delete(p.dials, d)
 	r := p.round
-	if r == nil || r.race == nil || r.race.dials[d.addr] != d { // called off
+	if r == nil || r.dials[d.addr] != d { // called off
 		d.close()
 		d.counted.Fail(d.dialect == handshake.BEAM) // the peer may have accepted the connection
 		p.leavePlace(d)
 		return
 	}
-	delete(r.race.dials, d.addr)
+	delete(r.dials, d.addr)
 	r.left = slices.DeleteFunc(r.left, func(a netip.AddrPort) bool { return a == d.addr })
 	if d.err != nil {
 		d.counted.Fail(d.dialect == handshake.BEAM && !errors.Is(d.err, syscall.ECONNREFUSED))
@@ -220,7 +204,7 @@ func (p *peer) dialled(d *dial) {
 		p.counters.Add(counters.DialsFailed, 1)
 		p.tried(d.addr, d.err)
 		r.keepError(d.addr, &DialError{Addr: d.addr, Err: d.err})
-		if p.dialNext(p.arrange(r)); len(r.race.dials) == 0 {
+		if p.dialNext(p.arrange(r)); len(r.dials) == 0 {
 			r.callOff()
 			p.goOn()
 		}
@@ -233,11 +217,12 @@ func (p *peer) dialled(d *dial) {
 
 // callOff ends the race, if there is one. Dials under way are called off; their addresses are left in the round.
 func (r *round) callOff() {
-	if r.race != nil {
-		r.race.stop()
-		r.race.cancel()
-		r.race = nil
+	r.stopStagger()
+	for _, d := range r.dials {
+		d.giveUp()
 	}
+	clear(r.dials)
+	r.latest = nil
 }
 
 // shakeHands begins the handshake on the connection that won the race.

@@ -46,18 +46,17 @@ type Info struct {
 // A Directory is what the rest of the node reads of its peers without asking an actor. The peer actors write
 // it. It is safe for concurrent use.
 type Directory struct {
-	links sync.Map // the link of each holder by key, for calls: a lock that all of them take would cost more
+	links sync.Map // of each key that has one. Calls read it: a lock that all of them take would cost more
 
-	mu      sync.RWMutex // guards the rest, and every holder
+	mu      sync.RWMutex // guards the rest, and every holder; held to write links
 	holders map[identity.PublicKey]*holder
 	closed  bool
 }
 
 type holder struct {
 	owner   *peer // the actor that may write; an older actor's writes are ignored; nil: made by Await
-	link    *session.Link
 	info    Info
-	changed chan struct{} // closed when link changes, or the holder is another's
+	changed chan struct{} // closed when the key's link changes, or the holder is another's
 	waiting int           // how many wait for that
 }
 
@@ -66,10 +65,9 @@ func NewDirectory() *Directory { return &Directory{holders: make(map[identity.Pu
 
 // Link returns the session to use for key; nil: not connected.
 func (d *Directory) Link(key identity.PublicKey) *session.Link {
-	if link, ok := d.links.Load(key); ok {
-		return link.(*session.Link)
-	}
-	return nil
+	link, _ := d.links.Load(key)
+	l, _ := link.(*session.Link)
+	return l
 }
 
 // Info returns what is known of a trusted peer, and its session if it has one.
@@ -77,7 +75,7 @@ func (d *Directory) Info(key identity.PublicKey) (Info, *session.Link) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	if s := d.holders[key]; s != nil && s.owner != nil {
-		return s.info, s.link
+		return s.info, d.Link(key)
 	}
 	return Info{State: Unknown}, nil
 }
@@ -92,7 +90,7 @@ func (d *Directory) Await(ctx context.Context, key identity.PublicKey, old *sess
 		s = &holder{changed: make(chan struct{})}
 		d.holders[key] = s
 	}
-	for s != nil && s.link == old && !d.closed {
+	for s != nil && d.Link(key) == old && !d.closed {
 		if err := d.wait(ctx, s); err != nil {
 			if s.owner == nil && s.waiting == 0 && d.holders[key] == s {
 				delete(d.holders, key) // this was the last Await
@@ -101,13 +99,10 @@ func (d *Directory) Await(ctx context.Context, key identity.PublicKey, old *sess
 		}
 		s = d.holders[key]
 	}
-	switch {
-	case d.closed:
+	if d.closed {
 		return nil, ErrStopping
-	case s == nil:
-		return nil, nil
 	}
-	return s.link, nil
+	return d.Link(key), nil
 }
 
 // wait is called with mu held, and returns with it held once s may have changed.
@@ -165,13 +160,8 @@ func (d *Directory) unregister(p *peer) {
 
 func (d *Directory) setLink(p *peer, link *session.Link) {
 	d.write(p, func(s *holder) {
-		if s.link != link {
-			s.link = link
-			if link == nil {
-				d.links.Delete(p.key)
-			} else {
-				d.links.Store(p.key, link)
-			}
+		if d.Link(p.key) != link {
+			d.links.Store(p.key, link) // nil too
 			s.wakeAll()
 		}
 	})

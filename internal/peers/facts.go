@@ -82,7 +82,7 @@ type sessionFacts struct {
 	halfClosed bool            // the peer has said a bye that half-closes: it takes nothing new
 	over       bool            // only Ended will follow
 	ended      bool
-	end        session.Ended // how it ends, once it is half-closed, over or ended
+	end        *session.Ended // how it ends, once it is half-closed, over or ended; never changed; nil: nothing is known of it
 }
 
 // isNewcomer says whether the session waits to be let in.
@@ -119,18 +119,15 @@ func (f *facts) mustStay(s *sessionFacts) bool {
 // isBroken says whether a session that was up ended, and the peer did not say so: a relay between may have
 // swallowed what was sent.
 func (s sessionFacts) isBroken() bool {
-	if s.up.IsZero() || s.isUsable() {
-		return false
-	}
-	return Breaks(s.howItEnds().Reason)
+	return !s.up.IsZero() && !s.isUsable() && Breaks(s.howItEnds().Reason)
 }
 
 // howItEnds returns what is known of the end of a session that is not usable any more.
 func (s sessionFacts) howItEnds() session.Ended {
-	if s.end.Reason == "" {
+	if s.end == nil {
 		return session.Ended{Addr: s.addr, Reason: s.closed}
 	}
-	return s.end
+	return *s.end
 }
 
 // find returns the session with that id; nil: there is none.
@@ -232,4 +229,4 @@ func (f *facts) isIdle(s *sessionFacts, now time.Time) bool {
 }
 
 // recordEnd keeps how a session ends.
-func (f *facts) recordEnd(s *sessionFacts, m session.Ended) { s.end, f.lastEnd = m, m }
+func (f *facts) recordEnd(s *sessionFacts, m session.Ended) { s.end, f.lastEnd = &m, m }

@@ -15,7 +15,7 @@ func (p *peer) moved(c netwatch.Change) {
 	p.recordStep(Step{Reason: why})
 	for i := range p.sessions {
 		s := &p.sessions[i]
-		if l := p.links[s.id]; c.IsGone(l.Local()) && !s.beam { // a BEAM node's is closed only once it is dead
+		if l := p.link(s.id); c.IsGone(l.Local()) && !s.beam { // a BEAM node's is closed only once it is dead
 			s.stranded = true
 		} else if !s.over {
 			l.Check()

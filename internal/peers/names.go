@@ -38,11 +38,11 @@ func (p *peer) learnAll(texts []string, source string, once bool) (list []*addre
 		if err != nil {
 			continue // it was refused where it was given
 		}
-		var a *address
-		if ip, err := netip.ParseAddr(host); err == nil {
+		a := p.known(text)
+		if ip, err := netip.ParseAddr(host); a == nil && err == nil {
 			a = p.learn(netip.AddrPortFrom(ip.Unmap(), port), source, once, list...)
-		} else {
-			a = p.learnName(text, source, once)
+		} else if a == nil {
+			a = p.addName(text, source, once)
 		}
 		if a != nil && !slices.Contains(list, a) {
 			list = append(list, a)
@@ -65,11 +65,8 @@ func (p *peer) known(text string) *address {
 	return nil
 }
 
-// learnName returns the address that is a name, made if it is new. It returns nil if the peers file has too many.
-func (p *peer) learnName(text, source string, once bool) *address {
-	if a := p.known(text); a != nil {
-		return a
-	}
+// addName adds an address that is a name. It returns nil if the peers file has too many.
+func (p *peer) addName(text, source string, once bool) *address {
 	names := 0
 	for _, a := range p.addrs {
 		if a.isName() {
@@ -111,14 +108,12 @@ func (p *peer) forgetOnce() {
 
 // lookUp looks a name up for a round, unless that is under way.
 func (p *peer) lookUp(r *round, name *address) {
-	for l := range r.lookups {
-		if l.name == name {
-			return
-		}
+	if r.lookups[name] != nil {
+		return
 	}
 	p.backOff(name) // until it has led to the peer
 	l, queues := &lookup{name: name}, r.said[name] < candidates.Asked
-	r.lookups[l] = true
+	r.lookups[name] = l
 	p.join.Go(func() {
 		l.addrs, l.err = p.resolve(r.ctx, name.name, queues)
 		p.post(lookedUp{l})
@@ -179,10 +174,10 @@ func (c *Config) endLookup(ctx context.Context, callOff func()) {
 // lookedUp takes the result of a lookup. The addresses count as written down by the owner, in that round.
 func (p *peer) lookedUp(l *lookup) {
 	r, name := p.round, l.name
-	if r == nil || !r.lookups[l] { // called off
+	if r == nil || r.lookups[name] != l { // called off
 		return
 	}
-	delete(r.lookups, l)
+	delete(r.lookups, name)
 	if !slices.Contains(p.addrs, name) { // it was removed meanwhile
 		l.addrs = nil
 	}
@@ -202,10 +197,7 @@ func (p *peer) lookedUp(l *lookup) {
 		found = append(found, a)
 	}
 	p.publish()
-	if standing == candidates.Asked {
-		r.enterAgain(found...)
-	}
-	p.extend(found...)
+	p.extend(standing == candidates.Asked, found...)
 	if len(p.handshakes) == 0 {
 		p.goOn()
 	}

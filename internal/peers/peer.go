@@ -40,7 +40,8 @@ type peer struct {
 	counters *counters.Peer
 	info     Info
 
-	links map[string]*session.Link // the sessions, by id
+	links   []*session.Link // the sessions
+	counted int             // of them, in the quota
 
 	addrs      []*address
 	kept       []*address            // of those, what Connects have given, the oldest first
@@ -120,7 +121,7 @@ func (p *peer) Receive(ctx actor.Context) {
 	case session.Up:
 		p.up(m.Link)
 	case session.Greeted:
-		p.greeted(m.Link)
+		p.recordFact(m.Link, func(s *sessionFacts) { s.recordHello(m.Link.Hello()) })
 	case session.HalfClosed:
 		p.halfClosed(m)
 	case session.Ending:
@@ -154,8 +155,7 @@ func (p *peer) start() {
 	system, self := p.ctx.ActorSystem(), p.ctx.Self()
 	p.self, p.post = self, func(m any) { system.Root.Send(self, m) }
 	p.isArbiter, p.pongWithin, p.idleAfter = p.Self.Compare(p.key) < 0, p.Session.PongWithin, p.IdleAfter
-	p.links, p.dialledTo = make(map[string]*session.Link), make(map[string]*dial)
-	p.dials, p.hints = make(map[*dial]bool), newHintLimiter()
+	p.dialledTo, p.dials, p.hints = make(map[string]*dial), make(map[*dial]bool), newHintLimiter()
 	p.become(netip.AddrPort{}, "no address is known")
 }
 
@@ -175,18 +175,14 @@ func (p *peer) release() {
 	if p.round != nil {
 		p.dropRound().answer(ErrStopping)
 	}
-	var admitted []string
 	for _, s := range p.sessions {
-		p.links[s.id].Close(session.Close{Reason: envelope.ReasonBusy})
+		p.link(s.id).Close(session.Close{Reason: envelope.ReasonBusy})
 		if s.admitted {
-			admitted = append(admitted, s.id)
+			p.forget(s.id)
 		}
 	}
 	p.sessions, p.due, p.waiting = nil, time.Time{}, false
 	p.arm()
-	for i, id := range admitted {
-		p.forget(id, i == len(admitted)-1)
-	}
 	p.join.Wait()
 	for d := range p.dials {
 		d.close()

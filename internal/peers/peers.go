@@ -4,6 +4,7 @@
 package peers
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -106,7 +107,7 @@ func (t *table) Receive(ctx actor.Context) {
 		}
 	case Down:
 		if c := t.childOfSender(ctx, m.Key); c != nil {
-			t.down(c, m)
+			t.tellDown(c, m)
 		}
 	case Conflict:
 		t.Tell(m)
@@ -175,9 +176,7 @@ func (t *table) trust(ctx actor.Context, m trust.Change) {
 func (t *table) revoke(ctx actor.Context, c *child) {
 	delete(t.peers, c.key)
 	ctx.Send(c.pid, leave{envelope.ReasonRevoked})
-	if c.up != nil {
-		t.down(c, Down{Key: c.key, Addr: c.up.Addr, Reason: envelope.ReasonRevoked})
-	}
+	t.tellDown(c, Down{Reason: envelope.ReasonRevoked})
 }
 
 func (t *table) connect(ctx actor.Context, m Connect) {
@@ -206,8 +205,10 @@ func (t *table) proved(ctx actor.Context, m session.Proved) {
 	}
 }
 
-func (t *table) down(c *child, m Down) {
+// tellDown tells that a peer is down, unless that was told.
+func (t *table) tellDown(c *child, m Down) {
 	if c.up != nil {
+		m.Key, m.Addr = c.key, cmp.Or(m.Addr, c.up.Addr)
 		c.up = nil
 		t.Tell(m)
 	}
@@ -231,9 +232,7 @@ func (t *table) release(c *child) {
 	for _, w := range c.waiters {
 		w.answer(ErrStopping)
 	}
-	if c.up != nil {
-		t.down(c, Down{Key: c.key, Addr: c.up.Addr, Reason: session.ReasonLost})
-	}
+	t.tellDown(c, Down{Reason: session.ReasonLost})
 }
 
 func (t *table) stopIfEmpty() {

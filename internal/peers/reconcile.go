@@ -137,7 +137,6 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 		if f.falls++; now.Sub(s.up) >= steadyAfter {
 			f.falls = 0
 		}
-		f.countRefusal(end)
 		if end.ByPeer && end.Reason == envelope.ReasonRevoked {
 			f.failed = dialError(end.Addr, end)
 		}
@@ -166,10 +165,9 @@ func reconcile(before facts, trusted bool, now time.Time) (facts, actions) {
 		}
 		// A second bye may have ended the half-close, and may demand a longer pause (§7.3).
 		if s.ended && s.halfClosed && s.end.ByPeer && cutsShort(s.end.Reason) && wasDue {
-			f.countRefusal(s.end)
-			if do.pause, _ = f.pauseAfter(s.end, s.chance, now); do.pause.until.After(f.due) {
+			if do.pause, _ = f.pauseAfter(*s.end, s.chance, now); do.pause.until.After(f.due) {
 				f.due = do.pause.until
-				do.step = disconnected(s.end)
+				do.step = disconnected(*s.end)
 			}
 		}
 	}
@@ -308,16 +306,12 @@ func (f *facts) rotation() (old, next *sessionFacts) {
 	return nil, nil
 }
 
-// countRefusal counts the end of a session if the peer has refused this node.
-func (f *facts) countRefusal(end session.Ended) {
+// pauseAfter counts the end of a session if the peer has refused this node, and returns how long it puts off the next dial.
+// If redials is false, the peer is not dialled by itself, and the pause is zero.
+func (f *facts) pauseAfter(end session.Ended, chance float64, now time.Time) (o pause, redials bool) {
 	if end.ByPeer && (end.Reason == envelope.ReasonRefused || end.Reason == envelope.ReasonRevoked) {
 		f.refusals++
 	}
-}
-
-// pauseAfter returns how long the end of a session puts off the next dial. If redials is false, the peer is not dialled by
-// itself, and the pause is zero.
-func (f *facts) pauseAfter(end session.Ended, chance float64, now time.Time) (o pause, redials bool) {
 	if wait, ok := redial(end.Reason, end.ByPeer, end.RetryAfter, f.refusals, f.falls, chance); ok {
 		return pause{now.Add(wait), asksForPause(end.Reason, end.ByPeer)}, true
 	}

@@ -96,14 +96,14 @@ func hasBoot(boot byte) func(*sessionFacts) {
 // isHalfClosed is a bye of the peer's that half-closes.
 func isHalfClosed(reason envelope.Reason) func(*sessionFacts) {
 	return func(s *sessionFacts) {
-		s.halfClosed, s.end = true, session.Ended{Addr: s.addr, Reason: reason, ByPeer: true, RetryAfter: 5 * time.Second}
+		s.halfClosed, s.end = true, &session.Ended{Addr: s.addr, Reason: reason, ByPeer: true, RetryAfter: 5 * time.Second}
 	}
 }
 
 // hasEnded is the end of a session, by the peer's bye.
 func hasEnded(reason envelope.Reason) func(*sessionFacts) {
 	return func(s *sessionFacts) {
-		s.ended, s.end = true, session.Ended{Addr: s.addr, Reason: reason, ByPeer: reason != session.ReasonLost, RetryAfter: 5 * time.Second}
+		s.ended, s.end = true, &session.Ended{Addr: s.addr, Reason: reason, ByPeer: reason != session.ReasonLost, RetryAfter: 5 * time.Second}
 	}
 }
 

@@ -53,13 +53,17 @@ type round struct {
 	ctx    context.Context // of its lookups
 	cancel func()
 
-	lookups    map[*lookup]bool // under way
-	unresolved error            // why a name gave no address
+	lookups    map[*address]*lookup // under way, by name
+	unresolved error                // why a name gave no address
 
-	left     []netip.AddrPort
-	last     error                        // why the best address failed: the one whose dial got furthest
-	at       netip.AddrPort               // that address
-	race     *race                        // TCP connects are under way; nil: none is
+	left []netip.AddrPort
+	last error          // why the best address failed: the one whose dial got furthest
+	at   netip.AddrPort // that address
+
+	dials       map[netip.AddrPort]*dial // the race: TCP connects under way
+	latest      *dial                    // of the race; nil: there is none
+	stopStagger func() bool              // the timer for the dial after the latest
+
 	reserved *atomic.Pointer[reservation] // by the handshake that has proved the peer: the others yield
 	slowAt   time.Time                    // when the handshake that began last has had its time
 	waits    bool                         // dialAllowed will come
@@ -82,7 +86,8 @@ var errWaits = errors.New("other peers are being dialled")
 type reservation struct{ addr netip.AddrPort }
 
 func newRound() *round {
-	r := &round{last: ErrNoAddress, reserved: new(atomic.Pointer[reservation]), lookups: make(map[*lookup]bool),
+	r := &round{last: ErrNoAddress, reserved: new(atomic.Pointer[reservation]), lookups: make(map[*address]*lookup),
+		dials: make(map[netip.AddrPort]*dial), stopStagger: func() bool { return true },
 		entered: make(map[netip.AddrPort]bool), said: make(map[*address]candidates.Standing)}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	return r
@@ -134,7 +139,7 @@ func (p *peer) begin(asked []*address, force bool) error {
 	p.due, p.waiting = time.Time{}, false
 	p.arm()
 	dueNow, wait := p.dueAddresses(force)
-	if err := p.quota.full(len(p.sessions) == 0); err != nil && len(asked)+len(dueNow) > 0 {
+	if err := p.quota.full(p.counted == 0); err != nil && len(asked)+len(dueNow) > 0 {
 		p.full = true
 		p.putOff(withJitter(fullWait, p.Jitter()), netip.AddrPort{}, err.Error())
 		return err
@@ -155,7 +160,7 @@ func (p *peer) begin(asked []*address, force bool) error {
 		if a.isName() {
 			names = append(names, a)
 		} else {
-			r.enter(a.addr)
+			r.enter(a.addr, false)
 		}
 	}
 	if force {
@@ -175,16 +180,15 @@ func (p *peer) begin(asked []*address, force bool) error {
 		p.round = r
 		p.tellProgress(netip.AddrPort{}, "looking up "+strings.Join(texts, ", "))
 	}
-	started, due := p.startRace(r)
+	started, due := p.dialFirst(r, p.arrange(r))
 	switch {
 	case started:
 		return nil
-	case len(names) > 0:
-		p.raceLater(due)
-		return nil
-	case force && due > 0: // the bound of a BEAM node alone lets a Connect wait
+	case force && due > 0 && len(names) == 0: // the bound of a BEAM node alone lets a Connect wait
 		p.round = r
 		p.become(netip.AddrPort{}, fmt.Sprintf("waiting %v to dial: a BEAM node takes harm if many connections close", due.Round(time.Second/10)))
+	}
+	if p.round != nil {
 		p.raceLater(due)
 		return nil
 	}
@@ -222,31 +226,31 @@ func (p *peer) addAsked(asked []*address) {
 			continue
 		}
 		r.said[a] = candidates.Asked
-		r.enterAgain(a)
-		p.extend(a)
+		p.extend(true, a)
 	}
 }
 
-// extend adds addresses to the round that is under way, and to its race if there is one. What a name gives follows later.
-func (p *peer) extend(list ...*address) {
+// extend adds addresses to the round that is under way, and to its race if there is one: those that were in it already only
+// if again is true. What a name gives follows later.
+func (p *peer) extend(again bool, list ...*address) {
 	r := p.round
 	list = slices.DeleteFunc(list, func(a *address) bool {
 		if a.isName() {
 			p.lookUp(r, a)
 			return true
 		}
-		return !r.enter(a.addr)
+		return !r.enter(a.addr, again)
 	})
 	if len(list) == 0 {
 		return
 	}
-	if r.race == nil { // a handshake is under way; its time may be over
+	if r.latest == nil { // a handshake is under way; its time may be over
 		if !p.Clock.Now().Before(r.slowAt) {
 			p.raceBeside(r)
 		}
 		return
 	}
-	if r.choice.FallsBack && len(r.race.dials) > 0 {
+	if r.choice.FallsBack {
 		return // the timer has it dialled: of connects at the same time a BEAM node would see all but one end
 	}
 	p.dialNext(slices.DeleteFunc(p.arrange(r), func(c candidates.Candidate) bool {
@@ -265,9 +269,9 @@ func (p *peer) raceAnew() {
 		}
 	}
 	p.handshakes, r.reserved = nil, new(atomic.Pointer[reservation])
-	for _, l := range slices.Collect(maps.Keys(r.lookups)) {
-		delete(r.lookups, l)
-		p.lookUp(r, l.name)
+	for _, name := range slices.Collect(maps.Keys(r.lookups)) {
+		delete(r.lookups, name)
+		p.lookUp(r, name)
 	}
 	p.goOn()
 }
@@ -283,7 +287,7 @@ func (p *peer) tellProgress(addr netip.AddrPort, why string) {
 
 // raceBeside tries the next addresses beside a handshake that takes long.
 func (p *peer) raceBeside(r *round) {
-	if p.round == r && r.race == nil && len(r.left) > 0 && r.reserved.Load() == nil {
+	if p.round == r && r.latest == nil && len(r.left) > 0 && r.reserved.Load() == nil {
 		p.raceOn()
 	}
 }
@@ -294,8 +298,8 @@ func (p *peer) handshakeFailed(d *dial, m session.Ended) {
 	err := dialError(addr, m)
 	yielded := errors.Is(m.Err, session.ErrYielded) || d.calledOff
 	d.counted.Fail(d.dialect == handshake.BEAM || closesAsBEAM(m.Err))
-	fellBack := p.round != nil && slices.Contains(p.handshakes, m.Session.GetId()) && p.fallBack(d, m.Err)
-	if fellBack {
+	at := slices.Index(p.handshakes, m.Session.GetId()) // -1: its round has ended
+	if at >= 0 && p.fallBack(d, m.Err) {
 		p.recordStep(Step{Addr: addr, Reason: "closed before message 2, as a BEAM node does"})
 	} else if !yielded {
 		p.tried(addr, err)
@@ -303,16 +307,15 @@ func (p *peer) handshakeFailed(d *dial, m session.Ended) {
 	if m.ByPeer {
 		p.prove(addr)
 		if !p.isConnected() {
-			p.countRefusal(m)
 			o, _ := p.pauseAfter(m, p.Jitter(), p.Clock.Now())
 			p.pause(o)
 		}
 	}
-	r := p.round
-	if r == nil || !slices.Contains(p.handshakes, m.Session.GetId()) {
-		return // its round has ended
+	if at < 0 {
+		return
 	}
-	p.handshakes = slices.DeleteFunc(p.handshakes, func(id string) bool { return id == m.Session.GetId() })
+	r := p.round
+	p.handshakes = slices.Delete(p.handshakes, at, at+1)
 	if c := r.reserved.Load(); c != nil && c.addr == addr {
 		r.reserved.CompareAndSwap(c, nil) // another handshake may take it
 	}
@@ -331,7 +334,7 @@ func (p *peer) handshakeFailed(d *dial, m session.Ended) {
 func (p *peer) goOn() {
 	r := p.round
 	switch {
-	case r.race != nil || r.reserved.Load() != nil && len(p.handshakes) > 0:
+	case r.latest != nil || r.reserved.Load() != nil && len(p.handshakes) > 0:
 		return
 	case len(r.left) > 0 && p.raceOn(), len(p.handshakes) > 0, len(r.lookups) > 0:
 		return
@@ -397,21 +400,12 @@ func (r *round) err() error {
 	return fmt.Errorf("%w; %v", r.last, r.unresolved)
 }
 
-// enter adds an address to those left, and returns false if it was there before.
-func (r *round) enter(addr netip.AddrPort) bool {
-	if r.entered[addr] {
+// enter adds an address to those left. It returns false if it is there, or was before and does not enter again.
+func (r *round) enter(addr netip.AddrPort, again bool) bool {
+	if r.entered[addr] && (!again || slices.Contains(r.left, addr)) {
 		return false
 	}
 	r.entered[addr] = true
 	r.left = append(r.left, addr)
 	return true
-}
-
-// enterAgain lets addresses enter once more, unless their turn is still to come.
-func (r *round) enterAgain(list ...*address) {
-	for _, a := range list {
-		if !slices.Contains(r.left, a.addr) {
-			delete(r.entered, a.addr)
-		}
-	}
 }

@@ -1,6 +1,8 @@
 package peers
 
 import (
+	"slices"
+
 	"github.com/asynkron/protoactor-go/actor"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
@@ -20,13 +22,25 @@ func (p *peer) proved(l *session.Link) {
 			p.afterInRound(r, patience, handshakeSlow{r, c})
 		}
 	}
-	p.links[l.ID()] = l
+	p.links = append(p.links, l)
 	p.Dialects.Spoke(p.key, l.Dialect())
 	if l.Dialect() == handshake.BEAM {
 		p.Dialects.Names(p.key).Began(l.ID())
 	}
 	p.sessions = append(p.sessions, sessionFacts{id: l.ID(), role: l.Role(), addr: l.Addr(), beam: l.Dialect() == handshake.BEAM, chance: p.Jitter()})
 	p.applyFacts()
+}
+
+// link returns the session with that id; nil: the peer does not hold it.
+func (p *peer) link(id string) *session.Link {
+	if i := slices.IndexFunc(p.links, func(l *session.Link) bool { return l.ID() == id }); i >= 0 {
+		return p.links[i]
+	}
+	return nil
+}
+
+func (p *peer) forgetLink(id string) {
+	p.links = slices.DeleteFunc(p.links, func(l *session.Link) bool { return l.ID() == id })
 }
 
 // recordFact keeps a fact of a session that is still known, and does what follows.
@@ -59,14 +73,6 @@ func (p *peer) up(l *session.Link) {
 		s.rotateAt = s.up.Add(withJitter(p.RotateAfter, p.Jitter()))
 	}
 	p.applyFacts()
-}
-
-// greeted is a session whose hello has come. If the session is not up yet, Up follows at once, and tells the rest.
-func (p *peer) greeted(l *session.Link) {
-	if s := p.find(l.ID()); s != nil && !s.up.IsZero() {
-		s.recordHello(l.Hello())
-		p.applyFacts()
-	}
 }
 
 // halfClosed is a session over which the peer starts nothing more, and takes nothing new. It has said a bye.
@@ -111,7 +117,7 @@ func (p *peer) ended(m session.Ended) {
 func (p *peer) childStopped(who *actor.PID) {
 	m := session.Ended{Session: who, Reason: session.ReasonLost}
 	if s := p.find(who.GetId()); s != nil {
-		m.Link, m.Role, m.Addr, m.WasUp = p.links[s.id], s.role, s.addr, !s.up.IsZero()
+		m.Link, m.Role, m.Addr, m.WasUp = p.link(s.id), s.role, s.addr, !s.up.IsZero()
 	}
 	p.ended(m)
 }
@@ -121,7 +127,7 @@ func (p *peer) observe() {
 	p.looked = p.Clock.Now()
 	for i := range p.sessions {
 		if s := &p.sessions[i]; s.isUsable() {
-			n, inFlight := p.links[s.id].Traffic()
+			n, inFlight := p.link(s.id).Traffic()
 			s.recordTraffic(n, inFlight, p.looked)
 		}
 	}
@@ -143,7 +149,7 @@ func (p *peer) applyFacts() {
 		p.doubt(addr)
 	}
 	if do.offer {
-		p.Directory.setLink(p, p.links[p.offered])
+		p.Directory.setLink(p, p.link(p.offered))
 	}
 	if do.history != nil {
 		p.recordStep(*do.history)
@@ -152,19 +158,19 @@ func (p *peer) applyFacts() {
 		p.become(do.step.Addr, do.step.Reason)
 	}
 	for _, c := range do.close {
-		if p.links[c.id].Dialect() == handshake.BEAM {
+		if p.link(c.id).Dialect() == handshake.BEAM {
 			c.Hold = p.Dialects.HoldClose(p.key)
 		}
-		p.links[c.id].Close(c.Close)
+		p.link(c.id).Close(c.Close)
 		if p.find(c.id) == nil {
-			delete(p.links, c.id) // it was not let in
+			p.forgetLink(c.id) // it was not let in
 		}
 	}
 	for _, b := range do.probe {
-		p.links[b.id].Probe(session.Probe{Within: b.within})
+		p.link(b.id).Probe(session.Probe{Within: b.within})
 	}
-	for i, id := range do.forget {
-		p.forget(id, len(p.sessions) == 0 && i == len(do.forget)-1)
+	for _, id := range do.forget {
+		p.forget(id)
 	}
 	for _, id := range do.admit {
 		p.admit(id)
@@ -189,21 +195,23 @@ func (p *peer) applyFacts() {
 
 // admit lets a session in if the quota has room.
 func (p *peer) admit(id string) {
-	s, l := p.find(id), p.links[id]
-	if s.noRoom = p.quota.enter(len(p.sessions) == 1); s.noRoom != nil {
+	s, l := p.find(id), p.link(id)
+	if s.noRoom = p.quota.enter(p.counted == 0); s.noRoom != nil {
 		p.applyFacts()
 		return
 	}
+	p.counted++
 	if s.role == handshake.Responder { // its end may be told to its parent, if it is at this moment
 		p.ctx.Watch(p.ctx.ActorSystem().NewLocalPID(id))
 	}
 	l.Admit(p.self)
 }
 
-// forget drops a session that has ended; last: the peer has no other one.
-func (p *peer) forget(id string, last bool) {
-	delete(p.links, id)
-	p.quota.leave(last)
+// forget drops a session that has ended.
+func (p *peer) forget(id string) {
+	p.forgetLink(id)
+	p.counted--
+	p.quota.leave(p.counted == 0)
 	if p.MaxPeers > 0 || p.MaxSessions > 0 {
 		p.report(roomFreed{})
 	}

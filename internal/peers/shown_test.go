@@ -91,7 +91,7 @@ func (r *rig) check(p *peer) {
 		is   bool
 		what string
 	}{
-		{connected && (!used.isUsable() || p.links[p.used] != link), "the session in use cannot be used, or is not the directory's"},
+		{connected && (!used.isUsable() || p.link(p.used) != link), "the session in use cannot be used, or is not the directory's"},
 		{!connected && link != nil && !follows, "the directory offers a session, and none is in use"},
 		{!connected && len(p.usable()) > 0, "no session is in use, and one could be"},
 		{d != dispute{} && !(isUsable(d.favoured) && isUsable(d.other)), "a session is in dispute that cannot be used"},
@@ -100,7 +100,7 @@ func (r *rig) check(p *peer) {
 		{(info.State == BackingOff) == (p.due.IsZero() && !p.waiting) && !follows, "backing off without a redial, or not with one"},
 		{!info.Next.Equal(p.due) || !p.due.IsZero() && p.due.Before(p.armed), "the time of the next dial is not that of the redial"},
 		{!p.due.IsZero() && (p.round != nil || connected || p.asleep || p.goodbye != ""), "a redial that is not wanted"},
-		{p.round != nil && p.round.race == nil && len(p.handshakes) == 0, "a round in which nothing is under way"},
+		{p.round != nil && p.round.latest == nil && len(p.handshakes) == 0, "a round in which nothing is under way"},
 		{p.round != nil && p.goodbye != "", "dialling, and leaving"},
 		{p.round != nil && connected && p.rotates == "", "dialling, and connected"},
 		{len(p.links) != len(p.sessions), "other sessions are held than are known"},

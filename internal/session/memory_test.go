@@ -32,7 +32,9 @@ func held(s *session) (out, in int) {
 	in = cap(s.reader.buf.b) + cap(s.reader.large) + cap(s.reader.arena)
 	for range len(s.reader.free) {
 		b := <-s.reader.free
-		in += cap(b.envelopes) * int(unsafe.Sizeof(envelope.Envelope{}))
+		if b != nil {
+			in += cap(b.envelopes) * int(unsafe.Sizeof(envelope.Envelope{}))
+		}
 		s.reader.free <- b
 	}
 	return out, in

@@ -35,11 +35,11 @@ type queue struct {
 	mostRefusals int      // maxRefusals, or fewer
 	spare        *flow    // for the next single one
 
-	replies      room // pings and small replies: callers and handlers wait
-	calls        room // small calls: callers wait
-	largeCalls   room // their callers wait, but a call that waits has turns like any other
-	largeReplies room // likewise: their handlers wait
-	sends        *flow
+	replies      room    // pings and small replies: callers and handlers wait
+	calls        room    // small calls: callers wait
+	largeCalls   room    // their callers wait, but a call that waits has turns like any other
+	largeReplies room    // likewise: their handlers wait
+	sends        *flow   // made with the first send: many a session has none
 	bytes        int     // in all rooms
 	crowded      []*room // in which somebody waits
 
@@ -68,11 +68,8 @@ type position struct {
 
 func newQueue(limit int, isCrowded func() bool) *queue {
 	bulk := room{limit: limit, name: limitName}
-	q := &queue{codec: envelope.Msgpack, isCrowded: isCrowded, mostRefusals: maxRefusals, replies: room{limit: urgentRoom, name: "pings and small replies"},
+	return &queue{codec: envelope.Msgpack, isCrowded: isCrowded, mostRefusals: maxRefusals, replies: room{limit: urgentRoom, name: "pings and small replies"},
 		calls: bulk, largeCalls: bulk, largeReplies: bulk}
-	q.sends = q.newFlow(limit, limitName)
-	q.sends.starts = true
-	return q
 }
 
 // pushCall queues a call, and takes buf over in any case. It waits for room until ctx ends: the error is an *AbandonedError
@@ -87,7 +84,20 @@ func (q *queue) pushCall(ctx context.Context, buf *buffer, p *position) error {
 }
 
 // pushSend queues a send, as pushCall does.
-func (q *queue) pushSend(ctx context.Context, buf *buffer) error { return q.sends.push(ctx, buf) }
+func (q *queue) pushSend(ctx context.Context, buf *buffer) error {
+	return q.flowOfSends().push(ctx, buf)
+}
+
+// flowOfSends returns the flow of the session's sends.
+func (q *queue) flowOfSends() *flow {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.sends == nil {
+		q.sends = q.newFlow(q.calls.limit, limitName)
+		q.sends.starts = true
+	}
+	return q.sends
+}
 
 // pushPing queues a ping, as pushCall does. It is not refused after our bye.
 func (q *queue) pushPing(ctx context.Context, buf *buffer, p *position) error {

@@ -135,8 +135,10 @@ func wantEmpty(t *testing.T, q *queue) {
 	t.Helper()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	rooms := map[string]*room{"replies": &q.replies, "calls": &q.calls, "large calls": &q.largeCalls, "large replies": &q.largeReplies,
-		"sends": q.sends.room}
+	rooms := map[string]*room{"replies": &q.replies, "calls": &q.calls, "large calls": &q.largeCalls, "large replies": &q.largeReplies}
+	if q.sends != nil {
+		rooms["sends"] = q.sends.room
+	}
 	for name, r := range rooms {
 		if r.bytes != 0 || len(r.waiters) != 0 {
 			t.Errorf("left over of %s: %d bytes, %d waiters", name, r.bytes, len(r.waiters))

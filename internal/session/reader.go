@@ -27,7 +27,7 @@ const (
 type batch struct {
 	envelopes []envelope.Envelope
 	chains    int  // of sends that ended with it: CloseChain is told once the sends are delivered
-	isLast    bool // the session may fall idle after it: its slice is not kept
+	isLast    bool // the session may fall idle after it: it is not kept
 }
 
 // A reader opens and decodes what arrives. It delivers calls, replies, sends, pings and pongs itself; a read with anything else
@@ -45,7 +45,7 @@ type reader struct {
 	parts  assembly
 	part   envelope.Envelope // the last one
 
-	free     chan *batch     // batches that the actor does not have
+	free     chan *batch     // batches that the actor does not have; nil: made when it is needed
 	atActor  atomic.Int32    // batches that the actor has not handled yet
 	stop     <-chan struct{} // closed when the session stops at once
 	discards atomic.Bool     // the session is ending: what still comes is discarded
@@ -59,7 +59,7 @@ func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader
 		r.busy = guestRead
 	}
 	for range maxBatches {
-		r.free <- &batch{}
+		r.free <- nil
 	}
 	return r
 }
@@ -190,9 +190,8 @@ func (r *reader) shrink() {
 		r.resize(idleRead)
 	}
 	for range len(r.free) {
-		b := <-r.free
-		b.envelopes = nil
-		r.free <- b
+		<-r.free
+		r.free <- nil
 	}
 }
 
@@ -319,6 +318,9 @@ func (r *reader) keepRest(rest []byte) {
 func (r *reader) nextBatch() *batch {
 	select {
 	case b := <-r.free:
+		if b == nil {
+			b = new(batch)
+		}
 		return b
 	case <-r.stop:
 		return nil
@@ -327,13 +329,15 @@ func (r *reader) nextBatch() *batch {
 
 // giveBack is called once a batch has been handled: the batch and its slice are the reader's again, what they pointed to is not.
 func (r *reader) giveBack(b *batch) {
-	clear(b.envelopes)
-	if b.envelopes = b.envelopes[:0]; b.isLast {
-		b.envelopes = nil
-	}
 	for ; b.chains > 0; b.chains-- {
 		r.inbound.CloseChain()
 	}
+	if b.isLast {
+		r.free <- nil
+		return
+	}
+	clear(b.envelopes)
+	b.envelopes = b.envelopes[:0]
 	r.free <- b
 }
 

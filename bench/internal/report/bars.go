@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/seed-f6ddb928/peernet-go/bench/internal/measure"
 )
@@ -35,6 +36,11 @@ var Bars = []Bar{
 	{Title: "sessions set up per second", At: sessions(4, 1000, measure.SessionsPerSec), Least: 0.75},
 	{Title: "memory per idle session, both ends", At: sessions(4, 1000, measure.IdleKiB), Most: 1.4},
 	{Title: "goroutines per idle session, both ends", At: sessions(4, 1000, measure.Goroutines), Plain: true, Most: 4},
+}
+
+// HasBar says whether a bar is for a case, or compares with it.
+func HasBar(c measure.Case) bool {
+	return slices.ContainsFunc(Bars, func(b Bar) bool { return b.At.Case == c || b.Over == c })
 }
 
 // The places that bars, charts and the summary are made of.

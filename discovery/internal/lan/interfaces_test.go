@@ -43,7 +43,8 @@ func TestInterfacesThatCarryAndFitAreChosenInOrder(t *testing.T) {
 		{[]string{"down0", "pulled0", "bare0"}, withAddress, nil},
 	} {
 		var got []string
-		for _, i := range Choose(all, NewChooser(c.names).Selection(), c.fits) {
+		selected, _ := NewChooser(c.names).Get()
+		for _, i := range Choose(all, selected, c.fits) {
 			got = append(got, i.Name)
 		}
 		if !slices.Equal(got, c.want) {

@@ -34,12 +34,6 @@ func (c *Chooser) Get() (s Selection, changed <-chan struct{}) {
 	return c.selection, c.changed
 }
 
-// Selection returns what Get returns first.
-func (c *Chooser) Selection() Selection {
-	s, _ := c.Get()
-	return s
-}
-
 // Add names an interface. It returns false if the interface was named already.
 func (c *Chooser) Add(name string) bool {
 	c.mu.Lock()

@@ -35,7 +35,11 @@ func (b Backend) knocker(text string) (trust.Peer, error) {
 			info, _ := b.node.Peer(key)
 			return trust.Peer{Key: key, Label: info.Label}, nil
 		}
-		return b.find(text)
+		p, err := b.find(text)
+		if errors.Is(err, trust.ErrNotFound) {
+			err = failure.WithAdvice(err, "see who has knocked with: peernode trust pending; and who is trusted with: peernode trust list")
+		}
+		return p, err
 	}
 	list, err := b.node.Knocks()
 	if err != nil {

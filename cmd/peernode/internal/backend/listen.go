@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strconv"
 	"sync"
@@ -68,6 +69,10 @@ func (b Backend) ListenError(at string, err error) error {
 		if has, err := netip.ParseAddrPort(t.Address); err == nil && overlaps(has, at) {
 			return failure.InUse(fmt.Sprintf("this node forwards %v already", has), "choose another port; see what it forwards with: peernode status")
 		}
+	}
+	page, _ := url.Parse(b.run.Metrics)
+	if has, err := netip.ParseAddrPort(page.Host); err == nil && overlaps(has, at) {
+		return failure.InUse(fmt.Sprintf("this node serves its metrics at %v already", has), "choose another port")
 	}
 	return failure.Listening(err)
 }

@@ -58,10 +58,14 @@ type streamError struct{ err error }
 
 func (e *streamError) Error() string {
 	words := strings.Replace(e.err.Error(), peernet.ErrStreamOver.Error(), "the other end has ended the stream", 1)
-	if r, ok := errors.AsType[*peernet.RemoteError](e.err); ok && r.Code == envelope.CodeFailed {
+	r, ok := errors.AsType[*peernet.RemoteError](e.err)
+	switch {
+	case ok && r.Code == envelope.CodeFailed:
 		words = strings.Replace(words, r.Error(), "the other end says: "+text.OneLine(fmt.Sprintf("%.1024s", r.Text)), 1)
+	case ok && r.Code == envelope.CodeNoHandler:
+		words = strings.Replace(words, r.Error(), "the peer serves no such name (no_handler)", 1)
 	}
-	return words
+	return strings.Replace(words, ": the request may have been carried out", "", 1)
 }
 
 func (e *streamError) Unwrap() error { return e.err }

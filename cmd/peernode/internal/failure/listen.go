@@ -16,7 +16,9 @@ func Listening(err error) error {
 	case ok && o.Addr != nil && errors.Is(o, syscall.EADDRINUSE):
 		return InUse("another program has "+o.Addr.String(), "choose another port, or end that program, which this shows: ss -ltnp")
 	case ok && errors.Is(o, fs.ErrPermission):
-		return WithAdvice(err, "the system does not let this user listen on that port: choose another, 1024 or above")
+		return WithAdvice(o, "the system does not let this user listen on that port: choose another, 1024 or above")
+	case ok:
+		return o // which has the address
 	}
 	return err
 }

@@ -141,7 +141,7 @@ var meanings = []meaning{
 
 	means("name_taken", ExitFailed, "choose another name; see what is exposed with: peernode status", tunnel.ErrTaken, peernet.ErrTaken),
 	means("no_streams", ExitFailed, "the peer must run version 2 of the native dialect: nodes on the BEAM have no streams", peernet.ErrNoStreams),
-	means("not_stream", ExitFailed, "the peer's handler answers calls: use peernode call", peernet.ErrNotStream),
+	means("not_stream", ExitFailed, "use: peernode call", peernet.ErrNotStream),
 	means("broken_off", ExitFailed, "see why on the other machine; or see here: peernode why PEER", tunnel.ErrBrokenOff),
 
 	means("no_handler", ExitFailed, "check the name: the peer does not serve it, or not to this node", peernet.ErrNoHandler),

@@ -1,5 +1,4 @@
-// Package jsontext writes the parts of JSON that all dialects share.
-package jsontext
+package values
 
 import (
 	"bytes"
@@ -10,24 +9,25 @@ import (
 	"unicode/utf8"
 )
 
-// Float returns the shortest JSON number that reads back as f, a float of bits bits, and that is not written like
-// an integer. NaN and the infinities are null.
-func Float(f float64, bits int) []byte {
+// appendFloat appends the shortest JSON number that reads back as f, a float of bits bits, and that is not written like an
+// integer. NaN and the infinities are null.
+func appendFloat(out []byte, f float64, bits int) []byte {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return []byte("null")
+		return append(out, "null"...)
 	}
 	if size := math.Abs(f); size != 0 && (size < 1e-6 || size >= 1e21) {
-		return strconv.AppendFloat(nil, f, 'e', -1, bits)
+		return strconv.AppendFloat(out, f, 'e', -1, bits)
 	}
-	out := strconv.AppendFloat(nil, f, 'f', -1, bits)
-	if bytes.IndexByte(out, '.') < 0 {
+	start := len(out)
+	out = strconv.AppendFloat(out, f, 'f', -1, bits)
+	if bytes.IndexByte(out[start:], '.') < 0 {
 		out = append(out, ".0"...)
 	}
 	return out
 }
 
-// AppendString appends s as a JSON string.
-func AppendString(out, s []byte) []byte {
+// appendText appends s as a JSON string.
+func appendText(out, s []byte) []byte {
 	const escaped, letters = "\"\\\n\r\t", `"\nrt`
 	out = append(out, '"')
 	for len(s) > 0 {

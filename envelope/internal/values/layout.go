@@ -1,11 +1,8 @@
-// Package layout says how Go types travel, whatever the dialect: which fields of a struct, under which names, and which
-// types encode themselves. The codecs of packages envelope and etf share it, so that a type is written once for both.
-package layout
+package values
 
 import (
 	"cmp"
 	"encoding"
-	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -15,38 +12,27 @@ import (
 	"github.com/vmihailenco/msgpack/v5"
 )
 
-// ErrOption reports a field with an option of package msgpack that needs an extension type.
-var ErrOption = errors.New("an option that needs an extension type")
-
-// A Layout says how values of one type travel. It must not be changed.
-type Layout struct {
-	Encodes bool // a method of the type encodes it
-	Decodes bool // a method of the type decodes it
+// A layout says how values of one type travel. It must not be changed.
+type layout struct {
+	encodes bool // a method of the type encodes it
+	decodes bool // a method of the type decodes it
 
 	// Of a struct:
-	Fields []Field
-	Err    error          // why no value of the type can travel: ErrOption, or another reason
-	byName map[string]int // in Fields
+	fields []field
+	err    error          // why no value of the type can travel
+	byName map[string]int // in fields
 	hidden bool           // there are fields that do not travel because they are not exported
 }
 
-// A Field is one field of a struct, perhaps inside embedded structs.
-type Field struct {
-	Name      string
-	Atom      bool // the tag has the option atom: in the BEAM dialect the name is written as an atom
+// A field is one field of a struct, perhaps inside embedded structs.
+type field struct {
+	name      string
+	isAtom    bool // the tag has the option atom: in the BEAM dialect the name is written as an atom
 	index     []int
 	omitEmpty bool
 }
 
-// IndexOf returns where in Fields the field is that travels under name; -1 if there is none.
-func (l *Layout) IndexOf(name []byte) int {
-	if i, known := l.byName[string(name)]; known {
-		return i
-	}
-	return -1
-}
-
-// layouts holds the *Layout of each type that was asked for, by reflect.Type.
+// layouts holds the *layout of each type that was asked for, by reflect.Type.
 var layouts sync.Map
 
 // encoders and decoders are the interfaces of types that encode and decode themselves. A type has a method if a pointer
@@ -58,23 +44,37 @@ var (
 		reflect.TypeFor[encoding.BinaryUnmarshaler](), reflect.TypeFor[encoding.TextUnmarshaler]()}
 )
 
-// Of returns the layout of t, which is neither a pointer nor an interface.
-func Of(t reflect.Type) *Layout {
+// basic holds Go's own types by their kind. They need no search for their layout, noMethods.
+var basic = func() (types [reflect.String + 1]reflect.Type) {
+	for _, v := range []any{false, 0, int8(0), int16(0), int32(0), int64(0), uint(0), uint8(0), uint16(0), uint32(0), uint64(0),
+		float32(0), 0.0, ""} {
+		types[reflect.TypeOf(v).Kind()] = reflect.TypeOf(v)
+	}
+	return types
+}()
+
+var noMethods layout
+
+// layoutOf returns the layout of t, which is neither a pointer nor an interface.
+func layoutOf(t reflect.Type) *layout {
+	if k := int(t.Kind()); k < len(basic) && basic[k] == t {
+		return &noMethods
+	}
 	if l, ok := layouts.Load(t); ok {
-		return l.(*Layout)
+		return l.(*layout)
 	}
 	implements := reflect.PointerTo(t).Implements
-	l := &Layout{
-		Encodes: slices.ContainsFunc(encoders, implements),
-		Decodes: slices.ContainsFunc(decoders, implements),
+	l := &layout{
+		encodes: slices.ContainsFunc(encoders, implements),
+		decodes: slices.ContainsFunc(decoders, implements),
 		byName:  make(map[string]int),
 	}
 	if t.Kind() == reflect.Struct {
 		for i := range t.NumField() {
 			l.addField(t, t.Field(i))
 		}
-		if l.hidden && len(l.Fields) == 0 {
-			l.Err = fmt.Errorf("no field of %s is exported", t)
+		if l.hidden && len(l.fields) == 0 {
+			l.err = fmt.Errorf("no field of %s is exported", t)
 		}
 	}
 	layouts.Store(t, l)
@@ -82,7 +82,7 @@ func Of(t reflect.Type) *Layout {
 }
 
 // addField adds the field f of the struct t to its layout.
-func (l *Layout) addField(t reflect.Type, f reflect.StructField) {
+func (l *layout) addField(t reflect.Type, f reflect.StructField) {
 	tag := f.Tag.Get("msgpack")
 	if tag == "" {
 		tag = f.Tag.Get("json")
@@ -93,10 +93,10 @@ func (l *Layout) addField(t reflect.Type, f reflect.StructField) {
 	case !f.IsExported():
 		l.hidden = l.hidden || f.Type.Size() > 0
 	case strings.Contains(options, "intern"), strings.Contains(options, "alias:"):
-		l.Err = fmt.Errorf("%w: field %s of %s has it: %s", ErrOption, f.Name, t, options)
+		l.err = fmt.Errorf("%w: field %s of %s has an option that needs one: %s", ErrExtension, f.Name, t, options)
 	default:
-		l.add(t, Field{
-			Name: cmp.Or(name, f.Name), Atom: slices.Contains(strings.Split(options, ","), "atom"),
+		l.add(t, field{
+			name: cmp.Or(name, f.Name), isAtom: slices.Contains(strings.Split(options, ","), "atom"),
 			index: f.Index, omitEmpty: strings.Contains(options, "omitempty"),
 		})
 	}
@@ -104,7 +104,7 @@ func (l *Layout) addField(t reflect.Type, f reflect.StructField) {
 
 // inline adds the fields of the struct that f, a field of t, embeds. It returns false if f is no such field, if its type
 // has methods of its own, or if one of the names is taken: then f travels as one field, so that nothing is lost.
-func (l *Layout) inline(t reflect.Type, f reflect.StructField) bool {
+func (l *layout) inline(t reflect.Type, f reflect.StructField) bool {
 	inner := f.Type
 	if inner.Kind() == reflect.Pointer {
 		inner = inner.Elem()
@@ -112,12 +112,12 @@ func (l *Layout) inline(t reflect.Type, f reflect.StructField) bool {
 	if !f.Anonymous || inner.Kind() != reflect.Struct {
 		return false
 	}
-	from := Of(inner)
-	taken := slices.ContainsFunc(from.Fields, func(g Field) bool { _, taken := l.byName[g.Name]; return taken })
-	if from.Encodes || from.Decodes || taken && f.IsExported() {
+	from := layoutOf(inner)
+	taken := slices.ContainsFunc(from.fields, func(g field) bool { _, taken := l.byName[g.name]; return taken })
+	if from.encodes || from.decodes || taken && f.IsExported() {
 		return false
 	}
-	for _, g := range from.Fields {
+	for _, g := range from.fields {
 		g.index = slices.Concat(f.Index, g.index)
 		l.add(t, g)
 	}
@@ -126,17 +126,17 @@ func (l *Layout) inline(t reflect.Type, f reflect.StructField) bool {
 }
 
 // add adds f, a field of t.
-func (l *Layout) add(t reflect.Type, f Field) {
-	if _, taken := l.byName[f.Name]; taken {
-		l.Err = fmt.Errorf("two fields of %s are called %q", t, f.Name)
+func (l *layout) add(t reflect.Type, f field) {
+	if _, taken := l.byName[f.name]; taken {
+		l.err = fmt.Errorf("two fields of %s are called %q", t, f.name)
 	}
-	l.byName[f.Name] = len(l.Fields)
-	l.Fields = append(l.Fields, f)
+	l.byName[f.name] = len(l.fields)
+	l.fields = append(l.fields, f)
 }
 
-// Get returns the field f of the struct v; an invalid Value if f does not travel, because it is in a struct that is not
+// get returns the field f of the struct v; an invalid Value if f does not travel, because it is in a struct that is not
 // there, or by the rule of encoding/json for omitempty.
-func (f *Field) Get(v reflect.Value) reflect.Value {
+func (f *field) get(v reflect.Value) reflect.Value {
 	v, err := v.FieldByIndexErr(f.index)
 	if err != nil || !f.omitEmpty || v.Kind() == reflect.Struct {
 		return v
@@ -152,9 +152,9 @@ func (f *Field) Get(v reflect.Value) reflect.Value {
 	return v
 }
 
-// GetOrMake returns the field f of the struct v, and makes the embedded structs on the way. It panics if one of them must be
+// getOrMake returns the field f of the struct v, and makes the embedded structs on the way. It panics if one of them must be
 // made and is not exported.
-func (f *Field) GetOrMake(v reflect.Value) reflect.Value {
+func (f *field) getOrMake(v reflect.Value) reflect.Value {
 	for _, i := range f.index {
 		if v.Kind() == reflect.Pointer {
 			if v.IsNil() {
@@ -167,8 +167,8 @@ func (f *Field) GetOrMake(v reflect.Value) reflect.Value {
 	return v
 }
 
-// IsNil reports whether v is nil.
-func IsNil(v reflect.Value) bool {
+// isNil reports whether v is nil.
+func isNil(v reflect.Value) bool {
 	switch v.Kind() {
 	case reflect.Pointer, reflect.Interface, reflect.Slice, reflect.Map:
 		return v.IsNil()
@@ -176,8 +176,8 @@ func IsNil(v reflect.Value) bool {
 	return !v.IsValid()
 }
 
-// Addressable returns a pointer to v, or to a copy of v.
-func Addressable(v reflect.Value) reflect.Value {
+// addressable returns a pointer to v, or to a copy of v.
+func addressable(v reflect.Value) reflect.Value {
 	if v.CanAddr() {
 		return v.Addr()
 	}
