@@ -94,7 +94,7 @@ func keysOf(tb testing.TB, secret []byte) identity.KeyPair {
 
 // TestTrustedPeerCannotFloodTheLog: one that breaks the protocol, again and again, or only comes and goes.
 func TestTrustedPeerCannotFloodTheLog(t *testing.T) {
-	const visits = 10 * limiter.MaxLines
+	const visits = 4 * limiter.MaxLines
 	for name, visit := range map[string]func(p *rawPeer){
 		"breaks the protocol": func(p *rawPeer) { p.write([]byte{0xc1}) },
 		"comes and goes": func(p *rawPeer) {

@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	seeds   = flag.Int("seeds", 300, "how many random histories TestCallsRaceWhatEndsThem runs")
+	seeds   = flag.Int("seeds", defaultSeeds, "how many random histories TestCallsRaceWhatEndsThem runs")
 	oneSeed = flag.Int64("seed", -1, "the seed of the one history that a test of seeded histories in this package runs; -1: all of them")
 )
 
@@ -39,7 +39,7 @@ const (
 // fails may need several tries, as with -count.
 func TestCallsRaceWhatEndsThem(t *testing.T) {
 	all := runHistories(t, *seeds, (*history).planCalls)
-	if *oneSeed < 0 && *seeds >= 300 && !t.Failed() {
+	if *oneSeed < 0 && *seeds >= 100 && !t.Failed() {
 		all.check(t, "done", "given up", "late", "lost", "not begun", "handled", "answered failed", "answered forbidden",
 			"answered internal", "answered too_large", "answered no_handler", "answered overloaded")
 	}

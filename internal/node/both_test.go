@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-var seeds = flag.Int("seeds", 300, "how many histories of two nodes that dial each other at once are run")
+var seeds = flag.Int("seeds", defaultSeeds, "how many histories of two nodes that dial each other at once are run")
 
 // perBubble is how many histories share an actor system.
 const perBubble = 25

@@ -150,10 +150,12 @@ func TestCrowdOfDeadAddressesKeepsNoPeerWaiting(t *testing.T) {
 		within        time.Duration // of a peer that comes last
 	}{
 		{"fewer than the bound", 60, false, false, 0},
-		{"announced", 400, false, false, 3500 * time.Millisecond}, // 400/64 turns of 0.5 s
-		{"in the peers file", 400, false, true, 7 * time.Second},
-		{"that take connections", 400, true, false, 3500 * time.Millisecond},
-		{"in the peers file, that take connections", 400, true, true, 7 * time.Second},
+		{"announced", 150, false, false, 1500 * time.Millisecond}, // 150/64 turns of 0.5 s
+		{"in the peers file, that take connections", 150, true, true, 3 * time.Second},
+		{"announced, many", 400, false, false, 3500 * time.Millisecond},
+		{"in the peers file, many", 400, false, true, 7 * time.Second},
+		{"that take connections, many", 400, true, false, 3500 * time.Millisecond},
+		{"in the peers file, that take connections, many", 400, true, true, 7 * time.Second},
 		{"announced, very many", 1000, false, false, 8 * time.Second},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -34,6 +34,7 @@ func TestManyPeersBehindOneAddressGetIn(t *testing.T) {
 		within  time.Duration
 		evicted uint64 // at most
 	}{
+		{"few", 100, false, time.Second, 100},
 		{"the address is known", 600, true, 300 * time.Millisecond, 0},
 		{"the hub has just started", 600, false, 2 * time.Second, 700},
 		{"many more", 1000, false, 3 * time.Second, 1200},
