@@ -11,7 +11,7 @@ type buffer struct{ b []byte }
 
 // Buffers of two sizes are kept apart, so that an envelope of 100 bytes never pins a mebibyte.
 const (
-	smallBuffer = 64 << 10                    // largest capacity in the pool of small buffers
+	smallBuffer = busyRead                    // largest capacity in the pool of small buffers
 	largeBuffer = 2*frame.DefaultLimit + 4096 // largest capacity in the pool of large ones; the collector takes larger ones
 	firstBuffer = 512                         // capacity of a fresh small buffer
 

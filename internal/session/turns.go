@@ -5,15 +5,18 @@ import (
 	"math"
 	"slices"
 
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
 )
 
 // Sizes of what leaves at one time. What is given to the system cannot be overtaken: see lineRate.
 const (
-	flushBytes = 256 << 10   // plaintext bytes sealed for one write, or one frame if that is larger
-	copyBytes  = 16 << 10    // an envelope up to this is small: it is copied to its neighbours, a larger one queued by reference
-	partBytes  = 32<<10 - 64 // of a part, at most: two sealed ones fit a read buffer
-	urgentRun  = 64 << 10    // of the urgent lane, after which a turn of a flow is due
+	flushBytes = 256 << 10 // plaintext bytes sealed for one write, or one frame if that is larger
+	copyBytes  = 16 << 10  // an envelope up to this is small: it is copied to its neighbours, a larger one queued by reference
+	urgentRun  = 64 << 10  // of the urgent lane, after which a turn of a flow is due
+
+	// partBytes is the most bytes of a part, and the envelope of a value of MostWhole bytes. Two sealed ones fit a read buffer.
+	partBytes = 2 + (1 + len(envelope.NameData)) + 1 + 9 + 1 + 3 + MostWhole // the id has up to 9, and 3 stand before the binary
 )
 
 // turns is the order in which envelopes leave: a pure structure.
