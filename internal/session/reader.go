@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -70,7 +71,7 @@ func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader
 func (r *reader) run() (mayIdle bool, err error) {
 	defer func() {
 		if !mayIdle {
-			r.buf.release()
+			r.releaseBuffer()
 			r.releaseValues()
 		}
 	}()
@@ -177,13 +178,28 @@ func (r *reader) resize(size int) {
 	if size <= len(r.buf.b) {
 		return
 	}
-	next := &buffer{make([]byte, 0, idleRead)}
-	if size > idleRead {
-		next = newBuffer(size)
-	}
+	next := newReadBuffer(size)
 	next.b = append(next.b, r.buf.b...)
-	r.buf.release()
+	r.releaseBuffer()
 	r.buf, r.isFull = next, false
+}
+
+// readBuffers keeps buffers of busyRead bytes. Those of other sizes are few or small.
+var readBuffers = sync.Pool{New: func() any { return &buffer{make([]byte, 0, busyRead)} }}
+
+func newReadBuffer(size int) *buffer {
+	if size == busyRead {
+		return readBuffers.Get().(*buffer)
+	}
+	return &buffer{make([]byte, 0, size)}
+}
+
+func (r *reader) releaseBuffer() {
+	if cap(r.buf.b) == busyRead {
+		r.buf.b = r.buf.b[:0]
+		readBuffers.Put(r.buf)
+	}
+	r.buf = nil
 }
 
 // shrink gives back what grew under load. It is called after a silence, and is with the first ping or pong of an idle session at
@@ -230,7 +246,7 @@ func (r *reader) decode() (*batch, error) {
 			}
 		}
 		if len(body) > arenaBytes {
-			err = r.openLent(b, body, len(rest))
+			err = r.openLent(b, body)
 		} else {
 			var n int
 			n, err = r.open(b, r.roomFor(len(body), len(rest)), body)
@@ -252,10 +268,10 @@ func (r *reader) open(b *batch, dst, body []byte) (int, error) {
 	return len(plain), r.parse(b, plain)
 }
 
-// openLent is open for a frame that may be a part or a value of a stream. It lies in the read buffer among next bytes, and is decrypted
+// openLent is open for a frame that may be a part or a value of a stream. It lies in the read buffer, and is decrypted
 // there: the bytes of a part are copied once only, to where the envelope is joined. While values of a byte stream come, it is decrypted into
 // a buffer that its value can stay in.
-func (r *reader) openLent(b *batch, body []byte, next int) error {
+func (r *reader) openLent(b *batch, body []byte) error {
 	dst := body[:0]
 	if r.opened = nil; r.values != nil && len(body) <= valueBytes {
 		r.opened = r.values
@@ -274,10 +290,8 @@ func (r *reader) openLent(b *batch, body []byte, next int) error {
 	if taken, err := r.takeData(b, plain); taken || err != nil {
 		return err
 	}
-	own := append(r.roomFor(len(plain), next), plain...)
-	r.arena = r.arena[:len(r.arena)+len(own)]
 	r.releaseValues()
-	return r.parse(b, own)
+	return r.parse(b, bytes.Clone(plain)) // which does not clear the memory first
 }
 
 // parse adds the envelope of plain to b, or takes it as a part of one.
