@@ -76,6 +76,9 @@ func (r *reader) run() (mayIdle bool, err error) {
 			return false, err
 		}
 		b, err := r.decode()
+		if r.guest != nil {
+			r.keepPace()
+		}
 		mayIdle = r.recv.Nonce() <= firstWords
 		if b != nil {
 			now := r.config.Clock.Now().Sub(r.since)
@@ -99,9 +102,6 @@ func (r *reader) run() (mayIdle bool, err error) {
 		if err != nil {
 			r.system.Root.Send(r.pid, violated{err})
 			break
-		}
-		if r.guest != nil {
-			r.keepPace()
 		}
 		if mayIdle {
 			return true, nil
@@ -174,8 +174,10 @@ func (r *reader) resize(size int) {
 	if size <= len(r.buf.b) {
 		return
 	}
-	next := &buffer{make([]byte, 0, idleRead)}
-	if size > idleRead {
+	next := &buffer{}
+	if size < busyRead {
+		next.b = make([]byte, 0, size) // one from the pool may be larger, and so would be what a guest has the node read at once
+	} else {
 		next = newBuffer(size)
 	}
 	next.b = append(next.b, r.buf.b...)
