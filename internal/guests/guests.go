@@ -99,9 +99,11 @@ const MaxHosts = 1024
 
 // Props describes the actor.
 func Props(c *Config) *actor.Props {
-	return actorkit.Props(c.Session.Pool, c.Session.Log, func() actor.Actor {
-		return &table{Config: c, guests: make(map[string]*guest), hosts: make(map[string]*host)}
-	})
+	return actorkit.Props(c.Session.Pool, c.Session.Log, func() actor.Actor { return newTable(c) })
+}
+
+func newTable(c *Config) *table {
+	return &table{Config: c, guests: make(map[string]*guest), hosts: make(map[string]*host)}
 }
 
 // A table is the actor.
