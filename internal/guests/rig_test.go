@@ -69,7 +69,7 @@ func onRig(t *testing.T, f func(r *rig)) {
 				Trusted: func(identity.PublicKey) bool { return false }, Blocked: func(identity.PublicKey) bool { return r.is(&r.blocked) },
 				TakesGuests: func() bool { return r.is(&r.takes) }, Serve: func(*session.Link) session.Inbound { return new(silent) },
 				Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20, GuestPace: session.PaceOfGuest,
-				HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second,
+				HandshakeTimeout: 2 * idleTime, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second,
 				WriteStall: 30 * time.Second, Linger: 30 * time.Second, LingerReplaced: 30 * time.Second, StreamBytes: 64 << 20, Counters: new(counters.Node),
 			},
 			Idle: idleTime, Life: lifeTime, Tell: r.tell,

@@ -52,7 +52,7 @@ var messages = []struct {
 	{"Up", (*rig).greet,
 		[8]string{never, ignored, "+came", never, never, never, never, never}},
 	{"lookDue, unused", func(*rig) { time.Sleep(idleTime + idleTime/looks) },
-		[8]string{ignored, ">bye unresponsive", ">bye idle >bye unresponsive", "+gone idle >bye idle", "=handshake", "=unresponsive", ignored, ignored}},
+		[8]string{ignored, ignored, ">bye idle", "+gone idle >bye idle", ignored, ignored, ignored, ignored}},
 	{"lookDue, in use", func(r *rig) {
 		for range 8 {
 			time.Sleep(idleTime / 4)
