@@ -5,7 +5,9 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/identity"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/vectors"
 )
 
 // asGuests returns the configs of both ends of f for a guest session, in which neither trusts the other.
@@ -58,6 +60,33 @@ func TestGuestIsProvedAndNotTrusted(t *testing.T) {
 			t.Errorf("met %v and %v", a.Remote, b.Remote)
 		}
 		ic.Rand, rc.Rand = bytes.NewReader(f.ephemeral[Initiator]), bytes.NewReader(f.ephemeral[Responder])
+	}
+}
+
+// TestGuestVectors has both ends make each handshake of noise_xx_guest.json, byte for byte.
+func TestGuestVectors(t *testing.T) {
+	for _, v := range vectors.Noise(t, vectors.NoiseGuest).Vectors {
+		f := newFixed(v)
+		ic, rc := f.asGuests(t)
+		i, r := mustNew(t, ic), mustNew(t, rc)
+		for n, ends := range [][2]*State{{i, r}, {r, i}, {i, r}} {
+			if n == 2 {
+				r.ExpectGuest()
+			}
+			body := mustWrite(t, ends[0])
+			if !bytes.Equal(body, v.Messages[n].Body) || !bytes.Equal(frame.Append(nil, body), v.Messages[n].Frame) {
+				t.Errorf("%s: message %d is %x", v.Name, n+1, body)
+			}
+			mustRead(t, ends[1], body)
+		}
+		a, b := i.Result(), r.Result()
+		toHost, toGuest := a.SendKey(), a.RecvKey()
+		if !a.Guest || !b.Guest || a.Hash != b.Hash || toHost != b.RecvKey() || toGuest != b.SendKey() {
+			t.Errorf("%s: results %+v and %+v", v.Name, a, b)
+		}
+		if !bytes.Equal(a.Hash[:], f.hash) || !bytes.Equal(toHost[:], f.key1) || !bytes.Equal(toGuest[:], f.key2) {
+			t.Errorf("%s: the result is %+v", v.Name, a)
+		}
 	}
 }
 
@@ -178,8 +207,12 @@ func TestConfigsOfGuestsThatAreRefused(t *testing.T) {
 func FuzzGuestRead(f *testing.F) {
 	fix := counting(f)
 	good := guestMessage3(f, fix, asGuest)
-	for _, m := range [][]byte{good, guestMessage3(f, fix, 0), fix.message3, good[:64]} {
+	for _, m := range [][]byte{guestMessage3(f, fix, 0), fix.message3, good[:64]} {
 		f.Add(m)
+	}
+	for _, v := range vectors.Noise(f, vectors.NoiseGuest).Vectors {
+		f.Add([]byte(v.Messages[2].Body))
+		f.Add([]byte(flip(v.Messages[2].Body, GuestMessage3Size-1)))
 	}
 	seeds(f, 3, func(m []byte) { f.Add(m) })
 	f.Fuzz(func(t *testing.T, message []byte) {

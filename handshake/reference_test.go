@@ -21,7 +21,7 @@ type reference struct {
 	s, e      *ecdh.PrivateKey
 	showS     []byte // if not nil, the public key that it claims in place of its own
 	rs, re    []byte
-	knock     []byte // payload of message 1: none, unless in private mode
+	payloads  [3][]byte // of each message: none, but a knock in private mode, and the byte of a guest
 
 	h, ck  []byte
 	k      []byte // nil: no key yet
@@ -119,17 +119,9 @@ func (r *reference) write() []byte {
 			r.dh(token)
 		}
 	}
-	out = append(out, r.encryptAndHash(r.payload())...)
+	out = append(out, r.encryptAndHash(r.payloads[r.sent])...)
 	r.next()
 	return out
-}
-
-// payload returns the payload of the message that is due.
-func (r *reference) payload() []byte {
-	if r.sent == 0 {
-		return r.knock
-	}
-	return nil
 }
 
 func (r *reference) read(body []byte) error {
@@ -158,7 +150,7 @@ func (r *reference) read(body []byte) error {
 	}
 	if payload, err := r.decryptAndHash(body); err != nil {
 		return err
-	} else if !bytes.Equal(payload, r.payload()) {
+	} else if !bytes.Equal(payload, r.payloads[r.sent]) {
 		return errors.New("another payload")
 	}
 	r.next()

@@ -66,7 +66,7 @@ func (n *Node) actorConfig(l net.Listener) (node.Config, error) {
 			copy(boot[:], mac.Sum(nil))
 			return boot
 		},
-		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes, StreamBytes: c.Limits.StreamBytesPerPeer, LimitUnsent: limitUnsent, AwaitUnsent: awaitUnsent, AllowStall: allowStall,
+		FrameLimit: c.Limits.Frame, QueueBytes: c.Limits.QueueBytes, StreamBytes: c.Limits.StreamBytesPerPeer, GuestPace: c.Limits.GuestPace, LimitUnsent: limitUnsent, AwaitUnsent: awaitUnsent, AllowStall: allowStall,
 		Parts:            session.PartLimits{Message: c.Limits.Message, Assemble: c.Limits.Message + besideMessage, Chains: maxChains},
 		HandshakeTimeout: c.Timing.Handshake, PingAfter: c.Timing.PingAfter, PongWithin: c.Timing.Pong,
 		WriteStall: c.Timing.Stall, Linger: c.Timing.Linger, LingerReplaced: c.Timing.LingerReplaced, MaxMessages: maxMessages,

@@ -45,10 +45,11 @@ func (n *Node) openBlocks() (err error) {
 	return err
 }
 
-// Block drops a key for a time, whether it is trusted or not: its sessions end at once, and when it connects again it gets no
-// answer once it has proved itself. It is not dialled, cannot come as a guest (a guest session that is up goes on for Timing.GuestLife at most), and its knocks are not kept. It stays trusted, and
-// may connect when the time is over or after Unblock. With a DataDir the block is in the file blocked when Block returns, and
-// outlives the node. A second Block of a key replaces the first. It may be called at any time, and is safe for concurrent use.
+// Block drops a key for a time, whether it is trusted or not: its sessions end at once, those of guests included, and when it
+// connects again it gets no answer once it has proved itself. It is not dialled, cannot come as a guest, serves this node as none
+// (CallAsGuest), and its knocks are not kept. It stays trusted, and may connect when the time is over or after Unblock. With a DataDir
+// the block is in the file blocked when Block returns, and outlives the node. A second Block of a key replaces the first. It may be
+// called at any time, and is safe for concurrent use.
 //
 // The errors are ErrSelf, trust.ErrBlocksFull at 4,096 keys, and those of the file.
 func (n *Node) Block(key identity.PublicKey, d time.Duration) error {
@@ -129,6 +130,7 @@ func (n *Node) followBlocks() {
 	if n.state.Load() != stateRunning {
 		return
 	}
+	n.root.CloseBlockedGuests()
 	for _, b := range n.Blocked() {
 		if p, trusted := n.trust.Get(b.Key); trusted && !n.blocks.held[b.Key] {
 			n.blocks.held[b.Key] = true

@@ -162,6 +162,51 @@ func TestABlockedKeyIsNoGuest(t *testing.T) {
 	})
 }
 
+// TestABlockEndsTheSessionsOfAGuest that are up, at once, and those with a host; other guests stay.
+func TestABlockEndsTheSessionsOfAGuest(t *testing.T) {
+	inSalon(t, nil, func(t *testing.T, n *peertest.Network, host, guest *peertest.Node) {
+		other := n.Node("other")
+		ended := make(chan error, 3)
+		wait := func(from *peertest.Node) { ended <- comeAsGuest(t, host, from, "wait") }
+		blocks := func(by, whom *peertest.Node) {
+			t.Helper()
+			began := time.Now()
+			if err := by.Block(whom.PublicKey(), time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-ended; err == nil {
+				t.Error("the call was answered")
+			}
+			if took := time.Since(began); took > 0 {
+				t.Errorf("the call went on for %v", took)
+			}
+		}
+		go wait(guest)
+		go wait(other)
+		synctest.Wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		events := host.Events(ctx)
+		blocks(host, guest)
+		if gone := await[peernet.GuestDisconnected](t, events); gone.Peer != guest.PublicKey() || gone.Reason != "revoked" {
+			t.Errorf("gone: %+v", gone)
+		}
+		if err := comeAsGuest(t, host, guest, "open"); err == nil {
+			t.Error("a blocked key comes in again")
+		}
+		if n := host.Stats().Guests.Sessions; n != 1 {
+			t.Errorf("%d guests are there, want the other one", n)
+		}
+
+		blocks(other, host)
+		for _, key := range []identity.PublicKey{host.PublicKey(), {}} {
+			if _, _, err := other.CallAsGuest(t.Context(), host.Addr().String(), key, "open", nil); !errors.Is(err, peernet.ErrBlocked) || peernet.Sent(err) {
+				t.Errorf("a call to a host that is blocked here: %v", err)
+			}
+		}
+	})
+}
+
 // TestABlockOutlivesTheNode: it is there before anybody can connect.
 func TestABlockOutlivesTheNode(t *testing.T) {
 	dir := t.TempDir()

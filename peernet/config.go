@@ -52,7 +52,8 @@ type Config struct {
 	ListenOnly bool
 
 	// Private hides the node's key from all but its peers: they alone recognise its announcements, and
-	// strangers that connect get no answer (wire.md §4.6, §8.3). The peers must be in private mode too, and all clocks right to
+	// strangers that connect get no answer (wire.md §4.6, §8.3). CallAsGuest shows it to whatever answers, unless the call says which
+	// key that must have, and then to the node of that key; OfferPairing and JoinPairing show it, too. The peers must be in private mode too, and all clocks right to
 	// 5 minutes. Each provider of Discovery must be a discovery.Discreet, as those of discovery/udp and discovery/manual are.
 	Private bool
 

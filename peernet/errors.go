@@ -43,6 +43,7 @@ var (
 	errBEAMNamespace = errors.New("config: the BEAM dialect has no namespaces: leave DialectBEAM out of Dialects, or Namespace empty")
 	errBEAMPrivate   = errors.New("config: the BEAM dialect has no private mode: leave DialectBEAM out of Dialects, or Private false")
 
+	errGuestOption   = errors.New("a call as a guest dials for itself: leave WaitForReady, AtOnce and Window out")
 	errGuestStream   = errors.New("guests have no streams: leave Guests out")
 	errPrivateGuests = errors.New("a node in private mode answers strangers nothing: leave Guests out, or Private false")
 

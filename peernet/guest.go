@@ -23,13 +23,15 @@ import (
 // args are as those of Call, of at most 64 KiB with the name, and so is the result. A host is an IP address or a name, which is
 // looked up. The node shows its own key to any node that answers at addr, unless key names the one that must.
 //
-// Each call is a connection and a handshake of its own, which Timing.Dial and Timing.Handshake bound; WaitForReady and AtOnce mean
-// nothing. A node there lets in few guests of one address at once, 8 by default: calls beyond that are ErrBusy, and RetryAfter says
-// when to try again. In private mode the node shows its key to any node that answers, too, if key is zero.
+// Each call is a connection and a handshake of its own, which Timing.Dial and Timing.Handshake bound, so a program that calls often
+// pairs instead. Of several calls at once each has a connection too, and a node there lets in few guests of one address, 8 by default:
+// calls beyond that are ErrBusy, and RetryAfter says when to try again, in half a minute unless the node says otherwise. So make
+// them one after the other, or a few at a time. The options WaitForReady, AtOnce and Window are for peers, and refused.
 //
-// The errors are those of Call but ErrNotTrusted and ErrNotConnected, and besides: ErrUnreachable, ErrWrongKey, ErrSelf; ErrNoGuests
-// if the node there takes none, which is also how it looks to a guest that is not let in; ErrBusy; ErrFull at 1,024 such sessions.
-// docs/wire.md §4.7 has the bounds of guests.
+// The errors are those of Call but ErrNotConnected, and besides: ErrUnreachable, ErrUnanswered, ErrWrongKey and ErrSelf of the dial;
+// ErrNoGuests if the node there has no handler for guests, or drops this key; ErrBusy; ErrBlocked, an ErrNotTrusted, if this node has
+// blocked the key that answers; ErrFull at 1,024 such sessions, those that are ending included. Sent is false for all of these.
+// docs/wire.md §4.7 and §9 have the bounds of guests.
 func (n *Node) CallAsGuest(ctx context.Context, addr string, key identity.PublicKey, name string, args any, opts ...CallOption) (result Raw, answered identity.PublicKey, err error) {
 	o := Outgoing{Peer: key, Addr: addr, Name: name, Args: args, options: optionsOf(opts)}
 	v := new(guestCall)
@@ -60,6 +62,9 @@ type guestCall struct {
 // callAsGuest makes a call as a guest, inside all middleware.
 func (n *Node) callAsGuest(ctx context.Context, o *Outgoing) (Raw, error) {
 	err := envelope.CheckName(o.Name)
+	if err == nil && (o.options.wait || o.options.atOnce != 0 || o.options.window != 0) {
+		err = errGuestOption
+	}
 	if err != nil {
 		return Raw{}, &callError{"call", o.Name, err}
 	}
@@ -85,6 +90,8 @@ func (n *Node) dialGuest(ctx context.Context, addr string, key identity.PublicKe
 	switch state := n.state.Load(); {
 	case key == n.self:
 		return nil, ErrSelf
+	case n.isBlocked(key):
+		return nil, ErrBlocked
 	case state == stateStopping:
 		return nil, ErrClosed
 	case state == stateNew:
@@ -101,7 +108,12 @@ func (n *Node) dialGuest(ctx context.Context, addr string, key identity.PublicKe
 		if b.Link == nil {
 			return nil, guestError(at, b.End)
 		}
-		return &guestSession{b.Link, conn}, nil
+		s := &guestSession{b.Link, conn}
+		if n.isBlocked(s.remote()) {
+			s.close()
+			return nil, ErrBlocked
+		}
+		return s, nil
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-n.root.Done():
@@ -120,6 +132,8 @@ func guestError(addr netip.AddrPort, end session.Ended) error {
 		return &peers.RefusedError{Addr: addr, Reason: end.Reason, Text: end.Text, RetryAfter: end.RetryAfter}
 	case end.Reason == envelope.ReasonShutdown:
 		return ErrClosed
+	case end.Reason == envelope.ReasonRevoked:
+		return ErrBlocked
 	case end.Reason == envelope.ReasonBusy:
 		return fmt.Errorf("%w: it is the guest in %d sessions: wait until one has ended", ErrFull, guests.MaxHosts)
 	case end.Reason == session.ReasonLost:

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -267,6 +268,12 @@ func TestCallAsGuestFailsAtTheRightStep(t *testing.T) {
 		}
 		if _, key, err := guest.CallAsGuest(t.Context(), net.JoinHostPort("host", "7100"), host.PublicKey(), "open", nil); err != nil || key != host.PublicKey() {
 			t.Errorf("by its name: %v, %v", key, err)
+		}
+		for name, option := range map[string]peernet.CallOption{"WaitForReady": peernet.WaitForReady(), "AtOnce": peernet.AtOnce(3), "Window": peernet.Window(1 << 20)} {
+			_, _, err := guest.CallAsGuest(t.Context(), at, none, "open", nil, option)
+			if err == nil || !strings.Contains(err.Error(), "leave WaitForReady, AtOnce and Window out") || peernet.Sent(err) || peernet.Retryable(err) {
+				t.Errorf("%s: %v", name, err)
+			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

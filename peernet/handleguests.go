@@ -19,8 +19,9 @@ import (
 // a type with few fields, or Raw.
 //
 // Guests make calls of at most 64 KiB, no sends and no streams: HandleStream, HandleDuplex and Listen refuse the option, and so does a
-// node in private mode. Limits.Guests, GuestsPerSource, CallsPerGuest and GuestBytes bound what guests can make the node hold, and
-// Timing.GuestIdle and GuestLife how long they stay.
+// node in private mode. Limits.Guests, GuestsPerSource, CallsPerGuest and GuestBytes bound what guests can make the node hold,
+// Limits.GuestPace how fast it handles what they send, and Timing.GuestIdle and GuestLife how long they stay. What handlers do has no
+// bound but that of the program.
 func Guests() HandleOption {
 	return func(g *registration) { g.Audience = serve.PeersAndGuests }
 }

@@ -81,6 +81,12 @@ type Limits struct {
 	// calls of guests make the node hold, beside what their handlers do.
 	GuestBytes int
 
+	// GuestPace is how many bytes a second the node reads of all guests together, and as many at once; a frame counts as 1 KiB more, and
+	// so does a read that completes none. At least the 1 MiB that one guest may send, at most 1 GiB; 8 MiB, which is thousands of calls a
+	// second. At the limit guests wait in turn, and TCP slows them down. It bounds the processor time that they can take from peers,
+	// beside that of handshakes and handlers, so with more Guests choose more only where there are processors for them.
+	GuestPace int
+
 	// Peers is how many peers may be connected at the same time, at most 2^20. The next one that connects is told to come
 	// back later (`busy`), and no other is dialled. If zero, as many as are trusted.
 	Peers int
@@ -122,6 +128,7 @@ func (l *Limits) check() (err error) {
 	check("GuestsPerSource", &l.GuestsPerSource, min(8, l.Guests), one, bound[int]{l.Guests, "what all sources together may have (Limits.Guests)"})
 	check("CallsPerGuest", &l.CallsPerGuest, 4, one, atMost(1<<10))
 	check("GuestBytes", &l.GuestBytes, 16<<20, bound[int]{2 * session.MaxGuestFrame, "what one call may take"}, atMost(math.MaxInt32))
+	check("GuestPace", &l.GuestPace, 8<<20, bound[int]{session.PaceOfGuest, "what one guest may send"}, atMost(1<<30))
 	check("Peers", &l.Peers, 0, one, atMost(1<<20))
 	peers := bound[int]{max(1, l.Peers), "one for each peer that may be connected (Limits.Peers)"}
 	check("Sessions", &l.Sessions, 0, peers, atMost(1<<22))

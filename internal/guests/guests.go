@@ -44,6 +44,9 @@ type (
 	// CloseGuests ends the sessions of all guests, whose calls in flight may end: no handler is for guests any more.
 	CloseGuests struct{}
 
+	// CloseBlocked ends, at once, the sessions with keys that are blocked by now, of guests and of hosts.
+	CloseBlocked struct{}
+
 	// Stop says goodbye to every guest and every host. No session begins after it. Stopped follows once no session is left.
 	Stop struct{}
 )
@@ -96,16 +99,18 @@ const MaxHosts = 1024
 
 // Props describes the actor.
 func Props(c *Config) *actor.Props {
-	return actorkit.Props(c.Session.Pool, c.Session.Log, func() actor.Actor {
-		return &table{Config: c, guests: make(map[string]*guest), hosts: make(map[string]chan<- Begun)}
-	})
+	return actorkit.Props(c.Session.Pool, c.Session.Log, func() actor.Actor { return newTable(c) })
+}
+
+func newTable(c *Config) *table {
+	return &table{Config: c, guests: make(map[string]*guest), hosts: make(map[string]*host)}
 }
 
 // A table is the actor.
 type table struct {
 	*Config
-	guests            map[string]*guest       // by session
-	hosts             map[string]chan<- Begun // the same, of sessions that this node has begun; nil: it was answered
+	guests            map[string]*guest // by session
+	hosts             map[string]*host  // likewise
 	stopping, stopped bool
 }
 
@@ -117,6 +122,12 @@ type guest struct {
 	lastUsed time.Time
 
 	stopLook, stopLife func() bool
+}
+
+// A host is a session in which this node is the guest.
+type host struct {
+	link *session.Link // nil: its key is not proved yet
+	done chan<- Begun  // nil: it was answered
 }
 
 // Receive implements actor.Actor.
@@ -140,6 +151,8 @@ func (t *table) Receive(ctx actor.Context) {
 		t.ended(m)
 	case CloseGuests:
 		t.closeGuests()
+	case CloseBlocked:
+		t.closeBlocked()
 	case Stop:
 		t.stop(ctx)
 	case *actor.Terminated:
@@ -164,15 +177,22 @@ func (t *table) begin(ctx actor.Context, m Begin) {
 	}
 	pid := session.Spawn(ctx, session.Params{Config: t.Session, Conn: m.Conn, Role: handshake.Initiator, Expect: m.Expect, Guest: true,
 		Owner: ctx.Self()})
-	t.hosts[pid.GetId()] = m.Done
+	t.hosts[pid.GetId()] = &host{done: m.Done}
 }
 
 // proved admits a session that has proved its key.
 func (t *table) proved(ctx actor.Context, l *session.Link) {
 	isGuest := l.Role() == handshake.Responder
-	if t.stopping || isGuest && !t.Session.TakesGuests() { // CloseGuests may have come before it
+	switch { // CloseGuests or CloseBlocked may have come before it
+	case t.stopping || isGuest && !t.Session.TakesGuests():
 		l.Close(session.Close{Reason: envelope.ReasonShutdown})
 		return
+	case t.isBlocked(l):
+		l.Close(session.Close{Reason: envelope.ReasonRevoked})
+		return
+	}
+	if h := t.hosts[l.ID()]; h != nil {
+		h.link = l
 	}
 	if isGuest {
 		id := l.ID()
@@ -190,9 +210,9 @@ func (t *table) up(l *session.Link) {
 		t.Tell(Came{l.Remote(), l.Addr()})
 		return
 	}
-	if done := t.hosts[l.ID()]; done != nil {
-		t.hosts[l.ID()] = nil
-		done <- Begun{Link: l}
+	if h := t.hosts[l.ID()]; h != nil && h.done != nil {
+		h.done <- Begun{Link: l}
+		h.done = nil
 	}
 }
 
@@ -233,10 +253,10 @@ func (t *table) ended(m session.Ended) {
 	if g := t.guests[id]; g != nil {
 		t.release(id, g, m)
 	}
-	if done, ok := t.hosts[id]; ok {
+	if h := t.hosts[id]; h != nil {
 		delete(t.hosts, id)
-		if done != nil {
-			done <- Begun{End: m}
+		if h.done != nil {
+			h.done <- Begun{End: m}
 		}
 	}
 	t.stopIfEmpty()
@@ -271,6 +291,24 @@ func (t *table) stop(ctx actor.Context) {
 func (t *table) closeGuests() {
 	for _, g := range t.guests {
 		g.link.Close(session.Close{Reason: envelope.ReasonShutdown})
+	}
+}
+
+func (t *table) isBlocked(l *session.Link) bool {
+	return t.Session.Blocked != nil && t.Session.Blocked(l.Remote())
+}
+
+func (t *table) closeBlocked() {
+	end := func(l *session.Link) {
+		if l != nil && t.isBlocked(l) {
+			l.Close(session.Close{Reason: envelope.ReasonRevoked})
+		}
+	}
+	for _, g := range t.guests {
+		end(g.link)
+	}
+	for _, h := range t.hosts {
+		end(h.link)
 	}
 }
 

@@ -29,11 +29,18 @@ func (b *Bucket) Take(now time.Time, r Rate) bool {
 	if b.Wait(now, r) > 0 {
 		return false
 	}
+	b.Reserve(now, 1, r)
+	return true
+}
+
+// Reserve counts n events, also if that is more than may happen, and returns how long until they may; 0: now. What is reserved or
+// taken later comes after them: those who wait take turns.
+func (b *Bucket) Reserve(now time.Time, n int, r Rate) time.Duration {
 	if b.full.Before(now) {
 		b.full = now
 	}
-	b.full = b.full.Add(r.Every)
-	return true
+	b.full = b.full.Add(time.Duration(n) * r.Every)
+	return max(0, b.full.Sub(now)-time.Duration(r.Burst)*r.Every)
 }
 
 // IsIdle says whether the bucket is full, and so the same as a new one.

@@ -52,6 +52,33 @@ func TestBucketIsFullAgainAfterItsTime(t *testing.T) {
 	}
 }
 
+// TestReservationsTakeTurns: whoever reserves waits behind those who came before, however much they reserved, and nobody else.
+func TestReservationsTakeTurns(t *testing.T) {
+	var b Bucket
+	r := Rate{Burst: 10, Every: time.Second}
+	for _, c := range []struct {
+		at   time.Duration
+		n    int
+		want time.Duration
+	}{
+		{0, 10, 0},                         // a full bucket
+		{0, 1, time.Second},                // an empty one
+		{0, 20, 21 * time.Second},          // more than a burst
+		{time.Second, 1, 21 * time.Second}, // behind it
+		{22 * time.Second, 0, 0},           // nothing
+		{22 * time.Second, 1, time.Second}, // all that was reserved has happened
+		{time.Hour, 10, 0},                 // full again, and no fuller
+		{time.Hour, 3, 3 * time.Second},
+	} {
+		if got := b.Reserve(start.Add(c.at), c.n, r); got != c.want {
+			t.Errorf("%d after %v wait for %v, want %v", c.n, c.at, got, c.want)
+		}
+	}
+	if b.Take(start.Add(time.Hour), r) {
+		t.Error("an event passes before those that have reserved")
+	}
+}
+
 func TestWindowHoldsForEveryPeriod(t *testing.T) {
 	const most, period = 4, 10 * time.Second
 	var w Window

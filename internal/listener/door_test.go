@@ -77,7 +77,7 @@ func inBubble(t *testing.T, wrap func(net.Listener) net.Listener, f func(*door))
 		}
 		s := &session.Config{Static: d.keys, Hello: envelope.Hello{Version: 1}, Rand: rand1{}, Clock: clock.System, Log: d.log.Logger(), Pool: d.Pool,
 			Trusted: d.trusts, TakesGuests: func() bool { return d.takesGuests }, Compute: make(chan struct{}, 2), FrameLimit: frame.DefaultLimit, QueueBytes: 1 << 20,
-			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second, LingerReplaced: 30 * time.Second, StreamBytes: 64 << 20, Counters: &d.counters}
+			HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second, WriteStall: 30 * time.Second, Linger: 30 * time.Second, LingerReplaced: 30 * time.Second, StreamBytes: 64 << 20, GuestPace: 8 << 20, Counters: &d.counters}
 		stopped := make(chan struct{})
 		props := Props(&Config{Listener: l, Session: s,
 			Strangers: maxStrangers, StrangersPerSource: maxPerSource,

@@ -90,6 +90,9 @@ func (n *Node) BeginGuest(b guests.Begin) { n.system.Root.Send(n.pid, b) }
 // CloseGuests ends the sessions of all guests; see guests.CloseGuests.
 func (n *Node) CloseGuests() { n.system.Root.Send(n.pid, guests.CloseGuests{}) }
 
+// CloseBlockedGuests ends the sessions of guests, and with hosts, whose keys are blocked; see guests.CloseBlocked.
+func (n *Node) CloseBlockedGuests() { n.system.Root.Send(n.pid, guests.CloseBlocked{}) }
+
 // Done is closed when no actor of the node is left.
 func (n *Node) Done() <-chan struct{} { return n.done }
 
@@ -174,7 +177,7 @@ func (r *root) Receive(ctx actor.Context) {
 		} else {
 			ctx.Send(r.peers, m)
 		}
-	case guests.Begin, guests.CloseGuests:
+	case guests.Begin, guests.CloseGuests, guests.CloseBlocked:
 		ctx.Send(r.guests, m)
 	case peers.Up:
 		up := finder.Connected{Key: m.Key, Home: m.Addr.Addr()}

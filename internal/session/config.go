@@ -70,6 +70,8 @@ type Config struct {
 
 	StreamBytes int // bytes that may be reserved for streams with one peer, over all sessions: what it sends, and what waits to be written to it
 
+	GuestPace int // bytes a second that are read of all guests together, as PaceOfGuest counts them; at least that
+
 	HandshakeTimeout time.Duration // from the connection to the first valid frame of the peer
 	PingAfter        time.Duration // a session without inbound traffic for this long pings
 	PongWithin       time.Duration // a ping unanswered for this long is a missed pong; two end the session
@@ -84,6 +86,7 @@ type Config struct {
 	pendings       pendings       // safe for concurrent use
 	trustedSources trustedSources // likewise
 	knocks         knockLimiter   // likewise
+	guestPace      sharedPace     // likewise
 	spawner        spawner        // likewise
 }
 

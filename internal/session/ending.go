@@ -145,6 +145,7 @@ func (s *session) finish(end Ended, bye *envelope.Bye) {
 	s.startLinger(max(lingerAfterBye, hold))
 	_ = s.conn.SetWriteDeadline(time.Unix(1, 0)) // long past: writeAll then records what was taken until now
 	s.reader.discards.Store(true)
+	s.stopWaits() // what still comes is discarded, so it waits for no turn
 	if waiting {
 		s.startReaderAndWriter()
 	}

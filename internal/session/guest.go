@@ -3,26 +3,19 @@ package session
 import (
 	"io"
 	"net"
-	"time"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
+	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
 )
 
 // MaxGuestFrame is the most bytes that the body of a frame of a guest session has (wire.md §4.7).
 const MaxGuestFrame = 64 << 10
 
-// The reader of a guest session takes a KiB, or a frame, in perKiB on average, and guestBurst of them at once. Above that it
-// waits, and TCP slows the other end down: to open and decode what a guest sends must not keep the node from its peers.
-const (
-	perKiB     = time.Millisecond
-	guestBurst = 1024
-)
-
 // What a guest session may hold is less than what a peer may: there are many, and nobody knows who is behind them.
 const (
-	guestRead     = 4 << 10       // bytes of read buffer under load
+	guestRead     = idleRead      // bytes of read buffer under load: a read brings fewer calls than guestRefusals
 	guestRoom     = MaxGuestFrame // bytes of small replies, and of large ones, that wait to be written; their handlers wait
 	guestRefusals = 32            // error replies that wait; one more ends the session
 )
@@ -36,9 +29,9 @@ func (q *queue) limitGuest() {
 type guestSession struct {
 	hash [32]byte // the handshake hash
 
-	read   int       // bytes that the reader has read and that are not charged yet
-	opened uint64    // frames that are charged
-	due    time.Time // when what is charged may have been taken
+	bucket limiter.Bucket // of its pace
+	read   int            // bytes that the reader has read and that do not count yet
+	opened uint64         // frames that count
 }
 
 // IsGuest says whether the session is that of a guest: of the peer if this node is the responder, else this node is one.
@@ -97,26 +90,4 @@ func readBody(conn net.Conn, body []byte) error {
 		return io.ErrUnexpectedEOF
 	}
 	return err
-}
-
-// keepPace has the reader of a guest session wait if more comes than it takes: see perKiB. It waits no longer than the
-// session lasts.
-func (r *reader) keepPace() {
-	g, now := r.guest, r.config.Clock.Now()
-	cost := g.read>>10 + int(r.recv.Nonce()-g.opened)
-	g.read, g.opened = g.read&(1<<10-1), r.recv.Nonce()
-	if free := now.Add(-guestBurst * perKiB); g.due.Before(free) {
-		g.due = free
-	}
-	g.due = g.due.Add(time.Duration(cost) * perKiB)
-	wait := g.due.Sub(now)
-	if wait <= 0 {
-		return
-	}
-	over := make(chan struct{})
-	defer r.config.Clock.AfterFunc(wait, func() { close(over) })()
-	select {
-	case <-over:
-	case <-r.stop:
-	}
 }

@@ -185,7 +185,7 @@ func TestLargestFrameOfAGuestIsServed(t *testing.T) {
 		e.served.mu.Unlock()
 		r.say(aCall(2, "echo", nil))
 		plain, err := r.Next()
-		if err != nil || !bytes.Contains(plain, []byte("too_large")) {
+		if err != nil || !bytes.Contains(plain, []byte("too_large")) || !bytes.Contains(plain, []byte("a guest gets at most 65536: ask for less")) {
 			t.Errorf("heard %q, %v", plain, err)
 		}
 		r.hangUp()
@@ -217,8 +217,8 @@ func TestFloodOfAGuestIsSlowedDown(t *testing.T) {
 		envelope []byte
 		n        int
 	}{
-		"pings": {aPing(7), 10 * guestBurst},
-		"bytes": {aSend("nothing", make([]byte, 63<<10)), 10 * guestBurst / 64},
+		"pings": {aPing(7), 10 * PaceOfGuest >> 10},
+		"bytes": {aSend("nothing", make([]byte, 63<<10)), 10 * PaceOfGuest >> 16},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {

@@ -80,6 +80,9 @@ func (r *reader) run() (mayIdle bool, err error) {
 			return false, err
 		}
 		b, err := r.decode()
+		if r.guest != nil {
+			r.keepPace()
+		}
 		mayIdle = r.recv.Nonce() <= firstWords
 		if b != nil {
 			now := r.config.Clock.Now().Sub(r.since)
@@ -103,9 +106,6 @@ func (r *reader) run() (mayIdle bool, err error) {
 		if err != nil {
 			r.system.Root.Send(r.pid, violated{err})
 			break
-		}
-		if r.guest != nil {
-			r.keepPace()
 		}
 		if mayIdle {
 			return true, nil

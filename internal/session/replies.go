@@ -27,7 +27,7 @@ func (l *Link) reply(id envelope.CallID, value any, refusal *envelope.RemoteErro
 	if err != nil {
 		buf.release()
 		l.logPeerFault("the answer of a handler cannot be sent", err)
-		l.reply(id, nil, replacement(refusal, err), push)
+		l.reply(id, nil, l.replacement(refusal, err), push)
 		return
 	}
 	l.counters.CallIn(resultOf(refusal))
@@ -40,7 +40,7 @@ func (l *Link) reply(id envelope.CallID, value any, refusal *envelope.RemoteErro
 
 // replacement returns what a caller is told in place of a result or a refusal that cannot be sent for err: of a refusal what
 // can be sent for certain, first its code and text, then its text alone.
-func replacement(refusal *envelope.RemoteError, err error) *envelope.RemoteError {
+func (l *Link) replacement(refusal *envelope.RemoteError, err error) *envelope.RemoteError {
 	if refusal != nil {
 		plain := &envelope.RemoteError{Code: refusal.Code, Text: envelope.ErrorText(refusal.Text)}
 		if refusal.Data.IsZero() && plain.Text == refusal.Text {
@@ -49,8 +49,11 @@ func replacement(refusal *envelope.RemoteError, err error) *envelope.RemoteError
 		return plain
 	}
 	if size, ok := err.(*SizeError); ok {
-		return &envelope.RemoteError{Code: envelope.CodeTooLarge,
-			Text: fmt.Sprintf("the result has %d bytes, the caller accepts %d: ask for it in parts", size.Size, size.Limit)}
+		text := "the result has %d bytes, the caller accepts %d: ask for it in parts"
+		if l.guest != nil {
+			text = "the result has %d bytes, a guest gets at most %d: ask for less, or become a peer"
+		}
+		return &envelope.RemoteError{Code: envelope.CodeTooLarge, Text: fmt.Sprintf(text, size.Size, size.Limit)}
 	}
 	return &envelope.RemoteError{Code: envelope.CodeInternal, Text: "the result cannot be encoded"}
 }

@@ -117,7 +117,7 @@ func (w *world) config(keys identity.KeyPair, trusted ...identity.KeyPair) *Conf
 		Compute:    make(chan struct{}, 2),
 		FrameLimit: frame.DefaultLimit, QueueBytes: 2 << 20, Parts: testParts,
 		HandshakeTimeout: 10 * time.Second, PingAfter: 15 * time.Second, PongWithin: 5 * time.Second,
-		WriteStall: 30 * time.Second, Linger: 30 * time.Second, LingerReplaced: 30 * time.Second, StreamBytes: 64 << 20, Counters: new(counters.Node),
+		WriteStall: 30 * time.Second, Linger: 30 * time.Second, LingerReplaced: 30 * time.Second, StreamBytes: 64 << 20, GuestPace: 8 << 20, Counters: new(counters.Node),
 	}
 }
 

@@ -8,6 +8,7 @@ const (
 	NoisePrologue = "noise_xx_prologue.json"
 	NoiseBEAM     = "noise_xx_beam.json"
 	NoisePrivate  = "noise_xx_private.json"
+	NoiseGuest    = "noise_xx_guest.json"
 	NoiseFailures = "noise_xx_failures.json"
 )
 
@@ -15,7 +16,7 @@ const (
 type NoiseFile struct {
 	Protocol   string           `json:"protocol"`
 	Prologue   *Hex             `json:"prologue,omitempty"`   // nil: each handshake has its own
-	Payloads   string           `json:"payloads"`             // "empty", or "knock": message 1 has one
+	Payloads   string           `json:"payloads"`             // "empty", or "knock": message 1 has one, or "guest": message 3 has 01
 	Transcript string           `json:"transcript,omitempty"` // "beam", or empty for the Noise specification's
 	Vectors    []NoiseHandshake `json:"vectors"`
 }

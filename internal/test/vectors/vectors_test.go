@@ -42,7 +42,7 @@ func fatal(t *testing.T, load func(testing.TB)) bool {
 }
 
 func TestEveryNoiseFileLoads(t *testing.T) {
-	for _, name := range []string{NoiseNative, NoisePrologue, NoiseBEAM, NoisePrivate} {
+	for _, name := range []string{NoiseNative, NoisePrologue, NoiseBEAM, NoisePrivate, NoiseGuest} {
 		names := make(map[string]bool)
 		for _, v := range Noise(t, name).Vectors {
 			if v.Name == "" || names[v.Name] {
