@@ -64,8 +64,8 @@ func appendBinary(b, data []byte) []byte {
 	return append(appendSized(b, codeBin8, uint64(len(data))), data...)
 }
 
-// begin appends the header of an array or a map of n elements or entries. fix and code16 are the first bytes of its forms.
-func begin(b []byte, fix, code16 byte, n int) []byte {
+// appendHeader appends the header of an array or a map of n elements or entries. fix and code16 are the first bytes of its forms.
+func appendHeader(b []byte, fix, code16 byte, n int) []byte {
 	switch {
 	case n < 16:
 		return append(b, fix|byte(n))
@@ -73,4 +73,9 @@ func begin(b []byte, fix, code16 byte, n int) []byte {
 		return binary.BigEndian.AppendUint16(append(b, code16), uint16(n))
 	}
 	return binary.BigEndian.AppendUint32(append(b, code16+1), uint32(n))
+}
+
+// beginSend appends a send up to its args.
+func beginSend(b []byte, name string) []byte {
+	return appendString(append(b, fixArray|3, byte(KindSend)), name)
 }

@@ -46,8 +46,7 @@ func AppendBye(b []byte, y Bye) []byte {
 	if err := checkCode(string(y.Code)); err != nil {
 		panic(err)
 	}
-	b = append(b, fixArray|3, byte(KindSend))
-	b = appendString(b, NameBye)
+	b = beginSend(b, NameBye)
 	b = append(b, fixArray|3)
 	b = appendString(b, string(y.Code))
 	b = appendString(b, ErrorText(y.Text))

@@ -9,8 +9,7 @@ func AppendCancel(b []byte, id CallID) []byte {
 	if id == 0 {
 		panic(ErrID)
 	}
-	b = append(b, fixArray|3, byte(KindSend))
-	b = appendString(b, NameCancel)
+	b = beginSend(b, NameCancel)
 	return appendUint(b, uint64(id))
 }
 

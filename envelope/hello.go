@@ -50,8 +50,7 @@ func AppendHello(b []byte, h Hello) []byte {
 		panic(fmt.Sprintf("envelope: hello of version %d with max %d, message %d, assemble %d, chains %d",
 			h.Version, h.Max, h.Message, h.Assemble, h.Chains))
 	}
-	b = append(b, fixArray|3, byte(KindSend))
-	b = appendString(b, NameHello)
+	b = beginSend(b, NameHello)
 	size := len(b)
 	b = append(b, fixMap|1)
 	b = appendUint(appendString(b, "v"), uint64(h.Version))

@@ -118,8 +118,7 @@ func (msgpackCodec) AppendSend(b []byte, name string, args any) ([]byte, error) 
 		return b, err
 	}
 	out := growFor(b, args, shortForms+len(name))
-	out = append(out, fixArray|3, byte(KindSend))
-	out = appendString(out, name)
+	out = appendString(append(out, fixArray|3, byte(KindSend)), name)
 	return appendInside(b, out, args, 1, sendElements)
 }
 

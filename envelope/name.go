@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -61,10 +62,8 @@ func checkUnicode(name string) error {
 	if !utf8.ValidString(name) {
 		return ErrNameUTF8
 	}
-	for _, r := range name {
-		if r < ' ' || r >= 0x7f && r <= 0x9f {
-			return ErrNameControl
-		}
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return ErrNameControl
 	}
 	return nil
 }

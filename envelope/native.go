@@ -64,8 +64,8 @@ func (native) AppendInt(b []byte, i int64) []byte     { return appendInt(b, i) }
 func (native) AppendUint(b []byte, u uint64) []byte   { return appendUint(b, u) }
 func (native) AppendString(b []byte, s string) []byte { return appendString(b, s) }
 func (native) AppendBinary(b, data []byte) []byte     { return appendBinary(b, data) }
-func (native) BeginList(b []byte, n int) []byte       { return begin(b, fixArray, codeArray16, n) }
-func (native) BeginMap(b []byte, n int) []byte        { return begin(b, fixMap, codeMap16, n) }
+func (native) BeginList(b []byte, n int) []byte       { return appendHeader(b, fixArray, codeArray16, n) }
+func (native) BeginMap(b []byte, n int) []byte        { return appendHeader(b, fixMap, codeMap16, n) }
 
 // AppendFloat appends a float even if its value is whole: what is sent as a float arrives as a float.
 func (native) AppendFloat(b []byte, f float64, bits int) ([]byte, error) {

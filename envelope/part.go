@@ -75,8 +75,7 @@ func appendPartChain(b []byte, chain uint64, elements byte, last bool) []byte {
 	if last {
 		name = NameLast
 	}
-	b = append(b, fixArray|3, byte(KindSend))
-	b = appendString(b, name)
+	b = beginSend(b, name)
 	b = append(b, fixArray|elements)
 	return appendUint(b, chain)
 }

@@ -69,11 +69,13 @@ func (r Raw) String() string { return fmt.Sprintf("raw value of %d bytes", len(r
 
 // EncodeMsgpack implements msgpack.CustomEncoder, so that a Raw may be part of what is encoded.
 func (r Raw) EncodeMsgpack(enc *msgpack.Encoder) error {
-	b, err := r.guarded()
-	if err != nil {
-		return err
+	b, err := r.msgpack()
+	if err == nil {
+		err = guardAll(b)
 	}
-	_, err = enc.Writer().Write(b)
+	if err == nil {
+		_, err = enc.Writer().Write(b)
+	}
 	return err
 }
 
@@ -105,15 +107,6 @@ func (r *Raw) DecodeMsgpack(dec *msgpack.Decoder) error {
 	b, err := nextValue(dec)
 	*r = Raw{msgpackCodec{}, slices.Clone(b)}
 	return err
-}
-
-// guarded returns r in MessagePack, after the guard has passed it.
-func (r Raw) guarded() ([]byte, error) {
-	b, err := r.msgpack()
-	if err == nil {
-		err = guardAll(b)
-	}
-	return b, err
 }
 
 // msgpack returns r in MessagePack, unguarded: its own bytes, or new ones by way of any if it came in another codec.

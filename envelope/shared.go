@@ -14,12 +14,12 @@ import (
 type Shared struct {
 	value any
 
-	mu    sync.Mutex // guards the rest
-	forms []sharedForm
+	mu   sync.Mutex // guards the rest
+	raws []sharedRaw
 }
 
-// A sharedForm is what one codec makes of a value.
-type sharedForm struct {
+// A sharedRaw is what one codec makes of a value.
+type sharedRaw struct {
 	codec Codec
 	raw   Raw
 	err   error
@@ -35,18 +35,18 @@ func (s *Shared) Value() any { return s.value }
 func (s *Shared) For(c Codec) (Raw, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, f := range s.forms {
+	for _, f := range s.raws {
 		if f.codec == c {
 			return f.raw, f.err
 		}
 	}
-	f := sharedForm{codec: c}
+	f := sharedRaw{codec: c}
 	if r, ok := s.value.(Raw); ok && r.codec == c {
 		f.raw = r // the guard checks it where it is sent
 	} else {
 		f.raw, f.err = RawOf(c, s.value)
 	}
-	s.forms = append(s.forms, f)
+	s.raws = append(s.raws, f)
 	return f.raw, f.err
 }
 

@@ -96,8 +96,7 @@ func appendAbout(b []byte, name string, n byte, s StreamID) []byte {
 	if s.Call == 0 {
 		panic(ErrID)
 	}
-	b = append(b, fixArray|3, byte(KindSend))
-	b = appendString(b, name)
+	b = beginSend(b, name)
 	b = append(b, fixArray|n)
 	b = appendUint(b, uint64(s.Call))
 	return appendBool(b, s.Mine)

@@ -23,9 +23,10 @@ var errBlockFor = errors.New("block: the time must be more than 0")
 type blocks struct {
 	*trust.Blocks
 
-	mu   sync.Mutex // held while the root actor is told who may connect: so it hears of trust and blocks in one order
-	held map[identity.PublicKey]bool
-	stop func() bool // the timer; nil: none
+	mu   sync.Mutex                  // held while the root actor is told who may connect: so it hears of trust and blocks in one order
+	held map[identity.PublicKey]bool // trusted keys that the root actor was told are not
+	told map[identity.PublicKey]bool // keys whose block has begun, and no event has said that it has ended
+	stop func() bool                 // the timer; nil: none
 }
 
 // openBlocks reads the blocked keys.
@@ -35,7 +36,12 @@ func (n *Node) openBlocks() (err error) {
 		path = filepath.Join(n.config.DataDir, blocksFile)
 	}
 	n.blocks.Blocks, err = trust.OpenBlocks(path)
-	n.blocks.held = make(map[identity.PublicKey]bool)
+	n.blocks.held, n.blocks.told = make(map[identity.PublicKey]bool), make(map[identity.PublicKey]bool)
+	if err == nil {
+		for _, b := range n.Blocked() {
+			n.blocks.told[b.Key] = true
+		}
+	}
 	return err
 }
 
@@ -59,7 +65,10 @@ func (n *Node) Block(key identity.PublicKey, d time.Duration) error {
 		return err
 	}
 	n.knocks.forget(key)
-	n.config.Logger.Info("peer", "peer", key, "state", "blocked", "until", n.blocks.Until(key))
+	until := n.blocks.Until(key)
+	n.config.Logger.Info("peer", "peer", key, "state", "blocked", "until", until)
+	n.hub.publish(Blocked{At{now}, key, until})
+	n.blocks.told[key] = true
 	n.followBlocks()
 	return nil
 }
@@ -70,19 +79,31 @@ func (n *Node) Unblock(key identity.PublicKey) (bool, error) {
 	defer n.blocks.mu.Unlock()
 	was, err := n.blocks.Unblock(key, n.config.Clock.Now())
 	if was {
-		n.config.Logger.Info("peer", "peer", key, "state", "unblocked")
+		n.tellUnblocked(key)
 		n.followBlocks()
 	}
 	return was, err
+}
+
+// tellUnblocked publishes the end of a block. It is called with blocks.mu held.
+func (n *Node) tellUnblocked(key identity.PublicKey) {
+	delete(n.blocks.told, key)
+	n.config.Logger.Info("peer", "peer", key, "state", "unblocked")
+	n.hub.publish(Unblocked{At{n.config.Clock.Now()}, key})
 }
 
 // Blocked returns the keys that are blocked now, in the order in which that ends.
 func (n *Node) Blocked() []trust.Block { return n.blocks.List(n.config.Clock.Now()) }
 
 // isBlocked reports whether a key is blocked now.
-func (n *Node) isBlocked(key identity.PublicKey) bool {
-	at := n.blocks.Until(key)
-	return !at.IsZero() && at.After(n.config.Clock.Now())
+func (n *Node) isBlocked(key identity.PublicKey) bool { return !n.blockedUntil(key).IsZero() }
+
+// blockedUntil returns until when a key is blocked; zero if it is not.
+func (n *Node) blockedUntil(key identity.PublicKey) (until time.Time) {
+	if at := n.blocks.Until(key); at.After(n.config.Clock.Now()) {
+		until = at
+	}
+	return until
 }
 
 // mayConnect reports whether a key is trusted and not blocked.
@@ -103,7 +124,7 @@ func (n *Node) tellTrust(c trust.Change) {
 	n.root.Trust(c)
 }
 
-// followBlocks tells the root actor who may connect no more, and who may again. It is called with blocks.mu held.
+// followBlocks tells the root actor who may connect no more, and who may again, and subscribers which blocks have ended. It is called with blocks.mu held.
 func (n *Node) followBlocks() {
 	if n.state.Load() != stateRunning {
 		return
@@ -112,6 +133,11 @@ func (n *Node) followBlocks() {
 		if p, trusted := n.trust.Get(b.Key); trusted && !n.blocks.held[b.Key] {
 			n.blocks.held[b.Key] = true
 			n.root.Trust(trust.Change{Peer: p, Kind: trust.Removed})
+		}
+	}
+	for key := range n.blocks.told {
+		if !n.isBlocked(key) {
+			n.tellUnblocked(key)
 		}
 	}
 	for key := range n.blocks.held {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,18 +83,53 @@ func TestABlockedPeerIsDropped(t *testing.T) {
 				if info, _ := a.Peer(c.PublicKey()); info.State != peernet.StateConnected {
 					t.Error("another peer was dropped")
 				}
+				until := a.Blocked()[0].Until
+				if info, _ := a.Peer(b.PublicKey()); !info.Blocked.Equal(until) || info.Reason == "" {
+					t.Errorf("the peer is %+v, blocked until %v", info, until)
+				}
+				if e, err := a.Explain(b.PublicKey()); err != nil || !strings.Contains(e.String(), "blocked by this node until "+until.Local().Format(time.DateTime)) || e.Advice == "" {
+					t.Errorf("explained as %v, %v", e, err)
+				}
 				if err := ends(a, b); err != nil {
 					t.Fatal(err)
 				}
+				ended := time.Now()
 				a.Finds(b)
 				b.Finds(a)
 				net.AwaitConnected(a, b)
 				if list := a.Blocked(); len(list) != 0 {
 					t.Errorf("still blocked: %v", list)
 				}
+				if info, _ := a.Peer(b.PublicKey()); !info.Blocked.IsZero() {
+					t.Errorf("the peer is %+v", info)
+				}
+				if e := peertest.AwaitEvent[peernet.Blocked](a); e.Peer != b.PublicKey() || !e.Until.Equal(until) {
+					t.Errorf("the event was %+v", e)
+				}
+				if e := peertest.AwaitEvent[peernet.Unblocked](a); e.Peer != b.PublicKey() || e.Time().After(ended) || name == "in time" && !e.Time().Equal(until) {
+					t.Errorf("the event was %+v, the block ended until %v", e, until)
+				}
 			})
 		})
 	}
+}
+
+// TestTheEndOfABlockIsToldByTheNextNode: a key that nobody trusts, and whose block began before the node did.
+func TestTheEndOfABlockIsToldByTheNextNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		a := peertest.NewNetwork(t).Node("alice", peertest.Configure(func(c *peernet.Config) { c.DataDir = dir }))
+		stranger := peertest.KeyPair("stranger").PublicKey()
+		until := time.Now().Add(time.Hour)
+		if err := a.Block(stranger, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		a.Restart()
+		time.Sleep(2 * time.Hour)
+		if e := peertest.AwaitEvent[peernet.Unblocked](a); e.Peer != stranger || !e.Time().Equal(until) {
+			t.Errorf("the event was %+v", e)
+		}
+	})
 }
 
 // TestABlockedKeyIsNoGuest: it cannot come in by the other door.

@@ -118,6 +118,19 @@ type (
 		Peer identity.PublicKey
 	}
 
+	// Blocked says that a key, trusted or not, may not connect until a time, since Block.
+	Blocked struct {
+		At
+		Peer  identity.PublicKey
+		Until time.Time
+	}
+
+	// Unblocked says that a key is blocked no more: the time is over, or since Unblock.
+	Unblocked struct {
+		At
+		Peer identity.PublicKey
+	}
+
 	// Refused says that the other end of a connection proved a key that is not trusted.
 	Refused struct {
 		At
@@ -178,6 +191,12 @@ func (Paired) Kind() string { return "paired" }
 
 // Kind implements Event.
 func (Unpaired) Kind() string { return "unpaired" }
+
+// Kind implements Event.
+func (Blocked) Kind() string { return "blocked" }
+
+// Kind implements Event.
+func (Unblocked) Kind() string { return "unblocked" }
 
 // Kind implements Event.
 func (Refused) Kind() string { return "refused" }

@@ -41,6 +41,9 @@ func (n *Node) Explain(key identity.PublicKey) (Explanation, error) {
 		e.History = append(e.History, Step{s.At, PeerState(s.State), s.Addr, s.Source, s.Reason, s.Times, s.Last})
 	}
 	e.Advice = advice(n.self, e.Peer, info.Err, n.config.Private)
+	if !peer.Blocked.IsZero() {
+		return e, nil // nothing else matters
+	}
 	if e.Peer.State != StateConnected && !hasAnswered(info.Err) && mayBeRemote(e.Peer.Addresses) && isOffline(n.config.Network.Interfaces) {
 		const why = "this machine has no network: none of its interfaces but loopback is up and has an address"
 		if len(e.Peer.Addresses) > 0 || e.Advice == "" {
@@ -100,6 +103,8 @@ func advice(self identity.PublicKey, p PeerInfo, failed error, private bool) str
 	switch {
 	case p.State == StateConnected:
 		return ""
+	case !p.Blocked.IsZero():
+		return "unblock the peer, or wait"
 	case errors.Is(failed, ErrRefused):
 		return fmt.Sprintf("let the peer trust this node's key, %v", self)
 	case errors.Is(failed, ErrWrongKey):
@@ -145,6 +150,8 @@ func (e Explanation) String() string {
 			in = " in BEAM"
 		}
 		fmt.Fprintf(&b, " to %v as %s%s, last heard %s ago", e.Peer.Addr, e.Peer.Role, in, ago(e.at.Sub(e.Peer.LastHeard)))
+	} else if until := e.Peer.Blocked; !until.IsZero() {
+		fmt.Fprintf(&b, "; blocked by this node until %s", until.Local().Format(time.DateTime))
 	} else if e.Peer.State == StateDialling {
 		b.WriteString("; it is being tried now")
 	} else if e.Asleep {

@@ -15,7 +15,7 @@ import (
 // Bytes of values that may arrive ahead of the reader of a stream, at the beginning.
 const (
 	valueWindow = 256 << 10
-	byteWindow  = 64 << 10 // of net.Conns: there may be many
+	byteWindow  = 2 * (3 + chunk) // of net.Conns, two values: there may be many streams
 )
 
 // maxWindow is the most that Window and HandleWindow take.

@@ -34,6 +34,8 @@ type PeerInfo struct {
 	Since  time.Time // when it entered the state
 	Reason string    // why, as part of a sentence
 
+	Blocked time.Time // until when this node blocks the peer; zero: it does not
+
 	// Of the session, while connected.
 	Addr      netip.AddrPort
 	Role      string        // this node's: "initiator" or "responder"
@@ -73,10 +75,17 @@ func (n *Node) Peer(key identity.PublicKey) (PeerInfo, bool) {
 	return info, true
 }
 
+// blockedReason is the Reason of a peer that is blocked.
+const blockedReason = "blocked by this node"
+
 // info describes a trusted peer. of is what the directory knows of it, with its history.
 func (n *Node) info(p trust.Peer) (i PeerInfo, of peers.Info) {
 	info, link := n.directory.Info(p.Key)
-	i = PeerInfo{Key: p.Key, Label: p.Label, State: PeerState(info.State), Since: info.Since, Reason: info.Reason}
+	i = PeerInfo{Key: p.Key, Label: p.Label, State: PeerState(info.State), Since: info.Since, Reason: info.Reason,
+		Blocked: n.blockedUntil(p.Key)}
+	if !i.Blocked.IsZero() {
+		i.Reason = blockedReason
+	}
 	for _, a := range info.Addresses {
 		i.Addresses = append(i.Addresses, Address(a))
 	}

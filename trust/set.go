@@ -61,6 +61,9 @@ func Open(path string, settings ...Setting) (*Set, error) {
 	return s, nil
 }
 
+// IsSelf reports whether key is our own: see [WithSelf].
+func (s *Set) IsSelf(key identity.PublicKey) bool { return !key.IsZero() && key == s.self }
+
 // Contains reports whether the peer with key may connect. It takes no lock.
 func (s *Set) Contains(key identity.PublicKey) bool {
 	return s.current.Load().has(key)

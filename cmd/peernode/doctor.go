@@ -193,7 +193,8 @@ func (d *diagnosis) checkNetwork(ctx context.Context) error {
 			return err
 		}
 		heard = d.heardOf(now, nodes[1].PublicKey().String(), names)
-		if allHeard(heard) || time.Now().After(late) {
+		missing := func(h doctor.Heard) bool { return len(h.Uses) == 0 || len(h.Silent(d.interfaces)) > 0 } // perhaps only yet
+		if !slices.ContainsFunc(heard, missing) || time.Now().After(late) {
 			break
 		}
 		select {
@@ -236,21 +237,6 @@ func (d *diagnosis) hasIPv4(name string) bool {
 	return slices.ContainsFunc(d.interfaces, func(i doctor.Interface) bool {
 		return i.Name == name && slices.ContainsFunc(i.Addrs, func(p netip.Prefix) bool { return p.Addr().Unmap().Is4() })
 	})
-}
-
-// allHeard reports whether every provider has heard the node on every interface that it uses.
-func allHeard(list []doctor.Heard) bool {
-	for _, h := range list {
-		for _, name := range h.Uses {
-			if !isLoopback(name) && !slices.Contains(h.On, name) {
-				return false
-			}
-		}
-		if len(h.Uses) == 0 {
-			return false // perhaps not yet
-		}
-	}
-	return true
 }
 
 // networkInterfaces returns the interfaces of this machine that the system lists.

@@ -80,6 +80,9 @@ func TestEventsAsPrinted(t *testing.T) {
 		peernet.DiscoveryProblem{Source: "udp", State: "impaired", Interface: "eth0", Doing: "send over IPv4", Reason: "operation not permitted"},
 		peernet.DiscoveryProblem{Source: "udp", State: "running", Interface: "wlan\x1b0", Doing: "send over IPv4"},
 		peernet.DiscoveryProblem{Source: "mdns", State: "failed", Doing: "look for peers", Reason: "no\nnetwork"},
+		peernet.Blocked{Peer: bob, Until: time.Date(2026, 11, 22, 20, 15, 0, 0, time.UTC)},
+		peernet.Blocked{Peer: carol, Until: time.Date(2026, 11, 22, 20, 15, 0, 0, time.UTC)},
+		peernet.Unblocked{Peer: bob},
 		peernet.ListenerAdded{Addr: netip.MustParseAddrPort("[::]:7100")},
 		peernet.ListenerRemoved{Addr: netip.MustParseAddrPort("[::]:7100")},
 	}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"strconv"
 	"time"
 
@@ -39,7 +41,7 @@ never used again. Before you accept a key, make sure whose it is.`,
 	var label string
 	accept := change("accept KNOCK", "Trust a key that has knocked", "  peernode trust accept 3 --label bob", control.AcceptKnock, func(q *control.Request) error {
 		q.Name = label
-		return nil
+		return usage.CheckLabel(label)
 	})
 	accept.Flags().StringVar(&label, "label", "", "the `NAME` to call the peer by")
 	ignore := change("ignore KNOCK", "Hide a key from the list of knocks until the node stops", "  peernode trust ignore 3", control.IgnoreKnock, nothing)
@@ -52,14 +54,26 @@ never used again. Before you accept a key, make sure whose it is.`,
 		return nil
 	})
 	block.Long = `Block has the running node block a key for a time: its connections end at once, and when it connects again it gets no
-answer. It stays trusted if it is, and may connect when the time is over. The block outlives the node. PEER may be a
-whole key that is not trusted, or the number of a knock.`
+answer. It stays trusted if it is, and may connect when the time is over. The block outlives the node; if none runs, it
+holds for the next one of the data directory. PEER may be a whole key that is not trusted, or the number of a knock. A
+number is always that of a knock: name a peer whose label is one by its key.`
 	block.Flags().DurationVar(&long, "for", 24*time.Hour, "how `LONG`, such as 24h")
+	block.RunE = a.orFile(block.RunE, blockInFile(&long))
 	unblock := change("unblock PEER", "End the block of a key", "  peernode trust unblock bob", control.UnblockKey, nothing)
+	unblock.RunE = a.orFile(unblock.RunE, unblockInFile)
+	ask := show(a, control.GetBlocked, a.blocked)
 	blocked := &cobra.Command{
 		Use:   "blocked",
 		Short: "List the blocked keys, and until when",
-		RunE:  show(a, control.GetBlocked, a.blocked),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			err := ask(cmd, args)
+			if errors.Is(err, control.ErrNoNode) {
+				if fileErr := a.listBlocks(); !errors.Is(fileErr, fs.ErrNotExist) {
+					return fileErr
+				}
+			}
+			return err
+		},
 	}
 	return []*cobra.Command{pending, accept, ignore, block, unblock, blocked}
 }

@@ -64,6 +64,8 @@ each one that has begun. In private mode everybody who connects then learns this
 				return failure.Usage("pair: --at is for the node that joins", "give --at together with CODE, --join or --code-stdin")
 			case joins == 0 && cmd.Flags().Changed("timeout"):
 				return failure.Usage("pair: --timeout is for the node that joins", "a code lives for two minutes: leave --timeout out")
+			case usage.CheckLabel(f.label) != nil:
+				return usage.CheckLabel(f.label)
 			case f.at != "":
 				if _, err := usage.CheckDial("--at", f.at); err != nil {
 					return err

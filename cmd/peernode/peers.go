@@ -24,7 +24,7 @@ func peersCommand(a *app) *cobra.Command {
 which address, its last round trip, and why it is in that state; with --json also what was called, sent and failed.
 
 With --watch it goes on with a line for each thing that happens to a peer: found, updated, lost,
-connected, disconnected, paired, unpaired, conflict. With --json these are the objects that have an event, as
+connected, disconnected, paired, unpaired, blocked, unblocked, conflict. With --json these are the objects that have an event, as
 peernode run prints them. A reader that is too slow is told how many events it missed (lagged), and gets the
 list again. It ends when it is interrupted, or with exit code 3 when the node stops.`,
 		Example: `  peernode peers
@@ -76,8 +76,16 @@ func (a *app) peers(peers []control.Peer) error {
 			rtt = fmt.Sprintf("%.1f ms", p.RTT)
 		}
 		return row([]string{text.PeerName(p.PublicKey, p.Label), p.State, age(p.Since), cmp.Or(p.Dialect, "-"),
-			cmp.Or(named(p), "-"), rtt, cmp.Or(text.OneLine(p.Reason), "-")})
+			cmp.Or(named(p), "-"), rtt, cmp.Or(reason(p), "-")})
 	})
+}
+
+// reason returns why a peer is in its state.
+func reason(p control.Peer) string {
+	if !p.Blocked.IsZero() {
+		return text.OneLine(p.Reason) + " until " + p.Blocked.Local().Format(time.DateTime)
+	}
+	return text.OneLine(p.Reason)
 }
 
 // named returns the address of a connected peer, with the host name that led there, if one did.

@@ -124,6 +124,11 @@ func (a *app) trustPut(set *trust.Set, peer trust.Peer, addresses []string, read
 		return err
 	}
 	before, trusted := set.Get(peer.Key)
+	if peer.Label != before.Label {
+		if err := usage.CheckLabel(peer.Label); err != nil {
+			return err
+		}
+	}
 	if readdress {
 		peer.Options = []trust.Option{} // not nil, which would keep those it has
 		for _, o := range before.Options {

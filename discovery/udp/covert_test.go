@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// sourceRate is how many private announces of one address are allowed in a second.
-const sourceRate = 32
+// senderRate is how many private announces of one address are allowed in a second.
+const senderRate = 32
 
 // address returns the n-th address of a flood.
 func address(n int) netip.Addr {
@@ -30,7 +30,7 @@ func allowed(c *covert, begin time.Time, seconds, count, from, keys int) (n int)
 func TestOneAddressIsAllowedSoOftenAndOthersAreNotHeldUp(t *testing.T) {
 	begin := time.Now()
 	c := newCovert()
-	if n := allowed(c, begin, 10, 1000, 1, 1); n < 10*sourceRate || n > 10*sourceRate+perSource.Burst {
+	if n := allowed(c, begin, 10, 1000, 1, 1); n < 10*senderRate || n > 10*senderRate+perSender.Burst {
 		t.Errorf("%d were allowed of one address in 10 s", n)
 	}
 	if !c.allows(begin.Add(10*time.Second), address(7), 1) {
@@ -54,10 +54,10 @@ func TestAllAddressesTogetherAreAllowedLessOftenTheMoreKeysThereAre(t *testing.T
 func TestAFloodOfAddressesIsForgotten(t *testing.T) {
 	begin := time.Now()
 	c := newCovert()
-	for i := range 10 * maxSources {
+	for i := range 10 * maxSenders {
 		c.allows(begin, address(i), 1)
 	}
-	if later := begin.Add(2 * time.Second); !c.allows(later, address(20*maxSources), 1) {
+	if later := begin.Add(2 * time.Second); !c.allows(later, address(20*maxSenders), 1) {
 		t.Error("a new address is not allowed after the flood")
 	}
 }

@@ -10,24 +10,24 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/private"
 )
 
-// maxSources bounds the addresses with a limiter of their own. The others share one.
-const maxSources = 1024
+// maxSenders bounds the addresses with a limiter of their own. The others share one.
+const maxSenders = 1024
 
-// perSource limits the private announces of one address. A node sends one for every 16 of its peers, every five seconds and
+// perSender limits the private announces of one address. A node sends one for every 16 of its peers, every five seconds and
 // more often when it starts.
-var perSource = limiter.Rate{Burst: 64, Every: time.Second / 32}
+var perSender = limiter.Rate{Burst: 64, Every: time.Second / 32}
 
 // A covert is what a run remembers in private mode. It is not safe for concurrent use.
 type covert struct {
 	own     [2]map[nonce]struct{} // of what was sent in this round of announces and in the last, which may still come back
 	all     limiter.Bucket
-	sources *limiter.Keys[netip.Addr, limiter.Bucket, *limiter.Bucket]
+	senders *limiter.Keys[netip.Addr, limiter.Bucket, *limiter.Bucket]
 }
 
 type nonce [private.NonceSize]byte
 
 func newCovert() *covert {
-	return &covert{sources: limiter.NewKeys[netip.Addr, limiter.Bucket](maxSources)}
+	return &covert{senders: limiter.NewKeys[netip.Addr, limiter.Bucket](maxSenders)}
 }
 
 // begin begins a round of announces.
@@ -51,7 +51,7 @@ func (c *covert) isOwn(n nonce) bool {
 // allows reports whether a datagram from src may be looked at, which means to compare it with this many keys: three HMACs for
 // each (wire.md §8.3).
 func (c *covert) allows(now time.Time, src netip.Addr, keys int) bool {
-	return c.sources.Of(now, src).Take(now, perSource) && c.all.Take(now, limiter.RateForKeys(keys))
+	return c.senders.Of(now, src).Take(now, perSender) && c.all.Take(now, limiter.RateForKeys(keys))
 }
 
 // takePrivate is take in private mode: wire.md §8.3.

@@ -262,7 +262,7 @@ func TestAFloodOfPrivateAnnouncesIsDroppedUnseen(t *testing.T) {
 		b.start()
 		flood(3 * time.Second)
 		a.wantAt(b.key, "10.0.0.2:7002 on eth0")
-		if s := a.provider.Stats(); s.Unknown > uint64(perSource.Burst)+5*sourceRate+10 || s.Unknown+s.Excess < uint64(sent)-100 {
+		if s := a.provider.Stats(); s.Unknown > uint64(perSender.Burst)+5*senderRate+10 || s.Unknown+s.Excess < uint64(sent)-100 {
 			t.Errorf("of %d: %+v", sent, s)
 		}
 		if got := a.provider.Stats().Sent; got > 12 {
@@ -302,7 +302,7 @@ func TestWhatAPrivateAnnounceAllocatesIsBounded(t *testing.T) {
 				t.Errorf("%s: %v allocations for each, at most %v are good", name, allocs, c.most)
 			}
 			r.covert = newCovert()
-			r.covert.sources.Of(time.Now(), from.Src.Addr())
+			r.covert.senders.Of(time.Now(), from.Src.Addr())
 		}
 	})
 }

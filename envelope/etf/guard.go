@@ -81,7 +81,7 @@ func (w *walker) term(b []byte, p, depth int) (end int, err error) {
 		return 0, ErrBig
 	case form.kind == values.Atom && !isUTF8(tag) && n > maxAtom, isUTF8(tag) && !isAtomName(b[begin:end]):
 		return 0, ErrAtom
-	case form.kind == values.Bytes:
+	case form.kind == values.ByteList:
 		return end, w.enter(depth, n, left)
 	}
 	return end, nil

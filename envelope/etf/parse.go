@@ -2,6 +2,7 @@ package etf
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/envelope/internal/values"
@@ -161,8 +162,8 @@ func (r *reader) nonce() ([]byte, error) {
 // be decoded fails that call, and not the session: a handler of that node may return what is nobody else's, such as a pid.
 func parseResult(body []byte, p int, e *envelope.Envelope) {
 	w := walker{elements: replyElements}
-	tag, value, ok := pair(body, p)
-	if !ok {
+	tag, value := tagged(body, p, "ok", "error")
+	if tag == "" {
 		err := w.rest(body, p, 1)
 		if err == nil {
 			err = ErrReply
@@ -183,28 +184,21 @@ func parseResult(body []byte, p int, e *envelope.Envelope) {
 	}
 }
 
-// pair returns the tag of {ok, Value} or {error, Value} at b[p], which has not passed the guard, and where the value
-// begins.
-func pair(b []byte, p int) (tag string, value int, ok bool) {
-	for _, tag := range []string{"ok", "error"} {
-		if value, ok := tagged(b, p, tag); ok {
-			return tag, value, true
-		}
-	}
-	return "", 0, false
-}
-
-// tagged returns where the value of {tag, Value} at b[p] begins. Neither has passed the guard. ok is false if something else
-// begins there.
-func tagged(b []byte, p int, tag string) (value int, ok bool) {
+// tagged returns which of the tags {Tag, Value} at b[p] has, and where the value begins. Neither has passed the guard. The tag is
+// "" if something else begins there.
+func tagged(b []byte, p int, tags ...string) (tag string, value int) {
 	if p >= len(b) || !isTuple(b[p]) {
-		return 0, false
+		return "", 0
 	}
 	n, p, ok := header(b, p)
 	if !ok || n != 2 || p >= len(b) || !isAtom(b[p]) {
-		return 0, false
+		return "", 0
 	}
 	var w walker
-	value, err := w.term(b, p, 1)
-	return value, err == nil && isAtomNamed(b, p, tag)
+	if value, err := w.term(b, p, 1); err == nil {
+		if i := slices.Index(tags, string(contents(b, p))); i >= 0 {
+			return tags[i], value
+		}
+	}
+	return "", 0
 }

@@ -38,9 +38,9 @@ func errorOf(reason []byte) *envelope.RemoteError {
 	if isAtom(reason[0]) {
 		return errorOfAtom(string(atomAt(reason, 0)))
 	}
-	info, ok := tagged(reason, 0, reasonCrash)
+	tag, info := tagged(reason, 0, reasonCrash)
 	switch {
-	case !ok:
+	case tag == "":
 		return &envelope.RemoteError{Code: envelope.CodeFailed, Text: describe(reason, 0), Data: rawOf(reason)}
 	case reason[info] != tagBinary || !utf8.Valid(contents(reason, info)):
 		return &envelope.RemoteError{Code: envelope.CodeInternal, Text: describeCrash(reason, info), Data: rawOf(reason[info:])}
@@ -68,7 +68,7 @@ func errorOfAtom(name string) *envelope.RemoteError {
 // that of one does.
 func undecodableError(reason []byte, err error) *envelope.RemoteError {
 	e := envelope.Undecodable(err)
-	if _, isCrash := tagged(reason, 0, reasonCrash); isCrash {
+	if tag, _ := tagged(reason, 0, reasonCrash); tag != "" {
 		e.Code = envelope.CodeInternal
 	}
 	return e

@@ -31,7 +31,7 @@ var forms = [256]form{
 	tagSmallAtomUTF8: {kind: values.Atom, width: 1},
 	tagBinary:        {kind: values.Text, width: 4},
 	tagNil:           {kind: values.List, size: 1},
-	tagString:        {kind: values.Bytes, width: 2},
+	tagString:        {kind: values.ByteList, width: 2},
 	tagList:          {kind: values.LongList, width: 4},
 	tagSmallTuple:    {kind: values.Tuple, width: 1},
 	tagLargeTuple:    {kind: values.Tuple, width: 4},
@@ -40,7 +40,7 @@ var forms = [256]form{
 
 // termNames holds the names of the kinds of terms for people.
 var termNames = [...]string{values.Int: "integer", values.Atom: "atom", values.Tuple: "tuple", values.Float64: "float",
-	values.Text: "binary", values.Map: "map", values.List: "list", values.Bytes: "list", values.LongList: "list"}
+	values.Text: "binary", values.Map: "map", values.List: "list", values.ByteList: "list", values.LongList: "list"}
 
 // header returns the length or count that stands after the tag at b[p], and where the contents begin: of a big integer its
 // sign. ok is false if b ends before that.

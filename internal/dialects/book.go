@@ -112,16 +112,10 @@ func (b *Book) IsBEAM(key identity.PublicKey) bool {
 	return known && d == handshake.BEAM
 }
 
-// isNative says whether a peer is known to be native. It is called with mu held.
-func (b *Book) isNative(key identity.PublicKey) bool {
-	d, known := b.of(key)
-	return known && d == handshake.Native
-}
-
-// isBEAM is IsBEAM, called with mu held.
-func (b *Book) isBEAM(key identity.PublicKey) bool {
-	d, known := b.of(key)
-	return known && d == handshake.BEAM
+// is says whether a peer is known to speak d. It is called with mu held.
+func (b *Book) is(key identity.PublicKey, d handshake.Dialect) bool {
+	of, known := b.of(key)
+	return known && of == d
 }
 
 func (b *Book) fixed(key identity.PublicKey) (handshake.Dialect, bool) {

@@ -40,8 +40,8 @@ func (b *Book) Wait(key identity.PublicKey, addr netip.AddrPort, fallsBack bool)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	e, now, known := b.entries[key], b.config.Clock.Now(), b.isBEAM(key)
-	if e == nil || b.isNative(key) {
+	e, now, known := b.entries[key], b.config.Clock.Now(), b.is(key, handshake.BEAM)
+	if e == nil || b.is(key, handshake.Native) {
 		return 0
 	}
 	e.prune(now)
@@ -70,7 +70,7 @@ func (b *Book) Begin(key identity.PublicKey, addr netip.AddrPort, d handshake.Di
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.isNative(key) {
+	if b.is(key, handshake.Native) {
 		return nil
 	}
 	e, dial := b.entry(key), &Dial{b, key, addr, d}
@@ -78,7 +78,7 @@ func (b *Book) Begin(key identity.PublicKey, addr netip.AddrPort, d handshake.Di
 	if d == handshake.Native {
 		e.asked = b.config.Clock.Now()
 	}
-	if b.isBEAM(key) {
+	if b.is(key, handshake.BEAM) {
 		b.save() // with this one as if it ended now: the process may end before it does
 	}
 	return dial
@@ -124,19 +124,12 @@ func (b *Book) HoldClose(key identity.PublicKey) time.Duration {
 	defer b.mu.Unlock()
 	e, now := b.entry(key), b.config.Clock.Now()
 	e.prune(now)
-	at := now
+	var wait time.Duration
 	if ends := slices.Concat(e.closed, e.closing); len(ends) >= maxClosed {
-		at = later(at, ends[len(ends)-maxClosed].Add(closedPeriod))
+		wait = max(0, ends[len(ends)-maxClosed].Add(closedPeriod).Sub(now))
 	}
-	e.closing = append(e.closing, at)
-	return at.Sub(now)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return b
-	}
-	return a
+	e.closing = append(e.closing, now.Add(wait))
+	return wait
 }
 
 // Closed counts the end of a session with a BEAM node, whichever end dialled.
@@ -153,14 +146,14 @@ func (b *Book) Closed(key identity.PublicKey) {
 
 // close is called with mu held. Of a peer that is native, nothing is counted.
 func (b *Book) close(key identity.PublicKey, e *entry) {
-	if b.isNative(key) {
+	if b.is(key, handshake.Native) {
 		return
 	}
 	now := b.config.Clock.Now()
 	e.prune(now)
 	e.closed = append(e.closed, now)
 	e.closed = slices.Delete(e.closed, 0, max(0, len(e.closed)-maxClosed)) // as many as count
-	if b.isBEAM(key) {
+	if b.is(key, handshake.BEAM) {
 		b.save()
 	}
 }

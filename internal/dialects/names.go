@@ -1,6 +1,7 @@
 package dialects
 
 import (
+	"maps"
 	"sync"
 	"time"
 
@@ -47,7 +48,7 @@ func (b *Book) Names(key identity.PublicKey) *Names {
 	defer b.mu.Unlock()
 	e := b.entry(key)
 	if e.names == nil {
-		e.names = &Names{clock: b.config.Clock}
+		e.names = &Names{clock: b.config.Clock, answered: make(map[string]bool), suspects: make(map[string]suspect)}
 	}
 	return e.names
 }
@@ -91,9 +92,6 @@ func (n *Names) Answered(name string) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.answered == nil {
-		n.answered = make(map[string]bool)
-	}
 	for other := range n.answered {
 		if len(n.answered) < maxNames {
 			break
@@ -116,14 +114,7 @@ func (n *Names) Suspect(session, name string) {
 	if n.answered[name] || n.newest != "" && n.newest != session {
 		return
 	}
-	for other, s := range n.suspects {
-		if !now.Before(s.until) {
-			delete(n.suspects, other)
-		}
-	}
-	if n.suspects == nil {
-		n.suspects = make(map[string]suspect)
-	}
+	maps.DeleteFunc(n.suspects, func(_ string, s suspect) bool { return !now.Before(s.until) })
 	s := n.suspects[name]
 	if s.session == session || s.closed == 0 && len(n.suspects) >= maxNames {
 		return

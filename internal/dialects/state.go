@@ -122,7 +122,7 @@ func (b *Book) format() []byte {
 		if e.heard {
 			line += fmt.Sprintf(" dialect=%v", e.spoken)
 		}
-		if b.isBEAM(key) {
+		if b.is(key, handshake.BEAM) {
 			if !e.asked.IsZero() {
 				line += fmt.Sprintf(" asked=%d", e.asked.Unix())
 			}
@@ -174,30 +174,24 @@ func (b *Book) save() {
 
 // write writes the state file until nothing has changed since. What cannot be written is written with the next change, or by Flush.
 func (b *Book) write() {
-	for {
-		b.mu.Lock()
-		if !b.changed {
-			b.writing = false
-			b.mu.Unlock()
-			return
-		}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.changed && b.writing {
 		b.changed = false
-		b.mu.Unlock()
-		if err := b.writeOnce(); err != nil {
-			b.mu.Lock()
-			b.changed, b.writing = true, false
-			b.mu.Unlock()
-			return
-		}
+		b.writing = b.writeOnce()
+		b.changed = b.changed || !b.writing
 	}
+	b.writing = false
 }
 
-// writeOnce writes the state file as the Book is now. A file that could not be read before is read first: what it says would be
-// lost.
-func (b *Book) writeOnce() error {
+// writeOnce writes the state file as the Book is now, and says whether it could. A file that could not be read before is read
+// first: what it says would be lost. It is called with mu held, and releases it while it reads and writes.
+func (b *Book) writeOnce() bool {
+	b.mu.Unlock()
+	defer b.mu.Lock()
 	if b.isUnread {
-		if err := b.read(); err != nil {
-			return err // Open has told
+		if b.read() != nil {
+			return false // Open has told
 		}
 		b.isUnread = false
 	}
@@ -208,7 +202,7 @@ func (b *Book) writeOnce() error {
 	if err != nil {
 		b.warn("write", err, "until then dialects are learnt anew after a restart")
 	}
-	return err
+	return err == nil
 }
 
 // Flush returns once what was recorded is in the state file, or could not be written now.

@@ -9,45 +9,49 @@ import (
 // A buffer is a byte slice that goes back to a pool. Its holder owns it; release gives it up.
 type buffer struct{ b []byte }
 
-// Buffers of two sizes are kept apart, so that an envelope of 100 bytes never pins a mebibyte.
+// Buffers of each size are kept apart: an envelope of 100 bytes never pins a mebibyte, and one of a mebibyte need not be made anew
+// because a smaller one came out of the pool. The sizes double. Each has 8 KiB besides, for what stands around a round number of bytes,
+// and is whole pages.
 const (
-	smallBuffer = 64 << 10                    // largest capacity in the pool of small buffers
-	largeBuffer = 2*frame.DefaultLimit + 4096 // largest capacity in the pool of large ones; the collector takes larger ones
-	firstBuffer = 512                         // capacity of a fresh small buffer
-
-	// mostSlack bounds the capacity of a large buffer, as a multiple of the size that was asked for: what waits for a peer
-	// that does not read is counted by its bytes, not by the capacity that holds them.
-	mostSlack = 4
+	firstBuffer = 512                          // capacity of a fresh buffer of the smallest size, which grows with what it holds
+	smallBuffer = 16<<10 + 8<<10               // the most of the smallest size that is asked for
+	largeBuffer = 2*frame.DefaultLimit + 8<<10 // the largest size; the collector takes larger ones
+	bufferSizes = 8                            // smallBuffer to largeBuffer
+	mostSlack   = 4                            // bounds the capacity of one that is not small, as a multiple of what was asked for
 )
 
-var small, large sync.Pool
+var buffers [bufferSizes]sync.Pool
+
+// sizeOfBuffers returns the capacity of fresh buffers of a size, but for the smallest.
+func sizeOfBuffers(i int) int { return 16<<10<<i + 8<<10 }
 
 // newBuffer returns an empty buffer with room for about size bytes.
 func newBuffer(size int) *buffer {
-	pool, fresh := &small, max(size, firstBuffer)
-	if size > smallBuffer {
-		pool = &large
+	i, fresh := 0, max(size, firstBuffer)
+	for ; i < bufferSizes && sizeOfBuffers(i) < size; i++ {
+		fresh = sizeOfBuffers(i + 1)
 	}
-	if v := pool.Get(); v != nil {
-		buf := v.(*buffer)
-		switch c := cap(buf.b); {
-		case c < size:
-			buf.b = make([]byte, 0, fresh)
-			return buf
-		case c <= smallBuffer || c <= mostSlack*size:
-			return buf
-		}
-		pool.Put(buf)
+	if i == bufferSizes {
+		return &buffer{make([]byte, 0, size)}
 	}
-	return &buffer{make([]byte, 0, fresh)}
+	buf, ok := buffers[i].Get().(*buffer)
+	if !ok {
+		buf = new(buffer)
+	}
+	if cap(buf.b) < size || buf.b == nil {
+		buf.b = make([]byte, 0, fresh)
+	}
+	return buf
 }
 
+// release gives buf to the pool of the largest size that it has room for.
 func (buf *buffer) release() {
 	buf.b = buf.b[:0]
-	switch c := cap(buf.b); {
-	case c <= smallBuffer:
-		small.Put(buf)
-	case c <= largeBuffer:
-		large.Put(buf)
+	i := 0
+	for i < bufferSizes-1 && cap(buf.b) >= sizeOfBuffers(i+1) {
+		i++
+	}
+	if cap(buf.b) <= largeBuffer {
+		buffers[i].Put(buf)
 	}
 }

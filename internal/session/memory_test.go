@@ -105,7 +105,7 @@ func TestMemoryOfASessionIsBounded(t *testing.T) {
 					if most := mostSlack*(limit+urgentRoom) + maxRefusals*1100; out > most {
 						t.Errorf("%d bytes wait to be written, more than %d", out, most)
 					}
-					// Two reads of 64 KiB are at most this many envelopes; a body that does not fit comes alone.
+					// Two reads of busyRead are at most this many envelopes; a body that does not fit comes alone.
 					perRead := busyRead / (frame.HeaderSize + 17) * 2 * int(unsafe.Sizeof(envelope.Envelope{}))
 					if most := maxBatches*perRead + busyRead + frames + arenaBytes; in > most {
 						t.Errorf("%d bytes are held for reading, more than %d", in, most)

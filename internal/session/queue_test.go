@@ -207,7 +207,7 @@ func TestBulkWaitsForWhatIsUrgentButNotForEver(t *testing.T) {
 		}
 		got := numbers(t, empty(t, q))
 		at := slices.Index(got, 9)
-		if before := at * size; len(got) != n+1 || before < urgentRun-size || before > urgentRun+max(smallBuffer, size) {
+		if before := at * size; len(got) != n+1 || before < urgentRun-size || before > urgentRun+max(urgentRun, size) {
 			t.Errorf("of %d urgent envelopes of %d bytes, %d left before bulk", n, size, at)
 		}
 	}

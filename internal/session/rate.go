@@ -4,7 +4,7 @@ import "time"
 
 // FirstUnsent is how many bytes the system should hold of a new connection that it has not sent yet: LimitUnsent is not asked for
 // as many.
-const FirstUnsent = 32 << 10
+const FirstUnsent = partBytes
 
 // Bounds of what is given to the system at one time, in bytes of bulk (wire.md §6.6): what the system has cannot be overtaken.
 const (

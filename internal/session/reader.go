@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 
 const (
 	idleRead    = 512      // bytes of read buffer that an idle session keeps
-	busyRead    = 64 << 10 // bytes of read buffer under load; a larger frame gets one of its own
+	busyRead    = 72 << 10 // bytes of read buffer under load, in whole pages; a larger frame gets one of its own
 	arenaBytes  = 4 << 10  // plaintexts share an allocation of at most this, so one that is kept pins no more
 	maxBatches  = 2        // reads that may be on their way to the actor; then the reader waits, and TCP with it
 	firstWords  = 4        // messages in which a peer greets: its hello, pings and pongs
@@ -44,6 +45,8 @@ type reader struct {
 	arena  []byte  // plaintexts; bytes given to an envelope are never reused
 	parts  assembly
 	part   envelope.Envelope // the last one
+	values *buffer           // in which a large frame is opened, as the last one was a value of a byte stream; nil: it was not
+	opened *buffer           // values, while a frame that was opened in it is handled
 
 	free     chan *batch     // batches that the actor does not have; nil: made when it is needed
 	atActor  atomic.Int32    // batches that the actor has not handled yet
@@ -68,7 +71,8 @@ func newReader(l *Link, recv *channel.CipherState, stop <-chan struct{}) *reader
 func (r *reader) run() (mayIdle bool, err error) {
 	defer func() {
 		if !mayIdle {
-			r.buf.release()
+			r.releaseBuffer()
+			r.releaseValues()
 		}
 	}()
 	for !r.discards.Load() {
@@ -174,13 +178,28 @@ func (r *reader) resize(size int) {
 	if size <= len(r.buf.b) {
 		return
 	}
-	next := &buffer{make([]byte, 0, idleRead)}
-	if size > idleRead {
-		next = newBuffer(size)
-	}
+	next := newReadBuffer(size)
 	next.b = append(next.b, r.buf.b...)
-	r.buf.release()
+	r.releaseBuffer()
 	r.buf, r.isFull = next, false
+}
+
+// readBuffers keeps buffers of busyRead bytes. Those of other sizes are few or small.
+var readBuffers = sync.Pool{New: func() any { return &buffer{make([]byte, 0, busyRead)} }}
+
+func newReadBuffer(size int) *buffer {
+	if size == busyRead {
+		return readBuffers.Get().(*buffer)
+	}
+	return &buffer{make([]byte, 0, size)}
+}
+
+func (r *reader) releaseBuffer() {
+	if cap(r.buf.b) == busyRead {
+		r.buf.b = r.buf.b[:0]
+		readBuffers.Put(r.buf)
+	}
+	r.buf = nil
 }
 
 // shrink gives back what grew under load. It is called after a silence, and is with the first ping or pong of an idle session at
@@ -189,6 +208,7 @@ func (r *reader) shrink() {
 	if cap(r.buf.b) > idleRead {
 		r.resize(idleRead)
 	}
+	r.releaseValues()
 	for range len(r.free) {
 		<-r.free
 		r.free <- nil
@@ -226,7 +246,7 @@ func (r *reader) decode() (*batch, error) {
 			}
 		}
 		if len(body) > arenaBytes {
-			err = r.openInPlace(b, body, len(rest))
+			err = r.openLent(b, body)
 		} else {
 			var n int
 			n, err = r.open(b, r.roomFor(len(body), len(rest)), body)
@@ -248,10 +268,16 @@ func (r *reader) open(b *batch, dst, body []byte) (int, error) {
 	return len(plain), r.parse(b, plain)
 }
 
-// openInPlace is open for a frame that may be a part. It lies in the read buffer among next bytes, and is decrypted there: the
-// bytes of a part are copied once only, to where the envelope is joined.
-func (r *reader) openInPlace(b *batch, body []byte, next int) error {
-	plain, err := r.recv.Open(body[:0], body)
+// openLent is open for a frame that may be a part or a value of a stream. It lies in the read buffer, and is decrypted
+// there: the bytes of a part are copied once only, to where the envelope is joined. While values of a byte stream come, it is decrypted into
+// a buffer that its value can stay in.
+func (r *reader) openLent(b *batch, body []byte) error {
+	dst := body[:0]
+	if r.opened = nil; r.values != nil && len(body) <= valueBytes {
+		r.opened = r.values
+		dst = r.values.b
+	}
+	plain, err := r.recv.Open(dst, body)
 	if err != nil {
 		return err
 	}
@@ -264,9 +290,8 @@ func (r *reader) openInPlace(b *batch, body []byte, next int) error {
 	if taken, err := r.takeData(b, plain); taken || err != nil {
 		return err
 	}
-	own := append(r.roomFor(len(plain), next), plain...)
-	r.arena = r.arena[:len(r.arena)+len(own)]
-	return r.parse(b, own)
+	r.releaseValues()
+	return r.parse(b, bytes.Clone(plain)) // which does not clear the memory first
 }
 
 // parse adds the envelope of plain to b, or takes it as a part of one.

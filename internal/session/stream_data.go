@@ -15,9 +15,9 @@ var dataPrefix = func() []byte {
 	return b[:2+1+len(envelope.NameData)]
 }()
 
-// takeData hands a large value that lies in the read buffer to its stream, behind what came before it in the same read, so that its
-// bytes are copied only once, to where its reader takes them. It returns false if plain is no such value, or if the actor has
-// something to do first, so that it goes the way of all envelopes. An error is a violation of the protocol.
+// takeData hands a large value that lies where it was opened to its stream, behind what came before it in the same read. It returns false
+// if plain is no such value, or if the actor has something to do first, so that it goes the way of all envelopes. An error is a violation
+// of the protocol.
 func (r *reader) takeData(b *batch, plain []byte) (taken bool, err error) {
 	if !bytes.HasPrefix(plain, dataPrefix) || !r.mayDeliver(b) {
 		return false, nil
@@ -30,8 +30,32 @@ func (r *reader) takeData(b *batch, plain []byte) (taken bool, err error) {
 	}
 	if err = r.codec.Parse(plain, &r.part); err == nil {
 		r.messages.Add(1)
-		err = r.handleData(r.part.Args, true)
+		err = r.handleData(r.part.Args, r)
 	}
 	r.part = envelope.Envelope{}
 	return true, err
+}
+
+// hold returns v, which lies where it was opened, as a value that stays: where it lies, if that is a buffer of values, or copied into one.
+// The next frame that may be such a value is opened in a buffer of values, too.
+func (r *reader) hold(v []byte) Value {
+	held := r.opened
+	if r.opened = nil; held == nil {
+		held = valueBuffers.Get().(*buffer)
+		v = append(held.b, v...)
+	} else {
+		r.values = nil
+	}
+	if r.values == nil {
+		r.values = valueBuffers.Get().(*buffer)
+	}
+	return Value{v, held}
+}
+
+// releaseValues gives back the buffer that no value has come for.
+func (r *reader) releaseValues() {
+	if r.values != nil {
+		Value{buf: r.values}.Release()
+		r.values = nil
+	}
 }

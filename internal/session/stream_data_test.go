@@ -7,14 +7,16 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/seed-f6ddb928/peernet-go/channel"
 	"github.com/seed-f6ddb928/peernet-go/envelope"
+	"github.com/seed-f6ddb928/peernet-go/frame"
 	"github.com/seed-f6ddb928/peernet-go/handshake"
 )
 
 // TestLargeValuesKeepTheirPlace among what comes in the same read: values of all sizes, the end, and what only the actor may handle.
 // What was read stays as it came, whichever side releases it and whatever arrives later.
 func TestLargeValuesKeepTheirPlace(t *testing.T) {
-	for name, releases := range map[string]bool{"kept": false, "released": true} {
+	for name, releases := range map[string]int{"kept": 0, "released at once": 1, "released later": 20} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, w *world) {
 				taken := make(chan *Stream, 1)
@@ -27,18 +29,26 @@ func TestLargeValuesKeepTheirPlace(t *testing.T) {
 				s.in.window += 10 << 20
 				s.mu.Unlock()
 				e.link.counters.ReserveStream(10<<20, 1<<30)
-				if releases {
+				if releases > 0 {
 					s.ReleasesValues()
 				}
 				var plain [][]byte
 				sizes := []int{10, 20_000, 32_000, 5000, 100, 32_000, 31_000, 17_000, 3, 9000}
 				for i, n := range sizes {
 					plain = append(plain, aData(ofPeer(1), bytes.Repeat([]byte{byte(i + 1)}, n)))
-					if i == 4 {
+					switch i {
+					case 4:
 						plain = append(plain, envelope.AppendCancel(nil, 77))
+					case 6:
+						plain = append(plain, aSend("x", make([]byte, 20_000)))
 					}
 				}
 				plain = append(plain, anEnd(ofPeer(1)))
+				type got struct {
+					value Value
+					bytes []byte
+				}
+				var held []got
 				for range 3 { // the last read meets what was released
 					r.say(plain[:len(plain)-1]...)
 					for i, n := range sizes {
@@ -46,12 +56,16 @@ func TestLargeValuesKeepTheirPlace(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
-						got, err := envelope.NewRaw(envelope.Msgpack, v.Bytes()).Binary()
-						if err != nil || !bytes.Equal(got, bytes.Repeat([]byte{byte(i + 1)}, n)) {
-							t.Fatalf("value %d has %d bytes that begin with %.10x, %v", i, len(got), got, err)
-						}
-						if releases {
-							v.Release()
+						held = append(held, got{v, bytes.Repeat([]byte{byte(i + 1)}, n)})
+						for len(held) >= max(releases, 1) {
+							got, err := envelope.NewRaw(envelope.Msgpack, held[0].value.Bytes()).Binary()
+							if err != nil || !bytes.Equal(got, held[0].bytes) {
+								t.Fatalf("value %d has %d bytes that begin with %.10x, %v", i, len(got), got, err)
+							}
+							if releases > 0 {
+								held[0].value.Release()
+							}
+							held = held[1:]
 						}
 					}
 				}
@@ -61,6 +75,47 @@ func TestLargeValuesKeepTheirPlace(t *testing.T) {
 					t.Errorf("at the end: %v", err)
 				}
 			})
+		})
+	}
+}
+
+// TestBufferOfValuesIsGivenBack once something else comes, or nothing. A reader has one only behind a value that is released.
+func TestBufferOfValuesIsGivenBack(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		releases bool
+		plain    [][]byte
+		shrinks  bool
+		want     bool
+	}{
+		{"a value", true, [][]byte{aData(ofPeer(1), make([]byte, 30_000))}, false, true},
+		{"a value that is kept", false, [][]byte{aData(ofPeer(1), make([]byte, 30_000))}, false, false},
+		{"a small value", true, [][]byte{aData(ofPeer(1), make([]byte, 10_000))}, false, false},
+		{"two values", true, [][]byte{aData(ofPeer(1), make([]byte, 30_000)), aData(ofPeer(1), make([]byte, 30_000))}, false, true},
+		{"a send behind it", true, [][]byte{aData(ofPeer(1), make([]byte, 30_000)), aSend("x", make([]byte, 10_000))}, false, false},
+		{"silence", true, [][]byte{aData(ofPeer(1), make([]byte, 30_000))}, true, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r, s := dataTarget(t, c.releases)
+			s.in.granted += 1 << 20 // the window is not what is tested
+			s.in.window += 1 << 20
+			r = newReader(r.Link, channel.NewCipherState([32]byte{1}), nil)
+			send := channel.NewCipherState([32]byte{1})
+			r.buf = newBuffer(busyRead)
+			for _, p := range c.plain {
+				r.buf.b = must(send.Seal(frame.AppendHeader(r.buf.b, len(p)+channel.Overhead), p))
+			}
+			b, err := r.decode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.giveBack(b)
+			if c.shrinks {
+				r.shrink()
+			}
+			if got := r.values != nil; got != c.want {
+				t.Errorf("the reader has a buffer of values: %v, want %v", got, c.want)
+			}
 		})
 	}
 }

@@ -85,9 +85,9 @@ func (s *Stream) take() (v Value, ok bool, err error) {
 	return v, true, nil
 }
 
-// arrive takes a value that the peer has sent over, or a copy if it is lent. The error is a violation of the protocol
-// (wire.md §6.11).
-func (s *Stream) arrive(value []byte, lent bool) error {
+// arrive takes a value that the peer has sent over, from the memory of lender's in which it lies unless that is nil. The error is a
+// violation of the protocol (wire.md §6.11).
+func (s *Stream) arrive(value []byte, lender *reader) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	in := &s.in
@@ -106,8 +106,8 @@ func (s *Stream) arrive(value []byte, lent bool) error {
 		s.unreserve(len(value))
 		return nil
 	}
-	if lent {
-		in.values.pushLent(value)
+	if lender != nil {
+		in.values.pushLent(value, lender)
 	} else {
 		in.values.push(value)
 	}

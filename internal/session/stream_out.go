@@ -85,32 +85,38 @@ func (s *Stream) await(ctx context.Context, turn chan struct{}) error {
 // spend takes credit for a value of size bytes, and makes room for its envelope of whole bytes. It returns the room.
 func (s *Stream) spend(ctx context.Context, size, whole int) (room int, err error) {
 	for {
-		s.mu.Lock()
-		out := &s.out
-		switch {
-		case out.err != nil:
-			defer s.mu.Unlock()
-			return 0, out.err
-		case size > out.most:
-			defer s.mu.Unlock()
-			return 0, &ValueSizeError{size, out.most}
-		case size <= out.credit:
-			defer s.mu.Unlock()
-			if err := ctx.Err(); err != nil {
-				return 0, notSent(err)
-			}
-			out.credit -= size
-			s.makeRoom(whole)
-			return out.room, nil
+		room, ok, err := s.takeCredit(ctx, size, whole)
+		if ok || err != nil {
+			return room, err
 		}
-		s.mu.Unlock()
 		select {
-		case <-out.granted:
-		case <-out.ended:
+		case <-s.out.granted:
+		case <-s.out.ended:
 		case <-ctx.Done():
 			return 0, notSent(ctx.Err())
 		}
 	}
+}
+
+// takeCredit is spend without a wait: ok says whether there was credit.
+func (s *Stream) takeCredit(ctx context.Context, size, whole int) (room int, ok bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := &s.out
+	switch {
+	case out.err != nil:
+		return 0, false, out.err
+	case size > out.most:
+		return 0, false, &ValueSizeError{size, out.most}
+	case size > out.credit:
+		return 0, false, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return 0, false, notSent(err)
+	}
+	out.credit -= size
+	s.makeRoom(whole)
+	return out.room, true, nil
 }
 
 // notQueued gives back the credit of a value that the queue has not taken for err, and returns what its sender is told.
@@ -207,9 +213,8 @@ func (s *Stream) endOut(err error) {
 	}
 }
 
-// MostWhole is the largest binary whose value leaves whole on a fast line, not in parts: beside it its envelope has 2 bytes, the
-// name, the array, an id of up to 9 and a bool, and 3 before the binary.
-const MostWhole = partBytes - (2 + 1 + len(envelope.NameData) + 1 + 9 + 1 + 3)
+// MostWhole is the largest binary whose value leaves whole, not in parts, also where the rate of the line is not known yet.
+const MostWhole = 32 << 10
 
 // MostBinary returns the largest binary whose value has at most size bytes.
 func MostBinary(size int) int {

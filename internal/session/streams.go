@@ -104,14 +104,14 @@ func (l *Link) handleStream(e *envelope.Envelope) error {
 		}
 		return err
 	}
-	return l.handleData(e.Args, false)
+	return l.handleData(e.Args, nil)
 }
 
-// handleData handles the args of a send called NameData, which it takes over unless they are lent.
-func (l *Link) handleData(args []byte, lent bool) error {
+// handleData handles the args of a send called NameData. It takes them over, unless lender is a reader in whose memory they lie.
+func (l *Link) handleData(args []byte, lender *reader) error {
 	id, value, err := envelope.ParseData(args)
 	if s := l.openStream(id, err); s != nil {
-		return s.arrive(value, lent)
+		return s.arrive(value, lender)
 	}
 	return err
 }

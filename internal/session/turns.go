@@ -5,15 +5,19 @@ import (
 	"math"
 	"slices"
 
+	"github.com/seed-f6ddb928/peernet-go/envelope"
 	"github.com/seed-f6ddb928/peernet-go/frame"
 )
 
 // Sizes of what leaves at one time. What is given to the system cannot be overtaken: see lineRate.
 const (
-	flushBytes = 256 << 10   // plaintext bytes sealed for one write, or one frame if that is larger
-	copyBytes  = 16 << 10    // an envelope up to this is small: it is copied to its neighbours, a larger one queued by reference
-	partBytes  = 32<<10 - 64 // of a part, at most: two sealed ones fit a read buffer
-	urgentRun  = 64 << 10    // of the urgent lane, after which a turn of a flow is due
+	flushBytes = 256 << 10 // plaintext bytes sealed for one write, or one frame if that is larger
+	copyBytes  = 16 << 10  // an envelope up to this is small: it is copied to its neighbours, a larger one queued by reference
+	urgentRun  = 64 << 10  // of the urgent lane, after which a turn of a flow is due, and in one segment of it
+	mostWhole  = 128 << 10 // of an envelope that leaves whole
+
+	// partBytes is the most bytes of a part, and the envelope of a value of MostWhole bytes. Two sealed ones fit a read buffer.
+	partBytes = 2 + (1 + len(envelope.NameData)) + 1 + 9 + 1 + 3 + MostWhole // the id has up to 9, and 3 stand before the binary
 )
 
 // turns is the order in which envelopes leave: a pure structure.
@@ -38,7 +42,7 @@ type turns struct {
 // add queues an urgent envelope, whose first 4 bytes are for its length, and returns its segment. It takes buf over.
 func (t *turns) add(buf *buffer) *segment {
 	t.queued++
-	return appendEnvelope(&t.urgent, buf, smallBuffer)
+	return appendEnvelope(&t.urgent, buf, urgentRun)
 }
 
 // addTo queues an envelope behind what f has, and takes buf over.
@@ -134,11 +138,11 @@ const (
 	turnHeld                // the peer has no room
 )
 
-// turn takes the turn of f, if it has no more than most. What the line takes in half the time that bulk bytes need leaves whole: to
-// cut it and to join it would cost more than others wait for it.
+// turn takes the turn of f, if it has no more than most. What the line takes in the time of one allowance leaves whole, up to mostWhole
+// bytes: to cut it and to join it would cost more than others wait for it.
 func (t *turns) turn(f *flow, bulk, most int) (segment, turnResult) {
 	part := min(partBytes, bulk)
-	longest := max(part, bulk/2)
+	longest := max(part, min(bulk, mostWhole))
 	if f.abandoned {
 		s := segment{frames: 1, flow: f, ends: true, chain: f.chain, isLast: true}
 		f.abandoned = false

@@ -138,7 +138,7 @@ func TestMostWholeIsNotCut(t *testing.T) {
 // TestWhatTheLineTakesSoonIsNotCut has envelopes around the longest that leaves whole, at several rates of the line.
 func TestWhatTheLineTakesSoonIsNotCut(t *testing.T) {
 	for _, c := range []struct{ bulk, longest int }{
-		{leastAllowance, leastAllowance}, {partBytes, partBytes}, {100_000, 50_000}, {mostAllowance, mostAllowance / 2},
+		{leastAllowance, leastAllowance}, {partBytes, partBytes}, {50_000, 50_000}, {mostWhole, mostWhole}, {mostAllowance, mostWhole},
 	} {
 		for _, more := range []int{0, 1} {
 			o := turns{peer: PartLimits{Message: 64 << 20, Assemble: 64 << 20, Chains: 64}}

@@ -11,9 +11,9 @@ import (
 // a chunk grows with what it holds, and a value that may have arrived in memory shared with others (see arenaBytes) is copied out.
 const chunkBytes = arenaBytes
 
-// valueBytes is the size of the buffers that the values of byte streams arrive in, one after the other. A value of less than half of
-// it gets none, so that it takes no more than twice its bytes.
-const valueBytes = 32 << 10
+// valueBytes is the size of the buffers that the values of byte streams arrive in, one after the other. It has whole pages, and room for
+// the envelope of MostWhole bytes. A value of less than half of it gets none, so that it takes no more than twice its bytes.
+const valueBytes = 40 << 10
 
 var valueBuffers = sync.Pool{New: func() any { return &buffer{make([]byte, 0, valueBytes)} }}
 
@@ -60,16 +60,14 @@ func (q *values) push(v []byte) {
 	}
 }
 
-// pushLent is push for a value that it copies.
-func (q *values) pushLent(v []byte) {
+// pushLent is push for a value that lies in memory of r's, and is taken or copied out of it.
+func (q *values) pushLent(v []byte, r *reader) {
 	if !q.reuses || len(v) > valueBytes || len(v) < valueBytes/2 {
 		q.push(bytes.Clone(v))
 		return
 	}
-	buf := valueBuffers.Get().(*buffer)
-	buf.b = append(buf.b, v...)
 	q.size += len(v)
-	q.add(Value{buf.b, buf})
+	q.add(r.hold(v))
 	q.shared = false
 }
 

@@ -56,7 +56,7 @@ func (r *reader) anyList(h Head) (v any, end int, err error) {
 		}
 	}
 	switch h.Kind {
-	case Bytes:
+	case ByteList:
 		return list, h.Next, nil
 	case Tuple:
 		return r.terms.Tuple(list), p, nil

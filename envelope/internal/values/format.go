@@ -71,8 +71,8 @@ type Terms struct {
 	Tuple    func(elements []any) any
 	Improper func(elements []any, tail any) any
 
-	// Forms are the types with a form of their own.
-	Forms map[reflect.Type]Form
+	// OwnTypes are the types that have terms of their own.
+	OwnTypes map[reflect.Type]OwnType
 
 	AppendAtom func(b []byte, name string) ([]byte, error)
 	// FinishList ends the list of n elements that begins at b[start], and has no tail yet.
@@ -81,9 +81,9 @@ type Terms struct {
 	CheckKeys func(b []byte, first, n int) error
 }
 
-// A Form reads and writes the values of one type. Read sets v to the term at b[p], which h begins, and returns where the
+// An OwnType reads and writes the values of one type. Read sets v to the term at b[p], which h begins, and returns where the
 // term ends. Write appends v, which lies inside depth others, to w.
-type Form struct {
+type OwnType struct {
 	Read  func(b []byte, p int, h Head, v reflect.Value) (end int, err error)
 	Write func(w Writer, v reflect.Value, depth int) (Writer, error)
 }

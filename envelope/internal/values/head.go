@@ -29,7 +29,7 @@ const (
 	Text     // bytes: a string if they are UTF-8, otherwise a binary
 	Time     // N: the two's complement of the seconds since 1970. Nanos in addition
 	List     // N elements
-	Bytes    // bytes: a list of these integers
+	ByteList // bytes: a list of these integers
 	LongList // N elements, at least one, and a tail
 	Tuple    // N elements
 	Map      // N entries

@@ -113,7 +113,7 @@ func (w *jsonWriter) each(first, last byte, p, n int, write func(p int) (int, er
 // array writes the elements of a list or a tuple.
 func (w *jsonWriter) array(h Head) (end int, err error) {
 	in, p, n := w.elements(h)
-	if h.Kind != Bytes {
+	if h.Kind != ByteList {
 		return w.each('[', ']', p, n, w.value)
 	}
 	inner := jsonWriter{*in, w.out, w.most}

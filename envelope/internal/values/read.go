@@ -60,8 +60,8 @@ func (r *reader) value(p int, v reflect.Value) (end int, err error) {
 		return r.dynamic(p, h, v)
 	}
 	if r.terms != nil {
-		if form, ok := r.terms.Forms[v.Type()]; ok {
-			return form.Read(r.b, p, h, v)
+		if own, ok := r.terms.OwnTypes[v.Type()]; ok {
+			return own.Read(r.b, p, h, v)
 		}
 	}
 	if h.Kind == Nil && v.Type() != timeType {
@@ -156,7 +156,7 @@ func (r *reader) dynamic(p int, h Head, v reflect.Value) (end int, err error) {
 
 // elements returns how many elements a list or a tuple has, and where the first begins.
 func (r *reader) elements(h Head) (in *reader, first, n int) {
-	if h.Kind != Bytes {
+	if h.Kind != ByteList {
 		return r, h.Next, int(h.N)
 	}
 	spelled := make([]byte, 0, 2*h.N)
@@ -201,7 +201,7 @@ func (r *reader) list(h Head, v reflect.Value) (end int, err error) {
 		}
 	}
 	switch h.Kind {
-	case Bytes:
+	case ByteList:
 		p = h.Next
 	case LongList:
 		end, isProper := r.tail(p)

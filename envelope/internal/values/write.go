@@ -45,8 +45,8 @@ func (w *Writer) Value(v reflect.Value, depth int) (err error) {
 		return nil
 	}
 	if w.terms != nil {
-		if form, ok := w.terms.Forms[v.Type()]; ok {
-			*w, err = form.Write(*w, v, depth)
+		if own, ok := w.terms.OwnTypes[v.Type()]; ok {
+			*w, err = own.Write(*w, v, depth)
 			return err
 		}
 	}

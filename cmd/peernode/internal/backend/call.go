@@ -27,14 +27,20 @@ func (b Backend) Call(ctx context.Context, q control.Request) (a control.CallAns
 	}
 	return onAwake(ctx, b, q.Peer, func(p trust.Peer) (control.CallAnswer, error) {
 		raw, err := b.node.Call(ctx, p.Key, q.Name, args)
-		if err != nil {
-			return a, err
-		}
-		if a.Result, err = raw.MarshalJSON(); err != nil {
-			err = fmt.Errorf("writing the result as JSON: %w", err)
+		if err == nil {
+			a.Result, err = asJSON(raw)
 		}
 		return a, err
 	})
+}
+
+// asJSON returns a result as JSON.
+func asJSON(result peernet.Raw) (json.RawMessage, error) {
+	text, err := result.MarshalJSON()
+	if err != nil {
+		return nil, fmt.Errorf("writing the result as JSON: %w", err)
+	}
+	return text, nil
 }
 
 // CallAsGuest is control.CallAsGuest.
@@ -57,9 +63,7 @@ func (b Backend) CallAsGuest(ctx context.Context, q control.Request) (a control.
 		return a, b.about(cmp.Or(q.Peer, q.Addresses[0]), err)
 	}
 	a.PublicKey = answered.String()
-	if a.Result, err = raw.MarshalJSON(); err != nil {
-		err = fmt.Errorf("writing the result as JSON: %w", err)
-	}
+	a.Result, err = asJSON(raw)
 	return a, err
 }
 

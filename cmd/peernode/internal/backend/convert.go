@@ -22,6 +22,7 @@ func newPeer(p peernet.PeerInfo) control.Peer {
 		State:     string(p.State),
 		Since:     moment(p.Since),
 		Reason:    p.Reason,
+		Blocked:   moment(p.Blocked),
 		Address:   address(p.Addr),
 		Role:      p.Role,
 		RTT:       control.Milliseconds(p.RTT),
@@ -134,6 +135,10 @@ func (b Backend) Event(e peernet.Event) control.Event {
 	case peernet.Paired:
 		key, l.Label = e.Peer, e.Label
 	case peernet.Unpaired:
+		key = e.Peer
+	case peernet.Blocked:
+		key, l.Until = e.Peer, moment(e.Until)
+	case peernet.Unblocked:
 		key = e.Peer
 	case peernet.Refused:
 		key, l.Address, l.Reason = e.Peer, address(e.Addr), e.Reason

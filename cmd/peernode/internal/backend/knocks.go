@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/control"
 	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/failure"
+	"github.com/seed-f6ddb928/peernet-go/cmd/peernode/internal/text"
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/trust"
 )
@@ -27,15 +28,14 @@ func (b Backend) Knocks(context.Context, control.Request) (control.Knocks, error
 	return answer, nil
 }
 
-// knocker returns the key that text names: the number of a knock, or else a peer or a whole key.
-func (b Backend) knocker(text string) (trust.Peer, error) {
-	number, err := strconv.Atoi(text)
-	if err != nil {
-		if key, err := identity.ParsePublicKey(text); err == nil {
+// knocker returns the key that given names: the number of a knock, or else a peer or a whole key. A number is never a label.
+func (b Backend) knocker(given string) (trust.Peer, error) {
+	if !text.IsNumber(given) {
+		if key, err := identity.ParsePublicKey(given); err == nil {
 			info, _ := b.node.Peer(key)
 			return trust.Peer{Key: key, Label: info.Label}, nil
 		}
-		p, err := b.find(text)
+		p, err := b.find(given)
 		if errors.Is(err, trust.ErrNotFound) {
 			err = failure.WithAdvice(err, "see who has knocked with: peernode trust pending; and who is trusted with: peernode trust list")
 		}
@@ -46,11 +46,15 @@ func (b Backend) knocker(text string) (trust.Peer, error) {
 		return trust.Peer{}, err
 	}
 	for _, k := range list {
-		if k.Number == number {
+		if strconv.Itoa(k.Number) == given {
 			return trust.Peer{Key: k.Key}, nil
 		}
 	}
-	return trust.Peer{}, fmt.Errorf("%w %d", failure.ErrNoKnock, number)
+	err = fmt.Errorf("%w %.20s", failure.ErrNoKnock, given)
+	if _, lookupErr := b.node.Lookup(given); lookupErr == nil {
+		err = fmt.Errorf("%w; name the peer that has this label by its key", err)
+	}
+	return trust.Peer{}, err
 }
 
 // onKey has do change something about the key that q.Peer names as knocker has it. do returns what has become of the key.

@@ -82,6 +82,10 @@ func (b Backend) isAboutPeer(e peernet.Event) bool {
 		_, trusted = b.node.Peer(e.Peer)
 	case peernet.Lost:
 		_, trusted = b.node.Peer(e.Peer)
+	case peernet.Blocked:
+		_, trusted = b.node.Peer(e.Peer)
+	case peernet.Unblocked:
+		_, trusted = b.node.Peer(e.Peer)
 	case peernet.Refused, peernet.ListenerAdded, peernet.ListenerRemoved, peernet.GuestConnected, peernet.GuestDisconnected:
 		trusted = false
 	}

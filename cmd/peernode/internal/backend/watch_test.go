@@ -171,6 +171,10 @@ func TestWatchLeavesOutKeysThatAreNotTrusted(t *testing.T) {
 		{peernet.Disconnected{Peer: bob}, true},
 		{peernet.Paired{Peer: bob}, true},
 		{peernet.Unpaired{Peer: carol}, true}, // it was a peer
+		{peernet.Blocked{Peer: bob}, true},
+		{peernet.Unblocked{Peer: bob}, true},
+		{peernet.Blocked{Peer: carol}, false},
+		{peernet.Unblocked{Peer: carol}, false},
 		{peernet.IdentityConflict{Peer: bob}, true},
 		{peernet.Lagged{N: 1}, true},
 	} {

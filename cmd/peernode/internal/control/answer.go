@@ -163,8 +163,9 @@ type (
 		State     string    `json:"state"`
 		Since     time.Time `json:"since,omitzero"`
 		Reason    string    `json:"reason,omitempty"`
-		Address   string    `json:"address,omitempty"` // of the current connection
-		Role      string    `json:"role,omitempty"`    // initiator or responder
+		Blocked   time.Time `json:"blocked_until,omitzero"` // set if this node blocks it
+		Address   string    `json:"address,omitempty"`      // of the current connection
+		Role      string    `json:"role,omitempty"`         // initiator or responder
 		RTT       float64   `json:"rtt_ms,omitempty"`
 		LastHeard time.Time `json:"last_heard,omitzero"`
 		Dialect   string    `json:"dialect,omitempty"` // native or beam; left out: not known yet
@@ -254,6 +255,7 @@ type (
 		Newer     string          `json:"newer,omitempty"`
 		By        string          `json:"by,omitempty"` // conflict of this node's key: the peer that says so
 		ByLabel   string          `json:"by_label,omitempty"`
+		Until     time.Time       `json:"until,omitzero"`   // blocked
 		Missed    int             `json:"missed,omitempty"` // lagged: how many events were dropped
 
 		// Of what carries bytes.

@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"net/http"
 )
 
@@ -100,13 +99,10 @@ func (o Operation[A]) Serve(s *Server, do func(context.Context, Request) (A, err
 		ctx, cancel := context.WithTimeout(r.Context(), q.Timeout.Limit())
 		defer cancel()
 		a, err := do(ctx, q)
-		switch {
-		case err != nil && errors.Is(context.Cause(ctx), ErrStopping):
-			s.writeError(w, ErrStopping)
-		case err != nil:
-			s.writeError(w, err)
-		default:
-			write(w, http.StatusOK, a)
+		if err != nil {
+			s.writeError(w, reason(ctx, err))
+			return
 		}
+		write(w, http.StatusOK, a)
 	})
 }

@@ -142,6 +142,14 @@ func readRequest(w http.ResponseWriter, r *http.Request, size int64, q any) erro
 	return nil
 }
 
+// reason returns err, with which an operation has ended, or ErrStopping if Shutdown has ended it.
+func reason(ctx context.Context, err error) error {
+	if err != nil && errors.Is(context.Cause(ctx), ErrStopping) {
+		return ErrStopping
+	}
+	return err
+}
+
 // writeError answers with what err means.
 func (s *Server) writeError(w http.ResponseWriter, err error) {
 	status := http.StatusUnprocessableEntity

@@ -33,10 +33,7 @@ func (o Stream[Q]) Serve(s *Server, do func(ctx context.Context, q Q, tell func(
 			}
 			return control.Flush()
 		}
-		err := do(r.Context(), q, tell)
-		if errors.Is(context.Cause(r.Context()), ErrStopping) {
-			err = ErrStopping
-		}
+		err := reason(r.Context(), do(r.Context(), q, tell)) // never nil
 		if !begun {
 			s.writeError(w, err)
 			return

@@ -3,7 +3,6 @@ package control
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -39,9 +38,7 @@ func (o Upgrade) Serve(s *Server, do func(ctx context.Context, q Request, join f
 			return j, err
 		}
 		last, err := do(r.Context(), q, join)
-		if err != nil && errors.Is(context.Cause(r.Context()), ErrStopping) {
-			err = ErrStopping
-		}
+		err = reason(r.Context(), err)
 		if j == nil {
 			s.writeError(w, err)
 			return

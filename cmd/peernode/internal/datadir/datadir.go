@@ -21,6 +21,7 @@ const Variable = "PEERNODE_DATA_DIR"
 const (
 	IdentityFile = "identity.pem"
 	PeersFile    = "peers"
+	BlocksFile   = "blocked"
 )
 
 // advice says what to do if it is not clear where the data directory is.

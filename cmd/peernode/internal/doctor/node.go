@@ -111,6 +111,13 @@ type Heard struct {
 	On       []string // interfaces on which an announce was heard
 }
 
+// Silent returns the interfaces that are used and on which nothing was heard, but for loopback.
+func (h Heard) Silent(all []Interface) []string {
+	return slices.DeleteFunc(slices.Clone(h.Uses), func(name string) bool {
+		return slices.Contains(h.On, name) || slices.ContainsFunc(all, func(i Interface) bool { return i.Name == name && i.IsLoopback })
+	})
+}
+
 // Discovery checks whether a node hears, on each interface, the announces of another node on this machine. port is that of the
 // broadcasts.
 func Discovery(h Heard, all []Interface, port uint16) (list []Finding) {
@@ -130,15 +137,7 @@ func Discovery(h Heard, all []Interface, port uint16) (list []Finding) {
 		}
 		return list
 	}
-	var silent []string
-	for _, name := range h.Uses {
-		if i := slices.IndexFunc(all, func(i Interface) bool { return i.Name == name }); i < 0 || !all[i].IsLoopback {
-			if !slices.Contains(h.On, name) {
-				silent = append(silent, name)
-			}
-		}
-	}
-	switch {
+	switch silent := h.Silent(all); {
 	case len(silent) > 0:
 		list = append(list, problem(check, mend, "this machine does not hear its own %s on %s: a firewall drops it", what, text.OneLine(strings.Join(silent, ", "))))
 	case len(h.On) > 0:

@@ -40,7 +40,7 @@ func eventText(e control.Event) string {
 	}
 	name := text.PeerName(e.Peer, e.Label)
 	switch e.Kind {
-	case "found", "updated", "lost", "refused", "unpaired", "guest_connected", "guest_disconnected":
+	case "found", "updated", "lost", "refused", "unpaired", "blocked", "unblocked", "guest_connected", "guest_disconnected":
 		if e.Label == "" { // the key may not be trusted: show it whole
 			name = e.Peer
 		}
@@ -64,6 +64,9 @@ func eventText(e control.Event) string {
 		add(", calls itself %q", e.Name)
 	}
 	add(", says %q", e.Text)
+	if !e.Until.IsZero() {
+		add(" until %s", e.Until.Local().Format(time.DateTime))
+	}
 	if add(" is in use at %s", e.Older); e.Older != "" {
 		add(" and at %s", e.Newer)
 	} else if add(" is in use twice, says %s", text.PeerName(e.By, e.ByLabel)); e.By != "" {

@@ -21,6 +21,9 @@ const (
 // ErrAmbiguousPrefix: several trusted keys begin like this.
 var ErrAmbiguousPrefix = errors.New("several trusted keys begin like this")
 
+// IsNumber reports whether text is the number of a knock where one can be given: then it is no label.
+func IsNumber(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
+
 // PeerName returns the name of a trusted peer for people: its label, if it has one, and the beginning of its key, which ends
 // in …. Every subcommand takes that beginning as the name of the peer.
 func PeerName(key, label string) string {

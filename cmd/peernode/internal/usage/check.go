@@ -46,6 +46,14 @@ func checkPeer(arg string) (string, error) {
 	return name, nil
 }
 
+// CheckLabel returns an error if a new label would be taken for the number of a knock.
+func CheckLabel(label string) error {
+	if text.IsNumber(strings.TrimSpace(label)) {
+		return failure.Usage(fmt.Sprintf("the label %.80q is a number", label), "choose a --label that nobody takes for the number of a knock")
+	}
+	return nil
+}
+
 // checkKey only tidies a key: trust add says what is wrong with it.
 func checkKey(arg string) (string, error) {
 	if key, err := text.TidyPeer(arg); err == nil {

@@ -15,7 +15,7 @@ var terms = values.Terms{
 	Atom:     func(name []byte) any { return envelope.Atom(name) },
 	Tuple:    func(elements []any) any { return envelope.Tuple(elements) },
 	Improper: func(elements []any, tail any) any { return envelope.ImproperList{Elements: elements, Tail: tail} },
-	Forms: map[reflect.Type]values.Form{
+	OwnTypes: map[reflect.Type]values.OwnType{
 		reflect.TypeFor[envelope.Atom]():         {Read: readAtom, Write: writeAtom},
 		reflect.TypeFor[envelope.Tuple]():        {Read: readSame, Write: writeTuple},
 		reflect.TypeFor[envelope.ImproperList](): {Read: readSame, Write: writeImproper},
