@@ -66,7 +66,7 @@ func floodOf(of func(id int) ([]byte, error)) guestFlood {
 func hostileGuest(ctx context.Context, tb testing.TB, conn net.Conn, seed byte, flood guestFlood) {
 	tb.Helper()
 	defer conn.Close()
-	p := kit.NewRawPeer(tb, conn, handshake.Initiator, kit.KeyPair(seed), kit.KeyPair(0).PublicKey()) // replaced by BeginAsGuest
+	p := kit.NewRawPeer(tb, conn, handshake.Initiator, kit.KeyPair(seed), kit.KeyPair(0).PublicKey())
 	p.BeginAsGuest(kit.KeyPair(seed))
 	p.Handshake()
 	p.Write(p.Frames(envelope.AppendHello(nil, envelope.Hello{Version: 1}), envelope.Msgpack.AppendPing(nil, []byte{1})))

@@ -18,6 +18,7 @@ import (
 	"github.com/seed-f6ddb928/peernet-go/identity"
 	"github.com/seed-f6ddb928/peernet-go/internal/counters"
 	"github.com/seed-f6ddb928/peernet-go/internal/limiter"
+	"github.com/seed-f6ddb928/peernet-go/internal/test/kit"
 )
 
 // guestHello is what both ends of a guest session say of themselves (wire.md §A.12).
@@ -94,6 +95,38 @@ func TestGuestIsDroppedOnTheHeader(t *testing.T) {
 					t.Errorf("ended %+v", m)
 				}
 			})
+		})
+	}
+}
+
+// TestNoGuestComesInTheBEAMDialect: after a first frame of that dialect the header of a guest's message 3 is wrong, also where guests
+// are taken.
+func TestNoGuestComesInTheBEAMDialect(t *testing.T) {
+	for _, size := range []int{handshake.GuestMessage3Size, handshake.GuestMessage3Size + 6} { // with the head of a binary
+		bubble(t, func(t *testing.T, w *world) {
+			c := w.beamConfig()
+			takesGuests(c)
+			near, far := w.pipe()
+			w.conns = append(w.conns, far)
+			e := w.spawn(c, near, handshake.Responder, false)
+			r := kit.NewRawPeer(w, far, handshake.Initiator, theirs, ours.PublicKey())
+			var err error
+			r.Noise, err = handshake.New(handshake.Config{Dialect: handshake.BEAM, Static: theirs, Expect: ours.PublicKey(),
+				Trusted: func(identity.PublicKey) bool { return true }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Step()
+			r.Step()
+			r.Write(frame.AppendHeader(nil, size))
+			synctest.Wait()
+			if n, err := r.Conn.Read(make([]byte, 1)); n != 0 || err != io.EOF {
+				t.Errorf("read %d bytes, %v", n, err)
+			}
+			var wrong *frame.SizeError
+			if m := e.ended(); m.Reason != ReasonHandshake || !errors.As(m.Err, &wrong) || wrong.Got != uint32(size) {
+				t.Errorf("ended %+v", m)
+			}
 		})
 	}
 }
