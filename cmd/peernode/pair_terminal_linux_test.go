@@ -159,6 +159,7 @@ func TestAPersonMistypesACodeAtATerminal(t *testing.T) {
 	if n := strings.Count(screen, "code: ") - strings.Count(screen, "pairing code: "); n != 5 {
 		t.Errorf("the prompt was there %d times:\n%s", n, screen)
 	}
+	screen = strings.ReplaceAll(screen, "42-otter-velvet", "") // the code may have a word of the example
 	// What was typed is on the screen once, as the terminal's echo, and the words that were meant.
 	for word, times := range map[string]int{first: 4 + 1, second: 1 + 1, strings.ToUpper(second): 1} {
 		if n := strings.Count(screen, word); n != times {
