@@ -83,8 +83,9 @@ type Limits struct {
 
 	// GuestPace is how many bytes a second the node reads of all guests together, and as many at once; a frame counts as 1 KiB more, and
 	// so does a read that completes none. At least the 1 MiB that one guest may send, at most 1 GiB; 8 MiB, which is thousands of calls a
-	// second. At the limit guests wait in turn, and TCP slows them down. It bounds the processor time that they can take from peers,
-	// beside that of handshakes and handlers, so with more Guests choose more only where there are processors for them.
+	// second. At the limit guests wait in turn, and TCP slows them down: one waits up to Guests times 65 KiB at this pace, 0.5 s by
+	// default. That must stay far below Timing.Handshake, so with more Guests choose more. It bounds the processor time that they can
+	// take from peers, beside that of handshakes and handlers.
 	GuestPace int
 
 	// Peers is how many peers may be connected at the same time, at most 2^20. The next one that connects is told to come

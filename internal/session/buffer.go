@@ -17,7 +17,6 @@ const (
 	smallBuffer = 16<<10 + 8<<10               // the most of the smallest size that is asked for
 	largeBuffer = 2*frame.DefaultLimit + 8<<10 // the largest size; the collector takes larger ones
 	bufferSizes = 8                            // smallBuffer to largeBuffer
-	mostSlack   = 4                            // bounds the capacity of one that is not small, as a multiple of what was asked for
 )
 
 var buffers [bufferSizes]sync.Pool

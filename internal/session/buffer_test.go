@@ -11,6 +11,9 @@ func aroundSizes() []int {
 	return sizes
 }
 
+// mostSlack bounds the capacity of a buffer that is not small, as a multiple of what was asked for.
+const mostSlack = 4
+
 // TestNewBufferHasRoom, and little more than was asked for if that is not small.
 func TestNewBufferHasRoom(t *testing.T) {
 	if sizeOfBuffers(0) != smallBuffer || sizeOfBuffers(bufferSizes-1) != largeBuffer {

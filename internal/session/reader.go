@@ -269,8 +269,8 @@ func (r *reader) open(b *batch, dst, body []byte) (int, error) {
 }
 
 // openLent is open for a frame that may be a part or a value of a stream. It lies in the read buffer, and is decrypted
-// there: the bytes of a part are copied once only, to where the envelope is joined. While values of a byte stream come, it is decrypted into
-// a buffer that its value can stay in.
+// there: the bytes of a part are copied once only, to where the envelope is joined. While values of a byte stream come, it is
+// decrypted into a buffer that its value can stay in.
 func (r *reader) openLent(b *batch, body []byte) error {
 	dst := body[:0]
 	if r.opened = nil; r.values != nil && len(body) <= valueBytes {
@@ -290,8 +290,9 @@ func (r *reader) openLent(b *batch, body []byte) error {
 	if taken, err := r.takeData(b, plain); taken || err != nil {
 		return err
 	}
-	r.releaseValues()
-	return r.parse(b, bytes.Clone(plain)) // which does not clear the memory first
+	own := bytes.Clone(plain) // which does not clear the memory first
+	r.releaseValues()         // plain may lie in that buffer, and from now on another session may write into it
+	return r.parse(b, own)
 }
 
 // parse adds the envelope of plain to b, or takes it as a part of one.
