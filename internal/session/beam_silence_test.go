@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 
@@ -168,4 +169,53 @@ func TestASuspectNameIsNotSent(t *testing.T) {
 		}
 		r.want("836803" + "770473656e64" + "770178" + "77036e696c")
 	})
+}
+
+// TestSendsBeforeACloseAreSuspect: no answer tells whether the peer knows a name that is only sent by, so the end of the session
+// shortly after a send counts against its name.
+func TestSendsBeforeACloseAreSuspect(t *testing.T) {
+	for _, c := range []struct {
+		name      string
+		after     time.Duration
+		isSuspect bool
+	}{
+		{"at once", 0, true},
+		{"long after", sendMayClose + 1, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w *world) {
+				e, r, _ := w.silent(w.beamConfig())
+				names := e.config.Dialects.Names(theirs.PublicKey())
+				names.Suspect("an earlier one", "x")
+				for _, name := range []string{"y", "x"} {
+					if err := e.link.Send(t.Context(), name, nil); err != nil {
+						t.Fatal(err)
+					}
+					_, _ = r.Read()
+				}
+				time.Sleep(c.after)
+				_ = r.Conn.Close()
+				e.ended()
+				if got := names.IsSuspect("x"); got != c.isSuspect {
+					t.Errorf("x is suspect: %v", got)
+				}
+				if names.IsSuspect("y") {
+					t.Error("y is suspect after one session")
+				}
+			})
+		})
+	}
+}
+
+// TestNamesOfSendsAreBounded: the latest are kept, each once.
+func TestNamesOfSendsAreBounded(t *testing.T) {
+	var n sentNames
+	at := time.Unix(0, 0)
+	for i := range 3 * maxSentNames {
+		n.record(strconv.Itoa(i), at)
+	}
+	n.record(strconv.Itoa(2*maxSentNames), at)
+	if len(n.list) != maxSentNames || n.list[0].name != strconv.Itoa(2*maxSentNames+1) || n.list[maxSentNames-1].name != strconv.Itoa(2*maxSentNames) {
+		t.Errorf("%d names are kept, %s to %s", len(n.list), n.list[0].name, n.list[len(n.list)-1].name)
+	}
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -65,7 +67,7 @@ func (l *Link) setDialect(d handshake.Dialect) {
 	l.dialect = dialectOf[d]
 	l.codec, l.queue.codec = l.dialect.codec, l.dialect.codec
 	if l.dialect.upAtPong && l.ready == nil {
-		l.ready = make(chan struct{})
+		l.ready, l.sent = make(chan struct{}), &sentNames{}
 	}
 }
 
@@ -154,6 +156,46 @@ func (l *Link) recordName(name string, err error) {
 	}
 }
 
+// Bounds of what a session with a BEAM node keeps of its sends, which no answer tells of.
+const (
+	maxSentNames = 16              // names
+	sendMayClose = 5 * time.Second // how long after a send the end of the session may be due to its name
+)
+
+// sentNames are the names of the last sends over a session with a BEAM node, the latest last. It is safe for concurrent use.
+type sentNames struct {
+	mu   sync.Mutex
+	list []sentName
+}
+
+type sentName struct {
+	name string
+	at   time.Time
+}
+
+// record records a send.
+func (n *sentNames) record(name string, now time.Time) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.list = slices.DeleteFunc(n.list, func(s sentName) bool { return s.name == name })
+	if len(n.list) == maxSentNames {
+		n.list = slices.Delete(n.list, 0, 1)
+	}
+	n.list = append(n.list, sentName{name, now})
+}
+
+// suspectSends records that the peer has closed the session shortly after these sends.
+func (l *Link) suspectSends() {
+	l.sent.mu.Lock()
+	defer l.sent.mu.Unlock()
+	now := l.config.Clock.Now()
+	for _, s := range l.sent.list {
+		if now.Sub(s.at) <= sendMayClose {
+			l.names.Suspect(l.ID(), s.name)
+		}
+	}
+}
+
 // pingUntilUp pings a peer that is up at its first pong.
 func (s *session) pingUntilUp() {
 	if s.up || !s.isTalking() {
@@ -195,7 +237,9 @@ func (s *session) explainClose(err error) error {
 		return err
 	case !s.up:
 		return ErrNotAccepted
-	case s.callers.Load() > 0:
+	}
+	s.suspectSends()
+	if s.callers.Load() > 0 {
 		return ErrMaybeNoHandler
 	}
 	return err

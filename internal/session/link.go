@@ -33,6 +33,7 @@ type Link struct {
 	codec    envelope.Codec
 	dialect  *dialect
 	names    *dialects.Names // of a BEAM node's handlers; nil: the peer is not one
+	sent     *sentNames      // of sends to a BEAM node; nil: the peer is not one
 	ready    chan struct{}   // closed once a session that is up at a pong is up, or has ended; nil: calls need not wait
 	system   *actor.ActorSystem
 	pid      *actor.PID
@@ -260,6 +261,9 @@ func (l *Link) Send(ctx context.Context, name string, args any) error {
 		return err
 	}
 	l.messages.Add(1)
+	if l.ready != nil {
+		l.sent.record(name, l.config.Clock.Now())
+	}
 	if err = l.queue.pushSend(ctx, buf); err != nil {
 		return err
 	}
