@@ -33,7 +33,6 @@ type address struct {
 	seen     time.Time      // when a source last said so
 	dialled  time.Time      // when a dial there last began; zero: never
 	yielded  time.Time      // when a dial there was last called off for others that waited; zero: never
-	yields   int            // how often in a row, within maxBackoff of each other
 	failures int            // in a row
 	next     time.Time      // not dialled before, unless a Connect asks
 	result   string         // of the last dial; empty: not dialled yet

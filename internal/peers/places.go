@@ -3,7 +3,6 @@ package peers
 import (
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -12,12 +11,6 @@ import (
 // maxDials bounds the dials of all peers together, from the connect until the peer has proved its key (wire.md §9). A
 // crowd of dead addresses must not fill the tables of this machine and of the routers before it.
 const maxDials = 64
-
-// A dial that was called off has twice the time at its next turn, up to longestTurn.
-const (
-	longestTurn  = 4 * time.Second
-	maxDoublings = 3 // of hintPatience these are enough
-)
 
 // places are held by the dials under way, one each. When none is free, peers wait for one in the order in which they came,
 // those with a proven address first; a quarter of the places is for the others. A dial that has had its time makes room
@@ -161,21 +154,10 @@ func (p *peer) awaitPlace() string {
 
 // keepPlace lets a dial that begins keep its place for its time, and longer while no other one waits.
 func (p *peer) keepPlace(d *dial) {
-	long := p.turnAt(d.addr)
+	long := p.patienceAt(d.addr)
 	p.places.keep(d.place, p.Clock.Now().Add(long))
 	d.place.stopTimer()
 	d.place.stop = p.after(long, placeWanted{d.place})
-}
-
-// turnAt returns how long a dial has while others wait for a place: twice as long as at the turn before, if it was called off
-// then. Otherwise nodes that have more to do than they can do in that time, such as many on one machine, would begin handshakes
-// for ever and end none.
-func (p *peer) turnAt(addr netip.AddrPort) time.Duration {
-	long := p.patienceAt(addr)
-	if a := p.at(addr); a != nil && !p.lastYield(addr).IsZero() {
-		long = min(longestTurn, long<<min(a.yields, maxDoublings))
-	}
-	return long
 }
 
 // yieldPlace calls off the dial that holds the place, if that is wanted.
@@ -190,10 +172,7 @@ func (p *peer) giveUpOne(is func(*place) bool) {
 			d.gaveUp = true
 			d.giveUp()
 			if a := p.at(d.addr); a != nil {
-				if p.lastYield(d.addr).IsZero() {
-					a.yields = 0
-				}
-				a.yields, a.yielded = a.yields+1, p.Clock.Now()
+				a.yielded = p.Clock.Now()
 			}
 			return
 		}

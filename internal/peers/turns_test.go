@@ -141,52 +141,6 @@ func TestEachAddressHasItsTurn(t *testing.T) {
 	})
 }
 
-// TestASlowAddressHasLongerAtEachTurn: an address takes longer to answer than a dial has, and others always wait. Each time that
-// its dial was called off it has twice the time at the next turn, so that it is reached at last; but no more than longestTurn.
-func TestASlowAddressHasLongerAtEachTurn(t *testing.T) {
-	for _, test := range []struct {
-		answers time.Duration // after the dial began
-		want    []time.Duration
-	}{
-		{2500 * time.Millisecond, []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, 2500 * time.Millisecond}},
-		{time.Minute, []time.Duration{500 * time.Millisecond, time.Second, 2 * time.Second, longestTurn, longestTurn}},
-	} {
-		onRig(t, alone[0], func(r *rig) {
-			var took []time.Duration
-			done := make(chan struct{}, 1)
-			r.look(func(p *peer) {
-				p.Dial = func(ctx context.Context, _ netip.AddrPort) (net.Conn, error) {
-					began := time.Now()
-					defer func() { took = append(took, time.Since(began)); done <- struct{}{} }()
-					select {
-					case <-ctx.Done():
-						return nil, ctx.Err()
-					case <-time.After(test.answers):
-						return nil, errNobody // the connect is over: what follows is as after any other
-					}
-				}
-				p.Config.Jitter = func() float64 { return 0 } // the address is due at each turn
-			})
-			others := r.takePlaces()
-			r.tell(sighted(x))
-			for range test.want {
-				others = append(others, &place{post: func(any) {}})
-				r.config.places.wait(others[len(others)-1], time.Now())
-				r.config.places.leave(others[0]) // for the peer, which waits for longer
-				others = others[1:]
-				<-done
-				synctest.Wait()
-				time.Sleep(time.Second) // for the next dial to the hint to be allowed
-				r.tell(sighted(x))
-			}
-			if !slices.Equal(took, test.want) {
-				t.Errorf("an answer after %v: dials took %v, want %v", test.answers, took, test.want)
-			}
-			r.leavePlaces(others)
-		})
-	}
-}
-
 // TestAnAddressThatSaysNothingYieldsToo: it takes the connection, and the peer's turn is over before its handshake.
 func TestAnAddressThatSaysNothingYieldsToo(t *testing.T) {
 	onRig(t, alone[0], func(r *rig) {
