@@ -33,7 +33,7 @@ var (
 func FromJSON(text []byte) (any, error) {
 	r := jsonReader{dec: json.NewDecoder(bytes.NewReader(text))}
 	r.dec.UseNumber()
-	v, err := r.value(0, false)
+	v, err := r.value(0)
 	if err != nil {
 		return nil, err
 	}
@@ -67,15 +67,11 @@ func (r *jsonReader) count() error {
 	return nil
 }
 
-// value counts and reads a value that lies inside depth arrays and objects. Its recursion ends at MaxDepth. If isNotation, an
-// array is a part of the notation around it, and is not counted.
-func (r *jsonReader) value(depth int, isNotation bool) (any, error) {
+// value counts and reads a value that lies inside depth arrays and objects. Its recursion ends at MaxDepth.
+func (r *jsonReader) value(depth int) (any, error) {
 	t, err := r.token()
 	if err != nil {
 		return nil, err
-	}
-	if isNotation && t == json.Delim('[') {
-		return r.array(depth, false)
 	}
 	if err := r.count(); err != nil {
 		return nil, err
@@ -86,7 +82,7 @@ func (r *jsonReader) value(depth int, isNotation bool) (any, error) {
 			return nil, ErrDepth
 		}
 		if t == '[' {
-			return r.array(depth+1, false)
+			return r.array(depth + 1)
 		}
 		return r.object(depth+1, "")
 	case json.Number:
@@ -96,11 +92,11 @@ func (r *jsonReader) value(depth int, isNotation bool) (any, error) {
 	}
 }
 
-// array reads the elements of an array, and its end. If areNotation, arrays among them are not counted.
-func (r *jsonReader) array(depth int, areNotation bool) (any, error) {
+// array reads the elements of an array, and its end.
+func (r *jsonReader) array(depth int) (any, error) {
 	list := []any{}
 	for r.dec.More() {
-		v, err := r.value(depth, areNotation)
+		v, err := r.value(depth)
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +129,7 @@ func (r *jsonReader) object(depth int, within string) (any, error) {
 		if _, twice := object[key]; twice {
 			return nil, fmt.Errorf("%w: %s", ErrDuplicateKey, quote(key))
 		}
-		if object[key], err = r.value(depth, false); err != nil {
+		if object[key], err = r.value(depth); err != nil {
 			return nil, err
 		}
 	}

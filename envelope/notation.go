@@ -21,9 +21,11 @@ func (r *jsonReader) notation(word string, before, depth int) (any, error) {
 	case t == json.Delim('{') && word == values.WordAtoms:
 		v, err = r.object(depth, word)
 	case t == json.Delim('[') && word == values.WordTuple:
-		v, err = r.array(depth, false)
-	case t == json.Delim('['):
-		v, err = r.array(depth, true)
+		v, err = r.array(depth)
+	case t == json.Delim('[') && word == values.WordMap:
+		v, err = r.pairs(depth)
+	case t == json.Delim('[') && word == values.WordImproper:
+		v, err = r.pair(word, depth)
 	}
 	if err == nil {
 		v, err = meaning(word, v)
@@ -36,6 +38,61 @@ func (r *jsonReader) notation(word string, before, depth int) (any, error) {
 	}
 	_, err = r.token()
 	return v, err
+}
+
+// inner reads the beginning of an array that is a part of the value of word. It is no value, so it is not counted.
+func (r *jsonReader) inner(word string) error {
+	t, err := r.token()
+	if err == nil && t != json.Delim('[') {
+		err = badForm(word)
+	}
+	return err
+}
+
+// pairs reads the pairs of "$map", and the end of their array.
+func (r *jsonReader) pairs(depth int) (any, error) {
+	list := []any{}
+	for r.dec.More() {
+		if err := r.inner(values.WordMap); err != nil {
+			return nil, err
+		}
+		pair, err := r.pair(values.WordMap, depth)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, pair)
+	}
+	_, err := r.token()
+	return list, err
+}
+
+// pair reads the two elements of an array, and its end: a key and a value in "$map", the elements and the tail in
+// "$improper". It refuses a third before it reads it.
+func (r *jsonReader) pair(word string, depth int) (any, error) {
+	list := make([]any, 0, 2)
+	for r.dec.More() {
+		var v any
+		var err error
+		switch {
+		case len(list) == 2:
+			err = badForm(word)
+		case len(list) == 0 && word == values.WordImproper:
+			if err = r.inner(word); err == nil {
+				v, err = r.array(depth)
+			}
+		default:
+			v, err = r.value(depth)
+		}
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	_, err := r.token()
+	if err == nil && len(list) != 2 {
+		err = badForm(word)
+	}
+	return list, err
 }
 
 // badForm returns the error of a value of word in another form than the notation's.
@@ -67,22 +124,19 @@ func meaning(word string, v any) (any, error) {
 		return atoms, nil
 	case word == values.WordMap && isList:
 		return mapOf(list)
-	case word == values.WordImproper && len(list) == 2:
-		if elements, _ := list[0].([]any); len(elements) > 0 {
+	case word == values.WordImproper && isList:
+		if elements := list[0].([]any); len(elements) > 0 {
 			return ImproperList{elements, list[1]}, nil
 		}
 	}
 	return nil, badForm(word)
 }
 
-// mapOf returns the map that is the value of "$map": arrays of a key and a value.
+// mapOf returns the map that is the value of "$map": what pairs read.
 func mapOf(list []any) (any, error) {
 	m := make(map[any]any, len(list))
 	for _, v := range list {
-		pair, _ := v.([]any)
-		if len(pair) != 2 {
-			return nil, badForm(values.WordMap)
-		}
+		pair := v.([]any)
 		key := pair[0]
 		if key != nil && !reflect.ValueOf(key).Comparable() {
 			return nil, fmt.Errorf("%w: %T", ErrMapKey, key)

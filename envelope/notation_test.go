@@ -77,6 +77,42 @@ func TestNotationKeepsWithinTheLimits(t *testing.T) {
 	}
 }
 
+// TestBadNotationIsRefusedAsItIsRead gives a form that is wrong from an early element on, in 3 MB.
+func TestBadNotationIsRefusedAsItIsRead(t *testing.T) {
+	for _, c := range [][3]string{
+		{`{"$map":[`, `[],`, `[]]}`}, {`{"$map":[[`, `1,`, `1]]}`}, {`{"$improper":[[1],2,`, `[],`, `[]]}`}, {`{"$improper":[`, `1,`, `1]}`},
+		{`{"$atom":[`, `[],`, `[]]}`}, {`{"$binary":[`, `[],`, `[]]}`}, {`{"$atoms":[`, `[],`, `[]]}`},
+	} {
+		text := []byte(c[0] + strings.Repeat(c[1], 1_000_000) + c[2])
+		var got any
+		var err error
+		size := allocated(func() { got, err = FromJSON(text) })
+		if !errors.Is(err, ErrNotation) || got != nil || size > 64<<10 {
+			t.Errorf("%s%s...: got %v, %v and %d bytes allocated, want ErrNotation and at most 64 KiB", c[0], c[1], got, err, size)
+		}
+	}
+}
+
+// TestTailOfAnImproperListIsCounted nests lists in the tail, and fills it, up to the guard's limits.
+func TestTailOfAnImproperListIsCounted(t *testing.T) {
+	nested := func(n int) string { return strings.Repeat(`{"$improper":[[1],[`, n) + strings.Repeat(`]]}`, n) }
+	many := func(n int) string { return `{"$improper":[[1],[` + strings.Repeat("[],", n-1) + `[]]]}` }
+	for _, c := range []struct {
+		name, text string
+		want       error
+	}{
+		{"16 tails", nested(MaxDepth / 2), nil},
+		{"17 tails", nested(MaxDepth/2 + 1), ErrDepth},
+		{"32 tails", nested(MaxDepth), ErrDepth},
+		{"the most values", many(MaxElements - 3), nil}, // the improper list, its element and its tail count
+		{"one value more", many(MaxElements - 2), ErrElements},
+	} {
+		if _, err := FromJSON([]byte(c.text)); !errors.Is(err, c.want) {
+			t.Errorf("%s: got %v, want %v", c.name, err, c.want)
+		}
+	}
+}
+
 // TestNativeKeysAreNotNotation writes native maps whose keys look like the notation, and reads them back.
 func TestNativeKeysAreNotNotation(t *testing.T) {
 	for key, written := range map[string]string{
