@@ -61,7 +61,7 @@ func (g *guesses) take(now time.Time, number uint16) error {
 	return g.write(counts)
 }
 
-// check returns the error that take would return, but for a file that cannot be written.
+// check returns the error that take would return, but for a file that cannot be written with one more.
 func (g *guesses) check(now time.Time, number uint16) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -72,7 +72,8 @@ func (g *guesses) check(now time.Time, number uint16) error {
 	return err
 }
 
-// read returns the counts that hold. The caller holds mu.
+// read returns the counts that hold. Those that began after now are written as of now, or each reading would begin their time anew.
+// The caller holds mu.
 func (g *guesses) read(now time.Time) (map[uint16]guessCount, error) {
 	counts := g.counts
 	if g.path != "" {
@@ -84,13 +85,18 @@ func (g *guesses) read(now time.Time) (map[uint16]guessCount, error) {
 			return nil, fmt.Errorf("read %s: %w", g.path, err)
 		}
 	}
-	held := make(map[uint16]guessCount)
+	held, moved := make(map[uint16]guessCount), false
 	for number, c := range counts {
 		if c.since.After(now) { // the clock was set back
-			c.since = now
+			c.since, moved = now, true
 		}
 		if now.Sub(c.since) < guessLife {
 			held[number] = c
+		}
+	}
+	if moved {
+		if err := g.write(held); err != nil {
+			return nil, err
 		}
 	}
 	return held, nil

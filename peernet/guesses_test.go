@@ -45,6 +45,31 @@ func TestGuessesOutliveTheNode(t *testing.T) {
 	}
 }
 
+// TestGuessesEndThoughTheClockIsSetBack reads the counts only by what refuses a guess, as a joiner does.
+func TestGuessesEndThoughTheClockIsSetBack(t *testing.T) {
+	now := time.Now()
+	for name, g := range map[string]*guesses{"in a file": guessesAt(filepath.Join(t.TempDir(), guessesFile)), "in memory": {}} {
+		for range guessMost {
+			if err := g.take(now, 42); err != nil {
+				t.Fatal(err)
+			}
+		}
+		back := now.Add(-24 * time.Hour)
+		if err := g.check(back, 42); !errors.Is(err, ErrGuesses) {
+			t.Errorf("%s, as the clock is set back: %v", name, err)
+		}
+		if err := g.check(back.Add(guessLife-2*time.Second), 42); !errors.Is(err, ErrGuesses) {
+			t.Errorf("%s, before their time: %v", name, err)
+		}
+		if err := g.check(back.Add(guessLife), 42); err != nil {
+			t.Errorf("%s, after their time: check: %v", name, err)
+		}
+		if err := g.take(back.Add(guessLife), 42); err != nil {
+			t.Errorf("%s, after their time: take: %v", name, err)
+		}
+	}
+}
+
 // TestAGuessThatCannotBeWrittenIsNotSent has something in the way of the file.
 func TestAGuessThatCannotBeWrittenIsNotSent(t *testing.T) {
 	dir := t.TempDir()

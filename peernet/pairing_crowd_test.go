@@ -43,6 +43,10 @@ const (
 	silentAtConfirmation
 	guesses // and says what it likes
 	impostures
+
+	// These are not among the random ones.
+	silentElsewhere   // silentAtConfirmation, at another address of the first impostor
+	dropsConfirmation // passes all on to the offerer, by whose key it is announced, but what comes after a share
 )
 
 // takesGuess reports whether the joiner confirms to such a node.
@@ -68,6 +72,7 @@ type crowd struct {
 	offererIsMute atomic.Bool  // it announces nothing
 	conns, most   atomic.Int64 // connections of the joiner at the moment, and at any
 	confirmations atomic.Int64 // that impostors have had
+	dropped       atomic.Int64 // writes to the offerer that an impostor has dropped
 	serving       sync.WaitGroup
 }
 
@@ -94,7 +99,7 @@ func inCrowd(t *testing.T, seed uint64, impostors []imposture, f func(*crowd)) {
 			config.Discovery = append(config.Discovery, hearing{c.heard})
 			dial := config.Network.Dial
 			config.Network.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
-				conn, err := c.dial(ctx, address, func() (net.Conn, error) { return dial(ctx, network, address) })
+				conn, err := c.dial(ctx, address, func(address string) (net.Conn, error) { return dial(ctx, network, address) })
 				if err != nil {
 					return nil, err
 				}
@@ -105,6 +110,12 @@ func inCrowd(t *testing.T, seed uint64, impostors []imposture, f func(*crowd)) {
 		for i, what := range impostors {
 			ip := netip.AddrFrom4([4]byte{10, 9, byte(c.random.IntN(256)), byte(c.random.IntN(256))}) // some are of one machine
 			o := impostor{what, peertest.KeyPair(fmt.Sprint("impostor", i)), netip.AddrPortFrom(ip, uint16(20000+i))}
+			switch what {
+			case silentElsewhere:
+				o.keys = peertest.KeyPair("impostor0")
+			case dropsConfirmation:
+				o.keys = peertest.KeyPair("offerer")
+			}
 			c.impostors[o.at.String()] = o
 		}
 		var err error
@@ -151,11 +162,17 @@ func (c *crowd) announce(ctx context.Context, offers *discovery.Offers, list []d
 }
 
 // dial connects the joiner.
-func (c *crowd) dial(ctx context.Context, address string, honest func() (net.Conn, error)) (net.Conn, error) {
+func (c *crowd) dial(ctx context.Context, address string, honest func(address string) (net.Conn, error)) (net.Conn, error) {
 	i, is := c.impostors[address]
 	switch {
 	case !is:
-		return honest()
+		return honest(address)
+	case i.imposture == dropsConfirmation:
+		conn, err := honest(c.offerer.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		return droppingConn{conn, c}, nil
 	case i.imposture == refuses:
 		return nil, syscall.ECONNREFUSED
 	case i.imposture == isAway:
@@ -180,6 +197,20 @@ type countedConn struct {
 func (c *countedConn) Close() error {
 	c.once.Do(func() { c.open.Add(-1) })
 	return c.Conn.Close()
+}
+
+// A droppingConn drops what the joiner writes once the offerer has had a share.
+type droppingConn struct {
+	net.Conn
+	crowd *crowd
+}
+
+func (d droppingConn) Write(b []byte) (int, error) {
+	if n, _ := d.crowd.offer.Attempts(); n > 0 {
+		d.crowd.dropped.Add(1)
+		return len(b), nil
+	}
+	return d.Conn.Write(b)
 }
 
 // hangingUp ends the goroutine of an impostor where a test would fail: the joiner may hang up at any time.

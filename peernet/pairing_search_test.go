@@ -47,6 +47,50 @@ func TestAJoinerFindsItsOffererAmongAFewImpostors(t *testing.T) {
 	}
 }
 
+// TestPairingAnImpostorLeavesAGuessToTheOfferer, however many addresses it has at which it is silent once it is sent a confirmation.
+func TestPairingAnImpostorLeavesAGuessToTheOfferer(t *testing.T) {
+	for _, few := range [][]imposture{{silentAtConfirmation}, {silentAtConfirmation, silentElsewhere, silentElsewhere, silentElsewhere}} {
+		inCrowd(t, 1, few, func(c *crowd) {
+			c.offererIsMute.Store(true)
+			if err := c.join(c.offer.Code()); !errors.Is(err, peernet.ErrNoOffer) {
+				c.Errorf("%d addresses, alone: %v", len(few), err)
+			}
+			if n, most := c.confirmations.Load(), int64(min(len(few), 2)); n != most {
+				c.Errorf("%d addresses: the impostor had %d guesses, want %d", len(few), n, most)
+			}
+		})
+		inCrowd(t, 1, few, func(c *crowd) {
+			c.offererIsMute.Store(true)
+			time.AfterFunc(6*time.Second, func() { c.offererIsMute.Store(false) })
+			if err := c.join(c.offer.Code()); err != nil {
+				c.Errorf("%d addresses, and the offerer after 6 s: %v", len(few), err)
+			}
+			if n := c.confirmations.Load(); n != 1 {
+				c.Errorf("%d addresses: the impostor had %d guesses before the offerer", len(few), n)
+			}
+		})
+	}
+}
+
+// TestPairingThoughAConfirmationIsDropped has somebody announce the offerer's key where it drops the confirmation: the joiner sends
+// another one to the offerer's own address.
+func TestPairingThoughAConfirmationIsDropped(t *testing.T) {
+	dropped := 0
+	for seed := range uint64(8) {
+		inCrowd(t, seed, []imposture{dropsConfirmation}, func(c *crowd) {
+			if err := c.join(c.offer.Code()); err != nil {
+				c.Errorf("seed %d: %v", seed, err)
+			}
+			if c.dropped.Load() > 0 {
+				dropped++
+			}
+		})
+	}
+	if dropped == 0 {
+		t.Error("no confirmation was dropped")
+	}
+}
+
 // TestSilentImpostorsHoldNoJoiner has all that a joiner remembers of a number taken by nodes that are silent at one step.
 func TestSilentImpostorsHoldNoJoiner(t *testing.T) {
 	for name, what := range map[string]imposture{"refuse": refuses, "are away": isAway, "say nothing": isSilent, "stop in the handshake": silentInHandshake,

@@ -39,16 +39,17 @@ type offerSearch struct {
 	intro Introduction
 
 	tries   map[discovery.Offer]*joinTry
-	byHost  map[netip.Addr]int              // tries that were begun: a machine with many addresses displaces no other
-	only    map[identity.PublicKey]*joinTry // the try of a key, nil if it has had several
-	refused map[identity.PublicKey]bool     // keys that have another code: at any address
-	open    int                             // tries with a connection
-	ready   []*joinTry                      // that wait to be confirmed, in the order of their shares
-	asked   map[identity.PublicKey]*joinTry // that were sent a confirmation and have not answered
-	askedAt time.Time                       // when the last one was
-	enough  error                           // why none is confirmed any more
-	idle    time.Time                       // since when no try is open
-	last    error                           // of the tries that have failed: see worseOf
+	byHost  map[netip.Addr]int               // tries that were begun: a machine with many addresses displaces no other
+	only    map[identity.PublicKey]*joinTry  // the try of a key, nil if it has had several
+	refused map[identity.PublicKey]error     // why a key is confirmed no more, at any address
+	failed  map[identity.PublicKey]time.Time // when the first confirmation of a key failed: it has one more, after all others
+	open    int                              // tries with a connection
+	ready   []*joinTry                       // that wait to be confirmed, in the order of their shares
+	asked   map[identity.PublicKey]*joinTry  // that were sent a confirmation and have not answered
+	askedAt time.Time                        // when the last one was
+	enough  error                            // why none is confirmed any more
+	idle    time.Time                        // since when no try is open
+	last    error                            // of the tries that have failed: see worseOf
 
 	done chan joinResult // has room for every open try
 	join sync.WaitGroup  // the goroutines of the open tries
@@ -64,7 +65,7 @@ type joinResult struct {
 
 func newOfferSearch(n *Node, code PairingCode, i Introduction) *offerSearch {
 	return &offerSearch{node: n, code: code, intro: i, tries: make(map[discovery.Offer]*joinTry), byHost: make(map[netip.Addr]int),
-		only: make(map[identity.PublicKey]*joinTry), refused: make(map[identity.PublicKey]bool),
+		only: make(map[identity.PublicKey]*joinTry), refused: make(map[identity.PublicKey]error), failed: make(map[identity.PublicKey]time.Time),
 		asked: make(map[identity.PublicKey]*joinTry), done: make(chan joinResult, maxJoins)}
 }
 
@@ -115,8 +116,8 @@ func (s *offerSearch) take(r joinResult) (trust.Peer, error) {
 	t := r.try
 	if r.run != nil {
 		t.run, r.err = r.run, s.node.checkLabel(s.intro.Label, t.Key)
-		if s.refused[t.Key] {
-			r.err = ErrWrongCode // it has told so at another address
+		if err := s.refused[t.Key]; err != nil {
+			r.err = err // of another address
 		}
 		if r.err == nil {
 			s.ready = append(s.ready, t)
@@ -132,10 +133,15 @@ func (s *offerSearch) take(r joinResult) (trust.Peer, error) {
 	if isOwners(r.err) {
 		return trust.Peer{}, r.err
 	}
-	t.silent = r.err == errSilent
+	t.silent = r.err == errSilent && t.run == nil // silent at its confirmation it had a guess
 	s.last = worseOf(s.last, r.err)
-	if errors.Is(r.err, ErrWrongCode) {
-		s.refused[t.Key] = true
+	_, again := s.failed[t.Key]
+	confirmed := r.run == nil && t.run != nil
+	if confirmed && !again {
+		s.failed[t.Key] = time.Now()
+	}
+	if errors.Is(r.err, ErrWrongCode) || confirmed && again {
+		s.refused[t.Key] = r.err
 		s.ready = slices.DeleteFunc(s.ready, func(o *joinTry) bool {
 			if o.Key == t.Key {
 				o.run.abort()

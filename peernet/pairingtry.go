@@ -15,7 +15,7 @@ type joinTry struct {
 	begun  int       // how often
 	at     time.Time // the last time
 	open   bool
-	silent bool     // the last time
+	silent bool     // the last time, before its share
 	run    *joinRun // once shares are exchanged
 }
 
@@ -49,14 +49,14 @@ func (s *offerSearch) beginTries(ctx context.Context, list []discovery.Offer) (h
 }
 
 // next returns which offer of list to try: one that was not tried, of the host that was tried least, and of these the one heard
-// last; or else one that was silent, for the second time.
+// last; or else one that was silent before its share, for the second time.
 func (s *offerSearch) next(list []discovery.Offer) (best *joinTry, held time.Duration) {
 	held = forever
 	for _, o := range list {
 		o.Interface = "" // heard on two of them it is one
 		t := s.tries[o]
 		switch {
-		case s.refused[o.Key], t == nil && len(s.tries) >= maxJoinTries, t != nil && (t.open || !t.silent || t.begun > 1):
+		case s.refused[o.Key] != nil, t == nil && len(s.tries) >= maxJoinTries, t != nil && (t.open || !t.silent || t.begun > 1):
 			continue
 		case t == nil:
 			t = &joinTry{Offer: o}
@@ -74,15 +74,38 @@ func (s *offerSearch) next(list []discovery.Offer) (best *joinTry, held time.Dur
 	return best, held
 }
 
-// confirmNext sends a confirmation to the next node that is ready, unless another one has still time to answer. It returns the time
-// until that is over.
+// nextReady returns the place in ready of the next try to confirm, or -1. A key whose confirmation has failed comes after all others:
+// it may be an impostor that takes guesses, or the offerer, at an address where somebody else drops what it is sent.
+func (s *offerSearch) nextReady() int {
+	next := -1
+	for i, t := range s.ready {
+		if s.asked[t.Key] != nil {
+			continue
+		}
+		if _, has := s.failed[t.Key]; !has {
+			return i
+		}
+		if next < 0 {
+			next = i
+		}
+	}
+	return next
+}
+
+// confirmNext sends a confirmation to the next node that is ready, unless another one has still time to answer, or others that have
+// had none may still get ready. It returns the time until that is over.
 func (s *offerSearch) confirmNext(ctx context.Context) (turn time.Duration) {
-	next := slices.IndexFunc(s.ready, func(t *joinTry) bool { return s.asked[t.Key] == nil })
+	next := s.nextReady()
 	if next < 0 || s.enough != nil {
 		return forever
 	}
 	if wait := confirmPause - time.Since(s.askedAt); len(s.asked) > 0 && wait > 0 {
 		return wait
+	}
+	if at, has := s.failed[s.ready[next].Key]; has {
+		if wait := othersTime - time.Since(at); wait > 0 {
+			return wait
+		}
 	}
 	if s.enough = s.node.pairings.guesses.take(s.node.config.Clock.Now(), s.code.Number()); s.enough != nil {
 		return forever
