@@ -25,7 +25,7 @@ const (
 	guessesForm  = "%d since=%s count=%d"
 )
 
-// guesses are the confirmations that this node has sent as a joiner, by the number of the code: whoever poses as the offerer can test
+// guesses are the confirmations that this node has sent as a joiner, by the number of the code: an impostor of the offerer can test
 // one guess with each. They are safe for concurrent use.
 type guesses struct {
 	path string // of guessesFile; empty: in memory

@@ -64,7 +64,7 @@ func (n *Node) joinPairing(ctx context.Context, code PairingCode, i Introduction
 	return s.run(ctx)
 }
 
-// joinAt joins the offer at i.Addr, whoever answers there.
+// joinAt joins the offer at i.Addr, and takes any key that answers there.
 func (n *Node) joinAt(ctx context.Context, code PairingCode, i Introduction) (trust.Peer, error) {
 	r, err := n.beginJoin(ctx, exchangeTime, code, identity.PublicKey{}, i.Addr, i.Name)
 	if err != nil {

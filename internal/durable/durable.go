@@ -40,7 +40,7 @@ func Replace(path string, data []byte, mode fs.FileMode) error {
 	return syncFolder(filepath.Dir(path))
 }
 
-// CheckReplace returns why Replace of the file at path by so many bytes would fail, as far as that can be told before: it writes
+// CheckReplace returns why Replace of the file at path by that number of bytes would fail, as far as that can be told before: it writes
 // and syncs a temporary file, and removes it.
 func CheckReplace(path string, size int) error {
 	temp, err := writeTemp(path, make([]byte, size), 0o600)

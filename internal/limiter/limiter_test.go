@@ -52,7 +52,7 @@ func TestBucketIsFullAgainAfterItsTime(t *testing.T) {
 	}
 }
 
-// TestReservationsTakeTurns: whoever reserves waits behind those who came before, however much they reserved, and nobody else.
+// TestReservationsTakeTurns: a reservation waits for all that came before it, however large, and for no other.
 func TestReservationsTakeTurns(t *testing.T) {
 	var b Bucket
 	r := Rate{Burst: 10, Every: time.Second}

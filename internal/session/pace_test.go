@@ -57,7 +57,7 @@ func (p *paced) enter(seed byte) (*end, *raw) {
 	return e, r
 }
 
-// sendsOf returns how many sends of an eighth of a KiB, as anEighth returns, count as so many KiB: each counts as 1 more.
+// sendsOf returns how many sends of an eighth of a KiB, as anEighth returns, count as that number of KiB: each counts as 1 more.
 func sendsOf(kib int) int { return kib * 8 / 9 }
 
 // anEighth returns a send whose frame has an eighth of a KiB. So reads are filled by whole frames.
