@@ -60,14 +60,20 @@ func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 // open opens a stream of alice to a name of bob and joins it to a Local, of which it returns the other end.
 func (w *world) open(name string) (other halves, ended chan error) {
 	w.t.Helper()
-	s, err := Open(w.t.Context(), w.alice.Node, w.bob.PublicKey(), name, time.Minute)
+	return w.openUntil(w.t.Context(), name)
+}
+
+// openUntil is open for a stream that is given up when ctx ends.
+func (w *world) openUntil(ctx context.Context, name string) (other halves, ended chan error) {
+	w.t.Helper()
+	s, err := Open(ctx, w.alice.Node, w.bob.PublicKey(), name, time.Minute)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	local, other := newHalves()
 	ended = make(chan error, 1)
 	go func() {
-		_, err := s.Join(w.t.Context(), local)
+		_, err := s.Join(ctx, local)
 		ended <- err
 	}()
 	return other, ended
@@ -269,16 +275,7 @@ func TestReaderThatIsStuckEndsWithItsOpener(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		_, bobEnded := w.take("x") // its Local is never read
 		ctx, cancel := context.WithCancel(t.Context())
-		s, err := Open(ctx, w.alice.Node, w.bob.PublicKey(), "x", time.Minute)
-		if err != nil {
-			t.Fatal(err)
-		}
-		local, alice := newHalves()
-		aliceEnded := make(chan error, 1)
-		go func() {
-			_, err := s.Join(ctx, local)
-			aliceEnded <- err
-		}()
+		alice, aliceEnded := w.openUntil(ctx, "x")
 		go alice.Write(make([]byte, 10<<20))
 		time.Sleep(time.Hour)
 		begun := time.Now()
@@ -330,16 +327,7 @@ func TestOpenerThatGoesInTheMiddle(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		bob, bobEnded := w.take("x")
 		ctx, cancel := context.WithCancel(t.Context())
-		s, err := Open(ctx, w.alice.Node, w.bob.PublicKey(), "x", time.Minute)
-		if err != nil {
-			t.Fatal(err)
-		}
-		local, alice := newHalves()
-		aliceEnded := make(chan error, 1)
-		go func() {
-			_, err := s.Join(ctx, local)
-			aliceEnded <- err
-		}()
+		alice, aliceEnded := w.openUntil(ctx, "x")
 		alice.w.Close()
 		go bob.Write([]byte("the first half"))
 		if _, err := io.ReadFull(alice, make([]byte, 14)); err != nil {
