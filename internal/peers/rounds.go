@@ -61,7 +61,7 @@ type round struct {
 	at   netip.AddrPort // that address
 
 	dials       map[netip.AddrPort]*dial // the race: TCP connects under way
-	latest      *dial                    // of the race; nil: no dial has begun
+	latest      *dial                    // of the race; nil: no race is on
 	stopStagger func() bool              // the timer for the dial after the latest
 
 	reserved *atomic.Pointer[reservation] // by the handshake that has proved the peer: the others yield
